@@ -92,7 +92,7 @@ class RemoteCommandCase(CommandCase, TransferCase):
 
         def with_remote(name: str, work: Any) -> int:
             self.assertEqual(name, "nas")
-            context = TransferContext(InlineWorkers(), System())
+            context = TransferContext(InlineWorkers(), System(), seen=self.context.seen)
             status: int = self.run_work(work(self.server.clock, self.client, context))
             return status
 

@@ -43,7 +43,9 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 
 CLIENT = frozenset(
     f"client.{name}"
-    for name in ("aio api connection dial download errors files known manage opening plan seen selection transfer").split()
+    for name in (
+        "aio api connection dial download errors files known manage opening plan seen selection transfer"
+    ).split()
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {

@@ -18,7 +18,7 @@ from homeftp.config import MIB
 from homeftp.syscalls import System
 from homeftp.testing.memorylink import MemoryTransport
 from homeftp.workers import InlineWorkers
-from tests.support.fakeserver import Wire
+from tests.support.fakeserver import Wire, identity
 from tests.support.inmemory import PASSWORD
 from tests.support.transfers import TransferCase
 
@@ -79,7 +79,7 @@ class ReconnectCase(TransferCase):
         """Make the next connection, which breaks as the next of `cuts` says."""
         self.wire = self.connect()
         await self.wire.client.secured
-        client = Client(self.wire.client)
+        client = Client(self.wire.client, fingerprint=identity("home").fingerprint)
         await client.login("ann", PASSWORD)
         self.break_after()
         return client

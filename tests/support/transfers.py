@@ -14,7 +14,9 @@ from homeftp.client import Client, FileResult, Outcome, TransferContext, Transfe
 from homeftp.client.plan.cmp import cmp
 from homeftp.client.plan.get import get
 from homeftp.client.plan.push import push
+from homeftp.client.seen.store import Place
 from homeftp.config import STREAM_PIECE, Limits
+from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import IDispatcher
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
@@ -48,7 +50,7 @@ class TransferCase(SynchronousTestCase):
         self.here = self.mktemp()
         os.makedirs(self.here)
         self.wire = self.connect()
-        self.client = Client(self.wire.client)
+        self.client = Client(self.wire.client, fingerprint=identity("home").fingerprint)
         self.wire.pump()
         self.run_work(self.client.login("ann", PASSWORD))
         self.context = TransferContext(InlineWorkers(), System())
@@ -116,6 +118,10 @@ class TransferCase(SynchronousTestCase):
         os.chmod(path, mode)
         os.utime(path, ns=(mtime * 10**9, mtime * 10**9))
         return path
+
+    def have_seen(self, endpoint: str, content: bytes) -> None:
+        """Let the client have seen a content at an endpoint."""
+        self.context.seen.record(Place(self.client.fingerprint, "ann"), [(endpoint, hash_bytes(content))])
 
     def make_remote_file(self, endpoint: str, content: bytes = b"content", *, mtime: int = 1_700_000_000) -> str:
         """A file in the server's folder, made without the server; gives its path."""

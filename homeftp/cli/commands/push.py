@@ -21,8 +21,8 @@ _EPILOG = """\
 A file is written to NAME:PATH, or into it when PATH is a folder, ends in "/" or is empty. With -r, a folder maps
 exactly onto the target (push -r lib nas:lib); it goes into the target under its own name when PATH ends in "/" or is
 empty, or when there are several sources. lib/ means the contents of lib. Files that are the same are skipped. A file
-that differs is replaced if it is still what was compared. When the server's file is newer, homeftp asks at a terminal,
-and otherwise leaves it unchanged. SOURCE "-" is standard input.
+that differs is replaced if this machine has seen the server's copy: pushed, fetched or compared it. When it has not, or
+the server's file is newer, homeftp asks at a terminal, and otherwise leaves it unchanged. SOURCE "-" is standard input.
 """
 
 

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "add":
         return _add(remotes, options)
     if options.action == "remove":
-        remotes.remove(options.name)
+        _remove(remotes, options.name)
         print_result(options, f"Removed {options.name} from this machine's servers.", {"removed": options.name})
     elif options.action == "list":
         for name in remotes.names():
@@ -69,6 +69,20 @@ def run(options: argparse.Namespace) -> int:
     else:
         _change_addresses(remotes, options)
     return Exit.DONE
+
+
+def _remove(remotes: Remotes, name: str) -> None:
+    """Remove a server, and what this machine has seen on it unless it is known under another name too."""
+    from homeftp.client import SeenStore, seen_path
+
+    known = {remote.name: remote.fingerprint for remote in remotes.all()}
+    remotes.remove(name)
+    fingerprint = known.pop(name, "")
+    path = seen_path(os.environ)
+    if fingerprint and fingerprint not in known.values() and os.path.exists(path):
+        store = SeenStore(path)
+        store.forget(fingerprint)
+        store.close()
 
 
 def _print_remote(remote: Remote, options: argparse.Namespace) -> None:

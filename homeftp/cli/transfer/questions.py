@@ -1,4 +1,4 @@
-"""Asking at the terminal, during a transfer, whether to replace a file that is newer or suspicious at the target."""
+"""Asking at the terminal, during a transfer, whether to replace a file that is newer at the target, or a conflict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 HERE, THERE = "on this machine", "on the server"
 """Where the two copies are."""
 
-_SAME_TIME = "both copies have the same size and time, but not the same content. One of them may be damaged."
+_CONCERNS = {
+    "newer": "the copy {target} is newer.",
+    "suspicious": "both copies have the same size and time, but not the same content. One of them may be damaged.",
+    "conflict": "this machine has not seen the copy {target}. Somebody else may have changed it.",
+}
 
 _ANSWERS = "[y]es, [n]o, [a]ll, [q]uit, or ? for help: "
 
@@ -79,7 +83,7 @@ class Prompter:
 
     def _describe(self, name: str, item: FileResult) -> str:
         """What the person has to know about both copies."""
-        concern = f"the copy {self._target} is newer." if item.outcome.value == "newer" else _SAME_TIME
+        concern = _CONCERNS[item.outcome.value].format(target=self._target)
         lines = [f"{printable(name or 'The file')}: {concern}"]
         sizes = [f"{copy.size:,} bytes" for copy in (item.local, item.remote) if copy is not None]
         for place, copy in ((HERE, item.local), (THERE, item.remote)):

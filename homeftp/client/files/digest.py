@@ -1,17 +1,16 @@
-"""The digests of a local folder, from the hashes that this machine remembers of its files."""
+"""The digests of a local folder, from the hashes of its files."""
 
 from __future__ import annotations
 
-from homeftp.client.files.hashes import known_hashes
+from typing import Mapping
+
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
-from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.model import MODE_BITS, Entry, TreeDigest
 
 
-def known_digest(tree: LocalTree, cache: HashCache | None) -> TreeDigest | None:
-    """The digests of what can be sent of a folder; None where a hash is not known without reading the file. Blocks."""
-    known = known_hashes(cache, list(tree.files.values()))
+def known_digest(tree: LocalTree, known: Mapping[str, str]) -> TreeDigest | None:
+    """The digests of what can be sent of a folder; None where `known`, hashes by path, lacks a file. Blocks."""
     if len(known) < len(tree.files):
         return None
     digester = TreeDigester()

@@ -13,7 +13,8 @@ from homeftp.client.download import Download
 from homeftp.client.errors import Corrupted
 from homeftp.client.files.source import SourceFile
 from homeftp.client.plan.paths import parse_remote_path
-from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferOptions
+from homeftp.client.seen.lastseen import LastSeen
+from homeftp.client.transfer.model import FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
 from homeftp.client.transfer.retry import with_reconnects
@@ -35,11 +36,10 @@ async def push_stream(
 ) -> None:
     """Send what `read` gives to the endpoint `target`; reconnects as `push` does.
 
-    `read` is called with the most bytes that it may give, and gives b"" at the
-    end. The input is kept in a temporary file first, because its size and hash
-    come before it on the wire. What exists at the target is replaced, because
-    it is older than the input. Raises `OperatorError`, `ConnectionFailed` and
-    the refusals of `Client.push`.
+    `read` is called with the most bytes that it may give, and gives b"" at the end. The input is kept in a temporary
+    file first, because its size and hash come before it on the wire. What exists at the target is replaced if this
+    machine has seen it there: it is older than the input. Raises `OperatorError`, `ConnectionFailed` and the refusals
+    of `Client.push`.
     """
     client.require_rights("pushing", "add", "replace")
     parsed = parse_remote_path(target)
@@ -77,24 +77,44 @@ async def _push(
             if compared.remote is not None and compared.remote.damaged == "" and not options.force:
                 raise  # what would be replaced is not known
         remote = compared.remote
-        if remote is not None and remote.hash == content_hash:
-            observer.add_result(FileResult(Outcome.SAME, endpoint, size))
-            return
-        if remote is not None and options.ignore_existing:
-            observer.add_result(FileResult(Outcome.EXISTS, endpoint, size))
-            return
-        await resume_from(source, compared.arrived, context.workers)
-        if_hash = None if options.force else ABSENT if remote is None else remote.hash or remote.damaged
-        payload = UploadPayload(source, context.workers, observer)
-        await client.push(
-            endpoint, payload, hash_trailer=True, meta_data=meta_data, if_hash=if_hash, offset=source.offset
-        )
-        outcome = Outcome.NEW if remote is None else Outcome.REPLACED
-        if remote is not None and remote.damaged == content_hash:
-            outcome = Outcome.MENDED
+        seen = LastSeen(context.seen, context.workers, client)
+        outcome = _outcome(remote, content_hash, options)
+        if outcome is Outcome.REPLACED and not options.force:
+            outcome = await _replaced_or_conflict(seen, FileTask(endpoint, source.file, remote), options)
+        if outcome in (Outcome.NEW, Outcome.REPLACED, Outcome.MENDED):
+            await resume_from(source, compared.arrived, context.workers)
+            if_hash = None if options.force else ABSENT if remote is None else remote.hash or remote.damaged
+            payload = UploadPayload(source, context.workers, observer)
+            await client.push(
+                endpoint, payload, hash_trailer=True, meta_data=meta_data, if_hash=if_hash, offset=source.offset
+            )
+        if outcome.done:
+            seen.record(endpoint, content_hash)
+            await seen.close(observer.on_notice)
         observer.add_result(FileResult(outcome, endpoint, size))
     finally:
         await run(source.close)
+
+
+def _outcome(remote: Entry | None, content_hash: str, options: TransferOptions) -> Outcome:
+    """What would become of the target."""
+    if remote is None:
+        return Outcome.NEW
+    if remote.hash == content_hash:
+        return Outcome.SAME
+    if options.ignore_existing:
+        return Outcome.EXISTS
+    return Outcome.MENDED if remote.damaged == content_hash else Outcome.REPLACED
+
+
+async def _replaced_or_conflict(seen: LastSeen, task: FileTask, options: TransferOptions) -> Outcome:
+    """Whether the target is replaced: where this machine has seen it, or the user says so."""
+    remote = task.remote
+    assert remote is not None
+    if remote.kind != "file" or await seen.was_seen(task.name, remote.hash or remote.damaged or ""):
+        return Outcome.REPLACED  # the server refuses it for a directory
+    asked = task.with_copies(FileResult(Outcome.CONFLICT, task.name, task.size))
+    return Outcome.REPLACED if options.ask is not None and await options.ask(task.name, asked) else Outcome.CONFLICT
 
 
 async def _keep(context: TransferContext, read: Callable[[int], Awaitable[bytes]]) -> str:
@@ -188,6 +208,9 @@ class _StreamGet:
             if download.entry is not self._entry:
                 raise _changed()
             raise Corrupted(await verify_copy(client, self._endpoint))
+        seen = LastSeen(self._context.seen, self._context.workers, client)
+        seen.record(self._endpoint, self._hasher.hash())
+        await seen.close(self._observer.on_notice)
 
     async def _start(self, client: Client) -> Download:
         if not self.written:

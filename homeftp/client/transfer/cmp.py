@@ -7,6 +7,7 @@ from typing import Callable, Container, Iterable, Iterator
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import LocalTree
+from homeftp.client.seen.lastseen import LastSeen, hash_there
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.metadata import differing, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, EndpointOf, FileResult, FileTask, Outcome, TransferContext
@@ -38,8 +39,10 @@ class CompareTransfer:
         *,
         perms: bool = False,
     ) -> None:
+        self._client = client
         self._context = context
         self._perms = perms
+        self._seen = LastSeen(context.seen, context.workers, client)
         self._endpoint_of = endpoint_of
         self._tree = tree
         self._remote = remote
@@ -59,6 +62,7 @@ class CompareTransfer:
             await self._comparer.run(unfinished(self._tasks(), self._endpoint_of, self._observer))
         finally:
             await self._comparer.close()
+            await self._seen.close(self._observer.on_notice)
 
     def _tasks(self) -> Iterator[FileTask]:
         for name, file in self._tree.files.items():
@@ -88,8 +92,20 @@ class CompareTransfer:
             self._finish_task(task, Outcome.MISSING, "the server has a directory of that name")
         elif remote.damaged is not None:
             self._finish_task(task, Outcome.DAMAGED, DAMAGED_COPY)
+        elif not task.differs:
+            self._seen.record(self._endpoint_of(task.name), task.local_hash)
+            self._finish_task(task, Outcome.SAME)
+        elif remote.hash is None:
+            self._comparer.spawn(self._learn_hash(task))
         else:
-            self._finish_task(task, Outcome.DIFFERS if task.differs else Outcome.SAME)
+            self._seen.record(self._endpoint_of(task.name), remote.hash)
+            self._finish_task(task, Outcome.DIFFERS)
+
+    async def _learn_hash(self, task: FileTask) -> None:
+        """Have the server hash a file that has another size than the local one: only a known content counts as seen."""
+        endpoint = self._endpoint_of(task.name)
+        self._seen.record(endpoint, await hash_there(self._client, endpoint))
+        self._finish_task(task, Outcome.DIFFERS)
 
     def _finish_task(self, task: FileTask, outcome: Outcome, reason: str = "") -> None:
         one_sided = self._missing if task.remote is None else self._extra if task.local is None else {}

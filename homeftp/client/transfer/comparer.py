@@ -6,15 +6,15 @@ stays open until its transfer releases it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable, Coroutine, Iterator, Sequence
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from homeftp.client.api import Client
+from homeftp.client.connection.answer import AnswerHandler
 from homeftp.client.connection.replies import compared
-from homeftp.client.connection.response import IResponseHandler
 from homeftp.client.errors import ProtocolViolation
 from homeftp.client.files.read import Content, ReadRequest, read_many
 from homeftp.client.files.source import SourceFile
@@ -222,7 +222,7 @@ class Comparer:
         elif remote.hash is None:
             body = {"rel_endpoint": self._endpoint_of(task.name), "hash": content.hash}
             try:
-                self._client.protocol.request(_CmpHandler(self, task), "CMP", body)
+                self._client.protocol.request(AnswerHandler(partial(self.on_compared, task), self.fail), "CMP", body)
             except Exception as reason:  # noqa: BLE001 (the connection has ended)
                 self.fail(reason)
         else:
@@ -247,32 +247,6 @@ class Comparer:
             self.fail(violation)
         else:
             self._compare(task)
-
-
-@implementer(IResponseHandler)
-class _CmpHandler:
-    """Handles the answer to one CMP."""
-
-    __slots__ = ("_comparer", "_task")
-
-    def __init__(self, comparer: Comparer, task: FileTask) -> None:
-        self._comparer = comparer
-        self._task = task
-
-    def responded(self, response: Response) -> None:
-        """The server answered."""
-        if not response.more:
-            self._comparer.on_compared(self._task, response)
-
-    def received(self, data: bytes) -> None:
-        """Ignore it: a CMP has no payload."""
-
-    def finished(self) -> None:
-        """Do nothing: the answer was handled."""
-
-    def failed(self, reason: Exception) -> None:
-        """The connection ended."""
-        self._comparer.fail(reason)
 
 
 def _is_sent_anyway(task: FileTask, source: SourceFile) -> bool:

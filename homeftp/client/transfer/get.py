@@ -17,6 +17,7 @@ from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.scan import LINK, SPECIAL
 from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownload
+from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.largeget import LargeGet, endpoint_key
 from homeftp.client.transfer.localdirectories import LocalDirectories
@@ -88,8 +89,9 @@ class GetTransfer:
             context, remote, tree, folder, observer, self._is_applied, perms=options.perms
         )
         self._complete: set[str] = set()
-        """Names of files that are complete; only where there are partial downloads."""
+        """The keys of files that are complete; only where there are partial downloads."""
         self._disk_is_full = False
+        self._seen = LastSeen(context.seen, context.workers, client)
         self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=False, window=WINDOW)
         self._writer: Batcher[SmallDownload, os.stat_result] = Batcher(
             context.workers, folder.write_many, limit=_WRITE_BATCH
@@ -111,11 +113,11 @@ class GetTransfer:
             await self._directories.make()
             await self._comparer.run(unfinished(tasks, self._endpoint_of, self._observer))
             await self._directories.update(self._changed)
-            complete = {endpoint_key(self._endpoint_of(name)) for name in self._complete}
-            await run(self._folder.remove_partials, self._tree.partials, complete)
+            await run(self._folder.remove_partials, self._tree.partials, self._complete)
             await self._report_unapplied()
         finally:
             await self._comparer.close()
+            await self._seen.close(self._observer.on_notice)
             try:
                 await run(self._folder.sync)
             except OSError as error:
@@ -211,6 +213,7 @@ class GetTransfer:
         if verdict.hash is None:
             self.fail_task(task, Corrupted())
             return
+        task.fetched = verdict.hash
         writing = self._writer.run(SmallDownload(self._target(task, entry), data, verdict.hash))
         writing.addCallback(self._on_written, task, outcome, len(data)).addErrback(self._on_write_failed, task)
 
@@ -235,6 +238,7 @@ class GetTransfer:
             self.fail_task(task, failure)
             fetching.discard()
         else:
+            task.fetched = fetching.hash
             self._on_written(stat, task, outcome, 0)
 
     def _target(self, task: FileTask, entry: Entry) -> TargetFile:
@@ -308,9 +312,12 @@ class GetTransfer:
     def _finish_task(self, task: FileTask, outcome: Outcome, reason: str = "", *, moved: int | None = None) -> None:
         """Report a result; `moved` are the bytes that were transferred and not reported yet, None where none were."""
         result = _result(task, outcome, reason)
-        if outcome.done and self._tree.partials:
-            self._complete.add(task.name)
-        self._observer.add_result(result, self._endpoint_of(task.name))
+        endpoint = self._endpoint_of(task.name)
+        if outcome.done and not self._options.dry_run:
+            self._seen.record(endpoint, task.local_hash)
+            if self._tree.partials:
+                self._complete.add(endpoint_key(endpoint))
+        self._observer.add_result(result, endpoint)
         self._observer.add_bytes(result.size if moved is None else moved, moved=moved is not None)
         self._comparer.release(task)
 

@@ -57,6 +57,8 @@ class LargeGet:
         self._target_for = target_for
         self._keep_if_cancelled = keep_if_cancelled
         self._download: Download | None = None
+        self.hash = ""
+        """The hash of the file, once it was fetched."""
 
     async def run(self) -> os.stat_result:
         """Fetch and write the file; from its beginning where an earlier download turns out to be of no use.
@@ -84,7 +86,9 @@ class LargeGet:
             verdict = await download.verdict()
             if verdict.hash is None:
                 raise Corrupted
-            return await self._run(file.commit, verdict.hash, self._target_for(download.entry))
+            stat = await self._run(file.commit, verdict.hash, self._target_for(download.entry))
+            self.hash = verdict.hash
+            return stat
         except (ShuttingDown, ConnectionFailed):
             keep = True
             raise

@@ -12,8 +12,8 @@ from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat
 from homeftp.client.files.read import Content
 from homeftp.client.files.source import SourceFile
-from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.seen.store import SeenStore
+from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IWorkers
 from homeftp.metadata.disks import Disks

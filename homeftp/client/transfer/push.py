@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from zope.interface import implementer
-
 from homeftp.client.api import Client
+from homeftp.client.connection.answer import AnswerHandler
 from homeftp.client.connection.replies import own_entry
-from homeftp.client.connection.response import IResponseHandler
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.source import SourceFile
+from homeftp.client.seen.lastseen import LastSeen, hash_there
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, wire_metadata
@@ -62,6 +62,7 @@ class PushTransfer:
         self._options = options
         self._observer = observer
         self._disks = context.disks
+        self._seen = LastSeen(context.seen, context.workers, client)
         self._unapplied: list[str] = []
         """Files whose time or mode the server could not set."""
         self._filled: set[str] = set()
@@ -82,6 +83,7 @@ class PushTransfer:
             await self._comparer.run(unfinished(tasks, self._endpoint_of, self._observer))
         finally:
             await self._comparer.close()
+            await self._seen.close(self._observer.on_notice)
         if self._options.dry_run:
             directories.report_new(self._tree.directories.values())
             return
@@ -109,10 +111,19 @@ class PushTransfer:
             self._send(task, Outcome.REPLACED)
         elif remote.damaged == "":
             self._finish_task(task, Outcome.DAMAGED, _UNKNOWN_CONTENT)
-        elif _is_newer(task, remote):
-            self._ask_or_leave(task, Outcome.NEWER)
         elif is_suspicious(task.differs, remote):
             self._ask_or_leave(task, Outcome.SUSPICIOUS)
+        else:
+            self._comparer.spawn(self._replace(task, remote))
+
+    async def _replace(self, task: FileTask, remote: Entry) -> None:
+        """Replace a content that this machine has seen on the server and that is older; ask about any other."""
+        endpoint = self._endpoint_of(task.name)
+        found = remote.hash or remote.damaged or await hash_there(self._client, endpoint)
+        if not await self._seen.was_seen(endpoint, found):
+            self._ask_or_leave(task, Outcome.CONFLICT)
+        elif _is_newer(task, remote):
+            self._ask_or_leave(task, Outcome.NEWER)
         else:
             self._send(task, Outcome.REPLACED)
 
@@ -208,7 +219,8 @@ class PushTransfer:
             body["hash"] = content.hash
         assert payload is not None
         try:
-            self._protocol.request(_PushHandler(self, task, outcome), "PUSH", body, payload)
+            handler = AnswerHandler(partial(self.on_pushed, task, outcome), self.fail)
+            self._protocol.request(handler, "PUSH", body, payload)
         except Exception as reason:  # noqa: BLE001 (the connection has ended)
             self._comparer.fail(reason)
 
@@ -223,13 +235,12 @@ class PushTransfer:
         if response.status != Status.OK:
             self._on_refused(task, response)
             return
-        sent = task.source.hash if task.source is not None else task.content and task.content.hash
         try:
             entry = own_entry(response.body, "the answer to PUSH")
         except ProtocolViolation as violation:
             self.fail(violation)
             return
-        if entry.hash != sent:
+        if entry.hash != task.local_hash:
             reason = "the server stored another content than was sent: run cmp, and tell the server's owner"
             self._finish_task(task, Outcome.CORRUPT, reason, moved=True)
             return
@@ -239,9 +250,9 @@ class PushTransfer:
         self._finish_task(task, outcome, _GROWN if has_grown else "", moved=True)
 
     async def _compare_again(self, task: FileTask, response: Response) -> None:
-        """The server's file has changed since it was compared: no failure if it is now the same as the local one."""
+        """The server's file has changed since it was compared: a conflict, unless it is like the local one now."""
         assert task.content is not None
-        sent = task.content.hash if task.source is None else task.source.hash
+        sent = task.local_hash
         meta_data = wire_metadata(task.content.file, self._disks)
         try:
             if sent is None:  # the server refused before it had read the file to its end
@@ -254,8 +265,13 @@ class PushTransfer:
             self._finish_task(task, Outcome.SAME, moved=True)
         elif found.remote == task.remote and self._may_resume(self._endpoint_of(task.name)):
             self._begin_again(task, "another push of the same file took over")
-        else:
+        elif found.remote is None or found.remote.kind != "file":
             self._on_refused(task, response)
+        elif task.source is None:
+            task.remote = found.remote
+            self._ask_or_leave(task, Outcome.CONFLICT)
+        else:  # it has been read to its end: the next push asks
+            self._finish_task(task, Outcome.CONFLICT, moved=True)
 
     async def _hash(self, path: str) -> str:
         run = self._context.workers.run
@@ -301,37 +317,13 @@ class PushTransfer:
             self._finish_task(task, Outcome.REFUSED if is_refused else Outcome.FAILED, str(failure), moved=moved)
 
     def _finish_task(self, task: FileTask, outcome: Outcome, reason: str = "", *, moved: bool = False) -> None:
-        self._observer.add_result(_result(task, outcome, reason), self._endpoint_of(task.name))
+        endpoint = self._endpoint_of(task.name)
+        if outcome.done and not self._options.dry_run:
+            self._seen.record(endpoint, task.local_hash)
+        self._observer.add_result(_result(task, outcome, reason), endpoint)
         if task.source is None or not moved:
             self._observer.add_bytes(task.local.size if task.local else 0, moved=moved)
         self._comparer.release(task)
-
-
-@implementer(IResponseHandler)
-class _PushHandler:
-    """Handles the answer to one PUSH of a file."""
-
-    __slots__ = ("_outcome", "_task", "_transfer")
-
-    def __init__(self, transfer: PushTransfer, task: FileTask, outcome: Outcome) -> None:
-        self._transfer = transfer
-        self._task = task
-        self._outcome = outcome
-
-    def responded(self, response: Response) -> None:
-        """The server answered."""
-        if not response.more:
-            self._transfer.on_pushed(self._task, self._outcome, response)
-
-    def received(self, data: bytes) -> None:
-        """Ignore it: the answer has no payload."""
-
-    def finished(self) -> None:
-        """Do nothing: the answer was handled."""
-
-    def failed(self, reason: Exception) -> None:
-        """The connection ended."""
-        self._transfer.fail(reason)
 
 
 def _is_kept_content(task: FileTask, remote: Entry) -> bool:

@@ -52,6 +52,8 @@ class TransferTests(ServedCase):
         fifo = self.mktemp()
         os.mkfifo(fifo)
         for status, words, arguments in [
+            (1, "has not seen", ("push", path, place)),
+            (1, "", ("cmp", path, place)),
             (1, "newer", ("push", path, place)),
             (0, "", ("push", "--ignore-existing", self.lay("new"), f"nas:{self.there}/")),
             (1, "1 file exists", ("push", "--ignore-existing", path, place)),
@@ -283,7 +285,7 @@ class TerminalTests(ServedCase):
     """With a person at a terminal."""
 
     def test_asked(self) -> None:
-        """The command asks about a file that is newer at the target; a answers for all, q ends."""
+        """The command asks about a file that it has not seen at the target; a answers for all, q ends."""
         for answers, expected, status in [
             (["y\n", "n\n"], [b"old", b"newer"], 1),
             (["x\n", "a\n"], [b"old", b"old"], 0),
@@ -342,9 +344,11 @@ class QuestionTests(SlowCase):
         more = arrived() + RESUMABLE
         wait_until(lambda: arrived() > more)
         process.type("n\n")
-        process.wait_for(r"newer: a.*\n(?s:.*)MB/s")
+        process.wait_for(r"conflict: a.*\n(?s:.*)MB/s")
         first, second, rest = process.displayed.split("or ? for help: ")
-        self.assertRegex(first, r"a: the copy on the server is newer\.\n  on this machine +3 bytes  2020")
+        self.assertRegex(
+            first, r"a: this machine has not seen the copy on the server\. .*\n  on this machine +3 bytes  2020"
+        )
         self.assertRegex(second, r"\A\?\n  y  Replace")
         self.assertTrue(rest.startswith("n\n"), rest)
 

@@ -23,10 +23,22 @@ class PushTests(RemoteCommandCase):
         """A newer target is left unchanged without a terminal, and replaced with --force."""
         path = self.make_file("a", b"old", mtime=1)
         self.make_remote_file("a", b"newer", mtime=2)
+        self.have_seen("a", b"newer")
         self.assertEqual(self.homeftp("push", path, "nas:a"), Exit.DIFFERS)
         self.assertIn("not replaced, because the target is newer. Use --force", self.err.getvalue())
         self.assertEqual(self.homeftp("push", "--force", path, "nas:a"), Exit.DONE)
         self.assertEqual(self.remote_files(), {"a": b"old"})
+
+    def test_conflict(self) -> None:
+        """A target that this machine has not seen is left unchanged, whatever its time, until cmp has shown it."""
+        path = self.make_file("a", b"mine", mtime=2)
+        self.make_remote_file("a", b"theirs", mtime=1)
+        self.assertEqual(self.homeftp("push", path, "nas:a"), Exit.DIFFERS)
+        self.assertIn("conflict: a: not replaced, because this machine has not seen", self.err.getvalue())
+        self.assertEqual(self.remote_files(), {"a": b"theirs"})
+        self.assertEqual(self.homeftp("cmp", path, "nas:a"), Exit.DIFFERS)
+        self.assertEqual(self.homeftp("push", path, "nas:a"), Exit.DONE)
+        self.assertEqual(self.remote_files(), {"a": b"mine"})
 
     def test_refused(self) -> None:
         """Operands that contradict each other are refused before anything is sent."""

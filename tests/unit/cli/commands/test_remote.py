@@ -8,11 +8,13 @@ import sys
 
 from homeftp.cli.commands.remote import confirm_identity
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.client import Address, ServerIdentity
+from homeftp.client import Address, Place, SeenStore, ServerIdentity, seen_path
 from homeftp.client.known.remotes import Remote, Remotes
 from homeftp.config import MAX_ADDRESSES
 from homeftp.errors import UntrustedServer
+from homeftp.hashing.filehash import hash_bytes
 from tests.support.commandline import CommandCase, Output
+from tests.support.fakeserver import identity
 
 IDENTITY = ServerIdentity(ca=b"", fingerprint="SHA256:aa")
 
@@ -43,6 +45,21 @@ class RemoteTests(CommandCase):
         self.assertEqual(self.out.getvalue(), "Removed nas from this machine's servers.\n")
         self.assertEqual(self.homeftp("remote", "remove", "nas"), Exit.USAGE)
         self.assertEqual(self.remotes.names(), [])
+
+    def test_forgotten(self) -> None:
+        """Removing a server removes what was seen on it, but not while the server has another name here."""
+        for which in ("home", "other"):
+            for name in (which, f"{which}-too"):
+                self.remotes.save(Remote(name, [Address("h", 8421)], "ann", "secret", identity(which).ca_pem))
+        home, other = (Place(identity(which).fingerprint, "ann") for which in ("home", "other"))
+        store = SeenStore(seen_path(os.environ))
+        self.addCleanup(store.close)
+        for place in (home, other):
+            store.record(place, [("a", hash_bytes(b""))])
+        for name, left in (("home", 1), ("home-too", 0)):
+            self.assertEqual(self.homeftp("remote", "remove", name), Exit.DONE)
+            self.assertEqual(len(store.last(home, ["a"])), left)
+        self.assertEqual(len(store.last(other, ["a"])), 1)
 
     def test_addresses(self) -> None:
         """An address is added once, and removed; the last one stays."""

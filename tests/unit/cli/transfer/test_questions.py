@@ -63,6 +63,11 @@ class PrompterTests(SynchronousTestCase):
         self.assertIn("a: the copy on this machine is newer.\n", self.err.getvalue())
         self.assertIn("Replace the copy on this machine? ", self.err.getvalue())
 
+    def test_conflict(self) -> None:
+        """The question about a copy that was not seen says so."""
+        self.assertTrue(self.successResultOf(self.ask("y", result=NEWER._replace(outcome=Outcome.CONFLICT))))
+        self.assertIn("a: this machine has not seen the copy on the server. Somebody else may", self.err.getvalue())
+
     def test_unknown_time(self) -> None:
         """A copy whose time is not known has only a size."""
         self.successResultOf(self.ask("y", result=NEWER._replace(remote=CopyStat(10, None))))

@@ -8,12 +8,12 @@ import time
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.files.digest import known_digest
-from homeftp.client.files.hashes import record_hashes
+from homeftp.client.files.hashes import known_hashes, record_hashes
 from homeftp.client.files.scan import scan
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import TreeDigester
-from homeftp.model import Entry
+from homeftp.model import Entry, TreeDigest
 
 
 class DigestTests(SynchronousTestCase):
@@ -40,6 +40,11 @@ class DigestTests(SynchronousTestCase):
         hashed = [(file, hash_bytes(name.encode())) for name, file in tree.files.items()]
         record_hashes(self.cache, hashed, time.time_ns())
 
+    def digest(self, cache: HashCache | None) -> TreeDigest | None:
+        """The digest of the folder, from the hashes in a cache."""
+        tree = scan(self.folder)
+        return known_digest(tree, known_hashes(cache, list(tree.files.values())))
+
     def test_order(self) -> None:
         """A directory comes before what it holds, and that before the next name, whatever byte follows in it."""
         self.remember()
@@ -50,13 +55,13 @@ class DigestTests(SynchronousTestCase):
             else:
                 data = name.encode()
                 digester.add(Entry(name, "file", len(data), 1_000_000, 0o640, hash_bytes(data)))
-        self.assertEqual(known_digest(scan(self.folder), self.cache), digester.finish())
+        self.assertEqual(self.digest(self.cache), digester.finish())
 
     def test_unknown(self) -> None:
         """None without a cache, and where one hash is not known."""
-        self.assertIsNone(known_digest(scan(self.folder), None))
+        self.assertIsNone(self.digest(None))
         self.remember()
-        self.assertIsNotNone(known_digest(scan(self.folder), self.cache))
+        self.assertIsNotNone(self.digest(self.cache))
         with open(f"{self.folder}/d-b", "w") as file:
             file.write("changed")
-        self.assertIsNone(known_digest(scan(self.folder), self.cache))
+        self.assertIsNone(self.digest(self.cache))

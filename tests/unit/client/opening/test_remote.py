@@ -46,7 +46,7 @@ class RemoteClientTests(TransferCase):
     def reconnector(self) -> Reconnector:
         async def make() -> Client:
             wire = self.wire = self.connect()
-            client = Client(wire.client)
+            client = Client(wire.client, fingerprint=self.client.fingerprint)
             wire.pump()
             logged_in = Deferred.fromCoroutine(client.login("ann", PASSWORD))
             wire.pump()
@@ -94,7 +94,7 @@ class RemoteClientTests(TransferCase):
         with self.assertRaises(TransferIncomplete) as caught:
             self.run_work(self.remote.upload(self.here, "all"))
         self.assertEqual([each.name for each in caught.exception.summary.problems], ["a"])
-        self.assertIn("a: newer", str(caught.exception))
+        self.assertIn("a: conflict", str(caught.exception))
         self.assertEqual(self.server.read("all/b"), b"content")
         self.assertFalse(self.run_work(self.remote.upload(self.here, "all", ignore_existing=True)).same)
         self.assertTrue(self.run_work(self.remote.upload(self.here, "all", force=True)).same)

@@ -36,10 +36,10 @@ class RefusedListingTests(TransferCase):
             self.push(f"{self.here}/lib/", "", recursive=True)
 
     def test_push_to_the_top(self) -> None:
-        """A push goes on with the other directories; what it sends to that one is refused by itself."""
+        """A push goes on with the other directories; in that one it replaces nothing."""
         self.push_while(Forbidden("the server has no permission for that on closed"))
         self.assertEqual(self.outcomes()["open/b"], Outcome.NEW)
-        self.assertEqual(self.outcomes()["closed/a"], Outcome.REFUSED)
+        self.assertEqual(self.outcomes()["closed/a"], Outcome.CONFLICT)
         self.assertEqual(self.remote_files(), {"closed/a": b"there", "open/b": b"content"})
 
     def test_other_refusal(self) -> None:

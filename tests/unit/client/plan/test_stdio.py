@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from homeftp.client import (
     Client,
@@ -79,20 +79,26 @@ class PushStreamTests(TransferCase):
         self.run_work(pushing)
 
     def test_outcomes(self) -> None:
-        """New, the same, replaced whatever its time, and ignored where it exists; no temporary file is left."""
+        """New, the same, replaced whatever its time if it was seen, and ignored where it exists; no spool is left."""
         spool = self.mktemp()
         os.makedirs(spool)
         self.patch(tempfile, "tempdir", spool)
         self.make_remote_file("existing", b"old", mtime=2 * NEW)
+        self.make_remote_file("unseen", b"theirs")
+        self.have_seen("existing", b"old")
         for content, target, options, outcome in (
             (BIG, "new", {}, Outcome.NEW),
             (BIG, "new", {}, Outcome.SAME),
             (b"", "new", {"ignore_existing": True}, Outcome.EXISTS),
             (b"", "existing", {}, Outcome.REPLACED),
+            (b"", "unseen", {}, Outcome.CONFLICT),
+            (b"", "unseen", {"ask": lambda name, result: succeed(False)}, Outcome.CONFLICT),
+            (b"1", "unseen", {"ask": lambda name, result: succeed(True)}, Outcome.REPLACED),
+            (b"12", "unseen", {}, Outcome.REPLACED),
         ):
             self.push_stream(content, target, **options)
             self.assertEqual(self.outcomes(), {target: outcome})
-        self.assertEqual(self.remote_files(), {"new": BIG, "existing": b""})
+        self.assertEqual(self.remote_files(), {"new": BIG, "existing": b"", "unseen": b"12"})
         self.assertEqual(os.listdir(spool), [])
 
     def test_no_name(self) -> None:

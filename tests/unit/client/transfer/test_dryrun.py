@@ -26,6 +26,8 @@ class DryRunTests(TransferCase):
         self.make_remote_file("lib/changed", b"old", mtime=OLD)
         self.make_remote_file("lib/older", b"newest", mtime=NEW)
         self.make_remote_file("lib/time", mtime=OLD)
+        self.have_seen("lib/changed", b"old")
+        self.have_seen("lib/older", b"newest")
         before = self.remote_files(), folders(self.server.root)
         times = {name: stamp(os.path.join(self.server.root, name)) for name in before[0]}
         observer = self.push(self.local, "lib", recursive=True, dry_run=True)

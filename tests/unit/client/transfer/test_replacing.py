@@ -1,4 +1,4 @@
-"""Nothing is replaced that was not compared, in both directions, unless the user says so."""
+"""Nothing is replaced that was not seen or compared, in both directions, unless the user says so."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class ReplacingTests(TransferCase):
         return self.asked
 
     def test_older(self) -> None:
-        """An older target is replaced."""
+        """An older target is replaced, on the server if this machine has seen it there."""
         for content in (b"new here", BIG):
             path = self.make_file("a", content, mtime=NEW)
             self.make_remote_file("a", b"old there", mtime=OLD)
+            self.have_seen("a", b"old there")
             self.push(path, "a")
             self.assertEqual(self.outcomes(), {"a": Outcome.REPLACED})
             self.assertEqual(self.remote_files(), {"a": content})
@@ -69,6 +70,7 @@ class ReplacingTests(TransferCase):
         """A newer target is not replaced if there is no terminal to ask at."""
         path = self.make_file("a", b"old", mtime=OLD)
         self.make_remote_file("a", b"newer", mtime=NEW)
+        self.have_seen("a", b"newer")
         self.push(path, "a")
         self.assertEqual(self.outcomes(), {"a": Outcome.NEWER})
         self.assertEqual(self.remote_files(), {"a": b"newer"})
@@ -83,6 +85,7 @@ class ReplacingTests(TransferCase):
             asked = self.answer(said)
             path = self.make_file("a", b"old", mtime=OLD)
             self.make_remote_file("a", b"newer", mtime=NEW)
+            self.have_seen("a", b"newer")
             self.push(path, "a", ask=self.ask)
             self.assertEqual(self.remote_files(), {"a": b"old" if said else b"newer"})
             self.make_remote_file("a", b"old", mtime=OLD)
@@ -114,17 +117,22 @@ class ReplacingTests(TransferCase):
         self.assertEqual(tree(self.here)["lib/a"], b"here")
 
     def test_changed_meanwhile_there(self) -> None:
-        """A file that changed on the server after the comparison is kept."""
-        path = self.make_file("a", b"mine", mtime=OLD)
-        self.make_remote_file("a", b"theirs", mtime=NEW)
+        """A file that changes on the server after the comparison is asked about again; a large one is kept."""
+        for content in (b"mine", BIG):
+            path = self.make_file("a", content, mtime=OLD)
+            self.make_remote_file("a", b"theirs", mtime=NEW)
+            shown: list[int] = []
 
-        def ask(name: str, result: FileResult) -> Awaitable[bool]:
-            self.make_remote_file("a", b"theirs, and newer", mtime=NEW + 9)
-            return succeed(True)
+            def ask(name: str, result: FileResult, shown: list[int] = shown) -> Awaitable[bool]:
+                assert result.remote is not None
+                shown.append(result.remote.size)
+                self.make_remote_file("a", b"theirs, and newer", mtime=NEW + 9)
+                return succeed(len(shown) == 1)
 
-        self.push(path, "a", ask=ask)
-        self.assertEqual(self.outcomes(), {"a": Outcome.REFUSED})
-        self.assertEqual(self.remote_files(), {"a": b"theirs, and newer"})
+            self.push(path, "a", ask=ask)
+            self.assertEqual(self.outcomes(), {"a": Outcome.CONFLICT})
+            self.assertEqual(self.remote_files(), {"a": b"theirs, and newer"})
+            self.assertEqual(shown, [6] if content == BIG else [6, 17])
 
     def test_changed_meanwhile_here(self) -> None:
         """A local file that changed after the comparison is kept, large or small."""
