@@ -34,8 +34,8 @@ class SeenTests(TransferCase):
         self.assertEqual(self.remote_files()["d/a"], b"mine" if self.outcomes() == {"a": Outcome.REPLACED} else there)
         return self.outcomes()["a"]
 
-    def stream(self) -> None:
-        self.run_work(get_stream(self.client, self.context, "d/a", io.BytesIO(), self.observer()))
+    def stream(self, **part: int) -> None:
+        self.run_work(get_stream(self.client, self.context, "d/a", io.BytesIO(), self.observer(), **part))
 
     def list(self) -> None:
         async def listed() -> None:
@@ -68,12 +68,14 @@ class SeenTests(TransferCase):
         )
 
     def test_not_seen(self) -> None:
-        """A copy that was not fetched, because a local file is newer or exists, was not seen; nor was one of a push."""
+        """A copy that was not fetched, because a local file is newer or exists, was not seen; nor was a part."""
         for see in (
             lambda: self.get("d/a", self.make_file("a", b"newer", mtime=NEW)),
             lambda: self.get("d/a", self.make_file("a", b"here", mtime=1), ignore_existing=True),
             lambda: self.push(self.make_file("a", b"mine", mtime=NEW), "d/a"),
             lambda: self.cmp(self.make_file("lib/b"), "d"),
+            lambda: self.stream(offset=1),
+            lambda: self.stream(limit=5),
         ):
             self.assertEqual(self.pushed(see), Outcome.CONFLICT)
 
