@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Iterable, Sequence
+from typing import TYPE_CHECKING, Iterable, Sequence
 
 import attrs
-from pathspec import GitIgnoreSpec
-from pathspec.pattern import Pattern
 
 from homeftp.errors import OperatorError
+
+if TYPE_CHECKING:
+    from pathspec.pattern import Pattern
 
 IGNORE_FILE = ".homeftpignore"
 """The name of files with patterns for the folder that they are in. It is transferred like any other file."""
@@ -74,11 +75,14 @@ class _Rule:
 
 def parse_rules(lines: Iterable[str], source: str) -> Sequence[_Rule]:
     """The rules of patterns, in their order; raises `OperatorError`, which names the `source` and the pattern."""
+    texts = [line.rstrip("\r\n") for line in lines]
+    patterns = [text for text in texts if text.strip() and not text.startswith("#")]
+    if not patterns:
+        return ()
+    from pathspec import GitIgnoreSpec  # takes a tenth of a second: few commands have patterns
+
     rules = []
-    for line in lines:
-        text = line.rstrip("\r\n")
-        if not text.strip() or text.startswith("#"):
-            continue
+    for text in patterns:
         negated = text.startswith("!")
         positive = text.removeprefix("!").rstrip() if not text.endswith("\\ ") else text.removeprefix("!")
         body = positive.rstrip("/")
