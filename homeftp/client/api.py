@@ -77,6 +77,10 @@ class Client:
         self.protocol.keepalive = self.server_info.keepalive or 0.0
         return self.server_info
 
+    def limit_bandwidth(self, rate: float) -> None:
+        """From now on send and receive at most `rate` bytes a second each, counted with TLS's content only."""
+        self.protocol.limit_bandwidth(rate)
+
     def require_rights(self, action: str, *rights: str) -> None:
         """Raise `Forbidden` (33), before anything is read or sent, where the account has none of these rights.
 

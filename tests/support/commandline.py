@@ -90,7 +90,7 @@ class RemoteCommandCase(CommandCase, TransferCase):
         names = [f"{package}.{arguments[0]}" for package in packages]
         module = next(name for name in names if find_spec(name) is not None)
 
-        def with_remote(name: str, work: Any) -> int:
+        def with_remote(name: str, work: Any, bandwidth: float | None = None) -> int:
             self.assertEqual(name, "nas")
             context = TransferContext(InlineWorkers(), System(), seen=self.context.seen)
             status: int = self.run_work(work(self.server.clock, self.client, context))

@@ -71,4 +71,4 @@ def run(options: argparse.Namespace) -> int:
             options.json, options.quiet = False, True
         return await run_transfer(reactor, options, download, target, context.reconnector)
 
-    return with_remote(common_remote(sources), work)
+    return with_remote(common_remote(sources), work, options.bwlimit)

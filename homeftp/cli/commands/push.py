@@ -61,4 +61,4 @@ def run(options: argparse.Namespace) -> int:
 
         return await run_transfer(reactor, options, upload, options.target, context.reconnector)
 
-    return with_remote(name, work)
+    return with_remote(name, work, options.bwlimit)

@@ -22,8 +22,11 @@ Work = Callable[["IClientReactor", "Client", "TransferContext"], Awaitable[int]]
 """What a command does with the reactor, the connection and the transfer context; returns the exit code."""
 
 
-def with_remote(name: str, work: Work) -> int:
-    """Connect to the server called `name`, do `work`, and close the connection; returns the exit code."""
+def with_remote(name: str, work: Work, bandwidth: float | None = None) -> int:
+    """Connect to the server called `name`, do `work`, and close the connection; returns the exit code.
+
+    `bandwidth` is the most bytes a second in each direction; None: as fast as it goes.
+    """
     from homeftp.client import Remotes, client_folder
 
     remotes = Remotes(client_folder(os.environ))
@@ -34,7 +37,13 @@ def with_remote(name: str, work: Work) -> int:
 
         from homeftp.client import Reconnector, connect_remote
 
-        reconnector = Reconnector(reactor, lambda: connect_remote(reactor, remotes, name), notify=print_error)
+        async def connect() -> Client:
+            client = await connect_remote(reactor, remotes, name)
+            if bandwidth is not None:
+                client.limit_bandwidth(bandwidth)
+            return client
+
+        reconnector = Reconnector(reactor, connect, notify=print_error)
         connecting = Deferred.fromCoroutine(reconnector.connect())
         reactor.callLater(_IMPORT_DELAY, _import_transfers)
         client = await connecting

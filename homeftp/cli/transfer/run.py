@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable, Coroutine
 
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.transfer.rates import parse_rate
 from homeftp.cli.transfer.report import TransferReport, add_output_arguments, resume_message, suspended_message
 from homeftp.cli.transfer.selecting import add_selection_arguments, read_selection
 
@@ -31,6 +32,12 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
         "-p", "--perms", action="store_true", help="also set the mode of folders that exist at the target"
     )
     add_selection_arguments(parser)
+    parser.add_argument(
+        "--bwlimit",
+        metavar="RATE",
+        type=parse_rate,
+        help="use at most so many KiB a second, or with a unit, such as 1.5M or 500KB; 0 is no limit",
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="print the outcome of every file")
     add_output_arguments(parser)
 

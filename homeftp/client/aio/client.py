@@ -205,14 +205,21 @@ async def _each(parts: AsyncIterator[T]) -> AsyncGenerator[T, None]:
 class AsyncioOpening:
     """What `open_remote` returns: to be awaited, or a context manager that closes the client at its end."""
 
-    def __init__(self, name: str, folder: str | None, notify: Callable[[str], None]) -> None:
+    def __init__(self, name: str, folder: str | None, notify: Callable[[str], None], bandwidth: float | None) -> None:
         self._name = name
+        self._bandwidth = bandwidth
         self._folder = folder
         self._notify = notify
         self._client: AsyncioClient | None = None
 
     async def _open(self) -> AsyncioClient:
-        opening = open_with_twisted(self._name, reactor=await loop_reactor(), folder=self._folder, notify=self._notify)
+        opening = open_with_twisted(
+            self._name,
+            reactor=await loop_reactor(),
+            folder=self._folder,
+            notify=self._notify,
+            bandwidth=self._bandwidth,
+        )
         try:
             return AsyncioClient(await wait_for(opening))
         except asyncio.CancelledError:
@@ -241,7 +248,11 @@ def _close(client: RemoteClient | None) -> Deferred[None] | None:
 
 
 def open_remote(
-    name: str, *, folder: str | None = None, notify: Callable[[str], None] = lambda message: None
+    name: str,
+    *,
+    folder: str | None = None,
+    notify: Callable[[str], None] = lambda message: None,
+    bandwidth: float | None = None,
 ) -> AsyncioOpening:
     """Connect to the server that the command line knows as `name`, and log in as this device.
 
@@ -252,4 +263,4 @@ def open_remote(
     `homeftp.client.open_remote`; besides, `WrongReactor` is raised where Twisted's reactor in this process does not run
     on this event loop.
     """
-    return AsyncioOpening(name, folder, notify)
+    return AsyncioOpening(name, folder, notify, bandwidth)

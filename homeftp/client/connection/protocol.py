@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.client.connection.failures import before_tls, explained
+from homeftp.client.connection.pacing import Pacer
 from homeftp.client.connection.response import IListener, IResponseHandler
 from homeftp.client.connection.sender import Sender
 from homeftp.client.connection.timeouts import PendingWait, Watchdog
@@ -56,6 +57,8 @@ class ClientProtocol(LineReceiver):
     def __init__(self, tls: IOpenSSLClientConnectionCreator, clock: IReactorTime, timeouts: ClientTimeouts) -> None:
         self.secured: Deferred[ClientProtocol] = Deferred(self._cancelled)
         self._tls = tls
+        self._clock = clock
+        self._reading: Pacer | None = None
         self._timeouts = timeouts
         self._watchdog = Watchdog(clock, timeouts, self._timed_out)
         self._connection = ClientConnection()
@@ -77,6 +80,11 @@ class ClientProtocol(LineReceiver):
     def on_silence(self, notify: Callable[[str], None]) -> None:
         """Call `notify` with a message for people while the server is silent and has something to answer."""
         self._watchdog.notify = notify
+
+    def limit_bandwidth(self, rate: float) -> None:
+        """From now on send and receive at most `rate` bytes a second each; for a connection with TLS."""
+        self._open_sender().limit(self._clock, rate)
+        self._reading = Pacer(self._clock, rate, self._read_on)
 
     # -- the connection ---------------------------------------------------------
 
@@ -161,6 +169,8 @@ class ClientProtocol(LineReceiver):
         self._watchdog.stop()
         if self._sender is not None:
             self._sender.stop()
+        if self._reading is not None:
+            self._reading.stop()
 
     def _sending_failed(self, reason: BaseException) -> None:
         """A payload could not be sent whole: the server would wait for the rest forever."""
@@ -176,7 +186,7 @@ class ClientProtocol(LineReceiver):
 
     def _pending_wait(self) -> PendingWait | None:
         """What the client waits for now."""
-        if not self._handlers or self.paused:
+        if not self._handlers or self.paused or (self._reading is not None and self._reading.is_waiting):
             return None
         if self._connection.incomplete or self._payload_blocked():
             return PendingWait(self._timeouts.stall_seconds, "the server has stalled")
@@ -196,6 +206,10 @@ class ClientProtocol(LineReceiver):
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the server."""
         self._watchdog.progress()
+        if self._reading is not None:
+            self._reading.spend(len(data))
+            if self._reading.is_waiting:
+                self.transport.pauseProducing()
         LineReceiver.dataReceived(self, data)
 
     def lineReceived(self, line: bytes) -> None:
@@ -214,7 +228,19 @@ class ClientProtocol(LineReceiver):
     def resumeProducing(self) -> None:
         """Go on reading, first what has been received already."""
         LineReceiver.resumeProducing(self)
+        if self._reading is not None and self._reading.is_waiting:
+            self.transport.pauseProducing()
         self._process_events()
+
+    def _read_on(self) -> None:
+        """Read again after a wait for the rate, unless a handler has paused reading."""
+        self._watchdog.progress()
+        if not self.paused:
+            self.transport.resumeProducing()
+
+    def _read_at_once(self, size: int) -> None:
+        """Let the transport read up to so many bytes at once."""
+        self.transport.bufferSize = size if self._reading is None else min(size, self._reading.step)
 
     def _process_events(self) -> None:
         """Handle every event that there is, unless reading is paused. A handler may pause and resume it."""
@@ -230,7 +256,7 @@ class ClientProtocol(LineReceiver):
     def _handle(self, event: ClientEvent) -> None:
         if isinstance(event, PayloadReceived):
             if event.last:
-                self.transport.bufferSize = READ_BUFFER
+                self._read_at_once(READ_BUFFER)
             (self._listener or self._handlers[0]).received(event.data)
         elif isinstance(event, MessageReceived):
             self._response_received(event)
@@ -245,7 +271,7 @@ class ClientProtocol(LineReceiver):
 
     def _response_received(self, event: MessageReceived[Response]) -> None:
         if event.payload is None:
-            self.transport.bufferSize = max(READ_BUFFER, min(STREAM_PIECE, event.message.content_length))
+            self._read_at_once(max(READ_BUFFER, min(STREAM_PIECE, event.message.content_length)))
         if self._listener is not None:
             self._listener.response_received(event.line, event.message)
         else:

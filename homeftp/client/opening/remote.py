@@ -248,6 +248,7 @@ def open_remote(
     reactor: IClientReactor | None = None,
     folder: str | None = None,
     notify: Callable[[str], None] = lambda message: None,
+    bandwidth: float | None = None,
 ) -> RemoteOpening:
     """Connect to the server that the command line knows as `name`, and log in as this device.
 
@@ -257,7 +258,8 @@ def open_remote(
     Without `async with`, await the result, or add callbacks to it, and call `close` at the end. All addresses of the
     server are tried, as the command line does. `reactor` is Twisted's own unless it is given; `folder` is the client's
     folder, by default `$HOMEFTP_HOME` or the platform's. `notify` is called with a message for people when the
-    connection is lost during a transfer, and when it is made again.
+    connection is lost during a transfer, and when it is made again. Each connection sends and receives at most
+    `bandwidth` bytes a second; None: as fast as it goes.
 
     Fails with `OperatorError` where no server has this name, `ConnectionFailed` where the server is not reached (at
     several addresses: `AllAddressesFailed`), `UntrustedServer` (at several addresses: `NoTrustedServer`) where another
@@ -268,16 +270,21 @@ def open_remote(
         from twisted.internet import reactor as installed
 
         reactor = cast(IClientReactor, installed)
-    return RemoteOpening(Deferred.fromCoroutine(_open(reactor, name, folder, notify)))
+    return RemoteOpening(Deferred.fromCoroutine(_open(reactor, name, folder, notify, bandwidth)))
 
 
-async def _open(reactor: IClientReactor, name: str, folder: str | None, notify: Callable[[str], None]) -> RemoteClient:
+async def _open(
+    reactor: IClientReactor, name: str, folder: str | None, notify: Callable[[str], None], bandwidth: float | None
+) -> RemoteClient:
     environ = os.environ if folder is None else {FOLDER_VARIABLE: folder}
     remotes = Remotes(client_folder(environ))
     cache, seen = hash_cache_path(environ), seen_path(environ)
 
     async def connect() -> Client:
-        return await connect_remote(reactor, remotes, name)
+        client = await connect_remote(reactor, remotes, name)
+        if bandwidth is not None:
+            client.limit_bandwidth(bandwidth)
+        return client
 
     def reconnector() -> Reconnector:
         return Reconnector(reactor, connect, notify=notify)

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from homeftp.client.files.names import is_partial_name
@@ -131,6 +132,24 @@ class TransferTests(ServedCase):
         self.assertEqual((said.returncode, there("five")), (0, {"x/c.jpg", "x/d.txt", "a.txt"}), said.stderr)
         said = self.homeftp("get", "-r", "--exclude", "x", f"{place}/five", f"{self.here}/got")
         self.assertEqual((said.returncode, os.listdir(f"{self.here}/got")), (0, ["a.txt"]))
+
+    def test_bandwidth(self) -> None:
+        """--bwlimit holds a push and a get back, and both are complete; a word that is no rate is refused."""
+        path = self.lay("big", bytes(1_500_000))
+        self.lay("many/a", bytes(300_000))
+        self.lay("many/b", bytes(300_000))
+        place = f"nas:{self.there}"
+        for words in (
+            ("push", "--bwlimit=1MB", path, f"{place}/big"),
+            ("push", "-r", "--bwlimit", "600KB", f"{self.here}/many", f"{place}/many"),
+            ("get", "--bwlimit=1MB", f"{place}/big", f"{self.here}/copy"),
+        ):
+            began = time.monotonic()
+            said = self.homeftp(*words)
+            self.assertEqual(said.returncode, 0, said.stderr)
+            self.assertGreater(time.monotonic() - began, 0.7, "the content takes longer at that rate")
+        self.assertEqual((self.read_there("big"), os.path.getsize(f"{self.here}/copy")), (bytes(1_500_000), 1_500_000))
+        self.assertEqual(self.homeftp("push", "--bwlimit", "fast", path, f"{place}/x").returncode, 2)
 
     def test_refused_file(self) -> None:
         """A file that the server refuses does not stop the others; the exit code is 3."""

@@ -193,6 +193,28 @@ class RequestTests(ConnectedCase):
         self.assertEqual([r.status for r in second.responses], [40])
         self.assertTrue(first.ended and second.ended)
 
+    def test_bandwidth(self) -> None:
+        """With a rate, reading pauses until the rate allows more; a handler that pauses too is not overruled."""
+        self.client.limit_bandwidth(100_000)
+        [told] = self.ask("GET")
+        self.wire.server.take_lines()
+        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 150_000}, bytes(50_000))
+        self.wire.pump()
+        paused = len(told.payload)
+        self.assertEqual(paused, 50_000)
+        self.wire.far.write(bytes(100_000))
+        self.wire.pump()
+        self.assertEqual(len(told.payload), paused)
+        self.client.pauseProducing()
+        self.wire.clock.advance(10)
+        self.wire.pump()
+        self.assertEqual(len(told.payload), paused)
+        self.client.resumeProducing()
+        for _ in range(30):
+            self.wire.clock.advance(0.2)
+            self.wire.pump()
+        self.assertEqual((len(told.payload), told.ended), (150_000, True))
+
     def test_any_chunking(self) -> None:
         """However the bytes are cut, responses and payloads come out the same."""
         content = bytes(range(256)) * 3

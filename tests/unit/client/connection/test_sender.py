@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.interfaces import IPushProducer
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -35,6 +36,45 @@ class SenderTests(SynchronousTestCase):
     def test_interface(self) -> None:
         """The transport can pause it."""
         verifyObject(IPushProducer, self.sender)
+
+    def test_limit(self) -> None:
+        """With a rate, lines and payloads of all kinds go in steps, in order, and as fast as the rate says."""
+        clock = Clock()
+        self.sender.limit(clock, 80_000)
+        payload = ManualPayload(100_000)
+        self.sender.send(bytes(200_000), None, 1)
+        self.sender.send(b"2\n", payload, 2)
+        self.assertEqual(len(self.sent()), 20_000)
+        for _ in range(20):
+            clock.advance(0.1)
+        self.assertLessEqual(abs(len(self.sent()) - 180_000), 20_000)
+        for _ in range(10):
+            clock.advance(0.1)
+        payload.give(b"b" * 100_000)
+        self.assertTrue(self.sent().startswith(bytes(200_000) + b"2\nb"))
+        self.assertLess(len(self.sent()), 230_000)
+        for _ in range(20):
+            clock.advance(0.1)
+        payload.give(b"")
+        self.assertEqual(self.sent(), bytes(200_000) + b"2\n" + b"b" * 100_000)
+        self.sender.stop()
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_limit_and_full(self) -> None:
+        """It waits for both the rate and the transport."""
+        clock = Clock()
+        self.sender.limit(clock, 80_000)
+        self.sender.send(bytes(60_000), None, 1)
+        self.sender.pauseProducing()
+        clock.advance(1)
+        self.assertEqual(len(self.sent()), 20_000)
+        self.sender.resumeProducing()
+        self.assertEqual(len(self.sent()), 40_000)
+        self.sender.pauseProducing()
+        self.sender.resumeProducing()
+        self.assertEqual(len(self.sent()), 40_000, "the rate still holds")
+        clock.advance(1)
+        self.assertEqual(len(self.sent()), 60_000)
 
     def test_order(self) -> None:
         """A line that is sent while a payload streams goes behind it."""
