@@ -25,6 +25,9 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
         "-f", "--force", action="store_true", help="replace whatever differs at the target, without asking"
     )
     parser.add_argument(
+        "--reread", action="store_true", help="have both sides read all files again instead of using remembered hashes"
+    )
+    parser.add_argument(
         "-n", "--dry-run", action="store_true", help="print what would be transferred, and transfer and change nothing"
     )
     parser.add_argument("--ignore-existing", action="store_true", help="replace nothing; only add what is missing")
@@ -98,6 +101,7 @@ async def run_transfer(
     transfer_options = TransferOptions(
         recursive=options.recursive or options.files_from is not None,
         force=getattr(options, "force", False),
+        reread=options.reread,
         perms=getattr(options, "perms", False),
         ignore_existing=getattr(options, "ignore_existing", False),
         dry_run=dry_run,

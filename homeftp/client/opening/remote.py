@@ -63,6 +63,7 @@ class RemoteClient(Client):
         target: str,
         *,
         force: bool = False,
+        reread: bool = False,
         ignore_existing: bool = False,
         dry_run: bool = False,
         selection: Selection = DEFAULT_SELECTION,
@@ -83,6 +84,7 @@ class RemoteClient(Client):
         options = TransferOptions(
             recursive=True,
             force=force,
+            reread=reread,
             perms=perms,
             ignore_existing=ignore_existing,
             dry_run=dry_run,
@@ -100,6 +102,7 @@ class RemoteClient(Client):
         target: str | os.PathLike[str],
         *,
         force: bool = False,
+        reread: bool = False,
         ignore_existing: bool = False,
         dry_run: bool = False,
         selection: Selection = DEFAULT_SELECTION,
@@ -115,6 +118,7 @@ class RemoteClient(Client):
         options = TransferOptions(
             recursive=True,
             force=force,
+            reread=reread,
             perms=perms,
             ignore_existing=ignore_existing,
             dry_run=dry_run,

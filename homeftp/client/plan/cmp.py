@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
-import attrs
-
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.plan.listing import RemoteListing, list_remote, select
@@ -18,6 +14,7 @@ from homeftp.client.plan.local import (
     stat_if_exists,
 )
 from homeftp.client.plan.paths import endpoint_inside, parse_local_path, parse_remote_path
+from homeftp.client.plan.reread import reread_remote, without_memory
 from homeftp.client.plan.whole import is_same, report_same
 from homeftp.client.selection import DEFAULT_SELECTION, Selection, Selector
 from homeftp.client.transfer.cmp import CompareTransfer
@@ -51,7 +48,7 @@ async def cmp(
     reconnect.
     """
     if reread:
-        context = attrs.evolve(context, hash_cache=None)
+        context = without_memory(context)
     planned = _Cmp(context, local, remote, observer, local_first, perms, reread, selection)
     await with_reconnects(client, context, observer, planned.run)
 
@@ -93,7 +90,7 @@ class _Cmp:
             path = await path_inside(self._context, path, endpoint.name)
             found = await stat_if_exists(self._context, path)
         if self._reread:
-            await self._verify(client, endpoint)
+            await reread_remote(client, str(endpoint), self._observer)
         tree = LocalTree(path, selector=Selector(self._selection))
         if found is not None and found.is_directory:
             tree = await scan_if_exists(self._context, path, self._selection)
@@ -105,13 +102,6 @@ class _Cmp:
             raise NotFound(f"'{endpoint}' does not exist on the server")
         select(listing, tree.selector, [*tree.files, *tree.directories])
         await self._compare(client, found, tree, endpoint, listing)
-
-    async def _verify(self, client: Client, endpoint: Endpoint) -> None:
-        """Have the server read its copies again: it then knows those that are damaged."""
-        with contextlib.suppress(NotFound):
-            async for step in client.verify(str(endpoint)):
-                self._observer.on_plan(step.files, step.size)
-                self._observer.add_bytes(step.size, moved=False)
 
     async def _compare(
         self, client: Client, found: FileStat | None, tree: LocalTree, endpoint: Endpoint, listing: RemoteListing

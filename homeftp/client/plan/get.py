@@ -13,6 +13,7 @@ from homeftp.client.plan.globs import expand_pattern
 from homeftp.client.plan.listing import RemoteListing, list_remote, select, stat_remote
 from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
 from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
+from homeftp.client.plan.reread import reread_remote, without_memory
 from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import EndpointOf, TransferContext, TransferOptions, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
@@ -38,6 +39,8 @@ async def get(
     before anything is fetched. Raises `ConnectionFailed` where the connection
     is lost and `context` cannot reconnect.
     """
+    if options.reread:
+        context = without_memory(context)
     planned = _Get(context, sources, target, options, observer)
     await with_reconnects(client, context, observer, planned.run)
 
@@ -67,6 +70,8 @@ class _Get:
         inside = target.inside or len(sources) > 1
         found: list[tuple[RemotePath, RemoteListing]] = []
         for source in map(parse_remote_path, sources):
+            if self._options.reread:
+                await reread_remote(client, str(source.endpoint), self._observer)
             listing = await stat_remote(client, source.endpoint)
             if listing.kind is None:
                 raise NotFound(f"'{source.endpoint}' does not exist on the server")
@@ -95,7 +100,8 @@ class _Get:
         tree = await run(scan_names, folder, [name])
         endpoint = str(source.endpoint)
         self._observer.on_plan(1, entry.size)
-        await self._transfer(client, lambda _: endpoint, {name: entry}, tree, folder)
+        context = without_memory(self._context) if self._options.force else self._context
+        await self._transfer(client, context, lambda _: endpoint, {name: entry}, tree, folder)
 
     async def _get_folder(self, client: Client, endpoint: Endpoint, path: str) -> None:
         listing = await list_remote(client, endpoint, recursive=True)
@@ -104,12 +110,17 @@ class _Get:
         tree = await scan_if_exists(self._context, path, self._options.selection)
         select(listing, tree.selector)
         report_plan(listing, self._observer)
-        await self._transfer(client, endpoints_below(str(endpoint)), listing.entries, tree, path)
+        await self._transfer(client, self._context, endpoints_below(str(endpoint)), listing.entries, tree, path)
 
     async def _transfer(
-        self, client: Client, endpoint_of: EndpointOf, remote: dict[str, Entry], tree: LocalTree, path: str
+        self,
+        client: Client,
+        context: TransferContext,
+        endpoint_of: EndpointOf,
+        remote: dict[str, Entry],
+        tree: LocalTree,
+        path: str,
     ) -> None:
-        context = self._context
         folder = DownloadTarget(path, context.system, context.hash_cache, tree.local_names)
         transfer = GetTransfer(client, context, endpoint_of, remote, tree, folder, self._options, self._observer)
         await transfer.run()

@@ -19,6 +19,7 @@ from homeftp.client.plan.paths import (
     parse_local_path,
     parse_remote_path,
 )
+from homeftp.client.plan.reread import reread_files, reread_remote, rereads_named, without_memory
 from homeftp.client.transfer.model import TransferContext, TransferOptions, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.push import PushTransfer
@@ -47,6 +48,8 @@ async def push(
     `Forbidden` (33), all before anything is sent. Raises `ConnectionFailed`
     where the connection is lost and `context` cannot reconnect.
     """
+    if options.reread:
+        context = without_memory(context)
     planned = _Push(context, sources, target, options, observer)
     await with_reconnects(client, context, observer, planned.run)
 
@@ -110,15 +113,22 @@ class _Push:
             if name in tree.files:
                 raise OperatorError(f"two of the files are called {name}: push one of them to another target")
             tree.files[name] = file._replace(name=name)
+        if rereads_named(client, self._options):
+            await reread_files(client, base, remote, tree.files, self._observer)
         await self._transfer(client, base, tree, remote)
 
     async def _push_folder(self, client: Client, path: str, endpoint: Endpoint) -> None:
+        if endpoint.parts and self._options.reread:
+            await reread_remote(client, str(endpoint), self._observer)
         scanning = self._context.workers.run(scan, path, self._options.selection)
         if endpoint.parts:
             tree, listing = await _both(scanning, list_remote(client, endpoint, recursive=True))
         else:
             tree = await scanning
             names = [name for name in tree.directories if name and "/" not in name]
+            if self._options.reread:
+                for name in [*names, *(name for name in tree.files if "/" not in name)]:
+                    await reread_remote(client, str(endpoint.beneath(name)), self._observer)
             listing = await list_directories(client, endpoint, names)
         if listing.kind == "file":
             raise WrongKind(f"{endpoint} is a file: a folder cannot replace it")

@@ -13,6 +13,7 @@ from homeftp.client.download import Download
 from homeftp.client.errors import Corrupted
 from homeftp.client.files.source import SourceFile
 from homeftp.client.plan.paths import parse_remote_path
+from homeftp.client.plan.reread import reread_remote, rereads_named
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.model import FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
@@ -70,6 +71,8 @@ async def _push(
         meta_data: MetaData = [("mtime_us", source.file.mtime_us)]
         observer.on_plan(1, size)
         sized: MetaData = [*meta_data, ("size", size)]
+        if rereads_named(client, options):
+            await reread_remote(client, endpoint, observer)
         try:
             compared = await client.cmp(endpoint, hash=content_hash, meta_data=sized)
         except Damaged:

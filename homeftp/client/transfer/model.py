@@ -167,7 +167,12 @@ class TransferOptions:
     recursive: bool = False
     """Transfer folders with their content."""
     force: bool = False
-    """Replace the target even if it is newer, was not seen, or was changed meanwhile."""
+    """Replace the target even if it is newer, was not seen, or was changed meanwhile.
+
+    At the target, files that were named are read again as with `reread`; those in folders are not.
+    """
+    reread: bool = False
+    """Have both sides read all files again, whatever they remember of them."""
     perms: bool = False
     """Also change the mode of folders that exist at the target already."""
     ignore_existing: bool = False
