@@ -11,13 +11,19 @@ from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.terminal.text import format_size, print_json, printable
-from homeftp.cli.terminal.times import format_minute, format_moment
+from homeftp.cli.terminal.text import format_mode, format_size, print_json, printable
+from homeftp.cli.terminal.times import format_minute, format_moment, format_time
 from homeftp.wire.messages import version_body
 
 if TYPE_CHECKING:
     from homeftp.client import Client, IClientReactor, TransferContext
     from homeftp.model import Version
+
+_NAME, _TIME = "name", "time"
+"""What versions are sorted by."""
+
+_HASH_WIDTH = len("sha256:") + 64
+"""Characters of a hash."""
 
 _EPILOG = """\
 Each line starts with the time at which that content was replaced or removed, in this machine's time zone. `restore
@@ -32,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "path", metavar="NAME:PATH", help="a file on a server, or a folder for all versions below it"
     )
     set_completer(path, REMOTE_PATHS)
+    parser.add_argument("-l", "--long", action="store_true", help="print mode, exact size, time and hash")
+    parser.add_argument(
+        "--sort", choices=(_NAME, _TIME), default=_NAME, help="by name, or by the time at which each was replaced"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
 
 
@@ -40,32 +50,42 @@ def run(options: argparse.Namespace) -> int:
     name, path = parse_remote_operand(options.path)
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
-        await list_versions(client, path, options.json)
+        await list_versions(client, path, options)
         return Exit.DONE
 
     return with_remote(name, work)
 
 
-async def list_versions(client: Client, path: str, as_json: bool) -> None:
-    """Print all versions at or below a path, newest first."""
+async def list_versions(client: Client, path: str, options: argparse.Namespace) -> None:
+    """Print all versions at or below a path, those of each file together, the newest first; or by time."""
     from homeftp.client import parse_remote_path
 
     client.require_rights("listing versions", "read")
     endpoint = str(parse_remote_path(path).endpoint)
-    count = 0
+    found: list[Version] = []
     async for page in client.versions(endpoint):
-        for version in page:
-            print_version(version, endpoint, as_json)
-        count += len(page)
-    if not count:
+        found += page
+    if options.sort == _TIME:
+        found.sort(key=lambda version: (-version.at_us, version.name.encode()))
+    else:
+        found.sort(key=lambda version: (version.name.encode(), -version.at_us))
+    for version in found:
+        print_version(version, endpoint, options)
+    if not found:
         print(f"{printable(endpoint) or 'The shared folder'} has no previous versions.", file=sys.stderr)
 
 
-def print_version(version: Version, endpoint: str, as_json: bool) -> None:
+def print_version(version: Version, endpoint: str, options: argparse.Namespace) -> None:
     """Print one version; a version of `endpoint` itself has an empty name."""
     name = version.name or endpoint.rpartition("/")[2]
-    if as_json:
+    if options.json:
         print_json({**version_body(version), "name": name})
         return
-    changed = format_minute(version.mtime_us)
-    print(f"{format_moment(version.at_us)}  {format_size(version.size):>9}  of {changed}  {printable(name)}")
+    at = format_moment(version.at_us)
+    if not options.long:
+        changed = format_minute(version.mtime_us)
+        print(f"{at}  {format_size(version.size):>9}  of {changed}  {printable(name)}")
+        return
+    mode = format_mode("file", version.mode)
+    content = version.hash or "-".ljust(_HASH_WIDTH)
+    print(f"{at} {mode} {version.size:>14,} {format_time(version.mtime_us)} {content} {printable(name)}")

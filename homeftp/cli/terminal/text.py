@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import stat
 import sys
 from typing import Any
+
+_PERMISSIONS = 0o777
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
@@ -37,6 +40,11 @@ def format_count(files: int, folders: int, others: int = 0) -> str:
     if others:
         parts.append(f"{others} other" if parts else f"{others}")
     return " and ".join(parts)
+
+
+def format_mode(kind: str, mode: int | None) -> str:
+    """The kind and the permission bits as ls(1) prints them; bits that are not known as if none were set."""
+    return stat.filemode((stat.S_IFDIR if kind == "directory" else stat.S_IFREG) | (mode or 0) & _PERMISSIONS)
 
 
 def print_json(fields: dict[str, Any]) -> None:

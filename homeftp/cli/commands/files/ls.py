@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from homeftp.cli.commands.files.sizes import add_size_arguments, sized
 from homeftp.cli.connect.operands import parse_remote_operands
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
-from homeftp.cli.terminal.text import print_json, printable
+from homeftp.cli.terminal.text import format_mode, print_json, printable
 from homeftp.cli.terminal.times import format_minute
 from homeftp.wire.messages import entry_body
 
@@ -86,10 +85,4 @@ def print_entry(entry: Entry, name: str, options: argparse.Namespace) -> None:
         print(f"{printable(name)}{slash}")
         return
     size = sized(None if entry.kind == "directory" else entry.size, options)
-    print(f"{_format_mode(entry)} {size} {format_minute(entry.mtime_us)} {printable(name)}{slash}")
-
-
-def _format_mode(entry: Entry) -> str:
-    if entry.mode is None:
-        return "d---------" if entry.kind == "directory" else "----------"
-    return stat.filemode((stat.S_IFDIR if entry.kind == "directory" else stat.S_IFREG) | entry.mode & 0o777)
+    print(f"{format_mode(entry.kind, entry.mode)} {size} {format_minute(entry.mtime_us)} {printable(name)}{slash}")

@@ -31,6 +31,30 @@ class VersionsTests(RemoteCommandCase):
         self.assertEqual(self.homeftp("versions", "--json", "nas:lib"), Exit.DONE)
         self.assertEqual([json.loads(line)["name"] for line in self.out.getvalue().splitlines()], ["a", "a"])
 
+    def test_sorted(self) -> None:
+        """By name and then the newest first, also where a folder has many; with --sort time the newest of all first."""
+        for name in ("b", "a", "c/d", "b"):
+            for content in (b"1", b"22"):
+                self.push(self.make_file("x", content), f"lib/{name}", force=True)
+        self.homeftp("versions", "--json", "nas:lib")
+        found = [json.loads(line) for line in self.out.getvalue().splitlines()]
+        self.assertEqual([each["name"] for each in found], ["a", "b", "b", "b", "c/d"])
+        times = [each["at"] for each in found if each["name"] == "b"]
+        self.assertEqual(times, sorted(times, reverse=True))
+        self.homeftp("versions", "--json", "--sort", "time", "nas:lib")
+        times = [json.loads(line)["at"] for line in self.out.getvalue().splitlines()]
+        self.assertEqual((len(times), times), (5, sorted(times, reverse=True)))
+
+    def test_long(self) -> None:
+        """--long prints mode, exact size, time and hash."""
+        for content in (b"1", b"22"):
+            self.push(self.make_file("a", content), "lib/a", force=True)
+        self.homeftp("versions", "-l", "nas:lib/a")
+        hash = "sha256:[0-9a-f]{64}"
+        self.assertRegex(
+            self.out.getvalue(), rf"\A{MOMENT} -rw-r--r-- +1 2023-11-1\d [0-9:]{{8}} ({hash}|-[ ]{{70}}) a\n\Z"
+        )
+
     def test_none(self) -> None:
         """A file without versions gives a message and exit code 0."""
         self.make_remote_file("a")

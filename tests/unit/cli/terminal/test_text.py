@@ -7,8 +7,23 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.terminal.text import format_count, format_size, print_result, printable
+from homeftp.cli.terminal.text import format_count, format_mode, format_size, print_result, printable
 from tests.support.commandline import Output
+
+
+class ModeTests(SynchronousTestCase):
+    """format_mode."""
+
+    def test_modes(self) -> None:
+        """As ls(1) prints them; unknown bits as none."""
+        for kind, mode, expected in (
+            ("file", 0o644, "-rw-r--r--"),
+            ("directory", 0o750, "drwxr-x---"),
+            ("file", None, "----------"),
+            ("directory", None, "d---------"),
+            ("file", 0o4755, "-rwxr-xr-x"),
+        ):
+            self.assertEqual(format_mode(kind, mode), expected)
 
 
 class PrintableTests(SynchronousTestCase):
