@@ -165,6 +165,21 @@ class HashCache:
         """What is known of one file in `directory`, with its current stat."""
         return self.known(directory, {name: found}).get(name)
 
+    def former(self, directory: str, names: Sequence[str]) -> dict[str, str]:
+        """The hash that each of these files in `directory` had when it was last hashed; it may have changed since."""
+        keys = [os.fsencode(name) for name in names]
+        found: dict[str, str] = {}
+
+        def select(connection: sqlite3.Connection) -> None:
+            for start in range(0, len(keys), _ASKED_AT_ONCE):
+                asked = keys[start : start + _ASKED_AT_ONCE]
+                query = f"SELECT name, hash FROM hashes WHERE directory = ? AND name IN ({','.join('?' * len(asked))})"
+                for key, content_hash in connection.execute(query, [os.fsencode(directory), *asked]):
+                    found[os.fsdecode(key)] = content_hash
+
+        self._database.run(select)
+        return found
+
     def record(self, rows: Iterable[CachedHash]) -> None:
         """Store hashes, in one transaction; rows that could not be trusted later are left out."""
         values = [_values(row) for row in rows if is_trustworthy(row.found, row.hashed_ns)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Sequence
+from typing import Callable, Mapping, Sequence
 
 from homeftp.client.files.model import FileStat
 from homeftp.hashing.hashcache import CachedHash, HashCache
@@ -11,15 +11,25 @@ from homeftp.hashing.hashcache import CachedHash, HashCache
 
 def known_hashes(cache: HashCache | None, files: Sequence[FileStat]) -> dict[str, str]:
     """The hashes that the cache knows, by path."""
+    return {} if cache is None else _by_path(cache.lookup, files)
+
+
+def former_hashes(cache: HashCache | None, files: Sequence[FileStat]) -> dict[str, str]:
+    """The hashes that files had when this machine last hashed them, by path, also of those that changed since."""
+    return {} if cache is None else _by_path(lambda folder, names: cache.former(folder, list(names)), files)
+
+
+def _by_path(
+    look_up: Callable[[str, Mapping[str, os.stat_result]], Mapping[str, str]], files: Sequence[FileStat]
+) -> dict[str, str]:
+    """What `look_up` knows of the files of each folder, by path."""
     known: dict[str, str] = {}
-    if cache is None:
-        return known
     folders: dict[str, dict[str, os.stat_result]] = {}
     for file in files:
         folder, name = os.path.split(file.path)
         folders.setdefault(folder, {})[name] = file.stat
     for folder, names in folders.items():
-        for name, found in cache.lookup(os.path.realpath(folder), names).items():
+        for name, found in look_up(os.path.realpath(folder), names).items():
             known[os.path.join(folder, name)] = found
     return known
 

@@ -16,6 +16,7 @@ from homeftp.client.api import Client
 from homeftp.client.connection.answer import AnswerHandler
 from homeftp.client.connection.replies import compared
 from homeftp.client.errors import ProtocolViolation
+from homeftp.client.files.hashes import former_hashes
 from homeftp.client.files.read import Content, ReadRequest, read_many
 from homeftp.client.files.source import SourceFile
 from homeftp.client.transfer.metadata import differing
@@ -179,15 +180,16 @@ class Comparer:
     def _read_request(self, task: FileTask) -> ReadRequest:
         assert task.local is not None
         remote = task.remote
+        differs = remote is None or bool(differing(task.local, remote, self._context.disks))
+        wants_former = differs and remote is not None
         if not self._sends:
-            return ReadRequest(task.local, False)
-        is_sent = remote is None or bool(differing(task.local, remote, self._context.disks))
-        return ReadRequest(task.local, True, None if is_sent or remote is None else remote.hash)
+            return ReadRequest(task.local, False, None, wants_former)
+        return ReadRequest(task.local, True, None if differs or remote is None else remote.hash, wants_former)
 
     def _compare_small(self, results: Sequence[Content | Exception], tasks: Sequence[FileTask]) -> None:
         for task, result in zip(tasks, results, strict=True):
             if isinstance(result, Content):
-                task.content = result
+                task.content, task.former = result, result.former
                 self._compare(task)
             else:
                 task.failure = result
@@ -197,6 +199,8 @@ class Comparer:
         assert task.local is not None
         workers = self._context.workers
         try:
+            former = await workers.run(former_hashes, self._context.hash_cache, [task.local] if task.remote else [])
+            task.former = former.get(task.local.path)
             source = task.source = await workers.run(SourceFile, task.local.path, self._context.hash_cache)
             if self._sends and _is_sent_anyway(task, source):
                 task.content = Content(source.file, None, None)

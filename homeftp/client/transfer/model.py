@@ -111,6 +111,7 @@ class FileTask:
         "differs",
         "failure",
         "fetched",
+        "former",
         "local",
         "name",
         "remote",
@@ -130,6 +131,8 @@ class FileTask:
         """Closes `source` while it is being sent: an answer may come before the last byte is read."""
         self.fetched: str | None = None
         """The hash of the content that has replaced the local one."""
+        self.former: str | None = None
+        """The hash that the local file had when this machine last hashed it; None where it is not known."""
         self.failure: Exception | None = None
         """Why the file could not be read locally or compared on the server."""
         self.differs: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from homeftp.client.api import Client
 from homeftp.client.connection.answer import AnswerHandler
 from homeftp.client.connection.replies import own_entry
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
+from homeftp.client.files.hashes import former_hashes
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.source import SourceFile
 from homeftp.client.seen.lastseen import LastSeen, hash_there
@@ -120,12 +121,22 @@ class PushTransfer:
         """Replace a content that this machine has seen on the server and that is older; ask about any other."""
         endpoint = self._endpoint_of(task.name)
         found = remote.hash or remote.damaged or await hash_there(self._client, endpoint)
-        if not await self._seen.was_seen(endpoint, found):
+        if await self._was_edited(task, found):
+            self._seen.record(endpoint, found)
+        elif not await self._seen.was_seen(endpoint, found):
             self._ask_or_leave(task, Outcome.CONFLICT)
-        elif _is_newer(task, remote):
+            return
+        if _is_newer(task, remote):
             self._ask_or_leave(task, Outcome.NEWER)
         else:
             self._send(task, Outcome.REPLACED)
+
+    async def _was_edited(self, task: FileTask, hash: str) -> bool:
+        """Whether the local file had this content before it was changed: a record of what was seen may be lost."""
+        former, local = task.former, task.local
+        if former is None and local is not None and self._options.dry_run:  # it was not read
+            former = (await self._context.workers.run(former_hashes, self._context.hash_cache, [local])).get(local.path)
+        return hash != "" and former == hash
 
     def _ask_or_leave(self, task: FileTask, outcome: Outcome) -> None:
         """Replace the server's file only if the user says so."""

@@ -132,12 +132,13 @@ class TwoLaptopsTests(ServedCase):
         self.assertEqual(self.push("second"), (0, {"a": "replaced", "b": "same"}), "it has a name left")
 
     def test_lost(self) -> None:
-        """Without its memory a machine asks; a damaged one is put aside, and the person is told so."""
+        """Without its memory and its hashes a machine asks; damage is put aside, and the person is told so."""
         path = os.path.join(self.homes["second"], "seen.sqlite")
         for lose in (os.unlink, damage):
             self.conflict()
             self.assertEqual(self.push("second", "--force")[0], 0)
             lose(path)
+            shutil.rmtree(os.path.join(self.homes["second"], "cache"))
             self.edit("second", b"its next change", mtime=self.later())
             said = self.on("second", "push", self.copy("second", "a"), f"{self.place}/a")
             self.assertEqual(said.returncode, 1, said.stderr)
@@ -146,6 +147,18 @@ class TwoLaptopsTests(ServedCase):
             self.assertEqual(self.on("second", "cmp", self.copy("second"), self.place).returncode, 1)
             self.assertEqual(self.push("second")[0], 0)
             self.assertEqual(self.on("first", "get", "-r", self.place, self.copy("first")).returncode, 0)
+
+    def test_upgraded(self) -> None:
+        """A machine that has no memory yet knows what its own files held: it asks only about changes of others."""
+        self.conflict()
+        self.assertEqual(self.push("second", "--force")[0], 0)
+        os.unlink(os.path.join(self.homes["second"], "seen.sqlite"))
+        self.edit("second", b"its next change", mtime=self.later())
+        self.assertEqual(self.push("second")[1]["a"], "replaced")
+        os.unlink(os.path.join(self.homes["second"], "seen.sqlite"))
+        self.assertEqual(self.on("first", "get", "-r", self.place, self.copy("first")).returncode, 0)
+        self.conflict()
+        self.assertEqual(self.push("second")[1]["a"], "conflict", "the control")
 
     def test_together(self) -> None:
         """Several commands of one machine share the memory, and lose nothing of it."""

@@ -61,6 +61,14 @@ class LookupTests(IndexCase):
         self.assertIsNone(self.known("other.txt"))
         self.assertIsNone(self.known(directory="/d/e"))
 
+    def test_former(self) -> None:
+        """What a file had when it was last hashed is told, also after it changed."""
+        self.cache.record([self.row(), self.row(directory="/other", hash=OTHER)])
+        os.utime(self.file, (1_700_000_000, 1_700_000_001))
+        self.assertIsNone(self.known(), "the control")
+        self.assertEqual(self.cache.former("/d", ["file.txt", "none"]), {"file.txt": HASH})
+        self.assertEqual(self.cache.former("/d", []), {})
+
     def test_any_change_of_the_stat(self) -> None:
         """Another size, mtime, ctime or inode: the hash is no longer known."""
         self.cache.record([self.row()])

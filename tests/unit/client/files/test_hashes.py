@@ -7,7 +7,7 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.files.hashes import known_hashes, record_hashes
+from homeftp.client.files.hashes import former_hashes, known_hashes, record_hashes
 from homeftp.client.files.model import FileStat
 from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import HashCache
@@ -37,6 +37,14 @@ class HashesTests(SynchronousTestCase):
         record_hashes(self.cache, [(file, hashed) for file in files[:2]], time.time_ns())
         self.assertEqual(known_hashes(self.cache, files), {files[0].path: hashed, files[1].path: hashed})
         self.assertEqual(known_hashes(self.cache, [self.file("a", b"another")]), {})
+
+    def test_former(self) -> None:
+        """What a file held before it changed is known too."""
+        hashed = filehash.hash_bytes(b"content")
+        record_hashes(self.cache, [(self.file("x/b"), hashed)], time.time_ns())
+        changed = self.file("x/b", b"another")
+        self.assertEqual(former_hashes(self.cache, [changed, self.file("a")]), {changed.path: hashed})
+        self.assertEqual(former_hashes(None, [changed]), {})
 
     def test_through_a_link(self) -> None:
         """A folder is known by its real path, however it is reached."""

@@ -178,6 +178,28 @@ class ConflictTests(TransferCase):
         self.push(path, "a")
         self.assertEqual(self.outcomes(), {"a": Outcome.REPLACED}, "the control")
 
+    def test_edited(self) -> None:
+        """A machine that has lost what it saw knows what a local file held when it was last hashed.
+
+        If the server has that, the local change was made to it. The control: the server has something else.
+        """
+        for content, change in ((b"old", b"mine"), (BIG, BIG + b"more"), (BIG, b"!" + BIG[1:])):
+            cache = HashCache(None)
+            self.addCleanup(cache.close)
+            for dry_run in (False, True):
+                for there, outcome in ((content, Outcome.REPLACED), (b"theirs", Outcome.CONFLICT)):
+                    path = self.make_file("a", content, mtime=OLD)
+                    self.context = attrs.evolve(self.context, hash_cache=cache, seen=SeenStore(None))
+                    self.push(path, "a", force=True)
+                    self.context = attrs.evolve(self.context, seen=SeenStore(None))
+                    self.make_remote_file("a", there, mtime=OLD)
+                    self.make_file("a", change, mtime=NEW)
+                    if dry_run:
+                        self.push(path, "a", dry_run=True)
+                        self.assertEqual(self.outcomes(), {"a": outcome})
+                    self.push(path, "a")
+                    self.assertEqual(self.outcomes(), {"a": outcome})
+
     def test_moved_and_removed(self) -> None:
         """What another machine removed is new again; what it moved elsewhere has not been seen there."""
         path = self.make_file("lib/a", b"old", mtime=OLD)
