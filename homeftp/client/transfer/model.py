@@ -112,6 +112,7 @@ class FileTask:
         "failure",
         "fetched",
         "former",
+        "has_grown",
         "local",
         "name",
         "remote",
@@ -133,6 +134,8 @@ class FileTask:
         """The hash of the content that has replaced the local one."""
         self.former: str | None = None
         """The hash that the local file had when this machine last hashed it; None where it is not known."""
+        self.has_grown = False
+        """Whether the server's file grew while it was fetched."""
         self.failure: Exception | None = None
         """Why the file could not be read locally or compared on the server."""
         self.differs: tuple[str, ...] = ()
