@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from homeftp.client.plan.paths import RemotePath, parse_remote_path
     from homeftp.client.plan.push import push
     from homeftp.client.plan.stdio import get_stream, push_stream
+    from homeftp.client.seen.lastseen import LastSeen
     from homeftp.client.seen.store import Place, SeenStore
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
     from homeftp.client.transfer.model import (
@@ -92,6 +93,7 @@ _MODULES = {
     "plan.push": ("push",),
     "plan.stdio": ("get_stream", "push_stream"),
     "selection": ("DEFAULT_SELECTION", "Selection", "parse_names"),
+    "seen.lastseen": ("LastSeen",),
     "seen.store": ("Place", "SeenStore"),
     "transfer.model": ("CopyStat", "FileResult", "IReconnector", "Outcome", "TransferContext", "TransferOptions"),
     "transfer.observer": ("TransferObserver",),
@@ -116,6 +118,7 @@ __all__ = [
     "IClientReactor",
     "IListener",
     "IReconnector",
+    "LastSeen",
     "Machine",
     "NameResolver",
     "NoTrustedServer",

@@ -115,7 +115,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
     | {f"client.{name}" for name in ("api", "download", "errors", "files", "seen", "selection", "transfer")},
-    "client.manage": CONTRACTS | {"client.api", "client.plan", "hashing"},
+    "client.manage": CONTRACTS | {"client.api", "client.plan", "client.seen", "hashing"},
     "client.opening": SHARED
     | {"wire"}
     | {f"client.{name}" for name in ("api", "errors", "known", "manage", "plan", "seen", "selection", "transfer")},

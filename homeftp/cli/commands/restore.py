@@ -9,6 +9,7 @@ from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import format_size, print_result, printable
 from homeftp.cli.terminal.times import format_moment
@@ -44,15 +45,15 @@ def run(options: argparse.Namespace) -> int:
     name, path = parse_remote_operand(options.path)
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
-        await restore_version(client, path, options)
+        await restore_version(client, context, path, options)
         return Exit.DONE
 
     return with_remote(name, work)
 
 
-async def restore_version(client: Client, path: str, options: argparse.Namespace) -> None:
+async def restore_version(client: Client, context: TransferContext, path: str, options: argparse.Namespace) -> None:
     """Restore the version that the options choose, and print the result."""
-    from homeftp.client import parse_remote_path
+    from homeftp.client import LastSeen, parse_remote_path
 
     endpoint = str(parse_remote_path(path).endpoint)
     if not endpoint:
@@ -64,6 +65,9 @@ async def restore_version(client: Client, path: str, options: argparse.Namespace
     if current is not None and current.kind != "file":
         raise OperatorError(f"{endpoint} is now a folder. Name a file in it, or move the folder away first.")
     entry = await client.restore(endpoint, at=version.at_us)
+    seen = LastSeen(context.seen, context.workers, client)
+    seen.record(endpoint, entry.hash)
+    await seen.close(print_error)
     kept = "." if current is None else "; the previous content was kept."
     print_result(
         options,

@@ -9,6 +9,7 @@ import attrs
 from homeftp.client.api import Client
 from homeftp.client.plan.globs import expand_pattern
 from homeftp.client.plan.paths import RemotePath, parse_remote_path
+from homeftp.client.seen.lastseen import LastSeen
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NotFound, OperatorError, WrongKind
 from homeftp.hashing import filehash
@@ -74,12 +75,13 @@ def _check(source: Endpoint, target: Endpoint) -> None:
 
 
 async def carry_out(
-    client: Client, move: PlannedMove, *, may_replace: Callable[[str, Entry], Awaitable[bool]]
+    client: Client, move: PlannedMove, *, may_replace: Callable[[str, Entry], Awaitable[bool]], seen: LastSeen
 ) -> Entry | None:
     """Move one file or folder; returns the entry at its new endpoint, None where it would replace a file and may not.
 
     `may_replace` is asked with the target and the file there, which the server replaces only if it is the same then;
-    it becomes a version. Raises `WrongKind` (43) where the target is a folder, `Changed` (44), and `Forbidden` (33).
+    it becomes a version. What this machine has `seen` of the source it has seen at the target then. Raises `WrongKind`
+    (43) where the target is a folder, `Changed` (44), and `Forbidden` (33).
     """
     existing = (await client.cmp(move.target)).remote
     if_to: str | None = ABSENT
@@ -94,4 +96,6 @@ async def carry_out(
             return None
         if_to = existing.hash or existing.damaged or None
     if_hash = move.entry.hash if move.entry.kind == "file" else None
-    return await client.move(move.source, move.target, if_hash=if_hash, if_to=if_to)
+    moved = await client.move(move.source, move.target, if_hash=if_hash, if_to=if_to)
+    await seen.moved(move.source, move.target)
+    return moved

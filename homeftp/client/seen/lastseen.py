@@ -85,6 +85,12 @@ class LastSeen:
             return succeed(None)
         return self._workers.run_unbounded(self._store.record, self._place, rows)
 
+    def moved(self, old: str, new: str) -> Deferred[None]:
+        """A file or directory was moved on the server: it was seen at its new endpoint as it was at the old one."""
+        if not self._place.server:
+            return succeed(None)
+        return self._workers.run_unbounded(self._store.moved, self._place, old, new)
+
     def _write(self) -> None:
         rows, self._held = self._held, []
         self._written_at = self._clock()

@@ -70,6 +70,10 @@ ON CONFLICT (place, path) DO UPDATE SET hash = excluded.hash, day = excluded.day
 WHERE hash != excluded.hash OR day < excluded.day - {_REFRESHED_AFTER}
 """
 
+_BENEATH = "(path = ? OR (path > ? AND path < ?))"
+
+_MOVE = f"UPDATE seen SET path = ? || substr(path, ?) WHERE place = ({_FIND_PLACE}) AND {_BENEATH}"
+
 _PRUNE = """
 DELETE FROM seen WHERE (place, path) IN
 (SELECT place, path FROM seen ORDER BY day LIMIT (SELECT count(*) / ? FROM seen))
@@ -136,6 +140,18 @@ class SeenStore:
             )
         self._prune()
 
+    def moved(self, place: Place, old: str, new: str) -> None:
+        """A file or directory was moved on the server: what was seen at and beneath `old` is at `new` now."""
+
+        def move(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute(
+                    f"DELETE FROM seen WHERE place = ({_FIND_PLACE}) AND {_BENEATH}", [*place, *_range(new)]
+                )
+                connection.execute(_MOVE, [new, len(old) + 1, *place, *_range(old)])
+
+        self._database.run(move)
+
     def forget(self, server: str) -> None:
         """Remove everything about the server whose CA has this fingerprint."""
 
@@ -187,6 +203,11 @@ class SeenStore:
             connection.execute("VACUUM")
 
         self._database.run(delete)
+
+
+def _range(path: str) -> tuple[str, str, str]:
+    """The parameters of `_BENEATH`: the path, and the bounds of what is beneath it."""
+    return path, f"{path}/", f"{path}0"  # 0 is the next character after /
 
 
 def _insert(place: Place, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:

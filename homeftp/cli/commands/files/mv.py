@@ -65,19 +65,26 @@ def run(options: argparse.Namespace) -> int:
                 return False
             return await thread.call(confirm, f"{described}. Replace it?")
 
-        return await move_all(client, sources, target, options, may_replace)
+        return await move_all(client, context, sources, target, options, may_replace)
 
     return with_remote(name, work)
 
 
 async def move_all(
-    client: Client, sources: Sequence[str], target: str, options: argparse.Namespace, may_replace: MayReplace
+    client: Client,
+    context: TransferContext,
+    sources: Sequence[str],
+    target: str,
+    options: argparse.Namespace,
+    may_replace: MayReplace,
 ) -> Exit:
     """Move each source."""
-    from homeftp.client import carry_out, plan_moves
+    from homeftp.client import LastSeen, carry_out, plan_moves
+
+    seen = LastSeen(context.seen, context.workers, client)
 
     async def move(planned: PlannedMove) -> Exit:
-        moved = await carry_out(client, planned, may_replace=may_replace)
+        moved = await carry_out(client, planned, may_replace=may_replace, seen=seen)
         _print_moved(planned, moved is not None, options)
         return Exit.DIFFERS if moved is None else Exit.DONE
 

@@ -27,6 +27,12 @@ class RestoreTests(RemoteCommandCase):
         self.homeftp("versions", "nas:a")
         return [line[:26] for line in self.out.getvalue().splitlines()]
 
+    def test_seen(self) -> None:
+        """What was restored was seen: a push replaces it."""
+        self.assertEqual(self.homeftp("restore", "nas:a"), Exit.DONE)
+        self.push(self.make_file("a", b"4444", mtime=2**31), "a")
+        self.assertEqual(self.remote_files(), {"a": b"4444"})
+
     def test_newest(self) -> None:
         """Without --at the newest version is restored, and a second restore undoes the first."""
         self.assertEqual(self.homeftp("restore", "nas:a"), Exit.DONE)

@@ -6,6 +6,8 @@ import os
 from typing import Sequence
 
 from homeftp.client.manage.moving import carry_out, plan_moves
+from homeftp.client.seen.lastseen import LastSeen
+from homeftp.client.transfer.model import Outcome
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.errors import Changed, NotFound, OperatorError, WrongKind
 from homeftp.hashing import filehash
@@ -22,6 +24,7 @@ class MovingTests(TransferCase):
         super().setUp()
         for name in ("a", "b", "lib/c", "lib/x/d"):
             self.make_remote_file(name, name.encode())
+        self.seen = LastSeen(self.context.seen, self.context.workers, self.client)
         self.asked: list[tuple[str, Entry]] = []
         self.answer = True
 
@@ -37,7 +40,17 @@ class MovingTests(TransferCase):
     def move(self, *paths: str) -> Sequence[Entry | None]:
         """Move, and answer each question with `answer`."""
         moves = self.run_work(plan_moves(self.client, paths[:-1], paths[-1]))
-        return [self.run_work(carry_out(self.client, move, may_replace=self.may_replace)) for move in moves]
+        return [
+            self.run_work(carry_out(self.client, move, may_replace=self.may_replace, seen=self.seen)) for move in moves
+        ]
+
+    def test_seen(self) -> None:
+        """What was seen of a folder is seen at its new place: a push replaces that there, and nothing else."""
+        self.have_seen("lib/x/d", b"lib/x/d")
+        self.move("lib", "new")
+        for name, outcome in (("new/x/d", Outcome.REPLACED), ("new/c", Outcome.CONFLICT)):
+            self.push(self.make_file(name, b"mine", mtime=2**31), name)
+            self.assertEqual(list(self.outcomes().values()), [outcome])
 
     def test_planned(self) -> None:
         """Sources go to the target's name, or inside it."""
@@ -102,7 +115,7 @@ class MovingTests(TransferCase):
             return True
 
         with self.assertRaises(Changed):
-            self.run_work(carry_out(self.client, planned, may_replace=slow))
+            self.run_work(carry_out(self.client, planned, may_replace=slow, seen=self.seen))
         self.assertEqual(self.server.read("b"), b"changed")
 
     def test_folders(self) -> None:

@@ -63,6 +63,17 @@ class SeenTests(StoreCase):
         self.assertIsNone(self.seen("a"))
         self.assertEqual([self.seen("a", place) for place in others], [OTHER, None, None])
 
+    def test_moved(self) -> None:
+        """What was seen at a path and beneath it is at the new path; what was there before is not."""
+        rows = [("d", ONE), ("d/a", ONE), ("d/é/b", OTHER), ("d-x", ONE), ("d0", ONE), ("new/old", ONE), ("other", ONE)]
+        self.store.record(NAS, rows)
+        self.store.record(NAS._replace(account="bob"), rows)
+        self.store.moved(NAS, "d", "new")
+        paths = ["d", "d/a", "new", "new/a", "new/é/b", "new/old", "d-x", "d0", "other"]
+        found = {"new": ONE, "new/a": ONE, "new/é/b": OTHER, "d-x": ONE, "d0": ONE, "other": ONE}
+        self.assertEqual(self.store.last(NAS, paths), found)
+        self.assertEqual(self.store.last(NAS._replace(account="bob"), ["d/a"]), {"d/a": ONE})
+
     def test_many(self) -> None:
         """Many paths are looked up at once."""
         rows = [(f"d/{number}", hash_bytes(b"%d" % number)) for number in range(MANY)]
