@@ -111,11 +111,12 @@ class IStore(Interface):
     - **Nothing lost.** Where `capabilities.versions` is set, a file that is replaced or removed becomes a version.
 
     - **Space.** Nothing is removed for bytes that have not arrived. Before what has arrived is refused with `NoSpace`
-      (52), the oldest versions are removed, but none younger than `Retention.protected_seconds`, and partial uploads
-      of the same account, never another's. Where `capabilities.account_quotas` is set, what is beneath the home of
-      the actor's `Allotment` never exceeds its quota, for which each file, directory and version counts as `NAME_COST`
-      or more; for that, versions of that home of any age are removed where the account may discard them. Of its
-      uploads' declared sizes other accounts notice at most `StoreOptions.reserved`.
+      (52), the oldest versions are removed, but none younger than `Retention.protected_seconds`, and partial uploads of
+      the same account, never another's. Where `capabilities.account_quotas` is set, an actor stores nothing by which
+      what is beneath the home of its `Allotment` exceeds its quota, for which each file, directory and version counts
+      as `NAME_COST` or more; what others put there counts too, and is not refused. For that quota versions of that home
+      of any age are removed where the account may discard them. Of its uploads' declared sizes other accounts notice at
+      most `StoreOptions.reserved`.
 
     Methods that name a file raise `FiletypeNotAllowed` (42) where the owner does not allow its type. Methods that
     change something raise `Forbidden` (33) where the store is `read_only`, and `BadEndpoint` (41) for a new name that

@@ -116,6 +116,37 @@ class AccountQuotaTests(SpaceCase):
             ann.make_directory(WriteRequest(endpoint=parse("ann/d")))
         self.assertEqual(len([version for page in store.versions(ROOT) for version in page]), 1)
 
+    def test_moved_into_a_home(self) -> None:
+        """What somebody else moves into a home counts there, as long as it is there, and is not refused."""
+        store = self.store()
+        ann, bob = store.bind(account("ann", "ann", 10 * 4096)), store.bind(account("bob"))
+        self.put(ann, "ann/own", bytes(2 * 4096))
+        self.put(bob, "bob/file", bytes(4096))
+        self.put(bob, "bob/directory/in it", bytes(20 * 4096))
+        for name, left in (("file", 7), ("directory", 0)):
+            bob.move(parse(f"bob/{name}"), parse(f"ann/{name}"), None, None)
+            self.assertEqual(ann.free_space(), left * 4096)
+        with self.assertRaisesRegex(NoSpace, "your account's quota of 41.0 kB .* 0 bytes are free"):
+            self.put(ann, "ann/more", b"")
+        for name, left in (("directory", 7), ("file", 8)):
+            bob.move(parse(f"ann/{name}"), parse(f"bob/{name}"), None, None)
+            self.assertEqual(ann.free_space(), left * 4096)
+
+    def test_moved_between_quotas(self) -> None:
+        """A move inside a home needs no space there, and what is in two homes counts in both."""
+        store = self.store()
+        people = store.bind(account("ann", "people", 8 * 4096))
+        kid = store.bind(account("kid", "people/kid", 4 * 4096))
+        self.put(people, "people/a", bytes(4 * 4096))
+        self.put(kid, "people/kid/b", bytes(2 * 4096))
+        self.assertEqual((people.free_space(), kid.free_space()), (4096, 2 * 4096))
+        people.move(parse("people/a"), parse("people/kid/a"), None, None)
+        self.assertEqual((people.free_space(), kid.free_space()), (4096, 0))
+        with self.assertRaises(NoSpace):
+            self.put(kid, "people/kid/c", b"")
+        people.move(parse("people/kid/a"), parse("people/a"), None, None)
+        self.assertEqual((people.free_space(), kid.free_space()), (4096, 2 * 4096))
+
     def test_books(self) -> None:
         """Whatever is made, moved, removed, restored, given up and expired, the books have what is on the disk."""
         random = Random(11)
@@ -135,6 +166,7 @@ class AccountQuotaTests(SpaceCase):
             "directory": lambda: ann.make_directory(WriteRequest(endpoint=path())),
             "copy": lambda: ann.copy(path(), path(), source_precondition=None, target_precondition=None),
             "move": lambda: store.move(path(("ann",)), path(("ann",)), None, None),
+            "move in": lambda: store.move(path(("bob",)), path(("ann",)), None, None),
             "move out": lambda: store.move(path(("ann",)), path(("bob",)), None, None),
             "remove": lambda: sum(ann.remove(path(), None, True)),
             "restore": lambda: ann.restore(path(), None, None),
