@@ -47,6 +47,7 @@ class SharedDatabase:
         self._put_aside = put_aside
         self._lock = Lock()
         self._opened: os.stat_result | None = None
+        self._connection: sqlite3.Connection | None = None
         self._connection = self._open()
 
     def run(self, work: Callable[[sqlite3.Connection], object]) -> bool:
@@ -71,6 +72,10 @@ class SharedDatabase:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
+
+    def __del__(self) -> None:
+        """Close a database whose owner has not: SQLite's connections warn when they are collected open."""
+        self.close()
 
     def _open(self) -> sqlite3.Connection | None:
         """The database, replaced if it is damaged; None where there cannot be one."""

@@ -123,6 +123,14 @@ class DatabaseTests(SynchronousTestCase):
         self.path = "/proc/no/words.sqlite"
         self.assertIsNone(self.words(self.open()))
 
+    def test_forgotten(self) -> None:
+        """A database that nobody has closed is closed when it is collected: Python 3.13 would warn."""
+        database = self.open()
+        connections: list[sqlite3.Connection] = []
+        database.run(connections.append)
+        database.__del__()
+        self.assertRaises(sqlite3.ProgrammingError, connections[0].execute, "SELECT 1")
+
     def test_in_memory(self) -> None:
         """Without a path it lives as long as its object."""
         database = SharedDatabase(None, prepare, busy_seconds=0)
