@@ -176,6 +176,28 @@ class TwoLaptopsTests(ServedCase):
         code, outcomes = self.push("second")
         self.assertEqual((code, {outcomes[f"{name}/x"] for name in names}), (0, {"replaced"}))
 
+    def test_no_lost_update(self) -> None:
+        """Two laptops add lines to one file at once, and fetch it again after each conflict: no line is lost."""
+        rounds = 4
+        conflicts = []
+
+        def add_lines(laptop: str) -> None:
+            path, added = self.copy(laptop, "a"), 0
+            while added < rounds:
+                self.assertEqual(self.on(laptop, "get", "--force", f"{self.place}/a", path).returncode, 0)
+                with open(path, "a") as file:
+                    file.write(f"\n{laptop} {added}")
+                pushed = self.on(laptop, "push", path, f"{self.place}/a").returncode
+                conflicts.append(pushed)
+                added += pushed == 0
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(add_lines, self.homes))
+        lines = self.read_there("lib/a").decode().splitlines()[1:]
+        self.assertEqual(sorted(lines), sorted(f"{name} {number}" for name in self.homes for number in range(rounds)))
+        self.assertEqual([line for line in lines if line.startswith("first")], [f"first {n}" for n in range(rounds)])
+        self.assertLessEqual(set(conflicts), {0, 1})
+
     def test_killed(self) -> None:
         """A push that is killed has remembered what the server had acknowledged."""
         self.edit("second", b"small", name="new/small", mtime=OLD)
