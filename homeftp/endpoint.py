@@ -170,7 +170,8 @@ def _is_reserved(name: str) -> bool:
     return fold == RESERVED or fold.startswith(RESERVED_PREFIX) or _SHORT.match(fold) is not None
 
 
-def _is_device(name: str) -> bool:
+def is_device_name(name: str) -> bool:
+    """Whether Windows takes a name for a device, such as CON or nul.txt."""
     return name.split(".", 1)[0].rstrip(" ").upper() in _DEVICES
 
 
@@ -185,7 +186,7 @@ def _first_other(name: str) -> str:
 def name_problem(name: str) -> str | None:
     """Why `name` cannot be one part of an endpoint, in words that follow "its name"; None if it can."""
     if _PLAIN.match(name):
-        return "is a device's name on Windows" if _is_device(name) else None
+        return "is a device's name on Windows" if is_device_name(name) else None
     if not name:
         return "is empty"
     if name in (".", ".."):
@@ -204,7 +205,7 @@ def name_problem(name: str) -> str | None:
         return "ends in a dot or a space"
     if not unicodedata.is_normalized("NFC", name):
         return f"is not in Unicode's composed form (NFC), from {_first_other(name)} on"
-    if _is_device(name):
+    if is_device_name(name):
         return "is a device's name on Windows"
     if _is_reserved(name):
         return "is reserved"

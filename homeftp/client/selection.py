@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Iterable, Sequence
 
 import attrs
 
+from homeftp.client.escapes import ESCAPE, unescape_name
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Selection:
     """Only these files, and these folders with everything in them, relative to the transferred folder; None: all."""
     ignore_files: bool = True
     """Whether ignore files count."""
+    strict_names: bool = False
+    """Whether a name that not every system can store fails; otherwise it is escaped (`homeftp.client.escapes`)."""
 
     def __attrs_post_init__(self) -> None:
         """Raise `OperatorError` for a pattern that is none."""
@@ -101,6 +104,8 @@ class Selector:
     def __init__(self, selection: Selection) -> None:
         self.reads_ignore_files = selection.ignore_files
         """Whether `add_rules` is to be called with the ignore file of each folder."""
+        self.strict_names = selection.strict_names
+        """As in `Selection`."""
         self._rules = parse_rules(selection.patterns, "the patterns")
         self._names = selection.names
         self._above = {above for name in selection.names or () for above in _folders_above(name)}
@@ -117,9 +122,11 @@ class Selector:
         return not self._rules and self._names is None and not self._in_folders
 
     def takes(self, name: str, *, is_directory: bool) -> bool:
-        """Whether a name is transferred; no name in a folder is that is not."""
+        """Whether a name on the wire is transferred; no name in a folder is that is not. Patterns mean local names."""
         if self.takes_all or not name:
             return True
+        if ESCAPE in name:
+            name = "/".join(unescape_name(part) or part for part in name.split("/"))
         if not is_directory:
             return self._takes_folder(name.rpartition("/")[0]) and self._takes(name, is_directory=False)
         return self._takes_folder(name)

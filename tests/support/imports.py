@@ -44,7 +44,7 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 CLIENT = frozenset(
     f"client.{name}"
     for name in (
-        "aio api connection dial download errors files known manage opening plan seen selection transfer"
+        "aio api connection dial download errors escapes files known manage opening plan seen selection transfer"
     ).split()
 )
 
@@ -94,8 +94,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},
     "client.errors": VALUES,
     "client.connection": SHARED | {"client.errors", "wire"},
-    "client.selection": VALUES,
-    "client.files": CONTRACTS | {"client.errors", "client.selection", "hashing", "metadata.disks", "syscalls"},
+    "client.escapes": VALUES,
+    "client.selection": VALUES | {"client.escapes"},
+    "client.files": CONTRACTS
+    | {"client.errors", "client.escapes", "client.selection", "hashing", "metadata.disks", "syscalls"},
     "client.download": CONTRACTS | {"client.connection", "client.errors", "hashing"},
     "client.api": CONTRACTS | {"client.connection", "client.download", "client.errors", "hashing", "wire"},
     "client.dial": SHARED | {"client.api", "client.connection", "client.errors"},
@@ -114,7 +116,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     },
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
-    | {f"client.{name}" for name in ("api", "download", "errors", "files", "seen", "selection", "transfer")},
+    | {f"client.{name}" for name in ("api", "download", "errors", "escapes", "files", "seen", "selection", "transfer")},
     "client.manage": CONTRACTS | {"client.api", "client.plan", "client.seen", "hashing"},
     "client.opening": SHARED
     | {"wire"}

@@ -40,6 +40,11 @@ def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-ignore", action="store_true", help="do not read .homeftpignore files, whose patterns are left out too"
     )
     parser.add_argument(
+        "--strict-names",
+        action="store_true",
+        help="report names that not every system can store as failed, instead of escaping them on the server",
+    )
+    parser.add_argument(
         "--files-from",
         metavar="FILE",
         help="only the files and folders that FILE lists; - is standard input",
@@ -53,7 +58,7 @@ def read_selection(options: argparse.Namespace) -> Selection:
     # As in rsync and rclone the first pattern decides; in an ignore file it is the last.
     patterns = tuple(reversed(options.patterns))
     names = None if options.files_from is None else _read_names(options.files_from)
-    return Selection(patterns, names, ignore_files=not options.no_ignore)
+    return Selection(patterns, names, ignore_files=not options.no_ignore, strict_names=options.strict_names)
 
 
 def _read_names(path: str) -> frozenset[str]:

@@ -7,7 +7,12 @@ import re
 import secrets
 import unicodedata
 
+from homeftp.client.escapes import ESCAPES, escape_name, unescape_name
 from homeftp.endpoint import RESERVED_PREFIX
+from homeftp.errors import OperatorError
+
+NO_LOCAL_NAME = "has a name that homeftp does not give to any file: rename it there, or use --strict-names"
+"""Why a name on the server is not unescaped."""
 
 _KEY_LENGTH = 32
 """Hexadecimal digits that name a partial download: 128 bits, so that the name of a new one cannot be guessed."""
@@ -23,14 +28,35 @@ def wire_name(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
-def local_name(folder: str, name: str) -> str:
-    """The local spelling in `folder` of a name on the wire; `name` itself where nothing has such a name."""
-    if name.isascii() or os.path.lexists(os.path.join(folder, name)):
-        return name
+def endpoint_name(name: str, *, strict: bool) -> str:
+    """The name on the wire of a local name; with `strict`, one that not every system can store is not escaped."""
+    composed = wire_name(name)
+    return composed if strict or not ESCAPES else escape_name(composed)
+
+
+def local_name(folder: str, name: str, *, strict: bool) -> str:
+    """The local spelling in `folder` of a name on the wire, also where nothing has such a name yet.
+
+    With `strict` nothing is unescaped. Raises `OperatorError` for a name that no local name has on the wire.
+    """
+    new = unescaped_name(name, strict=strict)
+    if new.isascii() or os.path.lexists(os.path.join(folder, new)):
+        return new
     try:
-        return next((each for each in sorted(os.listdir(folder)) if wire_name(each) == name), name)
+        alike = (each for each in sorted(os.listdir(folder)) if endpoint_name(each, strict=strict) == name)
+        return next(alike, new)
     except OSError:
+        return new
+
+
+def unescaped_name(name: str, *, strict: bool) -> str:
+    """The local name of a name on the wire; raises `OperatorError` for one that no local name has there."""
+    if strict or not ESCAPES:
         return name
+    found = unescape_name(name)
+    if found is None:
+        raise OperatorError(f"'{name}' {NO_LOCAL_NAME}")
+    return found
 
 
 def partial_name(key: str | None = None) -> str:

@@ -11,10 +11,11 @@ import contextlib
 import os
 import stat as stat_module
 import sys
+from functools import partial
 from typing import Sequence
 
 from homeftp.client.files.model import FileStat, LocalTree
-from homeftp.client.files.names import is_partial_name, local_name, wire_name
+from homeftp.client.files.names import endpoint_name, is_partial_name, local_name, wire_name
 from homeftp.client.selection import EVERYTHING, IGNORE_FILE, Selection, Selector
 from homeftp.endpoint import name_problem
 from homeftp.errors import OperatorError
@@ -53,7 +54,7 @@ def scan(path: str, selection: Selection = EVERYTHING) -> LocalTree:
     while pending:
         prefix, directory = pending.pop()
         try:
-            entries = sorted(os.scandir(directory), key=_order)
+            entries = sorted(os.scandir(directory), key=partial(_order, tree.selector.strict_names))
         except OSError as error:
             if not prefix:
                 raise
@@ -87,15 +88,15 @@ def _read_ignore_file(tree: LocalTree, prefix: str, entries: Sequence[os.DirEntr
     tree.selector.add_rules(prefix.rstrip("/"), text.splitlines(), found.path)
 
 
-def _order(entry: os.DirEntry[str]) -> tuple[bytes, bool]:
+def _order(strict_names: bool, entry: os.DirEntry[str]) -> tuple[bytes, bool]:
     """Sort by the name on the wire; of two that are the same there, the composed one comes first."""
-    name = wire_name(entry.name)
-    return os.fsencode(name), name != entry.name
+    name = endpoint_name(entry.name, strict=strict_names)
+    return os.fsencode(name), wire_name(entry.name) != entry.name
 
 
 def _add(tree: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
     """Add an entry to `tree`; gives the name of a directory that is to be walked."""
-    last = wire_name(entry.name)
+    last = endpoint_name(entry.name, strict=tree.selector.strict_names)
     name = prefix + last
     try:
         stat = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
@@ -128,13 +129,16 @@ def _add(tree: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
     return name
 
 
-def scan_names(folder: str, names: Sequence[str]) -> LocalTree:
-    """The part of a folder's tree with only these `names`, not walked any deeper."""
+def scan_names(folder: str, names: Sequence[str], *, strict_names: bool) -> LocalTree:
+    """The part of a folder's tree with only these `names`, not walked any deeper.
+
+    With `strict_names` nothing is unescaped. Raises `OperatorError` for a name that no local name has on the wire.
+    """
     tree = LocalTree(folder)
     with contextlib.suppress(OSError):
         tree.partials.extend(filter(is_partial_name, os.listdir(folder)))
     for name in names:
-        spelling = local_name(folder, name)
+        spelling = local_name(folder, name, strict=strict_names)
         if spelling != name:
             tree.local_names[name] = spelling
         path = os.path.join(folder, spelling)

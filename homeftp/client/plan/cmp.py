@@ -79,7 +79,8 @@ class _Cmp:
     async def run(self, client: Client) -> None:
         """Plan, and compare."""
         client.require_rights("comparing", "read")
-        local, remote = parse_local_path(self._local), parse_remote_path(self._remote)
+        strict_names = self._selection.strict_names
+        local, remote = parse_local_path(self._local, strict_names=strict_names), parse_remote_path(self._remote)
         endpoint, path = remote.endpoint, local.path
         found = await stat_if_exists(self._context, path)
         if self._local_first and found is None:
@@ -87,7 +88,7 @@ class _Cmp:
         if self._local_first and remote.inside and not local.inside:
             endpoint = endpoint_inside(remote, local)
         elif not self._local_first and local.inside and not remote.inside:
-            path = await path_inside(self._context, path, endpoint.name)
+            path = await path_inside(self._context, path, endpoint.name, strict_names=strict_names)
             found = await stat_if_exists(self._context, path)
         if self._reread:
             await reread_remote(client, str(endpoint), self._observer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Sequence
 
 from homeftp.client.api import Client
@@ -14,6 +15,7 @@ from homeftp.client.plan.listing import RemoteListing, list_remote, select, stat
 from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
 from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
 from homeftp.client.plan.reread import reread_remote, without_memory
+from homeftp.client.plan.spelling import spell
 from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import EndpointOf, TransferContext, TransferOptions, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
@@ -87,17 +89,21 @@ class _Get:
             else:
                 path = target.path
                 if inside and not source.inside:
-                    path = await path_inside(self._context, path, source.endpoint.name)
+                    path = await path_inside(
+                        self._context, path, source.endpoint.name, strict_names=self._options.selection.strict_names
+                    )
                 await self._get_folder(client, source.endpoint, path)
 
     async def _get_file(self, client: Client, source: RemotePath, entry: Entry, target: LocalPath) -> None:
         run = self._context.workers.run
         if target.inside or await run(os.path.isdir, target.path):
             folder, name = target.path, source.endpoint.name
+            strict_names = self._options.selection.strict_names
         else:
             folder, name = os.path.split(target.path)
+            strict_names = True  # the name is a local one
         folder = folder or "."
-        tree = await run(scan_names, folder, [name])
+        tree = await run(partial(scan_names, folder, [name], strict_names=strict_names))
         endpoint = str(source.endpoint)
         self._observer.on_plan(1, entry.size)
         context = without_memory(self._context) if self._options.force else self._context
@@ -109,6 +115,7 @@ class _Get:
             del listing.entries[""]
         tree = await scan_if_exists(self._context, path, self._options.selection)
         select(listing, tree.selector)
+        spell(listing, tree)
         report_plan(listing, self._observer)
         await self._transfer(client, self._context, endpoints_below(str(endpoint)), listing.entries, tree, path)
 

@@ -10,6 +10,7 @@ import re
 from typing import Sequence
 
 from homeftp.client.api import Client
+from homeftp.client.escapes import unescape_name
 from homeftp.client.files.names import wire_name
 from homeftp.client.plan.paths import parse_remote_path
 from homeftp.errors import NotFound
@@ -59,7 +60,8 @@ async def _matches(client: Client, folder: str, pattern: str, *, directories: bo
         for entry in page.entries:
             if not entry.name or (directories and entry.kind != "directory"):
                 continue
-            if matcher.fullmatch(entry.name) and (entry.name[0] != "." or pattern[0] == "."):
+            spellings = {entry.name, unescape_name(entry.name) or entry.name}
+            if any(map(matcher.fullmatch, spellings)) and (entry.name[0] != "." or pattern[0] == "."):
                 names.append(entry.name)
     return sorted(names)
 

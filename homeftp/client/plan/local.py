@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import local_name
@@ -42,9 +43,9 @@ async def scan_if_exists(context: TransferContext, path: str, selection: Selecti
         raise OperatorError(f"{path} is a file: a folder cannot replace it") from None
 
 
-async def path_inside(context: TransferContext, folder: str, name: str) -> str:
+async def path_inside(context: TransferContext, folder: str, name: str, *, strict_names: bool) -> str:
     """The local path of a name on the wire in a folder."""
-    return os.path.join(folder, await context.workers.run(local_name, folder, name))
+    return os.path.join(folder, await context.workers.run(partial(local_name, folder, name, strict=strict_names)))
 
 
 def require_file(found: FileStat, path: str) -> None:

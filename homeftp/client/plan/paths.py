@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from homeftp.client.files.names import wire_name
-from homeftp.endpoint import Endpoint, parse
+from homeftp.client.files.names import endpoint_name, wire_name
+from homeftp.endpoint import Endpoint, name_problem, parse
 from homeftp.errors import BadEndpoint, OperatorError
 
 _SEPARATORS = tuple({"/", os.sep, os.altsep or "/"})
@@ -37,7 +37,7 @@ def parse_remote_path(path: str) -> RemotePath:
     because users of rsync and scp type all three.
     """
     parts = wire_name(path).split("/")
-    trimmed = "/".join(part for part in parts if part not in ("", "."))
+    trimmed = "/".join(_typed(part) for part in parts if part not in ("", "."))
     try:
         return RemotePath(parse(trimmed), not trimmed or parts[-1] in ("", "."))
     except BadEndpoint as error:
@@ -46,10 +46,17 @@ def parse_remote_path(path: str) -> RemotePath:
         raise OperatorError(error.message) from None
 
 
-def parse_local_path(path: str) -> LocalPath:
-    """Parse a local path."""
+def _typed(part: str) -> str:
+    """A part of a path as it is on the server: a local name may be typed too, but for wildcards and `..`."""
+    if part == ".." or name_problem(part) is None or any(wild in part for wild in "*?"):
+        return part
+    return endpoint_name(part, strict=False)
+
+
+def parse_local_path(path: str, *, strict_names: bool = False) -> LocalPath:
+    """Parse a local path; with `strict_names` its name is not escaped."""
     inside = path.endswith(_SEPARATORS) or os.path.basename(path) in (".", "..")
-    return LocalPath(path, wire_name(os.path.basename(os.path.abspath(path))), inside)
+    return LocalPath(path, endpoint_name(os.path.basename(os.path.abspath(path)), strict=strict_names), inside)
 
 
 def endpoint_inside(target: RemotePath, source: LocalPath) -> Endpoint:

@@ -78,7 +78,8 @@ class _Push:
         inside = target.inside or len(self._sources) > 1
         files: list[tuple[str, FileStat]] = []
         folders: list[tuple[LocalPath, Endpoint]] = []
-        for source in map(parse_local_path, self._sources):
+        strict_names = self._options.selection.strict_names
+        for source in (parse_local_path(path, strict_names=strict_names) for path in self._sources):
             found = await stat_existing(self._context, source.path)
             if found.is_directory:
                 require_recursive(self._options, source.path)

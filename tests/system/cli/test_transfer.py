@@ -151,6 +151,33 @@ class TransferTests(ServedCase):
         self.assertEqual((self.read_there("big"), os.path.getsize(f"{self.here}/copy")), (bytes(1_500_000), 1_500_000))
         self.assertEqual(self.homeftp("push", "--bwlimit", "fast", path, f"{place}/x").returncode, 2)
 
+    def test_forbidden_names(self) -> None:
+        """Names that not every system can store go to the server and come back, in folders and alone."""
+        names = {
+            "2019: Rome/a*b",
+            "2019: Rome/CON",
+            "back\\slash",
+            "end.",
+            "line\nbreak",
+            "it\u201b\uff1as",
+            "latin\udce9",
+        }
+        for name in names:
+            self.lay(f"lib/{name}", name.encode("utf-8", "surrogateescape"))
+        place = f"nas:{self.there}/lib"
+        self.assertEqual(self.homeftp("push", "-r", f"{self.here}/lib", place).returncode, 0)
+        self.assertEqual(self.homeftp("cmp", f"{self.here}/lib", place).returncode, 0)
+        self.assertEqual(self.homeftp("get", "-r", place, f"{self.here}/copy").returncode, 0)
+        self.assertEqual(subprocess.run(["diff", "-r", f"{self.here}/lib", f"{self.here}/copy"]).returncode, 0)
+        self.assertIn("2019\u201b\uff1a Rome", os.listdir(self.server.path(f"{self.there}/lib")))
+        for typed in ("2019: Rome/CON", "2019\u201b\uff1a Rome/\u201b\uff23ON"):
+            os.makedirs(f"{self.here}/alone", exist_ok=True)
+            said = self.homeftp("get", f"{place}/{typed}", f"{self.here}/alone/")
+            self.assertEqual((said.returncode, os.listdir(f"{self.here}/alone")), (0, ["CON"]), said.stderr)
+        said = self.homeftp("get", "-r", "--strict-names", place, f"{self.here}/strict")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertEqual(set(os.listdir(f"{self.here}/strict")), set(os.listdir(self.server.path(f"{self.there}/lib"))))
+
     def test_refused_file(self) -> None:
         """A file that the server refuses does not stop the others; the exit code is 3."""
         self.lay("lib/a", b"a file")
@@ -203,10 +230,10 @@ class TransferTests(ServedCase):
         )
         for status in (0, 1):
             for command in commands:
-                said = self.homeftp(*command)
+                said = self.homeftp(*command, "--strict-names")
                 self.assertEqual(said.returncode, status, (command, said.stderr))
                 self.assertEqual("failed: what?: its name holds ?" in said.stderr, status == 1)
-                found = {item.get("name"): item.get("outcome") for item in self.items(*command)}
+                found = {item.get("name"): item.get("outcome") for item in self.items(*command, "--strict-names")}
                 self.assertEqual(found.get("what?"), "failed" if status else None)
             self.lay("lib/what?")
             self.lay_there("lib/what?")
@@ -271,7 +298,7 @@ class TransferTests(ServedCase):
         """-l shows mode, size and time."""
         self.lay_there("dir/a", b"12345")
         said = self.homeftp("ls", "-l", f"nas:{self.there}/dir")
-        self.assertRegex(said.stdout, r"\A-rw-r--r-- +5 20\d\d-\d\d-\d\d \d\d:\d\d a\n\Z")
+        self.assertRegex(said.stdout, r"\A-rw-r--r-- +5 B 20\d\d-\d\d-\d\d \d\d:\d\d a\n\Z")
 
     def test_no_discovery(self) -> None:
         """A command that reaches its server does not import what finds servers, which takes time."""

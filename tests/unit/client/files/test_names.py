@@ -6,7 +6,8 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.files.names import is_partial_name, local_name, partial_name, wire_name
+from homeftp.client.files.names import endpoint_name, is_partial_name, local_name, partial_name, wire_name
+from homeftp.errors import OperatorError
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
 
@@ -22,16 +23,29 @@ class NamesTests(SynchronousTestCase):
     def test_local_name(self) -> None:
         """The spelling that exists in the folder; the name itself where none does, or no folder."""
         folder = self.mktemp()
-        self.assertEqual(local_name(folder, COMPOSED), COMPOSED)
+        self.assertEqual(local_name(folder, COMPOSED, strict=False), COMPOSED)
         os.makedirs(folder)
-        self.assertEqual(local_name(folder, COMPOSED), COMPOSED)
+        self.assertEqual(local_name(folder, COMPOSED, strict=False), COMPOSED)
         with open(os.path.join(folder, DECOMPOSED), "wb"):
             pass
-        self.assertEqual(local_name(folder, COMPOSED), DECOMPOSED)
-        self.assertEqual(local_name(folder, "plain"), "plain")
+        self.assertEqual(local_name(folder, COMPOSED, strict=False), DECOMPOSED)
+        self.assertEqual(local_name(folder, "plain", strict=False), "plain")
         with open(os.path.join(folder, COMPOSED), "wb"):
             pass
-        self.assertEqual(local_name(folder, COMPOSED), COMPOSED)
+        self.assertEqual(local_name(folder, COMPOSED, strict=False), COMPOSED)
+
+    def test_unescaped(self) -> None:
+        """An escaped name is the local name that it stands for; with `strict`, and typed, it is itself."""
+        folder = self.mktemp()
+        os.makedirs(folder)
+        self.assertEqual(endpoint_name("a:b", strict=False), "a\u201b\uff1ab")
+        self.assertEqual(endpoint_name("a:b", strict=True), "a:b")
+        self.assertEqual(local_name(folder, "a\u201b\uff1ab", strict=False), "a:b")
+        self.assertEqual(local_name(folder, "a\u201b\uff1ab", strict=True), "a\u201b\uff1ab")
+        self.assertRaises(OperatorError, local_name, folder, "a\u201b\u201bb", strict=False)
+        with open(os.path.join(folder, f"{DECOMPOSED}:"), "wb"):
+            pass
+        self.assertEqual(local_name(folder, f"{COMPOSED}\u201b\uff1a", strict=False), f"{DECOMPOSED}:")
 
 
 class PartialNameTests(SynchronousTestCase):

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.files.names import partial_name
 from homeftp.client.files.scan import scan, scan_names, stat_path
+from homeftp.client.selection import Selection
 
 
 class ScanCase(SynchronousTestCase):
@@ -70,11 +71,30 @@ class ScanTests(ScanCase):
         os.symlink("a", f"{self.folder}/link")
         os.symlink(".", f"{self.folder}/loop")
         os.mkfifo(f"{self.folder}/fifo")
-        tree = scan(self.folder)
+        tree = scan(self.folder, Selection(strict_names=True))
         self.assertEqual(list(tree.files), ["a"])
         self.assertEqual([name for name, _ in tree.skipped], ["fifo", "link", "loop"])
         self.assertEqual([name for name, _ in tree.failed], ["what?"])
         self.assertEqual(tree.partials, [partial])
+
+    def test_escaped(self) -> None:
+        """A name that the rules forbid is escaped, and its local spelling is known; a reserved one fails."""
+        for name in ("2019: Rome/a*b", "aux.txt", "end.", ".homeftp-x", "cafe\u0301?"):
+            self.make_file(name)
+        os.close(os.open(os.fsencode(self.folder) + b"/\xff", os.O_CREAT))
+        tree = scan(self.folder)
+        rome = "2019\u201b\uff1a Rome"
+        expected = {
+            rome: "2019: Rome",
+            f"{rome}/a\u201b\uff0ab": "a*b",
+            "\u201b\uff41ux.txt": "aux.txt",
+            "end\u201b\uff0e": "end.",
+            "caf\u00e9\u201b\uff1f": "cafe\u0301?",
+            "\u201b\u28ff": "\udcff",
+        }
+        self.assertEqual(tree.local_names, expected)
+        self.assertEqual({*tree.files, *tree.directories}, {"", *expected})
+        self.assertEqual([name for name, _ in tree.failed], [".homeftp-x"])
 
     def test_both_unicode_forms(self) -> None:
         """Of two names that are the same when composed the composed one is taken, the other fails."""
@@ -114,7 +134,7 @@ class ScanNamesTests(ScanCase):
         for name in ("a", "other", "cafe\u0301", "d/inner", partial_name()):
             self.make_file(name)
         os.symlink("a", f"{self.folder}/link")
-        tree = scan_names(self.folder, ["a", "caf\u00e9", "d", "link", "missing"])
+        tree = scan_names(self.folder, ["a", "caf\u00e9", "d", "link", "missing"], strict_names=False)
         self.assertEqual(list(tree.files), ["a", "caf\u00e9"])
         self.assertEqual(list(tree.directories), ["d"])
         self.assertEqual([name for name, _ in tree.skipped], ["link"])
@@ -123,5 +143,5 @@ class ScanNamesTests(ScanCase):
 
     def test_missing_folder(self) -> None:
         """A folder that does not exist has nothing."""
-        tree = scan_names(f"{self.folder}/missing", ["a"])
+        tree = scan_names(f"{self.folder}/missing", ["a"], strict_names=False)
         self.assertEqual((tree.files, tree.directories, tree.skipped), ({}, {}, []))

@@ -65,13 +65,14 @@ class RefusedTests(TransferCase):
     def test_paths(self) -> None:
         """Illegal endpoints, a directory without --recursive, a missing file, a file that is named as a directory."""
         self.make_remote_file("there/a")
-        for source in ("../a", "a/..", "a:b"):
+        for source in ("../a", "a/..", ".homeftp/b"):
             with self.assertRaises(OperatorError):
                 self.get(source, self.here)
         with self.assertRaises(OperatorError):
             self.get("there", f"{self.here}/x")
-        with self.assertRaises(NotFound):
-            self.get("missing", f"{self.here}/x")
+        for missing in ("missing", "a:b"):
+            with self.assertRaises(NotFound):
+                self.get(missing, f"{self.here}/x")
         with self.assertRaises(WrongKind):
             self.get("there/a/", f"{self.here}/x")
         self.assertEqual(tree(self.here), {})

@@ -34,9 +34,18 @@ class RemotePathTests(SynchronousTestCase):
 
     def test_illegal(self) -> None:
         """Paths that cannot be endpoints are refused."""
-        for path in ("..", "../a", "a/..", "a\\b", "nul", "a:b", "~/a:b"):
+        for path in ("..", "../a", "a/..", "a/.homeftp", "a*b", "a" * 256, "a:" * 99):
             with self.assertRaises(OperatorError, msg=path):
                 parse_remote_path(path)
+
+    def test_typed(self) -> None:
+        """A local name may be typed as well as its escaped form; a legal name is never escaped."""
+        for path, endpoint in (
+            ("2019: Rome/a\\b", "2019\u201b\uff1a Rome/a\u201b\uff3cb"),
+            ("2019\u201b\uff1a Rome/nul", "2019\u201b\uff1a Rome/\u201b\uff4eul"),
+            ("a\u201b\u201bb", "a\u201b\u201bb"),
+        ):
+            self.assertEqual(str(parse_remote_path(path).endpoint), endpoint)
 
     def test_pattern(self) -> None:
         """A pattern where one path is needed is called so."""
@@ -69,8 +78,9 @@ class InsideTests(SynchronousTestCase):
         """It keeps its own name, which must be legal there."""
         target = parse_remote_path("dir/")
         self.assertEqual(str(endpoint_inside(target, parse_local_path("x/a"))), "dir/a")
+        self.assertEqual(str(endpoint_inside(target, parse_local_path("x/what?"))), "dir/what\u201b\uff1f")
         with self.assertRaises(OperatorError):
-            endpoint_inside(target, parse_local_path("x/what?"))
+            endpoint_inside(target, parse_local_path("x/what?", strict_names=True))
 
     def test_check_name(self) -> None:
         """The message says what to do about an illegal name."""

@@ -47,7 +47,7 @@ class WholeTests(TransferCase):
 
     def test_name_here(self) -> None:
         """Where a local name cannot be sent, the listing is compared: one request cannot tell that all is the same."""
-        self.make_file("lib/a:b")
+        self.make_file("lib/.homeftp-b")
         self.assertEqual(self.compare(), (["CMP", "GET"], {Outcome.SAME: 3, Outcome.FAILED: 1}))
 
     def test_changing_there(self) -> None:

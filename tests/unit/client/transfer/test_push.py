@@ -14,6 +14,7 @@ from homeftp.client import (
     ConnectionFailed,
     FileResult,
     Outcome,
+    Selection,
     TransferContext,
     TransferOptions,
 )
@@ -49,7 +50,7 @@ class ExcludedTests(TransferCase):
         self.make_file("lib/aux.txt")
         self.make_file("lib/why?/a")
         os.close(os.open(os.fsencode(f"{self.here}/lib/") + b"\xff", os.O_CREAT))
-        observer = self.push(f"{self.here}/lib", "lib", recursive=True)
+        observer = self.push(f"{self.here}/lib", "lib", recursive=True, selection=Selection(strict_names=True))
         self.assertEqual(self.remote_files(), {"lib/a": b"content"})
         self.assertEqual(observer.counts, {Outcome.SKIPPED: 5, Outcome.FAILED: 4, Outcome.NEW: 2})
         self.assertTrue(all(result.reason for result in self.results if result.outcome is not Outcome.NEW))
