@@ -84,9 +84,10 @@ def make_private(path: str) -> None:
 def sockets(environ: Mapping[str, str], tell: Tell = lambda what: None) -> Iterator[str]:
     """The paths of all sockets that this user may use; some may be abandoned. Root is told of a folder of others."""
     uid = os.geteuid()
+    named = os.path.abspath(environ[VARIABLE]) if environ.get(VARIABLE) else None
     for folder in runtime_folders(environ, uid):
         try:
-            _check_private(folder, uid)
+            _check_private(folder, uid, named=folder == named)
             names = sorted(os.listdir(folder))
         except OSError as error:
             if uid == 0 and isinstance(error, PermissionError):
@@ -117,15 +118,16 @@ def _make_private(folder: str, uid: int) -> None:
         raise PermissionError(0, "it belongs to another user")
 
 
-def _check_private(folder: str, uid: int) -> os.stat_result:
+def _check_private(folder: str, uid: int, *, named: bool = False) -> os.stat_result:
     """Raise OSError unless only this user can have put anything there.
 
-    Root looks into the folder of the system too, if another user owns it: what is there speaks for that user only.
+    Root looks into the folder of the system, and one that it has `named`, even if another user owns it: what is there
+    speaks for that user only.
     """
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(0, "it is not a folder")
-    if found.st_uid != uid and not (uid == 0 and folder == SYSTEM):
+    if found.st_uid != uid and not (uid == 0 and (named or folder == SYSTEM)):
         raise PermissionError(0, "it belongs to another user")
     if found.st_mode & 0o022:
         raise PermissionError(0, "others may write there")

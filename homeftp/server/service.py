@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from homeftp.accounts.database import REACHABLE
 from homeftp.accounts.devices import Devices
 from homeftp.config import DAY, HOUR, Settings
+from homeftp.control.statelock import StateLock
 from homeftp.crypto.ca import FOLDER, is_possible, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
 from homeftp.errors import OperatorError
@@ -73,6 +74,7 @@ class HomeFTPService(MultiService):
         self._server = compose(settings, reactor, checkers, front_ends)
         self._status = ServerStatus(settings, self._server)
         self._is_open = False
+        self._lock = StateLock(settings.state)
         self._mdns = MdnsAnnouncer(reactor)
         self._loops = {
             LoopingCall(self.renew): RENEWAL_SECONDS,
@@ -93,7 +95,8 @@ class HomeFTPService(MultiService):
         return {"hello": self._status.hello, "status": self._status.status}
 
     def check(self) -> None:
-        """Raise `OperatorError` for a store that cannot be opened, as far as that shows without opening it."""
+        """Raise `OperatorError` for a state or a store that cannot be opened, as far as that shows before."""
+        self._lock.check()
         self._server.store.check()
 
     # -- starting --------------------------------------------------------------
@@ -115,6 +118,7 @@ class HomeFTPService(MultiService):
 
     def _open(self) -> LoginMethods:
         server, folder = self._server, private_folder(self._settings.state)
+        self._lock.open()
         is_new = not os.path.exists(os.path.join(folder, FOLDER))
         server.context.tls.renew(open_identity(folder, now=now))
         self._check_clock()
@@ -265,3 +269,4 @@ class HomeFTPService(MultiService):
                 self._log.critical("not in the audit log: {change}", change=described(change))
         self._server.audit.close()
         self._server.state.close()
+        self._lock.close()

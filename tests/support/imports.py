@@ -68,7 +68,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "crypto": VALUES,
     "discovery": VALUES,
     "audit": VALUES | {"host", "crypto"},
-    "control": VALUES | {"crypto"},
+    "control": VALUES | {"crypto", "syscalls"},
     "store.policy": CONTRACTS,
     "store": CONTRACTS | {"hashing", "plugins", "store.local", "store.policy"},
     "store.local.disk": STORE,

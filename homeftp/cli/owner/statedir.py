@@ -37,7 +37,7 @@ def state_dir(options: argparse.Namespace, *, make: bool = False) -> str:
     if not has_state(folder) and not (make and options.state):
         raise OperatorError(_nothing_in(folder, options))
     if not options.state and not options.json:
-        which = "no server runs here" if server is None else f"the server with pid {server.pid}, sharing {server.root}"
+        which = _silent(folder) if server is None else f"the server with pid {server.pid}, sharing {server.root}"
         print_error(f"using the state folder {folder} ({which})")
     return folder
 
@@ -105,6 +105,14 @@ def _find(options: argparse.Namespace) -> tuple[str, RunningServer | None]:
         return running[0].state, running[0]
     folder = default_state_dir(os.environ)
     return (SYSTEM_STATE if os.geteuid() == 0 and not has_state(folder) and has_state(SYSTEM_STATE) else folder), None
+
+
+def _silent(folder: str) -> str:
+    """What is known of the server of a state folder that does not answer."""
+    from homeftp.control.statelock import user_of
+
+    pid = user_of(folder)
+    return "no server runs here" if pid is None else f"the server with pid {pid}, which does not answer"
 
 
 def _nothing_in(folder: str, options: argparse.Namespace) -> str:

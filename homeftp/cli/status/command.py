@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print everything; returns `UNREACHABLE` where a server does not run or cannot be reached."""
+    """Print everything; returns `UNREACHABLE` where a server does not run, does not answer or cannot be reached."""
     from homeftp.client import Remotes, client_folder
 
     remotes = Remotes(client_folder(os.environ))
@@ -43,5 +43,5 @@ def run(options: argparse.Namespace) -> int:
     else:
         for line in (*(() if server is None else server_lines(server)), *remote_lines(found)):
             print(printable(line))
-    stopped = server is not None and not server["running"]
+    stopped = server is not None and not (server["running"] and server["answering"])
     return Exit.UNREACHABLE if stopped or any(not each["reachable"] for each in found) else Exit.DONE

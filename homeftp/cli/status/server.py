@@ -8,6 +8,7 @@ from typing import Any, Iterator
 from homeftp.cli.owner.statedir import become_owner, has_state, state_dir, state_found
 from homeftp.cli.terminal.text import format_size
 from homeftp.cli.terminal.times import format_duration, format_minute
+from homeftp.control.statelock import user_of
 
 _BUDGETS = (
     ("requests", "requests"),
@@ -19,15 +20,21 @@ _BUDGETS = (
 
 
 def ask_server(options: argparse.Namespace) -> dict[str, Any] | None:
-    """The status of the server, with `running`; None where this machine has no server. Raises `OperatorError`."""
+    """The status of the server, with `running` and, of one that runs, `answering`; None where this machine has none.
+
+    Raises `OperatorError`.
+    """
     folder, server = state_found(options)
     if server is not None:
-        return {**server.ask("status"), "running": True}
+        return {**server.ask("status"), "running": True, "answering": True}
     if not has_state(folder):
         if options.state:
             state_dir(options)  # raises: the folder that --state names must hold a state
         return None
     become_owner(folder)
+    pid = user_of(folder)
+    if pid is not None:
+        return {"running": True, "answering": False, "server": {"state": folder, "pid": pid}, **_stored(folder)}
     return {"running": False, "server": {"state": folder}, **_stored(folder)}
 
 
@@ -49,6 +56,12 @@ def server_lines(found: dict[str, Any]) -> Iterator[str]:
     server = found["server"]
     if not found["running"]:
         yield f"The server does not run. Its state is in {server['state']}."
+    elif not found["answering"]:
+        yield (
+            f"The server (pid {server['pid']}) runs, and does not answer. If it was stopped with Ctrl-Z or SIGSTOP, "
+            f"continue it with: kill -CONT {server['pid']}. Otherwise look at its log. Its state is in "
+            f"{server['state']}."
+        )
     else:
         yield (
             f"The server (pid {server['pid']}, homeftp {server['version']}) has run for "

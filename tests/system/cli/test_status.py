@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -91,6 +92,27 @@ class OwnerTests(StatusCase):
         stopped = self.homeftp("status", "nas")
         self.assertEqual(stopped.returncode, 4)
         self.assertIn("not reachable", stopped.stdout)
+
+    def test_silent(self) -> None:
+        """A server that was stopped with SIGSTOP is said to run, and not to answer; then it goes on."""
+        os.kill(self.server.process.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, self.server.process.pid, signal.SIGCONT)
+        silent = self.homeftp("status", "--state", self.server.state)
+        os.kill(self.server.process.pid, signal.SIGCONT)
+        self.assertEqual(silent.returncode, 4)
+        self.assertIn(f"The server (pid {self.server.process.pid}) runs, and does not answer", silent.stdout)
+        self.assertIn("has run for", self.done("status", "--state", self.server.state))
+
+    def test_second_server(self) -> None:
+        """A second server, of another folder, with the same state is refused in one line."""
+        other = os.path.join(self.server.folder, "other")
+        os.mkdir(other)
+        listen = ("--listen", "tcp:0:interface=127.0.0.1")
+        refused = self.homeftp("serve", other, "--state", self.server.state, *listen)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        (line,) = refused.stderr.splitlines()
+        self.assertIn(f"is used by another homeftp server (pid {self.server.process.pid})", line)
+        self.assertEqual(os.listdir(other), [])
 
     def test_same_machine(self) -> None:
         """A machine that pairs again, under another name, is the same device; both names go on working."""

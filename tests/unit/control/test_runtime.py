@@ -71,15 +71,28 @@ class SocketTests(SynchronousTestCase):
             self.assertIn(environ[VARIABLE], str(refused))
             self.assertEqual(list(runtime.sockets(environ)), [])
 
+    def test_named_by_root(self) -> None:
+        """Root may name the folder of another user's servers: a command looks there, a server is not started there."""
+        path = self.listen()
+        owner = os.stat_result((*os.stat(self.folder)[:4], os.getuid() + 2, *os.stat(self.folder)[5:]))
+        self.patch(os, "lstat", lambda path: owner)
+        for euid, found in ((0, [path]), (os.getuid() + 1, [])):
+            self.patch(os, "geteuid", lambda euid=euid: euid)
+            self.assertEqual(list(runtime.sockets(self.environ)), found)
+        self.patch(os, "geteuid", lambda: 0)
+        refused = self.assertRaises(OperatorError, runtime.listen, self.environ)
+        self.assertIn("it belongs to another user", str(refused))
+
     def test_of_another_user(self) -> None:
-        """A folder of another user is ignored, which only root is told."""
+        """A folder of another user that nobody has named is ignored, which only root is told."""
         self.listen()
+        self.patch(runtime, "runtime_folders", lambda environ, uid: [self.folder])
         for euid, told in ((0, 1), (os.getuid() + 1, 0)):
             given: list[str] = []
             self.patch(os, "geteuid", lambda euid=euid: euid)
             owner = os.stat_result((*os.stat(self.folder)[:4], os.getuid() + 2, *os.stat(self.folder)[5:]))
             with_owner = self.patch(os, "lstat", lambda path, owner=owner: owner)
-            self.assertEqual(list(runtime.sockets(self.environ, given.append)), [])
+            self.assertEqual(list(runtime.sockets({}, given.append)), [])
             with_owner.restore()
             self.assertEqual(len(given), told)
 

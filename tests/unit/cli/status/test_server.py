@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.accounts.database import AccountDatabase
 from homeftp.cli.status.server import ask_server, server_lines
 from homeftp.control import ask
+from homeftp.control.statelock import StateLock
 from homeftp.errors import OperatorError
 
 BUDGETS = {
@@ -26,6 +27,7 @@ def running(**more: Any) -> dict[str, Any]:
     """What a running server says."""
     return {
         "running": True,
+        "answering": True,
         "server": {
             "pid": 7,
             "version": "1.2",
@@ -145,6 +147,21 @@ class AskTests(SynchronousTestCase):
         self.assertEqual((found["running"], [each["name"] for each in found["accounts"]]), (False, ["ann"]))
         text = "\n".join(server_lines(found))
         self.assertIn(f"The server does not run. Its state is in {folder}.", text)
+        self.assertIn("ann ", text)
+
+    def test_silent(self) -> None:
+        """A server that runs and does not answer, such as one that was stopped with SIGSTOP, is not said to be down."""
+        folder = os.path.abspath(self.mktemp())
+        AccountDatabase(folder).add_account("ann", None)
+        lock = StateLock(folder)
+        self.addCleanup(lock.close)
+        lock.open()
+        found = ask_server(self.options(folder))
+        assert found is not None
+        self.assertEqual((found["running"], found["answering"]), (True, False))
+        text = "\n".join(server_lines(found))
+        self.assertIn(f"The server (pid {os.getpid()}) runs, and does not answer.", text)
+        self.assertIn(f"kill -CONT {os.getpid()}", text)
         self.assertIn("ann ", text)
 
     def test_none(self) -> None:
