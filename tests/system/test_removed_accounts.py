@@ -12,7 +12,9 @@ from twisted.trial.unittest import TestCase
 
 from homeftp.accounts.access import AccessChange, AccessTable, parse_folder
 from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.passwords import Cost, hash_password
 from homeftp.config import RESUMABLE
+from homeftp.status import Status
 from tests.support.processes import PASSWORD, WITHIN, ServerProcess, run_homeftp
 from tests.support.rawclient import RawClient
 from tests.support.waiting import pause, wait_until
@@ -23,6 +25,9 @@ CLIENTS = 8
 STEP = 0.15
 """Seconds between the logins of one round: some are before the removal, some are being checked, some are after it."""
 
+
+COSTLY = Cost(n=2**14, r=8, p=12)
+"""Of a password whose check takes about a second, several times as long as the command."""
 
 PART = 2 * RESUMABLE
 """Bytes of an upload that arrive before the client is gone."""
@@ -63,6 +68,34 @@ class ReusedNameTests(TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         AccessTable(self.state).add("kid", self.stored, AccessChange(parse_folder("kid")))
         self.assertIsNone(self.resume_offset())
+
+
+class CheckedTests(TestCase):
+    """A login whose password is being checked while the command removes its account."""
+
+    timeout = 120
+
+    def test_while_checked(self) -> None:
+        """It is refused. A costly password makes sure that it is being checked when the command returns."""
+        server = ServerProcess()
+        self.addCleanup(server.end)
+        state = AccountDatabase(server.state)
+        costly = hash_password(PASSWORD, COSTLY)
+        for name in ("kid", "stays"):
+            AccessTable(state).add(name, costly, AccessChange())
+        with (
+            RawClient(server.ports[0], server.ca_file) as removed,
+            RawClient(server.ports[0], server.ca_file) as control,
+        ):
+            for client, name in ((removed, "kid"), (control, "stays")):
+                client.start_tls().send("LOGIN", {"username": name, "password": PASSWORD})
+            done = run_homeftp("account", "remove", "kid", "--state", server.state)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            removed.socket.settimeout(0.01)
+            self.assertRaises(TimeoutError, removed.response)
+            removed.socket.settimeout(WITHIN)
+            self.assertEqual(removed.response()[0]["status"], Status.LOGIN_FAILED)
+            self.assertEqual(control.response()[0]["status"], Status.OK, "the control")
 
 
 class RemovedTests(TestCase):
