@@ -43,16 +43,11 @@ class _New:
 
 @attrs.frozen(eq=False)
 class _Making:
-    """One attempt to make a directory and its parents."""
+    """For whom a directory and its parents are made, and what was made."""
 
     actor: Actor
-    nearest: DirHandle
-    """The deepest directory that existed, open."""
-    depth: int
-    """How many parts lead to it."""
     space: NewDirectories
     made: list[_New]
-    """What was made in all attempts of the request."""
 
 
 @attrs.define(eq=False)
@@ -116,8 +111,12 @@ class Directories:
         """Make one directory for `actor`, and its parents, as `opened`. Raises `Changed` (44) if it exists."""
         if self.root.stat(endpoint) is not None:
             raise occupied(endpoint)
-        with self._making:
-            opened = self._made_for({}, {endpoint: actor}, exclusive=True)
+        nearest, depth = self.root.open_nearest(endpoint)
+        close_quietly(nearest.fd)
+        with self.space.new_directories() as new:
+            new.expect(actor, _missing(endpoint, depth))
+            with self._making:
+                opened = self._made_for({}, {endpoint: actor}, new, exclusive=True)
         with self._closing(opened), self._kept(opened, endpoint, endpoint, 0) as handle:
             yield handle
 
@@ -136,25 +135,42 @@ class Directories:
 
         After the block those that were made are removed again, but for those that were kept.
         A directory that exists may just have been made by another thread: it
-        counts only once that thread has made it durable, hence the lock.
+        counts only once that thread has made it durable, hence the lock. Space
+        is made before: a home may have to be counted for it, which takes a while.
         """
         results: dict[Endpoint, DirHandle | Exception] = {}
         to_make: dict[Endpoint, Actor] = {}
         try:
             found = {endpoint: catch(self.root.open_nearest, endpoint) for endpoint in endpoints}
-            with self._making:
-                for endpoint, nearest in found.items():
-                    actor = endpoints[endpoint]
-                    existing = nearest if isinstance(nearest, Exception) else _existing(*nearest, endpoint)
-                    results[endpoint] = gone(endpoint) if existing is None else existing
-                    if existing is None and actor is not None:
-                        to_make[endpoint] = actor
-                opened = self._made_for(results, to_make)
+            with self.space.new_directories() as new:
+                refused = {
+                    endpoint: self._expect(new, endpoint, endpoints[endpoint], found[endpoint]) for endpoint in found
+                }
+                with self._making:
+                    for endpoint, nearest in found.items():
+                        actor = endpoints[endpoint]
+                        existing = nearest if isinstance(nearest, Exception) else _existing(*nearest, endpoint)
+                        results[endpoint] = refused[endpoint] or gone(endpoint) if existing is None else existing
+                        if existing is None and actor is not None and refused[endpoint] is None:
+                            to_make[endpoint] = actor
+                    opened = self._made_for(results, to_make, new)
         except BaseException:
             close_all(results.values())
             raise
         with self._closing(opened):
             yield opened
+
+    def _expect(
+        self,
+        new: NewDirectories,
+        endpoint: Endpoint,
+        actor: Actor | None,
+        nearest: tuple[DirHandle, int] | Exception,
+    ) -> Exception | None:
+        """Make space for what is missing on the way to a directory, and it; why that is refused, or None."""
+        if actor is None or isinstance(nearest, Exception):
+            return None
+        return catch(new.expect, actor, _missing(endpoint, nearest[1]))
 
     @contextlib.contextmanager
     def _closing(self, opened: OpenDirectories) -> Iterator[None]:
@@ -171,11 +187,12 @@ class Directories:
         self,
         results: dict[Endpoint, DirHandle | Exception],
         to_make: Mapping[Endpoint, Actor],
+        new: NewDirectories,
         *,
         exclusive: bool = False,
     ) -> OpenDirectories:
         """Make directories, add them to `results`, and note which new ones a request needs. Called with the lock."""
-        results.update(self._make_all(to_make, exclusive=exclusive))
+        results.update(self._make_all(to_make, new, exclusive=exclusive))
         if not self._new:
             return OpenDirectories(results)
         ways = {
@@ -219,7 +236,7 @@ class Directories:
         return error
 
     def _make_all(
-        self, to_make: Mapping[Endpoint, Actor], *, exclusive: bool = False
+        self, to_make: Mapping[Endpoint, Actor], space: NewDirectories, *, exclusive: bool
     ) -> dict[Endpoint, DirHandle | Exception]:
         """Make these directories, by one thread at a time; if `exclusive`, those that exist are `Changed` (44).
 
@@ -231,7 +248,8 @@ class Directories:
         made: list[_New] = []
         try:
             for endpoint, actor in to_make.items():
-                chain = catch(self._make_one, endpoint, actor, exclusive, made)
+                making = _Making(actor, space, made)
+                chain = catch(self._make_one, endpoint, making, exclusive)
                 if isinstance(chain, Exception):
                     results[endpoint] = chain
                     continue
@@ -252,29 +270,19 @@ class Directories:
             self._new.update({each.endpoint.parts: each for each in made})
         return results
 
-    def _make_one(self, endpoint: Endpoint, actor: Actor, exclusive: bool, made: list[_New]) -> list[DirHandle]:
+    def _make_one(self, endpoint: Endpoint, making: _Making, exclusive: bool) -> list[DirHandle]:
         """`SafeRoot.make_directories`, unless the first new name is too similar to an existing one."""
         self.changelog.ensure_recorded()
         for _ in range(_ATTEMPTS):
             with contextlib.suppress(NotFound):  # a parent was moved or removed between two steps
-                return self._try_to_make(endpoint, actor, exclusive, made)
+                return self._try_to_make(endpoint, making, exclusive)
         raise moved_meanwhile(endpoint)
 
-    def _try_to_make(self, endpoint: Endpoint, actor: Actor, exclusive: bool, made: list[_New]) -> list[DirHandle]:
+    def _try_to_make(self, endpoint: Endpoint, making: _Making, exclusive: bool) -> list[DirHandle]:
         nearest, depth = self.root.open_nearest(endpoint)
-        missing = [endpoint.first(each) for each in range(depth + 1, len(endpoint.parts) + 1)]
-        try:
-            with self.space.for_directories(actor, missing) as new:
-                making = _Making(actor, nearest, depth, new, made)
-                return self._make_missing(endpoint, making, exclusive=exclusive)
-        finally:
-            close_quietly(nearest.fd)
-
-    def _make_missing(self, endpoint: Endpoint, making: _Making, *, exclusive: bool) -> list[DirHandle]:
-        nearest, depth = making.nearest, making.depth
         above: list[DirHandle] = []
         try:
-            make = partial(self._make_chain, making, endpoint.first(depth))
+            make = partial(self._make_chain, making, nearest, endpoint.first(depth))
             if depth < len(endpoint.parts):
                 # Only this name can be too similar to another: it is made under the lock of all names.
                 first = endpoint.first(depth + 1)
@@ -299,15 +307,17 @@ class Directories:
         except BaseException:
             close_all(above)
             raise
+        finally:
+            close_quietly(nearest.fd)
 
     def _make_chain(
-        self, making: _Making, directory: Endpoint, endpoint: Endpoint, *, exclusive: bool
+        self, making: _Making, nearest: DirHandle, directory: Endpoint, endpoint: Endpoint, *, exclusive: bool
     ) -> list[DirHandle]:
-        """`SafeRoot.make_directories`; again if space can be freed on the disk of the open `directory`."""
+        """`SafeRoot.make_directories`; again if space can be freed on the disk of `nearest`, the open `directory`."""
         try:
             return self._make_recorded(endpoint, making, exclusive)
         except NoSpace:
-            if not self.space.evict_for(making.actor, making.nearest, directory, 1):
+            if not self.space.evict_for(making.actor, nearest, directory, 1):
                 raise
         return self._make_recorded(endpoint, making, exclusive)
 
@@ -332,6 +342,11 @@ class Directories:
                 if isinstance(found, os.stat_result):  # otherwise it is not known which one to remove
                     making.made.append(_New(directory, making.actor, found.st_ino))
         return handles
+
+
+def _missing(endpoint: Endpoint, depth: int) -> list[Endpoint]:
+    """The directories on the way to one, and it, of which so many parts exist."""
+    return [endpoint.first(each) for each in range(depth + 1, len(endpoint.parts) + 1)]
 
 
 def _refuse_all(endpoints: Iterable[Endpoint], error: OSError) -> dict[Endpoint, DirHandle | Exception]:

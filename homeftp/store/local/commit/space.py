@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Iterator, Sequence
+from typing import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -51,23 +51,42 @@ class _Limit:
 
 @attrs.frozen(eq=False)
 class NewDirectories:
-    """The space of directories that one request makes; `SpaceReservation.for_directories` makes one."""
+    """The space of directories that one request makes; `SpaceReservation.new_directories` makes one."""
 
-    _books: Books
-    _allocations: dict[tuple[str, ...], Allocation]
+    _space: SpaceReservation
+    _allocations: dict[tuple[str, ...], Allocation] = attrs.field(factory=dict, init=False)
+
+    def expect(self, actor: Actor, endpoints: Sequence[Endpoint]) -> None:
+        """Make space within the quotas for these directories, or for none of them. May count a home.
+
+        Raises `NoSpace` (52), `Busy` (51).
+        """
+        expected: list[Allocation] = []
+        try:
+            for endpoint in endpoints:
+                if endpoint.parts not in self._allocations:
+                    expected.append(Allocation(actor, endpoint, is_directory=True))
+                    self._space.begin_directory(expected[-1])
+        except BaseException:
+            self._end(expected)
+            raise
+        self._allocations.update((each.endpoint.parts, each) for each in expected)
 
     def made(self, endpoint: Endpoint) -> None:
         """Note that a directory was made, perhaps another one than was expected. Raises nothing."""
         allocation = self._allocations.pop(endpoint.parts, None)
         if allocation is None:
-            self._books.directory_made(endpoint.parent)
+            self._space.books.directory_made(endpoint.parent)
         else:
-            self._books.end(allocation, committed=True)
+            self._space.books.end(allocation, committed=True)
 
     def end(self) -> None:
         """The others are not made."""
-        for allocation in self._allocations.values():
-            self._books.end(allocation, committed=False)
+        self._end(self._allocations.values())
+
+    def _end(self, allocations: Iterable[Allocation]) -> None:
+        for allocation in allocations:
+            self._space.books.end(allocation, committed=False)
 
 
 @attrs.frozen(eq=False)
@@ -105,18 +124,19 @@ class SpaceReservation:
             raise
 
     @contextlib.contextmanager
-    def for_directories(self, actor: Actor, endpoints: Sequence[Endpoint]) -> Iterator[NewDirectories]:
-        """Make space within the quotas for directories that the block makes. Raises `NoSpace` (52), `Busy` (51)."""
-        allocations = {each.parts: Allocation(actor, each, is_directory=True) for each in endpoints}
-        new = NewDirectories(self.books, allocations)
+    def new_directories(self) -> Iterator[NewDirectories]:
+        """The space of directories that the block makes."""
+        new = NewDirectories(self)
         try:
-            for allocation in list(allocations.values()):
-                self.books.begin(allocation)
-                self._within_quotas(allocation, NAME_COST, arrived=True)
-            self.changelog.ensure_recorded()
             yield new
         finally:
             new.end()
+
+    def begin_directory(self, allocation: Allocation) -> None:
+        """Make space for a directory within the quotas. Raises `NoSpace` (52), `Busy` (51)."""
+        self.books.begin(allocation)
+        self._within_quotas(allocation, NAME_COST, arrived=True)
+        self.changelog.ensure_recorded()
 
     def shrink(self, allocation: Allocation, size: int) -> None:
         """The file has only `size` bytes any more."""

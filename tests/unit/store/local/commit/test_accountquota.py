@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,12 @@ from unittest import mock
 from homeftp.config import MIB, Retention
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import NoSpace
-from homeftp.model import Entry, WriteRequest
+from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.store.local.disk.errnos import catch
 from homeftp.store.local.disk.quota import QuotaUsage
 from tests.support.storecases import SpaceCase, account
 from tests.support.stores import put_of
+from tests.support.waiting import WITHIN
 
 
 class AccountQuotaTests(SpaceCase):
@@ -79,6 +81,33 @@ class AccountQuotaTests(SpaceCase):
         with ThreadPoolExecutor(8) as pool:
             made = sum(pool.map(make, range(80)))
         self.assertEqual((made, len(os.listdir(self.path("ann")))), (49, 50))
+
+    def test_counted_beside_others(self) -> None:
+        """While a home is counted for a new directory in it, others' directories are made."""
+        store = self.store()
+        root, made = store._folder.get().root, []
+
+        class Slow(QuotaUsage):
+            def scan(self) -> int:
+                other = threading.Thread(target=make, daemon=True)
+                other.start()
+                other.join(WITHIN)
+                return super().scan()
+
+        def make() -> None:
+            made.append(store.make_directory(WriteRequest(endpoint=parse("bob/d"))))
+
+        store._writable.books._homes[parse("ann"), 40_000] = Slow(root, 40_000, (b"ann",))
+        ann = store.bind(account("ann", "ann", 40_000))
+        for act in (
+            lambda: ann.make_directory(WriteRequest(endpoint=parse("ann/d"))),
+            lambda: ann.make_directory(WriteRequest(endpoint=parse("ann/e"), precondition=ABSENT)),
+            lambda: self.put(ann, "ann/f/g", b""),
+        ):
+            store._writable.books._homes[parse("ann"), 40_000].recount()
+            made.clear()
+            act()
+            self.assertEqual(len(made), 1)
 
     def test_deep_directories(self) -> None:
         """A path is made as a whole or not at all, and the refusal tells of the quota."""
