@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
     from homeftp.client.transfer.model import (
         CopyStat,
+        DeletionPlan,
         FileResult,
         IReconnector,
         Outcome,
@@ -95,7 +96,15 @@ _MODULES = {
     "selection": ("DEFAULT_SELECTION", "Selection", "parse_names"),
     "seen.lastseen": ("LastSeen",),
     "seen.store": ("Place", "SeenStore"),
-    "transfer.model": ("CopyStat", "FileResult", "IReconnector", "Outcome", "TransferContext", "TransferOptions"),
+    "transfer.model": (
+        "CopyStat",
+        "DeletionPlan",
+        "FileResult",
+        "IReconnector",
+        "Outcome",
+        "TransferContext",
+        "TransferOptions",
+    ),
     "transfer.observer": ("TransferObserver",),
     "transfer.retry": ("Reconnector",),
 }
@@ -111,6 +120,7 @@ __all__ = [
     "ConnectionFailed",
     "CopyStat",
     "Corrupted",
+    "DeletionPlan",
     "Download",
     "FileResult",
     "FolderUsage",

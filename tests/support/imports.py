@@ -44,7 +44,7 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 CLIENT = frozenset(
     f"client.{name}"
     for name in (
-        "aio api connection dial download errors escapes files known manage opening plan seen selection transfer"
+        "aio api connection dial download errors escapes files known manage mirror opening plan seen selection transfer"
     ).split()
 )
 
@@ -114,9 +114,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "client.selection",
         "wire",
     },
+    "client.mirror": CONTRACTS | {"client.api", "client.files", "client.selection", "client.transfer", "hashing"},
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
-    | {f"client.{name}" for name in ("api", "download", "errors", "escapes", "files", "seen", "selection", "transfer")},
+    | {
+        f"client.{name}"
+        for name in ("api", "download", "errors", "escapes", "files", "mirror", "seen", "selection", "transfer")
+    },
     "client.manage": CONTRACTS | {"client.api", "client.plan", "client.seen", "hashing"},
     "client.opening": SHARED
     | {"wire"}

@@ -10,6 +10,7 @@ from homeftp.cli.connect.operands import STANDARD, Operand, common_remote, parse
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
+from homeftp.cli.transfer.deleting import check_deletion
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.errors import OperatorError
 
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Download; returns the exit code."""
+    check_deletion(options)
     paths = [*options.paths, *([options.target] if options.target is not None else [])]
     target = "." if parse_operand(paths[-1]).remote is not None else paths.pop()
     sources = [Operand(*parse_remote_operand(path)) for path in paths]
@@ -53,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError("Standard output takes one file. Name one source.")
     if target == STANDARD and options.recursive:
         raise OperatorError("Standard output takes a file, not a folder. Leave out -r, or name a target folder.")
+    if target == STANDARD and options.delete:
+        raise OperatorError("--delete is for folders: standard output takes one file.")
     if target == STANDARD and options.dry_run:
         raise OperatorError(
             "With -n nothing is transferred, so nothing can be printed. Leave out -n, or name a target."

@@ -11,6 +11,7 @@ from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.daemonthread import DaemonThread
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.stdstreams import read_piece
+from homeftp.cli.transfer.deleting import check_deletion
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.errors import OperatorError
 
@@ -38,12 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Upload; returns the exit code."""
+    check_deletion(options)
     name, target = parse_remote_operand(options.target)
     for source in options.sources:
         if parse_operand(source).remote is not None:
             raise OperatorError(f"{source} is on a server, but push uploads local files. For a local file: ./{source}")
     if STANDARD in options.sources and len(options.sources) > 1:
         raise OperatorError("Standard input must be the only source.")
+    if STANDARD in options.sources and options.delete:
+        raise OperatorError("--delete is for folders: standard input is one file.")
     if STANDARD in options.sources and options.dry_run:
         raise OperatorError("Standard input can be read only once. Leave out -n, or name a file.")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Coroutine
 
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.transfer.deleting import DeletionQuestion, add_deletion_arguments
 from homeftp.cli.transfer.rates import parse_rate
 from homeftp.cli.transfer.report import TransferReport, add_output_arguments, resume_message, suspended_message
 from homeftp.cli.transfer.selecting import add_selection_arguments, read_selection
@@ -35,6 +37,7 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
         "-p", "--perms", action="store_true", help="also set the mode of folders that exist at the target"
     )
     add_selection_arguments(parser)
+    add_deletion_arguments(parser)
     parser.add_argument(
         "--bwlimit",
         metavar="RATE",
@@ -96,8 +99,9 @@ async def run_transfer(
         reconnector.notify = report.notice
     thread = DaemonThread(reactor)
     target = HERE if options.command == "get" else THERE
-    prompter = Prompter(screen, lambda: thread.call(read_line, _MAX_ANSWER), target)
-    dry_run = getattr(options, "dry_run", False)
+    answer = partial(thread.call, read_line, _MAX_ANSWER)
+    prompter = Prompter(screen, answer, target)
+    dry_run, delete = getattr(options, "dry_run", False), getattr(options, "delete", False)
     transfer_options = TransferOptions(
         recursive=options.recursive or options.files_from is not None,
         force=getattr(options, "force", False),
@@ -106,6 +110,9 @@ async def run_transfer(
         ignore_existing=getattr(options, "ignore_existing", False),
         dry_run=dry_run,
         selection=read_selection(options),
+        delete=delete,
+        max_delete=getattr(options, "max_delete", None),
+        confirm_deletion=DeletionQuestion(screen, answer, target).confirm if delete and not options.yes else None,
         ask=prompter.confirm_replace if can_ask() and not (options.json or dry_run) else None,
     )
     try:

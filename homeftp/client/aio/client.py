@@ -44,6 +44,8 @@ class AsyncioClient:
         ignore_existing: bool = False,
         dry_run: bool = False,
         selection: Selection = DEFAULT_SELECTION,
+        delete: bool = False,
+        max_delete: int | None = None,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
@@ -57,6 +59,8 @@ class AsyncioClient:
                 ignore_existing=ignore_existing,
                 dry_run=dry_run,
                 selection=selection,
+                delete=delete,
+                max_delete=max_delete,
                 perms=perms,
                 observer=observer,
             )
@@ -72,6 +76,8 @@ class AsyncioClient:
         ignore_existing: bool = False,
         dry_run: bool = False,
         selection: Selection = DEFAULT_SELECTION,
+        delete: bool = False,
+        max_delete: int | None = None,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
@@ -85,6 +91,8 @@ class AsyncioClient:
                 ignore_existing=ignore_existing,
                 dry_run=dry_run,
                 selection=selection,
+                delete=delete,
+                max_delete=max_delete,
                 perms=perms,
                 observer=observer,
             )

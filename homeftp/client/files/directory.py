@@ -54,6 +54,9 @@ class Directory(Protocol):
     def remove(self, name: str) -> None:
         """Remove a file."""
 
+    def remove_directory(self, name: str) -> None:
+        """Remove an empty folder in it, never a link to one."""
+
     def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
         """Set time and permission bits of the open file `fd` called `name`, or of the folder itself where None.
 
@@ -147,6 +150,10 @@ class DescriptorDirectory:
         """Remove a file."""
         os.unlink(name, dir_fd=self._fd)
 
+    def remove_directory(self, name: str) -> None:
+        """Remove an empty folder."""
+        os.rmdir(name, dir_fd=self._fd)
+
     def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
         """Set the mode, then the time, as far as the disk keeps them and the user may set them."""
         target = self._fd if fd is None else fd
@@ -228,6 +235,10 @@ class PathDirectory:
     def remove(self, name: str) -> None:
         """Remove a file."""
         os.unlink(self._join(name))
+
+    def remove_directory(self, name: str) -> None:
+        """Remove an empty folder."""
+        os.rmdir(self._join(name))
 
     def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
         """Set the time; there are no permission bits."""

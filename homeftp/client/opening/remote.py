@@ -67,6 +67,8 @@ class RemoteClient(Client):
         ignore_existing: bool = False,
         dry_run: bool = False,
         selection: Selection = DEFAULT_SELECTION,
+        delete: bool = False,
+        max_delete: int | None = None,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
@@ -89,6 +91,8 @@ class RemoteClient(Client):
             ignore_existing=ignore_existing,
             dry_run=dry_run,
             selection=selection,
+            delete=delete,
+            max_delete=max_delete,
         )
         summary = await self._transfer(
             lambda client, context, progress: push(client, context, _paths(sources), target, options, progress),
@@ -106,6 +110,8 @@ class RemoteClient(Client):
         ignore_existing: bool = False,
         dry_run: bool = False,
         selection: Selection = DEFAULT_SELECTION,
+        delete: bool = False,
+        max_delete: int | None = None,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
@@ -123,6 +129,8 @@ class RemoteClient(Client):
             ignore_existing=ignore_existing,
             dry_run=dry_run,
             selection=selection,
+            delete=delete,
+            max_delete=max_delete,
         )
         named = [sources] if isinstance(sources, str) else sources
         summary = await self._transfer(

@@ -10,6 +10,8 @@ from homeftp.client.api import Client
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.scan import scan_names
 from homeftp.client.files.write import DownloadTarget
+from homeftp.client.mirror.local import delete_local
+from homeftp.client.mirror.plan import ConfirmedDeletions, may_delete, plan_deletion, report_deleted
 from homeftp.client.plan.globs import expand_pattern
 from homeftp.client.plan.listing import RemoteListing, list_remote, select, stat_remote
 from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
@@ -17,7 +19,7 @@ from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, p
 from homeftp.client.plan.reread import reread_remote, without_memory
 from homeftp.client.plan.spelling import spell
 from homeftp.client.transfer.get import GetTransfer
-from homeftp.client.transfer.model import EndpointOf, TransferContext, TransferOptions, endpoints_below
+from homeftp.client.transfer.model import DeletionPlan, EndpointOf, TransferContext, TransferOptions, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import with_reconnects
 from homeftp.endpoint import Endpoint
@@ -63,6 +65,7 @@ class _Get:
         self._target = target
         self._options = options
         self._observer = observer
+        self._deletions = ConfirmedDeletions()
 
     async def run(self, client: Client) -> None:
         """Plan, and fetch."""
@@ -85,6 +88,8 @@ class _Get:
         _check_names([source.endpoint for source, listing in found if listing.kind == "file"])
         for source, listing in found:
             if listing.kind == "file":
+                if self._options.delete:
+                    raise OperatorError(f"{source.endpoint} is a file: --delete is for folders")
                 await self._get_file(client, source, listing.entries[""], target._replace(inside=inside))
             else:
                 path = target.path
@@ -117,7 +122,20 @@ class _Get:
         select(listing, tree.selector)
         spell(listing, tree)
         report_plan(listing, self._observer)
+        plan = await self._plan_deletion(tree, listing, path) if self._options.delete else None
         await self._transfer(client, self._context, endpoints_below(str(endpoint)), listing.entries, tree, path)
+        if plan is not None and self._options.dry_run:
+            report_deleted(plan, self._observer)
+        elif plan is not None and may_delete(self._observer):
+            await delete_local(self._context, tree, listing.entries, plan, self._observer)
+
+    async def _plan_deletion(self, tree: LocalTree, listing: RemoteListing, path: str) -> DeletionPlan:
+        sizes = {name: file.size for name, file in tree.files.items()}
+        wanted = {*listing.entries, *(name for name, _ in listing.skipped + listing.failed)}
+        kept = [*tree.partials, *(name for name, _ in tree.skipped + tree.failed)]
+        plan = plan_deletion(sizes, list(tree.directories), wanted, tree.selector, kept)
+        await self._deletions.confirm(plan, self._options, path)
+        return plan
 
     async def _transfer(
         self,

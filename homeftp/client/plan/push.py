@@ -9,7 +9,9 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.scan import scan
-from homeftp.client.plan.listing import add_entries, list_directories, list_remote, stat_remote
+from homeftp.client.mirror.plan import ConfirmedDeletions, may_delete, plan_deletion, report_deleted
+from homeftp.client.mirror.remote import RemoteDeletion
+from homeftp.client.plan.listing import RemoteListing, add_entries, list_directories, list_remote, stat_remote
 from homeftp.client.plan.local import report_plan, require_file, require_recursive, stat_existing
 from homeftp.client.plan.paths import (
     LocalPath,
@@ -20,7 +22,8 @@ from homeftp.client.plan.paths import (
     parse_remote_path,
 )
 from homeftp.client.plan.reread import reread_files, reread_remote, rereads_named, without_memory
-from homeftp.client.transfer.model import TransferContext, TransferOptions, endpoints_below
+from homeftp.client.transfer.directories import RemoteDirectories
+from homeftp.client.transfer.model import DeletionPlan, TransferContext, TransferOptions, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.push import PushTransfer
 from homeftp.client.transfer.retry import with_reconnects
@@ -70,10 +73,13 @@ class _Push:
         self._target = target
         self._options = options
         self._observer = observer
+        self._deletions = ConfirmedDeletions()
 
     async def run(self, client: Client) -> None:
         """Plan, and send."""
         client.require_rights("pushing", "add", "replace")
+        if self._options.delete:
+            client.require_rights("deleting", "delete")
         target = parse_remote_path(self._target)
         inside = target.inside or len(self._sources) > 1
         files: list[tuple[str, FileStat]] = []
@@ -90,6 +96,8 @@ class _Push:
             else:
                 require_file(found, source.path)
                 files.append((source.name, found))
+        if files and self._options.delete:
+            raise OperatorError(f"{files[0][1].path} is a file: --delete is for folders")
         if files:
             await self._push_files(client, files, target._replace(inside=inside))
         for source, endpoint in folders:
@@ -130,12 +138,43 @@ class _Push:
             if self._options.reread:
                 for name in [*names, *(name for name in tree.files if "/" not in name)]:
                     await reread_remote(client, str(endpoint.beneath(name)), self._observer)
-            listing = await list_directories(client, endpoint, names)
+            if self._options.delete:
+                listing = await list_remote(client, endpoint, recursive=True)
+            else:
+                listing = await list_directories(client, endpoint, names)
         if listing.kind == "file":
             raise WrongKind(f"{endpoint} is a file: a folder cannot replace it")
         found = [*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)]
         tree.failed.extend((name, "does not exist") for name in tree.selector.missing(found))
+        plan = await self._plan_deletion(tree, listing, endpoint) if self._options.delete else None
         await self._transfer(client, endpoint, tree, listing.entries)
+        if plan is not None:
+            await self._delete(client, endpoint, tree, listing, plan)
+
+    async def _plan_deletion(self, tree: LocalTree, listing: RemoteListing, endpoint: Endpoint) -> DeletionPlan:
+        sizes = {name: entry.size for name, entry in listing.entries.items() if entry.kind == "file"}
+        directories = [name for name, entry in listing.entries.items() if entry.kind == "directory"]
+        wanted = {*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)}
+        kept = [name for name, _ in listing.skipped + listing.failed]
+        plan = plan_deletion(sizes, directories, wanted, tree.selector, kept)
+        await self._deletions.confirm(plan, self._options, str(endpoint) or "the shared folder")
+        return plan
+
+    async def _delete(
+        self, client: Client, endpoint: Endpoint, tree: LocalTree, listing: RemoteListing, plan: DeletionPlan
+    ) -> None:
+        if self._options.dry_run:
+            report_deleted(plan, self._observer)
+        elif may_delete(self._observer):
+            endpoint_of = endpoints_below(str(endpoint))
+            await RemoteDeletion(client, endpoint_of, listing.entries, self._observer).run(plan)
+            # The times of the directories that are left have changed.
+            changed = {name.rpartition("/")[0] for name in (*plan.files, *plan.directories)}
+            left = [directory for name, directory in tree.directories.items() if name in changed]
+            directories = RemoteDirectories(
+                client, endpoint_of, listing.entries, self._observer, self._context.disks, perms=False
+            )
+            await directories.update(left, {directory.name for directory in left})
 
     async def _transfer(self, client: Client, base: Endpoint, tree: LocalTree, remote: dict[str, Entry]) -> None:
         report_plan(tree, self._observer)

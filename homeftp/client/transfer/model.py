@@ -49,6 +49,8 @@ class Outcome(enum.Enum):
     """Compared: it exists only locally."""
     EXTRA = "extra"
     """Compared: it exists only on the server."""
+    DELETED = "deleted"
+    """It was only at the target, and was deleted there."""
     SKIPPED = "skipped"
     """It cannot be a part of a transfer: a link, a device, or a file that the server does not share."""
     REFUSED = "refused"
@@ -65,7 +67,15 @@ class Outcome(enum.Enum):
     @property
     def done(self) -> bool:
         """Whether both copies are the same now, or never could be."""
-        done = (Outcome.SAME, Outcome.NEW, Outcome.REPLACED, Outcome.METADATA, Outcome.SKIPPED, Outcome.MENDED)
+        done = (
+            Outcome.SAME,
+            Outcome.NEW,
+            Outcome.REPLACED,
+            Outcome.METADATA,
+            Outcome.SKIPPED,
+            Outcome.MENDED,
+            Outcome.DELETED,
+        )
         return self in done
 
 
@@ -167,6 +177,20 @@ class FileTask:
 
 
 @attrs.frozen
+class DeletionPlan:
+    """What only the target has, and is deleted at the end: nothing that the selection leaves out."""
+
+    files: tuple[str, ...]
+    """Names, as in the results."""
+    directories: tuple[str, ...]
+    """Names; each comes after those in it."""
+    size: int
+    """Bytes of content of these files."""
+    total: int
+    """The number of files that the target has now."""
+
+
+@attrs.frozen
 class TransferOptions:
     """What the user decided about a transfer."""
 
@@ -187,6 +211,12 @@ class TransferOptions:
     """Transfer and change nothing: the results say what would become of each file and folder."""
     selection: Selection = DEFAULT_SELECTION
     """Which files and folders in a folder are transferred."""
+    delete: bool = False
+    """Delete what is only in the target folder, at the end, if everything was transferred."""
+    max_delete: int | None = None
+    """The most files that may be deleted; None: half of those in the target folder."""
+    confirm_deletion: Callable[[DeletionPlan], Awaitable[bool]] | None = None
+    """Asked before anything is transferred whether a plan is right; False ends the transfer. None: no question."""
     ask: Callable[[str, FileResult], Awaitable[bool]] | None = None
     """Asked with a name and a result NEWER, SUSPICIOUS or CONFLICT whether to replace the target; None: it stays."""
 

@@ -96,6 +96,25 @@ class TerminalTests(ServedCase):
         self.assertEqual((status, self.read_there("two")), (0, b"1"), shown)
 
 
+class MirrorTests(ServedCase):
+    """push --delete at a terminal."""
+
+    def test_asked(self) -> None:
+        """The plan is shown before anything is sent; no leaves everything, yes deletes."""
+        for name in ("a", "b", "c"):
+            self.lay(f"lib/{name}")
+        place = f"nas:{self.there}/lib"
+        self.homeftp("push", "-r", f"{self.here}/lib", place)
+        os.unlink(f"{self.here}/lib/b")
+        words = ("push", "-r", "--delete", f"{self.here}/lib", place)
+        question = "Transfer, and then delete these? [y/N] "
+        status, shown = self.at_terminal(*words, says=[(question, "n\r")])
+        self.assertEqual((status, self.read_there("lib/b")), (1, b"content"))
+        self.assertIn("Only on the server: 1 file, 7 B.", shown)
+        status, shown = self.at_terminal(*words, says=[(question, "y\r")])
+        self.assertEqual((status, os.path.exists(self.server.path(f"{self.there}/lib/b"))), (0, False), shown)
+
+
 class EverythingTests(ServedCase):
     """A server of its own, of which everything is removed."""
 

@@ -178,6 +178,29 @@ class TransferTests(ServedCase):
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertEqual(set(os.listdir(f"{self.here}/strict")), set(os.listdir(self.server.path(f"{self.there}/lib"))))
 
+    def test_delete(self) -> None:
+        """--delete mirrors a folder in both directions; without a terminal it needs -y, and never deletes most."""
+        for name in ("a", "b", "x/c", "x/d"):
+            self.lay(f"lib/{name}")
+        folder, place = f"{self.here}/lib", f"nas:{self.there}/lib"
+        self.homeftp("push", "-r", folder, place)
+        os.unlink(f"{folder}/b")
+        self.assertEqual(self.homeftp("push", "-r", "--delete", folder, place).returncode, 2)
+        said = self.homeftp("push", "-rn", "--delete", folder, place)
+        self.assertEqual((said.returncode, said.stdout), (0, "deleted   b\n"))
+        self.assertEqual(self.read_there("lib/b"), b"content")
+        said = self.homeftp("push", "-ry", "--delete", folder, place)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("1 file deleted", said.stderr)
+        self.assertEqual(self.homeftp("cmp", folder, place).returncode, 0)
+        os.makedirs(f"{self.here}/empty")
+        said = self.homeftp("push", "-ry", "--delete", f"{self.here}/empty", place)
+        self.assertEqual(said.returncode, 2)
+        self.assertIn("3 of the 3 files", said.stderr)
+        self.lay("lib/only-here")
+        self.assertEqual(self.homeftp("get", "-ry", "--delete", place, folder).returncode, 0)
+        self.assertFalse(os.path.exists(f"{folder}/only-here"))
+
     def test_refused_file(self) -> None:
         """A file that the server refuses does not stop the others; the exit code is 3."""
         self.lay("lib/a", b"a file")

@@ -167,8 +167,8 @@ class RemoteClientTests(TransferCase):
     def test_options(self) -> None:
         """Each option reaches the transfer, and no other does; so does what reconnects."""
         for name, planned, options in (
-            ("upload", "push", ("force", "reread", "ignore_existing", "dry_run", "perms")),
-            ("download", "get", ("force", "reread", "ignore_existing", "dry_run", "perms")),
+            ("upload", "push", ("force", "reread", "ignore_existing", "dry_run", "delete", "perms")),
+            ("download", "get", ("force", "reread", "ignore_existing", "dry_run", "delete", "perms")),
             ("compare", "cmp", ("perms", "reread")),
         ):
             for given in options:

@@ -1,0 +1,119 @@
+"""push that deletes what only the server has."""
+
+from __future__ import annotations
+
+import os
+
+from homeftp.client import DeletionPlan, Outcome, Selection
+from homeftp.client.mirror.plan import DeletionDeclined
+from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.errors import OperatorError
+from tests.support.transfers import TransferCase, folders, stamp, tree
+
+
+class MirrorTests(TransferCase):
+    """push with `delete`."""
+
+    extra = (DeleteDispatcher(), VersionsDispatcher())
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.local = os.path.join(self.here, "lib")
+        for name in ("a", "b", "sub/c", "sub/d"):
+            self.make_file(f"lib/{name}")
+        self.push(self.local, "lib", recursive=True)
+
+    def there(self) -> set[str]:
+        return set(tree(os.path.join(self.server.root, "lib")))
+
+    def test_deleted(self) -> None:
+        """What is gone here goes there, with its folders; what was deleted is a version."""
+        self.make_remote_file("lib/extra")
+        self.make_remote_file("lib/old/x/e")
+        os.unlink(os.path.join(self.local, "b"))
+        self.push(self.local, "lib", recursive=True, delete=True)
+        self.assertEqual(
+            (self.there(), folders(os.path.join(self.server.root, "lib"))), ({"a", "sub/c", "sub/d"}, {"sub"})
+        )
+        deleted = {name for name, outcome in self.outcomes().items() if outcome is Outcome.DELETED}
+        self.assertEqual(deleted, {"b", "extra", "old", "old/x", "old/x/e"})
+        here, there = os.path.join(self.local, ""), os.path.join(self.server.root, "lib", "")
+        self.assertEqual(stamp(here)[0], stamp(there)[0], "the time of the folder is that of the source")
+
+        async def versions() -> list[str]:
+            return [version.name async for page in self.client.versions("lib") for version in page]
+
+        self.assertEqual(set(self.run_work(versions())), {"b", "extra", "old/x/e"})
+
+    def test_control(self) -> None:
+        """Without the option nothing is deleted, and a dry run only reports."""
+        os.unlink(os.path.join(self.local, "b"))
+        self.push(self.local, "lib", recursive=True)
+        self.push(self.local, "lib", recursive=True, delete=True, dry_run=True)
+        self.assertEqual(self.outcomes()["b"], Outcome.DELETED)
+        self.assertEqual(self.there(), {"a", "b", "sub/c", "sub/d"})
+
+    def test_guard(self) -> None:
+        """An empty or wrong source deletes nothing and sends nothing, unless it is said how many may go."""
+        wrong = os.path.join(self.here, "wrong")
+        os.makedirs(wrong)
+        self.make_file("wrong/new")
+        with self.assertRaisesRegex(OperatorError, "4 of the 4 files in lib would be deleted"):
+            self.push(wrong, "lib", recursive=True, delete=True)
+        self.assertEqual(self.there(), {"a", "b", "sub/c", "sub/d"})
+        self.push(wrong, "lib", recursive=True, delete=True, max_delete=4)
+        self.assertEqual(self.there(), {"new"})
+
+    def test_declined(self) -> None:
+        """A no ends it before anything is sent."""
+        os.unlink(os.path.join(self.local, "b"))
+        self.make_file("lib/new")
+        plans: list[DeletionPlan] = []
+
+        async def confirm(plan: DeletionPlan) -> bool:
+            plans.append(plan)
+            return False
+
+        with self.assertRaises(DeletionDeclined):
+            self.push(self.local, "lib", recursive=True, delete=True, confirm_deletion=confirm)
+        self.assertEqual((plans[0].files, self.there()), (("b",), {"a", "b", "sub/c", "sub/d"}))
+
+    def test_incomplete(self) -> None:
+        """Where something could not be sent nothing is deleted."""
+        os.unlink(os.path.join(self.local, "b"))
+        self.make_file("lib/.homeftp-x")
+        self.push(self.local, "lib", recursive=True, delete=True)
+        self.assertIn("b", self.there())
+
+    def test_changed(self) -> None:
+        """A file that changes after it was listed stays, and is reported."""
+        os.unlink(os.path.join(self.local, "b"))
+
+        async def confirm(plan: DeletionPlan) -> bool:
+            self.make_remote_file("lib/b", b"changed meanwhile")
+            return True
+
+        self.push(self.local, "lib", recursive=True, delete=True, confirm_deletion=confirm)
+        self.assertEqual((self.outcomes()["b"], self.server.read("lib/b")), (Outcome.REFUSED, b"changed meanwhile"))
+
+    def test_left_out(self) -> None:
+        """What the selection leaves out is not deleted, nor is a folder with something that is not shared."""
+        self.make_remote_file("lib/keep.tmp")
+        self.make_remote_file("lib/old/keep.tmp")
+        self.make_remote_file("lib/linked/x")
+        os.symlink("../a", os.path.join(self.server.root, "lib", "linked", "link"))
+        self.push(self.local, "lib", recursive=True, delete=True, selection=Selection(("*.tmp",)))
+        self.assertEqual(self.there() - {"linked/link"}, {"a", "b", "sub/c", "sub/d", "keep.tmp", "old/keep.tmp"})
+        self.assertNotIn(Outcome.REFUSED, self.outcomes().values())
+
+    def test_top(self) -> None:
+        """At the top of a store, everything that is not here is deleted there."""
+        self.make_remote_file("other/x")
+        self.push(f"{self.local}/", "", recursive=True, delete=True, max_delete=9)
+        self.assertEqual(set(self.remote_files()), {"a", "b", "sub/c", "sub/d"})
+
+    def test_file(self) -> None:
+        """A single file has no folder that could be made equal."""
+        with self.assertRaisesRegex(OperatorError, "--delete is for folders"):
+            self.push(os.path.join(self.local, "a"), "lib/a", delete=True)
