@@ -198,3 +198,8 @@ class UntrustedServer(Exception):
     One line for the person at the client, as with `OperatorError`; nothing
     secret was sent. The command line ends with status 4.
     """
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things in a message: "1 file", "1,200 files"; `plural` where that is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -16,7 +16,7 @@ import tempfile
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Callable
+from typing import BinaryIO, Callable, Literal
 
 from homeftp.accounts.database import FILE, AccountDatabase
 from homeftp.config import MIB
@@ -87,7 +87,7 @@ def backup(folder: str) -> bytes:
         return archive.getvalue()
 
 
-def restore_state(path: str, folder: str) -> None:
+def restore_state(path: str, folder: str, archive: BinaryIO | None = None) -> None:
     """Create the state folder `folder` from a backup, as a whole or not at all.
 
     Raises `OperatorError` where the folder is not empty or `path` is not a
@@ -96,7 +96,7 @@ def restore_state(path: str, folder: str) -> None:
     folder = os.path.abspath(folder)
     if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
         raise OperatorError(f"{folder} is not empty: stop the server, move it away, and try again")
-    members = _members(path)
+    members = _members(path, archive)
     parent = os.path.dirname(folder)
     try:
         os.makedirs(parent, mode=0o700, exist_ok=True)
@@ -129,11 +129,15 @@ def _database(path: str) -> bytes:
         raise OperatorError(f"cannot read {path}: {error}") from error
 
 
-def _members(path: str) -> dict[str, bytes]:
-    """The members of the archive; raises `OperatorError` for anything that `backup_state` would not write."""
+def _members(path: str, archive: BinaryIO | None) -> dict[str, bytes]:
+    """The members of the archive at `path`, or of an open one that `path` names for people.
+
+    Raises `OperatorError` for anything that `backup_state` would not write.
+    """
+    mode: Literal["r:", "r|"] = "r:" if archive is None else "r|"
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(path, mode="r:") as tar:
+        with tarfile.open(path if archive is None else None, mode, archive) as tar:
             for info in tar:
                 if info.name not in _MEMBERS or info.name in found or not info.isreg() or info.size > _MAX_MEMBER:
                     raise OperatorError(

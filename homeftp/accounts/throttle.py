@@ -8,7 +8,7 @@ from collections import deque
 from twisted.internet.interfaces import IReactorTime
 
 from homeftp.config import MINUTE
-from homeftp.errors import Busy
+from homeftp.errors import Busy, counted
 
 MOST_ADDRESSES = 10_000
 """Addresses that are remembered, at most; the one whose last guess is oldest is forgotten first."""
@@ -57,8 +57,8 @@ class Throttle:
             times.popleft()
 
     def _busy(self, oldest: float, now: float) -> Busy:
-        minutes = -(-(oldest + self._seconds - now) // MINUTE)
-        return Busy(f"too many wrong tries from your address: try again in {minutes:.0f} minutes")
+        minutes = int(-(-(oldest + self._seconds - now) // MINUTE))
+        return Busy(f"too many wrong tries from your address: try again in {counted(minutes, 'minute')}")
 
 
 def address_group(address: str) -> str:

@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from homeftp.crypto.secretfiles import read_private, write_private
+from homeftp.errors import counted
 from homeftp.model import Damage
 
 FILE = "scrub.json"
@@ -55,7 +56,7 @@ class ScrubState:
     @property
     def summary(self) -> str:
         """How far the pass is and what is damaged, in words for the owner."""
-        read = f"{self.files:,} files and {self.versions:,} versions read"
+        read = f"{counted(self.files, 'file')} and {counted(self.versions, 'version')} read"
         done = read if self.ended_us else f"{read} so far" if self.began_us else "not begun yet"
         if not self.damaged_total:
             return f"{done}; no damage found" if self.began_us else done

@@ -6,7 +6,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from homeftp.errors import BadRequest, Changed, WrongKind
+from homeftp.errors import BadRequest, Changed, WrongKind, counted
 from homeftp.interfaces import IDispatcher, IFileStream, IPathLocking, IRequest, IResolution
 from homeftp.model import ListingPage, PathLock
 from homeftp.status import Status
@@ -48,7 +48,7 @@ async def _send(stream: IFileStream, request: IRequest, resolution: IResolution)
         raise WrongKind("recursive is for directories; this is a file")
     size = stream.entry.size
     if body.offset > size:
-        raise BadRequest(f"offset {body.offset} is past the end: the file has {size} bytes")
+        raise BadRequest(f"offset {body.offset} is past the end: the file has {counted(size, 'byte')}")
     length = size - body.offset if body.length is None else min(body.length, size - body.offset)
     if body.if_hash is not None and await stream.hash(request.cancelled) != body.if_hash:
         raise Changed("the file is not the one that if_hash names: compare again")

@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from homeftp.config import MIB, SMALL_FILE
 from homeftp.dispatchers.metadata import parse_meta_data
-from homeftp.errors import BadRequest, ContentMismatch
+from homeftp.errors import BadRequest, ContentMismatch, counted
 from homeftp.interfaces import IDispatcher, IPathLocking, IPayload, IRequest, IResolution, IWholePayload
 from homeftp.model import Entry, PathLock, WriteRequest
 from homeftp.status import Status
@@ -76,7 +76,7 @@ def _write_request(body: PushBody, size: int, hash: str | None) -> WriteRequest:
     meta = parse_meta_data(body.meta_data)
     size += body.offset
     if meta.get("size", size) != size:
-        raise ContentMismatch(f"meta_data says {meta['size']} bytes, the content has {size}")
+        raise ContentMismatch(f"meta_data says {counted(meta['size'], 'byte')}, the content has {size:,}")
     return WriteRequest(
         endpoint=endpoint,
         size=size,

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
 from homeftp.config import MIB, PIECE, SLICE, STREAM_PIECE
-from homeftp.errors import Changed, NotFound, TooLarge, WrongKind
+from homeftp.errors import Changed, NotFound, TooLarge, WrongKind, counted
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.hashes import never
 from homeftp.hashing.filehash import Hasher, hash_bytes
@@ -290,7 +290,7 @@ class FilePayload:
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""
         if self.size > limit:
-            raise TooLarge(f"the content has {self.size} bytes; at most {limit} are allowed here")
+            raise TooLarge(f"the content has {counted(self.size, 'byte')}; at most {limit} are allowed here")
         pieces = []
         while data := await self.read():
             pieces.append(data)

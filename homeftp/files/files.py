@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from homeftp.config import SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import Endpoint
-from homeftp.errors import TooLarge
+from homeftp.errors import TooLarge, counted
 from homeftp.files.batches import StatItem, WriteItem
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.download import FileStream
@@ -157,7 +157,7 @@ class Files:
         try:
             size = stream.entry.size
             if size > limit:
-                raise TooLarge(f"{endpoint} has {size} bytes; at most {limit} are allowed here")
+                raise TooLarge(f"{endpoint} has {counted(size, 'byte')}; at most {limit} are allowed here")
             content = await stream.read(0, size)
             await stream.verify()
             return content

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
 from homeftp.config import STREAM_PIECE
-from homeftp.errors import Busy, TimedOut, TooLarge
+from homeftp.errors import Busy, TimedOut, TooLarge, counted
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.revocation import RevocableJobs, Turns
 from homeftp.interfaces import IIncomingPayload, IPayload, IUpload
@@ -68,7 +68,7 @@ def _suspend(jobs: RevocableJobs, incoming: IUpload) -> None:
 def check_limit(size: int, limit: int) -> None:
     """Raise `TooLarge` (22) if a payload has more than `limit` bytes."""
     if size > limit:
-        raise TooLarge(f"the payload has {size} bytes; at most {limit} are allowed here")
+        raise TooLarge(f"the payload has {counted(size, 'byte')}; at most {limit} are allowed here")
 
 
 @implementer(IIncomingPayload)

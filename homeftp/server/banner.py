@@ -10,7 +10,7 @@ import attrs
 
 from homeftp.accounts.database import default_state_dir
 from homeftp.config import DEFAULT_PORT, MINUTE, Settings
-from homeftp.errors import OperatorError
+from homeftp.errors import OperatorError, counted
 from homeftp.host import own_address, own_name
 
 FIRST_CODE_SECONDS = 10 * MINUTE
@@ -104,8 +104,8 @@ def _state_option(state: str) -> str:
 
 def first_code(address: str, code: str) -> list[str]:
     """What to do on the first device: for a person, and never for a log."""
-    minutes = FIRST_CODE_SECONDS / MINUTE
+    minutes = int(FIRST_CODE_SECONDS / MINUTE)
     return [
-        f"Run this on the first device within {minutes:.0f} minutes:   homeftp pair {address}",
+        f"Run this on the first device within {counted(minutes, 'minute')}:   homeftp pair {address}",
         f"It asks for this code, which works once:   {code}",
     ]

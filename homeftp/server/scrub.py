@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from homeftp.config import DAY, MINUTE
 from homeftp.control.scrubstate import MOST_NAMES, ScrubState, load_scrub_state, save_scrub_state
 from homeftp.endpoint import ROOT, Endpoint
-from homeftp.errors import NotFound, OperatorError, Refusal
+from homeftp.errors import NotFound, OperatorError, Refusal, counted
 from homeftp.files.pages import Steps
 from homeftp.interfaces import IStore, IWorkers
 from homeftp.model import ONLY_MARKED, SECOND_US, Damage, Verification
@@ -149,9 +149,9 @@ class Scrub:
         await self._verify(ROOT, self._state.began_us)
         self._state = attrs.evolve(self._state, ended_us=self._now_us())
         self._log.info(
-            "the scrub has read {files} files and {versions} versions: {found} damaged, {mended} of them mended",
-            files=self._state.files,
-            versions=self._state.versions,
+            "the scrub has read {files} and {versions}: {found} damaged, {mended} of them mended",
+            files=counted(self._state.files, "file"),
+            versions=counted(self._state.versions, "version"),
             found=self._state.found,
             mended=self._state.mended,
         )

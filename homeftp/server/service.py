@@ -24,7 +24,7 @@ from homeftp.config import DAY, HOUR, Settings
 from homeftp.control.statelock import StateLock
 from homeftp.crypto.ca import FOLDER, is_possible, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
-from homeftp.errors import OperatorError
+from homeftp.errors import OperatorError, counted
 from homeftp.host import now
 from homeftp.interfaces import IFrontEnd, IStore, IStoreHealth, UnrecordedChanges
 from homeftp.server.banner import LoginMethods, banner, first_code, reachable
@@ -261,8 +261,8 @@ class HomeFTPService(MultiService):
             self._server.store.close()
         except UnrecordedChanges as lost:
             self._log.critical(
-                "{count} changes are missing from the audit log and are listed here: {reason}",
-                count=len(lost.changes),
+                "the audit log lacks {changes}, listed here: {reason}",
+                changes=counted(len(lost.changes), "change"),
                 reason=lost.message,
             )
             for change in lost.changes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import errors
-from homeftp.errors import BY_STATUS, Internal, NotEmpty, Refusal, WrongKind, refusal
+from homeftp.errors import BY_STATUS, Internal, NotEmpty, Refusal, WrongKind, counted, refusal
 from homeftp.status import Status
 
 
@@ -48,3 +48,12 @@ class RefusalTests(SynchronousTestCase):
         """Errors for the person at this end never become a response."""
         for kind in (errors.OperatorError, errors.UntrustedServer):
             self.assertNotIn(Refusal, kind.__mro__)
+
+
+class CountedTests(SynchronousTestCase):
+    """`counted`."""
+
+    def test_counted(self) -> None:
+        """One thing is singular, none and several are plural; thousands are grouped."""
+        self.assertEqual([counted(number, "file") for number in (0, 1, 1200)], ["0 files", "1 file", "1,200 files"])
+        self.assertEqual([counted(number, "copy", "copies") for number in (1, 2)], ["1 copy", "2 copies"])

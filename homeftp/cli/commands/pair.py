@@ -134,7 +134,10 @@ def _ask_code() -> str:
     """The code from standard input, where it does not appear in the process list."""
     if sys.stdin.isatty():
         print("Code: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline(_MAX_CODE_LINE)
+    code = sys.stdin.readline(_MAX_CODE_LINE)
+    if not code and sys.stdin.isatty():
+        print(file=sys.stderr)  # Ctrl-D ends no line
+    return code
 
 
 def store_pairing(remotes: Remotes, paired: PairingResult, reached: Sequence[Address], wanted: str | None) -> str:

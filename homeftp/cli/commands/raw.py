@@ -19,7 +19,7 @@ from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.stdstreams import read_piece
 from homeftp.cli.terminal.text import printable
-from homeftp.errors import OperatorError
+from homeftp.errors import OperatorError, counted
 
 if TYPE_CHECKING:
     from homeftp.client import Client, IClientReactor, TransferContext
@@ -119,7 +119,7 @@ class FormattedOutput(RawOutput):
             except UnicodeDecodeError:
                 text = None
         if text is None:
-            self.write(f"({self._size} bytes)\n".encode())
+            self.write(f"({counted(self._size, 'byte')})\n".encode())
         else:
             self.write("".join(f"{printable(each)}\n" for each in text.splitlines()).encode())
         self._buffered, self._size = b"", 0
@@ -211,6 +211,8 @@ class RawSession:
         self._open = 0
         self._payload_left = 0
         self._input_ended = False
+        self._has_quit = False
+        """Whether QUIT was typed: the server ends the connection then."""
         self._status = Exit.DONE
         self._ended = False
         client.set_listener(self)  # type: ignore[arg-type]
@@ -233,6 +235,7 @@ class RawSession:
         length = _content_length(line)
         payload = TypedPayload(length, source) if length else None
         self._open += 1
+        self._has_quit = self._has_quit or _field(line, "request_type") == "QUIT"
         self._client.send_line(line, payload)  # type: ignore[arg-type]
         if payload is not None and (failure := await payload.done) is not None:
             raise failure
@@ -267,10 +270,10 @@ class RawSession:
         self._end_if_done()
 
     def failed(self, reason: Exception) -> None:
-        """Called when the connection ends. That is an error only while a request is open."""
+        """Called when the connection ends. That is an error unless QUIT asked for it, or nothing is asked any more."""
         if not self._ended:
             self._ended = True
-            if self._open > 0:
+            if self._open > 0 or not (self._input_ended or self._has_quit):
                 print_error(str(reason))
                 self._status = Exit.UNREACHABLE
             self._end(self._status)
@@ -281,10 +284,15 @@ class RawSession:
             self._end(self._status)
 
 
+def _field(line: bytes, name: str) -> object:
+    """A field of a typed request; None where it has none, or is no request."""
+    try:
+        return json.loads(line).get(name)
+    except (ValueError, AttributeError, RecursionError):
+        return None
+
+
 def _content_length(line: bytes) -> int:
     """The payload size of a typed request; 0 for a line that the server will refuse."""
-    try:
-        length = json.loads(line).get("content_length", 0)
-    except (ValueError, AttributeError, RecursionError):
-        return 0
+    length = _field(line, "content_length")
     return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else 0

@@ -17,8 +17,10 @@ import attrs
 
 from homeftp.cli.owner.statedir import add_state_argument, state_dir
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.suggestions import did_you_mean
 from homeftp.cli.terminal.text import format_size, print_json, printable
 from homeftp.cli.terminal.times import format_second, parse_moment
+from homeftp.errors import OperatorError
 
 _FOLLOWED = 10
 """Records that --follow begins with, like tail(1)."""
@@ -38,6 +40,13 @@ _CHANGES = {
 }
 
 _KINDS = {"directory": "folder ", "version": "a version of ", "upload": "an unfinished upload of "}
+
+
+EVENTS = (
+    *("account", "backup", "cancellation", "change", "disconnect", "invitation", "login", "pairing"),
+    *("password", "read", "refused", "rename", "renewal", "restore", "revocation", "unrecorded"),
+)
+"""The kinds of records (docs/owner/audit.rst)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +91,11 @@ class Filter:
 
 def run(options: argparse.Namespace) -> int:
     """Print the records; returns the exit code."""
+    if options.event not in (None, *EVENTS):
+        raise OperatorError(
+            f"--event {options.event}: there are no such records.{did_you_mean(options.event, EVENTS)} "
+            f"The kinds are {', '.join(EVENTS)}."
+        )
     wanted = Filter(
         device=options.device,
         account=options.account,

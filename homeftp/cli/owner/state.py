@@ -13,10 +13,10 @@ from homeftp.cli.owner.statedir import add_state_argument, new_state_dir, state_
 from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_result
-from homeftp.errors import OperatorError
+from homeftp.errors import OperatorError, counted
 
 _STANDARD = "-"
-"""Standard output, in the place of a file."""
+"""Standard output, or standard input, in the place of a file."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="add the date to the file's name (FILE may be a folder), and keep the N newest such files",
     )
-    actions["restore"].add_argument("file", metavar="FILE", help="the backup")
+    actions["restore"].add_argument("file", metavar="FILE", help="the backup. - is standard input")
     for action in actions.values():
         add_state_argument(action)
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
@@ -48,7 +48,12 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "backup":
         return _backup(options)
     folder = new_state_dir(options)
-    restore_state(options.file, folder)
+    if options.file == _STANDARD and sys.stdin.isatty():
+        raise OperatorError("- reads the backup from standard input: send it there from a file or a program.")
+    if options.file == _STANDARD:
+        restore_state("standard input", folder, sys.stdin.buffer)
+    else:
+        restore_state(options.file, folder)
     CommandAudit(folder, "state restore").note("restore", None)
     print_result(
         options,
@@ -81,7 +86,7 @@ def _backup(options: argparse.Namespace) -> int:
     log.note("backup", None)
     line = f"Wrote the state in {folder} to {written}. Keep this file where no other user can read it."
     if removed:
-        line += f" Removed {len(removed)} older {'backup' if len(removed) == 1 else 'backups'}."
+        line += f" Removed {counted(len(removed), 'older backup')}."
     fields = {"backup": written, "state": folder}
     print_result(options, line, fields if options.keep is None else {**fields, "removed": removed})
     return Exit.DONE

@@ -18,4 +18,7 @@ def can_ask() -> bool:
 def confirm(question: str) -> bool:
     """Ask; anything but y or yes, also the end of the input, is a no. Blocks until the person has answered."""
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return read_line(_MAX_ANSWER).strip().lower() in (b"y", b"yes")
+    answer = read_line(_MAX_ANSWER)
+    if not answer:
+        print(file=sys.stderr)  # Ctrl-D ends no line
+    return answer.strip().lower() in (b"y", b"yes")

@@ -70,4 +70,5 @@ def _ask(prompt: str) -> str:
     try:
         return getpass.getpass(prompt)
     except EOFError:
+        print(file=sys.stderr)  # Ctrl-D ends no line
         return ""

@@ -7,6 +7,8 @@ import stat
 import sys
 from typing import Any
 
+from homeftp.errors import counted
+
 _PERMISSIONS = 0o777
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -34,9 +36,9 @@ def format_count(files: int, folders: int, others: int = 0) -> str:
     """A number of files and folders in words; for what is neither, the number alone."""
     parts = []
     if files:
-        parts.append("1 file" if files == 1 else f"{files} files")
+        parts.append(counted(files, "file"))
     if folders:
-        parts.append("1 folder" if folders == 1 else f"{folders} folders")
+        parts.append(counted(folders, "folder"))
     if others:
         parts.append(f"{others} other" if parts else f"{others}")
     return " and ".join(parts)

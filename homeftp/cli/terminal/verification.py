@@ -10,6 +10,7 @@ from typing import Callable
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import format_size, print_json, printable
 from homeftp.cli.terminal.times import format_moment
+from homeftp.errors import counted
 from homeftp.model import Damage, Verification
 
 _INTERVAL = 0.5
@@ -80,7 +81,7 @@ class VerifyReport:
             return
         self._clear()
         self._shown = now
-        self._line = f"Verified {self._files + self._versions:,} files, {format_size(self._size)}"
+        self._line = f"Verified {counted(self._files + self._versions, 'file')}, {format_size(self._size)}"
         sys.stderr.write(self._line)
         sys.stderr.flush()
 
@@ -106,7 +107,8 @@ class VerifyReport:
             if self._damaged:
                 found = f"{self._damaged} damaged, {self._mended} of them mended"
             print(
-                f"Verified {self._files:,} files and {self._versions:,} versions, {format_size(self._size)} in "
+                f"Verified {counted(self._files, 'file')} and {counted(self._versions, 'version')}, "
+                f"{format_size(self._size)} in "
                 f"{seconds:.1f} s: {found}.",
                 file=sys.stderr,
             )

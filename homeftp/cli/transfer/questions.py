@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Awaitable, Callable
 from homeftp.cli.terminal.text import printable
 from homeftp.cli.terminal.times import format_time
 from homeftp.cli.transfer.screen import Screen
+from homeftp.errors import counted
 
 if TYPE_CHECKING:
     from homeftp.client import CopyStat, FileResult
@@ -85,12 +86,12 @@ class Prompter:
         """What the person has to know about both copies."""
         concern = _CONCERNS[item.outcome.value].format(target=self._target)
         lines = [f"{printable(name or 'The file')}: {concern}"]
-        sizes = [f"{copy.size:,} bytes" for copy in (item.local, item.remote) if copy is not None]
+        sizes = [counted(copy.size, "byte") for copy in (item.local, item.remote) if copy is not None]
         for place, copy in ((HERE, item.local), (THERE, item.remote)):
             if copy is not None:
                 lines.append(self._line(place, copy, max(map(len, sizes))))
         return "\n".join(lines)
 
     def _line(self, place: str, copy: CopyStat, width: int) -> str:
-        size = f"{copy.size:,} bytes".rjust(width)
+        size = counted(copy.size, "byte").rjust(width)
         return f"  {place:{len(HERE)}}  {size}  {format_time(copy.mtime_us)}".rstrip()

@@ -34,7 +34,7 @@ class Screen:
         """The question was answered, which ended its line; or it is given up."""
         self._asking = False
         held, self._held = self._held, []
-        if held and not answered:
+        if not answered:
             print(file=sys.stderr)
         for output in held:
             self.write(output)

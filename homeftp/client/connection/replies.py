@@ -12,7 +12,7 @@ import attrs
 from homeftp import endpoint as endpoints
 from homeftp.client.errors import ProtocolViolation
 from homeftp.config import MAX_IN_FLIGHT, MOST_LISTED, SMALL_FILE
-from homeftp.errors import BadEndpoint, BadRequest
+from homeftp.errors import BadEndpoint, BadRequest, counted
 from homeftp.model import Entry, ListingPage, ResumePoint, TreeDigest, TreeProgress, Verification, Version
 from homeftp.status import Status
 from homeftp.wire.codec import convert
@@ -216,7 +216,7 @@ def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int
     rest = max(0, entry.size - offset)
     if content_length != (rest if length is None else min(length, rest)):
         raise ProtocolViolation(
-            f"the server sent {content_length} bytes of a file of {entry.size}: not what was asked for"
+            f"the server sent {counted(content_length, 'byte')} of a file of {entry.size:,}: not what was asked for"
         )
     return entry
 

@@ -15,7 +15,7 @@ from zope.interface import Interface, implementer
 
 from homeftp.client.errors import ConnectionFailed
 from homeftp.config import MOST_DISCARDED, PIECE, STREAM_PIECE
-from homeftp.errors import TooLarge
+from homeftp.errors import TooLarge, counted
 from homeftp.interfaces import IPayload
 from homeftp.wire.messages import Response
 
@@ -106,7 +106,7 @@ class ResponseBody:
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`, and leaves the rest unread."""
         if self.size > limit:
-            raise TooLarge(f"the server sends {self.size} bytes; at most {limit} were expected")
+            raise TooLarge(f"the server sends {counted(self.size, 'byte')}; at most {limit} were expected")
         pieces = []
         while piece := await self.read():
             pieces.append(piece)

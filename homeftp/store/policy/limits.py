@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, Endpoint
-from homeftp.errors import BadEndpoint, BadRequest, ContentMismatch, TooLarge, WrongKind
+from homeftp.errors import BadEndpoint, BadRequest, ContentMismatch, TooLarge, WrongKind, counted
 from homeftp.model import MAX_MTIME_US, MAX_SIZE, WriteRequest
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.wording import display_path, format_size, into_itself, owners_metadata, stays
@@ -130,6 +130,6 @@ def check_content(request: WriteRequest, size: int, hash: str, declared: str | N
 def wrong_size(request: WriteRequest, size: int) -> ContentMismatch:
     """The refusal of a content that is not as long as was declared."""
     return ContentMismatch(
-        f"{display_path(request.endpoint)}: {request.size} bytes were declared and {size} arrived; "
+        f"{display_path(request.endpoint)}: {counted(request.size or 0, 'byte')} declared, {size:,} arrived; "
         "the old content was kept"
     )

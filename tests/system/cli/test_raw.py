@@ -65,4 +65,4 @@ class RawTests(ServedCase):
         self.assertEqual(status, 0, shown)
         self.assertIn('  "status": 0,\n', shown)
         self.assertIn("two words\n\\x1b[31m\n", shown)
-        self.assertIn("(2000 bytes)\n", shown)
+        self.assertIn("(2,000 bytes)\n", shown)

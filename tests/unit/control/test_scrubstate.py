@@ -35,6 +35,7 @@ class ScrubStateTests(SynchronousTestCase):
         state = ScrubState(root="/srv")
         self.assertEqual(state.summary, "not begun yet")
         state = attrs.evolve(state, began_us=1, files=1200, versions=3)
+        self.assertIn("1 file and 1 version read", attrs.evolve(state, files=1, versions=1).summary)
         self.assertEqual(state.summary, "1,200 files and 3 versions read so far; no damage found")
         damages = (Damage("a", "content"), Damage("b", "content", None, 5))
         ended = attrs.evolve(state, ended_us=2)

@@ -14,7 +14,7 @@ from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import format_size, print_json, printable
-from homeftp.errors import NotFound, OperatorError, Refusal
+from homeftp.errors import NotFound, OperatorError, Refusal, counted
 
 if TYPE_CHECKING:
     from homeftp.client import Client, IClientReactor, TransferContext
@@ -96,7 +96,8 @@ def _print_removed(entry: Entry, count: int, options: argparse.Namespace) -> Non
     elif entry.kind == "file":
         print(f"Removed {printable(entry.name)} ({format_size(entry.size)}).")
     else:
-        held = f"with {count - 1:,} files and folders in it" if count > 1 else "an empty folder"
+        held = counted(count - 1, "file or folder", "files and folders")
+        held = f"with {held} in it" if count > 1 else "an empty folder"
         print(f"Removed {printable(entry.name)}, {held}.")
 
 

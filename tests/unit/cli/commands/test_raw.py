@@ -37,7 +37,7 @@ class OutputTests(SynchronousTestCase):
         for pieces, displayed in (
             ([b"two\n", b"\x1b[31m"], b"two\n\\x1b[31m\n"),
             ([b"\x00\xff"], b"(2 bytes)\n"),
-            ([b"a" * 4096, b"a"], b"(4097 bytes)\n"),
+            ([b"a" * 4096, b"a"], b"(4,097 bytes)\n"),
         ):
             terminal = io.BytesIO()
             output = FormattedOutput(terminal)
@@ -173,11 +173,31 @@ class SessionTests(SynchronousTestCase):
         self.successResultOf(self.relaying)
 
     def test_hung_up(self) -> None:
-        """A server that closes the connection is an error only while a request is open."""
+        """A server that closes the connection is an error while a request is open."""
         self.patch(sys, "stderr", io.StringIO())
         self.type(b"a\n")
         self.client.listener.failed(ConnectionFailed("gone"))
         self.assertEqual(self.ends, [Exit.UNREACHABLE])
+
+    def test_hung_up_while_typing(self) -> None:
+        """So it is while somebody may still type, who would not know why the session ends; not after QUIT."""
+        quit = b'{"request_type": "QUIT"}\n'
+        for typed, end, said in ((b"a\n", Exit.UNREACHABLE, "homeftp: gone\n"), (quit, Exit.DONE, "")):
+            self.setUp()
+            self.patch(sys, "stderr", io.StringIO())
+            pieces = [typed]
+
+            async def read(size: int, pieces: list[bytes] = pieces) -> bytes:
+                return pieces.pop() if pieces else await Deferred()
+
+            relaying = Deferred.fromCoroutine(self.session.relay(TypedInput(read)))
+            self.addCleanup(relaying.addErrback, lambda failure: None)
+            self.addCleanup(relaying.cancel)
+            self.answer()
+            self.client.listener.failed(ConnectionFailed("gone"))
+            self.assertEqual(self.ends, [end])
+            assert isinstance(sys.stderr, io.StringIO)
+            self.assertEqual(sys.stderr.getvalue(), said)
 
     def test_output_full(self) -> None:
         """Output that cannot be written ends the session with that failure."""

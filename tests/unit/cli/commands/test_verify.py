@@ -31,7 +31,7 @@ class VerifyTests(RemoteCommandCase):
         self.assertEqual(self.homeftp("verify", "nas:"), Exit.DONE)
         self.assertEqual(self.out.getvalue(), "")
         self.assertRegex(
-            self.err.getvalue(), r"\AVerified 1 files and 0 versions, 7 B in .* s: nothing is damaged\.\n\Z"
+            self.err.getvalue(), r"\AVerified 1 file and 0 versions, 7 B in .* s: nothing is damaged\.\n\Z"
         )
 
     def test_damaged(self) -> None:

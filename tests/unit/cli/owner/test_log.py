@@ -94,6 +94,13 @@ class LogTests(CommandCase):
         self.assertEqual(self.homeftp("log", "--state", self.folder, "--since", "yesterday"), Exit.USAGE)
         self.assertIn("--since yesterday", self.err.getvalue())
 
+    def test_unknown_event(self) -> None:
+        """A kind of record that does not exist is refused, with what may be meant and what there is."""
+        self.write()
+        self.assertEqual(self.homeftp("log", "--event", "chnage", "--state", self.folder), Exit.USAGE)
+        self.assertIn("--event chnage: there are no such records. Did you mean `change`?", self.err.getvalue())
+        self.assertIn("account, backup, ", self.err.getvalue())
+
     def test_rotated(self) -> None:
         """The log is read across its files, the oldest first; a line that a power cut broke is passed over."""
         self.audit.close()

@@ -6,10 +6,11 @@ import io
 import json
 import os
 import sys
+from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.crypto.ca import open_identity
-from tests.support.commandline import CommandCase, Output
+from tests.support.commandline import CommandCase, Input, Output
 from tests.support.handshakes import now
 from tests.support.replay import lines
 
@@ -34,6 +35,25 @@ class StateTests(CommandCase):
         self.assertEqual([line["event"] for line in lines(new)], ["restore"])
         self.assertEqual(self.homeftp("state", "restore", file, "--state", new), Exit.USAGE)
         self.assertIn(new, self.err.getvalue())
+
+    def test_standard_input(self) -> None:
+        """A backup is restored from standard input, and not from a terminal; what is no backup is refused."""
+        folder, file, new = (os.path.abspath(self.mktemp()) for _ in range(3))
+        self.homeftp("account", "add", "ann", "--no-password", "--state", folder)
+        open_identity(folder, now=now)
+        self.homeftp("state", "backup", file, "--state", folder)
+        with open(file, "rb") as backup:
+            content = backup.read()
+        restore = ("state", "restore", "-", "--state", new)
+        with mock.patch.object(Input, "isatty", return_value=True):
+            self.assertEqual(self.homeftp(*restore, typed=content), Exit.USAGE)
+        self.assertIn("send it there from a file or a program", self.err.getvalue())
+        for typed in (b"", b"no backup", content[:5000]):
+            self.assertEqual(self.homeftp(*restore, typed=typed), Exit.USAGE)
+            self.assertIn("standard input is not a", self.err.getvalue())
+        self.assertEqual(self.homeftp(*restore, typed=content), Exit.DONE, self.err.getvalue())
+        self.homeftp("account", "list", "--json", "--state", new)
+        self.assertEqual(json.loads(self.out.getvalue())["accounts"], ["ann"])
 
     def test_standard_output(self) -> None:
         """- writes the backup itself, and nothing else; not to a terminal, and not with --json."""

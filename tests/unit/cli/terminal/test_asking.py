@@ -25,4 +25,4 @@ class AskingTests(CommandCase):
         for typed, expected in ((b"y\n", True), (b"Yes\n", True), (b"\n", False), (b"no\n", False), (b"", False)):
             self.patch(sys, "stdin", Input(typed))
             self.assertEqual(confirm("Sure?"), expected, typed)
-        self.assertEqual(self.err.getvalue(), "Sure? [y/N] " * 5)
+        self.assertEqual(self.err.getvalue(), "Sure? [y/N] " * 5 + "\n", "Ctrl-D ends no line")

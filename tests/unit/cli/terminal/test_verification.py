@@ -51,7 +51,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(report.finish(), Exit.DIFFERS)
         self.assertIn("homeftp: not verified: link: is a symbolic link\n", self.err.getvalue())
         self.assertIn(
-            "Verified 3 files and 1 versions, 10 B in 0.0 s: 3 damaged, 1 of them mended.", self.err.getvalue()
+            "Verified 3 files and 1 version, 10 B in 0.0 s: 3 damaged, 1 of them mended.", self.err.getvalue()
         )
 
     def test_progress(self) -> None:

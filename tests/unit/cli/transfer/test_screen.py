@@ -57,3 +57,7 @@ class ScreenTests(SynchronousTestCase):
         self.line("one")
         self.screen.end_question(answered=False)
         self.assertEqual(self.err.getvalue(), "\none\n")
+        self.err.clear()
+        self.screen.begin_question()
+        self.screen.end_question(answered=False)
+        self.assertEqual(self.err.getvalue(), "\n", "what is printed next is the summary")

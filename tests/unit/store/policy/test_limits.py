@@ -89,5 +89,5 @@ class LimitsTests(SynchronousTestCase):
         check_content(WriteRequest(endpoint=A, size=3), 3, "sha256:x", None)
         check_content(WriteRequest(endpoint=A, size=None), 7, "sha256:x", "sha256:x")
         wrong = self.assertRaises(ContentMismatch, check_content, WriteRequest(endpoint=A, size=3), 4, "sha256:x", None)
-        self.assertIn("3 bytes were declared and 4 arrived", str(wrong))
+        self.assertIn("3 bytes declared, 4 arrived", str(wrong))
         self.assertRaises(ContentMismatch, check_content, WriteRequest(endpoint=A, size=3), 3, "sha256:x", "sha256:y")

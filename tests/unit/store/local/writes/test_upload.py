@@ -74,7 +74,7 @@ class UploadTests(StoreCase):
         upload.write(b"1234")
         with self.assertRaises(ContentMismatch) as caught:
             upload.commit()
-        self.assertIn("5 bytes were declared and 4 arrived", str(caught.exception))
+        self.assertIn("5 bytes declared, 4 arrived", str(caught.exception))
         self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
 
     def test_bit_flips(self) -> None:
