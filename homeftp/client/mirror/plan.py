@@ -50,31 +50,51 @@ def _add_above(name: str, holding: set[str]) -> None:
         holding.add(name)
 
 
+def check_apart(targets: Iterable[str]) -> None:
+    """Check that no target is that of two sources, or beneath another; raises `OperatorError`.
+
+    Otherwise what comes from one source would be deleted for the other. Targets are paths with `/` between their parts.
+    """
+    seen: list[str] = []
+    for target in sorted(f"{target}/" if target else "" for target in targets):
+        if seen and target.startswith(seen[-1]):
+            raise OperatorError("With --delete, each source needs a target of its own: run the command for each.")
+        seen.append(target)
+
+
 class ConfirmedDeletions:
     """The plans of one transfer that were found right; over a new connection less is left of them."""
 
     def __init__(self) -> None:
         self._plans: dict[str, DeletionPlan] = {}
 
-    async def confirm(self, plan: DeletionPlan, options: TransferOptions, target: str) -> None:
-        """Check that a plan may be carried out, and ask; raises `OperatorError` where it may not."""
+    async def confirm(
+        self, plan: DeletionPlan, options: TransferOptions, target: str, observer: TransferObserver
+    ) -> None:
+        """Check that a plan may be carried out, and ask; raises `OperatorError` where it may not.
+
+        A dry run only reports that.
+        """
         before = self._plans.get(target)
         if before is None or not (
             set(plan.files) <= set(before.files) and set(plan.directories) <= set(before.directories)
         ):
-            await _confirm(plan, options, target)
+            await _confirm(plan, options, target, observer)
             self._plans[target] = plan
 
 
-async def _confirm(plan: DeletionPlan, options: TransferOptions, target: str) -> None:
+async def _confirm(plan: DeletionPlan, options: TransferOptions, target: str, observer: TransferObserver) -> None:
     count = len(plan.files)
     limit = plan.total // 2 if options.max_delete is None else options.max_delete
     if count > limit:
         allowed = "half of them" if options.max_delete is None else f"{limit}"
-        raise OperatorError(
+        problem = (
             f"{count:,} of the {plan.total:,} files in {target} would be deleted, more than {allowed}. Nothing was "
             f"changed: check the paths, and use --max-delete {count} if they are right"
         )
+        if not options.dry_run:
+            raise OperatorError(problem)
+        observer.on_notice(problem)
     asked = options.confirm_deletion
     if asked is not None and (plan.files or plan.directories) and not options.dry_run and not await asked(plan):
         raise DeletionDeclined("Nothing was transferred or deleted.")

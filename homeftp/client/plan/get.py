@@ -11,7 +11,7 @@ from homeftp.client.files.model import LocalTree
 from homeftp.client.files.scan import scan_names
 from homeftp.client.files.write import DownloadTarget
 from homeftp.client.mirror.local import delete_local
-from homeftp.client.mirror.plan import ConfirmedDeletions, may_delete, plan_deletion, report_deleted
+from homeftp.client.mirror.plan import ConfirmedDeletions, check_apart, may_delete, plan_deletion, report_deleted
 from homeftp.client.plan.globs import expand_pattern
 from homeftp.client.plan.listing import RemoteListing, list_remote, select, stat_remote
 from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
@@ -86,18 +86,27 @@ class _Get:
                 raise WrongKind(f"{source.endpoint} is a file, not a directory")
             found.append((source, listing))
         _check_names([source.endpoint for source, listing in found if listing.kind == "file"])
+        folders = [
+            (source.endpoint, await self._target_of(source, target, inside=inside))
+            for source, listing in found
+            if listing.kind == "directory"
+        ]
+        if self._options.delete:
+            if len(folders) < len(found):
+                raise OperatorError("--delete is for folders: name the files in a command of their own")
+            check_apart(_comparable(path) for _, path in folders)
         for source, listing in found:
             if listing.kind == "file":
-                if self._options.delete:
-                    raise OperatorError(f"{source.endpoint} is a file: --delete is for folders")
                 await self._get_file(client, source, listing.entries[""], target._replace(inside=inside))
-            else:
-                path = target.path
-                if inside and not source.inside:
-                    path = await path_inside(
-                        self._context, path, source.endpoint.name, strict_names=self._options.selection.strict_names
-                    )
-                await self._get_folder(client, source.endpoint, path)
+        for endpoint, path in folders:
+            await self._get_folder(client, endpoint, path)
+
+    async def _target_of(self, source: RemotePath, target: LocalPath, *, inside: bool) -> str:
+        """The local path of a folder."""
+        if not inside or source.inside:
+            return target.path
+        strict_names = self._options.selection.strict_names
+        return await path_inside(self._context, target.path, source.endpoint.name, strict_names=strict_names)
 
     async def _get_file(self, client: Client, source: RemotePath, entry: Entry, target: LocalPath) -> None:
         run = self._context.workers.run
@@ -134,7 +143,7 @@ class _Get:
         wanted = {*listing.entries, *(name for name, _ in listing.skipped + listing.failed)}
         kept = [*tree.partials, *(name for name, _ in tree.skipped + tree.failed)]
         plan = plan_deletion(sizes, list(tree.directories), wanted, tree.selector, kept)
-        await self._deletions.confirm(plan, self._options, path)
+        await self._deletions.confirm(plan, self._options, path, self._observer)
         return plan
 
     async def _transfer(
@@ -149,6 +158,11 @@ class _Get:
         folder = DownloadTarget(path, context.system, context.hash_cache, tree.local_names)
         transfer = GetTransfer(client, context, endpoint_of, remote, tree, folder, self._options, self._observer)
         await transfer.run()
+
+
+def _comparable(path: str) -> str:
+    """An absolute local path with `/` between its parts."""
+    return os.path.abspath(path).replace(os.sep, "/")
 
 
 def _check_names(files: Sequence[Endpoint]) -> None:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.scan import scan
-from homeftp.client.mirror.plan import ConfirmedDeletions, may_delete, plan_deletion, report_deleted
+from homeftp.client.mirror.plan import ConfirmedDeletions, check_apart, may_delete, plan_deletion, report_deleted
 from homeftp.client.mirror.remote import RemoteDeletion
 from homeftp.client.plan.listing import RemoteListing, add_entries, list_directories, list_remote, stat_remote
 from homeftp.client.plan.local import report_plan, require_file, require_recursive, stat_existing
@@ -100,6 +100,8 @@ class _Push:
             raise OperatorError(f"{files[0][1].path} is a file: --delete is for folders")
         if files:
             await self._push_files(client, files, target._replace(inside=inside))
+        if self._options.delete:
+            check_apart(str(endpoint) for _, endpoint in folders)
         for source, endpoint in folders:
             await self._push_folder(client, source.path, endpoint)
 
@@ -157,7 +159,7 @@ class _Push:
         wanted = {*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)}
         kept = [name for name, _ in listing.skipped + listing.failed]
         plan = plan_deletion(sizes, directories, wanted, tree.selector, kept)
-        await self._deletions.confirm(plan, self._options, str(endpoint) or "the shared folder")
+        await self._deletions.confirm(plan, self._options, str(endpoint) or "the shared folder", self._observer)
         return plan
 
     async def _delete(

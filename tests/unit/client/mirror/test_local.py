@@ -48,6 +48,16 @@ class MirrorTests(TransferCase):
             self.get("wrong", self.local, recursive=True, delete=True)
         self.assertEqual(self.here_now(), {"a", "sub/c", "sub/d"})
 
+    def test_several(self) -> None:
+        """Two folders that go to one target are refused, and so is a file."""
+        self.make_remote_file("two/x")
+        for sources in (("lib/", "two/"), ("lib/", "lib/a")):
+            with self.assertRaises(OperatorError):
+                self.get(*sources, self.local, recursive=True, delete=True, max_delete=9)
+        self.assertEqual(self.here_now(), {"a", "sub/c", "sub/d"})
+        self.get("lib", "two", os.path.join(self.here, "both"), recursive=True, delete=True)
+        self.assertEqual(set(tree(os.path.join(self.here, "both"))), {"lib/a", "lib/sub/c", "lib/sub/d", "two/x"})
+
     def test_stays(self) -> None:
         """What the selection leaves out stays, and links, and a file that changes meanwhile."""
         for name in ("extra", "keep.tmp", "old/keep.tmp", "linked/x"):

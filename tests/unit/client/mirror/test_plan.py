@@ -6,7 +6,14 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import DeletionPlan, FileResult, Outcome, Selection, TransferObserver, TransferOptions
-from homeftp.client.mirror.plan import ConfirmedDeletions, DeletionDeclined, may_delete, plan_deletion, report_deleted
+from homeftp.client.mirror.plan import (
+    ConfirmedDeletions,
+    DeletionDeclined,
+    check_apart,
+    may_delete,
+    plan_deletion,
+    report_deleted,
+)
 from homeftp.client.selection import EVERYTHING, Selector
 from homeftp.errors import OperatorError
 
@@ -48,7 +55,7 @@ class ConfirmTests(SynchronousTestCase):
 
     def confirm(self, plan: DeletionPlan, **options: object) -> None:
         given = TransferOptions(delete=True, confirm_deletion=self.ask, **options)  # type: ignore[arg-type]
-        self.successResultOf(Deferred.fromCoroutine(self.confirmed.confirm(plan, given, "nas:lib")))
+        self.successResultOf(Deferred.fromCoroutine(self.confirmed.confirm(plan, given, "nas:lib", TransferObserver())))
 
     def test_asked(self) -> None:
         """A plan is asked about, once: also when less of it is left after a new connection. A no ends it."""
@@ -61,7 +68,7 @@ class ConfirmTests(SynchronousTestCase):
         self.assertEqual(len(self.asked), 2)
         self.answer = False
         failing = Deferred.fromCoroutine(
-            ConfirmedDeletions().confirm(plan, TransferOptions(confirm_deletion=self.ask), "lib")
+            ConfirmedDeletions().confirm(plan, TransferOptions(confirm_deletion=self.ask), "lib", TransferObserver())
         )
         self.failureResultOf(failing, DeletionDeclined)
 
@@ -77,10 +84,29 @@ class ConfirmTests(SynchronousTestCase):
         for files, total, most in ((("a", "b", "c"), 5, None), (("a",), 1, None), (("a", "b"), 100, 1)):
             self.confirmed = ConfirmedDeletions()
             plan = DeletionPlan(files, (), 0, total)
-            failing = Deferred.fromCoroutine(self.confirmed.confirm(plan, TransferOptions(max_delete=most), "nas:lib"))
+            options = TransferOptions(max_delete=most)
+            confirming = self.confirmed.confirm(plan, options, "nas:lib", TransferObserver())
+            failing = Deferred.fromCoroutine(confirming)
             words = str(self.failureResultOf(failing, OperatorError).value)
             self.assertIn(f"use --max-delete {len(files)}", words)
             self.confirm(plan, max_delete=len(files))
+
+    def test_half_in_dry_run(self) -> None:
+        """A dry run shows such a plan, and says that it would not be carried out."""
+        notices: list[str] = []
+        observer = TransferObserver(on_notice=notices.append)
+        options = TransferOptions(dry_run=True)
+        confirming = self.confirmed.confirm(DeletionPlan(("a",), (), 0, 1), options, "nas:lib", observer)
+        self.successResultOf(Deferred.fromCoroutine(confirming))
+        self.assertIn("more than half of them", notices[0])
+
+    def test_apart(self) -> None:
+        """Two sources with one target, or one target beneath another, would delete what the other sends."""
+        for targets in (["a", "a"], ["a", "a/b"], ["", "a"], ["x/y", "b", "x"], ["", ""]):
+            with self.assertRaises(OperatorError, msg=str(targets)):
+                check_apart(targets)
+        for targets in (["a"], ["a", "ab"], ["a/b", "a/c"], [""], []):
+            check_apart(targets)
 
     def test_incomplete(self) -> None:
         """Nothing is deleted where something could not be transferred; what was left on purpose is no reason."""

@@ -113,6 +113,17 @@ class MirrorTests(TransferCase):
         self.push(f"{self.local}/", "", recursive=True, delete=True, max_delete=9)
         self.assertEqual(set(self.remote_files()), {"a", "b", "sub/c", "sub/d"})
 
+    def test_several(self) -> None:
+        """Two folders that go to one target are refused; each inside the target is mirrored."""
+        self.make_file("two/x")
+        with self.assertRaisesRegex(OperatorError, "a target of its own"):
+            self.push(f"{self.local}/", f"{self.here}/two/", "lib", recursive=True, delete=True, max_delete=9)
+        self.assertEqual(self.there(), {"a", "b", "sub/c", "sub/d"})
+        self.push(self.local, f"{self.here}/two", "both", recursive=True, delete=True)
+        self.assertEqual(
+            set(tree(os.path.join(self.server.root, "both"))), {"lib/a", "lib/b", "lib/sub/c", "lib/sub/d", "two/x"}
+        )
+
     def test_file(self) -> None:
         """A single file has no folder that could be made equal."""
         with self.assertRaisesRegex(OperatorError, "--delete is for folders"):
