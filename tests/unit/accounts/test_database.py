@@ -11,8 +11,11 @@ from contextlib import closing
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts import database
-from homeftp.accounts.access import WHOLE_STORE, AccessTable
+from homeftp.accounts.access import WHOLE_STORE, AccessChange, AccessTable, parse_folders
 from homeftp.accounts.database import AccountDatabase, default_state_dir
+from homeftp.accounts.devices import add_device
+from homeftp.accounts.invitations import Invitations
+from homeftp.endpoint import parse
 from homeftp.errors import OperatorError
 
 
@@ -38,6 +41,32 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(self.state.password("anna"), "hers")
         self.assertTrue(other.remove_account("zoe"))
         self.assertIsNone(self.state.password("zoe"))
+
+    def test_removed(self) -> None:
+        """Nothing of a removed account is left in any table, for another one of its name; all of another's stays."""
+        accesses, invitations = AccessTable(self.state), Invitations(self.state)
+        for name in ("ann", "bob"):
+            accesses.add(name, "x", AccessChange(folders=parse_folders(["photos:read"])))
+            accesses.grant(name, parse("tax"), frozenset())
+            invitations.make(name, 600)
+            with self.state.transaction() as connection:
+                add_device(connection, name * 4, name, "laptop", 0.0)
+        before = self.mentions("bob")
+        self.assertEqual(before.keys(), {"accounts", "devices", "folders", "grants", "invitations"}, "the control")
+        self.assertEqual(self.mentions("ann").keys(), before.keys(), "the control")
+        self.assertTrue(self.state.remove_account("ann"))
+        self.assertEqual(self.mentions("ann"), {"removed_accounts": [("ann",)]})
+        self.assertEqual(self.mentions("bob"), before)
+
+    def mentions(self, name: str) -> dict[str, list[tuple[object, ...]]]:
+        """The rows of each table that have a name in any column."""
+        found = {}
+        with self.state.connection() as connection:
+            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                rows = [row for row in connection.execute(f"SELECT * FROM {table}") if name in row]
+                if rows:
+                    found[table] = rows
+        return found
 
     def test_taken(self) -> None:
         """A second account of a name is refused, and the first keeps its password."""
