@@ -8,7 +8,7 @@ import stat as stat_module
 import time
 from typing import NamedTuple, Sequence
 
-from homeftp.client.files.hashes import former_hashes, known_hashes, record_hashes
+from homeftp.client.files.hashes import known_hashes, record_hashes
 from homeftp.client.files.model import FileStat
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed
@@ -39,8 +39,6 @@ class ReadRequest(NamedTuple):
     """Whether its content is wanted too."""
     unless_hash: str | None = None
     """The content is not wanted where the cache knows that the file has this hash."""
-    wants_former: bool = False
-    """Whether the hash that the file had before it changed is wanted."""
 
 
 class Content(NamedTuple):
@@ -54,8 +52,6 @@ class Content(NamedTuple):
     """None where only the hash was wanted."""
     grown: bool = False
     """The file is longer by now: this is what it held when reading began."""
-    former: str | None = None
-    """The hash that the file had when this machine last hashed it; None where it is not wanted or not known."""
 
 
 def open_regular(path: str) -> tuple[int, os.stat_result, bool]:
@@ -85,7 +81,6 @@ def changed_while_read() -> Changed:
 def read_many(requests: Sequence[ReadRequest], cache: HashCache | None) -> list[Content | Exception]:
     """Read and hash small files of up to `STREAM_PIECE` bytes; one result for each, in order."""
     known = known_hashes(cache, [request.file for request in requests])
-    former = former_hashes(cache, [request.file for request in requests if request.wants_former])
     results: list[Content | Exception] = []
     hashed: list[tuple[FileStat, str]] = []
     started_ns = time.time_ns()
@@ -99,7 +94,7 @@ def read_many(requests: Sequence[ReadRequest], cache: HashCache | None) -> list[
         except (OSError, Changed) as error:
             results.append(error)
             continue
-        results.append(content._replace(former=former.get(request.file.path)))
+        results.append(content)
         if cached is None and content.hash is not None and not content.grown:
             hashed.append((content.file, content.hash))
     record_hashes(cache, hashed, started_ns)

@@ -84,7 +84,8 @@ async def _push(
         seen = LastSeen(context.seen, context.workers, client)
         outcome = _outcome(remote, content_hash, options)
         if outcome is Outcome.REPLACED and not options.force:
-            outcome = await _replaced_or_conflict(seen, FileTask(endpoint, source.file, remote), options)
+            last = (await run(seen.look_up, [endpoint])).get(endpoint)
+            outcome = await _replaced_or_conflict(last, FileTask(endpoint, source.file, remote), options)
         if outcome in (Outcome.NEW, Outcome.REPLACED, Outcome.MENDED):
             await resume_from(source, compared.arrived, context.workers)
             if_hash = None if options.force else ABSENT if remote is None else remote.hash or remote.damaged
@@ -111,11 +112,11 @@ def _outcome(remote: Entry | None, content_hash: str, options: TransferOptions) 
     return Outcome.MENDED if remote.damaged == content_hash else Outcome.REPLACED
 
 
-async def _replaced_or_conflict(seen: LastSeen, task: FileTask, options: TransferOptions) -> Outcome:
-    """Whether the target is replaced: where this machine has seen it, or the user says so."""
+async def _replaced_or_conflict(last: str | None, task: FileTask, options: TransferOptions) -> Outcome:
+    """Whether the target is replaced: where it has the content that this machine saw `last`, or the user says so."""
     remote = task.remote
     assert remote is not None
-    if remote.kind != "file" or await seen.was_seen(task.name, remote.hash or remote.damaged or ""):
+    if remote.kind != "file" or (last is not None and last in (remote.hash, remote.damaged)):
         return Outcome.REPLACED  # the server refuses it for a directory
     asked = task.with_copies(FileResult(Outcome.CONFLICT, task.name, task.size))
     return Outcome.REPLACED if options.ask is not None and await options.ask(task.name, asked) else Outcome.CONFLICT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Iterable, Sequence
+from typing import Callable, Iterable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -12,10 +12,6 @@ from homeftp.client.seen.store import Place, SeenStore
 from homeftp.errors import Refusal, ShuttingDown
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import IWorkers
-from homeftp.workers import Batcher
-
-_LOOKED_UP = 512
-"""Files of one look-up; a push has 256 open."""
 
 _MOST_HELD = 4096
 """Rows that are held until they are written in one transaction: then each costs 3 to 4 µs."""
@@ -58,17 +54,10 @@ class LastSeen:
         self._held: list[tuple[str, str]] = []
         self._written_at = 0.0
         self._writing: Deferred[None] | None = None
-        self._lookups: Batcher[str, str] = Batcher(workers, self._look_up, limit=_LOOKED_UP)
 
-    def was_seen(self, endpoint: str, hash: str) -> Deferred[bool]:
-        """Whether this is the hash of what was last seen at an endpoint."""
-        if not (self._place.server and hash):
-            return succeed(False)
-        return self._lookups.run(endpoint).addCallback(lambda last: last == hash)
-
-    def _look_up(self, endpoints: Sequence[str]) -> Sequence[str]:
-        found = self._store.last(self._place, endpoints)
-        return [found.get(endpoint, "") for endpoint in endpoints]
+    def look_up(self, endpoints: Sequence[str]) -> Mapping[str, str]:
+        """The hashes that were last seen at these endpoints, where any was. Blocks."""
+        return self._store.last(self._place, endpoints) if self._place.server else {}
 
     def record(self, endpoint: str, hash: str | None) -> None:
         """The content with this hash, if it is known, was seen at an endpoint; it is written soon, or by `close`."""

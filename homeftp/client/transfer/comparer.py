@@ -19,6 +19,7 @@ from homeftp.client.errors import ProtocolViolation
 from homeftp.client.files.hashes import former_hashes
 from homeftp.client.files.read import Content, ReadRequest, read_many
 from homeftp.client.files.source import SourceFile
+from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.metadata import differing
 from homeftp.client.transfer.model import EndpointOf, FileTask, TransferContext
 from homeftp.client.transfer.payload import hash_source
@@ -42,7 +43,8 @@ class Comparer:
 
     `sends` says that files go to the server: their content is kept, and the
     hash of a file that they replace must be known. Otherwise a different size
-    is enough. The transfer calls `release` once for each task.
+    is enough. With `seen` tasks say what this machine has seen of the server's
+    files that may be replaced. The transfer calls `release` once for each task.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class Comparer:
         *,
         sends: bool,
         window: int,
+        seen: LastSeen | None = None,
     ) -> None:
         self._client = client
         self._context = context
         self._endpoint_of = endpoint_of
         self._decide = decide
         self._sends = sends
+        self._seen = seen
         self._window = window
         self._waiting: Iterator[FileTask] = iter(())
         self._next: FileTask | None = None
@@ -152,17 +156,53 @@ class Comparer:
     def _start(self, batch: Sequence[FileTask]) -> None:
         """Decide at once what need not be read, read small files together, and each large file in a coroutine."""
         small: list[FileTask] = []
+        unread: list[FileTask] = []
         for task in batch:
             if not self._must_read(task):
-                self._compare_sizes(task)
+                unread.append(task)
             elif task.local is not None and task.local.size > STREAM_PIECE:
                 self.spawn(self._read_large(task))
             else:
                 small.append(task)
         if small:
             requests = [self._read_request(task) for task in small]
-            reading = self._context.workers.run(read_many, requests, self._context.hash_cache)
+            replaced = list(filter(self._may_be_replaced, small))
+            run, cache = self._context.workers.run, self._context.hash_cache
+            reading = run(self._look_up_and_read, replaced, requests) if replaced else run(read_many, requests, cache)
             reading.addCallback(self._compare_small, small).addErrback(self.fail)
+        replaced = list(filter(self._may_be_replaced, unread))
+        if replaced:
+            looking = self._context.workers.run(self._look_up, replaced)
+            looking.addCallback(self._compare_unread, unread).addErrback(self.fail)
+        else:
+            self._compare_unread(None, unread)
+
+    def _may_be_replaced(self, task: FileTask) -> bool:
+        """Whether what this machine has seen of the server's file counts: it is there, and looks different."""
+        local, remote = task.local, task.remote
+        if self._seen is None or local is None or remote is None or remote.kind != "file":
+            return False
+        return remote.mtime_us is None or bool(differing(local, remote, self._context.disks))
+
+    def _look_up(self, tasks: Sequence[FileTask]) -> None:
+        """Look up, in a worker, what was seen of the server's files.
+
+        What a local file held before it was changed was seen too: a record may
+        be lost. It is known until the file is read.
+        """
+        assert self._seen is not None
+        files = [task.local for task in tasks if task.local is not None]
+        former = former_hashes(self._context.hash_cache, files)
+        last = self._seen.look_up([self._endpoint_of(task.name) for task in tasks])
+        for task, file in zip(tasks, files, strict=True):
+            known = former.get(file.path), last.get(self._endpoint_of(task.name))
+            task.seen = frozenset(hash for hash in known if hash is not None)
+
+    def _look_up_and_read(
+        self, replaced: Sequence[FileTask], requests: Sequence[ReadRequest]
+    ) -> list[Content | Exception]:
+        self._look_up(replaced)
+        return read_many(requests, self._context.hash_cache)
 
     def _must_read(self, task: FileTask) -> bool:
         local, remote = task.local, task.remote
@@ -172,6 +212,10 @@ class Comparer:
             return remote is None or remote.kind == "file"
         return remote is not None and remote.kind == "file" and remote.size == local.size
 
+    def _compare_unread(self, _: None, tasks: Sequence[FileTask]) -> None:
+        for task in tasks:
+            self._compare_sizes(task)
+
     def _compare_sizes(self, task: FileTask) -> None:
         if task.local is not None and task.remote is not None and task.remote.kind == "file":
             task.differs = ("hash", *differing(task.local, task.remote, self._context.disks))
@@ -180,16 +224,15 @@ class Comparer:
     def _read_request(self, task: FileTask) -> ReadRequest:
         assert task.local is not None
         remote = task.remote
-        differs = remote is None or bool(differing(task.local, remote, self._context.disks))
-        wants_former = differs and remote is not None
         if not self._sends:
-            return ReadRequest(task.local, False, None, wants_former)
-        return ReadRequest(task.local, True, None if differs or remote is None else remote.hash, wants_former)
+            return ReadRequest(task.local, False)
+        is_sent = remote is None or bool(differing(task.local, remote, self._context.disks))
+        return ReadRequest(task.local, True, None if is_sent or remote is None else remote.hash)
 
     def _compare_small(self, results: Sequence[Content | Exception], tasks: Sequence[FileTask]) -> None:
         for task, result in zip(tasks, results, strict=True):
             if isinstance(result, Content):
-                task.content, task.former = result, result.former
+                task.content = result
                 self._compare(task)
             else:
                 task.failure = result
@@ -199,8 +242,8 @@ class Comparer:
         assert task.local is not None
         workers = self._context.workers
         try:
-            former = await workers.run(former_hashes, self._context.hash_cache, [task.local] if task.remote else [])
-            task.former = former.get(task.local.path)
+            if self._may_be_replaced(task):
+                await workers.run(self._look_up, [task])
             source = task.source = await workers.run(SourceFile, task.local.path, self._context.hash_cache)
             if self._sends and _is_sent_anyway(task, source):
                 task.content = Content(source.file, None, None)

@@ -121,11 +121,11 @@ class FileTask:
         "differs",
         "failure",
         "fetched",
-        "former",
         "has_grown",
         "local",
         "name",
         "remote",
+        "seen",
         "source",
         "weight",
     )
@@ -142,8 +142,8 @@ class FileTask:
         """Closes `source` while it is being sent: an answer may come before the last byte is read."""
         self.fetched: str | None = None
         """The hash of the content that has replaced the local one."""
-        self.former: str | None = None
-        """The hash that the local file had when this machine last hashed it; None where it is not known."""
+        self.seen: frozenset[str] = frozenset()
+        """Hashes of contents of the server's file that this machine has seen, where that was looked up."""
         self.has_grown = False
         """Whether the server's file grew while it was fetched."""
         self.failure: Exception | None = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import attrs
+
 from homeftp.client.api import Client
 from homeftp.client.connection.answer import AnswerHandler
 from homeftp.client.connection.replies import own_entry
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
-from homeftp.client.files.hashes import former_hashes
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.source import SourceFile
 from homeftp.client.seen.lastseen import LastSeen, hash_there
@@ -68,7 +69,9 @@ class PushTransfer:
         """Files whose time or mode the server could not set."""
         self._filled: set[str] = set()
         """Directories in which a file was stored."""
-        self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=not options.dry_run, window=WINDOW)
+        self._comparer = Comparer(
+            client, context, endpoint_of, self._decide, sends=not options.dry_run, window=WINDOW, seen=self._seen
+        )
 
     async def run(self) -> None:
         """Send the files, then make directories and set their metadata. Raises `ConnectionFailed`."""
@@ -114,29 +117,28 @@ class PushTransfer:
             self._finish_task(task, Outcome.DAMAGED, _UNKNOWN_CONTENT)
         elif is_suspicious(task.differs, remote):
             self._ask_or_leave(task, Outcome.SUSPICIOUS)
+        elif remote.hash is None and remote.damaged is None:  # in a dry run
+            self._comparer.spawn(self._learn_hash(task, remote))
         else:
-            self._comparer.spawn(self._replace(task, remote))
+            self._replace(task, remote)
 
-    async def _replace(self, task: FileTask, remote: Entry) -> None:
+    def _replace(self, task: FileTask, remote: Entry) -> None:
         """Replace a content that this machine has seen on the server and that is older; ask about any other."""
-        endpoint = self._endpoint_of(task.name)
-        found = remote.hash or remote.damaged or await hash_there(self._client, endpoint)
-        if await self._was_edited(task, found):
-            self._seen.record(endpoint, found)
-        elif not await self._seen.was_seen(endpoint, found):
+        found = remote.hash or remote.damaged or ""
+        is_newer = _is_newer(task, remote)
+        if found not in task.seen:
             self._ask_or_leave(task, Outcome.CONFLICT)
             return
-        if _is_newer(task, remote):
+        if is_newer or self._options.dry_run:  # reading the local file has replaced what was known of it
+            self._seen.record(self._endpoint_of(task.name), found)
+        if is_newer:
             self._ask_or_leave(task, Outcome.NEWER)
         else:
             self._send(task, Outcome.REPLACED)
 
-    async def _was_edited(self, task: FileTask, hash: str) -> bool:
-        """Whether the local file had this content before it was changed: a record of what was seen may be lost."""
-        former, local = task.former, task.local
-        if former is None and local is not None and self._options.dry_run:  # it was not read
-            former = (await self._context.workers.run(former_hashes, self._context.hash_cache, [local])).get(local.path)
-        return hash != "" and former == hash
+    async def _learn_hash(self, task: FileTask, remote: Entry) -> None:
+        task.remote = attrs.evolve(remote, hash=await hash_there(self._client, self._endpoint_of(task.name)))
+        self._replace(task, task.remote)
 
     def _ask_or_leave(self, task: FileTask, outcome: Outcome) -> None:
         """Replace the server's file only if the user says so."""

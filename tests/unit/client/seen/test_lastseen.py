@@ -65,19 +65,17 @@ class LastSeenTests(SynchronousTestCase):
         self.seen.record("unknown", None)
         self.close()
         later = self.begin(InlineWorkers())
-        self.assertTrue(self.successResultOf(later.was_seen("a", ONE)))
-        for endpoint, hash in (("a", hash_bytes(b"")), ("b", ONE), ("unknown", ""), ("a", "")):
-            self.assertFalse(self.successResultOf(later.was_seen(endpoint, hash)))
+        self.assertEqual(later.look_up(["a", "b", "unknown"]), {"a": ONE})
 
     def test_no_server(self) -> None:
         """A client that does not know its server has seen nothing. The control: one that does."""
-        for fingerprint, expected in (("", False), (NAS.server, True)):
+        for fingerprint, expected in (("", {}), (NAS.server, {"a": ONE, "c": ONE})):
             self.seen = self.begin(InlineWorkers(), fingerprint)
             self.seen.record("a", ONE)
             self.successResultOf(self.seen.record_all([("b", ONE)]))
             self.close()
-            for name in ("a", "b"):
-                self.assertIs(self.successResultOf(self.seen.was_seen(name, ONE)), expected)
+            self.successResultOf(self.seen.moved("b", "c"))
+            self.assertEqual(self.seen.look_up(["a", "b", "c"]), expected)
 
     def test_few_transactions(self) -> None:
         """The first row is written at once, the next ones together: when a moment has passed, or at the end."""
