@@ -254,25 +254,28 @@ class Namespace:
             except FileExistsError:
                 raise occupied(endpoint) from None
 
-    def change_metadata(self, pending: PendingUnlink, apply: Callable[[], None], change: Change) -> None:
-        """Call `apply`, which changes the metadata of the file in `pending`. Raises `Changed` (44), OSError."""
+    def change_metadata(self, pending: PendingUnlink, apply: Callable[[], bool], change: Change) -> None:
+        """Call `apply`, which changes the metadata of the file in `pending` and says whether it could.
+
+        Raises `Changed` (44), OSError.
+        """
         self.changelog.ensure_recorded()
         with self._lock:
             self.check_directory({}, pending.handle, pending.endpoint)
             self._stat(pending)
             with self.changelog.changing() as record:
-                apply()
-                record(change)
+                if apply():
+                    record(change)
 
-    def change_directory(self, handle: DirHandle, apply: Callable[[], None], change: Change) -> None:
-        """Call `apply`, which changes the metadata of an open directory. Raises `Changed` (44), OSError."""
+    def change_directory(self, handle: DirHandle, apply: Callable[[], bool], change: Change) -> None:
+        """`change_metadata` for an open directory. Raises `Changed` (44), OSError."""
         self.changelog.ensure_recorded()
         with self._changing((), [handle]):
             if not self.root.is_at(handle, change.endpoint):
                 raise moved_meanwhile(change.endpoint)
             with self.changelog.changing() as record:
-                apply()
-                record(change)
+                if apply():
+                    record(change)
 
     def remove_directory(
         self, parent: DirHandle, endpoint: Endpoint, actor: Actor, *, inode: int | None = None

@@ -121,9 +121,15 @@ class MetadataWriter:
                 close_quietly(fd)
             close_quietly(handle.fd)
 
-    def _set(self, fd: int, mtime_us: int | None, mode: int | None) -> None:
-        """Set mode and mtime of an open file or directory, as far as they can be set. Raises OSError."""
+    def _set(self, fd: int, mtime_us: int | None, mode: int | None) -> bool:
+        """Set mode and mtime of an open file or directory, as far as they can be set; whether that changed any.
+
+        Those of another user's stay as they are, and nothing is recorded then. Raises OSError.
+        """
+        before = os.fstat(fd)
         if mode is not None:
             set_mode(self.root.disks, fd, mode)
         if mtime_us is not None:
             self.root.disks.set_mtime(fd, mtime_us)
+        after = os.fstat(fd)
+        return (before.st_mode, before.st_mtime_ns) != (after.st_mode, after.st_mtime_ns)

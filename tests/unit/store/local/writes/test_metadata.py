@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
+from unittest import mock
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Changed, NotFound, WrongKind
 from homeftp.model import ABSENT, PRESENT, Change, Entry, WriteRequest
 from homeftp.syscalls import System
 from tests.support.stores import LONG_AGO, Recording, StoreCase, sha
+
+
+def _refused() -> PermissionError:
+    return PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
 class DirectoryTests(StoreCase):
@@ -49,6 +55,18 @@ class DirectoryTests(StoreCase):
         entry = store.make_directory(WriteRequest(endpoint=ROOT, mtime_us=LONG_AGO, mode=0))
         self.assertNotEqual(entry.mtime_us, LONG_AGO)
         self.assertEqual((entry.mode, self.mode("")), (0o711, 0o2711))
+
+    def test_not_allowed(self) -> None:
+        """What belongs to another user keeps its metadata; no change is recorded, for a file or for a directory."""
+        changes: list[Change] = []
+        store = self.store(record_changes=changes.extend)
+        self.lay("d/file")
+        for path in ("d", "d/file"):
+            with mock.patch("os.utime", side_effect=_refused()), mock.patch("os.fchmod", side_effect=_refused()):
+                store.set_metadata(parse(path), mtime_us=LONG_AGO + 1, mode=0o700, precondition=None)
+        self.assertEqual(changes, [])
+        store.set_metadata(parse("d/file"), mtime_us=LONG_AGO + 1, mode=None, precondition=None)
+        self.assertEqual([each.what for each in changes], ["metadata"], "the control")
 
     def test_refused(self) -> None:
         """A file, a link or a FIFO is never replaced by a directory, and preconditions are checked."""
