@@ -114,7 +114,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "client.selection",
         "wire",
     },
-    "client.mirror": CONTRACTS | {"client.api", "client.files", "client.selection", "client.transfer", "hashing"},
+    "client.mirror": CONTRACTS | {f"client.{name}" for name in ("api", "files", "seen", "selection", "transfer")},
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
     | {

@@ -145,7 +145,7 @@ class TransferReport:
         print_json(fields)
 
     def _print_complaint(self, item: FileResult) -> None:
-        reason = _NOT_REPLACED.get(item.outcome.value, item.reason)
+        reason = item.reason or _NOT_REPLACED.get(item.outcome.value, "")
         print(
             f"homeftp: {item.outcome.value}: {printable(item.name or self._top)}: {printable(reason)}", file=sys.stderr
         )

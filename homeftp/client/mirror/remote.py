@@ -2,22 +2,118 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Callable, Coroutine, Mapping, Sequence, TypeVar
 
+import attrs
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from homeftp.client.api import Client
-from homeftp.client.transfer.model import DeletionPlan, EndpointOf, FileResult, Outcome
+from homeftp.client.files.model import LocalTree
+from homeftp.client.mirror.plan import ConfirmedDeletions, may_delete, plan_deletion, report_deleted
+from homeftp.client.seen.lastseen import LastSeen, hash_there
+from homeftp.client.transfer.directories import RemoteDirectories
+from homeftp.client.transfer.model import (
+    DeletionPlan,
+    EndpointOf,
+    FileResult,
+    Outcome,
+    TransferContext,
+    TransferOptions,
+    endpoints_below,
+)
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.errors import Changed, NotFound, Refusal
-from homeftp.hashing.filehash import hash_bytes
 from homeftp.model import Entry, Kind
+
+T = TypeVar("T")
 
 _WINDOW = 256
 """Requests that are made at once; as many as in a push."""
 
-_ANY_HASH = hash_bytes(b"")
-"""A hash to compare with, so that the answer has the file's own."""
+_UNSEEN = (
+    "not deleted, because this machine has not seen it: somebody else may have added it. Get it or compare it, or use "
+    "--force to delete it unseen."
+)
+"""The reason of results of files that nothing but a person may decide about."""
+
+
+class RemoteMirror:
+    """Makes the folder `endpoint` of a server, listed as `entries`, equal to `tree` after a push.
+
+    Names that are `kept` are on the server too, but not among the entries.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        context: TransferContext,
+        endpoint: str,
+        tree: LocalTree,
+        entries: dict[str, Entry],
+        kept: Sequence[str],
+    ) -> None:
+        self._client = client
+        self._context = context
+        self._endpoint = endpoint
+        self._endpoint_of = endpoints_below(endpoint)
+        self._tree = tree
+        self._entries = entries
+        self._kept = kept
+        self._plan = DeletionPlan((), (), 0, 0)
+
+    async def plan(self, options: TransferOptions, observer: TransferObserver, confirmed: ConfirmedDeletions) -> None:
+        """Plan, and have the plan confirmed. Raises `OperatorError` where it may not be carried out.
+
+        A file that this machine has not seen there is deleted only if a person is asked about the plan, or `force`.
+        """
+        tree = self._tree
+        wanted = {*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)}
+        self._plan = self._planned(wanted)
+        if options.confirm_deletion is None and not options.force:
+            unseen = await self._unseen(self._plan.files)
+            for name in unseen:
+                observer.add_result(FileResult(Outcome.CONFLICT, name, self._entries[name].size, _UNSEEN))
+            self._plan = self._planned(wanted.union(unseen))
+        await confirmed.confirm(self._plan, options, self._endpoint or "the shared folder", observer)
+
+    def _planned(self, wanted: set[str]) -> DeletionPlan:
+        sizes = {name: entry.size for name, entry in self._entries.items() if entry.kind == "file"}
+        directories = [name for name, entry in self._entries.items() if entry.kind == "directory"]
+        return plan_deletion(sizes, directories, wanted, self._tree.selector, self._kept)
+
+    async def _unseen(self, names: Sequence[str]) -> Sequence[str]:
+        """The names of files of which this machine has seen no content on the server, or another one."""
+        seen = LastSeen(self._context.seen, self._context.workers, self._client)
+        endpoints = [self._endpoint_of(name) for name in names]
+        last = await self._context.workers.run(seen.look_up, endpoints)
+
+        async def is_unseen(name: str) -> bool:
+            entry, endpoint = self._entries[name], self._endpoint_of(name)
+            if endpoint not in last:
+                return True
+            if entry.hash is None and entry.damaged is None:
+                entry = attrs.evolve(entry, hash=await hash_there(self._client, endpoint) or None)
+                self._entries[name] = entry
+            return last[endpoint] != (entry.hash or entry.damaged)
+
+        unseen = await _in_batches(is_unseen, names)
+        return [name for name, result in zip(names, unseen, strict=True) if result]
+
+    async def delete(self, options: TransferOptions, observer: TransferObserver) -> None:
+        """Carry the plan out, if everything was transferred; a dry run reports it. Raises `ConnectionFailed`."""
+        plan = self._plan
+        if options.dry_run:
+            report_deleted(plan, observer)
+        elif may_delete(observer):
+            await RemoteDeletion(self._client, self._endpoint_of, self._entries, observer).run(plan)
+            # The times of the directories that are left have changed.
+            changed = {name.rpartition("/")[0] for name in (*plan.files, *plan.directories)}
+            left = [directory for name, directory in self._tree.directories.items() if name in changed]
+            disks = self._context.disks
+            directories = RemoteDirectories(
+                self._client, self._endpoint_of, self._entries, observer, disks, perms=False
+            )
+            await directories.update(left, {directory.name for directory in left})
 
 
 class RemoteDeletion:
@@ -33,30 +129,22 @@ class RemoteDeletion:
 
     async def run(self, plan: DeletionPlan) -> None:
         """Delete files, then directories, deepest first; what has changed stays. Raises `ConnectionFailed`."""
-        await self._in_batches(self._delete_file, plan.files)
+        await _in_batches(self._delete_file, plan.files)
         depths: dict[int, list[str]] = {}
         for name in plan.directories:
             depths.setdefault(name.count("/"), []).append(name)
         for depth in sorted(depths, reverse=True):
-            await self._in_batches(self._delete_directory, depths[depth])
-
-    async def _in_batches(self, delete: Callable[[str], Coroutine[Any, Any, None]], names: Sequence[str]) -> None:
-        for start in range(0, len(names), _WINDOW):
-            batch = [Deferred.fromCoroutine(delete(name)) for name in names[start : start + _WINDOW]]
-            try:
-                await gatherResults(batch, consumeErrors=True)
-            except FirstError as error:
-                error.subFailure.raiseException()
+            await _in_batches(self._delete_directory, depths[depth])
 
     async def _delete_file(self, name: str) -> None:
         endpoint, listed = self._endpoint_of(name), self._remote[name]
         try:
             if_hash = listed.hash or listed.damaged or None
             if if_hash is None:
-                found = (await self._client.cmp(endpoint, hash=_ANY_HASH)).remote
+                if_hash = await hash_there(self._client, endpoint) or None
+                found = (await self._client.cmp(endpoint)).remote
                 if found is None or (found.size, found.mtime_us) != (listed.size, listed.mtime_us):
                     raise Changed("it has changed since it was listed")
-                if_hash = found.hash
             await self._client.remove(endpoint, if_hash=if_hash)
         except NotFound:
             pass  # somebody else has deleted it meanwhile
@@ -81,3 +169,15 @@ class RemoteDeletion:
         else:
             reason = f"not deleted: {refused.message}"
             self._observer.add_result(FileResult(Outcome.REFUSED, name, 0, reason, kind=kind))
+
+
+async def _in_batches(work: Callable[[str], Coroutine[Any, Any, T]], names: Sequence[str]) -> list[T]:
+    """The results of `work` for all names, in order."""
+    results: list[T] = []
+    for start in range(0, len(names), _WINDOW):
+        batch = [Deferred.fromCoroutine(work(name)) for name in names[start : start + _WINDOW]]
+        try:
+            results += await gatherResults(batch, consumeErrors=True)
+        except FirstError as error:
+            error.subFailure.raiseException()
+    return results

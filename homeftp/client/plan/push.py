@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.scan import scan
-from homeftp.client.mirror.plan import ConfirmedDeletions, check_apart, may_delete, plan_deletion, report_deleted
-from homeftp.client.mirror.remote import RemoteDeletion
-from homeftp.client.plan.listing import RemoteListing, add_entries, list_directories, list_remote, stat_remote
+from homeftp.client.mirror.plan import ConfirmedDeletions, check_apart
+from homeftp.client.mirror.remote import RemoteMirror
+from homeftp.client.plan.listing import add_entries, list_directories, list_remote, stat_remote
 from homeftp.client.plan.local import report_plan, require_file, require_recursive, stat_existing
 from homeftp.client.plan.paths import (
     LocalPath,
@@ -22,8 +22,7 @@ from homeftp.client.plan.paths import (
     parse_remote_path,
 )
 from homeftp.client.plan.reread import reread_files, reread_remote, rereads_named, without_memory
-from homeftp.client.transfer.directories import RemoteDirectories
-from homeftp.client.transfer.model import DeletionPlan, TransferContext, TransferOptions, endpoints_below
+from homeftp.client.transfer.model import TransferContext, TransferOptions, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.push import PushTransfer
 from homeftp.client.transfer.retry import with_reconnects
@@ -148,35 +147,14 @@ class _Push:
             raise WrongKind(f"{endpoint} is a file: a folder cannot replace it")
         found = [*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)]
         tree.failed.extend((name, "does not exist") for name in tree.selector.missing(found))
-        plan = await self._plan_deletion(tree, listing, endpoint) if self._options.delete else None
+        mirror = None
+        if self._options.delete:
+            kept = [name for name, _ in listing.skipped + listing.failed]
+            mirror = RemoteMirror(client, self._context, str(endpoint), tree, listing.entries, kept)
+            await mirror.plan(self._options, self._observer, self._deletions)
         await self._transfer(client, endpoint, tree, listing.entries)
-        if plan is not None:
-            await self._delete(client, endpoint, tree, listing, plan)
-
-    async def _plan_deletion(self, tree: LocalTree, listing: RemoteListing, endpoint: Endpoint) -> DeletionPlan:
-        sizes = {name: entry.size for name, entry in listing.entries.items() if entry.kind == "file"}
-        directories = [name for name, entry in listing.entries.items() if entry.kind == "directory"]
-        wanted = {*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)}
-        kept = [name for name, _ in listing.skipped + listing.failed]
-        plan = plan_deletion(sizes, directories, wanted, tree.selector, kept)
-        await self._deletions.confirm(plan, self._options, str(endpoint) or "the shared folder", self._observer)
-        return plan
-
-    async def _delete(
-        self, client: Client, endpoint: Endpoint, tree: LocalTree, listing: RemoteListing, plan: DeletionPlan
-    ) -> None:
-        if self._options.dry_run:
-            report_deleted(plan, self._observer)
-        elif may_delete(self._observer):
-            endpoint_of = endpoints_below(str(endpoint))
-            await RemoteDeletion(client, endpoint_of, listing.entries, self._observer).run(plan)
-            # The times of the directories that are left have changed.
-            changed = {name.rpartition("/")[0] for name in (*plan.files, *plan.directories)}
-            left = [directory for name, directory in tree.directories.items() if name in changed]
-            directories = RemoteDirectories(
-                client, endpoint_of, listing.entries, self._observer, self._context.disks, perms=False
-            )
-            await directories.update(left, {directory.name for directory in left})
+        if mirror is not None:
+            await mirror.delete(self._options, self._observer)
 
     async def _transfer(self, client: Client, base: Endpoint, tree: LocalTree, remote: dict[str, Entry]) -> None:
         report_plan(tree, self._observer)

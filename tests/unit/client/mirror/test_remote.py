@@ -12,6 +12,11 @@ from homeftp.errors import OperatorError
 from tests.support.transfers import TransferCase, folders, stamp, tree
 
 
+async def agree(plan: DeletionPlan) -> bool:
+    """A person who says yes."""
+    return True
+
+
 class MirrorTests(TransferCase):
     """push with `delete`."""
 
@@ -32,7 +37,7 @@ class MirrorTests(TransferCase):
         self.make_remote_file("lib/extra")
         self.make_remote_file("lib/old/x/e")
         os.unlink(os.path.join(self.local, "b"))
-        self.push(self.local, "lib", recursive=True, delete=True)
+        self.push(self.local, "lib", recursive=True, delete=True, confirm_deletion=agree)
         self.assertEqual(
             (self.there(), folders(os.path.join(self.server.root, "lib"))), ({"a", "sub/c", "sub/d"}, {"sub"})
         )
@@ -45,6 +50,19 @@ class MirrorTests(TransferCase):
             return [version.name async for page in self.client.versions("lib") for version in page]
 
         self.assertEqual(set(self.run_work(versions())), {"b", "extra", "old/x/e"})
+
+    def test_unseen(self) -> None:
+        """What another machine has added or changed stays, with its folder, and is reported, if nobody is asked."""
+        self.make_remote_file("lib/added/x")
+        self.make_remote_file("lib/sub/c", b"changed by another")
+        for name in ("b", "sub/c"):
+            os.unlink(os.path.join(self.local, name))
+        self.push(self.local, "lib", recursive=True, delete=True)
+        self.assertEqual(self.there(), {"a", "added/x", "sub/c", "sub/d"})
+        self.assertEqual((self.outcomes()["added/x"], self.outcomes()["sub/c"]), (Outcome.CONFLICT, Outcome.CONFLICT))
+        self.assertEqual(self.outcomes()["b"], Outcome.DELETED)
+        self.push(self.local, "lib", recursive=True, delete=True, force=True)
+        self.assertEqual(self.there(), {"a", "sub/d"})
 
     def test_control(self) -> None:
         """Without the option nothing is deleted, and a dry run only reports."""
@@ -103,14 +121,14 @@ class MirrorTests(TransferCase):
         self.make_remote_file("lib/old/keep.tmp")
         self.make_remote_file("lib/linked/x")
         os.symlink("../a", os.path.join(self.server.root, "lib", "linked", "link"))
-        self.push(self.local, "lib", recursive=True, delete=True, selection=Selection(("*.tmp",)))
+        self.push(self.local, "lib", recursive=True, delete=True, force=True, selection=Selection(("*.tmp",)))
         self.assertEqual(self.there() - {"linked/link"}, {"a", "b", "sub/c", "sub/d", "keep.tmp", "old/keep.tmp"})
         self.assertNotIn(Outcome.REFUSED, self.outcomes().values())
 
     def test_top(self) -> None:
         """At the top of a store, everything that is not here is deleted there."""
         self.make_remote_file("other/x")
-        self.push(f"{self.local}/", "", recursive=True, delete=True, max_delete=9)
+        self.push(f"{self.local}/", "", recursive=True, delete=True, force=True, max_delete=9)
         self.assertEqual(set(self.remote_files()), {"a", "b", "sub/c", "sub/d"})
 
     def test_several(self) -> None:
