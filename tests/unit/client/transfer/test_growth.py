@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Any, Callable
+from typing import Any, AsyncIterator, Callable, TypeVar
 
-from homeftp.client import TransferObserver
+from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.verify import VerifyDispatcher
+from homeftp.dispatchers.versions import VersionsDispatcher
 from tests.support.transfers import TransferCase
+
+T = TypeVar("T")
 
 FEW, MANY = 40, 160
 """A few files more or less do not matter here: the first ones cost as much as the next."""
@@ -39,21 +43,46 @@ def lines_of(work: Callable[[], object]) -> int:
 class GrowthTests(TransferCase):
     """Trees of a few and of many files, in one folder and in folders of their own."""
 
+    extra = (DeleteDispatcher(), VerifyDispatcher(), VersionsDispatcher())
+
     def per_file(self, number: int, shape: str) -> dict[str, float]:
         """The work for each file of one operation after the other."""
         self.setUp()
         for index in range(number):
             self.make_file("src/" + shape.format(index))
         source, copy = f"{self.here}/src", f"{self.here}/copy"
-        steps: dict[str, Callable[[], TransferObserver]] = {
+        steps: dict[str, Callable[[], object]] = {
             "push": lambda: self.push(source, "a", recursive=True),
             "push again": lambda: self.push(source, "a", recursive=True),
             "cmp": lambda: self.cmp(source, "a"),
             "get": lambda: self.get("a", copy, recursive=True),
             "get again": lambda: self.get("a", copy, recursive=True),
             "push onto it": lambda: self.push(source, "a", recursive=True, force=True),
+            "ls": lambda: self.count(self.client.list("a", recursive=True), lambda page: len(page.entries)),
+            "push changes": lambda: self.push_changes(source, number, shape),
+            "versions": lambda: self.count(self.client.versions("a"), lambda page: len(page)),
+            "scrub": lambda: self.count(self.client.verify("a"), lambda step: step.files + step.versions),
+            "remove": lambda: self.run_work(self.client.remove("a", recursive=True)),
+            "versions of what is removed": lambda: self.count(self.client.versions("a"), lambda page: len(page)),
+            "scrub of versions": lambda: self.count(self.client.verify("a"), lambda step: step.versions),
         }
         return {name: lines_of(step) / number for name, step in steps.items()}
+
+    def push_changes(self, source: str, number: int, shape: str) -> None:
+        """Every file has another content: the old ones become versions."""
+        for index in range(number):
+            self.make_file("src/" + shape.format(index), b"another content", mtime=1_710_000_000)
+        self.push(source, "a", recursive=True)
+
+    def count(self, steps: AsyncIterator[T], of: Callable[[T], int]) -> int:
+        """Take all steps; how many things they are about."""
+
+        async def work() -> int:
+            return sum([of(step) async for step in steps])
+
+        found = self.run_work(work())
+        self.assertGreaterEqual(found, FEW)
+        return found
 
     def test_per_file(self) -> None:
         """Neither of them grows."""
