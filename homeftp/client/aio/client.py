@@ -114,7 +114,11 @@ class AsyncioClient:
         )
 
     async def read(self, rel_endpoint: str, *, limit: int) -> bytes:
-        """The whole content of a file, verified. Raises what `Client.get` and `Download.read_all` raise."""
+        """The whole content of a file, verified, of at most `limit` bytes: it is held in memory.
+
+        Raises what `Client.get` and `Download.read_all` raise: `TooLarge` (22) for a larger file, which is one for
+        `download`.
+        """
 
         async def read() -> bytes:
             download = await self.client.get(rel_endpoint)

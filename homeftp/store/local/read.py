@@ -184,7 +184,7 @@ class LocalFile:
 
     def _failed(self, error: OSError) -> Refusal:
         """The refusal where the file could not be read; one that the disk has lost is marked, to be read again."""
-        if error.errno not in errnos.UNREADABLE:
+        if error.errno not in errnos.NOT_READ:
             return refusal(error, self._endpoint)
         known = self.entry.hash or ""
         row = CachedHash(self._directory, self._endpoint.name, self._found, known, self._opened_ns, UNREADABLE)

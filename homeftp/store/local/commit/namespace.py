@@ -32,7 +32,7 @@ from homeftp.store.local.commit.renamer import Renamer, TargetAppeared
 from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.disk.errnos import FULL, catch
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.archive import Archiver, ArchiverFactory
 from homeftp.store.policy.changelog import ChangeLog
@@ -143,9 +143,9 @@ class Namespace:
         # With ABSENT the rename itself finds out what has that name, but not what is listed in another Unicode form.
         is_new = pending.precondition == ABSENT and endpoint.name.isascii()
         found = None if is_new else self.root.stat_in(handle.fd, endpoint)
+        name = b"" if found is None else self.root.stored_name(handle.fd, endpoint)
         if found is not None and removed_name is None:
-            stored = self._stored(handle, endpoint)
-            removed_name = None if stored == endpoint.name else stored
+            removed_name = None if name == raw(endpoint.name) else os.fsdecode(name)
         check_file(endpoint, found, pending.precondition)
         if pending.expected is not None and found is not None and signature(found) != pending.expected:
             raise changed(endpoint)
@@ -159,7 +159,8 @@ class Namespace:
         ):
             return ExistingTarget(found, None)  # this content stays
         try:
-            return ExistingTarget(found, archiver.link(handle, endpoint, found, pending.actor, pending.known_hash))
+            archived = archiver.link(handle, endpoint, name, found, pending.actor, pending.known_hash)
+            return ExistingTarget(found, archived)
         except FileNotFoundError:
             raise TargetAppeared from None
 
@@ -189,10 +190,6 @@ class Namespace:
         self.collisions.added(pending.handle, os.fsdecode(name))
         if pending.unlink is not None:
             self.collisions.removed(pending.unlink.handle, os.fsdecode(pending.source.name))
-
-    def _stored(self, handle: DirHandle, endpoint: Endpoint) -> str:
-        """The name that an open directory has for an endpoint, or would get. Raises OSError."""
-        return os.fsdecode(self.root.stored_name(handle.fd, endpoint))
 
     def remove(self, files: Sequence[PendingUnlink], actor: Actor) -> list[os.stat_result | Exception]:
         """Make each of these files a version; a result for each, in order: its stat, or why it still exists.
@@ -229,9 +226,9 @@ class Namespace:
         self.check_directory(checked, pending.handle, pending.endpoint)
         found = self._stat(pending)
         check_file(pending.endpoint, found)
-        name = self._stored(pending.handle, pending.endpoint)
-        self.renamer.remove(pending, found, archiver, actor)
-        self.collisions.removed(pending.handle, name)
+        name = self.root.stored_name(pending.handle.fd, pending.endpoint)
+        self.renamer.remove(pending, name, found, archiver, actor)
+        self.collisions.removed(pending.handle, os.fsdecode(name))
         return found
 
     def move_directory(self, pending: PendingUnlink, handle: DirHandle, endpoint: Endpoint, actor: Actor) -> None:

@@ -107,10 +107,12 @@ class Renamer:
         one, other = os.fsdecode(pending.source.name), pending.endpoint.name
         return folded(one) != folded(other) or {one, other} <= set(os.listdir(pending.handle.fd))
 
-    def remove(self, pending: PendingUnlink, found: os.stat_result, archiver: Archiver, actor: Actor) -> None:
-        """Make a file a version for an actor, or remove it. Raises OSError."""
+    def remove(
+        self, pending: PendingUnlink, name: bytes, found: os.stat_result, archiver: Archiver, actor: Actor
+    ) -> None:
+        """Make a file of that name a version for an actor, or remove it. Raises OSError."""
         marks = self.books.mark()
-        archived = archiver.move(pending.handle, pending.endpoint, found, actor)
+        archived = archiver.move(pending.handle, pending.endpoint, name, found, actor)
         self._count_removed(pending.endpoint, found, archived, marks)
 
     def rename_directory(self, pending: PendingUnlink, name: bytes, handle: DirHandle, endpoint: Endpoint) -> None:

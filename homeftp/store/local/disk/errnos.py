@@ -24,7 +24,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """Errors of a path on which a directory is missing, or is a file or a symbolic link."""
 
-UNREADABLE = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA})
+NOT_READ = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA})
 """What a disk or a file system answers where it has lost a content, or no longer trusts it."""
 
 _FULL = FULL | {errno.EFBIG}

@@ -70,7 +70,7 @@ def _read(system: System, fd: int, found: os.stat_result) -> Generator[Verificat
     except Changed:
         return CHANGED
     except OSError as error:
-        if error.errno not in errnos.UNREADABLE:
+        if error.errno not in errnos.NOT_READ:
             raise
         return Reading(UNREADABLE)
     return Reading("", content_hash) if signature(after) == signature(found) else CHANGED

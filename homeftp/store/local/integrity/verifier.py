@@ -226,7 +226,7 @@ class _VerifyRun:
         except (Refusal, OSError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
             found = item.stat()
-            if not isinstance(cause, OSError) or cause.errno not in errnos.UNREADABLE or found is None:
+            if not isinstance(cause, OSError) or cause.errno not in errnos.NOT_READ or found is None:
                 reason = error.message if isinstance(error, Refusal) else refusal(error, item.endpoint).message
                 yield Verification(skipped=((item.name or display_path(item.endpoint), reason),))
                 return

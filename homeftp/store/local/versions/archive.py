@@ -146,12 +146,18 @@ class Archiver:
         return failure
 
     def link(
-        self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, actor: Actor, replaced_by: str | None
+        self,
+        handle: DirHandle,
+        endpoint: Endpoint,
+        name: bytes,
+        found: os.stat_result,
+        actor: Actor,
+        replaced_by: str | None,
     ) -> ArchivedFile | None:
         """Give a file that an actor replaces a second name as a version; None if no version of it is kept.
 
-        `replaced_by` is the hash of the new content, where it is known. `handle`
-        is the directory of the file. Raises `Changed` (44) if it is no longer
+        `handle` is the directory of the file, `name` its name there, `replaced_by` the hash of the new content, where
+        it is known. Raises `Changed` (44) if it is no longer
         the one with the stat `found`, and OSError.
         """
         mount = self._folders.mount_of(handle, endpoint.parent)
@@ -160,20 +166,21 @@ class Archiver:
             return None
         try:
             try:
-                archived = self._link(handle, endpoint, found, mount)
+                archived = self._link(handle, endpoint, name, found, mount)
             except OSError as error:
                 scope = EvictionScope(handle, endpoint.parent)
                 if error.errno not in FULL or not self._archive.evict(actor, scope, _FOLDER_BYTES):
                     raise
-                archived = self._link(handle, endpoint, found, mount)
+                archived = self._link(handle, endpoint, name, found, mount)
         except BaseException:
             self._archive.subtract(mount, found.st_size)
             raise
         self._archived.append(_Archived(endpoint, found, archived, replaced_by))
         return archived
 
-    def _link(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, mount: Endpoint) -> ArchivedFile:
-        name = self._root.stored_name(handle.fd, endpoint)
+    def _link(
+        self, handle: DirHandle, endpoint: Endpoint, name: bytes, found: os.stat_result, mount: Endpoint
+    ) -> ArchivedFile:
         for folder, file, cache_path in self._locations(handle, endpoint, mount):
             try:
                 self._system.link(name, file, source_dir=handle.fd, target_dir=folder.fd)
@@ -201,21 +208,23 @@ class Archiver:
             self._changed[folder.fd] = folder
             yield folder, file, self._folders.cache_path(mount, folders)
 
-    def move(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, actor: Actor) -> bool:
-        """Move a file that an actor removes into the version folder; False if no version is kept: it was removed."""
+    def move(self, handle: DirHandle, endpoint: Endpoint, name: bytes, found: os.stat_result, actor: Actor) -> bool:
+        """Move a file that an actor removes into the version folder; False if no version is kept: it was removed.
+
+        `name` is the one that the directory has for it.
+        """
         mount = self._folders.mount_of(handle, endpoint.parent)
         if not self._archive.admit(actor, mount, self._version_dir(mount), found.st_size):
-            os.unlink(self._root.stored_name(handle.fd, endpoint), dir_fd=handle.fd)
+            os.unlink(name, dir_fd=handle.fd)
             return False
         try:
-            self._move(handle, endpoint, found, mount)
+            self._move(handle, endpoint, name, found, mount)
         except BaseException:
             self._archive.subtract(mount, found.st_size)
             raise
         return True
 
-    def _move(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, mount: Endpoint) -> None:
-        name = self._root.stored_name(handle.fd, endpoint)
+    def _move(self, handle: DirHandle, endpoint: Endpoint, name: bytes, found: os.stat_result, mount: Endpoint) -> None:
         for folder, file, cache_path in self._locations(handle, endpoint, mount):
             with contextlib.suppress(FileExistsError):
                 self._system.rename_new(name, file, source_dir=handle.fd, target_dir=folder.fd)
