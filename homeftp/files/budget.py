@@ -17,15 +17,16 @@ class MemoryBudget:
         self.granted = 0
         """Bytes of the pieces of all payloads under way."""
 
-    def grant(self, payload: object) -> int:
-        """Bytes of the next piece of a payload, in the place of the one before: up to `config.STREAM_PIECE`.
+    def grant(self, payload: object, pieces: int = 1) -> int:
+        """Bytes of each of the next `pieces` of a payload, in the place of those before: up to `config.STREAM_PIECE`.
 
-        It is at least `config.MIN_PIECE`, whatever has been granted to others, so that each payload makes progress.
+        All of them have at least `config.MIN_PIECE`, whatever has been granted to others, so that each payload makes
+        progress.
         """
         self.leave(payload)
-        piece = self.piece
-        self._granted[payload] = piece
-        self.granted += piece
+        piece = self._next(pieces) // pieces
+        self._granted[payload] = piece * pieces
+        self.granted += piece * pieces
         return piece
 
     def leave(self, payload: object) -> None:
@@ -40,4 +41,7 @@ class MemoryBudget:
     @property
     def piece(self) -> int:
         """Bytes of the piece that another payload would be granted."""
-        return max(MIN_PIECE, min(STREAM_PIECE, (self._memory - self.granted) // DIVISOR))
+        return self._next(1)
+
+    def _next(self, pieces: int) -> int:
+        return max(MIN_PIECE, min(pieces * STREAM_PIECE, (self._memory - self.granted) // DIVISOR))

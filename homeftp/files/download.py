@@ -236,7 +236,7 @@ class FilePayload:
 
     def _read_ahead(self) -> Deferred[bytes]:
         """Two pieces are held at once, the one that is being sent and the next."""
-        return self._workers.run_slice(self._read_piece, self._budget.grant(self) // 2)
+        return self._workers.run_slice(self._read_piece, self._budget.grant(self, pieces=2))
 
     def _read_piece(self, size: int) -> bytes:
         """In a worker: the next piece."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Awaitable, Callable
 
 from twisted.internet.defer import Deferred
@@ -15,6 +14,7 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.revocation import RevocableJobs, Turns
 from homeftp.interfaces import IIncomingPayload, IPayload, IUpload
 from homeftp.model import Entry, WriteRequest
+from homeftp.workers.pieces import PieceQueue
 
 Progress = Callable[[int], Awaitable[None]]
 """Called with the number of bytes verified while the part that arrived earlier is read again; awaited."""
@@ -86,8 +86,7 @@ class IncomingPayload:
         self.piece = budget.grant(self)
         """Bytes after which the client has to wait until they are read."""
         self._missing = size
-        self._pieces: deque[bytes] = deque()
-        self._held = 0
+        self._pieces = PieceQueue()
         self._reader: Deferred[None] | None = None
         self._failure: Exception | None = None
         self.discarding = False
@@ -98,9 +97,14 @@ class IncomingPayload:
         return self._missing
 
     @property
+    def held(self) -> int:
+        """Bytes that have arrived and were not read yet."""
+        return self._pieces.size
+
+    @property
     def waiting(self) -> int:
         """Bytes that are held of a payload of which no more will come."""
-        return self._held if self._ended else 0
+        return self.held if self._ended else 0
 
     @property
     def _ended(self) -> bool:
@@ -114,7 +118,7 @@ class IncomingPayload:
         budget at once, the server could stop reading while the reader still
         waits for the rest of a larger piece.
         """
-        return self._held >= self.piece
+        return self.held >= self.piece
 
     def deliver(self, data: bytes) -> None:
         """Take the next bytes from the client; never more than are missing."""
@@ -122,7 +126,6 @@ class IncomingPayload:
         if self.discarding:
             return
         self._pieces.append(data)
-        self._held += len(data)
         full = self.full
         if full or not self._missing:
             self._wake_reader()
@@ -140,12 +143,11 @@ class IncomingPayload:
         self.discarding = True
         self._budget.leave(self)
         self._pieces.clear()
-        self._held = 0
         self._changed()
 
     def _leave_when_drained(self) -> None:
         """Bytes that have arrived and were not read are in memory like any other piece."""
-        if self._ended and not self._held:
+        if self._ended and not self.held:
             self._budget.leave(self)
 
     def _wake_reader(self) -> None:
@@ -158,29 +160,15 @@ class IncomingPayload:
         if not self.full and self._missing and self._failure is None:
             self._reader = Deferred()
             await self._reader
-        if self._failure is not None and not self._held:
+        if self._failure is not None and not self.held:
             raise self._failure  # and never nothing, which would be taken for the end
-        data = self._take(STREAM_PIECE)
-        self._changed()
-        return data
-
-    def _take(self, most: int) -> bytes:
-        """Up to `most` of the bytes that are held; the protocol delivers more at once than one piece may have."""
-        taken: list[bytes] = []
-        size = 0
-        while self._pieces and size < most:
-            piece = self._pieces.popleft()
-            if size + len(piece) > most:
-                self._pieces.appendleft(piece[most - size :])
-                piece = piece[: most - size]
-            taken.append(piece)
-            size += len(piece)
-        self._held -= size
+        data = self._pieces.take(STREAM_PIECE)
         if self._ended:
             self._leave_when_drained()
         else:
             self.piece = self._budget.grant(self)
-        return b"".join(taken)
+        self._changed()
+        return data
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""

@@ -18,6 +18,7 @@ from homeftp.config import MOST_DISCARDED, PIECE, STREAM_PIECE
 from homeftp.errors import TooLarge, counted
 from homeftp.interfaces import IPayload
 from homeftp.wire.messages import Response
+from homeftp.workers.pieces import PieceQueue
 
 
 class IResponseHandler(Interface):
@@ -70,13 +71,12 @@ class ResponseBody:
         self.size = size
         self._answer = answer
         self._missing = size
-        self._held = 0
-        self._pieces: deque[bytes] = deque()
+        self._pieces = PieceQueue()
 
     @property
     def ready(self) -> bool:
         """Whether a reader need not wait: there is a whole piece, or the rest."""
-        return self._held >= PIECE or not self._missing
+        return self._pieces.size >= PIECE or not self._missing
 
     @property
     def missing(self) -> int:
@@ -88,20 +88,11 @@ class ResponseBody:
 
         What came before the connection broke is given first.
         """
-        while not self.ready and not (self._held and self._answer.broken):
+        while not self.ready and not (self._pieces.size and self._answer.broken):
             await self._answer.wait_for_data()
-        taken: list[bytes] = []
-        size = 0
-        while self._pieces and size < STREAM_PIECE:
-            piece = self._pieces.popleft()
-            if size + len(piece) > STREAM_PIECE:
-                self._pieces.appendleft(piece[STREAM_PIECE - size :])
-                piece = piece[: STREAM_PIECE - size]
-            taken.append(piece)
-            size += len(piece)
-        self._held -= size
-        self._answer.taken(size)
-        return b"".join(taken)
+        data = self._pieces.take(STREAM_PIECE)
+        self._answer.taken(len(data))
+        return data
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`, and leaves the rest unread."""
@@ -115,7 +106,6 @@ class ResponseBody:
     def deliver(self, data: bytes) -> None:
         """The next bytes from the connection."""
         self._missing -= len(data)
-        self._held += len(data)
         self._pieces.append(data)
 
 

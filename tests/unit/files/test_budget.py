@@ -27,6 +27,15 @@ class MemoryBudgetTests(SynchronousTestCase):
             budget.leave(number)
         self.assertEqual((budget.streams, budget.granted, budget.piece), (0, 0, STREAM_PIECE))
 
+    def test_two_pieces(self) -> None:
+        """A payload that holds two pieces gets two large ones where there is room, and counts for both."""
+        budget = MemoryBudget(8 * STREAM_PIECE)
+        self.assertEqual(budget.grant("alone", pieces=2), STREAM_PIECE)
+        self.assertEqual(budget.granted, 2 * STREAM_PIECE)
+        sizes = [budget.grant(number, pieces=2) for number in range(200)]
+        self.assertEqual((sizes, sizes[-1]), (sorted(sizes, reverse=True), MIN_PIECE // 2))
+        self.assertEqual(budget.granted, 2 * (STREAM_PIECE + sum(sizes)))
+
     def test_twice(self) -> None:
         """A payload counts once however often it is granted a piece, and leaves once."""
         budget = MemoryBudget(64 * KIB)
