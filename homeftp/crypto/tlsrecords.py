@@ -2,12 +2,15 @@
 
 Twisted gives OpenSSL 16 KiB, a record, takes the ciphertext out and passes it
 on, and so on, and hands every record that it reads to the protocol by itself.
-That costs more than the encryption. Here a call encrypts two records, one
-write passes on all of them, and the records of one read are delivered
-together. How TLS is spoken does not change, nor what happens on an error.
+That costs more than the encryption, above all beside other threads: each call
+of OpenSSL gives up the interpreter, and has to get it back. Here a call
+encrypts many records, one write passes on all of them, and the records of one
+read are delivered together. How TLS is spoken does not change, nor what
+happens on an error.
 
 OpenSSL's buffers for ciphertext grow to what they once held, and stay so for
-as long as the connection lasts. So no more than a few records are in them.
+as long as the connection lasts. So no more than a part is in them, whose size
+the owner of the connection decides.
 
 This leans on methods of `TLSMemoryBIOProtocol` that are not public, and have
 been the same since Twisted 11.1. Where they are not there, Twisted's own way
@@ -16,7 +19,7 @@ is kept.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from OpenSSL.SSL import Context, Error, WantReadError, ZeroReturnError
 from twisted.protocols.policies import ProtocolWrapper
@@ -27,11 +30,11 @@ RECORD = 2**14
 """Bytes of plaintext in a TLS record, at most (RFC 8446, 5.1)."""
 
 PART = 2 * RECORD
-"""Bytes that are given to OpenSSL at once. After one read and one write of 256 KiB a connection keeps 640 KiB; in parts
-of this size it keeps 100 KiB. Smaller parts cost more calls."""
+"""Bytes of plaintext that are given to OpenSSL at once, at least. After one read and one write of 256 KiB a connection
+keeps 640 KiB; in parts of this size it keeps 100 KiB."""
 
-_TAKEN = PART + 2**10
-"""Bytes of ciphertext that are taken out of OpenSSL at once: a part with its records' headers and tags."""
+_OVERHEAD = 32
+"""One part in so many is added for the headers and tags of the records: they are 22 to 29 bytes of 16 KiB."""
 
 _PARTIAL_WRITE = 1
 """OpenSSL's SSL_MODE_ENABLE_PARTIAL_WRITE, which pyOpenSSL sets and does not name: one record for each call."""
@@ -51,15 +54,17 @@ class GroupedTLSTransport(BufferingTLSTransport):
     """Twisted's TLS transport, except that it encrypts and decrypts many records at once."""
 
     transport: Any
+    part = PART
+    """Bytes of plaintext that are given to OpenSSL at once. What it keeps for good grows with it."""
 
     def dataReceived(self, data: bytes) -> None:
         """Decrypt what came, part by part, and deliver all of it in one piece."""
         records: list[bytes] = []
         ended, why = self._lostTLSConnection, None
-        for start in range(0, len(data), PART):
-            if ended:
-                break
-            self._tlsConnection.bio_write(data[start : start + PART])
+        rest = memoryview(data)
+        while rest and not ended:
+            self._tlsConnection.bio_write(rest[: self.part])
+            rest = rest[self.part :]
             if self._appSendBuffer:
                 BufferingTLSTransport._unbufferPendingWrites(self)
             ended, why = self._decrypt(records)
@@ -74,7 +79,7 @@ class GroupedTLSTransport(BufferingTLSTransport):
         failure: Failure | None = None
         try:
             while plain:
-                plain = plain[self._tlsConnection.send(plain[:PART]) :]
+                plain = plain[self._tlsConnection.send(plain[: self.part]) :]
                 self._take(cipher)
         except WantReadError:
             BufferingTLSTransport._bufferedWrite(self, bytes(plain))
@@ -87,10 +92,10 @@ class GroupedTLSTransport(BufferingTLSTransport):
 
     def _take(self, cipher: list[bytes]) -> None:
         """Take all the ciphertext that there is out of OpenSSL."""
-        taken = _TAKEN
-        while taken == _TAKEN:
+        most = taken = self.part + self.part // _OVERHEAD
+        while taken == most:
             try:
-                cipher.append(self._tlsConnection.bio_read(_TAKEN))
+                cipher.append(self._tlsConnection.bio_read(most))
             except WantReadError:
                 return
             taken = len(cipher[-1])
@@ -129,8 +134,10 @@ def whole_writes(context: Context) -> None:
     context.clear_mode(_PARTIAL_WRITE)
 
 
-def group_records(transport: Any) -> None:
-    """Make a transport with TLS, from `startTLS` or a TLS endpoint, group its records."""
+def group_records(transport: Any) -> GroupedTLSTransport | None:
+    """Make a transport with TLS, from `startTLS` or a TLS endpoint, group its records; gives its layer that does so."""
     for layer in (transport, getattr(transport, "protocol", None)):
         if type(layer) is BufferingTLSTransport and all(hasattr(layer, name) for name in _NEEDED):
             layer.__class__ = GroupedTLSTransport
+            return cast(GroupedTLSTransport, layer)
+    return None

@@ -112,7 +112,9 @@ class ClientProtocol(LineReceiver):
             self.abort(ProtocolViolation("the server at this address speaks TLS, but not homeftp"))
             return
         self._connection.tls_established()
-        group_records(self.transport)
+        grouped = group_records(self.transport)
+        if grouped is not None:
+            grouped.part = READ_BUFFER
         self._sender = Sender(self.transport, progressed=self._watchdog.progress, failed=self._sending_failed)
         self.transport.registerProducer(self._sender, True)
         self._watchdog.progress()

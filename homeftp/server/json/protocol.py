@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from homeftp.config import GOODBYE_BYTES, KEEPALIVE_SECONDS, SOCKET_WRITE, TLS_WRITE
 from homeftp.crypto.tls import negotiated_ok, pairing_secret, presented_device
-from homeftp.crypto.tlsrecords import group_records
+from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport, group_records
 from homeftp.errors import Refusal, TimedOut, refusal
 from homeftp.interfaces import IPayload
 from homeftp.interfaces.usage import Activity, IActiveConnection
@@ -60,6 +60,7 @@ class ServerProtocol(RequestReceiver):
         self._aborted = False
         self._identifying = False
         self._share = context.memory.share()
+        self._tls: GroupedTLSTransport | None = None
 
     # -- the connection ---------------------------------------------------------
 
@@ -142,7 +143,8 @@ class ServerProtocol(RequestReceiver):
             return
         self._deadlines.tls.cancel()
         self._connection.tls_established()
-        group_records(self.transport)
+        self._tls = group_records(self.transport)
+        self._size_buffer()
         self._output.attach()
         device = presented_device(self.transport, self._server.tls.identity.ca)
         if device is not None:
@@ -179,6 +181,8 @@ class ServerProtocol(RequestReceiver):
         buffer = self._share.buffer
         self.transport.bufferSize = 2 * buffer if large else buffer
         self._output.slice = min(TLS_WRITE, buffer)
+        if self._tls is not None:
+            self._tls.part = max(PART, buffer // 2)
 
     def _input_completed(self) -> None:
         self._deadlines.input.end()

@@ -8,6 +8,7 @@ from OpenSSL.SSL import Error, WantReadError
 from twisted.protocols.tls import BufferingTLSTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.config import READ_BUFFER
 from homeftp.crypto import tls
 from homeftp.crypto.tlsrecords import PART, RECORD, GroupedTLSTransport, group_records
 from tests.support.fakeserver import Wire
@@ -75,6 +76,8 @@ class RecordsTests(SynchronousTestCase):
         self.wire.secure()
         self.wire.server.heard = b""
         self.layer: Any = self.wire.near.protocol
+        self.assertEqual(self.layer.part, READ_BUFFER, "the client's own")
+        self.layer.part = PART
 
     def test_taken_on(self) -> None:
         """A transport on which TLS is up is taken on, once; anything else is left alone."""
@@ -118,6 +121,23 @@ class RecordsTests(SynchronousTestCase):
         self.assertGreater(self.held_while_sent(reader), SENT)
         group_records(self.wire.far)
         self.assertEqual(self.held_while_sent(reader), PART)
+
+    def test_part(self) -> None:
+        """The owner of a connection decides how large a part is; both directions follow."""
+        self.layer.part = 4 * PART
+        self.assertEqual(self.held_while_sent(self.layer), 4 * PART)
+        self.assertEqual(sent_at_once(self.wire), [8 * RECORD])
+        self.wire.pump()
+        reader = group_records(self.wire.far)
+        assert reader is not None
+        reader.part = 2 * PART
+        self.assertEqual(self.held_while_sent(reader), 2 * PART)
+
+    def test_layer(self) -> None:
+        """The layer that groups is given; what cannot, and what does already, gives none."""
+        self.assertIs(group_records(self.wire.far), self.wire.far.protocol)
+        self.assertIs(group_records(self.wire.far), None)
+        self.assertIs(group_records(object()), None)
 
     def held_while_sent(self, layer: Any) -> int:
         """What OpenSSL has held at most, at one end, while the client sent many bytes in one piece."""
