@@ -184,9 +184,9 @@ class AuthorizedStore:
             yield from verify_folders(self, endpoint, self.rights.names_beneath(endpoint.parts), since_us, hidden)
 
     def scope(self, endpoint: Endpoint) -> Hashable:
-        """The part of the store that `verify` reads, and how its messages name it."""
+        """The part of the store that `verify` reads, how its messages name it, and from what it may be mended."""
         whole = self._whole(endpoint)
-        place = id(self.store), whole, whole.home
+        place = id(self.store), whole, whole.home, allotment(self.rights, self.home, None).sees_all
         if self.rights.leads_to_folder(endpoint.parts):
             return *place, self.rights
         return *place, self._may(READ, endpoint), self._hidden(NO_FOLDERS)

@@ -14,7 +14,7 @@ from homeftp.errors import Forbidden, Internal
 from homeftp.files.files import Files
 from homeftp.files.verifications import STEPS_AHEAD
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import Actor, Damage, Verification
+from homeftp.model import Actor, Damage, Verification, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import ALL, READ, Rights
 from tests.support.filestores import FilesTestCase
@@ -106,6 +106,16 @@ class SharedVerificationTests(FilesTestCase):
         self.assertEqual(self.store.notes.count("begin d"), 1)
         self.successResultOf(self.started_anew())
         self.assertEqual(self.store.notes.count("begin "), 3)
+
+    def test_sees_less(self) -> None:
+        """An account that sees only this part shares no reading with one that sees all, which mends from elsewhere."""
+        only = Rights(frozenset(), folders=((("d",), ALL),))
+        self.store.make_directory(WriteRequest(endpoint=parse("d")))
+        for who, rights in (("ann", Rights(ALL)), ("bob", only), ("eve", only)):
+            self.verify(who, self.files_of(who, rights), "d")
+        self.workers.work_all()
+        self.assertEqual(len(self.found), 3)
+        self.assertEqual(self.store.notes.count("begin d"), 2, "bob and eve share one")
 
     def started_anew(self) -> Deferred[None]:
         """One more."""
