@@ -117,6 +117,11 @@ class Selector:
         self._in_folders[folder] = parse_rules(lines, source)
 
     @property
+    def has_names(self) -> bool:
+        """Whether only listed names are transferred, so that some of them may be `missing`."""
+        return self._names is not None
+
+    @property
     def takes_all(self) -> bool:
         """Whether nothing is left out, as far as is known."""
         return not self._rules and self._names is None and not self._in_folders
@@ -125,8 +130,7 @@ class Selector:
         """Whether a name on the wire is transferred; no name in a folder is that is not. Patterns mean local names."""
         if self.takes_all or not name:
             return True
-        if ESCAPE in name:
-            name = "/".join(unescape_name(part) or part for part in name.split("/"))
+        name = _local(name)
         if not is_directory:
             return self._takes_folder(name.rpartition("/")[0]) and self._takes(name, is_directory=False)
         return self._takes_folder(name)
@@ -158,9 +162,19 @@ class Selector:
         return bool(found)
 
     def missing(self, found: Iterable[str]) -> Sequence[str]:
-        """The names of the selection that are not among the found ones, and that no pattern leaves out; sorted."""
-        missing = (self._names or frozenset()).difference(found)
+        """The local names of the selection that are not among the found ones on the wire; sorted.
+
+        Those that a pattern leaves out are not missing.
+        """
+        missing = (self._names or frozenset()).difference(map(_local, found))
         return sorted(name for name in missing if name and self.takes(name, is_directory=False))
+
+
+def _local(name: str) -> str:
+    """The local form of a name on the wire, whose parts may be escaped."""
+    if ESCAPE not in name:
+        return name
+    return "/".join(unescape_name(part) or part for part in name.split("/"))
 
 
 def _decision(rules: Sequence[_Rule], name: str, *, is_directory: bool) -> bool | None:

@@ -69,8 +69,9 @@ def select(listing: RemoteListing, selector: Selector, local: Iterable[str] = ()
                 del listing.entries[name]
         for names in (listing.skipped, listing.failed):
             names[:] = [each for each in names if selector.takes(each[0], is_directory=False)]
-    found = [*listing.entries, *local, *(name for name, _ in listing.skipped + listing.failed)]
-    listing.failed.extend((name, "does not exist on the server") for name in selector.missing(found))
+    if selector.has_names:
+        found = [*listing.entries, *local, *(name for name, _ in listing.skipped + listing.failed)]
+        listing.failed.extend((name, "does not exist on the server") for name in selector.missing(found))
 
 
 def _is_legal(endpoint: Endpoint, name: str) -> bool:

@@ -145,8 +145,9 @@ class _Push:
                 listing = await list_directories(client, endpoint, names)
         if listing.kind == "file":
             raise WrongKind(f"{endpoint} is a file: a folder cannot replace it")
-        found = [*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)]
-        tree.failed.extend((name, "does not exist") for name in tree.selector.missing(found))
+        if tree.selector.has_names:
+            found = [*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)]
+            tree.failed.extend((name, "does not exist") for name in tree.selector.missing(found))
         mirror = None
         if self._options.delete:
             kept = [name for name, _ in listing.skipped + listing.failed]

@@ -65,6 +65,17 @@ class SelectorTests(SynchronousTestCase):
         both = Selector(Selection(("n*",), names=frozenset({"lib/x", "none"})))
         self.assertEqual(both.missing([]), ["lib/x"])
 
+    def test_escaped(self) -> None:
+        """Patterns and listed names are local names; what is asked about is escaped, as on the wire."""
+        rome = "2019\u201b\uff1a Rome"
+        self.assertFalse(Selector(Selection(("2019: *",))).takes(f"{rome}/a", is_directory=False))
+        listed = Selector(Selection(names=frozenset({"2019: Rome/a"})))
+        self.assertTrue(listed.takes(rome, is_directory=True))
+        self.assertTrue(listed.takes(f"{rome}/a", is_directory=False))
+        self.assertFalse(listed.takes(f"{rome}/b", is_directory=False))
+        self.assertEqual(listed.missing([f"{rome}/a"]), [])
+        self.assertEqual(listed.missing([f"{rome}/b"]), ["2019: Rome/a"])
+
     def test_bad_patterns(self) -> None:
         """A pattern that is none is refused, with where it is from."""
         for pattern in ("!", "[z-a]", "a\\"):

@@ -44,6 +44,9 @@ class RemotesTests(SynchronousTestCase):
         self.remotes.save(self.remote)
         with self.assertRaisesRegex(OperatorError, "known remotes: nas"):
             self.remotes.load("other")
+        for use in (self.remotes.load, self.remotes.remove):
+            with self.assertRaisesRegex(OperatorError, "did you mean nas\\? known remotes: nas"):
+                use("nsa")
 
     def test_loose_modes(self) -> None:
         """A file that others can read is refused."""

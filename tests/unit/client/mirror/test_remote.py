@@ -9,6 +9,7 @@ from homeftp.client.mirror.plan import DeletionDeclined
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.errors import OperatorError
+from tests.support.reconnects import ReconnectCase
 from tests.support.transfers import TransferCase, folders, stamp, tree
 
 
@@ -146,3 +147,38 @@ class MirrorTests(TransferCase):
         """A single file has no folder that could be made equal."""
         with self.assertRaisesRegex(OperatorError, "--delete is for folders"):
             self.push(os.path.join(self.local, "a"), "lib/a", delete=True)
+
+
+class ReconnectTests(ReconnectCase):
+    """A connection that breaks on the way."""
+
+    extra = (DeleteDispatcher(),)
+
+    def test_broken(self) -> None:
+        """Wherever it breaks, the rest is deleted over a new connection, and nobody is asked again."""
+        local = os.path.join(self.here, "lib")
+        names = [f"sub/{number}" for number in range(20)]
+        self.make_file("lib/kept")
+        broken = 0
+        for size in range(1, 4000, 400):
+            for name in names:
+                self.make_file(f"lib/{name}")
+            assert self.reconnector.client is not None
+            self.client = self.reconnector.client
+            self.push(local, "lib", recursive=True)
+            for name in names:
+                os.unlink(os.path.join(local, name))
+            os.rmdir(os.path.join(local, "sub"))
+            plans: list[DeletionPlan] = []
+
+            async def confirm(plan: DeletionPlan, plans: list[DeletionPlan] = plans) -> bool:
+                plans.append(plan)
+                return True
+
+            wires = len(self.wires)
+            self.wire.upwards = size
+            self.push(local, "lib", recursive=True, delete=True, max_delete=20, confirm_deletion=confirm)
+            broken += len(self.wires) > wires
+            self.assertEqual((set(self.remote_files()), len(plans)), ({"lib/kept"}, 1), size)
+            self.assertEqual({self.outcomes()[name] for name in names}, {Outcome.DELETED})
+        self.assertGreater(broken, 5, "the control: most of the connections break")
