@@ -42,8 +42,8 @@ class Parser(argparse.ArgumentParser):
         found = _INVALID_CHOICE.search(message)
         if found is not None:
             allowed = re.findall(r"[\w.-]+", found["allowed"])
-            listed = f"choose from {', '.join(allowed)}." if len(allowed) <= _LISTED else ""
-            message = f"{message[: found.start()]}invalid choice: {found['word']!r}. {listed}".rstrip()
+            listed = f" (choose from {', '.join(allowed)})" if len(allowed) <= _LISTED else ""
+            message = f"{message[: found.start()]}invalid choice: {found['word']!r}{listed}."
             message += did_you_mean(found["word"], allowed)
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: error: {message}\n")
