@@ -354,11 +354,7 @@ class TenancyMachine(RuleBasedStateMachine):
         changed = {
             path for path in {*before.entries, *after.entries} if before.entries.get(path) != after.entries.get(path)
         }
-        kept = {
-            path
-            for path in {*before.versions, *after.versions}
-            if before.versions.get(path) != after.versions.get(path)
-        }
+        kept = {path for path in {*before.versions, *after.versions} if before.has_other_versions(after, path)}
         if changed or kept:
             assert session.valid, f"a login that has ended changed {changed or kept}: {context}"
             assert not refused, f"a refused call changed {changed or kept}: {context}"

@@ -48,14 +48,24 @@ class Snapshot:
 
     entries: Mapping[str, tuple[object, ...]]
     """Kind, content, mtime and mode of what is in place. The mtime of a directory is left out: it follows its names."""
-    versions: Mapping[str, frozenset[str]]
-    """The hashes of the versions of each file; those that are not known are only counted."""
-    unknown: int = 0
+    versions: Mapping[str, Mapping[int, str | None]]
+    """The times of the versions of each file, with their hashes as far as they are known."""
 
     def hashes(self) -> frozenset[str]:
         """Of everything that is kept."""
         in_place = {str(value[1]) for value in self.entries.values() if value[0] == "file"}
-        return frozenset(in_place.union(*self.versions.values()))
+        kept = {hash for versions in self.versions.values() for hash in versions.values() if hash is not None}
+        return frozenset(in_place | kept)
+
+    @property
+    def unknown(self) -> int:
+        """How many versions have a hash that is not known."""
+        return sum(hash is None for versions in self.versions.values() for hash in versions.values())
+
+    def has_other_versions(self, other: Snapshot, path: str) -> bool:
+        """Whether a file has not the versions that it has in another one. A hash may only have become known."""
+        one, two = self.versions.get(path, {}), other.versions.get(path, {})
+        return one.keys() != two.keys() or any(None not in (one[at], two[at]) and one[at] != two[at] for at in one)
 
 
 def snapshot(store: IStore) -> Snapshot:
@@ -72,13 +82,11 @@ def snapshot(store: IStore) -> Snapshot:
             finally:
                 opened.close()
             entries[entry.name] = (entry.kind, known[-1], entry.mtime_us, entry.mode)
-    versions: dict[str, set[str]] = {}
-    unknown = 0
+    versions: dict[str, dict[int, str | None]] = {}
     for kept in store.versions(parse("")):
         for version in kept:
-            unknown += version.hash is None
-            versions.setdefault(version.name, set()).add(version.hash or str(version.at_us))
-    return Snapshot(entries, {name: frozenset(hashes) for name, hashes in versions.items()}, unknown)
+            versions.setdefault(version.name, {})[version.at_us] = version.hash
+    return Snapshot(entries, versions)
 
 
 def add_account(state: AccountDatabase, name: str, rules: Rules, password: str) -> None:

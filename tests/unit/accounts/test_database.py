@@ -86,8 +86,13 @@ class StateTests(SynchronousTestCase):
         self.state.add_account("anna", "old")
         self.assertFalse(self.state.set_password("anna", "upgraded", instead_of="another"))
         self.assertEqual(self.state.password("anna"), "old")
+        self.state.add_account("aaron", "his")
+        stamps = [self.state.password_and_stamp(name)[1] for name in ("aaron", "anna")]
         self.assertTrue(self.state.set_password("anna", "upgraded", instead_of="old"))
-        self.assertEqual(self.state.password("anna"), "upgraded")
+        self.assertEqual([self.state.password(name) for name in ("aaron", "anna")], ["his", "upgraded"])
+        after = [self.state.password_and_stamp(name)[1] for name in ("aaron", "anna")]
+        self.assertEqual(after, stamps, "it is the same password: no login ends")
+        self.assertEqual(len(set(after)), 2)
 
     def test_modes(self) -> None:
         """The file, and SQLite's files beside it, are the owner's alone, whatever the umask."""
