@@ -151,6 +151,16 @@ class AccessTests(SynchronousTestCase):
         others = {id(), *(access.id for _, access in self.accesses.all())}
         self.assertEqual((len(others), len(others | {first})), (2, 3))
 
+    def test_only_its_own(self) -> None:
+        """An account has its own home, rights, folders and restrictions, and nothing of another's."""
+        self.accesses.add("bob", None, AccessChange(parse_folder("b"), parse_rights("read"), 5))
+        self.accesses.grant("bob", parse_folder("tax"), frozenset())
+        self.accesses.add("eve", None, AccessChange(folders=parse_folders(["photos:read"])))
+        found = dict(self.accesses.all())
+        self.assertEqual(found["ann"], WHOLE_STORE)
+        self.assertEqual(found["bob"].rights, Rights(parse_rights("read"), ((("tax",), frozenset()),)))
+        self.assertEqual(found["eve"].rights.grants, ())
+
     def test_unlisted(self) -> None:
         """A name that never had a record is unlisted; one whose record was removed is not."""
         self.assertEqual([self.accesses.unlisted(name) for name in ("ann", "bob")], [False, True])
