@@ -142,8 +142,8 @@ class FileTask:
         """Closes `source` while it is being sent: an answer may come before the last byte is read."""
         self.fetched: str | None = None
         """The hash of the content that has replaced the local one."""
-        self.seen: frozenset[str] = frozenset()
-        """Hashes of contents of the server's file that this machine has seen, where that was looked up."""
+        self.seen: frozenset[str] | None = None
+        """Hashes of contents of the server's file that this machine has seen; None where it was not looked up."""
         self.has_grown = False
         """Whether the server's file grew while it was fetched."""
         self.failure: Exception | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Container
 
 import attrs
 
@@ -117,16 +117,16 @@ class PushTransfer:
             self._finish_task(task, Outcome.DAMAGED, _UNKNOWN_CONTENT)
         elif is_suspicious(task.differs, remote):
             self._ask_or_leave(task, Outcome.SUSPICIOUS)
-        elif remote.hash is None and remote.damaged is None:  # in a dry run
-            self._comparer.spawn(self._learn_hash(task, remote))
+        elif task.seen is None or (remote.hash is None and remote.damaged is None):
+            self._comparer.spawn(self._learn_seen(task, remote))
         else:
-            self._replace(task, remote)
+            self._replace(task, remote, task.seen)
 
-    def _replace(self, task: FileTask, remote: Entry) -> None:
+    def _replace(self, task: FileTask, remote: Entry, seen: Container[str]) -> None:
         """Replace a content that this machine has seen on the server and that is older; ask about any other."""
         found = remote.hash or remote.damaged or ""
         is_newer = _is_newer(task, remote)
-        if found not in task.seen:
+        if found not in seen:
             self._ask_or_leave(task, Outcome.CONFLICT)
             return
         if is_newer or self._options.dry_run:  # reading the local file has replaced what was known of it
@@ -136,9 +136,15 @@ class PushTransfer:
         else:
             self._send(task, Outcome.REPLACED)
 
-    async def _learn_hash(self, task: FileTask, remote: Entry) -> None:
-        task.remote = attrs.evolve(remote, hash=await hash_there(self._client, self._endpoint_of(task.name)))
-        self._replace(task, task.remote)
+    async def _learn_seen(self, task: FileTask, remote: Entry) -> None:
+        """Learn what was not needed when the files were compared: one of them has changed since, or it is a dry run."""
+        endpoint = self._endpoint_of(task.name)
+        if remote.hash is None and remote.damaged is None:
+            task.remote = remote = attrs.evolve(remote, hash=await hash_there(self._client, endpoint))
+        if task.seen is None:
+            last = await self._context.workers.run(self._seen.look_up, [endpoint])
+            task.seen = frozenset(last.values())
+        self._replace(task, remote, task.seen)
 
     def _ask_or_leave(self, task: FileTask, outcome: Outcome) -> None:
         """Replace the server's file only if the user says so."""

@@ -6,19 +6,24 @@ import io
 import os
 import shutil
 import unicodedata
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Sequence, TypeVar
 from unittest import mock
 
 import attrs
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 
-from homeftp.client import FileResult, Outcome
+from homeftp.client import FileResult, Outcome, TransferContext
 from homeftp.client.errors import ConnectionFailed
+from homeftp.client.files.read import read_many
 from homeftp.client.plan.stdio import get_stream
 from homeftp.client.seen.store import Place, SeenStore
 from homeftp.hashing.hashcache import HashCache
+from homeftp.syscalls import System
+from homeftp.workers import InlineWorkers
 from tests.support.reconnects import ReconnectCase
 from tests.support.transfers import BIG, NEW, OLD, TransferCase
+
+T = TypeVar("T")
 
 
 class SeenTests(TransferCase):
@@ -199,6 +204,23 @@ class ConflictTests(TransferCase):
                         self.assertEqual(self.outcomes(), {"a": outcome})
                     self.push(path, "a")
                     self.assertEqual(self.outcomes(), {"a": outcome})
+
+    def test_changed_while_read(self) -> None:
+        """A local file that changes after it was listed is sent, if what it replaces was seen."""
+        path = self.make_file("a", b"old", mtime=OLD)
+        self.push(path, "a")
+
+        class Editing(InlineWorkers):
+            def run(_, job: Callable[..., T], *args: Any) -> Deferred[T]:
+                if job is read_many:
+                    self.make_file("a", b"mine", mtime=NEW)
+                return super().run(job, *args)
+
+        for seen, outcome in ((SeenStore(None), Outcome.CONFLICT), (self.context.seen, Outcome.REPLACED)):
+            self.make_file("a", b"old", mtime=OLD)
+            self.context = TransferContext(Editing(), System(), seen=seen)
+            self.push(path, "a")
+            self.assertEqual(self.outcomes(), {"a": outcome})
 
     def test_moved_and_removed(self) -> None:
         """What another machine removed is new again; what it moved elsewhere has not been seen there."""
