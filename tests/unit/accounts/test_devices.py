@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.devices import LONGEST, Device, Devices, add_device, device_name, suggest_name
+from homeftp.accounts.devices import LONGEST, Device, Devices, add_device, device_name, pair_device, suggest_name
 from homeftp.errors import OperatorError
 
 
@@ -62,6 +62,29 @@ class TableTests(SynchronousTestCase):
         """A second laptop is called something else."""
         self.assertEqual(self.add("3" * 32, "laptop").name, "ann-laptop-2")
         self.assertEqual(self.add("4" * 32, "laptop").name, "ann-laptop-3")
+
+    def test_alone(self) -> None:
+        """What is noted of a device is noted of no other, and a machine is the device that it was paired as."""
+        with self.state.transaction() as connection:
+            laptop = pair_device(connection, "3" * 32, "ann", "one", "machine 1", 1.0)
+            phone = pair_device(connection, "4" * 32, "ann", "two", "machine 2", 1.0)
+        before = self.devices.all()
+        self.devices.saw(laptop.id, 5.0, "192.0.2.1", "homeftp", 9.0)
+        with self.state.transaction() as connection:
+            again = [
+                pair_device(connection, "5" * 32, "ann", "other", machine, 7.0)
+                for machine in ("machine 1", "machine 2")
+            ]
+        self.assertEqual([each.id for each in again], [laptop.id, phone.id])
+        self.devices.saw(laptop.id, 8.0, "192.0.2.2", None, None)
+        changed = [each for each in self.devices.all() if each not in before]
+        self.assertEqual(
+            [(each.id, each.paired, each.seen) for each in changed],
+            [
+                (laptop.id, 7.0, 8.0),
+                (phone.id, 7.0, None),
+            ],
+        )
 
     def test_renamed(self) -> None:
         """It stays the same device; a name that is taken, or none, is refused."""

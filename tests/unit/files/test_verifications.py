@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 from homeftp.accounts.access import Access
 from homeftp.accounts.realm import Account
 from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet, parse
-from homeftp.errors import Forbidden, Internal
+from homeftp.errors import Forbidden, Internal, NotFound
 from homeftp.files.files import Files
 from homeftp.files.verifications import STEPS_AHEAD
 from homeftp.interfaces.store import StoreOptions
@@ -116,6 +116,23 @@ class SharedVerificationTests(FilesTestCase):
         self.workers.work_all()
         self.assertEqual(len(self.found), 3)
         self.assertEqual(self.store.notes.count("begin d"), 2, "bob and eve share one")
+
+    def test_other_folders(self) -> None:
+        """Accounts with different folders share nothing above them, and one that may not read joins nobody."""
+        for name in "ab":
+            self.store.make_directory(WriteRequest(endpoint=parse(name)))
+        for who, name in (("ann", "a"), ("bob", "b"), ("eve", "b")):
+            rights = Rights(frozenset(), folders=(((name,), frozenset({READ})),))
+            self.verify(who, self.files_of(who, rights))
+        self.verify("dan", self.files_of("dan"))
+        box = self.verify("kid", self.files_of("kid", Rights(frozenset({"add"}))))
+        self.workers.work_all()
+        self.failureResultOf(box, NotFound)
+        self.assertEqual(sorted(self.found), ["ann", "bob", "dan", "eve"])
+        self.assertEqual(sorted(each for each in self.store.notes if "begin" in each), ["begin ", "begin a", "begin b"])
+        for who, name in (("ann", "a"), ("bob", "b"), ("eve", "b")):
+            names = [damage.name for damage in self.found[who].damages]
+            self.assertEqual(names, [f"{name}/a", f"{name}/b"], who)
 
     def started_anew(self) -> Deferred[None]:
         """One more."""
