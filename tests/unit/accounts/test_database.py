@@ -83,10 +83,10 @@ class StateTests(SynchronousTestCase):
 
     def test_instead_of(self) -> None:
         """A password that was changed meanwhile is not overwritten by an upgrade of the old one."""
-        self.state.add_account("anna", "old")
+        for name, password in (("aaron", "his"), ("anna", "old")):
+            self.state.add_account(name, password)
         self.assertFalse(self.state.set_password("anna", "upgraded", instead_of="another"))
         self.assertEqual(self.state.password("anna"), "old")
-        self.state.add_account("aaron", "his")
         stamps = [self.state.password_and_stamp(name)[1] for name in ("aaron", "anna")]
         self.assertTrue(self.state.set_password("anna", "upgraded", instead_of="old"))
         self.assertEqual([self.state.password(name) for name in ("aaron", "anna")], ["his", "upgraded"])
