@@ -213,6 +213,8 @@ class RawSession:
         self._input_ended = False
         self._has_quit = False
         """Whether QUIT was typed: the server ends the connection then."""
+        self._line_refused = False
+        """Whether the server refused what was no request: it ends the connection then too."""
         self._status = Exit.DONE
         self._ended = False
         client.set_listener(self)  # type: ignore[arg-type]
@@ -258,6 +260,7 @@ class RawSession:
         self._write(self._output.line, line)
         if response.refusal is not None:
             self._status = Exit.REFUSED
+            self._line_refused = response.id is None
         if not response.more:
             self._open -= 1
         self._payload_left = response.content_length
@@ -270,10 +273,11 @@ class RawSession:
         self._end_if_done()
 
     def failed(self, reason: Exception) -> None:
-        """Called when the connection ends. That is an error unless QUIT asked for it, or nothing is asked any more."""
+        """Called when the connection ends. It is an error unless QUIT or a bad line did it, or nothing is open."""
         if not self._ended:
             self._ended = True
-            if self._open > 0 or not (self._input_ended or self._has_quit):
+            expected = self._line_refused or (self._open <= 0 and (self._input_ended or self._has_quit))
+            if not expected:
                 print_error(str(reason))
                 self._status = Exit.UNREACHABLE
             self._end(self._status)

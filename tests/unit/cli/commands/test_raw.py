@@ -179,6 +179,17 @@ class SessionTests(SynchronousTestCase):
         self.client.listener.failed(ConnectionFailed("gone"))
         self.assertEqual(self.ends, [Exit.UNREACHABLE])
 
+    def test_bad_line(self) -> None:
+        """A server that refused what is no request, and hangs up, has said why; one that refused a request has not."""
+        for id, end, said in ((None, Exit.REFUSED, ""), (1, Exit.UNREACHABLE, "homeftp: gone\n")):
+            self.setUp()
+            self.patch(sys, "stderr", io.StringIO())
+            self.type(b"nonsense\na\n")
+            self.answer(Status.BAD_REQUEST, id=id)
+            self.client.listener.failed(ConnectionFailed("gone"))
+            assert isinstance(sys.stderr, io.StringIO)
+            self.assertEqual((self.ends, sys.stderr.getvalue()), ([end], said))
+
     def test_hung_up_while_typing(self) -> None:
         """So it is while somebody may still type, who would not know why the session ends; not after QUIT."""
         quit = b'{"request_type": "QUIT"}\n'
