@@ -54,10 +54,7 @@ async def _send(stream: IFileStream, request: IRequest, resolution: IResolution)
         raise Changed("the file is not the one that if_hash names: compare again")
     await resolution.send(entry_body(stream.entry), payload=stream.payload(body.offset, length))
     entry = await stream.verify(request.cancelled)
-    verdict: dict[str, Any] = {"hash": entry.hash} if entry.hash else {}
-    if stream.grown:
-        verdict["grew"] = True
-    resolution.resolve(Status.OK, f"sent {body.rel_endpoint}", verdict or None)
+    resolution.resolve(Status.OK, f"sent {body.rel_endpoint}", {"hash": entry.hash} if entry.hash else None)
 
 
 async def _list(request: IRequest, resolution: IResolution) -> None:

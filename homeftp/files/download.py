@@ -9,21 +9,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
-from homeftp.config import MIB, PIECE, SLICE, STREAM_PIECE
+from homeftp.config import PIECE, SLICE, STREAM_PIECE
 from homeftp.errors import Changed, NotFound, TooLarge, WrongKind, counted
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.hashes import never
 from homeftp.hashing.filehash import Hasher, hash_bytes
 from homeftp.interfaces import IFileStream, IOpenFile, IPayload, IWorkers
-from homeftp.interfaces.storefiles import IGrowingFile
 from homeftp.model import Entry
 
 RANGES_COMPARED = 1024
 """Reads of one stream that are compared at its end, at most, where the file was written just before it was opened."""
-
-
-MOST_READ_AGAIN = 8192 * MIB
-"""Bytes of a file that grew while it was sent that are read a second time, at most, as by the client for a push."""
 
 
 @attrs.frozen
@@ -58,7 +53,6 @@ class FileStream:
         self._payload: FilePayload | None = None
         self._closing = False
         self._ranges: list[ReadRange] = []
-        self.grown = _grown(file)
 
     @property
     def entry(self) -> Entry:
@@ -134,8 +128,6 @@ class FileStream:
             return self.entry
         await self._end_payload()
         whole = next((each for each in self._ranges if each.size == self.entry.size), None)
-        if await self._has_only_grown(whole, cancelled):
-            return self._with_hash(await self._workers.run_slice(IGrowingFile(self._file).verify_beginning))
         entry = await self._workers.run_slice(self._verify, whole)
         if entry is None:
             for each in self._ranges:
@@ -144,18 +136,6 @@ class FileStream:
             entry = await self._workers.run_slice(self._file.verify, None if whole is None else whole.hash)
         self._ranges.clear()
         return self._with_hash(entry)
-
-    async def _has_only_grown(self, whole: ReadRange | None, cancelled: Callable[[], bool]) -> bool:
-        """Whether the file is longer by now, and still begins with what was read. That is read once more."""
-        file, size = self._file, self.entry.size
-        if not IGrowingFile.providedBy(file) or not await self._workers.run_slice(IGrowingFile(file).has_grown):
-            return False
-        known = self.entry.hash if whole is None else whole.hash
-        if known is None or size > MOST_READ_AGAIN:
-            return False
-        self._hash = known
-        self.grown = await self._hash_range(ReadRange(0, size, known), cancelled) == known
-        return self.grown
 
     def _verify(self, whole: ReadRange | None) -> Entry | None:
         """In a worker: the entry; None where only reading it once more tells whether it changed."""
@@ -166,9 +146,6 @@ class FileStream:
     async def _hash_again(self, read: ReadRange, cancelled: Callable[[], bool]) -> str:
         if read.size == self.entry.size:
             return await self._read_hash(cancelled)
-        return await self._hash_range(read, cancelled)
-
-    async def _hash_range(self, read: ReadRange, cancelled: Callable[[], bool]) -> str:
         hasher = Hasher()
         for offset in range(read.offset, read.offset + read.size, SLICE):
             if cancelled() or self._closing:
@@ -197,10 +174,6 @@ class FileStream:
             self._closing = True
             await self._end_payload()
             await self._workers.run_unbounded(self._file.close)
-
-
-def _grown(file: IOpenFile) -> bool:
-    return IGrowingFile.providedBy(file) and IGrowingFile(file).grown
 
 
 @implementer(IPayload)

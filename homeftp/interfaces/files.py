@@ -81,7 +81,6 @@ class IFileStream(Interface):
     """
 
     entry: Entry = Attribute("The file when it was opened; with its hash once that is known.")
-    grown: bool = Attribute("Whether the file grew while it was read; known once `verify` has said what was read.")
 
     def hash(cancelled: Callable[[], bool] = ...) -> Awaitable[str]:
         """The hash of the file: known, or read step by step.
@@ -103,8 +102,7 @@ class IFileStream(Interface):
     def verify(cancelled: Callable[[], bool] = ...) -> Awaitable[Entry]:
         """End the reading; the entry, with the hash where it is known or all was read as one payload.
 
-        Raises `Changed` (44) when the file is no longer what was opened. One that only grew meanwhile is not refused,
-        if all of what it held was read as one payload or its hash is known: then `grown` is true.
+        Raises `Changed` (44) when the file is no longer what was opened.
         """
 
     def close() -> Awaitable[None]:

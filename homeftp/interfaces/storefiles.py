@@ -54,21 +54,6 @@ class IOpenFile(Interface):
         """Close it. May be called twice, and after `verify`."""
 
 
-class IGrowingFile(IOpenFile):
-    """An open file, such as a log, to whose end a program may append while it is read. Optional.
-
-    What it held when it was opened can then be given to a client all the same, if it is still its beginning.
-    """
-
-    grown: bool = Attribute("Whether `content` is the beginning of a file that grew while that was read.")
-
-    def has_grown() -> bool:
-        """Whether it is longer by now than when it was opened."""
-
-    def verify_beginning() -> Entry:
-        """`verify` for a caller that has read it twice and found the same: it may have grown, and is not remembered."""
-
-
 class IUpload(Interface):
     """A file that is being written from its beginning to its end. For one thread at a time.
 

@@ -102,8 +102,6 @@ class Verdict:
     """The last response to GET, behind the bytes; `hash` is that of the whole file, where the server knows it."""
 
     hash: Hash | None = None
-    grew: bool = False
-    """Whether the file grew while it was sent: the bytes are what it held before."""
 
 
 @attrs.frozen

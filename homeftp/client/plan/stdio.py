@@ -15,7 +15,6 @@ from homeftp.client.files.source import SourceFile
 from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.plan.reread import reread_remote, rereads_named
 from homeftp.client.seen.lastseen import LastSeen
-from homeftp.client.transfer.get import GROWN
 from homeftp.client.transfer.model import FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
@@ -172,7 +171,7 @@ async def get_stream(
     client.require_rights("getting files", "read")
     getting = _StreamGet(str(parse_remote_path(source).endpoint), context, output, observer, offset, limit)
     await with_reconnects(client, context, observer, getting.run)
-    observer.add_result(FileResult(Outcome.NEW, source, getting.written, GROWN if getting.grew else ""))
+    observer.add_result(FileResult(Outcome.NEW, source, getting.written))
 
 
 class _StreamGet:
@@ -189,8 +188,6 @@ class _StreamGet:
     ) -> None:
         self.written = 0
         """Bytes that were written, over all connections."""
-        self.grew = False
-        """Whether the file grew while it was read."""
         self._offset = offset
         self._limit = limit
         self._endpoint = endpoint
@@ -211,7 +208,6 @@ class _StreamGet:
             self._observer.add_bytes(len(data), moved=True)
         await run(self._output.flush)
         verdict = await download.verdict()
-        self.grew = verdict.grew
         if self._offset or self.written != download.entry.size:
             return  # a part of it: there is no hash to compare with, and the rest was not seen
         if verdict.hash != self._hasher.hash():

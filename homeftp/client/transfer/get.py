@@ -53,9 +53,6 @@ _IN_THE_WAY = {
 }
 """Why a file is not fetched, and what to do, by what has its name."""
 
-GROWN = "it grew while it was read, and was fetched as it was when reading began. Get it again to add the rest."
-"""The reason of results of files, such as logs, of which a beginning was fetched."""
-
 _DISK_ERRORS = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS})
 """After these the disk takes no other file either: the transfer ends."""
 
@@ -217,13 +214,8 @@ class GetTransfer:
             self.fail_task(task, Corrupted())
             return
         task.fetched = verdict.hash
-        task.has_grown = verdict.grew
         writing = self._writer.run(SmallDownload(self._target(task, entry), data, verdict.hash))
         writing.addCallback(self._on_written, task, outcome, len(data)).addErrback(self._on_write_failed, task)
-
-    def on_grown(self, task: FileTask, outcome: Outcome) -> None:
-        """A small file is a large one by now."""
-        self._comparer.spawn(self._fetch_large(task, outcome))
 
     async def _fetch_large(self, task: FileTask, outcome: Outcome) -> None:
         assert task.remote is not None
@@ -247,7 +239,6 @@ class GetTransfer:
             fetching.discard()
         else:
             task.fetched = fetching.hash
-            task.has_grown = fetching.grew
             self._on_written(stat, task, outcome, 0)
 
     def _target(self, task: FileTask, entry: Entry) -> TargetFile:
@@ -267,7 +258,7 @@ class GetTransfer:
             outcome = Outcome.SAME
         if outcome is not Outcome.METADATA:
             self._changed.add(task.name.rpartition("/")[0])
-        self._finish_task(task, outcome, GROWN if task.has_grown else "", moved=moved)
+        self._finish_task(task, outcome, moved=moved)
 
     def _on_write_failed(self, failure: Failure, task: FileTask) -> None:
         if isinstance(failure.value, (OSError, Refusal)):

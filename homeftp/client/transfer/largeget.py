@@ -59,8 +59,6 @@ class LargeGet:
         self._download: Download | None = None
         self.hash = ""
         """The hash of the file, once it was fetched."""
-        self.grew = False
-        """Whether it grew while it was fetched."""
 
     async def run(self) -> os.stat_result:
         """Fetch and write the file; from its beginning where an earlier download turns out to be of no use.
@@ -89,7 +87,7 @@ class LargeGet:
             if verdict.hash is None:
                 raise Corrupted
             stat = await self._run(file.commit, verdict.hash, self._target_for(download.entry))
-            self.hash, self.grew = verdict.hash, verdict.grew
+            self.hash = verdict.hash
             return stat
         except (ShuttingDown, ConnectionFailed):
             keep = True

@@ -121,7 +121,6 @@ class FileTask:
         "differs",
         "failure",
         "fetched",
-        "has_grown",
         "local",
         "name",
         "remote",
@@ -144,8 +143,6 @@ class FileTask:
         """The hash of the content that has replaced the local one."""
         self.seen: frozenset[str] | None = None
         """Hashes of contents of the server's file that this machine has seen; None where it was not looked up."""
-        self.has_grown = False
-        """Whether the server's file grew while it was fetched."""
         self.failure: Exception | None = None
         """Why the file could not be read locally or compared on the server."""
         self.differs: tuple[str, ...] = ()

@@ -20,9 +20,6 @@ class ISmallGetReceiver(Interface):
     def on_fetched(task: FileTask, outcome: Outcome, entry: Entry, data: bytes, verdict: Verdict) -> None:
         """The file has arrived; `entry` and `verdict` are what the server said before and after the content."""
 
-    def on_grown(task: FileTask, outcome: Outcome) -> None:
-        """The file is too large by now to be fetched as a small one; nothing of it was kept."""
-
     def fail_task(task: FileTask, failure: Exception) -> None:
         """The server refused, or the file changed while it was sent."""
 
@@ -34,7 +31,7 @@ class ISmallGetReceiver(Interface):
 class SmallGetHandler:
     """Handles the answer to one GET, and gives the result to `receiver`."""
 
-    __slots__ = ("_entry", "_failure", "_has_grown", "_outcome", "_pieces", "_receiver", "_task", "_verdict")
+    __slots__ = ("_entry", "_failure", "_outcome", "_pieces", "_receiver", "_task", "_verdict")
 
     def __init__(self, receiver: ISmallGetReceiver, task: FileTask, outcome: Outcome) -> None:
         self._receiver = receiver
@@ -44,7 +41,6 @@ class SmallGetHandler:
         self._verdict: Verdict | None = None
         self._pieces: list[bytes] = []
         self._failure: Exception | None = None
-        self._has_grown = False
 
     def responded(self, response: Response) -> None:
         """The first response has the entry, the last one the verdict."""
@@ -60,7 +56,7 @@ class SmallGetHandler:
                 if response.content_length > MOST_DISCARDED:
                     self._receiver.fail(ConnectionFailed("the server sends far more than it listed"))
                 elif response.content_length > STREAM_PIECE:
-                    self._has_grown = True
+                    self._failure = Changed("the server's file grew during the transfer: get it again")
             else:
                 self._failure = ProtocolViolation("the server sent a file in two parts")
         except ProtocolViolation as violation:
@@ -68,7 +64,7 @@ class SmallGetHandler:
 
     def received(self, data: bytes) -> None:
         """Keep content."""
-        if self._failure is None and not self._has_grown:
+        if self._failure is None:
             self._pieces.append(data)
 
     def finished(self) -> None:
@@ -77,8 +73,6 @@ class SmallGetHandler:
             self._receiver.fail(self._failure)
         elif self._failure is not None:
             self._receiver.fail_task(self._task, self._failure)
-        elif self._has_grown:
-            self._receiver.on_grown(self._task, self._outcome)
         elif self._entry is None or self._verdict is None:
             self._receiver.fail_task(self._task, Changed("the server's file changed during the transfer: get it again"))
         else:

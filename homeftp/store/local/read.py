@@ -14,7 +14,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound, Refusal, WrongKind
 from homeftp.hashing.filehash import digest_slices, hash_bytes, is_settled, read_at, same_content, signature
 from homeftp.hashing.hashcache import UNREADABLE, CachedHash, HashCache, KnownHash
-from homeftp.interfaces.storefiles import IGrowingFile
+from homeftp.interfaces import IOpenFile
 from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.store.local.disk import errnos
@@ -33,7 +33,7 @@ BATCH = 64
 """Files that are opened together: as many as one connection has in flight. Each holds a descriptor meanwhile."""
 
 
-@implementer(IGrowingFile)
+@implementer(IOpenFile)
 class LocalFile:
     """A regular file as it was when it was opened, whatever takes its name meanwhile.
 
@@ -41,7 +41,6 @@ class LocalFile:
     """
 
     content: bytes | None = None
-    grown = False
 
     def __init__(
         self,
@@ -141,18 +140,6 @@ class LocalFile:
             self.close()
         return self.entry
 
-    def has_grown(self) -> bool:
-        """Whether it is longer by now than when it was opened."""
-        try:
-            return self.content is None and os.fstat(self._fd).st_size > self._found.st_size
-        except OSError as error:
-            raise refusal(error, self._endpoint) from error
-
-    def verify_beginning(self) -> Entry:
-        """Close it and return its entry."""
-        self.close()
-        return self.entry
-
     def close(self) -> None:
         """Close it. May be called twice."""
         fd, self._fd = self._fd, -1
@@ -164,12 +151,9 @@ class LocalFile:
         size = self.entry.size
         try:
             content = read_at(self._fd, 0, size + 1)
-            if self.has_grown() and content[:size] == read_at(self._fd, 0, size):
-                self.grown, found, content = True, os.fstat(self._fd), content[:size]
-            else:
-                found = self._check()
-                if self.is_stale() and content != read_at(self._fd, 0, size + 1):
-                    raise self._changed()
+            found = self._check()
+            if self.is_stale() and content != read_at(self._fd, 0, size + 1):
+                raise self._changed()
         except OSError as error:
             raise self._failed(error) from error
         finally:

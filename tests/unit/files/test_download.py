@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Callable, Coroutine, Iterator
-from unittest import mock
 
 import attrs
 from twisted.internet.defer import CancelledError
@@ -18,7 +17,6 @@ from homeftp.files.download import RANGES_COMPARED, FilePayload, FileStream
 from homeftp.files.revocation import RevocableJobs, Turns
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import IFileStream, IOpenFile, IPayload
-from homeftp.interfaces.storefiles import IGrowingFile
 from homeftp.model import Entry
 from tests.support.filestores import FilesTestCase
 
@@ -56,76 +54,6 @@ class FakeFile:
 
     def close(self) -> None:
         self.closed += 1
-
-
-@implementer(IGrowingFile)
-@attrs.define
-class GrowingFile(FakeFile):
-    """One to whose end something may have been appended; then it is no longer what was opened."""
-
-    grown: bool = False
-    more: bytes = b""
-
-    def has_grown(self) -> bool:
-        return bool(self.more)
-
-    def verify(self, hash: str | None) -> Entry:
-        if self.more:
-            raise Changed("it has changed")
-        return FakeFile.verify(self, hash)
-
-    def verify_beginning(self) -> Entry:
-        self.closed += 1
-        return self.entry
-
-
-async def _all_of(payload: IPayload) -> bytes:
-    return await payload.read_all(len(LARGE))
-
-
-class GrowingFileTests(FilesTestCase):
-    """A file that grows while it is sent."""
-
-    def sent(self, file: GrowingFile, offset: int = 0) -> tuple[FileStream, bytes]:
-        """What is sent of it before it is verified."""
-        stream = FileStream(file, Turns(RevocableJobs(self.workers, self.login)), self.budget)
-        payload = stream.payload(offset, len(LARGE) - offset)
-        assert not isinstance(payload, bytes)
-        return stream, self.result_of(_all_of(payload))
-
-    def test_grown(self) -> None:
-        """What it held when it was opened is given, with its hash; that is read once more."""
-        for known in (None, hash_bytes(LARGE)):
-            file = GrowingFile(entry=Entry("", "file", len(LARGE), hash=known))
-            verifyObject(IGrowingFile, file)
-            stream, sent = self.sent(file)
-            file.more = b"more"
-            entry = self.result_of(stream.verify())
-            self.assertEqual((sent, entry.hash, stream.grown, file.closed), (LARGE, hash_bytes(LARGE), True, 1))
-
-    def test_changed_too(self) -> None:
-        """One that does not begin any more with what was sent, or of which only a part was read, is refused."""
-        for start, offset in ((b"X", 0), (b"", 5)):
-            file = GrowingFile()
-            stream, _ = self.sent(file, offset)
-            file.more, file.data = b"more", start + LARGE[len(start) :]
-            self.error_of(Changed, stream.verify())
-            self.assertFalse(stream.grown)
-
-    def test_too_large(self) -> None:
-        """So is one that is too large to be read again."""
-        file = GrowingFile()
-        stream, _ = self.sent(file)
-        file.more = b"more"
-        with mock.patch("homeftp.files.download.MOST_READ_AGAIN", 5):
-            self.error_of(Changed, stream.verify())
-
-    def test_not_grown(self) -> None:
-        """The control: one that has not is verified as any other."""
-        file = GrowingFile()
-        stream, _ = self.sent(file)
-        self.result_of(stream.verify())
-        self.assertEqual((file.verified, stream.grown), (hash_bytes(LARGE), False))
 
 
 class SmallFileTests(FilesTestCase):

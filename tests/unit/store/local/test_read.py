@@ -113,30 +113,6 @@ class OpenTests(ReadingCase):
                     file.verify(digest)
                 self.assertIsNone(self.known())
 
-    def test_grown(self) -> None:
-        """What is appended while a file is read at once is left out, if it still begins with what was read."""
-        for start, refused in ((CONTENT, False), (b"X" * len(CONTENT), True)):
-            path = self.lay("file.txt", CONTENT)
-            file = self.open()
-            with mock.patch("os.pread", self.writing(path, start + b"more")):
-                if refused:
-                    self.assertRaises(Changed, file.read_all)
-                    continue
-                self.assertIsNone(file.read_all(), "another content has that name by now")
-            self.assertEqual((file.content, file.entry.hash, file.grown), (CONTENT, sha(CONTENT), True))
-
-    def writing(self, path: str, content: bytes) -> Callable[[int, int, int], bytes]:
-        """A `pread` after which another program writes to the beginning of the file."""
-        original = os.pread
-
-        def pread(fd: int, length: int, offset: int) -> bytes:
-            data = original(fd, length, offset)
-            with open(path, "r+b") as other:
-                other.write(content)
-            return data
-
-        return pread
-
     def test_changed_while_hashed(self) -> None:
         """A file that changed while it was hashed is refused."""
         file = self.open()
