@@ -8,8 +8,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.workers.debts import MOST_OWED, Debts
-from homeftp.workers.fairloop import RECHECK_SECONDS, TURN_SECONDS, FairLoop
+from homeftp.workers.debts import MOST_OWED, REMEMBERED, Debts
+from homeftp.workers.fairloop import ALONE_SECONDS, RECHECK_SECONDS, TURN_SECONDS, FairLoop
 
 TURN = 1e-9
 """Seconds that a turn of the reactor takes."""
@@ -28,6 +28,7 @@ class FairLoopTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Turns()
         self.debts = Debts(self.clock.seconds)
+        self.debts.charge("bob", 0.0)
         self.used = 0.0
         self.loop = FairLoop(self.clock, self.debts, lambda: self.used)
         self.made: list[str] = []
@@ -61,6 +62,25 @@ class FairLoopTests(SynchronousTestCase):
         self.assertEqual(self.turn(), ["eve6", "eve7"])
         self.assertEqual(self.turn(), ["eve8", "eve9"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_alone(self) -> None:
+        """An account has longer turns while no other was served of late, and the usual ones as soon as one is."""
+        self.clock.advance(REMEMBERED + 1)
+        self.put("eve", 60, ALONE_SECONDS / 20)
+        self.assertEqual(len(self.made), 20)
+        self.assertEqual(len(self.turn()), 20)
+        self.put("ann", 1, 0.0)
+        self.assertLess(len(self.turn()), 5)
+
+    def test_alone_once_a_turn(self) -> None:
+        """What comes in the same turn of the reactor waits for the next one, however long the turn has been."""
+        self.clock.advance(REMEMBERED + 1)
+        self.put("eve", 20, ALONE_SECONDS / 20)
+        self.clock.rightNow += ALONE_SECONDS
+        self.made.clear()
+        self.put("eve", 1, 0.0)
+        self.assertEqual(self.made, [])
+        self.assertEqual(self.turn(), ["eve0"])
 
     def test_no_turn_needed(self) -> None:
         """An account that asks for little at a time is served at once: the reactor had its turns in between."""
