@@ -34,7 +34,7 @@ TESTS = {
     "accounts/login": [f"{ACCOUNTS}.test_login"],
     "accounts/invitations": [f"{ACCOUNTS}.test_invitations", f"{ACCOUNTS}.test_pairing"],
     "accounts/pairing": [f"{ACCOUNTS}.test_pairing"],
-    "files/revocation": ["tests.unit.files.test_revocation"],
+    "files/jobs/revocation": ["tests.unit.files.jobs.test_revocation"],
     "store/policy/authorized": [RULES, "tests.unit.server.json.test_rights"],
     "store/policy/disclosure": [f"{RULES}.test_disclosure", *AUTHORIZED],
     "store/policy/folders": [f"{RULES}.test_folders", *AUTHORIZED],

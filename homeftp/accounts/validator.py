@@ -55,8 +55,8 @@ class CheckedStore(AuthorizedStore):
     """The store of an account for the logins of one of its devices: `confirm` is called before a batch is read.
 
     A batch is made of calls of many logins, of those whose stores are equal: access is confirmed alike for all of
-    them. Everything else is confirmed in its own job (`homeftp.files.revocation`), except `resume_point`: a batch looks
-    up many before its `stat_many`, and nothing that it found is given to anybody where that raises.
+    them. Everything else is confirmed in its own job (`homeftp.files.jobs.revocation`), except `resume_point`: a batch
+    looks up many before its `stat_many`, and nothing that it found is given to anybody where that raises.
     """
 
     _confirm: Callable[[], None] = attrs.field(kw_only=True, eq=False)

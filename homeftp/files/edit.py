@@ -10,7 +10,8 @@ from zope.interface import implementer
 
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import TooLarge
-from homeftp.files.revocation import RevocableJobs, Turns
+from homeftp.files.jobs.revocation import RevocableJobs
+from homeftp.files.jobs.turns import Turns
 from homeftp.interfaces import IDraft, IFileDraft
 from homeftp.model import Entry
 

@@ -6,9 +6,9 @@ from homeftp.config import Limits
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.files import Files, RecordRead
 from homeftp.files.hashes import SharedHashes
+from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs, RevocableLogin
+from homeftp.files.jobs.share import HASHED_AT_ONCE, AccountResources
 from homeftp.files.refusals import RecordRefusal, record_no_refusal
-from homeftp.files.revocation import PermanentLogin, RevocableJobs, RevocableLogin
-from homeftp.files.share import HASHED_AT_ONCE, AccountResources
 from homeftp.files.verifications import SharedVerifications
 from homeftp.interfaces import IStore, IWorkers
 from homeftp.model import SERVER, Actor

@@ -14,8 +14,9 @@ from twisted.internet.defer import Deferred
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed
 from homeftp.files.hashes import SharedHashes, Waiter
-from homeftp.files.revocation import RevocableJobs, detached
-from homeftp.files.share import AccountResources
+from homeftp.files.jobs.revocation import RevocableJobs
+from homeftp.files.jobs.share import AccountResources
+from homeftp.files.jobs.turns import detached
 from homeftp.hashing.filehash import TICK_NS
 from homeftp.interfaces import HashNeeded, IOpenFile
 from homeftp.model import Entry, HashCondition

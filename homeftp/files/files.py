@@ -16,16 +16,17 @@ from zope.interface import implementer
 from homeftp.config import SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import TooLarge, counted
-from homeftp.files.batches import StatItem, WriteItem
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.download import FileStream
 from homeftp.files.edit import FileDraft
 from homeftp.files.filehasher import ATTEMPTS, FileHasher, unsteady
 from homeftp.files.hashes import SharedHashes, never
+from homeftp.files.jobs.batches import StatItem, WriteItem
+from homeftp.files.jobs.revocation import RevocableJobs
+from homeftp.files.jobs.share import AccountResources
+from homeftp.files.jobs.turns import Turns, detached
 from homeftp.files.pages import Pages, TreeSteps, total, tree_digest
 from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
-from homeftp.files.revocation import RevocableJobs, Turns, detached
-from homeftp.files.share import AccountResources
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.files.verifications import SharedVerifications, VerificationPages
 from homeftp.interfaces import IDraft, IFiles, IIncomingPayload, IOpenFile, IPayload, IScopedStore, IStore, IUpload

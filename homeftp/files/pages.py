@@ -11,7 +11,7 @@ from twisted.internet.error import ConnectionLost
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Damaged, Forbidden, NotFound, WrongKind
-from homeftp.files.revocation import RevocableJobs
+from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces import IWorkers
 from homeftp.model import Entry, ListingPage, TreeDigest, TreeProgress

@@ -11,7 +11,8 @@ from zope.interface import implementer
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Busy, TimedOut, TooLarge, counted
 from homeftp.files.budget import MemoryBudget
-from homeftp.files.revocation import RevocableJobs, Turns
+from homeftp.files.jobs.revocation import RevocableJobs
+from homeftp.files.jobs.turns import Turns
 from homeftp.interfaces import IIncomingPayload, IPayload, IUpload
 from homeftp.model import Entry, WriteRequest
 from homeftp.workers.pieces import PieceQueue

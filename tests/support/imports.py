@@ -81,7 +81,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"store.local.commit", "store.local.disk", "store.local.versions", "store.local.writes"},
     "store.local": STORE
     | {f"store.local.{name}" for name in ("commit", "disk", "integrity", "staging", "versions", "writes")},
-    "files": CONTRACTS | {"hashing", "store.policy", "workers"},
+    "files.jobs": CONTRACTS | {"store.policy", "workers"},
+    "files": CONTRACTS | {"files.jobs", "hashing", "store.policy", "workers"},
     "accounts": CONTRACTS | {"audit", "crypto", "files", "host", "store.policy"},
     "dispatchers": CONTRACTS | {"plugins", "wire"},
     "plugins": VALUES,

@@ -14,7 +14,8 @@ from homeftp.config import MIN_PIECE, PIECE, SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, Forbidden, NotFound, Refusal, TooLarge, WrongKind
 from homeftp.files.download import RANGES_COMPARED, FilePayload, FileStream
-from homeftp.files.revocation import RevocableJobs, Turns
+from homeftp.files.jobs.revocation import RevocableJobs
+from homeftp.files.jobs.turns import Turns
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import IFileStream, IOpenFile, IPayload
 from homeftp.model import Entry

@@ -14,7 +14,7 @@ from homeftp.errors import Busy, Changed
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.files.files import Files
-from homeftp.files.share import HASHED_AT_ONCE
+from homeftp.files.jobs.share import HASHED_AT_ONCE
 from homeftp.model import Actor
 from homeftp.server.json.payload import WholePayload
 from homeftp.workers.pool import described

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.config import LISTING_PAGE, Limits
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Changed, Damaged, Forbidden, NotFound, Refusal, WrongKind
+from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
 from homeftp.files.pages import HASHED_TOGETHER, Pages, Steps, total
-from homeftp.files.revocation import PermanentLogin, RevocableJobs
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces import IOpenFile

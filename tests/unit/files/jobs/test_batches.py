@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed, FiletypeNotAllowed, Forbidden, NotFound
-from homeftp.files.batches import Batches, StatItem, WriteItem, by_store, open_many, stat_many, write_many
-from homeftp.files.revocation import RevocableJobs
+from homeftp.files.jobs.batches import Batches, StatItem, WriteItem, by_store, open_many, stat_many, write_many
+from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.interfaces import IStore
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import ABSENT, Actor, Change, ResumePoint

@@ -6,7 +6,7 @@ import attrs
 from twisted.internet.defer import DeferredSemaphore
 
 from homeftp.config import Limits
-from homeftp.files.batches import Batches
+from homeftp.files.jobs.batches import Batches
 from homeftp.interfaces import IWorkers
 
 HASHED_AT_ONCE = 16

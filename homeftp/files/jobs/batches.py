@@ -12,7 +12,7 @@ from typing import Callable, NamedTuple, Sequence, TypeVar
 
 from homeftp.config import SMALL_FILE
 from homeftp.endpoint import Endpoint
-from homeftp.files.revocation import RevocableJobs
+from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.interfaces import IOpenFile, IStore, IWorkers
 from homeftp.model import Entry, ResumePoint, WriteRequest
 from homeftp.store.policy.outcomes import catch, results_of

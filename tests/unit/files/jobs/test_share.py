@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
-from homeftp.files.batches import StatItem
-from homeftp.files.share import HASHED_AT_ONCE, AccountResources
+from homeftp.files.jobs.batches import StatItem
+from homeftp.files.jobs.share import HASHED_AT_ONCE, AccountResources
 from homeftp.store.memory import MemoryStore
 from tests.support.queuedworkers import QueuedWorkers
 
