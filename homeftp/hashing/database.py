@@ -1,7 +1,7 @@
-"""A SQLite file that the processes of one user share, and whose loss costs time or a question, never an answer.
+"""A SQLite file that several processes of one user share, for data whose loss is no fault: a cache, or a hint.
 
-Here it is opened, used by one thread at a time, and replaced when it is damaged. What the tables mean is up to the
-modules that use it.
+It is opened here, used by one thread at a time, and replaced when it is damaged. The modules that use it define the
+tables.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 from threading import Lock
-from typing import Callable
+from typing import Any, Callable, Iterator, Sequence
 
 _BESIDE = ("-wal", "-shm")
 """The endings of the files that SQLite keeps beside a database."""
@@ -18,11 +18,23 @@ _BESIDE = ("-wal", "-shm")
 _TRIES = 2
 """A damaged database is replaced once; where its successor cannot be used either, there is none."""
 
+_ASKED_AT_ONCE = 500
+"""Keys in one query; every SQLite takes 999 parameters."""
+
 
 def remove_database(path: str) -> None:
     """Remove a damaged database."""
     with contextlib.suppress(OSError):
         os.unlink(path)
+
+
+def select_in(
+    connection: sqlite3.Connection, query: str, parameters: Sequence[object], keys: Sequence[object]
+) -> Iterator[Any]:
+    """The rows of a query that ends in `IN`, for any number of keys."""
+    for start in range(0, len(keys), _ASKED_AT_ONCE):
+        asked = keys[start : start + _ASKED_AT_ONCE]
+        yield from connection.execute(f"{query} ({','.join('?' * len(asked))})", [*parameters, *asked])
 
 
 class SharedDatabase:
@@ -40,7 +52,7 @@ class SharedDatabase:
         busy_seconds: float,
         put_aside: Callable[[str], None] = remove_database,
     ) -> None:
-        """Another process that writes is waited for, at most for `busy_seconds`."""
+        """Waits at most `busy_seconds` for another process that writes."""
         self._path = path
         self._prepare = prepare
         self._busy_seconds = busy_seconds

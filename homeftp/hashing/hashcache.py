@@ -17,15 +17,12 @@ import os
 import sqlite3
 from typing import Iterable, Mapping, NamedTuple, Sequence
 
-from homeftp.hashing.database import SharedDatabase
+from homeftp.hashing.database import SharedDatabase, select_in
 from homeftp.hashing.filehash import is_trustworthy, signature
 
 _VERSION = 2
 _WITHOUT_DAMAGE = 1
 """The version of databases that lack the last two columns."""
-
-_ASKED_AT_ONCE = 500
-"""Names in one query; every SQLite takes 999 parameters."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS hashes (
@@ -139,24 +136,16 @@ class HashCache:
     def known(self, directory: str, files: Mapping[str, os.stat_result]) -> dict[str, KnownHash]:
         """What is known of `files`, damaged ones among them."""
         names = {os.fsencode(name): name for name in files}
-        keys = list(names)
         known: dict[str, KnownHash] = {}
+        query = "SELECT name, signature, hash, damage, read_us, content FROM hashes WHERE directory = ? AND name IN"
 
         def select(connection: sqlite3.Connection) -> None:
-            for start in range(0, len(keys), _ASKED_AT_ONCE):
-                asked = keys[start : start + _ASKED_AT_ONCE]
-                marks = ",".join("?" * len(asked))
-                query = (
-                    "SELECT name, signature, hash, damage, read_us, content FROM hashes "
-                    f"WHERE directory = ? AND name IN ({marks})"
-                )
-                for key, seen, content_hash, damage, read_us, content in connection.execute(
-                    query, [os.fsencode(directory), *asked]
-                ):
-                    name = names[key]
-                    is_same = seen == signature(files[name])
-                    if is_same or (damage and is_still_marked(seen, files[name])):
-                        known[name] = KnownHash(content_hash, damage, read_us, content, is_same)
+            rows = select_in(connection, query, [os.fsencode(directory)], list(names))
+            for key, seen, content_hash, damage, read_us, content in rows:
+                name = names[key]
+                is_same = seen == signature(files[name])
+                if is_same or (damage and is_still_marked(seen, files[name])):
+                    known[name] = KnownHash(content_hash, damage, read_us, content, is_same)
 
         self._database.run(select)
         return known
@@ -169,13 +158,11 @@ class HashCache:
         """The hash that each of these files in `directory` had when it was last hashed; it may have changed since."""
         keys = [os.fsencode(name) for name in names]
         found: dict[str, str] = {}
+        query = "SELECT name, hash FROM hashes WHERE directory = ? AND name IN"
 
         def select(connection: sqlite3.Connection) -> None:
-            for start in range(0, len(keys), _ASKED_AT_ONCE):
-                asked = keys[start : start + _ASKED_AT_ONCE]
-                query = f"SELECT name, hash FROM hashes WHERE directory = ? AND name IN ({','.join('?' * len(asked))})"
-                for key, content_hash in connection.execute(query, [os.fsencode(directory), *asked]):
-                    found[os.fsdecode(key)] = content_hash
+            for key, content_hash in select_in(connection, query, [os.fsencode(directory)], keys):
+                found[os.fsdecode(key)] = content_hash
 
         self._database.run(select)
         return found

@@ -15,16 +15,13 @@ from functools import partial
 from threading import Lock
 from typing import Callable, Iterable, NamedTuple, Sequence
 
-from homeftp.hashing.database import SharedDatabase
+from homeftp.hashing.database import SharedDatabase, select_in
 from homeftp.hashing.filehash import ALGORITHM
 
 _VERSION = 1
 
 _BUSY_SECONDS = 10.0
 """Seconds to wait for another process: it writes a few thousand rows at a time, or removes old ones."""
-
-_ASKED_AT_ONCE = 500
-"""Paths in one query; every SQLite takes 999 parameters."""
 
 _MOST_WRITTEN = 20_000
 """Rows of one transaction: another process waits for less than 0.1 s."""
@@ -116,11 +113,10 @@ class SeenStore:
 
         def select(connection: sqlite3.Connection) -> None:
             row = connection.execute(_FIND_PLACE, place).fetchone()
-            for start in range(0, len(paths) if row else 0, _ASKED_AT_ONCE):
-                asked = paths[start : start + _ASKED_AT_ONCE]
-                marks = ",".join("?" * len(asked))
-                query = f"SELECT path, hash FROM seen WHERE place = ? AND path IN ({marks})"
-                found.update(connection.execute(query, [*row, *asked]))
+            if row is not None:
+                found.update(
+                    select_in(connection, "SELECT path, hash FROM seen WHERE place = ? AND path IN", row, paths)
+                )
 
         self._database.run(select)
         return {path: ALGORITHM + digest.hex() for path, digest in found.items()}

@@ -8,7 +8,7 @@ import stat
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.hashing.database import SharedDatabase
+from homeftp.hashing.database import SharedDatabase, select_in
 
 
 def prepare(connection: sqlite3.Connection) -> bool:
@@ -130,6 +130,21 @@ class DatabaseTests(SynchronousTestCase):
         database.run(connections.append)
         database.__del__()
         self.assertRaises(sqlite3.ProgrammingError, connections[0].execute, "SELECT 1")
+
+    def test_many_keys(self) -> None:
+        """A query gives the rows of any number of keys, more than SQLite takes parameters of, and no others."""
+        database = self.open()
+        for word in ("a", "b", "c"):
+            self.add(database, word)
+        found: list[str] = []
+        keys = ["a", *map(str, range(40_000)), "c"]
+
+        def select(connection: sqlite3.Connection) -> None:
+            rows = select_in(connection, "SELECT word FROM words WHERE word != ? AND word IN", ["c"], keys)
+            found.extend(word for (word,) in rows)
+
+        self.assertTrue(database.run(select))
+        self.assertEqual(found, ["a"])
 
     def test_in_memory(self) -> None:
         """Without a path it lives as long as its object."""
