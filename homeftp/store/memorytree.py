@@ -199,7 +199,7 @@ class MemoryTree:
 
     def cost(self, endpoint: Endpoint, size: int) -> int:
         """What a file of `size` bytes counts for, and the directories that are missing on the way to it."""
-        return max(size, NAME_COST) + NAME_COST * len(self.missing(endpoint.parent))
+        return _cost(size) + _cost(0) * len(self.missing(endpoint.parent))
 
     def free(self, actor: Actor) -> int | None:
         """Bytes that the quotas leave to an actor; None without one."""
@@ -241,33 +241,33 @@ class MemoryTree:
             if _is_in(names, home) and at_us <= self._clock() - protected_us
         ]
         partials = [each for each in self._partials if each.owner == actor.owner]
-        removable = sum(_cost(self.versions[names][at_us].content) for at_us, names in versions)
-        if short > removable + sum(_cost(each.content) for each in partials):
+        removable = sum(_cost(len(self.versions[names][at_us].content)) for at_us, names in versions)
+        if short > removable + sum(_cost(len(each.content)) for each in partials):
             raise refused()
         for at_us, names in versions if arrived else ():
             if short > 0:
-                short -= _cost(self.versions[names].pop(at_us).content)
+                short -= _cost(len(self.versions[names].pop(at_us).content))
         for each in partials if arrived else ():
             if short > 0:
                 self._partials.remove(each)
-                short -= _cost(each.content)
+                short -= _cost(len(each.content))
 
     def _used(self, home: Names = ()) -> int:
         """Bytes of everything that is kept beneath a home."""
-        kept = [node.content for names, node in self.nodes.items() if _is_in(names, home) and names != home]
-        kept += (
-            node.content
+        sizes = [len(node.content) for names, node in self.nodes.items() if _is_in(names, home) and names != home]
+        sizes += (
+            len(node.content)
             for names, versions in self.versions.items()
             for node in versions.values()
             if _is_in(names, home)
         )
-        kept += (each.content for each in self._partials if _is_in(each.request.endpoint.parts, home))
-        return sum(map(_cost, kept))
+        sizes += (len(each.content) for each in self._partials if _is_in(each.request.endpoint.parts, home))
+        return sum(map(_cost, sizes))
 
 
-def _cost(content: bytes) -> int:
-    """What a file counts for, and a directory, which has no content."""
-    return max(len(content), NAME_COST)
+def _cost(size: int) -> int:
+    """What a file of `size` bytes counts for, and a directory, which has none."""
+    return max(size, NAME_COST)
 
 
 def _is_in(names: Names, home: Names) -> bool:

@@ -12,7 +12,7 @@ from typing import Iterable, Iterator, Sequence
 
 import attrs
 
-from homeftp.config import MIB, NAME_COST
+from homeftp.config import MIB
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NoSpace
 from homeftp.model import Actor
@@ -135,7 +135,7 @@ class SpaceReservation:
     def begin_directory(self, allocation: Allocation) -> None:
         """Make space for a directory within the quotas. Raises `NoSpace` (52), `Busy` (51)."""
         self.books.begin(allocation)
-        self._within_quotas(allocation, NAME_COST, arrived=True)
+        self._within_quotas(allocation, self.books.cost(), arrived=True)
         self.changelog.ensure_recorded()
 
     def shrink(self, allocation: Allocation, size: int) -> None:

@@ -16,7 +16,6 @@ from typing import Sequence
 
 import attrs
 
-from homeftp.config import NAME_COST
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Busy
 from homeftp.interfaces.usage import AccountUsage
@@ -55,7 +54,7 @@ class Allocation:
 
     @property
     def place(self) -> Endpoint:
-        """It counts in the homes that this is in: a home itself is not in it."""
+        """Where it counts: a directory in its parent, so that a home does not count in itself."""
         return self.endpoint.parent if self.is_directory else self.endpoint
 
 
@@ -73,8 +72,8 @@ class Books:
         self._turns = 0
         self._lock = RLock()
 
-    def cost(self, size: int) -> int:
-        """The bytes that a file of this size counts for."""
+    def cost(self, size: int = 0) -> int:
+        """The bytes that a file of this size counts for; without a size, a directory."""
         return self.whole.cost(size)
 
     def home(self, actor: Actor) -> QuotaUsage | None:
@@ -202,13 +201,13 @@ class Books:
             usage.removed(size, marks.get(usage, _NEVER))
 
     def directory_made(self, place: Endpoint) -> None:
-        """A directory was made in this one, for which no space was reserved."""
+        """A directory was made in `place`, without an allocation."""
         for usage in self._at(place):
-            usage.add(used=NAME_COST)
+            usage.add(used=self.cost())
 
     def directory_removed(self, place: Endpoint, marks: Marks) -> None:
-        """A directory was removed from this one since `marks`."""
-        self.removed(place, NAME_COST, marks)
+        """A directory was removed from `place` since `marks`."""
+        self.removed(place, self.cost(), marks)
 
     def kept(self, endpoint: Endpoint, size: int, marks: Marks) -> None:
         """So many bytes were moved between a file's place and its versions since `marks`."""

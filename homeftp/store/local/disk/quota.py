@@ -1,8 +1,8 @@
 """Counts the bytes that the root or one home holds, as a quota counts them.
 
-A file counts with its size in whole blocks, and every name with `NAME_COST` at
-least: of files, versions, directories, and the directories of versions in the
-folder of a day too.
+A file counts with its size in whole blocks, and each name of a file, a version
+or a directory with `NAME_COST` at least. In the metadata directory only the
+versions count, and the directories that hold them beneath the folder of a day.
 
 The server's own writes and removals are added and subtracted as they happen.
 Changes by other programs show when everything is counted again: at the start,
@@ -27,7 +27,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 Names = tuple[bytes, ...]
 
 VERSIONS = b"versions"
-"""The folder of versions, in the metadata directory; of what else is there, uploads are reserved already."""
+"""The folder of versions in the metadata directory. Nothing else there is counted: uploads are reserved already."""
 
 _TEMP_PREFIX = RESERVED_PREFIX.encode()
 
@@ -60,8 +60,8 @@ class QuotaUsage:
         self._directories_moved = False
         self._reserved = 0
 
-    def cost(self, size: int) -> int:
-        """The bytes that a file of this size counts for."""
+    def cost(self, size: int = 0) -> int:
+        """The bytes that a file of this size counts for; without a size, a directory."""
         return max(NAME_COST, -(-size // self._block) * self._block)
 
     def taken(self) -> int | None:
@@ -176,9 +176,9 @@ class QuotaUsage:
             for name, found in self._read(folder):
                 if stat.S_ISDIR(found.st_mode):
                     todo.append((*folder, name))
-                    total += 0 if FOLDER in (name, *folder[-2:]) else NAME_COST
+                    total += 0 if FOLDER in (name, *folder[-2:]) else self.cost()  # the server's own, down to a day's
                 elif not stat.S_ISREG(found.st_mode):
-                    total += NAME_COST
+                    total += self.cost()
                 elif (found.st_dev, found.st_ino) not in seen:
                     total += self.cost(found.st_size)
                     if found.st_nlink > 1:

@@ -11,7 +11,7 @@ from collections import deque
 from functools import partial
 from typing import Callable, Container, Iterator
 
-from homeftp.config import DAY, LISTING_PAGE, NAME_COST
+from homeftp.config import DAY, LISTING_PAGE
 from homeftp.model import SECOND_US
 from homeftp.store.local.disk.errnos import MISSING
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -43,9 +43,10 @@ def _skip_missing() -> Iterator[None]:
 
 
 class VersionDir:
-    """The versions below the open folder `fd`; `cost` computes the bytes that a file takes up. Raises OSError.
+    """The versions below the open folder `fd`. Raises OSError.
 
-    `budget` bounds the names that are in memory.
+    `cost` gives the bytes that a file of a size counts for; a folder counts as an empty file. `budget` bounds the names
+    that are in memory.
     """
 
     def __init__(self, root: SafeRoot, fd: int, cost: Callable[[int], int], budget: NameBudget) -> None:
@@ -77,7 +78,7 @@ class VersionDir:
     def folders_total(self, before_us: int, below: Names = ()) -> int:
         """The bytes that the folders of whole days from before `before_us` count for, all or those below a folder."""
         days = (day for day in self._days() if (start_of(day) or 0) + _DAY_US <= before_us)
-        return NAME_COST * sum(folder != (day, *below) for day in days for folder in self._folders((day, *below)))
+        return self._cost(0) * sum(folder != (day, *below) for day in days for folder in self._folders((day, *below)))
 
     def evict(
         self,
@@ -95,9 +96,9 @@ class VersionDir:
 
         Returns the bytes of those that had no other name, and calls `removed`
         with each version and with its part of them. Where `folder_removed` is
-        given, folders that are empty then go too, those below `below` count as
-        `NAME_COST`, and it is called with each. `oldest` holds the rest of
-        an earlier search, which stays valid because new versions are newer.
+        given, it is called with each folder that is empty then, and removed
+        too; those below `below` count. `oldest` holds the rest of an earlier
+        search, which stays valid because new versions are newer.
         Versions whose inodes are `pinned` stay, and those of files that are not
         `below` a folder.
         """
@@ -120,7 +121,7 @@ class VersionDir:
                 freed += cost
                 removed(version, cost)
                 if folder_removed is not None:
-                    freed += NAME_COST * self._remove_emptied(version.folder, below, folder_removed)
+                    freed += self._cost(0) * self._remove_emptied(version.folder, below, folder_removed)
         return freed
 
     def _remove_emptied(self, folder: Names, below: Names, removed: Callable[[Names], None]) -> int:

@@ -14,7 +14,7 @@ from typing import Callable, Iterator
 
 import attrs
 
-from homeftp.config import NAME_COST, Retention
+from homeftp.config import Retention
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.model import SECOND_US, Actor, Change
 from homeftp.store.local.disk.books import Books, Marks
@@ -258,7 +258,7 @@ class VersionArchive:
         def removed(names: Names) -> None:
             if len(names) > 1:
                 self._books.directory_removed(_place(mount, names), marks)
-                self._subtract_removable(mount, NAME_COST)
+                self._subtract_removable(mount, self._books.cost())
 
         return removed
 
