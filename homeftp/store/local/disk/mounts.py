@@ -22,7 +22,6 @@ Parts = tuple[str, ...]
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 _OCTAL_BASE = 8
 
-
 _NO_DISKS = frozenset(
     b"autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl hugetlbfs mqueue nsfs"
     b" overlay proc pstore ramfs rpc_pipefs securityfs squashfs sysfs tmpfs tracefs".split()
@@ -65,29 +64,36 @@ class Mounts:
 
         An owner who wants to use the folder there as it is makes a metadata directory in it.
         """
+        return self._find(root, place) is None
+
+    def expect(self, root: int, endpoint: Endpoint) -> bool:
+        """Raise `Busy` (51) if a disk on the way to an endpoint, or there, is not mounted; whether one is."""
+        if not self.places:
+            return False
+        mounted = False
+        try:
+            for each in sorted((each for each in self.places if _starts(endpoint.parts, each)), key=len):
+                found = self._find(root, each)
+                if found is None:
+                    raise not_mounted(endpoint)
+                mounted = mounted or found
+        except OSError as error:
+            raise refusal(error, endpoint) from error
+        return mounted
+
+    def _find(self, root: int, place: Parts) -> bool | None:
+        """Whether a disk is mounted at one of the places; None where it is missing."""
         try:
             if self._is_mounted(root, place):
-                return False
+                return True
             folder = self._resolver.open(root, place, LOOKUP)
             try:
                 self._resolver.stat_entry(folder, RESERVED.encode())
             finally:
                 close_quietly(folder)
         except (FileNotFoundError, NotADirectoryError):
-            return True
+            return None
         return False
-
-    def expect(self, root: int, endpoint: Endpoint) -> bool:
-        """Raise `Busy` (51) if a disk on the way to an endpoint, or there, is not mounted; whether one is."""
-        if not self.places:
-            return False
-        known = sorted((each for each in self.places if _starts(endpoint.parts, each)), key=len)
-        try:
-            if any(self.is_missing(root, each) for each in known):
-                raise not_mounted(endpoint)
-            return any(self._is_mounted(root, each) for each in known)
-        except OSError as error:
-            raise refusal(error, endpoint) from error
 
     def _is_mounted(self, root: int, place: Parts) -> bool:
         return not self._resolver.is_same_mount(root, place[:-1], place[-1])
