@@ -178,6 +178,7 @@ class ServerProtocol(RequestReceiver):
             self._expire("the client goes on sending after the last answer")
 
     def _size_buffer(self, *, large: bool = False) -> None:
+        """Set the sizes by this connection's share. OpenSSL gets half of it at once, and keeps three times that."""
         buffer = self._share.buffer
         self.transport.bufferSize = 2 * buffer if large else buffer
         self._output.slice = min(TLS_WRITE, buffer)
