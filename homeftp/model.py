@@ -263,19 +263,16 @@ class Actor:
     allotment: Allotment | None = attrs.field(default=None, eq=False)
     """The part of the store that is its account's own; None: nothing is limited."""
     account_id: str | None = attrs.field(default=None, eq=False)
-    """What tells its account from every other, also from one that gets its name after it was removed.
-
-    None where accounts have only names.
-    """
+    """The id of its account; unlike a name it never becomes that of another. None where accounts have only names."""
 
     @property
     def owner(self) -> str | None:
-        """Whose the uploads are that it begins; None: the server's own."""
+        """The account that owns the uploads that it begins, by id where it has one; None: the server itself."""
         return self.account_id or self.account
 
     @property
     def sees_all(self) -> bool:
-        """Whether it may learn how much others store, or that they store a certain content."""
+        """Whether it may learn how much other accounts store, and whether they store a certain content."""
         return self.allotment is None or self.allotment.sees_all
 
 
@@ -345,7 +342,7 @@ class WriteRequest:
 
     def acting(self, bound: Actor) -> Actor:
         """The actor of this request, or the actor that the store is bound to if the request names none."""
-        return bound if self.actor is SERVER or self.actor == SERVER else self.actor
+        return bound if self.actor == SERVER else self.actor
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ MOST_QUOTA = 2**63 - 1
 
 
 UNLISTED = ""
-"""The stamp and the id of an account that is not in our database, but known to another checker."""
+"""The stamp of an account that is not in our database, but known to another checker."""
 
 
 @attrs.frozen
@@ -34,8 +34,12 @@ class Access:
     """Bytes that may be beneath its home, at most: files, versions and uploads under way. None: no limit."""
     stamp: str = attrs.field(default=UNLISTED, eq=False)
     """Changes with every change of the account, and never repeats: a login is valid while it stays the same."""
-    id: str = attrs.field(default=UNLISTED, eq=False)
-    """Never changes, and never repeats: another account that gets the name after this one was removed has another."""
+    id: str | None = attrs.field(default=None, eq=False)
+    """Never changes, and never repeats: another account that gets the name after this one was removed has another id.
+
+    The name is for people, requests and the audit log; the id says whose a partial upload is (`Actor.owner`). None
+    where the account is not in our database.
+    """
 
 
 WHOLE_STORE = Access(ROOT, Rights(ALL))

@@ -101,7 +101,7 @@ SCHEMA = (
     f"CREATE TRIGGER folder_added AFTER INSERT ON folders BEGIN {_NEW_STAMP} = NEW.account; END",
     f"CREATE TRIGGER folder_changed AFTER UPDATE ON folders BEGIN {_NEW_STAMP} IN (OLD.account, NEW.account); END",
     f"CREATE TRIGGER folder_removed AFTER DELETE ON folders BEGIN {_NEW_STAMP} = OLD.account; END",
-    # What never becomes another account's, as a name does that is given again after its account was removed.
+    # An id never becomes another account's. A name does: it may be given again after its account was removed.
     "ALTER TABLE accounts ADD COLUMN account_id TEXT NOT NULL DEFAULT ''",
     "DROP TRIGGER account_changed",
     "CREATE TRIGGER account_changed AFTER UPDATE OF name, password, home, rights, quota, account_id ON accounts BEGIN"

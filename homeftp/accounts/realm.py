@@ -45,7 +45,7 @@ class Account:
 
     def actor(self, device: str | None = None, address: str | None = None, request: str | None = None) -> Actor:
         """The account as an actor, with that device, from that address, in that request."""
-        return Actor(self.name, device, address, request, account_id=self.access.id or None)
+        return Actor(self.name, device, address, request, account_id=self.access.id)
 
     @property
     def rights(self) -> frozenset[str]:

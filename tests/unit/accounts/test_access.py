@@ -135,7 +135,7 @@ class AccessTests(SynchronousTestCase):
     def test_id(self) -> None:
         """An account keeps its id whatever is changed; another one of the same name has another id."""
 
-        def id() -> str:
+        def id() -> str | None:
             found = self.accesses.find("ann")
             assert found is not None
             return found.id
