@@ -44,7 +44,8 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 CLIENT = frozenset(
     f"client.{name}"
     for name in (
-        "aio api connection dial download errors escapes files known manage mirror opening plan seen selection transfer"
+        "aio api batches connection dial download errors escapes files known manage mirror opening plan seen"
+        " selection transfer"
     ).split()
 )
 
@@ -93,6 +94,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},
+    "client.batches": frozenset(),
     "client.errors": VALUES,
     "client.connection": SHARED | {"client.errors", "wire"},
     "client.escapes": VALUES,
@@ -107,6 +109,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.transfer": SHARED
     | {
         "client.api",
+        "client.batches",
         "client.connection",
         "client.download",
         "client.errors",
@@ -115,12 +118,24 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "client.selection",
         "wire",
     },
-    "client.mirror": CONTRACTS | {f"client.{name}" for name in ("api", "files", "seen", "selection", "transfer")},
+    "client.mirror": CONTRACTS
+    | {f"client.{name}" for name in ("api", "batches", "files", "seen", "selection", "transfer")},
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
     | {
         f"client.{name}"
-        for name in ("api", "download", "errors", "escapes", "files", "mirror", "seen", "selection", "transfer")
+        for name in (
+            "api",
+            "batches",
+            "download",
+            "errors",
+            "escapes",
+            "files",
+            "mirror",
+            "seen",
+            "selection",
+            "transfer",
+        )
     },
     "client.manage": CONTRACTS | {"client.api", "client.plan", "client.seen", "hashing"},
     "client.opening": SHARED

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Coroutine, Mapping, Sequence, TypeVar
+from typing import Mapping, Sequence
 
 import attrs
-from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from homeftp.client.api import Client
+from homeftp.client.batches import in_batches
 from homeftp.client.files.model import LocalTree
 from homeftp.client.mirror.plan import ConfirmedDeletions, may_delete, plan_deletion, report_deleted
 from homeftp.client.seen.lastseen import LastSeen, hash_there
@@ -24,11 +24,6 @@ from homeftp.client.transfer.model import (
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.errors import Changed, NotFound, Refusal
 from homeftp.model import Entry, Kind
-
-T = TypeVar("T")
-
-_WINDOW = 256
-"""Requests that are made at once; as many as in a push."""
 
 _UNSEEN = (
     "not deleted, because this machine has not seen it: somebody else may have added it. Get it or compare it, or use "
@@ -96,7 +91,7 @@ class RemoteMirror:
                 self._entries[name] = entry
             return last[endpoint] != (entry.hash or entry.damaged)
 
-        unseen = await _in_batches(is_unseen, names)
+        unseen = await in_batches(is_unseen, names)
         return [name for name, result in zip(names, unseen, strict=True) if result]
 
     async def delete(self, options: TransferOptions, observer: TransferObserver) -> None:
@@ -129,12 +124,12 @@ class RemoteDeletion:
 
     async def run(self, plan: DeletionPlan) -> None:
         """Delete files, then directories, deepest first; what has changed stays. Raises `ConnectionFailed`."""
-        await _in_batches(self._delete_file, plan.files)
+        await in_batches(self._delete_file, plan.files)
         depths: dict[int, list[str]] = {}
         for name in plan.directories:
             depths.setdefault(name.count("/"), []).append(name)
         for depth in sorted(depths, reverse=True):
-            await _in_batches(self._delete_directory, depths[depth])
+            await in_batches(self._delete_directory, depths[depth])
 
     async def _delete_file(self, name: str) -> None:
         endpoint, listed = self._endpoint_of(name), self._remote[name]
@@ -169,15 +164,3 @@ class RemoteDeletion:
         else:
             reason = f"not deleted: {refused.message}"
             self._observer.add_result(FileResult(Outcome.REFUSED, name, 0, reason, kind=kind))
-
-
-async def _in_batches(work: Callable[[str], Coroutine[Any, Any, T]], names: Sequence[str]) -> list[T]:
-    """The results of `work` for all names, in order."""
-    results: list[T] = []
-    for start in range(0, len(names), _WINDOW):
-        batch = [Deferred.fromCoroutine(work(name)) for name in names[start : start + _WINDOW]]
-        try:
-            results += await gatherResults(batch, consumeErrors=True)
-        except FirstError as error:
-            error.subFailure.raiseException()
-    return results

@@ -6,9 +6,9 @@ import contextlib
 from typing import Iterable
 
 import attrs
-from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from homeftp.client.api import Client
+from homeftp.client.batches import in_batches
 from homeftp.client.plan.listing import stat_remote
 from homeftp.client.transfer.model import TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
@@ -55,9 +55,4 @@ async def reread_files(
             remote[name] = attrs.evolve(listing.entries[""], name=name)
 
     existing = [name for name in names if name in remote and remote[name].kind == "file"]
-    for start in range(0, len(existing), ASKED_TOGETHER):
-        asked = [Deferred.fromCoroutine(reread_one(name)) for name in existing[start : start + ASKED_TOGETHER]]
-        try:
-            await gatherResults(asked, consumeErrors=True)
-        except FirstError as failed:
-            failed.subFailure.raiseException()
+    await in_batches(reread_one, existing, ASKED_TOGETHER)

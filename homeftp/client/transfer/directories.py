@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Collection, Coroutine, Iterable, Sequence
+from typing import Collection, Iterable
 
 import attrs
-from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from homeftp.client.api import Client
+from homeftp.client.batches import in_batches
 from homeftp.client.files.model import HAS_MODES, FileStat
 from homeftp.client.transfer.metadata import differing, is_unapplied, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome
@@ -16,10 +16,6 @@ from homeftp.client.transfer.observer import TransferObserver
 from homeftp.errors import Refusal
 from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
-
-_WINDOW = 256
-"""Directories that are made at once; as many as files in a push."""
-
 
 _IMPLICIT = 0o755
 """The mode that a server gives to directories that it makes for a file in them."""
@@ -57,7 +53,7 @@ class RemoteDirectories:
         Raises `ConnectionFailed`.
         """
         new = [each for each in directories if self._endpoint_of(each.name) and each.name not in self._remote]
-        await self._in_batches(self._make_one, [each for each in new if HAS_MODES and _IMPLICIT & ~each.stat.st_mode])
+        await in_batches(self._make_one, [each for each in new if HAS_MODES and _IMPLICIT & ~each.stat.st_mode])
 
     async def _make_one(self, directory: FileStat) -> None:
         with contextlib.suppress(Refusal):  # `update` asks again, and reports it
@@ -82,23 +78,13 @@ class RemoteDirectories:
             if directory.name not in self._remote:
                 changed |= {directory.name, directory.name.rpartition("/")[0]}
         outdated = [each for each in wanted if each.name in changed or self._is_outdated(each)]
-        await self._in_batches(self._make, outdated)
+        await in_batches(self._make, outdated)
 
     def report_new(self, directories: Iterable[FileStat]) -> None:
         """Report the missing directories, as `update` does, without making them."""
         for directory in directories:
             if self._endpoint_of(directory.name) and directory.name not in self._remote:
                 self._observer.add_result(FileResult(Outcome.NEW, directory.name, kind="directory"))
-
-    async def _in_batches(
-        self, make: Callable[[FileStat], Coroutine[Any, Any, None]], directories: Sequence[FileStat]
-    ) -> None:
-        for start in range(0, len(directories), _WINDOW):
-            batch = [Deferred.fromCoroutine(make(each)) for each in directories[start : start + _WINDOW]]
-            try:
-                await gatherResults(batch, consumeErrors=True)
-            except FirstError as error:
-                error.subFailure.raiseException()
 
     def _is_outdated(self, directory: FileStat) -> bool:
         entry = self._remote.get(directory.name)

@@ -8,6 +8,7 @@ from typing import Any, Container
 import attrs
 
 from homeftp.client.api import Client
+from homeftp.client.batches import REQUESTS_AT_ONCE
 from homeftp.client.connection.answer import AnswerHandler
 from homeftp.client.connection.replies import own_entry
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
@@ -31,9 +32,6 @@ MAX_REJECTED_RESUMES = 3
 
 _SETSTAT = "SETSTAT"
 """The request that changes metadata alone."""
-
-WINDOW = 256
-"""Files that are read, compared or sent at once: more than the server works on, so that it never waits."""
 
 _GROWN = "it grew while it was read, and was stored as it was when reading began. Push it again to add the rest."
 """The reason of results of files, such as logs, of which a beginning was stored."""
@@ -70,7 +68,13 @@ class PushTransfer:
         self._filled: set[str] = set()
         """Directories in which a file was stored."""
         self._comparer = Comparer(
-            client, context, endpoint_of, self._decide, sends=not options.dry_run, window=WINDOW, seen=self._seen
+            client,
+            context,
+            endpoint_of,
+            self._decide,
+            sends=not options.dry_run,
+            window=REQUESTS_AT_ONCE,
+            seen=self._seen,
         )
 
     async def run(self) -> None:
