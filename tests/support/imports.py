@@ -44,8 +44,8 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 CLIENT = frozenset(
     f"client.{name}"
     for name in (
-        "aio api batches connection dial download errors escapes files known manage mirror opening plan seen"
-        " selection transfer"
+        "aio api batches connection dial download errors escapes files known manage mirror opening plan"
+        " remotehash seen selection transfer"
     ).split()
 )
 
@@ -105,7 +105,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.api": CONTRACTS | {"client.connection", "client.download", "client.errors", "hashing", "wire"},
     "client.dial": SHARED | {"client.api", "client.connection", "client.errors"},
     "client.known": SHARED | {"client.api", "client.connection", "client.dial", "client.errors", "wire"},
-    "client.seen": CONTRACTS | {"client.api", "hashing", "workers"},
+    "client.remotehash": CONTRACTS | {"client.api", "hashing"},
+    "client.seen": CONTRACTS | {"client.api", "hashing"},
     "client.transfer": SHARED
     | {
         "client.api",
@@ -114,12 +115,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "client.download",
         "client.errors",
         "client.files",
+        "client.remotehash",
         "client.seen",
         "client.selection",
         "wire",
     },
     "client.mirror": CONTRACTS
-    | {f"client.{name}" for name in ("api", "batches", "files", "seen", "selection", "transfer")},
+    | {f"client.{name}" for name in ("api", "batches", "files", "remotehash", "seen", "selection", "transfer")},
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
     | {
@@ -137,7 +139,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "transfer",
         )
     },
-    "client.manage": CONTRACTS | {"client.api", "client.plan", "client.seen", "hashing"},
+    "client.manage": CONTRACTS | {"client.api", "client.plan", "client.remotehash", "client.seen"},
     "client.opening": SHARED
     | {"wire"}
     | {f"client.{name}" for name in ("api", "errors", "known", "manage", "plan", "seen", "selection", "transfer")},

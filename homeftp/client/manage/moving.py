@@ -9,14 +9,11 @@ import attrs
 from homeftp.client.api import Client
 from homeftp.client.plan.globs import expand_pattern
 from homeftp.client.plan.paths import RemotePath, parse_remote_path
+from homeftp.client.remotehash import hashed_entry
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NotFound, OperatorError, WrongKind
-from homeftp.hashing import filehash
 from homeftp.model import ABSENT, Entry
-
-_ANY_HASH = filehash.hash_bytes(b"")
-"""A hash to compare with, so that the answer has the file's own."""
 
 
 @attrs.frozen
@@ -84,14 +81,12 @@ async def carry_out(
     (43) where the target is a folder, `Changed` (44), and `Forbidden` (33).
     """
     existing = (await client.cmp(move.target)).remote
+    if existing is not None:
+        _check_replaceable(move, existing)
+        if existing.hash is None and existing.damaged is None:
+            existing = await hashed_entry(client, move.target)
     if_to: str | None = ABSENT
     if existing is not None:
-        if existing.kind == "directory":
-            raise WrongKind(f"{move.target} is a folder: nothing replaces a folder")
-        if move.entry.kind == "directory":
-            raise WrongKind(f"{move.target} is a file: a folder cannot replace it")
-        if existing.hash is None and existing.damaged is None:
-            existing = (await client.cmp(move.target, hash=_ANY_HASH)).remote or existing
         if not await may_replace(move.target, existing):
             return None
         if_to = existing.hash or existing.damaged or None
@@ -99,3 +94,10 @@ async def carry_out(
     moved = await client.move(move.source, move.target, if_hash=if_hash, if_to=if_to)
     await seen.moved(move.source, move.target)
     return moved
+
+
+def _check_replaceable(move: PlannedMove, existing: Entry) -> None:
+    if existing.kind == "directory":
+        raise WrongKind(f"{move.target} is a folder: nothing replaces a folder")
+    if move.entry.kind == "directory":
+        raise WrongKind(f"{move.target} is a file: a folder cannot replace it")

@@ -10,7 +10,8 @@ from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
 from homeftp.client.files.model import LocalTree
 from homeftp.client.mirror.plan import ConfirmedDeletions, may_delete, plan_deletion, report_deleted
-from homeftp.client.seen.lastseen import LastSeen, hash_there
+from homeftp.client.remotehash import hash_there
+from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.model import (
     DeletionPlan,

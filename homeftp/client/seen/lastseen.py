@@ -9,8 +9,6 @@ from twisted.internet.defer import Deferred, succeed
 
 from homeftp.client.api import Client
 from homeftp.client.seen.store import Place, SeenStore
-from homeftp.errors import Refusal, ShuttingDown
-from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import IWorkers
 
 _MOST_HELD = 4096
@@ -18,23 +16,6 @@ _MOST_HELD = 4096
 
 _HELD_SECONDS = 0.25
 """A row that comes this long after the last transaction is written at once, with those that were held."""
-
-_ANY_HASH = hash_bytes(b"")
-"""A hash to compare with, so that the answer has the file's own."""
-
-
-async def hash_there(client: Client, endpoint: str) -> str:
-    """The hash of a file on the server, which reads the file if it does not know it; "" where it cannot give one.
-
-    Raises `ShuttingDown` (50) and `ConnectionFailed`.
-    """
-    try:
-        found = (await client.cmp(endpoint, hash=_ANY_HASH)).remote
-    except ShuttingDown:
-        raise
-    except Refusal:
-        return ""
-    return "" if found is None else found.hash or ""
 
 
 class LastSeen:

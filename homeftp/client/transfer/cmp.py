@@ -7,7 +7,8 @@ from typing import Callable, Container, Iterable, Iterator
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import LocalTree
-from homeftp.client.seen.lastseen import LastSeen, hash_there
+from homeftp.client.remotehash import hash_there
+from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.metadata import differing, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, EndpointOf, FileResult, FileTask, Outcome, TransferContext

@@ -14,7 +14,8 @@ from homeftp.client.connection.replies import own_entry
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.source import SourceFile
-from homeftp.client.seen.lastseen import LastSeen, hash_there
+from homeftp.client.remotehash import hash_there
+from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, wire_metadata

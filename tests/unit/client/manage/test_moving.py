@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Sequence
+from typing import Any, Sequence
 
+from homeftp.client.connection.replies import Comparison
 from homeftp.client.manage.moving import carry_out, plan_moves
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.model import Outcome
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.errors import Changed, NotFound, OperatorError, WrongKind
 from homeftp.hashing import filehash
-from homeftp.model import Entry
+from homeftp.model import ABSENT, Entry
 from tests.support.transfers import TransferCase
 
 
@@ -117,6 +118,26 @@ class MovingTests(TransferCase):
         with self.assertRaises(Changed):
             self.run_work(carry_out(self.client, planned, may_replace=slow, seen=self.seen))
         self.assertEqual(self.server.read("b"), b"changed")
+
+    def test_deleted_meanwhile(self) -> None:
+        """Where the target is deleted before its hash is known, nobody is asked, and nothing that comes is replaced."""
+        [planned] = self.run_work(plan_moves(self.client, ["a"], "b"))
+        cmp, move = self.client.cmp, self.client.move
+        conditions: list[str | None] = []
+
+        async def compare(endpoint: str, **parameters: Any) -> Comparison:
+            if "hash" in parameters:
+                os.unlink(os.path.join(self.server.root, endpoint))
+            return await cmp(endpoint, **parameters)
+
+        async def watched(endpoint: str, to: str, *, if_hash: str | None = None, if_to: str | None = None) -> Entry:
+            conditions.append(if_to)
+            return await move(endpoint, to, if_hash=if_hash, if_to=if_to)
+
+        self.patch(self.client, "cmp", compare)
+        self.patch(self.client, "move", watched)
+        self.run_work(carry_out(self.client, planned, may_replace=self.may_replace, seen=self.seen))
+        self.assertEqual((self.asked, conditions), ([], [ABSENT]))
 
     def test_folders(self) -> None:
         """A folder neither replaces anything nor is it replaced."""

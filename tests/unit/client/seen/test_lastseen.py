@@ -10,13 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.client import Client
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.replies import Hello
-from homeftp.client.seen.lastseen import LastSeen, hash_there
+from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.seen.store import Place, SeenStore
-from homeftp.errors import ShuttingDown
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.workers import InlineWorkers
 from tests.support.queuedworkers import QueuedWorkers
-from tests.support.transfers import TransferCase
 
 NAS = Place("SHA256:1", "ann")
 ONE = hash_bytes(b"one")
@@ -115,20 +113,3 @@ class LastSeenTests(SynchronousTestCase):
         self.seen = self.begin(InlineWorkers())
         self.seen.record("a", ONE)
         self.assertEqual(len(self.close()), 1)
-
-
-class HashThereTests(TransferCase):
-    """hash_there."""
-
-    def test_hashes(self) -> None:
-        """The server hashes a file; a folder and a missing file have no hash. A server that shuts down ends it."""
-        self.make_remote_file("a", b"one")
-        self.make_remote_file("d/b")
-        found = [self.run_work(hash_there(self.client, endpoint)) for endpoint in ("a", "d", "none")]
-        self.assertEqual(found, [ONE, "", ""])
-
-        async def refuse(*_: object, **__: object) -> None:
-            raise ShuttingDown("it restarts")
-
-        self.patch(self.client, "cmp", refuse)
-        self.assertRaises(ShuttingDown, self.run_work, hash_there(self.client, "a"))
