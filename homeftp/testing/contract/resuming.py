@@ -27,6 +27,24 @@ class ResumingContract(ContractCase):
         upload.suspend()
         upload.abort()
 
+    def check_owner(self, store: IStore, began: Actor, same: Actor, other: Actor) -> None:
+        """Of what `began` has sent `other` learns nothing, and continues nothing; `same` does, as the control."""
+        owner, another = store.bind(same), store.bind(other)
+        content = bytes(range(256)) * (2 * PART // 256)
+        self.cut(store.bind(began), content, PART, hash=sha(content), mtime_us=5)
+        rest = request("d/a.txt", size=len(content), offset=PART, hash=sha(content), mtime_us=5)
+        for known in ((sha(content), len(content), None), (None, len(content), 5)):
+            self.assertIsNone(another.resume_point(parse("d/a.txt"), *known))
+            self.assertIsNotNone(owner.resume_point(parse("d/a.txt"), *known), "the control")
+        self.assert_refused(Changed, another.upload, rest)
+        self.assert_refused(Changed, another.upload, attrs.evolve(rest, hash=None))
+        self.upload(another, "d/a.txt", content, hash=sha(content), mtime_us=5)
+        self.remove(another, "d/a.txt")
+        upload = owner.upload(rest)
+        self.assertEqual(list(upload.verify_resumed())[-1], PART)
+        upload.write(content[PART:])
+        self.assertEqual(upload.commit().hash, sha(content))
+
     def test_resume(self) -> None:
         """A suspended upload shows nothing, tells how far it came, and is continued from there to the whole content."""
         store = self.store()
@@ -87,38 +105,14 @@ class ResumingContract(ContractCase):
         store = self.store()
         if not store.capabilities.resume:
             return
-        began, same, other = (store.bind(Actor(*names)) for names in (("ann", "laptop"), ("ann", "phone"), ("bob",)))
-        content = bytes(range(256)) * (2 * PART // 256)
-        self.cut(began, content, PART, hash=sha(content), mtime_us=5)
-        rest = request("d/a.txt", size=len(content), offset=PART, hash=sha(content), mtime_us=5)
-        for known in ((sha(content), len(content), None), (None, len(content), 5)):
-            self.assertIsNone(other.resume_point(parse("d/a.txt"), *known))
-            self.assertIsNotNone(same.resume_point(parse("d/a.txt"), *known), "the control")
-        self.assert_refused(Changed, other.upload, rest)
-        self.assert_refused(Changed, other.upload, attrs.evolve(rest, hash=None))
-        self.upload(other, "d/a.txt", content, hash=sha(content), mtime_us=5)
-        self.remove(other, "d/a.txt")
-        upload = same.upload(rest)
-        self.assertEqual(list(upload.verify_resumed())[-1], PART)
-        upload.write(content[PART:])
-        self.assertEqual(upload.commit().hash, sha(content))
+        self.check_owner(store, Actor("ann", "laptop"), Actor("ann", "phone"), Actor("bob"))
 
     def test_resume_name_of_a_removed_account(self) -> None:
         """An account that has the name of a removed one does not get its uploads; the account itself does."""
         store = self.store()
         if not store.capabilities.resume:
             return
-        removed, same, other = (store.bind(Actor("ann", account_id=each)) for each in ("1", "1", "2"))
-        content = bytes(2 * PART)
-        self.cut(removed, content, PART, hash=sha(content), mtime_us=5)
-        rest = request("d/a.txt", size=len(content), offset=PART, hash=sha(content), mtime_us=5)
-        for known in ((sha(content), len(content), None), (None, len(content), 5)):
-            self.assertIsNone(other.resume_point(parse("d/a.txt"), *known))
-            self.assertIsNotNone(same.resume_point(parse("d/a.txt"), *known), "the control")
-        self.assert_refused(Changed, other.upload, rest)
-        self.upload(other, "d/a.txt", content, hash=sha(content), mtime_us=5)
-        self.remove(other, "d/a.txt")
-        same.upload(rest).abort()
+        self.check_owner(store, *(Actor("ann", account_id=each) for each in ("1", "1", "2")))
 
     def test_resume_by_time(self) -> None:
         """Where no hash was declared, an upload is found by its size and its mtime together, not by one of them."""
