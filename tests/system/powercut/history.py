@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Iterator
 
 import attrs
 
@@ -88,22 +88,20 @@ class History:
 
     def moving(self, position: int) -> set[str]:
         """Files whose old names were being given to others, or taken, at that moment."""
-        return {
-            path
-            for path, versions in self.files.items()
-            if any(each.moves and each.issued_by(position) and not each.acknowledged_by(position) for each in versions)
-        }
+        return {path for path, _ in self._moving(position)}
 
     def moving_contents(self, position: int) -> set[bytes]:
         """What those files hold. It may have been acknowledged under other names, before it was moved to these."""
-        return {
-            content
-            for versions in self.files.values()
-            for before, each in zip([_NEVER, *versions], versions, strict=False)
-            if each.moves and each.issued_by(position) and not each.acknowledged_by(position)
-            for content in [before.content if each.content is None else each.content]
-            if content is not None
-        }
+        return {content for _, content in self._moving(position) if content is not None}
+
+    def _moving(self, position: int) -> Iterator[tuple[str, bytes | None]]:
+        """Each of those files, and what it holds, or held before its name was to be taken."""
+        for path, versions in self.files.items():
+            before = _NEVER
+            for version in versions:
+                if version.moves and version.issued_by(position) and not version.acknowledged_by(position):
+                    yield path, before.content if version.content is None else version.content
+                before = version
 
     def promised(self, path: str, position: int) -> list[Version]:
         """All versions that had been acknowledged at `path` by then, in order."""
