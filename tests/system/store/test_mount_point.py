@@ -92,18 +92,22 @@ class UnmountedTests(MoveCase):
                 run("mount", "-o", "loop", self.disk, self.path("d/disk"))
 
     def test_upload(self) -> None:
-        """An upload that is under way when the disk is taken away is not committed on its mount point."""
+        """An upload that is under way when the disk is taken away is not committed on its mount point.
+
+        The control is the same upload while the disk stays.
+        """
         store = self.store()
         with self.mount():
             self.assertEqual(store.problems(), [])
             put, content = put_of("d/disk/file", b"x" * MIB)
+            self.stream(store, "d/disk/control", content, piece=MIB)
             upload = store.upload(put)
             upload.write(content)
             run("umount", "--lazy", self.path("d/disk"))
             self.assertRaises(Busy, upload.commit)
             upload.abort()
             self.assertEqual(os.listdir(self.path("d/disk")), [])
-            run("mount", "-t", "tmpfs", "tmpfs", self.path("d/disk"))
+            run("mount", "-t", "tmpfs", "tmpfs", self.path("d/disk"))  # it is unmounted after the block
 
     def test_moved(self) -> None:
         """A directory that is moved takes a mounted disk with it, which is missed at its new place."""

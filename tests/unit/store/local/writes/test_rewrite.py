@@ -96,7 +96,10 @@ class VersionRewriteTests(VersionsCase, FlipCase):
         return mock.patch("homeftp.store.local.writes.rewrite.check_content", late)
 
     def test_changed_meanwhile(self) -> None:
-        """A version that is removed, replaced or written to while its content is copied is left as it is."""
+        """A version that is removed, replaced or written to while its content is copied is left as it is.
+
+        The control is one to which nothing happens.
+        """
 
         def write() -> None:
             with open(self.version_path(), "wb") as file:
@@ -105,13 +108,18 @@ class VersionRewriteTests(VersionsCase, FlipCase):
         def replace() -> None:
             os.rename(self.path("copy"), self.version_path())
 
-        for act, left in ((write, [b"mine"]), (replace, [b"good"]), (lambda: os.unlink(self.version_path()), [])):
+        for act, left, mended in (
+            (write, [b"mine"], False),
+            (replace, [b"good"], False),
+            (lambda: os.unlink(self.version_path()), [], False),
+            (lambda: None, [b"good"], True),
+        ):
             self.root = os.path.abspath(self.mktemp())
             os.mkdir(self.root)
             store = self.store()
             self.damaged_version(store)
             with self.while_copying(act):
-                self.assertEqual(self.mended(store), [False])
+                self.assertEqual(self.mended(store), [mended])
             self.assertEqual((self.contents(), self.left()), (left, []))
             store.close()
 
@@ -138,11 +146,16 @@ class VersionRewriteTests(VersionsCase, FlipCase):
         with mock.patch("homeftp.store.local.integrity.mender.read_at", other):
             self.assertEqual(self.mended(store), [False])
         self.assertEqual((self.contents(), self.left()), ([b"evil"], []))
+        self.assertEqual(self.mended(store), [True], "the control")
 
     def test_durable(self) -> None:
-        """Where its name may not survive a power cut it is not told to be mended."""
-        store = self.store()
-        self.damaged_version(store)
+        """Where its name may not survive a power cut it is not reported as mended; the control can be made durable."""
         failure = OSError(errno.EIO, os.strerror(errno.EIO))
-        with mock.patch("homeftp.syscalls.System.fsync_directory", side_effect=failure):
-            self.assertEqual(self.mended(store), [False])
+        for side_effect, mended in ((failure, False), (None, True)):
+            self.root = os.path.abspath(self.mktemp())
+            os.mkdir(self.root)
+            store = self.store()
+            self.damaged_version(store)
+            with mock.patch("homeftp.syscalls.System.fsync_directory", side_effect=side_effect):
+                self.assertEqual(self.mended(store), [mended])
+            store.close()
