@@ -11,7 +11,7 @@ from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.report import add_output_arguments
 from homeftp.cli.transfer.run import run_transfer
-from homeftp.cli.transfer.selecting import add_selection_arguments
+from homeftp.cli.transfer.selecting import add_selection_arguments, read_selection
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError("Exactly one of the two paths must be on a server, as in: homeftp cmp lib nas:lib")
     local_first = first.remote is None
     local, remote = (first, second) if local_first else (second, first)
+    selection = read_selection(options)
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         from homeftp.client import cmp
@@ -67,6 +68,6 @@ def run(options: argparse.Namespace) -> int:
                 selection=transfer_options.selection,
             )
 
-        return await run_transfer(reactor, options, compare, options.first, context.reconnector)
+        return await run_transfer(reactor, options, selection, compare, options.first, context.reconnector)
 
     return with_remote(common_remote([remote]), work)

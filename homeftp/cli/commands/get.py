@@ -12,6 +12,7 @@ from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.deleting import check_deletion
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
+from homeftp.cli.transfer.selecting import read_selection
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError(
             "With -n nothing is transferred, so nothing can be printed. Leave out -n, or name a target."
         )
+    selection = read_selection(options)
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         from homeftp.client import get, get_stream
@@ -73,6 +75,6 @@ def run(options: argparse.Namespace) -> int:
 
         if target == STANDARD:
             options.json, options.quiet = False, True
-        return await run_transfer(reactor, options, download, target, context.reconnector)
+        return await run_transfer(reactor, options, selection, download, target, context.reconnector)
 
     return with_remote(common_remote(sources), work, options.bwlimit)

@@ -13,6 +13,7 @@ from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.stdstreams import read_piece
 from homeftp.cli.transfer.deleting import check_deletion
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
+from homeftp.cli.transfer.selecting import read_selection
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError("--delete is for folders: standard input is one file.")
     if STANDARD in options.sources and options.dry_run:
         raise OperatorError("Standard input can be read only once. Leave out -n, or name a file.")
+    if STANDARD in options.sources and options.files_from is not None:
+        raise OperatorError("--files-from is for folders: standard input is one file. Leave out one of them.")
+    selection = read_selection(options)
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         from homeftp.client import push, push_stream
@@ -63,6 +67,6 @@ def run(options: argparse.Namespace) -> int:
             else:
                 await push(client, context, options.sources, target, transfer_options, observer)
 
-        return await run_transfer(reactor, options, upload, options.target, context.reconnector)
+        return await run_transfer(reactor, options, selection, upload, options.target, context.reconnector)
 
     return with_remote(name, work, options.bwlimit)

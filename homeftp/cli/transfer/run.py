@@ -11,10 +11,10 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.transfer.deleting import DeletionQuestion, add_deletion_arguments
 from homeftp.cli.transfer.rates import parse_rate
 from homeftp.cli.transfer.report import TransferReport, add_output_arguments, resume_message, suspended_message
-from homeftp.cli.transfer.selecting import add_selection_arguments, read_selection
+from homeftp.cli.transfer.selecting import add_selection_arguments
 
 if TYPE_CHECKING:
-    from homeftp.client import FileResult, IClientReactor, IReconnector, TransferObserver, TransferOptions
+    from homeftp.client import FileResult, IClientReactor, IReconnector, Selection, TransferObserver, TransferOptions
 
 _MAX_ANSWER = 4096
 """The most bytes that are read of an answer; a terminal gives no longer line."""
@@ -51,6 +51,7 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
 async def run_transfer(
     reactor: IClientReactor,
     options: argparse.Namespace,
+    selection: Selection,
     work: Callable[[TransferOptions, TransferObserver], Coroutine[Any, Any, None]],
     top: str,
     reconnector: IReconnector | None,
@@ -109,7 +110,7 @@ async def run_transfer(
         perms=getattr(options, "perms", False),
         ignore_existing=getattr(options, "ignore_existing", False),
         dry_run=dry_run,
-        selection=read_selection(options),
+        selection=selection,
         delete=delete,
         max_delete=getattr(options, "max_delete", None),
         confirm_deletion=DeletionQuestion(screen, answer, target).confirm if delete and not options.yes else None,

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.transfer.questions import TransferDeclined
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
+from homeftp.cli.transfer.selecting import read_selection
 from homeftp.client import FileResult, IClientReactor, Outcome, TransferObserver, TransferOptions
 from homeftp.errors import OperatorError
 from tests.support.commandline import Input, Output
@@ -47,9 +48,8 @@ class RunTests(SynchronousTestCase):
         add_transfer_arguments(parser)
         options = parser.parse_args(words)
         options.command = "push"
-        return Deferred.fromCoroutine(
-            run_transfer(cast(IClientReactor, self.clock), options, work, "nas:lib", self.reconnector)
-        )
+        reactor, selection = cast(IClientReactor, self.clock), read_selection(options)
+        return Deferred.fromCoroutine(run_transfer(reactor, options, selection, work, "nas:lib", self.reconnector))
 
     def test_options(self) -> None:
         """The options of the command line reach the transfer; without a terminal nothing is asked."""

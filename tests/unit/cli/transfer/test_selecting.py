@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from typing import Any
+from unittest import mock
 
 from homeftp.cli.transfer.selecting import add_selection_arguments, read_selection
 from homeftp.client import DEFAULT_SELECTION, Selection
@@ -37,3 +40,18 @@ class SelectingTests(CommandCase):
         self.assertEqual(self.read("--files-from", path).names, frozenset({"a", "x/y", os.fsdecode(b"\xff")}))
         error = self.assertRaises(OperatorError, self.read, "--files-from", f"{path}/none")
         self.assertIn("cannot be read", str(error))
+
+    def test_read_before_connecting(self) -> None:
+        """Each command reads the whole list before it connects: a list that is typed slowly holds no connection."""
+        for words in (["push", "here", "nas:"], ["get", "-r", "nas:", "here"], ["cmp", "here", "nas:"]):
+            left: list[bytes] = []
+
+            def with_remote(name: str, work: Any, bandwidth: float | None = None, left: list[bytes] = left) -> int:
+                left.append(sys.stdin.buffer.read())
+                return 0
+
+            with mock.patch(f"homeftp.cli.commands.{words[0]}.with_remote", with_remote):
+                for options, expected in (((), b"a\n"), (("--files-from", "-"), b"")):
+                    left.clear()
+                    self.assertEqual(self.homeftp(*words, *options, typed=b"a\n"), 0, self.err.getvalue())
+                    self.assertEqual(left, [expected], words)
