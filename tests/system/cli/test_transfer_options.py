@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
-import time
+import sys
 
-from tests.support.processes import run_homeftp
+from homeftp.config import MIB
+from tests.support.processes import environment, run_homeftp
 from tests.support.serving import ServedCase
+from tests.support.waiting import wait_until
+
+BIG = 16 * MIB
+SLOW = "8K"
+"""A rate at which BIG takes half an hour."""
 
 
 class OptionTests(ServedCase):
@@ -64,21 +71,23 @@ class OptionTests(ServedCase):
 
     def test_bandwidth(self) -> None:
         """--bwlimit holds a push and a get back, and both are complete; a word that is no rate is refused."""
-        path = self.lay("big", bytes(1_500_000))
-        self.lay("many/a", bytes(300_000))
-        self.lay("many/b", bytes(300_000))
-        place = f"nas:{self.there}"
-        for words in (
-            ("push", "--bwlimit=1MB", path, f"{place}/big"),
-            ("push", "-r", "--bwlimit", "600KB", f"{self.here}/many", f"{place}/many"),
-            ("get", "--bwlimit=1MB", f"{place}/big", f"{self.here}/copy"),
+        small, big = self.lay("small"), self.lay("big", bytes(BIG))
+        place, got = f"nas:{self.there}", f"{self.here}/got"
+        for command, sources, target, first in (
+            ("push", (small, big), place, self.server.path(f"{self.there}/slow/small")),
+            ("get", (f"{place}/fast/small", f"{place}/fast/big"), got, f"{got}/slow/small"),
         ):
-            began = time.monotonic()
-            said = self.homeftp(*words)
-            self.assertEqual(said.returncode, 0, said.stderr)
-            self.assertGreater(time.monotonic() - began, 0.7, "the content takes longer at that rate")
-        self.assertEqual((self.read_there("big"), os.path.getsize(f"{self.here}/copy")), (bytes(1_500_000), 1_500_000))
-        self.assertEqual(self.homeftp("push", "--bwlimit", "fast", path, f"{place}/x").returncode, 2)
+            words = [sys.executable, "-m", "homeftp", command, "-q", "--bwlimit", SLOW, *sources, f"{target}/slow/"]
+            with subprocess.Popen(words, env=environment(HOMEFTP_HOME=self.home)) as limited:
+                try:
+                    wait_until(functools.partial(os.path.exists, first))
+                    said = self.homeftp(command, "--bwlimit=1G", *sources, f"{target}/fast/")
+                    self.assertEqual(said.returncode, 0, said.stderr)
+                    self.assertIsNone(limited.poll(), "one that began later, with a higher rate, has ended")
+                finally:
+                    limited.kill()
+        self.assertEqual((self.read_there("fast/big"), os.path.getsize(f"{got}/fast/big")), (bytes(BIG), BIG))
+        self.assertEqual(self.homeftp("push", "--bwlimit", "fast", small, f"{place}/x").returncode, 2)
 
     def test_forbidden_names(self) -> None:
         """Names that not every system can store go to the server and come back, in folders and alone."""
