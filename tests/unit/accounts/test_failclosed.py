@@ -25,7 +25,7 @@ from homeftp.model import Entry, WriteRequest
 from homeftp.store.policy.rights import parse_rights
 from homeftp.workers import InlineWorkers
 from tests.support.inmemory import PASSWORD, Server
-from tests.unit.accounts.test_login import started
+from tests.support.logins import started
 
 CHEAP = Cost(n=2, r=1, p=1)
 ID = "1" * 32
