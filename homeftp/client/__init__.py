@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from homeftp.client.known.pairing import PairingResult, pair
     from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path, seen_path
     from homeftp.client.manage.folders import make_folder
-    from homeftp.client.manage.moving import PlannedMove, carry_out, plan_moves
+    from homeftp.client.manage.moving import PlannedMove, carry_out_move, plan_moves
     from homeftp.client.manage.removing import find_removable, names_everything
     from homeftp.client.manage.usage import FolderUsage, folder_usage
     from homeftp.client.opening.remote import RemoteClient, RemoteOpening, open_remote
@@ -81,7 +81,7 @@ _MODULES = {
     "known.pairing": ("PairingResult", "pair"),
     "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path", "seen_path"),
     "manage.folders": ("make_folder",),
-    "manage.moving": ("PlannedMove", "carry_out", "plan_moves"),
+    "manage.moving": ("PlannedMove", "carry_out_move", "plan_moves"),
     "manage.removing": ("find_removable", "names_everything"),
     "manage.usage": ("FolderUsage", "folder_usage"),
     "opening.remote": ("RemoteClient", "RemoteOpening", "open_remote"),
@@ -157,7 +157,7 @@ __all__ = [
     "TransferSummary",
     "Verdict",
     "browse",
-    "carry_out",
+    "carry_out_move",
     "client_folder",
     "cmp",
     "connect",

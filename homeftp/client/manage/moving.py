@@ -71,7 +71,7 @@ def _check(source: Endpoint, target: Endpoint) -> None:
         raise OperatorError(f"{source} cannot be moved into itself")
 
 
-async def carry_out(
+async def carry_out_move(
     client: Client, move: PlannedMove, *, may_replace: Callable[[str, Entry], Awaitable[bool]], seen: LastSeen
 ) -> Entry | None:
     """Move one file or folder; returns the entry at its new endpoint, None where it would replace a file and may not.

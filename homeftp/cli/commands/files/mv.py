@@ -79,12 +79,12 @@ async def move_all(
     may_replace: MayReplace,
 ) -> Exit:
     """Move each source."""
-    from homeftp.client import LastSeen, carry_out, plan_moves
+    from homeftp.client import LastSeen, carry_out_move, plan_moves
 
     seen = LastSeen(context.seen, context.workers, client)
 
     async def move(planned: PlannedMove) -> Exit:
-        moved = await carry_out(client, planned, may_replace=may_replace, seen=seen)
+        moved = await carry_out_move(client, planned, may_replace=may_replace, seen=seen)
         _print_moved(planned, moved is not None, options)
         return Exit.DIFFERS if moved is None else Exit.DONE
 

@@ -6,7 +6,7 @@ import os
 from typing import Any, Sequence
 
 from homeftp.client.connection.replies import Comparison
-from homeftp.client.manage.moving import carry_out, plan_moves
+from homeftp.client.manage.moving import PlannedMove, carry_out_move, plan_moves
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.model import Outcome
 from homeftp.dispatchers.move import MoveDispatcher
@@ -17,7 +17,7 @@ from tests.support.transfers import TransferCase
 
 
 class MovingTests(TransferCase):
-    """plan_moves and carry_out."""
+    """plan_moves and carry_out_move."""
 
     extra = (MoveDispatcher(),)
 
@@ -41,9 +41,11 @@ class MovingTests(TransferCase):
     def move(self, *paths: str) -> Sequence[Entry | None]:
         """Move, and answer each question with `answer`."""
         moves = self.run_work(plan_moves(self.client, paths[:-1], paths[-1]))
-        return [
-            self.run_work(carry_out(self.client, move, may_replace=self.may_replace, seen=self.seen)) for move in moves
-        ]
+        return [self.carry_out(move) for move in moves]
+
+    def carry_out(self, move: PlannedMove) -> Entry | None:
+        """Carry out one of the moves."""
+        return self.run_work(carry_out_move(self.client, move, may_replace=self.may_replace, seen=self.seen))
 
     def test_seen(self) -> None:
         """What was seen of a folder is seen at its new place: a push replaces that there, and nothing else."""
@@ -116,7 +118,7 @@ class MovingTests(TransferCase):
             return True
 
         with self.assertRaises(Changed):
-            self.run_work(carry_out(self.client, planned, may_replace=slow, seen=self.seen))
+            self.run_work(carry_out_move(self.client, planned, may_replace=slow, seen=self.seen))
         self.assertEqual(self.server.read("b"), b"changed")
 
     def test_deleted_meanwhile(self) -> None:
@@ -136,7 +138,7 @@ class MovingTests(TransferCase):
 
         self.patch(self.client, "cmp", compare)
         self.patch(self.client, "move", watched)
-        self.run_work(carry_out(self.client, planned, may_replace=self.may_replace, seen=self.seen))
+        self.carry_out(planned)
         self.assertEqual((self.asked, conditions), ([], [ABSENT]))
 
     def test_folders(self) -> None:
