@@ -22,16 +22,17 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 ACCOUNTS = "tests.unit.accounts"
 RULES = "tests.unit.store.policy"
+LOGIN = (f"{ACCOUNTS}.test_login", f"{ACCOUNTS}.test_changed_accounts")
 AUTHORIZED = (f"{RULES}.test_authorized", f"{RULES}.test_authorized_writes")
 TESTS = {
     "accounts/access": [f"{ACCOUNTS}.test_access", f"{ACCOUNTS}.test_realm", f"{ACCOUNTS}.test_failclosed"],
     "accounts/realm": [f"{ACCOUNTS}.test_realm"],
-    "accounts/validator": [f"{ACCOUNTS}.test_validator", f"{ACCOUNTS}.test_login"],
+    "accounts/validator": [f"{ACCOUNTS}.test_validator", *LOGIN],
     "accounts/passwords": [f"{ACCOUNTS}.test_passwords"],
     "accounts/devicelogin": [f"{ACCOUNTS}.test_devicelogin"],
     "accounts/devices": [f"{ACCOUNTS}.test_devices", f"{ACCOUNTS}.test_devicelogin", f"{ACCOUNTS}.test_pairing"],
     "accounts/database": [ACCOUNTS],
-    "accounts/login": [f"{ACCOUNTS}.test_login"],
+    "accounts/login": [*LOGIN],
     "accounts/invitations": [f"{ACCOUNTS}.test_invitations", f"{ACCOUNTS}.test_pairing"],
     "accounts/pairing": [f"{ACCOUNTS}.test_pairing"],
     "files/jobs/revocation": ["tests.unit.files.jobs.test_revocation"],
