@@ -25,7 +25,7 @@ from homeftp.files.jobs.batches import StatItem, WriteItem
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.files.jobs.share import AccountResources
 from homeftp.files.jobs.turns import Turns, detached
-from homeftp.files.pages import Pages, TreeSteps, total, tree_digest
+from homeftp.files.pages import Pages, StorePages, TreeSteps, total, tree_digest
 from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.files.verifications import SharedVerifications, VerificationPages
@@ -195,7 +195,7 @@ class Files:
                 self._record_read(kind, endpoint)
             return begin()
 
-        return Pages(Turns(self._jobs), begin_recorded, self._share.listing, self._jobs.closed)
+        return StorePages(Turns(self._jobs), begin_recorded, self._share.listing, self._jobs.closed)
 
     def free_space(self) -> Deferred[int | None]:
         """Bytes that can still be stored."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from threading import Lock
 from typing import AsyncGenerator, Awaitable, Callable, Generator, Generic, Iterator, Sequence, TypeVar
 
@@ -65,8 +66,8 @@ async def total(jobs: RevocableJobs, begin: Callable[[], Iterator[int]]) -> int:
         await jobs.run_cleanup(steps.close)
 
 
-class Pages(Generic[T]):
-    """Pages of a store, for `async for`; each is a job of the pool. `aclose` ends what is not read to its end.
+class Pages(abc.ABC, Generic[T]):
+    """Pages of a store, for `async for`. `aclose` ends what is not read to its end.
 
     The first page waits until the account may have one more listing: `slots` are those that it may have under way.
     Raises `ConnectionLost` once `closed()` is true: the client has disconnected.
@@ -75,12 +76,10 @@ class Pages(Generic[T]):
     def __init__(
         self,
         workers: IWorkers,
-        begin: Callable[[], Iterator[T]],
         slots: DeferredSemaphore,
         closed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._workers = workers
-        self._steps = Steps(begin)
         self._slots = slots
         self._closed = closed
         self._under_way = False
@@ -118,18 +117,38 @@ class Pages(Generic[T]):
             finally:
                 self._release()
 
+    @abc.abstractmethod
     async def _next(self) -> T | None:
         """The next page; None after the last."""
-        return await self._workers.run_slice(self._steps.next)
 
+    @abc.abstractmethod
     async def _end(self) -> None:
         """Nothing more is read."""
-        await self._workers.run_unbounded(self._steps.close)
 
     def _release(self) -> None:
         if self._has_slot:
             self._has_slot = False
             self._slots.release()
+
+
+class StorePages(Pages[T]):
+    """The pages that `begin` iterates over, each of them a job of the pool."""
+
+    def __init__(
+        self,
+        workers: IWorkers,
+        begin: Callable[[], Iterator[T]],
+        slots: DeferredSemaphore,
+        closed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__(workers, slots, closed)
+        self._steps = Steps(begin)
+
+    async def _next(self) -> T | None:
+        return await self._workers.run_slice(self._steps.next)
+
+    async def _end(self) -> None:
+        await self._workers.run_unbounded(self._steps.close)
 
 
 class TreeSteps:

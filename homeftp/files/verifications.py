@@ -1,4 +1,9 @@
-"""Verifications under way: one for each part of the store that is read again, shared by all who wait for it."""
+"""Verifications under way: one for each part of the store that is read again, shared by all who wait for it.
+
+Hashings are shared in another way (`homeftp.files.hashes`), because they have only one result, at the end. A
+verification has many results: a reader gets all of them, from the first one on, however late it comes, and the reading
+waits for the slowest reader.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,11 @@ from homeftp.model import Verification
 from homeftp.store.policy.outcomes import catch
 
 STEPS_AHEAD = 64
-"""How many steps with names the reading is ahead of the slowest of those who share it, at most. Each fits on a line."""
+"""Steps with names of files that the slowest reader may have left to read. Each of them fits on a line."""
 
 
 class SharedVerifications:
-    """The verifications under way of one server, by their scope: that is equal for all who would read the same."""
+    """The verifications under way of one server, by their scope, which is equal for all who would read the same."""
 
     def __init__(self) -> None:
         self._under_way: dict[Hashable, SharedReading] = {}
@@ -31,22 +36,22 @@ class SharedVerifications:
 
 
 class SharedReading:
-    """One verification, for all who share it: the first that needs its next step reads that for all of them."""
+    """One verification, for all who share it: the reader that first needs the next step reads it for all of them."""
 
     def __init__(self, begin: Callable[[], Iterator[Verification]], ended: Callable[[], object]) -> None:
         self.steps = Steps(begin)
         self.readers: list[VerificationReader] = []
         self.done: list[Verification] = []
         """All steps so far, for a reader who comes later."""
-        self.end: Exception | None = None
-        """What ended it, for all readers."""
+        self.failure: Exception | None = None
+        """The exception of the store that ended it: all readers get it."""
         self.has_ended = False
         self.is_reading = False
         self._ended = ended
         self._waiting: list[Deferred[None]] = []
 
     def advance(self) -> Verification | Exception | None:
-        """Read the next step; None after the last. Blocks. What the store raises is returned: it is for all readers."""
+        """Read the next step; None after the last. Blocks. What the store raises is returned: all readers get it."""
         return catch(self.steps.next)
 
     def arrived(self, step: Verification | Exception | None) -> None:
@@ -56,34 +61,34 @@ class SharedReading:
             for steps in (self.done, *(reader.steps for reader in self.readers)):
                 _add(steps, step)
         else:
-            self.end = step
+            self.failure = step
             self.finish()
         self.wake()
 
     def refused(self) -> None:
-        """The reader whose turn it was is refused: another one reads the step."""
+        """A reader was refused before it could read the step: another one reads it."""
         self.is_reading = False
         self.wake()
 
     def finish(self) -> None:
-        """Nothing more is read: who comes now begins anew. May be called twice."""
+        """Nothing more is read: a reader that comes now begins anew. May be called twice."""
         if not self.has_ended:
             self.has_ended = True
             self._ended()
 
     @property
     def is_ahead(self) -> bool:
-        """Whether some reader still has so many steps that the next one waits."""
+        """Whether some reader still has so many steps that the reading waits for it."""
         return any(len(reader.steps) >= STEPS_AHEAD for reader in self.readers)
 
     def changed(self) -> Deferred[None]:
-        """Fires when something has happened."""
+        """Fires at the next `wake`."""
         changed: Deferred[None] = Deferred(self._waiting.remove)
         self._waiting.append(changed)
         return changed
 
     def wake(self) -> None:
-        """Something has happened."""
+        """Let all readers look whether there is something for them, or something to do."""
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(None)
@@ -95,7 +100,7 @@ class VerificationReader:
     def __init__(self, reading: SharedReading) -> None:
         self._reading = reading
         self.steps = list(reading.done)
-        """Those that it has not been given yet."""
+        """The steps that it has not been given yet."""
         self._refusal: Failure | None = None
         reading.readers.append(self)
 
@@ -105,8 +110,8 @@ class VerificationReader:
         while not self.steps:
             if self._refusal is not None:
                 self._refusal.raiseException()
-            if reading.end is not None:
-                raise reading.end
+            if reading.failure is not None:
+                raise reading.failure
             if reading.has_ended:
                 return None
             changed = reading.changed()
@@ -123,7 +128,7 @@ class VerificationReader:
         self._reading.refused()
 
     async def leave(self, workers: IWorkers) -> None:
-        """Wait for nothing more; the last one ends the reading, after the step that is under way."""
+        """Get nothing more. The last reader that leaves ends the reading, after the step that is under way."""
         reading = self._reading
         reading.readers.remove(self)
         reading.wake()
@@ -133,7 +138,7 @@ class VerificationReader:
 
 
 class VerificationPages(Pages[Verification]):
-    """The steps of a verification that may be shared, as `Pages`. `check` raises where nothing more may be seen."""
+    """The steps of a verification, shared where possible. `check` raises once the login may see nothing more."""
 
     def __init__(
         self,
@@ -143,7 +148,7 @@ class VerificationPages(Pages[Verification]):
         closed: Callable[[], bool],
         check: Callable[[], None],
     ) -> None:
-        super().__init__(workers, lambda: iter(()), slots, closed)
+        super().__init__(workers, slots, closed)
         self._join = join
         self._check = check
         self._reader: VerificationReader | None = None

@@ -13,7 +13,7 @@ from homeftp.config import LISTING_PAGE, Limits
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Changed, Damaged, Forbidden, NotFound, Refusal, WrongKind
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
-from homeftp.files.pages import HASHED_TOGETHER, Pages, Steps, total
+from homeftp.files.pages import HASHED_TOGETHER, Pages, Steps, StorePages, total
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces import IOpenFile
@@ -74,7 +74,7 @@ class PagesTests(SynchronousTestCase):
         async def collect(pages: AsyncIterator[int]) -> list[int]:
             return [page async for page in pages]
 
-        collecting = Deferred.fromCoroutine(collect(Pages(workers, lambda: iter([1, 2]), DeferredSemaphore(1))))
+        collecting = Deferred.fromCoroutine(collect(StorePages(workers, lambda: iter([1, 2]), DeferredSemaphore(1))))
         for _ in range(3):
             self.assertNoResult(collecting)
             self.assertEqual(workers.work(), 1)
@@ -92,7 +92,7 @@ class PagesTests(SynchronousTestCase):
             finally:
                 done.append("closed")
 
-        pages = Pages(workers, begin, DeferredSemaphore(1))
+        pages = StorePages(workers, begin, DeferredSemaphore(1))
         self.successResultOf(Deferred.fromCoroutine(pages.aclose()))
         reading = Deferred.fromCoroutine(pages.__anext__())
         workers.work()
@@ -117,7 +117,7 @@ class PagesTests(SynchronousTestCase):
                 for step in steps:
                     yield step()
 
-            return Pages(workers, begin, slots)
+            return StorePages(workers, begin, slots)
 
         def broken() -> int:
             raise NotFound("it does not exist")
@@ -149,7 +149,7 @@ class PagesTests(SynchronousTestCase):
         workers = QueuedWorkers()
         slots = DeferredSemaphore(1)
         closed = [False]
-        begun, waiting = (Pages(workers, lambda: iter([1, 2]), slots, lambda: closed[0]) for _ in range(2))
+        begun, waiting = (StorePages(workers, lambda: iter([1, 2]), slots, lambda: closed[0]) for _ in range(2))
         reading = [Deferred.fromCoroutine(pages.__anext__()) for pages in (begun, waiting)]
         self.assertEqual(workers.work(), 1, "the control")
         closed[0] = True
