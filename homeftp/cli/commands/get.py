@@ -6,7 +6,14 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from homeftp.cli.connect.operands import STANDARD, Operand, common_remote, parse_operand, parse_remote_operand
+from homeftp.cli.connect.operands import (
+    STANDARD,
+    Operand,
+    add_remote_operands,
+    common_remote,
+    parse_operand,
+    parse_remote_operand,
+)
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
@@ -30,16 +37,11 @@ newer, homeftp asks at a terminal, and otherwise leaves it unchanged. TARGET "-"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add sources, target and the transfer options."""
     add_epilog(parser, _EPILOG)
-    paths = parser.add_argument(
-        "paths",
-        metavar="NAME:PATH",
-        nargs="+",
-        help="a file on a server, also a pattern such as 'NAME:*.jpg', or with -r a folder",
-    )
+    what = "a file on a server, also a pattern such as 'NAME:*.jpg', or with -r a folder"
+    add_remote_operands(parser, what, completer=ANY_PATHS)
     target = parser.add_argument(
         "target", metavar="TARGET", nargs="?", help="where to write it (default: the current folder)"
     )
-    set_completer(paths, ANY_PATHS)
     set_completer(target, ANY_PATHS)
     add_transfer_arguments(parser)
 

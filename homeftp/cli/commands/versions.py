@@ -11,7 +11,7 @@ from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.terminal.text import format_mode, format_size, print_json, printable
+from homeftp.cli.terminal.text import add_json_argument, format_mode, format_size, print_json, printable
 from homeftp.cli.terminal.times import format_minute, format_moment, format_time
 from homeftp.wire.messages import version_body
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sort", choices=(_NAME, _TIME), default=_NAME, help="by name, or by the time at which each was replaced"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+    add_json_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:

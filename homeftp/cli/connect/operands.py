@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from typing import NamedTuple, Sequence
 
+from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.errors import OperatorError
 
 _REMOTE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]+):(?P<path>.*)\Z", re.DOTALL)
@@ -21,6 +23,18 @@ class Operand(NamedTuple):
 
     remote: str | None
     path: str
+
+
+def add_remote_operands(
+    parser: argparse.ArgumentParser,
+    help: str,
+    *,
+    dest: str = "paths",
+    metavar: str = "NAME:PATH",
+    completer: str = REMOTE_PATHS,
+) -> None:
+    """Add an argument for one or more paths on a server; `help` says what they may be."""
+    set_completer(parser.add_argument(dest, metavar=metavar, nargs="+", help=help), completer)
 
 
 def parse_operand(text: str) -> Operand:

@@ -49,6 +49,11 @@ def format_mode(kind: str, mode: int | None) -> str:
     return stat.filemode((stat.S_IFDIR if kind == "directory" else stat.S_IFREG) | (mode or 0) & _PERMISSIONS)
 
 
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --json, for a command that prints many things."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+
+
 def print_json(fields: dict[str, Any]) -> None:
     """Print one line of JSON on standard output."""
     import json

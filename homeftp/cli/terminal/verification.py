@@ -8,7 +8,7 @@ import time
 from typing import Callable
 
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.text import format_size, print_json, printable
+from homeftp.cli.terminal.text import add_json_argument, format_size, print_json, printable
 from homeftp.cli.terminal.times import format_moment
 from homeftp.errors import counted
 from homeftp.model import Damage, Verification
@@ -25,7 +25,7 @@ _MENDED = "it was damaged, and was copied again from another file or version"
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the output options."""
-    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+    add_json_argument(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print only damaged files and errors")
 
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable
 
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.text import format_count, format_size, print_json, printable
+from homeftp.cli.terminal.text import add_json_argument, format_count, format_size, print_json, printable
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _DIGITS = 3
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the output options that push, get and cmp share."""
-    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+    add_json_argument(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print only errors")
 
 

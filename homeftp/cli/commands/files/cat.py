@@ -7,9 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from homeftp.cli.commands.files.attempts import attempt_each
-from homeftp.cli.connect.operands import parse_remote_operands
+from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_remote
-from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.help import add_epilog
@@ -27,10 +26,7 @@ must not be used. A part of a file cannot be compared. `homeftp get NAME:PATH TA
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the files and which part of them."""
     add_epilog(parser, _EPILOG)
-    paths = parser.add_argument(
-        "paths", metavar="NAME:PATH", nargs="+", help="a file on a server, also a pattern such as 'NAME:*.txt'"
-    )
-    set_completer(paths, REMOTE_PATHS)
+    add_remote_operands(parser, "a file on a server, also a pattern such as 'NAME:*.txt'")
     parser.add_argument("--offset", metavar="N", type=int, default=0, help="skip the first N bytes of each file")
     parser.add_argument("--limit", metavar="N", type=int, help="print at most N bytes of each file")
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.commands.files.sizes import add_size_arguments, sized
-from homeftp.cli.connect.operands import parse_remote_operands
+from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_remote
-from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.terminal.text import print_json, printable
+from homeftp.cli.terminal.text import add_json_argument, print_json, printable
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -27,19 +26,15 @@ count. The server makes one listing, and nothing is transferred.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the paths and the output format."""
     add_epilog(parser, _EPILOG)
-    paths = parser.add_argument(
-        "paths",
-        metavar="NAME:PATH",
-        nargs="+",
-        help="a folder or file on a server, also a pattern such as 'NAME:*'; NAME: is the whole shared folder",
+    add_remote_operands(
+        parser, "a folder or file on a server, also a pattern such as 'NAME:*'; NAME: is the whole shared folder"
     )
-    set_completer(paths, REMOTE_PATHS)
     parser.add_argument("-s", "--summarize", action="store_true", help="print only the total of each path")
     parser.add_argument(
         "-d", "--max-depth", metavar="N", type=int, help="print only folders at most N levels below the path"
     )
     add_size_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+    add_json_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:

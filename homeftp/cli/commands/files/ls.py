@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.commands.files.sizes import add_size_arguments, sized
-from homeftp.cli.connect.operands import parse_remote_operands
+from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_remote
-from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
-from homeftp.cli.terminal.text import format_mode, print_json, printable
+from homeftp.cli.terminal.text import add_json_argument, format_mode, print_json, printable
 from homeftp.cli.terminal.times import format_minute
 from homeftp.wire.messages import entry_body
 
@@ -22,17 +21,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the paths and the output format."""
-    paths = parser.add_argument(
-        "paths",
-        metavar="NAME:PATH",
-        nargs="+",
-        help="a folder or file on a server, also a pattern such as 'NAME:*.jpg'; NAME: is the whole shared folder",
+    add_remote_operands(
+        parser, "a folder or file on a server, also a pattern such as 'NAME:*.jpg'; NAME: is the whole shared folder"
     )
-    set_completer(paths, REMOTE_PATHS)
     parser.add_argument("-R", "-r", "--recursive", action="store_true", help="also list the contents of subfolders")
     parser.add_argument("-l", "--long", action="store_true", help="print mode, size and time")
     add_size_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+    add_json_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:

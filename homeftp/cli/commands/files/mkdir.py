@@ -6,11 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from homeftp.cli.commands.files.attempts import attempt_each
-from homeftp.cli.connect.operands import parse_remote_operands
+from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_remote
-from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.text import print_json, printable
+from homeftp.cli.terminal.text import add_json_argument, print_json, printable
 
 if TYPE_CHECKING:
     from homeftp.client import Client, IClientReactor, TransferContext
@@ -18,13 +17,12 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the folders."""
-    paths = parser.add_argument("paths", metavar="NAME:PATH", nargs="+", help="a folder to make on a server")
-    set_completer(paths, REMOTE_PATHS)
+    add_remote_operands(parser, "a folder to make on a server")
     parser.add_argument(
         "-p", "--parents", action="store_true", help="also make the folders above it; no error if it exists"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="print each folder that was made")
-    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+    add_json_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:

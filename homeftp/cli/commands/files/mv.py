@@ -6,14 +6,14 @@ import argparse
 from typing import TYPE_CHECKING, Awaitable, Callable, Sequence
 
 from homeftp.cli.commands.files.attempts import attempt_each
-from homeftp.cli.connect.operands import parse_remote_operands
+from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.asking import can_ask, confirm
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.terminal.text import format_size, print_json, printable
+from homeftp.cli.terminal.text import add_json_argument, format_size, print_json, printable
 from homeftp.cli.terminal.times import format_time
 
 if TYPE_CHECKING:
@@ -33,18 +33,13 @@ server keeps it as a previous version. A folder is never replaced.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add sources and target."""
     add_epilog(parser, _EPILOG)
-    sources = parser.add_argument(
-        "sources",
-        metavar="NAME:SOURCE",
-        nargs="+",
-        help="a file or folder on a server, also a pattern such as 'NAME:*.jpg'",
-    )
+    what = "a file or folder on a server, also a pattern such as 'NAME:*.jpg'"
+    add_remote_operands(parser, what, dest="sources", metavar="NAME:SOURCE")
     target = parser.add_argument("target", metavar="NAME:TARGET", help="its new path, or the folder that it goes into")
-    set_completer(sources, REMOTE_PATHS)
     set_completer(target, REMOTE_PATHS)
     parser.add_argument("-f", "--force", action="store_true", help="replace a file at the target, without asking")
     parser.add_argument("-v", "--verbose", action="store_true", help="print what was moved")
-    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+    add_json_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:

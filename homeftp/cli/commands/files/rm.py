@@ -7,13 +7,12 @@ import shlex
 from typing import TYPE_CHECKING, Sequence
 
 from homeftp.cli.commands.files.attempts import attempt_each
-from homeftp.cli.connect.operands import parse_remote_operands
+from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.asking import can_ask, confirm
-from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.terminal.text import format_size, print_json, printable
+from homeftp.cli.terminal.text import add_json_argument, format_size, print_json, printable
 from homeftp.errors import NotFound, OperatorError, Refusal, counted
 
 if TYPE_CHECKING:
@@ -29,18 +28,12 @@ The server keeps what is removed as previous versions, for as long as its owner 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the paths and the options."""
     add_epilog(parser, _EPILOG)
-    paths = parser.add_argument(
-        "paths",
-        metavar="NAME:PATH",
-        nargs="+",
-        help="a file on a server, also a pattern such as 'NAME:*.jpg', or with -r a folder",
-    )
-    set_completer(paths, REMOTE_PATHS)
+    add_remote_operands(parser, "a file on a server, also a pattern such as 'NAME:*.jpg', or with -r a folder")
     parser.add_argument("-r", "-R", "--recursive", action="store_true", help="remove folders and their contents")
     parser.add_argument("-f", "--force", action="store_true", help="no error if a file does not exist")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask before everything on a server is removed")
     parser.add_argument("-q", "--quiet", action="store_true", help="print only errors")
-    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+    add_json_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
