@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from homeftp.cli.connect.operands import (
-    STANDARD,
     Operand,
     add_remote_operands,
     common_remote,
@@ -17,6 +16,7 @@ from homeftp.cli.connect.operands import (
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
+from homeftp.cli.terminal.stdstreams import STANDARD
 from homeftp.cli.transfer.deleting import check_deletion
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.cli.transfer.selecting import read_selection

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from homeftp.cli.connect.operands import STANDARD, parse_operand, parse_remote_operand
+from homeftp.cli.connect.operands import parse_operand, parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.daemonthread import DaemonThread
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.terminal.stdstreams import read_piece
+from homeftp.cli.terminal.stdstreams import STANDARD, read_piece
 from homeftp.cli.transfer.deleting import check_deletion
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.cli.transfer.selecting import read_selection

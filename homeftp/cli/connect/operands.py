@@ -14,9 +14,6 @@ _REMOTE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]+):(?P<path>.*)\Z", re.
 _LIKE_A_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]+\Z")
 """A word that is probably a server's name rather than a file's: it has no slash and no dot."""
 
-STANDARD = "-"
-"""Standard input or output."""
-
 
 class Operand(NamedTuple):
     """A path; `remote` is None for a path on this machine."""

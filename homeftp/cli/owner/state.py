@@ -12,11 +12,9 @@ from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, new_state_dir, state_dir
 from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.stdstreams import STANDARD
 from homeftp.cli.terminal.text import print_result
 from homeftp.errors import OperatorError, counted
-
-_STANDARD = "-"
-"""Standard output, or standard input, in the place of a file."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,9 +46,9 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "backup":
         return _backup(options)
     folder = new_state_dir(options)
-    if options.file == _STANDARD and sys.stdin.isatty():
+    if options.file == STANDARD and sys.stdin.isatty():
         raise OperatorError("- reads the backup from standard input: send it there from a file or a program.")
-    if options.file == _STANDARD:
+    if options.file == STANDARD:
         restore_state("standard input", folder, sys.stdin.buffer)
     else:
         restore_state(options.file, folder)
@@ -66,13 +64,13 @@ def run(options: argparse.Namespace) -> int:
 def _backup(options: argparse.Namespace) -> int:
     from homeftp.accounts.backup import backup, backup_dated, backup_state
 
-    if options.keep is not None and (options.keep < 1 or options.file == _STANDARD):
+    if options.keep is not None and (options.keep < 1 or options.file == STANDARD):
         raise OperatorError("--keep N: give a number of files of at least 1, and a file or a folder to write to.")
-    if options.file == _STANDARD and (options.json or sys.stdout.isatty()):
+    if options.file == STANDARD and (options.json or sys.stdout.isatty()):
         raise OperatorError("- writes the backup to standard output: send that to a file or a program, without --json.")
     folder = state_dir(options)
     log = CommandAudit(folder, "state backup")
-    if options.file == _STANDARD:
+    if options.file == STANDARD:
         sys.stdout.buffer.write(backup(folder))
         sys.stdout.buffer.flush()
         log.note("backup", None)

@@ -46,3 +46,8 @@ def report_failure(error: Exception) -> Exit:
 def print_error(message: str) -> None:
     """Print one line on standard error. Control characters, which a server may have sent, are escaped."""
     print(f"homeftp: {printable(message)}", file=sys.stderr)
+
+
+def print_not_shared(name: str, reason: str) -> None:
+    """Print that the server does not share something of a folder, and why."""
+    print_error(f"not shared: {name}: {reason}")

@@ -13,6 +13,9 @@ from typing import Any
 
 from homeftp.errors import OperatorError
 
+STANDARD = "-"
+"""Standard input or output, in the place of a file's name."""
+
 
 def install_streams() -> None:
     """Replace `sys.stdin`, `sys.stdout` and `sys.stderr` by streams that raise `OperatorError`.

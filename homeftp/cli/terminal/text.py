@@ -9,8 +9,6 @@ from typing import Any
 
 from homeftp.errors import counted
 
-_PERMISSIONS = 0o777
-
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 """From one unit to the next."""
@@ -46,7 +44,9 @@ def format_count(files: int, folders: int, others: int = 0) -> str:
 
 def format_mode(kind: str, mode: int | None) -> str:
     """The kind and the permission bits as ls(1) prints them; bits that are not known as if none were set."""
-    return stat.filemode((stat.S_IFDIR if kind == "directory" else stat.S_IFREG) | (mode or 0) & _PERMISSIONS)
+    from homeftp.model import MODE_BITS
+
+    return stat.filemode((stat.S_IFDIR if kind == "directory" else stat.S_IFREG) | (mode or 0) & MODE_BITS)
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:

@@ -6,12 +6,11 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, Sequence
 
+from homeftp.cli.terminal.stdstreams import STANDARD
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
     from homeftp.client import Selection
-
-_STANDARD = "-"
 
 
 class _AppendPattern(argparse.Action):
@@ -65,7 +64,7 @@ def _read_names(path: str) -> frozenset[str]:
     from homeftp.client import parse_names
 
     try:
-        if path == _STANDARD:
+        if path == STANDARD:
             data = sys.stdin.buffer.read()
         else:
             with open(path, "rb") as file:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.commands.files.sizes import add_size_arguments, sized
 from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_remote
+from homeftp.cli.terminal.failures import print_not_shared
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import add_json_argument, print_json, printable
 from homeftp.errors import OperatorError
@@ -58,10 +58,7 @@ async def print_usage(client: Client, path: str, options: argparse.Namespace) ->
     for each in await expand_pattern(client, path):
         top = str(parse_remote_path(each).endpoint)
 
-        def skipped(name: str, reason: str) -> None:
-            print(f"homeftp: not shared: {printable(name)}: {printable(reason)}", file=sys.stderr)
-
-        async for usage in folder_usage(client, each, on_skipped=skipped):
+        async for usage in folder_usage(client, each, on_skipped=print_not_shared):
             if depth is None or usage.name.count("/") + bool(usage.name) <= depth:
                 _print_one(usage, "/".join(part for part in (top, usage.name) if part), options)
 

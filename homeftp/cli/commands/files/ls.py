@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.commands.files.sizes import add_size_arguments, sized
 from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_remote
+from homeftp.cli.terminal.failures import print_not_shared
 from homeftp.cli.terminal.text import add_json_argument, format_mode, print_json, printable
 from homeftp.cli.terminal.times import format_minute
 from homeftp.wire.messages import entry_body
@@ -51,7 +51,7 @@ async def list_path(client: Client, path: str, options: argparse.Namespace, *, n
 
 
 async def _list_one(client: Client, path: str, options: argparse.Namespace, *, named: bool) -> None:
-    """Print the entries of a folder behind `prefix`, or the one entry of a file."""
+    """Print the entries of one folder, or the entry of one file; with `named` each with the whole path."""
     from homeftp.client import parse_remote_path
     from homeftp.errors import NotFound
 
@@ -67,7 +67,7 @@ async def _list_one(client: Client, path: str, options: argparse.Namespace, *, n
         for each in page.entries:
             print_entry(each, prefix + each.name, options)
         for name, reason in page.skipped:
-            print(f"homeftp: not shared: {printable(prefix + name)}: {printable(reason)}", file=sys.stderr)
+            print_not_shared(prefix + name, reason)
 
 
 def print_entry(entry: Entry, name: str, options: argparse.Namespace) -> None:
