@@ -6,7 +6,7 @@ import sys
 
 from homeftp.cli.terminal.stdstreams import read_line
 
-_MAX_ANSWER = 4096
+MAX_ANSWER = 4096
 """The most bytes that are read of an answer; a terminal gives no longer line."""
 
 
@@ -17,8 +17,18 @@ def can_ask() -> bool:
 
 def confirm(question: str) -> bool:
     """Ask; anything but y or yes, also the end of the input, is a no. Blocks until the person has answered."""
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    answer = read_line(_MAX_ANSWER)
+    print_question(question)
+    answer = read_line(MAX_ANSWER)
     if not answer:
         print(file=sys.stderr)  # Ctrl-D ends no line
+    return is_yes(answer)
+
+
+def print_question(question: str) -> None:
+    """Print a question whose answer `is_yes` understands."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+
+
+def is_yes(answer: bytes) -> bool:
+    """Whether the line is y or yes."""
     return answer.strip().lower() in (b"y", b"yes")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Awaitable, Callable
 
-from homeftp.cli.terminal.asking import can_ask
+from homeftp.cli.terminal.asking import can_ask, is_yes, print_question
 from homeftp.cli.terminal.text import format_count, format_size, printable
 from homeftp.cli.transfer.questions import THERE, TransferDeclined
 from homeftp.cli.transfer.screen import Screen
@@ -59,12 +59,12 @@ class DeletionQuestion:
         answered = False
         try:
             print(self._describe(plan), file=sys.stderr)
-            print("Transfer, and then delete these? [y/N] ", end="", file=sys.stderr, flush=True)
+            print_question("Transfer, and then delete these?")
             typed = await self._read_line()
             answered = bool(typed)
         finally:
             self._screen.end_question(answered=answered)
-        if typed.strip().lower() not in (b"y", b"yes"):
+        if not is_yes(typed):
             raise TransferDeclined
         return True
 

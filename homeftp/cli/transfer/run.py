@@ -16,9 +16,6 @@ from homeftp.cli.transfer.selecting import add_selection_arguments
 if TYPE_CHECKING:
     from homeftp.client import FileResult, IClientReactor, IReconnector, Selection, TransferObserver, TransferOptions
 
-_MAX_ANSWER = 4096
-"""The most bytes that are read of an answer; a terminal gives no longer line."""
-
 
 def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that push and get share."""
@@ -62,7 +59,7 @@ async def run_transfer(
     """
     from twisted.internet.defer import CancelledError, Deferred
 
-    from homeftp.cli.terminal.asking import can_ask
+    from homeftp.cli.terminal.asking import MAX_ANSWER, can_ask
     from homeftp.cli.terminal.daemonthread import DaemonThread
     from homeftp.cli.terminal.stdstreams import read_line
     from homeftp.cli.transfer.progress import ProgressBar
@@ -100,7 +97,7 @@ async def run_transfer(
         reconnector.notify = report.notice
     thread = DaemonThread(reactor)
     target = HERE if options.command == "get" else THERE
-    answer = partial(thread.call, read_line, _MAX_ANSWER)
+    answer = partial(thread.call, read_line, MAX_ANSWER)
     prompter = Prompter(screen, answer, target)
     dry_run, delete = getattr(options, "dry_run", False), getattr(options, "delete", False)
     transfer_options = TransferOptions(

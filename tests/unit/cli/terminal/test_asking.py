@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from homeftp.cli.terminal.asking import can_ask, confirm
+from homeftp.cli.terminal.asking import can_ask, confirm, is_yes
 from tests.support.commandline import CommandCase, Input, Output
 
 
@@ -26,3 +26,8 @@ class AskingTests(CommandCase):
             self.patch(sys, "stdin", Input(typed))
             self.assertEqual(confirm("Sure?"), expected, typed)
         self.assertEqual(self.err.getvalue(), "Sure? [y/N] " * 5 + "\n", "Ctrl-D ends no line")
+
+    def test_is_yes(self) -> None:
+        """Case and spaces do not count; a word that only begins like a yes is none."""
+        for answer, expected in ((b" YES \r\n", True), (b"Y", True), (b"yeah\n", False), (b"", False)):
+            self.assertEqual(is_yes(answer), expected, answer)
