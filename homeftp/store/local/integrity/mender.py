@@ -23,7 +23,6 @@ from homeftp.hashing.hashcache import HashCache, StoredHash
 from homeftp.model import MENDER, Verification, WriteRequest
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import close_quietly
-from homeftp.store.local.disk.handles import raw
 from homeftp.store.local.disk.privatefiles import open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.catalog import StoredVersion, VersionFinder
@@ -120,7 +119,8 @@ class Mender:
         if names is None:
             raise FileNotFoundError(f"{row.directory} is not in the shared folder")
         with self.root.open_below(self.root.fd, names) as directory:
-            fd = open_private_file(directory, raw(row.name), make=False)
+            name = self.root.stored_name(directory, Endpoint((row.name,)))
+            fd = open_private_file(directory, name, make=False)
         try:
             if signature(os.fstat(fd)) != row.signature:
                 raise FileNotFoundError(f"{row.name} was changed")

@@ -210,6 +210,18 @@ class UnicodeFormTests(FlipCase):
         self.assertEqual([each.name for each in store.damaged()], [NFC])
         self.assertRaises(Damaged, store.open, parse(NFC))
 
+    def test_mended_from(self) -> None:
+        """A damaged file is mended from a copy that has such a name, or is in such a folder."""
+        for name, good, evil in (("a", b"good", b"evil"), (f"{NFD}/a", b"fine", b"foul")):
+            self.lay(f"{name}{NFD}", good)
+            store = self.store()
+            self.put(store, "damaged", good)
+            self.assertEqual(damages_in(store), [])
+            self.flip("damaged", evil)
+            self.assertEqual([(each.name, each.mended) for each in damages_in(store)], [("damaged", True)])
+            self.assertEqual(self.content("damaged"), good)
+            store.close()
+
     def test_hidden(self) -> None:
         """A folder that is hidden under its composed name is hidden in every form."""
         self.lay(f"{NFD}/secret", b"")
