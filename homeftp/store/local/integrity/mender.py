@@ -79,27 +79,25 @@ class Mender:
             mode=entry.mode,
             precondition=content_hash,
         )
+        begin: Callable[[], _Copy] = partial(self.uploads.begin, request, MENDER)
+        if version is not None:
+            begin = partial(self.rewriter.begin, version, request, MENDER)
         for source in self._sources(endpoint, content_hash, found, from_others=from_others):
-            if (yield from self._mend_from(source, request, version)):
+            if (yield from self._mend_from(source, begin, endpoint)):
                 return True
         return False
 
     def _mend_from(
-        self, source: Source, request: WriteRequest, version: StoredVersion | None
+        self, source: Source, begin: Callable[[], _Copy], endpoint: Endpoint
     ) -> Generator[Verification, None, bool]:
         try:
             with source() as fd:
-                yield from self._copy(fd, request, version)
+                yield from _copy(fd, begin())
         except (Refusal, OSError) as reason:
-            where = request.endpoint.whole
+            where = endpoint.whole
             self._log.info("{where} was not mended from one of its copies: {reason}", where=where, reason=reason)
             return False
         return True
-
-    def _begin(self, request: WriteRequest, version: StoredVersion | None) -> _Copy:
-        if version is None:
-            return self.uploads.begin(request, MENDER)
-        return self.rewriter.begin(version, request, MENDER)
 
     def _sources(
         self, endpoint: Endpoint, content_hash: str, damaged: os.stat_result, *, from_others: bool
@@ -128,14 +126,15 @@ class Mender:
         finally:
             close_quietly(fd)
 
-    def _copy(self, fd: int, request: WriteRequest, version: StoredVersion | None) -> Iterator[Verification]:
-        copy = self._begin(request, version)
-        try:
-            offset = 0
-            while data := read_at(fd, offset, PIECE):
-                copy.write(data)
-                offset += len(data)
-                yield Verification(size=len(data))
-            copy.commit()
-        finally:
-            copy.abort()
+
+def _copy(fd: int, copy: _Copy) -> Iterator[Verification]:
+    """Copy an open file, piece by piece."""
+    try:
+        offset = 0
+        while data := read_at(fd, offset, PIECE):
+            copy.write(data)
+            offset += len(data)
+            yield Verification(size=len(data))
+        copy.commit()
+    finally:
+        copy.abort()

@@ -240,6 +240,7 @@ class _VerifyRun:
             self._read.append(CachedHash(item.directory, item.file, found, reading.hash, began_ns))
 
     def _is_left_out(self, known: KnownHash | None) -> bool:
+        """Whether a file of which this is known is not read this time."""
         if self._since_us == ONLY_MARKED:
             return known is None or not known.damage
         return known is not None and known.read_us >= self._since_us > 0
