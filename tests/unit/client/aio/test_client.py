@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import AsyncIterator, cast
+from typing import Any, AsyncIterator, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client import RemoteClient, aio, open_remote
+from homeftp.client import Part, RemoteClient, aio, open_remote
 from homeftp.client.aio import AsyncioClient
+from homeftp.interfaces import IPayload
+from homeftp.status import Status
+from homeftp.wire.messages import Response
 
 OWN = {"read"}
 """What only asyncio has: a download there is one step."""
@@ -50,16 +53,20 @@ class PagesTests(SynchronousTestCase):
         steps: list[str] = []
 
         class Listing:
-            async def list(self, rel_endpoint: str, *, recursive: bool) -> AsyncIterator[str]:
-                try:
-                    for page in ("one", "two"):
-                        yield await succeed(page)
-                finally:
-                    steps.append("ended")
+            def request(self, request_type: str, body: dict[str, str]) -> Listing:
+                return self
+
+            async def __aiter__(self) -> AsyncIterator[Part]:
+                for more in (True, True, False):
+                    body: dict[str, Any] = {"entries": []} if more else {"entries_total": 0}
+                    yield await succeed(Part(Response(Status.OK, body=body, more=more), cast(IPayload, None)))
+
+            def discard(self) -> None:
+                steps.append("ended")
 
         async def main() -> None:
             client = AsyncioClient(cast(RemoteClient, Listing()))
-            self.assertEqual([page async for page in client.list()], ["one", "two"])
+            self.assertEqual([len(page.entries) async for page in client.list()], [0, 0])
             self.assertEqual(steps, ["ended"])
             pages = client.list()
             await anext(pages)
