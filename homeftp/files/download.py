@@ -263,7 +263,7 @@ class FilePayload:
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""
         if self.size > limit:
-            raise TooLarge(f"the content has {counted(self.size, 'byte')}; at most {limit} are allowed here")
+            raise TooLarge(f"the content has {counted(self.size, 'byte')}; at most {limit:,} are allowed here")
         pieces = []
         while data := await self.read():
             pieces.append(data)

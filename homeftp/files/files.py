@@ -158,7 +158,7 @@ class Files:
         try:
             size = stream.entry.size
             if size > limit:
-                raise TooLarge(f"{endpoint} has {counted(size, 'byte')}; at most {limit} are allowed here")
+                raise TooLarge(f"{endpoint} has {counted(size, 'byte')}; at most {limit:,} are allowed here")
             content = await stream.read(0, size)
             await stream.verify()
             return content

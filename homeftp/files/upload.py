@@ -69,7 +69,7 @@ def _suspend(jobs: RevocableJobs, incoming: IUpload) -> None:
 def check_limit(size: int, limit: int) -> None:
     """Raise `TooLarge` (22) if a payload has more than `limit` bytes."""
     if size > limit:
-        raise TooLarge(f"the payload has {counted(size, 'byte')}; at most {limit} are allowed here")
+        raise TooLarge(f"the payload has {counted(size, 'byte')}; at most {limit:,} are allowed here")
 
 
 @implementer(IIncomingPayload)

@@ -97,7 +97,7 @@ class ResponseBody:
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`, and leaves the rest unread."""
         if self.size > limit:
-            raise TooLarge(f"the server sends {counted(self.size, 'byte')}; at most {limit} were expected")
+            raise TooLarge(f"the server sends {counted(self.size, 'byte')}; at most {limit:,} were expected")
         pieces = []
         while piece := await self.read():
             pieces.append(piece)

@@ -87,7 +87,7 @@ class ReadingTests(FilesTestCase):
         self.lay({"piece": b"x" * STREAM_PIECE, "more": b"x" * (STREAM_PIECE + 1)})
         self.assertEqual(len(self.result_of(self.files.read(parse("piece"), 2 * STREAM_PIECE))), STREAM_PIECE)
         error = self.error_of(TooLarge, self.files.read(parse("more"), 2 * STREAM_PIECE))
-        self.assertIn(f"at most {STREAM_PIECE}", error.message)
+        self.assertIn(f"at most {STREAM_PIECE:,}", error.message)
 
     def test_revoked(self) -> None:
         """Once access is known to be revoked nothing is read."""
