@@ -65,8 +65,8 @@ BUFFER_MEMORY = 4 * MIB
 """Bytes of all connections' buffers together, as long as each has a `MIN_BUFFER`: 16 connections have large ones."""
 
 HEAP_SLACK = 4 * MIB
-"""Free bytes that the server's heap may keep: four `STREAM_PIECE`, two pieces and what they are made of. With half of
-it most pieces are paged in again, which takes a quarter of a second for each GiB."""
+"""Free bytes that the server's heap may keep: two pieces of `STREAM_PIECE`, and those that they are joined from. With
+half as much most pieces are paged in again, which takes a quarter of a second for each GiB."""
 
 RESUMABLE = 1 * MIB
 """Bytes of an interrupted upload that must have arrived for it to be kept: fewer are sent again quickly."""

@@ -67,7 +67,7 @@ class Realm:
     unlisted: Access | None = None
     """The access of an account that another checker knows and that never had an entry. None: it cannot log in."""
     _missing: set[tuple[str, Endpoint]] = attrs.field(init=False, factory=set, eq=False, repr=False)
-    """Accounts, each with a home or folder that could not be made: those that are logged already."""
+    """Accounts, each with a home or folder that could not be made, for which that has been logged."""
 
     _log = Logger()
 

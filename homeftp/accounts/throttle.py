@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections import deque
 
 from twisted.internet.interfaces import IReactorTime
@@ -57,7 +58,7 @@ class Throttle:
             times.popleft()
 
     def _busy(self, oldest: float, now: float) -> Busy:
-        minutes = int(-(-(oldest + self._seconds - now) // MINUTE))
+        minutes = math.ceil((oldest + self._seconds - now) / MINUTE)
         return Busy(f"too many wrong tries from your address: try again in {counted(minutes, 'minute')}")
 
 

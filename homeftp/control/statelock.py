@@ -41,18 +41,18 @@ class StateLock:
             self.close()
             raise OperatorError(f"cannot lock the state folder {self._folder}: {error.strerror}") from None
 
+    def close(self) -> None:
+        """Release it. May be called twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
     def _taken(self, holder: int | None) -> OperatorError:
         pid = "" if holder is None else f" (pid {holder})"
         return OperatorError(
             f"the state folder {self._folder} is used by another homeftp server{pid}. Stop that server first, or give "
             "this one a state folder of its own with --state DIR."
         )
-
-    def close(self) -> None:
-        """Release it. May be called twice."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
 
 
 def user_of(folder: str) -> int | None:

@@ -18,9 +18,9 @@ class MemoryBudget:
         """Bytes of the pieces of all payloads under way."""
 
     def grant(self, payload: object, pieces: int = 1) -> int:
-        """Bytes of each of the next `pieces` of a payload, in the place of those before: up to `config.STREAM_PIECE`.
+        """Bytes of each of the next `pieces` of a payload, which replace those before: up to `config.STREAM_PIECE`.
 
-        All of them have at least `config.MIN_PIECE`, whatever has been granted to others, so that each payload makes
+        Together they have at least `config.MIN_PIECE`, whatever has been granted to others, so that each payload makes
         progress.
         """
         self.leave(payload)

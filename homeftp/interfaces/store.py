@@ -112,11 +112,11 @@ class IStore(Interface):
 
     - **Space.** Nothing is removed for bytes that have not arrived. Before what has arrived is refused with `NoSpace`
       (52), the oldest versions are removed, but none younger than `Retention.protected_seconds`, and partial uploads of
-      the same account, never another's. Where `capabilities.account_quotas` is set, an actor stores nothing by which
-      what is beneath the home of its `Allotment` exceeds its quota, for which each file, directory and version counts
-      as `NAME_COST` or more; what others put there counts too, and is not refused. For that quota versions of that home
-      of any age are removed where the account may discard them. Of its uploads' declared sizes other accounts notice at
-      most `StoreOptions.reserved`.
+      the same account, never another's. Where `capabilities.account_quotas` is set, nothing that an actor stores
+      makes the home of its `Allotment` exceed its quota: each file, directory and version beneath it counts for
+      `config.NAME_COST` or more. What others put there counts too, and is not refused. To keep to the quota, versions
+      of that home are removed whatever their age, where the account may discard them. Of its uploads' declared sizes
+      other accounts notice at most `StoreOptions.reserved`.
 
     Methods that name a file raise `FiletypeNotAllowed` (42) where the owner does not allow its type. Methods that
     change something raise `Forbidden` (33) where the store is `read_only`, and `BadEndpoint` (41) for a new name that
@@ -338,10 +338,10 @@ class IStoreHealth(Interface):
 
 
 class IScopedStore(Interface):
-    """A store that shows part of another one: what two of them would read is known to be the same. Optional."""
+    """A store that shows a part of another one, and knows which other stores show the same part. Optional."""
 
     def scope(endpoint: Endpoint) -> Hashable:
-        """What a verification of an endpoint reads and tells; equal for two stores where that is the same."""
+        """What a verification of an endpoint reads and tells; two stores give equal values where that is the same."""
 
 
 class IStoreFactory(Interface):

@@ -95,7 +95,7 @@ class HomeFTPService(MultiService):
         return {"hello": self._status.hello, "status": self._status.status}
 
     def check(self) -> None:
-        """Raise `OperatorError` for a state or a store that cannot be opened, as far as that shows before."""
+        """Raise `OperatorError` for a state folder or a store that cannot be opened, as far as can be told before."""
         self._lock.check()
         self._server.store.check()
 

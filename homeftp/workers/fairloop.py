@@ -20,8 +20,8 @@ TURN_SECONDS = 0.0005
 """Processor time for one account between two turns of the reactor: a few requests. The turn itself costs 20 µs."""
 
 ALONE_SECONDS = 0.005
-"""The same while no other account was served of late: one that comes waits so long, once. With the shorter turn a
-client that pushes or fetches small files alone takes a fifth more of the reactor's thread."""
+"""The same while no other account was served within `debts.REMEMBERED`: the next one that comes waits so long, once.
+With the shorter turn, a client that pushes or fetches small files alone takes a fifth more of the reactor's thread."""
 
 RECHECK_SECONDS = 0.001
 """How soon it is checked again whether those who wait for others owe less now: the finest step of epoll(7)."""
@@ -48,7 +48,7 @@ class FairLoop:
         self._turned = clock.seconds()
         """When that was, at the latest."""
         self._longest = TURN_SECONDS
-        """What an account may have used since."""
+        """The most processor time that an account may have used since then."""
         self._serving = False
         self._turn: IDelayedCall | None = None
 

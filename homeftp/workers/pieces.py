@@ -1,4 +1,4 @@
-"""Bytes that wait to be read: they arrive in pieces of any size, and are taken in pieces of a bounded size."""
+"""Bytes between a connection and the jobs that take them: pieces of any size arrive, pieces of a bounded size leave."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PieceQueue:
     def take(self, most: int) -> bytes:
         """The first bytes, `most` of them at most; b"" where there are none.
 
-        As many whole pieces as fit: nothing is copied where that is one. Only a piece that is too large is divided.
+        They are as many whole pieces as fit; a single one is not copied. Only a piece of more than `most` is divided.
         """
         taken: list[bytes] = []
         size = 0
