@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
 from typing import Any, cast
 from unittest import mock
 
+import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -193,6 +195,17 @@ class RemoteClientTests(TransferCase):
                 options = [each for each in transfer.call_args.args if isinstance(each, TransferOptions)]
                 reached = options[0].selection if options else transfer.call_args.kwargs["selection"]
                 self.assertEqual(reached, given, name)
+
+    def test_all_options(self) -> None:
+        """Transfers take all of `TransferOptions` but what only the command line asks, with the same defaults."""
+        defaults = {each.name: each.default for each in attrs.fields(TransferOptions)}
+        for name in ("recursive", "confirm_deletion", "ask"):
+            del defaults[name]
+        for transfer in (RemoteClient.upload, RemoteClient.download):
+            parameters = inspect.signature(transfer).parameters.values()
+            taken = {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
+            del taken["observer"]
+            self.assertEqual(taken, defaults, transfer)
 
     def pump_first(self) -> None:
         """Deliver what the connection of the requests sends."""
