@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from homeftp.config import MIB
+from homeftp.config import MIB, NAME_COST
 from homeftp.endpoint import ROOT, parse
 from homeftp.model import Actor, Allotment, ResumePoint, Version, WriteRequest
 from homeftp.store.local.staging.resumerecord import SUFFIX
@@ -84,7 +84,10 @@ class SpaceCase(StoreCase):
     """A store with little space."""
 
     def used(self) -> int:
-        """The space of all names in the root, files in whole blocks; a file with two names counts once."""
+        """The space of all names in the root: files in whole blocks, no name for less than `NAME_COST`.
+
+        A file with two names counts once, and the server's own directories, of the first two levels, do not count.
+        """
         block = os.statvfs(self.root).f_frsize
         found = {}
         for folder, folders, names in os.walk(self.root):
@@ -92,11 +95,11 @@ class SpaceCase(StoreCase):
             for name in names:
                 stat = os.lstat(os.path.join(folder, name))
                 if not name.endswith(".note") and name not in ("lock", "clock"):
-                    found[stat.st_ino] = max(4096, -(-stat.st_size // block) * block)
+                    found[stat.st_ino] = max(NAME_COST, -(-stat.st_size // block) * block)
             if ".homeftp" not in way[-2:]:
-                found.update(
-                    (os.stat(os.path.join(folder, name)).st_ino, 4096) for name in folders if name != ".homeftp"
-                )
+                for name in folders:
+                    if name != ".homeftp":
+                        found[os.stat(os.path.join(folder, name)).st_ino] = NAME_COST
         return sum(found.values())
 
     def counted(self, quota: int, **settings: Any) -> LocalStore:

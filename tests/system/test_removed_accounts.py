@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import ssl
 import threading
 from functools import partial
@@ -14,6 +13,7 @@ from homeftp.accounts.access import AccessChange, AccessTable, parse_folder
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.passwords import Cost, hash_password
 from homeftp.config import RESUMABLE
+from homeftp.hashing.filehash import hash_bytes
 from homeftp.status import Status
 from tests.support.processes import PASSWORD, WITHIN, ServerProcess, run_homeftp
 from tests.support.rawclient import RawClient
@@ -24,7 +24,6 @@ CLIENTS = 8
 
 STEP = 0.15
 """Seconds between the logins of one round: some are before the removal, some are being checked, some are after it."""
-
 
 COSTLY = Cost(n=2**14, r=8, p=12)
 """Of a password whose check takes about a second, several times as long as the command."""
@@ -44,13 +43,13 @@ class ReusedNameTests(TestCase):
         self.state = AccountDatabase(self.server.state)
         self.stored = self.state.password("ann")
         self.content = b"secret" * RESUMABLE
+        self.hash = hash_bytes(self.content)
 
     def resume_offset(self) -> int | None:
         """From where a new login of the account can resume the upload."""
-        size, hash = len(self.content), "sha256:" + hashlib.sha256(self.content).hexdigest()
         with RawClient(self.server.ports[0], self.server.ca_file) as client:
             client.start_tls().login("kid", PASSWORD)
-            answer, _ = client.ask("CMP", {"rel_endpoint": "diary", "size": size, "hash": hash})
+            answer, _ = client.ask("CMP", {"rel_endpoint": "diary", "size": len(self.content), "hash": self.hash})
         found: int | None = answer["body"].get("resume_from")
         return found
 
@@ -59,8 +58,7 @@ class ReusedNameTests(TestCase):
         AccessTable(self.state).add("kid", self.stored, AccessChange(parse_folder("kid")))
         with RawClient(self.server.ports[0], self.server.ca_file) as client:
             client.start_tls().login("kid", PASSWORD)
-            hash = "sha256:" + hashlib.sha256(self.content).hexdigest()
-            body = {"rel_endpoint": "diary", "hash": hash}
+            body = {"rel_endpoint": "diary", "hash": self.hash}
             client.send("PUSH", body, self.content[:PART], content_length=len(self.content))
             client.cut()
         wait_until(lambda: self.resume_offset() == PART, within=WITHIN)

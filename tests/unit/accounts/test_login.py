@@ -12,6 +12,7 @@ from homeftp.accounts.access import AccessChange, AccessTable
 from homeftp.accounts.devicelogin import DeviceCertificate
 from homeftp.accounts.devices import Devices
 from homeftp.audit import Audit
+from homeftp.config import NAME_COST
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Busy, Changed, Internal, LoginFailed, NoSpace
 from homeftp.interfaces import ILogin, ILoginService
@@ -72,7 +73,7 @@ class ServiceTests(LoginCase):
 
     def test_all_limits(self) -> None:
         """A login has all that limits its account: its quota, and its grants by every path to their folders."""
-        change = AccessChange(home=parse("home"), quota=3 * 4096)
+        change = AccessChange(home=parse("home"), quota=3 * NAME_COST)
         AccessTable(self.server.state).change("ann", change)
         AccessTable(self.server.state).grant("ann", parse("tax"), parse_rights("none"))
         self.server.put("home/again/secret", b"secret")
@@ -80,7 +81,7 @@ class ServiceTests(LoginCase):
         with mock.patch.object(LocalStore, "places", lambda store, folder: places):
             files = self.login().files("PUSH")
         self.assertIsNone(self.successResultOf(started(files.stat(parse("again/secret")))))
-        self.assertEqual(self.successResultOf(started(files.free_space())), 4096)
+        self.assertEqual(self.successResultOf(started(files.free_space())), NAME_COST)
         self.successResultOf(files.write(WriteRequest(endpoint=parse("a"), size=7), b"content"))
         refused = self.failureResultOf(files.write(WriteRequest(endpoint=parse("b"), size=7), b"content"), NoSpace)
         self.assertIn("your account's quota", refused.value.message)

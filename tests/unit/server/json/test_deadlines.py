@@ -10,10 +10,7 @@ from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer, provider
 
-from homeftp.config import (
-    GOODBYE_BYTES,
-    KEEPALIVE_SECONDS,
-)
+from homeftp.config import GOODBYE_BYTES, KEEPALIVE_SECONDS
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.status import Status

@@ -8,9 +8,7 @@ import os
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from homeftp.config import (
-    KEEPALIVE_SECONDS,
-)
+from homeftp.config import KEEPALIVE_SECONDS
 from homeftp.status import Status
 from tests.support.verbs import QueuedCase
 

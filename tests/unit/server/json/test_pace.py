@@ -10,14 +10,7 @@ from typing import Any, Sequence
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from homeftp.config import (
-    KIB,
-    MIB,
-    MIN_BUFFER,
-    READ_BUFFER,
-    SMALL_FILE,
-    STREAM_PIECE,
-)
+from homeftp.config import KIB, MIB, MIN_BUFFER, READ_BUFFER, SMALL_FILE, STREAM_PIECE
 from homeftp.crypto.tlsrecords import PART
 from homeftp.files.upload import IncomingPayload
 from homeftp.server.gate.requestmemory import Weight

@@ -13,11 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import provider
 
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
-from homeftp.config import (
-    MAX_REQUEST_LINE,
-    MIB,
-    SMALL_FILE,
-)
+from homeftp.config import MAX_REQUEST_LINE, MIB, SMALL_FILE
 from homeftp.errors import Busy
 from homeftp.status import Status
 from homeftp.workers import InlineWorkers
