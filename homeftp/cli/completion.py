@@ -90,9 +90,6 @@ end
 
 _PREAMBLES = {"zsh": _ZSH, "fish": _FISH}
 
-_PATHS = "cat cmp du get ls mkdir mv push restore rm verify versions"
-"""The commands with paths: bash puts a backslash before each space of a path."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the shell's name."""
@@ -104,9 +101,12 @@ def run(options: argparse.Namespace) -> int:
     """Print the script of a shell; returns the exit code."""
     import shtab
 
-    from homeftp.cli.parser import build_parser
+    from homeftp.cli.parser import build_parser, subparsers_of, takes_paths
     from homeftp.cli.table import COMMANDS
 
-    script = shtab.complete(build_parser(COMMANDS), shell=options.shell, preamble=_PREAMBLES.get(options.shell, ""))
-    print(f"{script}\n{_BASH.replace('COMMANDS', _PATHS)}" if options.shell == "bash" else script)
+    parser = build_parser(COMMANDS)
+    print(shtab.complete(parser, shell=options.shell, preamble=_PREAMBLES.get(options.shell, "")))
+    if options.shell == "bash":
+        with_paths = " ".join(name for name, subparser in subparsers_of(parser) if takes_paths(subparser))
+        print(_BASH.replace("COMMANDS", with_paths))
     return Exit.DONE

@@ -9,10 +9,10 @@ import argparse
 import os
 import re
 import sys
-from typing import Iterator, Mapping, Sequence
+from typing import Mapping, Sequence
 
 from homeftp import __version__
-from homeftp.cli.parser import EXIT_CODES, build_parser
+from homeftp.cli.parser import EXIT_CODES, build_parser, subparsers_of
 from homeftp.cli.table import COMMANDS
 
 _SECTION = 1
@@ -23,7 +23,7 @@ def pages() -> dict[str, str]:
     """The pages by the names of their files, such as `homeftp-push.1`."""
     top = build_parser(COMMANDS)
     names = [name for name, command in COMMANDS.items() if not command.hidden]
-    parsers = dict(_subparsers(top))
+    parsers = dict(subparsers_of(top))
     found = {f"homeftp.{_SECTION}": _overview(top, {name: COMMANDS[name].summary for name in names})}
     for name in names:
         found[f"homeftp-{name}.{_SECTION}"] = _page(name, COMMANDS[name].summary, parsers[name])
@@ -44,7 +44,7 @@ def _page(name: str, summary: str, parser: argparse.ArgumentParser) -> str:
         if paragraph and paragraph != EXIT_CODES:
             lines += [".PP", _text(" ".join(paragraph.split()))]
     lines += _options(parser, ".SH OPTIONS")
-    actions = list(_subparsers(parser))
+    actions = list(subparsers_of(parser))
     if actions:
         lines.append(".SH ACTIONS")
     for action, subparser in actions:
@@ -100,12 +100,6 @@ def _exit_status() -> list[str]:
         code, _, meaning = each.partition(" ")
         lines += [".TP", f".B {code}", _text(f"{meaning[:1].upper()}{meaning[1:]}.")]
     return lines
-
-
-def _subparsers(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            yield from action.choices.items()
 
 
 def _text(text: str) -> str:

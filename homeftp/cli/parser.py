@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from typing import Any, Container, Mapping, NoReturn
+from typing import Any, Container, Iterator, Mapping, NoReturn
 
 from homeftp import __version__
 from homeftp.cli.table import COMMANDS, Command
+from homeftp.cli.terminal.completers import ANY_PATHS, REMOTE_PATHS, completer_of
 from homeftp.cli.terminal.help import ParagraphFormatter
 from homeftp.cli.terminal.suggestions import did_you_mean
 
@@ -78,3 +79,15 @@ def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COM
         if name in detailed:
             command.load().add_arguments(subparser)
     return parser
+
+
+def subparsers_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The names and the parsers of a parser's subcommands or actions."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.items()
+
+
+def takes_paths(parser: argparse.ArgumentParser) -> bool:
+    """Whether an argument is completed to paths."""
+    return any(completer_of(action) in (REMOTE_PATHS, ANY_PATHS) for action in parser._actions)

@@ -17,3 +17,9 @@ ANY_PATHS = "_homeftp_any_paths"
 def set_completer(argument: Any, completer: str) -> None:
     """Have a shell complete an argument by one of the functions named above."""
     argument.complete = {"bash": completer, "zsh": completer, "fish": f"({completer})"}
+
+
+def completer_of(argument: Any) -> str | None:
+    """The function that `set_completer` gave an argument; None without one."""
+    complete: dict[str, str] = getattr(argument, "complete", {})
+    return complete.get("bash")

@@ -8,7 +8,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.manpages import main, pages
-from homeftp.cli.parser import build_parser
+from homeftp.cli.parser import build_parser, subparsers_of
 from homeftp.cli.table import COMMANDS
 
 
@@ -20,12 +20,12 @@ class PageTests(SynchronousTestCase):
         found = pages()
         visible = {name for name, command in COMMANDS.items() if not command.hidden}
         self.assertEqual(set(found), {"homeftp.1", *(f"homeftp-{name}.1" for name in visible)})
-        parser = build_parser(COMMANDS)
+        parsers = dict(subparsers_of(build_parser(COMMANDS)))
         for name in visible:
             page = found[f"homeftp-{name}.1"].replace("\\-", "-").replace("\\(aq", "'")
             self.assertIn(COMMANDS[name].summary.replace("`", "\\fB", 1).partition("`")[0], page)
             self.assertIn(f"homeftp\\-{name.replace('-', chr(92) + '-')} (1)", found["homeftp.1"])
-            for option in re.findall(r"(?m)^  (?:-\w, )*(--[a-z-]+)", _help(parser, name)):
+            for option in re.findall(r"(?m)^  (?:-\w, )*(--[a-z-]+)", parsers[name].format_help()):
                 self.assertIn(f"\\fB{option}\\fR", page, name)
 
     def test_sections(self) -> None:
@@ -48,10 +48,3 @@ class PageTests(SynchronousTestCase):
         folder = os.path.join(self.mktemp(), "man1")
         self.assertEqual(main([folder]), 0)
         self.assertEqual(set(os.listdir(folder)), set(pages()))
-
-
-def _help(parser: object, name: str) -> str:
-    """The help of a subcommand."""
-    from homeftp.cli.manpages import _subparsers  # the test of what it is made from
-
-    return dict(_subparsers(parser))[name].format_help()  # type: ignore[arg-type]

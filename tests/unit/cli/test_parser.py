@@ -8,7 +8,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.parser import build_parser
+from homeftp.cli.parser import build_parser, subparsers_of, takes_paths
 from homeftp.cli.table import COMMANDS
 
 
@@ -60,6 +60,13 @@ class ParserTests(SynchronousTestCase):
             for option in ("--help", "-h") if name == "rm" else ("--help",):
                 self.assertRaises(SystemExit, parser.parse_args, [name, option])
                 self.assertIn(f"usage: homeftp {name}", out.getvalue())
+
+    def test_subparsers(self) -> None:
+        """The commands and the actions of one are found, and which commands take paths."""
+        parsers = dict(subparsers_of(build_parser(COMMANDS)))
+        self.assertEqual(list(parsers), list(COMMANDS))
+        self.assertEqual([name for name, _ in subparsers_of(parsers["device"])], ["list", "rename", "revoke"])
+        self.assertEqual([takes_paths(parsers[name]) for name in ("push", "verify", "remote")], [True, True, False])
 
     def test_namespace(self) -> None:
         """A command line without errors is parsed as by argparse."""

@@ -6,7 +6,7 @@ import argparse
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
+from homeftp.cli.terminal.completers import REMOTE_PATHS, completer_of, set_completer
 
 
 class CompleterTests(SynchronousTestCase):
@@ -15,7 +15,9 @@ class CompleterTests(SynchronousTestCase):
     def test_declared(self) -> None:
         """shtab finds the shell function by the shell's name; tcsh has none."""
         argument = argparse.ArgumentParser().add_argument("path")
+        self.assertIsNone(completer_of(argument))
         set_completer(argument, REMOTE_PATHS)
+        self.assertEqual(completer_of(argument), REMOTE_PATHS)
         self.assertEqual(
             vars(argument)["complete"], {"bash": REMOTE_PATHS, "zsh": REMOTE_PATHS, "fish": f"({REMOTE_PATHS})"}
         )
