@@ -41,12 +41,11 @@ _CHANGES = {
 
 _KINDS = {"directory": "folder ", "version": "a version of ", "upload": "an unfinished upload of "}
 
-
 EVENTS = (
     *("account", "backup", "cancellation", "change", "disconnect", "invitation", "login", "pairing"),
     *("password", "read", "refused", "rename", "renewal", "restore", "revocation", "unrecorded"),
 )
-"""The kinds of records (docs/owner/audit.rst)."""
+"""The kinds of records; docs/owner/audit.rst describes each."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.audit import Audit
-from homeftp.cli.owner.log import AuditReader, describe
+from homeftp.cli.owner.log import EVENTS, AuditReader, describe
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.endpoint import parse
 from homeftp.model import Actor, Change
@@ -17,6 +19,7 @@ from tests.support.commandline import CommandCase
 
 ANN = Actor("ann", "ann-laptop", "192.0.2.7", "PUSH")
 BOB = Actor("bob", None, "192.0.2.8", "GET")
+AUDIT_PAGE = Path(__file__).parents[4] / "docs" / "owner" / "audit.rst"
 START = datetime(2026, 11, 28, 10, 0, tzinfo=timezone.utc)
 
 
@@ -100,6 +103,15 @@ class LogTests(CommandCase):
         self.assertEqual(self.homeftp("log", "--event", "chnage", "--state", self.folder), Exit.USAGE)
         self.assertIn("--event chnage: there are no such records. Did you mean `change`?", self.err.getvalue())
         self.assertIn("account, backup, ", self.err.getvalue())
+
+    def test_events(self) -> None:
+        """--event takes the kinds of records that audit.rst describes, and `homeftp log` has words for each."""
+        _, _, table = AUDIT_PAGE.read_text().partition("``event``\n     - Meaning\n")
+        rows = re.findall(r"(?m)^   \* - (.*)$", table.partition("\nChanges\n")[0])
+        self.assertEqual(sorted(re.findall("``([a-z]+)``", " ".join(rows))), sorted(EVENTS))
+        for event in (*EVENTS, "novelty"):
+            is_shown_raw = f" {event} status=0" in describe({"event": event, "status": 0})
+            self.assertEqual(is_shown_raw, event == "novelty", event)
 
     def test_rotated(self) -> None:
         """The log is read across its files, the oldest first; a line that a power cut broke is passed over."""
