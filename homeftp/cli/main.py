@@ -7,38 +7,12 @@ import sys
 from typing import Mapping, Sequence
 
 from homeftp.cli.parser import build_parser
-from homeftp.cli.table import COMMANDS, Command
+from homeftp.cli.table import COMMANDS, SYNONYMS, Command
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error, report_failure
 from homeftp.cli.terminal.stdstreams import install_streams
-from homeftp.cli.terminal.suggestions import did_you_mean
+from homeftp.cli.terminal.suggestions import did_you_mean, suggest
 from homeftp.errors import OperatorError
-
-_SYNONYMS = {
-    "check": "cmp",
-    "compare": "cmp",
-    "copy": "push` or `get",
-    "cp": "push` or `get",
-    "del": "rm",
-    "delete": "rm",
-    "diff": "cmp",
-    "dir": "ls",
-    "download": "get",
-    "list": "ls",
-    "md": "mkdir",
-    "move": "mv",
-    "pull": "get",
-    "put": "push",
-    "remotes": "remote list",
-    "remove": "rm",
-    "rename": "mv",
-    "rmdir": "rm -r",
-    "size": "du",
-    "sync": "push -r` or `get -r",
-    "undelete": "restore",
-    "upload": "push",
-}
-"""What other programs call a command, and what it is here."""
 
 
 def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Command] = COMMANDS) -> int:
@@ -66,7 +40,7 @@ def _run(arguments: Sequence[str], commands: Mapping[str, Command]) -> int:
         options = argparse.Namespace(command=name, arguments=list(arguments[1:]))
     else:
         if name and name not in commands and not name.startswith("-"):
-            meant = f" Did you mean `{_SYNONYMS[name]}`?" if name in _SYNONYMS else did_you_mean(name, commands)
+            meant = suggest(SYNONYMS[name]) if name in SYNONYMS else did_you_mean(name, commands)
             raise OperatorError(f"there is no command {name!r}.{meant} `homeftp help` lists the commands.")
         options = build_parser([name], commands).parse_args(arguments)
     status: int = commands[options.command].load().run(options)

@@ -60,3 +60,29 @@ COMMANDS: Mapping[str, Command] = {
     "completion": Command("homeftp.cli.completion", "Print a shell completion script."),
     "complete-path": Command("homeftp.cli.completepath", "Print what may complete a path on a server.", hidden=True),
 }
+
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "check": ("cmp",),
+    "compare": ("cmp",),
+    "copy": ("push", "get"),
+    "cp": ("push", "get"),
+    "del": ("rm",),
+    "delete": ("rm",),
+    "diff": ("cmp",),
+    "dir": ("ls",),
+    "download": ("get",),
+    "list": ("ls",),
+    "md": ("mkdir",),
+    "move": ("mv",),
+    "pull": ("get",),
+    "put": ("push",),
+    "remotes": ("remote list",),
+    "remove": ("rm",),
+    "rename": ("mv",),
+    "rmdir": ("rm -r",),
+    "size": ("du",),
+    "sync": ("push -r", "get -r"),
+    "undelete": ("restore",),
+    "upload": ("push",),
+}
+"""What other programs call a command, and what does it here."""

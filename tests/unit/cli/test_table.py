@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.table import COMMANDS
+from homeftp.cli.table import COMMANDS, SYNONYMS
 
 
 class TableTests(SynchronousTestCase):
@@ -22,3 +22,9 @@ class TableTests(SynchronousTestCase):
         for name, command in COMMANDS.items():
             module = command.load()
             self.assertTrue(callable(module.add_arguments) and callable(module.run), name)
+
+    def test_synonyms(self) -> None:
+        """What other programs call a command is no command here, and what does it is one."""
+        for word, meant in SYNONYMS.items():
+            self.assertNotIn(word, COMMANDS)
+            self.assertLessEqual({each.split()[0] for each in meant}, set(COMMANDS), word)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.terminal.suggestions import did_you_mean
+from homeftp.cli.terminal.suggestions import did_you_mean, suggest
 
 
 class SuggestionTests(SynchronousTestCase):
@@ -20,3 +20,12 @@ class SuggestionTests(SynchronousTestCase):
             ("xyz", ""),
         ):
             self.assertEqual(did_you_mean(word, known), expected)
+
+    def test_words(self) -> None:
+        """All given words are named."""
+        for words, expected in (
+            ((), ""),
+            (("rm",), " Did you mean `rm`?"),
+            (("a", "b", "c"), " Did you mean `a`, `b` or `c`?"),
+        ):
+            self.assertEqual(suggest(words), expected)
