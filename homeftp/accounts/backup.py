@@ -90,8 +90,8 @@ def backup(folder: str) -> bytes:
 def restore_state(path: str, folder: str, archive: BinaryIO | None = None) -> None:
     """Create the state folder `folder` from a backup, as a whole or not at all.
 
-    Raises `OperatorError` where the folder is not empty or `path` is not a
-    backup; nothing is changed then.
+    The backup is the file `path`, or the open file `archive`, which messages call `path`. Raises `OperatorError`
+    where the folder is not empty or that is not a backup; nothing is changed then.
     """
     folder = os.path.abspath(folder)
     if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
@@ -130,7 +130,7 @@ def _database(path: str) -> bytes:
 
 
 def _members(path: str, archive: BinaryIO | None) -> dict[str, bytes]:
-    """The members of the archive at `path`, or of an open one that `path` names for people.
+    """The members of the archive at `path`, or of the open one, which messages call `path`.
 
     Raises `OperatorError` for anything that `backup_state` would not write.
     """

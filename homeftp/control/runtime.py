@@ -84,10 +84,10 @@ def make_private(path: str) -> None:
 def sockets(environ: Mapping[str, str], tell: Tell = lambda what: None) -> Iterator[str]:
     """The paths of all sockets that this user may use; some may be abandoned. Root is told of a folder of others."""
     uid = os.geteuid()
-    named = os.path.abspath(environ[VARIABLE]) if environ.get(VARIABLE) else None
+    named = bool(environ.get(VARIABLE))  # then that is the only folder
     for folder in runtime_folders(environ, uid):
         try:
-            _check_private(folder, uid, named=folder == named)
+            _check_private(folder, uid, named=named)
             names = sorted(os.listdir(folder))
         except OSError as error:
             if uid == 0 and isinstance(error, PermissionError):
