@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,10 +12,11 @@ from zope.interface import implementer, provider
 
 from homeftp.config import STREAM_PIECE
 from homeftp.endpoint import Endpoint
-from homeftp.interfaces import IDispatcher, IPathLocking, IPayload, IRequest, IResolution
+from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.interfaces.usage import Activity
 from homeftp.model import PathLock
 from homeftp.wire.messages import AtEndpoint
+from tests.support.exchanges import ManualPayload
 from tests.support.inmemory import Connection, Server
 
 
@@ -37,22 +37,6 @@ class Slow:
     def dispatch(self, request: IRequest, resolution: IResolution) -> Deferred[None]:
         self.resolution = resolution
         return self.working
-
-
-@implementer(IPayload)
-@attrs.define
-class Drip:
-    """A payload whose pieces come when the test says so."""
-
-    size: int
-    asked: Deferred[bytes] = attrs.field(factory=Deferred)
-
-    async def read(self) -> bytes:
-        asked = self.asked = Deferred()
-        return await asked
-
-    async def read_all(self, limit: int) -> bytes:
-        raise NotImplementedError
 
 
 class OverdueTests(SynchronousTestCase):
@@ -149,27 +133,27 @@ class OverdueTests(SynchronousTestCase):
 
     def test_answer_moves(self) -> None:
         """An answer's payload that makes progress is not late; one that stops is."""
-        drip = Drip(1000)
+        drip = ManualPayload(1000)
         self.connection.send("SLOW", {"rel_endpoint": "a"})
         self.slow.resolution.resolve(0, "here it comes", payload=drip)
         self.slow.working.callback(None)
         for _ in range(20):
             self.wait(30)
-            drip.asked.callback(b"x")
+            drip.give(b"x")
         self.assertEqual(self.warnings, [])
         self.warned()
 
     def test_activity(self) -> None:
         """The owner sees a request, with its path, until its answer is sent; also when its dispatcher has ended."""
-        drip = Drip(1000)
+        drip = ManualPayload(1000)
         self.connection.send("SLOW", {"rel_endpoint": "a"})
         running = self.connection.protocol.activities()
         self.slow.resolution.resolve(0, "here it comes", payload=drip)
         self.slow.working.callback(None)
         self.wait(7)
         sending = self.connection.protocol.activities()
-        drip.asked.callback(bytes(1000))
-        drip.asked.callback(b"")
+        drip.give(bytes(1000))
+        drip.give(b"")
         sent = self.connection.protocol.activities()
         self.assertEqual(running, [Activity(request="SLOW", endpoint=Endpoint(("a",)), seconds=0)])
         self.assertEqual(sending, [Activity(request="SLOW", endpoint=Endpoint(("a",)), seconds=7)])
