@@ -45,7 +45,7 @@ CLIENT = frozenset(
     f"client.{name}"
     for name in (
         "aio api batches connection dial download errors escapes files known manage mirror opening plan"
-        " remotehash seen selection transfer"
+        " remotehash seen selection transfer verifycopy"
     ).split()
 )
 
@@ -106,6 +106,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.dial": SHARED | {"client.api", "client.connection", "client.errors"},
     "client.known": SHARED | {"client.api", "client.connection", "client.dial", "client.errors", "wire"},
     "client.remotehash": CONTRACTS | {"client.api", "hashing"},
+    "client.verifycopy": CONTRACTS | {"client.api"},
     "client.seen": CONTRACTS | {"client.api", "hashing"},
     "client.transfer": SHARED
     | {
@@ -118,6 +119,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "client.remotehash",
         "client.seen",
         "client.selection",
+        "client.verifycopy",
         "wire",
     },
     "client.mirror": CONTRACTS
@@ -137,6 +139,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "seen",
             "selection",
             "transfer",
+            "verifycopy",
         )
     },
     "client.manage": CONTRACTS | {"client.api", "client.plan", "client.remotehash", "client.seen"},

@@ -19,7 +19,7 @@ from homeftp.client.transfer.model import FileResult, FileTask, Outcome, Transfe
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
 from homeftp.client.transfer.retry import with_reconnects
-from homeftp.client.transfer.verifycopy import verify_copy
+from homeftp.client.verifycopy import verify_copy
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, Damaged, OperatorError
 from homeftp.hashing import filehash

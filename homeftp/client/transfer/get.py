@@ -33,7 +33,7 @@ from homeftp.client.transfer.model import (
 )
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.transfer.smallget import ISmallGetReceiver, SmallGetHandler
-from homeftp.client.transfer.verifycopy import verify_copy
+from homeftp.client.verifycopy import verify_copy
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, ContentMismatch, Damaged, OperatorError, Refusal, ShuttingDown
 from homeftp.model import Entry

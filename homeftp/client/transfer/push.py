@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, Container
+from typing import Container
 
 import attrs
+from zope.interface import implementer
 
 from homeftp.client.api import Client
 from homeftp.client.batches import REQUESTS_AT_ONCE
-from homeftp.client.connection.answer import AnswerHandler
-from homeftp.client.connection.replies import own_entry
-from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.files.model import LocalTree
-from homeftp.client.files.source import SourceFile
 from homeftp.client.remotehash import hash_there
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.comparer import Comparer
@@ -21,26 +17,18 @@ from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver, unfinished
-from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
-from homeftp.errors import Changed, Refusal, ShuttingDown
-from homeftp.interfaces import IPayload
-from homeftp.model import ABSENT, Entry
-from homeftp.status import Status
-from homeftp.wire.messages import MetaData, Response
-
-MAX_REJECTED_RESUMES = 3
-"""After the server could not use its partial upload this often the file is sent whole."""
+from homeftp.client.transfer.send import FileSender, ISendReceiver
+from homeftp.errors import Refusal, ShuttingDown
+from homeftp.model import Entry
 
 _SETSTAT = "SETSTAT"
 """The request that changes metadata alone."""
-
-_GROWN = "it grew while it was read, and was stored as it was when reading began. Push it again to add the rest."
-"""The reason of results of files, such as logs, of which a beginning was stored."""
 
 _UNKNOWN_CONTENT = "the server cannot read its copy, and does not know what it held. Use --force to replace it."
 """The reason of results that are `Outcome.DAMAGED`: --force is needed, as a condition on the content is impossible."""
 
 
+@implementer(ISendReceiver)
 class PushTransfer:
     """Sends the files of `tree` to a server that has `remote`; `endpoint_of` gives the endpoints."""
 
@@ -55,7 +43,6 @@ class PushTransfer:
         observer: TransferObserver,
     ) -> None:
         self._client = client
-        self._protocol = client.protocol
         self._context = context
         self._endpoint_of = endpoint_of
         self._tree = tree
@@ -76,6 +63,9 @@ class PushTransfer:
             sends=not options.dry_run,
             window=REQUESTS_AT_ONCE,
             seen=self._seen,
+        )
+        self._sender = FileSender(
+            client, context, endpoint_of, observer, self._comparer.spawn, self, force=options.force
         )
 
     async def run(self) -> None:
@@ -103,15 +93,15 @@ class PushTransfer:
         """Decide what to do with a file that was compared."""
         remote = task.remote
         if task.failure is not None:
-            self._fail_task(task, task.failure)
+            self.fail_task(task, task.failure)
         elif remote is None:
             self._send(task, Outcome.NEW)
         elif remote.kind != "file":
-            self._finish_task(task, Outcome.REFUSED, "the server has a directory of that name")
+            self.finish_task(task, Outcome.REFUSED, "the server has a directory of that name")
         elif not task.differs:
-            self._finish_task(task, Outcome.SAME)
+            self.finish_task(task, Outcome.SAME)
         elif self._options.ignore_existing:
-            self._finish_task(task, Outcome.EXISTS)
+            self.finish_task(task, Outcome.EXISTS)
         elif remote.damaged is not None and _is_kept_content(task, remote):
             self._send(task, Outcome.MENDED)
         elif "hash" not in task.differs:
@@ -119,7 +109,7 @@ class PushTransfer:
         elif self._options.force:
             self._send(task, Outcome.REPLACED)
         elif remote.damaged == "":
-            self._finish_task(task, Outcome.DAMAGED, _UNKNOWN_CONTENT)
+            self.finish_task(task, Outcome.DAMAGED, _UNKNOWN_CONTENT)
         elif is_suspicious(task.differs, remote):
             self._ask_or_leave(task, Outcome.SUSPICIOUS)
         elif task.seen is None or (remote.hash is None and remote.damaged is None):
@@ -154,7 +144,7 @@ class PushTransfer:
     def _ask_or_leave(self, task: FileTask, outcome: Outcome) -> None:
         """Replace the server's file only if the user says so."""
         if self._options.ask is None:
-            self._finish_task(task, outcome)
+            self.finish_task(task, outcome)
         else:
             self._comparer.spawn(self._ask(task, outcome))
 
@@ -163,12 +153,12 @@ class PushTransfer:
         if await self._options.ask(task.name, task.with_copies(_result(task, outcome))):
             self._send(task, Outcome.REPLACED)
         else:
-            self._finish_task(task, outcome)
+            self.finish_task(task, outcome)
 
     def _send_metadata(self, task: FileTask, remote: Entry) -> None:
         """Send time and mode alone; a server that has no request for that gets the content with them."""
         if self._options.dry_run:
-            self._finish_task(task, Outcome.METADATA)
+            self.finish_task(task, Outcome.METADATA)
         elif _SETSTAT in self._client.server_info.request_types and remote.hash is not None:
             self._comparer.spawn(self._set_metadata(task, remote.hash))
         else:
@@ -182,10 +172,10 @@ class PushTransfer:
         except ShuttingDown as reason:
             self.fail(reason)
         except Refusal as refused:
-            self._finish_task(task, Outcome.REFUSED, refused.message)
+            self.finish_task(task, Outcome.REFUSED, refused.message)
         else:
             is_set = self._note_unapplied(task, entry)
-            self._finish_task(task, Outcome.METADATA if is_set else Outcome.SAME)
+            self.finish_task(task, Outcome.METADATA if is_set else Outcome.SAME)
 
     def _note_unapplied(self, task: FileTask, entry: Entry) -> bool:
         """Note a file that has another time or mode on the server than was asked for; whether it has those."""
@@ -197,150 +187,34 @@ class PushTransfer:
 
     def _send(self, task: FileTask, outcome: Outcome) -> None:
         if self._options.dry_run:
-            self._finish_task(task, outcome)
-        elif task.source is None:
-            self._push(task, outcome)
+            self.finish_task(task, outcome)
         else:
-            self._comparer.spawn(self._send_large(task, task.source, outcome))
+            self._sender.send(task, outcome)
 
-    async def _send_large(self, task: FileTask, source: SourceFile, outcome: Outcome) -> None:
-        """Send a large file; resumes an earlier upload that was interrupted."""
-        endpoint = self._endpoint_of(task.name)
-        if self._may_resume(endpoint):
-            try:
-                meta_data: MetaData = [("size", source.file.size), *wire_metadata(source.file, self._disks)]
-                compared = await self._client.cmp(endpoint, meta_data=meta_data)
-            except Refusal as refused:
-                self._finish_task(task, Outcome.REFUSED, refused.message)
-                return
-            try:
-                await resume_from(source, compared.arrived, self._context.workers)
-            except (OSError, Changed) as failure:
-                self._fail_task(task, failure)
-                return
-        if source.offset:
-            self._observer.add_bytes(source.offset, moved=False)
-            self._observer.on_resumed(task.name, source.offset)
-        self._push(task, outcome)
-
-    def _push(self, task: FileTask, outcome: Outcome) -> None:
-        content, remote = task.content, task.remote
-        assert content is not None
-        body: dict[str, Any] = {
-            "rel_endpoint": self._endpoint_of(task.name),
-            "meta_data": wire_metadata(content.file, self._disks),
-        }
-        if not self._options.force:
-            body["if_hash"] = ABSENT if remote is None else remote.hash or remote.damaged
-        payload: bytes | IPayload | None = content.data
-        if task.source is not None:
-            body["hash_trailer"] = True
-            if task.source.offset:
-                body["offset"] = task.source.offset
-            payload = UploadPayload(task.source, self._context.workers, self._observer)
-            task.close_source = payload.close
-        else:
-            body["hash"] = content.hash
-        assert payload is not None
-        try:
-            handler = AnswerHandler(partial(self.on_pushed, task, outcome), self.fail)
-            self._protocol.request(handler, "PUSH", body, payload)
-        except Exception as reason:  # noqa: BLE001 (the connection has ended)
-            self._comparer.fail(reason)
-
-    def on_pushed(self, task: FileTask, outcome: Outcome, response: Response) -> None:
-        """The server answered a PUSH."""
-        if task.source is not None and task.source.failure is not None:
-            self._fail_task(task, task.source.failure, moved=True)
-            return
-        if response.status == Status.CHANGED and (task.source is None or not task.source.offset):
-            self._comparer.spawn(self._compare_again(task, response))
-            return
-        if response.status != Status.OK:
-            self._on_refused(task, response)
-            return
-        try:
-            entry = own_entry(response.body, "the answer to PUSH")
-        except ProtocolViolation as violation:
-            self.fail(violation)
-            return
-        if entry.hash != task.local_hash:
-            reason = "the server stored another content than was sent: run cmp, and tell the server's owner"
-            self._finish_task(task, Outcome.CORRUPT, reason, moved=True)
-            return
+    def on_sent(self, task: FileTask, outcome: Outcome, entry: Entry, reason: str) -> None:
+        """The server has stored a file."""
         self._note_unapplied(task, entry)
         self._filled.add(task.name.rpartition("/")[0])
-        has_grown = task.source.grown if task.source is not None else task.content is not None and task.content.grown
-        self._finish_task(task, outcome, _GROWN if has_grown else "", moved=True)
+        self.finish_task(task, outcome, reason, moved=True)
 
-    async def _compare_again(self, task: FileTask, response: Response) -> None:
-        """The server's file has changed since it was compared: a conflict, unless it is like the local one now."""
-        assert task.content is not None
-        sent = task.local_hash
-        meta_data = wire_metadata(task.content.file, self._disks)
-        try:
-            if sent is None:  # the server refused before it had read the file to its end
-                sent = await self._hash(task.content.file.path)
-            found = await self._client.cmp(self._endpoint_of(task.name), hash=sent, meta_data=meta_data)
-        except (Refusal, OSError):
-            self._on_refused(task, response)
-            return
-        if found.status == Status.SAME:
-            self._finish_task(task, Outcome.SAME, moved=True)
-        elif found.remote == task.remote and self._may_resume(self._endpoint_of(task.name)):
-            self._begin_again(task, "another push of the same file took over")
-        elif found.remote is None or found.remote.kind != "file":
-            self._on_refused(task, response)
-        elif task.source is None:
-            task.remote = found.remote
-            self._ask_or_leave(task, Outcome.CONFLICT)
-        else:  # it has been read to its end: the next push asks
-            self._finish_task(task, Outcome.CONFLICT, moved=True)
-
-    async def _hash(self, path: str) -> str:
-        run = self._context.workers.run
-        source = await run(SourceFile, path, self._context.hash_cache)
-        try:
-            return await hash_source(source, self._context.workers)
-        finally:
-            await run(source.close)
-
-    def _on_refused(self, task: FileTask, response: Response) -> None:
-        if response.status == Status.SHUTTING_DOWN:
-            self.fail(ShuttingDown(response.message))
-        elif response.status == Status.CHANGED and task.source is not None and task.source.offset:
-            self._begin_again(task, "the server's partial upload of it is damaged, or in use")
-        else:
-            reason = response.message
-            if response.status == Status.FORBIDDEN and "read" not in (self._client.server_info.rights or ["read"]):
-                reason += "; perhaps there is a file of that name already, which this account may not see"
-            self._finish_task(task, Outcome.REFUSED, reason, moved=True)
-
-    def _may_resume(self, endpoint: str) -> bool:
-        """Whether the server is asked what it has of an interrupted upload."""
-        return self._observer.rejected_resumes[endpoint] < MAX_REJECTED_RESUMES
-
-    def _begin_again(self, task: FileTask, reason: str) -> None:
-        """Push again over a new connection, where the server is asked again what it has of the file.
-
-        Over this one the server would read the rest of the file and discard it.
-        """
-        endpoint = self._endpoint_of(task.name)
-        self._observer.rejected_resumes[endpoint] += 1
-        self.fail(ConnectionFailed(f"{task.name or endpoint}: {reason}"))
+    def on_conflict(self, task: FileTask) -> None:
+        """The server has another content than the one that was compared, and `task.remote` is its entry now."""
+        self._ask_or_leave(task, Outcome.CONFLICT)
 
     def fail(self, reason: Exception) -> None:
         """End the transfer: the connection has ended or cannot be used any more."""
         self._comparer.fail(reason)
 
-    def _fail_task(self, task: FileTask, failure: Exception, *, moved: bool = False) -> None:
+    def fail_task(self, task: FileTask, failure: Exception, *, moved: bool = False) -> None:
+        """A file could not be read, compared or sent; `moved` says that its bytes were sent and reported."""
         if isinstance(failure, OSError):
-            self._finish_task(task, Outcome.FAILED, f"cannot be read: {failure.strerror}", moved=moved)
+            self.finish_task(task, Outcome.FAILED, f"cannot be read: {failure.strerror}", moved=moved)
         else:
             is_refused = task.remote is not None and task.content is not None and not moved
-            self._finish_task(task, Outcome.REFUSED if is_refused else Outcome.FAILED, str(failure), moved=moved)
+            self.finish_task(task, Outcome.REFUSED if is_refused else Outcome.FAILED, str(failure), moved=moved)
 
-    def _finish_task(self, task: FileTask, outcome: Outcome, reason: str = "", *, moved: bool = False) -> None:
+    def finish_task(self, task: FileTask, outcome: Outcome, reason: str = "", *, moved: bool = False) -> None:
+        """Report a result; `moved` as in `fail_task`."""
         endpoint = self._endpoint_of(task.name)
         if outcome.done and not self._options.dry_run:
             self._seen.record(endpoint, task.local_hash)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from homeftp.client.transfer.verifycopy import verify_copy
+from homeftp.client.verifycopy import verify_copy
 from homeftp.dispatchers.verify import VerifyDispatcher
 from homeftp.endpoint import ROOT
 from tests.support.flips import flip

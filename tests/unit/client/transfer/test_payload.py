@@ -12,7 +12,7 @@ from homeftp.client import (
     Outcome,
     TransferContext,
 )
-from homeftp.client.transfer.push import MAX_REJECTED_RESUMES
+from homeftp.client.transfer.send import MAX_REJECTED_RESUMES
 from homeftp.config import MIB
 from homeftp.errors import (
     Changed,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
-from typing import Any, Callable, TypeVar
+from typing import Any, TypeVar
 from unittest import mock
 
 import attrs
@@ -12,22 +11,16 @@ from twisted.internet.defer import Deferred
 
 from homeftp.client import (
     ConnectionFailed,
-    FileResult,
     Outcome,
     Selection,
-    TransferContext,
     TransferOptions,
 )
 from homeftp.client.files.read import read_many
-from homeftp.client.files.source import SourceFile
 from homeftp.client.plan.push import push
-from homeftp.config import STREAM_PIECE
 from homeftp.dispatchers import push as push_dispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.hashing import filehash
-from homeftp.hashing.hashcache import HashCache
 from homeftp.model import Entry
-from homeftp.syscalls import System
 from homeftp.wire import messages
 from homeftp.workers import InlineWorkers
 from tests.support.transfers import BIG, NEW, OLD, TransferCase, stamp
@@ -106,107 +99,6 @@ class ExcludedTests(TransferCase):
                 self.assertEqual([result.outcome for result in self.results], [outcome])
 
 
-class LargeTests(TransferCase):
-    """Large files."""
-
-    def test_changed_while_sent(self) -> None:
-        """A file that changes while it is sent fails, and the server keeps the old one. The controls: it does not.
-
-        Of a file that only grows, as logs do, what it held is stored, and the result says so.
-        """
-
-        def longer(path: str) -> None:
-            with open(path, "ab") as file:
-                file.write(b"more")
-
-        def other(path: str) -> None:
-            with open(path, "r+b") as file:
-                file.write(b"other")
-
-        changes: tuple[Callable[[str], object], ...] = (other, lambda path: os.truncate(path, STREAM_PIECE + 1))
-        for change in (None, longer, *changes):
-            path = self.make_file("lib/big", BIG)
-            self.make_file("lib/small")
-            self.make_remote_file("lib/big", b"old")
-            reads = 0
-            original = SourceFile.read
-
-            def read(file: SourceFile, original: Any = original, change: Any = change, path: str = path) -> Any:
-                nonlocal reads
-                reads += 1
-                if reads == 2 and change is not None:
-                    change(path)
-                return original(file)
-
-            with self.subTest(change=change):
-                patched = self.patch(SourceFile, "read", read)
-                self.push(f"{self.here}/lib", "lib", recursive=True, force=True)
-                patched.restore()
-                self.assertGreater(reads, 2)
-                changed = change in changes
-                (reason,) = [result.reason for result in self.results if result.name == "big"]
-                self.assertEqual("it grew while it was read" in reason, change is longer, reason)
-                self.assertEqual(self.outcomes()["big"], Outcome.FAILED if changed else Outcome.REPLACED)
-                self.assertIn(self.outcomes()["small"], (Outcome.NEW, Outcome.SAME))
-                self.assertEqual(self.remote_files()["lib/big"], b"old" if changed else BIG)
-        self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
-
-    def test_broken_disk(self) -> None:
-        """A file that cannot be read to its end fails with the reason, and nothing of it is stored."""
-        path = self.make_file("big", BIG)
-        original = filehash.read_at
-
-        def read_at(fd: int, offset: int, length: int) -> bytes:
-            if offset:
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
-            return original(fd, offset, length)
-
-        self.patch(filehash, "read_at", read_at)
-        self.push(path, "big")
-        (result,) = self.results
-        self.assertEqual((result.outcome, result.reason), (Outcome.FAILED, "cannot be read: Input/output error"))
-        self.assertEqual(self.remote_files(), {})
-
-    def read(self, there: bytes | None) -> int:
-        """How many bytes are read here to push a large file to where `there` is."""
-        path = self.make_file("big", BIG)
-        if there is not None:
-            self.run_work(self.client.push("big", there, meta_data=[("mtime_us", 1)]))
-            self.have_seen("big", there)
-        took = 0
-        here = os.open(path, os.O_RDONLY)
-        self.addCleanup(os.close, here)
-        original = filehash.read_at
-
-        def read_at(fd: int, offset: int, length: int) -> bytes:
-            nonlocal took
-            data = original(fd, offset, length)
-            took += len(data) * os.path.sameopenfile(fd, here)
-            return data
-
-        patched = self.patch(filehash, "read_at", read_at)
-        self.push(path, "big")
-        patched.restore()
-        self.assertEqual(self.remote_files(), {"big": BIG})
-        return took
-
-    def test_read_once(self) -> None:
-        """A file that is sent anyway is hashed while it is sent. The control: one that may be the same, before."""
-        self.assertEqual(self.read(None), len(BIG))
-        self.assertEqual(self.read(b"shorter"), len(BIG))
-        self.assertEqual(self.read(BIG[:-1] + b"?"), 2 * len(BIG))
-
-    def test_hash_cached(self) -> None:
-        """The hash that was computed while it was sent is cached."""
-        cache = HashCache(os.path.join(self.mktemp()))
-        self.addCleanup(cache.close)
-        self.context = TransferContext(InlineWorkers(), System(), cache)
-        path = self.make_file("big", BIG)
-        self.push(path, "big")
-        known = cache.lookup(os.path.realpath(self.here), {"big": os.stat(path)})
-        self.assertEqual(known, {"big": filehash.hash_bytes(BIG)})
-
-
 class MetadataTests(TransferCase):
     """Files of which only time or mode differ, at a server with SETSTAT and at one without."""
 
@@ -273,43 +165,3 @@ class ConnectionTests(TransferCase):
         self.failureResultOf(pushing, ConnectionFailed)
         for name, content in self.remote_files().items():
             self.assertEqual(content, BIG if name == "lib/250" else b"small")
-
-
-class _Meanwhile(InlineWorkers):
-    """Lets something happen right after the server was asked what it has, before the first file is read."""
-
-    def __init__(self, act: Callable[[], object]) -> None:
-        self._act: Callable[[], object] | None = act
-
-    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Run it."""
-        act = self._act
-        if job in (read_many, SourceFile) and act is not None:
-            self._act = None
-            act()
-        return super().run(job, *args)
-
-
-class SameMeanwhileTests(TransferCase):
-    """Another push stores the same file while this one is under way."""
-
-    def pushed(self, content: bytes, there: bytes, mtime: int) -> FileResult:
-        """The result, where the server got a file meanwhile."""
-        self.setUp()
-        path = self.make_file("file", content, mtime=mtime)
-        self.context = TransferContext(_Meanwhile(lambda: self.make_remote_file("file", there, mtime=mtime)), System())
-        self.push(path, "file")
-        (result,) = self.results
-        self.assertEqual(self.remote_files(), {"file": there})
-        return result
-
-    def test_same(self) -> None:
-        """What is there already as it was to be is the same, for small files and large ones."""
-        for content in (b"content", b"", BIG):
-            self.assertEqual(self.pushed(content, content, NEW).outcome, Outcome.SAME)
-
-    def test_other(self) -> None:
-        """The control: another content is not replaced."""
-        for content in (b"content", BIG):
-            result = self.pushed(content, content[:-1] + b"!", NEW)
-            self.assertEqual(result.outcome, Outcome.CONFLICT)

@@ -1,0 +1,206 @@
+"""Sending the content of one file: a large upload resumes, and a file that the server refuses is compared again."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Callable, Coroutine
+
+from zope.interface import Interface
+
+from homeftp.client.api import Client
+from homeftp.client.connection.answer import AnswerHandler
+from homeftp.client.connection.replies import own_entry
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation
+from homeftp.client.files.source import SourceFile
+from homeftp.client.transfer.metadata import wire_metadata
+from homeftp.client.transfer.model import EndpointOf, FileTask, Outcome, TransferContext
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
+from homeftp.errors import Changed, Refusal, ShuttingDown
+from homeftp.interfaces import IPayload
+from homeftp.model import ABSENT, Entry
+from homeftp.status import Status
+from homeftp.wire.messages import MetaData, Response
+
+MAX_REJECTED_RESUMES = 3
+"""After the server could not use its partial upload this often the file is sent whole."""
+
+_GROWN = "it grew while it was read, and was stored as it was when reading began. Push it again to add the rest."
+"""The reason of results of files, such as logs, of which a beginning was stored."""
+
+
+class ISendReceiver(Interface):
+    """Receives what became of files that are sent: one of these calls ends each of them."""
+
+    def on_sent(task: FileTask, outcome: Outcome, entry: Entry, reason: str) -> None:
+        """The server has stored the file as `entry`; `reason` is what people should know of it, or ""."""
+
+    def on_conflict(task: FileTask) -> None:
+        """The server has another content than the one that was compared, and `task.remote` is its entry now."""
+
+    def finish_task(task: FileTask, outcome: Outcome, reason: str = "", *, moved: bool = False) -> None:
+        """The file was not stored; `moved` says that its bytes were sent."""
+
+    def fail_task(task: FileTask, failure: Exception, *, moved: bool = False) -> None:
+        """The file could not be read; `moved` says that some of its bytes were sent."""
+
+    def fail(reason: Exception) -> None:
+        """The connection has ended or must not be used any more."""
+
+
+class FileSender:
+    """Sends files that were read and compared, and gives the result of each to `receiver`.
+
+    With `force` a file is sent without a condition on what it replaces. `spawn` runs a coroutine of the transfer.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        context: TransferContext,
+        endpoint_of: EndpointOf,
+        observer: TransferObserver,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        receiver: ISendReceiver,
+        *,
+        force: bool,
+    ) -> None:
+        self._client = client
+        self._protocol = client.protocol
+        self._context = context
+        self._endpoint_of = endpoint_of
+        self._observer = observer
+        self._spawn = spawn
+        self._receiver = receiver
+        self._force = force
+
+    def send(self, task: FileTask, outcome: Outcome) -> None:
+        """Send a file; `outcome` is what becomes of it where the server stores it."""
+        if task.source is None:
+            self._push(task, outcome)
+        else:
+            self._spawn(self._send_large(task, task.source, outcome))
+
+    async def _send_large(self, task: FileTask, source: SourceFile, outcome: Outcome) -> None:
+        """Send a large file; resumes an earlier upload that was interrupted."""
+        endpoint = self._endpoint_of(task.name)
+        if self._may_resume(endpoint):
+            try:
+                meta_data: MetaData = [("size", source.file.size), *wire_metadata(source.file, self._context.disks)]
+                compared = await self._client.cmp(endpoint, meta_data=meta_data)
+            except Refusal as refused:
+                self._receiver.finish_task(task, Outcome.REFUSED, refused.message)
+                return
+            try:
+                await resume_from(source, compared.arrived, self._context.workers)
+            except (OSError, Changed) as failure:
+                self._receiver.fail_task(task, failure)
+                return
+        if source.offset:
+            self._observer.add_bytes(source.offset, moved=False)
+            self._observer.on_resumed(task.name, source.offset)
+        self._push(task, outcome)
+
+    def _push(self, task: FileTask, outcome: Outcome) -> None:
+        content, remote = task.content, task.remote
+        assert content is not None
+        body: dict[str, Any] = {
+            "rel_endpoint": self._endpoint_of(task.name),
+            "meta_data": wire_metadata(content.file, self._context.disks),
+        }
+        if not self._force:
+            body["if_hash"] = ABSENT if remote is None else remote.hash or remote.damaged
+        payload: bytes | IPayload | None = content.data
+        if task.source is not None:
+            body["hash_trailer"] = True
+            if task.source.offset:
+                body["offset"] = task.source.offset
+            payload = UploadPayload(task.source, self._context.workers, self._observer)
+            task.close_source = payload.close
+        else:
+            body["hash"] = content.hash
+        assert payload is not None
+        try:
+            handler = AnswerHandler(partial(self._on_pushed, task, outcome), self._receiver.fail)
+            self._protocol.request(handler, "PUSH", body, payload)
+        except Exception as reason:  # noqa: BLE001 (the connection has ended)
+            self._receiver.fail(reason)
+
+    def _on_pushed(self, task: FileTask, outcome: Outcome, response: Response) -> None:
+        """The server answered a PUSH."""
+        if task.source is not None and task.source.failure is not None:
+            self._receiver.fail_task(task, task.source.failure, moved=True)
+            return
+        if response.status == Status.CHANGED and (task.source is None or not task.source.offset):
+            self._spawn(self._compare_again(task, response))
+            return
+        if response.status != Status.OK:
+            self._on_refused(task, response)
+            return
+        try:
+            entry = own_entry(response.body, "the answer to PUSH")
+        except ProtocolViolation as violation:
+            self._receiver.fail(violation)
+            return
+        if entry.hash != task.local_hash:
+            reason = "the server stored another content than was sent: run cmp, and tell the server's owner"
+            self._receiver.finish_task(task, Outcome.CORRUPT, reason, moved=True)
+            return
+        has_grown = task.source.grown if task.source is not None else task.content is not None and task.content.grown
+        self._receiver.on_sent(task, outcome, entry, _GROWN if has_grown else "")
+
+    async def _compare_again(self, task: FileTask, response: Response) -> None:
+        """The server's file has changed since it was compared: a conflict, unless it is like the local one now."""
+        assert task.content is not None
+        sent = task.local_hash
+        meta_data = wire_metadata(task.content.file, self._context.disks)
+        try:
+            if sent is None:  # the server refused before it had read the file to its end
+                sent = await self._hash(task.content.file.path)
+            found = await self._client.cmp(self._endpoint_of(task.name), hash=sent, meta_data=meta_data)
+        except (Refusal, OSError):
+            self._on_refused(task, response)
+            return
+        if found.status == Status.SAME:
+            self._receiver.finish_task(task, Outcome.SAME, moved=True)
+        elif found.remote == task.remote and self._may_resume(self._endpoint_of(task.name)):
+            self._begin_again(task, "another push of the same file took over")
+        elif found.remote is None or found.remote.kind != "file":
+            self._on_refused(task, response)
+        elif task.source is None:
+            task.remote = found.remote
+            self._receiver.on_conflict(task)
+        else:  # it has been read to its end: the next push asks
+            self._receiver.finish_task(task, Outcome.CONFLICT, moved=True)
+
+    async def _hash(self, path: str) -> str:
+        run = self._context.workers.run
+        source = await run(SourceFile, path, self._context.hash_cache)
+        try:
+            return await hash_source(source, self._context.workers)
+        finally:
+            await run(source.close)
+
+    def _on_refused(self, task: FileTask, response: Response) -> None:
+        if response.status == Status.SHUTTING_DOWN:
+            self._receiver.fail(ShuttingDown(response.message))
+        elif response.status == Status.CHANGED and task.source is not None and task.source.offset:
+            self._begin_again(task, "the server's partial upload of it is damaged, or in use")
+        else:
+            reason = response.message
+            if response.status == Status.FORBIDDEN and "read" not in (self._client.server_info.rights or ["read"]):
+                reason += "; perhaps there is a file of that name already, which this account may not see"
+            self._receiver.finish_task(task, Outcome.REFUSED, reason, moved=True)
+
+    def _may_resume(self, endpoint: str) -> bool:
+        """Whether the server is asked what it has of an interrupted upload."""
+        return self._observer.rejected_resumes[endpoint] < MAX_REJECTED_RESUMES
+
+    def _begin_again(self, task: FileTask, reason: str) -> None:
+        """Push again over a new connection, where the server is asked again what it has of the file.
+
+        Over this one the server would read the rest of the file and discard it.
+        """
+        endpoint = self._endpoint_of(task.name)
+        self._observer.rejected_resumes[endpoint] += 1
+        self._receiver.fail(ConnectionFailed(f"{task.name or endpoint}: {reason}"))
