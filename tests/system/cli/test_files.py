@@ -28,8 +28,9 @@ class FilesTests(ServedCase):
             (("cat", f"{place}/moved/b/file.txt"), "content"),
             (
                 ("rm", "-r", f"{place}/moved"),
-                f"Removed {self.there}/moved, with 2 files and folders in it.\nThe files are kept as previous versions."
-                f" To list them: homeftp versions {place}/moved\n",
+                f"Removed {self.there}/moved, with 2 files and folders in it.\n"
+                f"The files of {self.there}/moved are kept as previous versions. "
+                f"To list them: homeftp versions {place}/moved\n",
             ),
         ):
             said = self.homeftp(*words)

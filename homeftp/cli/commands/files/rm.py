@@ -77,7 +77,8 @@ async def remove_paths(client: Client, name: str, paths: Sequence[str], options:
 
     status = await attempt_each(paths, remove_path)
     if removed and not (options.quiet or options.json):
-        print(await _what_became(client, name, removed[0]))
+        example = next((entry for entry in removed if entry.kind == "file"), removed[0])
+        print(await _what_became(client, name, example))
     return status
 
 
@@ -95,16 +96,16 @@ def _print_removed(entry: Entry, count: int, options: argparse.Namespace) -> Non
 
 
 async def _what_became(client: Client, name: str, entry: Entry) -> str:
-    """Whether the server keeps what was removed, and how to bring it back."""
-    place = shlex.quote(f"{name}:{entry.name}")
+    """Whether the server keeps something that was removed, and how to bring it back."""
+    place, shown = printable(shlex.quote(f"{name}:{entry.name}")), printable(entry.name)
     kept = await _is_kept(client, entry)
     if kept is None:
         return "The server keeps removed files as previous versions if its owner chose so."
     if not kept:
-        return "The server keeps no previous versions: what was removed cannot be brought back."
+        return f"The server keeps no previous version of {shown}: it cannot be brought back."
     if entry.kind == "file":
-        return f"It is kept as a previous version. To bring it back: homeftp restore {printable(place)}"
-    return f"The files are kept as previous versions. To list them: homeftp versions {printable(place)}"
+        return f"{shown} is kept as a previous version. To bring it back: homeftp restore {place}"
+    return f"The files of {shown} are kept as previous versions. To list them: homeftp versions {place}"
 
 
 async def _is_kept(client: Client, entry: Entry) -> bool | None:

@@ -26,7 +26,7 @@ class RmTests(RemoteCommandCase):
         self.assertEqual(self.homeftp("rm", "nas:b c"), Exit.DONE)
         removed, hint = self.out.getvalue().splitlines()
         self.assertEqual(removed, "Removed b c (7 B).")
-        self.assertEqual(hint, "It is kept as a previous version. To bring it back: homeftp restore 'nas:b c'")
+        self.assertEqual(hint, "b c is kept as a previous version. To bring it back: homeftp restore 'nas:b c'")
         self.assertNotIn("b c", self.remote_files())
         self.assertEqual(self.homeftp("restore", "nas:b c"), Exit.DONE)
         self.assertEqual(self.remote_files()["b c"], b"content")
@@ -40,19 +40,31 @@ class RmTests(RemoteCommandCase):
             self.out.getvalue().splitlines(),
             [
                 "Removed lib, with 3 files and folders in it.",
-                "The files are kept as previous versions. To list them: homeftp versions nas:lib",
+                "The files of lib are kept as previous versions. To list them: homeftp versions nas:lib",
             ],
         )
         self.assertEqual(set(self.remote_files()), {"a", "b c"})
 
     def test_not_kept(self) -> None:
         """Where the server keeps no version, the output does not promise one."""
-        self.make_remote_file("empty/sub/x")
-        self.homeftp("rm", "-r", "nas:empty")
         self.run_work(self.client.make_directory("bare"))
         self.homeftp("rm", "-r", "nas:bare")
-        self.assertIn("Removed bare, an empty folder.\n", self.out.getvalue())
-        self.assertIn("The server keeps no previous versions", self.out.getvalue())
+        self.assertEqual(
+            self.out.getvalue().splitlines(),
+            [
+                "Removed bare, an empty folder.",
+                "The server keeps no previous version of bare: it cannot be brought back.",
+            ],
+        )
+
+    def test_several(self) -> None:
+        """Of several that are removed, the output says how to bring back a file."""
+        self.run_work(self.client.make_directory("bare"))
+        self.homeftp("rm", "-r", "nas:bare", "nas:a", "nas:b c")
+        self.assertEqual(
+            self.out.getvalue().splitlines()[-1],
+            "a is kept as a previous version. To bring it back: homeftp restore nas:a",
+        )
 
     def test_everything(self) -> None:
         """To remove everything, it needs -y without a terminal; without it nothing is removed."""
