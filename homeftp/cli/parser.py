@@ -34,8 +34,9 @@ class Parser(argparse.ArgumentParser):
         if rest:
             word = next((each for each in rest if each.startswith("-")), rest[0])
             option, _, _ = word.partition("=")
-            kind = "option" if word.startswith("-") else "place for the argument"
-            self.error(f"there is no {kind} {option}.{did_you_mean(option, self._option_string_actions)}")
+            if word.startswith("-"):
+                self.error(f"there is no option {option}.{did_you_mean(option, self._option_string_actions)}")
+            self.error(f"too many arguments: {word}. Options go before or after all paths, not between them.")
         return namespace, rest
 
     def error(self, message: str) -> NoReturn:

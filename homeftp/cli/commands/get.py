@@ -59,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
     if target == STANDARD and options.recursive:
         raise OperatorError("Standard output takes a file, not a folder. Leave out -r, or name a target folder.")
     if target == STANDARD and options.delete:
-        raise OperatorError("--delete is for folders: standard output takes one file.")
+        raise OperatorError(
+            "--delete is for folders: standard output takes one file. Leave out --delete, or name a target folder."
+        )
     if target == STANDARD and options.dry_run:
         raise OperatorError(
             "With -n nothing is transferred, so nothing can be printed. Leave out -n, or name a target."

@@ -48,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
     if STANDARD in options.sources and len(options.sources) > 1:
         raise OperatorError("Standard input must be the only source.")
     if STANDARD in options.sources and options.delete:
-        raise OperatorError("--delete is for folders: standard input is one file.")
+        raise OperatorError(
+            "--delete is for folders: standard input is one file. Leave out --delete, or name a folder."
+        )
     if STANDARD in options.sources and options.dry_run:
         raise OperatorError("Standard input can be read only once. Leave out -n, or name a file.")
     if STANDARD in options.sources and options.files_from is not None:

@@ -34,12 +34,15 @@ def check_deletion(options: argparse.Namespace) -> None:
     """Check the options before anything is done; raises `OperatorError`."""
     if not options.delete:
         if options.yes or options.max_delete is not None:
-            raise OperatorError("--yes and --max-delete are for --delete, which was not given.")
+            raise OperatorError("--yes and --max-delete need --delete: add it, or leave them out.")
         return
     if options.files_from is not None:
-        raise OperatorError("--delete cannot be used with --files-from: what is not listed would be deleted.")
+        raise OperatorError("With --files-from, --delete would delete what is not listed. Leave out one of them.")
     if not (options.yes or options.dry_run) and (options.json or not can_ask()):
-        raise OperatorError("--delete asks before it deletes anything. Without a terminal, use -y, or -n to see it.")
+        raise OperatorError(
+            "--delete asks at a terminal before it deletes anything. Without a terminal, and with --json, use -y to "
+            "delete without a question, or -n to print what would be deleted."
+        )
 
 
 class DeletionQuestion:

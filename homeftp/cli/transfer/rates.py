@@ -19,7 +19,9 @@ def parse_rate(text: str) -> float | None:
     """
     found = _RATE.fullmatch(text.strip())
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate: write a number of KiB a second, or such as 1.5M")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a rate. Write KiB per second, or a number with a unit: 500KB, 1.5M"
+        )
     unit, base = found["unit"].lower(), (found["base"] or "").lower()
     if not unit and not base:
         unit = "k"

@@ -36,7 +36,7 @@ def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(option, metavar="PATTERN", action=_AppendPattern, dest="patterns", default=[], help=words)
     parser.add_argument(
-        "--no-ignore", action="store_true", help="do not read .homeftpignore files, whose patterns are left out too"
+        "--no-ignore", action="store_true", help="also include what the patterns of .homeftpignore files leave out"
     )
     parser.add_argument(
         "--strict-names",

@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.parser import build_parser, subparsers_of, takes_paths
 from homeftp.cli.table import COMMANDS
 
+OPTIONS_GO = "Options go before or after all paths, not between them."
+
 
 class ParserTests(SynchronousTestCase):
     """build_parser and Parser."""
@@ -30,7 +32,8 @@ class ParserTests(SynchronousTestCase):
             (("ls", "nas:", "--jso"), "there is no option --jso. Did you mean `--json`?"),
             (("push", "--compress", "a", "nas:"), "there is no option --compress."),
             (("push", "--forc=1", "a", "nas:"), "there is no option --forc. Did you mean `--force`?"),
-            (("versions", "nas:", "nas:a"), "there is no place for the argument nas:a."),
+            (("versions", "nas:", "nas:a"), "too many arguments: nas:a. " + OPTIONS_GO),
+            (("push", "a", "-r", "b", "nas:"), "too many arguments: nas:. " + OPTIONS_GO),
         ):
             self.assertEqual(self.refused(*words), message)
         expected = "argument ACTION: invalid choice: 'lst' (choose from list, rename, revoke). Did you mean `list`?"

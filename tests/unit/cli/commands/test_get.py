@@ -26,7 +26,10 @@ class GetTests(RemoteCommandCase):
         """Operands that contradict each other are refused before anything is fetched."""
         for words, message in (
             (("out",), "'out' is not a path on a server. Name what to download: NAME:PATH"),
-            (("nas:a", "attic:b", "out"), "A command uses one server, but attic and nas were given."),
+            (
+                ("nas:a", "attic:b", "out"),
+                "A command uses one server, but attic and nas were given.",
+            ),
             (("nas:a", "nas:b", "-"), "Standard output takes one file. Name one source."),
             (("-r", "nas:a", "-"), "Standard output takes a file, not a folder."),
             (("out/x", "out"), "'out/x' is not a path on a server"),
