@@ -190,11 +190,14 @@ class Scrub:
             self._tried.clear()
             self._tried_since = self._clock.seconds()
         marked = await self._workers.run_background(self._store().damaged)
+        untried: dict[str, list[Damage]] = {}
         for damage in marked:
             if damage not in self._tried:
-                self._tried.add(damage)
-                with contextlib.suppress(NotFound):
-                    await self._verify(Endpoint(tuple(damage.name.split("/"))), ONLY_MARKED)
+                untried.setdefault(damage.name, []).append(damage)
+        for name, damages in untried.items():  # a file and its versions are read together
+            self._tried.update(damages)
+            with contextlib.suppress(NotFound):
+                await self._verify(Endpoint(tuple(name.split("/"))), ONLY_MARKED)
 
     # -- the state -----------------------------------------------------------------
 

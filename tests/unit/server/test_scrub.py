@@ -173,6 +173,19 @@ class ScrubTests(SynchronousTestCase):
         self.advance(LOOK_SECONDS)
         self.assertEqual(list(self.store.damaged()), [])
 
+    def test_marked_versions(self) -> None:
+        """A file of which several versions are marked is read again once for all of them."""
+        self.start()
+        self.advance(LOOK_SECONDS)
+        for content in (b"one", b"two"):
+            self.store.damage(parse("a"), b"xxx")
+            list(MemoryStore.verify(self.store, parse("a")))
+            self.store.write_many([(WriteRequest(endpoint=parse("a"), size=3), content)])
+        self.assertEqual([damage.name for damage in self.store.damaged()], ["a", "a"])
+        del self.store.asked[:]
+        self.advance(LOOK_SECONDS)
+        self.assertEqual(self.store.asked, [("a", ONLY_MARKED)])
+
     def test_goes_on(self) -> None:
         """A pass that a stop, or a fault of the disk, has interrupted goes on: what was read is not asked for again."""
         self.store.failing = True
