@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from functools import partial
-from typing import Callable
+from typing import Any, Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,6 +15,8 @@ from homeftp.errors import Busy, WrongKind
 from homeftp.model import WriteRequest
 from homeftp.store.local.disk.mounts import Parts, mounted_parts, places
 from homeftp.store.local.store import LocalStore
+from homeftp.syscalls import System
+from tests.support import needs
 from tests.support.stores import StoreCase, Walking, content_of, put_of
 
 ROOT = "/srv/the share"
@@ -71,6 +74,15 @@ class PlacesTests(SynchronousTestCase):
         lines += [b"2 1 0:1 / /srv/%b rw shared:1 - %b source rw" % (kind, kind) for kind in kinds]
         found = mounted_parts(b"\n".join(lines), "/srv")
         self.assertEqual([part.at for part in found if part.is_disk], [(), ("ext4",), ("nfs4",), ("fuse.sshfs",)])
+
+
+class Unmounting(System):
+    """A disk is unmounted right after it was seen to be mounted."""
+
+    def openat2(self, directory: int, path: bytes, flags: int, *, beneath: bool = True, **options: Any) -> int:
+        if not beneath:  # only whether something is mounted there is asked like this
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return super().openat2(directory, path, flags, **options)
 
 
 class MissingDiskTests(StoreCase):
@@ -144,6 +156,17 @@ class MissingDiskTests(StoreCase):
         self.assertEqual(store.problems(), [])
         self.put(store, "d/disk/file", b"new")
         self.assertEqual(self.content("d/disk/file"), b"new")
+
+    def test_unmounted_meanwhile(self) -> None:
+        """What was mounted a moment ago is not opened in the folder beneath it, which the control may use."""
+        needs.require("openat2(2)", lambda: System().has_openat2)
+        os.mkdir(self.path("d/disk/.homeftp"))
+        store = self.store(Unmounting())
+        with self.assertRaisesRegex(Busy, "is not mounted at the moment"):
+            self.put(store, "d/disk/file", b"new")
+        self.assertEqual(os.listdir(self.path("d/disk")), [".homeftp"])
+        store.close()
+        self.put(self.store(), "d/disk/file", b"new")
 
     def test_moved(self) -> None:
         """A directory that is moved takes the place of the disk with it."""

@@ -138,6 +138,15 @@ class LayoutTests(StoreCase):
         self.assertEqual(left, [(b"d", b"e", b"a")])
         self.assertEqual(removed, [(b"2025-11-26", b"f")])
 
+    def test_evicted_folders_count(self) -> None:
+        """What is freed are versions and their folders: not that of a day, nor that of the home itself."""
+        versions = VersionDir(self.root_of_versions, self.versions.fd, lambda size: size or 10, self.budget)
+        for below, freed in (((), 31), ((b"d",), 21), ((b"d", b"e"), 11), ((b"d", b"e", b"f"), 1)):
+            self.add("d/e/f/a", NOON)
+            self.assertEqual((versions.total(2**62, below), versions.folders_total(2**62, below)), (1, freed - 1))
+            self.assertEqual(versions.evict(deque(), 2**62, 1, below=below, folder_removed=lambda _: None), freed)
+            self.assertEqual(os.listdir(self.path(".homeftp/versions")), [])
+
     def test_other_name(self) -> None:
         """A version that has another name frees nothing."""
         self.add("a", NOON, b"x" * 10)

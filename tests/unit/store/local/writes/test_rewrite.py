@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from typing import Any, Callable, ContextManager
 from unittest import mock
 
 from homeftp.config import MIB
-from homeftp.endpoint import ROOT
+from homeftp.endpoint import ROOT, parse
 from homeftp.hashing.filehash import read_at
-from homeftp.model import Damage
+from homeftp.model import MENDER, Damage
 from homeftp.store.local.store import LocalStore
 from homeftp.store.policy.limits import check_content
 from tests.support.flips import FlipCase, flip
@@ -71,6 +72,7 @@ class VersionRewriteTests(VersionsCase, FlipCase):
         self.assertEqual(self.mended(store), [True])
         after = store.usage()
         self.assertEqual((after.used, after.versions), (before.used, before.versions))
+        self.assertEqual(store.account_usage(MENDER).uploads, 0)
         store.maintain()
         self.assertEqual(store.usage().used, before.used)
 
@@ -122,6 +124,17 @@ class VersionRewriteTests(VersionsCase, FlipCase):
                 self.assertEqual(self.mended(store), [mended])
             self.assertEqual((self.contents(), self.left()), (left, []))
             store.close()
+
+    def test_restored_meanwhile(self) -> None:
+        """A version that is being restored is left as it is; after that it is mended, as the control."""
+        store = self.store()
+        self.damaged_version(store)
+        with contextlib.ExitStack() as restoring:
+            catalog = store._writable.restorer.catalog
+            with self.while_copying(lambda: restoring.enter_context(catalog.open(parse("a"), None))):
+                self.assertEqual(self.mended(store), [False])
+            self.assertEqual((self.contents(), self.left()), ([b"evil"], []))
+        self.assertEqual(self.mended(store), [True])
 
     def test_full_disk(self) -> None:
         """A disk that takes no copy leaves the version as it is, marked, and removes no other version for it."""
