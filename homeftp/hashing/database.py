@@ -114,7 +114,7 @@ class SharedDatabase:
                     connection.close()
                 return None
             except sqlite3.DatabaseError:
-                pass
+                pass  # it is damaged
             if connection is not None:
                 connection.close()
             self._discard()

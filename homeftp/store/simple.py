@@ -117,7 +117,7 @@ class SimpleStore(BasicStore):
         return sorted(beneath, key=lambda path: [name.encode() for name in path])
 
     def _served(self, endpoint: Endpoint) -> tuple[Entry | None, bytes | None]:
-        """`_read`; raises `FiletypeNotAllowed` (42)."""
+        """What `_read` gives, if the file's type is allowed. Raises `FiletypeNotAllowed` (42)."""
         with self._lock:
             entry, content = self._read(endpoint.parts)
         if entry is None:

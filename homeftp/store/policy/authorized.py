@@ -67,7 +67,7 @@ class AuthorizedStore:
     quota: int | None = None
     """Bytes that may be beneath `home`; None: no limit."""
     _owner: str | None = attrs.field(init=False)
-    """The actor's account: no other continues its partial uploads."""
+    """`Actor.owner`: no other account continues its partial uploads."""
 
     @_owner.default
     def _owner_of_actor(self) -> str | None:
@@ -287,8 +287,8 @@ class AuthorizedStore:
             )
         except Changed as refused:
             exists = self.store.stat(self._whole(target)) is not None
-            holds = exists == (asked == PRESENT)  # then it was the source's that did not
-            if asked == target_precondition or holds or self.store.stat(whole) is None:
+            source_failed = exists == (asked == PRESENT)  # the target's precondition holds
+            if asked == target_precondition or source_failed or self.store.stat(whole) is None:
                 raise
             raise disclosed(self.rights, refused, target, target_precondition, asked) from None
 

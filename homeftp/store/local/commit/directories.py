@@ -86,7 +86,7 @@ class Directories:
     one of the two names, and may remove the right one. They are synced after the
     directory was made: a file may be removed by another thread just before that.
     """
-    _making: Lock = attrs.field(factory=Lock, init=False)
+    _lock: Lock = attrs.field(factory=Lock, init=False)
     _new: dict[Parts, _New] = attrs.field(factory=dict, init=False)
     """The directories that were made for requests that have not ended yet."""
 
@@ -115,7 +115,7 @@ class Directories:
         close_quietly(nearest.fd)
         with self.space.new_directories() as new:
             new.expect(actor, _missing(endpoint, depth))
-            with self._making:
+            with self._lock:
                 opened = self._made_for({}, {endpoint: actor}, new, exclusive=True)
         with self._closing(opened), self._kept(opened, endpoint, endpoint, 0) as handle:
             yield handle
@@ -146,7 +146,7 @@ class Directories:
                 refused = {
                     endpoint: self._expect(new, endpoint, endpoints[endpoint], found[endpoint]) for endpoint in found
                 }
-                with self._making:
+                with self._lock:
                     for endpoint, nearest in found.items():
                         actor = endpoints[endpoint]
                         existing = nearest if isinstance(nearest, Exception) else _existing(*nearest, endpoint)
@@ -180,7 +180,7 @@ class Directories:
         finally:
             close_all(opened.handles.values())
             if opened.new:
-                with self._making:
+                with self._lock:
                     self._release(opened.new)
 
     def _made_for(

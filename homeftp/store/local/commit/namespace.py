@@ -252,7 +252,7 @@ class Namespace:
                 raise occupied(endpoint) from None
 
     def change_metadata(self, pending: PendingUnlink, apply: Callable[[], bool], change: Change) -> None:
-        """Call `apply`, which changes the metadata of the file in `pending` and says whether it could.
+        """Call `apply`, which changes the metadata of the file in `pending`, and record that if it gives True.
 
         Raises `Changed` (44), OSError.
         """

@@ -57,7 +57,7 @@ class NewDirectories:
     _allocations: dict[tuple[str, ...], Allocation] = attrs.field(factory=dict, init=False)
 
     def expect(self, actor: Actor, endpoints: Sequence[Endpoint]) -> None:
-        """Make space within the quotas for these directories, or for none of them. May count a home.
+        """Make space within the quotas for all of these directories, or for none. Reads a whole home where it must.
 
         Raises `NoSpace` (52), `Busy` (51).
         """
@@ -81,7 +81,7 @@ class NewDirectories:
             self._space.books.end(allocation, committed=True)
 
     def end(self) -> None:
-        """The others are not made."""
+        """Give back the space of those that were not made."""
         self._end(self._allocations.values())
 
     def _end(self, allocations: Iterable[Allocation]) -> None:
@@ -133,7 +133,10 @@ class SpaceReservation:
             new.end()
 
     def begin_directory(self, allocation: Allocation) -> None:
-        """Make space for a directory within the quotas. Raises `NoSpace` (52), `Busy` (51)."""
+        """Make space for a directory within the quotas. Raises `NoSpace` (52), `Busy` (51).
+
+        The caller ends the allocation, also where this raises.
+        """
         self.books.begin(allocation)
         self._within_quotas(allocation, self.books.cost(), arrived=True)
         self.changelog.ensure_recorded()

@@ -64,7 +64,7 @@ class Inheritance:
 
     @classmethod
     def of_file(cls, disks: Disks, fd: int) -> Inheritance:
-        """What an open file has itself, for another one that is to take its place. Raises OSError."""
+        """What an open file has itself, for the file that is to replace it. Raises OSError."""
         return cls(disks, None, _acl(fd, _ACCESS))
 
     def apply(self, fd: int, mode: int | None, replaced: os.stat_result | None) -> None:

@@ -130,7 +130,8 @@ class VersionArchive:
     ) -> int:
         """Remove the oldest for an actor: `files` of them, and more until `wanted` bytes are freed; returns the bytes.
 
-        With `with_folders`, also folders that are empty then: never while the caller adds a version. Raises OSError.
+        With `with_folders` it also removes folders that are empty then; not to be used while a version is being added.
+        Raises OSError.
         """
         freed = 0
         with self.lock:

@@ -203,6 +203,8 @@ class FoldersTests(SynchronousTestCase):
         for store, path in ((self.store, "tax"), (self.store, "nothing"), (hidden, "tax"), (hidden, "")):
             self.assertRaises(NotFound, lambda store=store, path=path: list(store.verify(parse(path))))
             self.assertRaises(NotFound, lambda store=store, path=path: list(store.list(parse(path), False)))
+        self.assertTrue(list(self.store.verify(parse("people"))), "the control")
+        self.assertTrue(list(self.store.list(parse("people"), False)), "the control")
 
     def test_damaged(self) -> None:
         """What is damaged is told to an account that may read it, as that names it, and to no other."""
