@@ -88,7 +88,7 @@ class Client:
         server may still refuse, because rights may differ by folder.
         """
         has = self.server_info.rights
-        if has is not None and not set(rights) & set(has):
+        if not any(map(self.server_info.may, rights)):
             needed = " or ".join(f'"{right}"' for right in rights)
             held = "only: " + ", ".join(f'"{right}"' for right in has) if has else "no rights"
             raise Forbidden(

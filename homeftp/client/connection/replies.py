@@ -54,6 +54,10 @@ class Hello:
     read_only: bool = False
     """Whether the server refuses changes."""
 
+    def may(self, right: str) -> bool:
+        """Whether the account may have a right, in some folder at least, as far as the server says."""
+        return self.rights is None or right in self.rights
+
 
 @attrs.frozen
 class Comparison:

@@ -18,7 +18,7 @@ async def make_folder(client: Client, path: str, *, parents: bool = False) -> st
     if parents:
         await client.make_directory(str(endpoint))
         return str(endpoint)
-    if "read" in (client.server_info.rights or ["read"]):  # another account is shown nothing of what exists
+    if client.server_info.may("read"):  # another account is shown nothing of what exists
         if (await client.cmp(str(endpoint))).remote is not None:
             raise Changed(f"{str(endpoint) or 'the shared folder'} exists already")
         above = (await client.cmp(str(endpoint.parent))).remote

@@ -30,8 +30,7 @@ def rereads_named(client: Client, options: TransferOptions) -> bool:
 
     With `force` it need not be able to; with `reread` it is asked, and refuses.
     """
-    rights = client.server_info.rights
-    able = "VERIFY" in client.server_info.request_types and (rights is None or "read" in rights)
+    able = "VERIFY" in client.server_info.request_types and client.server_info.may("read")
     return options.reread or (options.force and not options.dry_run and able)
 
 

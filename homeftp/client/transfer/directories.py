@@ -110,5 +110,4 @@ class RemoteDirectories:
 
     def _may_be_ignored(self, name: str) -> bool:
         """Whether only the metadata is missing: files were stored below, and this account may not replace anything."""
-        rights = self._client.server_info.rights
-        return rights is not None and "replace" not in rights and name in self._holding
+        return not self._client.server_info.may("replace") and name in self._holding

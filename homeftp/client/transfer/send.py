@@ -188,7 +188,7 @@ class FileSender:
             self._begin_again(task, "the server's partial upload of it is damaged, or in use")
         else:
             reason = response.message
-            if response.status == Status.FORBIDDEN and "read" not in (self._client.server_info.rights or ["read"]):
+            if response.status == Status.FORBIDDEN and not self._client.server_info.may("read"):
                 reason += "; perhaps there is a file of that name already, which this account may not see"
             self._receiver.finish_task(task, Outcome.REFUSED, reason, moved=True)
 

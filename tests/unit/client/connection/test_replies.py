@@ -67,3 +67,8 @@ class ReplyTests(SynchronousTestCase):
         hello = replies.understood({"protocol": 1, "limits": {"in_flight": 8}}, replies.Hello, "HELLO")
         self.assertEqual((hello.limits.in_flight, hello.limits.file_size, hello.account), (8, None, None))
         self.refused(replies.understood, {"protocol": "1"}, replies.Hello, "HELLO")
+
+    def test_rights(self) -> None:
+        """An account may what its rights say; where the server does not say, all; no rights are none."""
+        for rights, expected in ((["read", "add"], True), (["add"], False), ([], False), (None, True)):
+            self.assertEqual(replies.Hello(protocol=1, rights=rights).may("read"), expected, rights)
