@@ -8,11 +8,12 @@ import attrs
 
 from homeftp.client.api import Client
 from homeftp.client.plan.globs import expand_pattern
+from homeftp.client.plan.listing import existing_entry
 from homeftp.client.plan.paths import RemotePath, parse_remote_path
 from homeftp.client.remotehash import hashed_entry
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.endpoint import Endpoint
-from homeftp.errors import NotFound, OperatorError, WrongKind
+from homeftp.errors import OperatorError, WrongKind
 from homeftp.model import ABSENT, Entry
 
 
@@ -56,9 +57,7 @@ async def plan_moves(client: Client, sources: Sequence[str], target: str) -> Seq
 async def _existing(client: Client, source: RemotePath) -> Entry:
     if not source.endpoint.parts:
         raise OperatorError("the shared folder itself cannot be moved: name the files and folders in it")
-    entry = (await client.cmp(str(source.endpoint))).remote
-    if entry is None:
-        raise NotFound(f"'{source.endpoint}' does not exist on the server")
+    entry = await existing_entry(client, source.endpoint)
     if entry.kind == "file" and source.inside:
         raise WrongKind(f"{source.endpoint} is a file, not a folder")
     return entry

@@ -8,8 +8,9 @@ import attrs
 
 from homeftp.client.api import Client
 from homeftp.client.plan.globs import expand_pattern
+from homeftp.client.plan.listing import existing_entry
 from homeftp.client.plan.paths import parse_remote_path
-from homeftp.errors import NotFound, WrongKind
+from homeftp.errors import WrongKind
 from homeftp.model import Entry
 
 
@@ -29,9 +30,7 @@ async def find_removable(client: Client, path: str, *, recursive: bool) -> Seque
     for each in await expand_pattern(client, path):
         parsed = parse_remote_path(each)
         endpoint = str(parsed.endpoint)
-        entry = (await client.cmp(endpoint)).remote
-        if entry is None:
-            raise NotFound(f"'{endpoint}' does not exist on the server")
+        entry = await existing_entry(client, parsed.endpoint)
         if entry.kind == "directory" and not recursive:
             raise WrongKind(f"{endpoint or 'the shared folder'} is a folder: add -r to remove it with its content")
         if entry.kind == "file" and each.endswith("/"):

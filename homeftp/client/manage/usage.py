@@ -7,8 +7,8 @@ from typing import AsyncIterator, Callable
 import attrs
 
 from homeftp.client.api import Client
+from homeftp.client.plan.listing import existing_entry
 from homeftp.client.plan.paths import parse_remote_path
-from homeftp.errors import NotFound
 
 
 @attrs.frozen
@@ -48,15 +48,13 @@ async def folder_usage(
     `on_skipped` is called with each name that the server does not share, and the reason. Raises `NotFound` (40),
     `Forbidden` (33) and `OperatorError`.
     """
-    endpoint = str(parse_remote_path(path).endpoint)
-    top = (await client.cmp(endpoint)).remote
-    if top is None:
-        raise NotFound(f"'{endpoint}' does not exist on the server")
+    endpoint = parse_remote_path(path).endpoint
+    top = await existing_entry(client, endpoint)
     if top.kind == "file":
         yield FolderUsage("", top.size, 1, 0)
         return
     unfinished = [_Sum("")]
-    async for page in client.list(endpoint, recursive=True):
+    async for page in client.list(str(endpoint), recursive=True):
         for entry in page.entries:
             # A folder is followed by what it holds, so that the next entry elsewhere completes it.
             while not _is_in(entry.name, unfinished[-1].name):

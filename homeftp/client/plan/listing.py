@@ -10,7 +10,7 @@ import attrs
 from homeftp.client.api import Client
 from homeftp.client.selection import Selector
 from homeftp.endpoint import Endpoint
-from homeftp.errors import BadEndpoint, Forbidden
+from homeftp.errors import BadEndpoint, Forbidden, NotFound
 from homeftp.model import Entry
 
 
@@ -34,6 +34,14 @@ async def stat_remote(client: Client, endpoint: Endpoint) -> RemoteListing:
     """The entry at an endpoint alone."""
     compared = await client.cmp(str(endpoint))
     return RemoteListing({} if compared.remote is None else {"": compared.remote}, [], [])
+
+
+async def existing_entry(client: Client, endpoint: Endpoint) -> Entry:
+    """The entry at an endpoint; raises `NotFound` (40) where nothing exists."""
+    found = (await client.cmp(str(endpoint))).remote
+    if found is None:
+        raise NotFound(f"'{endpoint}' does not exist on the server")
+    return found
 
 
 async def list_remote(client: Client, endpoint: Endpoint, *, recursive: bool) -> RemoteListing:
