@@ -40,7 +40,7 @@ from tests.support.tenancyworld import FIRST_PASSWORDS, QUICK, Snapshot, World, 
 NAMES = st.sampled_from(sorted(ACCOUNTS))
 
 Calls = Sequence["tuple[int, Step]"]
-"""What is done, each by one of the logins: it counts from the newest, and begins again behind the oldest."""
+"""What is done, each with the number of the login that does it: from the newest on, and from there again."""
 
 CALLS = st.lists(st.tuples(st.integers(0, 9), steps()), min_size=3, max_size=10)
 
@@ -381,7 +381,7 @@ def _same(outcome: Any, again: Any) -> bool:
             outcome, again = attrs.evolve(outcome, hash=None), attrs.evolve(again, hash=None)
         return _timeless(outcome) == _timeless(again)
     if isinstance(outcome, TreeDigest) and isinstance(again, TreeDigest):
-        return attrs.evolve(outcome, full="") == attrs.evolve(again, full="")  # that of all times, too
+        return attrs.evolve(outcome, full="") == attrs.evolve(again, full="")  # it covers times
     if isinstance(outcome, list | tuple):
         return len(outcome) == len(again) and all(_same(*each) for each in zip(outcome, again, strict=True))
     return bool(outcome == again)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Generator, Iterator, Sequence
+from typing import ClassVar, Generator, Iterator, Sequence
 from unittest import mock
 
 import attrs
@@ -139,24 +139,31 @@ class OpenMetadata(CheckedStore):
         return self.store.set_metadata(self._whole(endpoint), mtime_us=mtime_us, mode=mode, precondition=precondition)
 
 
-class OneAccountStore(MemoryStore):
+class MistakenStore(MemoryStore):
+    """A store that takes every account for the one with this id."""
+
+    account_id: ClassVar[str | None]
+
+    def bind(self, actor: Actor) -> MemoryStore:
+        return super().bind(self._mistaken(actor))
+
+    def upload(self, request: WriteRequest) -> IUpload:
+        return super().upload(attrs.evolve(request, actor=self._mistaken(request.actor)))
+
+    def _mistaken(self, actor: Actor) -> Actor:
+        return attrs.evolve(actor, account_id=self.account_id)
+
+
+class OneAccountStore(MistakenStore):
     """A store to which all accounts are the same one: each continues the uploads of the others."""
 
-    def bind(self, actor: Actor) -> MemoryStore:
-        return super().bind(attrs.evolve(actor, account_id="anybody"))
-
-    def upload(self, request: WriteRequest) -> IUpload:
-        return super().upload(attrs.evolve(request, actor=attrs.evolve(request.actor, account_id="anybody")))
+    account_id = "anybody"
 
 
-class NamesStore(MemoryStore):
+class NamesStore(MistakenStore):
     """A store that tells accounts apart by their names: one that gets the name of a removed one is that one."""
 
-    def bind(self, actor: Actor) -> MemoryStore:
-        return super().bind(attrs.evolve(actor, account_id=None))
-
-    def upload(self, request: WriteRequest) -> IUpload:
-        return super().upload(attrs.evolve(request, actor=attrs.evolve(request.actor, account_id=None)))
+    account_id = None
 
 
 class NamesMachine(MemoryMachine):
