@@ -6,12 +6,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from homeftp.cli.commands.files.sizes import sized
 from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.terminal.text import add_json_argument, format_mode, format_size, print_json, printable
+from homeftp.cli.terminal.text import add_json_argument, format_mode, print_json, printable
 from homeftp.cli.terminal.times import format_minute, format_moment, format_time
 from homeftp.wire.messages import version_body
 
@@ -84,8 +85,8 @@ def print_version(version: Version, endpoint: str, options: argparse.Namespace) 
     at = format_moment(version.at_us)
     if not options.long:
         changed = format_minute(version.mtime_us)
-        print(f"{at}  {format_size(version.size):>9}  of {changed}  {printable(name)}")
+        print(f"{at}  {sized(version.size)}  of {changed}  {printable(name)}")
         return
     mode = format_mode("file", version.mode)
     content = version.hash or "-".ljust(_HASH_WIDTH)
-    print(f"{at} {mode} {version.size:>14,} {format_time(version.mtime_us)} {content} {printable(name)}")
+    print(f"{at} {mode} {sized(version.size, exact=True)} {format_time(version.mtime_us)} {content} {printable(name)}")

@@ -108,8 +108,7 @@ class VerifyReport:
                 found = f"{self._damaged} damaged, {self._mended} of them mended"
             print(
                 f"Verified {counted(self._files, 'file')} and {counted(self._versions, 'version')}, "
-                f"{format_size(self._size)} in "
-                f"{seconds:.1f} s: {found}.",
+                f"{format_size(self._size)} in {seconds:.1f} s: {found}.",
                 file=sys.stderr,
             )
         return Exit.DIFFERS if self._damaged else Exit.DONE

@@ -67,4 +67,4 @@ def _print_one(usage: FolderUsage, name: str, options: argparse.Namespace) -> No
     if options.json:
         print_json({"name": name, "size": usage.size, "files": usage.files, "folders": usage.folders})
     else:
-        print(f"{sized(usage.size, options)}  {printable(name) or '.'}")
+        print(f"{sized(usage.size, exact=options.bytes)}  {printable(name) or '.'}")

@@ -79,5 +79,5 @@ def print_entry(entry: Entry, name: str, options: argparse.Namespace) -> None:
     if not options.long:
         print(f"{printable(name)}{slash}")
         return
-    size = sized(None if entry.kind == "directory" else entry.size, options)
+    size = sized(None if entry.kind == "directory" else entry.size, exact=options.bytes)
     print(f"{format_mode(entry.kind, entry.mode)} {size} {format_minute(entry.mtime_us)} {printable(name)}{slash}")

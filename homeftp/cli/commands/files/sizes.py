@@ -1,4 +1,4 @@
-"""Sizes in a column, for people or exact: the options that `ls` and `du` share."""
+"""Sizes in a column, for people or exact; and the options of `ls` and `du` that choose."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def add_size_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def sized(size: int | None, options: argparse.Namespace) -> str:
-    """A number of bytes at the right of a column; a dash where there is none."""
-    if options.bytes:
+def sized(size: int | None, *, exact: bool = False) -> str:
+    """A number of bytes at the right of a column, for people unless it is to be `exact`; a dash where there is none."""
+    if exact:
         return f"{'-' if size is None else format(size, ','):>{_EXACT_WIDTH}}"
     return f"{'-' if size is None else format_size(size):>{_WIDTH}}"

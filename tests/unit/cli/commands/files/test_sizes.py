@@ -18,7 +18,7 @@ class SizeTests(SynchronousTestCase):
         add_size_arguments(parser)
         for words, sizes in (([], ("     7 B", "  1.2 MB", "       -")), (["-b"], ("7", "1,234,567", "-"))):
             options = parser.parse_args(words)
-            shown = [sized(size, options) for size in (7, 1_234_567, None)]
+            shown = [sized(size, exact=options.bytes) for size in (7, 1_234_567, None)]
             self.assertEqual([each.strip() for each in shown], [each.strip() for each in sizes])
             self.assertEqual(len({len(each) for each in shown}), 1)
-        self.assertEqual(sized(7, parser.parse_args(["-h"])), "     7 B")
+        self.assertEqual(sized(7, exact=parser.parse_args(["-h"]).bytes), "     7 B")
