@@ -83,7 +83,9 @@ async def move_all(
         _print_moved(planned, moved is not None, options)
         return Exit.DIFFERS if moved is None else Exit.DONE
 
-    return await attempt_each(await plan_moves(client, sources, target), move)
+    status = await attempt_each(await plan_moves(client, sources, target), move)
+    await seen.close(print_error)
+    return status
 
 
 def _print_moved(move: PlannedMove, done: bool, options: argparse.Namespace) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import attrs
+
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.client import SeenStore
 from homeftp.dispatchers.move import MoveDispatcher
 from tests.support.commandline import RemoteCommandCase
 
@@ -40,6 +43,17 @@ class MvTests(RemoteCommandCase):
         self.assertEqual(json.loads(self.out.getvalue())["outcome"], "exists")
         self.assertEqual(self.homeftp("mv", "-f", "nas:a", "nas:lib"), Exit.DONE)
         self.assertEqual(self.server.read("lib/a"), b"a")
+
+    def test_damaged_record(self) -> None:
+        """A person is told that the record of what this machine has seen was damaged."""
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(b"damaged" * 1000)
+        self.context = attrs.evolve(self.context, seen=SeenStore(path))
+        self.addCleanup(self.context.seen.close)
+        for words, told in ((("nas:a", "nas:new"), 1), (("nas:new", "nas:a"), 0)):
+            self.assertEqual(self.homeftp("mv", *words), Exit.DONE)
+            self.assertEqual(self.err.getvalue().count("was damaged"), told)
 
     def test_refused(self) -> None:
         """Paths that make no sense, and those on two servers."""
