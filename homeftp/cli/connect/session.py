@@ -25,7 +25,8 @@ Work = Callable[["IClientReactor", "Client", "TransferContext"], Awaitable[int]]
 def with_remote(name: str, work: Work, bandwidth: float | None = None) -> int:
     """Connect to the server called `name`, do `work`, and close the connection; returns the exit code.
 
-    `bandwidth` is the most bytes a second in each direction; None: as fast as it goes.
+    A lost connection, and the new one, are reported on standard error. `bandwidth` is the most bytes a second in each
+    direction; None: as fast as it goes.
     """
     from homeftp.client import Remotes, client_folder
 

@@ -10,7 +10,6 @@ from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.errors import OperatorError
 
@@ -38,8 +37,6 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError("--offset and --limit take a number of bytes, 0 or more.")
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
-        if context.reconnector is not None:
-            context.reconnector.notify = print_error
         return await print_files(client, context, paths, options)
 
     return with_remote(name, work)
