@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SECONDS = 3.0
 """How long a person waits for a shell; a server that is not reached by then completes nothing."""
 
-MOST = 1000
+_MOST = 1000
 """Candidates, after which no more are asked for: no shell shows more."""
 
 
@@ -58,8 +58,11 @@ def run(options: argparse.Namespace) -> int:
     return run_reactor(main)
 
 
-async def print_candidates(client: Client, name: str, path: str) -> None:
-    """Print the paths on a server that begin with `path`; one of a folder ends in a slash."""
+async def print_candidates(client: Client, name: str, path: str, most: int = _MOST) -> None:
+    """Print the paths on a server that begin with `path`; one of a folder ends in a slash.
+
+    A listing is followed to the page on which there are `most` of them.
+    """
     from homeftp.client import parse_remote_path
 
     folder, slash, beginning = path.rpartition("/")
@@ -70,5 +73,5 @@ async def print_candidates(client: Client, name: str, path: str) -> None:
                 end = "/" if entry.kind == "directory" else ""
                 print(f"{name}:{folder}{slash}{entry.name}{end}")
                 count += 1
-        if count >= MOST:
+        if count >= most:
             return

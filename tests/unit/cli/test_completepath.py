@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from homeftp.cli import completepath
 from homeftp.cli.completepath import print_candidates
-from tests.support.commandline import RemoteCommandCase
+from tests.support.commandline import CommandCase, RemoteCommandCase
 
 
 class CompletePathTests(RemoteCommandCase):
     """print_candidates, and the names of servers."""
 
-    def candidates(self, path: str) -> list[str]:
+    def candidates(self, path: str, **most: int) -> list[str]:
+        """The words that are printed."""
         self.out.clear()
-        self.run_work(print_candidates(self.client, "nas", path))
+        self.run_work(print_candidates(self.client, "nas", path, **most))
         return self.out.getvalue().splitlines()
 
     def test_paths(self) -> None:
@@ -36,10 +35,10 @@ class CompletePathTests(RemoteCommandCase):
 
     def test_most(self) -> None:
         """Not all of a huge folder is asked for."""
-        self.patch(completepath, "MOST", 3)
         for number in range(600):
             self.make_remote_file(f"many/{number:03}")
-        self.assertEqual(len(self.candidates("many/")), 500, "one page")
+        self.assertEqual(len(self.candidates("many/")), 600, "the control")
+        self.assertEqual(len(self.candidates("many/", most=3)), 500, "one page")
 
     def test_names(self) -> None:
         """A word without a colon is completed to the names of servers."""
@@ -48,11 +47,7 @@ class CompletePathTests(RemoteCommandCase):
         for name in ("nas", "attic"):
             with open(os.path.join(folder, "remotes", f"{name}.json"), "w") as file:
                 file.write("{}")
-        environ: Any = os.environ
-        self.patch(os, "environ", {**environ, "HOMEFTP_HOME": folder})
+        self.patch(os, "environ", {**os.environ, "HOMEFTP_HOME": folder})
         for word, expected in (("", "attic:\nnas:\n"), ("na", "nas:\n"), ("x", "")):
-            self.out.clear()
-            from homeftp.cli.main import main
-
-            self.assertEqual(main(["complete-path", word]), 0)
+            self.assertEqual(CommandCase.homeftp(self, "complete-path", word), 0)
             self.assertEqual(self.out.getvalue(), expected)
