@@ -186,8 +186,7 @@ class Files:
         store = self._shared
         scope = IScopedStore(store).scope(endpoint) if IScopedStore.providedBy(store) else (store, endpoint)
         join = partial(self._verifications.join, scope, partial(self._store.verify, endpoint))
-        check = self._jobs.require_unrevoked
-        return VerificationPages(Turns(self._jobs), join, self._share.hashing, self._jobs.closed, check)
+        return VerificationPages(Turns(self._jobs), join, self._share.hashing, self._jobs.closed, self._jobs.confirm)
 
     def _pages(self, begin: Callable[[], Iterator[T]], kind: str, endpoint: Endpoint) -> Pages[T]:
         def begin_recorded() -> Iterator[T]:

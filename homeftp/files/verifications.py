@@ -7,7 +7,7 @@ waits for the slowest reader.
 
 from __future__ import annotations
 
-from typing import Callable, Hashable, Iterator
+from typing import Awaitable, Callable, Hashable, Iterator
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.python.failure import Failure
@@ -19,6 +19,9 @@ from homeftp.store.policy.outcomes import catch
 
 STEPS_AHEAD = 64
 """Steps with names of files that the slowest reader may have left to read. Each of them fits on a line."""
+
+Confirm = Callable[[], Awaitable[None]]
+"""Awaited before a login is given what the job of another one has read; raises a refusal where access was revoked."""
 
 
 class SharedVerifications:
@@ -104,21 +107,26 @@ class VerificationReader:
         self._refusal: Failure | None = None
         reading.readers.append(self)
 
-    async def next(self, workers: IWorkers) -> Verification | None:
-        """The next step, read in the queue of `workers` unless another reader reads it; None after the last."""
-        reading = self._reading
-        while not self.steps:
-            if self._refusal is not None:
-                self._refusal.raiseException()
-            if reading.failure is not None:
-                raise reading.failure
-            if reading.has_ended:
-                return None
+    async def next(self, workers: IWorkers, confirm: Confirm) -> Verification | None:
+        """The next step, read in the queue of `workers` unless another reader reads it; None after the last.
+
+        What another reader has read is given only if `confirm` does not raise.
+        """
+        reading, is_own = self._reading, False
+        while not self.steps and not reading.has_ended and self._refusal is None:
             changed = reading.changed()
             if not reading.is_reading and not reading.is_ahead:
-                reading.is_reading = True
+                is_own = reading.is_reading = True
                 workers.run_hash(reading.advance).addCallbacks(reading.arrived, self._refused)
             await changed
+        if self._refusal is not None:
+            self._refusal.raiseException()
+        if not is_own:
+            await confirm()
+        if not self.steps:
+            if reading.failure is not None:
+                raise reading.failure
+            return None
         step = self.steps.pop(0)
         reading.wake()
         return step
@@ -138,7 +146,7 @@ class VerificationReader:
 
 
 class VerificationPages(Pages[Verification]):
-    """The steps of a verification, shared where possible. `check` raises once the login may see nothing more."""
+    """The steps of a verification, shared where possible."""
 
     def __init__(
         self,
@@ -146,19 +154,17 @@ class VerificationPages(Pages[Verification]):
         join: Callable[[], VerificationReader],
         slots: DeferredSemaphore,
         closed: Callable[[], bool],
-        check: Callable[[], None],
+        confirm: Confirm,
     ) -> None:
         super().__init__(workers, slots, closed)
         self._join = join
-        self._check = check
+        self._confirm = confirm
         self._reader: VerificationReader | None = None
 
     async def _next(self) -> Verification | None:
         if self._reader is None:
             self._reader = self._join()
-        step = await self._reader.next(self._workers)
-        self._check()
-        return step
+        return await self._reader.next(self._workers, self._confirm)
 
     async def _end(self) -> None:
         if self._reader is not None:

@@ -76,6 +76,10 @@ class RevocableJobs:
         """Run a job that ends something, such as closing a file: never refused."""
         return self.workers.run_unbounded(job, *args)
 
+    def confirm(self) -> Deferred[None]:
+        """Check in a job of its own that access was not revoked; fails with `Forbidden` (33) where it was."""
+        return self.workers.run_unbounded(self.require_access)
+
     def require_unrevoked(self) -> None:
         """Raise `Forbidden` (33) where access is known to be revoked. Cheap."""
         if self._login.revoked:

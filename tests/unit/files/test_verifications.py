@@ -141,11 +141,12 @@ class SharedVerificationTests(FilesTestCase):
         return reading
 
     def test_late(self) -> None:
-        """Who comes later is told what was found before, at once."""
+        """Who comes later is told what was found before, as soon as its access is confirmed."""
         first = self.verify("ann", self.files_of("ann"))
         for _ in range(3):
             self.workers.work()
         late = self.verify("bob", self.files_of("bob"))
+        self.workers.work()
         self.assertEqual([damage.name for damage in self.found["bob"].damages], ["a"])
         self.workers.work_all()
         self.assertEqual(self.found["ann"], self.found["bob"])
@@ -180,6 +181,20 @@ class SharedVerificationTests(FilesTestCase):
         self.successResultOf(second)
         self.assertEqual((self.found["bob"].files, self.store.notes.count("begin ")), (4, 1))
         self.assertLess(self.found["ann"].files, 4)
+
+    def test_removed(self) -> None:
+        """One whose account is removed learns nothing more of what others read, without a look of the monitor."""
+        login = RevocableAccess()
+        second = self.verify("bob", self.files_of("bob"))
+        first = self.verify("ann", self.files_of("ann", login=login))
+        while "ann" not in self.found:
+            self.assertGreater(self.workers.work(), 0, "the control: bob's jobs read for both")
+        before = self.found["ann"]
+        login.in_database = False
+        self.workers.work_all()
+        self.failureResultOf(first, Forbidden)
+        self.successResultOf(second)
+        self.assertEqual((self.found["ann"], self.found["bob"].files), (before, 4))
 
     def test_disconnected(self) -> None:
         """One whose client is gone ends; the other goes on."""
