@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 from typing import TYPE_CHECKING, Awaitable, Callable
@@ -38,12 +39,7 @@ def with_remote(name: str, work: Work, bandwidth: float | None = None) -> int:
 
         from homeftp.client import Reconnector, connect_remote
 
-        async def connect() -> Client:
-            client = await connect_remote(reactor, remotes, name)
-            if bandwidth is not None:
-                client.limit_bandwidth(bandwidth)
-            return client
-
+        connect = functools.partial(connect_remote, reactor, remotes, name, bandwidth=bandwidth)
         reconnector = Reconnector(reactor, connect, notify=print_error)
         connecting = Deferred.fromCoroutine(reconnector.connect())
         reactor.callLater(_IMPORT_DELAY, _import_transfers)

@@ -38,12 +38,15 @@ _Update = Callable[[Callable[[Remote], Remote]], Awaitable[object]]
 """Changes the record of a server; may raise OperatorError and OSError."""
 
 
-async def connect_remote(reactor: IClientReactor, remotes: Remotes, name: str) -> Client:
+async def connect_remote(
+    reactor: IClientReactor, remotes: Remotes, name: str, *, bandwidth: float | None = None
+) -> Client:
     """Connect to the server that `remotes` knows as `name`, and log in.
 
     Its record is read anew each time: another program may have changed it meanwhile. The addresses in it are tried
     together; where none answers within two seconds, so are those that the server announces on the network. The record
-    gets the address that worked, and a new certificate of the device long before the old one expires.
+    gets the address that worked, and a new certificate of the device long before the old one expires. `bandwidth` is
+    the most bytes a second in each direction; None: as fast as it goes.
 
     Raises `OperatorError` where no server has this name, and what `connect` raises.
     """
@@ -65,6 +68,8 @@ async def connect_remote(reactor: IClientReactor, remotes: Remotes, name: str) -
     await remember_address(client, remote, update)
     if own is not None:
         await renew_certificate(client, remote, own, update)
+    if bandwidth is not None:
+        client.limit_bandwidth(bandwidth)
     return client
 
 

@@ -6,6 +6,7 @@ connection that a command has; here each transfer has a connection of its own.
 
 from __future__ import annotations
 
+import functools
 import os
 from types import TracebackType
 from typing import Any, AsyncIterator, Awaitable, Callable, Coroutine, Sequence, cast
@@ -292,11 +293,7 @@ async def _open(
     remotes = Remotes(client_folder(environ))
     cache, seen = hash_cache_path(environ), seen_path(environ)
 
-    async def connect() -> Client:
-        client = await connect_remote(reactor, remotes, name)
-        if bandwidth is not None:
-            client.limit_bandwidth(bandwidth)
-        return client
+    connect = functools.partial(connect_remote, reactor, remotes, name, bandwidth=bandwidth)
 
     def reconnector() -> Reconnector:
         return Reconnector(reactor, connect, notify=notify)
