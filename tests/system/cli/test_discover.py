@@ -167,7 +167,7 @@ class PairTests(NetworkCase):
         """If no server is announced, the command asks for an address."""
         done = self.homeftp("pair", "7-guitar-pine")
         self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (4, "", 1))
-        self.assertIn("homeftp pair HOST", done.stderr)
+        self.assertRegex(done.stderr, r": homeftp pair HOST\n\Z")
 
     def test_wrong_code(self) -> None:
         """A code with a slip in it is no name of a machine that anybody is asked for."""

@@ -121,7 +121,7 @@ class TwoLaptopsTests(ServedCase):
             self.assertEqual(self.on("first", "get", "-r", self.place, self.copy("first")).returncode, 0)
 
     def test_other_name(self) -> None:
-        """A server that has two names on a machine is one server; removing the last name forgets what was seen."""
+        """A server that has two names on a machine is one server; removing one of them forgets nothing."""
         folder = os.path.join(self.homes["second"], "remotes")
         shutil.copy(os.path.join(folder, "nas.json"), os.path.join(folder, "same.json"))
         self.edit("second", b"a change", mtime=NEW)

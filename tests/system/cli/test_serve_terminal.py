@@ -108,7 +108,7 @@ class HangupTests(TerminalCase):
         self.assertEqual(server.process.wait(WITHIN), 0)
 
     def test_closed_terminal_of_a_pipe(self) -> None:
-        """So does one whose output goes to a program, such as tee(1)."""
+        """A closed terminal ends a server whose output goes to a program, such as tee(1)."""
         launch = """sh -c 'echo "pid $$"; exec "$@"' sh "$@" | cat"""
         server = self.at_terminal("sh", "-c", launch, "sh", *SERVE_COMMAND)
         pid = int(server.wait_for(r"pid ([0-9]+)\n")[1])

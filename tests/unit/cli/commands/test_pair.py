@@ -62,7 +62,7 @@ class ChooseTests(PairCase):
 
     def test_none(self) -> None:
         """Without an announcement the message asks for an address."""
-        self.assertIn("homeftp pair HOST", str(self.assertRaises(ConnectionFailed, choose_server, [])))
+        self.assertRegex(str(self.assertRaises(ConnectionFailed, choose_server, [])), ": homeftp pair HOST$")
 
     def test_several(self) -> None:
         """Several servers are named, up to four, with names that cannot steer the terminal."""

@@ -191,7 +191,7 @@ class SessionTests(SynchronousTestCase):
             self.assertEqual((self.ends, sys.stderr.getvalue()), ([end], said))
 
     def test_hung_up_while_typing(self) -> None:
-        """So it is while somebody may still type, who would not know why the session ends; not after QUIT."""
+        """A closed connection is an error while more may be typed, without an open request too; not after QUIT."""
         quit = b'{"request_type": "QUIT"}\n'
         for typed, end, said in ((b"a\n", Exit.UNREACHABLE, "homeftp: gone\n"), (quit, Exit.DONE, "")):
             self.setUp()
