@@ -127,7 +127,7 @@ class Files:
             finally:
                 await stream.close()
         joined, entry = await self._hasher.hash(opened, cancelled)
-        self._jobs.require_unrevoked()
+        await self._jobs.confirm()
         if not joined:
             return entry
         found = await self.stat(endpoint)

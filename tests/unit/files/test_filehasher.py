@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 
 from homeftp.config import SLICE, SMALL_FILE
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import Busy, Changed
+from homeftp.errors import Busy, Changed, Forbidden
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.files.files import Files
@@ -155,6 +155,25 @@ class FileHasherTests(StoreCase):
             else:
                 self.assertEqual(self.successResultOf(removing), 1)
             self.assertEqual(slices, 1 if ends else 2)
+
+    def test_removed(self) -> None:
+        """A login whose account is removed while a file is hashed is not told the hash, alone or with others."""
+        for sharing in (False, True):
+            for removed in (False, True):
+                self.lay("a", self.large, mtime_us=LONG_AGO + 2 * sharing + removed)
+                login = RevocableAccess()
+                other = self.start(self.of("bob").hash(parse("a"))) if sharing else None
+                hashing = self.start(self.factory.files(self.local, Actor("ann"), login).hash(parse("a")))
+                while not self.hashed():
+                    pass
+                login.in_database = not removed
+                self.workers.work_all()
+                if removed:
+                    self.failureResultOf(hashing, Forbidden)
+                else:
+                    self.assertEqual(self.successResultOf(hashing).hash, sha(self.large), "the control")
+                if other is not None:
+                    self.assertEqual(self.successResultOf(other).hash, sha(self.large))
 
     def test_begun_is_not_refused(self) -> None:
         """Where the account's queue is full a first step is refused, and nothing that was begun."""
