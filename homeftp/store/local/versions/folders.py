@@ -149,7 +149,7 @@ class VersionFolders:
         return folder
 
     def _read_mounts(self) -> set[Parts]:
-        """Read one mount from each line; a line that a power cut damaged is skipped, and written again when needed."""
+        """Read one mount from each line; a damaged line is skipped."""
         mounts = set()
         # Without a metadata directory of ours, a folder that may not be read is one that has no versions for us.
         skipped = OSError if self._metadata_dir is None else FileNotFoundError
