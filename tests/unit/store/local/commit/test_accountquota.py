@@ -124,6 +124,16 @@ class AccountQuotaTests(SpaceCase):
         self.put(ann, "ann/1/2/3/4", b"")
         self.assertEqual(ann.free_space(), 4096)
 
+    def test_shared_parents(self) -> None:
+        """A directory that several files of one request need counts once."""
+        store = self.store()
+        ann = store.bind(account("ann", "ann", 20 * 4096))
+        os.mkdir(self.path("ann"))
+        names = ("new/a/1", "new/b/1", "new/b/2")
+        results = ann.write_many([put_of(f"ann/{name}", b"x") for name in names])
+        self.assertEqual([type(each) for each in results], [Entry] * 3)
+        self.assertEqual(ann.free_space(), (20 - 3 - 3) * 4096)
+
     def test_full_of_versions(self) -> None:
         """Versions that are given up take their folders along: deep ones do not use up a quota."""
         store = self.store()

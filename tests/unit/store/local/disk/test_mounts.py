@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, Collection
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -76,13 +76,21 @@ class PlacesTests(SynchronousTestCase):
         self.assertEqual([part.at for part in found if part.is_disk], [(), ("ext4",), ("nfs4",), ("fuse.sshfs",)])
 
 
-class Unmounting(System):
-    """A disk is unmounted right after it was seen to be mounted."""
+class Mounting(System):
+    """Reports that something is mounted at folders with these names; what is opened there is the folder beneath it."""
+
+    def __init__(self, names: Collection[bytes], mountinfo: bytes = b"") -> None:
+        super().__init__()
+        self.names = names
+        self.mountinfo = mountinfo
 
     def openat2(self, directory: int, path: bytes, flags: int, *, beneath: bool = True, **options: Any) -> int:
-        if not beneath:  # only whether something is mounted there is asked like this
+        if not beneath and path in self.names:  # only whether something is mounted there is asked like this
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        return super().openat2(directory, path, flags, **options)
+        return super().openat2(directory, path, flags, beneath=beneath, **options)
+
+    def mounts(self) -> bytes:
+        return self.mountinfo
 
 
 class MissingDiskTests(StoreCase):
@@ -157,11 +165,27 @@ class MissingDiskTests(StoreCase):
         self.put(store, "d/disk/file", b"new")
         self.assertEqual(self.content("d/disk/file"), b"new")
 
+    def test_learned(self) -> None:
+        """Disks that are mounted are remembered, and nothing else: no other file system, and none of an illegal name.
+
+        Nor is one that is listed, and is not found at its place, such as beneath another one.
+        """
+        needs.require("openat2(2)", lambda: System().has_openat2)
+        kinds = {"disk": b"ext4", "stick": b"vfat", "memory": b"tmpfs", "a:b": b"ext4", "beneath": b"ext4"}
+        root = os.path.realpath(self.root).encode()
+        lines = [b"1 0 8:1 / / rw - ext4 /dev/sda1 rw"]
+        for name, kind in kinds.items():
+            os.makedirs(self.path(f"d/{name}"), exist_ok=True)
+            lines.append(b"2 1 8:2 / %b/d/%b rw - %b /dev/sdb1 rw" % (root, name.encode(), kind))
+        system = Mounting([name.encode() for name in kinds if name != "beneath"], b"\n".join(lines))
+        self.assertEqual(self.store(system).problems(), [])
+        self.assertEqual(self.content(".homeftp/mounts"), b"d/disk\nd/stick\n")
+
     def test_unmounted_meanwhile(self) -> None:
         """What was mounted a moment ago is not opened in the folder beneath it, which the control may use."""
         needs.require("openat2(2)", lambda: System().has_openat2)
         os.mkdir(self.path("d/disk/.homeftp"))
-        store = self.store(Unmounting())
+        store = self.store(Mounting({b"disk"}))
         with self.assertRaisesRegex(Busy, "is not mounted at the moment"):
             self.put(store, "d/disk/file", b"new")
         self.assertEqual(os.listdir(self.path("d/disk")), [".homeftp"])

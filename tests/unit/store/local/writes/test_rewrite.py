@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import Any, Callable, ContextManager
+from typing import Any, Callable, ContextManager, Sequence
 from unittest import mock
 
 from homeftp.config import MIB
 from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Internal
 from homeftp.hashing.filehash import read_at
-from homeftp.model import MENDER, Damage
+from homeftp.model import MENDER, Change, Damage
 from homeftp.store.local.store import LocalStore
 from homeftp.store.policy.limits import check_content
 from tests.support.flips import FlipCase, flip
@@ -135,6 +136,25 @@ class VersionRewriteTests(VersionsCase, FlipCase):
                 self.assertEqual(self.mended(store), [False])
             self.assertEqual((self.contents(), self.left()), ([b"evil"], []))
         self.assertEqual(self.mended(store), [True])
+
+    def test_unrecorded(self) -> None:
+        """No version is changed while the audit log cannot be written; once it can be, it is mended, as the control."""
+        failing: list[OSError] = []
+
+        def record(changes: Sequence[Change]) -> None:
+            for error in failing:
+                raise error
+
+        store = self.store(record_changes=record)
+        self.damaged_version(store)
+        os.unlink(self.path("copy"))
+        self.assertEqual(self.mended(store), [False])
+        self.put(store, "copy", b"good")
+        failing.append(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        self.assertRaises(Internal, self.put, store, "other", b"")
+        self.assertEqual((self.mended(store), self.contents()), ([False], [b"evil"]))
+        failing.clear()
+        self.assertEqual((self.mended(store), self.contents()), ([True], [b"good"]))
 
     def test_full_disk(self) -> None:
         """A disk that takes no copy leaves the version as it is, marked, and removes no other version for it."""
