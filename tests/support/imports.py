@@ -35,18 +35,21 @@ def dotted(node: ast.AST) -> str:
     return ".".join([node.id, *reversed(words)]) if isinstance(node, ast.Name) else ""
 
 
+def within(package: str, names: str) -> frozenset[str]:
+    """Packages inside a package, as the table calls them."""
+    return frozenset(f"{package}.{name}" for name in names.split())
+
+
 VALUES = frozenset({"config", "endpoint", "errors", "metadata.kept", "model", "status"})
 CONTRACTS = VALUES | {"interfaces"}
 TOOLS = frozenset("audit control crypto discovery hashing host metadata.disks plugins syscalls tcp workers".split())
 SHARED = CONTRACTS | TOOLS
 STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 
-CLIENT = frozenset(
-    f"client.{name}"
-    for name in (
-        "aio api batches connection dial download errors escapes files known manage mirror opening plan"
-        " remotehash seen selection transfer verifycopy"
-    ).split()
+CLIENT = within(
+    "client",
+    "aio api batches connection dial download errors escapes files known manage mirror opening plan remotehash seen"
+    " selection transfer verifycopy",
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -75,13 +78,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "store.local.disk": STORE,
     "store.local.staging": STORE | {"store.local.disk"},
     "store.local.versions": STORE | {"store.local.disk"},
-    "store.local.commit": STORE | {"store.local.disk", "store.local.staging", "store.local.versions"},
-    "store.local.writes": STORE
-    | {"store.local.commit", "store.local.disk", "store.local.staging", "store.local.versions"},
-    "store.local.integrity": STORE
-    | {"store.local.commit", "store.local.disk", "store.local.versions", "store.local.writes"},
-    "store.local": STORE
-    | {f"store.local.{name}" for name in ("commit", "disk", "integrity", "staging", "versions", "writes")},
+    "store.local.commit": STORE | within("store.local", "disk staging versions"),
+    "store.local.writes": STORE | within("store.local", "commit disk staging versions"),
+    "store.local.integrity": STORE | within("store.local", "commit disk versions writes"),
+    "store.local": STORE | within("store.local", "commit disk integrity staging versions writes"),
     "files.jobs": CONTRACTS | {"store.policy", "workers"},
     "files": CONTRACTS | {"files.jobs", "hashing", "store.policy", "workers"},
     "accounts": CONTRACTS | {"audit", "crypto", "files", "host", "store.policy"},
@@ -100,62 +100,25 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.escapes": VALUES,
     "client.selection": VALUES | {"client.escapes"},
     "client.files": CONTRACTS
-    | {"client.errors", "client.escapes", "client.selection", "hashing", "metadata.disks", "syscalls"},
-    "client.download": CONTRACTS | {"client.connection", "client.errors", "hashing"},
-    "client.api": CONTRACTS | {"client.connection", "client.download", "client.errors", "hashing", "wire"},
-    "client.dial": SHARED | {"client.api", "client.connection", "client.errors"},
-    "client.known": SHARED | {"client.api", "client.connection", "client.dial", "client.errors", "wire"},
+    | {"hashing", "metadata.disks", "syscalls"}
+    | within("client", "errors escapes selection"),
+    "client.download": CONTRACTS | {"hashing"} | within("client", "connection errors"),
+    "client.api": CONTRACTS | {"hashing", "wire"} | within("client", "connection download errors"),
+    "client.dial": SHARED | within("client", "api connection errors"),
+    "client.known": SHARED | {"wire"} | within("client", "api connection dial errors"),
     "client.remotehash": CONTRACTS | {"client.api", "hashing"},
     "client.verifycopy": CONTRACTS | {"client.api"},
     "client.seen": CONTRACTS | {"client.api", "hashing"},
     "client.transfer": SHARED
-    | {
-        "client.api",
-        "client.batches",
-        "client.connection",
-        "client.download",
-        "client.errors",
-        "client.files",
-        "client.remotehash",
-        "client.seen",
-        "client.selection",
-        "client.verifycopy",
-        "wire",
-    },
-    "client.mirror": CONTRACTS
-    | {f"client.{name}" for name in ("api", "batches", "files", "remotehash", "seen", "selection", "transfer")},
+    | {"wire"}
+    | within("client", "api batches connection download errors files remotehash seen selection verifycopy"),
+    "client.mirror": CONTRACTS | within("client", "api batches files remotehash seen selection transfer"),
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
-    | {
-        f"client.{name}"
-        for name in (
-            "api",
-            "batches",
-            "download",
-            "errors",
-            "escapes",
-            "files",
-            "mirror",
-            "seen",
-            "selection",
-            "transfer",
-            "verifycopy",
-        )
-    },
-    "client.manage": CONTRACTS | {"client.api", "client.plan", "client.remotehash", "client.seen"},
-    "client.opening": SHARED
-    | {"wire"}
-    | {f"client.{name}" for name in ("api", "errors", "known", "manage", "plan", "seen", "selection", "transfer")},
-    "client.aio": SHARED
-    | {
-        "client.connection",
-        "client.known",
-        "client.manage",
-        "client.opening",
-        "client.selection",
-        "client.transfer",
-        "wire",
-    },
+    | within("client", "api batches download errors escapes files mirror seen selection transfer verifycopy"),
+    "client.manage": CONTRACTS | within("client", "api plan remotehash seen"),
+    "client.opening": SHARED | {"wire"} | within("client", "api errors known manage plan seen selection transfer"),
+    "client.aio": SHARED | {"wire"} | within("client", "connection known manage opening selection transfer"),
     "client": CLIENT,
     "cli.terminal": frozenset({"errors", "model", "client"}),
     "cli.connect": SHARED | {"cli.terminal", "client"},
