@@ -17,3 +17,11 @@ class HelpTests(SynchronousTestCase):
         parser = argparse.ArgumentParser(epilog="Exit codes.", formatter_class=ParagraphFormatter)
         add_epilog(parser, "One line\nand another.\n")
         self.assertTrue(parser.format_help().endswith("\n\nOne line and another.\n\nExit codes.\n"))
+
+    def test_hyphens(self) -> None:
+        """No line ends within a word with hyphens, such as an option or a path."""
+        text = "Write --files-from to .local/share/bash-completion/completions/homeftp"
+        for width in range(20, 60):
+            formatter = ParagraphFormatter("homeftp", width=width)
+            formatter.add_text(text)
+            self.assertEqual(formatter.format_help().split(), text.split(), width)
