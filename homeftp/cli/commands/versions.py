@@ -41,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     set_completer(path, REMOTE_PATHS)
     parser.add_argument("-l", "--long", action="store_true", help="print mode, exact size, time and hash")
     parser.add_argument(
-        "--sort", choices=(_NAME, _TIME), default=_NAME, help="by name, or by the time at which each was replaced"
+        "--sort",
+        choices=(_NAME, _TIME),
+        default=_NAME,
+        help="sort by name (default), or by the time at which each was replaced",
     )
     add_json_argument(parser)
 

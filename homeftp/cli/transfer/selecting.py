@@ -41,12 +41,12 @@ def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict-names",
         action="store_true",
-        help="report names that not every system can store as failed, instead of escaping them on the server",
+        help="do not escape names that some systems cannot store: report them as failed",
     )
     parser.add_argument(
         "--files-from",
         metavar="FILE",
-        help="only the files and folders that FILE lists; - is standard input",
+        help="use only the files and folders that FILE lists; - is standard input",
     )
 
 
