@@ -23,7 +23,7 @@ class StateLock:
 
     def check(self) -> None:
         """Raise `OperatorError` where another server uses it, as far as the system tells, without locking it."""
-        holder = user_of(self._folder)
+        holder = server_of(self._folder)
         if holder is not None:
             raise self._taken(holder)
 
@@ -55,7 +55,7 @@ class StateLock:
         )
 
 
-def user_of(folder: str) -> int | None:
+def server_of(folder: str) -> int | None:
     """The pid of the server that uses a state folder; None where none does, or the system does not tell."""
     with contextlib.suppress(OSError):
         fd = os.open(os.path.join(folder, FILE), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -106,7 +106,7 @@ class FairLoop:
         return None
 
     def _has_time(self, account: str | None) -> bool:
-        """Whether an account may use more of the reactor's thread in this turn."""
+        """Whether an account may use more of the reactor's thread in this turn, which is longer where it is alone."""
         spent = self._spent[account]
         if spent < TURN_SECONDS:
             return True

@@ -109,9 +109,9 @@ def _find(options: argparse.Namespace) -> tuple[str, RunningServer | None]:
 
 def _silent(folder: str) -> str:
     """What is known of the server of a state folder that does not answer."""
-    from homeftp.control.statelock import user_of
+    from homeftp.control.statelock import server_of
 
-    pid = user_of(folder)
+    pid = server_of(folder)
     return "no server runs here" if pid is None else f"the server with pid {pid}, which does not answer"
 
 

@@ -8,7 +8,7 @@ from typing import Any, Iterator
 from homeftp.cli.owner.statedir import become_owner, has_state, state_dir, state_found
 from homeftp.cli.terminal.text import format_size
 from homeftp.cli.terminal.times import format_duration, format_minute
-from homeftp.control.statelock import user_of
+from homeftp.control.statelock import server_of
 
 _BUDGETS = (
     ("requests", "requests"),
@@ -32,7 +32,7 @@ def ask_server(options: argparse.Namespace) -> dict[str, Any] | None:
             state_dir(options)  # raises: the folder that --state names must hold a state
         return None
     become_owner(folder)
-    pid = user_of(folder)
+    pid = server_of(folder)
     if pid is not None:
         return {"running": True, "answering": False, "server": {"state": folder, "pid": pid}, **_stored(folder)}
     return {"running": False, "server": {"state": folder}, **_stored(folder)}

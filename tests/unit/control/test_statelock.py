@@ -8,12 +8,12 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.control.statelock import FILE, StateLock, user_of
+from homeftp.control.statelock import FILE, StateLock, server_of
 from homeftp.errors import OperatorError
 
 
 class StateLockTests(SynchronousTestCase):
-    """`StateLock` and `user_of`."""
+    """`StateLock` and `server_of`."""
 
     def setUp(self) -> None:
         self.folder = os.path.abspath(self.mktemp())
@@ -28,9 +28,9 @@ class StateLockTests(SynchronousTestCase):
 
     def test_second(self) -> None:
         """A second server is refused in one line that names the first and says what to do; after that it may."""
-        self.assertIsNone(user_of(self.folder))
+        self.assertIsNone(server_of(self.folder))
         first = self.lock()
-        self.assertEqual(user_of(self.folder), os.getpid())
+        self.assertEqual(server_of(self.folder), os.getpid())
         refused = str(self.assertRaises(OperatorError, self.lock))
         self.assertEqual(refused.splitlines(), [refused])
         self.assertIn(f"{self.folder} is used by another homeftp server (pid {os.getpid()}). Stop that", refused)
@@ -38,7 +38,7 @@ class StateLockTests(SynchronousTestCase):
         self.assertEqual(str(self.assertRaises(OperatorError, StateLock(self.folder).check)), refused)
         first.close()
         first.close()
-        self.assertIsNone(user_of(self.folder))
+        self.assertIsNone(server_of(self.folder))
         StateLock(self.folder).check()
         self.lock()
         self.assertEqual(os.stat(os.path.join(self.folder, FILE)).st_mode & 0o777, 0o600)
