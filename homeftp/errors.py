@@ -203,3 +203,9 @@ class UntrustedServer(Exception):
 def counted(number: int, noun: str, plural: str = "") -> str:
     """A number of things in a message: "1 file", "1,200 files"; `plural` where that is not the noun with an s."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def check_limit(what: str, size: int, limit: int) -> None:
+    """Raise `TooLarge` (22) if `what`, as a message names it, has more than `limit` bytes."""
+    if size > limit:
+        raise TooLarge(f"{what} has {counted(size, 'byte')}; at most {limit:,} are allowed here")

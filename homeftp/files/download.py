@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
 from homeftp.config import PIECE, SLICE, STREAM_PIECE
-from homeftp.errors import Changed, NotFound, TooLarge, WrongKind, counted
+from homeftp.errors import Changed, NotFound, TooLarge, WrongKind, check_limit
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.hashes import never
 from homeftp.hashing.filehash import Hasher, hash_bytes
@@ -262,8 +262,7 @@ class FilePayload:
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""
-        if self.size > limit:
-            raise TooLarge(f"the content has {counted(self.size, 'byte')}; at most {limit:,} are allowed here")
+        check_limit("the content", self.size, limit)
         pieces = []
         while data := await self.read():
             pieces.append(data)

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from homeftp.config import SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import Endpoint
-from homeftp.errors import TooLarge, counted
+from homeftp.errors import TooLarge, check_limit
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.download import FileStream
 from homeftp.files.edit import FileDraft
@@ -157,8 +157,7 @@ class Files:
         stream = await self.open(endpoint)
         try:
             size = stream.entry.size
-            if size > limit:
-                raise TooLarge(f"{endpoint} has {counted(size, 'byte')}; at most {limit:,} are allowed here")
+            check_limit(str(endpoint), size, limit)
             content = await stream.read(0, size)
             await stream.verify()
             return content

@@ -9,7 +9,7 @@ from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
 from homeftp.config import STREAM_PIECE
-from homeftp.errors import Busy, TimedOut, TooLarge, counted
+from homeftp.errors import Busy, TimedOut, check_limit
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.files.jobs.turns import Turns
@@ -64,12 +64,6 @@ def _suspend(jobs: RevocableJobs, incoming: IUpload) -> None:
     """In a worker. A device may hang up as soon as it is revoked."""
     jobs.require_access()
     incoming.suspend()
-
-
-def check_limit(size: int, limit: int) -> None:
-    """Raise `TooLarge` (22) if a payload has more than `limit` bytes."""
-    if size > limit:
-        raise TooLarge(f"the payload has {counted(size, 'byte')}; at most {limit:,} are allowed here")
 
 
 @implementer(IIncomingPayload)
@@ -173,7 +167,7 @@ class IncomingPayload:
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""
-        check_limit(self.size, limit)
+        check_limit("the payload", self.size, limit)
         pieces = []
         while piece := await self.read():
             pieces.append(piece)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import errors
-from homeftp.errors import BY_STATUS, Internal, NotEmpty, Refusal, WrongKind, counted, refusal
+from homeftp.errors import BY_STATUS, Internal, NotEmpty, Refusal, TooLarge, WrongKind, check_limit, counted, refusal
 from homeftp.status import Status
 
 
@@ -50,8 +50,14 @@ class RefusalTests(SynchronousTestCase):
             self.assertNotIn(Refusal, kind.__mro__)
 
 
-class CountedTests(SynchronousTestCase):
-    """`counted`."""
+class MessageTests(SynchronousTestCase):
+    """`counted` and `check_limit`."""
+
+    def test_limit(self) -> None:
+        """A limit may be reached; one byte more is refused, with both sizes."""
+        check_limit("a", 1000, 1000)
+        refused = self.assertRaises(TooLarge, check_limit, "a", 1001, 1000)
+        self.assertEqual(refused.message, "a has 1,001 bytes; at most 1,000 are allowed here")
 
     def test_counted(self) -> None:
         """One thing is singular, none and several are plural; thousands are grouped."""

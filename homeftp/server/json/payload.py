@@ -5,7 +5,7 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from homeftp.config import PIECE
-from homeftp.files.upload import check_limit
+from homeftp.errors import check_limit
 from homeftp.interfaces import IWholePayload
 
 
@@ -24,6 +24,6 @@ class WholePayload:
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""
-        check_limit(self.size, limit)
+        check_limit("the payload", self.size, limit)
         data, self.content = self.content, b""
         return data
