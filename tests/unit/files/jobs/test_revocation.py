@@ -62,6 +62,18 @@ class RevocableJobsTests(SynchronousTestCase):
         self.workers.work()
         self.assertEqual(self.successResultOf(running), 2)
 
+    def test_confirm(self) -> None:
+        """Access is confirmed by a job, which looks whether it is still there; the control has it."""
+        for granted in (True, False):
+            confirming = self.jobs.confirm()
+            self.login.in_database = granted
+            self.assertNoResult(confirming)
+            self.workers.work()
+            if granted:
+                self.assertIsNone(self.successResultOf(confirming))
+            else:
+                self.failureResultOf(confirming, Forbidden)
+
     def test_revoked_while_queued(self) -> None:
         """A change or a read that waits when access is revoked is refused; cleaning up is not."""
         done: list[str] = []
