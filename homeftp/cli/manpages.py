@@ -12,7 +12,7 @@ import sys
 from typing import Mapping, Sequence
 
 from homeftp import __version__
-from homeftp.cli.parser import EXIT_CODES, build_parser, subparsers_of
+from homeftp.cli.parser import EXIT_CODES, EXIT_MEANINGS, build_parser, subparsers_of
 from homeftp.cli.table import COMMANDS
 
 _SECTION = 1
@@ -96,9 +96,8 @@ def _names(action: argparse.Action) -> str:
 
 def _exit_status() -> list[str]:
     lines = [".SH EXIT STATUS"]
-    for each in EXIT_CODES.removeprefix("Exit codes: ").split("; "):
-        code, _, meaning = each.partition(" ")
-        lines += [".TP", f".B {code}", _text(f"{meaning[:1].upper()}{meaning[1:]}.")]
+    for code, meaning in EXIT_MEANINGS.items():
+        lines += [".TP", f".B {code:d}", _text(f"{meaning[:1].upper()}{meaning[1:]}.")]
     return lines
 
 

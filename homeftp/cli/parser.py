@@ -10,13 +10,20 @@ from typing import Any, Container, Iterator, Mapping, NoReturn
 from homeftp import __version__
 from homeftp.cli.table import COMMANDS, Command
 from homeftp.cli.terminal.completers import ANY_PATHS, REMOTE_PATHS, completer_of
+from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import ParagraphFormatter
 from homeftp.cli.terminal.suggestions import did_you_mean
 
-EXIT_CODES = (
-    "Exit codes: 0 done, or the same; 1 differs; 2 wrong usage, or not possible on this machine; "
-    "3 refused by the server; 4 no connection, or the server is not trusted"
-)
+EXIT_MEANINGS = {
+    Exit.DONE: "done, or the same",
+    Exit.DIFFERS: "differs, or something was left unchanged",
+    Exit.USAGE: "wrong usage, or not possible on this machine",
+    Exit.REFUSED: "refused by the server",
+    Exit.UNREACHABLE: "no connection, or the server is not trusted",
+}
+"""The exit codes that help and manual pages name."""
+
+EXIT_CODES = "Exit codes: " + "; ".join(f"{code:d} {meaning}" for code, meaning in EXIT_MEANINGS.items())
 
 _LISTED = 10
 """Words that an error lists; more hide the rest of the message."""
