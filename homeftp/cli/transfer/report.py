@@ -71,9 +71,9 @@ class TransferReport:
         self._top = top
         self._json = options.json
         self._quiet = options.quiet
-        self._verbose = getattr(options, "verbose", False)
+        self._verbose = options.verbose
         self._comparing = options.command == "cmp"
-        self._dry_run = getattr(options, "dry_run", False) and not self._comparing
+        self._dry_run = options.dry_run and not self._comparing
         self._planned_bytes = 0
         self._begun = time.monotonic()
 

@@ -99,19 +99,19 @@ async def run_transfer(
     target = HERE if options.command == "get" else THERE
     answer = partial(thread.call, read_line, MAX_ANSWER)
     prompter = Prompter(screen, answer, target)
-    dry_run, delete = getattr(options, "dry_run", False), getattr(options, "delete", False)
+    delete = getattr(options, "delete", False)
     transfer_options = TransferOptions(
         recursive=options.recursive or options.files_from is not None,
         force=getattr(options, "force", False),
         reread=options.reread,
-        perms=getattr(options, "perms", False),
+        perms=options.perms,
         ignore_existing=getattr(options, "ignore_existing", False),
-        dry_run=dry_run,
+        dry_run=options.dry_run,
         selection=selection,
         delete=delete,
         max_delete=getattr(options, "max_delete", None),
         confirm_deletion=DeletionQuestion(screen, answer, target).confirm if delete and not options.yes else None,
-        ask=prompter.confirm_replace if can_ask() and not (options.json or dry_run) else None,
+        ask=prompter.confirm_replace if can_ask() and not (options.json or options.dry_run) else None,
     )
     try:
         running.append(Deferred.fromCoroutine(work(transfer_options, observer)))

@@ -42,7 +42,7 @@ class SumTests(SynchronousTestCase):
         watch = TransferObserver()
         for outcome, kind in items:
             watch.add_result(FileResult(outcome, "a", kind=kind))
-        options = argparse.Namespace(json=False, quiet=False, command="push")
+        options = argparse.Namespace(dry_run=False, verbose=False, json=False, quiet=False, command="push")
         TransferReport(options, write, stop=lambda: None).finish(watch)
         return errors.getvalue()
 
@@ -70,7 +70,7 @@ class ResultTests(SynchronousTestCase):
         out, err = io.StringIO(), io.StringIO()
         self.patch(sys, "stdout", out)
         self.patch(sys, "stderr", err)
-        chosen = {"json": False, "quiet": False, "verbose": False, **options}
+        chosen = {"json": False, "quiet": False, "verbose": False, "dry_run": False, **options}
         report = TransferReport(argparse.Namespace(command=command, **chosen), write, stop=lambda: None, top="nas:lib")
         for result in results:
             report.result(result)
