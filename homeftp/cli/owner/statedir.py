@@ -37,7 +37,9 @@ def state_dir(options: argparse.Namespace, *, make: bool = False) -> str:
     if not has_state(folder) and not (make and options.state):
         raise OperatorError(_nothing_in(folder, options))
     if not options.state and not options.json:
-        which = _silent(folder) if server is None else f"the server with pid {server.pid}, sharing {server.root}"
+        which = (
+            _describe_silent(folder) if server is None else f"the server with pid {server.pid}, sharing {server.root}"
+        )
         print_error(f"using the state folder {folder} ({which})")
     return folder
 
@@ -107,8 +109,8 @@ def _find(options: argparse.Namespace) -> tuple[str, RunningServer | None]:
     return (SYSTEM_STATE if os.geteuid() == 0 and not has_state(folder) and has_state(SYSTEM_STATE) else folder), None
 
 
-def _silent(folder: str) -> str:
-    """What is known of the server of a state folder that does not answer."""
+def _describe_silent(folder: str) -> str:
+    """Name the server that uses this state folder and does not answer, or say that none runs."""
     from homeftp.control.statelock import server_of
 
     pid = server_of(folder)
