@@ -12,9 +12,9 @@ from tests.support.processes import environment, run_homeftp
 from tests.support.serving import ServedCase
 from tests.support.waiting import wait_until
 
-BIG = 16 * MIB
-SLOW = "8K"
-"""A rate at which BIG takes half an hour."""
+BIG = 64 * MIB
+SLOW = "1M"
+"""A rate at which BIG takes a minute, and what of it may be on its way before the small file some seconds."""
 
 
 class OptionTests(ServedCase):

@@ -18,6 +18,7 @@ from homeftp.files.jobs.share import HASHED_AT_ONCE
 from homeftp.model import Actor
 from homeftp.server.json.payload import WholePayload
 from homeftp.workers.pool import described
+from tests.support.descriptors import count_descriptors
 from tests.support.filestores import request_for
 from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
 from tests.support.stores import LONG_AGO, StoreCase, sha
@@ -123,7 +124,7 @@ class FileHasherTests(StoreCase):
         for number in range(4 * HASHED_AT_ONCE):
             os.link(self.path("a"), self.path(f"a{number}"))
             self.lay(f"b{number}", b"x" * (SMALL_FILE + 1), mtime_us=LONG_AGO + number)
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         hashing = [
             self.start(self.files.hash(parse(f"{kind}{number}")))
             for kind in "ab"
@@ -131,7 +132,7 @@ class FileHasherTests(StoreCase):
         ]
         most = 0
         while self.workers.jobs:
-            most = max(most, len(os.listdir("/dev/fd")) - before)
+            most = max(most, count_descriptors() - before)
             self.workers.work()
         self.assertLessEqual(most, 2 * HASHED_AT_ONCE)
         self.assertGreater(most, 1, "the control")

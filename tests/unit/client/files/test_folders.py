@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.client.files.folders import MOST_OPEN, OpenFolders
 from homeftp.errors import OperatorError
 from homeftp.syscalls import System
+from tests.support.descriptors import count_descriptors
 
 
 class OpenFoldersTests(SynchronousTestCase):
@@ -28,13 +29,13 @@ class OpenFoldersTests(SynchronousTestCase):
         path = self.mktemp()
         deep = "/".join(str(number) for number in range(100))
         with OpenFolders(path, System(), {}) as folders:
-            before = len(os.listdir("/dev/fd"))
+            before = count_descriptors()
             for name in (deep, *(f"wide/{number}" for number in range(100))):
                 folders.open(name)
-            self.assertLessEqual(len(os.listdir("/dev/fd")) - before, MOST_OPEN)
+            self.assertLessEqual(count_descriptors() - before, MOST_OPEN)
             self.assertIsNone(folders.open(deep, make=False).stat("none"))
             self.assertRaises(FileNotFoundError, folders.open, "wide/none", make=False)
-        self.assertLess(len(os.listdir("/dev/fd")), before)
+        self.assertLess(count_descriptors(), before)
         self.assertEqual(len(os.listdir(f"{path}/wide")), 100)
 
     def test_local_names(self) -> None:

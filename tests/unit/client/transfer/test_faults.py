@@ -14,6 +14,7 @@ from homeftp.client.files.names import is_partial_name
 from homeftp.errors import OperatorError
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
+from tests.support.descriptors import count_descriptors
 from tests.support.needs import LONG
 from tests.support.transfers import BIG, OLD, TransferCase, tree
 
@@ -82,7 +83,7 @@ class FaultTests(TransferCase):
         old = self.make_file("src/d/old", b"old", mtime=OLD)
         faults = Faults(fails, number)
         self.context = TransferContext(InlineWorkers(), FailingSystem(faults))
-        descriptors = len(os.listdir("/dev/fd"))
+        descriptors = count_descriptors()
         failure = None
         with mock.patch.object(client_directory, "os", FailingOS(faults)):
             try:
@@ -90,7 +91,7 @@ class FaultTests(TransferCase):
             except OperatorError as error:
                 failure = str(error)
         where = f"call {fails}, {errno.errorcode[number]}"
-        self.assertEqual(len(os.listdir("/dev/fd")), descriptors, where)
+        self.assertEqual(count_descriptors(), descriptors, where)
         found = tree(f"{self.here}/src")
         self.assertIn(found.get("d/old"), (b"old", b"newer"), where)
         found = {name: content for name, content in found.items() if not is_partial_name(os.path.basename(name))}

@@ -21,6 +21,7 @@ from homeftp.store.policy.filetypes import Filetypes
 from homeftp.syscalls import System
 from homeftp.wire.codec import encode_response
 from homeftp.wire.messages import entry_body
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import LONG_AGO, StoreCase, put_of, sha
 
 
@@ -214,10 +215,10 @@ class SizeTests(StoreCase):
         for number in range(LISTING_PAGE + 1):
             self.lay(f"{number % 7}/{number}")
         store = self.store()
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         pages = store.list(ROOT, True)
         next(pages)
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)
 
 
 class HiddenTests(StoreCase):

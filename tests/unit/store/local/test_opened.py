@@ -12,6 +12,7 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Busy, OperatorError
 from homeftp.model import SERVER, Change
 from homeftp.store.local.store import LocalStore
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import StoreCase, put_of
 
 
@@ -145,7 +146,7 @@ class GoneTests(StoreCase):
         store = self.store()
         pages = store.list(ROOT, True)
         gc.collect()
-        open_at_first = len(os.listdir("/dev/fd"))
+        open_at_first = count_descriptors()
         self.leave()
         self.assertEqual(len(store.problems()), 1)
         other = LocalStore(self.away, self.cache)
@@ -154,7 +155,7 @@ class GoneTests(StoreCase):
         self.assertEqual(store.problems(), [])
         del pages
         gc.collect()
-        self.assertEqual(len(os.listdir("/dev/fd")), open_at_first)
+        self.assertEqual(count_descriptors(), open_at_first)
 
     def test_unrecorded(self) -> None:
         """Changes that could not be recorded before it went are recorded afterwards."""

@@ -16,6 +16,7 @@ from homeftp.hashing.filehash import is_settled
 from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
 from homeftp.store.local.read import BATCH, LocalFile
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import LONG_AGO, StoreCase, put_of, sha
 from tests.support.waiting import WITHIN, wait_until
 
@@ -214,12 +215,12 @@ class OpenTests(ReadingCase):
 
     def test_closed(self) -> None:
         """It can be closed at any time and twice; `verify` closes it."""
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         file = self.open()
         file.verify(None)
         file.close()
         self.open().close()
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)
 
 
 class OpenManyTests(ReadingCase):
@@ -230,10 +231,10 @@ class OpenManyTests(ReadingCase):
         self.lay("a/large.txt", b"x" * 101)
         self.lay("a/small.txt", b"y" * 100)
         endpoints = [parse(name) for name in ("file.txt", "a/large.txt", "a/small.txt")]
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         first, large, small = self.files.open_many(endpoints, 100)
         assert isinstance(first, LocalFile) and isinstance(large, LocalFile) and isinstance(small, LocalFile)
-        self.assertEqual(len(os.listdir("/dev/fd")), before + 1)
+        self.assertEqual(count_descriptors(), before + 1)
         self.assertEqual((first.content, first.entry.hash), (CONTENT, sha(CONTENT)))
         self.assertEqual((small.content, small.entry.hash), (b"y" * 100, sha(b"y" * 100)))
         self.assertEqual((large.content, large.entry.hash, large.read(0, 500)), (None, None, b"x" * 101))
@@ -267,10 +268,10 @@ class OpenManyTests(ReadingCase):
         os.mkdir(self.path("empty"))
         names = ("file.txt", "missing", "missing/x", "file.txt/x", "empty", "link", "fifo", "file.txt")
         kinds = [LocalFile, NotFound, NotFound, NotFound, WrongKind, WrongKind, WrongKind, LocalFile]
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         results = self.files.open_many([*map(parse, names), ROOT], 100)
         self.assertEqual([type(result) for result in results], [*kinds, WrongKind])
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)
 
     def test_many(self) -> None:
         """A call may have any number of files."""

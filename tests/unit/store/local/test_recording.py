@@ -22,6 +22,7 @@ from homeftp.store.local.store import LocalStore
 from homeftp.store.policy.changelog import described
 from homeftp.syscalls import System
 from tests.support import replay
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import StoreCase, put_of, sha
 
 ANN = Actor("ann", "laptop", "192.0.2.1", "PUSH")
@@ -184,10 +185,10 @@ class WrittenTests(StoreCase):
         store = self.store(record_changes=self.record)
         store.make_directory(put_of("first", b"", hash=None, mtime_us=None)[0])
         self.summary()
-        before = len(os.listdir("/proc/self/fd"))
+        before = count_descriptors()
         self.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.assertRaises(Internal, store.make_directory, put_of("a/b/c", b"", hash=None)[0])
-        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(count_descriptors(), before)
         self.failure = None
         store.close()
         self.assertEqual(self.summary(), [("add", "directory", "a")], "the rest was not begun")

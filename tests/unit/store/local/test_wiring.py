@@ -13,6 +13,7 @@ from homeftp.interfaces import IStore
 from homeftp.model import ABSENT, WriteRequest
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import StoreCase, Walking, put_of, sha, snapshot
 
 KINDS: tuple[type[System], ...] = (System, Walking)
@@ -144,12 +145,12 @@ class StoreTests(StoreCase):
     def test_setup_errors(self) -> None:
         """A root that cannot be opened is refused with one line, and nothing stays open."""
         self.lay("file")
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         for name in ("missing", "file"):
             with self.assertRaises(OperatorError) as caught:
                 LocalStore(self.path(name), self.cache)
             self.assertIn(name, str(caught.exception))
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)
 
     def test_closed(self) -> None:
         """It can be closed twice, and opened again."""

@@ -12,6 +12,7 @@ from homeftp.model import SERVER, Actor, Change
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.store import LocalStore
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import Failing, Recording, StoreCase
 
 ANN = Actor("ann")
@@ -49,9 +50,9 @@ class DirectoriesTests(StoreCase):
     def test_shared_parents(self) -> None:
         """Directories with a common parent are made together, and no descriptor is lost."""
         store = self.store()
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         opened = self.open(store, a__b=SERVER, a__c=SERVER, a=SERVER)
-        self.assertEqual(len(os.listdir("/dev/fd")), before + 3)
+        self.assertEqual(count_descriptors(), before + 3)
         self.assertEqual({type(handle) for handle in opened.values()}, {DirHandle})
 
     def test_not_durable(self) -> None:

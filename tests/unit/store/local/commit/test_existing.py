@@ -8,6 +8,7 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Changed, FiletypeNotAllowed, NotFound, WrongKind
 from homeftp.model import ABSENT, PRESENT
 from homeftp.store.local.commit.existing import ExistingEntries, raise_first
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import StoreCase, sha
 
 
@@ -22,13 +23,13 @@ class ExistingTests(StoreCase):
         """The open directory of an entry, which is closed in the end, whatever happens."""
         self.lay("d/file.txt", b"content")
         existing = self.existing()
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         with existing.open_parent(parse("d/file.txt")) as (handle, found):
             self.assertEqual(found.st_size, 7)
             self.assertEqual(os.fstat(handle.fd).st_ino, os.stat(self.path("d")).st_ino)
         with self.assertRaises(NotFound), existing.open_parent(parse("d/file.txt")) as (handle, _):
             os.stat("none", dir_fd=handle.fd)
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)
 
     def test_refused(self) -> None:
         """The root, what does not exist, and what is neither a file nor a directory."""

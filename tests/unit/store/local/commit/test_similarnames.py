@@ -16,6 +16,7 @@ from homeftp.model import Entry, WriteRequest
 from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.store import LocalStore
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import StoreCase, put_of, sha
 
 PAIRS = (
@@ -287,7 +288,7 @@ class UnreadableTests(StoreCase):
         for name in ("a/old", "b/old"):
             self.lay(name)
         store = self.store()
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         inode = os.stat(self.path("a")).st_ino
         real = os.scandir
 
@@ -300,6 +301,6 @@ class UnreadableTests(StoreCase):
         results = store.write_many([put_of(name, b"new") for name in ("a/new", "a/old", "b/new")])
         self.assertEqual([type(each) for each in results][::2], [Internal, Entry])
         self.assertEqual((self.content("b/new"), self.left()), (b"new", []))
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)
         self.patch(os, "scandir", real)
         self.put(store, "a/new", b"new")

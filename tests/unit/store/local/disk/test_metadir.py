@@ -14,6 +14,7 @@ from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
 from tests.support import needs
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import StoreCase, put_of
 
 
@@ -78,9 +79,9 @@ class MetadataDirTests(StoreCase):
     def test_no_descriptor_is_lost(self) -> None:
         """A start that fails closes what it opened."""
         self.store()
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         self.refused()
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)
 
 
 class ReadOnlyTests(StoreCase):

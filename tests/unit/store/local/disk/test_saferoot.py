@@ -14,6 +14,7 @@ from homeftp.errors import BadEndpoint, Forbidden, NotFound, OperatorError, Refu
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
 from tests.support import needs
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import made_by_hand, snapshot
 
 BAD_PARTS = ("..", ".", "", "a/../../outside", "/etc", "a\0b", "\udcff", "x\ud800")
@@ -271,9 +272,9 @@ class WalkTests(SynchronousTestCase):
                     self.open_file(parse(name))
 
         use_all()
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         use_all()
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)
 
     def refused_or_none(self, endpoint: Endpoint) -> None:
         """Call every method with endpoints that it refuses."""

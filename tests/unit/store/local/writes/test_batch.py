@@ -13,6 +13,7 @@ from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.store.local.disk.handles import WAYS_PARTS
 from homeftp.store.local.writes.batch import BATCH
 from homeftp.syscalls import System
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import LONG_AGO, Failing, Recording, StoreCase, made_by_hand, put_of, sha
 
 
@@ -107,17 +108,17 @@ class BatchTests(StoreCase):
 
         class Counting(System):
             def syncfs(self, fd: int) -> None:
-                opened.append(len(os.listdir("/dev/fd")))
+                opened.append(count_descriptors())
                 super().syncfs(fd)
 
         store = self.store(Counting())
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         for content in (b"new", b"replaced"):
             puts = [put_of(f"{number}{'/e' * 60}/file", content) for number in range(12)]
             self.assertEqual([type(result) for result in store.write_many(puts)], [Entry] * 12)
         self.assertGreaterEqual(len(opened), 6)
         self.assertLess(max(opened) - before, 2 * WAYS_PARTS)
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)
 
     def test_same_endpoint_twice(self) -> None:
         """Of two writes of one endpoint the later one wins; with ABSENT the first one does."""
@@ -185,6 +186,6 @@ class BatchTests(StoreCase):
         store = self.store()
         puts: list[Any] = [put_of("a/b/c", b"1"), put_of("a/b/c/d", b"2"), put_of("x", b"3", hash=sha(b""))]
         store.write_many(puts)
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         store.write_many(puts)
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)

@@ -13,6 +13,7 @@ from homeftp.endpoint import parse
 from homeftp.errors import Changed, NoSpace, TooLarge, WrongKind
 from homeftp.interfaces import IDraft
 from homeftp.model import ABSENT, PRESENT, WriteRequest
+from tests.support.descriptors import count_descriptors
 from tests.support.storecases import SpaceCase, VersionsCase
 from tests.support.stores import Failing, StoreCase, sha
 
@@ -55,7 +56,7 @@ class DraftTests(VersionsCase):
     def test_aborted(self) -> None:
         """An aborted draft leaves nothing, however often it is aborted; a committed one stays."""
         store = self.store()
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         draft = store.edit(WriteRequest(endpoint=parse("a")))
         draft.write(0, b"x")
         draft.abort()
@@ -65,7 +66,7 @@ class DraftTests(VersionsCase):
         draft.commit()
         draft.abort()
         self.assertEqual(self.content("a"), b"")
-        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(count_descriptors(), before)
 
     def test_preconditions(self) -> None:
         """Preconditions are checked at the start and at the commit."""

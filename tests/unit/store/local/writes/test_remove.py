@@ -20,6 +20,7 @@ from homeftp.model import ABSENT, Entry
 from homeftp.store.local.disk.handles import WAYS_PARTS
 from homeftp.syscalls import System
 from homeftp.wire.messages import meta_data
+from tests.support.descriptors import count_descriptors
 from tests.support.storecases import MoveCase
 from tests.support.stores import LONG_AGO, Failing, Recording, sha, snapshot
 
@@ -117,13 +118,13 @@ class RemoveTests(MoveCase):
             def rename_new(
                 self, source: bytes, target: bytes, *, source_dir: int | None = None, target_dir: int | None = None
             ) -> None:
-                opened.append(len(os.listdir("/dev/fd")))
+                opened.append(count_descriptors())
                 super().rename_new(source, target, source_dir=source_dir, target_dir=target_dir)
 
         for number in range(12):
             self.lay(f"d/{number}{'/e' * 60}/file")
         store = self.store(Counting())
-        before = len(os.listdir("/dev/fd"))
+        before = count_descriptors()
         self.assertEqual(self.remove(store, "d", recursive=True), 12 * 62 + 1)
         self.assertEqual(len(opened), 12)
         self.assertLess(max(opened) - before, 2 * WAYS_PARTS)

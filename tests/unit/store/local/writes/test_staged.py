@@ -8,6 +8,7 @@ from homeftp.endpoint import parse
 from homeftp.model import SERVER, WriteRequest
 from homeftp.store.local.store import LocalStore
 from homeftp.store.local.writes.staged import StagedFile
+from tests.support.descriptors import count_descriptors
 from tests.support.storecases import SpaceCase
 from tests.support.stores import sha
 
@@ -48,10 +49,10 @@ class StagedTests(SpaceCase):
         """A closed file gives its space back, and leaves no file and no descriptor."""
         store = self.counted(100 * 4096)
         usage = store._writable.books.whole
-        before, descriptors = usage.left(), len(os.listdir("/dev/fd"))
+        before, descriptors = usage.left(), count_descriptors()
         staged = self.staged(store)
         staged.truncate(50 * 4096)
         self.assertEqual(usage.left(), (before or 0) - 50 * 4096)
         staged.close()
         staged.close()
-        self.assertEqual((usage.left(), len(os.listdir("/dev/fd")), self.left()), (before, descriptors, []))
+        self.assertEqual((usage.left(), count_descriptors(), self.left()), (before, descriptors, []))
