@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Sequence
+from typing import Awaitable, Mapping, Sequence
 
 import attrs
 
@@ -23,7 +23,7 @@ from homeftp.client.transfer.model import (
     endpoints_below,
 )
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.errors import Changed, NotFound, Refusal
+from homeftp.errors import Changed, NotFound, Refusal, ShuttingDown
 from homeftp.model import Entry, Kind
 
 _UNSEEN = (
@@ -124,7 +124,10 @@ class RemoteDeletion:
         self._observer = observer
 
     async def run(self, plan: DeletionPlan) -> None:
-        """Delete files, then directories, deepest first; what has changed stays. Raises `ConnectionFailed`."""
+        """Delete files, then directories, deepest first; what has changed stays.
+
+        Raises `ConnectionFailed` and `ShuttingDown` (50).
+        """
         await in_batches(self._delete_file, plan.files)
         depths: dict[int, list[str]] = {}
         for name in plan.directories:
@@ -133,35 +136,30 @@ class RemoteDeletion:
             await in_batches(self._delete_directory, depths[depth])
 
     async def _delete_file(self, name: str) -> None:
-        endpoint, listed = self._endpoint_of(name), self._remote[name]
-        try:
-            if_hash = listed.hash or listed.damaged or None
-            if if_hash is None:
-                if_hash = await hash_there(self._client, endpoint) or None
-                found = (await self._client.cmp(endpoint)).remote
-                if found is None or (found.size, found.mtime_us) != (listed.size, listed.mtime_us):
-                    raise Changed("it has changed since it was listed")
-            await self._client.remove(endpoint, if_hash=if_hash)
-        except NotFound:
-            pass  # somebody else has deleted it meanwhile
-        except Refusal as refused:
-            self._report(name, "file", refused)
-            return
-        self._report(name, "file")
+        await self._report(name, "file", self._remove_listed(name))
 
     async def _delete_directory(self, name: str) -> None:
-        try:
-            await self._client.remove(self._endpoint_of(name))
-        except NotFound:
-            pass
-        except Refusal as refused:
-            self._report(name, "directory", refused)
-            return
-        self._report(name, "directory")
+        await self._report(name, "directory", self._client.remove(self._endpoint_of(name)))
 
-    def _report(self, name: str, kind: Kind, refused: Refusal | None = None) -> None:
-        if refused is None:
-            self._observer.add_result(FileResult(Outcome.DELETED, name, kind=kind))
-        else:
-            reason = f"not deleted: {refused.message}"
-            self._observer.add_result(FileResult(Outcome.REFUSED, name, 0, reason, kind=kind))
+    async def _remove_listed(self, name: str) -> None:
+        """Remove a file, if it has the content that was listed, or at least the size and time."""
+        endpoint, listed = self._endpoint_of(name), self._remote[name]
+        if_hash = listed.hash or listed.damaged or None
+        if if_hash is None:
+            if_hash = await hash_there(self._client, endpoint) or None
+            found = (await self._client.cmp(endpoint)).remote
+            if found is None or (found.size, found.mtime_us) != (listed.size, listed.mtime_us):
+                raise Changed("it has changed since it was listed")
+        await self._client.remove(endpoint, if_hash=if_hash)
+
+    async def _report(self, name: str, kind: Kind, removing: Awaitable[object]) -> None:
+        """Report what becomes of a file or directory; one that somebody else has removed meanwhile is deleted."""
+        result = FileResult(Outcome.DELETED, name, kind=kind)
+        try:
+            await removing
+        except ShuttingDown:
+            raise  # the rest is deleted over a new connection
+        except Refusal as refused:
+            if not isinstance(refused, NotFound):
+                result = FileResult(Outcome.REFUSED, name, 0, f"not deleted: {refused.message}", kind=kind)
+        self._observer.add_result(result)

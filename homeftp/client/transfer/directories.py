@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Collection, Iterable
 
 import attrs
@@ -13,7 +12,7 @@ from homeftp.client.files.model import HAS_MODES, FileStat
 from homeftp.client.transfer.metadata import differing, is_unapplied, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.errors import Refusal
+from homeftp.errors import Refusal, ShuttingDown
 from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 
@@ -50,21 +49,25 @@ class RemoteDirectories:
         """Make the missing directories that not everybody may read, before anything is in them.
 
         A server gives other modes to those that it makes for a file in them.
-        Raises `ConnectionFailed`.
+        Raises `ConnectionFailed` and `ShuttingDown` (50).
         """
         new = [each for each in directories if self._endpoint_of(each.name) and each.name not in self._remote]
         await in_batches(self._make_one, [each for each in new if HAS_MODES and _IMPLICIT & ~each.stat.st_mode])
 
     async def _make_one(self, directory: FileStat) -> None:
-        with contextlib.suppress(Refusal):  # `update` asks again, and reports it
-            meta_data = wire_metadata(directory, self._disks)
+        meta_data = wire_metadata(directory, self._disks)
+        try:
             await self._client.make_directory(self._endpoint_of(directory.name), meta_data=meta_data)
+        except ShuttingDown:
+            raise
+        except Refusal:
+            pass  # `update` asks again, and reports it
 
     async def update(self, directories: Iterable[FileStat], filled: Collection[str]) -> None:
         """Make the missing directories and set the metadata of all, deepest first.
 
         `filled` are the names of those in which files were stored: that
-        changed their time. Raises `ConnectionFailed`.
+        changed their time. Raises `ConnectionFailed` and `ShuttingDown` (50).
         """
         for name in filled:
             while name not in self._holding:
@@ -97,6 +100,8 @@ class RemoteDirectories:
         meta_data = wire_metadata(directory, self._disks, mode=self._perms or name not in self._remote)
         try:
             entry = await self._client.make_directory(self._endpoint_of(name), meta_data=meta_data)
+        except ShuttingDown:
+            raise  # they are made over a new connection
         except Refusal as refused:
             if not self._may_be_ignored(name):
                 result = FileResult(Outcome.REFUSED, name, 0, refused.message, kind="directory")

@@ -88,6 +88,8 @@ class FileSender:
             try:
                 meta_data: MetaData = [("size", source.file.size), *wire_metadata(source.file, self._context.disks)]
                 compared = await self._client.cmp(endpoint, meta_data=meta_data)
+            except ShuttingDown:
+                raise  # it is sent over a new connection
             except Refusal as refused:
                 self._receiver.finish_task(task, Outcome.REFUSED, refused.message)
                 return
@@ -158,6 +160,8 @@ class FileSender:
             if sent is None:  # the server refused before it had read the file to its end
                 sent = await self._hash(task.content.file.path)
             found = await self._client.cmp(self._endpoint_of(task.name), hash=sent, meta_data=meta_data)
+        except ShuttingDown:
+            raise  # it is compared over a new connection
         except (Refusal, OSError):
             self._on_refused(task, response)
             return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 from homeftp.client import DeletionPlan, Outcome, Selection
 from homeftp.client.mirror.plan import DeletionDeclined
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
-from homeftp.errors import OperatorError
+from homeftp.errors import OperatorError, ShuttingDown
 from tests.support.reconnects import ReconnectCase
 from tests.support.transfers import TransferCase, folders, stamp, tree
 
@@ -182,3 +183,21 @@ class ReconnectTests(ReconnectCase):
             self.assertEqual((set(self.remote_files()), len(plans)), ({"lib/kept"}, 1), size)
             self.assertEqual({self.outcomes()[name] for name in names}, {Outcome.DELETED})
         self.assertGreater(broken, 5, "the control: most of the connections break")
+
+    def test_restarted(self) -> None:
+        """A server that is restarted has refused nothing: the rest is deleted over a new connection."""
+        local = os.path.join(self.here, "lib")
+        for name in ("kept", "gone", "sub/gone"):
+            self.make_file(f"lib/{name}")
+        self.push(local, "lib", recursive=True)
+        os.unlink(os.path.join(local, "gone"))
+        shutil.rmtree(os.path.join(local, "sub"))
+
+        async def restarting(*_: object, **__: object) -> int:
+            raise ShuttingDown("it restarts")
+
+        self.patch(self.client, "remove", restarting)
+        self.push(local, "lib", recursive=True, delete=True, max_delete=9, confirm_deletion=agree)
+        self.assertEqual(set(self.remote_files()), {"lib/kept"})
+        self.assertEqual({self.outcomes()[name] for name in ("gone", "sub", "sub/gone")}, {Outcome.DELETED})
+        self.assertEqual(len(self.wires), 2, "the control")

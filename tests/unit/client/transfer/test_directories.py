@@ -9,7 +9,8 @@ from homeftp.client import DEFAULT_SELECTION, Outcome
 from homeftp.client.plan.local import scan_if_exists
 from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.model import endpoints_below
-from homeftp.errors import Forbidden
+from homeftp.errors import Forbidden, ShuttingDown
+from tests.support.reconnects import ReconnectCase
 from tests.support.transfers import OLD, TransferCase, folders, stamp
 
 
@@ -78,3 +79,21 @@ class DirectoryTests(TransferCase):
             self.push(f"{self.here}/lib", "lib", recursive=True)
         expected = {(name, Outcome.REFUSED, "not here") for name in ("", "x")}
         self.assertEqual({(result.name, result.outcome, result.reason) for result in self.results}, expected)
+
+
+class RestartTests(ReconnectCase):
+    """A server that is restarted while directories are made."""
+
+    def test_restarted(self) -> None:
+        """It has refused nothing: they are made over a new connection, with their modes and times."""
+        os.makedirs(f"{self.here}/lib/x")
+        for mode in (0o755, 0o700):
+            os.chmod(f"{self.here}/lib/x", mode)
+            os.utime(f"{self.here}/lib/x", (OLD, OLD))
+            assert self.reconnector.client is not None
+            self.client = self.reconnector.client
+            with mock.patch.object(self.client, "make_directory", side_effect=ShuttingDown("it restarts")):
+                self.push(f"{self.here}/lib", f"lib{mode}", recursive=True)
+            self.assertEqual(self.outcomes(), {"": Outcome.NEW, "x": Outcome.NEW})
+            self.assertEqual(stamp(f"{self.server.root}/lib{mode}/x"), (OLD * 10**6, mode))
+        self.assertEqual(len(self.wires), 3, "the control")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from typing import Any, Callable, TypeVar
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 
@@ -16,10 +17,12 @@ from homeftp.client import (
 from homeftp.client.files.read import read_many
 from homeftp.client.files.source import SourceFile
 from homeftp.config import STREAM_PIECE
+from homeftp.errors import ShuttingDown
 from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import HashCache
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
+from tests.support.reconnects import ReconnectCase
 from tests.support.transfers import BIG, NEW, TransferCase
 
 T = TypeVar("T")
@@ -164,3 +167,33 @@ class SameMeanwhileTests(TransferCase):
         for content in (b"content", BIG):
             result = self.pushed(content, content[:-1] + b"!", NEW)
             self.assertEqual(result.outcome, Outcome.CONFLICT)
+
+
+class RestartTests(ReconnectCase):
+    """A server that is restarted while it is asked about a file."""
+
+    def restarting(self) -> Any:
+        return mock.patch.object(self.client, "cmp", side_effect=[self.listed(), ShuttingDown("it restarts")])
+
+    def listed(self) -> Any:
+        """What the server says of the target before anything is sent."""
+        return self.run_work(self.client.cmp("file"))
+
+    def test_large(self) -> None:
+        """It has refused nothing: a large file is sent over a new connection."""
+        path = self.make_file("file", BIG)
+        with self.restarting():
+            self.push(path, "file")
+        self.assertEqual(self.outcomes(), {"file": Outcome.NEW})
+        self.assertEqual((self.remote_files(), len(self.wires)), ({"file": BIG}, 2), "with the control")
+
+    def test_compared_again(self) -> None:
+        """Nor has it refused a file that it is asked about again: that is the same over the new connection."""
+        path = self.make_file("file", b"content", mtime=NEW)
+        reconnector = self.reconnector
+        act = _Meanwhile(lambda: self.make_remote_file("file", b"content", mtime=NEW))
+        self.context = TransferContext(act, System(), reconnector=reconnector)
+        with self.restarting():
+            self.push(path, "file")
+        self.assertEqual(self.outcomes(), {"file": Outcome.SAME})
+        self.assertEqual(len(self.wires), 2, "the control")
