@@ -97,7 +97,13 @@ class Comparer:
         """Run a coroutine for one task; an exception fails the whole transfer."""
         running = Deferred.fromCoroutine(work)
         self._coroutines.add(running)
-        running.addErrback(self.fail).addBoth(lambda _: self._coroutines.discard(running))
+
+        def discard(result: Any) -> Any:
+            self._coroutines.discard(running)
+            return result
+
+        # Before `fail`, which may lead to `close`: that waits for the coroutines that have not ended.
+        running.addBoth(discard).addErrback(self.fail)
 
     def fail(self, reason: Exception | Failure) -> None:
         """Fail the whole transfer."""
