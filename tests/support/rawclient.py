@@ -22,10 +22,12 @@ def context(ca_file: str, *, alpn: list[str] | None = None) -> ssl.SSLContext:
 
 
 class RawClient:
-    """One connection: plain at first, TLS from `start_tls` on."""
+    """One connection: plain at first, TLS from `start_tls` on, with the certificate and key of the file `device`."""
 
-    def __init__(self, port: int, ca_file: str, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, ca_file: str, *, host: str = "127.0.0.1", device: str | None = None) -> None:
         self._context = context(ca_file)
+        if device is not None:
+            self._context.load_cert_chain(device)
         self.socket: socket.socket = socket.create_connection((host, port), TIMEOUT)
         self._buffer = b""
 
@@ -79,6 +81,10 @@ class RawClient:
     def ask(self, request_type: str, body: dict[str, Any] | None = None, payload: bytes = b"") -> tuple[Any, bytes]:
         """The last response to one request, and the payload of all its responses."""
         self.send(request_type, body, payload)
+        return self.answer()
+
+    def answer(self) -> tuple[Any, bytes]:
+        """The last response to the request whose answer comes next, and the payload of all its responses."""
         content = b""
         while True:
             answer, part = self.response()
