@@ -181,10 +181,11 @@ class Files:
         return self._pages(partial(self._store.versions, endpoint), "versions", endpoint)
 
     def verify(self, endpoint: Endpoint) -> Pages[Verification]:
-        """Read everything at an endpoint and beneath it again, step by step, with all who ask for the same."""
+        """Read everything at an endpoint and beneath it again, step by step, with all of the account who ask for it."""
         store = self._shared
         scope = IScopedStore(store).scope(endpoint) if IScopedStore.providedBy(store) else (store, endpoint)
-        join = partial(self._verifications.join, scope, partial(self._store.verify, endpoint))
+        own = self._actor.owner, scope
+        join = partial(self._verifications.join, own, partial(self._store.verify, endpoint))
         return VerificationPages(Turns(self._jobs), join, self._share.hashing, self._jobs.closed, self._jobs.confirm)
 
     def _pages(self, begin: Callable[[], Iterator[T]], kind: str, endpoint: Endpoint) -> Pages[T]:

@@ -2,7 +2,7 @@
 
 Hashings are shared in another way (`homeftp.files.hashes`), because they have only one result, at the end. A
 verification has many results: a reader gets all of them, from the first one on, however late it comes, and the reading
-waits for the slowest reader.
+waits for the slowest reader. Therefore only logins of one account share one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Confirm = Callable[[], Awaitable[None]]
 
 
 class SharedVerifications:
-    """The verifications under way of one server, by their scope, which is equal for all who would read the same."""
+    """The verifications under way of one server, by their scope: equal for logins of an account that read the same."""
 
     def __init__(self) -> None:
         self._under_way: dict[Hashable, SharedReading] = {}

@@ -1,4 +1,4 @@
-"""A verification that several requests share: it is read once, and each is told everything."""
+"""A verification that several requests of one account share: it is read once, and each is told everything."""
 
 from __future__ import annotations
 
@@ -58,7 +58,12 @@ class SharedVerificationTests(FilesTestCase):
         self.store: _Store = _Store()
         self.found: dict[str, Verification] = {}
 
-    def files_of(self, account: str, rights: Rights = Rights(ALL), login: RevocableAccess | None = None) -> Files:  # noqa: B008
+    def files_of(
+        self,
+        account: str = "home",
+        rights: Rights = Rights(ALL),  # noqa: B008
+        login: RevocableAccess | None = None,
+    ) -> Files:
         """The files of an account that sees the whole store, as far as its rights go."""
         store = Account(account, self.store, Access(ROOT, rights)).store
         return self.factory.files(store, Actor(account), login or RevocableAccess())
@@ -85,8 +90,8 @@ class SharedVerificationTests(FilesTestCase):
         return reading
 
     def test_shared(self) -> None:
-        """Two who ask for the same, also of different accounts, have it read once, and both are told everything."""
-        readings = [self.verify(who, self.files_of(who)) for who in ("ann", "bob")]
+        """Two of one account who ask for the same have it read once, and both are told everything."""
+        readings = [self.verify(who, self.files_of()) for who in ("ann", "bob")]
         self.workers.work_all()
         for reading in readings:
             self.successResultOf(reading)
@@ -94,11 +99,33 @@ class SharedVerificationTests(FilesTestCase):
         self.assertEqual(self.found, {"ann": everything, "bob": everything})
         self.assertEqual(self.store.notes, ["begin ", "0", "1", "2", "3", "end"])
 
+    def test_other_account(self) -> None:
+        """An account is told nothing of what was read for another one: not how much, and nothing found before."""
+        first = self.verify("ann", self.files_of("ann"))
+        for _ in range(3):
+            self.workers.work()
+        self.assertEqual([damage.name for damage in self.found["ann"].damages], ["a"], "the control: something is")
+        self.store.steps = [STEP]
+        late = self.verify("bob", self.files_of("bob"))
+        self.workers.work_all()
+        self.successResultOf(first)
+        self.successResultOf(late)
+        self.assertEqual((self.found["bob"], self.store.notes.count("begin ")), (STEP, 2))
+
+    def test_slow_account(self) -> None:
+        """An account whose client does not read its answers keeps no other one waiting, as it does its own logins."""
+        self.store.steps = [lost(f"{number}") for number in range(3 * STEPS_AHEAD)]
+        self.verify("slow", self.files_of("ann"), most=1)
+        own, other = (self.verify(who, self.files_of(who)) for who in ("ann", "bob"))
+        self.workers.work_all()
+        self.assertNoResult(own)
+        self.successResultOf(other)
+
     def test_not_shared(self) -> None:
-        """Who asks for another part, or may see another one, or comes after the end, has it read anew: the control."""
+        """Who asks for another part, or sees another one by now, or comes after the end, has it read anew."""
         narrow = Rights(ALL, ((("secret",), frozenset()),))
         asked = [("ann", Rights(ALL), ""), ("bob", narrow, ""), ("eve", Rights(ALL), "d"), ("dan", READ_ONLY, "")]
-        readings = [self.verify(who, self.files_of(who, rights), path) for who, rights, path in asked]
+        readings = [self.verify(who, self.files_of(rights=rights), path) for who, rights, path in asked]
         self.workers.work_all()
         for reading in readings:
             self.successResultOf(reading)
@@ -108,24 +135,24 @@ class SharedVerificationTests(FilesTestCase):
         self.assertEqual(self.store.notes.count("begin "), 3)
 
     def test_sees_less(self) -> None:
-        """An account that sees only this part shares no reading with one that sees all, which mends from elsewhere."""
+        """Who sees only this part by now shares none that was begun when it saw all, which mends from elsewhere."""
         only = Rights(frozenset(), folders=((("d",), ALL),))
         self.store.make_directory(WriteRequest(endpoint=parse("d")))
         for who, rights in (("ann", Rights(ALL)), ("bob", only), ("eve", only)):
-            self.verify(who, self.files_of(who, rights), "d")
+            self.verify(who, self.files_of(rights=rights), "d")
         self.workers.work_all()
         self.assertEqual(len(self.found), 3)
         self.assertEqual(self.store.notes.count("begin d"), 2, "bob and eve share one")
 
     def test_other_folders(self) -> None:
-        """Accounts with different folders share nothing above them, and one that may not read joins nobody."""
+        """Above folders nothing is shared by logins with different ones, and one that may not read joins nobody."""
         for name in "ab":
             self.store.make_directory(WriteRequest(endpoint=parse(name)))
         for who, name in (("ann", "a"), ("bob", "b"), ("eve", "b")):
             rights = Rights(frozenset(), folders=(((name,), frozenset({READ})),))
-            self.verify(who, self.files_of(who, rights))
-        self.verify("dan", self.files_of("dan"))
-        box = self.verify("kid", self.files_of("kid", Rights(frozenset({"add"}))))
+            self.verify(who, self.files_of(rights=rights))
+        self.verify("dan", self.files_of())
+        box = self.verify("kid", self.files_of(rights=Rights(frozenset({"add"}))))
         self.workers.work_all()
         self.failureResultOf(box, NotFound)
         self.assertEqual(sorted(self.found), ["ann", "bob", "dan", "eve"])
@@ -136,16 +163,16 @@ class SharedVerificationTests(FilesTestCase):
 
     def started_anew(self) -> Deferred[None]:
         """One more."""
-        reading = self.verify("late", self.files_of("late"))
+        reading = self.verify("late", self.files_of())
         self.workers.work_all()
         return reading
 
     def test_late(self) -> None:
         """Who comes later is told what was found before, as soon as its access is confirmed."""
-        first = self.verify("ann", self.files_of("ann"))
+        first = self.verify("ann", self.files_of())
         for _ in range(3):
             self.workers.work()
-        late = self.verify("bob", self.files_of("bob"))
+        late = self.verify("bob", self.files_of())
         self.workers.work()
         self.assertEqual([damage.name for damage in self.found["bob"].damages], ["a"])
         self.workers.work_all()
@@ -154,14 +181,14 @@ class SharedVerificationTests(FilesTestCase):
 
     def test_first_leaves(self) -> None:
         """When the one that has begun it leaves, even in the middle of a step, others go on; the last one ends it."""
-        first, second = (self.verify(who, self.files_of(who)) for who in ("ann", "bob"))
+        first, second = (self.verify(who, self.files_of()) for who in ("ann", "bob"))
         self.workers.work()
         first.cancel()
         self.workers.work_all()
         self.successResultOf(second)
         self.assertEqual(self.found["bob"].files, 4)
         self.store.notes.clear()
-        third = self.verify("eve", self.files_of("eve"))
+        third = self.verify("eve", self.files_of())
         self.workers.work()
         third.cancel()
         self.workers.work_all()
@@ -170,8 +197,8 @@ class SharedVerificationTests(FilesTestCase):
     def test_revoked(self) -> None:
         """One whose access is revoked learns nothing more, and keeps nobody from reading on."""
         login = RevocableAccess()
-        first = self.verify("ann", self.files_of("ann", login=login))
-        second = self.verify("bob", self.files_of("bob"))
+        first = self.verify("ann", self.files_of(login=login))
+        second = self.verify("bob", self.files_of())
         self.workers.work()
         login.in_database = False
         self.workers.work()
@@ -185,8 +212,8 @@ class SharedVerificationTests(FilesTestCase):
     def test_removed(self) -> None:
         """One whose account is removed learns nothing more of what others read, without a look of the monitor."""
         login = RevocableAccess()
-        second = self.verify("bob", self.files_of("bob"))
-        first = self.verify("ann", self.files_of("ann", login=login))
+        second = self.verify("bob", self.files_of())
+        first = self.verify("ann", self.files_of(login=login))
         while "ann" not in self.found:
             self.assertGreater(self.workers.work(), 0, "the control: bob's jobs read for both")
         before = self.found["ann"]
@@ -199,8 +226,8 @@ class SharedVerificationTests(FilesTestCase):
     def test_disconnected(self) -> None:
         """One whose client is gone ends; the other goes on."""
         login = RevocableAccess()
-        first = self.verify("ann", self.files_of("ann", login=login))
-        second = self.verify("bob", self.files_of("bob"))
+        first = self.verify("ann", self.files_of(login=login))
+        second = self.verify("bob", self.files_of())
         self.workers.work()
         login.closed = True
         self.workers.work_all()
@@ -210,7 +237,7 @@ class SharedVerificationTests(FilesTestCase):
     def test_failed(self) -> None:
         """What the store refuses in the middle is told to everybody."""
         self.store.steps = [STEP, Internal("the disk fails")]
-        readings = [self.verify(who, self.files_of(who)) for who in ("ann", "bob")]
+        readings = [self.verify(who, self.files_of()) for who in ("ann", "bob")]
         self.workers.work_all()
         for reading in readings:
             self.failureResultOf(reading, Internal)
@@ -219,8 +246,8 @@ class SharedVerificationTests(FilesTestCase):
     def test_slow(self) -> None:
         """The reading is not endlessly ahead of one whose client does not read, and goes on when that one has left."""
         self.store.steps = [lost(f"{number}") for number in range(3 * STEPS_AHEAD)]
-        slow = self.verify("ann", self.files_of("ann"), most=1)
-        fast = self.verify("bob", self.files_of("bob"))
+        slow = self.verify("ann", self.files_of(), most=1)
+        fast = self.verify("bob", self.files_of())
         self.workers.work_all()
         self.assertNoResult(fast)
         self.assertEqual(self.found["bob"].files, STEPS_AHEAD + 1)
@@ -232,7 +259,7 @@ class SharedVerificationTests(FilesTestCase):
     def test_sound_steps(self) -> None:
         """Steps that have found nothing are added up for a slow one: they keep nobody waiting."""
         self.store.steps = [STEP] * (3 * STEPS_AHEAD)
-        self.verify("ann", self.files_of("ann"), most=1)
-        fast = self.verify("bob", self.files_of("bob"))
+        self.verify("ann", self.files_of(), most=1)
+        fast = self.verify("bob", self.files_of())
         self.workers.work_all()
         self.successResultOf(fast)
