@@ -175,7 +175,8 @@ class IStore(Interface):
         Those of one file follow each other, the newest first. Names are
         relative to `endpoint`. Empty where there are none, whether something exists
         there or not, and without `capabilities.versions`. Raises `Forbidden` (33)
-        where the store has some and cannot list them. `hidden` counts as for `list`.
+        where the store has some and cannot list them; and, after all that it can
+        list, `Busy` (51) where a disk beneath `endpoint` is missing. `hidden` counts as for `list`.
         """
 
     def verify(endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:

@@ -61,20 +61,30 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def list_versions(client: Client, path: str, options: argparse.Namespace) -> None:
-    """Print all versions at or below a path, those of each file together, the newest first; or by time."""
+    """Print all versions at or below a path, those of each file together, the newest first; or by time.
+
+    Raises `Busy` (51) where some cannot be listed at the moment, after it has printed the others.
+    """
     from homeftp.client import parse_remote_path
+    from homeftp.errors import Busy
 
     client.require_rights("listing versions", "read")
     endpoint = str(parse_remote_path(path).endpoint)
     found: list[Version] = []
-    async for page in client.versions(endpoint):
-        found += page
+    missing: Busy | None = None
+    try:
+        async for page in client.versions(endpoint):
+            found += page
+    except Busy as error:
+        missing = error
     if options.sort == _TIME:
         found.sort(key=lambda version: (-version.at_us, version.name.encode()))
     else:
         found.sort(key=lambda version: (version.name.encode(), -version.at_us))
     for version in found:
         print_version(version, endpoint, options)
+    if missing is not None:
+        raise missing
     if not found:
         print(f"{printable(endpoint) or 'The shared folder'} has no previous versions.", file=sys.stderr)
 

@@ -25,9 +25,13 @@ class VersionHistory:
     filetypes: Filetypes
 
     def pages(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[list[Version]]:
-        """The versions, page by page; those of one file newest first. What is in `hidden` is not even looked for."""
+        """The versions, page by page; those of one file newest first. What is in `hidden` is not even looked for.
+
+        The last step raises `Busy` (51) where a disk is not mounted and what is on it is missing.
+        """
         try:
             yield from paged(self._versions(endpoint, hidden), lambda version: entry_cost(version.name))
+            self.catalog.folders.expect_beneath(endpoint, hidden)
         except OSError as error:
             raise refusal(error, endpoint) from error
 

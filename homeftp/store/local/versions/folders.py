@@ -14,7 +14,7 @@ from threading import RLock
 from typing import Callable, Iterator
 
 from homeftp.config import MIB
-from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.endpoint import ROOT, Endpoint, FolderSet, parse
 from homeftp.errors import BadEndpoint, Refusal, WrongKind
 from homeftp.store.local.disk.books import Books
 from homeftp.store.local.disk.errnos import close_quietly, refusal
@@ -27,6 +27,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget
 from homeftp.store.local.versions.layout import VersionDir
 from homeftp.store.local.versions.naming import Names
+from homeftp.store.policy.wording import not_mounted
 
 _MOUNTS = b"mounts"
 _MOUNTS_BYTES = 1 * MIB
@@ -64,6 +65,12 @@ class VersionFolders:
     def missing_mounts(self) -> list[str]:
         """The paths at which a disk was mounted, and none is now. Raises OSError."""
         return [self._root.cache_path(Endpoint(each)) for each in self._root.missing_disks()]
+
+    def expect_beneath(self, endpoint: Endpoint, hidden: FolderSet) -> None:
+        """Raise `Busy` (51) if a disk beneath an endpoint, and not in `hidden`, is not mounted. Raises OSError."""
+        for each in self._root.missing_disks():
+            if each[: len(endpoint.parts)] == endpoint.parts and not hidden.covers(each):
+                raise not_mounted(Endpoint(each, endpoint.home))
 
     def moved(self, source: Endpoint, target: Endpoint) -> None:
         """A directory was moved, and with it the disks that are mounted in it. Raises OSError."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any, Iterator, Sequence
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.endpoint import parse
+from homeftp.model import Version
+from homeftp.store.local.store import LocalStore
+from homeftp.store.policy.wording import not_mounted
 from tests.support.commandline import RemoteCommandCase
 
 MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
@@ -61,3 +66,19 @@ class VersionsTests(RemoteCommandCase):
         for path, name in (("nas:a", "a"), ("nas:", "The shared folder")):
             self.assertEqual(self.homeftp("versions", path), Exit.DONE)
             self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("", f"{name} has no previous versions.\n"))
+
+    def test_incomplete(self) -> None:
+        """What the server has listed before it refuses to go on is printed, and then the refusal."""
+        for content in (b"1", b"22"):
+            self.push(self.make_file("a", content), "lib/a", force=True)
+        listed = LocalStore.versions
+
+        def incomplete(store: LocalStore, *arguments: Any) -> Iterator[Sequence[Version]]:
+            yield from listed(store, *arguments)
+            raise not_mounted(parse("lib/disk"))
+
+        self.patch(LocalStore, "versions", incomplete)
+        for path, lines in (("nas:lib", 1), ("nas:lib/b", 0)):
+            self.assertEqual(self.homeftp("versions", path), Exit.REFUSED)
+            self.assertEqual(len(self.out.getvalue().splitlines()), lines)
+            self.assertRegex(self.err.getvalue(), r"\Ahomeftp: .*the server's disk for lib/disk is not mounted.*\n\Z")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from unittest import mock
 
-from homeftp.endpoint import parse
+from homeftp.endpoint import NO_FOLDERS, ROOT, FolderSet, parse
+from homeftp.errors import Busy
 from tests.support.storecases import VersionsCase
 
 
@@ -28,3 +29,23 @@ class HistoryTests(VersionsCase):
         self.lay(".homeftp/versions/2025-11-26/.homeftp-12.00.00.000000-x.exe")
         self.lay(".homeftp/versions/2025-11-26/.homeftp-12.00.00.000000-x.txt")
         self.assertEqual([version.name for version in self.versions(self.store(filetypes=(".txt",)))], ["x.txt"])
+
+    def test_missing_disk(self) -> None:
+        """What is listed of a folder ends with a refusal where a disk in it is not mounted, unless that is hidden."""
+        self.lay(".homeftp/mounts", b"d/disk\n")
+        store = self.store()
+        for content in (b"old", b"new"):
+            self.put(store, "d/file", content)
+        for place in (ROOT, parse("d")):
+            pages = store.versions(place)
+            self.assertEqual([version.size for version in next(pages)], [3])
+            with self.assertRaisesRegex(Busy, "the server's disk for d/disk is not mounted"):
+                next(pages)
+        for place, hidden in (
+            (parse("d/file"), NO_FOLDERS),
+            (ROOT, FolderSet(frozenset({("d", "disk")}))),
+            (parse("e"), NO_FOLDERS),
+        ):
+            list(store.versions(place, hidden))
+        self.lay("d/disk/.homeftp/confirmed")
+        self.assertEqual(len(list(store.versions(ROOT))), 1, "the control")
