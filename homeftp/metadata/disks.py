@@ -90,12 +90,12 @@ class Disks:
             self._known[device] = with_edges(self._system, fd, self._known[device])
             self._edges.add(device)
 
-    def set_mode(self, fd: int, mode: int) -> None:
+    def set_mode(self, fd: int, mode: int, found: os.stat_result | None = None) -> None:
         """Set the nine permission bits of an open file or directory, where they can be set. Raises OSError.
 
-        Other bits stay, such as the set-group-ID bit of a shared folder.
+        Other bits stay, such as the set-group-ID bit of a shared folder. `found` is its stat, where that is known.
         """
-        current = stat.S_IMODE(os.fstat(fd).st_mode)
+        current = stat.S_IMODE((os.fstat(fd) if found is None else found).st_mode)
         wanted = current & ~MODE_BITS | mode
         if wanted != current:
             with where_kept():

@@ -97,8 +97,8 @@ def _encoded(path: str) -> bytes:
 
 def set_mode(disks: Disks, fd: int, mode: int) -> None:
     """Set the permission bits of an open file or directory to `kept_mode`, as far as its disk keeps them. OSError."""
-    is_directory = stat.S_ISDIR(os.fstat(fd).st_mode)
-    disks.set_mode(fd, kept_mode("directory" if is_directory else "file", mode))
+    found = os.fstat(fd)
+    disks.set_mode(fd, kept_mode("directory" if stat.S_ISDIR(found.st_mode) else "file", mode), found)
 
 
 def free_bytes(fd: int) -> int | None:

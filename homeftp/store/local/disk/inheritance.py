@@ -20,7 +20,7 @@ import attrs
 
 from homeftp.metadata.disks import Disks
 from homeftp.model import MODE_BITS, kept_mode
-from homeftp.store.local.disk.handles import DirHandle, set_mode
+from homeftp.store.local.disk.handles import DirHandle
 
 NEW_FILE_MODE = 0o644
 """The mode of files that are written without one, independent of the umask."""
@@ -67,23 +67,24 @@ class Inheritance:
         """What an open file has itself, for the file that is to replace it. Raises OSError."""
         return cls(disks, None, _acl(fd, _ACCESS))
 
-    def apply(self, fd: int, mode: int | None, replaced: os.stat_result | None) -> None:
+    def apply(self, fd: int, found: os.stat_result, mode: int | None, replaced: os.stat_result | None) -> None:
         """Set owner, group, ACL and mode of an open file: the `mode` that was asked for, or that of the replaced file.
 
-        An owner or group that the server's user may not set, and an ACL that
+        `found` is its stat. An owner or group that the server's user may not set, and an ACL that
         the disk does not keep, is left out. Raises OSError.
         """
         if replaced is not None:
-            _give(fd, replaced.st_uid, replaced.st_gid)
+            _give(fd, found, replaced.st_uid, replaced.st_gid)
             mode = replaced.st_mode & MODE_BITS if mode is None else mode
         elif self.group is not None:
-            _give(fd, -1, self.group)
+            _give(fd, found, -1, self.group)
         if self.acl is not None and sys.platform == "linux":
             with _permitted():
                 os.setxattr(fd, _ACCESS, created_acl(self.acl, _NEW_WITH_ACL if mode is None else mode))
+            found = os.fstat(fd)
             if mode is None:
-                mode = os.fstat(fd).st_mode
-        set_mode(self.disks, fd, NEW_FILE_MODE if mode is None else mode)
+                mode = found.st_mode
+        self.disks.set_mode(fd, kept_mode("file", NEW_FILE_MODE if mode is None else mode), found)
 
 
 def created_acl(default: bytes, mode: int) -> bytes:
@@ -116,9 +117,8 @@ def _acl(fd: int, kind: str) -> bytes | None:
         return None
 
 
-def _give(fd: int, owner: int, group: int) -> None:
+def _give(fd: int, found: os.stat_result, owner: int, group: int) -> None:
     """Give an open file to its owner and group, or to the group alone, as far as the server's user may. OSError."""
-    found = os.fstat(fd)
     wanted = [(owner, -1)] if owner not in (-1, found.st_uid) else []
     for each in [*wanted, (-1, group)] if group != found.st_gid else wanted:
         with _permitted():

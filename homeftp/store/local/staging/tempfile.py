@@ -91,11 +91,12 @@ class TempFile:
 
         Raises OSError, and `Internal` (50) if the disk lost some of them.
         """
-        inheritance.apply(self.fd, request.mode, replaced)
+        found = os.fstat(self.fd)
+        if found.st_size != size:
+            raise Internal(f"the server's disk lost part of {display_path(request.endpoint)}: the old content was kept")
+        inheritance.apply(self.fd, found, request.mode, replaced)
         if request.mtime_us is not None:
             inheritance.disks.set_mtime(self.fd, request.mtime_us)
-        if os.fstat(self.fd).st_size != size:
-            raise Internal(f"the server's disk lost part of {display_path(request.endpoint)}: the old content was kept")
 
     def renamed(self) -> None:
         """Note that it was renamed: `close` no longer removes it."""
