@@ -45,17 +45,31 @@ class NameIndex:
     def similar(self, name: str) -> list[str]:
         """The names with the same folded form; `name` itself is one of them where it is there."""
         fold = folded(name)
-        place = self._place(fold)
+        return self._alike(fold, self._place(fold))
+
+    def _alike(self, fold: str, place: int) -> list[str]:
+        """The names with a folded form, which belongs into that bucket."""
         bucket = self._buckets[place]
         if bucket.isascii() and _entry(fold) not in bucket.lower():
             return []  # most of the time; of such names the folded form is the lower case
         return [each for each in self._names(place) if folded(each) == fold]
 
+    def claim(self, name: str) -> list[str]:
+        """`similar`, and where there is none, `add`: with one look-up."""
+        fold = folded(name)
+        place = self._place(fold)
+        alike = self._alike(fold, place)
+        if not alike:
+            self._add(place, _entry(name))
+        return alike
+
     def add(self, name: str) -> None:
         """Add a name, unless it is there already."""
         place, entry = self._place(folded(name)), _entry(name)
-        if entry in self._buckets[place]:
-            return
+        if entry not in self._buckets[place]:
+            self._add(place, entry)
+
+    def _add(self, place: int, entry: bytes) -> None:
         self._buckets[place] += entry[1:]
         self._bytes += len(entry) - 1
         self._count += 1

@@ -79,10 +79,19 @@ class Namespace:
         self.root.check_new_name(handle.fd, endpoint)
         with self._changing([handle]):
             self.check_directory({}, handle, endpoint)
-            self.collisions.check(handle, endpoint, new=True)
-            made = make()
-            self.collisions.added(handle, endpoint.name)
-            return made
+            with self._claimed(handle, endpoint):
+                return make()
+
+    @contextlib.contextmanager
+    def _claimed(self, handle: DirHandle, endpoint: Endpoint, removed_name: str | None = None) -> Iterator[None]:
+        """The block gives a directory's name to something new, unless it is too similar to another one there."""
+        claimed = self.collisions.check(handle, endpoint, new=True, removed_name=removed_name)
+        try:
+            yield
+        except BaseException:
+            if claimed:
+                self.collisions.withdrawn(handle, endpoint.name)
+            raise
 
     def rename(self, pendings: Sequence[PendingRename]) -> list[Exception | None]:
         """Give each file its final name; a result for each, in order, None on success. Their endpoints are distinct.
@@ -149,10 +158,11 @@ class Namespace:
         check_file(endpoint, found, pending.precondition)
         if pending.expected is not None and found is not None and signature(found) != pending.expected:
             raise changed(endpoint)
-        self.collisions.check(handle, endpoint, new=found is None, removed_name=removed_name)
         if found is None:
             self.root.check_new_name(handle.fd, endpoint)
-            return ExistingTarget(None, None)
+        claimed = self.collisions.check(handle, endpoint, new=found is None, removed_name=removed_name)
+        if found is None:
+            return ExistingTarget(None, None, claimed)
         same = pending.expected is not None and pending.precondition == pending.hash
         if (same and not archiver.has_other_content(endpoint, found)) or (
             pending.unlink is not None and self.renamer.is_other_link(pending, found)
@@ -176,18 +186,21 @@ class Namespace:
                 raise not_archived(pending.endpoint) from failure
             self.renamer.rename(pending, existing, name)
         except InDoubt:
-            self._renamed(pending, name)
+            self._renamed(pending, existing, name)
             raise
         except BaseException:
             if existing.archived is not None:
                 archiver.undo(existing.archived)
+            if existing.claimed:
+                self.collisions.withdrawn(pending.handle, pending.endpoint.name)
             raise
-        self._renamed(pending, name)
+        self._renamed(pending, existing, name)
 
-    def _renamed(self, pending: PendingRename, name: bytes) -> None:
+    def _renamed(self, pending: PendingRename, existing: ExistingTarget, name: bytes) -> None:
         """Note a change that was made: nothing may fail here."""
         pending.source.renamed()
-        self.collisions.added(pending.handle, os.fsdecode(name))
+        if not existing.claimed:
+            self.collisions.added(pending.handle, os.fsdecode(name))
         if pending.unlink is not None:
             self.collisions.removed(pending.unlink.handle, os.fsdecode(pending.source.name))
 
@@ -241,11 +254,10 @@ class Namespace:
             name = self.root.stored_name(pending.handle.fd, pending.endpoint)
             removed_name = os.fsdecode(name) if pending.endpoint.parent == endpoint.parent else None
             self.root.check_new_name(handle.fd, endpoint)
-            self.collisions.check(handle, endpoint, new=True, removed_name=removed_name)
             try:
                 with self.changelog.changing() as record:
-                    self.renamer.rename_directory(pending, name, handle, endpoint)
-                    self.collisions.added(handle, endpoint.name)
+                    with self._claimed(handle, endpoint, removed_name):
+                        self.renamer.rename_directory(pending, name, handle, endpoint)
                     self.collisions.removed(pending.handle, os.fsdecode(name))
                     record(Change("move", "directory", pending.endpoint, actor, endpoint))
             except FileExistsError:

@@ -53,7 +53,7 @@ class PendingUnlink:
     """Its inode, if it must be the one that was examined before."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(eq=False, kw_only=True)
 class PendingRename:
     """A durable file that is about to get its final name."""
 
@@ -88,6 +88,8 @@ class ExistingTarget(NamedTuple):
 
     found: os.stat_result | None
     archived: ArchivedFile | None
+    claimed: bool = False
+    """Whether the new name counts as present already: `NameCollisions.check`."""
 
 
 def rename_change(pending: PendingRename, existing: ExistingTarget) -> Change:

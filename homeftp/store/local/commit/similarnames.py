@@ -20,7 +20,7 @@ from typing import Iterable, Iterator, Mapping
 import attrs
 
 from homeftp.config import MIB
-from homeftp.endpoint import Endpoint, folded
+from homeftp.endpoint import Endpoint
 from homeftp.store.local.commit.nameindex import NameIndex
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.policy.similarnames import similar, too_similar
@@ -61,8 +61,6 @@ class _Directory:
     """How many threads need it to stay remembered."""
     case_insensitive: bool | None = None
     """Whether it finds a file by a name that differs only in case; None: no name in it could tell."""
-    pending: dict[str, str] = attrs.field(factory=dict)
-    """New names that are being committed, by their folded forms."""
     failure: OSError | None = None
     """Why it could not be read."""
     counted: int = 0
@@ -122,50 +120,63 @@ class NameCollisions:
         finally:
             self._changing = {}
             for handle, directory in known.items():
-                directory.pending.clear()
                 directory.stamp = directory.stamp if directory.stale else _stamp(handle)
             with self._guard:
                 for directory in known.values():
                     directory.users -= 1
 
-    def check(self, handle: DirHandle, endpoint: Endpoint, *, new: bool, removed_name: str | None = None) -> None:
+    def check(self, handle: DirHandle, endpoint: Endpoint, *, new: bool, removed_name: str | None = None) -> bool:
         """Raise `BadEndpoint` (41) for a name in a known directory that is too similar to another one there.
 
-        `new`: the directory has no such name yet; then it counts as present
-        until the end of `changing`, which this is called in. `removed_name`: a
-        name that disappears in the same step. Raises OSError.
+        `new`: the directory has no such name yet; then it counts as present from now on, and this returns True, unless
+        it was present already. Called in `changing`. `removed_name`: a name that disappears in the same step. Raises
+        OSError.
         """
         if self._allowed:
-            return
+            return False
         directory = self._find(handle)
         if directory is None or directory.index is None:
             failure = None if directory is None else directory.failure
             number = failure.errno if failure is not None and failure.errno else errno.EIO
             raise OSError(number, os.strerror(number))
-        fold = folded(endpoint.name)
-        if new or directory.case_insensitive:
-            alike = directory.index.similar(endpoint.name)
-            if fold in directory.pending:
-                alike.append(directory.pending[fold])
-            sibling = similar(endpoint.name, (name for name in alike if name != removed_name)) if alike else None
+        if not new and not directory.case_insensitive:
+            return False
+        name = endpoint.name
+        with self._guard:
+            alike = directory.index.claim(name) if new else directory.index.similar(name)
+            sibling = similar(name, (each for each in alike if each != removed_name)) if alike else None
             if sibling is not None:
-                raise too_similar(endpoint.name, sibling)
-        if new:
-            directory.pending[fold] = endpoint.name
+                raise too_similar(name, sibling)
+            if not new or name in alike:
+                return False
+            self._add(directory, name, claimed=not alike)
+            return True
 
     def added(self, handle: DirHandle, name: str) -> None:
-        """Note that a directory has a name now. Called in `changing`.
-
-        One that ignores case is read again: it may have kept the name in another spelling.
-        """
+        """Note that a directory has a name now. Called in `changing`."""
         directory = self._find(handle)
         if directory is not None:
             with self._guard:
-                directory.removed.discard(name)
-                directory.stale = directory.stale or (directory.case_insensitive is not False and _has_case(name))
-                for index in (directory.index, directory.reading):
-                    if index is not None:
-                        index.add(name)
+                self._add(directory, name)
+
+    def _add(self, directory: _Directory, name: str, *, claimed: bool = False) -> None:
+        """Note a name. One that ignores case is read again: it may have kept the name in another spelling."""
+        directory.stale = directory.stale or (directory.case_insensitive is not False and _has_case(name))
+        if directory.index is not None and not claimed:
+            directory.index.add(name)
+        if directory.reading is not None:
+            directory.removed.discard(name)
+            directory.reading.add(name)
+
+    def withdrawn(self, handle: DirHandle, name: str) -> None:
+        """Note that a directory did not get a name for which `check` returned True. Called in `changing`.
+
+        It is read again: another program may have made that name.
+        """
+        self.removed(handle, name)
+        directory = self._find(handle)
+        if directory is not None:
+            directory.stale = True
 
     def removed(self, handle: DirHandle, name: str) -> None:
         """Note that a directory has lost a name. Called in `changing`."""

@@ -30,6 +30,18 @@ class NameIndexTests(SynchronousTestCase):
         for name in {name for _, name in steps}:
             self.assertEqual(name in index, name in names)
 
+    @settings(REPEATABLE)
+    @given(st.lists(NAMES, max_size=100))
+    def test_claim(self, names: list[str]) -> None:
+        """A name is added unless there is a similar one: then that is told, and nothing changes."""
+        index, other = NameIndex(), NameIndex()
+        for name in names:
+            alike = other.similar(name)
+            self.assertEqual(index.claim(name), alike)
+            if not alike:
+                other.add(name)
+            self.assertEqual((len(index), index.similar(name)), (len(other), other.similar(name)))
+
     def test_many(self) -> None:
         """It stays small, and no bucket gets long: each step looks at one."""
         index = NameIndex()

@@ -11,13 +11,13 @@ from typing import Any, Iterator
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import folded, parse
-from homeftp.errors import BadEndpoint, Changed, Internal
+from homeftp.errors import BadEndpoint, Changed, Internal, NoSpace
 from homeftp.model import Entry, WriteRequest
 from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.store import LocalStore
 from tests.support.descriptors import count_descriptors
-from tests.support.stores import StoreCase, put_of, sha
+from tests.support.stores import Failing, StoreCase, put_of, sha
 
 PAIRS = (
     ("Photo.jpg", "photo.jpg"),
@@ -87,6 +87,16 @@ class NameCollisionTests(StoreCase):
         results = store.write_many([put_of(name, b"new") for name in ("x/a", "x/A", "X/b", "y/c", "y/d")])
         self.assertEqual([isinstance(each, BadEndpoint) for each in results], [False, True, True, False, False])
         self.assertEqual(sorted(os.listdir(self.path("x"))), ["a"])
+
+    def test_not_stored(self) -> None:
+        """A name that a file could not get is free for a similar one, however its rename failed."""
+        for number in (errno.EIO, errno.ENOSPC):
+            store = self.store(Failing(2, number))  # after the fsync of the content
+            (refused,) = self.together(store, put_of("Name", b"old"))
+            self.assertIsInstance(refused, Internal if number == errno.EIO else NoSpace)
+            self.put(store, "name", b"new")
+            store.close()
+            os.unlink(self.path("name"))
 
     def test_restored(self) -> None:
         """A version is not restored beside a similar name that was made meanwhile."""
@@ -169,10 +179,25 @@ class RememberedTests(StoreCase):
         """Whether a new name is refused."""
         with collisions.known([handle]), collisions.changing([handle]):
             try:
-                collisions.check(handle, parse(name), new=True)
+                if collisions.check(handle, parse(name), new=True):
+                    collisions.withdrawn(handle, name)
             except BadEndpoint:
                 return True
         return False
+
+    def test_withdrawn(self) -> None:
+        """A new name counts as present from the check on, until it is withdrawn; one that is there already is not."""
+        self.lay("Old")
+        handle = self.opened()
+        collisions = NameCollisions()
+        with collisions.known([handle]), collisions.changing([handle]):
+            self.assertTrue(collisions.check(handle, parse("New"), new=True))
+            with self.assertRaises(BadEndpoint):
+                collisions.check(handle, parse("new"), new=True)
+            self.assertFalse(collisions.check(handle, parse("New"), new=True))
+            self.assertFalse(collisions.check(handle, parse("Old"), new=True))
+            collisions.withdrawn(handle, "New")
+            self.assertTrue(collisions.check(handle, parse("new"), new=True))
 
     def test_bounded(self) -> None:
         """Only the directories used last are remembered, and forgetting one changes nothing."""
