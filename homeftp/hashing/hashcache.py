@@ -13,6 +13,7 @@ file that has another one now is marked (`record_reads`).
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 from typing import Iterable, Mapping, NamedTuple, Sequence
@@ -169,13 +170,11 @@ class HashCache:
 
     def record(self, rows: Iterable[CachedHash]) -> None:
         """Store hashes, in one transaction; rows that could not be trusted later are left out."""
-        values = [_values(row) for row in rows if is_trustworthy(row.found, row.hashed_ns)]
-        self._insert(_RECORD, values)
+        self._insert(_RECORD, _values(rows))
 
     def record_reads(self, rows: Iterable[CachedHash], read_us: int) -> None:
         """Store what reading files again at `read_us` (microseconds since 1970) has shown; a known hash stays."""
-        values = [(*_values(row), read_us) for row in rows if is_trustworthy(row.found, row.hashed_ns)]
-        self._insert(_RECORD_READ, values)
+        self._insert(_RECORD_READ, [(*each, read_us) for each in _values(rows)])
 
     def damaged(self) -> list[StoredHash]:
         """The files that are marked as damaged. Some may have been changed or removed since."""
@@ -249,5 +248,11 @@ def is_still_marked(marked: str, found: os.stat_result) -> bool:
     return all(before[part] == now[part] for part in (_SIZE, _MTIME, _INODE))
 
 
-def _values(row: CachedHash) -> tuple[object, ...]:
-    return os.fsencode(row.directory), os.fsencode(row.name), signature(row.found), row.hash, row.damage, row.content
+def _values(rows: Iterable[CachedHash]) -> list[tuple[object, ...]]:
+    """The columns of those rows that can be trusted later."""
+    encoded = functools.cache(os.fsencode)  # the rows of one call are those of few directories
+    return [
+        (encoded(directory), os.fsencode(name), signature(found), content_hash, damage, content)
+        for directory, name, found, content_hash, hashed_ns, damage, content in rows
+        if is_trustworthy(found, hashed_ns)
+    ]

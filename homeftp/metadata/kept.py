@@ -30,6 +30,8 @@ class KeptMetadata:
 
     def span(self, mtime_us: int) -> TimeSpan | None:
         """The wanted times for which it may show `mtime_us`; None: only that one."""
+        if self.step_us == 1 and self.first_us < mtime_us < self.last_us:
+            return None
         near = self.step_us - 1
         first = -MAX_MTIME_US if mtime_us - self.step_us < self.first_us else mtime_us - near
         last = MAX_MTIME_US if mtime_us + self.step_us > self.last_us else mtime_us + near
@@ -42,7 +44,7 @@ EXACT = KeptMetadata()
 
 def in_range(mtime_us: int) -> int:
     """A time, or the nearest one that can be told to a server."""
-    return EXACT.nearest(mtime_us)
+    return mtime_us if -MAX_MTIME_US <= mtime_us <= MAX_MTIME_US else EXACT.nearest(mtime_us)
 
 
 def same_mtime(one: int, one_span: TimeSpan | None, other: int, other_span: TimeSpan | None = None) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Iterable, Iterator, Sequence
+from typing import Iterable, Iterator, NamedTuple, Sequence
 
 import attrs
 
@@ -49,6 +49,18 @@ class _Limit:
     """What could be removed for this account."""
 
 
+class _Shortage(NamedTuple):
+    """What a disk lacks."""
+
+    free: int
+    """Its free bytes, without those that stay free."""
+    left: int
+    """Those that no other file on its way may need."""
+    bytes: int
+    """Bytes, and files, to be removed."""
+    files: int
+
+
 @attrs.frozen(eq=False)
 class NewDirectories:
     """The space of directories that one request makes; `SpaceReservation.new_directories` makes one."""
@@ -65,7 +77,7 @@ class NewDirectories:
         try:
             for endpoint in endpoints:
                 if endpoint.parts not in self._allocations:
-                    expected.append(Allocation(actor, endpoint, is_directory=True))
+                    expected.append(Allocation(actor, endpoint, in_parent=True))
                     self._space.begin_directory(expected[-1])
         except BaseException:
             self._end(expected)
@@ -122,6 +134,34 @@ class SpaceReservation:
         except BaseException:
             self.discard(allocation)
             raise
+
+    def take_together(self, allocation: Allocation, handle: DirHandle, sizes: Sequence[int]) -> bool:
+        """Take the space of some files in one open directory, of which all bytes are here: the `sizes` of each.
+
+        Returns False where there is too little for all of them; nothing is removed or counted for that. Raises `Busy`
+        (51), OSError.
+        """
+        self.books.begin(allocation)
+        taken = False
+        try:
+            cost = self._cost(sizes)
+            limits = [(limit.usage, limit.held_back) for limit in self._limits(allocation)]
+            taken = (
+                self.books.take(allocation, cost, limits) is None
+                and self._shortage(allocation, handle, cost, len(sizes)) is None
+            )
+        finally:
+            if not taken:
+                self.books.end(allocation, committed=False)
+        return taken
+
+    def end_together(self, allocation: Allocation, committed: Sequence[int]) -> None:
+        """Of some files those of these sizes were committed, and the others discarded. May be called twice."""
+        self.books.give_back(allocation, self._cost(committed))
+        self.books.end(allocation, committed=True)
+
+    def _cost(self, sizes: Sequence[int]) -> int:
+        return sum(map(self.books.cost, sizes))
 
     @contextlib.contextmanager
     def new_directories(self) -> Iterator[NewDirectories]:
@@ -258,25 +298,32 @@ class SpaceReservation:
         self, allocation: Allocation, handle: DirHandle, directory: Endpoint, wanted: int, *, arrived: bool
     ) -> None:
         """Make space for `wanted` bytes that have arrived, or only see whether it could be made."""
+        short = self._shortage(allocation, handle, wanted)
+        if short is None:
+            return
+        scope = EvictionScope(handle, directory)
+        if wanted > short.left:
+            removable = self._removable(allocation.actor, scope)
+            if wanted > (short.left + removable if arrived else rough_up(short.left + removable)):
+                raise self._full(allocation, wanted, short.left)
+        if arrived and (short.bytes or short.files):
+            free = short.free + self._remove(allocation.actor, scope, short.bytes, short.files)
+            if wanted > free:
+                raise self._full(allocation, wanted, free)
+
+    def _shortage(self, allocation: Allocation, handle: DirHandle, wanted: int, files: int = 1) -> _Shortage | None:
+        """What the disk lacks for `wanted` bytes of so many files; None where it lacks nothing, or does not say."""
         disk = os.fstatvfs(handle.fd)
         if not disk.f_blocks:
-            return  # this file system does not report its size
+            return None
         size = disk.f_blocks * disk.f_frsize
         free = disk.f_bavail * disk.f_frsize - min(RESERVE, size // _PORTION)
         left = free - self.books.held_back(allocation, self._bound(size), device=allocation.device)
         bytes_short = max(0, wanted + SLACK * disk.f_frsize - free)
-        files_short = max(0, 1 + SLACK - disk.f_favail) if disk.f_files else 0
+        files_short = max(0, files + SLACK - disk.f_favail) if disk.f_files else 0
         if wanted <= left and not bytes_short and not files_short:
-            return
-        scope = EvictionScope(handle, directory)
-        if wanted > left:
-            removable = self._removable(allocation.actor, scope)
-            if wanted > (left + removable if arrived else rough_up(left + removable)):
-                raise self._full(allocation, wanted, left)
-        if arrived and (bytes_short or files_short):
-            free += self._remove(allocation.actor, scope, bytes_short, files_short)
-            if wanted > free:
-                raise self._full(allocation, wanted, free)
+            return None
+        return _Shortage(free, left, bytes_short, files_short)
 
     def _bound(self, size: int | None) -> int:
         """The bytes that one account may hold back of so many in all."""

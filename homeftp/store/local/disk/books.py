@@ -33,7 +33,10 @@ _NEVER = -1
 
 @attrs.define(eq=False)
 class Allocation:
-    """The space of one file, or directory, on its way into the store. Bytes are those that count: `QuotaUsage.cost`."""
+    """The space of a file, a directory, or some files of a directory, on the way into the store.
+
+    Bytes are those that count: `QuotaUsage.cost`.
+    """
 
     actor: Actor
     endpoint: Endpoint
@@ -43,7 +46,8 @@ class Allocation:
     """Bytes of the whole file, as far as that is known."""
     arrived: int = 0
     """Bytes that have arrived. Only `Books` changes it."""
-    is_directory: bool = False
+    in_parent: bool = False
+    """Whether it counts in its parent: a directory, so that a home does not count in itself, and several files."""
     turn: int = attrs.field(default=0, init=False)
     """Its place among the files on their way: those with lower ones came first. Only `Books` changes it."""
 
@@ -54,8 +58,8 @@ class Allocation:
 
     @property
     def place(self) -> Endpoint:
-        """Where it counts: a directory in its parent, so that a home does not count in itself."""
-        return self.endpoint.parent if self.is_directory else self.endpoint
+        """Where it counts."""
+        return self.endpoint.parent if self.in_parent else self.endpoint
 
 
 class Books:

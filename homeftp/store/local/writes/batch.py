@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Callable, Iterable, Iterator, Mapping, Sequence, TypeVar
+from itertools import groupby
+from typing import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -30,13 +31,10 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.policy.limits import WriteLimits, check_content
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 Contents = Sequence["tuple[WriteRequest, bytes]"]
 
-BATCH = 128
-"""Files in one sync: twice what one connection has in flight. Each holds a descriptor meanwhile."""
+BATCH = 512
+"""Files in one sync, as many as the façade has in one job. Each holds a descriptor meanwhile."""
 
 
 @attrs.frozen
@@ -92,14 +90,12 @@ def _sized(request: WriteRequest, content: bytes) -> WriteRequest:
 
 
 @attrs.define(eq=False)
-class _Written:
-    """A file whose content is in a temp file."""
+class _Group:
+    """The files that one actor writes into one directory."""
 
-    request: WriteRequest
-    hash: str
-    handle: DirHandle
-    temp_file: TempFile
-    expected: str | None
+    directory: Endpoint
+    actor: Actor
+    numbers: Sequence[int]
 
 
 class _Batch:
@@ -109,45 +105,42 @@ class _Batch:
         self._writer = writer
         self._requests = [(_sized(request, content), content) for request, content in requests]
         self._actor = actor
-        self._parents = [request.endpoint.parent for request, _ in requests]
+        self._began = time.time_ns()
         self._results: dict[int, Entry | Exception] = {}
+        self._hashes: dict[int, str] = {}
         self._handles: Mapping[Endpoint, DirHandle | Exception] = {}
-        self._inheritances: dict[DirHandle, Inheritance] = {}
-        self._expected: dict[int, str | Exception | None] = {}
+        self._expected: Mapping[int, str | Exception | None] = {}
         self._temp_files: list[TempFile] = []
-        self._allocations: dict[int, Allocation] = {}
+        self._pendings: dict[int, PendingRename] = {}
+        self._allocations: list[tuple[Allocation, Sequence[int]]] = []
         self._token = os.urandom(TOKEN_BYTES).hex()
 
     def run(self) -> list[Entry | Exception]:
         """Run all steps; the results, in order."""
-        began = time.time_ns()
         try:
-            hashed = self._each(enumerate(self._requests), self._hash)
-            numbers = [number for number, _ in hashed]
-            with self._writer.directories.opened_many(self._directories(numbers)) as opened:
+            for number, item in enumerate(self._requests):
+                found = catch(self._hash, *item)
+                if isinstance(found, str):
+                    self._hashes[number] = found
+                else:
+                    self._refuse(number, found)
+            groups = self._groups()
+            with self._writer.directories.opened_many(self._directories(groups)) as opened:
                 self._handles = opened.handles
-                self._check_preconditions(numbers)
-                self._commit(self._sync(self._each(hashed, self._write)), began)
-                for number in numbers:
-                    if isinstance(self._results[number], Entry | InDoubt):
-                        opened.keep(self._parents[number])
+                self._check_preconditions()
+                for group in groups:
+                    self._write_group(group)
+                self._sync()
+                self._commit()
+                self._end_space()
+                for directory in {self._requests[number][0].endpoint.parent for number in self._stored(self._hashes)}:
+                    opened.keep(directory)
         finally:
             for temp_file in self._temp_files:
                 temp_file.close()
-            for allocation in self._allocations.values():
+            for allocation, _ in self._allocations:
                 self._writer.space.end(allocation, committed=False)
         return [self._results[number] for number in range(len(self._requests))]
-
-    def _each(self, items: Iterable[tuple[int, T]], step: Callable[[int, T], R]) -> list[tuple[int, R]]:
-        """The results of `step` for numbered items; an item for which it raises is refused."""
-        done = []
-        for number, item in items:
-            result = catch(step, number, item)
-            if isinstance(result, Exception):
-                self._refuse(number, result)
-            else:
-                done.append((number, result))
-        return done
 
     def _refuse(self, number: int, error: Exception) -> None:
         """Refuse one file, in words for its client."""
@@ -156,59 +149,109 @@ class _Batch:
             error = refusal(error, request.endpoint, size=request.known_size)
         self._results[number] = error
 
-    def _hash(self, number: int, item: tuple[WriteRequest, bytes]) -> str:
+    def _hash(self, request: WriteRequest, content: bytes) -> str:
         """Check a file before the disk is touched; returns its hash."""
-        request, content = item
         self._writer.limits.check(request)
         content_hash = hash_bytes(content)
         check_content(request, len(content), content_hash, request.hash)
         return content_hash
 
-    def _directories(self, numbers: Sequence[int]) -> Mapping[Endpoint, Actor | None]:
+    def _groups(self) -> list[_Group]:
+        """The files, by directory and actor."""
+        folders: dict[tuple[str, ...], list[int]] = {}
+        for number in self._hashes:
+            folders.setdefault(self._requests[number][0].endpoint.parts[:-1], []).append(number)
+        return [
+            _Group(self._requests[numbers[0]][0].endpoint.parent, actor, list(some))
+            for numbers in folders.values()
+            for actor, some in groupby(numbers, lambda number: self._requests[number][0].acting(self._actor))
+        ]
+
+    def _directories(self, groups: Sequence[_Group]) -> Mapping[Endpoint, Actor | None]:
         """The directories, and for whom a missing one is made: where a file does not need something to exist in it."""
         wanted: dict[Endpoint, Actor | None] = {}
-        for number in numbers:
-            parent, request = self._parents[number], self._requests[number][0]
-            if wanted.get(parent) is None:
-                makes = request.precondition is None or request.precondition == ABSENT
-                wanted[parent] = request.acting(self._actor) if makes else None
+        for group in groups:
+            if wanted.get(group.directory) is None:
+                makes = any(self._requests[number][0].precondition in (None, ABSENT) for number in group.numbers)
+                wanted[group.directory] = group.actor if makes else None
         return wanted
 
-    def _check_preconditions(self, numbers: Sequence[int]) -> None:
+    def _check_preconditions(self) -> None:
         """Find the existing files that must have an expected hash."""
-        opened = {number: self._handles[self._parents[number]] for number in numbers}
-        wanted = []
-        for number, handle in opened.items():
+        wanted = {}
+        for number in self._hashes:
             request = self._requests[number][0]
-            if isinstance(handle, DirHandle):
-                wanted.append((handle, request.endpoint, request.precondition))
-        expected = iter(self._writer.preconditions.expected(wanted))
-        self._expected = {n: next(expected) if isinstance(handle, DirHandle) else None for n, handle in opened.items()}
+            if request.precondition not in (None, ABSENT):
+                handle = self._handles[request.endpoint.parent]
+                if isinstance(handle, DirHandle):
+                    wanted[number] = handle, request.endpoint, request.precondition
+        found = self._writer.preconditions.expected(list(wanted.values()))
+        self._expected = dict(zip(wanted, found, strict=True))
 
-    def _write(self, number: int, content_hash: str) -> _Written:
+    def _write_group(self, group: _Group) -> None:
+        """Write the files of a group; their space is taken at once where there is plenty, otherwise one by one."""
+        handle = self._handles[group.directory]
+        if isinstance(handle, Exception):
+            for number in group.numbers:
+                request, content = self._requests[number]
+                self._refuse(number, self._writer.directories.explain(handle, request.endpoint, len(content)))
+            return
+        together = len(group.numbers) > 1 and catch(self._take_together, group, handle) is True
+        inheritance = catch(Inheritance.of, self._writer.root.disks, handle)
+        for number in group.numbers:
+            pending = catch(self._write, number, group, handle, inheritance, together)
+            if isinstance(pending, Exception):
+                self._refuse(number, pending)
+            else:
+                self._pendings[number] = pending
+
+    def _take_together(self, group: _Group, handle: DirHandle) -> bool:
+        """Take the space of all files of a group. Raises what `SpaceReservation.take_together` raises."""
+        allocation = Allocation(group.actor, self._requests[group.numbers[0]][0].endpoint, in_parent=True)
+        taken = self._writer.space.take_together(allocation, handle, self._sizes(group.numbers))
+        if taken:
+            self._allocations.append((allocation, group.numbers))
+        return taken
+
+    def _sizes(self, numbers: Sequence[int]) -> list[int]:
+        return [len(self._requests[number][1]) for number in numbers]
+
+    def _write(
+        self, number: int, group: _Group, handle: DirHandle, inheritance: Inheritance | Exception, has_space: bool
+    ) -> PendingRename:
         """Write a temp file with the content, mode and mtime."""
         request, content = self._requests[number]
-        directory = self._parents[number]
-        handle = self._handles[directory]
-        if isinstance(handle, Exception):
-            raise self._writer.directories.explain(handle, request.endpoint, len(content))
-        expected = self._expected[number]
+        expected = self._expected.get(number)
         if isinstance(expected, Exception):
             raise expected
+        if isinstance(inheritance, Exception):
+            raise inheritance
         space = self._writer.space
-        actor = request.acting(self._actor)
-        allocation = self._allocations[number] = Allocation(actor, request.endpoint)
-        space.begin_whole(allocation, handle, directory, len(content))
+        if not has_space:
+            allocation = Allocation(group.actor, request.endpoint)
+            self._allocations.append((allocation, [number]))
+            space.begin_whole(allocation, handle, group.directory, len(content))
         try:
-            temp_file = self._write_temp_file(handle, directory, request, content)
+            temp_file = self._write_temp_file(handle, group.directory, request, content, inheritance)
         except OSError as error:
-            if error.errno not in FULL or not space.evict_for(actor, handle, directory, allocation.arrived):
+            needed = space.books.cost(len(content))
+            if error.errno not in FULL or not space.evict_for(group.actor, handle, group.directory, needed):
                 raise
-            temp_file = self._write_temp_file(handle, directory, request, content)
-        return _Written(request, content_hash, handle, temp_file, expected)
+            temp_file = self._write_temp_file(handle, group.directory, request, content, inheritance)
+        return PendingRename(
+            source=temp_file,
+            handle=handle,
+            endpoint=request.endpoint,
+            precondition=request.precondition,
+            expected=expected,
+            hash=self._hashes[number],
+            hashed_ns=self._began,
+            size=len(content),
+            actor=group.actor,
+        )
 
     def _write_temp_file(
-        self, handle: DirHandle, directory: Endpoint, request: WriteRequest, content: bytes
+        self, handle: DirHandle, directory: Endpoint, request: WriteRequest, content: bytes, inheritance: Inheritance
     ) -> TempFile:
         token = f"{self._token}-{len(self._temp_files)}"
         temp_file = self._writer.temp_files.create(token, handle, directory, request.mode)
@@ -218,46 +261,34 @@ class _Batch:
             replaced = (
                 None if request.precondition == ABSENT else self._writer.root.stat_in(handle.fd, request.endpoint)
             )
-            temp_file.set_metadata(request, len(content), self._inheritance(handle), replaced)
+            temp_file.set_metadata(request, len(content), inheritance, replaced)
         except BaseException:
             temp_file.close()
             raise
         return temp_file
 
-    def _inheritance(self, handle: DirHandle) -> Inheritance:
-        """What the files of a directory get from it, asked once in a batch."""
-        if handle not in self._inheritances:
-            self._inheritances[handle] = Inheritance.of(self._writer.root.disks, handle)
-        return self._inheritances[handle]
-
-    def _sync(self, written: list[tuple[int, _Written]]) -> list[tuple[int, _Written]]:
-        """Make the contents durable; returns the files for which that succeeded."""
-        failures = self._writer.fsync.files([(item.temp_file.fd, item.handle) for _, item in written])
-        for (number, _), failure in zip(written, failures, strict=True):
+    def _sync(self) -> None:
+        """Make the contents durable."""
+        failures = self._writer.fsync.files([(each.source.fd, each.handle) for each in self._pendings.values()])
+        for number, failure in zip(list(self._pendings), failures, strict=True):
             if failure is not None:
+                del self._pendings[number]
                 self._refuse(number, failure)
-        return [(number, item) for number, item in written if number not in self._results]
 
-    def _commit(self, durable: list[tuple[int, _Written]], began: int) -> None:
+    def _commit(self) -> None:
         """Give the files their names, durably."""
-        pendings = [
-            PendingRename(
-                source=item.temp_file,
-                handle=item.handle,
-                endpoint=item.request.endpoint,
-                precondition=item.request.precondition,
-                expected=item.expected,
-                hash=item.hash,
-                hashed_ns=began,
-                size=item.request.known_size,
-                actor=item.request.acting(self._actor),
-            )
-            for _, item in durable
-        ]
-        for (number, _), result in zip(durable, self._writer.committer.commit(pendings), strict=True):
-            if isinstance(result, Entry | InDoubt):
-                self._writer.space.end(self._allocations.pop(number), committed=True)
+        results = self._writer.committer.commit(list(self._pendings.values()))
+        for number, result in zip(self._pendings, results, strict=True):
             if isinstance(result, Exception):
                 self._refuse(number, result)
             else:
                 self._results[number] = result
+
+    def _stored(self, numbers: Iterable[int]) -> list[int]:
+        """Those of some files that have their names."""
+        return [number for number in numbers if isinstance(self._results[number], Entry | InDoubt)]
+
+    def _end_space(self) -> None:
+        """Count the files that were stored, and no longer the others."""
+        for allocation, numbers in self._allocations:
+            self._writer.space.end_together(allocation, self._sizes(self._stored(numbers)))

@@ -9,8 +9,8 @@ from unittest import mock
 
 from homeftp.config import KIB, MIB, NAME_COST, Retention
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import Busy, NoSpace
-from homeftp.model import SERVER, Change, WriteRequest
+from homeftp.errors import Busy, Changed, NoSpace
+from homeftp.model import SERVER, Change, Entry, WriteRequest
 from homeftp.store.local.disk.errnos import catch
 from homeftp.store.local.store import LocalStore
 from tests.support.contracts import later
@@ -75,6 +75,31 @@ class QuotaTests(SpaceCase):
         self.assertEqual(self.used(), 10 * 4096)
         self.assertEqual(len(list(store.versions(parse("0")))), 0)
         self.assertEqual(len(list(store.versions(parse("3")))), 1)
+
+    def test_together(self) -> None:
+        """Of files that come together as many are stored as there is space for, and each counts once."""
+        store = self.counted(10 * 4096)
+        results = store.write_many([put_of(f"{number}", b"x" * 4097) for number in range(7)])
+        self.assertEqual([type(each) for each in results], [Entry] * 5 + [NoSpace] * 2)
+        self.assertEqual(self.used(), 10 * 4096)
+        for number in range(5):
+            self.assertEqual(sum(store.remove(parse(f"{number}"), None, False)), 1)
+        store.close()
+        store = self.counted(10 * 4096 + 5 * 8192)
+        wrong = put_of("wrong", b"x", precondition=sha(b"other"))
+        results = store.write_many([wrong, *(put_of(f"{number}", b"x" * 4097) for number in range(5))])
+        self.assertEqual([type(each) for each in results], [Changed] + [Entry] * 5, "a refused file takes no space")
+
+    def test_together_instead_of_versions(self) -> None:
+        """Files that come together take the place of old versions, of no more than they need."""
+        store = self.counted(20 * 4096, retention=UNPROTECTED)
+        for number in range(8):
+            self.put(store, f"{number}", b"old")
+            self.put(store, f"{number}", b"new")
+        self.assertEqual(self.used(), 16 * 4096)
+        results = store.write_many([put_of(f"more {number}", b"x") for number in range(6)])
+        self.assertEqual([type(each) for each in results], [Entry] * 6)
+        self.assertEqual(self.used(), 20 * 4096)
 
     def test_no_versions(self) -> None:
         """A replaced file without a version frees its space."""

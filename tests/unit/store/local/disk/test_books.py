@@ -219,7 +219,7 @@ class HomeTests(BooksCase):
         """A directory counts in the homes that it is in, for the block that it takes; a home is not in itself."""
         home = self.books.home(account("ann", "ann"))
         for path, left in (("ann", 100), ("ann/d", 99), ("bob/d", 99)):
-            allocation = Allocation(account("ann"), parse(path), is_directory=True)
+            allocation = Allocation(account("ann"), parse(path), in_parent=True)
             self.books.begin(allocation)
             self.assertIsNone(self.books.take(allocation, BLOCK, []))
             self.assertEqual(self.blocks(home), left)
