@@ -47,10 +47,10 @@ _MIGRATION = (
 _INDEX = "CREATE INDEX IF NOT EXISTS damaged ON hashes (damage) WHERE damage != ''"
 
 _RECORD = """
-INSERT INTO hashes (directory, name, signature, hash, damage, content) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO hashes (directory, name, signature, hash, damage, content, read_us) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (directory, name) DO UPDATE
 SET signature = excluded.signature, hash = excluded.hash, damage = excluded.damage, content = excluded.content,
-    read_us = 0
+    read_us = excluded.read_us
 WHERE signature != excluded.signature
 """
 """A hash that is known for the same stat stays: another one would be that of damaged content."""
@@ -93,6 +93,8 @@ class CachedHash(NamedTuple):
     """`CONTENT` or `UNREADABLE`: it does not have this hash any more."""
     content: str = ""
     """The hash that it has instead, where it is known."""
+    read_us: int = 0
+    """When it was last read again, in microseconds since 1970; 0: never."""
 
 
 class KnownHash(NamedTuple):
@@ -172,9 +174,29 @@ class HashCache:
         """Store hashes, in one transaction; rows that could not be trusted later are left out."""
         self._insert(_RECORD, _values(rows))
 
-    def record_reads(self, rows: Iterable[CachedHash], read_us: int) -> None:
-        """Store what reading files again at `read_us` (microseconds since 1970) has shown; a known hash stays."""
-        self._insert(_RECORD_READ, [(*each, read_us) for each in _values(rows)])
+    def record_reads(self, rows: Iterable[CachedHash]) -> None:
+        """Store what reading files again has shown; a known hash stays."""
+        self._insert(_RECORD_READ, _values(rows))
+
+    def mark(self, row: CachedHash) -> bool:
+        """Store what reading a damaged file again has shown; whether no such reading had found it damaged before.
+
+        In one step, so that of several that find the same damage at the same time one is told so. A mark with
+        `read_us` 0 is not that of such a reading. Also true where that cannot be known.
+        """
+        values = _values([row])
+        known: list[tuple[str, str, int]] = []
+        query = "SELECT signature, damage, read_us FROM hashes WHERE directory = ? AND name = ?"
+
+        def update(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                known.extend(connection.execute(query, values[0][:2]))
+                connection.executemany(_RECORD_READ, values)
+
+        if values:
+            self._database.run(update)
+        return not any(damage and read and is_still_marked(seen, row.found) for seen, damage, read in known)
 
     def damaged(self) -> list[StoredHash]:
         """The files that are marked as damaged. Some may have been changed or removed since."""
@@ -252,7 +274,7 @@ def _values(rows: Iterable[CachedHash]) -> list[tuple[object, ...]]:
     """The columns of those rows that can be trusted later."""
     encoded = functools.cache(os.fsencode)  # the rows of one call are those of few directories
     return [
-        (encoded(directory), os.fsencode(name), signature(found), content_hash, damage, content)
-        for directory, name, found, content_hash, hashed_ns, damage, content in rows
+        (encoded(directory), os.fsencode(name), signature(found), content_hash, damage, content, read_us)
+        for directory, name, found, content_hash, hashed_ns, damage, content, read_us in rows
         if is_trustworthy(found, hashed_ns)
     ]

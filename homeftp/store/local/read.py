@@ -172,7 +172,7 @@ class LocalFile:
             return refusal(error, self._endpoint)
         known = self.entry.hash or ""
         row = CachedHash(self._directory, self._endpoint.name, self._found, known, self._opened_ns, UNREADABLE)
-        self._cache.record_reads([row], 0)
+        self._cache.record_reads([row])
         return damaged(self._endpoint)
 
     def _check(self) -> os.stat_result:

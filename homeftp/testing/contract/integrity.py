@@ -81,7 +81,7 @@ class IntegrityContract(ContractCase):
             self.assert_refused(Damaged, store.edit, request("d/a.txt"))
 
     def test_recorded_once(self) -> None:
-        """A damage is recorded when it is found, and not again."""
+        """A damage is recorded when it is found, and not again, wherever the damaged content is moved to."""
         changes: list[Change] = []
         store = self.store(record_changes=changes.extend)
         self.write(store, "a.txt", GOOD, mtime_us=MTIME_US)
@@ -90,7 +90,11 @@ class IntegrityContract(ContractCase):
             return
         self.verified(store)
         self.verified(store)
-        recorded = [(each.what, str(each.endpoint), each.hash) for each in changes]
+        self.move(store, "a.txt", "b.txt")
+        self.assertEqual(len(self.verified(store).damages), 1)
+        self.write(store, "b.txt", b"new", precondition=sha(GOOD))
+        self.assertEqual(len(self.verified(store).damages), store.capabilities.versions)
+        recorded = [(each.what, str(each.endpoint), each.hash) for each in changes if each.what == "damage"]
         self.assertEqual(recorded, [("damage", "a.txt", sha(GOOD))])
 
     def test_mended_by_the_same_content(self) -> None:

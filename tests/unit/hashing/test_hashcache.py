@@ -151,7 +151,7 @@ class MarkTests(IndexCase):
 
     def mark(self, damage: str = CONTENT, hash: str = HASH) -> None:
         """Record that the file was read, and what was found."""
-        self.cache.record_reads([self.row(hash=hash)._replace(damage=damage)], 5)
+        self.cache.record_reads([self.row(hash=hash)._replace(damage=damage, read_us=5)])
 
     def marked(self) -> tuple[str, str, int] | None:
         """What is known of the file, damaged or not: its hash, the damage, and when it was read."""
@@ -173,6 +173,17 @@ class MarkTests(IndexCase):
         self.assertIsNone(self.known())
         self.assertEqual([(each.name, each.hash) for each in self.cache.damaged()], [("file.txt", HASH)])
         self.assertEqual(self.cache.with_hash(HASH), [])
+
+    def test_marked_anew(self) -> None:
+        """A mark is new once, also after one that a reader left; after a change the next one is new again."""
+        damaged = self.row()._replace(damage=CONTENT, read_us=5)
+        self.cache.record_reads([damaged._replace(read_us=0)])
+        self.assertEqual([self.cache.mark(damaged) for _ in range(2)], [True, False])
+        self.assertEqual(self.marked(), (HASH, CONTENT, 5))
+        os.utime(self.file, (1_700_000_000, 1_600_000_000))
+        self.assertTrue(self.cache.mark(damaged._replace(found=os.stat(self.file))))
+        self.cache.close()
+        self.assertTrue(self.cache.mark(damaged), "it cannot be known")
 
     def test_not_cleared_by_a_hash(self) -> None:
         """Recording a hash for the same stat does not clear the mark; a well read content does."""
@@ -198,7 +209,7 @@ class MarkTests(IndexCase):
     def test_second_name(self) -> None:
         """A mark outlives what moves only the ctime, and says so; a hash that is not marked does not."""
         self.cache.record([self.row()])
-        self.cache.record_reads([self.row()._replace(damage=CONTENT, content=OTHER)], 5)
+        self.cache.record_reads([self.row()._replace(damage=CONTENT, content=OTHER, read_us=5)])
         os.link(self.file, self.file + ".second")
         self.assertEqual(self.known_file(), KnownHash(HASH, CONTENT, 5, OTHER, is_same=False))
         self.found = os.stat(self.file)
@@ -306,7 +317,7 @@ class DamageTests(IndexCase):
         connection.close()
         self.cache = self.open()
         self.assertEqual(self.known(), HASH)
-        self.cache.record_reads([self.row()._replace(damage=CONTENT)], 5)
+        self.cache.record_reads([self.row()._replace(damage=CONTENT, read_us=5)])
         self.assertEqual(len(self.cache.damaged()), 1)
 
     def test_locked(self) -> None:

@@ -66,10 +66,12 @@ class Committer:
             known = pending.known_hash if source is None else source.hash
             if known is not None and pending.before is not None and not same_content(pending.before, found):
                 known = source = None
-            damage, content = ("", "") if source is None else (source.damage, source.content)
+            damage = "" if source is None else source.damage
             if known is not None:
-                path = cache_paths[pending.handle]
-                rows.append(CachedHash(path, pending.endpoint.name, found, known, pending.hashed_ns, damage, content))
+                row = CachedHash(
+                    cache_paths[pending.handle], pending.endpoint.name, found, known, pending.hashed_ns, damage
+                )
+                rows.append(row if source is None else row._replace(content=source.content, read_us=source.read_us))
             results.append(self._entry(found, known, damage))
         self.cache.record(rows)
         return results

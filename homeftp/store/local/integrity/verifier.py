@@ -204,7 +204,8 @@ class _VerifyRun:
     def flush(self) -> None:
         """Remember what was read well."""
         rows, self._read = self._read, []
-        self._verifier.cache.record_reads(rows, self._verifier.system.wall_us())
+        read_us = self._verifier.system.wall_us()
+        self._verifier.cache.record_reads(row._replace(read_us=read_us) for row in rows)
 
     # -- one file ------------------------------------------------------------------
 
@@ -256,9 +257,8 @@ class _VerifyRun:
         """Mark it before anything else: what comes then may be interrupted."""
         damage, content_hash = reading.damage, known.hash if known is not None else ""
         row = CachedHash(item.directory, item.file, found, content_hash, began_ns, damage, reading.hash or "")
-        self._verifier.cache.record_reads([row], self._verifier.system.wall_us())
-        if known is None or not known.damage or not known.read_us:  # a reader that met it records nothing
-            self._record(item, found, content_hash)
+        if self._verifier.cache.mark(row._replace(read_us=self._verifier.system.wall_us())):
+            self._record(item, found, content_hash)  # a reader that met it records nothing
         mended = False
         if content_hash and self._verifier.mender is not None:
             mended = yield from self._verifier.mender.mend(

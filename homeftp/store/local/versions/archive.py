@@ -125,7 +125,8 @@ class Archiver:
                 found = os.stat(archived.file, dir_fd=archived.handle.fd, follow_symlinks=False)
                 if same_content(each.found, found):
                     key = archived.cache_path, os.fsdecode(archived.file)
-                    rows.append(CachedHash(*key, found, cached.hash, time.time_ns(), cached.damage, cached.content))
+                    row = CachedHash(*key, found, cached.hash, time.time_ns(), cached.damage, cached.content)
+                    rows.append(row._replace(read_us=cached.read_us))
         return rows
 
     def make_durable(self, fsync: Fsync) -> OSError | None:

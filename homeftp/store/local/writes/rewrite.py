@@ -129,7 +129,7 @@ class VersionRewrite:
         path = rewriter.catalog.folders.cache_path(version.mount, version.names)
         found = os.fstat(temp_file.fd)
         row = CachedHash(path, os.fsdecode(version.file), found, content_hash, self._began)
-        rewriter.cache.record_reads([row], rewriter.system.wall_us())
+        rewriter.cache.record_reads([row._replace(read_us=rewriter.system.wall_us())])
 
     def abort(self) -> None:
         """Discard it, unless it was committed. May be called twice."""

@@ -90,7 +90,7 @@ class MarksTests(FlipCase):
         found = os.stat(self.path("d/a"))
         for folder in (f"{self.root}-old", os.path.dirname(self.root)):
             row = CachedHash(folder, "x", found, sha(b"x"), LONG_AGO, CONTENT)
-            self.cache.record_reads([row], 1)
+            self.cache.record_reads([row._replace(read_us=1)])
         self.assertEqual(list(store.damaged()), [Damage("d/a", "content", sha(b"good"))])
         self.assertEqual(len(self.cache.damaged()), 3)
 

@@ -7,6 +7,7 @@ import os
 import time
 from unittest import mock
 
+from homeftp.config import SLICE
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Damaged, Forbidden, Internal
 from homeftp.hashing.filehash import read_at
@@ -92,6 +93,21 @@ class VerifierTests(VerifierCase):
         mended = {damage.name: damage.mended for damage in step.damages}
         self.assertEqual(mended, {"large": True, "new": False, "small": False})
         self.assertEqual([each.what for each in changes], ["damage", "replace", "damage", "damage"])
+
+    def test_found_by_two(self) -> None:
+        """Of two that find the same damage at the same time one records it; both report it."""
+        changes: list[Change] = []
+        store = self.store(record_changes=changes.extend)
+        self.put(store, "a", b"x" * (SLICE + 1))
+        del changes[:]
+        self.flip("a", b"y" * (SLICE + 1))
+        runs = [store.verify(ROOT), store.verify(ROOT)]
+        steps = [[next(run)] for run in runs]
+        self.assertEqual([each[0].damages for each in steps], [(), ()], "the control: neither has read all of it")
+        for run, read in zip(runs, steps, strict=True):
+            read += run
+            self.assertEqual(len(Verification.total(read).damages), 1)
+        self.assertEqual([each.what for each in changes], ["damage"])
 
     def test_unreadable_is_mended(self) -> None:
         """A file that cannot be read gets the content of another one again."""
