@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 import sys
 
-from homeftp.config import MIB
+from homeftp.config import SMALL_FILE
 from tests.support.processes import environment, run_homeftp
 from tests.support.serving import ServedCase
 from tests.support.waiting import wait_until
 
-BIG = 64 * MIB
-SLOW = "1M"
-"""A rate at which BIG takes a minute, and what of it may be on its way before the small file some seconds."""
+FILES = 128
+SLOW = "256K"
+"""A rate at which so many files of 64 KiB take half a minute; they are sent one after the other, and so stored."""
 
 
 class OptionTests(ServedCase):
@@ -71,23 +70,27 @@ class OptionTests(ServedCase):
 
     def test_bandwidth(self) -> None:
         """--bwlimit holds a push and a get back, and both are complete; a word that is no rate is refused."""
-        small, big = self.lay("small"), self.lay("big", bytes(BIG))
+        sources = [self.lay(f"f{number}", bytes(SMALL_FILE)) for number in range(FILES)]
         place, got = f"nas:{self.there}", f"{self.here}/got"
-        for command, sources, target, first in (
-            ("push", (small, big), place, self.server.path(f"{self.there}/slow/small")),
-            ("get", (f"{place}/fast/small", f"{place}/fast/big"), got, f"{got}/slow/small"),
+        there = self.server.path(self.there)
+        for command, given, target, folder in (
+            ("push", sources, place, there),
+            ("get", [f"{place}/fast/f{number}" for number in range(FILES)], got, got),
         ):
-            words = [sys.executable, "-m", "homeftp", command, "-q", "--bwlimit", SLOW, *sources, f"{target}/slow/"]
+            words = [sys.executable, "-m", "homeftp", command, "-q", "--bwlimit", SLOW, *given, f"{target}/slow/"]
             with subprocess.Popen(words, env=environment(HOMEFTP_HOME=self.home)) as limited:
                 try:
-                    wait_until(functools.partial(os.path.exists, first))
-                    said = self.homeftp(command, "--bwlimit=1G", *sources, f"{target}/fast/")
+                    wait_until(lambda folder=folder: os.path.isdir(f"{folder}/slow") and os.listdir(f"{folder}/slow"))
+                    said = self.homeftp(command, "--bwlimit=1G", *given, f"{target}/fast/")
                     self.assertEqual(said.returncode, 0, said.stderr)
                     self.assertIsNone(limited.poll(), "one that began later, with a higher rate, has ended")
                 finally:
                     limited.kill()
-        self.assertEqual((self.read_there("fast/big"), os.path.getsize(f"{got}/fast/big")), (bytes(BIG), BIG))
-        self.assertEqual(self.homeftp("push", "--bwlimit", "fast", small, f"{place}/x").returncode, 2)
+        for folder in (there, got):
+            names = os.listdir(f"{folder}/fast")
+            sizes = {name: os.path.getsize(f"{folder}/fast/{name}") for name in names}
+            self.assertEqual(sizes, {f"f{number}": SMALL_FILE for number in range(FILES)})
+        self.assertEqual(self.homeftp("push", "--bwlimit", "fast", sources[0], f"{place}/x").returncode, 2)
 
     def test_forbidden_names(self) -> None:
         """Names that not every system can store go to the server and come back, in folders and alone."""

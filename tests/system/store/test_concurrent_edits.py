@@ -136,6 +136,9 @@ class Editor(Thread):
         os.truncate(self._path, len(self._becomes(self._now[: -self._chance.randrange(1, SIZE // 2)])))
 
 
+CONTROL_RACES = 5
+
+
 class EditTests(StoreCase):
     """Many readers and one editor."""
 
@@ -186,6 +189,6 @@ class EditTests(StoreCase):
         self.assertGreaterEqual(min(well, refused), OFTEN)
 
     def test_control(self) -> None:
-        """Without the check for changes a mixture of contents is noticed."""
+        """Without the check for changes a mixture of contents is noticed, on a busy machine in one of a few races."""
         with patch.object(reading, "same_content", lambda *_: True):
-            self.assertNotEqual(self.race()[2], [])
+            self.assertTrue(any(self.race()[2] for _ in range(CONTROL_RACES)))
