@@ -42,6 +42,15 @@ MAX_IN_FLIGHT = 64
 SMALL_FILE = 64 * KIB
 """Files up to this many bytes are held in memory whole, and many of them are written in one job."""
 
+BATCH_ENTRIES = 8192
+"""Entries in the payload of one request, at most: a batch of small files. The next request's answer waits for it."""
+
+BATCH_BYTES = 64 * MIB
+"""Bytes of such a payload, at most."""
+
+BATCH_JOB = 512
+"""Entries of it that one job reads or writes, at most: a few hundredths of a second."""
+
 PIECE = 256 * KIB
 """Bytes of a file that are read at once where one job reads all of it."""
 

@@ -28,7 +28,7 @@ from homeftp.audit import Audit
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError, Refusal
 from homeftp.files.factory import FilesFactory
-from homeftp.files.refusals import RefusedChange, record_no_refusal
+from homeftp.files.refusals import RefusedChange
 from homeftp.host import now
 from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginService, IWorkers
 from homeftp.model import Actor
@@ -102,9 +102,11 @@ class Login:
         key = request, record_refusals
         if key not in self._files:
             actor = self.actor(request)
-            record = partial(self._record_refusal, actor) if record_refusals else record_no_refusal
+            record = partial(self._record_refusal, actor)
             reads = None if self._service.reads is None else partial(self._record_read, self._service.reads, actor)
-            self._files[key] = self._service.files.files(self._store, actor, self, record, reads)
+            self._files[key] = self._service.files.files(
+                self._store, actor, self, record, reads, records_raised=record_refusals
+            )
         return self._files[key]
 
     def _record_read(self, audit: Audit, actor: Actor, kind: str, endpoint: Endpoint) -> None:

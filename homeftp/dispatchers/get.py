@@ -6,6 +6,7 @@ from typing import Any
 
 from zope.interface import implementer
 
+from homeftp.dispatchers.batches.get import get_batch
 from homeftp.errors import BadRequest, Changed, WrongKind, counted
 from homeftp.interfaces import IDispatcher, IFileStream, IPathLocking, IRequest, IResolution
 from homeftp.model import ListingPage, PathLock
@@ -27,6 +28,9 @@ class GetDispatcher:
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Send what is at the endpoint."""
         body: GetBody = request.body
+        if body.batch:
+            await get_batch(request, body, resolution)
+            return
         if not body.rel_endpoint.parts:
             await _list(request, resolution)
             return

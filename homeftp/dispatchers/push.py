@@ -7,6 +7,7 @@ from typing import Any, Awaitable
 from zope.interface import implementer
 
 from homeftp.config import MIB, SMALL_FILE
+from homeftp.dispatchers.batches.push import push_batch
 from homeftp.dispatchers.metadata import parse_meta_data
 from homeftp.errors import BadRequest, ContentMismatch, counted
 from homeftp.interfaces import IDispatcher, IPathLocking, IPayload, IRequest, IResolution, IWholePayload
@@ -32,6 +33,8 @@ class PushDispatcher:
     def dispatch(self, request: IRequest, resolution: IResolution) -> Awaitable[None]:
         """Store what the request brings."""
         body: PushBody = request.body
+        if body.kind == "batch":
+            return push_batch(request, body, resolution)
         size = request.payload.size - body.hash_trailer * HASH_BYTES
         if body.kind == "file" and not body.offset and size <= SMALL_FILE:
             whole: Any = IWholePayload(request.payload, None)

@@ -43,8 +43,13 @@ class FilesFactory:
         login: RevocableLogin | None = None,
         record_refusal: RecordRefusal = record_no_refusal,
         record_read: RecordRead | None = None,
+        *,
+        records_raised: bool = True,
     ) -> Files:
-        """The files of `store`, changed by `actor`, until `login` is revoked; without one they never are."""
+        """The files of `store`, changed by `actor`, until `login` is revoked; without one they never are.
+
+        Without `records_raised` the caller records refusals that calls raise.
+        """
         account = actor.account
         if account not in self._shares:
             workers = self._workers if account is None else self._workers.of(account)
@@ -52,5 +57,14 @@ class FilesFactory:
         share = self._shares[account]
         jobs = RevocableJobs(share.workers, login or PermanentLogin())
         return Files(
-            store, actor, jobs, share, self._hashes, self._verifications, self._budget, record_refusal, record_read
+            store,
+            actor,
+            jobs,
+            share,
+            self._hashes,
+            self._verifications,
+            self._budget,
+            record_refusal,
+            record_read,
+            records_raised,
         )

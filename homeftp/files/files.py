@@ -17,6 +17,7 @@ from homeftp.config import SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import TooLarge, check_limit
 from homeftp.files.budget import MemoryBudget
+from homeftp.files.bulk import BulkReader, BulkWriter, Decode
 from homeftp.files.download import FileStream
 from homeftp.files.edit import FileDraft
 from homeftp.files.filehasher import ATTEMPTS, FileHasher, unsteady
@@ -29,7 +30,17 @@ from homeftp.files.pages import Pages, StorePages, TreeSteps, total, tree_digest
 from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.files.verifications import SharedVerifications, VerificationPages
-from homeftp.interfaces import IDraft, IFiles, IIncomingPayload, IOpenFile, IPayload, IScopedStore, IStore, IUpload
+from homeftp.interfaces import (
+    FileContent,
+    IDraft,
+    IFiles,
+    IIncomingPayload,
+    IOpenFile,
+    IPayload,
+    IScopedStore,
+    IStore,
+    IUpload,
+)
 from homeftp.model import (
     Actor,
     Capabilities,
@@ -65,6 +76,8 @@ class Files:
     _budget: MemoryBudget
     _record_refusal: RecordRefusal
     _record_read: RecordRead | None = None
+    _records_raised: bool = True
+    """Whether refusals that a call raises are recorded here, rather than by the caller."""
     _hasher: FileHasher = attrs.field(init=False)
     _store: IStore = attrs.field(init=False)
     """The same store; changes are recorded as those of `actor`."""
@@ -164,6 +177,12 @@ class Files:
         finally:
             await stream.close()
 
+    def read_batch(
+        self, endpoints: Sequence[Endpoint], encode: Callable[[Sequence[FileContent | Exception]], T]
+    ) -> AsyncGenerator[T, None]:
+        """Small files, many at a time."""
+        return BulkReader(self._shared, self._jobs, self._budget, self._record_read).read(endpoints, encode)
+
     def list(self, endpoint: Endpoint, recursive: bool = False) -> Pages[ListingPage]:
         """The entries of a directory, page by page."""
         return self._pages(partial(self._store.list, endpoint, recursive), "directory", endpoint)
@@ -204,20 +223,27 @@ class Files:
 
     def write(self, request: WriteRequest, content: bytes) -> Deferred[Entry]:
         """Write a small file, durable together with others."""
-        change, request = RefusedChange.of(request), self._own(request)
-        if len(content) > SMALL_FILE:
-            too_large = TooLarge(f"{len(content)} bytes at once: at most {SMALL_FILE}; a larger file is uploaded")
-            return self._recorded(fail(too_large), change)
-        if not names_content(request.precondition):
-            return self._recorded(self._write(request, content), change)
-
-        def write(precondition: str | None) -> Deferred[Entry]:
-            return self._write(attrs.evolve(request, precondition=precondition), content)
-
-        return self._change(change, write, request.precondition)
+        return self._recorded(self._write(self._own(request), content), RefusedChange.of(request))
 
     def _write(self, request: WriteRequest, content: bytes) -> Deferred[Entry]:
+        if len(content) > SMALL_FILE:
+            return fail(TooLarge(f"{len(content)} bytes at once: at most {SMALL_FILE}; a larger file is uploaded"))
+
+        def write(precondition: str | None) -> Deferred[Entry]:
+            item = WriteItem(attrs.evolve(request, precondition=precondition), content, self._jobs)
+            return self._share.batches.writes.run((self._shared, item))
+
+        if names_content(request.precondition):
+            return self._hasher.change(request.endpoint, write, request.precondition)
         return self._share.batches.writes.run((self._shared, WriteItem(request, content, self._jobs)))
+
+    def write_batch(self, decode: Decode) -> Deferred[Sequence[Entry | Exception]]:
+        """Write small files and make directories, as one job."""
+
+        def write_alone(request: WriteRequest, content: bytes) -> Deferred[Entry]:
+            return self._write(self._own(request), content)
+
+        return Deferred.fromCoroutine(BulkWriter(self._store, self._jobs, write_alone, self._refuse).write(decode))
 
     async def upload(
         self,
@@ -347,4 +373,8 @@ class Files:
         return self._recorded(self._hasher.change(change.endpoint, call, *preconditions), change)
 
     def _recorded(self, work: Deferred[T], change: RefusedChange) -> Deferred[T]:
-        return recorded(work, change, self._record_refusal)
+        return recorded(work, change, self._record_refusal) if self._records_raised else work
+
+    def _refuse(self, refused: Exception, request: WriteRequest) -> Deferred[Entry]:
+        """Fail with that, once it is recorded: it is one result among others, and nobody else records it."""
+        return recorded(fail(refused), RefusedChange.of(request), self._record_refusal)

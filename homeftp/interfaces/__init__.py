@@ -14,7 +14,16 @@ from typing import Any, Awaitable
 
 from zope.interface import Attribute, Interface
 
-from homeftp.interfaces.files import IFileDraft, IFiles, IFileStream, IIncomingPayload, IPayload, IWholePayload
+from homeftp.interfaces.files import (
+    BatchWrite,
+    FileContent,
+    IFileDraft,
+    IFiles,
+    IFileStream,
+    IIncomingPayload,
+    IPayload,
+    IWholePayload,
+)
 from homeftp.interfaces.frontend import (
     IAccount,
     IConnection,
@@ -105,6 +114,8 @@ class IPathLocking(Interface):
 
 
 __all__ = [
+    "BatchWrite",
+    "FileContent",
     "HashNeeded",
     "IAccount",
     "IConnection",

@@ -9,12 +9,13 @@ runs: a change may be made, and a file, a draft or an upload that the job opens 
 
 from __future__ import annotations
 
-from typing import AsyncGenerator, AsyncIterator, Awaitable, Callable, Protocol, Sequence, TypeVar
+from typing import AsyncGenerator, AsyncIterator, Awaitable, Callable, NamedTuple, Protocol, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from homeftp.endpoint import Endpoint
+from homeftp.errors import Refusal
 from homeftp.model import (
     Capabilities,
     Entry,
@@ -138,7 +139,24 @@ class IFileDraft(Interface):
         """Discard the draft. May be called twice, and does nothing after `commit`."""
 
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+class BatchWrite(NamedTuple):
+    """One of many small files to write, or directories to make, together."""
+
+    request: WriteRequest
+    content: bytes | None
+    """None: a directory."""
+
+
+class FileContent(NamedTuple):
+    """A small file that was read as one of many."""
+
+    entry: Entry
+    """With its hash."""
+    content: bytes
 
 
 class AsyncPages(Protocol[T_co]):
@@ -217,6 +235,22 @@ class IFiles(Interface):
         """Write a file of at most `config.SMALL_FILE` bytes; durable together with others (`IStore.write_many`).
 
         Raises `TooLarge` (22) for more.
+        """
+
+    def write_batch(decode: Callable[[], Sequence[BatchWrite | Refusal]]) -> Deferred[Sequence[Entry | Exception]]:
+        """Write small files, and make directories, in the order of what `decode` returns; a result for each.
+
+        `decode` is called in the pool, and what it raises is raised. A `Refusal` in it stays one. Each file is atomic,
+        and durable together with the others, as with `write`. Like a part of an upload, this is never refused as busy.
+        """
+
+    def read_batch(
+        endpoints: Sequence[Endpoint], encode: Callable[[Sequence[FileContent | Exception]], T]
+    ) -> AsyncPages[T]:
+        """Read small files, as many at a time as memory allows.
+
+        Gives what `encode` returns, which is called in the pool with a result for each of the next files, in order. A
+        file of more than `config.SMALL_FILE` bytes is a `TooLarge` (22).
         """
 
     def upload(

@@ -89,7 +89,8 @@ class ILogin(Interface):
 
         Changes that are refused are recorded too. A front end that records its
         refused requests itself, also those that it does not understand, passes
-        `record_refusals=False`; the default is True.
+        `record_refusals=False`; the default is True. Refusals among the results
+        of `IFiles.write_batch` are recorded anyway: they are not raised.
         """
 
     def add_connection(connection: IConnection) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import functools
 import re
-from typing import Any, TypeVar, cast
+from typing import Any, Mapping, TypeVar, cast
 
 import msgspec
 
@@ -130,6 +130,17 @@ def decode_body(request_type: str, body: msgspec.Raw, kind: type[T]) -> T:
     Raises `BadRequest` (20), naming the parameter, and `BadEndpoint` (41) for a `RelEndpoint` that cannot be one.
     """
     return _decode(body, kind, f"the body of {request_type}")
+
+
+def decode_entry(line: bytes, kind: type[T]) -> T:
+    """An entry in the payload of a batch as `kind`, an attrs class; raises `BadRequest` (20)."""
+    _utf8(line)
+    return _decode(line, kind, "the entry")
+
+
+def encode_entry(entry: Mapping[str, Any]) -> bytes:
+    """The line of an entry in the payload of a batch, with its ending."""
+    return _encode(entry) + b"\n"
 
 
 def convert(value: Any, kind: type[T], what: str) -> T:

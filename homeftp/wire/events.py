@@ -5,15 +5,24 @@ Only values are here: parser.py and connection.py make them.
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import attrs
 
 from homeftp.errors import Refusal
 from homeftp.status import Status
-from homeftp.wire.messages import Identifier, Request, Response
+from homeftp.wire.messages import Identifier
 
-M = TypeVar("M", bound=Request | Response)
+
+class Framed(Protocol):
+    """What a line says at least."""
+
+    @property
+    def content_length(self) -> int:
+        """Bytes of the payload that follows the line."""
+
+
+M = TypeVar("M", bound=Framed)
 
 
 @attrs.frozen

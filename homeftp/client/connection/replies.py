@@ -11,7 +11,7 @@ import attrs
 
 from homeftp import endpoint as endpoints
 from homeftp.client.errors import ProtocolViolation
-from homeftp.config import MAX_IN_FLIGHT, MOST_LISTED, SMALL_FILE
+from homeftp.config import BATCH_BYTES, BATCH_ENTRIES, MAX_IN_FLIGHT, MOST_LISTED, SMALL_FILE
 from homeftp.errors import BadEndpoint, BadRequest, counted
 from homeftp.model import Entry, ListingPage, ResumePoint, TreeDigest, TreeProgress, Verification, Version
 from homeftp.status import Status
@@ -34,6 +34,10 @@ class ServerLimits:
     """Files of up to so many bytes it stores many at a time."""
     file_size: Size | None = None
     """Bytes of the largest file it takes; None: only its disk decides."""
+    batch_entries: Size = BATCH_ENTRIES
+    """Files of one batch, at most."""
+    batch_bytes: Size = BATCH_BYTES
+    """Bytes of the payload of one batch, at most."""
 
 
 @attrs.frozen
@@ -106,6 +110,29 @@ class Verdict:
     """The last response to GET, behind the bytes; `hash` is that of the whole file, where the server knows it."""
 
     hash: Hash | None = None
+
+
+@attrs.frozen
+class BatchRefusal:
+    """An entry of a batch that was not stored."""
+
+    entry: Size
+    status: int
+    message: str = ""
+
+
+@attrs.frozen
+class BatchAnswer:
+    """The answer to a PUSH of a batch: how many entries were stored, and how many refused."""
+
+    stored: Size
+    refused: Size
+
+
+@attrs.frozen
+class _BatchReport:
+    refused: list[BatchRefusal] = attrs.field(factory=list)
+    differing: list[EntryBody] = attrs.field(factory=list)
 
 
 @attrs.frozen
@@ -226,6 +253,14 @@ def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int
 def own_entry(body: dict[str, Any], what: str) -> Entry:
     """The entry of the endpoint that was asked for; raises `ProtocolViolation` if the answer gives it another name."""
     return itself(understood(body, EntryBody, what).entry())
+
+
+def batch_report(body: dict[str, Any]) -> tuple[Sequence[BatchRefusal], Sequence[Entry]]:
+    """An interim answer to a PUSH of a batch: refused entries, and what is there otherwise than sent."""
+    report = understood(body, _BatchReport, "an interim answer to PUSH")
+    if any(each.status < Status.BAD_REQUEST for each in report.refused):
+        raise ProtocolViolation("the server's answer to PUSH contradicts itself")
+    return report.refused, [each.entry() for each in report.differing]
 
 
 def itself(entry: Entry) -> Entry:

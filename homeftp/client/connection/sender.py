@@ -50,7 +50,7 @@ class Sender:
 
     def send(self, data: bytes, payload: IPayload | None, id: int) -> None:
         """Send `data`, then the payload, behind everything that was sent before."""
-        if self._pacer is not None and payload is None and len(data) > self._pacer.step:
+        if payload is None and len(data) > self._step:
             data, payload = b"", _BytesPayload(data)
         if payload is None and not (self._is_held or self.streaming or self._queue):
             self._write(data)

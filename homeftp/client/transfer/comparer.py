@@ -6,8 +6,9 @@ stays open until its transfer releases it.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
-from typing import Any, Callable, Coroutine, Iterator, Sequence
+from typing import Any, Callable, ContextManager, Coroutine, Iterator, Sequence
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
@@ -43,8 +44,10 @@ class Comparer:
 
     `sends` says that files go to the server: their content is kept, and the
     hash of a file that they replace must be known. Otherwise a different size
-    is enough. With `seen` tasks say what this machine has seen of the server's
-    files that may be replaced. The transfer calls `release` once for each task.
+    is enough. At most `batch` files are read in one step, and decided about
+    within one `together()`. With `seen` tasks say what this machine has seen of
+    the server's files that may be replaced. The transfer calls `release` once
+    for each task.
     """
 
     def __init__(
@@ -56,12 +59,16 @@ class Comparer:
         *,
         sends: bool,
         window: int,
+        batch: int = _BATCH_FILES,
+        together: Callable[[], ContextManager[None]] = nullcontext,
         seen: LastSeen | None = None,
     ) -> None:
         self._client = client
         self._context = context
         self._endpoint_of = endpoint_of
         self._decide = decide
+        self._together = together
+        self._batch = batch
         self._sends = sends
         self._seen = seen
         self._window = window
@@ -123,7 +130,7 @@ class Comparer:
             self._context.workers.run(task.source.close)
         if self._next is None:
             self._finish_if_idle()
-        elif self._open + _BATCH_FILES <= self._window or not self._open:
+        elif self._open + self._batch <= self._window or not self._open:
             self._fill()
 
     def _finish_if_idle(self) -> None:
@@ -147,7 +154,7 @@ class Comparer:
     def _take_batch(self) -> list[FileTask]:
         batch: list[FileTask] = []
         size = 0
-        while self._next is not None and len(batch) < _BATCH_FILES and size < _BATCH_BYTES:
+        while self._next is not None and len(batch) < self._batch and size < _BATCH_BYTES:
             if batch and not self._fits(self._next):
                 break
             task = self._next
@@ -219,8 +226,9 @@ class Comparer:
         return remote is not None and remote.kind == "file" and remote.size == local.size
 
     def _compare_unread(self, _: None, tasks: Sequence[FileTask]) -> None:
-        for task in tasks:
-            self._compare_sizes(task)
+        with self._together():
+            for task in tasks:
+                self._compare_sizes(task)
 
     def _compare_sizes(self, task: FileTask) -> None:
         if task.local is not None and task.remote is not None and task.remote.kind == "file":
@@ -236,13 +244,14 @@ class Comparer:
         return ReadRequest(task.local, True, None if is_sent or remote is None else remote.hash)
 
     def _compare_small(self, results: Sequence[Content | Exception], tasks: Sequence[FileTask]) -> None:
-        for task, result in zip(tasks, results, strict=True):
-            if isinstance(result, Content):
-                task.content = result
-                self._compare(task)
-            else:
-                task.failure = result
-                self._decide(task)
+        with self._together():
+            for task, result in zip(tasks, results, strict=True):
+                if isinstance(result, Content):
+                    task.content = result
+                    self._compare(task)
+                else:
+                    task.failure = result
+                    self._decide(task)
 
     async def _read_large(self, task: FileTask) -> None:
         assert task.local is not None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Container
+from typing import Container, ContextManager
 
 import attrs
 from zope.interface import implementer
 
 from homeftp.client.api import Client
-from homeftp.client.batches import REQUESTS_AT_ONCE
 from homeftp.client.files.model import LocalTree
 from homeftp.client.remotehash import hash_there
 from homeftp.client.seen.lastseen import LastSeen
+from homeftp.client.transfer.batches.push import BATCH_FILES
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, wire_metadata
@@ -20,6 +20,9 @@ from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.transfer.send import FileSender, ISendReceiver
 from homeftp.errors import Refusal, ShuttingDown
 from homeftp.model import Entry
+
+_WINDOW = 4 * BATCH_FILES
+"""Files that are read, compared or sent at once: while one batch is stored others are on their way."""
 
 _SETSTAT = "SETSTAT"
 """The request that changes metadata alone."""
@@ -60,13 +63,18 @@ class PushTransfer:
             context,
             endpoint_of,
             self._decide,
+            together=self._together,
             sends=not options.dry_run,
-            window=REQUESTS_AT_ONCE,
+            window=_WINDOW,
+            batch=BATCH_FILES,
             seen=self._seen,
         )
         self._sender = FileSender(
             client, context, endpoint_of, observer, self._comparer.spawn, self, force=options.force
         )
+
+    def _together(self) -> ContextManager[None]:
+        return self._sender.together()
 
     async def run(self) -> None:
         """Send the files, then make directories and set their metadata. Raises `ConnectionFailed`."""
@@ -191,9 +199,10 @@ class PushTransfer:
         else:
             self._sender.send(task, outcome)
 
-    def on_sent(self, task: FileTask, outcome: Outcome, entry: Entry, reason: str) -> None:
+    def on_sent(self, task: FileTask, outcome: Outcome, entry: Entry | None, reason: str) -> None:
         """The server has stored a file."""
-        self._note_unapplied(task, entry)
+        if entry is not None:
+            self._note_unapplied(task, entry)
         self._filled.add(task.name.rpartition("/")[0])
         self.finish_task(task, outcome, reason, moved=True)
 

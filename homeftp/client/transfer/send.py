@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, Coroutine
+from typing import Any, Callable, ContextManager, Coroutine
 
 from zope.interface import Interface
 
@@ -12,6 +12,7 @@ from homeftp.client.connection.answer import AnswerHandler
 from homeftp.client.connection.replies import own_entry
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.files.source import SourceFile
+from homeftp.client.transfer.batches.push import BatchSender, SmallPush
 from homeftp.client.transfer.metadata import wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileTask, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
@@ -32,8 +33,11 @@ _GROWN = "it grew while it was read, and was stored as it was when reading began
 class ISendReceiver(Interface):
     """Receives what became of files that are sent: one of these calls ends each of them."""
 
-    def on_sent(task: FileTask, outcome: Outcome, entry: Entry, reason: str) -> None:
-        """The server has stored the file as `entry`; `reason` is what people should know of it, or ""."""
+    def on_sent(task: FileTask, outcome: Outcome, entry: Entry | None, reason: str) -> None:
+        """The server has stored the file, with the time and mode of `entry`; None: with those that were sent.
+
+        `reason` is what people should know of it, or "".
+        """
 
     def on_conflict(task: FileTask) -> None:
         """The server has another content than the one that was compared, and `task.remote` is its entry now."""
@@ -73,13 +77,44 @@ class FileSender:
         self._spawn = spawn
         self._receiver = receiver
         self._force = force
+        self._small_file = client.server_info.limits.small_file
+        self._batches = BatchSender(client, endpoint_of(""), self._on_small_sent, receiver.fail)
+
+    def together(self) -> ContextManager[None]:
+        """Send the small files that are given to `send` meanwhile in few requests."""
+        return self._batches.opened()
 
     def send(self, task: FileTask, outcome: Outcome) -> None:
         """Send a file; `outcome` is what becomes of it where the server stores it."""
-        if task.source is None:
-            self._push(task, outcome)
-        else:
+        if task.source is not None:
             self._spawn(self._send_large(task, task.source, outcome))
+        elif task.size <= self._small_file:
+            self._send_small(task, outcome)
+        else:
+            self._push(task, outcome)
+
+    def _send_small(self, task: FileTask, outcome: Outcome) -> None:
+        content = task.content
+        assert content is not None and content.data is not None
+        line = {"name": task.name, "hash": content.hash, **self._body(task)}
+        self._batches.add(SmallPush(task, outcome, line, content.data))
+
+    def _body(self, task: FileTask) -> dict[str, Any]:
+        """The parameters of a request, or an entry of a batch, that do not depend on the content."""
+        assert task.content is not None
+        body: dict[str, Any] = {"meta_data": wire_metadata(task.content.file, self._context.disks)}
+        if not self._force:
+            remote = task.remote
+            body["if_hash"] = ABSENT if remote is None else remote.hash or remote.damaged
+        return body
+
+    def _on_small_sent(self, push: SmallPush, result: Entry | Response | None) -> None:
+        if isinstance(result, Response):
+            self._on_pushed(push.task, push.outcome, result)
+        elif result is not None and result.hash != push.task.local_hash:
+            self._on_corrupted(push.task)
+        else:
+            self._receiver.on_sent(push.task, push.outcome, result, _grown(push.task))
 
     async def _send_large(self, task: FileTask, source: SourceFile, outcome: Outcome) -> None:
         """Send a large file; resumes an earlier upload that was interrupted."""
@@ -104,14 +139,9 @@ class FileSender:
         self._push(task, outcome)
 
     def _push(self, task: FileTask, outcome: Outcome) -> None:
-        content, remote = task.content, task.remote
+        content = task.content
         assert content is not None
-        body: dict[str, Any] = {
-            "rel_endpoint": self._endpoint_of(task.name),
-            "meta_data": wire_metadata(content.file, self._context.disks),
-        }
-        if not self._force:
-            body["if_hash"] = ABSENT if remote is None else remote.hash or remote.damaged
+        body = {"rel_endpoint": self._endpoint_of(task.name), **self._body(task)}
         payload: bytes | IPayload | None = content.data
         if task.source is not None:
             body["hash_trailer"] = True
@@ -145,11 +175,13 @@ class FileSender:
             self._receiver.fail(violation)
             return
         if entry.hash != task.local_hash:
-            reason = "the server stored another content than was sent: run cmp, and tell the server's owner"
-            self._receiver.finish_task(task, Outcome.CORRUPT, reason, moved=True)
+            self._on_corrupted(task)
             return
-        has_grown = task.source.grown if task.source is not None else task.content is not None and task.content.grown
-        self._receiver.on_sent(task, outcome, entry, _GROWN if has_grown else "")
+        self._receiver.on_sent(task, outcome, entry, _grown(task))
+
+    def _on_corrupted(self, task: FileTask) -> None:
+        reason = "the server stored another content than was sent: run cmp, and tell the server's owner"
+        self._receiver.finish_task(task, Outcome.CORRUPT, reason, moved=True)
 
     async def _compare_again(self, task: FileTask, response: Response) -> None:
         """The server's file has changed since it was compared: a conflict, unless it is like the local one now."""
@@ -208,3 +240,9 @@ class FileSender:
         endpoint = self._endpoint_of(task.name)
         self._observer.rejected_resumes[endpoint] += 1
         self._receiver.fail(ConnectionFailed(f"{task.name or endpoint}: {reason}"))
+
+
+def _grown(task: FileTask) -> str:
+    """The reason of the result of a file that has grown while it was read."""
+    has_grown = task.source.grown if task.source is not None else task.content is not None and task.content.grown
+    return _GROWN if has_grown else ""

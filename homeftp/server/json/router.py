@@ -14,7 +14,15 @@ from twisted.internet.defer import Deferred, succeed
 
 import homeftp
 from homeftp.accounts.throttle import address_group
-from homeftp.config import KEEPALIVE_SECONDS, MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE
+from homeftp.config import (
+    BATCH_BYTES,
+    BATCH_ENTRIES,
+    KEEPALIVE_SECONDS,
+    MAX_REQUEST_LINE,
+    MAX_RESPONSE_LINE,
+    PROTOCOL_VERSION,
+    SMALL_FILE,
+)
 from homeftp.dispatchers.table import EVERYTHING, DispatchedRequest
 from homeftp.errors import Busy, Refusal, ShuttingDown
 from homeftp.interfaces import IDispatcher, ILogin, IPayload, IResolution
@@ -214,6 +222,8 @@ class Router:
                 "response_line": MAX_RESPONSE_LINE,
                 "in_flight": limits.in_flight,
                 "small_file": SMALL_FILE,
+                "batch_entries": BATCH_ENTRIES,
+                "batch_bytes": BATCH_BYTES,
                 "file_size": limits.file_size,
             }
         if body.keepalive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -73,14 +74,14 @@ class OptionTests(ServedCase):
         sources = [self.lay(f"f{number}", bytes(SMALL_FILE)) for number in range(FILES)]
         place, got = f"nas:{self.there}", f"{self.here}/got"
         there = self.server.path(self.there)
-        for command, given, target, folder in (
-            ("push", sources, place, there),
-            ("get", [f"{place}/fast/f{number}" for number in range(FILES)], got, got),
+        for command, given, target, first in (
+            ("push", sources, place, f"{there}/slow/f0"),
+            ("get", [f"{place}/fast/f{number}" for number in range(FILES)], got, f"{got}/slow/f0"),
         ):
             words = [sys.executable, "-m", "homeftp", command, "-q", "--bwlimit", SLOW, *given, f"{target}/slow/"]
             with subprocess.Popen(words, env=environment(HOMEFTP_HOME=self.home)) as limited:
                 try:
-                    wait_until(lambda folder=folder: os.path.isdir(f"{folder}/slow") and os.listdir(f"{folder}/slow"))
+                    wait_until(functools.partial(os.path.exists, first))
                     said = self.homeftp(command, "--bwlimit=1G", *given, f"{target}/fast/")
                     self.assertEqual(said.returncode, 0, said.stderr)
                     self.assertIsNone(limited.poll(), "one that began later, with a higher rate, has ended")

@@ -20,6 +20,7 @@ from homeftp.client.seen.store import Place, SeenStore
 from homeftp.hashing.hashcache import HashCache
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
+from tests.support.batches import parse_entries
 from tests.support.reconnects import ReconnectCase
 from tests.support.transfers import BIG, NEW, OLD, TransferCase
 
@@ -259,7 +260,8 @@ class ConflictTests(TransferCase):
 
         def request(handler: Any, kind: str, body: Any, *payload: Any) -> None:
             if kind == "PUSH":
-                conditions.append(body.get("if_hash"))
+                [(entry, _)] = parse_entries(payload[0])
+                conditions.append(entry.get("if_hash"))
             original(handler, kind, body, *payload)
 
         self.patch(self.client.protocol, "request", request)

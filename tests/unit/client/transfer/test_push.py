@@ -17,6 +17,7 @@ from homeftp.client import (
 )
 from homeftp.client.files.read import read_many
 from homeftp.client.plan.push import push
+from homeftp.config import SMALL_FILE
 from homeftp.dispatchers import push as push_dispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.hashing import filehash
@@ -89,7 +90,7 @@ class ExcludedTests(TransferCase):
         def entry_body(entry: Entry) -> dict[str, Any]:
             return {**original(entry), "hash": filehash.hash_bytes(b"another")}
 
-        for content in (b"small", BIG):
+        for content in (bytes(SMALL_FILE + 1), BIG):
             path = self.make_file("a", content)
             for lies, outcome in ((True, Outcome.CORRUPT), (False, Outcome.NEW)):
                 if lies:

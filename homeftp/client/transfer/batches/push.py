@@ -1,0 +1,135 @@
+"""Small files on their way to the server: many in one PUSH, each with a result of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, ContextManager, Mapping, Sequence
+
+import attrs
+from zope.interface import implementer
+
+from homeftp.client.api import Client
+from homeftp.client.connection.replies import BatchAnswer, batch_report, understood
+from homeftp.client.connection.response import IResponseHandler
+from homeftp.client.errors import ProtocolViolation
+from homeftp.client.transfer.batches.group import Group
+from homeftp.client.transfer.model import FileTask, Outcome
+from homeftp.config import KIB, MIB
+from homeftp.model import Entry
+from homeftp.wire.batch import encode_item
+from homeftp.wire.messages import Response
+
+BATCH_FILES = 512
+"""Files in one request, at most: as many as the server stores in one job."""
+
+_BATCH_BYTES = 1 * MIB
+"""Bytes of content in one request, at most: the server stores these while the next ones are on their way."""
+
+_LINE = 1 * KIB
+"""Bytes that a file takes up in a request besides its content, about."""
+
+
+@attrs.frozen
+class SmallPush:
+    """A small file that is to be sent."""
+
+    task: FileTask
+    outcome: Outcome
+    """What becomes of it where the server stores it."""
+    line: Mapping[str, Any]
+    """The parameters of its entry, but for `content_length`."""
+    data: bytes
+
+
+Sent = Callable[[SmallPush, "Entry | Response | None"], None]
+"""Gets what became of a file: None where it is stored as asked for, its entry where that differs, or a refusal."""
+
+
+class BatchSender:
+    """Sends small files to a directory of the server, and gives the result of each to `sent`.
+
+    `failed` gets the reason where the connection has ended or must not be used any more.
+    """
+
+    def __init__(self, client: Client, base: str, sent: Sent, failed: Callable[[Exception], None]) -> None:
+        self._client = client
+        self._base = base
+        self._sent = sent
+        self._failed = failed
+        limits = client.server_info.limits
+        self._group: Group[SmallPush] = Group(
+            self._send, count=min(BATCH_FILES, limits.batch_entries), size=min(_BATCH_BYTES, limits.batch_bytes)
+        )
+
+    def opened(self) -> ContextManager[None]:
+        """Collect what is added meanwhile."""
+        return self._group.opened()
+
+    def add(self, push: SmallPush) -> None:
+        """Send a file, together with others."""
+        self._group.add(push, len(push.data) + _LINE)
+
+    def _send(self, pushes: Sequence[SmallPush]) -> None:
+        payload = b"".join(encode_item(push.line, push.data) for push in pushes)
+        body = {"rel_endpoint": self._base, "kind": "batch"}
+        handler = _Handler(pushes, self._sent, self._failed)
+        try:
+            self._client.protocol.request(handler, "PUSH", body, payload)
+        except Exception as reason:  # noqa: BLE001 (the connection has ended)
+            self._failed(reason)
+
+
+@implementer(IResponseHandler)
+class _Handler:
+    """Handles the answer to one batch."""
+
+    def __init__(self, pushes: Sequence[SmallPush], sent: Sent, failed: Callable[[Exception], None]) -> None:
+        self._pushes = pushes
+        self._sent = sent
+        self.failed = failed
+        self._reported: dict[int, Entry | Response] = {}
+        self._names = {push.line["name"]: number for number, push in enumerate(pushes)}
+        self._answer: Response | None = None
+        self._violation: ProtocolViolation | None = None
+
+    def responded(self, response: Response) -> None:
+        """What is refused, or other than asked for; at last the answer."""
+        if not response.more:
+            self._answer = response
+            return
+        try:
+            refused, differing = batch_report(response.body)
+            for each in refused:
+                self._report(each.entry, Response(each.status, each.message))
+            for entry in differing:
+                self._report(self._names.get(entry.name, -1), attrs.evolve(entry, name=""))
+        except ProtocolViolation as violation:
+            self._violation = violation
+
+    def _report(self, number: int, result: Entry | Response) -> None:
+        if number in self._reported or not 0 <= number < len(self._pushes):
+            raise ProtocolViolation("the server's answer to PUSH is about an entry that was not sent")
+        self._reported[number] = result
+
+    def received(self, data: bytes) -> None:
+        """There is no payload; one would be discarded."""
+
+    def finished(self) -> None:
+        """Give the results."""
+        answer = self._answer
+        assert answer is not None
+        try:
+            if self._violation is not None:
+                raise self._violation
+            if answer.refusal is None:
+                self._check(understood(answer.body, BatchAnswer, "the answer to PUSH"))
+        except ProtocolViolation as violation:
+            self.failed(violation)
+            return
+        rest = None if answer.refusal is None else answer
+        for number, push in enumerate(self._pushes):
+            self._sent(push, self._reported.get(number, rest))
+
+    def _check(self, answer: BatchAnswer) -> None:
+        refused = sum(isinstance(each, Response) for each in self._reported.values())
+        if (answer.stored, answer.refused) != (len(self._pushes) - refused, refused):
+            raise ProtocolViolation("the server's answer to PUSH contradicts itself")

@@ -1,0 +1,169 @@
+"""A PUSH of many small files and directories: each entry of the payload is stored, or refused, on its own.
+
+The payload is never in memory whole: what has arrived is stored while the rest is on its way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from twisted.logger import Logger
+
+from homeftp.config import BATCH_BYTES, BATCH_ENTRIES, BATCH_JOB, LISTING_PAGE_BYTES
+from homeftp.dispatchers.metadata import parse_meta_data
+from homeftp.endpoint import Endpoint
+from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal, TooLarge, check_limit
+from homeftp.interfaces import BatchWrite, IRequest, IResolution
+from homeftp.model import Entry, WriteRequest, kept_mode
+from homeftp.status import Status
+from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry
+from homeftp.wire.messages import PushBody, PushEntry, entry_body
+
+_JSON_WIDTH = 6
+"""Bytes that a character of a name or a message may need in a line, at most, with its escape."""
+
+_JSON_OVERHEAD = 512
+"""Bytes that the rest of an entry needs there, at most."""
+
+
+async def push_batch(request: IRequest, body: PushBody, resolution: IResolution) -> None:
+    """Store the entries of the payload. What is refused, or stored in another way than asked for, is reported."""
+    if body.hash or body.hash_trailer or body.offset or body.meta_data or body.if_hash:
+        raise BadRequest("a batch has no hash, offset, meta_data or if_hash of its own: each of its entries may")
+    check_limit("the payload of a batch", request.payload.size, BATCH_BYTES)
+    batch = _Batch(body.rel_endpoint)
+    report = _Report(resolution)
+    while piece := await request.payload.read():
+        batch.receive_data(piece)
+        while results := await request.files.write_batch(batch.decode):
+            await report.add(batch, results)
+    batch.receive_end()
+    await report.end()
+
+
+class _Batch:
+    """The entries of one payload, decoded in the pool, one job at a time."""
+
+    def __init__(self, base: Endpoint) -> None:
+        self._base = base
+        self._parser = BatchParser(PushEntry)
+        self.count = 0
+        """How many entries were decoded."""
+        self.items: Sequence[BatchItem[PushEntry]] = ()
+        """Those that were decoded last."""
+        self.writes: Sequence[BatchWrite | Refusal] = ()
+        """What is to be stored of each."""
+
+    def receive_data(self, data: bytes) -> None:
+        """Take the next bytes of the payload."""
+        self._parser.receive_data(data)
+
+    def receive_end(self) -> None:
+        """The payload has ended; raises `BadRequest` (20) in the middle of an entry."""
+        self._parser.receive_end()
+
+    def decode(self) -> Sequence[BatchWrite | Refusal]:
+        """In a worker: the next entries, as what is to be stored. Raises as `BatchParser.next_items`."""
+        self.items = self._parser.next_items(min(BATCH_JOB, BATCH_ENTRIES - self.count) or 1)
+        if self.items and self.count == BATCH_ENTRIES:
+            raise TooLarge(f"a batch has at most {BATCH_ENTRIES:,} entries: send the others in another one")
+        self.count += len(self.items)
+        self.writes = [self._write(entry, content) for entry, content in self.items]
+        return self.writes
+
+    def _write(self, entry: PushEntry | InvalidEntry, content: bytes) -> BatchWrite | Refusal:
+        if isinstance(entry, InvalidEntry):
+            return entry.refusal
+        try:
+            return BatchWrite(_write_request(self._base, entry), None if entry.kind == "directory" else content)
+        except Refusal as refused:
+            return refused
+
+
+def _write_request(base: Endpoint, entry: PushEntry) -> WriteRequest:
+    """What an entry asks for: validates what the entry's types cannot."""
+    is_directory = entry.kind == "directory"
+    if is_directory and (entry.content_length or entry.hash):
+        raise BadRequest("a directory has no content and no hash: leave them out")
+    if not is_directory and entry.hash is None:
+        raise BadRequest("the entry of a file needs the hash of its content")
+    if not is_directory and not entry.name:
+        raise BadRequest("the entry of a file needs a name")
+    meta = parse_meta_data(entry.meta_data)
+    if meta.get("size", entry.content_length) != entry.content_length:
+        raise BadRequest(f"meta_data says a size of {meta['size']:,}, content_length {entry.content_length:,}")
+    return WriteRequest(
+        endpoint=base.child(entry.name) if entry.name else base,
+        size=entry.content_length,
+        hash=entry.hash,
+        mtime_us=meta.get("mtime_us"),
+        mode=meta.get("mode"),
+        precondition=entry.if_hash,
+    )
+
+
+class _Report:
+    """Tells the client what was refused, and what has another time or mode than was asked for; counts the rest."""
+
+    _log = Logger()
+
+    def __init__(self, resolution: IResolution) -> None:
+        self._resolution = resolution
+        self._reported = 0
+        self._stored = 0
+        self._refused: list[dict[str, Any]] = []
+        self._differing: list[dict[str, Any]] = []
+        self._size = 0
+
+    async def add(self, batch: _Batch, results: Sequence[Entry | Exception]) -> None:
+        """Add the results of the entries that were decoded last."""
+        first = batch.count - len(results)
+        for number, result in enumerate(results):
+            write = batch.writes[number]
+            entry = batch.items[number].entry
+            name = "" if isinstance(entry, InvalidEntry) else entry.name
+            if isinstance(result, Exception):
+                await self._add_refusal(first + number, name, self._refusal(result))
+                continue
+            self._stored += 1
+            if isinstance(write, BatchWrite) and _is_other(write.request, result):
+                await self._make_room(len(name))
+                self._differing.append({**entry_body(result), "name": name})
+
+    def _refusal(self, error: Exception) -> Refusal:
+        if isinstance(error, Refusal):
+            return error
+        self._log.error("an entry of a batch failed: {error!r}", error=error)
+        return Internal(INTERNAL_ERROR)
+
+    async def _add_refusal(self, number: int, name: str, refusal: Refusal) -> None:
+        await self._make_room(len(name) + len(refusal.message))
+        self._reported += 1
+        self._refused.append({"entry": number, "name": name, "status": int(refusal.status), "message": refusal.message})
+
+    async def _make_room(self, characters: int) -> None:
+        """Send what there is, where another entry of so many characters would make the line too long."""
+        size = characters * _JSON_WIDTH + _JSON_OVERHEAD
+        if self._size + size > LISTING_PAGE_BYTES:
+            await self._send()
+        self._size += size
+
+    async def _send(self) -> None:
+        lists = {"refused": self._refused, "differing": self._differing}
+        body = {name: entries for name, entries in lists.items() if entries}
+        if body:
+            await self._resolution.send(body)
+        self._refused, self._differing, self._size = [], [], 0
+
+    async def end(self) -> None:
+        """Answer."""
+        await self._send()
+        message = f"stored {self._stored:,} of {self._stored + self._reported:,}"
+        self._resolution.resolve(Status.OK, message, {"stored": self._stored, "refused": self._reported})
+
+
+def _is_other(asked: WriteRequest, stored: Entry) -> bool:
+    """Whether something has another time or mode than was asked for."""
+    if asked.mtime_us is not None and (stored.mtime_us != asked.mtime_us or stored.mtime_span is not None):
+        return True
+    return asked.mode is not None and stored.mode != kept_mode(stored.kind, asked.mode)

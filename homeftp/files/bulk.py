@@ -1,0 +1,164 @@
+"""Many small files of one request: each job decodes, writes or reads, and encodes some hundred of them.
+
+What a file costs is spent in the pool: on the reactor's thread nothing is done for each. Every file has a result of
+its own.
+"""
+
+from __future__ import annotations
+
+from typing import AsyncGenerator, Callable, Sequence, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred, gatherResults
+
+from homeftp.config import BATCH_JOB, SMALL_FILE
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Refusal, TooLarge
+from homeftp.files.budget import MemoryBudget
+from homeftp.files.jobs.revocation import RevocableJobs
+from homeftp.interfaces import BatchWrite, FileContent, HashNeeded, IOpenFile, IStore
+from homeftp.model import SERVER, Entry, HashCondition, WriteRequest
+from homeftp.store.policy.outcomes import catch, results_of
+from homeftp.store.policy.preconditions import names_content
+
+T = TypeVar("T")
+
+Decode = Callable[[], Sequence["BatchWrite | Refusal"]]
+"""Gives what is to be stored next. Called in the pool."""
+
+Encode = Callable[[Sequence["FileContent | Exception"]], T]
+"""Makes what is sent of what was read. Called in the pool."""
+
+
+@attrs.frozen
+class _Written:
+    """What one job has done."""
+
+    results: list[Entry | Exception]
+    unfinished: dict[int, BatchWrite]
+    """Those that failed, by their number in the results: refusals of the store are recorded, hashes are found."""
+
+
+@attrs.frozen(eq=False)
+class BulkWriter:
+    """Writes what many entries of one request bring, as one login."""
+
+    _store: IStore
+    """Bound to the actor."""
+    _jobs: RevocableJobs
+    _write_alone: Callable[[WriteRequest, bytes], Deferred[Entry]]
+    """Writes one file for whose precondition a large file must be hashed first."""
+    _refuse: Callable[[Exception, WriteRequest], Deferred[Entry]]
+    """Records a refusal, and then fails with it."""
+
+    async def write(self, decode: Decode) -> Sequence[Entry | Exception]:
+        """As `IFiles.write_batch`."""
+        written = await self._jobs.run_slice(self._write, decode)
+        if written.unfinished:
+            finished = [
+                Deferred.fromCoroutine(self._finish(each, written.results[number]))
+                for number, each in written.unfinished.items()
+            ]
+            for number, result in zip(written.unfinished, await gatherResults(finished), strict=True):
+                written.results[number] = result
+        return written.results
+
+    async def _finish(self, item: BatchWrite, result: Entry | Exception) -> Entry | Exception:
+        assert isinstance(result, Exception)
+        try:
+            if isinstance(result, HashNeeded) and item.content is not None:
+                return await self._write_alone(item.request, item.content)
+            return await self._refuse(result, item.request)
+        except Exception as refused:  # noqa: BLE001 (whatever it is, it is this one file's result)
+            return refused
+
+    def _write(self, decode: Decode) -> _Written:
+        """In a worker."""
+        items = [each if isinstance(each, Refusal) else _own(each) for each in decode()]
+        results: dict[int, Entry | Exception] = {}
+        files: dict[int, BatchWrite] = {}
+
+        def write_files() -> None:
+            written = results_of(self._store.write_many, [_stored(each) for each in files.values()])
+            results.update(zip(files, written, strict=True))
+            files.clear()
+
+        for number, item in enumerate(items):
+            if isinstance(item, Refusal):
+                results[number] = item
+            elif item.content is None:  # a directory: what is in it may follow, and may have come before
+                write_files()
+                results[number] = catch(self._store.make_directory, item.request)
+            elif len(item.content) > SMALL_FILE:
+                results[number] = TooLarge(f"{len(item.content)} bytes at once: at most {SMALL_FILE}")
+            else:
+                files[number] = item
+        write_files()
+        unfinished = {
+            number: item
+            for number, item in enumerate(items)
+            if isinstance(item, BatchWrite) and isinstance(results[number], Exception)
+        }
+        return _Written([results[number] for number in range(len(items))], unfinished)
+
+
+def _own(item: BatchWrite) -> BatchWrite:
+    """The same as one of this login's: no caller speaks for another actor."""
+    if item.request.actor is SERVER:
+        return item
+    return item._replace(request=attrs.evolve(item.request, actor=SERVER))
+
+
+def _stored(item: BatchWrite) -> tuple[WriteRequest, bytes]:
+    """What the store is asked: it does not hash a large file for a precondition, but says that its hash is needed."""
+    request, content = item
+    assert content is not None
+    if names_content(request.precondition):
+        request = attrs.evolve(request, precondition=HashCondition(str(request.precondition)))
+    return request, content
+
+
+@attrs.frozen(eq=False)
+class BulkReader:
+    """Reads what one request asks for, as one login."""
+
+    _store: IStore
+    _jobs: RevocableJobs
+    _budget: MemoryBudget
+    _record_read: Callable[[str, Endpoint], None] | None
+
+    async def read(self, endpoints: Sequence[Endpoint], encode: Encode[T]) -> AsyncGenerator[T, None]:
+        """As `IFiles.read_batch`."""
+        self._jobs.require_unrevoked()
+        start = 0
+        try:
+            while start < len(endpoints):
+                files = endpoints[start : start + BATCH_JOB]
+                count, encoded = await self._jobs.run_slice(self._read, files, self._budget.grant(self), encode)
+                start += count
+                yield encoded
+        finally:
+            self._budget.leave(self)
+
+    def _read(self, endpoints: Sequence[Endpoint], size: int, encode: Encode[T]) -> tuple[int, T]:
+        """In a worker: the first files, until they have about `size` bytes: how many, and what they are encoded as."""
+        at_once = max(1, size // SMALL_FILE)
+        results: list[FileContent | Exception] = []
+        while len(results) < len(endpoints) and size > 0:
+            some = endpoints[len(results) : len(results) + at_once]
+            opened = results_of(lambda some: self._store.open_many(some, SMALL_FILE), some)
+            for endpoint, file in zip(some, opened, strict=True):
+                result = file if isinstance(file, Exception) else catch(self._content, endpoint, file)
+                results.append(result)
+                size -= len(result.content) if isinstance(result, FileContent) else 0
+        return len(results), encode(results)
+
+    def _content(self, endpoint: Endpoint, file: IOpenFile) -> FileContent:
+        try:
+            if file.content is None:
+                raise TooLarge(f"it has more than {SMALL_FILE:,} bytes: get it in a request of its own")
+            if self._record_read is not None:
+                self._record_read("file", endpoint)
+            return FileContent(file.entry, file.content)
+        finally:
+            file.close()

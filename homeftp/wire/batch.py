@@ -1,0 +1,98 @@
+"""Bytes to entries: a payload that is a run of lines, each followed by as many bytes as it says.
+
+That is the framing of requests and responses themselves, so the parser is the same one. An entry that cannot be
+decoded is refused alone, as long as it is known how many bytes follow it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Mapping, NamedTuple, TypeVar
+
+import attrs
+
+from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE
+from homeftp.errors import BadRequest, Refusal, TooLarge, refusal
+from homeftp.wire.codec import decode_entry, encode_entry
+from homeftp.wire.events import Framed, MessageReceived, Violation
+from homeftp.wire.messages import Size
+from homeftp.wire.parser import MessageParser
+
+E = TypeVar("E", bound=Framed)
+
+
+@attrs.frozen
+class InvalidEntry:
+    """An entry of which only its framing was understood."""
+
+    content_length: Size
+    refusal: Refusal
+
+
+class BatchItem(NamedTuple, Generic[E]):
+    """An entry with the bytes behind it."""
+
+    entry: E | InvalidEntry
+    content: bytes
+
+
+@attrs.frozen
+class _Framing:
+    """What has to be understood of a line to find the next one."""
+
+    content_length: Size = 0
+
+
+class BatchParser(Generic[E]):
+    """Give it the bytes of a payload with `receive_data`, and take entries of `kind` with `next_items`.
+
+    One thread at a time may use it. At most a piece, a line and a small file are in memory.
+    """
+
+    def __init__(self, kind: type[E]) -> None:
+        self._kind = kind
+        self._parser: MessageParser[E | InvalidEntry] = MessageParser(self._decode, MAX_REQUEST_LINE, SMALL_FILE)
+        self._failure: Refusal | None = None
+
+    def _decode(self, line: bytes) -> E | InvalidEntry:
+        try:
+            return decode_entry(line, self._kind)
+        except BadRequest as refused:
+            return InvalidEntry(decode_entry(line, _Framing).content_length, refused)
+
+    def receive_data(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._parser.receive_data(data)
+
+    def next_items(self, most: int) -> list[BatchItem[E]]:
+        """The next complete entries, `most` at most; none until more is received.
+
+        Raises `BadRequest` (20) for a line that does not say how many bytes follow it, and `TooLarge` (22) for one, or
+        a content, over its limit: then nothing behind it can be understood.
+        """
+        if self._failure is not None:
+            raise self._failure
+        items: list[BatchItem[E]] = []
+        while len(items) < most and (event := self._parser.next_event()) is not None:
+            if isinstance(event, MessageReceived) and event.payload is not None:
+                items.append(BatchItem(event.message, event.payload))
+                continue
+            self._failure = refusal(event.status, event.message) if isinstance(event, Violation) else _too_large()
+            self._parser.stop()
+            if not items:
+                raise self._failure
+            break
+        return items
+
+    def receive_end(self) -> None:
+        """No more bytes will come: raises `BadRequest` (20) in the middle of an entry."""
+        if self._parser.incomplete:
+            raise BadRequest("the payload ends in the middle of an entry")
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"an entry has at most {SMALL_FILE:,} bytes of content: a larger file needs a request of its own")
+
+
+def encode_item(entry: Mapping[str, Any], content: bytes = b"") -> bytes:
+    """An entry with its content, as it stands in the payload of a batch."""
+    return encode_entry({**entry, "content_length": len(content)} if content else entry) + content

@@ -1,0 +1,130 @@
+"""Sending small files together: what the server answers about each, and answers that make no sense."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+from unittest import mock
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client.connection.replies import Hello, ServerLimits
+from homeftp.client.connection.response import IResponseHandler
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation
+from homeftp.client.transfer.batches.push import BatchSender, SmallPush
+from homeftp.client.transfer.model import FileTask, Outcome
+from homeftp.config import MIB
+from homeftp.model import Entry
+from homeftp.wire.messages import Response
+from tests.support.batches import parse_entries
+
+STORED = Response(0, body={"stored": 2, "refused": 0})
+REFUSED = {"entry": 1, "status": 44, "message": "it has changed"}
+DIFFERS = {"name": "f0", "kind": "file", "size": 1, "meta_data": [["mode", 0]]}
+
+
+def interim(**body: Any) -> Response:
+    """A response that is not the last one."""
+    return Response(0, body=body, more=True)
+
+
+class BatchTests(SynchronousTestCase):
+    """A sender, and what it asks the server for."""
+
+    def setUp(self) -> None:
+        self.requests: list[tuple[Any, str, dict[str, Any], bytes]] = []
+        self.results: list[tuple[str, Entry | Response | None]] = []
+        self.failures: list[Exception] = []
+        self.sender = self.make_sender(lambda *request: self.requests.append(request))
+
+    def make_sender(self, request: Callable[..., None], **limits: int) -> BatchSender:
+        """A sender over a connection that does `request`."""
+        client = mock.Mock()
+        client.server_info = Hello(1, limits=ServerLimits(**limits))
+        client.protocol.request = request
+        return BatchSender(client, "base", self.sent, self.failures.append)
+
+    def sent(self, push: SmallPush, result: Entry | Response | None) -> None:
+        """The result of a file."""
+        self.results.append((push.task.name, result))
+
+    def push(self, *data: bytes) -> None:
+        """Send files with these contents."""
+        with self.sender.opened():
+            for number, content in enumerate(data):
+                task = FileTask(f"f{number}", None, None)
+                self.sender.add(SmallPush(task, Outcome.NEW, {"name": task.name, "hash": "h"}, content))
+
+    def answer(self, *responses: Response) -> None:
+        """Answer the only request."""
+        [(handler, _, _, _)] = self.requests
+        assert IResponseHandler.providedBy(handler)
+        for response in responses:
+            handler.responded(response)
+        handler.finished()
+
+    def test_request(self) -> None:
+        """One request carries all files, each with its line."""
+        self.push(b"content", b"")
+        [(_, kind, body, payload)] = self.requests
+        self.assertEqual((kind, body), ("PUSH", {"rel_endpoint": "base", "kind": "batch"}))
+        expected = [({"name": "f0", "hash": "h", "content_length": 7}, b"content"), ({"name": "f1", "hash": "h"}, b"")]
+        self.assertEqual(parse_entries(payload), expected)
+
+    def test_results(self) -> None:
+        """Each file has a result: stored as asked for, with another mode, or refused."""
+        counts = {"stored": 2, "refused": 1}
+        self.push(b"1", b"2", b"3")
+        self.answer(interim(differing=[DIFFERS]), interim(refused=[REFUSED]), attrs.evolve(STORED, body=counts))
+        expected = [("f0", Entry("", "file", 1, mode=0)), ("f1", Response(44, "it has changed")), ("f2", None)]
+        self.assertEqual(self.failures, [])
+        self.assertEqual(self.results, expected)
+
+    def test_refused_as_a_whole(self) -> None:
+        """Where the server understands no more of it, what it has not refused before is refused too."""
+        self.push(b"1", b"2")
+        refusal = Response(54, "it restarts")
+        self.answer(interim(refused=[REFUSED]), refusal)
+        self.assertEqual(self.results, [("f0", refusal), ("f1", Response(44, "it has changed"))])
+
+    def test_nonsense(self) -> None:
+        """An answer that contradicts the request, or itself, ends the transfer."""
+        for responses in (
+            [interim(refused=[{**REFUSED, "entry": 2}]), STORED],
+            [interim(refused=[REFUSED, REFUSED]), STORED],
+            [interim(refused=[{**REFUSED, "status": 0}]), STORED],
+            [interim(refused=[{"entry": -1, "status": 44}]), STORED],
+            [interim(differing=[{**DIFFERS, "name": "other"}]), STORED],
+            [interim(refused=7), STORED],
+            [interim(refused=[REFUSED]), STORED],
+            [Response(0, body={"stored": 1, "refused": 0})],
+            [Response(0)],
+        ):
+            self.setUp()
+            self.push(b"1", b"2")
+            self.answer(*responses)
+            self.assertEqual([type(each) for each in self.failures], [ProtocolViolation], responses)
+            self.assertEqual(self.results, [])
+        self.setUp()
+        self.push(b"1", b"2")
+        self.answer(STORED)
+        self.assertEqual((self.failures, len(self.results)), ([], 2), "the control")
+
+    def test_limits(self) -> None:
+        """A request has no more files than the server takes, and no more than a mebibyte."""
+        self.sender = self.make_sender(lambda *request: self.requests.append(request), batch_entries=2)
+        self.push(b"1", b"2", b"3")
+        self.assertEqual([len(parse_entries(payload)) for *_, payload in self.requests], [2, 1])
+        self.setUp()
+        self.push(*[bytes(60_000)] * 30)
+        self.assertEqual(sum(len(parse_entries(payload)) for *_, payload in self.requests), 30)
+        self.assertLessEqual(max(len(payload) for *_, payload in self.requests), MIB)
+
+    def test_connection_ended(self) -> None:
+        """A request that cannot be sent, and one that is never answered, fail the transfer."""
+        reason = ConnectionFailed("it ended")
+        self.push(b"1")
+        self.requests[0][0].failed(reason)
+        self.sender = self.make_sender(mock.Mock(side_effect=reason))
+        self.push(b"1")
+        self.assertEqual((self.failures, self.results), ([reason, reason], []))

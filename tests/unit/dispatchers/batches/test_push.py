@@ -1,0 +1,194 @@
+"""PUSH of a batch as a client meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from homeftp.config import BATCH_ENTRIES, BATCH_JOB, MAX_REQUEST_LINE, SMALL_FILE
+from homeftp.status import Status
+from tests.support.batches import push_batch, push_entry
+from tests.support.verbs import VerbTestCase, content, digest
+
+TIME = 1_714_560_000_123_456
+
+
+class BatchTests(VerbTestCase):
+    """PUSH of a batch."""
+
+    def names(self) -> list[str]:
+        """The files and directories in the share, but for those of the server."""
+        found = []
+        for folder, directories, files in os.walk(self.server.root):
+            directories[:] = [name for name in directories if not name.startswith(".homeftp")]
+            found += [os.path.relpath(os.path.join(folder, name), self.server.root) for name in directories + files]
+        return sorted(found)
+
+    def test_stored(self) -> None:
+        """Files and directories are stored beneath the endpoint, with their times and modes."""
+        meta = [["mtime_us", TIME], ["mode", 0o640]]
+        answer, refused, differing = push_batch(
+            self.connection,
+            "photos",
+            [
+                push_entry("a.txt", b"content", meta_data=meta),
+                push_entry("b", None, meta_data=[["mode", 0o750]]),
+                push_entry("b/c.txt", b""),
+                push_entry("b/d.txt", content(SMALL_FILE), meta_data=[["size", SMALL_FILE]]),
+            ],
+        )
+        self.assertEqual((answer.status, answer.body, refused, differing), (0, {"stored": 4, "refused": 0}, [], []))
+        self.assertEqual(answer.message, "stored 4 of 4")
+        self.assertEqual(self.read("photos/a.txt"), b"content")
+        self.assertEqual(self.read("photos/b/c.txt"), b"")
+        self.assertEqual(self.read("photos/b/d.txt"), content(SMALL_FILE))
+        status = os.stat(os.path.join(self.server.root, "photos", "a.txt"))
+        self.assertEqual((status.st_mtime_ns // 1000, status.st_mode & 0o777), (TIME, 0o640))
+        self.assertEqual(os.stat(os.path.join(self.server.root, "photos", "b")).st_mode & 0o777, 0o750)
+
+    def test_many(self) -> None:
+        """More entries than one job takes, at the root, in pieces that end anywhere."""
+        count = BATCH_JOB * 2 + 3
+        payload = b"".join(push_entry(f"f{number}", b"%d" % number * 9) for number in range(count))
+        line = {"request_type": "PUSH", "content_length": len(payload), "body": {"rel_endpoint": "", "kind": "batch"}}
+        data = json.dumps(line).encode() + b"\n" + payload
+        for start in range(0, len(data), 1009):
+            self.connection.send_raw(data[start : start + 1009])
+        [answer] = self.connection.responses()
+        self.assertEqual(answer.body, {"stored": count, "refused": 0})
+        self.assertEqual([self.read(f"f{number}") for number in range(count)], [b"%d" % n * 9 for n in range(count)])
+
+    def test_refused(self) -> None:
+        """Each entry that is refused is reported with its number and its reason; the others stand."""
+        self.server.put("old", b"old")
+        self.server.put("directory/file", b"")
+        entries = [
+            push_entry("good1", b"1"),
+            push_entry("old", b"new", if_hash="absent"),
+            push_entry("wrong", b"content", hash=digest(b"other")),
+            push_entry("no-hash", b"content", hash=None),
+            push_entry("../escape", b"content"),
+            push_entry("", b"content"),
+            push_entry("directory", b"content"),
+            push_entry("size", b"content", meta_data=[["size", 8]]),
+            push_entry("mode", b"content", meta_data=[["mode", 4096]]),
+            push_entry("kind", b"content", kind="link"),
+            push_entry("hash", b"content", hash="sha256:short"),
+            push_entry("old/beneath", b"content"),
+            push_entry("folder", None, hash=digest(b"")),
+            push_entry("a" * 256, b"content"),
+            push_entry("old", b"newer", if_hash=digest(b"old")),
+            push_entry("good2", b"2"),
+        ]
+        answer, refused, _ = push_batch(self.connection, "", entries)
+        self.assertEqual(answer.body, {"stored": 3, "refused": 13})
+        expected = [
+            (1, "old", Status.CHANGED),
+            (2, "wrong", Status.CONTENT_MISMATCH),
+            (3, "no-hash", Status.BAD_REQUEST),
+            (4, "../escape", Status.BAD_ENDPOINT),
+            (5, "", Status.BAD_REQUEST),
+            (6, "directory", Status.WRONG_KIND),
+            (7, "size", Status.BAD_REQUEST),
+            (8, "mode", Status.BAD_REQUEST),
+            (9, "", Status.BAD_REQUEST),
+            (10, "", Status.BAD_REQUEST),
+            (11, "old/beneath", Status.WRONG_KIND),
+            (12, "folder", Status.BAD_REQUEST),
+            (13, "a" * 256, Status.BAD_ENDPOINT),
+        ]
+        self.assertEqual([(each["entry"], each["name"], each["status"]) for each in refused], expected)
+        self.assertTrue(all(each["message"] for each in refused))
+        self.assertEqual(self.names(), ["directory", "directory/file", "good1", "good2", "old"])
+        self.assertEqual(self.read("old"), b"newer")
+
+    def test_in_order(self) -> None:
+        """Each entry sees the effect of those before it: of a name that comes twice the last one counts."""
+        entries = [
+            push_entry("a", b"1"),
+            push_entry("a", b"2", if_hash=digest(b"1")),
+            push_entry("a", b"3", if_hash="absent"),
+            push_entry("d/file", b""),
+            push_entry("d", None, meta_data=[["mode", 0o700]]),
+            push_entry("d", b""),
+        ]
+        answer, refused, _ = push_batch(self.connection, "x", entries)
+        self.assertEqual(answer.body, {"stored": 4, "refused": 2})
+        self.assertEqual([(each["entry"], each["status"]) for each in refused], [(2, 44), (5, 43)])
+        self.assertEqual(self.read("x/a"), b"2")
+        self.assertEqual(os.stat(os.path.join(self.server.root, "x", "d")).st_mode & 0o777, 0o700)
+
+    def test_large_replaced(self) -> None:
+        """A small file replaces a large one of the given hash, and none of another."""
+        for name in ("same", "other"):
+            self.server.put(name, content(3 * SMALL_FILE))
+        entries = [
+            push_entry("same", b"new", if_hash=digest(content(3 * SMALL_FILE))),
+            push_entry("other", b"new", if_hash=digest(b"")),
+        ]
+        answer, refused, _ = push_batch(self.connection, "", entries)
+        self.assertEqual((answer.body, [each["status"] for each in refused]), ({"stored": 1, "refused": 1}, [44]))
+        self.assertEqual((self.read("same"), self.read("other")), (b"new", content(3 * SMALL_FILE)))
+
+    def test_cannot_be_understood(self) -> None:
+        """Behind a line that does not say how many bytes follow nothing is stored; what came before stands."""
+        long = b" " * MAX_REQUEST_LINE
+        for number, (bad, status) in enumerate(
+            (
+                (b"no json\n", Status.BAD_REQUEST),
+                (b'{"name": "b", "content_length": -1}\n', Status.BAD_REQUEST),
+                (b'{"name": "b", "content_length": "7"}\ncontent', Status.BAD_REQUEST),
+                (b"[]\n", Status.BAD_REQUEST),
+                (b'{"name": "b"' + long + b"}\n", Status.TOO_LARGE),
+                (push_entry("b", content(SMALL_FILE + 1)), Status.TOO_LARGE),
+                (push_entry("b", b"content")[:-1], Status.BAD_REQUEST),
+                (push_entry("b", b"content", content_length=9), Status.BAD_REQUEST),
+                (push_entry("b", b"content", content_length=10**15), Status.TOO_LARGE),
+                (push_entry("b", b"content", content_length=2), Status.BAD_REQUEST),
+                (b'{"name": "b"', Status.BAD_REQUEST),
+            )
+        ):
+            base = f"x{number}"
+            lies = bad.endswith(b"content")
+            after = [] if status == Status.BAD_REQUEST and (bad[-1:] != b"\n" or lies) else [push_entry("c", b"3")]
+            answer, _, _ = push_batch(self.connection, base, [push_entry("a", b"1"), bad, *after])
+            self.assertEqual(answer.status, status, (bad[:80], answer))
+            self.assertEqual(os.listdir(os.path.join(self.server.root, base)), ["a"])
+        self.assertEqual(self.connection.ask("CMP", {"rel_endpoint": "x0/a", "hash": digest(b"1")}).status, 10)
+
+    def test_bounds(self) -> None:
+        """A batch of too many entries ends at the limit; one with parameters of its own is not begun."""
+        entries = [push_entry(f"d{number % 7}", None) for number in range(BATCH_ENTRIES)]
+        answer, _, _ = push_batch(self.connection, "", entries)
+        self.assertEqual(answer.body, {"stored": BATCH_ENTRIES, "refused": 0}, "the control")
+        answer, _, _ = push_batch(self.connection, "", [*entries, push_entry("more", b"1")])
+        self.assertEqual(answer.status, Status.TOO_LARGE)
+        self.assertEqual(self.names(), [f"d{number}" for number in range(7)])
+        for more in ({"hash": digest(b"")}, {"offset": 5}, {"if_hash": "absent"}, {"meta_data": [["mode", 1]]}):
+            answer, _, _ = push_batch(self.connection, "", [push_entry("more", b"1")], **more)
+            self.assertEqual(answer.status, Status.BAD_REQUEST)
+        self.assertNotIn("more", self.names())
+
+    def test_empty(self) -> None:
+        """A batch without entries stores nothing."""
+        answer, _, _ = push_batch(self.connection, "nothing", [])
+        self.assertEqual((answer.status, answer.body), (0, {"stored": 0, "refused": 0}))
+        self.assertEqual(self.names(), [])
+
+    def test_many_refused(self) -> None:
+        """The reports of many long refusals come in several responses."""
+        long = "/".join(["n" * 250] * 15)
+        count = 400
+        answer, refused, _ = push_batch(
+            self.connection, "", [push_entry(f"{long}/{n}", hash=None) for n in range(count)]
+        )
+        self.assertEqual(answer.body, {"stored": 0, "refused": count})
+        self.assertEqual([each["entry"] for each in refused], list(range(count)))
+
+    def test_differing(self) -> None:
+        """What has another mode than was asked for is reported: those of the root are the owner's."""
+        before = os.stat(self.server.root).st_mode & 0o777
+        entries = [push_entry("", None, meta_data=[["mode", 0o700]]), push_entry("a", b"1", meta_data=[["mode", 0]])]
+        answer, refused, differing = push_batch(self.connection, "", entries)
+        self.assertEqual((answer.body, refused), ({"stored": 2, "refused": 0}, []))
+        self.assertEqual([(each["name"], dict(each["meta_data"])["mode"]) for each in differing], [("", before)])
