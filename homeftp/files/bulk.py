@@ -31,7 +31,7 @@ Encode = Callable[[Sequence["FileContent | Exception"]], T]
 
 
 @attrs.frozen
-class _Written:
+class _BulkWritten:
     """What one job has done."""
 
     results: list[Entry | Exception]
@@ -72,7 +72,7 @@ class BulkWriter:
         except Exception as refused:  # noqa: BLE001 (whatever it is, it is this one file's result)
             return refused
 
-    def _write(self, decode: Decode) -> _Written:
+    def _write(self, decode: Decode) -> _BulkWritten:
         """In a worker."""
         items = [each if isinstance(each, Refusal) else _own(each) for each in decode()]
         results: dict[int, Entry | Exception] = {}
@@ -99,7 +99,7 @@ class BulkWriter:
             for number, item in enumerate(items)
             if isinstance(item, BatchWrite) and isinstance(results[number], Exception)
         }
-        return _Written([results[number] for number in range(len(items))], unfinished)
+        return _BulkWritten([results[number] for number in range(len(items))], unfinished)
 
 
 def _own(item: BatchWrite) -> BatchWrite:

@@ -376,5 +376,5 @@ class Files:
         return recorded(work, change, self._record_refusal) if self._records_raised else work
 
     def _refuse(self, refused: Exception, request: WriteRequest) -> Deferred[Entry]:
-        """Fail with that, once it is recorded: it is one result among others, and nobody else records it."""
+        """Fail with that, once it is recorded: it is one result among others, which callers do not record."""
         return recorded(fail(refused), RefusedChange.of(request), self._record_refusal)

@@ -79,6 +79,8 @@ class PageTests(SynchronousTestCase):
                 [endpoint.MAX_PARTS],
                 [limits.in_flight],
                 [config.SMALL_FILE],
+                [config.BATCH_ENTRIES],
+                [config.BATCH_BYTES],
                 [limits.buffered],
                 [limits.login_attempts],
                 [

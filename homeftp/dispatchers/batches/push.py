@@ -31,7 +31,7 @@ async def push_batch(request: IRequest, body: PushBody, resolution: IResolution)
     if body.hash or body.hash_trailer or body.offset or body.meta_data or body.if_hash:
         raise BadRequest("a batch has no hash, offset, meta_data or if_hash of its own: each of its entries may")
     check_limit("the payload of a batch", request.payload.size, BATCH_BYTES)
-    batch = _Batch(body.rel_endpoint)
+    batch = _IncomingBatch(body.rel_endpoint)
     report = _Report(resolution)
     while piece := await request.payload.read():
         batch.receive_data(piece)
@@ -41,7 +41,7 @@ async def push_batch(request: IRequest, body: PushBody, resolution: IResolution)
     await report.end()
 
 
-class _Batch:
+class _IncomingBatch:
     """The entries of one payload, decoded in the pool, one job at a time."""
 
     def __init__(self, base: Endpoint) -> None:
@@ -115,7 +115,7 @@ class _Report:
         self._differing: list[dict[str, Any]] = []
         self._size = 0
 
-    async def add(self, batch: _Batch, results: Sequence[Entry | Exception]) -> None:
+    async def add(self, batch: _IncomingBatch, results: Sequence[Entry | Exception]) -> None:
         """Add the results of the entries that were decoded last."""
         first = batch.count - len(results)
         for number, result in enumerate(results):
@@ -127,7 +127,7 @@ class _Report:
                 continue
             self._stored += 1
             if isinstance(write, BatchWrite) and _is_other(write.request, result):
-                await self._make_room(len(name))
+                await self._send_if_full(len(name))
                 self._differing.append({**entry_body(result), "name": name})
 
     def _refusal(self, error: Exception) -> Refusal:
@@ -137,11 +137,11 @@ class _Report:
         return Internal(INTERNAL_ERROR)
 
     async def _add_refusal(self, number: int, name: str, refusal: Refusal) -> None:
-        await self._make_room(len(name) + len(refusal.message))
+        await self._send_if_full(len(name) + len(refusal.message))
         self._reported += 1
         self._refused.append({"entry": number, "name": name, "status": int(refusal.status), "message": refusal.message})
 
-    async def _make_room(self, characters: int) -> None:
+    async def _send_if_full(self, characters: int) -> None:
         """Send what there is, where another entry of so many characters would make the line too long."""
         size = characters * _JSON_WIDTH + _JSON_OVERHEAD
         if self._size + size > LISTING_PAGE_BYTES:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 class Group(Generic[T]):
     """Collects items while it is open, up to `count` of them or `size` bytes; `send` gets what was collected.
 
-    An item that comes while it is closed is sent at once: nobody would send it later.
+    An item that comes while it is closed is sent at once.
     """
 
     def __init__(self, send: Callable[[Sequence[T]], None], *, count: int, size: int) -> None:
