@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import os
 import sqlite3
-from typing import Iterable, Mapping, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.hashing.database import SharedDatabase, select_in
 from homeftp.hashing.filehash import is_trustworthy, signature
@@ -67,6 +67,11 @@ _MOVE = """
 UPDATE OR REPLACE hashes SET directory = CAST(? || substr(directory, ?) AS BLOB)
 WHERE directory = ? OR (directory > ? AND directory < ?)
 """
+
+_BENEATH = "SELECT 1 FROM hashes WHERE directory = ? OR (directory > ? AND directory < ?) LIMIT 1"
+
+_KNOWN = "SELECT name, signature, hash, damage, read_us, content FROM hashes WHERE directory = ? AND name"
+"""What is asked of some files in a directory; the condition on the name follows."""
 
 _SIZE, _MTIME, _INODE = 0, 1, 3
 """Where they are in a signature."""
@@ -132,20 +137,36 @@ class HashCache:
     def __init__(self, path: str | None, *, busy_seconds: float = 2.0) -> None:
         self._database = SharedDatabase(path, _prepare, busy_seconds=busy_seconds)
 
-    def lookup(self, directory: str, files: Mapping[str, os.stat_result]) -> dict[str, str]:
-        """The known hashes of `files`: names in `directory`, with their current stat. Not those of damaged files."""
-        return {name: each.hash for name, each in self.known(directory, files).items() if not each.damage}
+    def lookup(self, directory: str, files: Mapping[str, os.stat_result], *, whole: bool = False) -> dict[str, str]:
+        """The known hashes of `files`: names in `directory`, with their current stat. Not those of damaged files.
 
-    def known(self, directory: str, files: Mapping[str, os.stat_result]) -> dict[str, KnownHash]:
-        """What is known of `files`, damaged ones among them."""
+        `whole` as in `known`.
+        """
+        known = self.known(directory, files, whole=whole)
+        return {name: each.hash for name, each in known.items() if not each.damage}
+
+    def known(
+        self, directory: str, files: Mapping[str, os.stat_result], *, whole: bool = False
+    ) -> dict[str, KnownHash]:
+        """What is known of `files`, damaged ones among them.
+
+        `whole` says that these are all the files in the directory from the first of the names to the last: one query
+        finds them.
+        """
         names = {os.fsencode(name): name for name in files}
         known: dict[str, KnownHash] = {}
-        query = "SELECT name, signature, hash, damage, read_us, content FROM hashes WHERE directory = ? AND name IN"
 
         def select(connection: sqlite3.Connection) -> None:
-            rows = select_in(connection, query, [os.fsencode(directory)], list(names))
+            key: bytes
+            if whole and names:
+                bounds = (os.fsencode(directory), min(names), max(names))
+                rows: Iterable[Any] = connection.execute(f"{_KNOWN} BETWEEN ? AND ?", bounds)
+            else:
+                rows = select_in(connection, f"{_KNOWN} IN", [os.fsencode(directory)], list(names))
             for key, seen, content_hash, damage, read_us, content in rows:
-                name = names[key]
+                name = names.get(key)
+                if name is None:
+                    continue  # it was removed since
                 is_same = seen == signature(files[name])
                 if is_same or (damage and is_still_marked(seen, files[name])):
                     known[name] = KnownHash(content_hash, damage, read_us, content, is_same)
@@ -156,6 +177,17 @@ class HashCache:
     def known_file(self, directory: str, name: str, found: os.stat_result) -> KnownHash | None:
         """What is known of one file in `directory`, with its current stat."""
         return self.known(directory, {name: found}).get(name)
+
+    def has_beneath(self, directory: str) -> bool:
+        """Whether anything is known of files in or beneath a directory; they may have changed since."""
+        found: list[object] = []
+        top = os.fsencode(directory)
+
+        def select(connection: sqlite3.Connection) -> None:
+            found.extend(connection.execute(_BENEATH, (top, *_beneath(top, os.sep))))
+
+        self._database.run(select)
+        return bool(found)
 
     def former(self, directory: str, names: Sequence[str]) -> dict[str, str]:
         """The hash that each of these files in `directory` had when it was last hashed; it may have changed since."""
@@ -208,11 +240,11 @@ class HashCache:
 
     def moved(self, old: str, new: str) -> None:
         """A directory was moved: what is known of the files beneath it holds at their new place."""
-        first, last = os.fsencode(old) + b"/", os.fsencode(old) + b"0"  # the next byte after "/"
+        top = os.fsencode(old)
 
         def update(connection: sqlite3.Connection) -> None:
             with connection:
-                connection.execute(_MOVE, (os.fsencode(new), len(os.fsencode(old)) + 1, os.fsencode(old), first, last))
+                connection.execute(_MOVE, (os.fsencode(new), len(top) + 1, top, *_beneath(top)))
 
         self._database.run(update)
 
@@ -262,6 +294,12 @@ def _prepare(connection: sqlite3.Connection) -> bool:
     connection.execute(_INDEX)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
     return True
+
+
+def _beneath(directory: bytes, separator: str = "/") -> tuple[bytes, bytes]:
+    """The bounds of the directories beneath a directory."""
+    top = directory.removesuffix(separator.encode())
+    return top + separator.encode(), top + chr(ord(separator) + 1).encode()
 
 
 def is_still_marked(marked: str, found: os.stat_result) -> bool:

@@ -14,6 +14,11 @@ def known_hashes(cache: HashCache | None, files: Sequence[FileStat]) -> dict[str
     return {} if cache is None else _by_path(cache.lookup, files)
 
 
+def remembers_folder(cache: HashCache, folder: str) -> bool:
+    """Whether the cache knows anything of files beneath a folder; they may have changed since."""
+    return cache.has_beneath(os.path.realpath(folder))
+
+
 def former_hashes(cache: HashCache | None, files: Sequence[FileStat]) -> dict[str, str]:
     """The hashes that files had when this machine last hashed them, by path, also of those that changed since."""
     return {} if cache is None else _by_path(lambda folder, names: cache.former(folder, list(names)), files)

@@ -36,7 +36,8 @@ _UNSEEN = (
 class RemoteMirror:
     """Makes the folder `endpoint` of a server, listed as `entries`, equal to `tree` after a push.
 
-    Names that are `kept` are on the server too, but not among the entries.
+    Names that are `kept` are on the server too, but not among the entries; neither are `others`, a number of files
+    that the tree has, too.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class RemoteMirror:
         tree: LocalTree,
         entries: dict[str, Entry],
         kept: Sequence[str],
+        others: int = 0,
     ) -> None:
         self._client = client
         self._context = context
@@ -55,6 +57,7 @@ class RemoteMirror:
         self._tree = tree
         self._entries = entries
         self._kept = kept
+        self._others = others
         self._plan = DeletionPlan((), (), 0, 0)
 
     async def plan(self, options: TransferOptions, observer: TransferObserver, confirmed: ConfirmedDeletions) -> None:
@@ -75,7 +78,8 @@ class RemoteMirror:
     def _planned(self, wanted: set[str]) -> DeletionPlan:
         sizes = {name: entry.size for name, entry in self._entries.items() if entry.kind == "file"}
         directories = [name for name, entry in self._entries.items() if entry.kind == "directory"]
-        return plan_deletion(sizes, directories, wanted, self._tree.selector, self._kept)
+        plan = plan_deletion(sizes, directories, wanted, self._tree.selector, self._kept)
+        return attrs.evolve(plan, total=plan.total + self._others)
 
     async def _unseen(self, names: Sequence[str]) -> Sequence[str]:
         """The names of files of which this machine has seen no content on the server, or another one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
-from homeftp.client.plan.listing import RemoteListing, list_remote, select
+from homeftp.client.plan.listing import list_remote, select
 from homeftp.client.plan.local import (
     path_inside,
     report_excluded,
@@ -15,13 +15,12 @@ from homeftp.client.plan.local import (
 )
 from homeftp.client.plan.paths import endpoint_inside, parse_local_path, parse_remote_path
 from homeftp.client.plan.reread import reread_remote, without_memory
-from homeftp.client.plan.whole import is_same, report_same
+from homeftp.client.plan.survey import Survey, survey
 from homeftp.client.selection import DEFAULT_SELECTION, Selection, Selector
 from homeftp.client.transfer.cmp import CompareTransfer
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import with_reconnects
-from homeftp.endpoint import Endpoint
 from homeftp.errors import NotFound, OperatorError
 
 
@@ -92,21 +91,20 @@ class _Cmp:
             found = await stat_if_exists(self._context, path)
         if self._reread:
             await reread_remote(client, str(endpoint), self._observer)
-        tree = LocalTree(path, selector=Selector(self._selection))
         if found is not None and found.is_directory:
-            tree = await scan_if_exists(self._context, path, self._selection)
-            if await is_same(client, self._context, tree, endpoint, perms=self._perms):
-                report_same(tree, endpoint, self._observer)
-                return
-        listing = await list_remote(client, endpoint, recursive=True)
+            scanning = scan_if_exists(self._context, path, self._selection)
+            surveyed = await survey(client, self._context, path, scanning, endpoint, extra=True)
+        else:
+            tree = LocalTree(path, selector=Selector(self._selection))
+            surveyed = Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))
+        tree, listing = surveyed.tree, surveyed.listing
         if not self._local_first and listing.kind is None:
             raise NotFound(f"'{endpoint}' does not exist on the server")
         select(listing, tree.selector, [*tree.files, *tree.directories])
-        await self._compare(client, found, tree, endpoint, listing)
+        await self._compare(client, found, surveyed)
 
-    async def _compare(
-        self, client: Client, found: FileStat | None, tree: LocalTree, endpoint: Endpoint, listing: RemoteListing
-    ) -> None:
+    async def _compare(self, client: Client, found: FileStat | None, surveyed: Survey) -> None:
+        tree, endpoint, listing = surveyed.rest(), surveyed.endpoint, surveyed.listing
         is_folder = found is not None and found.is_directory
         if found is not None and not is_folder:
             require_file(found, tree.path)
@@ -118,11 +116,13 @@ class _Cmp:
         if listing.kind == "directory" or is_folder:
             if not endpoint.parts and found is not None:
                 del listing.entries[""], tree.directories[""]
+            surveyed.plan_same(self._observer)
             report_plan(listing, self._observer)
             report_excluded(tree, self._observer)
             unread = {name for name, _ in tree.failed + listing.failed}
         elif found is not None:
             tree.files[""] = found
+        await surveyed.finish_same(client, self._context, self._observer)
         endpoint_of = endpoints_below(str(endpoint))
         transfer = CompareTransfer(
             client, self._context, endpoint_of, tree, listing.entries, self._observer, unread, perms=self._perms

@@ -13,11 +13,12 @@ from homeftp.client.files.write import DownloadTarget
 from homeftp.client.mirror.local import delete_local
 from homeftp.client.mirror.plan import ConfirmedDeletions, check_apart, may_delete, plan_deletion, report_deleted
 from homeftp.client.plan.globs import expand_pattern
-from homeftp.client.plan.listing import RemoteListing, list_remote, select, stat_remote
+from homeftp.client.plan.listing import RemoteListing, select, stat_remote
 from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
 from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
 from homeftp.client.plan.reread import reread_remote, without_memory
 from homeftp.client.plan.spelling import spell
+from homeftp.client.plan.survey import Survey, survey
 from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import DeletionPlan, EndpointOf, TransferContext, TransferOptions, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
@@ -124,23 +125,30 @@ class _Get:
         await self._transfer(client, context, lambda _: endpoint, {name: entry}, tree, folder)
 
     async def _get_folder(self, client: Client, endpoint: Endpoint, path: str) -> None:
-        listing = await list_remote(client, endpoint, recursive=True)
+        scanning = scan_if_exists(self._context, path, self._options.selection)
+        found = await survey(client, self._context, path, scanning, endpoint, extra=True)
+        tree, listing = found.tree, found.listing
         if not endpoint.parts:
             del listing.entries[""]
-        tree = await scan_if_exists(self._context, path, self._options.selection)
-        select(listing, tree.selector)
+        select(listing, tree.selector, found.same_names())
         spell(listing, tree)
+        found.plan_same(self._observer)
         report_plan(listing, self._observer)
-        plan = await self._plan_deletion(tree, listing, path) if self._options.delete else None
-        await self._transfer(client, self._context, endpoints_below(str(endpoint)), listing.entries, tree, path)
+        plan = await self._plan_deletion(found, path) if self._options.delete else None
+        dry_run = self._options.dry_run
+        if not dry_run:
+            await found.list_same_directories(client)
+        await found.finish_same(client, self._context, self._observer, dry_run=dry_run)
+        await self._transfer(client, self._context, endpoints_below(str(endpoint)), listing.entries, found.rest(), path)
         if plan is not None and self._options.dry_run:
             report_deleted(plan, self._observer)
         elif plan is not None and may_delete(self._observer):
             await delete_local(self._context, tree, listing.entries, plan, self._observer)
 
-    async def _plan_deletion(self, tree: LocalTree, listing: RemoteListing, path: str) -> DeletionPlan:
+    async def _plan_deletion(self, found: Survey, path: str) -> DeletionPlan:
+        tree, listing = found.tree, found.listing
         sizes = {name: file.size for name, file in tree.files.items()}
-        wanted = {*listing.entries, *(name for name, _ in listing.skipped + listing.failed)}
+        wanted = {*listing.entries, *(name for name, _ in listing.skipped + listing.failed), *found.same_names()}
         kept = [*tree.partials, *(name for name, _ in tree.skipped + tree.failed)]
         plan = plan_deletion(sizes, list(tree.directories), wanted, tree.selector, kept)
         await self._deletions.confirm(plan, self._options, path, self._observer)

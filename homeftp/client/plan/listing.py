@@ -57,13 +57,22 @@ async def list_remote(client: Client, endpoint: Endpoint, *, recursive: bool) ->
     return listing
 
 
-async def add_entries(client: Client, endpoint: Endpoint, listing: RemoteListing, *, recursive: bool) -> None:
-    """Add the entries in a directory to its listing, which has only the directory itself."""
-    async for page in client.list(str(endpoint), recursive=recursive):
-        listing.entries.update((entry.name, entry) for entry in page.entries)
+async def add_entries(
+    client: Client, endpoint: Endpoint, listing: RemoteListing, *, recursive: bool, beneath: str = ""
+) -> None:
+    """Add the entries in a directory to the listing of `endpoint`: that of the endpoint itself, or the one `beneath`.
+
+    Raises as `Client.list`.
+    """
+    directory = endpoint.beneath(*beneath.split("/")) if beneath else endpoint
+    prefix = f"{beneath}/" if beneath else ""
+    async for page in client.list(str(directory), recursive=recursive):
+        for entry in page.entries:
+            named = attrs.evolve(entry, name=prefix + entry.name) if prefix else entry
+            listing.entries[named.name] = named
         for name, reason in page.skipped:
-            has_failed = name in listing.entries or not _is_legal(endpoint, name)
-            (listing.failed if has_failed else listing.skipped).append((name, reason))
+            has_failed = prefix + name in listing.entries or not _is_legal(directory, name)
+            (listing.failed if has_failed else listing.skipped).append((prefix + name, reason))
 
 
 def select(listing: RemoteListing, selector: Selector, local: Iterable[str] = ()) -> None:
@@ -102,8 +111,5 @@ async def list_directories(client: Client, endpoint: Endpoint, names: Iterable[s
         found = listing.entries.get(name)
         if found is not None and found.kind == "directory":
             with contextlib.suppress(Forbidden):
-                async for page in client.list(str(endpoint.child(name)), recursive=True):
-                    for entry in page.entries:
-                        inner = attrs.evolve(entry, name=f"{name}/{entry.name}")
-                        listing.entries[inner.name] = inner
+                await add_entries(client, endpoint, listing, recursive=True, beneath=name)
     return listing

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Coroutine, Sequence, TypeVar, cast
-
-from twisted.internet.defer import Deferred, FirstError, gatherResults
+from typing import Sequence
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
@@ -22,6 +20,7 @@ from homeftp.client.plan.paths import (
     parse_remote_path,
 )
 from homeftp.client.plan.reread import reread_files, reread_remote, rereads_named, without_memory
+from homeftp.client.plan.survey import Survey, survey
 from homeftp.client.transfer.model import TransferContext, TransferOptions, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.push import PushTransfer
@@ -29,9 +28,6 @@ from homeftp.client.transfer.retry import with_reconnects
 from homeftp.endpoint import Endpoint
 from homeftp.errors import OperatorError, WrongKind
 from homeftp.model import Entry
-
-T = TypeVar("T")
-U = TypeVar("U")
 
 
 async def push(
@@ -125,50 +121,51 @@ class _Push:
             tree.files[name] = file._replace(name=name)
         if rereads_named(client, self._options):
             await reread_files(client, base, remote, tree.files, self._observer)
+        report_plan(tree, self._observer)
         await self._transfer(client, base, tree, remote)
 
     async def _push_folder(self, client: Client, path: str, endpoint: Endpoint) -> None:
         if endpoint.parts and self._options.reread:
             await reread_remote(client, str(endpoint), self._observer)
-        scanning = self._context.workers.run(scan, path, self._options.selection)
+        scanning = self._scan(path)
         if endpoint.parts:
-            tree, listing = await _both(scanning, list_remote(client, endpoint, recursive=True))
+            found = await survey(client, self._context, path, scanning, endpoint, extra=self._options.delete)
         else:
-            tree = await scanning
-            names = [name for name in tree.directories if name and "/" not in name]
-            if self._options.reread:
-                for name in [*names, *(name for name in tree.files if "/" not in name)]:
-                    await reread_remote(client, str(endpoint.beneath(name)), self._observer)
-            if self._options.delete:
-                listing = await list_remote(client, endpoint, recursive=True)
-            else:
-                listing = await list_directories(client, endpoint, names)
+            found = await self._survey_top(client, await scanning, endpoint)
+        tree, listing = found.tree, found.listing
         if listing.kind == "file":
             raise WrongKind(f"{endpoint} is a file: a folder cannot replace it")
         if tree.selector.has_names:
-            found = [*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)]
-            tree.failed.extend((name, "does not exist") for name in tree.selector.missing(found))
+            names = [*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)]
+            tree.failed.extend((name, "does not exist") for name in tree.selector.missing(names))
         mirror = None
         if self._options.delete:
             kept = [name for name, _ in listing.skipped + listing.failed]
-            mirror = RemoteMirror(client, self._context, str(endpoint), tree, listing.entries, kept)
+            mirror = RemoteMirror(client, self._context, str(endpoint), tree, listing.entries, kept, found.same_count)
             await mirror.plan(self._options, self._observer, self._deletions)
-        await self._transfer(client, endpoint, tree, listing.entries)
+        report_plan(tree, self._observer)
+        dry_run = self._options.dry_run
+        if not dry_run:
+            await found.list_same_directories(client)
+        await found.finish_same(client, self._context, self._observer, dry_run=dry_run)
+        await self._transfer(client, endpoint, found.rest(), listing.entries)
         if mirror is not None:
             await mirror.delete(self._options, self._observer)
 
+    async def _scan(self, path: str) -> LocalTree:
+        return await self._context.workers.run(scan, path, self._options.selection)
+
+    async def _survey_top(self, client: Client, tree: LocalTree, endpoint: Endpoint) -> Survey:
+        """As `survey`, for a folder whose content goes to the top: what others have there is not listed."""
+        names = [name for name in tree.directories if name and "/" not in name]
+        if self._options.reread:
+            for name in [*names, *(name for name in tree.files if "/" not in name)]:
+                await reread_remote(client, str(endpoint.beneath(name)), self._observer)
+        if self._options.delete:
+            return Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))
+        return Survey(tree, endpoint, await list_directories(client, endpoint, names))
+
     async def _transfer(self, client: Client, base: Endpoint, tree: LocalTree, remote: dict[str, Entry]) -> None:
-        report_plan(tree, self._observer)
         endpoint_of = endpoints_below(str(base))
         transfer = PushTransfer(client, self._context, endpoint_of, tree, remote, self._options, self._observer)
         await transfer.run()
-
-
-async def _both(local: Deferred[T], remote: Coroutine[Any, Any, U]) -> tuple[T, U]:
-    """Both results, waited for at the same time."""
-    running = Deferred.fromCoroutine(remote)
-    try:
-        results = await gatherResults(cast("list[Deferred[Any]]", [local, running]), consumeErrors=True)
-    except FirstError as error:
-        raise error.subFailure.value or error from None
-    return results[0], results[1]

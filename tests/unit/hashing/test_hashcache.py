@@ -61,6 +61,24 @@ class LookupTests(IndexCase):
         self.assertIsNone(self.known("other.txt"))
         self.assertIsNone(self.known(directory="/d/e"))
 
+    def test_whole(self) -> None:
+        """What is known of all files in a directory is what is known of each; what is gone by now is not told."""
+        names = ["a", "b", "e", "\u00e9"]
+        self.cache.record([self.row(name) for name in (*names, "c", "z")])
+        self.cache.record([self.row("d", hash=OTHER), self.row("a", directory="/other", hash=OTHER)])
+        files = dict.fromkeys((*names, "new"), self.found)
+        self.assertEqual(self.cache.known("/d", files, whole=True), self.cache.known("/d", files))
+        self.assertEqual(self.cache.lookup("/d", files, whole=True), dict.fromkeys(names, HASH))
+        self.assertEqual(self.cache.lookup("/d", {}, whole=True), {})
+
+    def test_has_beneath(self) -> None:
+        """Whether anything is known in or beneath a directory, and not only beside it."""
+        self.cache.record([self.row(directory="/a b/c/d")])
+        for directory, known in (("/", True), ("/a b", True), ("/a b/c/d", True), ("/a", False), ("/a b/c/d/e", False)):
+            self.assertEqual(self.cache.has_beneath(directory), known, directory)
+        self.cache.close()
+        self.assertFalse(self.cache.has_beneath("/a b"))
+
     def test_former(self) -> None:
         """What a file had when it was last hashed is told, also after it changed."""
         self.cache.record([self.row(), self.row(directory="/other", hash=OTHER)])

@@ -7,17 +7,17 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.files.digest import known_digest
-from homeftp.client.files.hashes import known_hashes, record_hashes
+from homeftp.client.files.digest import LocalDigests, local_digests
+from homeftp.client.files.hashes import record_hashes
 from homeftp.client.files.scan import scan
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import TreeDigester
-from homeftp.model import Entry, TreeDigest
+from homeftp.model import Entry
 
 
 class DigestTests(SynchronousTestCase):
-    """`known_digest`."""
+    """`local_digests`."""
 
     def setUp(self) -> None:
         self.folder = self.mktemp()
@@ -40,10 +40,9 @@ class DigestTests(SynchronousTestCase):
         hashed = [(file, hash_bytes(name.encode())) for name, file in tree.files.items()]
         record_hashes(self.cache, hashed, time.time_ns())
 
-    def digest(self, cache: HashCache | None) -> TreeDigest | None:
-        """The digest of the folder, from the hashes in a cache."""
-        tree = scan(self.folder)
-        return known_digest(tree, known_hashes(cache, list(tree.files.values())))
+    def digests(self) -> LocalDigests:
+        """The digests of the folder, from the hashes in the cache."""
+        return local_digests(scan(self.folder), self.cache)
 
     def test_order(self) -> None:
         """A directory comes before what it holds, and that before the next name, whatever byte follows in it."""
@@ -55,13 +54,43 @@ class DigestTests(SynchronousTestCase):
             else:
                 data = name.encode()
                 digester.add(Entry(name, "file", len(data), 1_000_000, 0o640, hash_bytes(data)))
-        self.assertEqual(self.digest(self.cache), digester.finish())
+        self.assertEqual(self.digests().digests[""], digester.finish())
+
+    def test_each(self) -> None:
+        """Each folder has the digests that it has as a top; the hashes and the folders in each are told, too."""
+        self.remember()
+        found = self.digests()
+        self.assertEqual(set(found.digests), {"", "d", "d.x", "z", "z/z"})
+        for name in found.digests:
+            self.assertEqual(found.digests[name], local_digests(scan(f"{self.folder}/{name}"), self.cache).digests[""])
+        self.assertEqual(found.hashes, {name: hash_bytes(name.encode()) for name in scan(self.folder).files})
+        self.assertEqual(
+            {name: set(below) for name, below in found.below.items()}, {"": {"d", "d.x", "z"}, "z": {"z/z"}}
+        )
+        self.assertEqual((found.incomplete, found.unknown), (set(), 0))
 
     def test_unknown(self) -> None:
-        """None without a cache, and where one hash is not known."""
-        self.assertIsNone(self.digest(None))
+        """A folder with a file whose hash is not remembered is incomplete, and so are those around it, but no other."""
+        nothing = self.digests()
+        self.assertEqual((nothing.incomplete, nothing.unknown), (set(nothing.digests), 6))
         self.remember()
-        self.assertIsNotNone(self.digest(self.cache))
-        with open(f"{self.folder}/d-b", "w") as file:
+        before = self.digests()
+        with open(f"{self.folder}/z/z/z", "w") as file:
             file.write("changed")
-        self.assertIsNone(self.digest(self.cache))
+        found = self.digests()
+        self.assertEqual((found.incomplete, found.unknown), ({"", "z", "z/z"}, 1))
+        same = {name for name, digest in found.digests.items() if digest == before.digests[name]}
+        self.assertEqual(same, {"d", "d.x"})
+
+    def test_spelling(self) -> None:
+        """The hashes of a folder and a file with other names here than on the wire are found, too."""
+        with open(f"{self.folder}/z/what?", "w") as file:
+            file.write("z/what?")
+        os.makedirs(f"{self.folder}/2019: Rome")
+        with open(f"{self.folder}/2019: Rome/a", "w") as file:
+            file.write("a")
+        for name in ("z/what?", "2019: Rome/a"):
+            os.utime(f"{self.folder}/{name}", (1, 1))
+        tree = scan(self.folder)
+        record_hashes(self.cache, [(file, hash_bytes(b"x")) for file in tree.files.values()], time.time_ns())
+        self.assertEqual(local_digests(tree, self.cache).unknown, 0)

@@ -1,0 +1,191 @@
+"""From a directory that differs to those in it that do: each is compared by its digests, many at once, then listed.
+
+Every comparison of a directory makes the server look at all beneath it. So a directory that differs is cut into
+pieces that are much smaller than itself, and each round of comparisons looks at less than the one before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Iterable, NamedTuple, Sequence
+
+import attrs
+
+from homeftp.client.api import Client
+from homeftp.client.batches import in_batches
+from homeftp.client.files.digest import LocalDigests
+from homeftp.client.plan.listing import RemoteListing, add_entries
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
+from homeftp.model import Entry, TreeDigest
+
+_FEW_FILES = 256
+"""A directory with at most so many files is listed where it differs: its pieces are not worth a round of requests."""
+
+_PIECES = 8
+"""A piece has at most this part of the files of the directory that it is cut from."""
+
+_REQUEST_ENTRIES = 16
+"""Entries of a listing that cost both sides as much as a request."""
+
+_MOST_UNKNOWN = 4
+"""Where the hashes of more than one in so many files are not remembered here, all is listed."""
+
+_NOT_LISTED = (Forbidden, NotFound, WrongKind)
+"""After these a directory beneath the top has no entries: its parent's listing, or what is sent, tells the rest."""
+
+
+class Found(NamedTuple):
+    """What the server has at an endpoint."""
+
+    entry: Entry | None
+    """None where nothing exists."""
+    tree: TreeDigest | None
+    """None also where the server does not know digests."""
+
+
+async def ask_digests(client: Client, endpoint: Endpoint, full_digest: str) -> Found | None:
+    """What the server has at an endpoint, with its digests; None for a file, and where files keep changing.
+
+    Raises `Forbidden` (33).
+    """
+    try:
+        compared = await client.cmp(str(endpoint), full_digest=full_digest)
+    except (Changed, WrongKind):
+        return None
+    return Found(compared.remote, compared.tree)
+
+
+class Descent:
+    """Finds out which directories of the server are the same as the `local` ones, and lists the others.
+
+    It begins with the digests `top` of the server's directory `endpoint`, whose own entry is `entry`.
+    """
+
+    def __init__(self, client: Client, endpoint: Endpoint, local: LocalDigests, entry: Entry, top: TreeDigest) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._local = local
+        self._top = top
+        self.listing = RemoteListing({"": entry}, [], [])
+        """What there is, but for what is beneath directories that are the same."""
+        self.same: set[str] = set()
+        """The directories that are the same with everything in them, and all those beneath them."""
+        self._listed: list[str] = []
+        """Directories whose entries are listed."""
+        self._listed_whole: list[str] = []
+        """Directories that are listed with all beneath them."""
+
+    async def run(self, *, extra: bool) -> None:
+        """Compare, and list. With `extra` directories that only the server has are listed with what they hold."""
+        if self._local.unknown * _MOST_UNKNOWN > self._local.digests[""].files:
+            self._listed_whole.append("")
+            pending: Sequence[str] = ()
+        else:
+            pending = self._note("", self._top)
+        while pending:
+            rounds = await in_batches(self._compare, pending)
+            pending = [name for names in rounds for name in names]
+        await in_batches(self._list, self._listed)
+        entries = self.listing.entries
+        found = [name for name, entry in entries.items() if entry.kind == "directory"]
+        whole = set(self._listed_whole)
+        if extra:
+            whole.update(name for name in found if name not in self._local.digests)
+        await in_batches(self._list_whole, [name for name in found if name in whole])
+        if self._listed:
+            ordered = sorted(entries.items(), key=lambda item: item[0].replace("/", "\0"))
+            entries.clear()
+            entries.update(ordered)
+
+    async def _compare(self, name: str) -> Sequence[str]:
+        """Compare a directory, unless it is known to differ; gives those to compare next."""
+        if name in self._local.incomplete:
+            return self._split(name)
+        try:
+            endpoint = self._endpoint.beneath(*name.split("/"))
+            found = await ask_digests(self._client, endpoint, self._local.digests[name].full)
+        except Forbidden:
+            return ()
+        if found is not None and found.entry is None:
+            return ()
+        return self._note(name, None if found is None else found.tree)
+
+    def _note(self, name: str, there: TreeDigest | None) -> Sequence[str]:
+        """Note what is to be done about a directory; gives those to compare next."""
+        here = self._local.digests[name]
+        if there is None:
+            self._listed_whole.append(name)
+        elif there.full == here.full and not there.skipped and not there.damaged:
+            self._add_same(name)
+        elif there.content == here.content and not there.skipped:
+            self._listed_whole.append(name)  # times or modes: where the disks keep others, it is all of them
+        else:
+            return self._split(name)
+        return ()
+
+    def _add_same(self, name: str) -> None:
+        pending = [name]
+        while pending:
+            self.same.add(pending[-1])
+            pending += self._local.below.get(pending.pop(), ())
+
+    def _split(self, name: str) -> Sequence[str]:
+        """Cut a directory that differs into pieces, which are to be compared; the directories around these are listed.
+
+        Where that is more work than to list it with all beneath it, that is done.
+        """
+        digests = self._local.digests
+        files = digests[name].files
+        around = [name]
+        pieces: list[str] = []
+        for directory in around:  # it grows
+            for below in self._local.below.get(directory, ()):
+                (pieces if digests[below].files * _PIECES <= files else around).append(below)
+        if files <= _FEW_FILES or len(around) + len(pieces) > files // _REQUEST_ENTRIES:
+            self._listed_whole.append(name)
+            return ()
+        self._listed += around
+        return pieces
+
+    async def _list(self, name: str, *, recursive: bool = False) -> None:
+        with contextlib.nullcontext() if not name else contextlib.suppress(*_NOT_LISTED):
+            await add_entries(self._client, self._endpoint, self.listing, recursive=recursive, beneath=name)
+
+    async def _list_whole(self, name: str) -> None:
+        await self._list(name, recursive=True)
+
+
+async def list_directories_of(
+    client: Client, endpoint: Endpoint, local: LocalDigests, parents: Iterable[str]
+) -> dict[str, Entry]:
+    """The server's entries of the directories in these parents, which are the same here, by name.
+
+    Those that are gone are left out. A parent is listed where that is less work than to ask for each directory in it.
+    """
+    found: dict[str, Entry] = {}
+
+    async def list_one(parent: str) -> None:
+        listing = RemoteListing({}, [], [])
+        with contextlib.suppress(*_NOT_LISTED):
+            await add_entries(client, endpoint, listing, recursive=False, beneath=parent)
+        found.update((name, entry) for name, entry in listing.entries.items() if entry.kind == "directory")
+
+    async def ask_for(name: str) -> None:
+        with contextlib.suppress(*_NOT_LISTED):
+            entry = (await client.cmp(str(endpoint.beneath(*name.split("/"))))).remote
+            if entry is not None and entry.kind == "directory":
+                found[name] = attrs.evolve(entry, name=name)
+
+    listed: list[str] = []
+    asked: list[str] = []
+    for parent in parents:
+        below = local.below.get(parent, ())
+        files = local.digests[parent].files - sum(local.digests[name].files for name in below)
+        if files <= len(below) * _REQUEST_ENTRIES:
+            listed += [parent] if below else []
+        else:
+            asked += below
+    await in_batches(list_one, listed)
+    await in_batches(ask_for, asked)
+    return found

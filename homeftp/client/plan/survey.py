@@ -1,0 +1,140 @@
+"""What a folder and the server's copy of it are: what their digests tell to be the same is not listed."""
+
+from __future__ import annotations
+
+from typing import Any, Awaitable, Coroutine, Iterable, Iterator, TypeVar, cast
+
+import attrs
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+
+from homeftp.client.api import Client
+from homeftp.client.files.digest import LocalDigests, local_digests
+from homeftp.client.files.hashes import remembers_folder
+from homeftp.client.files.model import LocalTree
+from homeftp.client.plan.descent import Descent, ask_digests, list_directories_of
+from homeftp.client.plan.listing import RemoteListing, list_remote
+from homeftp.client.seen.lastseen import LastSeen
+from homeftp.client.transfer.model import FileResult, FileTask, Outcome, TransferContext, endpoints_below
+from homeftp.client.transfer.observer import TransferObserver, unfinished
+from homeftp.endpoint import Endpoint
+from homeftp.hashing.hashcache import HashCache
+from homeftp.hashing.treedigest import NOTHING
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@attrs.frozen
+class Survey:
+    """A local folder, and what the server has at `endpoint`."""
+
+    tree: LocalTree
+    """All of the local folder."""
+    endpoint: Endpoint
+    listing: RemoteListing
+    """What the server has, but for what is beneath directories that are the same."""
+    same: frozenset[str] = frozenset()
+    """The directories that are the same with everything in them, and all those beneath them."""
+    local: LocalDigests = attrs.field(factory=LocalDigests)
+
+    @property
+    def same_count(self) -> int:
+        """How many files are in directories that are the same."""
+        return sum(1 for _ in self.same_files())
+
+    def same_files(self) -> Iterator[str]:
+        """The names of the files in directories that are the same."""
+        if not self.same:
+            return iter(())
+        return (name for name in self.tree.files if name.rpartition("/")[0] in self.same)
+
+    def same_names(self) -> Iterable[str]:
+        """The names of the directories that are the same and of the files in them."""
+        return [*self.same, *self.same_files()]
+
+    def rest(self) -> LocalTree:
+        """The tree without the files that are the same, and without directories that only these tell about."""
+        if not self.same:
+            return self.tree
+        same, listed = self.same, self.listing.entries
+        files = {name: file for name, file in self.tree.files.items() if name.rpartition("/")[0] not in same}
+        directories = {name: each for name, each in self.tree.directories.items() if name not in same or name in listed}
+        return attrs.evolve(self.tree, files=files, directories=directories)
+
+    async def list_same_directories(self, client: Client) -> None:
+        """Add the directories that are the same to the listing: their digests do not tell their times."""
+        self.listing.entries.update(await list_directories_of(client, self.endpoint, self.local, self.same))
+
+    def plan_same(self, observer: TransferObserver) -> None:
+        """Report how many files of how many bytes are the same."""
+        if self.same:
+            sizes = [self.tree.files[name].size for name in self.same_files()]
+            observer.on_plan(len(sizes), sum(sizes))
+
+    async def finish_same(
+        self, client: Client, context: TransferContext, observer: TransferObserver, *, dry_run: bool = False
+    ) -> None:
+        """Report each file that is the same; it counts as seen on the server, except in a dry run."""
+        if not self.same:
+            return
+        endpoint_of = endpoints_below(str(self.endpoint))
+        if not dry_run:
+            rows = ((endpoint_of(name), self.local.hashes[name]) for name in self.same_files())
+            await LastSeen(context.seen, context.workers, client).record_all(rows)
+        tasks = (FileTask(name, self.tree.files[name], None) for name in self.same_files())
+        for task in unfinished(tasks, endpoint_of, observer):
+            observer.add_result(FileResult(Outcome.SAME, task.name, task.size), endpoint_of(task.name))
+            observer.add_bytes(task.size, moved=False)
+
+
+async def survey(
+    client: Client,
+    context: TransferContext,
+    path: str,
+    scanning: Coroutine[Any, Any, LocalTree],
+    endpoint: Endpoint,
+    *,
+    extra: bool,
+) -> Survey:
+    """Compare the folder `path`, which `scanning` reads, with the endpoint's directory.
+
+    Where this machine remembers hashes of files beneath it, digests are compared first, and what differs is listed;
+    else everything is. With `extra` directories that only the server has are listed with what they hold. The
+    listing is empty where nothing exists there. Raises `Forbidden` (33), and what `scanning` raises.
+    """
+    cache = context.hash_cache
+    run = context.workers.run
+    if cache is None or not await run(remembers_folder, cache, path):
+        tree, listing = await _both(scanning, list_remote(client, endpoint, recursive=True))
+        return Survey(tree, endpoint, listing)
+    (tree, local), top = await _both(_scan_and_digest(context, cache, scanning), ask_digests(client, endpoint, NOTHING))
+    if top is not None and top.entry is None:
+        return Survey(tree, endpoint, RemoteListing({}, [], []))
+    if local is None or top is None or top.entry is None or top.tree is None:
+        return Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))
+    descent = Descent(client, endpoint, local, top.entry, top.tree)
+    await descent.run(extra=extra)
+    return Survey(tree, endpoint, descent.listing, frozenset(descent.same), local)
+
+
+async def _scan_and_digest(
+    context: TransferContext, cache: HashCache, scanning: Awaitable[LocalTree]
+) -> tuple[LocalTree, LocalDigests | None]:
+    """The local tree, and its digests; None where the folder does not exist.
+
+    None also where a get left parts of files: it then has to look at each file.
+    """
+    tree = await scanning
+    if tree.partials or "" not in tree.directories:
+        return tree, None
+    return tree, await context.workers.run(local_digests, tree, cache)
+
+
+async def _both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tuple[T, U]:
+    """Both results, waited for at the same time."""
+    running = [Deferred.fromCoroutine(one), Deferred.fromCoroutine(other)]
+    try:
+        results = await gatherResults(cast("list[Deferred[Any]]", running), consumeErrors=True)
+    except FirstError as error:
+        raise error.subFailure.value or error from None
+    return results[0], results[1]

@@ -1,0 +1,150 @@
+"""What is asked about directories that differ, and which requests tell the entries of directories."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from unittest import mock
+
+import attrs
+
+from homeftp.client.files.digest import LocalDigests, local_digests
+from homeftp.client.files.scan import scan
+from homeftp.client.plan.descent import Descent, ask_digests, list_directories_of
+from homeftp.endpoint import parse
+from homeftp.errors import Changed, Forbidden
+from homeftp.files.files import Files
+from homeftp.hashing.hashcache import HashCache
+from homeftp.hashing.treedigest import NOTHING
+from tests.support.transfers import TransferCase
+
+
+class DescentTests(TransferCase):
+    """A folder `lib` that was pushed: 20 folders with 20 files each in `a`, and one file in deep folders."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        cache = self.cache = HashCache(self.mktemp())
+        self.addCleanup(cache.close)
+        self.context = attrs.evolve(self.context, hash_cache=cache)
+        for number in range(20 * 20):
+            self.make_file(f"lib/a/{number % 20:02}/{number // 20:02}")
+        self.make_file("lib/z/y/x/file")
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.top = os.path.join(self.server.root, "lib")
+
+    def digests(self) -> LocalDigests:
+        """Those of the local folder."""
+        return local_digests(scan(f"{self.here}/lib"), self.cache)
+
+    def descend(self, *, extra: bool = False) -> Descent:
+        """A descent that has run; `requests` are those that it sent, each with the name in the folder."""
+
+        async def run() -> Descent:
+            found = await ask_digests(self.client, parse("lib"), NOTHING)
+            assert found is not None
+            assert found.entry is not None
+            assert found.tree is not None
+            descent = Descent(self.client, parse("lib"), self.digests(), found.entry, found.tree)
+            await descent.run(extra=extra)
+            return descent
+
+        with mock.patch.object(self.client, "request", wraps=self.client.request) as request:
+            descent = self.run_work(run())
+        self.requests = [(call.args[0], call.args[1]["rel_endpoint"][4:]) for call in request.call_args_list]
+        return descent
+
+    def test_same(self) -> None:
+        """Nothing is listed, and every directory is known to be the same."""
+        descent = self.descend()
+        self.assertEqual(descent.same, set(self.digests().digests))
+        self.assertEqual(set(descent.listing.entries), {""})
+        self.assertEqual(self.requests, [("CMP", "")])
+
+    def test_one_differs(self) -> None:
+        """The directories around a difference are listed, and what is beneath those that are the same is not."""
+        self.make_remote_file("lib/a/03/05", b"other")
+        descent = self.descend()
+        self.assertEqual([name for request, name in self.requests if request == "GET"], ["", "a", "a/03"])
+        self.assertEqual(set(self.digests().digests) - descent.same, {"", "a", "a/03"})
+        names = {"", "a", "z"}
+        for number in range(20):
+            names |= {f"a/{number:02}", f"a/03/{number:02}"}
+        self.assertEqual(set(descent.listing.entries), names)
+        self.assertEqual(list(descent.listing.entries), sorted(names, key=lambda name: name.replace("/", "\0")))
+
+    def test_small_piece(self) -> None:
+        """A directory with few files is listed with all beneath it."""
+        self.make_remote_file("lib/z/y/new")
+        descent = self.descend()
+        self.assertIn(("GET", "z"), self.requests)
+        self.assertNotIn(("CMP", "z/y"), self.requests)
+        self.assertLessEqual({"z/y", "z/y/new", "z/y/x/file"}, set(descent.listing.entries))
+
+    def test_only_there(self) -> None:
+        """Directories that only the server has are listed with what they hold, if they are asked for."""
+        self.make_remote_file("lib/more/deep/file")
+        self.assertNotIn("more/deep", self.descend().listing.entries)
+        self.assertLessEqual({"more/deep", "more/deep/file"}, set(self.descend(extra=True).listing.entries))
+
+    def test_only_here(self) -> None:
+        """A directory that the server does not have, or has as a file, has no entries."""
+        os.unlink(f"{self.top}/z/y/x/file")
+        for name in ("z/y/x", "z/y", "z"):
+            os.rmdir(f"{self.top}/{name}")
+        self.assertNotIn("z", self.descend().listing.entries)
+        self.make_remote_file("lib/z")
+        descent = self.descend()
+        self.assertEqual(descent.listing.entries["z"].kind, "file")
+        self.assertNotIn(("GET", "z"), self.requests)
+
+    def test_forbidden(self) -> None:
+        """A directory that the account may not look at has no entries; the top raises."""
+        self.make_remote_file("lib/a/03/05", b"other")
+        digest = Files.tree_digest
+
+        def refuse(files: Files, endpoint: Any, *args: Any, **options: Any) -> object:
+            if str(endpoint) == forbidden:
+                raise Forbidden("it is not yours")
+            return digest(files, endpoint, *args, **options)
+
+        with mock.patch.object(Files, "tree_digest", refuse):
+            forbidden = "lib/a/07"
+            descent = self.descend()
+            self.assertNotIn("a/07", descent.same)
+            self.assertNotIn("a/07/01", descent.listing.entries)
+            self.assertIn("a/08", descent.same)
+            forbidden = "lib"
+            self.assertRaises(Forbidden, self.descend)
+
+    def test_no_digest(self) -> None:
+        """A directory that keeps changing is listed; of one, and of a file, no digests can be told."""
+        self.make_remote_file("lib/a/03/05", b"other")
+        digest = Files.tree_digest
+
+        def change(files: Files, endpoint: Any, *args: Any, **options: Any) -> object:
+            if str(endpoint) == "lib/a/07":
+                raise Changed("it is being changed")
+            return digest(files, endpoint, *args, **options)
+
+        with mock.patch.object(Files, "tree_digest", change):
+            self.assertIn("a/07/01", self.descend().listing.entries)
+            self.assertIsNone(self.run_work(ask_digests(self.client, parse("lib/a/07"), NOTHING)))
+        self.assertIsNone(self.run_work(ask_digests(self.client, parse("lib/z/y/x/file"), NOTHING)))
+
+    def test_entries_of_directories(self) -> None:
+        """A parent with few files is listed; in one with many each directory is asked for. What is gone is left out."""
+        for number in range(40):
+            self.make_file(f"lib/z/y/{number}")
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        with mock.patch.object(self.client, "request", wraps=self.client.request) as request:
+            work = list_directories_of(self.client, parse("lib"), self.digests(), ["", "a", "z", "z/y", "a/03"])
+            found = self.run_work(work)
+        requests = [(call.args[0], call.args[1]["rel_endpoint"]) for call in request.call_args_list]
+        self.assertEqual(requests, [("GET", "lib"), ("GET", "lib/a"), ("GET", "lib/z"), ("CMP", "lib/z/y/x")])
+        self.assertEqual(set(found), set(self.digests().digests) - {""})
+        self.assertEqual({name: entry.name for name, entry in found.items()}, {name: name for name in found})
+        os.unlink(f"{self.top}/z/y/x/file")
+        os.rmdir(f"{self.top}/z/y/x")
+        gone = list_directories_of(self.client, parse("lib"), self.digests(), ["z/y"])
+        self.assertEqual(self.run_work(gone), {})

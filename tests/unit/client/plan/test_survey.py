@@ -1,0 +1,301 @@
+"""A folder that is the same costs few requests, and so does one in which little differs; all that differs is told."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from functools import partial
+from typing import Any, Callable
+from unittest import mock
+
+import attrs
+
+from homeftp.client import FileResult, Outcome
+from homeftp.client.seen.store import SeenStore
+from homeftp.errors import Changed
+from homeftp.files.files import Files
+from homeftp.hashing.hashcache import HashCache
+from tests.support.transfers import TransferCase, stamp
+
+
+class WholeTests(TransferCase):
+    """`cmp` of a folder, where this machine remembers the hashes of its files."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        cache = HashCache(self.mktemp())
+        self.addCleanup(cache.close)
+        self.context = attrs.evolve(self.context, hash_cache=cache)
+        for name in ("lib/a", "lib/sub/b", "lib/sub/é"):
+            self.make_file(name, name.encode())
+        os.mkdir(f"{self.here}/lib/empty")
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+
+    def compare(self, **options: Any) -> tuple[list[str], dict[Outcome, int]]:
+        """The requests that a comparison sends, and how many results of each kind it has."""
+        with mock.patch.object(self.client, "request", wraps=self.client.request) as request:
+            observer = self.cmp(f"{self.here}/lib", "lib", **options)
+        self.assertEqual(observer.bytes_moved, 0)
+        return [call.args[0] for call in request.call_args_list], dict(observer.counts)
+
+    def test_same(self) -> None:
+        """One CMP; every file is reported, in either order."""
+        for local_first in (True, False):
+            self.assertEqual(self.compare(local_first=local_first), (["CMP"], {Outcome.SAME: 3}))
+
+    def test_links_here(self) -> None:
+        """What cannot be sent of the local folder is reported too."""
+        os.symlink("a", f"{self.here}/lib/link")
+        self.assertEqual(self.compare(), (["CMP"], {Outcome.SAME: 3, Outcome.SKIPPED: 1}))
+
+    def test_name_here(self) -> None:
+        """A local name that cannot be sent is told."""
+        self.make_file("lib/.homeftp-b")
+        self.assertEqual(self.compare(), (["CMP"], {Outcome.SAME: 3, Outcome.FAILED: 1}))
+
+    def test_changing_there(self) -> None:
+        """Where a file on the server keeps changing, so that there is no digest, the listing is compared."""
+
+        def changing(*_: object, **__: object) -> None:
+            raise Changed("it is being changed")
+
+        with mock.patch.object(Files, "tree_digest", changing):
+            self.assertEqual(self.compare(), (["CMP", "CMP", "GET"], {Outcome.SAME: 3}))
+
+    def test_differs(self) -> None:
+        """A difference of any kind is found, by the listing."""
+        for change, found in (
+            (lambda: self.make_file("lib/a", b"another"), Outcome.DIFFERS),
+            (lambda: self.make_file("lib/a", b"lib/a", mtime=1_600_000_000), Outcome.DIFFERS),
+            (lambda: self.make_file("lib/a", b"lib/a", mode=0o600), Outcome.DIFFERS),
+            (lambda: self.make_file("lib/new"), Outcome.MISSING),
+            (lambda: os.unlink(f"{self.here}/lib/a"), Outcome.EXTRA),
+            (lambda: os.rmdir(f"{self.here}/lib/empty"), Outcome.EXTRA),
+        ):
+            change()
+            requests, counts = self.compare()
+            self.assertEqual((requests[-2:], counts[found]), (["CMP", "GET"], 1), found)
+            self.push(f"{self.here}/lib", "lib", recursive=True, force=True)
+            for name in ("lib/new", "lib/a"):
+                for top in (self.here, self.server.root):
+                    if os.path.exists(f"{top}/{name}"):
+                        os.unlink(f"{top}/{name}")
+            self.make_file("lib/a", b"lib/a")
+            os.makedirs(f"{self.here}/lib/empty", exist_ok=True)
+            self.push(f"{self.here}/lib", "lib", recursive=True)
+            self.assertEqual(self.compare()[0], ["CMP"], "the control")
+
+    def test_skipped_there(self) -> None:
+        """A name on the server that cannot be compared is told by its name."""
+        os.symlink("a", os.path.join(self.server.root, "lib", "link"))
+        self.assertEqual(self.compare(), (["CMP", "GET"], {Outcome.SAME: 3, Outcome.SKIPPED: 1}))
+
+    def test_not_remembered(self) -> None:
+        """A folder of which not all hashes are remembered is compared with the listing."""
+        os.utime(f"{self.here}/lib/a", ns=(0, 1_700_000_000 * 10**9))
+        os.chmod(f"{self.here}/lib/a", 0o644)
+        self.assertEqual(self.compare(), (["CMP", "GET"], {Outcome.SAME: 3}))
+
+    def test_file_there(self) -> None:
+        """A file on the other side is of another kind, whether all hashes of the folder are remembered or not."""
+        self.make_file("other/x")
+        for _ in range(2):
+            self.cmp(f"{self.here}/other", "lib/a")
+            self.assertEqual([result.differs for result in self.results], [("kind",)])
+            self.push(f"{self.here}/other", "other", recursive=True)
+
+    def test_mode_of_the_folder(self) -> None:
+        """With `perms` the mode of the folder itself is compared."""
+        os.chmod(f"{self.here}/lib", 0o700)
+        self.assertEqual(self.compare(), (["CMP"], {Outcome.SAME: 3}))
+        requests, counts = self.compare(perms=True)
+        self.assertEqual((requests, counts), (["CMP"], {Outcome.SAME: 3, Outcome.DIFFERS: 1}))
+
+
+_NEVER_TRANSFERRED = {Outcome.SKIPPED, Outcome.FAILED, Outcome.REFUSED}
+"""The outcomes of what stays different: links, and a file where the other side has a folder."""
+
+FOLDERS, FILES = 20, 17
+"""A tree that is worth descending into: its folders, and the files in each."""
+
+LATER = 1_710_000_000
+"""A time after that of the other files."""
+
+
+class LargeTests(TransferCase):
+    """Folders of a folder with many files."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        cache = HashCache(self.mktemp())
+        self.addCleanup(cache.close)
+        self.context = attrs.evolve(self.context, hash_cache=cache)
+        for folder in range(FOLDERS):
+            for number in range(FILES):
+                self.make_file(f"lib/{folder:02}/{number:02}")
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+
+    def requests(self, transfer: Callable[[], object]) -> list[tuple[str, str]]:
+        """The CMP, GET, and PUSH of directories that a transfer sends, each with its endpoint."""
+        with mock.patch.object(self.client, "request", wraps=self.client.request) as request:
+            transfer()
+        return [(call.args[0], call.args[1]["rel_endpoint"]) for call in request.call_args_list]
+
+    def push_lib(self, **options: Any) -> list[tuple[str, str]]:
+        """The requests of a push of the folder."""
+        return self.requests(lambda: self.push(f"{self.here}/lib", "lib", recursive=True, **options))
+
+    def get_lib(self, **options: Any) -> list[tuple[str, str]]:
+        """The requests of a get of the folder."""
+        return self.requests(lambda: self.get("lib", f"{self.here}/lib", recursive=True, **options))
+
+    def test_nothing_differs(self) -> None:
+        """A few requests tell that all is the same, and what times the directories have."""
+        self.assertEqual(self.push_lib(), [("CMP", "lib"), ("GET", "lib")])
+        self.assertEqual(set(self.outcomes().values()), {Outcome.SAME})
+        self.assertEqual(len(self.results), FOLDERS * FILES)
+        self.assertEqual(self.get_lib(), [("CMP", "lib"), ("CMP", "lib"), ("GET", "lib")])
+        self.assertEqual(len(self.results), FOLDERS * FILES)
+        self.assertEqual(self.push_lib(dry_run=True), [("CMP", "lib")])
+        self.assertEqual(self.push_lib(delete=True), [("CMP", "lib"), ("GET", "lib")])
+
+    def test_one_file_differs_here(self) -> None:
+        """Where a file was changed here, only its directory is listed, and that with the directories in it."""
+        self.make_file("lib/07/03", b"changed", mtime=LATER)
+        requests = self.push_lib()
+        self.assertEqual([each for each in requests if each[0] == "GET"], [("GET", "lib"), ("GET", "lib/07")])
+        self.assertEqual(len([each for each in requests if each[0] == "CMP"]), FOLDERS)
+        self.assertNotIn(("CMP", "lib/07"), requests)
+        self.assertEqual(self.outcomes()["07/03"], Outcome.REPLACED)
+        self.assertEqual(len(self.results), FOLDERS * FILES)
+
+    def test_one_file_differs_there(self) -> None:
+        """Where a file was changed on the server, the digests of the directories tell which is to be listed."""
+        self.make_remote_file("lib/07/03", b"changed", mtime=LATER)
+        requests = self.get_lib()
+        self.assertEqual([each for each in requests if each[0] == "GET"], [("GET", "lib"), ("GET", "lib/07")])
+        self.assertEqual(self.outcomes()["07/03"], Outcome.REPLACED)
+        self.assertEqual(len(self.results), FOLDERS * FILES)
+
+    def test_much_differs(self) -> None:
+        """Where many hashes are not remembered, and where all times differ, one listing is made of all."""
+        for folder in range(FOLDERS // 2):
+            for number in range(FILES):
+                self.make_file(f"lib/{folder:02}/{number:02}", b"changed", mtime=LATER)
+        listing = [("CMP", "lib"), ("GET", "lib")]
+        self.assertEqual(self.push_lib(dry_run=True), listing)
+        self.push_lib()
+        for name in self.outcomes():
+            os.utime(os.path.join(self.server.root, "lib", *name.split("/")), (1, 1))
+        self.assertEqual(self.push_lib(dry_run=True), listing)
+
+    def test_new_folder(self) -> None:
+        """Of a folder that the server does not have, nothing is listed: one request tells that."""
+        self.assertEqual(
+            self.requests(lambda: self.push(f"{self.here}/lib", "new", recursive=True, dry_run=True)), [("CMP", "new")]
+        )
+        self.assertEqual(self.observed_folders(), FOLDERS + 1)
+
+    def observed_folders(self) -> int:
+        """How many folders the last transfer has reported as new."""
+        return sum(each.outcome is Outcome.NEW and each.kind == "directory" for each in self.results)
+
+    def test_times_of_directories(self) -> None:
+        """A directory that is the same still gets the other side's time."""
+        for folder in ("lib", "lib/07"):
+            os.utime(f"{self.here}/{folder}", (5, 5))
+        self.push_lib()
+        remote = os.path.join(self.server.root, "lib")
+        self.assertEqual((stamp(remote)[0], stamp(f"{remote}/07")[0]), (5_000_000, 5_000_000))
+        os.utime(f"{remote}/08", (6, 6))
+        self.get_lib()
+        self.assertEqual(stamp(f"{self.here}/lib/08")[0], 6_000_000)
+
+    def test_seen(self) -> None:
+        """What is the same counts as seen: it may be replaced later. A dry run has seen nothing."""
+        for option, outcome in ((True, Outcome.CONFLICT), (False, Outcome.REPLACED)):
+            cache = HashCache(self.mktemp())
+            self.addCleanup(cache.close)
+            self.context = attrs.evolve(self.context, seen=SeenStore(None))
+            self.push_lib(dry_run=option)
+            self.make_file("lib/07/03", b"changed", mtime=LATER)
+            self.context = attrs.evolve(self.context, hash_cache=cache)
+            self.push_lib(dry_run=True)
+            self.assertEqual(self.outcomes()["07/03"], outcome)
+            self.make_file("lib/07/03")
+            self.context = attrs.evolve(self.context, hash_cache=cache)
+            self.push_lib(force=True)
+
+
+class SameAnswerTests(TransferCase):
+    """The digests change how much is asked, and never what is told."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cache = HashCache(self.mktemp())
+        self.addCleanup(self.cache.close)
+
+    def change(self, chance: random.Random, top: str) -> None:
+        """Change something in one of the copies."""
+        path = f"{top}/lib/{chance.randrange(12):02}"
+        file = f"{path}/{chance.randrange(40):02}"
+        what = chance.randrange(9)
+        if what == 0 and os.path.isdir(path):
+            shutil.rmtree(path)
+        elif what == 1:
+            os.makedirs(f"{path}/more/deep", exist_ok=True)
+        elif what == 2 and os.path.isdir(path):
+            os.chmod(path, 0o700)
+        elif what == 3 and os.path.isfile(file):
+            os.unlink(file)
+            os.makedirs(f"{file}/in")
+        elif what == 4 and os.path.isdir(path):
+            os.symlink("x", f"{path}/link{chance.randrange(3)}")
+        elif os.path.isfile(file):
+            if what == 5:
+                os.utime(file, (7, chance.randrange(10**9)))
+            elif what == 6:
+                os.chmod(file, 0o600)
+            elif what == 7:
+                os.unlink(file)
+            else:
+                with open(file, "w") as written:
+                    written.write("x" * chance.randrange(9))
+                os.utime(file, (8, 8))
+
+    def told(self, transfer: Callable[[], object], *, cached: bool) -> list[FileResult]:
+        """What a transfer tells, with hashes remembered here or without."""
+        self.context = attrs.evolve(self.context, hash_cache=self.cache if cached else None)
+        transfer()
+        return sorted(self.results, key=lambda result: (result.name, result.kind, result.outcome.value))
+
+    def test_random(self) -> None:
+        """Whatever differs, a transfer tells the same with digests as without; and it leaves equal copies."""
+        mirror = {"recursive": True, "delete": True, "force": True, "max_delete": 480}
+        for seed in range(4):
+            chance = random.Random(seed)
+            self.start_client()
+            shutil.rmtree(os.path.join(self.server.root, "lib"), ignore_errors=True)
+            for number in range(480):
+                self.make_file(f"lib/{number % 12:02}/{number // 12:02}", b"%d" % chance.randrange(5))
+            local = f"{self.here}/lib"
+            self.context = attrs.evolve(self.context, hash_cache=self.cache)
+            self.push(local, "lib", recursive=True)
+            for _ in range(chance.randrange(8)):
+                self.change(chance, chance.choice((self.here, self.server.root)))
+            for transfer in (
+                partial(self.cmp, local, "lib"),
+                partial(self.cmp, local, "lib", perms=True),
+                partial(self.push, local, "lib", recursive=True, dry_run=True),
+                partial(self.push, local, "lib", dry_run=True, **mirror),
+                partial(self.get, "lib", local, recursive=True, dry_run=True),
+                partial(self.get, "lib", local, dry_run=True, **mirror),
+            ):
+                self.assertEqual(self.told(transfer, cached=True), self.told(transfer, cached=False), seed)
+            last = chance.choice((partial(self.push, local, "lib"), partial(self.get, "lib", local)))
+            last = partial(last, perms=True, **mirror)
+            told = self.told(last, cached=True)
+            again = self.told(last, cached=False)
+            self.assertLessEqual({each.outcome for each in again}, {Outcome.SAME, *_NEVER_TRANSFERRED}, seed)
+            self.assertTrue(told)
