@@ -166,7 +166,7 @@ class PushTransfer:
     def _send_metadata(self, task: FileTask, remote: Entry) -> None:
         """Send time and mode alone; a server that has no request for that gets the content with them."""
         if self._options.dry_run:
-            self.finish_task(task, Outcome.METADATA)
+            self._foretell(task, Outcome.METADATA)
         elif _SETSTAT in self._client.server_info.request_types and remote.hash is not None:
             self._comparer.spawn(self._set_metadata(task, remote.hash))
         else:
@@ -195,9 +195,18 @@ class PushTransfer:
 
     def _send(self, task: FileTask, outcome: Outcome) -> None:
         if self._options.dry_run:
-            self.finish_task(task, outcome)
+            self._foretell(task, outcome)
         else:
             self._sender.send(task, outcome)
+
+    def _foretell(self, task: FileTask, outcome: Outcome) -> None:
+        """In a dry run: report what would become of a file, or that the account has no right to that anywhere."""
+        right = "add" if outcome is Outcome.NEW else "replace"
+        if self._client.server_info.may(right):
+            self.finish_task(task, outcome)
+        else:
+            reason = f'it would be {outcome.value}, which needs the right "{right}": ask the server\'s owner'
+            self.finish_task(task, Outcome.REFUSED, reason)
 
     def on_sent(self, task: FileTask, outcome: Outcome, entry: Entry | None, reason: str) -> None:
         """The server has stored a file."""

@@ -251,6 +251,25 @@ class ConflictTests(TransferCase):
         self.push(path, "a")
         self.assertEqual(self.outcomes(), {"a": Outcome.CONFLICT})
 
+    def test_dry_run_without_rights(self) -> None:
+        """A dry run says what the server would refuse, as far as the account's rights tell; the control has them."""
+        for name in ("same", "changed", "touched"):
+            self.make_file(f"lib/{name}", b"old", mtime=OLD)
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.make_file("lib/changed", b"longer", mtime=NEW)
+        self.make_file("lib/touched", b"old", mtime=NEW)
+        self.make_file("lib/new")
+        would = {"changed": Outcome.REPLACED, "touched": Outcome.METADATA, "new": Outcome.NEW, "same": Outcome.SAME}
+        for rights, refused in (
+            (["read", "add", "replace"], ()),
+            (["read", "add"], ("changed", "touched")),
+            (["read", "replace"], ("new",)),
+        ):
+            self.client.server_info = attrs.evolve(self.client.server_info, rights=rights)
+            self.push(f"{self.here}/lib", "lib", recursive=True, dry_run=True)
+            told = {**would, **dict.fromkeys(refused, Outcome.REFUSED)}
+            self.assertEqual({name: each for name, each in self.outcomes().items() if name in would}, told, rights)
+
     def test_condition(self) -> None:
         """A replace is sent with the hash that was seen, a new file with "absent", a forced one unconditionally."""
         self.make_remote_file("a", b"theirs", mtime=OLD)
