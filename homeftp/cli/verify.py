@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "path",
         metavar="NAME:PATH",
         nargs="?",
-        help="a file or folder on a server; NAME: is everything that you may read",
+        help="a file or folder on a server, with its previous versions; NAME: is everything that you may read",
     )
     set_completer(path, REMOTE_PATHS)
     parser.add_argument("--root", metavar="DIR", help="without NAME:PATH: the shared folder, if it has moved")
