@@ -189,14 +189,22 @@ def _keeps_mode(system: System, fd: int, mode: int) -> bool:
     return os.fstat(fd).st_mode & MODE_BITS == mode
 
 
-@contextlib.contextmanager
-def where_kept() -> Iterator[None]:
+class _WhereKept:
+    """A class, because a generator in its place takes as long as two system calls."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        return isinstance(error, OSError) and error.errno in _NOT_KEPT
+
+
+_WHERE_KEPT = _WhereKept()
+
+
+def where_kept() -> contextlib.AbstractContextManager[None]:
     """Go on where a time or a mode cannot be set. Raises every other OSError."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _NOT_KEPT:
-            raise
+    return _WHERE_KEPT
 
 
 @contextlib.contextmanager

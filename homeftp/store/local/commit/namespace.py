@@ -143,15 +143,16 @@ class Namespace:
         """Check whether the file may have its name, and archive the file that has it now."""
         endpoint, handle = pending.endpoint, pending.handle
         self.check_directory(checked, handle, endpoint)
+        if pending.precondition == ABSENT and pending.unlink is None and endpoint.name.isascii():
+            # The rename itself finds out what has that name, but not what is listed in another Unicode form.
+            return self._prepare_new(handle, endpoint)
         removed_name = None
         if pending.unlink is not None:
             self.check_directory(checked, pending.unlink.handle, pending.unlink.endpoint)
             self._stat(pending.unlink)
             stays = pending.unlink.endpoint.parent == endpoint.parent
             removed_name = os.fsdecode(pending.source.name) if stays else None
-        # With ABSENT the rename itself finds out what has that name, but not what is listed in another Unicode form.
-        is_new = pending.precondition == ABSENT and endpoint.name.isascii()
-        found = None if is_new else self.root.stat_in(handle.fd, endpoint)
+        found = self.root.stat_in(handle.fd, endpoint)
         name = b"" if found is None else self.root.stored_name(handle.fd, endpoint)
         if found is not None and removed_name is None:
             removed_name = None if name == raw(endpoint.name) else os.fsdecode(name)
@@ -159,10 +160,8 @@ class Namespace:
         if pending.expected is not None and found is not None and signature(found) != pending.expected:
             raise changed(endpoint)
         if found is None:
-            self.root.check_new_name(handle.fd, endpoint)
-        claimed = self.collisions.check(handle, endpoint, new=found is None, removed_name=removed_name)
-        if found is None:
-            return ExistingTarget(None, None, claimed)
+            return self._prepare_new(handle, endpoint, removed_name)
+        self.collisions.check(handle, endpoint, new=False, removed_name=removed_name)
         same = pending.expected is not None and pending.precondition == pending.hash
         if (same and not archiver.has_other_content(endpoint, found)) or (
             pending.unlink is not None and self.renamer.is_other_link(pending, found)
@@ -173,6 +172,12 @@ class Namespace:
             return ExistingTarget(found, archived)
         except FileNotFoundError:
             raise TargetAppeared from None
+
+    def _prepare_new(self, handle: DirHandle, endpoint: Endpoint, removed_name: str | None = None) -> ExistingTarget:
+        """Check whether a file may have a name that nothing has."""
+        self.root.check_new_name(handle.fd, endpoint)
+        claimed = self.collisions.check(handle, endpoint, new=True, removed_name=removed_name)
+        return ExistingTarget(None, None, claimed)
 
     def _rename_one(
         self, pending: PendingRename, existing: ExistingTarget, archiver: Archiver, failure: OSError | None

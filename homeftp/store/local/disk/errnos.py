@@ -41,9 +41,12 @@ def catch(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Except
         return error
 
 
+_QUIETLY = contextlib.suppress(OSError)
+
+
 def close_quietly(fd: int) -> None:
     """Close a file that was only read or is durable already: an error cannot lose data then."""
-    with contextlib.suppress(OSError):
+    with _QUIETLY:
         os.close(fd)
 
 

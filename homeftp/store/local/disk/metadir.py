@@ -10,7 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
-from typing import Callable, Iterator
+from typing import Callable
 
 from homeftp.endpoint import RESERVED
 from homeftp.errors import Internal, OperatorError
@@ -37,15 +37,25 @@ _READ_ONLY = {
 """Why a root is read-only, and what its owner can do about it."""
 
 
-@contextlib.contextmanager
-def in_metadata_dir() -> Iterator[None]:
+class _InMetadataDir:
+    """A class, because a generator in its place takes as long as two system calls."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, FileNotFoundError):
+            raise Internal(
+                f"the folder {RESERVED} was removed from the shared folder while the server ran: restart the server"
+            ) from error
+
+
+_IN_METADATA_DIR = _InMetadataDir()
+
+
+def in_metadata_dir() -> contextlib.AbstractContextManager[None]:
     """Report a metadata directory that was removed as the server's fault, not as a missing endpoint."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise Internal(
-            f"the folder {RESERVED} was removed from the shared folder while the server ran: restart the server"
-        ) from error
+    return _IN_METADATA_DIR
 
 
 class ReadOnlyRoot(Exception):

@@ -350,7 +350,7 @@ class SafeRoot:
 
     def check_new_name(self, directory: int, endpoint: Endpoint) -> None:
         """Raise `BadEndpoint` (41) for a new name that is one of the 8.3 names of the disk. Raises OSError."""
-        if not self._spelling.may_be_new(directory, raw(endpoint.name)):
+        if "~" in endpoint.name and not self._spelling.may_be_new(directory, raw(endpoint.name)):
             raise other_name(endpoint)
 
     def _open_parts(self, endpoint: Endpoint) -> DirHandle:

@@ -60,6 +60,8 @@ class TempFile:
     def write(self, data: bytes) -> None:
         """Write all of `data`. Raises OSError."""
         taken = self._system.write(self.fd, data)
+        if taken == len(data):
+            return
         rest = memoryview(data)
         while taken < len(rest):
             if taken <= 0:

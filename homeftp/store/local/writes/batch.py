@@ -133,8 +133,9 @@ class _Batch:
                 self._sync()
                 self._commit()
                 self._end_space()
-                for directory in {self._requests[number][0].endpoint.parent for number in self._stored(self._hashes)}:
-                    opened.keep(directory)
+                for group in groups:
+                    if self._stored(group.numbers):
+                        opened.keep(group.directory)
         finally:
             for temp_file in self._temp_files:
                 temp_file.close()
