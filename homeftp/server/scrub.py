@@ -204,16 +204,19 @@ class Scrub:
     async def _save(self) -> None:
         """Write the state, with what is damaged now."""
         self._saved_at = self._clock.seconds()
+        await self._workers.run_unbounded(self._count_damaged)
         await self._workers.run_unbounded(self._write)
 
     async def _save_at_end(self) -> None:
+        """Write the state as it is: the store may be what has failed."""
         try:
-            await self._save()
-        except (Refusal, OSError, OperatorError):
-            self._log.failure("the state of the scrub could not be written")
+            await self._workers.run_unbounded(self._write)
+        except (OSError, OperatorError) as error:
+            if str(error) != self._problem:
+                self._log.warn("the state of the scrub could not be written: {reason}", reason=str(error))
 
-    def _write(self) -> None:
-        """Blocks: write the state, unless it is as it was written last."""
+    def _count_damaged(self) -> None:
+        """Blocks: look what is damaged now."""
         store = self._store()
         damaged = store.damaged() if store.capabilities.verify else ()
         self._state = attrs.evolve(
@@ -222,6 +225,9 @@ class Scrub:
             damaged=tuple(damaged[:MOST_NAMES]),
             damaged_total=len(damaged),
         )
+
+    def _write(self) -> None:
+        """Blocks: write the state, unless it is as it was written last."""
         if self._state != self._saved:
             save_scrub_state(self._folder, self._state)
             self._saved = self._state

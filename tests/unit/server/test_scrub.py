@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from homeftp.config import DAY
 from homeftp.control.scrubstate import ScrubState, load_scrub_state
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Internal
 from homeftp.interfaces import IWorkers
-from homeftp.model import ONLY_MARKED, Capabilities, Verification, WriteRequest
+from homeftp.model import ONLY_MARKED, Capabilities, Damage, Verification, WriteRequest
 from homeftp.server.scrub import LOOK_SECONDS, REST, Scrub
 from homeftp.store.memory import MemoryStore
+from homeftp.store.policy.wording import root_missing
 from homeftp.workers import InlineWorkers
 
 MONTH = 30 * DAY
@@ -44,15 +47,24 @@ class _Store(MemoryStore):
     """Tells what was asked of it; `failing` raises in the middle."""
 
     failing = False
+    away = False
+    """Whether its disk is not mounted."""
 
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[tuple[str, int]] = []
 
+    def damaged(self) -> Sequence[Damage]:
+        if self.away:
+            raise root_missing()
+        return super().damaged()
+
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         self.asked.append((str(endpoint), since_us))
         for step in super().verify(endpoint, since_us, hidden):
             yield step
+            if self.away:
+                raise root_missing()
             if self.failing:
                 raise Internal("the disk failed")
 
@@ -201,6 +213,42 @@ class ScrubTests(SynchronousTestCase):
         self.assertEqual({since for _, since in self.store.asked}, {state.began_us})
         self.assertEqual(self.state().files, 3)
         self.assertTrue(self.state().ended_us)
+
+    def test_disk_away(self) -> None:
+        """While the disk is away that is logged once, without a traceback; what was read before is written."""
+        logged: list[str] = []
+
+        @implementer(ILogObserver)
+        class Observer:
+            def __call__(self, event: LogEvent) -> None:
+                logged.append(formatEvent(event))
+
+        observer = Observer()
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        scrub = self.start()
+        self.store.away = True
+        self.advance(5 * LOOK_SECONDS)
+        self.successResultOf(scrub.stop())
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual([line[:26] for line in logged], ["the scrub was interrupted,"])
+        self.assertEqual(self.state().root, "/srv")
+        self.store.away = False
+        self.start()
+        self.advance(LOOK_SECONDS)
+        self.assertTrue(self.state().ended_us, "the control")
+
+    def test_state_not_written(self) -> None:
+        """A state folder that cannot be written is logged once, without a traceback, and the scrub goes on."""
+        scrub = self.start()
+        for name in os.listdir(self.folder):
+            os.unlink(os.path.join(self.folder, name))
+        os.rmdir(self.folder)
+        self.advance(3 * LOOK_SECONDS)
+        os.mkdir(self.folder, 0o700)
+        self.advance(LOOK_SECONDS)
+        self.assertEqual(self.state().files, 2)
+        self.assertTrue(scrub.state.ended_us)
 
     def test_another_root(self) -> None:
         """The state of another shared folder does not count."""
