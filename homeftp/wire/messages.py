@@ -347,6 +347,16 @@ class EntryBody:
 
 
 @attrs.frozen
+class FileBody(EntryBody):
+    """A line in an answer to GET of a batch, before the content: an entry, or, with a `status`, a refusal."""
+
+    kind: Kind = "file"
+    content_length: Size = 0
+    status: int = 0
+    message: str = ""
+
+
+@attrs.frozen
 class VersionBody:
     """A version as VERSIONS lists it."""
 

@@ -18,6 +18,7 @@ from homeftp.client.files.scan import LINK, SPECIAL
 from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownload
 from homeftp.client.seen.lastseen import LastSeen
+from homeftp.client.transfer.batches.get import BATCH_FILES, BatchFetcher, Fetched, IBatchGetReceiver, SmallGet
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.largeget import LargeGet, endpoint_key
 from homeftp.client.transfer.localdirectories import LocalDirectories
@@ -35,7 +36,7 @@ from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.transfer.smallget import ISmallGetReceiver, SmallGetHandler
 from homeftp.client.verifycopy import verify_copy
 from homeftp.config import STREAM_PIECE
-from homeftp.errors import Changed, ContentMismatch, Damaged, OperatorError, Refusal, ShuttingDown
+from homeftp.errors import Changed, ContentMismatch, Damaged, OperatorError, Refusal, ShuttingDown, TooLarge
 from homeftp.model import Entry
 from homeftp.workers import Batcher
 
@@ -57,7 +58,7 @@ _DISK_ERRORS = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), 
 """After these the disk takes no other file either: the transfer ends."""
 
 
-@implementer(ISmallGetReceiver)
+@implementer(IBatchGetReceiver, ISmallGetReceiver)
 class GetTransfer:
     """Fetches the files of `remote` into `folder`, which holds `tree`; `endpoint_of` gives the endpoints."""
 
@@ -92,7 +93,19 @@ class GetTransfer:
         """The keys of files that are complete; only where there are partial downloads."""
         self._disk_is_full = False
         self._seen = LastSeen(context.seen, context.workers, client)
-        self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=False, window=WINDOW)
+        self._batches = BatchFetcher(
+            client, context.workers, endpoint_of(""), folder, self._target, self._fetch_alone, self
+        )
+        self._comparer = Comparer(
+            client,
+            context,
+            endpoint_of,
+            self._decide,
+            sends=False,
+            window=WINDOW,
+            batch=BATCH_FILES,
+            together=self._batches.opened,
+        )
         self._writer: Batcher[SmallDownload, os.stat_result] = Batcher(
             context.workers, folder.write_many, limit=_WRITE_BATCH
         )
@@ -202,11 +215,29 @@ class GetTransfer:
         if task.remote.size > STREAM_PIECE:
             self._comparer.spawn(self._fetch_large(task, outcome))
             return
-        handler = SmallGetHandler(self, task, outcome)
+        get = SmallGet(task, outcome)
+        if task.remote.size > self._client.server_info.limits.small_file:
+            self._fetch_alone(get)
+        else:
+            self._batches.fetch(get)
+
+    def _fetch_alone(self, get: SmallGet) -> None:
+        handler = SmallGetHandler(self, get.task, get.outcome)
         try:
-            self._client.protocol.request(handler, "GET", {"rel_endpoint": self._endpoint_of(task.name)})
+            self._client.protocol.request(handler, "GET", {"rel_endpoint": self._endpoint_of(get.task.name)})
         except Exception as reason:  # noqa: BLE001 (the connection has ended)
             self.fail(reason)
+
+    def on_small_fetched(self, fetched: Fetched) -> None:
+        """What became of a small file that was fetched with others."""
+        task, outcome = fetched.get
+        if isinstance(fetched.result, TooLarge):  # it has grown
+            self._fetch_alone(fetched.get)
+        elif isinstance(fetched.result, Exception):
+            self.fail_task(task, fetched.result)
+        else:
+            task.fetched = fetched.hash
+            self._on_written(fetched.result, task, outcome, fetched.size)
 
     def on_fetched(self, task: FileTask, outcome: Outcome, entry: Entry, data: bytes, verdict: Verdict) -> None:
         """A small file has arrived: write it."""
@@ -305,7 +336,7 @@ class GetTransfer:
         found = await verify_copy(self._client, self._endpoint_of(task.name))
         self._finish_task(task, Outcome.CORRUPT, str(Corrupted(found)))
 
-    def fail(self, reason: Exception) -> None:
+    def fail(self, reason: Exception | Failure) -> None:
         """End the transfer: the connection has ended or cannot be used any more."""
         self._comparer.fail(reason)
 
