@@ -24,7 +24,7 @@ from homeftp.config import DAY, HOUR, Settings
 from homeftp.control.statelock import StateLock
 from homeftp.crypto.ca import FOLDER, is_possible, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
-from homeftp.errors import OperatorError, counted
+from homeftp.errors import OperatorError, Refusal, counted
 from homeftp.host import now
 from homeftp.interfaces import IFrontEnd, IStore, IStoreHealth, UnrecordedChanges
 from homeftp.server.banner import LoginMethods, banner, first_code, reachable
@@ -203,6 +203,8 @@ class HomeFTPService(MultiService):
             return
         try:
             await self._server.context.workers.run(self.store.maintain)
+        except Refusal as refusal:
+            self._log.warn("the store's maintenance is put off: {reason}", reason=refusal.message)
         except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next run tries again)
             self._log.failure("the store's maintenance failed")
 

@@ -11,7 +11,7 @@ from unittest import mock
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.logger import LogLevel, capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from homeftp.accounts.database import REACHABLE
@@ -127,6 +127,25 @@ class StartTests(ServiceCase):
         error = self.assertRaises(OperatorError, HomeFTPService, settings, reactor)
         self.assertIn("carrier-pigeon:5", str(error))
         self.assertIn("tcp:8421", str(error))
+
+
+class MaintenanceTests(ServiceCase):
+    """What the server does at intervals."""
+
+    async def test_disk_away(self) -> None:
+        """While the disk is away maintenance is put off, and the log says so without a traceback; not for a fault."""
+        server = self.make()
+        server.start()
+        os.rename(server.root, f"{server.root}-away")
+        with capturedLogs() as events:
+            await server.service.maintain()
+        (told,) = {formatEvent(event) for event in events if "maintenance" in str(event.get("log_format"))}
+        self.assertIn("put off: the server's shared folder is not there", told)
+        self.assertEqual(self.flushLoggedErrors(), [])
+        os.rename(f"{server.root}-away", server.root)
+        with mock.patch.object(server.service.store, "maintain", side_effect=OSError(5, "Input/output error")):
+            await server.service.maintain()
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1, "the control")
 
 
 class StopTests(ServiceCase):
