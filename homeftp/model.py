@@ -127,6 +127,8 @@ class Version:
     mtime_us: int | None = None
     mode: int | None = None
     hash: str | None = None
+    made_us: int | None = attrs.field(default=None, eq=False)
+    """When its file was made, as `Timeline.made_us`; None: not known."""
 
 
 DamageKind = Literal["content", "unreadable"]
@@ -288,15 +290,16 @@ class Change:
     """One thing that was changed in a store, for the audit log."""
 
     what: str
-    """One of "add", "replace", "delete", "move", "metadata", "evict", "damage" and "mend".
+    """One of "add", "replace", "delete", "move", "metadata", "evict", "prune", "damage" and "mend".
 
-    The last three change nothing in the tree: to make space for the actor a
+    The last four change nothing in the tree: to make space for the actor a
     version or a partial upload was removed, of the file at `endpoint`; or the
+    actor removed a version for good; or the
     store has found that it has not kept the content with that `hash`; or a
     version has that content again.
     """
     kind: str
-    """ "file" or "directory"; for "evict", "damage" and "mend" also "version" or "upload"."""
+    """ "file" or "directory"; for "evict", "prune", "damage" and "mend" also "version" or "upload"."""
     endpoint: Endpoint
     actor: Actor
     to: Endpoint | None = None

@@ -18,6 +18,8 @@ import sys
 import time
 from typing import Any
 
+from homeftp.model import SECOND_US
+
 _SYS_OPENAT2 = 437
 """Its number on every architecture that got it with Linux 5.6; there is no wrapper in the C library."""
 
@@ -38,6 +40,13 @@ _RETRIES = 128
 
 _SYNCFS_REPORTS = (5, 8)
 """The version of Linux since which syncfs(2) reports write errors."""
+
+_AT_SYMLINK_NOFOLLOW = 0x100
+_STATX_BTIME = 0x800
+_STATX_BYTES = 256
+_STATX_MASK_AT = 0
+_STATX_BTIME_AT = 0x50
+"""struct statx (statx(2)): its size, and where its `stx_mask` and `stx_btime` are."""
 
 _STATFS_BYTES = 512
 """More than struct statfs has on any architecture."""
@@ -81,6 +90,7 @@ class System:
         self._renameat2 = self._function("renameat2", fd, text, fd, text, unsigned)
         self._sync_file_range = self._function("sync_file_range", fd, ctypes.c_longlong, ctypes.c_longlong, unsigned)
         self._fstatfs = self._function("fstatfs", fd, ctypes.c_void_p)
+        self._statx = self._function("statx", fd, text, fd, unsigned, ctypes.c_void_p)
         self._syncfs: Any = self._function("syncfs", fd) if _kernel() >= _SYNCFS_REPORTS else None
         self.has_openat2 = self._try_openat2()
         """Whether paths can be resolved beneath a directory by the kernel itself (Linux 5.6)."""
@@ -146,6 +156,19 @@ class System:
     def running_seconds(self) -> float:
         """Seconds that pass while the computer is on or suspended. They begin anywhere and cannot be set."""
         return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
+
+    def made_us(self, directory: int, name: bytes) -> int | None:
+        """When the file or directory of that name was made: microseconds since 1970 UTC; None if that is not known.
+
+        It is its birth time (statx(2)), which no program can set, and which renaming leaves. Linux takes it from the
+        last tick of its clock, some milliseconds ago. A link is not followed. Raises nothing.
+        """
+        buffer = ctypes.create_string_buffer(_STATX_BYTES)
+        if self._statx is None or self._statx(directory, name, _AT_SYMLINK_NOFOLLOW, _STATX_BTIME, buffer) != 0:
+            return None
+        (mask,) = struct.unpack_from("=I", buffer, _STATX_MASK_AT)
+        seconds, ns = struct.unpack_from("=qI", buffer, _STATX_BTIME_AT)
+        return seconds * SECOND_US + ns // _US_NS if mask & _STATX_BTIME else None
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """write(2): how many bytes were taken."""

@@ -33,6 +33,7 @@ from homeftp.interfaces.frontend import (
     ILoginService,
     IServerContext,
 )
+from homeftp.interfaces.history import IHistory
 from homeftp.interfaces.store import (
     HashNeeded,
     IDraft,
@@ -126,6 +127,7 @@ __all__ = [
     "IFileStream",
     "IFiles",
     "IFrontEnd",
+    "IHistory",
     "IIncomingPayload",
     "ILogin",
     "ILoginService",

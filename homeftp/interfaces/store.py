@@ -19,6 +19,7 @@ from zope.interface import Attribute, Interface
 from homeftp.config import RESERVED_SPACE, Retention
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Internal
+from homeftp.interfaces.history import IHistory
 from homeftp.interfaces.storefiles import IDraft, IOpenFile, IUpload
 from homeftp.model import (
     Actor,
@@ -178,6 +179,9 @@ class IStore(Interface):
         where the store has some and cannot list them; and, after all that it can
         list, `Busy` (51) where a disk beneath `endpoint` is missing. `hidden` counts as for `list`.
         """
+
+    def history() -> IHistory | None:
+        """The versions by time; None without `capabilities.versions`, and where the store is read-only."""
 
     def verify(endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Read everything at an endpoint and beneath it again, versions too, step by step; each step blocks.
@@ -368,6 +372,7 @@ class IStoreFactory(Interface):
 __all__ = [
     "HashNeeded",
     "IDraft",
+    "IHistory",
     "IOpenFile",
     "IScopedStore",
     "IStore",

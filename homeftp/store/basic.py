@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload
+from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload
 from homeftp.model import (
     Actor,
     Capabilities,
@@ -80,6 +80,10 @@ class BasicStore(abc.ABC):
     def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """There are none."""
         return iter(())
+
+    def history(self) -> IHistory | None:
+        """There are no versions."""
+        return None
 
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Refused: it remembers no hashes."""

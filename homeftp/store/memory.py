@@ -32,8 +32,9 @@ from homeftp.model import (
     WriteRequest,
 )
 from homeftp.store.buffers import BytesDraft, BytesUpload
-from homeftp.store.memorycommitter import MemoryCommitter, Report
+from homeftp.store.memorycommitter import Report
 from homeftp.store.memorytree import Node
+from homeftp.store.memoryversions import MemoryVersions
 from homeftp.store.policy import limits, wording
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.preconditions import check_directory, check_directory_move, check_replaceable
@@ -47,7 +48,7 @@ def _now_us() -> int:
 
 
 @implementer(IStore)
-class MemoryStore(MemoryCommitter):
+class MemoryStore(MemoryVersions):
     """Files in memory, with every capability. `clock` tells the time in microseconds since 1970."""
 
     def __init__(
@@ -57,7 +58,7 @@ class MemoryStore(MemoryCommitter):
         super().__init__(options, clock, read_only)
         self.capabilities = Capabilities(
             resume=True,
-            versions=options.retention.seconds > 0,
+            versions=self._keeps_versions,
             metadata=True,
             atomic_directory_move=True,
             similar_names=not options.similar_names,
@@ -194,7 +195,8 @@ class MemoryStore(MemoryCommitter):
         self._limits.check(WriteRequest(endpoint=target))
         with self._changing() as changed:
             self._sound_file(source)
-            node = attrs.evolve(self._source(source, source_precondition), tag=self._tree.tag())
+            node = self._source(source, source_precondition)
+            node = attrs.evolve(node, tag=self._tree.tag(), made_us=self._tree.now_us())
             self._place(target, node, target_precondition, self._actor, changed)
         return node.entry()
 
@@ -237,37 +239,6 @@ class MemoryStore(MemoryCommitter):
             with self._changing() as changed:
                 removed = sum(self._remove(Endpoint(names, endpoint.home), changed) for names in step)
             yield removed
-
-    def _remove(self, endpoint: Endpoint, changed: Report) -> int:
-        """Remove a file or an empty directory, if it still exists; returns how many."""
-        node = self._tree.nodes.get(endpoint.parts)
-        if node is None:
-            return 0
-        if self._tree.beneath(endpoint.parts):
-            raise wording.not_empty(endpoint)
-        change = Change("delete", node.kind, endpoint, self._actor)
-        if node.kind == "file":
-            self._tree.keep_version(endpoint, node)
-            change = attrs.evolve(change, old_size=len(node.content), old_hash=node.hash)
-        del self._tree.nodes[endpoint.parts]
-        changed(change)
-        return 1
-
-    def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
-        """Put a version back, and remove it from the versions."""
-        limits.check_not_root(endpoint)
-        self._limits.filetypes.check(endpoint)
-        with self._changing() as changed:
-            kept = self._tree.versions.get(endpoint.parts, {})
-            at = max(kept, default=None) if at_us is None else at_us
-            if at is None or at not in kept:
-                raise wording.no_version(endpoint, at_us)
-            if kept[at].damaged:
-                raise wording.damaged_version(endpoint)
-            node = attrs.evolve(kept[at], tag=self._tree.tag())
-            self._place(endpoint, node, precondition, self._actor, changed, reserve=False)
-            del kept[at]
-        return node.entry()
 
     # -- integrity -----------------------------------------------------------------
 

@@ -37,6 +37,8 @@ class Node:
     hash: str | None = None
     damaged: bool = False
     """Whether `verify` has found that the content does not have the hash."""
+    made_us: int | None = None
+    """When it was made, whatever name it has had since."""
 
     def entry(self, name: str = "") -> Entry:
         """The node as callers of the store see it."""
@@ -50,7 +52,7 @@ class Node:
 
     def version(self, name: str, at_us: int) -> Version:
         """The node as a version of that time."""
-        return Version(name, at_us, len(self.content), self.mtime_us, self.mode, self.hash)
+        return Version(name, at_us, len(self.content), self.mtime_us, self.mode, self.hash, self.made_us)
 
 
 @attrs.frozen
@@ -87,9 +89,14 @@ class MemoryTree:
 
     def new(self, kind: Kind, request: WriteRequest, content: bytes = b"", hash: str | None = None) -> Node:
         """A node with a request's metadata, or with that of new ones."""
-        mtime_us = self._clock() if request.mtime_us is None else request.mtime_us
+        now_us = self.now_us()
+        mtime_us = now_us if request.mtime_us is None else request.mtime_us
         mode = (0o644 if kind == "file" else 0o755) if request.mode is None else request.mode
-        return Node(kind, mtime_us, kept_mode(kind, mode), self.tag(), content, hash)
+        return Node(kind, mtime_us, kept_mode(kind, mode), self.tag(), content, hash, made_us=now_us)
+
+    def now_us(self) -> int:
+        """The time now: microseconds since 1970."""
+        return self._clock()
 
     def tag(self) -> str:
         """A tag that nothing had before."""

@@ -40,7 +40,7 @@ def within(package: str, names: str) -> frozenset[str]:
     return frozenset(f"{package}.{name}" for name in names.split())
 
 
-VALUES = frozenset({"config", "endpoint", "errors", "metadata.kept", "model", "status"})
+VALUES = frozenset({"config", "endpoint", "errors", "metadata.kept", "model", "status", "history"})
 CONTRACTS = VALUES | {"interfaces"}
 TOOLS = frozenset("audit control crypto discovery hashing host metadata.disks plugins syscalls tcp workers".split())
 SHARED = CONTRACTS | TOOLS
@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset({"status"}),
     "endpoint": frozenset({"errors"}),
     "model": frozenset({"endpoint"}),
+    "history": frozenset({"endpoint", "errors", "model"}),
     "metadata": frozenset(),
     "metadata.kept": frozenset({"model"}),
     "wire": VALUES,

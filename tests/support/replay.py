@@ -41,7 +41,7 @@ def replay(lines: Iterable[dict[str, Any]]) -> Tree:
                 del tree[name]
             tree.update((line["to"] + name[len(endpoint) :], found) for name, found in moved.items())
         else:
-            assert what in ("damage", "mend", "metadata", "evict"), line
+            assert what in ("damage", "mend", "metadata", "evict", "prune"), line
     return tree
 
 

@@ -42,6 +42,14 @@ class NoLinkSystem(NoCallSystem):
         raise OSError(errno.EPERM, "no hard links here")
 
 
+class NoBirthSystem(System):
+    """The C library does not tell when files were made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._statx = None
+
+
 class SyscallCase(SynchronousTestCase):
     """A folder with a file, open."""
 
@@ -202,3 +210,25 @@ class LockHolderTests(SynchronousTestCase):
             fcntl.flock(file, fcntl.LOCK_EX)
             self.assertEqual(lock_holder(file.fileno()), os.getpid())
             self.assertIsNone(lock_holder(file.fileno(), "/nowhere"))
+
+
+class BirthTests(SyscallCase):
+    """When files were made."""
+
+    def test_made(self) -> None:
+        """A file was made when it was, whatever its times say, and whatever name it has by now."""
+        system = System()
+        made_us = system.made_us(self.fd, b"a")
+        needs.require("a file system that knows when files were made", lambda: made_us is not None)
+        assert made_us is not None
+        self.assertLess(abs(system.wall_us() - made_us), 60_000_000)
+        os.utime("a", (0, 0), dir_fd=self.fd)
+        os.rename("a", "b", src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        self.assertEqual(system.made_us(self.fd, b"b"), made_us)
+
+    def test_unknown(self) -> None:
+        """Of what is not there, and where the system does not tell, nothing is known; links are not followed."""
+        os.symlink("nowhere", os.path.join(self.folder, "link"))
+        self.assertIsNone(System().made_us(self.fd, b"none"))
+        self.assertIsNone(NoBirthSystem().made_us(self.fd, b"a"))
+        self.assertEqual(System().made_us(self.fd, b"link") is None, System().made_us(self.fd, b"a") is None)

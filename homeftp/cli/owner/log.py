@@ -35,6 +35,7 @@ _CHANGES = {
     "move": "moved",
     "metadata": "changed time or mode of",
     "evict": "made space by removing",
+    "prune": "removed for good",
     "damage": "found damage in",
     "mend": "mended",
 }

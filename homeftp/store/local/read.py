@@ -37,7 +37,8 @@ BATCH = 64
 class LocalFile:
     """A regular file as it was when it was opened, whatever takes its name meanwhile.
 
-    Owns `fd`. `directory` is the key of its directory in the hash cache.
+    Owns `fd`. `directory` is the key of its directory in the hash cache, and `file` its name there, if that is not the
+    endpoint's.
     """
 
     content: bytes | None = None
@@ -51,8 +52,11 @@ class LocalFile:
         fd: int,
         found: os.stat_result,
         known: str | None,
+        *,
+        file: str | None = None,
     ) -> None:
         self._cache = cache
+        self._file = endpoint.name if file is None else file
         self._disks = disks
         self._endpoint = endpoint
         self._directory = directory
@@ -171,7 +175,7 @@ class LocalFile:
         if error.errno not in errnos.NOT_READ:
             return refusal(error, self._endpoint)
         known = self.entry.hash or ""
-        row = CachedHash(self._directory, self._endpoint.name, self._found, known, self._opened_ns, UNREADABLE)
+        row = CachedHash(self._directory, self._file, self._found, known, self._opened_ns, UNREADABLE)
         self._cache.record_reads([row])
         return damaged(self._endpoint)
 
@@ -193,7 +197,7 @@ class LocalFile:
         """A row for the hash cache; None if another file may have its name by now."""
         if self.entry.hash is None or signature(found) != signature(self._found):
             return None
-        return CachedHash(self._directory, self._endpoint.name, found, self.entry.hash, self._opened_ns)
+        return CachedHash(self._directory, self._file, found, self.entry.hash, self._opened_ns)
 
     def _changed(self) -> Changed:
         return Changed(f"{display_path(self._endpoint)} changed on the server while it was read: try again")

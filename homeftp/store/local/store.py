@@ -28,6 +28,7 @@ from homeftp.model import (
 )
 from homeftp.store.local.disk.errnos import refusal
 from homeftp.store.local.disk.handles import free_bytes
+from homeftp.store.local.history import LocalHistory
 from homeftp.store.local.opened import OpenFolder, SharedFolder
 from homeftp.store.local.read import LocalFile
 from homeftp.store.local.wiring import Operations
@@ -175,6 +176,13 @@ class LocalStore:
                 f"{self.read_only}"
             )
         return folder.operations.history.pages(endpoint, hidden)
+
+    def history(self) -> LocalHistory | None:
+        """The versions by time; None where none are kept, or the store is read-only."""
+        operations = self._folder.get().operations
+        if operations is None or not self.capabilities.versions:
+            return None
+        return attrs.evolve(operations.by_time, actor=self._actor)
 
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Read everything at an endpoint and beneath it again, versions too, step by step."""

@@ -22,15 +22,17 @@ from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import MetadataDir
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.history import VersionHistory
+from homeftp.store.local.history import LocalHistory, VersionHistory
 from homeftp.store.local.integrity.mender import Mender
 from homeftp.store.local.integrity.verifier import Verifier
 from homeftp.store.local.listing import DirectoryLister
 from homeftp.store.local.read import FileReader
 from homeftp.store.local.staging.partials import PartialUploads
 from homeftp.store.local.staging.tempfile import TempFiles
+from homeftp.store.local.timelines import TimelineLister
 from homeftp.store.local.versions.archive import ArchiverFactory
 from homeftp.store.local.versions.catalog import VersionCatalog, VersionFinder
+from homeftp.store.local.versions.discard import VersionDiscarder
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.local.versions.storeclock import StoreClock
@@ -41,6 +43,7 @@ from homeftp.store.local.writes.metadata import MetadataWriter
 from homeftp.store.local.writes.remove import Remover
 from homeftp.store.local.writes.rename import Mover
 from homeftp.store.local.writes.restore import Restorer
+from homeftp.store.local.writes.revert import Reverter
 from homeftp.store.local.writes.rewrite import VersionRewriter
 from homeftp.store.local.writes.staged import StagedFiles
 from homeftp.store.local.writes.target import TargetFinder
@@ -64,6 +67,7 @@ class Operations:
     remover: Remover
     restorer: Restorer
     history: VersionHistory
+    by_time: LocalHistory
     partials: PartialUploads
     archive: VersionArchive
     folders: VersionFolders
@@ -147,6 +151,8 @@ def compose(
     uploads = Uploads(targets, limits, partials, space, system, committer)
     rewriter = VersionRewriter(root, system, catalog, archive, temp_files, space, fsync, changelog, cache)
     mender = Mender(root, cache, catalog, uploads, rewriter)
+    remover = Remover(root, lister.tree, existing, namespace, changelog)
+    restorer = Restorer(root, filetypes, catalog, archive, directories, preconditions, fsync, committer)
     return Operations(
         batch=BatchWriter(root, limits, directories, preconditions, space, temp_files, fsync, committer),
         uploads=uploads,
@@ -156,9 +162,16 @@ def compose(
         mover=Mover(
             root, filetypes, existing, preconditions, directories, namespace, fsync, committer, folders, lister.budget
         ),
-        remover=Remover(root, lister.tree, existing, namespace, changelog),
-        restorer=Restorer(root, filetypes, catalog, archive, directories, preconditions, fsync, committer),
+        remover=remover,
+        restorer=restorer,
         history=VersionHistory(root, catalog, filetypes),
+        by_time=LocalHistory(
+            TimelineLister(root, system, folders, cache, filetypes, lister.budget),
+            catalog,
+            filetypes,
+            Reverter(root, archive, restorer, remover),
+            VersionDiscarder(catalog, fsync, changelog),
+        ),
         partials=partials,
         archive=archive,
         folders=folders,

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Changed, Forbidden, Refusal
-from homeftp.interfaces import IDraft, IOpenFile, IScopedStore, IStore, IUpload
+from homeftp.interfaces import IDraft, IHistory, IOpenFile, IScopedStore, IStore, IUpload
 from homeftp.model import (
     ABSENT,
     PRESENT,
@@ -30,6 +30,7 @@ from homeftp.model import (
     Version,
     WriteRequest,
 )
+from homeftp.store.policy.authorizedhistory import AuthorizedHistory
 from homeftp.store.policy.disclosure import Disclose, DisclosedDraft, DisclosedUpload, disclosing
 from homeftp.store.policy.folders import list_folders, list_versions, verify_folders
 from homeftp.store.policy.limits import directory_request
@@ -173,6 +174,11 @@ class AuthorizedStore:
             yield from list_versions(self, endpoint, self.rights.names_beneath(endpoint.parts), hidden)
         elif self._may(READ, endpoint):
             yield from self.store.versions(self._whole(endpoint), self._hidden(hidden))
+
+    def history(self) -> IHistory | None:
+        """What the account may see and change of the versions by time."""
+        history = self._bound.history()
+        return None if history is None else AuthorizedHistory(history, self.rights, self._whole, self._hidden)
 
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Read again what the account may see."""

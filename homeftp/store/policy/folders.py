@@ -11,7 +11,8 @@ from typing import Iterator, Sequence
 import attrs
 
 from homeftp.endpoint import Endpoint, FolderSet
-from homeftp.interfaces import IStore
+from homeftp.history.timeline import Timeline
+from homeftp.interfaces import IHistory, IStore
 from homeftp.model import ListingPage, Verification, Version
 
 Names = Sequence[str]
@@ -38,6 +39,16 @@ def list_versions(account: IStore, endpoint: Endpoint, names: Names, hidden: Fol
     """The versions in each folder."""
     for name in names:
         for page in account.versions(endpoint.beneath(name), hidden):
+            yield [attrs.evolve(each, name=_path(name, each.name)) for each in page]
+
+
+def list_timelines(
+    account: IHistory, endpoint: Endpoint, names: Names, since_us: int, depth: int | None, hidden: FolderSet
+) -> Iterator[Sequence[Timeline]]:
+    """The timelines of each folder."""
+    for name in names if depth != 0 else ():
+        below = None if depth is None else depth - 1
+        for page in account.timelines(endpoint.beneath(name), since_us, depth=below, hidden=hidden):
             yield [attrs.evolve(each, name=_path(name, each.name)) for each in page]
 
 

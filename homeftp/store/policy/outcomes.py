@@ -34,3 +34,16 @@ def results_of(many: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -
             if IOpenFile.providedBy(result):
                 opened.callback(result.close)
     raise RuntimeError(f"the store gave {len(results)} results for {len(items)} items")
+
+
+def for_allowed(
+    many: Callable[[Sequence[T]], Sequence[R | Exception]],
+    items: Sequence[T],
+    refusal_of: Callable[[T], Exception | None],
+    asked_as: Callable[[T], T],
+) -> list[R | Exception]:
+    """The results of `many` for those items that nothing refuses, each `asked_as` something; the refusals of others."""
+    refused = [refusal_of(item) for item in items]
+    asked = [asked_as(item) for item, why in zip(items, refused, strict=True) if why is None]
+    done = iter(results_of(many, asked))
+    return [next(done) if why is None else why for why in refused]

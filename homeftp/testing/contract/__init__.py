@@ -14,6 +14,7 @@ cut only a test of its own can tell.
 
 from homeftp.testing.contract.conditions import ConditionsContract
 from homeftp.testing.contract.editing import EditingContract
+from homeftp.testing.contract.history import HistoryContract
 from homeftp.testing.contract.integrity import IntegrityContract
 from homeftp.testing.contract.limits import LimitsContract
 from homeftp.testing.contract.reading import ReadingContract
@@ -35,6 +36,7 @@ class StoreContract(
     TreesContract,
     ConditionsContract,
     VersionsContract,
+    HistoryContract,
     LimitsContract,
     ReadOnlyContract,
     RecordingContract,

@@ -34,7 +34,7 @@ def replayed(changes: Sequence[Change]) -> dict[str, int | None]:
         elif change.what == "move":
             for each in [each for each in tree if each == path or each.startswith(f"{path}/")]:
                 tree[to + each[len(path) :]] = tree.pop(each)
-        elif change.what != "evict":
+        elif change.what not in ("evict", "prune"):
             assert path in tree or not path, change
     return tree
 

@@ -44,19 +44,35 @@ class Fsync:
 
         `target` is on the same file system. Raises OSError.
         """
-        try:
-            fd = open_private_file(directory, name, make=False)
-        except PermissionError:
-            if not (self.whole and target.same_mount):
-                raise
-            self.system.syncfs(directory)  # a file that the server may not read may still be moved
-            return
-        try:
-            (failure,) = self.files([(fd, target)])
-        finally:
-            close_quietly(fd)
+        (failure,) = self.existing_files([(directory, name, target)])
         if failure is not None:
             raise failure
+
+    def existing_files(self, files: Sequence[tuple[int, bytes, DirHandle]]) -> list[OSError | None]:
+        """`existing_file` for several together; one result for each."""
+        results: dict[int, OSError | None] = {}
+        opened: dict[int, tuple[int, DirHandle]] = {}
+        try:
+            for number, (directory, name, target) in enumerate(files):
+                found = self._open(directory, name, target)
+                if isinstance(found, int):
+                    opened[number] = found, target
+                else:
+                    results[number] = found
+            results.update(zip(opened, self.files(list(opened.values())), strict=True))
+        finally:
+            for fd, _ in opened.values():
+                close_quietly(fd)
+        return [results[number] for number in range(len(files))]
+
+    def _open(self, directory: int, name: bytes, target: DirHandle) -> int | OSError | None:
+        """Open a file to be made durable; None where it has been: a file that cannot be read may still be moved."""
+        try:
+            return open_private_file(directory, name, make=False)
+        except PermissionError as error:
+            return _failure(self.system.syncfs, directory) if self.whole and target.same_mount else error
+        except OSError as error:
+            return error
 
     def _sync(self, opened: Sequence[tuple[int, DirHandle]], fsync: Callable[[int], None]) -> list[OSError | None]:
         same_mount = [handle.fd for _, handle in opened if handle.same_mount]

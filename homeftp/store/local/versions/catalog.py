@@ -17,6 +17,7 @@ from homeftp.store.local.disk.handles import raw
 from homeftp.store.local.disk.privatefiles import open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.folders import VersionFolders
+from homeftp.store.local.versions.layout import VersionDir
 from homeftp.store.local.versions.naming import Names, VersionFile
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.policy.wording import no_version
@@ -100,19 +101,39 @@ class VersionCatalog(VersionFinder):
 
     archive: VersionArchive
 
+    def look_up(self, endpoint: Endpoint, at_us: int) -> tuple[Endpoint, VersionFile]:
+        """The file of a version, and the top of its file system. Raises `NotFound` (40), OSError."""
+        mount = self.folders.mount_at(endpoint)
+        with self.folders.open_if_exists(mount) as version_dir:
+            found = None if version_dir is None else version_dir.at(_names(endpoint, mount), at_us)
+        if found is None:
+            raise no_version(endpoint, at_us)
+        return mount, found
+
+    @contextlib.contextmanager
+    def open_folder(self, mount: Endpoint, names: Names) -> Iterator[int]:
+        """Open a folder of versions; gives its descriptor. Raises OSError."""
+        with self.folders.open(mount) as version_dir, self.root.open_below(version_dir.fd, names) as folder:
+            yield folder
+
     @contextlib.contextmanager
     def open(self, endpoint: Endpoint, at_us: int | None) -> Iterator[StoredVersion]:
         """One version by its time, or the newest, protected from eviction. Raises `NotFound` (40), OSError."""
         mount = self.folders.mount_at(endpoint)
         with self.folders.open_if_exists(mount) as version_dir:
-            found = version_dir.find(_names(endpoint, mount), below=False) if version_dir is not None else iter(())
-            versions = itertools.chain.from_iterable(found)
-            version = next((each for each in versions if at_us in (None, each.at_us)), None)
+            version = None if version_dir is None else _find(version_dir, _names(endpoint, mount), at_us)
             if version_dir is None or version is None:
                 raise no_version(endpoint, at_us)
             with self.root.open_below(version_dir.fd, version.folder) as folder, self.archive.pinned(version):
                 (stored,) = self._stored(mount, [version])
                 yield attrs.evolve(stored, folder=folder)
+
+
+def _find(version_dir: VersionDir, names: Names, at_us: int | None) -> VersionFile | None:
+    """The version of a file from that time, or the newest."""
+    if at_us is not None:
+        return version_dir.at(names, at_us)
+    return next(itertools.chain.from_iterable(version_dir.find(names, below=False)), None)
 
 
 def _names(endpoint: Endpoint, mount: Endpoint) -> Names:

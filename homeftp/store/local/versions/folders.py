@@ -88,7 +88,15 @@ class VersionFolders:
     def mount_at(self, endpoint: Endpoint) -> Endpoint:
         """The top of the file system that holds `endpoint`, or held it before its directory was removed."""
         self._root.mounts.expect(self._root.fd, endpoint)
-        above = endpoint.parent
+        return self._mount_of_nearest(endpoint.parent)
+
+    def mount_in(self, directory: Endpoint) -> Endpoint:
+        """The top of the file system that holds what is in a directory, which need not exist any more."""
+        self._root.mounts.expect(self._root.fd, directory)
+        return self._mount_of_nearest(directory)
+
+    def _mount_of_nearest(self, above: Endpoint) -> Endpoint:
+        directory = above
         while True:
             try:
                 handle, depth = self._root.open_nearest(above)
@@ -98,7 +106,7 @@ class VersionFolders:
         try:
             return self.mount_of(handle, above.first(depth))
         except OSError as error:
-            raise refusal(error, endpoint) from error
+            raise refusal(error, directory) from error
         finally:
             close_quietly(handle.fd)
 

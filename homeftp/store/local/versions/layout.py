@@ -16,7 +16,15 @@ from homeftp.model import SECOND_US
 from homeftp.store.local.disk.errnos import MISSING
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, directories_in
-from homeftp.store.local.versions.naming import Names, VersionFile, folder_of, original_of, start_of, time_of
+from homeftp.store.local.versions.naming import (
+    Names,
+    VersionFile,
+    folder_of,
+    original_of,
+    start_of,
+    time_of,
+    version_path,
+)
 
 Skip = Callable[[Names], bool]
 """Whether to leave out the file or the folder of that path."""
@@ -69,6 +77,18 @@ class VersionDir:
                     for each in self._folders((day, *names), skip):
                         yield from self._pages(each, skip, other_than=names)
 
+    def at(self, names: Names, at_us: int) -> VersionFile | None:
+        """The version of a file from that time; None if there is none."""
+        folder, file = version_path(names, at_us)
+        found: VersionFile | None = None
+        with _skip_missing(), self._root.open_below(self.fd, folder) as directory:
+            found = self._version(directory, folder, file)
+        return found
+
+    def days(self, since_us: int) -> list[bytes]:
+        """The folders of the days from that time on, the oldest first."""
+        return [day for day in self._days() if (start_of(day) or 0) + _DAY_US > since_us]
+
     def total(self, before_us: int, below: Names = ()) -> int:
         """The bytes that the versions from before `before_us` take up, of all files or of those below a folder."""
         days = (day for day in self._days() if (start_of(day) or 0) < before_us)
@@ -113,7 +133,7 @@ class VersionDir:
             version = oldest.popleft()
             if version.found.st_ino in pinned:
                 continue
-            alone = self._remove(version)
+            alone = self.remove(version)
             if alone is not None:
                 progress = True
                 count += 1
@@ -121,11 +141,14 @@ class VersionDir:
                 freed += cost
                 removed(version, cost)
                 if folder_removed is not None:
-                    freed += self._cost(0) * self._remove_emptied(version.folder, below, folder_removed)
+                    freed += self._cost(0) * self.remove_emptied(version.folder, below, folder_removed)
         return freed
 
-    def _remove_emptied(self, folder: Names, below: Names, removed: Callable[[Names], None]) -> int:
-        """Remove a folder and those above it, as far as they are empty; returns how many were below `below`."""
+    def remove_emptied(self, folder: Names, below: Names, removed: Callable[[Names], None]) -> int:
+        """Remove a folder and those above it, as far as they are empty; returns how many were below `below`.
+
+        No version is being added meanwhile.
+        """
         count = 0
         while folder and self._remove_folder(folder, removed):
             folder = folder[:-1]
@@ -162,7 +185,7 @@ class VersionDir:
                     if version.names in thinned and self._is_last(version):
                         kept.add(version.names)
                         continue
-                    alone = self._remove(version)
+                    alone = self.remove(version)
                     if alone is not None:
                         progress = True
                         count += 1
@@ -238,7 +261,7 @@ class VersionDir:
                 return VersionFile(at_us, names, folder, name, found)
         return None
 
-    def _remove(self, version: VersionFile) -> bool | None:
+    def remove(self, version: VersionFile) -> bool | None:
         """Remove it; returns whether it had no other name, or None if it was removed already."""
         alone = None
         with _skip_missing(), self._root.open_below(self.fd, version.folder) as directory:

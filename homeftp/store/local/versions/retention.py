@@ -6,6 +6,7 @@ How a file becomes a version is decided in `archive.py`; how versions are found,
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections import Counter, deque
@@ -16,6 +17,7 @@ import attrs
 
 from homeftp.config import Retention
 from homeftp.endpoint import ROOT, Endpoint
+from homeftp.errors import Busy
 from homeftp.model import SECOND_US, Actor, Change
 from homeftp.store.local.disk.books import Books, Marks
 from homeftp.store.local.disk.handles import DirHandle, raw
@@ -103,6 +105,13 @@ class VersionArchive:
             self._totals[mount] += cost
         return True
 
+    def can_keep(self, handle: DirHandle, size: int) -> bool:
+        """Whether a file of `size` bytes in an open directory can become a version at all. Raises OSError."""
+        disk = os.fstatvfs(handle.fd)
+        return self._retention.seconds > 0 and self._books.cost(size) <= self._retention.most(
+            disk.f_blocks * disk.f_frsize
+        )
+
     def usage(self) -> tuple[int, int]:
         """The bytes of all versions, and what they may take up on their disks. Raises OSError."""
         total = most = 0
@@ -143,6 +152,22 @@ class VersionArchive:
                             victims, version_dir, wanted - freed, files, for_actor=actor, folder_removed=folders
                         )
         return freed
+
+    def discard(self, mount: Endpoint, version: VersionFile) -> None:
+        """Remove a version for good, and the folders that are empty then.
+
+        Raises `Busy` (51) for one that is protected at the moment, FileNotFoundError, OSError.
+        """
+        with self.lock, self._folders.open(mount) as version_dir:
+            if self._pinned[version.found.st_ino] > 0:
+                raise Busy("a version is being put back at the moment: try again later")
+            marks = self._books.mark()
+            alone = version_dir.remove(version)
+            if alone is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            cost = self._books.cost(version.found.st_size) if alone else 0
+            self._removed(mount, marks, None)(version, cost)
+            version_dir.remove_emptied(version.folder, (), self._folder_removed(mount))
 
     def removable(self, scope: EvictionScope) -> int:
         """The bytes of the versions and folders that `evict` may remove. Raises OSError."""

@@ -16,7 +16,7 @@ from homeftp.store.local.commit.existing import ExistingEntries, raise_first
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.pending import PendingUnlink
 from homeftp.store.local.disk.entries import is_reserved
-from homeftp.store.local.disk.errnos import close_quietly, refusal
+from homeftp.store.local.disk.errnos import catch, close_quietly, refusal
 from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle, close_all, per_job
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
@@ -62,6 +62,37 @@ class Remover:
             self._remove_directory(handle, endpoint, actor)
             self.existing.make_durable([handle], endpoint)
             yield 1
+
+    def remove_files(self, files: Sequence[tuple[Endpoint, str | None]], actor: Actor) -> list[Exception | None]:
+        """Make files versions, each on its precondition and durably: why one is still there, or None, for each."""
+        handles: dict[Endpoint, DirHandle | Exception] = {}
+        results: dict[int, Exception | None] = {}
+        pendings: dict[int, PendingUnlink] = {}
+        try:
+            for number, (endpoint, precondition) in enumerate(files):
+                if endpoint.parent not in handles:
+                    handles[endpoint.parent] = catch(self.root.open_directory, endpoint.parent)
+                handle = handles[endpoint.parent]
+                pending = (
+                    handle
+                    if isinstance(handle, Exception)
+                    else catch(self.existing.pending_unlink, handle, endpoint, precondition)
+                )
+                if isinstance(pending, Exception):
+                    results[number] = pending
+                else:
+                    pendings[number] = pending
+            removed = self.namespace.remove(list(pendings.values()), actor)
+            changed = [each for each in handles.values() if isinstance(each, DirHandle)]
+            failure = catch(self.existing.make_durable, changed, files[0][0]) if files else None
+            for number, found in zip(pendings, removed, strict=True):
+                results[number] = found if isinstance(found, Exception) else failure
+        finally:
+            close_all(handles.values())
+        return [
+            refusal(result, endpoint) if isinstance(result, OSError) else result
+            for (endpoint, _), result in zip(files, (results[number] for number in range(len(files))), strict=True)
+        ]
 
     def _check_content(self, endpoint: Endpoint) -> Iterator[int]:
         """Check that nothing in a directory prevents its removal."""

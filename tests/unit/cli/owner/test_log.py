@@ -174,6 +174,7 @@ class LogTests(CommandCase):
             ("change", {"change": "damage", "kind": "version", "endpoint": "f"}, "found damage in a version of f"),
             ("change", {"change": "evict", "kind": "upload", "endpoint": "f"}, "removing an unfinished upload of f"),
             ("change", {"change": "evict", "kind": "version", "endpoint": "f"}, "removing a version of f"),
+            ("change", {"change": "prune", "kind": "version", "endpoint": "f"}, "removed for good a version of f"),
             ("read", {"kind": "directory", "endpoint": "d"}, "listed d"),
             ("read", {"kind": "versions", "endpoint": "d"}, "listed the versions of d"),
             ("login", {"status": 32, "user": "eve"}, "could not log in (status 32)"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
 from homeftp.errors import NotFound
 from homeftp.model import Entry
 from homeftp.store.buffers import BytesFile
-from homeftp.store.policy.outcomes import catch, results_of
+from homeftp.store.policy.outcomes import catch, for_allowed, results_of
 from tests.support.miscountingstore import MiscountingStore
 
 
@@ -45,3 +47,19 @@ class ResultsOfTests(SynchronousTestCase):
         opened = [*store.open_many([parse("a")], 0), Unclosable(Entry("", "file"), b""), NotFound("nothing")]
         self.assertRaises(OSError, results_of, lambda items: opened, [1])
         self.assertEqual(store.still_open, [])
+
+
+class ForAllowedTests(SynchronousTestCase):
+    """Results for items of which some are refused."""
+
+    def test_order(self) -> None:
+        """Each item has its own result; the refused ones are not asked for."""
+        asked: list[int] = []
+
+        def many(items: Sequence[int]) -> Sequence[int | Exception]:
+            asked.extend(items)
+            return [item * 10 for item in items]
+
+        refusal = NotFound("odd")
+        results = for_allowed(many, [1, 2, 3, 4], lambda item: refusal if item % 2 else None, lambda item: item + 100)
+        self.assertEqual((results, asked), ([refusal, 1020, refusal, 1040], [102, 104]))

@@ -1,0 +1,91 @@
+"""What is asked of a history, and what became of it: names put back, and versions removed for good."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Refusal
+from homeftp.model import Kind
+
+
+@attrs.frozen
+class Reversion:
+    """What an endpoint is to have again."""
+
+    endpoint: Endpoint
+    at_us: int | None
+    """The version (`Version.at_us`); None: nothing, so that the file that is there becomes a version."""
+    precondition: str | None = None
+    """What must be there now, as in `WriteRequest`."""
+
+
+RevertedTo = Literal["restored", "removed", "refused"]
+"""What became of a name: a version was put back, what was not there became a version, or nothing was changed."""
+
+
+@attrs.frozen(kw_only=True)
+class Reverted:
+    """What became of one name while a tree was put back, or would become of it."""
+
+    name: str
+    outcome: RevertedTo
+    kind: Kind = "file"
+    at_us: int | None = None
+    """The version that was put back."""
+    size: int = 0
+    """Bytes of what is there now, or of what was removed."""
+    hash: str | None = None
+    """The hash of what is there now, where it is known."""
+    refusal: Refusal | None = None
+    """Why it was refused."""
+
+
+@attrs.frozen
+class RestoreStep:
+    """One step of putting a tree back."""
+
+    as_of_us: int | None
+    """The time that the tree is put back to; None as long as it is looked for."""
+    reverted: tuple[Reverted, ...] = ()
+    unchanged: int = 0
+    """Files that are what they were."""
+
+    @property
+    def refused(self) -> list[tuple[str, Refusal]]:
+        """The names of what was refused, and why."""
+        return [(each.name, each.refusal) for each in self.reverted if each.refusal is not None]
+
+
+@attrs.frozen(kw_only=True)
+class Pruned:
+    """A version that was removed for good, or would be."""
+
+    name: str
+    at_us: int
+    size: int
+    """Bytes of its content."""
+    refusal: Refusal | None = None
+    """Why it is still there."""
+
+
+@attrs.frozen
+class PruneStep:
+    """One step of removing versions for good."""
+
+    pruned: tuple[Pruned, ...] = ()
+
+    @property
+    def refused(self) -> list[tuple[str, Refusal]]:
+        """The names of files whose versions are still there, and why."""
+        return [(each.name, each.refusal) for each in self.pruned if each.refusal is not None]
+
+
+@attrs.frozen
+class VersionId:
+    """A version, by its endpoint and its time."""
+
+    endpoint: Endpoint
+    at_us: int

@@ -1,0 +1,46 @@
+"""The history of one name in a store: what it had when, and the rule of what was there at a time.
+
+A store keeps no record of the moment at which something came to a name. It has the time until which a version was
+there, and the time before which its file had not been made; the rule makes the best of both
+(docs/decisions/past-trees.rst).
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from homeftp.model import Entry, Version
+
+
+@attrs.frozen(kw_only=True)
+class Timeline:
+    """What a name has, and what it had from some time on."""
+
+    name: str
+    """Relative to what was asked for; "" is that itself."""
+    current: Entry | None = None
+    """What is there now, by the name ""; None where nothing is, or what the store does not offer."""
+    made_us: int | None = None
+    """When the file or directory that is there now was made: microseconds since 1970 UTC. None: not known.
+
+    It came to this name then or later, and later where it was moved here.
+    """
+    versions: tuple[Version, ...] = ()
+    """The oldest first, by the name ""."""
+    problem: str | None = None
+    """Why the store does not offer what is there now, in words that follow its name; None where it does."""
+
+    def at(self, as_of_us: int) -> Entry | Version | None:
+        """What was there at a time (microseconds since 1970 UTC); None where nothing was.
+
+        Of the contents that were replaced or removed then or later, and the current one, it is the first that had been
+        made by then. A version that was replaced or removed at that very moment was still there.
+        """
+        for version in self.versions:
+            if version.at_us >= as_of_us and _made_by(version.made_us, as_of_us):
+                return version
+        return self.current if _made_by(self.made_us, as_of_us) else None
+
+
+def _made_by(made_us: int | None, as_of_us: int) -> bool:
+    return made_us is None or made_us <= as_of_us

@@ -1,0 +1,380 @@
+"""Lists what each name beneath a directory has, and had: its file or directory, and its versions, name by name.
+
+Like a listing it is sorted, without recursion, and with little memory for any size: the names of a directory are those
+that it has now, together with those that the folders of its versions have, one for each day.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from functools import partial
+from typing import Iterator, NamedTuple
+
+import attrs
+
+from homeftp.config import LISTING_PAGE
+from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, NO_FOLDERS, Endpoint, FolderSet, folded, name_problem
+from homeftp.errors import NotFound, Refusal, WrongKind
+from homeftp.hashing.hashcache import HashCache
+from homeftp.history.timeline import Timeline
+from homeftp.model import Entry, Version
+from homeftp.store.local.disk.entries import entry_of, is_reserved, kind_problem, known_entry
+from homeftp.store.local.disk.errnos import MISSING, close_quietly, refusal
+from homeftp.store.local.disk.handles import raw
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
+from homeftp.store.local.disk.spelling import wire_form
+from homeftp.store.local.versions.folders import VersionFolders
+from homeftp.store.local.versions.naming import Names, folder_of, original_of, time_of, version_path
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.pages import entry_cost, paged
+from homeftp.syscalls import System
+
+READY_NAMES = 10
+"""The memory of a key that was looked up, in names: it has a stat and perhaps a hash."""
+
+_MARK = b"\0"
+"""Between a name and what is known of it: no name has this, and it sorts before all letters."""
+
+_FOLDER, _CURRENT = b"/", b"~"
+"""Marks of a name: versions are beneath it, and it is there now. Between them, in the order of bytes, are the times."""
+
+_TIME = b"%020d"
+"""The mark of a version: its time."""
+
+
+class _Found(NamedTuple):
+    """What one key of a directory stands for."""
+
+    key: bytes
+    value: Version | Entry | str | None
+    """A version, what is there now, or why that is not offered; None for a folder of versions, and for what has gone.
+    """
+    made_us: int | None = None
+
+    @property
+    def name(self) -> bytes:
+        return self.key.partition(_MARK)[0]
+
+
+@attrs.define(eq=False)
+class _TimelineLevel:
+    """A directory whose names are being listed. `ready` is in reverse order: the next key is at its end."""
+
+    endpoint: Endpoint
+    prefix: str
+    """The prefix of names in it, relative to the requested endpoint."""
+    hidden: frozenset[str]
+    """The folded forms of names in it that are left out."""
+    names: SortedNames
+    only: str | None = None
+    """The only name that is asked for, which is the requested endpoint's own."""
+    ready: list[_Found] = attrs.field(factory=list)
+    after: bytes = b""
+    """The last key that was used."""
+
+    @property
+    def kept(self) -> int:
+        """The memory that it takes up, in names."""
+        return self.names.kept + READY_NAMES * len(self.ready)
+
+    def forget(self) -> None:
+        """Drop all keys; they are read again from `after` on."""
+        self.ready.clear()
+        self.names.forget(self.after)
+
+    def relative(self, name: str) -> str:
+        """A name in it, relative to the requested endpoint."""
+        return self.prefix + name if self.only is None else ""
+
+
+@attrs.frozen
+class _Place:
+    """A directory and its folders of versions, while some of its names are looked up."""
+
+    directory: int
+    """Its descriptor; -1 where it does not exist any more."""
+    mount: Endpoint
+    versions: int
+    """The descriptor of the versions of its file system; -1 where it has none."""
+    days: tuple[bytes, ...]
+    """The days to look for versions in."""
+    names: Names
+    """Its path from the top of its file system."""
+
+
+@attrs.frozen
+class TimelineLister:
+    """Lists the timelines of one store. Thread-safe; each listing is for one thread at a time."""
+
+    root: SafeRoot
+    system: System
+    folders: VersionFolders
+    cache: HashCache
+    filetypes: Filetypes
+    budget: NameBudget
+
+    def pages(
+        self, endpoint: Endpoint, since_us: int, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
+    ) -> Iterator[list[Timeline]]:
+        """The timelines, page by page, as `IHistory.timelines`."""
+        walk = _Walk(self, endpoint, since_us, depth, hidden)
+        try:
+            with self.budget.walk():
+                yield from paged(walk.timelines(), _cost)
+        except OSError as error:
+            raise refusal(error, endpoint) from error
+
+
+@attrs.frozen
+class _Walk:
+    """One listing."""
+
+    lister: TimelineLister
+    top: Endpoint
+    since_us: int
+    depth: int | None
+    hidden: FolderSet
+
+    def timelines(self) -> Iterator[Timeline]:
+        """Each name that has a timeline."""
+        root = self.lister.root
+        if self.top.parts:
+            levels = [self._level(self.top.parent, "", self.top.name)]
+        else:
+            found = root.stat(self.top)
+            yield Timeline(name="", current=None if found is None else entry_of(found, root.disks))
+            levels = [self._level(self.top, "")] if self.depth != 0 else []
+        while levels:
+            level = levels[-1]
+            group = self._next_group(level)
+            if not group:
+                levels.pop()
+                continue
+            name = _legal(level, group[0].name)
+            if name is None:
+                continue
+            timeline = self._timeline(level.relative(name), name, group)
+            if timeline is not None:
+                yield timeline
+            below = level.endpoint.beneath(name)
+            if _leads_on(group) and (self.depth is None or len(below.parts) - len(self.top.parts) < self.depth):
+                levels.append(self._level(below, f"{level.relative(name)}/" if level.relative(name) else ""))
+                forget_outer(levels, self.lister.budget)
+
+    def _level(self, endpoint: Endpoint, prefix: str, only: str | None = None) -> _TimelineLevel:
+        return _TimelineLevel(
+            endpoint, prefix, self.hidden.names_in(endpoint.parts), SortedNames(self.lister.budget), only
+        )
+
+    def _timeline(self, relative: str, name: str, group: list[_Found]) -> Timeline | None:
+        """The timeline of one name; None where it has nothing that is offered."""
+        versions = tuple(each.value for each in group if isinstance(each.value, Version))
+        current = group[-1] if group[-1].key.endswith(_MARK + _CURRENT) else None
+        entry = current.value if current is not None and isinstance(current.value, Entry) else None
+        problem = current.value if current is not None and isinstance(current.value, str) else None
+        unwanted = self.lister.filetypes.problem(name)
+        if unwanted is not None:
+            versions = ()
+            if entry is not None and entry.kind == "file":
+                entry, problem = None, unwanted
+        if entry is None and problem is None and not versions:
+            return None
+        return Timeline(
+            name=relative,
+            current=entry,
+            made_us=None if current is None else current.made_us,
+            versions=versions,
+            problem=problem,
+        )
+
+    def _next_group(self, level: _TimelineLevel) -> list[_Found]:
+        """All that is known of the next name; nothing at the end."""
+        group: list[_Found] = []
+        while level.ready or self._advance(level):
+            found = level.ready[-1]
+            if group and found.name != group[0].name:
+                break
+            level.ready.pop()
+            level.after = found.key
+            group.append(found)
+        return group
+
+    def _advance(self, level: _TimelineLevel) -> bool:
+        """Fill `ready`; False if nothing is left."""
+        while not level.ready:
+            if level.names.ended:
+                return False
+            with contextlib.ExitStack() as opened:
+                place = self._open(level.endpoint, opened)
+                keys = level.names.take(LISTING_PAGE, partial(self._keys, level, place))
+                level.ready = self._look_up(level, place, keys)[::-1]
+        return True
+
+    def _open(self, directory: Endpoint, opened: contextlib.ExitStack) -> _Place:
+        folders = self.lister.folders
+        fd = versions = -1
+        with contextlib.suppress(NotFound, WrongKind):
+            handle = self.lister.root.open_directory(directory)
+            opened.callback(close_quietly, handle.fd)
+            fd = handle.fd
+        mount = folders.mount_in(directory)
+        version_dir = opened.enter_context(folders.open_if_exists(mount))
+        days: tuple[bytes, ...] = ()
+        if version_dir is not None:
+            versions, days = version_dir.fd, tuple(version_dir.days(self.since_us))
+        return _Place(fd, mount, versions, days, tuple(map(raw, directory.parts[len(mount.parts) :])))
+
+    # -- names ---------------------------------------------------------------------
+
+    def _keys(self, level: _TimelineLevel, place: _Place) -> Iterator[bytes]:
+        """All keys of a directory that are wanted, in any order."""
+        for key in self._all_keys(place):
+            name = os.fsdecode(key.partition(_MARK)[0])
+            if level.only not in (None, name) or (level.hidden and folded(name) in level.hidden):
+                continue
+            yield key
+
+    def _all_keys(self, place: _Place) -> Iterator[bytes]:
+        if place.directory >= 0:
+            with self.lister.root.open_below(place.directory, ()) as directory, os.scandir(directory) as entries:
+                yield from (wire_form(os.fsencode(entry.name)) + _MARK + _CURRENT for entry in entries)
+        for day in place.days:
+            yield from self._version_keys(place, (day, *place.names))
+
+    def _version_keys(self, place: _Place, folder: Names) -> Iterator[bytes]:
+        """The keys of the versions in one folder, and of the folders in it."""
+        with self._folder(place, folder) as directory:
+            if directory is None:
+                return
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    name = os.fsencode(entry.name)
+                    original = original_of(folder, name)
+                    if original is not None:
+                        if len(original) == len(folder):
+                            yield from self._key(folder, name, original[-1])
+                    elif entry.is_dir(follow_symlinks=False):
+                        yield name + _MARK + _FOLDER
+                        if folder_of((*folder[1:], name)) == (*folder[1:], name):
+                            yield from self._long_keys(place, (*folder, name))
+
+    def _long_keys(self, place: _Place, folder: Names) -> Iterator[bytes]:
+        """The keys of the versions of a file whose name is so long that they have a folder of their own."""
+        with self._folder(place, folder) as directory:
+            if directory is None:
+                return
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    name = os.fsencode(entry.name)
+                    if original_of(folder, name) == folder[1:]:
+                        yield from self._key(folder, name, folder[-1])
+
+    def _key(self, folder: Names, file: bytes, name: bytes) -> Iterator[bytes]:
+        at_us = time_of(folder, file)
+        if at_us is not None and at_us >= self.since_us:
+            yield name + _MARK + _TIME % at_us
+
+    @contextlib.contextmanager
+    def _folder(self, place: _Place, folder: Names) -> Iterator[int | None]:
+        """Open a folder of versions; None where there is none."""
+        with contextlib.ExitStack() as opened:
+            directory = None
+            try:
+                directory = opened.enter_context(self.lister.root.open_below(place.versions, folder))
+            except OSError as error:
+                if error.errno not in MISSING:
+                    raise
+            yield directory
+
+    # -- what they stand for -------------------------------------------------------
+
+    def _look_up(self, level: _TimelineLevel, place: _Place, keys: list[bytes]) -> list[_Found]:
+        """What these keys stand for, in their order."""
+        found = {key: _Found(key, None) for key in keys}
+        current: list[bytes] = []
+        folders: dict[Names, list[tuple[bytes, bytes, int]]] = {}
+        for key in keys:
+            name, _, mark = key.partition(_MARK)
+            if mark == _CURRENT:
+                current.append(key)
+            elif mark != _FOLDER:
+                folder, file = version_path((*place.names, name), int(mark))
+                folders.setdefault(folder, []).append((key, file, int(mark)))
+        for folder, versions in folders.items():
+            found.update(self._versions(place, folder, versions))
+        found.update(self._current(level, place, current))
+        return [found[key] for key in keys]
+
+    def _versions(
+        self, place: _Place, folder: Names, wanted: list[tuple[bytes, bytes, int]]
+    ) -> Iterator[tuple[bytes, _Found]]:
+        """The versions in one folder."""
+        stats: dict[str, os.stat_result] = {}
+        made: dict[bytes, int | None] = {}
+        with self._folder(place, folder) as directory:
+            for _, file, _ in wanted if directory is not None else ():
+                with contextlib.suppress(FileNotFoundError):
+                    found = os.stat(file, dir_fd=directory, follow_symlinks=False)
+                    if directory is not None and stat.S_ISREG(found.st_mode):
+                        stats[os.fsdecode(file)] = found
+                        made[file] = self.lister.system.made_us(directory, file)
+        known = self.lister.cache.known(self.lister.folders.cache_path(place.mount, folder), stats)
+        for key, file, at_us in wanted:
+            if os.fsdecode(file) in stats:
+                found = stats[os.fsdecode(file)]
+                cached = known.get(os.fsdecode(file))
+                entry = known_entry(found, self.lister.root.disks, cached)
+                version = Version("", at_us, entry.size, entry.mtime_us, entry.mode, entry.hash, made[file])
+                yield key, _Found(key, version)
+
+    def _current(self, level: _TimelineLevel, place: _Place, keys: list[bytes]) -> Iterator[tuple[bytes, _Found]]:
+        """What is in the directory now."""
+        root, stats, refused = self.lister.root, dict[str, os.stat_result](), dict[bytes, str]()
+        made: dict[bytes, int | None] = {}
+        for key in keys:
+            name = _legal(level, key.partition(_MARK)[0])
+            if name is None or place.directory < 0:
+                continue
+            endpoint = level.endpoint.beneath(name)
+            try:
+                found = root.stat_in(place.directory, endpoint)
+            except Refusal as error:
+                refused[key] = error.message
+                continue
+            if found is not None:
+                root.disks.learn(found, place.directory)
+                stats[name] = found
+                made[key] = self.lister.system.made_us(place.directory, root.stored_name(place.directory, endpoint))
+        known = self.lister.cache.known(root.cache_path(level.endpoint), stats)
+        for key in keys:
+            stored = os.fsdecode(key.partition(_MARK)[0])
+            if stored in stats:
+                problem = kind_problem(stats[stored])
+                entry = known_entry(stats[stored], root.disks, known.get(stored))
+                yield key, _Found(key, problem or entry, made[key])
+            elif key in refused:
+                yield key, _Found(key, refused[key])
+
+
+def _legal(level: _TimelineLevel, raw_name: bytes) -> str | None:
+    """A name in a directory as an endpoint has it; None where no endpoint can have it."""
+    try:
+        name = raw_name.decode()
+    except UnicodeDecodeError:
+        return None
+    if is_reserved(name) or name_problem(name) is not None or len(level.endpoint.parts) >= MAX_PARTS:
+        return None
+    return name if len(level.endpoint.beneath(name).whole.encode()) <= MAX_PATH_BYTES else None
+
+
+def _leads_on(group: list[_Found]) -> bool:
+    """Whether something may be beneath a name."""
+    last = group[-1].value
+    return group[0].key.endswith(_MARK + _FOLDER) or (isinstance(last, Entry) and last.kind == "directory")
+
+
+def _cost(timeline: Timeline) -> int:
+    return entry_cost(timeline.name) * (1 + len(timeline.versions))

@@ -1,0 +1,91 @@
+"""Removes versions for good, because their owner wants the space: each is recorded, and none comes back."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Callable, Sequence
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Internal
+from homeftp.history.changes import VersionId
+from homeftp.model import Actor, Change
+from homeftp.store.local.disk.errnos import catch, refusal
+from homeftp.store.local.disk.fsync import Fsync
+from homeftp.store.local.disk.handles import DirHandle, per_job
+from homeftp.store.local.versions.catalog import VersionCatalog
+from homeftp.store.local.versions.naming import Names
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.wording import display_path
+
+_TOGETHER = 64
+"""Versions whose folders are open at the same time."""
+
+
+@attrs.frozen
+class VersionDiscarder:
+    """Removes versions of one store for good. Thread-safe."""
+
+    catalog: VersionCatalog
+    fsync: Fsync
+    changelog: ChangeLog
+
+    def discard(self, versions: Sequence[VersionId], actor: Actor) -> list[int | Exception]:
+        """Remove these; the bytes of each, or why it is still there. Raises `Internal` (50)."""
+        results: list[int | Exception] = []
+        together = per_job(_TOGETHER)
+        for start in range(0, len(versions), together):
+            results += self._discard_some(versions[start : start + together], actor)
+        return results
+
+    def _discard_some(self, versions: Sequence[VersionId], actor: Actor) -> list[int | Exception]:
+        self.changelog.ensure_recorded()
+        with contextlib.ExitStack() as opened:
+            with self.catalog.archive.lock, self.changelog.changing() as record:
+                discarding = _Discarding(self.catalog, actor, record, opened)
+                results = [catch(discarding.discard, each) for each in versions]
+            failure = next(filter(None, self.fsync.directories(list(discarding.folders.values()))), None)
+        if failure is None:
+            return results
+        return [
+            each if isinstance(each, Exception) else in_doubt_version(version.endpoint, failure)
+            for version, each in zip(versions, results, strict=True)
+        ]
+
+
+@attrs.frozen
+class _Discarding:
+    """Versions that are removed under one lock."""
+
+    catalog: VersionCatalog
+    actor: Actor
+    record: Callable[[Change], None]
+    opened: contextlib.ExitStack
+    folders: dict[tuple[Endpoint, Names], DirHandle] = attrs.field(factory=dict)
+    """Those that held them, to be made durable; `opened` closes them."""
+
+    def discard(self, version: VersionId) -> int:
+        """Remove one; its bytes."""
+        endpoint = version.endpoint
+        try:
+            mount, found = self.catalog.look_up(endpoint, version.at_us)
+            key = mount, found.folder
+            if key not in self.folders:
+                folder = self.opened.enter_context(self.catalog.open_folder(*key))
+                self.folders[key] = DirHandle(folder, same_mount=not mount.parts)
+            self.catalog.archive.discard(mount, found)
+        except OSError as error:
+            raise refusal(error, endpoint) from error
+        self.record(Change("prune", "version", endpoint, self.actor, old_size=found.found.st_size))
+        return found.found.st_size
+
+
+def in_doubt_version(endpoint: Endpoint, failure: OSError) -> Internal:
+    """The refusal where a version was removed, and may be there again after a power cut."""
+    refused = Internal(
+        f"a version of {display_path(endpoint)} was removed, and may be there again after a power cut: the server's "
+        "disk failed"
+    )
+    refused.__cause__ = failure
+    return refused

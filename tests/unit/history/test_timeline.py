@@ -1,0 +1,47 @@
+"""The rule of what a name had at a time."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.history.timeline import Timeline
+from homeftp.model import Entry, Version
+
+
+def version(at_us: int, made_us: int | None) -> Version:
+    return Version("", at_us, made_us=made_us)
+
+
+class TimelineTests(SynchronousTestCase):
+    """`Timeline.at`."""
+
+    def test_replaced(self) -> None:
+        """Each content was there from when it was made until it was replaced, and still at that moment."""
+        first, second, now = version(20, 10), version(30, 20), Entry("", "file")
+        timeline = Timeline(name="a", current=now, made_us=30, versions=(first, second))
+        found = {time: timeline.at(time) for time in (9, 10, 20, 21, 30, 31)}
+        self.assertEqual([found[10], found[20]], [first, first])
+        self.assertIs(found[21], second)
+        self.assertIs(found[30], second)
+        self.assertIs(found[31], now)
+        self.assertIsNone(found[9])
+
+    def test_gap(self) -> None:
+        """Between its removal and the next file of that name there was nothing."""
+        timeline = Timeline(name="a", versions=(version(20, 10), version(40, 30)))
+        self.assertEqual([timeline.at(time) is None for time in (15, 25, 35, 45)], [False, True, False, True])
+
+    def test_put_back(self) -> None:
+        """A version that was put back is what was there before it was replaced."""
+        again = Entry("", "file")
+        timeline = Timeline(name="a", current=again, made_us=10, versions=(version(30, 20),))
+        self.assertIs(timeline.at(15), again)
+        self.assertEqual(timeline.at(25), timeline.versions[0])
+        self.assertIs(timeline.at(35), again)
+
+    def test_unknown(self) -> None:
+        """What nobody knows the making of was always there."""
+        now = Entry("", "file")
+        self.assertIs(Timeline(name="a", current=now).at(0), now)
+        self.assertEqual(Timeline(name="a", versions=(version(20, None),)).at(0), version(20, None))
+        self.assertIsNone(Timeline(name="a").at(0))

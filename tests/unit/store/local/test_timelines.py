@@ -1,0 +1,196 @@
+"""Timelines of a local store: each name once, in order, with its versions, whatever the size of a directory."""
+
+from __future__ import annotations
+
+import os
+from unittest import mock
+
+import attrs
+
+from homeftp.config import Retention
+from homeftp.endpoint import MAX_NAME_BYTES, NO_FOLDERS, FolderSet, parse
+from homeftp.errors import Busy
+from homeftp.history.timeline import Timeline
+from homeftp.interfaces import IHistory
+from homeftp.store.local.disk.sortednames import NameBudget
+from homeftp.store.local.store import LocalStore
+from tests.support.births import BirthSystem
+from tests.support.storecases import VersionsCase
+
+DAY = ".homeftp/versions/2025-11-26"
+NOON_US = 1_764_158_400_000_000
+"""2025-11-26 12:00 UTC."""
+
+
+class TimelineCase(VersionsCase):
+    """A store whose timelines are looked at."""
+
+    def history(self, store: LocalStore) -> IHistory:
+        """Its history."""
+        history = store.history()
+        assert history is not None, "it keeps versions"
+        return history
+
+    def timelines(
+        self,
+        store: LocalStore,
+        name: str = "",
+        since_us: int = 0,
+        depth: int | None = None,
+        hidden: FolderSet = NO_FOLDERS,
+    ) -> list[Timeline]:
+        """All timelines of an endpoint."""
+        pages = self.history(store).timelines(parse(name), since_us, depth=depth, hidden=hidden)
+        return [each for page in pages for each in page]
+
+    def named(self, store: LocalStore, *args: object, **kwargs: object) -> list[str]:
+        """Their names."""
+        return [each.name for each in self.timelines(store, *args, **kwargs)]  # type: ignore[arg-type]
+
+    def lay_version(self, path: str, second: int = 0, content: bytes = b"old") -> int:
+        """Lay a version of a file into the folder of a day; returns its time."""
+        folder, _, name = path.rpartition("/")
+        self.lay(os.path.join(DAY, folder, f".homeftp-12.00.{second:02}.000000-{name}"), content)
+        return NOON_US + second * 1_000_000
+
+
+class TimelineTests(TimelineCase):
+    """`TimelineLister`."""
+
+    def test_merged(self) -> None:
+        """Current files, their versions, and files that are versions only are one list, sorted as a listing is."""
+        at = {path: self.lay_version(path) for path in ("d/gone/x", "d/b", "d/b.txt", "d/z", "other")}
+        newer = self.lay_version("d/b", 1)
+        for path in ("d/a", "d/b", "d/b/../c/x"):
+            self.lay(os.path.normpath(path))
+        store = self.store()
+        found = self.timelines(store, "d")
+        self.assertEqual([each.name for each in found], ["", "a", "b", "b.txt", "c", "c/x", "gone/x", "z"])
+        by_name = {each.name: each for each in found}
+        self.assertEqual([each.at_us for each in by_name["b"].versions], [at["d/b"], newer])
+        self.assertEqual([each.at_us for each in by_name["z"].versions], [at["d/z"]])
+        kinds = {name: each.current and each.current.kind for name, each in by_name.items()}
+        self.assertEqual((kinds["b"], kinds["c"], kinds["z"], kinds[""]), ("file", "directory", None, "directory"))
+        self.assertEqual(self.named(store)[:2], ["", "d"])
+
+    def test_since(self) -> None:
+        """Older versions are left out, and names that have nothing else."""
+        self.lay_version("d/a", 0)
+        newer = self.lay_version("d/b", 5)
+        self.lay_version("d/b", 3)
+        store = self.store()
+        found = self.timelines(store, "d", newer)
+        self.assertEqual([(each.name, len(each.versions)) for each in found], [("b", 1)])
+        self.assertEqual(self.named(store, "d", NOON_US * 2), [])
+
+    def test_depth(self) -> None:
+        """Only the endpoint itself, or what is directly in it."""
+        for path in ("d/a", "d/e/b"):
+            self.lay(path)
+            self.lay_version(path)
+        store = self.store()
+        self.assertEqual(self.named(store, "d", depth=0), [""])
+        self.assertEqual(self.named(store, "d/a", depth=0), [""])
+        self.assertEqual(self.named(store, "d", depth=1), ["", "a", "e"])
+        self.assertEqual(self.named(store, "", depth=0), [""])
+        self.assertEqual(self.named(store, "", depth=1), ["", "d"])
+        (own,) = self.timelines(store, "d/a", depth=0)
+        self.assertEqual(len(own.versions), 1)
+
+    def test_hidden(self) -> None:
+        """What is hidden is not looked at, in any case."""
+        for path in ("d/secret/a", "d/secret/b/c", "d/open"):
+            self.lay_version(path)
+        store = self.store()
+        hidden = FolderSet(frozenset({("d", "Secret")}))
+        self.assertEqual(self.named(store, "d", hidden=hidden), ["open"])
+        self.assertEqual(self.named(store, "d"), ["open", "secret/a", "secret/b/c"], "the control")
+
+    def test_long_names(self) -> None:
+        """The versions of a name that leaves no space for their times have a folder of their own."""
+        long = "n" * (MAX_NAME_BYTES - 5)
+        self.lay(f"{DAY}/d/{long}/.homeftp-12.00.00.000000", b"old")
+        self.lay(f"{DAY}/d/{long}/.homeftp-12.00.00.000000-x", b"other")
+        store = self.store()
+        found = self.timelines(store, "d")
+        self.assertEqual([each.name for each in found], [long, f"{long}/x"])
+        self.assertEqual([[each.at_us for each in timeline.versions] for timeline in found], [[NOON_US], [NOON_US]])
+        self.assertEqual(len(self.timelines(store, f"d/{long}", depth=0)[0].versions), 1)
+
+    def test_not_offered(self) -> None:
+        """What no client can name is left out; what is not shared is named with the reason, and has no content."""
+        self.lay(f"{DAY}/d/a\\b/.homeftp-12.00.00.000000-x.txt")
+        self.lay(f"{DAY}/d/.homeftp-12.00.00.000000-x.exe")
+        self.lay(f"{DAY}/d/.homeftp-99.00.00.000000-x.txt/y.txt")
+        self.lay("d/x.exe")
+        self.lay("d/a.txt")
+        os.symlink("a.txt", self.path("d/link.txt"))
+        os.mkdir(self.path(f"{DAY}/d/.homeftp-12.00.00.000000-folder.txt"))
+        found = {each.name: each for each in self.timelines(self.store(filetypes=(".txt",)), "d")}
+        self.assertEqual(set(found), {"", "a.txt", "link.txt", "x.exe"})
+        self.assertIsNotNone(found["link.txt"].problem)
+        self.assertIsNotNone(found["x.exe"].problem)
+        self.assertIsNone(found["link.txt"].current)
+
+    def test_made(self) -> None:
+        """Each content has the time at which its file was made, by the system."""
+        store = self.store(system=BirthSystem({b"d": 77}))
+        for mtime_us in (1_000_000, 2_000_000):
+            self.put(store, "d/a", b"%d" % mtime_us, mtime_us=mtime_us)
+        top, timeline = self.timelines(store, "d")
+        self.assertEqual(top.made_us, 77)
+        self.assertEqual((timeline.versions[0].made_us, timeline.made_us), (1_000_000, 2_000_000))
+
+    def test_hashes(self) -> None:
+        """Hashes are told where they are known."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "d/a", content)
+        _, timeline = self.timelines(store, "d")
+        assert timeline.current is not None
+        self.assertNotIn(None, (timeline.current.hash, timeline.versions[0].hash))
+
+    def test_bounded(self) -> None:
+        """Directories with more names than may be kept are read again, and each name comes exactly once."""
+        names = [f"{number:04}" for number in range(900)]
+        for name in names:
+            self.lay_version(f"d/e/{name}")
+            self.lay(f"d/e/{name}")
+            self.lay(f"d/f/{name}")
+        store = self.store()
+        history = store.history()
+        assert history is not None
+        lister = attrs.evolve(history.lister, budget=NameBudget(500, least=100))
+        found = [each.name for page in lister.pages(parse("d"), 0) for each in page]
+        expected = ["", "e", *(f"e/{name}" for name in names), "f", *(f"f/{name}" for name in names)]
+        self.assertEqual(found, expected)
+        with mock.patch("homeftp.store.policy.pages.LISTING_PAGE", 100):
+            pages = list(lister.pages(parse("d/e"), NOON_US * 2))
+        self.assertEqual({len(page) for page in pages[:-1]}, {100})
+
+    def test_changed_meanwhile(self) -> None:
+        """Names that are put back between two steps do not come twice."""
+        for number in range(600):
+            self.lay_version(f"d/{number:03}")
+        store = self.store()
+        seen: list[str] = []
+        with mock.patch("homeftp.store.policy.pages.LISTING_PAGE", 50):
+            for page in self.history(store).timelines(parse("d"), 0):
+                seen += [each.name for each in page]
+                for each in page:
+                    if each.name:
+                        store.restore(parse(f"d/{each.name}"), None, None)
+        self.assertEqual(len(seen), len(set(seen)))
+        self.assertEqual({*seen} - {""}, {f"{number:03}" for number in range(600)})
+
+    def test_missing_disk(self) -> None:
+        """Where a disk is not mounted nothing is told of it."""
+        self.lay(".homeftp/mounts", b"disk\n")
+        self.lay("disk/x")
+        os.remove(self.path("disk/x"))
+        store = self.store()
+        self.assertRaises(Busy, self.timelines, store, "disk/x")
+
+    def test_no_history(self) -> None:
+        """A store that keeps no versions has none."""
+        self.assertIsNone(self.store(retention=Retention(seconds=0)).history())

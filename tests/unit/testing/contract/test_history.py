@@ -1,0 +1,111 @@
+"""The contract of the history notices stores that mix times up, or put back and remove too much."""
+
+from __future__ import annotations
+
+from typing import Iterator, Sequence
+
+import attrs
+
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.history.changes import Reversion, VersionId
+from homeftp.history.timeline import Timeline
+from homeftp.interfaces.store import IHistory, IOpenFile
+from homeftp.model import Entry
+from homeftp.store.memory import MemoryStore
+from homeftp.testing.contract.history import HistoryContract
+from tests.support.contracts import ControlCase
+
+
+class HistoryControls(ControlCase):
+    """Each wrong store is caught."""
+
+    contract = HistoryContract
+
+    def test_timelines(self) -> None:
+        """The newest first; names from the root; versions of any time; a history that nobody gets."""
+
+        class NewestFirst(MemoryStore):
+            def timelines(
+                self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[list[Timeline]]:
+                for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
+                    yield [attrs.evolve(each, versions=each.versions[::-1]) for each in page]
+
+        class AnyTime(MemoryStore):
+            def timelines(
+                self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[list[Timeline]]:
+                return super().timelines(endpoint, 0, depth=depth, hidden=hidden)
+
+        class Withheld(MemoryStore):
+            def history(self) -> IHistory | None:
+                return None
+
+        for wrong in (NewestFirst, AnyTime, Withheld):
+            self.assert_caught("test_timelines", wrong)
+
+    def test_limits(self) -> None:
+        """Everything, whatever was asked for."""
+
+        class Careless(MemoryStore):
+            def timelines(
+                self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[list[Timeline]]:
+                return super().timelines(endpoint, since_us)
+
+        self.assert_caught("test_limits", Careless)
+
+    def test_times(self) -> None:
+        """Files that are made after they are there."""
+
+        class Unborn(MemoryStore):
+            def timelines(
+                self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[list[Timeline]]:
+                for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
+                    yield [attrs.evolve(each, made_us=2**63) for each in page]
+
+        self.assert_caught("test_at", Unborn)
+
+    def test_opening(self) -> None:
+        """The current file in place of the version."""
+
+        class Current(MemoryStore):
+            def open_version(self, endpoint: Endpoint, at_us: int) -> IOpenFile:
+                return self.open(endpoint)
+
+        self.assert_caught("test_open_version", Current)
+
+    def test_reverting(self) -> None:
+        """Conditions that are forgotten, and one refusal that ends everything."""
+
+        class Unconditional(MemoryStore):
+            def revert(self, reversions: Sequence[Reversion]) -> list[Entry | Exception | None]:
+                return super().revert([attrs.evolve(each, precondition=None) for each in reversions])
+
+        class GivesUp(MemoryStore):
+            def revert(self, reversions: Sequence[Reversion]) -> list[Entry | Exception | None]:
+                done: list[Entry | Exception | None] = []
+                for each in reversions:
+                    refused = next((one for one in done if isinstance(one, Exception)), None)
+                    done += super().revert([each]) if refused is None else [refused]
+                return done
+
+        self.assert_caught("test_revert", Unconditional)
+        self.assert_caught("test_revert", GivesUp)
+
+    def test_discarding(self) -> None:
+        """More than was asked for, or nothing."""
+
+        class Everything(MemoryStore):
+            def discard(self, versions: Sequence[VersionId]) -> list[int | Exception]:
+                results = super().discard(versions)
+                self._tree.versions.clear()
+                return results
+
+        class Nothing(MemoryStore):
+            def discard(self, versions: Sequence[VersionId]) -> list[int | Exception]:
+                return [1 for _ in versions]
+
+        self.assert_caught("test_discard", Everything)
+        self.assert_caught("test_discard", Nothing)
