@@ -8,6 +8,7 @@ from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
+from homeftp.dispatchers.prune import PruneDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
@@ -24,6 +25,7 @@ BUILT_IN: Mapping[str, Callable[[], IDispatcher]] = {
     "MOVE": MoveDispatcher,
     "VERSIONS": VersionsDispatcher,
     "RESTORE": RestoreDispatcher,
+    "PRUNE": PruneDispatcher,
     "VERIFY": VerifyDispatcher,
 }
 """How each is made, by request_type."""

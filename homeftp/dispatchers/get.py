@@ -35,7 +35,7 @@ class GetDispatcher:
             await _list(request, resolution)
             return
         try:
-            stream = await request.files.open(body.rel_endpoint)
+            stream = await request.files.open(body.rel_endpoint, body.as_of)
         except WrongKind:
             await _list(request, resolution)
             return
@@ -68,7 +68,7 @@ async def _list(request: IRequest, resolution: IResolution) -> None:
         raise WrongKind("this is a directory: offset, length and if_hash are for files")
     total = 0
     await resolution.turn()
-    pages = request.files.list(body.rel_endpoint, body.recursive)
+    pages = request.files.list(body.rel_endpoint, body.recursive, body.as_of)
     try:
         async for page in pages:
             total += len(page.entries)

@@ -7,7 +7,8 @@ from zope.interface import implementer
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.status import Status
-from homeftp.wire.messages import VersionsBody, version_body
+from homeftp.wire.history import VersionsBody
+from homeftp.wire.messages import version_body
 
 
 @implementer(IDispatcher, IPathLocking)

@@ -27,9 +27,12 @@ from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.files.jobs.share import AccountResources
 from homeftp.files.jobs.turns import Turns, detached
 from homeftp.files.pages import Pages, StorePages, TreeSteps, total, tree_digest
-from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
+from homeftp.files.past import list_past, open_past
+from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded, recorded_steps
+from homeftp.files.restoring import prune, restore_tree
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.files.verifications import SharedVerifications, VerificationPages
+from homeftp.history.changes import PruneStep, RestoreStep
 from homeftp.interfaces import (
     FileContent,
     IDraft,
@@ -146,17 +149,22 @@ class Files:
         found = await self.stat(endpoint)
         return attrs.evolve(found, hash=entry.hash) if found is not None and found.tag == entry.tag else None
 
-    async def open(self, endpoint: Endpoint) -> FileStream:
-        """Open a file for reading; a small one is read at once."""
+    async def open(self, endpoint: Endpoint, as_of_us: int | None = None) -> FileStream:
+        """Open a file for reading, or what it was at a time; a small one is read at once."""
         self._jobs.require_unrevoked()
-        file = await detached(self._share.batches.opens.run((self._shared, endpoint)), self._close_unwanted)
+        opening = (
+            self._share.batches.opens.run((self._shared, endpoint))
+            if as_of_us is None
+            else self._jobs.run_slice(open_past, self._store, endpoint, as_of_us)
+        )
+        file = await detached(opening, self._close_unwanted)
         if self._record_read is not None:
             try:
                 await self._jobs.run(self._record_read, "file", endpoint)
             except BaseException:
                 self._close_unwanted(file)
                 raise
-        shared = partial(self.hash, endpoint) if self.capabilities.unique_tags else None
+        shared = partial(self.hash, endpoint) if self.capabilities.unique_tags and as_of_us is None else None
         return FileStream(file, Turns(self._jobs), self._budget, shared)
 
     def _close_unwanted(self, file: IOpenFile) -> None:
@@ -183,9 +191,10 @@ class Files:
         """Small files, many at a time."""
         return BulkReader(self._shared, self._jobs, self._budget, self._record_read).read(endpoints, encode)
 
-    def list(self, endpoint: Endpoint, recursive: bool = False) -> Pages[ListingPage]:
-        """The entries of a directory, page by page."""
-        return self._pages(partial(self._store.list, endpoint, recursive), "directory", endpoint)
+    def list(self, endpoint: Endpoint, recursive: bool = False, as_of_us: int | None = None) -> Pages[ListingPage]:
+        """The entries of a directory, or those that it had at a time, page by page."""
+        listing = self._store.list if as_of_us is None else partial(list_past, self._store, as_of_us)
+        return self._pages(partial(listing, endpoint, recursive), "directory", endpoint)
 
     def tree_digest(
         self, endpoint: Endpoint, cancelled: Callable[[], bool] = never
@@ -213,7 +222,10 @@ class Files:
                 self._record_read(kind, endpoint)
             return begin()
 
-        return StorePages(Turns(self._jobs), begin_recorded, self._share.listing, self._jobs.closed)
+        return self._steps(begin_recorded)
+
+    def _steps(self, begin: Callable[[], Iterator[T]]) -> Pages[T]:
+        return StorePages(Turns(self._jobs), begin, self._share.listing, self._jobs.closed)
 
     def free_space(self) -> Deferred[int | None]:
         """Bytes that can still be stored."""
@@ -350,21 +362,28 @@ class Files:
 
         return self._change(RefusedChange(endpoint, precondition=precondition), restore, precondition)
 
+    def restore_tree(
+        self, endpoint: Endpoint, as_of_us: int | None, *, dry_run: bool = False
+    ) -> AsyncGenerator[RestoreStep, None]:
+        """Put a directory back as it was at a time, or before its last change, step by step."""
+        begin = partial(restore_tree, self._store, endpoint, as_of_us, dry_run=dry_run)
+        return recorded_steps(self._steps(begin), RefusedChange(endpoint), self._record_refusal, dry_run=dry_run)
+
+    def prune(
+        self, endpoint: Endpoint, *, before_us: int | None = None, keep: int = 0, dry_run: bool = False
+    ) -> AsyncGenerator[PruneStep, None]:
+        """Remove versions for good, step by step."""
+        begin = partial(prune, self._store, endpoint, before_us=before_us, keep=keep, dry_run=dry_run)
+        return recorded_steps(self._steps(begin), RefusedChange(endpoint), self._record_refusal, dry_run=dry_run)
+
     def remove(self, endpoint: Endpoint, precondition: str | None = None, recursive: bool = False) -> Deferred[int]:
         """Remove a file or a directory, step by step."""
 
         def remove(asked: str | None) -> Deferred[int]:
-            return Deferred.fromCoroutine(
-                self._remove(partial(self._store.remove, endpoint, asked, recursive), recursive)
-            )
+            begin = partial(self._store.remove, endpoint, asked, recursive)
+            return Deferred.fromCoroutine(total(self._jobs, begin, self._share.listing if recursive else None))
 
         return self._change(RefusedChange(endpoint, precondition=precondition), remove, precondition)
-
-    async def _remove(self, begin: Callable[[], Iterator[int]], recursive: bool) -> int:
-        if not recursive:
-            return await total(self._jobs, begin)
-        async with self._share.listing:
-            return await total(self._jobs, begin)
 
     def _change(
         self, change: RefusedChange, call: Callable[..., Deferred[T]], *preconditions: str | None

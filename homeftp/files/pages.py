@@ -55,8 +55,11 @@ class Steps(Generic[T]):
                 self._steps.close()
 
 
-async def total(jobs: RevocableJobs, begin: Callable[[], Iterator[int]]) -> int:
-    """The sum of all steps, each of them a job of the pool."""
+async def total(jobs: RevocableJobs, begin: Callable[[], Iterator[int]], slots: DeferredSemaphore | None = None) -> int:
+    """The sum of all steps, each of them a job of the pool; begun when there is a slot, if there are any."""
+    if slots is not None:
+        async with slots:
+            return await total(jobs, begin)
     steps, done = Steps(begin), 0
     try:
         while (count := await jobs.run_slice(steps.next)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, TypeVar
+from typing import AsyncGenerator, Callable, Protocol, Sequence, TypeVar
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
+from homeftp.interfaces.files import AsyncPages
 from homeftp.model import WriteRequest
 from homeftp.status import Status
 
@@ -63,3 +64,37 @@ def recorded(work: Deferred[T], change: RefusedChange, record: RecordRefusal) ->
         return record(status, change).addCallback(lambda _: fail(failure))
 
     return work.addErrback(refused)
+
+
+class ChangeStep(Protocol):
+    """One step of a change of many files."""
+
+    @property
+    def refused(self) -> Sequence[tuple[str, Refusal]]:
+        """The names of what was refused, relative to the endpoint of the request, and why."""
+
+
+S = TypeVar("S", bound=ChangeStep)
+
+
+async def recorded_steps(
+    steps: AsyncPages[S], change: RefusedChange, record: RecordRefusal, *, dry_run: bool = False
+) -> AsyncGenerator[S, None]:
+    """The same steps of a change of many files; what is refused in one is recorded before the caller gets the step.
+
+    Nothing is recorded of a dry run, which changes nothing.
+    """
+    try:
+        async for step in steps:
+            for name, refusal in () if dry_run else step.refused:
+                endpoint = change.endpoint.beneath(*name.split("/")) if name else change.endpoint
+                await record(refusal.status, attrs.evolve(change, endpoint=endpoint))
+            yield step
+    except (CancelledError, ConnectionLost):
+        raise  # no one waits for an answer
+    except Exception as error:
+        if not dry_run:
+            await record(error.status if isinstance(error, Refusal) else Status.INTERNAL, change)
+        raise
+    finally:
+        await steps.aclose()

@@ -16,6 +16,7 @@ from zope.interface import Attribute, Interface
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
+from homeftp.history.changes import PruneStep, RestoreStep
 from homeftp.model import (
     Capabilities,
     Entry,
@@ -197,8 +198,12 @@ class IFiles(Interface):
     def hash(endpoint: Endpoint, cancelled: Callable[[], bool] = ...) -> Awaitable[Entry]:
         """The entry of a file, with its hash, which is read where it is not known; as `IFileStream.hash`."""
 
-    def open(endpoint: Endpoint) -> Awaitable[IFileStream]:
-        """Open a file for reading."""
+    def open(endpoint: Endpoint, as_of_us: int | None = None) -> Awaitable[IFileStream]:
+        """Open a file for reading; with a time (microseconds since 1970 UTC) what was at the endpoint then.
+
+        For a time it raises `WrongKind` (43) also where nothing was there: `list` tells whether a directory was.
+        `Forbidden` (33) where the store keeps no versions.
+        """
 
     def read(endpoint: Endpoint, limit: int) -> Awaitable[bytes]:
         """All of a file that is small enough to be held in memory.
@@ -209,8 +214,12 @@ class IFiles(Interface):
         meanwhile.
         """
 
-    def list(endpoint: Endpoint, recursive: bool = False) -> AsyncPages[ListingPage]:
-        """The entries of a directory, page by page."""
+    def list(endpoint: Endpoint, recursive: bool = False, as_of_us: int | None = None) -> AsyncPages[ListingPage]:
+        """The entries of a directory, page by page; with a time (microseconds since 1970 UTC) those that it had then.
+
+        Raises `NotFound` (40) for a time at which nothing was there. The earlier entries of a directory that does not
+        exist any more have no time and no mode.
+        """
 
     def tree_digest(
         endpoint: Endpoint, cancelled: Callable[[], bool] = ...
@@ -304,6 +313,25 @@ class IFiles(Interface):
 
     def restore(endpoint: Endpoint, at_us: int | None, precondition: str | None = None) -> Awaitable[Entry]:
         """Put a version back: that of `at_us` (`Version.at_us`), or the newest."""
+
+    def restore_tree(endpoint: Endpoint, as_of_us: int | None, *, dry_run: bool = False) -> AsyncPages[RestoreStep]:
+        """Put what was at an endpoint and beneath it back as it was at a time, step by step.
+
+        Without a time (microseconds since 1970 UTC) that is the one right before its last change. What was not there
+        then becomes a version. A file that is refused is in the step, and the others are put back. With `dry_run` the
+        steps tell what would be done. Raises `NotFound` (40) where nothing was there then, and `Forbidden` (33) where
+        the store keeps no versions. Who stops early leaves the rest as it is.
+        """
+
+    def prune(
+        endpoint: Endpoint, *, before_us: int | None = None, keep: int = 0, dry_run: bool = False
+    ) -> AsyncPages[PruneStep]:
+        """Remove versions of what is at an endpoint and beneath it for good, step by step; no current file.
+
+        With `before_us` (microseconds since 1970 UTC) only versions that were replaced or removed earlier, and not the
+        newest `keep` of each file. With `dry_run` the steps tell what would be removed. Raises `Forbidden` (33) where
+        the store keeps no versions.
+        """
 
 
 __all__ = [

@@ -184,6 +184,7 @@ class GetBody:
     if_hash: Hash | None = None
     recursive: bool = False
     batch: bool = False
+    as_of: Moment | None = None
 
 
 @attrs.frozen
@@ -256,22 +257,6 @@ class MoveBody:
     to: RelEndpoint
     if_hash: Hash | None = None
     if_to: Precondition | None = None
-
-
-@attrs.frozen
-class VersionsBody:
-    """VERSIONS' body."""
-
-    rel_endpoint: RelEndpoint
-
-
-@attrs.frozen
-class RestoreBody:
-    """RESTORE's body."""
-
-    rel_endpoint: RelEndpoint
-    at: Moment | None = None
-    if_hash: Precondition | None = None
 
 
 @attrs.frozen

@@ -21,8 +21,8 @@ _MOST_NAMES = SMALL_FILE
 
 async def get_batch(request: IRequest, body: GetBody, resolution: IResolution) -> None:
     """Send the files, some in the payload of each interim answer; a refused one is an entry with a status."""
-    if body.offset or body.length is not None or body.if_hash is not None:
-        raise BadRequest("offset, length and if_hash are for a single file: leave them out of a batch")
+    if body.offset or body.length is not None or body.if_hash is not None or body.as_of is not None:
+        raise BadRequest("offset, length, if_hash and as_of do not go with a batch: leave them out")
     sender = _BatchSender(request, resolution)
     if request.payload.size:
         if body.recursive:

@@ -54,6 +54,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "MOVE": {"to": "some/other folder/ñ"},
     "VERSIONS": {},
     "RESTORE": {},
+    "PRUNE": {},
     "VERIFY": {},
 }
 """Bodies, without the endpoint."""

@@ -117,7 +117,7 @@ class GetTests(VerbTestCase):
         request.files.list.assert_not_called()
         turn.callback(None)
         self.successResultOf(answering)
-        request.files.list.assert_called_once_with(ROOT, False)
+        request.files.list.assert_called_once_with(ROOT, False, None)
 
     def test_recursive(self) -> None:
         """A whole tree comes with paths relative to what was asked for."""

@@ -1,6 +1,8 @@
-"""RESTORE and VERSIONS together: what was replaced is listed, and put back."""
+"""RESTORE with VERSIONS and GET: what was replaced is listed, read, and put back, file by file or as a tree."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
@@ -8,7 +10,7 @@ from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.endpoint import parse
 from homeftp.model import PathLock
 from homeftp.status import Status
-from homeftp.wire.messages import RestoreBody
+from homeftp.wire.history import RestoreBody
 from tests.support.inmemory import Server
 from tests.support.verbs import VerbTestCase, digest
 
@@ -53,3 +55,96 @@ class RestoreTests(VerbTestCase):
     def test_path_lock(self) -> None:
         """It changes its endpoint."""
         self.assertEqual(RestoreDispatcher().path_lock(RestoreBody(parse("a"))), PathLock(parse("a"), changes=True))
+
+
+class TreeTests(VerbTestCase):
+    """RESTORE with `recursive`, and GET with `as_of`."""
+
+    def make_server(self) -> Server:
+        """One with the dispatchers of versions."""
+        return Server.make(extra=[RestoreDispatcher(), VersionsDispatcher(), DeleteDispatcher()])
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("d/a", "d/e/b", "d/same"):
+            self.ask("PUSH", {"rel_endpoint": name}, b"then")
+        self.ask("PUSH", {"rel_endpoint": "d/a"}, b"now")
+        self.ask("DELETE", {"rel_endpoint": "d/e", "recursive": True})
+        versions = self.answers("VERSIONS", rel_endpoint="d")[0].body["versions"]
+        self.at = {each["name"]: each["at"] for each in versions}
+        self.as_of = min(self.at.values())
+
+    def answers(self, request_type: str, **body: Any) -> list[Any]:
+        """All responses to a request."""
+        self.connection.send(request_type, body)
+        return list(self.connection.responses())
+
+    def test_restored(self) -> None:
+        """One request puts everything back; it names what it changed, and counts the rest."""
+        *steps, answer = self.answers("RESTORE", rel_endpoint="d", recursive=True, as_of=self.as_of)
+        self.assertTrue(all(step.more and step.status == 0 for step in steps))
+        found = [each for step in steps for each in step.body.get("reverted", ())]
+        self.assertEqual(
+            [(each["name"], each["outcome"], each["at"]) for each in found],
+            [
+                ("a", "restored", self.at["a"]),
+                ("e/b", "restored", self.at["e/b"]),
+            ],
+        )
+        self.assertEqual({each["hash"] for each in found}, {digest(b"then")})
+        totals = {
+            "restored_total": 2,
+            "removed_total": 0,
+            "refused_total": 0,
+            "unchanged_total": 1,
+            "as_of": self.as_of,
+        }
+        self.assertEqual((answer.status, answer.message, answer.body), (0, "restored d", totals))
+        self.assertEqual([self.read(name) for name in ("d/a", "d/e/b")], [b"then", b"then"])
+
+    def test_last_change(self) -> None:
+        """Without a time it is the one before the last change, which the answer tells."""
+        *_, answer = self.answers("RESTORE", rel_endpoint="d", recursive=True)
+        self.assertEqual((answer.status, answer.body["as_of"], answer.body["restored_total"]), (0, self.as_of, 2))
+
+    def test_dry_run(self) -> None:
+        """Nothing is changed."""
+        *_, answer = self.answers("RESTORE", rel_endpoint="d", recursive=True, as_of=self.as_of, dry_run=True)
+        self.assertEqual((answer.message, answer.body["restored_total"]), ("would restore d", 2))
+        self.assertEqual(self.read("d/a"), b"now")
+
+    def test_refused(self) -> None:
+        """Parameters that exclude each other, and a time at which nothing was there."""
+        for body in (
+            {"recursive": True, "at": 1},
+            {"recursive": True, "if_hash": "absent"},
+            {"as_of": 1},
+            {"dry_run": True},
+        ):
+            self.assertEqual(self.ask("RESTORE", {"rel_endpoint": "d", **body}).status, Status.BAD_REQUEST)
+        (answer,) = self.answers("RESTORE", rel_endpoint="d", recursive=True, as_of=1)[-1:]
+        self.assertEqual(answer.status, Status.NOT_FOUND)
+        self.assertEqual(self.read("d/a"), b"now")
+
+    def test_get_file(self) -> None:
+        """A file is sent as it was then, whole or in part, and is not changed by that."""
+        self.connection.send("GET", {"rel_endpoint": "d/a", "as_of": self.as_of})
+        (head, content), (verdict, _) = self.connection.answers()
+        self.assertEqual((head.body["size"], content), (4, b"then"))
+        self.assertEqual(verdict.body, {"hash": digest(b"then")})
+        self.connection.send("GET", {"rel_endpoint": "d/e/b", "as_of": self.as_of, "offset": 1, "length": 2})
+        (_, part), _ = self.connection.answers()
+        self.assertEqual(part, b"he")
+        self.assertEqual(self.read("d/a"), b"now")
+        refused = self.ask("GET", {"rel_endpoint": "d/a", "as_of": self.as_of, "if_hash": digest(b"now")})
+        self.assertEqual(refused.status, Status.CHANGED)
+
+    def test_get_directory(self) -> None:
+        """A directory is listed as it was then, also one that is not there any more."""
+        *pages, answer = self.answers("GET", rel_endpoint="d", recursive=True, as_of=self.as_of)
+        names = [each["name"] for page in pages for each in page.body["entries"]]
+        self.assertEqual((names, answer.body), (["a", "e", "e/b", "same"], {"entries_total": 4}))
+        (page, _) = self.answers("GET", rel_endpoint="d/e", as_of=self.as_of)
+        self.assertEqual([each["name"] for each in page.body["entries"]], ["b"])
+        for name, as_of in (("d", 1), ("none", self.as_of)):
+            self.assertEqual(self.ask("GET", {"rel_endpoint": name, "as_of": as_of}).status, Status.NOT_FOUND)

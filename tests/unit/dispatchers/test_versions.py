@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.endpoint import parse
 from homeftp.model import PathLock
-from homeftp.wire.messages import VersionsBody
+from homeftp.wire.history import VersionsBody
 from tests.support.inmemory import Server
 from tests.support.verbs import VerbTestCase
 

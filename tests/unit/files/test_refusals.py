@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Awaitable, Callable
+from typing import Any, AsyncGenerator, Awaitable, Callable
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectionLost
@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.config import SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, Forbidden, NotFound, TooLarge
-from homeftp.files.refusals import RefusedChange, record_no_refusal, recorded
+from homeftp.files.refusals import RefusedChange, record_no_refusal, recorded, recorded_steps
+from homeftp.history.changes import Pruned, PruneStep
 from homeftp.model import ABSENT, SERVER
 from homeftp.server.json.payload import WholePayload
 from homeftp.status import Status
@@ -72,6 +73,60 @@ class RecordedTests(SynchronousTestCase):
         fields = {"endpoint": "home/a", "to": "home/d/b", "size": 5, "hash": "a hash", "old_hash": "absent"}
         self.assertEqual(change.fields(parse("home")), fields)
         self.assertEqual(CHANGE.fields(parse(""))["endpoint"], "a")
+
+
+class StepsTests(SynchronousTestCase):
+    """`recorded_steps`."""
+
+    def setUp(self) -> None:
+        self.records: list[tuple[Status, RefusedChange]] = []
+        self.closed = 0
+
+    def record(self, status: Status, change: RefusedChange) -> Deferred[None]:
+        self.records.append((status, change))
+        return succeed(None)
+
+    async def steps(self, *steps: PruneStep | Exception) -> AsyncGenerator[PruneStep, None]:
+        try:
+            for step in steps:
+                if isinstance(step, Exception):
+                    raise step
+                yield step
+        finally:
+            self.closed += 1
+
+    def collect(self, *steps: PruneStep | Exception, dry_run: bool = False) -> Deferred[list[PruneStep]]:
+        async def collect() -> list[PruneStep]:
+            recorded = recorded_steps(self.steps(*steps), CHANGE, self.record, dry_run=dry_run)
+            return [step async for step in recorded]
+
+        return Deferred.fromCoroutine(collect())
+
+    def test_refused(self) -> None:
+        """Each refusal of a step has a record with its own endpoint; the rest has none."""
+        why = Forbidden("you may not")
+        kinds = (("", why), ("b", None), ("c/d", why))
+        step = PruneStep(tuple(Pruned(name=name, at_us=1, size=1, refusal=refusal) for name, refusal in kinds))
+        self.assertEqual(self.successResultOf(self.collect(step, PruneStep())), [step, PruneStep()])
+        expected = [(Status.FORBIDDEN, RefusedChange(parse(name))) for name in ("a", "a/c/d")]
+        self.assertEqual((self.records, self.closed), (expected, 1))
+        self.records.clear()
+        self.successResultOf(self.collect(step, dry_run=True))
+        self.assertEqual(self.records, [], "a dry run changes nothing")
+
+    def test_ended(self) -> None:
+        """What ends all of it has one record; where nobody waits for an answer there is none."""
+        ends: list[tuple[Exception, Status]] = [
+            (NotFound("nothing"), Status.NOT_FOUND),
+            (ZeroDivisionError(), Status.INTERNAL),
+        ]
+        for error, status in ends:
+            self.failureResultOf(self.collect(PruneStep(), error), type(error))
+            self.assertEqual(self.records, [(status, CHANGE)])
+            self.records.clear()
+        self.failureResultOf(self.collect(ConnectionLost()), ConnectionLost)
+        self.failureResultOf(self.collect(NotFound("nothing"), dry_run=True), NotFound)
+        self.assertEqual((self.records, self.closed), ([], 4))
 
 
 class FilesRefusalTests(FilesTestCase):

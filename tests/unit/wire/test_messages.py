@@ -10,6 +10,7 @@ from homeftp.model import MAX_SIZE, Damage, Entry, Version
 from homeftp.status import Status
 from homeftp.wire import messages
 from homeftp.wire.codec import convert, decode_body
+from homeftp.wire.history import RestoreBody
 
 HASH = "sha256:" + "a" * 64
 
@@ -51,7 +52,7 @@ class BoundTests(SynchronousTestCase):
                 [[["mtime_us", -MAX_SIZE]]],
                 [[["mode", 2**63]]],
             ),
-            (messages.RestoreBody, {"rel_endpoint": "a"}, "at", [0, None], [-1, MAX_SIZE]),
+            (RestoreBody, {"rel_endpoint": "a"}, "at", [0, None], [-1, MAX_SIZE]),
         ]
         for kind, fixed, name, right, wrong in cases:
             for value in right:

@@ -1,0 +1,148 @@
+"""What was at an endpoint at a time: one file, or a directory with everything beneath it, as a store's steps.
+
+Everything here blocks: it runs in the pool. What was where at a time is the rule of `homeftp.history`.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Changed, NotFound
+from homeftp.history.timeline import Timeline
+from homeftp.interfaces import IHistory, IOpenFile, IStore
+from homeftp.model import Entry, ListingPage, Version
+from homeftp.store.policy.pages import listing_pages
+from homeftp.store.policy.wording import display_path, is_directory, not_a_directory, unsupported
+
+_ATTEMPTS = 3
+"""Times to look again where a file is replaced while it is opened."""
+
+
+def history_of(store: IStore) -> IHistory:
+    """The history of a store; raises `Forbidden` (33) where it keeps none."""
+    history = store.history()
+    if history is None:
+        raise unsupported("tell what was there earlier: it keeps no versions")
+    return history
+
+
+def not_there_then(endpoint: Endpoint) -> NotFound:
+    """The refusal where nothing existed at a time."""
+    return NotFound(f"nothing was at {display_path(endpoint)} at that time, or it is not kept any more")
+
+
+def open_past(store: IStore, endpoint: Endpoint, as_of_us: int) -> IOpenFile:
+    """Open the file that was at an endpoint at a time.
+
+    Raises `WrongKind` (43) where a directory may have been there, `Damaged` (46), and `Changed` (44) for one that is
+    replaced all the time.
+    """
+    history = history_of(store)
+    for _ in range(_ATTEMPTS):
+        found = _found_at(history, endpoint, as_of_us)
+        if isinstance(found, Version):
+            return history.open_version(endpoint, found.at_us)
+        if found is None or found.kind == "directory":
+            raise is_directory(endpoint)
+        file = store.open(endpoint)
+        if isinstance(_found_at(history, endpoint, as_of_us), Entry):
+            return file
+        file.close()  # it was replaced just before it was opened
+    raise Changed(f"{display_path(endpoint)} is being changed all the time: try again")
+
+
+def _found_at(history: IHistory, endpoint: Endpoint, as_of_us: int) -> Entry | Version | None:
+    for page in history.timelines(endpoint, as_of_us, depth=0):
+        for timeline in page:
+            return timeline.at(as_of_us)
+    return None
+
+
+def list_past(store: IStore, as_of_us: int, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+    """The entries that a directory had at a time, page by page, as `IStore.list`.
+
+    A directory that does not exist any more has no time and no mode. Raises `NotFound` (40) where nothing was there,
+    and `WrongKind` (43) for a file.
+    """
+    pages = listing_pages(_items(history_of(store), endpoint, recursive, as_of_us))
+    first = next(pages, None)
+    if first is not None:
+        yield first
+        yield from pages
+
+
+def _items(history: IHistory, endpoint: Endpoint, recursive: bool, as_of_us: int) -> Iterator[Entry | tuple[str, str]]:
+    was_there = not endpoint.parts
+    directories = DirectoriesThen()
+    for page in history.timelines(endpoint, as_of_us):
+        for timeline in page:
+            found = timeline.at(as_of_us)
+            if not timeline.name:
+                if found is not None and _is_file(found):
+                    raise not_a_directory(endpoint)
+                was_there = was_there or found is not None
+                continue
+            for entry in directories.add(timeline, found):
+                was_there = True
+                if recursive or "/" not in entry.name:
+                    yield entry
+            if timeline.problem is not None and (recursive or "/" not in timeline.name):
+                yield timeline.name, timeline.problem
+    if not was_there:
+        raise not_there_then(endpoint)
+
+
+@attrs.define
+class DirectoriesThen:
+    """The directories on the way to what is listed, which are there then if anything beneath them is."""
+
+    _known: list[tuple[str, Entry | None]] = attrs.field(factory=list)
+    """Those on the way to the last name, with their entries; None for those that have been given."""
+    _file: str = ""
+    """The last file: nothing was beneath it."""
+
+    def add(self, timeline: Timeline, found: Entry | Version | None) -> Iterator[Entry]:
+        """What there is then, beginning with directories that were not given yet, for a name and what it had."""
+        name = timeline.name
+        if self._file and name.startswith(f"{self._file}/"):
+            return
+        while self._known and not name.startswith(f"{self._known[-1][0]}/"):
+            self._known.pop()
+        if found is None and (timeline.current is None or timeline.current.kind == "file"):
+            return
+        if found is None or not _is_file(found):
+            self._known.append((name, timeline.current and attrs.evolve(timeline.current, name=name)))
+        if found is None:
+            return  # a directory of today: it counts only if something was in it then
+        yield from self._give(name)
+        if _is_file(found):
+            self._file = name
+            yield past_entry(name, found)
+
+    def _give(self, name: str) -> Iterator[Entry]:
+        """The directories that lead to a name, or are it, unless they were given."""
+        parts = name.split("/")
+        known = dict(self._known)
+        for depth in range(1, len(parts) + 1):
+            above = "/".join(parts[:depth])
+            if depth == len(parts) and above not in known:
+                break  # the name is that of a file
+            entry = known.get(above, Entry(above, "directory"))
+            if entry is not None:
+                yield entry
+            known[above] = None
+        self._known = sorted((above, entry) for above, entry in known.items())
+
+
+def _is_file(found: Entry | Version) -> bool:
+    return isinstance(found, Version) or found.kind == "file"
+
+
+def past_entry(name: str, found: Entry | Version) -> Entry:
+    """The entry that a name had."""
+    if isinstance(found, Entry):
+        return attrs.evolve(found, name=name)
+    return Entry(name, "file", found.size, found.mtime_us, found.mode, found.hash)

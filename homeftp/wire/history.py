@@ -1,0 +1,113 @@
+"""The messages of requests about what was there earlier: to list it, put it back, or remove it for good.
+
+The bodies of the other requests, and the types of all parameters, are in `homeftp.wire.messages`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import attrs
+from msgspec import Meta
+
+from homeftp.errors import Refusal, refusal
+from homeftp.history.changes import Pruned, Reverted
+from homeftp.model import MAX_SIZE, Kind
+from homeftp.wire.messages import Hash, Moment, Precondition, RelEndpoint, Size
+
+
+@attrs.frozen
+class VersionsBody:
+    """VERSIONS' body."""
+
+    rel_endpoint: RelEndpoint
+
+
+@attrs.frozen
+class RestoreBody:
+    """RESTORE's body: `at` and `if_hash` are for one file, `as_of` and `dry_run` for `recursive`."""
+
+    rel_endpoint: RelEndpoint
+    at: Moment | None = None
+    if_hash: Precondition | None = None
+    recursive: bool = False
+    as_of: Moment | None = None
+    dry_run: bool = False
+
+
+@attrs.frozen
+class PruneBody:
+    """PRUNE's body."""
+
+    rel_endpoint: RelEndpoint
+    before: Moment | None = None
+    keep: Annotated[int, Meta(ge=0, le=MAX_SIZE)] = 0
+    dry_run: bool = False
+
+
+@attrs.frozen
+class RevertedBody:
+    """What became of one name, as a recursive RESTORE lists it."""
+
+    name: str
+    outcome: Literal["restored", "removed", "refused"]
+    kind: Kind = "file"
+    at: Moment | None = None
+    size: Size = 0
+    hash: Hash | None = None
+    status: int | None = None
+    message: str = ""
+
+    def value(self) -> Reverted:
+        """The value that it stands for."""
+        return Reverted(
+            name=self.name,
+            outcome=self.outcome,
+            kind=self.kind,
+            at_us=self.at,
+            size=self.size,
+            hash=self.hash,
+            refusal=_refusal(self.status, self.message),
+        )
+
+
+@attrs.frozen
+class PrunedBody:
+    """A version that PRUNE removed, or could not remove."""
+
+    name: str
+    at: Moment
+    size: Size = 0
+    status: int | None = None
+    message: str = ""
+
+    def value(self) -> Pruned:
+        """The value that it stands for."""
+        return Pruned(name=self.name, at_us=self.at, size=self.size, refusal=_refusal(self.status, self.message))
+
+
+def reverted_body(reverted: Reverted) -> dict[str, Any]:
+    """What became of a name as the JSON object of a response; what is not known is left out."""
+    body: dict[str, Any] = {"name": reverted.name, "outcome": reverted.outcome, "kind": reverted.kind}
+    if reverted.refusal is not None:
+        return {**body, **_refusal_body(reverted.refusal)}
+    body["size"] = reverted.size
+    if reverted.at_us is not None:
+        body["at"] = reverted.at_us
+    if reverted.hash is not None:
+        body["hash"] = reverted.hash
+    return body
+
+
+def pruned_body(pruned: Pruned) -> dict[str, Any]:
+    """A version that was removed, or not, as the JSON object of a response."""
+    body: dict[str, Any] = {"name": pruned.name, "at": pruned.at_us, "size": pruned.size}
+    return body if pruned.refusal is None else {**body, **_refusal_body(pruned.refusal)}
+
+
+def _refusal(status: int | None, message: str) -> Refusal | None:
+    return None if status is None else refusal(status, message)
+
+
+def _refusal_body(refused: Refusal) -> dict[str, Any]:
+    return {"status": int(refused.status), "message": refused.message}
