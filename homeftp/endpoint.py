@@ -55,6 +55,8 @@ _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"]
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"]
 )
+_DEVICE_LETTERS = frozenset(letter for device in _DEVICES for letter in (device[0], device[0].lower()))
+"""What a device's name begins with."""
 _PLAIN_NAME = r"[A-Za-z0-9_-](?:[A-Za-z0-9_. +,()=-]{0,253}[A-Za-z0-9_+,()=-])?"
 """Most names: these need only the check of device names."""
 _PLAIN = re.compile(rf"{_PLAIN_NAME}\Z")
@@ -172,7 +174,12 @@ def _is_reserved(name: str) -> bool:
 
 def is_device_name(name: str) -> bool:
     """Whether Windows takes a name for a device, such as CON or nul.txt."""
-    return name.split(".", 1)[0].rstrip(" ").upper() in _DEVICES
+    return name[:1] in _DEVICE_LETTERS and name.split(".", 1)[0].rstrip(" ").upper() in _DEVICES
+
+
+def is_plain(name: str) -> bool:
+    """Whether `name` can be one part of an endpoint, as most names can, without a character beyond ASCII."""
+    return _PLAIN.match(name) is not None and not is_device_name(name)
 
 
 def _first_other(name: str) -> str:

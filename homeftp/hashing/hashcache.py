@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import os
 import sqlite3
-from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from homeftp.hashing.database import SharedDatabase, select_in
 from homeftp.hashing.filehash import is_trustworthy, signature
@@ -142,8 +142,17 @@ class HashCache:
 
         `whole` as in `known`.
         """
-        known = self.known(directory, files, whole=whole)
-        return {name: each.hash for name, each in known.items() if not each.damage}
+        found: dict[str, str] = {}
+
+        def select(connection: sqlite3.Connection) -> None:
+            for key, seen, content_hash, damage, _, _ in _rows(connection, directory, list(files), whole=whole):
+                name = os.fsdecode(key)
+                file = files.get(name)
+                if file is not None and not damage and seen == signature(file):
+                    found[name] = content_hash
+
+        self._database.run(select)
+        return found
 
     def known(
         self, directory: str, files: Mapping[str, os.stat_result], *, whole: bool = False
@@ -153,22 +162,18 @@ class HashCache:
         `whole` says that these are all the files in the directory from the first of the names to the last: one query
         finds them.
         """
-        names = {os.fsencode(name): name for name in files}
         known: dict[str, KnownHash] = {}
 
         def select(connection: sqlite3.Connection) -> None:
-            key: bytes
-            if whole and names:
-                bounds = (os.fsencode(directory), min(names), max(names))
-                rows: Iterable[Any] = connection.execute(f"{_KNOWN} BETWEEN ? AND ?", bounds)
-            else:
-                rows = select_in(connection, f"{_KNOWN} IN", [os.fsencode(directory)], list(names))
-            for key, seen, content_hash, damage, read_us, content in rows:
-                name = names.get(key)
-                if name is None:
+            for key, seen, content_hash, damage, read_us, content in _rows(
+                connection, directory, list(files), whole=whole
+            ):
+                name = os.fsdecode(key)
+                file = files.get(name)
+                if file is None:
                     continue  # it was removed since
-                is_same = seen == signature(files[name])
-                if is_same or (damage and is_still_marked(seen, files[name])):
+                is_same = seen == signature(file)
+                if is_same or (damage and is_still_marked(seen, file)):
                     known[name] = KnownHash(content_hash, damage, read_us, content, is_same)
 
         self._database.run(select)
@@ -280,6 +285,14 @@ class HashCache:
     def close(self) -> None:
         """Close the database; after that nothing is known and nothing is stored. May be called twice."""
         self._database.close()
+
+
+def _rows(connection: sqlite3.Connection, directory: str, names: Sequence[str], *, whole: bool) -> Iterator[Any]:
+    """The rows of these files in a directory; with `whole` perhaps those of others between them."""
+    keys = list(map(os.fsencode, names))
+    if whole and keys:
+        return connection.execute(f"{_KNOWN} BETWEEN ? AND ?", (os.fsencode(directory), min(keys), max(keys)))
+    return select_in(connection, f"{_KNOWN} IN", [os.fsencode(directory)], keys)
 
 
 def _prepare(connection: sqlite3.Connection) -> bool:

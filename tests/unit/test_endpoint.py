@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import NO_FOLDERS, FolderSet, folded, parse
+from homeftp.endpoint import NO_FOLDERS, FolderSet, folded, is_plain, name_problem, parse
 from homeftp.errors import BadEndpoint
 from tests.support.hostilenames import hostile
 from tests.support.nameoracle import broken
@@ -35,6 +35,16 @@ class CorpusTests(SynchronousTestCase):
                 parse(text)
             except BadEndpoint as refused:
                 self.assertIn(reason or "nothing", refused.message)
+
+    def test_plain(self) -> None:
+        """A plain name has no problem; the names of most files are plain."""
+        for text, _ in hostile():
+            if is_plain(text):
+                self.assertIsNone(name_problem(text), ascii(text[:80]))
+        for name in ("a", "IMG_0001.jpeg", "Letter to Ann (2).odt", "CONTENTS", "nullable.txt", "x" * 255):
+            self.assertTrue(is_plain(name), name)
+        for name in ("", "CON", "nul.txt", "a.", "a/b", "é", ".hidden", "x" * 256, "a\n", "Com1 .x"):
+            self.assertFalse(is_plain(name), name)
 
 
 class IgnoredLetterTests(SynchronousTestCase):

@@ -72,6 +72,7 @@ class TransferReport:
         self._json = options.json
         self._quiet = options.quiet
         self._verbose = options.verbose
+        self._prints_same = options.json or (options.verbose and not options.quiet)
         self._comparing = options.command == "cmp"
         self._dry_run = options.dry_run and not self._comparing
         self._planned_bytes = 0
@@ -79,6 +80,8 @@ class TransferReport:
 
     def result(self, item: FileResult) -> None:
         """Print the result of one file or folder. Raises nothing, because a transfer calls it while it runs."""
+        if item.outcome.value == "same" and not (self._prints_same or item.reason):
+            return  # there may be very many of these
         if self._dry_run and item.kind == "file" and item.outcome.value in _TRANSFERRED:
             self._planned_bytes += item.size
         if self._is_printed(item):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import Sequence
 
 import attrs
 
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
 from homeftp.hashing.hashcache import HashCache
-from homeftp.hashing.treedigest import UNKNOWN, TreeDigester
+from homeftp.hashing.treedigest import UNKNOWN, DirectoryDigester
 from homeftp.model import MODE_BITS, TreeDigest
 
 
@@ -34,47 +35,48 @@ class LocalDigests:
 def local_digests(tree: LocalTree, cache: HashCache) -> LocalDigests:
     """The digests of all folders of a tree. Nothing is read but the cache. Blocks."""
     found = LocalDigests()
-    inside: dict[str, list[str]] = {name: [] for name in tree.directories}
-    for name in filter(None, tree.directories):
-        above = name.rpartition("/")[0]
-        inside[above].append(name)
-        found.below.setdefault(above, []).append(name)
-    for name in tree.files:
-        inside[name.rpartition("/")[0]].append(name)
-    digester = TreeDigester(ended=found.digests.__setitem__)
+    files: dict[str, list[FileStat]] = {name: [] for name in tree.directories}
+    for name, file in tree.files.items():
+        files[name.rpartition("/")[0]].append(file)
     real = {"": os.path.realpath(tree.path)}
-    pending = [""]
-    while pending:
-        name = pending.pop()
-        file = tree.files.get(name)
-        if file is not None:
-            hash = found.hashes.get(name)
-            if hash is None:
-                _add_with_parents(name, found.incomplete)
-            digester.add_file(name, file.size, hash or UNKNOWN, file.mtime_us, _mode(file))
-            continue
-        folder = tree.directories[name]
+    for name, folder in tree.directories.items():  # each comes after the one that it is in
         if name:
-            real[name] = os.path.join(real[name.rpartition("/")[0]], os.path.basename(folder.path))
-            digester.add_directory(name, _mode(folder))
-        names = sorted(inside.pop(name), reverse=True)
-        pending += names
-        files = [tree.files[each] for each in names if each in tree.files]
-        by_local_name = {os.path.basename(file.path): file for file in files}
-        known = cache.lookup(real[name], {local: file.stat for local, file in by_local_name.items()}, whole=True)
-        found.hashes.update((by_local_name[local].name, hash) for local, hash in known.items())
-    found.digests[""] = digester.finish()
+            above = name.rpartition("/")[0]
+            found.below.setdefault(above, []).append(name)
+            real[name] = os.path.join(real[above], os.path.basename(folder.path))
+    for name in reversed(tree.directories):
+        stats = {file.path[len(tree.directories[name].path) :].lstrip(os.sep): file.stat for file in files[name]}
+        known = cache.lookup(real[name], stats, whole=True)
+        found.digests[name] = _digest(tree, name, files[name], list(map(known.get, stats)), found)
     return found
 
 
-def _add_with_parents(file: str, names: set[str]) -> None:
-    """Add the folders that a file is in."""
-    name = file
-    while name:
-        name = name.rpartition("/")[0]
-        if name in names:
-            return
-        names.add(name)
+def _digest(
+    tree: LocalTree, name: str, files: Sequence[FileStat], hashes: Sequence[str | None], found: LocalDigests
+) -> TreeDigest:
+    """The digests of one folder, after those in it; its files have these hashes, as far as they are remembered."""
+    start = len(name) + 1 if name else 0
+    digester = DirectoryDigester()
+    inside: list[tuple[str, FileStat, str | None]] = [
+        (file.name[start:], file, hash) for file, hash in zip(files, hashes, strict=True)
+    ]
+    below = found.below.get(name, ())
+    inside += [(each[start:], tree.directories[each], None) for each in below]
+    if below:
+        inside.sort()
+    is_complete = not any(each in found.incomplete for each in below)
+    for last, each, hash in inside:
+        if each.name in found.digests:
+            digester.add_directory(last, found.digests[each.name], _mode(each))
+            continue
+        if hash is None:
+            is_complete = False
+        else:
+            found.hashes[each.name] = hash
+        digester.add_file(last, each.size, hash or UNKNOWN, each.mtime_us, _mode(each))
+    if not is_complete:
+        found.incomplete.add(name)
+    return digester.finish()
 
 
 def _mode(found: FileStat) -> int | None:

@@ -11,13 +11,12 @@ import contextlib
 import os
 import stat as stat_module
 import sys
-from functools import partial
-from typing import Sequence
+from typing import NamedTuple, Sequence
 
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import endpoint_name, is_partial_name, local_name, wire_name
 from homeftp.client.selection import EVERYTHING, IGNORE_FILE, Selection, Selector
-from homeftp.endpoint import name_problem
+from homeftp.endpoint import is_plain, name_problem
 from homeftp.errors import OperatorError
 
 _MOST_IGNORED = 1024 * 1024
@@ -54,7 +53,7 @@ def scan(path: str, selection: Selection = EVERYTHING) -> LocalTree:
     while pending:
         prefix, directory = pending.pop()
         try:
-            entries = sorted(os.scandir(directory), key=partial(_order, tree.selector.strict_names))
+            entries = _ordered(directory, strict_names=tree.selector.strict_names)
         except OSError as error:
             if not prefix:
                 raise
@@ -62,12 +61,12 @@ def scan(path: str, selection: Selection = EVERYTHING) -> LocalTree:
             tree.failed.append((prefix[:-1], f"cannot be read: {error.strerror}"))
             continue
         if tree.selector.reads_ignore_files:
-            _read_ignore_file(tree, prefix, entries)
+            _read_ignore_file(tree, prefix, [each.entry for each in entries])
         below = []
-        for entry in entries:
-            subdirectory = _add(tree, prefix, entry)
+        for each in entries:
+            subdirectory = _add(tree, prefix, each)
             if subdirectory is not None:
-                below.append((f"{subdirectory}/", entry.path))
+                below.append((f"{subdirectory}/", each.entry.path))
         pending += reversed(below)
     return tree
 
@@ -88,45 +87,76 @@ def _read_ignore_file(tree: LocalTree, prefix: str, entries: Sequence[os.DirEntr
     tree.selector.add_rules(prefix.rstrip("/"), text.splitlines(), found.path)
 
 
-def _order(strict_names: bool, entry: os.DirEntry[str]) -> tuple[bytes, bool]:
-    """Sort by the name on the wire; of two that are the same there, the composed one comes first."""
-    name = endpoint_name(entry.name, strict=strict_names)
-    return os.fsencode(name), wire_name(entry.name) != entry.name
+class _Name(NamedTuple):
+    """A name in a folder. They are sorted by the first three; of two that are one on the wire the composed is first."""
+
+    last: str
+    """The name on the wire."""
+    is_spelled: bool
+    """Whether the local name is not composed."""
+    number: int
+    """Its place in the folder, as that lists it."""
+    is_plain: bool
+    """Whether the name needs no further check."""
+    entry: os.DirEntry[str]
 
 
-def _add(tree: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
-    """Add an entry to `tree`; gives the name of a directory that is to be walked."""
-    last = endpoint_name(entry.name, strict=tree.selector.strict_names)
+def _ordered(directory: str, *, strict_names: bool) -> list[_Name]:
+    """What is in a folder, sorted by the names on the wire. Raises OSError."""
+    found = []
+    with os.scandir(directory) as entries:
+        for number, entry in enumerate(entries):
+            name = entry.name
+            if is_plain(name):
+                found.append(_Name(name, False, number, True, entry))
+            else:
+                last = endpoint_name(name, strict=strict_names)
+                found.append(_Name(last, wire_name(name) != name, number, False, entry))
+    found.sort()
+    return found
+
+
+def _add(tree: LocalTree, prefix: str, found: _Name) -> str | None:
+    """Add what was found to `tree`; gives the name of a directory that is to be walked."""
+    last, entry = found.last, found.entry
     name = prefix + last
     try:
         stat = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
     except OSError as error:
         tree.failed.append((name, f"cannot be read: {error.strerror}"))
         return None
-    mode = stat.st_mode
-    if not tree.selector.takes(name, is_directory=stat_module.S_ISDIR(mode)):
+    kind = stat_module.S_IFMT(stat.st_mode)
+    if not tree.selector.takes(name, is_directory=kind == stat_module.S_IFDIR):
         return None
-    if not (stat_module.S_ISREG(mode) or stat_module.S_ISDIR(mode)):
-        tree.skipped.append((name, LINK if stat_module.S_ISLNK(mode) else SPECIAL))
+    if kind != stat_module.S_IFREG and kind != stat_module.S_IFDIR:
+        tree.skipped.append((name, LINK if kind == stat_module.S_IFLNK else SPECIAL))
         return None
-    if is_partial_name(last):
-        tree.partials.append(name)
+    if not found.is_plain and not _check_name(tree, prefix, found):
         return None
-    problem = name_problem(last)
-    if problem is not None:
-        tree.failed.append((name, f"its name {problem}"))
-        return None
-    if name in tree.files or name in tree.directories:
-        reason = f"its name differs from '{last}' beside it only in its Unicode form: rename one of them"
-        tree.failed.append((prefix + entry.name, reason))
-        return None
-    if last != entry.name:
-        tree.local_names[name] = entry.name
-    if stat_module.S_ISREG(mode):
+    if kind == stat_module.S_IFREG:
         tree.files[name] = FileStat(name, entry.path, stat)
         return None
     tree.directories[name] = FileStat(name, entry.path, stat)
     return name
+
+
+def _check_name(tree: LocalTree, prefix: str, found: _Name) -> bool:
+    """Whether a name can be sent; notes in `tree` why it cannot, or how it is spelled here."""
+    last, name = found.last, prefix + found.last
+    if is_partial_name(last):
+        tree.partials.append(name)
+        return False
+    problem = name_problem(last)
+    if problem is not None:
+        tree.failed.append((name, f"its name {problem}"))
+        return False
+    if name in tree.files or name in tree.directories:
+        reason = f"its name differs from '{last}' beside it only in its Unicode form: rename one of them"
+        tree.failed.append((prefix + found.entry.name, reason))
+        return False
+    if last != found.entry.name:
+        tree.local_names[name] = found.entry.name
+    return True
 
 
 def scan_names(folder: str, names: Sequence[str], *, strict_names: bool) -> LocalTree:

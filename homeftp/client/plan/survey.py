@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Awaitable, Coroutine, Iterable, Iterator, TypeVar, cast
 
 import attrs
@@ -14,14 +15,17 @@ from homeftp.client.files.model import LocalTree
 from homeftp.client.plan.descent import Descent, ask_digests, list_directories_of
 from homeftp.client.plan.listing import RemoteListing, list_remote
 from homeftp.client.seen.lastseen import LastSeen
-from homeftp.client.transfer.model import FileResult, FileTask, Outcome, TransferContext, endpoints_below
-from homeftp.client.transfer.observer import TransferObserver, unfinished
+from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, endpoints_below
+from homeftp.client.transfer.observer import TransferObserver
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import NOTHING
 
 T = TypeVar("T")
 U = TypeVar("U")
+
+_REPORTED_TOGETHER = 1024
+"""Files that are the same that are reported at once: then each costs little."""
 
 
 @attrs.frozen
@@ -79,12 +83,16 @@ class Survey:
             return
         endpoint_of = endpoints_below(str(self.endpoint))
         if not dry_run:
+            folders = {endpoint_of(name): self.local.digests[name].content for name in self.same}
             rows = ((endpoint_of(name), self.local.hashes[name]) for name in self.same_files())
-            await LastSeen(context.seen, context.workers, client).record_all(rows)
-        tasks = (FileTask(name, self.tree.files[name], None) for name in self.same_files())
-        for task in unfinished(tasks, endpoint_of, observer):
-            observer.add_result(FileResult(Outcome.SAME, task.name, task.size), endpoint_of(task.name))
-            observer.add_bytes(task.size, moved=False)
+            await LastSeen(context.seen, context.workers, client).record_folders(folders, rows)
+        names = (name for name in self.same_files() if endpoint_of(name) not in observer.finished)
+        if observer.finished:
+            finished = [name for name in self.same_files() if endpoint_of(name) in observer.finished]
+            observer.on_bytes(sum(self.tree.files[name].size for name in finished))
+        while some := list(islice(names, _REPORTED_TOGETHER)):
+            results = [FileResult(Outcome.SAME, name, self.tree.files[name].size) for name in some]
+            observer.add_same(results, map(endpoint_of, some))
 
 
 async def survey(

@@ -49,11 +49,11 @@ class LastSeen:
         if self._writing is None and is_due:
             self._write()
 
-    def record_all(self, rows: Iterable[tuple[str, str]]) -> Deferred[None]:
-        """Record many endpoints and hashes that are known already; `rows` is read in the pool."""
+    def record_folders(self, folders: Mapping[str, str], rows: Iterable[tuple[str, str]]) -> Deferred[None]:
+        """Record all files in many folders as `SeenStore.record_folders` does; `rows` is read in the pool."""
         if not self._place.server:
             return succeed(None)
-        return self._workers.run_unbounded(self._store.record, self._place, rows)
+        return self._workers.run_unbounded(self._store.record_folders, self._place, folders, rows)
 
     def moved(self, old: str, new: str) -> Deferred[None]:
         """A file or directory was moved on the server: it was seen at its new endpoint as it was at the old one."""

@@ -13,7 +13,7 @@ import sqlite3
 import time
 from functools import partial
 from threading import Lock
-from typing import Callable, Iterable, NamedTuple, Sequence
+from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.hashing.database import SharedDatabase, select_in
 from homeftp.hashing.filehash import ALGORITHM
@@ -58,6 +58,18 @@ CREATE TABLE IF NOT EXISTS seen (
 ) WITHOUT ROWID
 """,
 )
+
+_FOLDERS_SCHEMA = """
+CREATE TABLE IF NOT EXISTS folders (
+    place INTEGER NOT NULL REFERENCES places (id),
+    path TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    day INTEGER NOT NULL,
+    PRIMARY KEY (place, path)
+) WITHOUT ROWID
+"""
+"""Folders whose files all have rows since `day`, and with everything beneath them the content with that digest. A row
+that is written ends that for the folders around it."""
 
 _FIND_PLACE = "SELECT id FROM places WHERE server = ? AND account = ? AND local = ?"
 
@@ -123,9 +135,12 @@ class SeenStore:
 
     def record(self, place: Place, rows: Iterable[tuple[str, str]]) -> None:
         """Store the hash that was seen at each path, in few transactions."""
+        self._record(place, rows)
+        self._prune()
+
+    def _record(self, place: Place, rows: Iterable[tuple[str, str]]) -> bool:
         day = int(self._clock() // _DAY)
-        start = len(ALGORITHM)
-        values = ((path, bytes.fromhex(content_hash[start:]), day) for path, content_hash in rows)
+        values = ((path, _binary(content_hash), day) for path, content_hash in rows)
         written = True
         while written and (batch := list(itertools.islice(values, _MOST_WRITTEN))):
             written = self._database.run(partial(_insert, place, batch))
@@ -134,7 +149,32 @@ class SeenStore:
                 f"what this machine has seen on the server could not be written to {self._path}: the disk is full, or "
                 "another program locks the file. The next push of a file that changes there may call it a conflict."
             )
+        return written
+
+    def record_folders(self, place: Place, folders: Mapping[str, str], rows: Iterable[tuple[str, str]]) -> None:
+        """Store `rows`, what was seen at each path in `folders`, unless they are stored already.
+
+        Each folder has the digest of the content of everything beneath it, and every row is in one of the folders.
+        """
+        day = int(self._clock() // _DAY)
+        known = self._known_folders(place, folders, day - _REFRESHED_AFTER)
+        missing = {folder for folder, digest in folders.items() if known.get(folder) != _binary(digest)}
+        if missing and self._record(place, (row for row in rows if row[0].rpartition("/")[0] in missing)):
+            values = [(folder, _binary(digest), day) for folder, digest in folders.items()]
+            self._database.run(partial(_insert_folders, place, values))
         self._prune()
+
+    def _known_folders(self, place: Place, folders: Iterable[str], since: int) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        query = "SELECT path, digest FROM folders WHERE place = ? AND day >= ? AND path IN"
+
+        def select(connection: sqlite3.Connection) -> None:
+            row = connection.execute(_FIND_PLACE, place).fetchone()
+            if row is not None:
+                found.update(select_in(connection, query, [*row, since], list(folders)))
+
+        self._database.run(select)
+        return found
 
     def moved(self, place: Place, old: str, new: str) -> None:
         """A file or directory was moved on the server: what was seen at and beneath `old` is at `new` now."""
@@ -145,6 +185,7 @@ class SeenStore:
                     f"DELETE FROM seen WHERE place = ({_FIND_PLACE}) AND {_BENEATH}", [*place, *_range(new)]
                 )
                 connection.execute(_MOVE, [new, len(old) + 1, *place, *_range(old)])
+                connection.execute(f"DELETE FROM folders WHERE place = ({_FIND_PLACE})", place)
 
         self._database.run(move)
 
@@ -153,7 +194,10 @@ class SeenStore:
 
         def delete(connection: sqlite3.Connection) -> None:
             with connection:
-                connection.execute("DELETE FROM seen WHERE place IN (SELECT id FROM places WHERE server = ?)", [server])
+                for table in ("seen", "folders"):
+                    connection.execute(
+                        f"DELETE FROM {table} WHERE place IN (SELECT id FROM places WHERE server = ?)", [server]
+                    )
                 connection.execute("DELETE FROM places WHERE server = ?", [server])
 
         self._database.run(delete)
@@ -195,6 +239,7 @@ class SeenStore:
 
         def delete(connection: sqlite3.Connection) -> None:
             with connection:
+                connection.execute("DELETE FROM folders")
                 connection.execute(_PRUNE, (_REMOVED,))
             connection.execute("VACUUM")
 
@@ -206,11 +251,32 @@ def _range(path: str) -> tuple[str, str, str]:
     return path, f"{path}/", f"{path}0"  # 0 is the next character after /
 
 
+def _binary(hash: str) -> bytes:
+    return bytes.fromhex(hash[len(ALGORITHM) :])
+
+
 def _insert(place: Place, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:
+    around: set[str] = set()
+    for path, _, _ in rows:
+        while path and (path := path.rpartition("/")[0]) not in around:
+            around.add(path)
     with connection:
-        connection.execute("INSERT OR IGNORE INTO places (server, account, local) VALUES (?, ?, ?)", place)
-        (number,) = connection.execute(_FIND_PLACE, place).fetchone()
+        number = _number(place, connection)
         connection.executemany(_RECORD, ((number, *row) for row in rows))
+        connection.executemany("DELETE FROM folders WHERE place = ? AND path = ?", ((number, each) for each in around))
+
+
+def _insert_folders(place: Place, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:
+    with connection:
+        number = _number(place, connection)
+        connection.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)", ((number, *row) for row in rows))
+
+
+def _number(place: Place, connection: sqlite3.Connection) -> int:
+    """The id of a place, which is new perhaps."""
+    connection.execute("INSERT OR IGNORE INTO places (server, account, local) VALUES (?, ?, ?)", place)
+    (number,) = connection.execute(_FIND_PLACE, place).fetchone()
+    return int(number)
 
 
 def _prepare(connection: sqlite3.Connection) -> bool:
@@ -218,7 +284,7 @@ def _prepare(connection: sqlite3.Connection) -> bool:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version not in (0, _VERSION):
         return False
-    for statement in _SCHEMA:
+    for statement in (*_SCHEMA, _FOLDERS_SCHEMA):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
     return True

@@ -70,7 +70,7 @@ class LastSeenTests(SynchronousTestCase):
         for fingerprint, expected in (("", {}), (NAS.server, {"a": ONE, "c": ONE})):
             self.seen = self.begin(InlineWorkers(), fingerprint)
             self.seen.record("a", ONE)
-            self.successResultOf(self.seen.record_all([("b", ONE)]))
+            self.successResultOf(self.seen.record_folders({"": ONE}, [("b", ONE)]))
             self.close()
             self.successResultOf(self.seen.moved("b", "c"))
             self.assertEqual(self.seen.look_up(["a", "b", "c"]), expected)

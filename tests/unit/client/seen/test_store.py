@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -100,6 +101,81 @@ class SeenTests(StoreCase):
         store = SeenStore(None)
         store.record(NAS, [("a", ONE)])
         self.assertEqual(store.last(NAS, ["a"]), {"a": ONE})
+
+
+class FolderTests(StoreCase):
+    """Folders whose files were all seen: nothing is written twice, and nothing is missed."""
+
+    ROWS = (("d/a", ONE), ("d/b", ONE), ("d/é/c", OTHER))
+
+    def record(self, place: Place = NAS) -> list[str]:
+        """Record the folders; gives the paths that were written."""
+        before = self.changes()
+        self.store.record_folders(place, {"d": ONE, "d/é": OTHER}, iter(self.ROWS))
+        self.assertEqual(self.store.last(place, [path for path, _ in self.ROWS]), dict(self.ROWS))
+        return sorted(set(self.changes()) - set(before))
+
+    def changes(self) -> list[str]:
+        """The paths that were seen today: each test begins another day, so that a row that is written shows."""
+        with closing(sqlite3.connect(self.path)) as database:
+            return [path for (path,) in database.execute("SELECT path FROM seen WHERE day = ?", [self.now // DAY])]
+
+    def next_time(self) -> list[str]:
+        """What is written when the folders are the same again, so much later that what is written gets the day."""
+        self.now += 40 * DAY
+        with closing(sqlite3.connect(self.path)) as database, database:
+            database.execute("UPDATE folders SET day = ?", [self.now // DAY])  # it was recorded lately
+        return self.record()
+
+    def test_once(self) -> None:
+        """What was written is not written again; by another account it is."""
+        self.assertEqual(self.record(), ["d/a", "d/b", "d/é/c"])
+        self.assertEqual(self.next_time(), [])
+        self.assertEqual(self.record(NAS._replace(account="bob")), ["d/a", "d/b", "d/é/c"])
+
+    def test_another_content(self) -> None:
+        """A file that was seen with another content meanwhile is written again, and the folders beside it are not."""
+        self.record()
+        self.store.record(NAS, [("d/b", OTHER)])
+        self.assertEqual(self.next_time(), ["d/a", "d/b"])
+        self.assertEqual(self.seen("d/b"), ONE)
+        self.store.record(NAS, [("d/é/c", ONE)])
+        self.assertEqual(self.next_time(), ["d/a", "d/b", "d/é/c"])
+        self.assertEqual(self.next_time(), [])
+
+    def test_another_digest(self) -> None:
+        """A folder with another content is written."""
+        self.record()
+        self.store.record_folders(NAS, {"d": OTHER}, [("d/a", OTHER)])
+        self.assertEqual(self.seen("d/a"), OTHER)
+
+    def test_moved(self) -> None:
+        """After a move all is written again."""
+        self.record()
+        self.store.moved(NAS, "d", "e")
+        self.assertEqual(self.next_time(), ["d/a", "d/b", "d/é/c"])
+
+    def test_refreshed(self) -> None:
+        """After a month the rows get the new day: the oldest ones go first."""
+        self.record()
+        self.now += 40 * DAY
+        self.assertEqual(self.record(), ["d/a", "d/b", "d/é/c"])
+
+    def test_too_large(self) -> None:
+        """Rows that were removed from a database that is too large are written again."""
+        for most, left in ((2**20, 2), (1, 0)):
+            self.record()
+            self.store.close()
+            self.store = self.open(most_bytes=most)
+            self.store.record(NAS, [("other", ONE)])
+            with closing(sqlite3.connect(self.path)) as database:
+                self.assertEqual(database.execute("SELECT count(*) FROM folders").fetchone(), (left,))
+
+    def test_forgotten(self) -> None:
+        """A server that is forgotten is written anew."""
+        self.record()
+        self.store.forget(NAS.server)
+        self.assertEqual(self.record(), ["d/a", "d/b", "d/é/c"])
 
 
 class LossTests(StoreCase):
