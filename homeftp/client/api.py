@@ -13,6 +13,7 @@ from typing import Any, AsyncIterator, Callable, Sequence
 from twisted.internet.defer import Deferred
 
 from homeftp import __version__
+from homeftp.client.connection.historyreplies import PruneSteps, RestoreSteps
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.replies import (
     Comparison,
@@ -34,6 +35,7 @@ from homeftp.client.download import Download
 from homeftp.client.errors import ProtocolViolation
 from homeftp.errors import Forbidden, WrongKind
 from homeftp.hashing import filehash
+from homeftp.history.changes import PruneStep, RestoreStep
 from homeftp.interfaces import IPayload
 from homeftp.model import Entry, ListingPage, TreeProgress, Verification, Version
 from homeftp.wire.messages import MetaData
@@ -108,15 +110,23 @@ class Client:
         return answer
 
     async def get(
-        self, rel_endpoint: str, *, offset: int = 0, length: int | None = None, if_hash: str | None = None
+        self,
+        rel_endpoint: str,
+        *,
+        offset: int = 0,
+        length: int | None = None,
+        if_hash: str | None = None,
+        as_of: int | None = None,
     ) -> Download:
-        """Start to fetch a file, or `length` bytes of it from `offset` on.
+        """Start to fetch a file, or `length` bytes of it from `offset` on, or what it was at the time `as_of`.
 
-        Raises `NotFound` (40), `WrongKind` (43) for a directory, `Damaged` (46)
-        where the server has not kept the content, and `Changed` (44) where the file does
-        not have the hash `if_hash`.
+        `as_of` is in microseconds since 1970 UTC, by the server's clock. Raises `NotFound` (40), `WrongKind` (43) for a
+        directory, `Damaged` (46) where the server has not kept the content, and `Changed` (44) where the file does not
+        have the hash `if_hash`.
         """
-        body = _given(rel_endpoint=rel_endpoint, offset=offset or None, length=length, if_hash=if_hash)
+        if as_of is not None:
+            self._require_history()
+        body = _given(rel_endpoint=rel_endpoint, offset=offset or None, length=length, if_hash=if_hash, as_of=as_of)
         answer = self.request("GET", body)
         part = await anext(answer)
         if "entries" in part.body or not part.response.more:
@@ -246,14 +256,18 @@ class Client:
         part = await self.request("MOVE", _given(rel_endpoint=rel_endpoint, to=to, if_hash=if_hash, if_to=if_to)).last()
         return own_entry(part.body, "the answer to MOVE")
 
-    async def list(self, rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[ListingPage]:
-        """The entries in a directory, page by page; with `recursive` all below it.
+    async def list(
+        self, rel_endpoint: str = "", *, recursive: bool = False, as_of: int | None = None
+    ) -> AsyncIterator[ListingPage]:
+        """The entries in a directory, page by page; with `recursive` all below it, with `as_of` those of that time.
 
         Names are relative to `rel_endpoint`, and legal: an illegal name, which
         could make a client write elsewhere, is a `ProtocolViolation`. Raises
         `NotFound` (40), and `WrongKind` (43) for a file.
         """
-        answer = self.request("GET", _given(rel_endpoint=rel_endpoint, recursive=recursive or None))
+        if as_of is not None:
+            self._require_history()
+        answer = self.request("GET", _given(rel_endpoint=rel_endpoint, recursive=recursive or None, as_of=as_of))
         names = Names()
         count = 0
         try:
@@ -314,6 +328,50 @@ class Client:
         """
         part = await self.request("RESTORE", _given(rel_endpoint=rel_endpoint, at=at, if_hash=if_hash)).last()
         return own_entry(part.body, "the answer to RESTORE")
+
+    async def restore_tree(
+        self, rel_endpoint: str, *, as_of: int | None = None, dry_run: bool = False
+    ) -> AsyncIterator[RestoreStep]:
+        """Put a directory and all beneath it back as it was at the time `as_of`; what became of each name, by steps.
+
+        Without `as_of` (microseconds since 1970 UTC, by the server's clock) it is the time before the last change; the
+        last step has the time. What was not there then becomes a version. A file that is refused does not stop the
+        others. With `dry_run` nothing is changed. Raises `NotFound` (40) where nothing was there then, and `Forbidden`
+        (33).
+        """
+        self._require_history()
+        body = _given(rel_endpoint=rel_endpoint, recursive=True, as_of=as_of, dry_run=dry_run or None)
+        answer, steps = self.request("RESTORE", body), RestoreSteps()
+        try:
+            async for part in answer:
+                yield steps.step(part.body) if part.response.more else steps.last(part.body)
+        finally:
+            answer.discard()
+
+    async def prune(
+        self, rel_endpoint: str, *, before: int | None = None, keep: int = 0, dry_run: bool = False
+    ) -> AsyncIterator[PruneStep]:
+        """Remove versions of what is at an endpoint and beneath it for good; what became of each, by steps.
+
+        With `before` (microseconds since 1970 UTC, by the server's clock) only those that were replaced or removed
+        earlier, and not the newest `keep` of each file. With `dry_run` nothing is removed. Raises `Forbidden` (33).
+        """
+        self._require_history()
+        body = _given(rel_endpoint=rel_endpoint, before=before, keep=keep or None, dry_run=dry_run or None)
+        answer, steps = self.request("PRUNE", body), PruneSteps()
+        try:
+            async for part in answer:
+                if not part.response.more:
+                    steps.end(part.body)
+                    return
+                yield steps.step(part.body)
+        finally:
+            answer.discard()
+
+    def _require_history(self) -> None:
+        """Raise `Forbidden` (33) where the server would ignore the time that a request names."""
+        if "PRUNE" not in self.server_info.request_types:
+            raise Forbidden("this server cannot tell what was there at a time: its homeftp is too old. Update it")
 
     async def close(self) -> None:
         """Close the connection; requests that have not been answered fail with `ConnectionFailed`."""

@@ -1,10 +1,11 @@
-"""`homeftp restore`: restore a previous version of a file on a server."""
+"""`homeftp restore`: restore a previous version of a file on a server, or a folder as it was."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING
 
+from homeftp.cli.commands.restoretree import restore_tree
 from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
@@ -12,7 +13,7 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import format_size, print_result, printable
-from homeftp.cli.terminal.times import format_moment
+from homeftp.cli.terminal.times import format_moment, parse_moment_us
 from homeftp.errors import NotFound, OperatorError
 from homeftp.wire.messages import entry_body
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Without --at, the newest version is restored. The current content becomes a version itself, so a second restore undoes
 the first. `homeftp versions` lists the versions.
+
+With -r, a folder is put back as it was at the time --at, or without --at as it was before its last change, such as the
+removal of the whole folder. Files that did not exist then are moved to the versions: homeftp shows how many and asks at
+a terminal, and otherwise needs -y. Empty folders do not come back. A file that was moved since stays where it is.
+
+TIME is a time as `versions` prints it, a date, a date and time, or how long ago: 30m, 2h, 7d.
 """
 
 _MAX_LISTED = 5
@@ -32,19 +39,34 @@ _MAX_LISTED = 5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the file and which version of it."""
     add_epilog(parser, _EPILOG)
-    path = parser.add_argument("path", metavar="NAME:PATH", help="a file on a server, under its old name")
-    set_completer(path, REMOTE_PATHS)
-    parser.add_argument(
-        "--at", metavar="TIME", help="the version's time as `versions` prints it, or the beginning of that time"
+    path = parser.add_argument(
+        "path", metavar="NAME:PATH", help="a file on a server, under its old name, or with -r a folder"
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON object, for scripts")
+    set_completer(path, REMOTE_PATHS)
+    parser.add_argument("-r", "-R", "--recursive", action="store_true", help="restore a folder and all that was in it")
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        help="restore what was there at that time: a version's time, or the beginning of it, or any other time",
+    )
+    parser.add_argument(
+        "-n", "--dry-run", action="store_true", help="with -r: print what would be restored, and change nothing"
+    )
+    parser.add_argument(
+        "-y", "--yes", action="store_true", help="with -r: do not ask before files that did not exist then are moved"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON objects, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
     """Restore; returns the exit code."""
     name, path = parse_remote_operand(options.path)
+    if not options.recursive and (options.dry_run or options.yes):
+        raise OperatorError("-n and -y are for folders: add -r, or leave them out.")
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
+        if options.recursive:
+            return await restore_tree(client, context, path, options)
         await restore_version(client, context, path, options)
         return Exit.DONE
 
@@ -63,7 +85,7 @@ async def restore_version(client: Client, context: TransferContext, path: str, o
     version = await choose_version(client, endpoint, options.at)
     current = (await client.cmp(endpoint)).remote
     if current is not None and current.kind != "file":
-        raise OperatorError(f"{endpoint} is now a folder. Name a file in it, or move the folder away first.")
+        raise OperatorError(f"{endpoint} is now a folder. Use -r to restore it, or move it away first.")
     entry = await client.restore(endpoint, at=version.at_us)
     seen = LastSeen(context.seen, context.workers, client)
     seen.record(endpoint, entry.hash)
@@ -78,22 +100,28 @@ async def restore_version(client: Client, context: TransferContext, path: str, o
 
 
 async def choose_version(client: Client, endpoint: str, at: str | None) -> Version:
-    """The version of `endpoint` from `at`, or the newest.
+    """The version of `endpoint` from `at`, or what it was at that time; or the newest.
 
-    Raises `OperatorError` when several match, `NotFound` when none does.
+    Raises `OperatorError` when several match, or `at` is no time, and `NotFound` when there is none.
     """
     matching: list[Version] = []
-    count = 0
+    every: list[Version] = []
+    below = False
     async for page in client.versions(endpoint):
         own = [version for version in page if not version.name]
-        count += len(own)
+        below = below or len(own) < len(page)
         if at is None and own:
             return own[0]
+        every += own
         matching += [version for version in own if at is not None and _matches(version, at)]
-    if not count:
-        raise NotFound(f"{endpoint} has no previous versions.")
+    if not every:
+        folder = " It was a folder: use -r to restore it." if below else ""
+        raise NotFound(f"{endpoint} has no previous versions.{folder}")
+    if not matching and at is not None:
+        as_of = parse_moment_us(at, "--at")
+        matching = [version for version in every if version.at_us >= as_of][-1:]
     if not matching:
-        raise NotFound(f"{endpoint} has no version of {at}. `homeftp versions` lists its versions.")
+        raise NotFound(f"{endpoint} has not changed since {at}. `homeftp versions` lists its versions.")
     if len(matching) > 1:
         times = ", ".join(format_moment(version.at_us) for version in matching[:_MAX_LISTED])
         raise OperatorError(f"{len(matching)} versions of {endpoint} match {at}. Give more of the time: {times}")

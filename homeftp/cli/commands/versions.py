@@ -1,4 +1,4 @@
-"""`homeftp versions`: list the previous versions of files on a server."""
+"""`homeftp versions`: list the previous versions of files on a server, or remove them for good."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from homeftp.cli.commands.files.sizes import sized
+from homeftp.cli.commands.pruning import add_prune_arguments, check_prune_arguments, prune_versions
 from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
@@ -29,6 +30,10 @@ _HASH_WIDTH = len("sha256:") + 64
 _EPILOG = """\
 Each line starts with the time at which that content was replaced or removed, in this machine's time zone. `restore
 --at` takes that time, or enough of its beginning to identify one version.
+
+--prune removes the versions of a file, or of everything in a folder, for good; the current files stay. It needs the
+rights to replace and delete. homeftp shows how many versions and bytes that is and asks at a terminal, and otherwise
+needs -y.
 """
 
 
@@ -46,14 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=_NAME,
         help="sort by name (default), or by the time at which each was replaced",
     )
+    add_prune_arguments(parser)
     add_json_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """List versions; returns the exit code."""
+    """List versions, or remove them; returns the exit code."""
+    check_prune_arguments(options)
     name, path = parse_remote_operand(options.path)
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
+        if options.prune:
+            return await prune_versions(client, path, options)
         await list_versions(client, path, options)
         return Exit.DONE
 

@@ -34,13 +34,24 @@ def _format(us: int | None, pattern: str, width: int) -> str:
         return "????-??-?? ??:??".ljust(width)
 
 
+_NUMBER = "[0-9]{14,17}"
+"""A number of microseconds since 1970, from 1973 on; a date has at most 8 digits."""
+
 _AGO = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60, "w": 7 * 24 * 60 * 60}
 
 
 def parse_moment(text: str, option: str) -> str:
-    """A time that a person typed, in this machine's time zone or as long ago as that, as ISO 8601 in UTC.
+    """A time that a person typed, as `parse_moment_us` takes it, as ISO 8601 in UTC. Raises `OperatorError`."""
+    from datetime import datetime, timedelta, timezone
 
-    Raises `OperatorError`, which names the option.
+    at = datetime.fromtimestamp(0, timezone.utc) + timedelta(microseconds=parse_moment_us(text, option))
+    return at.isoformat(timespec="microseconds")
+
+
+def parse_moment_us(text: str, option: str) -> int:
+    """A time that a person typed, in this machine's time zone or as long ago as that: microseconds since 1970 UTC.
+
+    Scripts may give that number itself, as `versions --json` prints it. Raises `OperatorError`, which names the option.
     """
     import re
     from datetime import datetime, timedelta, timezone
@@ -49,6 +60,8 @@ def parse_moment(text: str, option: str) -> str:
 
     ago = re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip().lower())
     try:
+        if re.fullmatch(_NUMBER, text.strip()) is not None:
+            return int(text)
         if ago is not None:
             at = datetime.now(timezone.utc) - timedelta(seconds=int(ago[1]) * _AGO[ago[2]])
         else:
@@ -57,7 +70,7 @@ def parse_moment(text: str, option: str) -> str:
         raise OperatorError(
             f"{option} {text}: give a time such as 2026-11-28, '2026-11-28 10:30' or 2h (two hours ago)."
         ) from None
-    return at.isoformat(timespec="microseconds")
+    return (at - datetime.fromtimestamp(0, timezone.utc)) // timedelta(microseconds=1)
 
 
 def format_second(iso: str) -> str:

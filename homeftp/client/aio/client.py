@@ -92,6 +92,8 @@ class AsyncioClient:
     list = _iterated(RemoteClient.list)
     usage = _iterated(RemoteClient.usage)
     versions = _iterated(RemoteClient.versions)
+    restore_tree = _iterated(RemoteClient.restore_tree)
+    prune = _iterated(RemoteClient.prune)
     verify = _iterated(RemoteClient.verify)
 
     close = _awaited(RemoteClient.close)

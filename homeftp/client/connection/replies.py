@@ -166,7 +166,7 @@ class VerifySteps:
         now, before = understood(body, _Verified, "the answer to VERIFY"), self._before
         counts = now.files - before.files, now.versions - before.versions, now.bytes - before.bytes
         damages = tuple(each.value() for each in now.damaged)
-        if min(counts) < 0 or not all(_is_legal(each.name) for each in damages if each.name):
+        if min(counts) < 0 or not all(is_legal(each.name) for each in damages if each.name):
             raise ProtocolViolation("the server's answer to VERIFY contradicts itself")
         self._before = now
         self.damaged += len(damages)
@@ -283,12 +283,13 @@ def versions(body: dict[str, Any]) -> Sequence[Version]:
     said = understood(body, _Versions, "a page of versions").versions
     listed = [each.version() for each in said]
     for version in listed:
-        if version.name and not _is_legal(version.name):
+        if version.name and not is_legal(version.name):
             raise ProtocolViolation(f"the server listed an illegal name: {version.name[:_SHOWN]!a}")
     return listed
 
 
-def _is_legal(rel_endpoint: str) -> bool:
+def is_legal(rel_endpoint: str) -> bool:
+    """Whether a name from a server is legal: another one could lead elsewhere."""
     try:
         endpoints.parse(rel_endpoint)
     except BadEndpoint:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
 from tests.support.commandline import RemoteCommandCase
@@ -15,7 +16,7 @@ MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
 class RestoreTests(RemoteCommandCase):
     """The command line, for a file with two versions."""
 
-    extra = (VersionsDispatcher(), RestoreDispatcher())
+    extra = (VersionsDispatcher(), RestoreDispatcher(), DeleteDispatcher())
 
     def setUp(self) -> None:
         super().setUp()
@@ -52,17 +53,32 @@ class RestoreTests(RemoteCommandCase):
         self.assertIn(
             f"2 versions of a match {newest[:4]}. Give more of the time: {newest}, {oldest}", self.err.getvalue()
         )
-        self.assertEqual(self.homeftp("restore", "nas:a", "--at", "1999"), Exit.REFUSED)
-        self.assertIn("a has no version of 1999. `homeftp versions` lists its versions.", self.err.getvalue())
+        self.assertEqual(self.homeftp("restore", "nas:a", "--at", "1999"), Exit.USAGE)
+        self.assertIn("--at 1999: give a time such as", self.err.getvalue())
+        self.assertEqual(self.homeftp("restore", "nas:a", "--at", "2199-01-01"), Exit.REFUSED)
+        self.assertIn("a has not changed since 2199-01-01.", self.err.getvalue())
         self.assertEqual(self.homeftp("restore", "nas:a", "--at", oldest), Exit.DONE)
         self.assertEqual(self.remote_files(), {"a": b"1"})
 
+    def test_moment(self) -> None:
+        """A time that is not that of a version means what was there then, at whatever time it was replaced."""
+        newest, oldest = self.times()
+        just_after = f"{oldest[:-1]}{(int(oldest[-1]) + 1) % 10}"
+        as_of = just_after if just_after > oldest else newest
+        self.assertEqual(self.homeftp("restore", "nas:a", "--at", as_of), Exit.DONE)
+        self.assertEqual(self.remote_files(), {"a": b"22"})
+        self.assertEqual(self.homeftp("restore", "nas:a", "--at", "2000-01-01"), Exit.DONE)
+        self.assertEqual(self.remote_files(), {"a": b"1"})
+
     def test_refused(self) -> None:
-        """A file without versions, a folder, and no file at all."""
+        """A file without versions, a folder, a former folder, and no file at all."""
         self.make_remote_file("lib/x")
+        self.push(self.make_file("x", b"x"), "gone/x")
+        self.run_work(self.client.remove("gone", recursive=True))
         for path, code, message in (
             ("nas:none", Exit.REFUSED, "none has no previous versions."),
             ("nas:lib", Exit.REFUSED, "lib has no previous versions."),
+            ("nas:gone", Exit.REFUSED, "gone has no previous versions. It was a folder: use -r to restore it."),
             ("nas:", Exit.USAGE, "Name the file to restore: NAME:PATH"),
         ):
             self.assertEqual(self.homeftp("restore", path), code)

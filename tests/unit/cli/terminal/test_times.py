@@ -7,7 +7,8 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.terminal.times import format_minute, format_moment
+from homeftp.cli.terminal.times import format_minute, format_moment, parse_moment, parse_moment_us
+from homeftp.errors import OperatorError
 
 AT_US = 1_700_000_000_123_456
 
@@ -32,3 +33,19 @@ class TimesTests(SynchronousTestCase):
         self.assertEqual(format_minute(None), " " * 16)
         self.assertEqual(format_minute(2**63), "????-??-?? ??:??")
         self.assertEqual(len(format_moment(2**63)), 26)
+
+    def test_parsed(self) -> None:
+        """What a person types, in the zone of the machine, and what scripts have; both forms are of one moment."""
+        for text in (
+            "2023-11-15 00:13:20.123456",
+            "2023-11-14T22:13:20.123456+00:00",
+            str(AT_US),
+            format_moment(AT_US),
+        ):
+            self.assertEqual(parse_moment_us(text, "--at"), AT_US)
+            self.assertEqual(parse_moment(text, "--at"), "2023-11-14T22:13:20.123456+00:00")
+        self.assertEqual(parse_moment_us("2023-11-15", "--at"), AT_US - 800_123_456)
+        ago = time.time_ns() // 1000 - parse_moment_us("2h", "--at")
+        self.assertLess(abs(ago - 2 * 3600 * 1_000_000), 60_000_000)
+        for wrong in ("yesterday", "", "1999", "123456789012345678901"):
+            self.assertIn("--at", str(self.assertRaises(OperatorError, parse_moment_us, wrong, "--at")))

@@ -1,0 +1,102 @@
+"""The answers to RESTORE of a directory and to PRUNE as values, checked like all that comes from a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from homeftp.client.connection.replies import check_count, is_legal, understood
+from homeftp.client.errors import ProtocolViolation
+from homeftp.history.changes import PruneStep, RestoreStep
+from homeftp.wire.history import PrunedBody, RevertedBody
+from homeftp.wire.messages import Moment, Size
+
+
+@attrs.frozen
+class _RestoreReport:
+    """An interim answer: counts since the beginning, and what was done since the answer before."""
+
+    unchanged: Size = 0
+    reverted: list[RevertedBody] = attrs.field(factory=list)
+
+
+@attrs.frozen
+class _RestoreTotals:
+    restored_total: Size
+    removed_total: Size
+    refused_total: Size
+    unchanged_total: Size
+    as_of: Moment
+
+
+@attrs.frozen
+class _PruneReport:
+    versions: list[PrunedBody] = attrs.field(factory=list)
+
+
+@attrs.frozen
+class _PruneTotals:
+    pruned_total: Size
+    bytes: Size
+    refused_total: Size
+
+
+class RestoreSteps:
+    """The responses to a RESTORE of a directory as steps."""
+
+    def __init__(self) -> None:
+        self._unchanged = 0
+        self._counts = {"restored": 0, "removed": 0, "refused": 0}
+
+    def step(self, body: dict[str, Any]) -> RestoreStep:
+        """The step of an interim answer. Raises `ProtocolViolation` for counts that shrink and for illegal names."""
+        report = understood(body, _RestoreReport, "an interim answer to RESTORE")
+        reverted = tuple(each.value() for each in report.reverted)
+        for each in reverted:
+            self._counts[each.outcome] += 1
+            if (each.outcome == "refused") != (each.refusal is not None):
+                raise _contradiction("RESTORE")
+        unchanged = report.unchanged - self._unchanged
+        if unchanged < 0 or not all(is_legal(each.name) for each in reverted if each.name):
+            raise _contradiction("RESTORE")
+        self._unchanged = report.unchanged
+        check_count(sum(self._counts.values()))
+        return RestoreStep(None, reverted, unchanged)
+
+    def last(self, body: dict[str, Any]) -> RestoreStep:
+        """The last step, which has the time that was gone back to. Raises `ProtocolViolation` for other totals."""
+        totals = understood(body, _RestoreTotals, "the answer to RESTORE")
+        counts = totals.restored_total, totals.removed_total, totals.refused_total, totals.unchanged_total
+        if counts != (*self._counts.values(), self._unchanged):
+            raise _contradiction("RESTORE")
+        return RestoreStep(totals.as_of)
+
+
+class PruneSteps:
+    """The responses to a PRUNE as steps."""
+
+    def __init__(self) -> None:
+        self._pruned = self._size = self._refused = 0
+
+    def step(self, body: dict[str, Any]) -> PruneStep:
+        """The step of an interim answer. Raises `ProtocolViolation` for illegal names."""
+        pruned = tuple(each.value() for each in understood(body, _PruneReport, "an interim answer to PRUNE").versions)
+        if not all(is_legal(each.name) for each in pruned if each.name):
+            raise _contradiction("PRUNE")
+        gone = [each for each in pruned if each.refusal is None]
+        self._pruned += len(gone)
+        self._size += sum(each.size for each in gone)
+        self._refused += len(pruned) - len(gone)
+        check_count(self._pruned + self._refused)
+        return PruneStep(pruned)
+
+    def end(self, body: dict[str, Any]) -> None:
+        """The answer. Raises `ProtocolViolation` for other totals."""
+        totals = understood(body, _PruneTotals, "the answer to PRUNE")
+        if (totals.pruned_total, totals.bytes, totals.refused_total) != (self._pruned, self._size, self._refused):
+            raise _contradiction("PRUNE")
+
+
+def _contradiction(request_type: str) -> ProtocolViolation:
+    return ProtocolViolation(f"the server's answer to {request_type} contradicts itself")
