@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import json
 import os
 import platform
 import re
@@ -165,12 +166,12 @@ def ssh_server(folder: Path) -> Iterator[tuple[Path, int]]:
 
 
 def pair(folder: Path, port: int) -> None:
-    """Make an account on the server and pair the client with it; $HOMEFTP_HOME is in `folder` from here on."""
+    """Make an account on the server and the client a device of it; $HOMEFTP_HOME is in `folder` from here on."""
     os.environ["HOMEFTP_HOME"] = str(folder / "client")
-    fingerprint = re.search(FINGERPRINT, (folder / "homeftp.log").read_text())
-    assert fingerprint
-    account = [*HOMEFTP, "account", "add", "bench", f"--state={folder / 'state'}", "--password-stdin"]
-    remote = [*HOMEFTP, "remote", "add", "nas", f"127.0.0.1:{port}", "--user=bench"]
-    remote += [f"--fingerprint={fingerprint[0]}", "--password-stdin"]
-    for arguments in (account, remote):
-        subprocess.run(arguments, input=PASSWORD, check=True, stdout=subprocess.DEVNULL)
+    state = f"--state={folder / 'state'}"
+    add = [*HOMEFTP, "account", "add", "bench", state, "--password-stdin"]
+    subprocess.run(add, input=PASSWORD, check=True, stdout=subprocess.DEVNULL)
+    invite = [*HOMEFTP, "invite", "--json", "--account", "bench", state]
+    invited = json.loads(subprocess.run(invite, check=True, stdout=subprocess.PIPE).stdout)
+    paired = [*HOMEFTP, "pair", f"127.0.0.1:{port}", invited["code"], "--name", "nas"]
+    subprocess.run(paired, check=True, stdout=subprocess.DEVNULL)

@@ -46,6 +46,15 @@ class BenchmarkTests(SynchronousTestCase):
         self.check("transfer.py", *sizes, "--only=small", f"--json={written}", prints=lines[2:])
         self.assertEqual(list(json.loads(written.read_text())["seconds"]), ["small up", "small down"])
 
+    def test_folders(self) -> None:
+        """It measures all five, beside rsync with and without fsync."""
+        operations = ("up", "compare", "up, the same", "up, 1 changed", "down")
+        lines = [f"{name:15}homeftp" for name in operations] + [f"{name:15}rsync --fsync" for name in operations]
+        written = Path(self.mktemp()).absolute()
+        sizes = ("--runs=1", "--files=3", "--file-size=100", f"--json={written}")
+        self.check("folders.py", *sizes, prints=[*lines, "at its peak"])
+        self.assertEqual(set(json.loads(written.read_text())["seconds"]), set(operations))
+
     def test_flushing(self) -> None:
         """It measures homeftp and rsync --fsync, on a disk of its own."""
         needs.root()
