@@ -200,7 +200,7 @@ class Files:
         self, endpoint: Endpoint, cancelled: Callable[[], bool] = never
     ) -> AsyncGenerator[TreeProgress | TreeDigest, None]:
         """The digests of a directory and everything beneath it, step by step."""
-        tree = TreeSteps(partial(self._store.list, endpoint, True))
+        tree = TreeSteps(partial(self._store.list_for_digests, endpoint))
         pages = self._pages(tree.steps, "directory", endpoint)
         return tree_digest(endpoint, tree, pages, partial(self.hash, cancelled=cancelled), self.stat)
 

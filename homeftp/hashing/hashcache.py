@@ -73,6 +73,9 @@ _BENEATH = "SELECT 1 FROM hashes WHERE directory = ? OR (directory > ? AND direc
 _KNOWN = "SELECT name, signature, hash, damage, read_us, content FROM hashes WHERE directory = ? AND name"
 """What is asked of some files in a directory; the condition on the name follows."""
 
+_DAMAGE = 4
+"""Where it is in the values of a row."""
+
 _SIZE, _MTIME, _INODE = 0, 1, 3
 """Where they are in a signature."""
 
@@ -136,6 +139,8 @@ class HashCache:
 
     def __init__(self, path: str | None, *, busy_seconds: float = 2.0) -> None:
         self._database = SharedDatabase(path, _prepare, busy_seconds=busy_seconds)
+        self.marked = 0
+        """Changes after each mark of a damaged file that was stored through this cache."""
 
     def lookup(self, directory: str, files: Mapping[str, os.stat_result], *, whole: bool = False) -> dict[str, str]:
         """The known hashes of `files`: names in `directory`, with their current stat. Not those of damaged files.
@@ -233,6 +238,7 @@ class HashCache:
 
         if values:
             self._database.run(update)
+            self.marked += 1
         return not any(damage and read and is_still_marked(seen, row.found) for seen, damage, read in known)
 
     def damaged(self) -> list[StoredHash]:
@@ -270,6 +276,8 @@ class HashCache:
 
         if values:
             self._database.run(insert)
+        if any(row[_DAMAGE] for row in values):
+            self.marked += 1
 
     def _select(self, condition: str, *values: str) -> list[StoredHash]:
         found: list[StoredHash] = []

@@ -109,21 +109,31 @@ class TreeDigester:
     def __init__(self) -> None:
         self._levels: list[tuple[str, int | None, DirectoryDigester]] = [("", None, DirectoryDigester())]
         """The open directories: name, mode, and what was added so far."""
+        self._whole: TreeDigest | None = None
+        """The digests of all, where they were known."""
 
     @property
     def files(self) -> int:
         """How many files were added."""
-        return sum(directory.files for _, _, directory in self._levels)
+        whole = 0 if self._whole is None else self._whole.files
+        return whole + sum(directory.files for _, _, directory in self._levels)
 
     def add(self, entry: Entry) -> None:
         """Add an entry; its name is relative to the directory. A file has its hash, unless it is damaged.
 
-        Entries are sorted by the bytes of their names, and each directory is followed by what it holds.
+        Entries are sorted by the bytes of their names, and each directory is followed by what it holds, unless it has
+        its digests; those of the directory itself are an entry without a name, the only one.
         Raises ValueError for any other order, and for a file whose hash is not known.
         """
+        if entry.digests is not None and not entry.name:
+            self._whole = entry.digests
+            return
         parent, _, last = entry.name.rpartition("/")
         while self._levels[-1][0] != parent:
             self._end_directory()
+        if entry.digests is not None:
+            self._levels[-1][2].add_directory(last, entry.digests, entry.mode)
+            return
         if entry.kind == "directory":
             self._levels.append((entry.name, entry.mode, DirectoryDigester()))
             return
@@ -142,7 +152,7 @@ class TreeDigester:
         """The digests of all that was added."""
         while len(self._levels) > 1:
             self._end_directory()
-        return self._levels[0][2].finish()
+        return self._levels[0][2].finish() if self._whole is None else self._whole
 
     def _end_directory(self) -> None:
         """All entries of the innermost directory have been added: it becomes a line of the one around it."""

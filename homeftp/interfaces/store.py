@@ -170,6 +170,13 @@ class IStore(Interface):
         opened nor read: it changes nothing about the pages and the time they take.
         """
 
+    def list_for_digests(endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """`list` with `recursive`, where only the digests of the directory are wanted; each step blocks.
+
+        A directory whose digests the store knows may have them in its entry, and what it holds is not listed. Where
+        they are those of `endpoint` itself, the only entry has no name. A store may also just list.
+        """
+
     def versions(endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of a file, or of all files beneath a directory, page by page; each step blocks.
 

@@ -58,6 +58,10 @@ class BasicStore(abc.ABC):
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, page by page."""
 
+    def list_for_digests(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """All entries beneath a directory: no digests are known."""
+        return self.list(endpoint, True, hidden)
+
     def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
         """`stat` for several, one after the other."""
         return [catch(self.stat, endpoint) for endpoint in endpoints]

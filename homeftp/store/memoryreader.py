@@ -47,6 +47,10 @@ class MemoryReader:
         node = self._sound_file(endpoint)
         return BytesFile(node.entry(), node.content, inline)
 
+    def list_for_digests(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """All entries beneath a directory: no digests are known."""
+        return self.list(endpoint, True, hidden)
+
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries as they were at the first step, page by page."""
         with self._tree.lock:

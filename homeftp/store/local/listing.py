@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from functools import partial
-from typing import Iterator
+from typing import Callable, Iterator
 
 import attrs
 
@@ -18,12 +18,13 @@ from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, NO_FOLDERS, Endpoint, FolderSet, folded, name_problem
 from homeftp.errors import Refusal
 from homeftp.hashing.hashcache import HashCache, KnownHash
-from homeftp.model import Entry, ListingPage
+from homeftp.model import Entry, ListingPage, TreeDigest
 from homeftp.store.local.disk.entries import is_reserved, kind_problem, known_entry
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
 from homeftp.store.local.disk.spelling import wire_form
+from homeftp.store.local.filefolders import FileFolders
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.pages import listing_pages
 
@@ -85,6 +86,7 @@ class DirectoryLister:
         self._root = root
         self._cache = cache
         self._filetypes = filetypes
+        self._folders = FileFolders(root, cache, filetypes)
         self.budget = budget or NameBudget()
         """What bounds the memory of its listings; other walks may share it."""
 
@@ -94,18 +96,34 @@ class DirectoryLister:
         The first step raises `NotFound` (40) and `WrongKind` (43), and so does
         a later one if the directory is removed meanwhile.
         """
-        return listing_pages(self._items(endpoint, recursive, hidden))
+        return listing_pages(self._items(endpoint, recursive, hidden, lambda endpoint: None))
+
+    def digest_pages(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """All beneath a directory, as `pages`, but for what is in directories whose digests are known."""
+
+        def digests(endpoint: Endpoint) -> TreeDigest | None:
+            return None if hidden.names_in(endpoint.parts) else self._folders.digests(endpoint)
+
+        return listing_pages(self._items(endpoint, True, hidden, digests))
 
     def tree(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """Everything below a directory."""
         return self.pages(endpoint, recursive=True, hidden=hidden)
 
-    def _items(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet) -> Iterator[Entry | tuple[str, str]]:
+    def _items(
+        self, endpoint: Endpoint, recursive: bool, hidden: FolderSet, digests: Callable[[Endpoint], TreeDigest | None]
+    ) -> Iterator[Entry | tuple[str, str]]:
         """Entries, and names that cannot be offered, each with the reason."""
         with self.budget.walk():
-            yield from self._walk(endpoint, recursive, hidden)
+            found = digests(endpoint)
+            if found is not None:
+                yield Entry("", "directory", digests=found)
+                return
+            yield from self._walk(endpoint, recursive, hidden, digests)
 
-    def _walk(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet) -> Iterator[Entry | tuple[str, str]]:
+    def _walk(
+        self, endpoint: Endpoint, recursive: bool, hidden: FolderSet, digests: Callable[[Endpoint], TreeDigest | None]
+    ) -> Iterator[Entry | tuple[str, str]]:
         levels = [self._level(endpoint, "", hidden)]
         while levels:
             level = levels[-1]
@@ -127,12 +145,17 @@ class DirectoryLister:
             item = self._item(level, name, found, known)
             if isinstance(item, Entry):
                 level.served = name
-            if item is not None:
-                yield item
             if recursive and isinstance(item, Entry) and item.kind == "directory":
                 below = level.endpoint.beneath(name.decode())
+                digest = digests(below)
+                if digest is not None:
+                    yield attrs.evolve(item, digests=digest)
+                    continue
+                yield item
                 levels.append(self._level(below, f"{item.name}/", hidden))
                 forget_outer(levels, self.budget)
+            elif item is not None:
+                yield item
 
     def _level(self, endpoint: Endpoint, prefix: str, hidden: FolderSet) -> _Level:
         return _Level(endpoint, prefix, hidden.names_in(endpoint.parts), SortedNames(self.budget))
@@ -201,7 +224,7 @@ class DirectoryLister:
             self._root.disks.learn(found, directory)
             if stat.S_ISREG(found.st_mode):
                 files[os.fsdecode(name)] = found
-        known = self._cache.known(self._root.cache_path(level.endpoint), files)
+        known = self._cache.known(self._root.cache_path(level.endpoint), files, whole=True)
         level.ready = [
             (key, found, known.get(os.fsdecode(key.partition(_STORED_AS)[0]))) for key, found in reversed(stats)
         ]

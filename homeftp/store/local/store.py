@@ -167,6 +167,10 @@ class LocalStore:
         """A directory's entries, page by page."""
         return self._folder.get().lister.pages(endpoint, recursive, hidden)
 
+    def list_for_digests(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """All beneath a directory, page by page, but for what is in directories whose digests are known."""
+        return self._folder.get().lister.digest_pages(endpoint, hidden)
+
     def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of a file, or of all files below a directory, page by page."""
         folder = self._folder.get()

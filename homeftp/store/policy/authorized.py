@@ -168,6 +168,13 @@ class AuthorizedStore:
         else:
             yield from list_folders(self, endpoint, self.rights.names_beneath(endpoint.parts), recursive, hidden)
 
+    def list_for_digests(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """All beneath a directory, without what the account may not see."""
+        if self.rights.leads_to_folder(endpoint.parts):
+            yield from self.list(endpoint, True, hidden)
+        else:
+            yield from self.store.list_for_digests(self._visible(endpoint), self._hidden(hidden))
+
     def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of what the account may see."""
         if self.rights.leads_to_folder(endpoint.parts):

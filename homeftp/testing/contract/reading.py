@@ -11,10 +11,11 @@ import attrs
 from zope.interface.verify import verifyObject
 
 from homeftp.config import LISTING_PAGE
-from homeftp.endpoint import ROOT, FolderSet, parse
+from homeftp.endpoint import NO_FOLDERS, ROOT, FolderSet, parse
 from homeftp.errors import BadRequest, FiletypeNotAllowed, NotFound, WrongKind
+from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces.store import IOpenFile, IStore
-from homeftp.model import Entry, ListingPage
+from homeftp.model import Entry, ListingPage, TreeDigest
 from homeftp.testing.contract.case import ContractCase, sha
 
 
@@ -158,6 +159,28 @@ class ReadingContract(ContractCase):
             pages = store.list(parse(name), False)
             self.assert_refused(kind, next, pages)
 
+    def test_list_for_digests(self) -> None:
+        """What is listed for digests is what `list` tells, but for directories that have theirs: these are right."""
+        contents = {"a/1.txt": b"1", "a/2.txt": b"2", "b/c/3.txt": b"3", "b/c/4.txt": b"4", "b/5.txt": b"5"}
+        store = self.filled(contents)
+        for top, hidden in (
+            (ROOT, NO_FOLDERS),
+            (parse("a"), NO_FOLDERS),
+            (parse("b"), NO_FOLDERS),
+            (ROOT, FolderSet(frozenset({("a", "2.txt"), ("b", "C")}))),
+        ):
+            for _ in range(2):  # the second time it may remember more
+                known = [entry for page in store.list_for_digests(top, hidden) for entry in page.entries]
+                listed = [entry for page in store.list(top, True, hidden) for entry in page.entries]
+                for entry in known:
+                    if entry.digests is not None:
+                        beneath = [each for each in listed if not entry.name or each.name.startswith(f"{entry.name}/")]
+                        self.assertEqual(entry.digests, _digests(entry.name, beneath))
+                        listed = [each for each in listed if each not in beneath]
+                self.assertEqual([entry for entry in known if entry.name], listed)
+        self.assert_refused(NotFound, next, store.list_for_digests(parse("none")))
+        self.assert_refused(WrongKind, next, store.list_for_digests(parse("a/1.txt")))
+
     def test_hidden(self) -> None:
         """Hidden folders are left out with all beneath them, in any case; pages are as if they did not exist."""
         visible = [*(f"d/{number:04}.txt" for number in range(LISTING_PAGE + 20)), "c/e/a.txt"]
@@ -170,6 +193,14 @@ class ReadingContract(ContractCase):
             expected = _shape(without.list(endpoint, recursive, folders))
             self.assertEqual(_shape(store.list(endpoint, recursive, folders)), expected)
         self.assertTrue(set(names) <= set(self.names(store)), "the control: they exist")
+
+
+def _digests(directory: str, beneath: Iterable[Entry]) -> TreeDigest:
+    """The digests of a directory that holds these entries, whose hashes are known."""
+    digester = TreeDigester()
+    for entry in beneath:
+        digester.add(attrs.evolve(entry, name=entry.name.removeprefix(f"{directory}/") if directory else entry.name))
+    return digester.finish()
 
 
 def _shape(pages: Iterable[ListingPage]) -> list[list[str]]:

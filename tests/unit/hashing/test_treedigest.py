@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Mapping
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -122,6 +123,20 @@ class DigestTests(SynchronousTestCase):
         found = digester.finish()
         self.assertEqual((found.files, found.size, found.damaged, found.skipped), (1, 3, 1, 2))
         self.assertNotEqual(found.content, digest(entries({"a": b"abc"})).content)
+
+    def test_known_directory(self) -> None:
+        """A directory that has its digests counts as what it holds; so does the top itself."""
+        listed = entries({"a": b"1", "d": {"x": b"2", "y": {"z": b"3"}}, "e": b"4"})
+        inner = digest([attrs.evolve(each, name=each.name[2:]) for each in listed if each.name.startswith("d/")])
+        short = [
+            attrs.evolve(each, digests=inner if each.name == "d" else None)
+            for each in listed
+            if not each.name.startswith("d/")
+        ]
+        self.assertEqual(digest(short), digest(listed))
+        digester = TreeDigester()
+        digester.add(Entry("", "directory", digests=inner))
+        self.assertEqual((digester.files, digester.finish()), (2, inner))
 
     def test_wrong_order(self) -> None:
         """What is not in the order of a listing raises, and so does a file without a hash."""

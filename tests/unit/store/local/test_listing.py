@@ -244,6 +244,26 @@ class HiddenTests(StoreCase):
         self.assertEqual(opened[2:], ["", "a", "a/b", "a/b/d"], "the control")
 
 
+class DigestTests(StoreCase):
+    """Listings for digests."""
+
+    def test_known(self) -> None:
+        """What is in directories that hold only files is not listed where it is known, unless some of it is hidden."""
+        store = self.store()
+        for name in ("a/b/c", "a/b/d", "a/e", "f/g"):
+            store.write_many([put_of(name, b"x")])
+        for hidden, names in (
+            (set(), ["a", "a/b", "a/e", "f"]),
+            ({("a", "b", "c")}, ["a", "a/b", "a/b/d", "a/e", "f"]),
+            ({("f", "G"), ("a", "e")}, ["a", "a/b", "f"]),
+        ):
+            pages = store.list_for_digests(ROOT, FolderSet(frozenset(hidden)))
+            self.assertEqual(names_of(pages), names)
+        self.assertEqual(names_of(store.list_for_digests(parse("a/b"))), [""])
+        self.lay("a/b/new")
+        self.assertEqual(names_of(store.list_for_digests(parse("a"))), ["b", "b/c", "b/d", "b/new", "e"])
+
+
 class ChangeTests(StoreCase):
     """Changes during a listing."""
 

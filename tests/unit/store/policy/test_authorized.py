@@ -135,6 +135,17 @@ class ReadingTests(AuthorizedCase):
         everything = AuthorizedStore(self.whole, parse("home"), Rights(), ANN)
         self.assertGreater(sum(len(page.entries) for page in everything.list(ROOT, True)), 1400, "the control")
 
+    def test_digests(self) -> None:
+        """The digests are those of what is seen, whether the store knows some or not."""
+        for name in ("secret/c.txt", "d/e.txt", "a.txt"):
+            self.write(self.whole, f"home/{name}", b"content")
+        for rights in (Rights(), Rights(frozenset({READ}), ((("secret",), NOTHING),))):
+            store = AuthorizedStore(self.whole, parse("home"), rights, ANN)
+            listed = [entry for page in store.list(ROOT, True) for entry in page.entries]
+            found = [entry for page in store.list_for_digests(ROOT) for entry in page.entries]
+            self.assertEqual(found, listed)
+            self.assertEqual("secret" in {entry.name for entry in found}, not rights.grants)
+
     def test_hidden_by_two(self) -> None:
         """Folders that a caller hides are hidden beside those that the rights hide."""
         store = self.seen("read", secret="none")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import LISTING_PAGE, LISTING_PAGE_BYTES
+from homeftp.hashing.treedigest import DirectoryDigester
 from homeftp.model import Entry
 from homeftp.store.policy.pages import entry_cost, listing_pages, paged
 
@@ -32,3 +33,13 @@ class PageTests(SynchronousTestCase):
             all(sum(entry_cost(each.name) for each in page.entries) <= LISTING_PAGE_BYTES for page in pages)
         )
         self.assertEqual([each for page in pages for each in page.entries], long)
+
+    def test_digests(self) -> None:
+        """A directory whose digests are known counts with its files: a page is made in one job of the pool."""
+        digester = DirectoryDigester()
+        for number in range(1000):
+            digester.add_file(f"{number:04}", 0, "", None, None)
+        digests = digester.finish()
+        for known, pages in ((None, [20]), (digests, [2] * 10)):
+            listed = [Entry(f"{number}", "directory", digests=known) for number in range(20)]
+            self.assertEqual([len(page.entries) for page in listing_pages(listed)], pages)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import attrs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import WrongKind
+from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Entry, ListingPage
 from homeftp.store.buffers import BytesFile
@@ -64,6 +65,35 @@ class ReadingControls(ControlCase):
 
         for fields in ({"hash": "sha256:" + "0" * 64}, {"mtime_us": 1}, {"mode": 0}, {"size": 99}):
             self.assert_caught("test_list_facts", changing(**fields))
+
+    def test_digests(self) -> None:
+        """Digests of nothing, digests with what they are about, an entry that is missing, and hidden ones."""
+        nothing = TreeDigester().finish()
+
+        def changing(change: Callable[[list[Entry]], list[Entry]]) -> type[MemoryStore]:
+            class Wrong(MemoryStore):
+                def list_for_digests(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+                    entries = [entry for page in self.list(endpoint, True, hidden) for entry in page.entries]
+                    yield ListingPage(tuple(change(entries)))
+
+            return Wrong
+
+        def wrong(entries: list[Entry]) -> list[Entry]:
+            return [attrs.evolve(each, digests=nothing) for each in entries if "/" not in each.name]
+
+        for change in (
+            wrong,
+            lambda entries: [attrs.evolve(each, digests=nothing) for each in entries],
+            lambda entries: [Entry("", "directory", digests=nothing)],
+            lambda entries: entries[1:],
+        ):
+            self.assert_caught("test_list_for_digests", changing(change))
+
+        class NotHidden(MemoryStore):
+            def list_for_digests(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+                return self.list(endpoint, True)
+
+        self.assert_caught("test_list_for_digests", NotHidden)
 
     def test_pages(self) -> None:
         """A page for everything."""
