@@ -64,17 +64,24 @@ async def _send(stream: IFileStream, request: IRequest, resolution: IResolution)
 async def _list(request: IRequest, resolution: IResolution) -> None:
     """Send the entries of a directory, in `more` lines."""
     body: GetBody = request.body
-    if body.offset or body.length is not None or body.if_hash is not None:
-        raise WrongKind("this is a directory: offset, length and if_hash are for files")
+    is_misfit = body.offset or body.length is not None or body.if_hash is not None
+    refusal = WrongKind("this is a directory: offset, length and if_hash are for files")
+    if is_misfit and body.as_of is None:
+        raise refusal
     total = 0
     await resolution.turn()
     pages = request.files.list(body.rel_endpoint, body.recursive, body.as_of)
     try:
         async for page in pages:
             total += len(page.entries)
-            await resolution.send(_page_body(page))
+            if is_misfit and total:
+                break
+            if page.entries or page.skipped or body.as_of is None:
+                await resolution.send(_page_body(page))
     finally:
         await pages.aclose()
+    if is_misfit:
+        raise refusal
     resolution.resolve(Status.OK, f"listed {str(body.rel_endpoint) or 'the root'}", {"entries_total": total})
 
 

@@ -64,33 +64,28 @@ def _found_at(history: IHistory, endpoint: Endpoint, as_of_us: int) -> Entry | V
 def list_past(store: IStore, as_of_us: int, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
     """The entries that a directory had at a time, page by page, as `IStore.list`.
 
-    A directory that does not exist any more has no time and no mode. Raises `NotFound` (40) where nothing was there,
-    and `WrongKind` (43) for a file.
+    A directory that does not exist any more has no time and no mode. Some pages are empty. Raises `NotFound` (40) where
+    nothing was there, and `WrongKind` (43) for a file.
     """
-    pages = listing_pages(_items(history_of(store), endpoint, recursive, as_of_us))
-    first = next(pages, None)
-    if first is not None:
-        yield first
-        yield from pages
-
-
-def _items(history: IHistory, endpoint: Endpoint, recursive: bool, as_of_us: int) -> Iterator[Entry | tuple[str, str]]:
     was_there = not endpoint.parts
     directories = DirectoriesThen()
-    for page in history.timelines(endpoint, as_of_us):
+    for page in history_of(store).timelines(endpoint, as_of_us):
+        items: list[Entry | tuple[str, str]] = []
         for timeline in page:
             found = timeline.at(as_of_us)
-            if not timeline.name:
-                if found is not None and _is_file(found):
-                    raise not_a_directory(endpoint)
+            if timeline.name:
+                items += directories.add(timeline, found)
+                if timeline.problem is not None:
+                    items.append((timeline.name, timeline.problem))
+            elif found is not None and _is_file(found):
+                raise not_a_directory(endpoint)
+            else:
                 was_there = was_there or found is not None
-                continue
-            for entry in directories.add(timeline, found):
-                was_there = True
-                if recursive or "/" not in entry.name:
-                    yield entry
-            if timeline.problem is not None and (recursive or "/" not in timeline.name):
-                yield timeline.name, timeline.problem
+        was_there = was_there or any(isinstance(item, Entry) for item in items)
+        if not recursive:
+            items = [item for item in items if "/" not in (item.name if isinstance(item, Entry) else item[0])]
+        yield from listing_pages(items)
+        yield ListingPage(())  # a step ends, whether it found something or not
     if not was_there:
         raise not_there_then(endpoint)
 

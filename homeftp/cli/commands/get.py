@@ -17,6 +17,7 @@ from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.stdstreams import STANDARD
+from homeftp.cli.terminal.times import parse_moment_us
 from homeftp.cli.transfer.deleting import check_deletion
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.cli.transfer.selecting import read_selection
@@ -31,6 +32,9 @@ TARGET (get -r nas:lib out); it goes into TARGET under its own name when TARGET 
 are several sources. nas:lib/ means the contents of lib. Without TARGET, files go into the current folder. Files that
 are the same are skipped. A file that differs is replaced if it is still what was compared. When the local file is
 newer, homeftp asks at a terminal, and otherwise leaves it unchanged. TARGET "-" is standard output.
+
+With --at, files and folders are what they were at that time, also those that do not exist any more; the server is not
+changed. TIME is a time as `versions` prints it, a date, a date and time, or how long ago: 30m, 2h, 7d.
 """
 
 
@@ -43,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "target", metavar="TARGET", nargs="?", help="where to write it (default: the current folder)"
     )
     set_completer(target, ANY_PATHS)
+    parser.add_argument(
+        "--at", metavar="TIME", help="get what was there at that time, such as a version's time, a date, or 2h ago"
+    )
     add_transfer_arguments(parser)
 
 
@@ -66,6 +73,9 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError(
             "With -n nothing is transferred, so nothing can be printed. Leave out -n, or name a target."
         )
+    as_of = None if options.at is None else parse_moment_us(options.at, "--at")
+    if as_of is not None and (options.delete or options.reread):
+        raise OperatorError("--delete and --reread are about what is there now. Leave them out with --at.")
     selection = read_selection(options)
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
@@ -73,12 +83,12 @@ def run(options: argparse.Namespace) -> int:
 
         async def download(transfer_options: TransferOptions, observer: TransferObserver) -> None:
             if target == STANDARD:
-                await get_stream(client, context, sources[0].path, sys.stdout.buffer, observer)
+                await get_stream(client, context, sources[0].path, sys.stdout.buffer, observer, as_of=as_of)
             else:
                 await get(client, context, [source.path for source in sources], target, transfer_options, observer)
 
         if target == STANDARD:
             options.json, options.quiet = False, True
-        return await run_transfer(reactor, options, selection, download, target, context.reconnector)
+        return await run_transfer(reactor, options, selection, download, target, context.reconnector, as_of)
 
     return with_remote(common_remote(sources), work, options.bwlimit)

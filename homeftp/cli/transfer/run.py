@@ -52,10 +52,12 @@ async def run_transfer(
     work: Callable[[TransferOptions, TransferObserver], Coroutine[Any, Any, None]],
     top: str,
     reconnector: IReconnector | None,
+    as_of: int | None = None,
 ) -> Exit:
     """Do `work`, print its results, and return the exit code; `top` names the whole transfer in messages.
 
-    The notices of `reconnector` are printed too. The transfer ends early when output cannot be written.
+    `as_of` is the time whose files are fetched. The notices of `reconnector` are printed too. The transfer ends early
+    when output cannot be written.
     """
     from twisted.internet.defer import CancelledError, Deferred
 
@@ -107,6 +109,7 @@ async def run_transfer(
         perms=options.perms,
         ignore_existing=getattr(options, "ignore_existing", False),
         dry_run=options.dry_run,
+        as_of=as_of,
         selection=selection,
         delete=delete,
         max_delete=getattr(options, "max_delete", None),

@@ -114,11 +114,13 @@ class RemoteClient(Client):
         delete: bool = False,
         max_delete: int | None = None,
         perms: bool = False,
+        as_of: int | None = None,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
         """Fetch files of the server, and folders with everything in them, to the local path `target`.
 
-        The rest is as in `upload`; `NotFound` (40) is raised for a source that does not exist.
+        With `as_of` (microseconds since 1970 UTC) it is what was there at that time. The rest is as in `upload`;
+        `NotFound` (40) is raised for a source that does not exist.
         """
         from homeftp.client.plan.get import get
 
@@ -126,6 +128,7 @@ class RemoteClient(Client):
             recursive=True,
             force=force,
             reread=reread,
+            as_of=as_of,
             perms=perms,
             ignore_existing=ignore_existing,
             dry_run=dry_run,

@@ -15,6 +15,7 @@ from homeftp.client.mirror.plan import ConfirmedDeletions, check_apart, may_dele
 from homeftp.client.plan.globs import expand_pattern
 from homeftp.client.plan.listing import RemoteListing, select, stat_remote
 from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
+from homeftp.client.plan.past import list_past, no_pattern, with_hashes
 from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
 from homeftp.client.plan.reread import reread_remote, without_memory
 from homeftp.client.plan.spelling import spell
@@ -72,13 +73,12 @@ class _Get:
         """Plan, and fetch."""
         client.require_rights("getting files", "read")
         target = parse_local_path(self._target)
-        sources = [path for source in self._sources for path in await expand_pattern(client, source)]
+        expand = expand_pattern if self._options.as_of is None else no_pattern
+        sources = [path for source in self._sources for path in await expand(client, source)]
         inside = target.inside or len(sources) > 1
         found: list[tuple[RemotePath, RemoteListing]] = []
         for source in map(parse_remote_path, sources):
-            if self._options.reread:
-                await reread_remote(client, str(source.endpoint), self._observer)
-            listing = await stat_remote(client, source.endpoint)
+            listing = await self._look_up(client, source.endpoint)
             if listing.kind is None:
                 raise NotFound(f"'{source.endpoint}' does not exist on the server")
             if listing.kind == "directory":
@@ -100,7 +100,19 @@ class _Get:
             if listing.kind == "file":
                 await self._get_file(client, source, listing.entries[""], target._replace(inside=inside))
         for endpoint, path in folders:
-            await self._get_folder(client, endpoint, path)
+            if self._options.as_of is None:
+                await self._get_folder(client, endpoint, path)
+            else:
+                listed = next(listing for source, listing in found if source.endpoint == endpoint)
+                await self._get_past_folder(client, endpoint, path, listed)
+
+    async def _look_up(self, client: Client, endpoint: Endpoint) -> RemoteListing:
+        """What is at an endpoint, or what was there, with all that was in it."""
+        if self._options.as_of is not None:
+            return await list_past(client, endpoint, self._options.as_of, recursive=self._options.recursive)
+        if self._options.reread:
+            await reread_remote(client, str(endpoint), self._observer)
+        return await stat_remote(client, endpoint)
 
     async def _target_of(self, source: RemotePath, target: LocalPath, *, inside: bool) -> str:
         """The local path of a folder."""
@@ -145,6 +157,15 @@ class _Get:
         elif plan is not None and may_delete(self._observer):
             await delete_local(self._context, tree, listing.entries, plan, self._observer)
 
+    async def _get_past_folder(self, client: Client, endpoint: Endpoint, path: str, listing: RemoteListing) -> None:
+        tree = await scan_if_exists(self._context, path, self._options.selection)
+        if not endpoint.parts:
+            del listing.entries[""]
+        select(listing, tree.selector)
+        spell(listing, tree)
+        report_plan(listing, self._observer)
+        await self._transfer(client, self._context, endpoints_below(str(endpoint)), listing.entries, tree, path)
+
     async def _plan_deletion(self, found: Survey, path: str) -> DeletionPlan:
         tree, listing = found.tree, found.listing
         sizes = {name: file.size for name, file in tree.files.items()}
@@ -163,6 +184,8 @@ class _Get:
         tree: LocalTree,
         path: str,
     ) -> None:
+        if self._options.as_of is not None:
+            remote = await with_hashes(client, context.workers, endpoint_of, remote, tree, self._options.as_of)
         folder = DownloadTarget(path, context.system, context.hash_cache, tree.local_names)
         transfer = GetTransfer(client, context, endpoint_of, remote, tree, folder, self._options, self._observer)
         await transfer.run()

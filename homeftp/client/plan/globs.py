@@ -18,13 +18,18 @@ from homeftp.errors import NotFound
 _WILD = re.compile(r"[*?]")
 
 
+def has_pattern(path: str) -> bool:
+    """Whether a path is a pattern."""
+    return _WILD.search(path) is not None
+
+
 async def expand_pattern(client: Client, path: str) -> Sequence[str]:
     """The paths on the server that match, sorted; a path without a pattern is given as it is.
 
     A pattern does not match names that begin with a dot, unless it begins with
     one. Raises `NotFound` (40) where nothing matches, and `OperatorError`.
     """
-    if not _WILD.search(path):
+    if not has_pattern(path):
         return [path]
     found = [""]
     parts = [part for part in wire_name(path).split("/") if part not in ("", ".")]

@@ -160,16 +160,17 @@ async def get_stream(
     *,
     offset: int = 0,
     limit: int | None = None,
+    as_of: int | None = None,
 ) -> None:
     """Write a file of the server to `output` as it arrives; reconnects as `get` does.
 
-    With `offset` that many bytes at its beginning are left out, and with `limit` no more bytes than that are written.
-    Raises `Corrupted` at the end where the bytes of the whole file do not have
-    the server's hash, and `Changed` (44) where the file changed before the
+    With `as_of` (microseconds since 1970 UTC) it is what was there at that time. With `offset` that many bytes at its
+    beginning are left out, and with `limit` no more bytes than that are written. Raises `Corrupted` at the end where
+    the bytes of the whole file do not have the server's hash, and `Changed` (44) where the file changed before the
     download could be resumed: what was written must not be used then.
     """
     client.require_rights("getting files", "read")
-    getting = _StreamGet(str(parse_remote_path(source).endpoint), context, output, observer, offset, limit)
+    getting = _StreamGet(str(parse_remote_path(source).endpoint), context, output, observer, offset, limit, as_of)
     await with_reconnects(client, context, observer, getting.run)
     observer.add_result(FileResult(Outcome.NEW, source, getting.written))
 
@@ -185,11 +186,13 @@ class _StreamGet:
         observer: TransferObserver,
         offset: int,
         limit: int | None,
+        as_of: int | None,
     ) -> None:
         self.written = 0
         """Bytes that were written, over all connections."""
         self._offset = offset
         self._limit = limit
+        self._as_of = as_of
         self._endpoint = endpoint
         self._context = context
         self._output = output
@@ -211,18 +214,24 @@ class _StreamGet:
         if self._offset or self.written != download.entry.size:
             return  # a part of it: there is no hash to compare with, and the rest was not seen
         if verdict.hash != self._hasher.hash():
+            if verdict.hash is None and self._as_of is not None:
+                raise _unverified()
             if download.entry is not self._entry:
                 raise _changed()
             raise Corrupted(await verify_copy(client, self._endpoint))
+        if self._as_of is not None:
+            return  # it says nothing about what is there now
         seen = LastSeen(self._context.seen, self._context.workers, client)
         seen.record(self._endpoint, self._hasher.hash())
         await seen.close(self._observer.on_notice)
 
     async def _start(self, client: Client) -> Download:
         if not self.written:
-            download = await client.get(self._endpoint, offset=self._offset, length=self._limit)
+            download = await client.get(self._endpoint, offset=self._offset, length=self._limit, as_of=self._as_of)
             self._entry = download.entry
             return download
+        if self._as_of is not None:
+            return await self._resume_past(client, self._as_of)
         entry = (await client.cmp(self._endpoint, hash=self._hasher.hash())).remote
         before = self._entry
         if entry is None or before is None or (entry.size, entry.mtime_us) != (before.size, before.mtime_us):
@@ -230,10 +239,25 @@ class _StreamGet:
         left = None if self._limit is None else self._limit - self.written
         return await client.get(self._endpoint, offset=self._offset + self.written, length=left, if_hash=entry.hash)
 
+    async def _resume_past(self, client: Client, as_of: int) -> Download:
+        """The rest of what was there at a time: it never changes, but it may not be kept any more."""
+        left = None if self._limit is None else self._limit - self.written
+        offset, before = self._offset + self.written, self._entry
+        download = await client.get(self._endpoint, offset=offset, length=left, as_of=as_of)
+        entry = download.entry
+        if before is None or (entry.size, entry.mtime_us) != (before.size, before.mtime_us):
+            download.discard()
+            raise _changed()
+        return download
+
     def _write(self, data: bytes) -> None:
         self._output.write(data)
         self._hasher.update(data)
         self.written += len(data)
+
+
+def _unverified() -> Changed:
+    return Changed("the connection broke, and the server cannot verify the whole file: get it again")
 
 
 def _changed() -> Changed:

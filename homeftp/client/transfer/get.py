@@ -216,15 +216,18 @@ class GetTransfer:
             self._comparer.spawn(self._fetch_large(task, outcome))
             return
         get = SmallGet(task, outcome)
-        if task.remote.size > self._client.server_info.limits.small_file:
+        if task.remote.size > self._client.server_info.limits.small_file or self._options.as_of is not None:
             self._fetch_alone(get)
         else:
             self._batches.fetch(get)
 
     def _fetch_alone(self, get: SmallGet) -> None:
         handler = SmallGetHandler(self, get.task, get.outcome)
+        body: dict[str, object] = {"rel_endpoint": self._endpoint_of(get.task.name)}
+        if self._options.as_of is not None:
+            body["as_of"] = self._options.as_of
         try:
-            self._client.protocol.request(handler, "GET", {"rel_endpoint": self._endpoint_of(get.task.name)})
+            self._client.protocol.request(handler, "GET", body)
         except Exception as reason:  # noqa: BLE001 (the connection has ended)
             self.fail(reason)
 
@@ -260,6 +263,7 @@ class GetTransfer:
             name=task.name,
             target_for=lambda entry: self._target(task, entry),
             keep_if_cancelled=lambda: not self._disk_is_full,
+            as_of=self._options.as_of,
         )
         try:
             stat = await fetching.run()
@@ -345,7 +349,8 @@ class GetTransfer:
         result = _result(task, outcome, reason)
         endpoint = self._endpoint_of(task.name)
         if outcome.done and not self._options.dry_run:
-            self._seen.record(endpoint, task.local_hash)
+            if self._options.as_of is None:
+                self._seen.record(endpoint, task.local_hash)
             if self._tree.partials:
                 self._complete.add(endpoint_key(endpoint))
         self._observer.add_result(result, endpoint)

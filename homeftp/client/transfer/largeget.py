@@ -31,7 +31,7 @@ class LargeGet:
 
     `target_for` gives the target for the entry that the server sends;
     `keep_if_cancelled` says whether a cancelled download is kept to be
-    resumed.
+    resumed. With `as_of` it is what was there at that time, fetched from its beginning.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class LargeGet:
         name: str,
         target_for: Callable[[Entry], TargetFile],
         keep_if_cancelled: Callable[[], bool],
+        as_of: int | None = None,
     ) -> None:
         self._client = client
         self._run = workers.run
@@ -56,6 +57,7 @@ class LargeGet:
         self._name = name
         self._target_for = target_for
         self._keep_if_cancelled = keep_if_cancelled
+        self._as_of = as_of
         self._download: Download | None = None
         self.hash = ""
         """The hash of the file, once it was fetched."""
@@ -80,7 +82,7 @@ class LargeGet:
             offset = await self._resume_offset(file) if resume else 0
             if file.size != offset:
                 await self._run(file.restart)
-            self._download = download = await self._client.get(self._endpoint, offset=offset)
+            self._download = download = await self._client.get(self._endpoint, offset=offset, as_of=self._as_of)
             await self._run(file.expect_space, download.entry.size)
             await self._stream(download, file)
             verdict = await download.verdict()
@@ -113,8 +115,8 @@ class LargeGet:
 
     async def _resume_offset(self, file: LargeDownload) -> int:
         """The offset from which the rest is fetched; the hash at the end tells whether both parts fit."""
-        if not file.size:
-            return 0
+        if not file.size or self._as_of is not None:
+            return 0  # what was there earlier cannot be compared, which makes the server hash all of it
         steps = file.verify_resumed()
         while await self._run(next, steps, ()) is None:
             pass

@@ -206,6 +206,8 @@ class TransferOptions:
     """Replace nothing."""
     dry_run: bool = False
     """Transfer and change nothing: the results say what would become of each file and folder."""
+    as_of: int | None = None
+    """Get what was on the server at that time: microseconds since 1970 UTC, by its clock. None: what is there now."""
     selection: Selection = DEFAULT_SELECTION
     """Which files and folders in a folder are transferred."""
     delete: bool = False

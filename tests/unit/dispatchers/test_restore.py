@@ -147,4 +147,9 @@ class TreeTests(VerbTestCase):
         (page, _) = self.answers("GET", rel_endpoint="d/e", as_of=self.as_of)
         self.assertEqual([each["name"] for each in page.body["entries"]], ["b"])
         for name, as_of in (("d", 1), ("none", self.as_of)):
-            self.assertEqual(self.ask("GET", {"rel_endpoint": name, "as_of": as_of}).status, Status.NOT_FOUND)
+            for part in ({}, {"length": 0}, {"recursive": True}):
+                body = {"rel_endpoint": name, "as_of": as_of, **part}
+                self.assertEqual(self.ask("GET", body).status, Status.NOT_FOUND)
+        for name in ("d", "d/e"):
+            body = {"rel_endpoint": name, "as_of": self.as_of, "length": 0}
+            self.assertEqual(self.ask("GET", body).status, Status.WRONG_KIND)

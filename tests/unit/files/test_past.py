@@ -97,7 +97,7 @@ class ListTests(PastCase):
         expected = self.whole.stat(parse("d/e/a"))
         self.now_us = 2_000_000
         self.remove("d")
-        (page,) = list_past(self.whole, THEN, parse("d"), True)
+        page, _ = list_past(self.whole, THEN, parse("d"), True)
         folder, file = page.entries
         self.assertEqual(folder, Entry("e", "directory"))
         assert expected is not None
@@ -120,6 +120,6 @@ class ListTests(PastCase):
         self.write("d/b.exe", b"1")
         other = self.memory_store(filetypes=(".txt",))
         other._tree = self.whole._tree
-        (page,) = list_past(other, THEN, parse("d"), True)
+        page, _ = list_past(other, THEN, parse("d"), True)
         self.assertEqual([entry.name for entry in page.entries], ["a.txt"])
         self.assertEqual([name for name, _ in page.skipped], ["b.exe"])

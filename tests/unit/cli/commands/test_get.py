@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from homeftp.cli.terminal.exitcodes import Exit
 from tests.support.commandline import RemoteCommandCase
+from tests.support.pasttrees import PastTreeCase
 from tests.support.transfers import tree
 
 
@@ -36,3 +37,22 @@ class GetTests(RemoteCommandCase):
         ):
             self.assertEqual(self.homeftp("get", *words), Exit.USAGE)
             self.assertIn(message, self.err.getvalue())
+
+
+class AtTests(RemoteCommandCase, PastTreeCase):
+    """--at, for a folder that was changed since."""
+
+    def test_at(self) -> None:
+        """Files, folders and standard output are what they were at that time."""
+        out = f"{self.here}/out"
+        self.assertEqual(self.homeftp("get", "-r", "nas:d", out, "--at", str(self.as_of)), Exit.DONE)
+        self.assertEqual({f"d/{name}": content for name, content in tree(out).items()}, self.then)
+        self.assertEqual(self.homeftp("get", "nas:d/replaced", "-", "--at", str(self.as_of)), Exit.DONE)
+        self.assertEqual(self.out.getvalue(), "then")
+
+    def test_wrong(self) -> None:
+        """A time that is none, one at which nothing was there, and options that are about what is there now."""
+        out = f"{self.here}/out"
+        for options in (["--at", "yesterday"], ["--at", "2h", "--reread"], ["--at", "2h", "-r", "--delete", "-y"]):
+            self.assertEqual(self.homeftp("get", "nas:d/same", out, *options), Exit.USAGE)
+        self.assertEqual(self.homeftp("get", "nas:d/same", out, "--at", "1999-01-01"), Exit.REFUSED)

@@ -3,46 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
 from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.dispatchers.delete import DeleteDispatcher
-from homeftp.dispatchers.prune import PruneDispatcher
-from homeftp.dispatchers.restore import RestoreDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.errors import Forbidden
 from homeftp.store.local.history import LocalHistory
 from tests.support.commandline import RemoteCommandCase
-from tests.support.waiting import wait_until
+from tests.support.pasttrees import PastTreeCase
 
 MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
 
-TICK_US = 20_000
-"""More than a tick of the clock from which a file system takes the time at which a file is made."""
 
-
-class RestoreTreeTests(RemoteCommandCase):
+class RestoreTreeTests(RemoteCommandCase, PastTreeCase):
     """The command line, for a folder that was changed in every way."""
-
-    extra = (VersionsDispatcher(), RestoreDispatcher(), PruneDispatcher(), DeleteDispatcher())
 
     def setUp(self) -> None:
         super().setUp()
-        for name in ("same", "replaced", "e/removed"):
-            self.push(self.make_file("x", b"then"), f"d/{name}", force=True)
-        self.then = self.remote_files()
-        self.pass_a_tick()
-        self.as_of = str(time.time_ns() // 1000)
-        self.pass_a_tick()
-        self.push(self.make_file("x", b"now"), "d/replaced", force=True)
-        self.run_work(self.client.remove("d/e", recursive=True))
-        self.push(self.make_file("x", b"new!"), "d/added", force=True)
-
-    def pass_a_tick(self) -> None:
-        """Wait until what is made from now on is made later."""
-        start = time.time_ns() // 1000
-        wait_until(lambda: time.time_ns() // 1000 - start > TICK_US)
+        self.at = str(self.as_of)
 
     def restore(self, *options: str, typed: bytes = b"", terminal: bool = False) -> int:
         """Restore the folder as it was."""
@@ -50,7 +27,7 @@ class RestoreTreeTests(RemoteCommandCase):
             mock.patch("homeftp.cli.commands.restoretree.can_ask", return_value=terminal),
             mock.patch("homeftp.cli.terminal.asking.can_ask", return_value=terminal),
         ):
-            return self.homeftp("restore", "-r", "nas:d", "--at", self.as_of, *options, typed=typed)
+            return self.homeftp("restore", "-r", "nas:d", "--at", self.at, *options, typed=typed)
 
     def test_restored(self) -> None:
         """The folder is what it was; the result says what was done."""
@@ -98,7 +75,7 @@ class RestoreTreeTests(RemoteCommandCase):
             [(one["name"], one["outcome"]) for one in each],
             [("added", "removed"), ("e/removed", "restored"), ("replaced", "restored")],
         )
-        self.assertEqual((total["outcome"], total["as_of"]), ("total", int(self.as_of)))
+        self.assertEqual((total["outcome"], total["as_of"]), ("total", self.as_of))
         self.assertEqual([total[name] for name in ("restored", "removed", "refused", "unchanged")], [2, 1, 0, 1])
 
     def test_refused(self) -> None:
@@ -122,10 +99,10 @@ class RestoreTreeTests(RemoteCommandCase):
 
     def test_wrong(self) -> None:
         """A time at which nothing was there, a time that is none, and options that need -r."""
-        self.as_of = "1999-01-01"
+        self.at = "1999-01-01"
         self.assertEqual(self.restore("-y"), Exit.REFUSED)
         self.assertIn("nothing was at d at that time", self.err.getvalue())
-        self.as_of = "yesterday"
+        self.at = "yesterday"
         self.assertEqual(self.restore("-y"), Exit.USAGE)
         for option in ("-y", "-n"):
             self.assertEqual(self.homeftp("restore", "nas:d/same", option), Exit.USAGE)

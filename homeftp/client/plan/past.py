@@ -1,0 +1,94 @@
+"""What was on the server at a time, as a get compares and fetches it."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Sequence
+
+import attrs
+
+from homeftp.client.api import Client
+from homeftp.client.batches import in_batches
+from homeftp.client.files.model import FileStat, LocalTree
+from homeftp.client.plan.globs import has_pattern
+from homeftp.client.plan.listing import RemoteListing
+from homeftp.client.transfer.model import EndpointOf
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Changed, OperatorError, WrongKind
+from homeftp.hashing import filehash
+from homeftp.interfaces import IWorkers
+from homeftp.model import Entry
+
+_ANOTHER = f"{filehash.ALGORITHM}{'0' * 64}"
+"""Stands for the hash of a content that the server does not know, and that is not the local one."""
+
+
+async def no_pattern(client: Client, path: str) -> Sequence[str]:
+    """The path itself; raises `OperatorError` for a pattern, which only matches what is there now."""
+    if has_pattern(path):
+        raise OperatorError("Patterns match what is there now. With --at, name the file or the folder.")
+    return [path]
+
+
+async def list_past(client: Client, endpoint: Endpoint, as_of: int, *, recursive: bool) -> RemoteListing:
+    """What was at an endpoint, and with `recursive` all that was in it. Raises `NotFound` (40), `OperatorError`."""
+    listing = RemoteListing({}, [], [])
+    if recursive:
+        try:
+            listing.entries[""] = Entry("", "directory")
+            async for page in client.list(str(endpoint), recursive=True, as_of=as_of):
+                listing.entries.update((entry.name, entry) for entry in page.entries)
+                listing.skipped.extend(page.skipped)
+            return listing
+        except WrongKind:
+            pass  # it was a file
+    try:
+        download = await client.get(str(endpoint), length=0, as_of=as_of)
+    except WrongKind:
+        raise OperatorError(
+            f"{endpoint or 'the shared folder'} was a folder then: add -r to get it with its content"
+        ) from None
+    await download.verdict()
+    listing.entries[""] = download.entry
+    return listing
+
+
+async def with_hashes(
+    client: Client,
+    workers: IWorkers,
+    endpoint_of: EndpointOf,
+    remote: dict[str, Entry],
+    tree: LocalTree,
+    as_of: int,
+) -> dict[str, Entry]:
+    """The entries, with a hash for each that has a local file of the same size: nothing else compares the two."""
+    unknown = [
+        (name, tree.files[name])
+        for name, entry in remote.items()
+        if entry.kind == "file" and entry.hash is None and name in tree.files and tree.files[name].size == entry.size
+    ]
+
+    async def find(named: tuple[str, FileStat]) -> tuple[str, str]:
+        name, local = named
+        local_hash = await workers.run(partial(_hash_file, local.path))
+        if local_hash is None:
+            return name, _ANOTHER
+        try:
+            compared = await client.get(endpoint_of(name), length=0, if_hash=local_hash, as_of=as_of)
+            await compared.verdict()
+        except Changed:
+            return name, _ANOTHER
+        return name, local_hash
+
+    found = dict(await in_batches(find, unknown))
+    return {name: attrs.evolve(entry, hash=found.get(name, entry.hash)) for name, entry in remote.items()}
+
+
+def _hash_file(path: str) -> str | None:
+    """The hash of a local file; None where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return filehash.digest(file.fileno(), os.fstat(file.fileno()).st_size)
+    except (OSError, Changed):
+        return None

@@ -1,0 +1,118 @@
+"""Fetching what was on the server at a time, against a real server."""
+
+from __future__ import annotations
+
+import io
+import os
+from unittest import mock
+
+from homeftp.client import Outcome, get_stream
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.config import MIB
+from homeftp.errors import Changed, Forbidden, NotFound, OperatorError
+from tests.support.pasttrees import PastTreeCase, pass_a_tick
+from tests.support.transfers import tree
+
+
+class GetPastTests(PastTreeCase):
+    """`get` with `as_of`."""
+
+    def test_folder(self) -> None:
+        """A folder is fetched as it was, with the times of its files; the server stays as it is."""
+        now = self.remote_files()
+        self.get("d", f"{self.here}/out", recursive=True, as_of=self.as_of)
+        self.assertEqual({f"d/{name}": content for name, content in tree(f"{self.here}/out").items()}, self.then)
+        self.assertEqual(os.stat(f"{self.here}/out/replaced").st_mtime, 1_600_000_000)
+        self.assertEqual(self.remote_files(), now)
+        self.get("d/e", f"{self.here}/gone", recursive=True, as_of=self.as_of)
+        self.assertEqual(tree(f"{self.here}/gone"), {"removed": b"then"})
+        self.get("", f"{self.here}/all", recursive=True, as_of=self.as_of)
+        self.assertEqual(tree(f"{self.here}/all"), self.then)
+
+    def test_files(self) -> None:
+        """Single files, with and without -r; what is there now is the control."""
+        self.get("d/replaced", "d/e/removed", f"{self.here}/out/", as_of=self.as_of)
+        self.assertEqual(tree(f"{self.here}/out"), {"replaced": b"then", "removed": b"then"})
+        self.get("d/replaced", f"{self.here}/other", recursive=True, as_of=self.as_of)
+        self.get("d/replaced", f"{self.here}/now")
+        with open(f"{self.here}/other", "rb") as other, open(f"{self.here}/now", "rb") as now:
+            self.assertEqual((other.read(), now.read()), (b"then", b"now"))
+
+    def test_large(self) -> None:
+        """A large file comes in pieces, from the version."""
+        content = os.urandom(3 * MIB)
+        self.push(self.make_file("x", content), "large")
+        as_of = pass_a_tick()
+        self.push(self.make_file("x", b"small now"), "large", force=True)
+        self.get("large", f"{self.here}/large", as_of=as_of)
+        with open(f"{self.here}/large", "rb") as file:
+            self.assertEqual(file.read(), content)
+
+    def test_existing(self) -> None:
+        """A local file that is the same stays; one that differs is replaced, or left where it is newer, as ever."""
+        self.get("d", f"{self.here}/out", recursive=True, as_of=self.as_of)
+        observer = self.get("d", f"{self.here}/out", recursive=True, as_of=self.as_of)
+        self.assertEqual(observer.counts[Outcome.SAME], 3)
+        for name, mtime in (("same", 1_500_000_000), ("replaced", 1_700_000_000)):
+            with open(f"{self.here}/out/{name}", "wb") as file:
+                file.write(b"mine")
+            os.utime(f"{self.here}/out/{name}", (mtime, mtime))
+        observer = self.get("d", f"{self.here}/out", recursive=True, as_of=self.as_of)
+        self.assertEqual((observer.counts[Outcome.REPLACED], observer.counts[Outcome.NEWER]), (1, 1))
+        self.assertEqual(tree(f"{self.here}/out"), {"e/removed": b"then", "same": b"then", "replaced": b"mine"})
+        self.get("d", f"{self.here}/out", recursive=True, as_of=self.as_of, force=True)
+        self.assertEqual(tree(f"{self.here}/out")["replaced"], b"then")
+
+    def test_unknown_hash(self) -> None:
+        """Where the server does not know a hash it compares with that of the local file."""
+        path = self.make_remote_file("big/file", os.urandom(2 * MIB))
+        as_of = pass_a_tick()
+        self.get("big", f"{self.here}/big", recursive=True, as_of=as_of)
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+        observer = self.get("big", f"{self.here}/big", recursive=True, as_of=as_of, dry_run=True)
+        self.assertEqual(observer.counts[Outcome.METADATA], 1)
+        with open(f"{self.here}/big/file", "r+b") as file:
+            file.write(b"another")
+        observer = self.get("big", f"{self.here}/big", recursive=True, as_of=as_of, force=True)
+        self.assertEqual(observer.counts[Outcome.REPLACED], 1)
+
+    def test_not_seen(self) -> None:
+        """What was there earlier says nothing about what is there now: a push asks as before."""
+        self.context.seen.close()
+        self.start_client()
+        self.get("d/replaced", f"{self.here}/replaced", as_of=self.as_of)
+        self.push(self.make_file("x", b"mine", mtime=2**31), "d/replaced")
+        self.assertEqual(self.remote_files()["d/replaced"], b"now")
+
+    def test_refused(self) -> None:
+        """What was not there, a folder without -r, a pattern, and a server that knows no times."""
+        out = f"{self.here}/out"
+        for source in ("d/added", "none"):
+            for recursive in (False, True):
+                self.assertRaises(NotFound, self.get, source, out, as_of=self.as_of, recursive=recursive)
+        self.assertRaises(OperatorError, self.get, "d", out, as_of=self.as_of)
+        self.assertRaises(OperatorError, self.get, "d/*", out, as_of=self.as_of)
+        self.client.server_info.request_types.remove("PRUNE")
+        self.assertRaises(Forbidden, self.get, "d/same", out, as_of=self.as_of)
+        self.assertFalse(os.path.exists(out))
+
+
+class StreamPastTests(PastTreeCase):
+    """`get_stream` with `as_of`."""
+
+    def stream(self, path: str) -> bytes:
+        """What is written."""
+        output = io.BytesIO()
+        work = get_stream(self.client, self.context, path, output, TransferObserver(), as_of=self.as_of)
+        self.run_work(work)
+        return output.getvalue()
+
+    def test_content(self) -> None:
+        """The content of then, verified."""
+        self.assertEqual((self.stream("d/replaced"), self.stream("d/e/removed")), (b"then", b"then"))
+
+    def test_unverified(self) -> None:
+        """Where the server cannot tell the hash of the whole, nothing that was written may be used."""
+        verdict = mock.AsyncMock(return_value=mock.Mock(hash=None))
+        with mock.patch("homeftp.client.download.Download.verdict", verdict):
+            self.assertRaises(Changed, self.stream, "d/replaced")
