@@ -12,7 +12,16 @@ from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet, parse
 from homeftp.errors import Forbidden, NoSpace, NotFound
 from homeftp.interfaces.store import IStore, StoreOptions, UnrecordedChanges
-from homeftp.model import Actor, Allotment, Capabilities, Change, Entry, ListingPage, WriteRequest
+from homeftp.model import (
+    Actor,
+    Allotment,
+    Capabilities,
+    Change,
+    Entry,
+    ListingPage,
+    Version,
+    WriteRequest,
+)
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import ADD, READ, Rights, parse_rights
@@ -72,6 +81,8 @@ class ReadingTests(AuthorizedCase):
         self.assertEqual(store.capabilities, attrs.evolve(self.whole.capabilities, account_quotas=False))
         self.assertIsNone(store.read_only)
         self.assertIsNone(store.free_space())
+        self.whole.read_only = "its disk is"
+        self.assertEqual(store.read_only, "its disk is")
 
     def test_list_once(self) -> None:
         """A backend that gives a list is listed once, even where nothing is filtered."""
@@ -116,6 +127,31 @@ class ReadingTests(AuthorizedCase):
         self.write(self.whole, "home/secret/c.txt", b"later")
         self.assertEqual([version for page in store.versions(ROOT) for version in page], [])
         self.assertRaises(NotFound, store.restore, hidden, None, None)
+
+    def test_many(self) -> None:
+        """Of several at once each is told by its own name; what is hidden between them shifts nothing."""
+        contents = {name: name.encode() for name in ("a.txt", "d/b.txt", "secret/c.txt")}
+        for name, content in contents.items():
+            self.write(self.whole, f"home/{name}", content)
+        store = self.seen("read", secret="none")
+        for names in (["secret/c.txt", "a.txt", "d/b.txt"], ["a.txt", "secret/c.txt", "d/b.txt"]):
+            asked = [parse(name) for name in names]
+            visible = [None if name == "secret/c.txt" else sha(contents[name]) for name in names]
+            told = [entry.hash if isinstance(entry, Entry) else None for entry in store.stat_many(asked)]
+            self.assertEqual(told, visible)
+            opened = store.open_many(asked, 99)
+            self.assertEqual([None if isinstance(each, Exception) else each.entry.hash for each in opened], visible)
+
+    def test_unseen_versions(self) -> None:
+        """The store is not even asked for the versions of what the account may not see."""
+
+        class Asked(MemoryStore):
+            def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
+                raise Forbidden(str(endpoint))
+
+        for rights, path in (("add", ""), ("add", "a.txt"), ("read", "secret/c.txt")):
+            self.assertEqual(list(self.seen(rights, Asked(), secret="none").versions(parse(path))), [])
+        self.assertRaises(Forbidden, list, self.seen("read", Asked()).versions(parse("a.txt")))
 
     def test_pages(self) -> None:
         """Pages are full of what is seen: they tell nothing of what is hidden before, between and after it."""
@@ -244,6 +280,20 @@ class SpaceTests(AuthorizedCase):
         store = AuthorizedStore(Without(), parse("home"), Rights(), ANN, 100)
         with self.assertRaisesRegex(Forbidden, "remove your account's quota"):
             self.write(store, "new.txt")
+        self.write(AuthorizedStore(Without(), parse("home"), Rights(), ANN), "new.txt")
+
+    def test_quota_of_every_write(self) -> None:
+        """No call that stores something is outside of the quota."""
+        store = AuthorizedStore(self.whole, parse("home"), Rights(), ANN, 25_000)
+        self.write(store, "large", bytes(4_000))
+        for write in (
+            lambda: store.make_directory(request("n")),
+            lambda: store.copy(parse("large"), parse("n"), source_precondition=None, target_precondition=None),
+            lambda: store.upload(request("n", size=4_000)),
+            lambda: self.write(store, "n", bytes(4_000)),
+        ):
+            self.assertRaises(NoSpace, write)
+        AuthorizedStore(self.whole, parse("home"), Rights(), ANN, 90_000).make_directory(request("n"))
 
     def test_free_space(self) -> None:
         """An account without the right to read learns nothing of it; others learn two digits."""

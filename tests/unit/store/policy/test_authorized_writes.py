@@ -10,10 +10,10 @@ import attrs
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Changed, Forbidden, NotFound, Refusal
 from homeftp.interfaces.store import IStore
-from homeftp.model import ABSENT, Actor, Entry, WriteRequest
+from homeftp.model import ABSENT, PRESENT, Actor, Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
-from homeftp.store.policy.rights import ALL, Rights
+from homeftp.store.policy.rights import ADD, ALL, DELETE, READ, Rights
 from homeftp.testing.contract.case import request, sha
 from tests.support.authorized import ANN, AuthorizedCase
 
@@ -150,6 +150,36 @@ class WritingTests(AuthorizedCase):
         self.assertRaises(Changed, everything.move, parse("d/n.txt"), parse("d/b.txt"), None, ABSENT)
         everything.move(parse("d/n.txt"), parse("d/b.txt"), None, None)
 
+    def test_move_all(self) -> None:
+        """What is in a directory that is moved counts too: all of it must be seen, and allowed where it goes."""
+        everything = "read,add,replace,delete"
+        for name in ("old/secret/x", "free/x"):
+            self.write(self.whole, f"home/{name}")
+        inside = ((("old", "secret"), frozenset({DELETE, ADD})),)
+        narrow = AuthorizedStore(self.whole, parse("home"), Rights(ALL, inside), ANN)
+        self.assertRaises(Forbidden, narrow.move, parse("old"), parse("new"), None, None)
+        beneath = ((("new", "secret"), frozenset({READ})),)
+        narrow = AuthorizedStore(self.whole, parse("home"), Rights(ALL, beneath), ANN)
+        self.assertRaises(Forbidden, narrow.move, parse("old"), parse("new"), None, None)
+        narrow.move(parse("free"), parse("other"), None, None)
+        self.seen(everything).move(parse("old"), parse("new"), None, None)
+
+    def test_move_to_what_is_hidden(self) -> None:
+        """Where it may add and remove, and not read, a move tells nothing of what is there, under any condition."""
+        store = self.seen("read,add,replace,delete", d="add,delete")
+        hidden = self.assertRaises(Forbidden, store.move, parse("a.txt"), parse("d/b.txt"), None, None)
+        for condition in (PRESENT, sha(b"content"), sha(b"wrong")):
+            for name in ("d/b.txt", "d/none.txt"):
+                told = self.assertRaises(Forbidden, store.move, parse("a.txt"), parse(name), None, condition)
+                self.assertEqual(str(told).replace("none", "b"), str(hidden))
+        store.move(parse("a.txt"), parse("d/new.txt"), None, None)
+        for name in ("none.txt", "d/b.txt"):
+            with self.assertRaisesRegex(Forbidden, "store this"):
+                self.seen("read,add,delete").move(parse("secret/c.txt"), parse(name), None, PRESENT)
+        drop = self.seen("add")
+        self.assertRaises(Forbidden, drop.make_directory, request("d", precondition=PRESENT))
+        self.assertRaises(Forbidden, drop.make_directory, request("none", precondition=PRESENT))
+
     def test_other_refusals(self) -> None:
         """A refusal that has nothing to do with a right that is lacking is told as it is; the control lacks one."""
         store, wrong = self.seen("read,add,delete"), sha(b"wrong")
@@ -210,9 +240,20 @@ class WritingTests(AuthorizedCase):
         list(store.remove(parse("m.txt"), None, False))
         store.restore(parse("m.txt"), None, None)
         self.write(store, "n2.txt", actor=Actor("bob"))
+        for each in (
+            store.upload(request("n3.txt", size=0)),
+            store.edit(request("n4.txt")),
+        ):
+            each.commit()
+        store.make_directory(request("n5"))
+        self.copy(store, "n2.txt", "n6.txt")
+        store.set_metadata(parse("n6.txt"), mtime_us=1, mode=None, precondition=None)
         by = [(each.what, each.endpoint.whole, each.actor.account) for each in self.changes]
         done = [("add", "home/n.txt"), ("move", "home/n.txt"), ("delete", "home/m.txt"), ("add", "home/m.txt")]
-        self.assertEqual(by, [*((*each, "ann") for each in done), ("add", "home/n2.txt", "bob")])
+        done += [("add", f"home/{name}") for name in ("n3.txt", "n4.txt", "n5", "n6.txt")]
+        done.append(("metadata", "home/n6.txt"))
+        self.assertEqual([each for each in by if each[2] == "ann"], [(*each, "ann") for each in done])
+        self.assertEqual([each for each in by if each[2] != "ann"], [("add", "home/n2.txt", "bob")])
 
     def test_lasts(self) -> None:
         """An account neither closes the store nor maintains it."""

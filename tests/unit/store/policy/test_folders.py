@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Callable
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadRequest, Forbidden, NotFound, Refusal, WrongKind
-from homeftp.model import WriteRequest
+from homeftp.model import Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import ALL, Rights
@@ -30,6 +31,9 @@ FOLDERS = (
     (("photos",), READ),
     (("photos", "private"), frozenset[str]()),
 )
+
+
+WAY = Entry("people", "directory")
 
 
 def put(path: str) -> WriteRequest:
@@ -205,6 +209,17 @@ class FoldersTests(SynchronousTestCase):
             self.assertRaises(NotFound, lambda store=store, path=path: list(store.list(parse(path), False)))
         self.assertTrue(list(self.store.verify(parse("people"))), "the control")
         self.assertTrue(list(self.store.list(parse("people"), False)), "the control")
+
+    def test_way(self) -> None:
+        """A directory that leads to a folder has its own name, and nothing else; one that is missing does not exist."""
+        self.assertEqual(self.store.stat(parse("people")), self.store.stat_many([parse("people")])[0])
+        self.assertEqual(self.store.stat(parse("people")), attrs.evolve(WAY, name=""))
+        (entry,) = (
+            each for page in self.store.list(parse(""), False) for each in page.entries if each.name == "people"
+        )
+        self.assertEqual(entry, WAY)
+        missing = AuthorizedStore(self.whole, Endpoint(()), Rights(frozenset(), folders=((("gone", "x"), READ),)))
+        self.assertIsNone(missing.stat(parse("gone")))
 
     def test_damaged(self) -> None:
         """What is damaged is told to an account that may read it, as that names it, and to no other."""
