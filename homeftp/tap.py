@@ -170,11 +170,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             raise SystemExit(2) from None
 
     def _options_first(self, arguments: Sequence[str]) -> list[str]:
-        """The arguments in the order that Twisted needs, so that DIR may be anywhere."""
+        """The arguments in the order that Twisted needs, so that DIR may be anywhere; raises `UsageError`."""
         try:
             found, rest = getopt.gnu_getopt(list(arguments), self.shortOpt, self.longOpt)
-        except getopt.error:
-            return list(arguments)
+        except getopt.error as error:
+            raise usage.UsageError(str(error)) from None
         ordered: list[str] = []
         for name, value in found:
             takes_value = f"{name[2:]}=" in self.longOpt or f"{name[1:]}:" in self.shortOpt

@@ -146,6 +146,8 @@ class OptionsTests(SynchronousTestCase):
         for arguments, named in (
             ([], "--root"),
             (["--frobnicate"], "frobnicate"),
+            (["a", "--frobnicate", "5"], "frobnicate"),
+            (["a", "--pool-size"], "pool-size"),
             (["a", "b"], "argument"),
             (["--root", "a", "b"], "twice"),
             (["a", "--pool-size", "0"], "--pool-size"),
