@@ -55,7 +55,10 @@ class ExampleTests(SynchronousTestCase):
                 *(sys.executable, "-I", examples / "client.py", "127.0.0.1", plain, server.ca_file, "ann"),
                 input=PASSWORD + "\n",
             ).splitlines(),
-            ["stored hello.txt", "hello.txt: the same", "Hello, home!", "1000 times the same", "goodbye"],
+            [
+                *("stored hello.txt", "hello.txt: the same", "Hello, home!", "1000 times the same"),
+                *("con is refused: 41", "two.txt two", "three.txt 40", "one.txt one", "goodbye"),
+            ],
         )
 
         fingerprint, name = self.run_program("sh", examples / "identity.sh", server.ca_file).splitlines()

@@ -5,6 +5,7 @@ python3 client.py HOST PORT CA_FILE USER < PASSWORD_FILE
 
 import base64
 import hashlib
+import io
 import json
 import socket
 import ssl
@@ -12,6 +13,7 @@ import sys
 from typing import Any, Iterable, Iterator
 
 MAX_LINE = 256 * 1024
+SMALL = 64 * 1024  # a payload up to this may be sent whole before answers are read
 Response = dict[str, Any]
 
 
@@ -37,6 +39,11 @@ def server_name(ca_pem: str) -> str:
     _, end = element(der, at)
     digest = hashlib.sha256(der[at:end]).digest()[:20]
     return f"server.{base64.b32encode(digest).decode().lower()}.homeftp.internal"
+
+
+def hash_of(content: bytes) -> str:
+    """The hash of a content, as requests name it."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 class Client:
@@ -103,6 +110,33 @@ class Client:
         if self.response()["body"]["hash"] != f"sha256:{digest.hexdigest()}":
             raise ConnectionError("what came is not the file")
 
+    def push_batch(self, rel_endpoint: str, files: dict[str, bytes]) -> list[Response]:
+        """Store small files by their names in a folder, all in one request; returns those that were refused."""
+        payload = b""
+        for name, content in files.items():
+            entry = {"name": name, "content_length": len(content), "hash": hash_of(content)}
+            payload += json.dumps(entry).encode() + b"\n" + content
+        if len(payload) > SMALL:  # the server may answer before it has read a larger one: read meanwhile, or divide it
+            raise ValueError("too much for one batch")
+        self.send("PUSH", {"rel_endpoint": rel_endpoint, "kind": "batch"}, payload)
+        refused: list[Response] = []
+        while (response := self.response()).get("more"):
+            refused += response["body"].get("refused", [])
+        return refused
+
+    def get_batch(self, rel_endpoint: str, names: list[str]) -> Iterator[tuple[Response, bytes]]:
+        """Small files by their names in a folder, each with its entry; a refused one has a status, and no content."""
+        lines = b"".join(json.dumps({"name": name}).encode() + b"\n" for name in names)
+        self.send("GET", {"rel_endpoint": rel_endpoint, "batch": True}, lines)
+        while (response := self.response()).get("more"):
+            run = io.BytesIO(b"".join(self.payload(response)))
+            while line := run.readline():
+                entry: Response = json.loads(line)
+                content = run.read(entry.get("content_length", 0))
+                if entry["name"] not in names or entry.get("hash", hash_of(content)) != hash_of(content):
+                    raise ConnectionError("what came is not what was asked for")
+                yield entry, content
+
     def pipeline(self, requests: Iterable[tuple[str, Response]], window: int = 64) -> Iterator[Response]:
         """The answers to many requests with one response each, of which `window` are under way at once."""
         waiting = 0
@@ -117,16 +151,20 @@ class Client:
 
 
 def main(host: str, port: str, ca_file: str, username: str) -> None:
-    """Push a file, compare it, fetch it, and compare it a thousand times more."""
+    """Push a file, compare it, fetch it, and compare it a thousand times more; then push and fetch two at once."""
     with open(ca_file, encoding="ascii") as file:
         client = Client(host, int(port), file.read(), username, sys.stdin.readline().rstrip("\n"))
     content = b"Hello, home!\n"
-    known = {"rel_endpoint": "hello.txt", "hash": f"sha256:{hashlib.sha256(content).hexdigest()}"}
+    known = {"rel_endpoint": "hello.txt", "hash": hash_of(content)}
     print(client.ask("PUSH", known, content)["message"])
     print(client.ask("CMP", known)["message"])
     print(b"".join(client.get("hello.txt")).decode(), end="")
     statuses = [response["status"] for response in client.pipeline([("CMP", known)] * 1000)]
     print(f"{statuses.count(10)} times the same")
+    refused = client.push_batch("small", {"one.txt": b"one", "two.txt": b"two", "con": b"no system's name"})
+    print(*(f"{entry['name']} is refused: {entry['status']}" for entry in refused))
+    for entry, small in client.get_batch("small", ["two.txt", "three.txt", "one.txt"]):
+        print(entry["name"], small.decode() if "hash" in entry else entry["status"])
     print(client.ask("QUIT")["message"])
 
 
