@@ -18,8 +18,10 @@ import attrs
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Internal
 from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.history.changes import Reversion, VersionId
 from homeftp.model import ABSENT as EXPECTED_ABSENT
 from homeftp.model import SERVER, Entry, ResumePoint, WriteRequest
+from homeftp.store.local.history import LocalHistory
 from homeftp.store.local.staging.resumerecord import ResumeRecord, encode_point
 from homeftp.store.local.store import LocalStore
 from tests.support.stores import LONG_AGO, put_of, sha
@@ -66,6 +68,9 @@ class Scenario:
     stored: Mapping[str, bytes] = attrs.field(factory=dict)
     """What files had when they were stored, as the hash cache knows it; those that have another content are damaged."""
 
+    discards: bool = False
+    """Whether versions are removed for good."""
+
     @property
     def promises(self) -> list[Mapping[str, str]]:
         """Those of all answers, in order."""
@@ -90,7 +95,7 @@ class Scenario:
     def may_lose(self, name: str) -> bool:
         """Whether the first content of a path may go: that of a damaged version, or of what a crash left."""
         if name.startswith(VERSIONS):
-            return self.stored.get(name, self.before[name]) != self.before[name]
+            return self.discards or self.stored.get(name, self.before[name]) != self.before[name]
         return name.startswith(".homeftp/")
 
     def begun(self, answers: int) -> int:
@@ -166,6 +171,33 @@ def restore(name: str, content: bytes) -> Asked:
     return Asked(lambda store: [store.restore(parse(name), None, None)], [{name: file(content)}])
 
 
+MIDNIGHT_US = int(time.time() // 86400 * 86400) * 1_000_000
+"""The time of the versions that `version` names: microseconds since 1970."""
+
+
+def history(store: LocalStore) -> LocalHistory:
+    """The versions by time."""
+    found = store.history()
+    assert found is not None, "the store keeps versions"
+    return found
+
+
+def revert(versions: Mapping[str, bytes], *added: str) -> Asked:
+    """Versions that are put back together, while files that were not there become versions."""
+    wanted = [
+        *(Reversion(parse(name), MIDNIGHT_US) for name in versions),
+        *(Reversion(parse(name), None) for name in added),
+    ]
+    promises = [*({name: file(content)} for name, content in versions.items()), *({name: ABSENT} for name in added)]
+    return Asked(lambda store: history(store).revert(wanted), promises)
+
+
+def discard(*names: str) -> Asked:
+    """Versions that are removed for good: no current file changes."""
+    versions = [VersionId(parse(name), MIDNIGHT_US) for name in names]
+    return Asked(lambda store: history(store).discard(versions), [{} for _ in names])
+
+
 def remove(name: str, *below: str) -> Asked:
     """What is to go, with all that is in it."""
     gone = dict.fromkeys((name, *below), ABSENT)
@@ -210,6 +242,21 @@ SCENARIOS: dict[str, Scenario] = {
     "restore": Scenario(
         {"folder/file": OLD, version("folder/file"): SMALL[0], version("new/gone"): SMALL[2]},
         [restore("folder/file", SMALL[0]), restore("new/gone", SMALL[2])],
+    ),
+    "revert": Scenario(
+        {
+            "folder/file": OLD,
+            "folder/added": SMALL[4],
+            version("folder/file"): SMALL[0],
+            version("new/gone"): SMALL[2],
+            version("new/er/gone"): SMALL[5],
+        },
+        [revert({"folder/file": SMALL[0], "new/gone": SMALL[2], "new/er/gone": SMALL[5]}, "folder/added")],
+    ),
+    "discard": Scenario(
+        {"file": OLD, version("file"): SMALL[0], version("folder/gone"): SMALL[2]},
+        [discard("file", "folder/gone")],
+        discards=True,
     ),
     "remove": Scenario(
         {"file": OLD, "folder/sub/one": SMALL[2], "folder/two": SMALL[4]},

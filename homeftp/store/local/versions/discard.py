@@ -84,8 +84,8 @@ class _Discarding:
 def in_doubt_version(endpoint: Endpoint, failure: OSError) -> Internal:
     """The refusal where a version was removed, and may be there again after a power cut."""
     refused = Internal(
-        f"a version of {display_path(endpoint)} was removed, and may be there again after a power cut: the server's "
-        "disk failed"
+        f"the server's disk failed: a version of {display_path(endpoint)} was removed, but it is in doubt whether that "
+        "survives a power cut"
     )
     refused.__cause__ = failure
     return refused
