@@ -48,6 +48,7 @@ KINDS = (
     Kind("PUSH", {"if_hash": OTHER}, b"x"),
     Kind("DELETE", {}),
     Kind("MOVE", {"to": "elsewhere"}),
+    Kind("COPY", {"to": "elsewhere"}),
     Kind("VERSIONS", {}),
     Kind("RESTORE", {}),
     Kind("SETSTAT", {"meta_data": [["mode", 0o644]]}),

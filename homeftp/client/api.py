@@ -256,6 +256,14 @@ class Client:
         part = await self.request("MOVE", _given(rel_endpoint=rel_endpoint, to=to, if_hash=if_hash, if_to=if_to)).last()
         return own_entry(part.body, "the answer to MOVE")
 
+    async def copy(self, rel_endpoint: str, to: str, *, if_hash: str | None = None, if_to: str | None = None) -> Entry:
+        """Copy a file, with its time and mode, on the server; nothing is sent. The parameters are those of `move`.
+
+        Raises `NotFound` (40), `WrongKind` (43) for a directory, `Changed` (44), `NoSpace` (52), and `Forbidden` (33).
+        """
+        part = await self.request("COPY", _given(rel_endpoint=rel_endpoint, to=to, if_hash=if_hash, if_to=if_to)).last()
+        return own_entry(part.body, "the answer to COPY")
+
     async def list(
         self, rel_endpoint: str = "", *, recursive: bool = False, as_of: int | None = None
     ) -> AsyncIterator[ListingPage]:

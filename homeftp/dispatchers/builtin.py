@@ -7,7 +7,7 @@ from typing import Callable, Mapping
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.get import GetDispatcher
-from homeftp.dispatchers.move import MoveDispatcher
+from homeftp.dispatchers.move import CopyDispatcher, MoveDispatcher
 from homeftp.dispatchers.prune import PruneDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
@@ -23,6 +23,7 @@ BUILT_IN: Mapping[str, Callable[[], IDispatcher]] = {
     "SETSTAT": SetstatDispatcher,
     "DELETE": DeleteDispatcher,
     "MOVE": MoveDispatcher,
+    "COPY": CopyDispatcher,
     "VERSIONS": VersionsDispatcher,
     "RESTORE": RestoreDispatcher,
     "PRUNE": PruneDispatcher,

@@ -1,4 +1,4 @@
-"""MOVE: give what is at an endpoint another name."""
+"""MOVE: give what is at an endpoint another name. COPY: give the content of a file a second one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.status import Status
-from homeftp.wire.messages import MoveBody, entry_body
+from homeftp.wire.messages import CopyBody, MoveBody, entry_body
 
 
 @implementer(IDispatcher, IPathLocking)
@@ -21,10 +21,8 @@ class MoveDispatcher:
     body_type = MoveBody
 
     def path_lock(self, body: MoveBody) -> PathLock:
-        """The request changes both endpoints: the lock is on the nearest directory that holds them."""
-        pairs = zip(body.rel_endpoint.parts, body.to.parts, strict=False)
-        common = tuple(part for part, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        return PathLock(Endpoint(common), changes=True)
+        """The request changes both endpoints."""
+        return _lock_both(body)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Rename."""
@@ -33,3 +31,30 @@ class MoveDispatcher:
             body.rel_endpoint, body.to, source_precondition=body.if_hash, target_precondition=body.if_to
         )
         resolution.resolve(Status.OK, f"moved {body.rel_endpoint} to {body.to}", entry_body(entry))
+
+
+@implementer(IDispatcher, IPathLocking)
+class CopyDispatcher:
+    """Copies a file, with its time and mode; a file at the other name becomes a version."""
+
+    request_type = "COPY"
+    body_type = CopyBody
+
+    def path_lock(self, body: CopyBody) -> PathLock:
+        """The request reads one endpoint, and changes the other."""
+        return _lock_both(body)
+
+    async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
+        """Copy."""
+        body: CopyBody = request.body
+        entry = await request.files.copy(
+            body.rel_endpoint, body.to, source_precondition=body.if_hash, target_precondition=body.if_to
+        )
+        resolution.resolve(Status.OK, f"copied {body.rel_endpoint} to {body.to}", entry_body(entry))
+
+
+def _lock_both(body: MoveBody) -> PathLock:
+    """The lock is on the nearest directory that holds both endpoints."""
+    pairs = zip(body.rel_endpoint.parts, body.to.parts, strict=False)
+    common = tuple(part for part, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return PathLock(Endpoint(common), changes=True)

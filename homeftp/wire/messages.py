@@ -260,6 +260,11 @@ class MoveBody:
 
 
 @attrs.frozen
+class CopyBody(MoveBody):
+    """COPY's body: as MOVE's, for a file that also stays where it is."""
+
+
+@attrs.frozen
 class VerifyBody:
     """VERIFY's body."""
 

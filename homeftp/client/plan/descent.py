@@ -7,7 +7,7 @@ pieces that are much smaller than itself, and each round of comparisons looks at
 from __future__ import annotations
 
 import contextlib
-from typing import Iterable, NamedTuple, Sequence
+from typing import Callable, Iterable, NamedTuple, Sequence
 
 import attrs
 
@@ -76,8 +76,11 @@ class Descent:
         self._listed_whole: list[str] = []
         """Directories that are listed with all beneath them."""
 
-    async def run(self, *, extra: bool) -> None:
-        """Compare, and list. With `extra` directories that only the server has are listed with what they hold."""
+    async def run(self, wants_extra: Callable[[], bool]) -> None:
+        """Compare, and list.
+
+        Where, after that, `wants_extra`, directories that only the server has are listed with what they hold.
+        """
         if self._local.unknown * _MOST_UNKNOWN > self._local.digests[""].files:
             self._listed_whole.append("")
             pending: Sequence[str] = ()
@@ -90,7 +93,7 @@ class Descent:
         entries = self.listing.entries
         found = [name for name, entry in entries.items() if entry.kind == "directory"]
         whole = set(self._listed_whole)
-        if extra:
+        if wants_extra():
             whole.update(name for name in found if name not in self._local.digests)
         await in_batches(self._list_whole, [name for name in found if name in whole])
         if self._listed:

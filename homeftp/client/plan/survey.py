@@ -121,8 +121,17 @@ async def survey(
     if local is None or top is None or top.entry is None or top.tree is None:
         return Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))
     descent = Descent(client, endpoint, local, top.entry, top.tree)
-    await descent.run(extra=extra)
+    await descent.run(lambda: extra or _lacks_large_file(client, tree, descent))
     return Survey(tree, endpoint, descent.listing, frozenset(descent.same), local)
+
+
+def _lacks_large_file(client: Client, tree: LocalTree, descent: Descent) -> bool:
+    """Whether the server lacks a file that it should rather have under another name, and copy, than be sent."""
+    small, there = client.server_info.limits.small_file, descent.listing.entries
+    return any(
+        file.size > small and name not in there and name.rpartition("/")[0] not in descent.same
+        for name, file in tree.files.items()
+    )
 
 
 async def _scan_and_digest(

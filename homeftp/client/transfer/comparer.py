@@ -44,10 +44,11 @@ class Comparer:
 
     `sends` says that files go to the server: their content is kept, and the
     hash of a file that they replace must be known. Otherwise a different size
-    is enough. At most `batch` files are read in one step, and decided about
-    within one `together()`. With `seen` tasks say what this machine has seen of
-    the server's files that may be replaced. The transfer calls `release` once
-    for each task.
+    is enough. Large files that are sent anyway are not read before, unless
+    `needs_hash` of their size. At most `batch` files are read in one step, and
+    decided about within one `together()`. With `seen` tasks say what this
+    machine has seen of the server's files that may be replaced. The transfer
+    calls `release` once for each task.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Comparer:
         window: int,
         batch: int = _BATCH_FILES,
         together: Callable[[], ContextManager[None]] = nullcontext,
+        needs_hash: Callable[[int], bool] = lambda size: False,
         seen: LastSeen | None = None,
     ) -> None:
         self._client = client
@@ -68,6 +70,7 @@ class Comparer:
         self._endpoint_of = endpoint_of
         self._decide = decide
         self._together = together
+        self._needs_hash = needs_hash
         self._batch = batch
         self._sends = sends
         self._seen = seen
@@ -260,7 +263,7 @@ class Comparer:
             if self._may_be_replaced(task):
                 await workers.run(self._look_up, [task])
             source = task.source = await workers.run(SourceFile, task.local.path, self._context.hash_cache)
-            if self._sends and _is_sent_anyway(task, source):
+            if self._sends and _is_sent_anyway(task, source) and not self._needs_hash(source.file.size):
                 task.content = Content(source.file, None, None)
                 self._compare(task)
                 return

@@ -19,6 +19,7 @@ from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownload
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.batches.get import BATCH_FILES, BatchFetcher, Fetched, IBatchGetReceiver, SmallGet
+from homeftp.client.transfer.batches.single import ISmallGetReceiver, SmallGetHandler
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.largeget import LargeGet, endpoint_key
 from homeftp.client.transfer.localdirectories import LocalDirectories
@@ -33,7 +34,6 @@ from homeftp.client.transfer.model import (
     TransferOptions,
 )
 from homeftp.client.transfer.observer import TransferObserver, unfinished
-from homeftp.client.transfer.smallget import ISmallGetReceiver, SmallGetHandler
 from homeftp.client.verifycopy import verify_copy
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, ContentMismatch, Damaged, OperatorError, Refusal, ShuttingDown, TooLarge

@@ -13,6 +13,7 @@ from homeftp.client.remotehash import hash_there
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.batches.push import BATCH_FILES
 from homeftp.client.transfer.comparer import Comparer
+from homeftp.client.transfer.copies import RemoteCopies
 from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
@@ -58,6 +59,7 @@ class PushTransfer:
         """Files whose time or mode the server could not set."""
         self._filled: set[str] = set()
         """Directories in which a file was stored."""
+        copies = RemoteCopies(client, remote)
         self._comparer = Comparer(
             client,
             context,
@@ -67,10 +69,11 @@ class PushTransfer:
             sends=not options.dry_run,
             window=_WINDOW,
             batch=BATCH_FILES,
+            needs_hash=copies.may_have,
             seen=self._seen,
         )
         self._sender = FileSender(
-            client, context, endpoint_of, observer, self._comparer.spawn, self, force=options.force
+            client, context, endpoint_of, observer, self._comparer.spawn, self, copies, force=options.force
         )
 
     def _together(self) -> ContextManager[None]:
@@ -208,12 +211,14 @@ class PushTransfer:
             reason = f'it would be {outcome.value}, which needs the right "{right}": ask the server\'s owner'
             self.finish_task(task, Outcome.REFUSED, reason)
 
-    def on_sent(self, task: FileTask, outcome: Outcome, entry: Entry | None, reason: str) -> None:
+    def on_sent(
+        self, task: FileTask, outcome: Outcome, entry: Entry | None, reason: str, *, moved: bool = True
+    ) -> None:
         """The server has stored a file."""
         if entry is not None:
             self._note_unapplied(task, entry)
         self._filled.add(task.name.rpartition("/")[0])
-        self.finish_task(task, outcome, reason, moved=True)
+        self.finish_task(task, outcome, reason, moved=moved)
 
     def on_conflict(self, task: FileTask) -> None:
         """The server has another content than the one that was compared, and `task.remote` is its entry now."""

@@ -13,7 +13,8 @@ from homeftp.client.connection.replies import own_entry
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.files.source import SourceFile
 from homeftp.client.transfer.batches.push import BatchSender, SmallPush
-from homeftp.client.transfer.metadata import wire_metadata
+from homeftp.client.transfer.copies import RemoteCopies
+from homeftp.client.transfer.metadata import differing, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileTask, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
@@ -33,10 +34,11 @@ _GROWN = "it grew while it was read, and was stored as it was when reading began
 class ISendReceiver(Interface):
     """Receives what became of files that are sent: one of these calls ends each of them."""
 
-    def on_sent(task: FileTask, outcome: Outcome, entry: Entry | None, reason: str) -> None:
+    def on_sent(task: FileTask, outcome: Outcome, entry: Entry | None, reason: str, *, moved: bool = ...) -> None:
         """The server has stored the file, with the time and mode of `entry`; None: with those that were sent.
 
-        `reason` is what people should know of it, or "".
+        `reason` is what people should know of it, or ""; `moved`, by default
+        True, says that its bytes were sent.
         """
 
     def on_conflict(task: FileTask) -> None:
@@ -66,6 +68,7 @@ class FileSender:
         observer: TransferObserver,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         receiver: ISendReceiver,
+        copies: RemoteCopies,
         *,
         force: bool,
     ) -> None:
@@ -76,6 +79,7 @@ class FileSender:
         self._observer = observer
         self._spawn = spawn
         self._receiver = receiver
+        self._copies = copies
         self._force = force
         self._small_file = client.server_info.limits.small_file
         self._batches = BatchSender(client, endpoint_of(""), self._on_small_sent, receiver.fail)
@@ -86,12 +90,40 @@ class FileSender:
 
     def send(self, task: FileTask, outcome: Outcome) -> None:
         """Send a file; `outcome` is what becomes of it where the server stores it."""
+        elsewhere = self._copies.find(task.local_hash)
+        if elsewhere is not None:
+            self._spawn(self._copy_or_send(task, outcome, elsewhere))
+        else:
+            self._send(task, outcome)
+
+    def _send(self, task: FileTask, outcome: Outcome) -> None:
         if task.source is not None:
             self._spawn(self._send_large(task, task.source, outcome))
         elif task.size <= self._small_file:
             self._send_small(task, outcome)
         else:
             self._push(task, outcome)
+
+    async def _copy_or_send(self, task: FileTask, outcome: Outcome, elsewhere: str) -> None:
+        """Have the server copy its file `elsewhere`, which has the content; send it where the server does not."""
+        assert task.content is not None
+        body, endpoint, hash = self._body(task), self._endpoint_of(task.name), task.local_hash
+        try:
+            source = self._endpoint_of(elsewhere)
+            entry = await self._client.copy(source, endpoint, if_hash=hash, if_to=body.get("if_hash"))
+        except ShuttingDown:
+            raise  # it is copied over a new connection
+        except Refusal:  # it may have changed since it was listed
+            self._send(task, outcome)
+            return
+        if differing(task.content.file, entry, self._context.disks):
+            try:
+                entry = await self._client.set_metadata(endpoint, body["meta_data"], if_hash=hash)
+            except ShuttingDown:
+                raise
+            except Refusal:
+                pass  # what `entry` does not have is reported
+        self._receiver.on_sent(task, outcome, entry, _grown(task), moved=False)
 
     def _send_small(self, task: FileTask, outcome: Outcome) -> None:
         content = task.content

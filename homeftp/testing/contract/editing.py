@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadRequest, Changed, Forbidden, NotFound, WrongKind
 from homeftp.interfaces.store import IDraft
-from homeftp.model import ABSENT, PRESENT, WriteRequest
+from homeftp.model import ABSENT, PRESENT, HashCondition, WriteRequest
 from homeftp.testing.contract.case import ContractCase, request, sha
 
 
@@ -226,8 +226,9 @@ class EditingContract(ContractCase):
         if not store.capabilities.copy:
             self.assert_refused(Forbidden, self.copy, store, "a.txt", "b.txt")
             return
-        entry = self.copy(store, "a.txt", "n/b.txt", sha(b"content"), ABSENT)
+        entry = self.copy(store, "a.txt", "n/b.txt", HashCondition(sha(b"content")), ABSENT)
         self.assertEqual((entry.size, entry.hash in (None, sha(b"content"))), (7, True))
+        self.assertIn(type(entry.hash), (str, type(None)), "what is sent to a client is plain")
         if store.capabilities.metadata:
             self.assertEqual((entry.mtime_us, entry.mode), (1_600_000_000_000_000, 0o640))
         self.write(store, "c.txt", b"old")

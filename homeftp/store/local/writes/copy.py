@@ -78,7 +78,7 @@ class Copier:
                     return fd, found, known.get(source.name)
                 if signature(found) != expected:
                     raise changed(source)
-                return fd, found, precondition
+                return fd, found, str(precondition)
             except BaseException:
                 close_quietly(fd)
                 raise

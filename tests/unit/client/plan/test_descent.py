@@ -46,7 +46,7 @@ class DescentTests(TransferCase):
             assert found.entry is not None
             assert found.tree is not None
             descent = Descent(self.client, parse("lib"), self.digests(), found.entry, found.tree)
-            await descent.run(extra=extra)
+            await descent.run(lambda: extra)
             return descent
 
         with mock.patch.object(self.client, "request", wraps=self.client.request) as request:

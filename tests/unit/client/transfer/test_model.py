@@ -8,10 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from homeftp.client.files.model import FileStat
+from homeftp.client.transfer.batches.single import ISmallGetReceiver
 from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import FileTask, IReconnector, Outcome, endpoints_below
 from homeftp.client.transfer.retry import Reconnector
-from homeftp.client.transfer.smallget import ISmallGetReceiver
 from homeftp.model import Entry
 from tests.support.transfers import TransferCase
 
