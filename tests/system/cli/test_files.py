@@ -30,7 +30,7 @@ class FilesTests(ServedCase):
                 ("rm", "-r", f"{place}/moved"),
                 f"Removed {self.there}/moved, with 2 files and folders in it.\n"
                 f"The files of {self.there}/moved are kept as previous versions. "
-                f"To list them: homeftp versions {place}/moved\n",
+                f"To bring them back: homeftp restore -r {place}/moved\n",
             ),
         ):
             said = self.homeftp(*words)

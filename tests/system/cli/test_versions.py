@@ -81,7 +81,7 @@ class VersionsTests(ServedCase):
         self.push("one", "two")
         for arguments, status, words in (
             ((f"nas:{self.there}/none.txt",), 3, "has no previous versions."),
-            ((f"nas:{self.there}/file.txt", "--at", "1999"), 3, "`homeftp versions` lists"),
+            ((f"nas:{self.there}/file.txt", "--at", "2199-01-01"), 3, "`homeftp versions` lists"),
             ((f"nas:{self.there}",), 3, "has no previous versions."),
             (("nas:",), 2, "Name the file"),
             (("file.txt",), 2, "not a path on a server"),

@@ -105,7 +105,7 @@ async def _what_became(client: Client, name: str, entry: Entry) -> str:
         return f"The server keeps no previous version of {shown}: it cannot be brought back."
     if entry.kind == "file":
         return f"{shown} is kept as a previous version. To bring it back: homeftp restore {place}"
-    return f"The files of {shown} are kept as previous versions. To list them: homeftp versions {place}"
+    return f"The files of {shown} are kept as previous versions. To bring them back: homeftp restore -r {place}"
 
 
 async def _is_kept(client: Client, entry: Entry) -> bool | None:
