@@ -59,21 +59,22 @@ class VerifyReport:
 
     def _print_damage(self, damage: Damage) -> None:
         outcome = "mended" if damage.mended else "damaged"
+        name = damage.name or self._top
         if self._json:
             fields = {
                 "outcome": outcome,
-                "name": damage.name,
+                "name": name,
                 "kind": "file" if damage.at_us is None else "version",
                 "damage": damage.damage,
                 "hash": damage.hash,
                 "at": damage.at_us,
             }
-            print_json({name: value for name, value in fields.items() if value is not None})
+            print_json({key: value for key, value in fields.items() if value is not None})
             sys.stdout.flush()
             return
         version = "" if damage.at_us is None else f" (version of {format_moment(damage.at_us)})"
         reason = _MENDED if damage.mended else _DAMAGED[damage.damage]
-        print(f"{outcome}: {printable(damage.name or self._top)}{version}: {reason}", flush=True)
+        print(f"{outcome}: {printable(name)}{version}: {reason}", flush=True)
 
     def _show_progress(self) -> None:
         now = self._clock()

@@ -6,6 +6,7 @@ from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.plan.listing import list_remote, select
 from homeftp.client.plan.local import (
+    missing,
     path_inside,
     report_excluded,
     report_plan,
@@ -21,7 +22,7 @@ from homeftp.client.transfer.cmp import CompareTransfer
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import with_reconnects
-from homeftp.errors import NotFound, OperatorError
+from homeftp.errors import NotFound
 
 
 async def cmp(
@@ -83,7 +84,7 @@ class _Cmp:
         endpoint, path = remote.endpoint, local.path
         found = await stat_if_exists(self._context, path)
         if self._local_first and found is None:
-            raise OperatorError(f"'{path}' does not exist")
+            raise await missing(self._context, path)
         if self._local_first and remote.inside and not local.inside:
             endpoint = endpoint_inside(remote, local)
         elif not self._local_first and local.inside and not remote.inside:

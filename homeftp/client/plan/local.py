@@ -27,10 +27,17 @@ async def stat_existing(context: TransferContext, path: str) -> FileStat:
     """The stat of a path; raises `OperatorError` where nothing exists or it cannot be read."""
     found = await stat_if_exists(context, path)
     if found is None:
-        if any(character in path for character in "*?["):
-            raise OperatorError(f"nothing on this machine matches '{path}'")
-        raise OperatorError(f"'{path}' does not exist")
+        raise await missing(context, path)
     return found
+
+
+async def missing(context: TransferContext, path: str) -> OperatorError:
+    """The error for a path at which nothing exists."""
+    if any(character in path for character in "*?["):
+        return OperatorError(f"nothing on this machine matches '{path}'")
+    if await context.workers.run(os.path.islink, path):
+        return OperatorError(f"'{path}' is a symbolic link that leads nowhere: its target does not exist")
+    return OperatorError(f"'{path}' does not exist")
 
 
 async def scan_if_exists(context: TransferContext, path: str, selection: Selection) -> LocalTree:

@@ -44,6 +44,8 @@ class VerifyTests(RemoteCommandCase):
         damage, summary = map(json.loads, self.out.getvalue().splitlines())
         self.assertEqual((damage["outcome"], damage["name"], damage["kind"]), ("damaged", "a", "file"))
         self.assertEqual(summary["summary"], {"files": 1, "versions": 0, "damaged": 1, "mended": 0})
+        self.assertEqual(self.homeftp("verify", "--json", "nas:lib/a"), Exit.DIFFERS)
+        self.assertEqual(json.loads(self.out.getvalue().splitlines()[0])["name"], "lib/a")
 
     def test_mended(self) -> None:
         """What the server has copied again is told too, and counts as found."""

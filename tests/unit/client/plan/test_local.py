@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from typing import Any
 
 from homeftp.client import (
@@ -37,6 +38,23 @@ class UnreadableTests(TransferCase):
                     work()
                 finally:
                     self.patch(os, "open", opened)
+
+
+class MissingTests(TransferCase):
+    """Local files that do not exist."""
+
+    def test_why(self) -> None:
+        """The error says whether nothing is there, nothing matches, or a symbolic link leads nowhere."""
+        os.symlink("nowhere", f"{self.here}/link")
+        for name, why in (
+            ("none", "none' does not exist"),
+            ("n*", "nothing on this machine matches"),
+            ("link", "link' is a symbolic link that leads nowhere"),
+        ):
+            path = f"{self.here}/{name}"
+            for work in (lambda path=path: self.push(path, "new"), lambda path=path: self.cmp(path, "new")):
+                with self.assertRaisesRegex(OperatorError, re.escape(why)):
+                    work()
 
 
 class ExcludedTests(TransferCase):
