@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from homeftp.errors import BadRequest
+from homeftp.errors import BadRequest, ContentMismatch, counted
 from homeftp.model import MAX_MTIME_US, MODE_BITS
 from homeftp.wire.messages import MetaData
 
 
-def parse_meta_data(meta_data: MetaData) -> dict[str, int]:
+def parse_meta_data(meta_data: MetaData, size: int | None = None) -> dict[str, int]:
     """The values by name.
 
     Raises `BadRequest` (20) for a repeated name, a time that no system call
-    takes, a negative size, and mode bits beyond the nine.
+    takes, a negative size, and mode bits beyond the nine; `ContentMismatch`
+    (45) where they name another size than `size`, the bytes of the content.
     """
     values: dict[str, int] = {}
     for name, value in meta_data:
@@ -24,4 +25,6 @@ def parse_meta_data(meta_data: MetaData) -> dict[str, int]:
         raise BadRequest("meta_data: mtime_us is out of range")
     if not 0 <= values.get("mode", 0) <= MODE_BITS:
         raise BadRequest("meta_data: mode may hold the nine permission bits only, 0 to 511")
+    if size is not None and values.get("size", size) != size:
+        raise ContentMismatch(f"meta_data says {counted(values['size'], 'byte')}, the content has {size:,}")
     return values

@@ -9,7 +9,7 @@ from zope.interface import implementer
 from homeftp.config import MIB, SMALL_FILE
 from homeftp.dispatchers.batches.push import push_batch
 from homeftp.dispatchers.metadata import parse_meta_data
-from homeftp.errors import BadRequest, ContentMismatch, counted
+from homeftp.errors import BadRequest
 from homeftp.interfaces import IDispatcher, IPathLocking, IPayload, IRequest, IResolution, IWholePayload
 from homeftp.model import Entry, PathLock, WriteRequest
 from homeftp.status import Status
@@ -76,10 +76,8 @@ def _write_request(body: PushBody, size: int, hash: str | None) -> WriteRequest:
         raise BadRequest("with offset the hash of the whole content must be said, before it or behind it")
     if body.hash_trailer and (body.hash or size < 0):
         raise BadRequest(f"with hash_trailer the hash is the last {HASH_BYTES} bytes of the payload, and only there")
-    meta = parse_meta_data(body.meta_data)
     size += body.offset
-    if meta.get("size", size) != size:
-        raise ContentMismatch(f"meta_data says {counted(meta['size'], 'byte')}, the content has {size:,}")
+    meta = parse_meta_data(body.meta_data, size)
     return WriteRequest(
         endpoint=endpoint,
         size=size,

@@ -14,7 +14,7 @@ import attrs
 import msgspec
 from msgspec import Meta
 
-from homeftp.endpoint import MAX_PATH_BYTES, Endpoint
+from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, refusal
 from homeftp.model import MAX_SIZE, Damage, Entry, Kind, TreeDigest, Version, damage_kind
 from homeftp.status import Status
@@ -75,9 +75,6 @@ else:
 
 
 Name = Annotated[str, Meta(max_length=256)]
-
-Path = Annotated[str, Meta(max_length=MAX_PATH_BYTES)]
-"""A path relative to an endpoint: `Endpoint.child` parses it."""
 
 MetaName = Literal["size", "mtime_us", "mode"]
 """`size` in bytes, `mtime_us` in microseconds since 1970 UTC, `mode` the nine permission bits."""
@@ -215,7 +212,7 @@ class PushBody:
 class PushEntry:
     """A line in the payload of a PUSH of a batch, before the content; `name` is relative to `PushBody.rel_endpoint`."""
 
-    name: Path
+    name: str  # `Endpoint.child` parses it
     kind: Kind = "file"
     content_length: Size = 0
     hash: Hash | None = None
@@ -227,7 +224,7 @@ class PushEntry:
 class GetEntry:
     """A line in the payload of a GET of a batch: a file that is wanted, relative to `GetBody.rel_endpoint`."""
 
-    name: Path
+    name: str
     content_length: Annotated[int, Meta(ge=0, le=0)] = 0
 
 

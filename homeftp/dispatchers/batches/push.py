@@ -89,9 +89,7 @@ def _write_request(base: Endpoint, entry: PushEntry) -> WriteRequest:
         raise BadRequest("the entry of a file needs the hash of its content")
     if not is_directory and not entry.name:
         raise BadRequest("the entry of a file needs a name")
-    meta = parse_meta_data(entry.meta_data)
-    if meta.get("size", entry.content_length) != entry.content_length:
-        raise BadRequest(f"meta_data says a size of {meta['size']:,}, content_length {entry.content_length:,}")
+    meta = parse_meta_data(entry.meta_data, entry.content_length)
     return WriteRequest(
         endpoint=base.child(entry.name) if entry.name else base,
         size=entry.content_length,

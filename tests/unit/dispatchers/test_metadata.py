@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.dispatchers.metadata import parse_meta_data
-from homeftp.errors import BadRequest
+from homeftp.errors import BadRequest, ContentMismatch
 from homeftp.model import MAX_MTIME_US, MAX_SIZE
 from homeftp.wire.messages import MetaData
 
@@ -30,3 +30,9 @@ class ParseTests(SynchronousTestCase):
         ):
             given: MetaData = list(pairs)  # type: ignore[arg-type]
             self.assertIn(name, self.assertRaises(BadRequest, parse_meta_data, given).message)
+
+    def test_size(self) -> None:
+        """The size is that of the content, where both are known."""
+        self.assertEqual(parse_meta_data([("size", 8)], 8), {"size": 8})
+        self.assertEqual(parse_meta_data([], 8), {})
+        self.assertIn("8 bytes", self.assertRaises(ContentMismatch, parse_meta_data, [("size", 8)], 7).message)

@@ -11,6 +11,9 @@ from tests.support.verbs import VerbTestCase, content, digest
 
 TIME = 1_714_560_000
 
+LONG = "/".join(["a" * 99] * 42)
+"""A name of more bytes than an endpoint may have."""
+
 
 class BatchTests(VerbTestCase):
     """GET of a batch."""
@@ -34,9 +37,9 @@ class BatchTests(VerbTestCase):
         self.server.put("large", content(SMALL_FILE + 1))
         self.server.put("d/file", b"")
         os.symlink("good", os.path.join(self.server.root, "link"))
-        names = ["missing", "large", "d", "link", "../good", "good", "", ".homeftp/key"]
+        names = ["missing", "large", "d", "link", "../good", "good", "", ".homeftp/key", LONG]
         answer, entries = get_batch(self.connection, "", names)
-        self.assertEqual(answer.body, {"sent": 1, "refused": 7})
+        self.assertEqual(answer.body, {"sent": 1, "refused": 8})
         found = {entry["name"]: (entry.get("status", 0), data) for entry, data in entries}
         expected = {
             "missing": (Status.NOT_FOUND, b""),
@@ -47,6 +50,7 @@ class BatchTests(VerbTestCase):
             "good": (0, b"content"),
             "": (Status.WRONG_KIND, b""),
             ".homeftp/key": (Status.BAD_ENDPOINT, b""),
+            LONG: (Status.BAD_ENDPOINT, b""),
         }
         self.assertEqual(found, expected)
         self.assertTrue(all(entry["message"] for entry, _ in entries if entry.get("status")))

@@ -12,6 +12,9 @@ from tests.support.verbs import VerbTestCase, content, digest
 
 TIME = 1_714_560_000_123_456
 
+LONG = "/".join(["a" * 99] * 42)
+"""A name of more bytes than an endpoint may have."""
+
 
 class BatchTests(VerbTestCase):
     """PUSH of a batch."""
@@ -77,11 +80,12 @@ class BatchTests(VerbTestCase):
             push_entry("old/beneath", b"content"),
             push_entry("folder", None, hash=digest(b"")),
             push_entry("a" * 256, b"content"),
+            push_entry(LONG, b"content"),
             push_entry("old", b"newer", if_hash=digest(b"old")),
             push_entry("good2", b"2"),
         ]
         answer, refused, _ = push_batch(self.connection, "", entries)
-        self.assertEqual(answer.body, {"stored": 3, "refused": 13})
+        self.assertEqual(answer.body, {"stored": 3, "refused": 14})
         expected = [
             (1, "old", Status.CHANGED),
             (2, "wrong", Status.CONTENT_MISMATCH),
@@ -89,13 +93,14 @@ class BatchTests(VerbTestCase):
             (4, "../escape", Status.BAD_ENDPOINT),
             (5, "", Status.BAD_REQUEST),
             (6, "directory", Status.WRONG_KIND),
-            (7, "size", Status.BAD_REQUEST),
+            (7, "size", Status.CONTENT_MISMATCH),
             (8, "mode", Status.BAD_REQUEST),
             (9, "", Status.BAD_REQUEST),
             (10, "", Status.BAD_REQUEST),
             (11, "old/beneath", Status.WRONG_KIND),
             (12, "folder", Status.BAD_REQUEST),
             (13, "a" * 256, Status.BAD_ENDPOINT),
+            (14, LONG, Status.BAD_ENDPOINT),
         ]
         self.assertEqual([(each["entry"], each["name"], each["status"]) for each in refused], expected)
         self.assertTrue(all(each["message"] for each in refused))
