@@ -20,11 +20,12 @@ from homeftp.interfaces import BatchWrite, FileContent, HashNeeded, IOpenFile, I
 from homeftp.model import SERVER, Entry, HashCondition, WriteRequest
 from homeftp.store.policy.outcomes import catch, results_of
 from homeftp.store.policy.preconditions import names_content
+from homeftp.workers import items_per_job
 
 T = TypeVar("T")
 
-Decode = Callable[[], Sequence["BatchWrite | Refusal"]]
-"""Gives what is to be stored next. Called in the pool."""
+Decode = Callable[[int], Sequence["BatchWrite | Refusal"]]
+"""Gives what is to be stored next, at most so many. Called in the pool."""
 
 Encode = Callable[[Sequence["FileContent | Exception"]], T]
 """Makes what is sent of what was read. Called in the pool."""
@@ -53,7 +54,7 @@ class BulkWriter:
 
     async def write(self, decode: Decode) -> Sequence[Entry | Exception]:
         """As `IFiles.write_batch`."""
-        written = await self._jobs.run_slice(self._write, decode)
+        written = await self._jobs.run_slice(self._write, decode, items_per_job(self._jobs.workers, BATCH_JOB))
         if written.unfinished:
             finished = [
                 Deferred.fromCoroutine(self._finish(each, written.results[number]))
@@ -72,9 +73,9 @@ class BulkWriter:
         except Exception as refused:  # noqa: BLE001 (whatever it is, it is this one file's result)
             return refused
 
-    def _write(self, decode: Decode) -> _BulkWritten:
+    def _write(self, decode: Decode, most: int) -> _BulkWritten:
         """In a worker."""
-        items = [each if isinstance(each, Refusal) else _own(each) for each in decode()]
+        items = [each if isinstance(each, Refusal) else _own(each) for each in decode(most)]
         results: dict[int, Entry | Exception] = {}
         files: dict[int, BatchWrite] = {}
 
@@ -133,7 +134,7 @@ class BulkReader:
         start = 0
         try:
             while start < len(endpoints):
-                files = endpoints[start : start + BATCH_JOB]
+                files = endpoints[start : start + items_per_job(self._jobs.workers, BATCH_JOB)]
                 count, encoded = await self._jobs.run_slice(self._read, files, self._budget.grant(self), encode)
                 start += count
                 yield encoded

@@ -246,11 +246,12 @@ class IFiles(Interface):
         Raises `TooLarge` (22) for more.
         """
 
-    def write_batch(decode: Callable[[], Sequence[BatchWrite | Refusal]]) -> Deferred[Sequence[Entry | Exception]]:
+    def write_batch(decode: Callable[[int], Sequence[BatchWrite | Refusal]]) -> Deferred[Sequence[Entry | Exception]]:
         """Write small files, and make directories, in the order of what `decode` returns; a result for each.
 
-        `decode` is called in the pool, and what it raises is raised. A `Refusal` in it stays one. Each file is atomic,
-        and durable together with the others, as with `write`. Like a part of an upload, this is never refused as busy.
+        `decode` is called in the pool, with the most that it may return, and what it raises is raised. A `Refusal` in
+        it stays one. Each file is atomic, and durable together with the others, as with `write`. Like a part of an
+        upload, this is never refused as busy.
         """
 
     def read_batch(

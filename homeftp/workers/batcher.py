@@ -25,6 +25,11 @@ ANSWERS_PER_TURN = 4
 """Answers of a job that are given before other accounts have their turn: each costs 50 to 100 µs, its turn 10 µs."""
 
 
+def items_per_job(workers: IWorkers, limit: int) -> int:
+    """Small items of one job: `limit`, or fewer while other accounts are served too."""
+    return min(limit, ITEMS_SHARED) if workers.shared else limit
+
+
 class Batcher(Generic[T, R]):
     """Runs single items as jobs of many: the items that come while a job runs make up the next one.
 
@@ -51,7 +56,7 @@ class Batcher(Generic[T, R]):
         return answer
 
     def _next(self) -> None:
-        limit = min(self._limit, ITEMS_SHARED) if self._workers.shared else self._limit
+        limit = items_per_job(self._workers, self._limit)
         batch = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
         self._running = bool(batch)
         if batch:

@@ -9,7 +9,7 @@ from typing import Any, Sequence
 
 from twisted.logger import Logger
 
-from homeftp.config import BATCH_BYTES, BATCH_ENTRIES, BATCH_JOB, LISTING_PAGE_BYTES
+from homeftp.config import BATCH_BYTES, BATCH_ENTRIES, LISTING_PAGE_BYTES
 from homeftp.dispatchers.metadata import parse_meta_data
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal, TooLarge, check_limit
@@ -62,9 +62,12 @@ class _IncomingBatch:
         """The payload has ended; raises `BadRequest` (20) in the middle of an entry."""
         self._parser.receive_end()
 
-    def decode(self) -> Sequence[BatchWrite | Refusal]:
-        """In a worker: the next entries, as what is to be stored. Raises as `BatchParser.next_items`."""
-        self.items = self._parser.next_items(min(BATCH_JOB, BATCH_ENTRIES - self.count) or 1)
+    def decode(self, most: int) -> Sequence[BatchWrite | Refusal]:
+        """In a worker: the next entries, at most so many, as what is to be stored.
+
+        Raises as `BatchParser.next_items`, and `TooLarge` (22) behind the last entry that a batch may have.
+        """
+        self.items = self._parser.next_items(min(most, BATCH_ENTRIES - self.count) or 1)
         if self.items and self.count == BATCH_ENTRIES:
             raise TooLarge(f"a batch has at most {BATCH_ENTRIES:,} entries: send the others in another one")
         self.count += len(self.items)

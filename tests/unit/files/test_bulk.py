@@ -15,6 +15,7 @@ from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import BatchWrite, FileContent
 from homeftp.model import ABSENT, Actor, Entry, WriteRequest
 from homeftp.status import Status
+from homeftp.workers.batcher import ITEMS_SHARED
 from tests.support.filestores import FilesTestCase, request_for
 
 ANN = Actor("ann", "laptop")
@@ -51,7 +52,7 @@ class WritingTests(FilesTestCase):
 
     def written(self, *items: BatchWrite | Refusal) -> Sequence[Entry | Exception]:
         """The results of one call."""
-        found: Sequence[Entry | Exception] = self.result_of(self.files.write_batch(lambda: items))
+        found: Sequence[Entry | Exception] = self.result_of(self.files.write_batch(lambda most: items))
         return found
 
     def test_order(self) -> None:
@@ -109,6 +110,19 @@ class WritingTests(FilesTestCase):
         self.login.revoked = False
         self.result_of(self.files.write_batch(decode))
         self.assertEqual(self.content("a"), b"1", "the control")
+
+    def test_shared(self) -> None:
+        """A job is short while other accounts are served: so many entries it asks for."""
+        asked: list[int] = []
+
+        def decode(most: int) -> list[BatchWrite]:
+            asked.append(most)
+            return []
+
+        for shared in (False, True):
+            self.workers.shared = shared
+            self.result_of(self.files.write_batch(decode))
+        self.assertEqual(asked, [BATCH_JOB, ITEMS_SHARED])
 
     def test_decoding_fails(self) -> None:
         """What `decode` raises is raised."""
@@ -173,6 +187,14 @@ class ReadingTests(FilesTestCase):
         self.assertEqual(
             [each.content for each in results if isinstance(each, FileContent)], [b"%d" % n for n in range(count)]
         )
+
+    def test_shared(self) -> None:
+        """A job is short while other accounts are served."""
+        names = [f"f{number}" for number in range(2 * ITEMS_SHARED)]
+        self.lay(dict.fromkeys(names, b"content"))
+        self.assertEqual(self.chunks(names, len), [len(names)])
+        self.workers.shared = True
+        self.assertEqual(self.chunks(names, len), [ITEMS_SHARED, ITEMS_SHARED])
 
     def test_revoked(self) -> None:
         """Nothing is read once access was revoked."""
