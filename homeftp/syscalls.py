@@ -72,6 +72,12 @@ _SYNCED_WHOLE = frozenset(
 )
 """statfs(2) types whose syncfs is known to wait for the disk. Elsewhere (FUSE, network) it may not reach it."""
 
+_NAMED_LATER = frozenset({_EXT, 0x58465342, 0x01021994})
+"""Types (ext4, XFS, tmpfs) that keep a file which got its only name after its fsync, once the directory is synced too.
+
+Power cuts have shown it. btrfs is not among them: an fsync there leaves out what has no name.
+"""
+
 _EXACT_NAMES = _SYNCED_WHOLE - {_ZFS}
 """Types that at most fold names as Unicode does (ext4's casefold); ZFS maps letters by a table of its own."""
 
@@ -241,6 +247,24 @@ class System:
             return any(name.startswith(f"{disk}-") for name in os.listdir("/proc/fs/jbd2"))
         except OSError:
             return False
+
+    def names_later(self, fd: int) -> bool:
+        """Whether files of this file system can be made by `open_unnamed`, and are as durable as others.
+
+        Not where nothing keeps the order: on the disk such a file counts as removed until its inode is written again.
+        """
+        return hasattr(os, "O_TMPFILE") and self._kind(fd) in _NAMED_LATER and self.keeps_order(fd)
+
+    def open_unnamed(self, directory: int, mode: int) -> int:
+        """Make a file without a name on the file system of an open directory; it is gone when it is closed without one.
+
+        The directory gives it what it gives to files that are made in it. Only where `names_later`.
+        """
+        return os.open(b".", os.O_RDWR | os.O_TMPFILE, mode & 0o777, dir_fd=directory)
+
+    def name_new(self, fd: int, target: bytes, *, target_dir: int) -> None:
+        """Give a file without a name one where nothing is; FileExistsError where something is. Needs /proc."""
+        os.link(b"/proc/self/fd/%d" % fd, target, dst_dir_fd=target_dir, follow_symlinks=True)
 
     def _kind(self, fd: int) -> int | None:
         """The statfs(2) type of a file system; None where it does not say."""

@@ -27,6 +27,11 @@ class OutsideReplacement(System):
         super().rename_new(source, target, **directories)
         self._replace(target, directories)
 
+    def name_new(self, fd: int, target: bytes, *, target_dir: int) -> None:
+        """See above."""
+        super().name_new(fd, target, target_dir=target_dir)
+        self._replace(target, {"target_dir": target_dir})
+
     def _replace(self, target: bytes, directories: dict[str, Any]) -> None:
         if target != b"file" or not self.armed:
             return

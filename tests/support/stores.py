@@ -65,9 +65,14 @@ class Journaled(System):
     opened = False
     """Whether the store is open: calls made while it opens do not count."""
 
-    def __init__(self, *, syncfs: bool = True) -> None:
+    def __init__(self, *, syncfs: bool = True, unnamed: bool = False) -> None:
         super().__init__()
         self._has_syncfs = syncfs
+        self._unnamed = unnamed
+
+    def names_later(self, fd: int) -> bool:
+        """Have temp files without a name only where that is asked for."""
+        return self._unnamed and super().names_later(fd)
 
     def keeps_order(self, fd: int) -> bool:
         """Claim to have a journal."""
@@ -100,8 +105,8 @@ class SetClock(System):
 class Recording(Journaled):
     """Makes nothing durable, and records the order of the calls."""
 
-    def __init__(self, *, syncfs: bool = True) -> None:
-        super().__init__(syncfs=syncfs)
+    def __init__(self, *, syncfs: bool = True, unnamed: bool = False) -> None:
+        super().__init__(syncfs=syncfs, unnamed=unnamed)
         self.calls: list[tuple[str, Any]] = []
         self.written: dict[int, int] = {}
         """The number of calls before a file's last write, by its inode."""
@@ -133,6 +138,11 @@ class Recording(Journaled):
         self._renamed(source, directories)
         super().rename_new(source, target, **directories)
 
+    def name_new(self, fd: int, target: bytes, *, target_dir: int) -> None:
+        """Name, and record what and in which directory."""
+        self._record("name_new", (os.fstat(fd).st_ino, os.fstat(target_dir).st_ino))
+        super().name_new(fd, target, target_dir=target_dir)
+
     def link(self, source: bytes, target: bytes, **directories: Any) -> None:
         """Link, and record what and into which directory."""
         inode = os.stat(source, dir_fd=directories["source_dir"], follow_symlinks=False).st_ino
@@ -151,8 +161,8 @@ class Recording(Journaled):
 class Failing(Journaled):
     """Fails once, at call number `at` of those that durability depends on, counted from 1 once the store is open."""
 
-    def __init__(self, at: int, number: int = errno.EIO, *, syncfs: bool = True) -> None:
-        super().__init__(syncfs=syncfs)
+    def __init__(self, at: int, number: int = errno.EIO, *, syncfs: bool = True, unnamed: bool = False) -> None:
+        super().__init__(syncfs=syncfs, unnamed=unnamed)
         self.failed = ""
         self._left = at
         self._number = number
@@ -187,6 +197,11 @@ class Failing(Journaled):
         self._count("link")
         super().link(source, target, **directories)
 
+    def name_new(self, fd: int, target: bytes, *, target_dir: int) -> None:
+        """Count, then name."""
+        self._count("name_new")
+        super().name_new(fd, target, target_dir=target_dir)
+
     def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
         """Count, then rename."""
         self._count("rename")
@@ -208,13 +223,17 @@ class Lying(System):
 
 
 class Walking(System):
-    """A kernel without openat2, syncfs and renameat2."""
+    """A kernel without openat2, syncfs, renameat2 and O_TMPFILE."""
 
     def __init__(self) -> None:
         super().__init__()
         self.has_openat2 = False
         self._renameat2 = None
         self._syncfs = None
+
+    def names_later(self, fd: int) -> bool:
+        """Nor O_TMPFILE."""
+        return False
 
 
 class Unlisted(System):

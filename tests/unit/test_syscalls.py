@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.syscalls import System, lock_holder
 from tests.support import needs
+from tests.support.stores import Journaled
 
 
 class NoCallSystem(System):
@@ -119,6 +120,32 @@ class RenameTests(SyscallCase):
         self.write("from", b"content")
         System().rename(b"from", b"a", source_dir=self.fd, target_dir=self.fd)
         self.assertEqual(self.read("a"), b"content")
+
+
+class UnnamedTests(SyscallCase):
+    """Files that have no name at first."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        needs.require("a disk for files without a name", lambda: Journaled(unnamed=True).names_later(self.fd))
+        self.file = System().open_unnamed(self.fd, 0o640)
+
+    def test_named(self) -> None:
+        """Such a file shows nowhere until it gets its name, and has the mode that was asked for."""
+        self.addCleanup(os.close, self.file)
+        os.write(self.file, b"content")
+        self.assertEqual(os.listdir(self.folder), ["a"])
+        System().name_new(self.file, b"new", target_dir=self.fd)
+        self.assertEqual((sorted(os.listdir(self.folder)), self.read("new")), (["a", "new"], b"content"))
+        found = os.fstat(self.file)
+        self.assertEqual((found.st_nlink, found.st_mode & 0o707), (1, 0o600))
+
+    def test_not_new(self) -> None:
+        """A name that is taken is refused, and nothing changes."""
+        self.addCleanup(os.close, self.file)
+        with self.assertRaises(FileExistsError):
+            System().name_new(self.file, b"a", target_dir=self.fd)
+        self.assertEqual(self.read("a"), b"a")
 
 
 class Openat2Tests(SyscallCase):

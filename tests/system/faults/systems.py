@@ -29,6 +29,10 @@ def _copy(source: bytes, source_dir: int, target: bytes, target_dir: int) -> Non
 class _Renaming(System):
     """What is new gets its name as everything else does."""
 
+    def names_later(self, fd: int) -> bool:
+        """Have a name for everything."""
+        return False
+
     def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
         """Rename."""
         self.rename(source, target, **directories)

@@ -89,6 +89,7 @@ class SharedName(TempFiles):
     def create(self, token: str, handle: DirHandle, directory: Endpoint, mode: int | None) -> TempFile:
         """A temp file that another upload may be writing too."""
         temp_file = self._right.create(token, handle, directory, mode)
+        temp_file.make_name()
         os.unlink(temp_file.name, dir_fd=temp_file.directory)
         temp_file.name = b"shared"
         fd = os.open(temp_file.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=temp_file.directory)

@@ -21,6 +21,11 @@ class RenameSource(Protocol):
     directory: int
     """The descriptor of the directory that holds it."""
     name: bytes
+    is_named: bool
+    """Whether it has that name already."""
+
+    def make_name(self) -> None:
+        """Give it that name, if it has none. Raises OSError."""
 
     def renamed(self) -> None:
         """Called after the rename."""
@@ -33,6 +38,10 @@ class PinnedFile:
     fd: int
     directory: int
     name: bytes
+    is_named: bool = attrs.field(default=True, init=False)
+
+    def make_name(self) -> None:
+        """Nothing to do."""
 
     def renamed(self) -> None:
         """Nothing to note."""

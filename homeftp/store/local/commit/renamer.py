@@ -77,9 +77,14 @@ class Renamer:
         """
         source, handle = pending.source, pending.handle
         marks = self.books.mark() if existing.found is not None or pending.counted else {}
+        if existing.found is not None:
+            source.make_name()
         if existing.found is None:
             try:
-                self.system.rename_new(source.name, name, source_dir=source.directory, target_dir=handle.fd)
+                if source.is_named:
+                    self.system.rename_new(source.name, name, source_dir=source.directory, target_dir=handle.fd)
+                else:
+                    self.system.name_new(source.fd, name, target_dir=handle.fd)
             except FileExistsError:
                 if pending.precondition != ABSENT:
                     raise TargetAppeared from None

@@ -1,9 +1,9 @@
 """What a file gets from its place, as if it had been created or rewritten there: owner, group, ACL, and a mode.
 
-A file is written in a folder of the server's own and then renamed, so the system does not do what it does for a file
-that is created in place: the group comes from a set-group-ID directory (inode(7)), the access ACL from the default ACL
-of the directory (acl(5), "Object creation and default ACLs"). A file that is replaced keeps its owner and group, as one
-that is rewritten does.
+A file may be written in a folder of the server's own and then renamed; then the system does not do what it does for a
+file that is created in place: the group comes from a set-group-ID directory (inode(7)), the access ACL from the default
+ACL of the directory (acl(5), "Object creation and default ACLs"). A file that is replaced keeps its owner and group, as
+one that is rewritten does.
 """
 
 from __future__ import annotations

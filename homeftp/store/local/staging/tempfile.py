@@ -1,7 +1,10 @@
 """Temp files: new content before it has a name, and the removal of those that a crash left behind.
 
-A temp file is created in `.homeftp/incoming`, so that one rename gives it its
-final name. On another disk that is mounted inside the root it is created beside
+Where the file system can do that, a temp file has no name at all: it is made
+where it will live, one step gives it its final name, and a crash leaves
+nothing. If it is to replace something, it gets a name in `.homeftp/incoming`
+first. Elsewhere it is created there, so that one rename gives it its final
+name. On another disk that is mounted inside the root it is created beside
 its target under a reserved name, and a locator file in `.homeftp/incoming`
 names that directory, so that the next start can remove it after a crash. No
 other write can name a temp file: `endpoint` refuses the reserved names, each has 128
@@ -36,6 +39,9 @@ _UNDECIDED_MODE = 0o600
 TOKEN_BYTES = 16
 """Random bytes in the name of a temp file: 128 bits do not repeat."""
 
+_NO_MORE = frozenset({errno.ENOENT, errno.EPERM})
+"""How a removed directory refuses a file without a name. What became of it is found out when the file is renamed."""
+
 _LOCATOR_BYTES = 64 * KIB
 """Bytes of a locator that are read: it contains one endpoint."""
 
@@ -48,11 +54,22 @@ UNMOUNTED_SECONDS = 30 * 24 * 60 * 60
 class TempFile:
     """One temporary file, open for writing and reading."""
 
-    def __init__(self, system: System, fd: int, directory: int, name: bytes, locator: tuple[int, bytes] | None) -> None:
+    def __init__(
+        self,
+        system: System,
+        fd: int,
+        directory: int,
+        name: bytes,
+        locator: tuple[int, bytes] | None,
+        *,
+        is_named: bool = True,
+    ) -> None:
         self.fd = fd
         self.directory = directory
         """The descriptor of the directory that holds it; a temp file with a locator owns it."""
         self.name = name
+        self.is_named = is_named
+        """Whether it has that name already."""
         self._system = system
         self._locator = locator
         self._renamed = False
@@ -100,6 +117,13 @@ class TempFile:
         if request.mtime_us is not None:
             inheritance.disks.set_mtime(self.fd, request.mtime_us)
 
+    def make_name(self) -> None:
+        """Give it a name of its own, if it has none. Raises OSError."""
+        if not self.is_named:
+            with in_metadata_dir():
+                self._system.name_new(self.fd, self.name, target_dir=self.directory)
+            self.is_named = True
+
     def renamed(self) -> None:
         """Note that it was renamed: `close` no longer removes it."""
         self._renamed = True
@@ -110,7 +134,7 @@ class TempFile:
             return
         fd, self.fd = self.fd, -1
         close_quietly(fd)
-        if not self._renamed:
+        if self.is_named and not self._renamed:
             with contextlib.suppress(OSError):
                 os.unlink(self.name, dir_fd=self.directory)
         if self._locator is not None:
@@ -128,6 +152,7 @@ class TempFiles:
         self._incoming = metadata_dir.incoming
         self._now = now
         self._remove_leftovers()
+        self._unnamed = self._can_be_unnamed()
 
     def create(self, token: str, handle: DirHandle, directory: Endpoint, mode: int | None) -> TempFile:
         """Create one for a target in or below `handle`, the open `directory`. Raises OSError.
@@ -138,6 +163,13 @@ class TempFiles:
         mode = _UNDECIDED_MODE if mode is None else mode
         name = token.encode()
         if handle.same_mount:
+            if self._unnamed:
+                try:
+                    fd = self._system.open_unnamed(handle.fd, mode)
+                    return TempFile(self._system, fd, self._incoming, name, None, is_named=False)
+                except OSError as error:
+                    if error.errno not in _NO_MORE:
+                        raise
             with in_metadata_dir():
                 fd = create_file(self._incoming, name, mode)
             return TempFile(self._system, fd, self._incoming, name, None)
@@ -154,6 +186,23 @@ class TempFiles:
         finally:
             close_quietly(located)
         return TempFile(self._system, fd, os.dup(handle.fd), name, (self._incoming, locator))
+
+    def _can_be_unnamed(self) -> bool:
+        """Try it: a kernel, or a sandbox, may lack a part of it."""
+        trial = None
+        try:
+            if self._system.names_later(self._incoming):
+                fd = self._system.open_unnamed(self._incoming, _UNDECIDED_MODE)
+                trial = TempFile(
+                    self._system, fd, self._incoming, os.urandom(TOKEN_BYTES).hex().encode(), None, is_named=False
+                )
+                trial.make_name()
+        except (OSError, Internal):
+            return False
+        finally:
+            if trial is not None:
+                trial.close()
+        return trial is not None
 
     def _remove_leftovers(self) -> None:
         """Remove what a crash left. It is not in use: the metadata directory is locked."""

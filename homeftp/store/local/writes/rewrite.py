@@ -118,6 +118,7 @@ class VersionRewrite:
         now = os.stat(version.file, dir_fd=folder.fd, follow_symlinks=False)
         if signature(now) != signature(version.found) or rewriter.archive.is_pinned(now.st_ino):
             raise Changed(f"the version of {display_path(self._request.endpoint)} is not the one that was damaged")
+        temp_file.make_name()
         with rewriter.changelog.changing() as record:
             rewriter.system.rename(temp_file.name, version.file, source_dir=temp_file.directory, target_dir=folder.fd)
             temp_file.renamed()

@@ -30,8 +30,15 @@ class Removing(System):
 
     def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
         super().rename_new(source, target, **directories)
+        self._remove(target, directories["target_dir"])
+
+    def name_new(self, fd: int, target: bytes, *, target_dir: int) -> None:
+        super().name_new(fd, target, target_dir=target_dir)
+        self._remove(target, target_dir)
+
+    def _remove(self, target: bytes, directory: int) -> None:
         if not target.isascii():
-            os.unlink(target, dir_fd=directories["target_dir"])
+            os.unlink(target, dir_fd=directory)
             self.removed = True
 
     def names_in(self, directory: int) -> list[bytes]:

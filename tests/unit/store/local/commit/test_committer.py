@@ -14,8 +14,9 @@ from homeftp.errors import Internal
 from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
+from tests.support import needs
 from tests.support.outsidereplacement import OTHER, OWN, OutsideReplacement
-from tests.support.stores import LONG_AGO, Failing, Lying, Recording, StoreCase, put_of, sha
+from tests.support.stores import LONG_AGO, Failing, Journaled, Lying, Recording, StoreCase, put_of, sha
 
 Putting = Callable[..., "list[Entry | Exception]"]
 
@@ -108,12 +109,12 @@ class OrderTests(StoreCase):
 class FailureTests(StoreCase):
     """C3: whichever call fails, no answer claims success."""
 
-    def each_point(self, putting: Putting, *puts: tuple[WriteRequest, bytes]) -> list[str]:
+    def each_point(self, putting: Putting, *puts: tuple[WriteRequest, bytes], unnamed: bool = False) -> list[str]:
         """Let each call fail in turn; the names of those that did."""
         failed: list[str] = []
         while True:
             self.lay("old.txt", b"old")
-            system = Failing(len(failed) + 1)
+            system = Failing(len(failed) + 1, unnamed=unnamed)
             store = self.store(system)
             results = putting(store, *puts)
             if not system.failed:
@@ -170,6 +171,15 @@ class FailureTests(StoreCase):
         kept = ["link", "fsync_directory"]
         self.assertEqual(found, ["write"] * 5 + ["syncfs"] + kept + ["rename"] * 5 + ["fsync_directory"])
 
+    def test_unnamed(self) -> None:
+        """Where new content has no name, a new file gets its only one at the end, and another first one in staging."""
+        needs.require("a disk for files without a name", lambda: names_later(self.root))
+        puts = [put_of("old.txt", b"new"), *(put_of(f"f{number}", b"f", precondition=ABSENT) for number in range(4))]
+        found = self.each_point(self.together, *puts, unnamed=True)
+        kept = ["link", "fsync_directory"]
+        named = ["name_new", "rename", *["name_new"] * 4]
+        self.assertEqual(found, ["write"] * 5 + ["syncfs"] + kept + named + ["fsync_directory"])
+
     def test_in_doubt(self) -> None:
         """After a rename that may not be durable the answer says so."""
         self.lay("old.txt")
@@ -201,6 +211,15 @@ class FailureTests(StoreCase):
             self.assertIsInstance(result, Internal)
             self.assertEqual((system.failed, system.synced), ("fsync", 1))
             store.close()
+
+
+def names_later(folder: str) -> bool:
+    """Whether the file system of a folder has files without a name."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        return Journaled(unnamed=True).names_later(fd)
+    finally:
+        os.close(fd)
 
 
 class ShortWriteTests(StoreCase):

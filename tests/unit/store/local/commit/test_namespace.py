@@ -22,10 +22,18 @@ class Appearing(System):
 
     def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
         """Create the target, once in a while."""
+        self._create(target, directories["target_dir"])
+        super().rename_new(source, target, **directories)
+
+    def name_new(self, fd: int, target: bytes, *, target_dir: int) -> None:
+        """Create the target, once in a while."""
+        self._create(target, target_dir)
+        super().name_new(fd, target, target_dir=target_dir)
+
+    def _create(self, target: bytes, directory: int) -> None:
         if self.times and target == b"file":
             self.times -= 1
-            os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600, dir_fd=directories["target_dir"]))
-        super().rename_new(source, target, **directories)
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600, dir_fd=directory))
 
     def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
         """Rename."""

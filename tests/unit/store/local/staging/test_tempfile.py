@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -9,12 +10,13 @@ import time
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadEndpoint, Internal
 from homeftp.metadata.disks import Disks
-from homeftp.model import Entry
+from homeftp.model import ABSENT, Entry
 from homeftp.store.local.disk.inheritance import Inheritance
 from homeftp.store.local.staging.tempfile import TempFiles
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
-from tests.support.stores import Lying, StoreCase, put_of
+from tests.support import needs
+from tests.support.stores import Journaled, Lying, StoreCase, put_of, sha
 
 TOKEN = "0123456789abcdef" * 2
 
@@ -56,8 +58,68 @@ class TempFileTests(StoreCase):
         self.addCleanup(os.close, handle.fd)
         temp_file = temp_files.create(TOKEN, handle, ROOT, None)
         self.addCleanup(temp_file.close)
+        temp_file.make_name()
         with self.assertRaises(FileExistsError):
-            temp_files.create(TOKEN, handle, ROOT, None)
+            other = temp_files.create(TOKEN, handle, ROOT, None)
+            self.addCleanup(other.close)
+            other.make_name()
+
+    def test_unnamed(self) -> None:
+        """On a disk for that a new file has no name until its own, and a crash before it leaves nothing."""
+        listed: list[list[str]] = []
+        case = self
+
+        class Looking(Journaled):
+            def name_new(self, fd: int, target: bytes, *, target_dir: int) -> None:
+                listed.append(sorted(case.left() + os.listdir(case.path("a"))))
+                super().name_new(fd, target, target_dir=target_dir)
+
+        os.mkdir(self.path("a"))
+        root, metadata_dir = self.opened_root()
+        system = Looking(unnamed=True)
+        needs.require("a disk for files without a name", lambda: system.names_later(metadata_dir.incoming))
+        metadata_dir.close()
+        root.close()
+        store = self.store(system)
+        listed.clear()
+        self.put(store, "a/one", b"new", precondition=ABSENT)
+        self.put(store, "a/two", b"new")
+        self.put(store, "a/one", b"newer")
+        self.assertEqual(listed, [[], ["one"], ["one", "two"]])
+        self.assertEqual((self.content("a/one"), self.content("a/two"), self.left()), (b"newer", b"new", []))
+
+    def test_cannot_be_unnamed(self) -> None:
+        """Where that is not there, or only looks so, each temp file has a name, and files are stored as well."""
+
+        class Without(Journaled):
+            number = 0
+
+            def open_unnamed(self, directory: int, mode: int) -> int:
+                if self.number == errno.EOPNOTSUPP:
+                    raise OSError(self.number, os.strerror(self.number))
+                return super().open_unnamed(directory, mode)
+
+            def name_new(self, fd: int, target: bytes, *, target_dir: int) -> None:
+                raise OSError(errno.ENOENT, "no /proc")
+
+        for Without.number in (errno.EOPNOTSUPP, 0):
+            store = self.store(Without(unnamed=True))
+            self.put(store, "file", b"new")
+            self.put(store, "file", b"newer", precondition=sha(b"new"))
+            self.assertEqual((self.content("file"), self.left()), (b"newer", []))
+            store.close()
+            os.unlink(self.path("file"))
+
+    def test_directory_removed(self) -> None:
+        """A directory that is removed while a file for it arrives is no error of the disk: the file is refused."""
+        root, metadata_dir = self.opened_root()
+        os.mkdir(self.path("a"))
+        handle = root.open_directory(parse("a"))
+        self.addCleanup(os.close, handle.fd)
+        temp_files = TempFiles(root, Journaled(unnamed=True), metadata_dir, time.time)
+        os.rmdir(self.path("a"))
+        temp_files.create(TOKEN, handle, parse("a"), None).close()
+        self.assertEqual(self.left(), [])
 
     def test_different_names(self) -> None:
         """Each temp file has a name of its own with 128 random bits."""

@@ -225,10 +225,17 @@ class ArchiveTests(VersionsCase):
             done = False
 
             def rename_new(inner, source: bytes, target: bytes, **directories: Any) -> None:
-                if not inner.done:
+                inner.change(target)
+                super().rename_new(source, target, **directories)
+
+            def name_new(inner, fd: int, target: bytes, *, target_dir: int) -> None:
+                inner.change(target)
+                super().name_new(fd, target, target_dir=target_dir)
+
+            def change(inner, target: bytes) -> None:
+                if target == b"file.txt" and not inner.done:
                     inner.done = True
                     self.lay("file.txt", b"theirs")
-                super().rename_new(source, target, **directories)
 
         store = self.store(ChangingSystem())
         self.put(store, "file.txt", b"ours")
