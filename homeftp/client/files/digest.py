@@ -57,26 +57,24 @@ def _digest(
     """The digests of one folder, after those in it; its files have these hashes, as far as they are remembered."""
     start = len(name) + 1 if name else 0
     digester = DirectoryDigester()
-    inside: list[tuple[str, FileStat, str | None]] = [
-        (file.name[start:], file, hash) for file, hash in zip(files, hashes, strict=True)
-    ]
+    known = {file.name: hash for file, hash in zip(files, hashes, strict=True) if hash is not None}
+    found.hashes.update(known)
     below = found.below.get(name, ())
-    inside += [(each[start:], tree.directories[each], None) for each in below]
-    if below:
-        inside.sort()
-    is_complete = not any(each in found.incomplete for each in below)
-    for last, each, hash in inside:
-        if each.name in found.digests:
-            digester.add_directory(last, found.digests[each.name], _mode(each))
-            continue
-        if hash is None:
-            is_complete = False
-        else:
-            found.hashes[each.name] = hash
-        digester.add_file(last, each.size, hash or UNKNOWN, each.mtime_us, _mode(each))
-    if not is_complete:
+    if len(known) < len(files) or any(each in found.incomplete for each in below):
         found.incomplete.add(name)
+    inside = files if not below else sorted([*files, *(tree.directories[each] for each in below)], key=_name)
+    for each in inside:
+        digests = found.digests.get(each.name) if below else None
+        if digests is not None:
+            digester.add_directory(each.name[start:], digests, _mode(each))
+        else:
+            hash = known.get(each.name, UNKNOWN)
+            digester.add_file(each.name[start:], each.stat.st_size, hash, each.mtime_us, _mode(each))
     return digester.finish()
+
+
+def _name(found: FileStat) -> str:
+    return found.name
 
 
 def _mode(found: FileStat) -> int | None:

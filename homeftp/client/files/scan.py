@@ -126,6 +126,9 @@ def _add(tree: LocalTree, prefix: str, found: _Name) -> str | None:
         tree.failed.append((name, f"cannot be read: {error.strerror}"))
         return None
     kind = stat_module.S_IFMT(stat.st_mode)
+    if found.is_plain and kind == stat_module.S_IFREG and tree.selector.takes_all:
+        tree.files[name] = FileStat(name, entry.path, stat)
+        return None
     if not tree.selector.takes(name, is_directory=kind == stat_module.S_IFDIR):
         return None
     if kind != stat_module.S_IFREG and kind != stat_module.S_IFDIR:

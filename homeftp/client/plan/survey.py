@@ -50,6 +50,8 @@ class Survey:
         """The names of the files in directories that are the same."""
         if not self.same:
             return iter(())
+        if "" in self.same:
+            return iter(self.tree.files)
         return (name for name in self.tree.files if name.rpartition("/")[0] in self.same)
 
     def same_names(self) -> Iterable[str]:
@@ -61,7 +63,8 @@ class Survey:
         if not self.same:
             return self.tree
         same, listed = self.same, self.listing.entries
-        files = {name: file for name, file in self.tree.files.items() if name.rpartition("/")[0] not in same}
+        some = () if "" in same else self.tree.files.items()
+        files = {name: file for name, file in some if name.rpartition("/")[0] not in same}
         directories = {name: each for name, each in self.tree.directories.items() if name not in same or name in listed}
         return attrs.evolve(self.tree, files=files, directories=directories)
 
