@@ -20,6 +20,8 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Callable, Iterator, Sequence
 
+import msgspec
+
 from homeftp.crypto.secretfiles import private_folder
 from homeftp.errors import OperatorError
 from homeftp.host import now
@@ -38,7 +40,10 @@ _LOCK_RETRY_SECONDS = 0.005
 _LONGEST_TEXT = 512
 """Characters that are kept of text from a client, which may be there to fill the log; endpoints are kept whole."""
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_DELETE = b"\x7f"
+"""The only character of ASCII that is not printable and that msgspec does not escape."""
+
+_escaped = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Audit:
@@ -176,7 +181,16 @@ def _line(time: str, event: str, actor: Actor, status: int, fields: dict[str, An
         "status": int(status),
     }
     line.update((name, value) for name, value in fields.items() if value is not None)
-    return _encode(line).encode("ascii") + b"\n"
+    return _encoded(line) + b"\n"
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    """A line in printable ASCII: most of them by the encoder that is ten times as fast, and escapes less."""
+    with contextlib.suppress(UnicodeEncodeError):  # a lone surrogate
+        encoded = msgspec.json.encode(line)
+        if encoded.isascii() and _DELETE not in encoded:
+            return encoded
+    return _escaped(line).encode("ascii")
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -97,19 +97,18 @@ class StoreHandle:
     def _record(self, changes: Sequence[Change]) -> None:
         """Write changes to the audit log, and what is damaged, or mended, to the server's log."""
         for change in changes:
-            where = change.endpoint.whole
             if change.what == "damage":
                 self._log.error(
                     "{kind} {where} is damaged: the disk has not kept its content ({hash})",
                     kind=change.kind,
-                    where=where,
+                    where=change.endpoint.whole,
                     hash=change.hash,
                 )
-            elif change.actor == MENDER and change.what in ("replace", "mend"):
+            elif change.what in ("replace", "mend") and change.actor == MENDER:
                 self._log.info(
                     "{kind} {where} is mended: its content was copied from a version or from another file",
                     kind=change.kind,
-                    where=where,
+                    where=change.endpoint.whole,
                 )
         self._audit.changed(changes)
 

@@ -83,6 +83,19 @@ class AuditTests(SynchronousTestCase):
         self.assertEqual(set(self.content()) - set(range(32, 127)), {10})
         self.assertEqual([line["account"] for line in replay.lines(self.folder)], [HOSTILE] * 2)
 
+    def test_each_escaped(self) -> None:
+        """That holds for each character by itself: lines of plain letters are encoded in another way than others."""
+        audit = self.audit()
+        hostile = [*map(chr, range(256)), "\u2028", "\ud800", "\N{FLEXED BICEPS}", '"\\/', ""]
+        for text in hostile:
+            audit.note("login", Actor(text), user=text)
+        content = self.content()
+        self.assertEqual([each for each in content if not 32 <= each < 127 and each != 10], [])
+        self.assertEqual(
+            [(line["account"], line["user"]) for line in replay.lines(self.folder)], [(e, e) for e in hostile]
+        )
+        self.assertEqual(content.count(b"\n"), len(hostile))
+
     def test_bounded(self) -> None:
         """The input of an unauthenticated client is shortened to some kilobytes."""
         self.audit().note("login", Actor(), user="x" * 100_000)
