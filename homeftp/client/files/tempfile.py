@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat as stat_module
 from typing import Iterator, NamedTuple
 
 from homeftp.client.errors import Corrupted
@@ -122,9 +123,10 @@ class DownloadTempFile:
         self._fd = -1
 
     def commit(self) -> os.stat_result:
-        """Rename the completed file to its target, if what exists there is what was compared.
+        """Rename the completed file to its target, if what exists there is what was compared, or has its content.
 
-        Raises OSError and `Changed` (44); nothing is left then.
+        Another download may have put that content there meanwhile. Raises OSError and `Changed` (44);
+        nothing is left then.
         """
         replaced = self.target.replaces
         try:
@@ -137,8 +139,13 @@ class DownloadTempFile:
                 if existing is None or filehash.signature(existing) != filehash.signature(replaced):
                     raise Changed(CHANGED_LOCALLY)
                 self._folder.replace(self._temporary, self._name)
-        except FileExistsError:
+        except (FileExistsError, Changed) as conflict:
             self.abort()
+            existing = self._already_there()
+            if existing is not None:
+                return existing
+            if isinstance(conflict, Changed):
+                raise
             raise Changed("another program made a local file of that name: run the command again") from None
         except BaseException:
             self.abort()
@@ -148,6 +155,27 @@ class DownloadTempFile:
         if stat is None:
             raise Changed("the local file was removed right after it was written")
         return stat
+
+    def _already_there(self) -> os.stat_result | None:
+        """The stat of the file at the target, made durable, if it has the content that was downloaded."""
+        try:
+            fd = self._folder.open(self._name)
+        except OSError:
+            return None
+        try:
+            found = os.fstat(fd)
+            if not stat_module.S_ISREG(found.st_mode) or found.st_size != self.size:
+                return None
+            hasher = filehash.Hasher()
+            for _ in filehash.hash_slices(hasher, fd, 0, self.size):
+                pass
+            self._system.fsync(fd)
+            is_same = hasher.hash() == self.hash and filehash.signature(os.fstat(fd)) == filehash.signature(found)
+            return found if is_same else None
+        except (OSError, Changed):
+            return None
+        finally:
+            os.close(fd)
 
     def suspend(self) -> None:
         """Close the file and keep it for the next download with its key."""

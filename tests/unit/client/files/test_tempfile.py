@@ -79,6 +79,7 @@ class TempFileTests(SynchronousTestCase):
             temp.commit()
         self.complete(self.open(replaces=compared)).commit()
         self.assertEqual(tree(self.path), {"x/a": b"content"})
+        self.existing(b"changed")
         temp = self.complete(self.open(replaces=compared))
         with self.assertRaisesRegex(Changed, "changed since"):
             temp.commit()
@@ -90,6 +91,23 @@ class TempFileTests(SynchronousTestCase):
         self.existing(b"newer")
         self.complete(self.open(force=True)).commit()
         self.assertEqual(tree(self.path), {"x/a": b"content"})
+
+    def test_already_there(self) -> None:
+        """The same content, put there meanwhile, is what was wanted; not another one, nor what is no file."""
+        temp = self.complete(self.open())
+        compared = self.existing(b"old")
+        found = self.existing(b"content")
+        self.assertEqual(filehash.signature(temp.commit()), filehash.signature(found))
+        self.assertEqual(self.complete(self.open(replaces=compared)).commit().st_ino, found.st_ino)
+        self.assertEqual(tree(self.path), {"x/a": b"content"})
+        temps = [self.complete(self.open(replaces=replaced)) for replaced in (None, compared)]
+        os.unlink(f"{self.path}/x/a")
+        with open(f"{self.path}/elsewhere", "wb") as file:
+            file.write(b"content")
+        os.symlink("../elsewhere", f"{self.path}/x/a")
+        for temp in temps:
+            self.assertRaises(Changed, temp.commit)
+        self.assertEqual(os.listdir(f"{self.path}/x"), ["a"])
 
     def test_suspended(self) -> None:
         """A suspended file is resumed by its key, verified first; an aborted one leaves nothing."""
