@@ -10,7 +10,7 @@ from typing import Any, Generic, Mapping, NamedTuple, TypeVar
 
 import attrs
 
-from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE
+from homeftp.config import BATCH_ENTRIES, MAX_REQUEST_LINE, SMALL_FILE
 from homeftp.errors import BadRequest, Refusal, TooLarge, refusal
 from homeftp.wire.codec import decode_entry, encode_entry
 from homeftp.wire.events import Framed, MessageReceived, Violation
@@ -87,6 +87,17 @@ class BatchParser(Generic[E]):
         """No more bytes will come: raises `BadRequest` (20) in the middle of an entry."""
         if self._parser.incomplete:
             raise BadRequest("the payload ends in the middle of an entry")
+
+
+def decode_batch(payload: bytes, kind: type[E]) -> list[BatchItem[E]]:
+    """All entries of a payload that is complete; raises as `BatchParser.next_items` and `BatchParser.receive_end`."""
+    parser = BatchParser(kind)
+    parser.receive_data(payload)
+    items: list[BatchItem[E]] = []
+    while found := parser.next_items(BATCH_ENTRIES):
+        items += found
+    parser.receive_end()
+    return items
 
 
 def _too_large() -> TooLarge:

@@ -12,11 +12,8 @@ from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal
 from homeftp.interfaces import FileContent, IRequest, IResolution
 from homeftp.model import Entry
 from homeftp.status import Status
-from homeftp.wire.batch import BatchParser, InvalidEntry, encode_item
+from homeftp.wire.batch import InvalidEntry, decode_batch, encode_item
 from homeftp.wire.messages import GetBody, GetEntry, entry_body
-
-_MOST_NAMES = SMALL_FILE
-"""Names in a payload of at most `config.SMALL_FILE` bytes, at most."""
 
 
 async def get_batch(request: IRequest, body: GetBody, resolution: IResolution) -> None:
@@ -37,14 +34,11 @@ async def get_batch(request: IRequest, body: GetBody, resolution: IResolution) -
 
 
 def _decode_names(payload: bytes) -> list[str]:
-    parser = BatchParser(GetEntry)
-    parser.receive_data(payload)
     names = []
-    for item in parser.next_items(_MOST_NAMES):
+    for item in decode_batch(payload, GetEntry):
         if isinstance(item.entry, InvalidEntry):
             raise item.entry.refusal
         names.append(item.entry.name)
-    parser.receive_end()
     return names
 
 

@@ -6,9 +6,9 @@ import random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE
+from homeftp.config import BATCH_ENTRIES, MAX_REQUEST_LINE, SMALL_FILE
 from homeftp.errors import BadRequest, TooLarge
-from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, encode_item
+from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, decode_batch, encode_item
 from homeftp.wire.messages import PushEntry
 
 HASH = "sha256:" + "0" * 64
@@ -78,3 +78,22 @@ class BatchParserTests(SynchronousTestCase):
         for end in range(1, len(whole)):
             self.assertRaises(BadRequest, parsed, whole + whole[:end], 4)
         self.assertEqual(len(parsed(whole + whole, 4)), 2, "the control")
+
+
+class DecodeTests(SynchronousTestCase):
+    """`decode_batch`."""
+
+    def test_all(self) -> None:
+        """Every entry, however many there are."""
+        count = 2 * BATCH_ENTRIES + 1
+        payload = b"".join(encode_item({"name": f"f{number}"}) for number in range(count))
+        self.assertEqual(len(decode_batch(payload, PushEntry)), count)
+        self.assertEqual(decode_batch(b"", PushEntry), [])
+
+    def test_faults(self) -> None:
+        """Good entries before it hide no fault."""
+        good = encode_item({"name": "a"}, b"1")
+        for before in (b"", good):
+            for bad in (b"[]\n", b'{"name": "b"}', b'{"name": "b", "content_length": 2}\nx'):
+                self.assertRaises(BadRequest, decode_batch, before + bad + good, PushEntry)
+            self.assertRaises(TooLarge, decode_batch, before + bytes(MAX_REQUEST_LINE + 1) + b"\n", PushEntry)

@@ -19,7 +19,7 @@ from homeftp.config import MAX_REQUEST_LINE, MIB, SMALL_FILE
 from homeftp.errors import Refusal, refusal
 from homeftp.interfaces import IWorkers
 from homeftp.model import Entry
-from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, encode_item
+from homeftp.wire.batch import BatchItem, InvalidEntry, decode_batch, encode_item
 from homeftp.wire.messages import FileBody, Response
 from homeftp.workers import Batcher
 
@@ -155,12 +155,8 @@ _Decoded = list[tuple[SmallGet, "Entry | Refusal", bytes]]
 
 def _decode(piece: _Piece) -> _Decoded | ProtocolViolation:
     """What a piece brings of the wanted files, which are not wanted any more."""
-    parser = BatchParser(FileBody)
     try:
-        parser.receive_data(piece.data)
-        items = parser.next_items(len(piece.wanted) + 1)
-        parser.receive_end()
-        return [_checked(item, piece.wanted) for item in items]
+        return [_checked(item, piece.wanted) for item in decode_batch(piece.data, FileBody)]
     except Refusal as refused:
         return ProtocolViolation(f"the server sent an invalid batch: {refused.message}")
     except ProtocolViolation as violation:

@@ -89,8 +89,9 @@ class BatchTests(VerbTestCase):
             answer, entries = get_batch(self.connection, "", ["a"], **more)
             self.assertEqual((answer.status, entries), (Status.BAD_REQUEST, []))
         for payload in (b"no json\n", b'{"name": 1}\n', b'{"name": "a"}', b'{"name": "a", "content_length": 1}\nx'):
-            answer = self.connection.ask("GET", {"rel_endpoint": "", "batch": True}, payload)
-            self.assertEqual(answer.status, Status.BAD_REQUEST, payload)
+            for before in (b"", b'{"name": "a"}\n'):
+                answer = self.connection.ask("GET", {"rel_endpoint": "", "batch": True}, before + payload)
+                self.assertEqual(answer.status, Status.BAD_REQUEST, before + payload)
         answer, _ = get_batch(self.connection, "", ["a" * 200] * 400)
         self.assertEqual(answer.status, Status.TOO_LARGE)
         answer, _ = get_batch(self.connection, "missing")

@@ -142,6 +142,7 @@ class FetchingTests(SynchronousTestCase):
             entry("a", b"1", content_length=0) + entry("b", b"2"),
             good[:-1],
             b"no entry\n" + good,
+            good + b"no entry\n",
             entry("a", bytes(SMALL_FILE + 1)) + entry("b", b"2"),
             bytes(3 * SMALL_FILE),
             bytes(5 * MIB),
