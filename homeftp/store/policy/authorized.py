@@ -38,6 +38,7 @@ from homeftp.store.policy.outcomes import catch, results_of
 from homeftp.store.policy.permissions import (
     REVEALING,
     allotment,
+    as_allowed,
     check_stays,
     condition,
     disclosed,
@@ -90,7 +91,8 @@ class AuthorizedStore:
 
     def _whole(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint as the store has it."""
-        return Endpoint((*self.home.parts, *endpoint.parts), len(self.home.parts) + endpoint.home)
+        home = self.home.parts
+        return Endpoint((*home, *endpoint.parts), len(home) + endpoint.home) if home else endpoint
 
     def _may(self, right: str, endpoint: Endpoint) -> bool:
         return right in self.rights.at(endpoint.parts)
@@ -397,4 +399,4 @@ class AuthorizedStore:
         if not directory and (refused := not_a_file(self.rights, request.endpoint)) is not None:
             return refused
         actor = request.actor if request.actor == SERVER else acting(request.actor)
-        return attrs.evolve(request, endpoint=self._whole(request.endpoint), precondition=allowed, actor=actor)
+        return as_allowed(request, self._whole(request.endpoint), allowed, actor)

@@ -6,7 +6,7 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, WrongKind
-from homeftp.model import ABSENT, PRESENT, Allotment, Entry, WriteRequest
+from homeftp.model import ABSENT, PRESENT, Actor, Allotment, Entry, WriteRequest
 from homeftp.store.policy.limits import check_removable
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
 from homeftp.store.policy.wording import display_path, is_directory, stays
@@ -57,6 +57,20 @@ def condition(here: frozenset[str], endpoint: Endpoint, precondition: str | None
     if {READ, REPLACE} <= here and precondition != ABSENT:
         return PRESENT if precondition is None else precondition
     return forbidden(endpoint, "store this")
+
+
+def as_allowed(request: WriteRequest, endpoint: Endpoint, precondition: str | None, actor: Actor) -> WriteRequest:
+    """What the store gets of a request. attrs.evolve takes three times as long, and a batch has many requests."""
+    return WriteRequest(
+        endpoint=endpoint,
+        size=request.size,
+        hash=request.hash,
+        mtime_us=request.mtime_us,
+        mode=request.mode,
+        precondition=precondition,
+        offset=request.offset,
+        actor=actor,
+    )
 
 
 def stored(rights: Rights, request: WriteRequest, entry: Entry) -> Entry:

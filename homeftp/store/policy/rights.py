@@ -97,7 +97,9 @@ class Rights:
 
     def holds_top(self, parts: tuple[str, ...]) -> bool:
         """Whether an endpoint is the top of one of the folders, or leads to one, in any spelling."""
-        alike = _spelled_alike(parts) if self.folders else ()
+        if not self.folders:
+            return False
+        alike = _spelled_alike(parts)
         return any(_spelled_alike(folder[: len(parts)]) == alike for folder, _ in self.folders)
 
     def _is_in_folder(self, parts: tuple[str, ...]) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Changed, Forbidden, NoSpace, NotFound, WrongKind
-from homeftp.model import ABSENT, PRESENT, Allotment
+from homeftp.model import ABSENT, PRESENT, Actor, Allotment, WriteRequest
 from homeftp.store.policy.permissions import (
     allotment,
+    as_allowed,
     check_stays,
     condition,
     disclosed,
@@ -28,6 +30,15 @@ def rights(text: str) -> Rights:
 
 class PermissionTests(SynchronousTestCase):
     """The tables."""
+
+    def test_as_allowed(self) -> None:
+        """The store gets all of a request, but for the endpoint, the precondition and the actor."""
+        fields = {"size": 1, "hash": HASH, "mtime_us": 2, "mode": 0o600, "offset": 3}
+        request = WriteRequest(endpoint=parse("a"), precondition=ABSENT, **fields)  # type: ignore[arg-type]
+        changed = as_allowed(request, WHERE, PRESENT, Actor("ann"))
+        self.assertEqual(changed, attrs.evolve(request, endpoint=WHERE, precondition=PRESENT, actor=Actor("ann")))
+        told_apart = {*fields, "endpoint", "precondition", "actor"}
+        self.assertEqual(told_apart, set(attrs.fields_dict(WriteRequest)), "a new field needs a value here")
 
     def test_tops(self) -> None:
         """The root and the tops of folders stay, and no file takes their place; a drop box learns nothing of why."""
