@@ -306,11 +306,10 @@ class IStore(Interface):
     def remove(endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
         """Remove a file, or a directory: yields after each step, which blocks, how many entries it removed.
 
-        Nothing happens before the first step. Close the generator to stop
-        early: then what was removed by then stays removed. All is durable when
-        it ends. Before anything is removed it raises `NotFound` (40), `Changed`
-        (44), and `WrongKind` (43) for a directory that is not empty, unless
-        `recursive`, for one that holds what the store does not offer, and for
+        Nothing happens before the first step. Close the generator to stop early: then what was removed by then stays
+        removed. All is durable when it ends. The versions of all files in a directory have one time, unless a file was
+        changed meanwhile. Before anything is removed it raises `NotFound` (40), `Changed` (44), and `WrongKind` (43)
+        for a directory that is not empty, unless `recursive`, for one that holds what the store does not offer, and for
         one with a hash as its precondition.
         """
 

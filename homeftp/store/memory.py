@@ -233,11 +233,12 @@ class MemoryStore(MemoryVersions):
                 raise wording.not_empty(endpoint)
             files = [names for names in [endpoint.parts, *below] if self._tree.nodes[names].kind == "file"]
             folders = [names for names in [endpoint.parts, *below] if self._tree.nodes[names].kind == "directory"]
+        at_us = self._tree.now_us()  # of all of them
         steps = [files[start : start + REMOVED_AT_ONCE] for start in range(0, len(files), REMOVED_AT_ONCE)]
         steps += [[names] for names in sorted(folders, key=len, reverse=True)]
         for step in steps:
             with self._changing() as changed:
-                removed = sum(self._remove(Endpoint(names, endpoint.home), changed) for names in step)
+                removed = sum(self._remove(Endpoint(names, endpoint.home), changed, at_us) for names in step)
             yield removed
 
     # -- integrity -----------------------------------------------------------------

@@ -164,11 +164,11 @@ class MemoryTree:
 
     # -- versions ------------------------------------------------------------------
 
-    def keep_version(self, endpoint: Endpoint, node: Node) -> None:
-        """What is replaced or removed becomes a version, unless none are kept."""
+    def keep_version(self, endpoint: Endpoint, node: Node, at_us: int | None = None) -> None:
+        """What is replaced or removed, now or at that time, becomes a version, unless none are kept."""
         if self._options.retention.seconds > 0:
             kept = self.versions.setdefault(endpoint.parts, {})
-            kept[max(self._clock(), max(kept, default=0) + 1)] = node
+            kept[max(self._clock() if at_us is None else at_us, max(kept, default=0) + 1)] = node
 
     def expire(self) -> None:
         """Drop versions and partial uploads that were kept long enough."""

@@ -115,8 +115,8 @@ class MemoryVersions(MemoryCommitter):
             raise wording.damaged_version(endpoint)
         return node
 
-    def _remove(self, endpoint: Endpoint, changed: Report) -> int:
-        """Remove a file or an empty directory, if it still exists; returns how many."""
+    def _remove(self, endpoint: Endpoint, changed: Report, at_us: int | None = None) -> int:
+        """Remove a file or an empty directory, now or as of a time, if it still exists; returns how many."""
         node = self._tree.nodes.get(endpoint.parts)
         if node is None:
             return 0
@@ -124,7 +124,7 @@ class MemoryVersions(MemoryCommitter):
             raise wording.not_empty(endpoint)
         change = Change("delete", node.kind, endpoint, self._actor)
         if node.kind == "file":
-            self._tree.keep_version(endpoint, node)
+            self._tree.keep_version(endpoint, node, at_us)
             change = attrs.evolve(change, old_size=len(node.content), old_hash=node.hash)
         del self._tree.nodes[endpoint.parts]
         changed(change)

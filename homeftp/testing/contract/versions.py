@@ -44,6 +44,7 @@ class VersionsContract(ContractCase):
         self.write(store, "e.txt", b"2")
         if store.capabilities.versions:
             self.write(store, "e.txt", b"3")
+            self.assertEqual(len({version.at_us for version in self.kept(store, "d")}), 1, "they went at one time")
             beneath = {version.name for version in self.kept(store, "d")}
             self.assertEqual(beneath, {"a/c.txt", "a.txt", "b.txt"})
             everything = [version.name for version in self.kept(store)]

@@ -48,7 +48,7 @@ class RestoringTests(ServedCase):
         self.assertLessEqual({"a", "new/x", "turns/into"}, kept)
         self.assertEqual(self.homeftp("rm", "-r", place).returncode, 0)
         said = self.homeftp("restore", "-r", place)
-        self.assertEqual((said.returncode, self.tree(there)), (0, then), said.stderr)
+        self.assertEqual((said.returncode, self.tree(there)), (0, then), said.stdout + said.stderr)
 
     def test_asked(self) -> None:
         """At a terminal it asks before files go, and before versions are removed for good."""

@@ -9,8 +9,9 @@ from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import Busy, Forbidden, Internal, NotFound, WrongKind
 from homeftp.files.restoring import ONE_CHANGE_US, last_change, prune, restore_tree
 from homeftp.history.changes import Pruned, Reversion, Reverted
+from homeftp.history.timeline import Timeline
 from homeftp.interfaces import IStore
-from homeftp.model import Entry
+from homeftp.model import Entry, Version
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import Rights, parse_rights
@@ -204,8 +205,21 @@ class RestoreTests(RestoreCase):
 class LastChangeTests(RestoreCase):
     """Without a time the last change is undone."""
 
-    def test_burst(self) -> None:
-        """Changes that follow each other closely count as one; earlier ones stay."""
+    def test_removed_folder(self) -> None:
+        """The removal of a folder is one change, however soon it follows others."""
+        for name in ("a", "b", "c"):
+            self.write(f"d/{name}", b"first")
+        self.now_us += 10
+        self.write("d/a", b"second")
+        self.remove("d/c")
+        then = self.tree("d")
+        self.now_us += 10
+        self.remove("d")
+        self.restore(as_of_us=None)
+        self.assertEqual(self.tree("d"), then)
+
+    def test_series(self) -> None:
+        """Changes of several files that follow each other closely count as one; earlier ones stay."""
         for name in ("a", "b", "c", "d"):
             self.write(f"d/{name}", b"first")
         self.now_us += 10 * ONE_CHANGE_US
@@ -217,17 +231,36 @@ class LastChangeTests(RestoreCase):
         self.restore(as_of_us=None)
         self.assertEqual(self.tree("d"), then)
 
-    def test_one_change(self) -> None:
-        """The time that is found is the beginning of the last change, in whatever order versions are listed."""
-        times = [10, 11, 12, 500, 501, 1000]
-        for order in (times, times[::-1], [501, 10, 1000, 12, 500, 11]):
-            store = mock.Mock()
-            store.versions.return_value = [[mock.Mock(at_us=each * ONE_CHANGE_US // 2)] for each in order]
-            *steps, found = last_change(store, parse("d"))
-            self.assertEqual((set(steps), found), ({None}, 1000 * ONE_CHANGE_US // 2))
-        store = mock.Mock()
-        store.versions.return_value = [[mock.Mock(at_us=each * ONE_CHANGE_US // 2) for each in (30, 1, 33, 32, 35)]]
-        self.assertEqual(list(last_change(store, parse("d")))[-1], 30 * ONE_CHANGE_US // 2)
+    def test_twice(self) -> None:
+        """One change changes no file twice, so that only the second of two is undone, however close they are."""
+        for content in (b"first", b"second", b"third"):
+            self.now_us += ONE_CHANGE_US // 100
+            for name in ("a", "b"):
+                self.now_us += 10
+                self.write(f"d/{name}", content)
+        self.restore(as_of_us=None)
+        self.assertEqual(self.tree("d"), {"a": b"second", "b": b"second"})
+
+    def found(self, *timelines: Sequence[int]) -> int | None:
+        """The time that is found for files that were changed at these times."""
+
+        def since(endpoint: object, since_us: int) -> list[list[Timeline]]:
+            versions = [[Version("", at) for at in times if at >= since_us] for times in timelines]
+            return [[Timeline(name=f"{number}", versions=tuple(each))] for number, each in enumerate(versions)]
+
+        history = mock.Mock(**{"timelines.side_effect": since})
+        *steps, found = last_change(history, parse("d"))
+        self.assertEqual(set(steps), {None})
+        return found
+
+    def test_found(self) -> None:
+        """In whatever order the files come it is the beginning of the last change."""
+        half = ONE_CHANGE_US // 2
+        times = [20 * half, 21 * half, 22 * half, 1000 * half, 1001 * half, 2000 * half, 2001 * half]
+        for order in (times, times[::-1], times[3:] + times[:3], times[1::2] + times[::2]):
+            self.assertEqual(self.found(*([each] for each in order)), 2000 * half)
+        self.assertEqual(self.found([5], [5], [4]), 5)
+        self.assertEqual(self.found([5, 6], [7], [4]), 6)
 
     def test_none(self) -> None:
         """Without any version there is nothing to go back to."""

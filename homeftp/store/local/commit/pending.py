@@ -60,6 +60,8 @@ class PendingUnlink:
     """The hash that it must have, if that is a precondition."""
     inode: int | None = None
     """Its inode, if it must be the one that was examined before."""
+    at_us: int | None = None
+    """The time of its version, if it shares that with what is removed with it."""
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -117,7 +117,7 @@ class Renamer:
     ) -> None:
         """Make a file of that name a version for an actor, or remove it. Raises OSError."""
         marks = self.books.mark()
-        archived = archiver.move(pending.handle, pending.endpoint, name, found, actor)
+        archived = archiver.move(pending.handle, pending.endpoint, name, found, actor, pending.at_us)
         self._count_removed(pending.endpoint, found, archived, marks)
 
     def rename_directory(self, pending: PendingUnlink, name: bytes, handle: DirHandle, endpoint: Endpoint) -> None:

@@ -199,34 +199,56 @@ class Archiver:
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
     def _locations(
-        self, handle: DirHandle, endpoint: Endpoint, mount: Endpoint
+        self, handle: DirHandle, endpoint: Endpoint, mount: Endpoint, at_us: int | None = None
     ) -> Iterator[tuple[DirHandle, bytes, str]]:
-        """Possible locations for a version: the folder, the name in it, and the folder as a cache key."""
+        """Possible locations for a version: the folder, the name in it, and the folder as a cache key.
+
+        The first one has the time `at_us`, if that is given.
+        """
         names = tuple(map(raw, endpoint.parts[len(mount.parts) :]))
         for _ in range(_ATTEMPTS):
-            folders, file = version_path(names, self._archive.next_time_us())
+            time_us, at_us = at_us or self._archive.next_time_us(), None
+            folders, file = version_path(names, time_us)
             folder = self._folder(mount, folders, handle.same_mount)
             self._changed[folder.fd] = folder
             yield folder, file, self._folders.cache_path(mount, folders)
 
-    def move(self, handle: DirHandle, endpoint: Endpoint, name: bytes, found: os.stat_result, actor: Actor) -> bool:
+    def move(
+        self,
+        handle: DirHandle,
+        endpoint: Endpoint,
+        name: bytes,
+        found: os.stat_result,
+        actor: Actor,
+        at_us: int | None = None,
+    ) -> bool:
         """Move a file that an actor removes into the version folder; False if no version is kept: it was removed.
 
-        `name` is the one that the directory has for it.
+        `name` is the one that the directory has for it. `at_us` is the time of the version, unless the file was written
+        or named since then: of two versions of a file the newer content has the later time. None: now.
         """
         mount = self._folders.mount_of(handle, endpoint.parent)
         if not self._archive.admit(actor, mount, self._version_dir(mount), found.st_size):
             os.unlink(name, dir_fd=handle.fd)
             return False
         try:
-            self._move(handle, endpoint, name, found, mount)
+            is_older = at_us is not None and found.st_ctime_ns // 1000 < at_us
+            self._move(handle, endpoint, name, found, mount, at_us if is_older else None)
         except BaseException:
             self._archive.subtract(mount, found.st_size)
             raise
         return True
 
-    def _move(self, handle: DirHandle, endpoint: Endpoint, name: bytes, found: os.stat_result, mount: Endpoint) -> None:
-        for folder, file, cache_path in self._locations(handle, endpoint, mount):
+    def _move(
+        self,
+        handle: DirHandle,
+        endpoint: Endpoint,
+        name: bytes,
+        found: os.stat_result,
+        mount: Endpoint,
+        at_us: int | None,
+    ) -> None:
+        for folder, file, cache_path in self._locations(handle, endpoint, mount, at_us):
             with contextlib.suppress(FileExistsError):
                 self._system.rename_new(name, file, source_dir=handle.fd, target_dir=folder.fd)
                 archived = ArchivedFile(folder, file, cache_path, mount, found, linked=True)

@@ -106,8 +106,11 @@ class Remover:
                     yield 0
 
     def _remove_content(self, endpoint: Endpoint, actor: Actor) -> Iterator[int]:
-        """Remove everything in a directory. It may hold millions of files: no more are known at a time than a batch."""
-        batch = _RemovalBatch()
+        """Remove everything in a directory. It may hold millions of files: no more are known at a time than a batch.
+
+        All its versions have one time, so that they can be told from those of other changes.
+        """
+        batch = _RemovalBatch(self.namespace.archivers.archive.next_time_us())
         for page in self.list_tree(endpoint):
             _check_listed(page, endpoint)
             for entry in page.entries:
@@ -120,7 +123,7 @@ class Remover:
     def _remove_batch(self, batch: _RemovalBatch, actor: Actor) -> Iterator[int]:
         files, directories = batch.take()
         if files:
-            self._remove_files(files, actor)
+            self._remove_files(files, actor, batch.at_us)
             yield len(files)
         for directory in directories:
             with self.existing.open_parent(directory) as (handle, _):
@@ -148,13 +151,13 @@ class Remover:
             close_quietly(handle.fd)
         raise WrongKind(f"{display_path(endpoint)} was not removed: {problem}")
 
-    def _remove_files(self, endpoints: Sequence[Endpoint], actor: Actor) -> None:
+    def _remove_files(self, endpoints: Sequence[Endpoint], actor: Actor, at_us: int) -> None:
         handles: dict[Endpoint, DirHandle] = {}
         try:
             for endpoint in endpoints:
                 if endpoint.parent not in handles:
                     handles[endpoint.parent] = self.root.open_directory(endpoint.parent)
-            pendings = [PendingUnlink(handles[endpoint.parent], endpoint, None) for endpoint in endpoints]
+            pendings = [PendingUnlink(handles[endpoint.parent], endpoint, None, at_us=at_us) for endpoint in endpoints]
             raise_first(each for each in self.namespace.remove(pendings, actor) if not isinstance(each, NotFound))
             self.existing.make_durable(list(handles.values()), endpoints[0])
         finally:
@@ -173,7 +176,9 @@ class Remover:
 class _RemovalBatch:
     """What is removed next: files, then the directories whose whole content was listed before, the deepest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_us: int) -> None:
+        self.at_us = at_us
+        """The time of the versions: microseconds since 1970."""
         self._files: list[Endpoint] = []
         self._complete: list[Endpoint] = []
         self._open: list[Endpoint] = []  # the directories on the way to the last entry

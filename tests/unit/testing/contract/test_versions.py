@@ -20,9 +20,9 @@ class VersionsControls(ControlCase):
         """Removed files that become no versions; versions that forget what there was before the last."""
 
         class Forgets(MemoryStore):
-            def _remove(self, endpoint: Endpoint, changed: object) -> int:
+            def _remove(self, endpoint: Endpoint, changed: object, at_us: int | None = None) -> int:
                 kept = {names: dict(versions) for names, versions in self._tree.versions.items()}
-                removed = super()._remove(endpoint, changed)  # type: ignore[arg-type]
+                removed = super()._remove(endpoint, changed, at_us)  # type: ignore[arg-type]
                 self._tree.versions = kept
                 return removed
 
