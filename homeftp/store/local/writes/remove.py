@@ -9,8 +9,8 @@ from typing import Callable, Generator, Iterator, Sequence
 
 import attrs
 
-from homeftp.endpoint import Endpoint
-from homeftp.errors import NotFound, WrongKind
+from homeftp.endpoint import Endpoint, name_problem
+from homeftp.errors import Changed, NotFound, WrongKind
 from homeftp.model import Actor, ListingPage
 from homeftp.store.local.commit.existing import ExistingEntries, raise_first
 from homeftp.store.local.commit.namespace import Namespace
@@ -59,9 +59,15 @@ class Remover:
             if recursive:
                 yield from self._check_content(endpoint)
                 yield from self._remove_content(endpoint, actor)
-            self._remove_directory(handle, endpoint, actor)
+            removed = 1
+            try:
+                self._remove_directory(handle, endpoint, actor)
+            except FileNotFoundError:
+                if not recursive:
+                    raise
+                removed = 0  # somebody else has removed it meanwhile
             self.existing.make_durable([handle], endpoint)
-            yield 1
+            yield removed
 
     def remove_files(self, files: Sequence[tuple[Endpoint, str | None]], actor: Actor) -> list[Exception | None]:
         """Make files versions, each on its precondition and durably: why one is still there, or None, for each."""
@@ -98,12 +104,20 @@ class Remover:
         """Check that nothing in a directory prevents its removal."""
         self._check_removable(endpoint, endpoint)
         for page in self.list_tree(endpoint):
-            _check_listed(page, endpoint)
+            self._check_listed(page, endpoint)
             yield 0
             for entry in page.entries:
                 if entry.kind == "directory":
                     self._check_removable(endpoint.beneath(*entry.name.split("/")), endpoint)
                     yield 0
+
+    def _check_listed(self, page: ListingPage, endpoint: Endpoint) -> None:
+        """Raise `WrongKind` (43) if a directory holds something that cannot be listed, and so cannot be removed."""
+        for name, reason in page.skipped:
+            parts = name.split("/")
+            was_removed = not any(map(name_problem, parts)) and catch(self.root.stat, endpoint.beneath(*parts)) is None
+            if not was_removed:
+                raise WrongKind(f"{display_path(endpoint)} was not removed: {name} in it is not shared: {reason}")
 
     def _remove_content(self, endpoint: Endpoint, actor: Actor) -> Iterator[int]:
         """Remove everything in a directory. It may hold millions of files: no more are known at a time than a batch.
@@ -112,7 +126,7 @@ class Remover:
         """
         batch = _RemovalBatch(self.namespace.archivers.archive.next_time_us())
         for page in self.list_tree(endpoint):
-            _check_listed(page, endpoint)
+            self._check_listed(page, endpoint)
             for entry in page.entries:
                 batch.add(endpoint.beneath(*entry.name.split("/")), entry.kind)
                 if batch.is_full:
@@ -126,9 +140,22 @@ class Remover:
             self._remove_files(files, actor, batch.at_us)
             yield len(files)
         for directory in directories:
+            yield self._remove_listed(directory, actor)
+
+    def _remove_listed(self, directory: Endpoint, actor: Actor) -> int:
+        """Remove a directory that was listed; 0 where somebody else has removed it meanwhile."""
+        try:
             with self.existing.open_parent(directory) as (handle, _):
                 self._remove_directory(handle, directory, actor)
-            yield 1
+        except (NotFound, Changed) as refused:
+            if not self._is_gone(refused, directory):
+                raise
+            return 0
+        return 1
+
+    def _is_gone(self, refused: Exception, directory: Endpoint) -> bool:
+        """Whether something was refused because its directory was removed meanwhile: an open one tells that as 44."""
+        return isinstance(refused, NotFound) or (isinstance(refused, Changed) and self.root.stat(directory) is None)
 
     def _check_removable(self, directory: Endpoint, endpoint: Endpoint) -> None:
         """Raise `WrongKind` (43) if a directory could not be removed even if all listed entries were."""
@@ -152,13 +179,26 @@ class Remover:
         raise WrongKind(f"{display_path(endpoint)} was not removed: {problem}")
 
     def _remove_files(self, endpoints: Sequence[Endpoint], actor: Actor, at_us: int) -> None:
+        """Remove files that were listed, but for those that somebody else has removed meanwhile."""
         handles: dict[Endpoint, DirHandle] = {}
+        gone: set[Endpoint] = set()
         try:
-            for endpoint in endpoints:
-                if endpoint.parent not in handles:
-                    handles[endpoint.parent] = self.root.open_directory(endpoint.parent)
-            pendings = [PendingUnlink(handles[endpoint.parent], endpoint, None, at_us=at_us) for endpoint in endpoints]
-            raise_first(each for each in self.namespace.remove(pendings, actor) if not isinstance(each, NotFound))
+            for parent in dict.fromkeys(endpoint.parent for endpoint in endpoints):
+                opened = catch(self.root.open_directory, parent)
+                if isinstance(opened, NotFound):
+                    gone.add(parent)
+                elif isinstance(opened, Exception):
+                    raise opened
+                else:
+                    handles[parent] = opened
+            there = [endpoint for endpoint in endpoints if endpoint.parent not in gone]
+            pendings = [PendingUnlink(handles[endpoint.parent], endpoint, None, at_us=at_us) for endpoint in there]
+            results = zip(there, self.namespace.remove(pendings, actor), strict=True)
+            raise_first(
+                result
+                for endpoint, result in results
+                if not isinstance(result, Exception) or not self._is_gone(result, endpoint.parent)
+            )
             self.existing.make_durable(list(handles.values()), endpoints[0])
         finally:
             close_all(handles.values())
@@ -212,10 +252,3 @@ class _RemovalBatch:
     def _leave(self, parts: Sequence[str]) -> None:
         while self._open and self._open[-1].parts != tuple(parts[: len(self._open[-1].parts)]):
             self._complete.append(self._open.pop())
-
-
-def _check_listed(page: ListingPage, endpoint: Endpoint) -> None:
-    """Raise `WrongKind` (43) if a directory holds something that cannot be listed, and so cannot be removed."""
-    if page.skipped:
-        name, reason = page.skipped[0]
-        raise WrongKind(f"{display_path(endpoint)} was not removed: {name} in it is not shared: {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 
 from homeftp.config import LISTING_PAGE, Retention
@@ -57,6 +58,20 @@ class RemoveTests(MoveCase):
             self.remove(store, "d")
         self.assertEqual(self.remove(store, "d", recursive=True), 600 + 6 + 1)
         self.assertEqual((self.files(), self.versions(store)), ([], sorted(names)))
+
+    def test_by_two(self) -> None:
+        """What somebody else removes meanwhile keeps nothing of the rest: whenever that is, all of it goes."""
+        store, found = self.store(), set()
+        for steps in range(0, 400, 20):
+            for number in range(4 * 40):
+                self.lay(f"d/{number % 4}/{number}/file")
+            removing = store.remove(parse("d"), None, True)
+            done = sum(itertools.islice(removing, steps))
+            there = [name for name in ("d/0", "d/3", "d/3/3") if os.path.exists(self.path(name))]
+            others = sum(self.remove(store, name, recursive=True) for name in reversed(there))
+            found.add((done > 0, others > 0, sum(removing) > 0))
+            self.assertFalse(os.path.exists(self.path("d")), steps)
+        self.assertIn((True, True, True), found, "the control")
 
     def test_refused(self) -> None:
         """Missing entries, failed preconditions, wrong kinds and files that are not shared are refused."""
