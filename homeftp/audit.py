@@ -186,7 +186,7 @@ def _line(time: str, event: str, actor: Actor, status: int, fields: dict[str, An
 
 def _encoded(line: dict[str, Any]) -> bytes:
     """A line in printable ASCII: most of them by the encoder that is ten times as fast, and escapes less."""
-    with contextlib.suppress(UnicodeEncodeError):  # a lone surrogate
+    with contextlib.suppress(UnicodeEncodeError, TypeError):  # a lone surrogate; a subclass of `str`, which it refuses
         encoded = msgspec.json.encode(line)
         if encoded.isascii() and _DELETE not in encoded:
             return encoded

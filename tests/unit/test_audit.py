@@ -15,7 +15,7 @@ import homeftp.audit
 from homeftp.audit import FILE, Audit
 from homeftp.endpoint import Endpoint
 from homeftp.errors import OperatorError
-from homeftp.model import Actor, Change
+from homeftp.model import Actor, Change, HashCondition
 from tests.support import replay
 
 ANN = Actor("ann", "laptop", "192.0.2.1", "PUSH")
@@ -73,6 +73,12 @@ class AuditTests(SynchronousTestCase):
         self.assertEqual(
             set(replay.lines(self.folder)[1]), {*"time event account device address request status".split()}
         )
+
+    def test_hash_of_a_condition(self) -> None:
+        """A hash that is known from a condition is recorded as any other."""
+        change = Change("replace", "file", Endpoint(("a",)), ANN, None, 5, "sha256:new", 3, HashCondition("sha256:old"))
+        self.audit().changed([change])
+        self.assertEqual(replay.lines(self.folder)[0]["old_hash"], "sha256:old")
 
     def test_escaped(self) -> None:
         """The log is printable ASCII, one line for each record, and gives back every name unchanged."""
