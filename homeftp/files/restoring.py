@@ -22,8 +22,9 @@ from homeftp.model import ABSENT, PRESENT, SECOND_US, Entry, Version
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.wording import display_path, is_directory
 
-BATCH = 256
-"""Files that are put back, or versions that are removed, in one step."""
+BATCH = 64
+"""Files that are put back, or versions that are removed, in one step: as many as the local store makes durable
+together. With more, other accounts would wait longer for the pool."""
 
 ONE_CHANGE_US = 1 * SECOND_US
 """Changes of different files that follow each other within this time count as one: a push of many files is one."""

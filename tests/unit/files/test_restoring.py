@@ -7,7 +7,7 @@ from unittest import mock
 
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import Busy, Forbidden, Internal, NotFound, WrongKind
-from homeftp.files.restoring import ONE_CHANGE_US, last_change, prune, restore_tree
+from homeftp.files.restoring import BATCH, ONE_CHANGE_US, last_change, prune, restore_tree
 from homeftp.history.changes import Pruned, Reversion, Reverted
 from homeftp.history.timeline import Timeline
 from homeftp.interfaces import IStore
@@ -335,4 +335,4 @@ class PruneTests(RestoreCase):
             self.write("many", b"%d" % self.now_us)
         steps = list(prune(self.whole, parse("many"), before_us=None, keep=0, dry_run=False))
         self.assertEqual(sum(len(step.pruned) for step in steps), 599)
-        self.assertLessEqual(max(len(step.pruned) for step in steps), 256)
+        self.assertLessEqual(max(len(step.pruned) for step in steps), BATCH)
