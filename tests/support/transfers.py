@@ -76,9 +76,10 @@ class TransferCase(SynchronousTestCase):
         return results[0]  # type: ignore[no-any-return]
 
     def observer(self) -> TransferObserver:
-        """A new observer; `results` are what it is told."""
+        """A new observer; `results` and `started` are what it is told."""
         self.results = []
-        return TransferObserver(on_result=self.results.append)
+        self.started: list[str] = []
+        return TransferObserver(on_result=self.results.append, on_start=self.started.append)
 
     def outcomes(self) -> dict[str, Outcome]:
         """What became of each name in the last transfer."""

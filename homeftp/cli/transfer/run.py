@@ -70,7 +70,7 @@ async def run_transfer(
     from homeftp.client import TransferObserver, TransferOptions
 
     running: list[Deferred[None]] = []
-    bar = ProgressBar(reactor, silent=options.quiet or options.json)
+    bar = ProgressBar(reactor, silent=options.quiet or options.json, top=top)
     screen = Screen(bar)
     report = TransferReport(
         options, screen.write, stop=lambda: reactor.callLater(0, lambda: running[0].cancel()), top=top
@@ -79,6 +79,8 @@ async def run_transfer(
 
     def finished(item: FileResult) -> None:
         suspended.pop(item.name, None)
+        if item.kind == "file":
+            bar.finish_file(item.name)
         report.result(item)
 
     def resumed(name: str, size: int) -> None:
@@ -89,6 +91,7 @@ async def run_transfer(
     observer = TransferObserver(
         on_result=finished,
         on_plan=bar.plan,
+        on_start=bar.start_file,
         on_bytes=bar.advance,
         on_reconnected=bar.restart,
         on_resumed=resumed,

@@ -84,6 +84,7 @@ class LargeGet:
                 await self._run(file.restart)
             self._download = download = await self._client.get(self._endpoint, offset=offset, as_of=self._as_of)
             await self._run(file.expect_space, download.entry.size)
+            self._observer.on_start(self._name)
             await self._stream(download, file)
             verdict = await download.verdict()
             if verdict.hash is None:

@@ -18,6 +18,8 @@ class TransferObserver:
     """A file or directory is finished."""
     on_plan: Callable[[int, int], None] = lambda files, size: None
     """This many files of this many bytes in all are added to the transfer."""
+    on_start: Callable[[str], None] = lambda name: None
+    """The content of this file begins to be transferred; not called for small files, which are transferred together."""
     on_bytes: Callable[[int], None] = lambda size: None
     """This many bytes of content are finished: transferred, or found to be the same."""
     on_reconnected: Callable[[], None] = lambda: None

@@ -179,6 +179,7 @@ class FileSender:
             body["hash_trailer"] = True
             if task.source.offset:
                 body["offset"] = task.source.offset
+            self._observer.on_start(task.name)
             payload = UploadPayload(task.source, self._context.workers, self._observer)
             task.close_source = payload.close
         else:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+import unicodedata
+from unittest import mock
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -39,6 +43,49 @@ class ProgressTests(SynchronousTestCase):
         self.assertIn("0.0/3.0 MB", self.err.getvalue())
         bar.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def lines(self) -> list[str]:
+        """What is drawn next, without the terminal's control sequences."""
+        self.err.clear()
+        self.clock.advance(0.2)
+        return [
+            line.rstrip() for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.err.getvalue()))
+        ]
+
+    def test_files(self) -> None:
+        """It says how many files of all are finished, and the name of the current one."""
+        bar = ProgressBar(self.clock, silent=False, top="Photos")
+        self.addCleanup(bar.stop)
+        self.clock.advance(1)
+        self.assertIn("0/0 files  Photos", self.lines())
+        bar.plan(1_500, 2_000_000)
+        bar.finish_file("a.jpg")
+        self.assertIn("1/1,500 files  a.jpg", self.lines())
+        bar.start_file("large\x1b[2J")
+        self.assertIn("1/1,500 files  large\\x1b[2J", self.lines())
+        bar.restart()
+        bar.plan(1_500, 2_000_000)
+        self.assertIn("1/1,500 files  large\\x1b[2J", self.lines(), "what is finished is not reported again")
+
+    def test_narrow(self) -> None:
+        """In a terminal of 40 columns it has two lines that fit; the bar and the name become shorter."""
+        context = mock.patch.dict(os.environ, {"COLUMNS": "40"})
+        context.start()
+        self.addCleanup(context.stop)
+        bar = ProgressBar(self.clock, silent=False)
+        self.addCleanup(bar.stop)
+        bar.plan(123_456, 999_900_000_000)
+        self.clock.advance(1)
+        for _ in range(3):
+            bar.advance(5_600_000)
+            bar.finish_file("a folder/" * 9 + "\u5199\u771f" * 9)
+            drawn = [line for line in self.lines() if line]
+            self.assertEqual(len(drawn), 2, drawn)
+            for line in drawn:
+                wide = sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in line)
+                self.assertLessEqual(wide, 40, line)
+        self.assertIn("GB", drawn[0])
+        self.assertIn("3/123,456 files  a folder/", drawn[1])
 
     def test_silent(self) -> None:
         """With --quiet, and where standard error is not a terminal, there is no bar."""

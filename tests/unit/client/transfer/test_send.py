@@ -31,6 +31,15 @@ T = TypeVar("T")
 class LargeTests(TransferCase):
     """Large files."""
 
+    def test_started(self) -> None:
+        """The name of a large file is told when its content begins to be sent, and when it begins to be fetched."""
+        for name, content in (("folder/big", BIG), ("folder/small", b"content")):
+            self.make_file(name, content)
+        self.push(f"{self.here}/folder", "folder", recursive=True)
+        self.assertEqual((self.started, set(self.outcomes())), (["big"], {"", "big", "small"}))
+        self.get("folder", f"{self.here}/back", recursive=True)
+        self.assertEqual((self.started, set(self.outcomes())), (["big"], {"", "big", "small"}))
+
     def test_changed_while_sent(self) -> None:
         """A file that changes while it is sent fails, and the server keeps the old one. The controls: it does not.
 
