@@ -34,7 +34,7 @@ from homeftp.store.policy.limits import WriteLimits, check_content
 Contents = Sequence["tuple[WriteRequest, bytes]"]
 
 BATCH = 512
-"""Files in one sync, as many as the façade has in one job. Each holds a descriptor meanwhile."""
+"""Files in one sync; beyond a few hundred more of them save nothing. Each holds a descriptor meanwhile."""
 
 
 @attrs.frozen
@@ -197,6 +197,7 @@ class _Batch:
                 request, content = self._requests[number]
                 self._refuse(number, self._writer.directories.explain(handle, request.endpoint, len(content)))
             return
+        # What refuses them together is raised again for each.
         together = len(group.numbers) > 1 and catch(self._take_together, group, handle) is True
         inheritance = catch(Inheritance.of, self._writer.root.disks, handle)
         for number in group.numbers:
