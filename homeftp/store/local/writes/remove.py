@@ -137,8 +137,7 @@ class Remover:
     def _remove_batch(self, batch: _RemovalBatch, actor: Actor) -> Iterator[int]:
         files, directories = batch.take()
         if files:
-            self._remove_files(files, actor, batch.at_us)
-            yield len(files)
+            yield self._remove_files(files, actor, batch.at_us)
         for directory in directories:
             yield self._remove_listed(directory, actor)
 
@@ -178,8 +177,8 @@ class Remover:
             close_quietly(handle.fd)
         raise WrongKind(f"{display_path(endpoint)} was not removed: {problem}")
 
-    def _remove_files(self, endpoints: Sequence[Endpoint], actor: Actor, at_us: int) -> None:
-        """Remove files that were listed, but for those that somebody else has removed meanwhile."""
+    def _remove_files(self, endpoints: Sequence[Endpoint], actor: Actor, at_us: int) -> int:
+        """Remove files that were listed, but for those that are gone by now; how many were removed."""
         handles: dict[Endpoint, DirHandle] = {}
         gone: set[Endpoint] = set()
         try:
@@ -193,13 +192,14 @@ class Remover:
                     handles[parent] = opened
             there = [endpoint for endpoint in endpoints if endpoint.parent not in gone]
             pendings = [PendingUnlink(handles[endpoint.parent], endpoint, None, at_us=at_us) for endpoint in there]
-            results = zip(there, self.namespace.remove(pendings, actor), strict=True)
+            results = self.namespace.remove(pendings, actor)
             raise_first(
                 result
-                for endpoint, result in results
+                for endpoint, result in zip(there, results, strict=True)
                 if not isinstance(result, Exception) or not self._is_gone(result, endpoint.parent)
             )
             self.existing.make_durable(list(handles.values()), endpoints[0])
+            return sum(not isinstance(result, Exception) for result in results)
         finally:
             close_all(handles.values())
 
