@@ -52,8 +52,12 @@ COMMANDS: Mapping[str, Command] = {
     "mkdir": Command("homeftp.cli.commands.files.mkdir", "Make folders on a server."),
     "mv": Command("homeftp.cli.commands.files.mv", "Move and rename files and folders on a server."),
     "rm": Command("homeftp.cli.commands.files.rm", "Remove files and folders on a server."),
-    "versions": Command("homeftp.cli.commands.versions", "List the previous versions of files on a server."),
-    "restore": Command("homeftp.cli.commands.restore", "Restore a previous version of a file on a server."),
+    "versions": Command(
+        "homeftp.cli.commands.versions", "List the previous versions of files on a server, or remove them for good."
+    ),
+    "restore": Command(
+        "homeftp.cli.commands.restore", "Restore a previous version of a file on a server, or a folder as it was."
+    ),
     "verify": Command("homeftp.cli.verify", "Read all files of a server again, and report damaged ones."),
     "raw": Command("homeftp.cli.commands.raw", "Send JSON requests that you type, and print the responses."),
     "help": Command("homeftp.cli.help", "Print the help of a command."),
