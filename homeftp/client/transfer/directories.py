@@ -12,7 +12,7 @@ from homeftp.client.files.model import HAS_MODES, FileStat
 from homeftp.client.transfer.metadata import differing, is_unapplied, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.errors import Refusal, ShuttingDown
+from homeftp.errors import Forbidden, Refusal, ShuttingDown
 from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 
@@ -103,7 +103,7 @@ class RemoteDirectories:
         except ShuttingDown:
             raise  # they are made over a new connection
         except Refusal as refused:
-            if not self._may_be_ignored(name):
+            if not isinstance(refused, Forbidden) or not self._lacks_metadata_only(name):
                 result = FileResult(Outcome.REFUSED, name, 0, refused.message, kind="directory")
                 self._observer.add_result(result)
         else:
@@ -113,6 +113,7 @@ class RemoteDirectories:
             if name not in self._remote:
                 self._observer.add_result(FileResult(Outcome.NEW, name, kind="directory"))
 
-    def _may_be_ignored(self, name: str) -> bool:
-        """Whether only the metadata is missing: files were stored below, and this account may not replace anything."""
-        return not self._client.server_info.may("replace") and name in self._holding
+    def _lacks_metadata_only(self, name: str) -> bool:
+        """Whether the directory exists, and nothing but its time, or its first mode, was not set."""
+        entry = self._remote.get(name)
+        return name in self._holding or (entry is not None and entry.kind == "directory" and not self._perms)

@@ -80,6 +80,21 @@ class DirectoryTests(TransferCase):
         expected = {(name, Outcome.REFUSED, "not here") for name in ("", "x")}
         self.assertEqual({(result.name, result.outcome, result.reason) for result in self.results}, expected)
 
+    def test_times_refused(self) -> None:
+        """No outcome depends on the time of a folder that exists, where the account may set none. But a mode does."""
+        path = self.make_file("lib/x/a")
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        os.utime(f"{self.here}/lib/x", (1, 1))
+        with mock.patch.object(self.client, "make_directory", side_effect=Forbidden("not here")):
+            self.push(f"{self.here}/lib", "lib", recursive=True)
+            self.assertEqual(self.outcomes(), {"x/a": Outcome.SAME})
+            self.push(f"{self.here}/lib", "lib", recursive=True, perms=True)
+            self.assertEqual(self.outcomes(), {"x/a": Outcome.SAME, "x": Outcome.REFUSED})
+            os.unlink(path)
+            os.mkdir(path)
+            self.push(f"{self.here}/lib", "lib", recursive=True)
+            self.assertEqual(self.outcomes(), {"x/a": Outcome.REFUSED}, "a file is in its way")
+
 
 class RestartTests(ReconnectCase):
     """A server that is restarted while directories are made."""
