@@ -17,6 +17,11 @@ def names_content(precondition: str | None) -> bool:
     return precondition not in (None, ABSENT, PRESENT)
 
 
+def plain_hash(precondition: str) -> str:
+    """The hash of a condition that was met, as it is recorded and sent: `HashCondition` is for callers alone."""
+    return str(precondition)
+
+
 def check_kind(endpoint: Endpoint, kind: Kind | None, precondition: str | None) -> None:
     """Check a precondition, except that the content of a file is not compared with a hash.
 

@@ -10,7 +10,7 @@ from typing import Any, Callable, Sequence
 from homeftp.endpoint import parse
 from homeftp.errors import Internal, Refusal
 from homeftp.interfaces.store import IStore, UnrecordedChanges
-from homeftp.model import ABSENT, Actor, Change, Entry
+from homeftp.model import ABSENT, Actor, Change, Entry, HashCondition
 from homeftp.testing.contract.case import ContractCase, request, sha
 
 ANN = Actor("ann", "laptop", "192.0.2.1", "PUSH")
@@ -122,6 +122,28 @@ class RecordingContract(ContractCase):
         self.assertEqual((first.size, first.hash, first.old_size, first.old_hash), (5, sha(b"three"), None, None))
         self.assertEqual((onto.size, onto.old_size, onto.old_hash), (5, 3, sha(b"old")))
         self.assertIn(onto.hash, (None, sha(b"three")))
+
+    def test_plain_hashes(self) -> None:
+        """Records and entries have plain strings as hashes, which can be encoded, also where a condition was met."""
+        store = self.store(record_changes=self.record)
+        entries = [
+            self.write(store, "a.txt", b"one"),
+            self.write(store, "a.txt", b"two", precondition=HashCondition(sha(b"one"))),
+            self.upload(store, "a.txt", b"three", precondition=HashCondition(sha(b"two"))),
+            self.write(store, "b.txt", b"old"),
+            self.move(store, "a.txt", "b.txt", HashCondition(sha(b"three")), HashCondition(sha(b"old"))),
+        ]
+        if store.capabilities.copy:
+            entries.append(self.copy(store, "b.txt", "c.txt", HashCondition(sha(b"three"))))
+        if store.capabilities.metadata:
+            condition = HashCondition(sha(b"three"))
+            entries.append(store.set_metadata(parse("b.txt"), mtime_us=1, mode=None, precondition=condition))
+        if store.capabilities.versions:
+            entries.append(store.restore(parse("b.txt"), None, HashCondition(sha(b"three"))))
+        left = self.content(store, "b.txt")
+        self.remove(store, "b.txt", HashCondition(sha(left)))
+        hashes = [each.hash for each in [*entries, *self.recorded]] + [each.old_hash for each in self.recorded]
+        self.assertEqual({type(each) for each in hashes if each is not None}, {str})
 
     def test_actors(self) -> None:
         """A change is recorded as made by the bound actor, or by the one in the request where that names one."""
