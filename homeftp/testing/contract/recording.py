@@ -126,23 +126,23 @@ class RecordingContract(ContractCase):
     def test_plain_hashes(self) -> None:
         """Records and entries have plain strings as hashes, which can be encoded, also where a condition was met."""
         store = self.store(record_changes=self.record)
-        entries = [
-            self.write(store, "a.txt", b"one"),
-            self.write(store, "a.txt", b"two", precondition=HashCondition(sha(b"one"))),
-            self.upload(store, "a.txt", b"three", precondition=HashCondition(sha(b"two"))),
-            self.write(store, "b.txt", b"old"),
-            self.move(store, "a.txt", "b.txt", HashCondition(sha(b"three")), HashCondition(sha(b"old"))),
+        old = {"mtime_us": 1_600_000_000_000_000}  # a file of this moment might have to be hashed first
+        one, two, three = (HashCondition(sha(content)) for content in (b"one", b"two", b"three"))
+        entries: list[Entry] = [
+            self.write(store, "a.txt", b"one", **old),
+            self.write(store, "a.txt", b"two", precondition=one, **old),
+            self.upload(store, "a.txt", b"three", precondition=two, **old),
+            self.write(store, "b.txt", b"one", **old),
+            self.move(store, "a.txt", "b.txt", three, one),
         ]
         if store.capabilities.copy:
-            entries.append(self.copy(store, "b.txt", "c.txt", HashCondition(sha(b"three"))))
+            entries.append(self.copy(store, "b.txt", "c.txt", three))
         if store.capabilities.metadata:
-            condition = HashCondition(sha(b"three"))
-            entries.append(store.set_metadata(parse("b.txt"), mtime_us=1, mode=None, precondition=condition))
-        if store.capabilities.versions:
-            entries.append(store.restore(parse("b.txt"), None, HashCondition(sha(b"three"))))
-        left = self.content(store, "b.txt")
-        self.remove(store, "b.txt", HashCondition(sha(left)))
-        hashes = [each.hash for each in [*entries, *self.recorded]] + [each.old_hash for each in self.recorded]
+            entries.append(store.set_metadata(parse("b.txt"), mtime_us=1, mode=None, precondition=three))
+        self.write(store, "d.txt", b"one", **old)
+        self.remove(store, "d.txt", one)
+        hashes = [each.hash for each in entries] + [each.hash for each in self.recorded]
+        hashes += [each.old_hash for each in self.recorded]
         self.assertEqual({type(each) for each in hashes if each is not None}, {str})
 
     def test_actors(self) -> None:
