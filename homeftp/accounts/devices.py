@@ -114,8 +114,9 @@ class Devices:
             ).fetchone()
         if row is None:
             return None
-        *device, stamp = row
-        return Device(*device), stamp
+        *columns, stamp = row
+        device = Device(*columns)
+        return (device, stamp) if isinstance(device.name, str) else None  # no pairing has written that
 
     def rename(self, name: str, new: str) -> Device:
         """Rename a device; gives it with its new name.

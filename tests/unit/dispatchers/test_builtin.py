@@ -52,6 +52,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "SETSTAT": {"meta_data": [["mode", 0o600]]},
     "DELETE": {},
     "MOVE": {"to": "some/other folder/ñ"},
+    "COPY": {"to": "some/other folder/ñ"},
     "VERSIONS": {},
     "RESTORE": {},
     "PRUNE": {},

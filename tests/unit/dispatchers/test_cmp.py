@@ -170,13 +170,13 @@ class TreeTests(VerbTestCase):
 
     def test_moved_meanwhile(self) -> None:
         """A directory that is gone when it is listed is absent, as if the request had come a moment later."""
-        real = LocalStore.list
+        real = LocalStore.list_for_digests
 
         def moved(store: LocalStore, *args: Any) -> Any:
             os.rename(os.path.join(self.server.root, "d"), os.path.join(self.server.root, "d2"))
             return real(store, *args)
 
-        self.patch(LocalStore, "list", moved)
+        self.patch(LocalStore, "list_for_digests", moved)
         self.assertEqual(self.compare(content_digest=digest(b"")), (Status.ABSENT, {"differs": []}))
 
     def test_foreign_change(self) -> None:
