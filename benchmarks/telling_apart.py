@@ -50,6 +50,7 @@ KINDS = (
     Kind("MOVE", {"to": "elsewhere"}),
     Kind("COPY", {"to": "elsewhere"}),
     Kind("VERSIONS", {}),
+    Kind("PRUNE", {}),
     Kind("RESTORE", {}),
     Kind("SETSTAT", {"meta_data": [["mode", 0o644]]}),
     Kind("VERIFY", {}),

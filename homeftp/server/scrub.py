@@ -208,7 +208,9 @@ class Scrub:
         await self._workers.run_unbounded(self._write)
 
     async def _save_at_end(self) -> None:
-        """Write the state as it is: the store may be what has failed."""
+        """Write the state; where the store has failed, with what was damaged at the last look."""
+        with contextlib.suppress(Refusal, OSError, OperatorError):  # that has been logged, or the server ends
+            await self._workers.run_unbounded(self._count_damaged)
         try:
             await self._workers.run_unbounded(self._write)
         except (OSError, OperatorError) as error:

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from homeftp.config import SMALL_FILE
 from homeftp.endpoint import Endpoint, parse
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces import IFiles, IPayload
+from homeftp.interfaces import BatchWrite, IFiles, IPayload
 from homeftp.model import ABSENT, PRESENT, Entry, ResumePoint, TreeDigest, Verification, WriteRequest
 
 PLACES = ("", "a", "b", "drop", "drop/a", "secret", "secret/a", "Secret/a", "people", "people/ann", "people/ann/tax/a")
@@ -168,11 +168,39 @@ async def restored(files: IFiles, path: str) -> Entry:
     return await files.restore(parse(path), None)
 
 
+async def written_together(files: IFiles, request: WriteRequest, content: bytes) -> Entry:
+    """Write a file as the only one of a batch."""
+    [result] = await files.write_batch(lambda most: [BatchWrite(request, content)])
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+async def read_together(files: IFiles, path: str) -> bytes:
+    """Read a file as the only one of a batch."""
+    [[result]] = [results async for results in files.read_batch([parse(path)], list)]
+    if isinstance(result, Exception):
+        raise result
+    return result.content
+
+
+async def planned_restore(files: IFiles, path: str) -> list[str]:
+    """The names of what would be put back."""
+    steps = [step async for step in files.restore_tree(parse(path), None, dry_run=True)]
+    return [each.name for step in steps for each in step.reverted]
+
+
+async def planned_prune(files: IFiles, path: str) -> list[str]:
+    """The names of files whose versions would be removed."""
+    steps = [step async for step in files.prune(parse(path), dry_run=True)]
+    return sorted(each.name for step in steps for each in step.pruned)
+
+
 PRECONDITIONS = st.sampled_from([None, None, ABSENT, PRESENT, hash_bytes(b"one")])
 
 
 def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None], recursive: bool) -> list[Step]:
-    """Every call of `IFiles` for these values."""
+    """Every call of `IFiles` for these values; what undoes or discards much is only planned."""
     endpoint: Endpoint = parse(path)
     at, to = conditions
     request = WriteRequest(endpoint=endpoint, size=len(content), mtime_us=1_000_000, mode=0o644, precondition=at)
@@ -197,6 +225,10 @@ def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None
         Step("tree_digest", (), lambda files: digested(files, path), lambda digest: [(path, None)]),
         Step("free_space", (), lambda files: files.free_space()),
         Step("write", (path,), lambda files: files.write(request, content)),
+        Step("write_batch", (path,), lambda files: written_together(files, request, content)),
+        Step("read_batch", (), lambda files: read_together(files, path), lambda content: [(path, None)]),
+        Step("restore_tree", (), lambda files: planned_restore(files, path), lambda names: told(path, names)),
+        Step("prune", (), lambda files: planned_prune(files, path), lambda names: told(path, names)),
         Step("upload", (path,), lambda files: uploaded(files, path, at)),
         Step("upload", (LARGE_PLACE,), lambda files: interrupted(files, LARGE_PLACE), leaves_part=True),
         Step("upload", (LARGE_PLACE,), lambda files: seized(files, LARGE_PLACE), used_part=lambda entry: True),
