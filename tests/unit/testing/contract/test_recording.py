@@ -9,7 +9,7 @@ from typing import Sequence
 import attrs
 
 from homeftp.interfaces.store import IDraft, IUpload, StoreOptions
-from homeftp.model import SERVER, Actor, Change, WriteRequest
+from homeftp.model import SERVER, Actor, Change, HashCondition, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.testing.contract.recording import RecordingContract
 from tests.support.contracts import ControlCase
@@ -57,6 +57,17 @@ class RecordingControls(ControlCase):
         self.assert_caught("test_facts", lambda options: _recording(options, bare_moves))
         self.assert_caught("test_each", lambda options: _recording(options, files))
         self.assert_caught("test_facts", lambda options: _recording(options, bare))
+
+    def test_conditions(self) -> None:
+        """A condition in the place of the hash that met it."""
+
+        def conditions(changes: Sequence[Change]) -> Sequence[Change]:
+            return [
+                attrs.evolve(change, old_hash=HashCondition(change.old_hash)) if change.old_hash else change
+                for change in changes
+            ]
+
+        self.assert_caught("test_plain_hashes", lambda options: _recording(options, conditions))
 
     def test_actors(self) -> None:
         """Everything done by the server; the bound actor before the one of the request; binding for everyone."""
