@@ -17,9 +17,9 @@ def names_content(precondition: str | None) -> bool:
     return precondition not in (None, ABSENT, PRESENT)
 
 
-def plain_hash(precondition: str) -> str:
-    """The hash of a condition that was met, as it is recorded and sent: `HashCondition` is for callers alone."""
-    return str(precondition)
+def required_hash(precondition: str | None) -> str | None:
+    """The hash that a precondition names, as it is recorded and sent: never a `HashCondition`. None for all others."""
+    return None if precondition is None or not names_content(precondition) else str(precondition)
 
 
 def check_kind(endpoint: Endpoint, kind: Kind | None, precondition: str | None) -> None:

@@ -19,7 +19,7 @@ from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_removable
-from homeftp.store.policy.preconditions import check_source, plain_hash
+from homeftp.store.policy.preconditions import check_source, required_hash
 from homeftp.store.policy.wording import not_found
 
 
@@ -66,7 +66,7 @@ class ExistingEntries:
         (expected,) = self.preconditions.expected([(handle, endpoint, precondition)])
         if isinstance(expected, Exception):
             raise expected
-        return expected, None if expected is None or precondition is None else plain_hash(precondition)
+        return expected, required_hash(precondition)
 
     def make_durable(self, handles: Sequence[DirHandle], endpoint: Endpoint) -> None:
         """Make the removal of names from these directories durable. Raises `InDoubt`."""

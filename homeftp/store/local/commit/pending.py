@@ -11,7 +11,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.model import Actor, Change
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.versions.archive import ArchivedFile
-from homeftp.store.policy.preconditions import plain_hash
+from homeftp.store.policy.preconditions import required_hash
 
 
 class RenameSource(Protocol):
@@ -121,7 +121,7 @@ def rename_change(pending: PendingRename, existing: ExistingTarget) -> Change:
         pending.size,
         content_hash,
         existing.found.st_size,
-        None if pending.expected is None or pending.precondition is None else plain_hash(pending.precondition),
+        required_hash(pending.precondition),
     )
 
 

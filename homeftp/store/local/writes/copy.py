@@ -18,7 +18,7 @@ from homeftp.store.local.writes.staged import StagedFiles
 from homeftp.store.local.writes.target import TargetFinder
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_copy
-from homeftp.store.policy.preconditions import changed, check_source, plain_hash
+from homeftp.store.policy.preconditions import changed, check_source, required_hash
 from homeftp.store.policy.wording import damaged
 
 
@@ -78,7 +78,7 @@ class Copier:
                     return fd, found, known.get(source.name)
                 if signature(found) != expected:
                     raise changed(source)
-                return fd, found, None if precondition is None else plain_hash(precondition)
+                return fd, found, required_hash(precondition)
             except BaseException:
                 close_quietly(fd)
                 raise

@@ -19,7 +19,7 @@ from homeftp.store.local.disk.handles import DirHandle, set_mode
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_mtime, check_not_top, directory_request
-from homeftp.store.policy.preconditions import check_source, names_content, no_hash, plain_hash
+from homeftp.store.policy.preconditions import check_source, names_content, no_hash, required_hash
 from homeftp.store.policy.wording import damaged, not_found
 
 
@@ -103,7 +103,7 @@ class MetadataWriter:
             fd, found = self.root.open_any_in(handle.fd, endpoint)
             if self.preconditions.is_damaged(endpoint, found):
                 raise damaged(endpoint)
-            content_hash = None if expected is None or precondition is None else plain_hash(precondition)
+            content_hash = required_hash(precondition)
             self.namespace.change_metadata(
                 PendingUnlink(handle, endpoint, expected, content_hash, found.st_ino),
                 lambda: self._set(fd, mtime_us, mode),

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import Changed, Refusal, WrongKind
-from homeftp.model import ABSENT, PRESENT, Entry, Kind
+from homeftp.model import ABSENT, PRESENT, Entry, HashCondition, Kind
 from homeftp.store.policy.preconditions import (
     check,
     check_directory,
@@ -18,6 +18,7 @@ from homeftp.store.policy.preconditions import (
     check_source,
     check_target,
     names_content,
+    required_hash,
 )
 
 Check = Callable[[Endpoint, "Entry | None", "str | None"], None]
@@ -44,6 +45,11 @@ class PreconditionTests(SynchronousTestCase):
             self.assertIn("a/b", str(refused))
             return type(refused)
         return None
+
+    def test_required_hash(self) -> None:
+        """Only a hash is one, and what is recorded of it is a plain string."""
+        self.assertEqual([required_hash(each) for each in CONDITIONS], [None, None, None, *CONDITIONS[3:]])
+        self.assertIs(type(required_hash(HashCondition("sha256:right"))), str)
 
     def test_check(self) -> None:
         """Nothing is absent, a file is what its hash says, and a directory has none."""
