@@ -7,8 +7,7 @@ from zope.interface import implementer
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.status import Status
-from homeftp.wire.history import VersionsBody
-from homeftp.wire.messages import version_body
+from homeftp.wire.history import VersionsBody, version_body
 
 
 @implementer(IDispatcher, IPathLocking)

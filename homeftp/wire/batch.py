@@ -1,4 +1,4 @@
-"""Bytes to entries: a payload that is a run of lines, each followed by as many bytes as it says.
+"""The entries of batches, and bytes to entries: a payload is a run of lines, each followed by as many bytes as it says.
 
 That is the framing of requests and responses themselves, so the parser is the same one. An entry that cannot be
 decoded is refused alone, as long as it is known how many bytes follow it.
@@ -6,18 +6,50 @@ decoded is refused alone, as long as it is known how many bytes follow it.
 
 from __future__ import annotations
 
-from typing import Any, Generic, Mapping, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, Mapping, NamedTuple, TypeVar
 
 import attrs
+from msgspec import Meta
 
 from homeftp.config import BATCH_ENTRIES, MAX_REQUEST_LINE, SMALL_FILE
 from homeftp.errors import BadRequest, Refusal, TooLarge, refusal
+from homeftp.model import Kind
 from homeftp.wire.codec import decode_entry, encode_entry
 from homeftp.wire.events import Framed, MessageReceived, Violation
-from homeftp.wire.messages import Size
+from homeftp.wire.messages import EntryBody, Hash, MetaData, Precondition, Size
 from homeftp.wire.parser import MessageParser
 
 E = TypeVar("E", bound=Framed)
+
+
+@attrs.frozen
+class PushEntry:
+    """A line in the payload of a PUSH of a batch, before the content; `name` is relative to `PushBody.rel_endpoint`."""
+
+    name: str  # `Endpoint.child` parses it
+    kind: Kind = "file"
+    content_length: Size = 0
+    hash: Hash | None = None
+    meta_data: MetaData = attrs.field(factory=list)
+    if_hash: Precondition | None = None
+
+
+@attrs.frozen
+class GetEntry:
+    """A line in the payload of a GET of a batch: a file that is wanted, relative to `GetBody.rel_endpoint`."""
+
+    name: str
+    content_length: Annotated[int, Meta(ge=0, le=0)] = 0
+
+
+@attrs.frozen
+class FileBody(EntryBody):
+    """A line in an answer to GET of a batch, before the content: an entry, or, with a `status`, a refusal."""
+
+    kind: Kind = "file"
+    content_length: Size = 0
+    status: int = 0
+    message: str = ""
 
 
 @attrs.frozen

@@ -5,15 +5,24 @@ The bodies of the other requests, and the types of all parameters, are in `homef
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import attrs
 from msgspec import Meta
 
 from homeftp.errors import Refusal, refusal
-from homeftp.history.changes import Pruned, Reverted
-from homeftp.model import MAX_SIZE, Kind
-from homeftp.wire.messages import Hash, Moment, Precondition, RelEndpoint, Size
+from homeftp.history.changes import Pruned, Reverted, RevertedTo
+from homeftp.model import MAX_SIZE, Kind, Version
+from homeftp.wire.messages import (
+    Hash,
+    MetaData,
+    Moment,
+    Precondition,
+    RelEndpoint,
+    Size,
+    meta_data,
+    refusal_body,
+)
 
 
 @attrs.frozen
@@ -46,11 +55,27 @@ class PruneBody:
 
 
 @attrs.frozen
+class VersionBody:
+    """A version as VERSIONS lists it."""
+
+    name: str
+    at: Moment
+    size: Size = 0
+    meta_data: MetaData = attrs.field(factory=list)
+    hash: Hash | None = None
+
+    def version(self) -> Version:
+        """The value that it stands for."""
+        meta = dict(self.meta_data)
+        return Version(self.name, self.at, self.size, meta.get("mtime_us"), meta.get("mode"), self.hash)
+
+
+@attrs.frozen
 class RevertedBody:
     """What became of one name, as a recursive RESTORE lists it."""
 
     name: str
-    outcome: Literal["restored", "removed", "refused"]
+    outcome: RevertedTo
     kind: Kind = "file"
     at: Moment | None = None
     size: Size = 0
@@ -86,11 +111,24 @@ class PrunedBody:
         return Pruned(name=self.name, at_us=self.at, size=self.size, refusal=_refusal(self.status, self.message))
 
 
+def version_body(version: Version) -> dict[str, Any]:
+    """A version as the JSON object of a response; what is not known is left out."""
+    body: dict[str, Any] = {
+        "name": version.name,
+        "at": version.at_us,
+        "size": version.size,
+        "meta_data": meta_data(version),
+    }
+    if version.hash is not None:
+        body["hash"] = version.hash
+    return body
+
+
 def reverted_body(reverted: Reverted) -> dict[str, Any]:
     """What became of a name as the JSON object of a response; what is not known is left out."""
     body: dict[str, Any] = {"name": reverted.name, "outcome": reverted.outcome, "kind": reverted.kind}
     if reverted.refusal is not None:
-        return {**body, **_refusal_body(reverted.refusal)}
+        return {**body, **refusal_body(reverted.refusal)}
     body["size"] = reverted.size
     if reverted.at_us is not None:
         body["at"] = reverted.at_us
@@ -102,12 +140,8 @@ def reverted_body(reverted: Reverted) -> dict[str, Any]:
 def pruned_body(pruned: Pruned) -> dict[str, Any]:
     """A version that was removed, or not, as the JSON object of a response."""
     body: dict[str, Any] = {"name": pruned.name, "at": pruned.at_us, "size": pruned.size}
-    return body if pruned.refusal is None else {**body, **_refusal_body(pruned.refusal)}
+    return body if pruned.refusal is None else {**body, **refusal_body(pruned.refusal)}
 
 
 def _refusal(status: int | None, message: str) -> Refusal | None:
     return None if status is None else refusal(status, message)
-
-
-def _refusal_body(refused: Refusal) -> dict[str, Any]:
-    return {"status": int(refused.status), "message": refused.message}

@@ -1,4 +1,6 @@
-"""The messages of the wire as frozen classes: envelopes, and the bodies of the built-in requests.
+"""The messages of the wire as frozen classes: envelopes, and the bodies of most built-in requests.
+
+The bodies of requests about versions are in history.py, the entries of batches in batch.py.
 
 Types and bounds here are the only validation of a message's shape: codec.py
 decodes straight into these classes and names the parameter that does not
@@ -209,26 +211,6 @@ class PushBody:
 
 
 @attrs.frozen
-class PushEntry:
-    """A line in the payload of a PUSH of a batch, before the content; `name` is relative to `PushBody.rel_endpoint`."""
-
-    name: str  # `Endpoint.child` parses it
-    kind: Kind = "file"
-    content_length: Size = 0
-    hash: Hash | None = None
-    meta_data: MetaData = attrs.field(factory=list)
-    if_hash: Precondition | None = None
-
-
-@attrs.frozen
-class GetEntry:
-    """A line in the payload of a GET of a batch: a file that is wanted, relative to `GetBody.rel_endpoint`."""
-
-    name: str
-    content_length: Annotated[int, Meta(ge=0, le=0)] = 0
-
-
-@attrs.frozen
 class SetstatBody:
     """SETSTAT's body."""
 
@@ -333,32 +315,6 @@ class EntryBody:
         return Entry(self.name, self.kind, self.size, mtime_us, mode, self.hash, damaged=self.damaged, mtime_span=span)
 
 
-@attrs.frozen
-class FileBody(EntryBody):
-    """A line in an answer to GET of a batch, before the content: an entry, or, with a `status`, a refusal."""
-
-    kind: Kind = "file"
-    content_length: Size = 0
-    status: int = 0
-    message: str = ""
-
-
-@attrs.frozen
-class VersionBody:
-    """A version as VERSIONS lists it."""
-
-    name: str
-    at: Moment
-    size: Size = 0
-    meta_data: MetaData = attrs.field(factory=list)
-    hash: Hash | None = None
-
-    def version(self) -> Version:
-        """The value that it stands for."""
-        meta = dict(self.meta_data)
-        return Version(self.name, self.at, self.size, meta.get("mtime_us"), meta.get("mode"), self.hash)
-
-
 def meta_data(value: Entry | Version) -> list[tuple[str, int]]:
     """The metadata entries of a value, those that are known."""
     pairs = (("mtime_us", value.mtime_us), ("mode", value.mode))
@@ -392,14 +348,6 @@ def damage_body(damage: Damage) -> dict[str, Any]:
     return body
 
 
-def version_body(version: Version) -> dict[str, Any]:
-    """A version as the JSON object of a response; what is not known is left out."""
-    body: dict[str, Any] = {
-        "name": version.name,
-        "at": version.at_us,
-        "size": version.size,
-        "meta_data": meta_data(version),
-    }
-    if version.hash is not None:
-        body["hash"] = version.hash
-    return body
+def refusal_body(refused: Refusal) -> dict[str, Any]:
+    """Why one of many things was refused, as a part of the JSON object that names it."""
+    return {"status": int(refused.status), "message": refused.message}

@@ -15,7 +15,7 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import add_json_argument, format_mode, print_json, printable
 from homeftp.cli.terminal.times import format_minute, format_moment, format_time
-from homeftp.wire.messages import version_body
+from homeftp.wire.history import version_body
 
 if TYPE_CHECKING:
     from homeftp.client import Client, IClientReactor, TransferContext

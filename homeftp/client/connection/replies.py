@@ -16,7 +16,8 @@ from homeftp.errors import BadEndpoint, BadRequest, counted
 from homeftp.model import Entry, ListingPage, ResumePoint, TreeDigest, TreeProgress, Verification, Version
 from homeftp.status import Status
 from homeftp.wire.codec import convert
-from homeftp.wire.messages import DamageBody, EntryBody, Hash, Size, TreeBody, VersionBody
+from homeftp.wire.history import VersionBody
+from homeftp.wire.messages import DamageBody, EntryBody, Hash, Size, TreeBody
 
 T = TypeVar("T")
 

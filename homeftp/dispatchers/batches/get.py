@@ -12,8 +12,8 @@ from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal
 from homeftp.interfaces import FileContent, IRequest, IResolution
 from homeftp.model import Entry
 from homeftp.status import Status
-from homeftp.wire.batch import InvalidEntry, decode_batch, encode_item
-from homeftp.wire.messages import GetBody, GetEntry, entry_body
+from homeftp.wire.batch import GetEntry, InvalidEntry, decode_batch, encode_item
+from homeftp.wire.messages import GetBody, entry_body, refusal_body
 
 
 async def get_batch(request: IRequest, body: GetBody, resolution: IResolution) -> None:
@@ -98,7 +98,7 @@ class _BatchSender:
         if not isinstance(error, Refusal):
             self._log.error("a file of a batch could not be read: {error!r}", error=error)
             error = Internal(INTERNAL_ERROR)
-        return encode_item({"name": name, "status": int(error.status), "message": error.message})
+        return encode_item({"name": name, **refusal_body(error)})
 
     def end(self) -> None:
         """Answer."""

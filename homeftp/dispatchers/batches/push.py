@@ -16,8 +16,8 @@ from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal, TooLar
 from homeftp.interfaces import BatchWrite, IRequest, IResolution
 from homeftp.model import Entry, WriteRequest, kept_mode
 from homeftp.status import Status
-from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry
-from homeftp.wire.messages import PushBody, PushEntry, entry_body
+from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, PushEntry
+from homeftp.wire.messages import PushBody, entry_body, refusal_body
 
 _JSON_WIDTH = 6
 """Bytes that a character of a name or a message may need in a line, at most, with its escape."""
@@ -140,7 +140,7 @@ class _Report:
     async def _add_refusal(self, number: int, name: str, refusal: Refusal) -> None:
         await self._send_if_full(len(name) + len(refusal.message))
         self._reported += 1
-        self._refused.append({"entry": number, "name": name, "status": int(refusal.status), "message": refusal.message})
+        self._refused.append({"entry": number, "name": name, **refusal_body(refusal)})
 
     async def _send_if_full(self, characters: int) -> None:
         """Send what there is, where another entry of so many characters would make the line too long."""

@@ -8,8 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import BATCH_ENTRIES, MAX_REQUEST_LINE, SMALL_FILE
 from homeftp.errors import BadRequest, TooLarge
-from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, decode_batch, encode_item
-from homeftp.wire.messages import PushEntry
+from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, PushEntry, decode_batch, encode_item
 
 HASH = "sha256:" + "0" * 64
 

@@ -1,4 +1,4 @@
-"""The bodies of RESTORE and PRUNE."""
+"""The bodies of VERSIONS, RESTORE and PRUNE."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.endpoint import parse
 from homeftp.errors import BadRequest, Changed
 from homeftp.history.changes import Pruned, Reverted
-from homeftp.model import MAX_SIZE
+from homeftp.model import MAX_SIZE, Version
 from homeftp.wire.codec import convert, decode_body
-from homeftp.wire.history import PruneBody, PrunedBody, RestoreBody, RevertedBody, pruned_body, reverted_body
+from homeftp.wire.history import (
+    PruneBody,
+    PrunedBody,
+    RestoreBody,
+    RevertedBody,
+    VersionBody,
+    pruned_body,
+    reverted_body,
+    version_body,
+)
 
 HASH = "sha256:" + "0" * 64
 
@@ -40,7 +49,12 @@ class BodyTests(SynchronousTestCase):
 
 
 class ResultTests(SynchronousTestCase):
-    """What became of names and versions, there and back."""
+    """Versions, and what became of names and versions, there and back."""
+
+    def test_versions(self) -> None:
+        """A version is the same after it was encoded and decoded, with everything known or nothing."""
+        for version in (Version("a", 17, 5, 3, 0o600, HASH), Version("", 0, 0, None, None, None)):
+            self.assertEqual(convert(version_body(version), VersionBody, "a version").version(), version)
 
     def test_reverted(self) -> None:
         """Each outcome; a refusal has its status and its message."""

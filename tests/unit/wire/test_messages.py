@@ -6,7 +6,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import BadRequest, NotFound
-from homeftp.model import MAX_SIZE, Damage, Entry, Version
+from homeftp.model import MAX_SIZE, Damage, Entry
 from homeftp.status import Status
 from homeftp.wire import messages
 from homeftp.wire.codec import convert, decode_body
@@ -79,12 +79,6 @@ class ValueTests(SynchronousTestCase):
         ):
             decoded = convert(messages.entry_body(entry), messages.EntryBody, "an entry").entry()
             self.assertEqual(decoded, entry)
-
-    def test_versions(self) -> None:
-        """So is a version."""
-        for version in (Version("a", 17, 5, 3, 0o600, HASH), Version("", 0, 0, None, None, None)):
-            decoded = convert(messages.version_body(version), messages.VersionBody, "a version").version()
-            self.assertEqual(decoded, version)
 
     def test_damages(self) -> None:
         """So is a damage; one of a kind that is not known yet counts as one of the content."""

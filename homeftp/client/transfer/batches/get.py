@@ -19,8 +19,8 @@ from homeftp.config import MAX_REQUEST_LINE, MIB, SMALL_FILE
 from homeftp.errors import Refusal, refusal
 from homeftp.interfaces import IWorkers
 from homeftp.model import Entry
-from homeftp.wire.batch import BatchItem, InvalidEntry, decode_batch, encode_item
-from homeftp.wire.messages import FileBody, Response
+from homeftp.wire.batch import BatchItem, FileBody, InvalidEntry, decode_batch, encode_item
+from homeftp.wire.messages import Response
 from homeftp.workers import Batcher
 
 BATCH_FILES = 256
