@@ -1,10 +1,12 @@
-"""Making many requests of the same kind, a bounded number of them at once."""
+"""Making many requests of the same kind: a bounded number of them at once, and a refusal of one stops no other."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Coroutine, Sequence, TypeVar
+from typing import Any, Awaitable, Callable, Coroutine, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults
+
+from homeftp.errors import Refusal, ShuttingDown
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -28,3 +30,16 @@ async def in_batches(
         except FirstError as error:
             error.subFailure.raiseException()
     return results
+
+
+async def answer_or_refusal(request: Awaitable[T]) -> T | Refusal:
+    """The result of a request about one file of many, or the refusal of that file.
+
+    Raises `ShuttingDown` (50), which refuses the other files too: the transfer goes on over a new connection.
+    """
+    try:
+        return await request
+    except ShuttingDown:
+        raise
+    except Refusal as refused:
+        return refused

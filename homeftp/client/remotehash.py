@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from homeftp.client.api import Client
-from homeftp.errors import Refusal, ShuttingDown
+from homeftp.client.batches import answer_or_refusal
+from homeftp.errors import Refusal
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.model import Entry
 
@@ -21,10 +22,5 @@ async def hash_there(client: Client, endpoint: str) -> str:
 
     Raises `ShuttingDown` (50) and `ConnectionFailed`.
     """
-    try:
-        found = await hashed_entry(client, endpoint)
-    except ShuttingDown:
-        raise
-    except Refusal:
-        return ""
-    return "" if found is None else found.hash or ""
+    found = await answer_or_refusal(hashed_entry(client, endpoint))
+    return "" if found is None or isinstance(found, Refusal) else found.hash or ""

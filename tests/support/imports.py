@@ -95,7 +95,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},
-    "client.batches": frozenset(),
+    "client.batches": VALUES,
     "client.errors": VALUES,
     "client.connection": SHARED | {"client.errors", "wire"},
     "client.escapes": VALUES,
@@ -107,7 +107,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.api": CONTRACTS | {"hashing", "wire"} | within("client", "connection download errors"),
     "client.dial": SHARED | within("client", "api connection errors"),
     "client.known": SHARED | {"wire"} | within("client", "api connection dial errors"),
-    "client.remotehash": CONTRACTS | {"client.api", "hashing"},
+    "client.remotehash": CONTRACTS | {"hashing"} | within("client", "api batches"),
     "client.verifycopy": CONTRACTS | {"client.api"},
     "client.seen": CONTRACTS | {"client.api", "hashing"},
     "client.transfer": SHARED

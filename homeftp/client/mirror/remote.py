@@ -7,7 +7,7 @@ from typing import Awaitable, Mapping, Sequence
 import attrs
 
 from homeftp.client.api import Client
-from homeftp.client.batches import in_batches
+from homeftp.client.batches import answer_or_refusal, in_batches
 from homeftp.client.files.model import LocalTree
 from homeftp.client.mirror.plan import ConfirmedDeletions, may_delete, plan_deletion, report_deleted
 from homeftp.client.remotehash import hash_there
@@ -23,7 +23,7 @@ from homeftp.client.transfer.model import (
     endpoints_below,
 )
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.errors import Changed, NotFound, Refusal, ShuttingDown
+from homeftp.errors import Changed, NotFound, Refusal
 from homeftp.model import Entry, Kind
 
 _UNSEEN = (
@@ -159,11 +159,7 @@ class RemoteDeletion:
     async def _report(self, name: str, kind: Kind, removing: Awaitable[object]) -> None:
         """Report what becomes of a file or directory; one that somebody else has removed meanwhile is deleted."""
         result = FileResult(Outcome.DELETED, name, kind=kind)
-        try:
-            await removing
-        except ShuttingDown:
-            raise  # the rest is deleted over a new connection
-        except Refusal as refused:
-            if not isinstance(refused, NotFound):
-                result = FileResult(Outcome.REFUSED, name, 0, f"not deleted: {refused.message}", kind=kind)
+        removed = await answer_or_refusal(removing)
+        if isinstance(removed, Refusal) and not isinstance(removed, NotFound):
+            result = FileResult(Outcome.REFUSED, name, 0, f"not deleted: {removed.message}", kind=kind)
         self._observer.add_result(result)

@@ -7,12 +7,12 @@ from typing import Collection, Iterable
 import attrs
 
 from homeftp.client.api import Client
-from homeftp.client.batches import in_batches
+from homeftp.client.batches import answer_or_refusal, in_batches
 from homeftp.client.files.model import HAS_MODES, FileStat
 from homeftp.client.transfer.metadata import differing, is_unapplied, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.errors import Forbidden, Refusal, ShuttingDown
+from homeftp.errors import Forbidden, Refusal
 from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 
@@ -56,12 +56,8 @@ class RemoteDirectories:
 
     async def _make_one(self, directory: FileStat) -> None:
         meta_data = wire_metadata(directory, self._disks)
-        try:
-            await self._client.make_directory(self._endpoint_of(directory.name), meta_data=meta_data)
-        except ShuttingDown:
-            raise
-        except Refusal:
-            pass  # `update` asks again, and reports it
+        # Where this is refused `update` asks again, and reports it.
+        await answer_or_refusal(self._client.make_directory(self._endpoint_of(directory.name), meta_data=meta_data))
 
     async def update(self, directories: Iterable[FileStat], filled: Collection[str]) -> None:
         """Make the missing directories and set the metadata of all, deepest first.
@@ -98,20 +94,16 @@ class RemoteDirectories:
     async def _make(self, directory: FileStat) -> None:
         name = directory.name
         meta_data = wire_metadata(directory, self._disks, mode=self._perms or name not in self._remote)
-        try:
-            entry = await self._client.make_directory(self._endpoint_of(name), meta_data=meta_data)
-        except ShuttingDown:
-            raise  # they are made over a new connection
-        except Refusal as refused:
-            if not isinstance(refused, Forbidden) or not self._lacks_metadata_only(name):
-                result = FileResult(Outcome.REFUSED, name, 0, refused.message, kind="directory")
-                self._observer.add_result(result)
-        else:
-            shown = entry if len(meta_data) > 1 else attrs.evolve(entry, mode=None)
-            if self._endpoint_of(name) and is_unapplied(directory, shown, self._disks):
-                self.unapplied.append(name)
-            if name not in self._remote:
-                self._observer.add_result(FileResult(Outcome.NEW, name, kind="directory"))
+        entry = await answer_or_refusal(self._client.make_directory(self._endpoint_of(name), meta_data=meta_data))
+        if isinstance(entry, Refusal):
+            if not isinstance(entry, Forbidden) or not self._lacks_metadata_only(name):
+                self._observer.add_result(FileResult(Outcome.REFUSED, name, 0, entry.message, kind="directory"))
+            return
+        shown = entry if len(meta_data) > 1 else attrs.evolve(entry, mode=None)
+        if self._endpoint_of(name) and is_unapplied(directory, shown, self._disks):
+            self.unapplied.append(name)
+        if name not in self._remote:
+            self._observer.add_result(FileResult(Outcome.NEW, name, kind="directory"))
 
     def _lacks_metadata_only(self, name: str) -> bool:
         """Whether the directory exists, and nothing but its time, or its first mode, was not set."""

@@ -8,6 +8,7 @@ import attrs
 from zope.interface import implementer
 
 from homeftp.client.api import Client
+from homeftp.client.batches import answer_or_refusal
 from homeftp.client.files.model import LocalTree
 from homeftp.client.remotehash import hash_there
 from homeftp.client.seen.lastseen import LastSeen
@@ -19,7 +20,7 @@ from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.transfer.send import FileSender, ISendReceiver
-from homeftp.errors import Refusal, ShuttingDown
+from homeftp.errors import Refusal
 from homeftp.model import Entry
 
 _WINDOW = 4 * BATCH_FILES
@@ -177,13 +178,10 @@ class PushTransfer:
 
     async def _set_metadata(self, task: FileTask, hash: str) -> None:
         assert task.content is not None
-        try:
-            meta_data = wire_metadata(task.content.file, self._disks)
-            entry = await self._client.set_metadata(self._endpoint_of(task.name), meta_data, if_hash=hash)
-        except ShuttingDown as reason:
-            self.fail(reason)
-        except Refusal as refused:
-            self.finish_task(task, Outcome.REFUSED, refused.message)
+        endpoint, meta_data = self._endpoint_of(task.name), wire_metadata(task.content.file, self._disks)
+        entry = await answer_or_refusal(self._client.set_metadata(endpoint, meta_data, if_hash=hash))
+        if isinstance(entry, Refusal):
+            self.finish_task(task, Outcome.REFUSED, entry.message)
         else:
             is_set = self._note_unapplied(task, entry)
             self.finish_task(task, Outcome.METADATA if is_set else Outcome.SAME)

@@ -8,8 +8,9 @@ from typing import Any, Callable, ContextManager, Coroutine
 from zope.interface import Interface
 
 from homeftp.client.api import Client
+from homeftp.client.batches import answer_or_refusal
 from homeftp.client.connection.answer import AnswerHandler
-from homeftp.client.connection.replies import own_entry
+from homeftp.client.connection.replies import Comparison, own_entry
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.files.source import SourceFile
 from homeftp.client.transfer.batches.push import BatchSender, SmallPush
@@ -108,21 +109,15 @@ class FileSender:
         """Have the server copy its file `elsewhere`, which has the content; send it where the server does not."""
         assert task.content is not None
         body, endpoint, hash = self._body(task), self._endpoint_of(task.name), task.local_hash
-        try:
-            source = self._endpoint_of(elsewhere)
-            entry = await self._client.copy(source, endpoint, if_hash=hash, if_to=body.get("if_hash"))
-        except ShuttingDown:
-            raise  # it is copied over a new connection
-        except Refusal:  # it may have changed since it was listed
+        copying = self._client.copy(self._endpoint_of(elsewhere), endpoint, if_hash=hash, if_to=body.get("if_hash"))
+        entry = await answer_or_refusal(copying)
+        if isinstance(entry, Refusal):  # the file `elsewhere` may have changed since it was listed
             self._send(task, outcome)
             return
         if differing(task.content.file, entry, self._context.disks):
-            try:
-                entry = await self._client.set_metadata(endpoint, body["meta_data"], if_hash=hash)
-            except ShuttingDown:
-                raise
-            except Refusal:
-                pass  # what `entry` does not have is reported
+            changed = await answer_or_refusal(self._client.set_metadata(endpoint, body["meta_data"], if_hash=hash))
+            if not isinstance(changed, Refusal):  # else the receiver reports what `entry` does not have
+                entry = changed
         self._receiver.on_sent(task, outcome, entry, _grown(task), moved=False)
 
     def _send_small(self, task: FileTask, outcome: Outcome) -> None:
@@ -152,13 +147,10 @@ class FileSender:
         """Send a large file; resumes an earlier upload that was interrupted."""
         endpoint = self._endpoint_of(task.name)
         if self._may_resume(endpoint):
-            try:
-                meta_data: MetaData = [("size", source.file.size), *wire_metadata(source.file, self._context.disks)]
-                compared = await self._client.cmp(endpoint, meta_data=meta_data)
-            except ShuttingDown:
-                raise  # it is sent over a new connection
-            except Refusal as refused:
-                self._receiver.finish_task(task, Outcome.REFUSED, refused.message)
+            meta_data: MetaData = [("size", source.file.size), *wire_metadata(source.file, self._context.disks)]
+            compared = await answer_or_refusal(self._client.cmp(endpoint, meta_data=meta_data))
+            if isinstance(compared, Refusal):
+                self._receiver.finish_task(task, Outcome.REFUSED, compared.message)
                 return
             try:
                 await resume_from(source, compared.arrived, self._context.workers)
@@ -218,19 +210,14 @@ class FileSender:
 
     async def _compare_again(self, task: FileTask, response: Response) -> None:
         """The server's file has changed since it was compared: a conflict, unless it is like the local one now."""
-        assert task.content is not None
-        sent = task.local_hash
-        meta_data = wire_metadata(task.content.file, self._context.disks)
         try:
-            if sent is None:  # the server refused before it had read the file to its end
-                sent = await self._hash(task.content.file.path)
-            found = await self._client.cmp(self._endpoint_of(task.name), hash=sent, meta_data=meta_data)
-        except ShuttingDown:
-            raise  # it is compared over a new connection
-        except (Refusal, OSError):
+            found = await answer_or_refusal(self._compare_sent(task))
+        except OSError:
             self._on_refused(task, response)
             return
-        if found.status == Status.SAME:
+        if isinstance(found, Refusal):
+            self._on_refused(task, response)
+        elif found.status == Status.SAME:
             self._receiver.finish_task(task, Outcome.SAME, moved=True)
         elif found.remote == task.remote and self._may_resume(self._endpoint_of(task.name)):
             self._begin_again(task, "another push of the same file took over")
@@ -241,6 +228,15 @@ class FileSender:
             self._receiver.on_conflict(task)
         else:  # it has been read to its end: the next push asks
             self._receiver.finish_task(task, Outcome.CONFLICT, moved=True)
+
+    async def _compare_sent(self, task: FileTask) -> Comparison:
+        """Compare what was sent with what the server has now."""
+        assert task.content is not None
+        sent = task.local_hash
+        if sent is None:  # the server refused before it had read the file to its end
+            sent = await self._hash(task.content.file.path)
+        meta_data = wire_metadata(task.content.file, self._context.disks)
+        return await self._client.cmp(self._endpoint_of(task.name), hash=sent, meta_data=meta_data)
 
     async def _hash(self, path: str) -> str:
         run = self._context.workers.run

@@ -1,11 +1,12 @@
-"""Work that is done a bounded number at once."""
+"""Many requests: a bounded number of them at once, and refusals of single ones."""
 
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.batches import in_batches
+from homeftp.client.batches import answer_or_refusal, in_batches
+from homeftp.errors import NotFound, Refusal, ShuttingDown
 
 
 class BatchTests(SynchronousTestCase):
@@ -43,3 +44,24 @@ class BatchTests(SynchronousTestCase):
     def test_nothing(self) -> None:
         """No items are no work."""
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(in_batches(self.work, []))), [])
+
+
+class AnswerOrRefusalTests(SynchronousTestCase):
+    """answer_or_refusal."""
+
+    def test_results(self) -> None:
+        """A result and a refusal are given; a server that shuts down, and what is no refusal, are raised."""
+
+        async def ask(failure: Exception | None) -> str:
+            if failure is not None:
+                raise failure
+            return "stored"
+
+        def asked(failure: Exception | None = None) -> Deferred[str | Refusal]:
+            return Deferred.fromCoroutine(answer_or_refusal(ask(failure)))
+
+        refused = NotFound("'a' does not exist on the server")
+        self.assertEqual(self.successResultOf(asked()), "stored")
+        self.assertIs(self.successResultOf(asked(refused)), refused)
+        for failure in (ShuttingDown("it restarts"), OSError("a fault")):
+            self.assertIs(self.failureResultOf(asked(failure)).value, failure)
