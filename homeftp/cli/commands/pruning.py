@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Callable
+from functools import partial
+from typing import TYPE_CHECKING, AsyncIterator, Callable
 
 from homeftp.cli.terminal.asking import can_ask, confirm
 from homeftp.cli.terminal.exitcodes import Exit
@@ -16,7 +17,7 @@ from homeftp.wire.history import pruned_body
 
 if TYPE_CHECKING:
     from homeftp.client import Client
-    from homeftp.history.changes import Pruned
+    from homeftp.history.changes import Pruned, PruneStep
 
 
 def add_prune_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,9 +55,12 @@ class _PruneCounts:
 
     def __init__(self) -> None:
         self.count = self.size = self.refused = 0
+        self.newest_us = 0
+        """The time of the newest of them (`Version.at_us`)."""
 
     def add(self, pruned: Pruned) -> None:
         """Count a version."""
+        self.newest_us = max(self.newest_us, pruned.at_us)
         if pruned.refusal is not None:
             self.refused += 1
         else:
@@ -75,16 +79,18 @@ async def prune_versions(client: Client, path: str, options: argparse.Namespace)
     endpoint = str(parse_remote_path(path).endpoint)
     before = None if options.older_than is None else parse_moment_us(options.older_than, "--older-than")
     shown = printable(endpoint) or "the shared folder"
+    prune = partial(client.prune, endpoint, keep=options.keep)
     if not (options.yes or options.dry_run):
-        plan = await _prune(client, endpoint, before, options.keep, None, dry_run=True)
+        plan = await _count(prune(before=before, dry_run=True))
         if plan.count and not confirm(f"Remove {plan} of {shown} for good? Nothing brings them back."):
             print("Nothing was removed.", file=sys.stderr)
             return Exit.DIFFERS
+        before = plan.newest_us + 1  # what becomes a version after the question was not confirmed
 
     def report(pruned: Pruned) -> None:
         _print_pruned(pruned, endpoint, options)
 
-    totals = await _prune(client, endpoint, before, options.keep, report, dry_run=options.dry_run)
+    totals = await _count(prune(before=before, dry_run=options.dry_run), report)
     if options.json:
         fields = {"outcome": "total", "name": endpoint, "pruned": totals.count}
         print_json({**fields, "size": totals.size, "refused": totals.refused})
@@ -93,17 +99,9 @@ async def prune_versions(client: Client, path: str, options: argparse.Namespace)
     return Exit.REFUSED if totals.refused else Exit.DONE
 
 
-async def _prune(
-    client: Client,
-    endpoint: str,
-    before: int | None,
-    keep: int,
-    report: Callable[[Pruned], None] | None,
-    *,
-    dry_run: bool,
-) -> _PruneCounts:
+async def _count(steps: AsyncIterator[PruneStep], report: Callable[[Pruned], None] | None = None) -> _PruneCounts:
     totals = _PruneCounts()
-    async for step in client.prune(endpoint, before=before, keep=keep, dry_run=dry_run):
+    async for step in steps:
         for pruned in step.pruned:
             totals.add(pruned)
             if report is not None:

@@ -6,11 +6,15 @@ import json
 from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.prune import PruneDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.errors import Busy
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.status import Status
 from homeftp.store.local.history import LocalHistory
 from tests.support.commandline import RemoteCommandCase
+from tests.support.inmemory import Connection
 
 MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
 
@@ -18,7 +22,7 @@ MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
 class PruneTests(RemoteCommandCase):
     """The command line, for two files with two versions each."""
 
-    extra = (VersionsDispatcher(), PruneDispatcher())
+    extra = (VersionsDispatcher(), PruneDispatcher(), DeleteDispatcher())
 
     def setUp(self) -> None:
         super().setUp()
@@ -53,6 +57,26 @@ class PruneTests(RemoteCommandCase):
         self.assertEqual(self.prune("--keep", "1", typed=b"y\n", terminal=True), Exit.DONE)
         self.assertIn("Remove 2 versions (2 B)", self.err.getvalue())
         self.assertEqual(self.kept(), 2)
+
+    def test_after_the_question(self) -> None:
+        """Versions that arise while a person reads the question stay: nobody was asked about them."""
+
+        def answer(question: str) -> bool:
+            removed = Connection(self.server).ask("DELETE", {"rel_endpoint": "d/a", "if_hash": hash_bytes(b"333")})
+            return removed.status == Status.OK
+
+        with mock.patch("homeftp.cli.commands.pruning.confirm", answer):
+            self.assertEqual(self.prune(terminal=True), Exit.DONE)
+        self.assertEqual(self.out.getvalue(), "Removed 4 versions (6 B) of d.\n")
+        self.assertEqual(self.kept(), 1)
+        self.assertEqual(self.prune("-y"), Exit.DONE)
+        self.assertEqual(self.out.getvalue(), "Removed 1 version (3 B) of d.\n", "the control")
+
+    def test_nothing(self) -> None:
+        """Where there is nothing to remove, nothing is asked."""
+        self.assertEqual(self.prune("--keep", "2", terminal=True), Exit.DONE)
+        self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("Removed 0 versions (0 B) of d.\n", ""))
+        self.assertEqual(self.kept(), 4)
 
     def test_some(self) -> None:
         """Only those older than an age, or all but the newest."""
