@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, AsyncIterator, Callable
 from homeftp.cli.terminal.asking import can_ask, confirm
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
-from homeftp.cli.terminal.text import format_size, print_json, printable
+from homeftp.cli.terminal.text import format_size, print_json, printable, printable_endpoint
 from homeftp.cli.terminal.times import format_moment, parse_moment_us
 from homeftp.errors import OperatorError, counted
 from homeftp.wire.history import pruned_body
@@ -78,7 +78,7 @@ async def prune_versions(client: Client, path: str, options: argparse.Namespace)
     client.require_rights("removing versions", "read")
     endpoint = str(parse_remote_path(path).endpoint)
     before = None if options.older_than is None else parse_moment_us(options.older_than, "--older-than")
-    shown = printable(endpoint) or "the shared folder"
+    shown = printable_endpoint(endpoint)
     prune = partial(client.prune, endpoint, keep=options.keep)
     if not (options.yes or options.dry_run):
         plan = await _count(prune(before=before, dry_run=True))

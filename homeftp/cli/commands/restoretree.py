@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Callable
+from functools import partial
+from typing import TYPE_CHECKING, AsyncIterator, Callable
 
 from homeftp.cli.terminal.asking import can_ask, confirm
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
-from homeftp.cli.terminal.text import format_count, format_size, print_json, printable
+from homeftp.cli.terminal.text import format_count, format_size, print_json, printable, printable_endpoint
 from homeftp.cli.terminal.times import format_moment, parse_moment_us
 from homeftp.errors import OperatorError, counted
 from homeftp.wire.history import reverted_body
 
 if TYPE_CHECKING:
     from homeftp.client import Client, TransferContext
-    from homeftp.history.changes import Reverted
+    from homeftp.history.changes import RestoreStep, Reverted, RevertedTo
 
 
 class _Totals:
@@ -46,10 +47,9 @@ class _Totals:
         """What was not there then, in words; empty where there is nothing."""
         return format_count(self.outcomes["removed", "file"], self.outcomes["removed", "directory"])
 
-    @property
-    def refused(self) -> int:
-        """What was refused."""
-        return self.outcomes["refused", "file"] + self.outcomes["refused", "directory"]
+    def count(self, outcome: RevertedTo) -> int:
+        """Files and folders with this outcome."""
+        return self.outcomes[outcome, "file"] + self.outcomes[outcome, "directory"]
 
 
 async def restore_tree(client: Client, context: TransferContext, path: str, options: argparse.Namespace) -> Exit:
@@ -59,8 +59,9 @@ async def restore_tree(client: Client, context: TransferContext, path: str, opti
     client.require_rights("restoring", "read")
     endpoint = str(parse_remote_path(path).endpoint)
     as_of = None if options.at is None else parse_moment_us(options.at, "--at")
+    restore = partial(client.restore_tree, endpoint)
     if not (options.yes or options.dry_run):
-        plan = await _restore(client, endpoint, as_of, None, dry_run=True)
+        plan = await _count(restore(as_of=as_of, dry_run=True))
         if plan.removed and not _is_confirmed(plan, endpoint, options):
             print("Nothing was changed.", file=sys.stderr)
             return Exit.DIFFERS
@@ -73,17 +74,16 @@ async def restore_tree(client: Client, context: TransferContext, path: str, opti
         _print_reverted(reverted, endpoint, options)
 
     try:
-        totals = await _restore(client, endpoint, as_of, report, dry_run=options.dry_run)
+        totals = await _count(restore(as_of=as_of, dry_run=options.dry_run), report)
     finally:
         await seen.close(print_error)
     _print_totals(totals, endpoint, options)
-    return Exit.REFUSED if totals.refused else Exit.DONE
+    return Exit.REFUSED if totals.count("refused") else Exit.DONE
 
 
 def _is_confirmed(plan: _Totals, endpoint: str, options: argparse.Namespace) -> bool:
     """Whether what was not there then may become versions. Raises `OperatorError` without a terminal."""
-    shown = printable(endpoint) or "the shared folder"
-    extra = f"{plan.removed} ({format_size(plan.removed_bytes)}) in {shown}"
+    extra = f"{plan.removed} ({format_size(plan.removed_bytes)}) in {printable_endpoint(endpoint)}"
     if options.json or not can_ask():
         raise OperatorError(
             f"{extra} did not exist at {format_moment(plan.as_of)}. Nothing was changed: use -y to move such files to "
@@ -95,11 +95,9 @@ def _is_confirmed(plan: _Totals, endpoint: str, options: argparse.Namespace) -> 
     )
 
 
-async def _restore(
-    client: Client, endpoint: str, as_of: int | None, report: Callable[[Reverted], None] | None, *, dry_run: bool
-) -> _Totals:
+async def _count(steps: AsyncIterator[RestoreStep], report: Callable[[Reverted], None] | None = None) -> _Totals:
     totals = _Totals()
-    async for step in client.restore_tree(endpoint, as_of=as_of, dry_run=dry_run):
+    async for step in steps:
         totals.as_of = step.as_of_us or totals.as_of
         totals.unchanged += step.unchanged
         for reverted in step.reverted:
@@ -119,21 +117,19 @@ def _print_reverted(reverted: Reverted, endpoint: str, options: argparse.Namespa
         version = f"the version of {format_moment(reverted.at_us)}, {format_size(reverted.size)}"
         print(f"would restore {printable(name)} ({version})")
     elif options.dry_run:
-        print(f"would remove {printable(name)}{'/' if reverted.kind == 'directory' else ''}, which did not exist")
+        print(f"would remove {printable(name)}{'/' if reverted.kind == 'directory' else ''}, which did not exist then")
 
 
 def _print_totals(totals: _Totals, endpoint: str, options: argparse.Namespace) -> None:
     if options.json:
         fields = {"outcome": "total", "name": endpoint, "as_of": totals.as_of, "restored": totals.restored}
-        removed = totals.outcomes["removed", "file"] + totals.outcomes["removed", "directory"]
-        print_json({**fields, "removed": removed, "refused": totals.refused, "unchanged": totals.unchanged})
+        removed, refused = totals.count("removed"), totals.count("refused")
+        print_json({**fields, "removed": removed, "refused": refused, "unchanged": totals.unchanged})
         return
-    shown = printable(endpoint) or "the shared folder"
     parts = [f"{counted(totals.restored, 'file')} restored", f"{totals.unchanged:,} unchanged"]
     if totals.removed:
-        fate = "" if options.dry_run else " (kept as versions)"
-        parts.insert(1, f"{totals.removed} removed{fate}")
-    if totals.refused:
-        parts.append(f"{totals.refused:,} refused")
+        parts.insert(1, f"{totals.removed} moved to the versions")
+    if totals.count("refused"):
+        parts.append(f"{totals.count('refused'):,} refused")
     act = "Would restore" if options.dry_run else "Restored"
-    print(f"{act} {shown} as of {format_moment(totals.as_of)}: {', '.join(parts)}.")
+    print(f"{act} {printable_endpoint(endpoint)} as of {format_moment(totals.as_of)}: {', '.join(parts)}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.text import printable
+from homeftp.cli.terminal.text import printable_endpoint
 from homeftp.cli.terminal.verification import VerifyReport
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def verify(client: Client, path: str, options: argparse.Namespace) -> Exit
     if "VERIFY" not in client.server_info.request_types:
         raise UnknownRequestType("This server cannot verify what it holds. Ask its owner to update it")
     endpoint = str(parse_remote_path(path).endpoint)
-    report = VerifyReport(options, printable(endpoint) or "the shared folder")
+    report = VerifyReport(options, printable_endpoint(endpoint))
     async for step in client.verify(endpoint):
         report.add(step)
     return report.finish()

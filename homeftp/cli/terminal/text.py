@@ -21,6 +21,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
+def printable_endpoint(endpoint: str) -> str:
+    """An endpoint as a terminal may display it; the root is "the shared folder"."""
+    return printable(endpoint) or "the shared folder"
+
+
 def format_size(size: float) -> str:
     """A number of bytes for people, in powers of 1000 as disks and networks are sold."""
     for unit in _UNITS:

@@ -23,10 +23,7 @@ class RestoreTreeTests(RemoteCommandCase, PastTreeCase):
 
     def restore(self, *options: str, typed: bytes = b"", terminal: bool = False) -> int:
         """Restore the folder as it was."""
-        with (
-            mock.patch("homeftp.cli.commands.restoretree.can_ask", return_value=terminal),
-            mock.patch("homeftp.cli.terminal.asking.can_ask", return_value=terminal),
-        ):
+        with mock.patch("homeftp.cli.commands.restoretree.can_ask", return_value=terminal):
             return self.homeftp("restore", "-r", "nas:d", "--at", self.at, *options, typed=typed)
 
     def test_restored(self) -> None:
@@ -35,7 +32,7 @@ class RestoreTreeTests(RemoteCommandCase, PastTreeCase):
         self.assertEqual(self.remote_files(), self.then)
         self.assertRegex(
             self.out.getvalue(),
-            rf"\ARestored d as of {MOMENT}: 2 files restored, 1 file removed \(kept as versions\), 1 unchanged\.\n\Z",
+            rf"\ARestored d as of {MOMENT}: 2 files restored, 1 file moved to the versions, 1 unchanged\.\n\Z",
         )
 
     def test_asked(self) -> None:
@@ -61,10 +58,11 @@ class RestoreTreeTests(RemoteCommandCase, PastTreeCase):
         self.assertEqual(self.restore("-n"), Exit.DONE)
         self.assertEqual(self.remote_files(), before)
         lines = self.out.getvalue().splitlines()
-        self.assertEqual(lines[0], "would remove added, which did not exist")
+        self.assertEqual(lines[0], "would remove added, which did not exist then")
         self.assertRegex(lines[1], rf"\Awould restore e/removed \(the version of {MOMENT}, 4 B\)\Z")
         self.assertRegex(
-            lines[-1], rf"\AWould restore d as of {MOMENT}: 2 files restored, 1 file removed, 1 unchanged\."
+            lines[-1],
+            rf"\AWould restore d as of {MOMENT}: 2 files restored, 1 file moved to the versions, 1 unchanged\.",
         )
 
     def test_json(self) -> None:

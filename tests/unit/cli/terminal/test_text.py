@@ -7,7 +7,14 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.terminal.text import format_count, format_mode, format_size, print_result, printable
+from homeftp.cli.terminal.text import (
+    format_count,
+    format_mode,
+    format_size,
+    print_result,
+    printable,
+    printable_endpoint,
+)
 from tests.support.commandline import Output
 
 
@@ -27,12 +34,17 @@ class ModeTests(SynchronousTestCase):
 
 
 class PrintableTests(SynchronousTestCase):
-    """printable."""
+    """printable and printable_endpoint."""
 
     def test_escaped(self) -> None:
         """Control, bidirectional and undecodable characters are escaped; letters of any script stay."""
         self.assertEqual(printable("Zoë Ж 語"), "Zoë Ж 語")
         self.assertEqual(printable("a\x1b[2J\n\u202e\udcff"), "a\\x1b[2J\\n\\u202e\\udcff")
+
+    def test_endpoint(self) -> None:
+        """The root has no name of its own, and is named in words."""
+        self.assertEqual(printable_endpoint("a\n/b"), "a\\n/b")
+        self.assertEqual(printable_endpoint(""), "the shared folder")
 
 
 class FormatTests(SynchronousTestCase):
