@@ -93,9 +93,8 @@ class VersionArchive:
         versions together then exceed the limit for a day.
         """
         cost = self._books.cost(size)
-        disk = os.fstatvfs(version_dir.fd)
-        most = self._retention.most(disk.f_blocks * disk.f_frsize)
-        if not self._retention.seconds or cost > most:
+        most = self._most(version_dir.fd)
+        if cost > most:
             return False
         with self.lock:
             excess = self._total(mount, version_dir) + cost - most
@@ -107,10 +106,12 @@ class VersionArchive:
 
     def can_keep(self, handle: DirHandle, size: int) -> bool:
         """Whether a file of `size` bytes in an open directory can become a version at all. Raises OSError."""
-        disk = os.fstatvfs(handle.fd)
-        return self._retention.seconds > 0 and self._books.cost(size) <= self._retention.most(
-            disk.f_blocks * disk.f_frsize
-        )
+        return self._books.cost(size) <= self._most(handle.fd)
+
+    def _most(self, fd: int) -> int:
+        """The bytes that versions may take up on the disk of an open directory; 0 where none are kept."""
+        disk = os.fstatvfs(fd)
+        return self._retention.most(disk.f_blocks * disk.f_frsize) if self._retention.seconds else 0
 
     def usage(self) -> tuple[int, int]:
         """The bytes of all versions, and what they may take up on their disks. Raises OSError."""
@@ -118,8 +119,7 @@ class VersionArchive:
         for mount in self._folders.mounts():
             with self.lock, self._folders.open_if_exists(mount) as version_dir:
                 if version_dir is not None:
-                    disk = os.fstatvfs(version_dir.fd)
-                    most += self._retention.most(disk.f_blocks * disk.f_frsize) if self._retention.seconds else 0
+                    most += self._most(version_dir.fd)
                     total += self._total(mount, version_dir)
         return total, most
 
