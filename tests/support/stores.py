@@ -14,10 +14,10 @@ from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import StoreOptions
 from homeftp.model import Damage, Entry, WriteRequest
-from homeftp.store.local.disk.errnos import catch
 from homeftp.store.local.disk.metadir import MetadataDir
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.store import LocalStore
+from homeftp.store.policy.outcomes import catch
 from homeftp.syscalls import System
 
 LONG_AGO = 1714560000123456

@@ -19,11 +19,12 @@ from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.store.local.disk import errnos
 from homeftp.store.local.disk.entries import entry_of, kind_of, known_entry
-from homeftp.store.local.disk.errnos import catch, close_quietly, refusal
+from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import per_job
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_range
+from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.wording import damaged, display_path
 
 Parts = tuple[str, ...]

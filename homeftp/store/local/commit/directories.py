@@ -15,11 +15,12 @@ from homeftp.errors import NoSpace, NotFound, Refusal
 from homeftp.model import Actor, Change
 from homeftp.store.local.commit.namespace import Namespace, moved_meanwhile
 from homeftp.store.local.commit.space import NewDirectories, SpaceReservation
-from homeftp.store.local.disk.errnos import catch, close_quietly, exhausted, refusal
+from homeftp.store.local.disk.errnos import close_quietly, exhausted, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, close_all
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.preconditions import gone, occupied
 
 _ATTEMPTS = 5

@@ -30,12 +30,13 @@ from homeftp.store.local.commit.pending import (
 from homeftp.store.local.commit.preconditions import check_file
 from homeftp.store.local.commit.renamer import Renamer, TargetAppeared
 from homeftp.store.local.commit.similarnames import NameCollisions
-from homeftp.store.local.disk.errnos import FULL, catch
+from homeftp.store.local.disk.errnos import FULL
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.archive import Archiver, ArchiverFactory
 from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.preconditions import changed, occupied
 from homeftp.store.policy.wording import display_path
 

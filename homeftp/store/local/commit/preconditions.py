@@ -17,9 +17,10 @@ from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.interfaces import HashNeeded, IOpenFile
 from homeftp.model import ABSENT, HashCondition
 from homeftp.store.local.disk.entries import kind_of, tag_of
-from homeftp.store.local.disk.errnos import catch, close_quietly
+from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.preconditions import changed, check_target, names_content
 from homeftp.store.policy.wording import display_path
 

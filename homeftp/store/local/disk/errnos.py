@@ -9,14 +9,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import Callable, ParamSpec, TypeVar
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Busy, Forbidden, Internal, NoSpace, NotFound, Refusal, WrongKind
 from homeftp.store.policy.wording import display_path, format_size
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors that go away when old files are removed."""
@@ -31,14 +27,6 @@ _FULL = FULL | {errno.EFBIG}
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
 _UNNAMEABLE = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ETXTBSY})
-
-
-def catch(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exception:
-    """Return what `step` returns, or the exception that it raised: one bad item must not end a whole batch."""
-    try:
-        return step(*args, **kwargs)
-    except Exception as error:  # noqa: BLE001 - the exception is that item's result
-        return error
 
 
 _QUIETLY = contextlib.suppress(OSError)

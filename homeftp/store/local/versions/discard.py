@@ -11,12 +11,13 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import Internal
 from homeftp.history.changes import VersionId
 from homeftp.model import Actor, Change
-from homeftp.store.local.disk.errnos import catch, refusal
+from homeftp.store.local.disk.errnos import refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, per_job
 from homeftp.store.local.versions.catalog import VersionCatalog
 from homeftp.store.local.versions.naming import Names
 from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.wording import display_path
 
 _TOGETHER = 64

@@ -23,13 +23,14 @@ from homeftp.store.local.commit.pending import PendingRename
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Allocation
-from homeftp.store.local.disk.errnos import FULL, catch, refusal
+from homeftp.store.local.disk.errnos import FULL, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle, per_job
 from homeftp.store.local.disk.inheritance import Inheritance
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.policy.limits import WriteLimits, check_content
+from homeftp.store.policy.outcomes import catch
 
 Contents = Sequence["tuple[WriteRequest, bytes]"]
 

@@ -16,10 +16,11 @@ from homeftp.store.local.commit.existing import ExistingEntries, raise_first
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.pending import PendingUnlink
 from homeftp.store.local.disk.entries import is_reserved
-from homeftp.store.local.disk.errnos import catch, close_quietly, refusal
+from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle, close_all, per_job
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.preconditions import check_source
 from homeftp.store.policy.wording import display_path, not_empty
 

@@ -20,7 +20,7 @@ from homeftp.store.local.commit.directories import Directories, OpenDirectories
 from homeftp.store.local.commit.outcome import InDoubt
 from homeftp.store.local.commit.pending import PendingRename, PinnedFile
 from homeftp.store.local.commit.preconditions import Preconditions
-from homeftp.store.local.disk.errnos import catch, close_quietly, refusal
+from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.privatefiles import complete_mode, open_private_file
@@ -29,6 +29,7 @@ from homeftp.store.local.versions.catalog import StoredVersion, VersionCatalog
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_not_root
+from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.wording import damaged_version
 
 

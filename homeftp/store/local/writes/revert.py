@@ -11,12 +11,13 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import NoSpace, NotFound, WrongKind
 from homeftp.history.changes import Reversion
 from homeftp.model import Actor, Entry
-from homeftp.store.local.disk.errnos import catch, close_quietly, refusal
+from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import WAYS_PARTS, per_job
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.local.writes.remove import Remover
 from homeftp.store.local.writes.restore import Restorer
+from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.wording import display_path, format_size
 
 _TOGETHER = 64

@@ -14,8 +14,8 @@ from homeftp.config import MIB, Retention
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import NoSpace
 from homeftp.model import ABSENT, Entry, WriteRequest
-from homeftp.store.local.disk.errnos import catch
 from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.store.policy.outcomes import catch
 from tests.support.storecases import SpaceCase, account
 from tests.support.stores import put_of
 from tests.support.waiting import WITHIN

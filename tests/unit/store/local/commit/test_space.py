@@ -11,8 +11,8 @@ from homeftp.config import KIB, MIB, NAME_COST, Retention
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Busy, Changed, NoSpace
 from homeftp.model import SERVER, Change, Entry, WriteRequest
-from homeftp.store.local.disk.errnos import catch
 from homeftp.store.local.store import LocalStore
+from homeftp.store.policy.outcomes import catch
 from tests.support.contracts import later
 from tests.support.storecases import SpaceCase, account
 from tests.support.stores import put_of, sha

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadEndpoint, Busy, Forbidden, Internal, NoSpace, NotFound, Refusal, WrongKind
-from homeftp.store.local.disk.errnos import catch, refusal
+from homeftp.store.local.disk.errnos import refusal
 from homeftp.store.policy.wording import format_size
 
 TABLE: dict[type[Refusal], tuple[int, ...]] = {
@@ -60,15 +60,3 @@ class RefusalTests(SynchronousTestCase):
             2 * 10**15: "2000.0 TB",
         }
         self.assertEqual({size: format_size(size) for size in sizes}, sizes)
-
-    def test_catch(self) -> None:
-        """`catch` returns exceptions, and lets those through that end the program."""
-        error = catch(int, "x")
-        self.assertIsInstance(error, ValueError)
-        self.assertEqual(catch(int, "7"), 7)
-
-        def stop() -> None:
-            raise KeyboardInterrupt
-
-        with self.assertRaises(KeyboardInterrupt):
-            catch(stop)
