@@ -25,7 +25,7 @@ from homeftp.client.transfer.metadata import differing
 from homeftp.client.transfer.model import EndpointOf, FileTask, TransferContext
 from homeftp.client.transfer.payload import hash_source
 from homeftp.config import MIB, STREAM_PIECE
-from homeftp.errors import Changed
+from homeftp.errors import Changed, ShuttingDown
 from homeftp.status import Status
 from homeftp.wire.messages import Response
 
@@ -299,6 +299,9 @@ class Comparer:
     def on_compared(self, task: FileTask, response: Response) -> None:
         """The server answered a CMP."""
         refused = response.refusal
+        if isinstance(refused, ShuttingDown):
+            self.fail(refused)
+            return
         if refused is not None and not (response.status == Status.DAMAGED and "remote" in response.body):
             task.failure = refused
             self._decide(task)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Callable
 from unittest import mock
 
+from homeftp.client import Outcome
 from homeftp.client.errors import ConnectionFailed
 from homeftp.client.files.scan import scan
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.model import FileTask
 from homeftp.config import STREAM_PIECE
+from homeftp.errors import ShuttingDown
+from homeftp.files.files import Files
 from homeftp.hashing import filehash
 from homeftp.model import Entry
+from tests.support.reconnects import ReconnectCase
 from tests.support.transfers import BIG, TransferCase
 
 
@@ -171,3 +175,24 @@ class ComparerTests(TransferCase):
         self.failureResultOf(running, ConnectionFailed)
         self.run_work(comparer.close())
         self.assertEqual((len(self.decided), cancelled), (1, ["cancelled"]))
+
+
+class RestartTests(ReconnectCase):
+    """A server that is restarted while it is asked for the hash of a file."""
+
+    def transferred(self, name: str, transfer: Callable[[], object]) -> None:
+        """A transfer of a file whose hash the server does not know, which restarts at its first request."""
+        self.make_remote_file(name, b"content")
+        stopping = self.patch(Files, "hash", mock.Mock(side_effect=ShuttingDown("it restarts")))
+        self.reconnector.notify = lambda _: stopping.restore()
+        wires = len(self.wires)
+        transfer()
+        self.assertEqual(set(self.outcomes().values()), {Outcome.SAME}, name)
+        self.assertEqual(len(self.wires), wires + 1, "the control")
+
+    def test_compared_again(self) -> None:
+        """It has refused nothing: the file is compared over a new connection, in a push, a get and a comparison."""
+        local = self.make_file("file", b"content")
+        self.transferred("push", lambda: self.push(local, "push"))
+        self.transferred("get", lambda: self.get("get", local))
+        self.transferred("cmp", lambda: self.cmp(local, "cmp"))
