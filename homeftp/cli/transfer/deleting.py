@@ -78,5 +78,9 @@ class DeletionQuestion:
         if more > 1:
             lines.append(f"  and {more:,} more: -n lists them all")
         count = format_count(len(plan.files), len(plan.directories))
-        fate = "The server keeps the files as versions." if self._place == THERE else "Nothing keeps them."
+        fate = (
+            "The server keeps the files as versions, if its owner chose so and it has space."
+            if self._place == THERE
+            else "Nothing keeps them."
+        )
         return "\n".join([f"Only {self._place}: {count}, {format_size(plan.size)}. {fate}", *lines])

@@ -29,7 +29,7 @@ class FilesTests(ServedCase):
             (
                 ("rm", "-r", f"{place}/moved"),
                 f"Removed {self.there}/moved, with 2 files and folders in it.\n"
-                f"The files of {self.there}/moved are kept as previous versions. "
+                f"The server keeps versions of the files of {self.there}/moved while its disk has space. "
                 f"To bring them back: homeftp restore -r {place}/moved\n",
             ),
         ):

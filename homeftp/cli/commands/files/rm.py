@@ -1,4 +1,4 @@
-"""`homeftp rm`: remove files and folders on a server. The server keeps them as versions."""
+"""`homeftp rm`: remove files and folders on a server."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from homeftp.model import Entry
 
 _EPILOG = """\
-The server keeps what is removed as previous versions, for as long as its owner chose: `homeftp versions` lists them and
-`homeftp restore` brings one back. To remove everything on a server, homeftp asks at a terminal, and otherwise needs -y.
+The server keeps removed files as previous versions, for as long as its owner chose and its disk has space: `homeftp
+versions` lists them, `homeftp restore` brings a file back, and `homeftp restore -r` a folder. To remove everything on a
+server, homeftp asks at a terminal, and otherwise needs -y.
 """
 
 
@@ -100,12 +101,15 @@ async def _what_became(client: Client, name: str, entry: Entry) -> str:
     place, shown = printable(shlex.quote(f"{name}:{entry.name}")), printable(entry.name)
     kept = await _is_kept(client, entry)
     if kept is None:
-        return "The server keeps removed files as previous versions if its owner chose so."
+        return "The server keeps removed files as previous versions, if its owner chose so and it has space."
     if not kept:
         return f"The server keeps no previous version of {shown}: it cannot be brought back."
     if entry.kind == "file":
         return f"{shown} is kept as a previous version. To bring it back: homeftp restore {place}"
-    return f"The files of {shown} are kept as previous versions. To bring them back: homeftp restore -r {place}"
+    return (
+        f"The server keeps versions of the files of {shown} while its disk has space. "
+        f"To bring them back: homeftp restore -r {place}"
+    )
 
 
 async def _is_kept(client: Client, entry: Entry) -> bool | None:

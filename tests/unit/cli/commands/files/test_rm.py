@@ -40,7 +40,8 @@ class RmTests(RemoteCommandCase):
             self.out.getvalue().splitlines(),
             [
                 "Removed lib, with 3 files and folders in it.",
-                "The files of lib are kept as previous versions. To bring them back: homeftp restore -r nas:lib",
+                "The server keeps versions of the files of lib while its disk has space. "
+                "To bring them back: homeftp restore -r nas:lib",
             ],
         )
         self.assertEqual(set(self.remote_files()), {"a", "b c"})
