@@ -48,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     set_completer(target, ANY_PATHS)
     parser.add_argument(
-        "--at", metavar="TIME", help="get what was there at that time, such as a version's time, a date, or 2h ago"
+        "--at",
+        metavar="TIME",
+        help="get what was there at TIME, such as a version's time, a date, or 2h (two hours ago)",
     )
     add_transfer_arguments(parser)
 

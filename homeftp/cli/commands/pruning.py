@@ -24,7 +24,9 @@ def add_prune_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of --prune."""
     parser.add_argument("--prune", action="store_true", help="remove the versions for good, to free their space")
     parser.add_argument(
-        "--older-than", metavar="AGE", help="with --prune: only versions that are older, such as 30d, or than a date"
+        "--older-than",
+        metavar="TIME",
+        help="with --prune: remove only versions from before TIME, such as 30d (30 days ago), or a date",
     )
     parser.add_argument(
         "--keep", metavar="N", type=int, default=0, help="with --prune: keep the N newest versions of each file"
@@ -82,7 +84,7 @@ async def prune_versions(client: Client, path: str, options: argparse.Namespace)
     prune = partial(client.prune, endpoint, keep=options.keep)
     if not (options.yes or options.dry_run):
         plan = await _count(prune(before=before, dry_run=True))
-        if plan.count and not confirm(f"Remove {plan} of {shown} for good? Nothing brings them back."):
+        if plan.count and not confirm(f"Remove {plan} of {shown} for good? This cannot be undone."):
             print("Nothing was removed.", file=sys.stderr)
             return Exit.DIFFERS
         before = plan.newest_us + 1  # what becomes a version after the question was not confirmed

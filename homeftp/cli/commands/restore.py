@@ -12,7 +12,7 @@ from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.terminal.text import format_size, print_result, printable
+from homeftp.cli.terminal.text import add_json_argument, format_size, print_result, printable
 from homeftp.cli.terminal.times import format_moment, parse_moment_us
 from homeftp.errors import NotFound, OperatorError
 from homeftp.wire.messages import entry_body
@@ -29,7 +29,8 @@ With -r, a folder is put back as it was at the time --at, or without --at as it 
 removal of the whole folder. Files that did not exist then are moved to the versions: homeftp shows how many and asks at
 a terminal, and otherwise needs -y. Empty folders do not come back. A file that was moved since stays where it is.
 
-TIME is a time as `versions` prints it, a date, a date and time, or how long ago: 30m, 2h, 7d.
+TIME is a time as `versions` prints it, a date, a date and time, or how long ago: 30m, 2h, 7d. For a file, the beginning
+of a version's time is enough if it identifies one version.
 """
 
 _MAX_LISTED = 5
@@ -47,15 +48,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at",
         metavar="TIME",
-        help="restore what was there at that time: a version's time, or the beginning of it, or any other time",
+        help="restore what was there at TIME, such as a version's time, a date, or 2h (two hours ago)",
     )
     parser.add_argument(
         "-n", "--dry-run", action="store_true", help="with -r: print what would be restored, and change nothing"
     )
     parser.add_argument(
-        "-y", "--yes", action="store_true", help="with -r: do not ask before files that did not exist then are moved"
+        "-y",
+        "--yes",
+        action="store_true",
+        help="with -r: do not ask before moving files that did not exist then to the versions",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON objects, for scripts")
+    add_json_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -115,8 +119,9 @@ async def choose_version(client: Client, endpoint: str, at: str | None) -> Versi
         every += own
         matching += [version for version in own if at is not None and _matches(version, at)]
     if not every:
-        folder = " It was a folder: use -r to restore it." if below else ""
-        raise NotFound(f"{endpoint} has no previous versions.{folder}")
+        if below:
+            raise NotFound(f"{endpoint} is a folder, or was one. Use -r to restore the files in it.")
+        raise NotFound(f"{endpoint} has no previous versions.")
     if not matching and at is not None:
         as_of = parse_moment_us(at, "--at")
         matching = [version for version in every if version.at_us >= as_of][-1:]

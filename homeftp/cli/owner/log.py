@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--path", metavar="PATH", help="only what happened at this path of the shared folder or below")
     parser.add_argument("--event", metavar="EVENT", help="only this kind of record, such as change, login or refused")
     parser.add_argument(
-        "--since", metavar="TIME", help="only from then on: 2026-11-28, '2026-11-28 10:30', or 30m, 2h, 7d ago"
+        "--since",
+        metavar="TIME",
+        help="only from then on: 2026-11-28, '2026-11-28 10:30', or how long ago: 30m, 2h, 7d",
     )
     parser.add_argument("--until", metavar="TIME", help="only until then")
     parser.add_argument("-n", "--lines", metavar="N", type=int, help="only the last N records")

@@ -52,7 +52,7 @@ class PruneTests(RemoteCommandCase):
         self.assertEqual(self.prune(), Exit.USAGE)
         self.assertEqual(self.prune("--json", terminal=True), Exit.USAGE)
         self.assertEqual(self.prune(typed=b"\n", terminal=True), Exit.DIFFERS)
-        self.assertIn("Remove 4 versions (6 B) of d for good? Nothing brings them back. [y/N] ", self.err.getvalue())
+        self.assertIn("Remove 4 versions (6 B) of d for good? This cannot be undone. [y/N] ", self.err.getvalue())
         self.assertEqual(self.kept(), 4)
         self.assertEqual(self.prune("--keep", "1", typed=b"y\n", terminal=True), Exit.DONE)
         self.assertIn("Remove 2 versions (2 B)", self.err.getvalue())

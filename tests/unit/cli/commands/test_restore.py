@@ -78,7 +78,7 @@ class RestoreTests(RemoteCommandCase):
         for path, code, message in (
             ("nas:none", Exit.REFUSED, "none has no previous versions."),
             ("nas:lib", Exit.REFUSED, "lib has no previous versions."),
-            ("nas:gone", Exit.REFUSED, "gone has no previous versions. It was a folder: use -r to restore it."),
+            ("nas:gone", Exit.REFUSED, "gone is a folder, or was one. Use -r to restore the files in it."),
             ("nas:", Exit.USAGE, "Name the file to restore: NAME:PATH"),
         ):
             self.assertEqual(self.homeftp("restore", path), code)

@@ -67,7 +67,8 @@ class QuestionTests(CommandCase):
         self.ask(DeletionPlan(("a", "x/b"), ("x",), 1500, 9), b"y\n")
         self.assertEqual(
             self.err.getvalue(),
-            "Only on the server: 2 files and 1 folder, 1.5 kB. The server keeps the files as versions, if its owner chose so and it has space.\n"
+            "Only on the server: 2 files and 1 folder, 1.5 kB. "
+            "The server keeps the files as versions, if its owner chose so and it has space.\n"
             "  a\n  x/b\n  x/\nTransfer, and then delete these? [y/N] ",
         )
         self.err.clear()
