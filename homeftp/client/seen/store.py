@@ -57,9 +57,9 @@ CREATE TABLE IF NOT EXISTS seen (
     PRIMARY KEY (place, path)
 ) WITHOUT ROWID
 """,
-)
-
-_FOLDERS_SCHEMA = """
+    # A folder has a row if each file in it has had one since `day`, and if all beneath it has the content with that
+    # digest. Where a file is recorded, the rows of the folders around it are deleted.
+    """
 CREATE TABLE IF NOT EXISTS folders (
     place INTEGER NOT NULL REFERENCES places (id),
     path TEXT NOT NULL,
@@ -67,9 +67,8 @@ CREATE TABLE IF NOT EXISTS folders (
     day INTEGER NOT NULL,
     PRIMARY KEY (place, path)
 ) WITHOUT ROWID
-"""
-"""Folders whose files all have rows since `day`, and with everything beneath them the content with that digest. A row
-that is written ends that for the folders around it."""
+""",
+)
 
 _FIND_PLACE = "SELECT id FROM places WHERE server = ? AND account = ? AND local = ?"
 
@@ -121,17 +120,20 @@ class SeenStore:
 
     def last(self, place: Place, paths: Sequence[str]) -> dict[str, str]:
         """The hash that was last seen at each of these paths; those that were never seen are left out."""
+        found = self._select("SELECT path, hash FROM seen WHERE place = ? AND path IN", place, paths)
+        return {path: ALGORITHM + digest.hex() for path, digest in found.items()}
+
+    def _select(self, query: str, place: Place, paths: Sequence[str], *values: object) -> dict[str, bytes]:
+        """What a query, which takes a place and `values`, finds for these paths."""
         found: dict[str, bytes] = {}
 
         def select(connection: sqlite3.Connection) -> None:
             row = connection.execute(_FIND_PLACE, place).fetchone()
             if row is not None:
-                found.update(
-                    select_in(connection, "SELECT path, hash FROM seen WHERE place = ? AND path IN", row, paths)
-                )
+                found.update(select_in(connection, query, [*row, *values], paths))
 
         self._database.run(select)
-        return {path: ALGORITHM + digest.hex() for path, digest in found.items()}
+        return found
 
     def record(self, place: Place, rows: Iterable[tuple[str, str]]) -> None:
         """Store the hash that was seen at each path, in few transactions."""
@@ -157,24 +159,13 @@ class SeenStore:
         Each folder has the digest of the content of everything beneath it, and every row is in one of the folders.
         """
         day = int(self._clock() // _DAY)
-        known = self._known_folders(place, folders, day - _REFRESHED_AFTER)
+        query = "SELECT path, digest FROM folders WHERE place = ? AND day >= ? AND path IN"
+        known = self._select(query, place, list(folders), day - _REFRESHED_AFTER)
         missing = {folder for folder, digest in folders.items() if known.get(folder) != _binary(digest)}
         if missing and self._record(place, (row for row in rows if row[0].rpartition("/")[0] in missing)):
             values = [(folder, _binary(digest), day) for folder, digest in folders.items()]
             self._database.run(partial(_insert_folders, place, values))
         self._prune()
-
-    def _known_folders(self, place: Place, folders: Iterable[str], since: int) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        query = "SELECT path, digest FROM folders WHERE place = ? AND day >= ? AND path IN"
-
-        def select(connection: sqlite3.Connection) -> None:
-            row = connection.execute(_FIND_PLACE, place).fetchone()
-            if row is not None:
-                found.update(select_in(connection, query, [*row, since], list(folders)))
-
-        self._database.run(select)
-        return found
 
     def moved(self, place: Place, old: str, new: str) -> None:
         """A file or directory was moved on the server: what was seen at and beneath `old` is at `new` now."""
@@ -284,7 +275,7 @@ def _prepare(connection: sqlite3.Connection) -> bool:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version not in (0, _VERSION):
         return False
-    for statement in (*_SCHEMA, _FOLDERS_SCHEMA):
+    for statement in _SCHEMA:
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
     return True
