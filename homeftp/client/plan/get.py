@@ -185,7 +185,7 @@ class _Get:
         path: str,
     ) -> None:
         if self._options.as_of is not None:
-            remote = await with_hashes(client, context.workers, endpoint_of, remote, tree, self._options.as_of)
+            remote = await with_hashes(client, context, endpoint_of, remote, tree, self._options.as_of)
         folder = DownloadTarget(path, context.system, context.hash_cache, tree.local_names)
         transfer = GetTransfer(client, context, endpoint_of, remote, tree, folder, self._options, self._observer)
         await transfer.run()

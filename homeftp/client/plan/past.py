@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from functools import partial
 from typing import Sequence
 
 import attrs
@@ -13,11 +11,11 @@ from homeftp.client.batches import in_batches
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.plan.globs import has_pattern
 from homeftp.client.plan.listing import RemoteListing
-from homeftp.client.transfer.model import EndpointOf
+from homeftp.client.transfer.model import EndpointOf, TransferContext
+from homeftp.client.transfer.payload import hash_file
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, OperatorError, WrongKind
 from homeftp.hashing import filehash
-from homeftp.interfaces import IWorkers
 from homeftp.model import Entry
 
 _ANOTHER = f"{filehash.ALGORITHM}{'0' * 64}"
@@ -56,7 +54,7 @@ async def list_past(client: Client, endpoint: Endpoint, as_of: int, *, recursive
 
 async def with_hashes(
     client: Client,
-    workers: IWorkers,
+    context: TransferContext,
     endpoint_of: EndpointOf,
     remote: dict[str, Entry],
     tree: LocalTree,
@@ -71,8 +69,9 @@ async def with_hashes(
 
     async def find(named: tuple[str, FileStat]) -> tuple[str, str]:
         name, local = named
-        local_hash = await workers.run(partial(_hash_file, local.path))
-        if local_hash is None:
+        try:
+            local_hash = await hash_file(local.path, context)
+        except (OSError, Changed):
             return name, _ANOTHER
         try:
             compared = await client.get(endpoint_of(name), length=0, if_hash=local_hash, as_of=as_of)
@@ -83,12 +82,3 @@ async def with_hashes(
 
     found = dict(await in_batches(find, unknown))
     return {name: attrs.evolve(entry, hash=found.get(name, entry.hash)) for name, entry in remote.items()}
-
-
-def _hash_file(path: str) -> str | None:
-    """The hash of a local file; None where it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return filehash.digest(file.fileno(), os.fstat(file.fileno()).st_size)
-    except (OSError, Changed):
-        return None

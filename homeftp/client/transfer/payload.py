@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from homeftp.client.files.source import SourceFile
+from homeftp.client.transfer.model import TransferContext
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.interfaces import IPayload, IWorkers
 from homeftp.model import ResumePoint
@@ -18,6 +19,16 @@ async def hash_source(source: SourceFile, workers: IWorkers) -> str:
     while found is None:
         found = await workers.run(next, steps)
     return found
+
+
+async def hash_file(path: str, context: TransferContext) -> str:
+    """The hash of the local file `path`; nothing is read where the cache knows it. Raises as `hash_source`."""
+    run = context.workers.run
+    source = await run(SourceFile, path, context.hash_cache)
+    try:
+        return await hash_source(source, context.workers)
+    finally:
+        await run(source.close)
 
 
 async def resume_from(source: SourceFile, arrived: ResumePoint | None, workers: IWorkers) -> None:

@@ -18,7 +18,7 @@ from homeftp.client.transfer.copies import RemoteCopies
 from homeftp.client.transfer.metadata import differing, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileTask, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
+from homeftp.client.transfer.payload import UploadPayload, hash_file, resume_from
 from homeftp.errors import Changed, Refusal, ShuttingDown
 from homeftp.interfaces import IPayload
 from homeftp.model import ABSENT, Entry
@@ -234,17 +234,9 @@ class FileSender:
         assert task.content is not None
         sent = task.local_hash
         if sent is None:  # the server refused before it had read the file to its end
-            sent = await self._hash(task.content.file.path)
+            sent = await hash_file(task.content.file.path, self._context)
         meta_data = wire_metadata(task.content.file, self._context.disks)
         return await self._client.cmp(self._endpoint_of(task.name), hash=sent, meta_data=meta_data)
-
-    async def _hash(self, path: str) -> str:
-        run = self._context.workers.run
-        source = await run(SourceFile, path, self._context.hash_cache)
-        try:
-            return await hash_source(source, self._context.workers)
-        finally:
-            await run(source.close)
 
     def _on_refused(self, task: FileTask, response: Response) -> None:
         if response.status == Status.SHUTTING_DOWN:

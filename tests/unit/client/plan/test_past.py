@@ -6,10 +6,14 @@ import io
 import os
 from unittest import mock
 
+import attrs
+
 from homeftp.client import Outcome, get_stream
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.config import MIB
 from homeftp.errors import Changed, Forbidden, NotFound, OperatorError
+from homeftp.hashing import filehash
+from homeftp.hashing.hashcache import HashCache
 from tests.support.pasttrees import PastTreeCase, pass_a_tick
 from tests.support.transfers import tree
 
@@ -75,6 +79,19 @@ class GetPastTests(PastTreeCase):
             file.write(b"another")
         observer = self.get("big", f"{self.here}/big", recursive=True, as_of=as_of, force=True)
         self.assertEqual(observer.counts[Outcome.REPLACED], 1)
+
+    def test_read_once(self) -> None:
+        """A local file whose hash is remembered is not read for that. The control: with `reread` it is."""
+        cache = HashCache(self.mktemp())
+        self.addCleanup(cache.close)
+        self.context = attrs.evolve(self.context, hash_cache=cache)
+        self.make_remote_file("big/file", os.urandom(2 * MIB))
+        as_of = pass_a_tick()
+        self.get("big", f"{self.here}/big", recursive=True, as_of=as_of)
+        for reread in (False, True):
+            with mock.patch.object(filehash, "digest_slices", wraps=filehash.digest_slices) as reading:
+                observer = self.get("big", f"{self.here}/big", recursive=True, as_of=as_of, dry_run=True, reread=reread)
+            self.assertEqual((reading.called, observer.counts[Outcome.SAME]), (reread, 1))
 
     def test_not_seen(self) -> None:
         """What was there earlier says nothing about what is there now: a push asks as before."""
