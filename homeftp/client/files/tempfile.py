@@ -166,11 +166,9 @@ class DownloadTempFile:
             found = os.fstat(fd)
             if not stat_module.S_ISREG(found.st_mode) or found.st_size != self.size:
                 return None
-            hasher = filehash.Hasher()
-            for _ in filehash.hash_slices(hasher, fd, 0, self.size):
-                pass
+            hash = filehash.digest(fd, self.size)
             self._system.fsync(fd)
-            is_same = hasher.hash() == self.hash and filehash.signature(os.fstat(fd)) == filehash.signature(found)
+            is_same = hash == self.hash and filehash.signature(os.fstat(fd)) == filehash.signature(found)
             return found if is_same else None
         except (OSError, Changed):
             return None

@@ -7,6 +7,7 @@ pieces that are much smaller than itself, and each round of comparisons looks at
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Callable, Iterable, NamedTuple, Sequence
 
 import attrs
@@ -95,7 +96,7 @@ class Descent:
         whole = set(self._listed_whole)
         if wants_extra():
             whole.update(name for name in found if name not in self._local.digests)
-        await in_batches(self._list_whole, [name for name in found if name in whole])
+        await in_batches(partial(self._list, recursive=True), [name for name in found if name in whole])
         if self._listed:
             ordered = sorted(entries.items(), key=lambda item: item[0].replace("/", "\0"))
             entries.clear()
@@ -154,9 +155,6 @@ class Descent:
     async def _list(self, name: str, *, recursive: bool = False) -> None:
         with contextlib.nullcontext() if not name else contextlib.suppress(*_NOT_LISTED):
             await add_entries(self._client, self._endpoint, self.listing, recursive=recursive, beneath=name)
-
-    async def _list_whole(self, name: str) -> None:
-        await self._list(name, recursive=True)
 
 
 async def list_directories_of(

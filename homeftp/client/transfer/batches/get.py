@@ -240,9 +240,9 @@ class _BatchGetHandler:
         if self._answer is None or self._writing or self._has_failed:
             return
         refused = self._answer.refusal
-        if refused is None and self._wanted:
+        if refused is not None:
+            wanted, self._wanted = self._wanted, {}
+            for get in wanted.values():
+                self._receiver.on_small_fetched(Fetched(get, 0, "", refused))
+        elif self._wanted:
             self._fail(ProtocolViolation("the server did not send all files that were asked for"))
-            return
-        wanted, self._wanted = self._wanted, {}
-        for get in wanted.values():
-            self._receiver.on_small_fetched(Fetched(get, 0, "", refused or ProtocolViolation("")))
