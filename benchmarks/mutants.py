@@ -37,9 +37,10 @@ TESTS = {
     "accounts/pairing": [f"{ACCOUNTS}.test_pairing"],
     "files/jobs/revocation": ["tests.unit.files.jobs.test_revocation"],
     "store/policy/authorized": [RULES, "tests.unit.server.json.test_rights"],
+    "store/policy/authorizedhistory": [f"{RULES}.test_authorizedhistory", f"{RULES}.test_permissions"],
     "store/policy/disclosure": [f"{RULES}.test_disclosure", *AUTHORIZED],
     "store/policy/folders": [f"{RULES}.test_folders", *AUTHORIZED],
-    "store/policy/permissions": [f"{RULES}.test_permissions", *AUTHORIZED],
+    "store/policy/permissions": [f"{RULES}.test_permissions", f"{RULES}.test_authorizedhistory", *AUTHORIZED],
     "store/policy/rights": [RULES],
 }
 """Each module, and the tests that say what it gives to whom."""

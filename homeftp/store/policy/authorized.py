@@ -34,20 +34,22 @@ from homeftp.store.policy.authorizedhistory import AuthorizedHistory
 from homeftp.store.policy.disclosure import Disclose, DisclosedDraft, DisclosedUpload, disclosing
 from homeftp.store.policy.folders import list_folders, list_versions, verify_folders
 from homeftp.store.policy.limits import directory_request
-from homeftp.store.policy.outcomes import catch, results_of
+from homeftp.store.policy.outcomes import catch, for_allowed, results_of
 from homeftp.store.policy.permissions import (
     REVEALING,
     allotment,
     as_allowed,
     check_stays,
     condition,
+    condition_of_file,
     disclosed,
     forbidden,
     not_a_file,
+    not_restorable,
     stored,
 )
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import is_directory, no_version, not_found, owners_metadata, unsupported
+from homeftp.store.policy.wording import is_directory, not_found, owners_metadata, unsupported
 
 T = TypeVar("T")
 
@@ -141,8 +143,6 @@ class AuthorizedStore:
         visible = [self._may(READ, endpoint) for endpoint in endpoints]
         asked = [self._whole(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True) if seen]
         found = iter(results_of(self.store.stat_many, asked))
-        if not self.rights.folders:
-            return [next(found) if seen else None for seen in visible]
         return [
             next(found) if seen else catch(self.stat, endpoint)
             for endpoint, seen in zip(endpoints, visible, strict=True)
@@ -154,12 +154,10 @@ class AuthorizedStore:
 
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
         """`open` for several at once."""
-        visible = [self._may(READ, endpoint) for endpoint in endpoints]
-        asked = [self._whole(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True) if seen]
-        opened = iter(results_of(lambda some: self.store.open_many(some, inline), asked))
-        return [
-            next(opened) if seen else self._unseen(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True)
-        ]
+        return for_allowed(lambda some: self.store.open_many(some, inline), endpoints, self._not_visible, self._whole)
+
+    def _not_visible(self, endpoint: Endpoint) -> Refusal | None:
+        return None if self._may(READ, endpoint) else self._unseen(endpoint)
 
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, without those that the account may not see."""
@@ -291,11 +289,7 @@ class AuthorizedStore:
         whole = self._visible(source)
         if READ not in self.rights.at(target.parts):
             raise forbidden(target, "store a copy")
-        asked = condition(self.rights.at(target.parts), target, target_precondition)
-        if isinstance(asked, Forbidden):
-            raise asked
-        if (taken := not_a_file(self.rights, target)) is not None:
-            raise taken
+        asked = condition_of_file(self.rights, self.rights.at(target.parts), target, target_precondition)
         try:
             return self._bound.copy(
                 whole, self._whole(target), source_precondition=source_precondition, target_precondition=asked
@@ -316,11 +310,9 @@ class AuthorizedStore:
         if not {READ, DELETE} <= self.rights.in_all_of(source.parts):
             raise forbidden(source, "move this")
         there = self.rights.in_all_of(target.parts)
-        asked = condition(there, target, target_precondition)
-        if ADD not in there or isinstance(asked, Forbidden):
+        if ADD not in there:
             raise forbidden(target, "store this")
-        if (taken := not_a_file(self.rights, target)) is not None:
-            raise taken
+        asked = condition_of_file(self.rights, there, target, target_precondition)
         try:
             return self._bound.move(whole, self._whole(target), source_precondition, asked)
         except REVEALING as refused:
@@ -343,12 +335,8 @@ class AuthorizedStore:
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
         """Put a version back where the account may add and replace."""
-        if not self._may(READ, endpoint):
-            raise no_version(endpoint, at_us)
-        if (refused := not_a_file(self.rights, endpoint)) is not None:
+        if (refused := not_restorable(self.rights, endpoint, at_us)) is not None:
             raise refused
-        if not {ADD, REPLACE} <= self.rights.at(endpoint.parts):
-            raise forbidden(endpoint, "restore a version")
         return self._bound.restore(self._whole(endpoint), at_us, precondition)
 
     def maintain(self) -> None:

@@ -15,8 +15,8 @@ from homeftp.interfaces import IHistory, IOpenFile
 from homeftp.model import Entry
 from homeftp.store.policy.folders import list_timelines
 from homeftp.store.policy.outcomes import catch, for_allowed
-from homeftp.store.policy.permissions import check_stays, forbidden, not_a_file
-from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
+from homeftp.store.policy.permissions import check_stays, forbidden, not_restorable
+from homeftp.store.policy.rights import DELETE, READ, REPLACE, Rights
 from homeftp.store.policy.wording import no_version, not_found
 
 
@@ -61,16 +61,14 @@ class AuthorizedHistory:
 
     def _reversion_refusal(self, reversion: Reversion) -> Exception | None:
         """Why the account may not do that: it takes what `restore` and `remove` of a file take."""
-        endpoint, here = reversion.endpoint, self.rights.at(reversion.endpoint.parts)
-        if READ not in here:
-            return not_found(endpoint) if reversion.at_us is None else no_version(endpoint, reversion.at_us)
-        if reversion.at_us is None:
-            if DELETE not in here:
-                return forbidden(endpoint, "remove this")
-            return catch(check_stays, self.rights, endpoint)
-        if (refused := not_a_file(self.rights, endpoint)) is not None:
-            return refused
-        return None if {ADD, REPLACE} <= here else forbidden(endpoint, "restore a version")
+        endpoint = reversion.endpoint
+        if reversion.at_us is not None:
+            return not_restorable(self.rights, endpoint, reversion.at_us)
+        if not self._may(READ, endpoint):
+            return not_found(endpoint)
+        if not self._may(DELETE, endpoint):
+            return forbidden(endpoint, "remove this")
+        return catch(check_stays, self.rights, endpoint)
 
     def discard(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:
         """Remove versions for good, where the account may remove and replace the file."""

@@ -9,7 +9,7 @@ from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, W
 from homeftp.model import ABSENT, PRESENT, Actor, Allotment, Entry, WriteRequest
 from homeftp.store.policy.limits import check_removable
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import display_path, is_directory, stays
+from homeftp.store.policy.wording import display_path, is_directory, no_version, stays
 
 REVEALING = (BadEndpoint, Changed, NotFound, WrongKind)
 """Refusals that tell what exists at an endpoint."""
@@ -32,6 +32,16 @@ def not_a_file(rights: Rights, endpoint: Endpoint) -> Refusal | None:
     if endpoint.parts and not rights.holds_top(endpoint.parts):
         return None
     return is_directory(endpoint) if READ in rights.at(endpoint.parts) else forbidden(endpoint, "store this")
+
+
+def not_restorable(rights: Rights, endpoint: Endpoint, at_us: int | None) -> Refusal | None:
+    """Why an account may not put a version back, that of a time or the newest; None where it may."""
+    here = rights.at(endpoint.parts)
+    if READ not in here:
+        return no_version(endpoint, at_us)
+    if (refused := not_a_file(rights, endpoint)) is not None:
+        return refused
+    return None if {ADD, REPLACE} <= here else forbidden(endpoint, "restore a version")
 
 
 def allotment(rights: Rights, home: Endpoint, quota: int | None) -> Allotment:
@@ -57,6 +67,16 @@ def condition(here: frozenset[str], endpoint: Endpoint, precondition: str | None
     if {READ, REPLACE} <= here and precondition != ABSENT:
         return PRESENT if precondition is None else precondition
     return forbidden(endpoint, "store this")
+
+
+def condition_of_file(rights: Rights, here: frozenset[str], endpoint: Endpoint, precondition: str | None) -> str | None:
+    """`condition`, for a file. Raises `Forbidden` (33), and the refusal of `not_a_file`."""
+    allowed = condition(here, endpoint, precondition)
+    if isinstance(allowed, Forbidden):
+        raise allowed
+    if (refused := not_a_file(rights, endpoint)) is not None:
+        raise refused
+    return allowed
 
 
 def as_allowed(request: WriteRequest, endpoint: Endpoint, precondition: str | None, actor: Actor) -> WriteRequest:

@@ -102,7 +102,7 @@ class RevertTests(HistoryCase):
         self.assertEqual((self.changes[0].endpoint, self.changes[0].actor), (parse("home/a.txt"), ANN))
 
     def test_removed(self) -> None:
-        """What was not there takes the right to remove it."""
+        """A file that was not there then is removed: that takes the rights to read and to delete."""
         wanted = Reversion(parse("a.txt"), None)
         self.assertIs(self.revert("read,add,replace", wanted), Forbidden)
         self.assertIs(self.revert("add,replace,delete", wanted), NotFound)
@@ -130,7 +130,7 @@ class DiscardTests(HistoryCase):
     """What an account may remove for good."""
 
     def test_rights(self) -> None:
-        """It takes the rights to read, to replace and to remove: who may only add or replace wipes nothing out."""
+        """It takes the rights to read, replace and delete: an account without one of them removes no version."""
         wanted = VersionId(parse("a.txt"), self.at("home/a.txt"))
         for rights, kind in (
             ("read,add,replace", Forbidden),
@@ -153,7 +153,7 @@ class DiscardTests(HistoryCase):
         self.assertEqual(self.history(self.seen(every)).discard([wanted]), [7], "the control")
 
     def test_actor(self) -> None:
-        """Whoever binds the store is who did it."""
+        """A change is recorded as made by the actor that the store is bound to."""
         store = self.seen("read,replace,delete").bind(Actor("bob"))
         self.history(store).discard([VersionId(parse("a.txt"), self.at("home/a.txt"))])
         self.assertEqual(self.changes[0].actor.account, "bob")

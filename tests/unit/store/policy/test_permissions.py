@@ -13,9 +13,11 @@ from homeftp.store.policy.permissions import (
     as_allowed,
     check_stays,
     condition,
+    condition_of_file,
     disclosed,
     forbidden,
     not_a_file,
+    not_restorable,
 )
 from homeftp.store.policy.rights import Rights, parse_rights
 
@@ -65,6 +67,22 @@ class PermissionTests(SynchronousTestCase):
         ):
             got = [condition(parse_rights(text), WHERE, wanted) for wanted in (None, ABSENT, HASH)]
             self.assertEqual([type(each) if isinstance(each, Forbidden) else each for each in got], expected, text)
+
+    def test_condition_of_file(self) -> None:
+        """It is the condition of everything that is stored, and no file is stored in place of the root."""
+        given = rights("read,add")
+        self.assertEqual(condition_of_file(given, given.everywhere, WHERE, None), ABSENT)
+        self.assertRaises(Forbidden, condition_of_file, given, given.everywhere, WHERE, HASH)
+        self.assertRaises(WrongKind, condition_of_file, given, given.everywhere, ROOT, None)
+
+    def test_not_restorable(self) -> None:
+        """To put a version back takes the rights to read, add and replace; without "read" there is no version."""
+        self.assertIsNone(not_restorable(rights("read,add,replace"), WHERE, None))
+        self.assertIsInstance(not_restorable(rights("read,add,replace"), ROOT, 1), WrongKind)
+        for text in ("read,add,delete", "read,replace,delete"):
+            self.assertIsInstance(not_restorable(rights(text), WHERE, 1), Forbidden, text)
+        for at_us in (None, 1):
+            self.assertIsInstance(not_restorable(rights("add,replace,delete"), WHERE, at_us), NotFound)
 
     def test_disclosed(self) -> None:
         """An account that cannot read learns nothing of what exists; every account learns that the disk is full."""
