@@ -35,7 +35,7 @@ async def in_batches(
 async def answer_or_refusal(request: Awaitable[T]) -> T | Refusal:
     """The result of a request about one file of many, or the refusal of that file.
 
-    Raises `ShuttingDown` (50), which refuses the other files too: the transfer goes on over a new connection.
+    Raises `ShuttingDown` (54), which refuses the other files too: the transfer goes on over a new connection.
     """
     try:
         return await request

@@ -20,7 +20,7 @@ async def hashed_entry(client: Client, endpoint: str) -> Entry | None:
 async def hash_there(client: Client, endpoint: str) -> str:
     """The hash of a file on the server; "" where it cannot give one.
 
-    Raises `ShuttingDown` (50) and `ConnectionFailed`.
+    Raises `ShuttingDown` (54) and `ConnectionFailed`.
     """
     found = await answer_or_refusal(hashed_entry(client, endpoint))
     return "" if found is None or isinstance(found, Refusal) else found.hash or ""

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import errors
 from homeftp.errors import BY_STATUS, Internal, NotEmpty, Refusal, TooLarge, WrongKind, check_limit, counted, refusal
 from homeftp.status import Status
+
+ROOT = Path(__file__).parents[2]
+
+NAMED = re.compile(r"`(\w+)`\s+\((\d\d)\)")
+"""A refusal with its status, as docstrings and documentation name it."""
+
+
+def misnamed(text: str) -> list[tuple[str, str]]:
+    """The refusals in a text that have another status than is said there."""
+    statuses = {kind.__name__: str(int(status)) for status, kind in BY_STATUS.items()}
+    return [(name, status) for name, status in NAMED.findall(text) if statuses.get(name, status) != status]
 
 
 class RefusalTests(SynchronousTestCase):
@@ -43,6 +57,14 @@ class RefusalTests(SynchronousTestCase):
             made = refusal(status, "why")
             self.assertIs(type(made), Internal)
             self.assertEqual(made.message, f"status {status}: why")
+
+    def test_named(self) -> None:
+        """Docstrings and documentation give each refusal its status."""
+        paths = [*ROOT.glob("homeftp/**/*.py"), *ROOT.glob("docs/**/*.rst"), *ROOT.glob("docs/**/*.md")]
+        texts = {str(path): path.read_text(encoding="utf-8") for path in paths}
+        self.assertEqual({path: wrong for path, text in texts.items() if (wrong := misnamed(text))}, {})
+        self.assertTrue(any(map(NAMED.search, texts.values())))
+        self.assertEqual(misnamed("`Busy` (51) and\n`ShuttingDown`\n(50), `Other` (99)"), [("ShuttingDown", "50")])
 
     def test_not_refusals(self) -> None:
         """Errors for the person at this end never become a response."""

@@ -130,7 +130,7 @@ class RemoteDeletion:
     async def run(self, plan: DeletionPlan) -> None:
         """Delete files, then directories, deepest first; what has changed stays.
 
-        Raises `ConnectionFailed` and `ShuttingDown` (50).
+        Raises `ConnectionFailed` and `ShuttingDown` (54).
         """
         await in_batches(self._delete_file, plan.files)
         depths: dict[int, list[str]] = {}

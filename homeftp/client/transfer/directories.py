@@ -49,7 +49,7 @@ class RemoteDirectories:
         """Make the missing directories that not everybody may read, before anything is in them.
 
         A server gives other modes to those that it makes for a file in them.
-        Raises `ConnectionFailed` and `ShuttingDown` (50).
+        Raises `ConnectionFailed` and `ShuttingDown` (54).
         """
         new = [each for each in directories if self._endpoint_of(each.name) and each.name not in self._remote]
         await in_batches(self._make_one, [each for each in new if HAS_MODES and _IMPLICIT & ~each.stat.st_mode])
@@ -63,7 +63,7 @@ class RemoteDirectories:
         """Make the missing directories and set the metadata of all, deepest first.
 
         `filled` are the names of those in which files were stored: that
-        changed their time. Raises `ConnectionFailed` and `ShuttingDown` (50).
+        changed their time. Raises `ConnectionFailed` and `ShuttingDown` (54).
         """
         for name in filled:
             while name not in self._holding:
