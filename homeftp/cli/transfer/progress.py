@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from homeftp.cli.terminal.text import printable
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IReactorTime
+    from rich.live import Live
+    from rich.progress import Progress, TaskID
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 _DELAY = 0.5
 """Seconds before the bar appears; most commands end earlier."""
@@ -28,10 +30,11 @@ class ProgressBar:
         self._finished_files = 0
         self._top = top
         self._name = ""
-        self._live: Any = None
-        self._progress: Any = None
-        self._task: Any = None
-        self._call: Any = None
+        self._live: Live | None = None
+        """The lines on the screen; None while there are none."""
+        self._columns: tuple[Progress, TaskID] | None = None
+        """The bar and its numbers, which keep the rate while the bar is hidden."""
+        self._call: IDelayedCall | None = None
         self._hidden = False
         if not silent and sys.stderr.isatty():
             self._call = reactor.callLater(_DELAY, self._tick)
@@ -85,26 +88,34 @@ class ProgressBar:
         from rich.console import Group
         from rich.text import Text
 
+        if self._columns is None:
+            self._columns = _make_columns(self._total)
         if self._live is None:
-            self._start()
-        self._progress.update(self._task, completed=self._done, total=self._total or None)
+            self._live = _start_live()
+        progress, task = self._columns
+        progress.update(task, completed=self._done, total=self._total or None)
         files = f"{self._finished_files:,}/{max(self._planned_files, self._finished_files):,} files"
         name = printable(self._name or self._top)
         line = Text(f"{files}  {name}", no_wrap=True, overflow="ellipsis")
-        self._live.update(Group(self._progress.get_renderable(), line), refresh=True)
+        self._live.update(Group(progress.get_renderable(), line), refresh=True)
 
-    def _start(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-        from rich.table import Column
 
-        console = Console(stderr=True)
-        if self._progress is None:
-            whole = Column(no_wrap=True)  # in a narrow terminal the bar becomes shorter
-            texts = DownloadColumn(table_column=whole), TransferSpeedColumn(table_column=whole.copy())
-            left = TimeRemainingColumn(compact=True, table_column=whole.copy())
-            self._progress = Progress(BarColumn(), *texts, left, console=console)
-            self._task = self._progress.add_task("", total=self._total or None)
-        self._live = Live(console=console, transient=True, auto_refresh=False)
-        self._live.start()
+def _make_columns(total: int) -> tuple[Progress, TaskID]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+    from rich.table import Column
+
+    whole = Column(no_wrap=True)  # in a narrow terminal the bar becomes shorter
+    texts = DownloadColumn(table_column=whole), TransferSpeedColumn(table_column=whole.copy())
+    left = TimeRemainingColumn(compact=True, table_column=whole.copy())
+    progress = Progress(BarColumn(), *texts, left, console=Console(stderr=True))
+    return progress, progress.add_task("", total=total or None)
+
+
+def _start_live() -> Live:
+    from rich.console import Console
+    from rich.live import Live
+
+    live = Live(console=Console(stderr=True), transient=True, auto_refresh=False)
+    live.start()
+    return live
