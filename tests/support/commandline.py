@@ -34,6 +34,10 @@ CHEAP_PASSWORDS = {**COMMANDS, "account": _CheapAccount(*COMMANDS["account"])}
 """The commands, for tests that are not about the cost of a password."""
 
 
+MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
+"""A pattern for a version's time as commands print it."""
+
+
 class Input(io.TextIOWrapper):
     """Standard input that is not a terminal."""
 

@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, AsyncIterator, Callable
 
+from homeftp.cli.commands.files.sizes import sized
 from homeftp.cli.terminal.asking import can_ask, confirm
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
@@ -119,4 +120,4 @@ def _print_pruned(pruned: Pruned, endpoint: str, options: argparse.Namespace) ->
     elif pruned.refusal is not None:
         print_error(f"{name}, version of {format_moment(pruned.at_us)}: {pruned.refusal.message}")
     elif options.dry_run:
-        print(f"would remove {format_moment(pruned.at_us)}  {format_size(pruned.size):>8}  {printable(name)}")
+        print(f"would remove {format_moment(pruned.at_us)}  {sized(pruned.size)}  {printable(name)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Sequence
 from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
@@ -11,12 +12,11 @@ from homeftp.dispatchers.prune import PruneDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.errors import Busy
 from homeftp.hashing.filehash import hash_bytes
+from homeftp.history.changes import VersionId
 from homeftp.status import Status
 from homeftp.store.local.history import LocalHistory
-from tests.support.commandline import RemoteCommandCase
+from tests.support.commandline import MOMENT, RemoteCommandCase
 from tests.support.inmemory import Connection
-
-MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
 
 
 class PruneTests(RemoteCommandCase):
@@ -107,8 +107,8 @@ class PruneTests(RemoteCommandCase):
         """A version that stays is named, the others go, and the exit code says so."""
         discard = LocalHistory.discard
 
-        def partly(history: LocalHistory, versions: list[object]) -> list[object]:
-            return [Busy("it is being put back"), *discard(history, versions[1:])]  # type: ignore[arg-type]
+        def partly(history: LocalHistory, versions: Sequence[VersionId]) -> list[int | Exception]:
+            return [Busy("it is being put back"), *discard(history, versions[1:])]
 
         with mock.patch.object(LocalHistory, "discard", partly):
             self.assertEqual(self.prune("-y"), Exit.REFUSED)

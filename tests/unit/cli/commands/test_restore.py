@@ -8,9 +8,7 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
-from tests.support.commandline import RemoteCommandCase
-
-MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
+from tests.support.commandline import MOMENT, RemoteCommandCase
 
 
 class RestoreTests(RemoteCommandCase):

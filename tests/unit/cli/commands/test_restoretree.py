@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Sequence
 from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.errors import Forbidden
+from homeftp.history.changes import Reversion
+from homeftp.model import Entry
 from homeftp.store.local.history import LocalHistory
-from tests.support.commandline import RemoteCommandCase
+from tests.support.commandline import MOMENT, RemoteCommandCase
 from tests.support.pasttrees import PastTreeCase
-
-MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
 
 
 class RestoreTreeTests(RemoteCommandCase, PastTreeCase):
@@ -80,8 +81,8 @@ class RestoreTreeTests(RemoteCommandCase, PastTreeCase):
         """What is refused is named, the rest is done, and the exit code says so."""
         revert = LocalHistory.revert
 
-        def partly(history: LocalHistory, wanted: list[object]) -> list[object]:
-            return [Forbidden("you may not"), *revert(history, wanted[1:])]  # type: ignore[arg-type]
+        def partly(history: LocalHistory, wanted: Sequence[Reversion]) -> list[Entry | Exception | None]:
+            return [Forbidden("you may not"), *revert(history, wanted[1:])]
 
         with mock.patch.object(LocalHistory, "revert", partly):
             self.assertEqual(self.restore("-y"), Exit.REFUSED)

@@ -12,9 +12,7 @@ from homeftp.endpoint import parse
 from homeftp.model import Version
 from homeftp.store.local.store import LocalStore
 from homeftp.store.policy.wording import not_mounted
-from tests.support.commandline import RemoteCommandCase
-
-MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
+from tests.support.commandline import MOMENT, RemoteCommandCase
 
 
 class VersionsTests(RemoteCommandCase):
