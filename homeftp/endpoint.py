@@ -104,6 +104,10 @@ class Endpoint:
         """The endpoint beneath this one, by names that are known to be legal."""
         return Endpoint((*self.parts, *names), self.home)
 
+    def at(self, path: str) -> Endpoint:
+        """The endpoint at a relative path of legal names, as listings give them; "" is this endpoint itself."""
+        return self.beneath(*path.split("/")) if path else self
+
     def child(self, name: str) -> Endpoint:
         """The endpoint `name` in this directory; raises `BadEndpoint` as `parse` does."""
         return parse(f"{self}/{name}" if self.parts else name)

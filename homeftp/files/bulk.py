@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import AsyncGenerator, Callable, Sequence, TypeVar
 
 import attrs
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, fail, gatherResults
 
 from homeftp.config import BATCH_JOB, SMALL_FILE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, TooLarge
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.jobs.revocation import RevocableJobs
+from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
 from homeftp.interfaces import BatchWrite, FileContent, HashNeeded, IOpenFile, IStore
 from homeftp.model import SERVER, Entry, HashCondition, WriteRequest
 from homeftp.store.policy.outcomes import catch, results_of
@@ -49,8 +50,8 @@ class BulkWriter:
     _jobs: RevocableJobs
     _write_alone: Callable[[WriteRequest, bytes], Deferred[Entry]]
     """Writes one file for whose precondition a large file must be hashed first."""
-    _refuse: Callable[[Exception, WriteRequest], Deferred[Entry]]
-    """Records a refusal, and then fails with it."""
+    _record_refusal: RecordRefusal
+    """A refusal is one result among others, which callers do not record."""
 
     async def write(self, decode: Decode) -> Sequence[Entry | Exception]:
         """As `IFiles.write_batch`."""
@@ -66,10 +67,13 @@ class BulkWriter:
 
     async def _finish(self, item: BatchWrite, result: Entry | Exception) -> Entry | Exception:
         assert isinstance(result, Exception)
+        work: Deferred[Entry]
+        if isinstance(result, HashNeeded) and item.content is not None:
+            work = self._write_alone(item.request, item.content)
+        else:
+            work = fail(result)
         try:
-            if isinstance(result, HashNeeded) and item.content is not None:
-                return await self._write_alone(item.request, item.content)
-            return await self._refuse(result, item.request)
+            return await recorded(work, RefusedChange.of(item.request), self._record_refusal)
         except Exception as refused:  # noqa: BLE001 (whatever it is, it is this one file's result)
             return refused
 

@@ -28,7 +28,7 @@ from homeftp.files.jobs.share import AccountResources
 from homeftp.files.jobs.turns import Turns, detached
 from homeftp.files.pages import Pages, StorePages, TreeSteps, total, tree_digest
 from homeftp.files.past import list_past, open_past
-from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded, recorded_steps
+from homeftp.files.refusals import ChangeStep, RecordRefusal, RefusedChange, recorded, recorded_steps
 from homeftp.files.restoring import prune, restore_tree
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.files.verifications import SharedVerifications, VerificationPages
@@ -44,6 +44,7 @@ from homeftp.interfaces import (
     IStore,
     IUpload,
 )
+from homeftp.interfaces.files import AsyncPages
 from homeftp.model import (
     Actor,
     Capabilities,
@@ -59,6 +60,7 @@ from homeftp.model import (
 from homeftp.store.policy.preconditions import names_content
 
 T = TypeVar("T")
+S = TypeVar("S", bound=ChangeStep)
 
 RecordRead = Callable[[str, Endpoint], None]
 """Records that a "file", a "directory" or "versions" at an endpoint are read. Blocks; raises `Internal` (50)."""
@@ -235,11 +237,12 @@ class Files:
 
     def write(self, request: WriteRequest, content: bytes) -> Deferred[Entry]:
         """Write a small file, durable together with others."""
-        return self._recorded(self._write(self._own(request), content), RefusedChange.of(request))
+        return self._recorded(self._write(request, content), RefusedChange.of(request))
 
     def _write(self, request: WriteRequest, content: bytes) -> Deferred[Entry]:
         if len(content) > SMALL_FILE:
             return fail(TooLarge(f"{len(content)} bytes at once: at most {SMALL_FILE}; a larger file is uploaded"))
+        request = self._own(request)
 
         def write(precondition: str | None) -> Deferred[Entry]:
             item = WriteItem(attrs.evolve(request, precondition=precondition), content, self._jobs)
@@ -251,11 +254,8 @@ class Files:
 
     def write_batch(self, decode: Decode) -> Deferred[Sequence[Entry | Exception]]:
         """Write small files and make directories, as one job."""
-
-        def write_alone(request: WriteRequest, content: bytes) -> Deferred[Entry]:
-            return self._write(self._own(request), content)
-
-        return Deferred.fromCoroutine(BulkWriter(self._store, self._jobs, write_alone, self._refuse).write(decode))
+        writer = BulkWriter(self._store, self._jobs, self._write, self._record_refusal)
+        return Deferred.fromCoroutine(writer.write(decode))
 
     async def upload(
         self,
@@ -364,17 +364,15 @@ class Files:
 
     def restore_tree(
         self, endpoint: Endpoint, as_of_us: int | None, *, dry_run: bool = False
-    ) -> AsyncGenerator[RestoreStep, None]:
+    ) -> AsyncPages[RestoreStep]:
         """Put a directory back as it was at a time, or before its last change, step by step."""
-        begin = partial(restore_tree, self._store, endpoint, as_of_us, dry_run=dry_run)
-        return recorded_steps(self._steps(begin), RefusedChange(endpoint), self._record_refusal, dry_run=dry_run)
+        return self._change_steps(partial(restore_tree, as_of_us=as_of_us), endpoint, dry_run)
 
     def prune(
         self, endpoint: Endpoint, *, before_us: int | None = None, keep: int = 0, dry_run: bool = False
-    ) -> AsyncGenerator[PruneStep, None]:
+    ) -> AsyncPages[PruneStep]:
         """Remove versions for good, step by step."""
-        begin = partial(prune, self._store, endpoint, before_us=before_us, keep=keep, dry_run=dry_run)
-        return recorded_steps(self._steps(begin), RefusedChange(endpoint), self._record_refusal, dry_run=dry_run)
+        return self._change_steps(partial(prune, before_us=before_us, keep=keep), endpoint, dry_run)
 
     def remove(self, endpoint: Endpoint, precondition: str | None = None, recursive: bool = False) -> Deferred[int]:
         """Remove a file or a directory, step by step."""
@@ -385,6 +383,13 @@ class Files:
 
         return self._change(RefusedChange(endpoint, precondition=precondition), remove, precondition)
 
+    def _change_steps(self, begin: Callable[..., Iterator[S]], endpoint: Endpoint, dry_run: bool) -> AsyncPages[S]:
+        """The steps of a change of many files, whose refusals are recorded. A dry run changes, and records, nothing."""
+        steps = self._steps(partial(begin, self._store, endpoint, dry_run=dry_run))
+        if dry_run:
+            return steps
+        return recorded_steps(steps, RefusedChange(endpoint), self._record_refusal, records_raised=self._records_raised)
+
     def _change(
         self, change: RefusedChange, call: Callable[..., Deferred[T]], *preconditions: str | None
     ) -> Deferred[T]:
@@ -393,7 +398,3 @@ class Files:
 
     def _recorded(self, work: Deferred[T], change: RefusedChange) -> Deferred[T]:
         return recorded(work, change, self._record_refusal) if self._records_raised else work
-
-    def _refuse(self, refused: Exception, request: WriteRequest) -> Deferred[Entry]:
-        """Fail with that, once it is recorded: it is one result among others, which callers do not record."""
-        return recorded(fail(refused), RefusedChange.of(request), self._record_refusal)

@@ -54,14 +54,17 @@ def record_no_refusal(status: Status, change: RefusedChange) -> Deferred[None]:
     return succeed(None)
 
 
+def _status_of(error: BaseException | None) -> Status:
+    return error.status if isinstance(error, Refusal) else Status.INTERNAL
+
+
 def recorded(work: Deferred[T], change: RefusedChange, record: RecordRefusal) -> Deferred[T]:
     """The same work; a refusal is recorded before the caller gets it."""
 
     def refused(failure: Failure) -> Deferred[T]:
         if failure.check(CancelledError, ConnectionLost) is not None:
             return fail(failure)  # no one waits for an answer
-        status = failure.value.status if isinstance(failure.value, Refusal) else Status.INTERNAL
-        return record(status, change).addCallback(lambda _: fail(failure))
+        return record(_status_of(failure.value), change).addCallback(lambda _: fail(failure))
 
     return work.addErrback(refused)
 
@@ -78,23 +81,22 @@ S = TypeVar("S", bound=ChangeStep)
 
 
 async def recorded_steps(
-    steps: AsyncPages[S], change: RefusedChange, record: RecordRefusal, *, dry_run: bool = False
+    steps: AsyncPages[S], change: RefusedChange, record: RecordRefusal, *, records_raised: bool = True
 ) -> AsyncGenerator[S, None]:
     """The same steps of a change of many files; what is refused in one is recorded before the caller gets the step.
 
-    Nothing is recorded of a dry run, which changes nothing.
+    A refusal that ends all of them is recorded too, unless the caller records what is raised.
     """
     try:
         async for step in steps:
-            for name, refusal in () if dry_run else step.refused:
-                endpoint = change.endpoint.beneath(*name.split("/")) if name else change.endpoint
-                await record(refusal.status, attrs.evolve(change, endpoint=endpoint))
+            for name, refusal in step.refused:
+                await record(refusal.status, attrs.evolve(change, endpoint=change.endpoint.at(name)))
             yield step
     except (CancelledError, ConnectionLost):
         raise  # no one waits for an answer
     except Exception as error:
-        if not dry_run:
-            await record(error.status if isinstance(error, Refusal) else Status.INTERNAL, change)
+        if records_raised:
+            await record(_status_of(error), change)
         raise
     finally:
         await steps.aclose()

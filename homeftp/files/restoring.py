@@ -195,10 +195,7 @@ class _Restoring:
             precondition = None  # the store refuses it, and says why
         elif now is not None and now.kind == "file":
             precondition = now.hash or now.damaged or PRESENT
-        return Reversion(self._at(timeline.name), None if then is None else then.at_us, precondition)
-
-    def _at(self, name: str) -> Endpoint:
-        return self.endpoint.beneath(*name.split("/")) if name else self.endpoint
+        return Reversion(self.endpoint.at(timeline.name), None if then is None else then.at_us, precondition)
 
     def _step(self) -> RestoreStep:
         """Carry out what is planned."""
@@ -240,7 +237,7 @@ class _Restoring:
             refused = catch(self._remove_empty, name)
         if isinstance(refused, NotEmpty):
             # Something in it stays, was refused, came meanwhile, or is not shared.
-            return [] if file is None else [self._reverted(name, file, is_directory(self._at(name)))]
+            return [] if file is None else [self._reverted(name, file, is_directory(self.endpoint.at(name)))]
         if refused is not None:
             return [Reverted(name=name, outcome="refused", kind="directory", refusal=_refusal(refused))]
         removed = Reverted(name=name, outcome="removed", kind="directory")
@@ -250,7 +247,7 @@ class _Restoring:
         return [removed, *self._revert({name: (self._reversion(file, then), file)})]
 
     def _remove_empty(self, name: str) -> None:
-        for _ in self.store.remove(self._at(name), None, False):
+        for _ in self.store.remove(self.endpoint.at(name), None, False):
             pass
 
 
@@ -298,10 +295,7 @@ def _pruned(history: IHistory, endpoint: Endpoint, batch: Sequence[Pruned], dry_
     """Remove these versions; each with why it is still there."""
     if dry_run or not batch:
         return PruneStep(tuple(batch))
-    versions = [
-        VersionId(endpoint.beneath(*each.name.split("/")) if each.name else endpoint, each.at_us) for each in batch
-    ]
-    results = history.discard(versions)
+    results = history.discard([VersionId(endpoint.at(each.name), each.at_us) for each in batch])
     raise_failure(results)
     return PruneStep(
         tuple(

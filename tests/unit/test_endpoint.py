@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import NO_FOLDERS, FolderSet, folded, is_plain, name_problem, parse
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, folded, is_plain, name_problem, parse
 from homeftp.errors import BadEndpoint
 from tests.support.hostilenames import hostile
 from tests.support.nameoracle import broken
@@ -45,6 +45,17 @@ class CorpusTests(SynchronousTestCase):
             self.assertTrue(is_plain(name), name)
         for name in ("", "CON", "nul.txt", "a.", "a/b", "é", ".hidden", "x" * 256, "a\n", "Com1 .x"):
             self.assertFalse(is_plain(name), name)
+
+
+class PathTests(SynchronousTestCase):
+    """Endpoints beneath others."""
+
+    def test_at(self) -> None:
+        """A relative path leads to what is beneath an endpoint, and keeps its home; "" is the endpoint itself."""
+        home = Endpoint(("people", "ann"), home=2)
+        self.assertEqual([str(home.at(path)) for path in ("", "a", "a/b")], ["", "a", "a/b"])
+        self.assertEqual(home.at("a/b").parts, ("people", "ann", "a", "b"))
+        self.assertEqual(parse("").at(""), parse(""))
 
 
 class IgnoredLetterTests(SynchronousTestCase):

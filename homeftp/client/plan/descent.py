@@ -107,7 +107,7 @@ class Descent:
         if name in self._local.incomplete:
             return self._split(name)
         try:
-            endpoint = self._endpoint.beneath(*name.split("/"))
+            endpoint = self._endpoint.at(name)
             found = await ask_digests(self._client, endpoint, self._local.digests[name].full)
         except Forbidden:
             return ()
@@ -174,7 +174,7 @@ async def list_directories_of(
 
     async def ask_for(name: str) -> None:
         with contextlib.suppress(*_NOT_LISTED):
-            entry = (await client.cmp(str(endpoint.beneath(*name.split("/"))))).remote
+            entry = (await client.cmp(str(endpoint.at(name)))).remote
             if entry is not None and entry.kind == "directory":
                 found[name] = attrs.evolve(entry, name=name)
 

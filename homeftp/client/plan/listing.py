@@ -64,7 +64,7 @@ async def add_entries(
 
     Raises as `Client.list`.
     """
-    directory = endpoint.beneath(*beneath.split("/")) if beneath else endpoint
+    directory = endpoint.at(beneath)
     prefix = f"{beneath}/" if beneath else ""
     async for page in client.list(str(directory), recursive=recursive):
         for entry in page.entries:

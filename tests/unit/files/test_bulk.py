@@ -7,9 +7,11 @@ from unittest import mock
 
 from twisted.internet.defer import Deferred, succeed
 
-from homeftp.config import BATCH_JOB, SMALL_FILE, STREAM_PIECE
-from homeftp.endpoint import parse
+from homeftp.config import BATCH_JOB, SLICE, SMALL_FILE, STREAM_PIECE
+from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadRequest, Changed, Forbidden, NotFound, Refusal, TooLarge, WrongKind
+from homeftp.files.budget import MemoryBudget
+from homeftp.files.factory import FilesFactory
 from homeftp.files.refusals import RefusedChange
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import BatchWrite, FileContent
@@ -17,6 +19,8 @@ from homeftp.model import ABSENT, Actor, Entry, WriteRequest
 from homeftp.status import Status
 from homeftp.workers.batcher import ITEMS_SHARED
 from tests.support.filestores import FilesTestCase, request_for
+from tests.support.queuedworkers import QueuedWorkers
+from tests.support.stores import StoreCase
 
 ANN = Actor("ann", "laptop")
 
@@ -84,18 +88,6 @@ class WritingTests(FilesTestCase):
             expected = [(Status.CONTENT_MISMATCH, parse("wrong"))]
             self.assertEqual([(status, change.endpoint) for status, change in self.refused], expected)
 
-    def test_conditions(self) -> None:
-        """A condition on a large file that was never hashed is checked, in a call of its own."""
-        large = b"x" * (SMALL_FILE + 1)
-        self.lay({"a": b"old", "large": large, "other": large})
-        results = self.written(
-            write("a", b"1", precondition=hash_bytes(b"old")),
-            write("large", b"2", precondition=hash_bytes(large)),
-            write("other", b"3", precondition=hash_bytes(b"")),
-        )
-        self.assertEqual(names_of(results), ["file", "file", "Changed"])
-        self.assertEqual([change.endpoint for _, change in self.refused], [parse("other")])
-
     def test_too_large(self) -> None:
         """A content beyond what is small is refused, and the others stand."""
         results = self.written(write("a", bytes(SMALL_FILE + 1)), write("b", bytes(SMALL_FILE)))
@@ -128,6 +120,35 @@ class WritingTests(FilesTestCase):
         """What `decode` raises is raised."""
         self.error_of(TooLarge, self.files.write_batch(mock.Mock(side_effect=TooLarge("too much"))))
         self.assertEqual(self.written(), [])
+
+
+class ConditionTests(StoreCase):
+    """`write_batch`, where a condition needs the hash of a large file, with a store on the disk."""
+
+    def test_conditions(self) -> None:
+        """Such a file is hashed, and written in a call of its own; a refusal there is recorded too, once."""
+        large = b"x" * (SLICE + 1)
+        for name, content in (("a", b"old"), ("large", large), ("other", large)):
+            self.lay(name, content)
+        refused: list[tuple[Status, Endpoint]] = []
+
+        def record(status: Status, change: RefusedChange) -> Deferred[None]:
+            refused.append((status, change.endpoint))
+            return succeed(None)
+
+        workers = QueuedWorkers()
+        files = FilesFactory(workers, MemoryBudget()).files(self.store(), ANN, record_refusal=record)
+        items = [
+            write("a", b"1", precondition=hash_bytes(b"old")),
+            write("large", b"2", precondition=hash_bytes(large)),
+            write("other", b"3", precondition=hash_bytes(b"y" * len(large))),
+        ]
+        writing = files.write_batch(lambda most: items)
+        workers.work()
+        self.assertNoResult(writing)
+        workers.work_all()
+        self.assertEqual(names_of(self.successResultOf(writing)), ["file", "file", "Changed"])
+        self.assertEqual(refused, [(Status.CHANGED, parse("other"))])
 
 
 class ReadingTests(FilesTestCase):

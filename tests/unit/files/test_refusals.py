@@ -95,9 +95,9 @@ class StepsTests(SynchronousTestCase):
         finally:
             self.closed += 1
 
-    def collect(self, *steps: PruneStep | Exception, dry_run: bool = False) -> Deferred[list[PruneStep]]:
+    def collect(self, *steps: PruneStep | Exception, records_raised: bool = True) -> Deferred[list[PruneStep]]:
         async def collect() -> list[PruneStep]:
-            recorded = recorded_steps(self.steps(*steps), CHANGE, self.record, dry_run=dry_run)
+            recorded = recorded_steps(self.steps(*steps), CHANGE, self.record, records_raised=records_raised)
             return [step async for step in recorded]
 
         return Deferred.fromCoroutine(collect())
@@ -111,11 +111,11 @@ class StepsTests(SynchronousTestCase):
         expected = [(Status.FORBIDDEN, RefusedChange(parse(name))) for name in ("a", "a/c/d")]
         self.assertEqual((self.records, self.closed), (expected, 1))
         self.records.clear()
-        self.successResultOf(self.collect(step, dry_run=True))
-        self.assertEqual(self.records, [], "a dry run changes nothing")
+        self.successResultOf(self.collect(step, records_raised=False))
+        self.assertEqual(self.records, expected, "it is not raised")
 
     def test_ended(self) -> None:
-        """What ends all of it has one record; where nobody waits for an answer there is none."""
+        """What ends all of it has one record; none where nobody waits for an answer, or the caller records it."""
         ends: list[tuple[Exception, Status]] = [
             (NotFound("nothing"), Status.NOT_FOUND),
             (ZeroDivisionError(), Status.INTERNAL),
@@ -125,7 +125,7 @@ class StepsTests(SynchronousTestCase):
             self.assertEqual(self.records, [(status, CHANGE)])
             self.records.clear()
         self.failureResultOf(self.collect(ConnectionLost()), ConnectionLost)
-        self.failureResultOf(self.collect(NotFound("nothing"), dry_run=True), NotFound)
+        self.failureResultOf(self.collect(NotFound("nothing"), records_raised=False), NotFound)
         self.assertEqual((self.records, self.closed), ([], 4))
 
 
@@ -179,6 +179,14 @@ class FilesRefusalTests(FilesTestCase):
         for change, error, record in refused:
             self.error_of(error, change())
             self.assertEqual(self.records, [record])
+            self.records.clear()
+
+    def test_steps(self) -> None:
+        """A change step by step that ends with a refusal has one record, and none where its caller records it."""
+        for records_raised, records in ((True, [(40, "b", None, None)]), (False, [])):
+            files = self.factory.files(self.store, SERVER, self.login, self.record, records_raised=records_raised)
+            self.error_of(NotFound, anext(files.restore_tree(parse("b"), 1)))
+            self.assertEqual(self.records, records)
             self.records.clear()
 
     def test_reads(self) -> None:

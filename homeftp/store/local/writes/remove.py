@@ -109,7 +109,7 @@ class Remover:
             yield 0
             for entry in page.entries:
                 if entry.kind == "directory":
-                    self._check_removable(endpoint.beneath(*entry.name.split("/")), endpoint)
+                    self._check_removable(endpoint.at(entry.name), endpoint)
                     yield 0
 
     def _check_listed(self, page: ListingPage, endpoint: Endpoint) -> None:
@@ -129,7 +129,7 @@ class Remover:
         for page in self.list_tree(endpoint):
             self._check_listed(page, endpoint)
             for entry in page.entries:
-                batch.add(endpoint.beneath(*entry.name.split("/")), entry.kind)
+                batch.add(endpoint.at(entry.name), entry.kind)
                 if batch.is_full:
                     yield from self._remove_batch(batch, actor)
         batch.close()
