@@ -6,8 +6,7 @@ from typing import Any
 
 import attrs
 
-from homeftp.client.connection.replies import check_count, is_legal, understood
-from homeftp.client.errors import ProtocolViolation
+from homeftp.client.connection.replies import check_count, check_name, contradiction, understood
 from homeftp.history.changes import PruneStep, RestoreStep
 from homeftp.wire.history import PrunedBody, RevertedBody
 from homeftp.wire.messages import Moment, Size
@@ -54,12 +53,13 @@ class RestoreSteps:
         report = understood(body, _RestoreReport, "an interim answer to RESTORE")
         reverted = tuple(each.value() for each in report.reverted)
         for each in reverted:
+            check_name(each.name)
             self._counts[each.outcome] += 1
             if (each.outcome == "refused") != (each.refusal is not None):
-                raise _contradiction("RESTORE")
+                raise contradiction("RESTORE")
         unchanged = report.unchanged - self._unchanged
-        if unchanged < 0 or not all(is_legal(each.name) for each in reverted if each.name):
-            raise _contradiction("RESTORE")
+        if unchanged < 0:
+            raise contradiction("RESTORE")
         self._unchanged = report.unchanged
         check_count(sum(self._counts.values()))
         return RestoreStep(None, reverted, unchanged)
@@ -69,7 +69,7 @@ class RestoreSteps:
         totals = understood(body, _RestoreTotals, "the answer to RESTORE")
         counts = totals.restored_total, totals.removed_total, totals.refused_total, totals.unchanged_total
         if counts != (*self._counts.values(), self._unchanged):
-            raise _contradiction("RESTORE")
+            raise contradiction("RESTORE")
         return RestoreStep(totals.as_of)
 
 
@@ -82,8 +82,8 @@ class PruneSteps:
     def step(self, body: dict[str, Any]) -> PruneStep:
         """The step of an interim answer. Raises `ProtocolViolation` for illegal names."""
         pruned = tuple(each.value() for each in understood(body, _PruneReport, "an interim answer to PRUNE").versions)
-        if not all(is_legal(each.name) for each in pruned if each.name):
-            raise _contradiction("PRUNE")
+        for each in pruned:
+            check_name(each.name)
         gone = [each for each in pruned if each.refusal is None]
         self._pruned += len(gone)
         self._size += sum(each.size for each in gone)
@@ -95,8 +95,4 @@ class PruneSteps:
         """The answer. Raises `ProtocolViolation` for other totals."""
         totals = understood(body, _PruneTotals, "the answer to PRUNE")
         if (totals.pruned_total, totals.bytes, totals.refused_total) != (self._pruned, self._size, self._refused):
-            raise _contradiction("PRUNE")
-
-
-def _contradiction(request_type: str) -> ProtocolViolation:
-    return ProtocolViolation(f"the server's answer to {request_type} contradicts itself")
+            raise contradiction("PRUNE")

@@ -167,8 +167,10 @@ class VerifySteps:
         now, before = understood(body, _Verified, "the answer to VERIFY"), self._before
         counts = now.files - before.files, now.versions - before.versions, now.bytes - before.bytes
         damages = tuple(each.value() for each in now.damaged)
-        if min(counts) < 0 or not all(is_legal(each.name) for each in damages if each.name):
-            raise ProtocolViolation("the server's answer to VERIFY contradicts itself")
+        if min(counts) < 0:
+            raise contradiction("VERIFY")
+        for each in damages:
+            check_name(each.name)
         self._before = now
         self.damaged += len(damages)
         return Verification(*counts, damages, tuple(now.skipped))
@@ -192,7 +194,7 @@ class Names:
         is_long = len(entry.name) > endpoints.MAX_PATH_BYTES or entry.name.count("/") >= endpoints.MAX_PARTS
         is_lost = (slash and not parent) or parent not in self._directories
         if is_long or is_lost or endpoints.name_problem(name) is not None:
-            raise ProtocolViolation(f"the server listed an illegal name: {entry.name[:_SHOWN]!a}")
+            raise _illegal(entry.name)
         if entry.kind == "directory":
             self._directories.add(entry.name)
 
@@ -205,7 +207,7 @@ class Names:
 def check_count(count: int) -> None:
     """Raise `ProtocolViolation` for more names or versions than a client takes."""
     if count > MOST_LISTED:
-        raise ProtocolViolation(f"the server listed more than {MOST_LISTED} names: name folders in it one by one")
+        raise ProtocolViolation(f"the server listed more than {MOST_LISTED:,} names: name folders in it one by one")
 
 
 def page(body: dict[str, Any], names: Names) -> ListingPage:
@@ -223,7 +225,7 @@ def compared(status: int, body: dict[str, Any]) -> Comparison:
     parts = understood(body, _Compared, "the answer to CMP")
     known = Status.SAME <= status <= Status.ABSENT or status == Status.DAMAGED
     if not known or (status == Status.ABSENT) != (parts.remote is None):
-        raise ProtocolViolation("the server's answer to CMP contradicts itself")
+        raise contradiction("CMP")
     remote = None if parts.remote is None else itself(parts.remote.entry())
     arrived = None
     if parts.resume_from and parts.resume_hash is not None:
@@ -260,7 +262,7 @@ def batch_report(body: dict[str, Any]) -> tuple[Sequence[BatchRefusal], Sequence
     """An interim answer to a PUSH of a batch: refused entries, and what is there otherwise than sent."""
     report = understood(body, _BatchReport, "an interim answer to PUSH")
     if any(each.status < Status.BAD_REQUEST for each in report.refused):
-        raise ProtocolViolation("the server's answer to PUSH contradicts itself")
+        raise contradiction("PUSH")
     return report.refused, [each.entry() for each in report.differing]
 
 
@@ -284,15 +286,22 @@ def versions(body: dict[str, Any]) -> Sequence[Version]:
     said = understood(body, _Versions, "a page of versions").versions
     listed = [each.version() for each in said]
     for version in listed:
-        if version.name and not is_legal(version.name):
-            raise ProtocolViolation(f"the server listed an illegal name: {version.name[:_SHOWN]!a}")
+        check_name(version.name)
     return listed
 
 
-def is_legal(rel_endpoint: str) -> bool:
-    """Whether a name from a server is legal: another one could lead elsewhere."""
+def check_name(name: str) -> None:
+    """Raise `ProtocolViolation` for a name that is no legal endpoint: it could lead elsewhere."""
     try:
-        endpoints.parse(rel_endpoint)
+        endpoints.parse(name)
     except BadEndpoint:
-        return False
-    return True
+        raise _illegal(name) from None
+
+
+def contradiction(request_type: str) -> ProtocolViolation:
+    """The error for an answer that contradicts the request or itself."""
+    return ProtocolViolation(f"the server's answer to {request_type} contradicts itself")
+
+
+def _illegal(name: str) -> ProtocolViolation:
+    return ProtocolViolation(f"the server listed an illegal name: {name[:_SHOWN]!a}")

@@ -8,7 +8,7 @@ import attrs
 from zope.interface import implementer
 
 from homeftp.client.api import Client
-from homeftp.client.connection.replies import BatchAnswer, batch_report, understood
+from homeftp.client.connection.replies import BatchAnswer, batch_report, contradiction, understood
 from homeftp.client.connection.response import IResponseHandler
 from homeftp.client.errors import ProtocolViolation
 from homeftp.client.transfer.batches.group import Group
@@ -71,7 +71,7 @@ class BatchSender:
     def _send(self, pushes: Sequence[SmallPush]) -> None:
         payload = b"".join(encode_item(push.line, push.data) for push in pushes)
         body = {"rel_endpoint": self._base, "kind": "batch"}
-        handler = _Handler(pushes, self._sent, self._failed)
+        handler = _BatchPushHandler(pushes, self._sent, self._failed)
         try:
             self._client.protocol.request(handler, "PUSH", body, payload)
         except Exception as reason:  # noqa: BLE001 (the connection has ended)
@@ -79,8 +79,8 @@ class BatchSender:
 
 
 @implementer(IResponseHandler)
-class _Handler:
-    """Handles the answer to one batch."""
+class _BatchPushHandler:
+    """Handles the answer to one PUSH of a batch."""
 
     def __init__(self, pushes: Sequence[SmallPush], sent: Sent, failed: Callable[[Exception], None]) -> None:
         self._pushes = pushes
@@ -132,4 +132,4 @@ class _Handler:
     def _check(self, answer: BatchAnswer) -> None:
         refused = sum(isinstance(each, Response) for each in self._reported.values())
         if (answer.stored, answer.refused) != (len(self._pushes) - refused, refused):
-            raise ProtocolViolation("the server's answer to PUSH contradicts itself")
+            raise contradiction("PUSH")
