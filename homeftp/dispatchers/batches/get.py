@@ -7,8 +7,9 @@ from typing import Callable, Sequence
 from twisted.logger import Logger
 
 from homeftp.config import SMALL_FILE
+from homeftp.dispatchers.batches.entries import entry_endpoint, entry_refusal
 from homeftp.endpoint import Endpoint
-from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal
+from homeftp.errors import BadRequest, Refusal
 from homeftp.interfaces import FileContent, IRequest, IResolution
 from homeftp.model import Entry
 from homeftp.status import Status
@@ -44,7 +45,7 @@ def _decode_names(payload: bytes) -> list[str]:
 
 def _endpoint(base: Endpoint, name: str) -> Endpoint | Refusal:
     try:
-        return base.child(name) if name else base
+        return entry_endpoint(base, name)
     except Refusal as refused:
         return refused
 
@@ -61,7 +62,7 @@ class _BatchSender:
         self._refused = 0
 
     async def send_tree(self, base: Endpoint, recursive: bool) -> None:
-        """Send what is in a directory: the directories without content."""
+        """Send the files in a directory, and the directories as entries without content."""
         pages = self._files.list(base, recursive)
         try:
             async for page in pages:
@@ -95,10 +96,7 @@ class _BatchSender:
 
     def _encode_refusal(self, name: str, error: Exception) -> bytes:
         self._refused += 1
-        if not isinstance(error, Refusal):
-            self._log.error("a file of a batch could not be read: {error!r}", error=error)
-            error = Internal(INTERNAL_ERROR)
-        return encode_item({"name": name, **refusal_body(error)})
+        return encode_item({"name": name, **refusal_body(entry_refusal(error, self._log))})
 
     def end(self) -> None:
         """Answer."""
@@ -115,7 +113,7 @@ class _Encoder:
         self.sent = 0
 
     def encode(self, results: Sequence[FileContent | Exception]) -> bytes:
-        """In a worker: the next files, each as its line and its content."""
+        """In a worker: the lines of the next files, each with its content behind it."""
         parts = []
         for result in results:
             name = next(self._names)

@@ -1,6 +1,6 @@
 """A PUSH of many small files and directories: each entry of the payload is stored, or refused, on its own.
 
-The payload is never in memory whole: what has arrived is stored while the rest is on its way.
+The payload is never in memory whole: entries are stored while the rest of it arrives.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Any, Sequence
 from twisted.logger import Logger
 
 from homeftp.config import BATCH_BYTES, BATCH_ENTRIES, LISTING_PAGE_BYTES
+from homeftp.dispatchers.batches.entries import entry_endpoint, entry_refusal
 from homeftp.dispatchers.metadata import parse_meta_data
 from homeftp.endpoint import Endpoint
-from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal, TooLarge, check_limit
+from homeftp.errors import BadRequest, Refusal, TooLarge, check_limit
 from homeftp.interfaces import BatchWrite, IRequest, IResolution
 from homeftp.model import Entry, WriteRequest, kept_mode
 from homeftp.status import Status
@@ -23,13 +24,13 @@ _JSON_WIDTH = 6
 """Bytes that a character of a name or a message may need in a line, at most, with its escape."""
 
 _JSON_OVERHEAD = 512
-"""Bytes that the rest of an entry needs there, at most."""
+"""Bytes that an entry needs in a line beside its name and its message, at most."""
 
 
 async def push_batch(request: IRequest, body: PushBody, resolution: IResolution) -> None:
-    """Store the entries of the payload. What is refused, or stored in another way than asked for, is reported."""
+    """Store the entries of the payload; report each that is refused, or has another time or mode than asked for."""
     if body.hash or body.hash_trailer or body.offset or body.meta_data or body.if_hash:
-        raise BadRequest("a batch has no hash, offset, meta_data or if_hash of its own: each of its entries may")
+        raise BadRequest("a batch has no hash, offset, meta_data or if_hash of its own: give them with its entries")
     check_limit("the payload of a batch", request.payload.size, BATCH_BYTES)
     batch = _IncomingBatch(body.rel_endpoint)
     report = _Report(resolution)
@@ -48,11 +49,11 @@ class _IncomingBatch:
         self._base = base
         self._parser = BatchParser(PushEntry)
         self.count = 0
-        """How many entries were decoded."""
+        """How many entries were decoded so far."""
         self.items: Sequence[BatchItem[PushEntry]] = ()
-        """Those that were decoded last."""
+        """The entries that were decoded last."""
         self.writes: Sequence[BatchWrite | Refusal] = ()
-        """What is to be stored of each."""
+        """What the store is asked to write for each of `items`, or why it is not asked."""
 
     def receive_data(self, data: bytes) -> None:
         """Take the next bytes of the payload."""
@@ -63,9 +64,9 @@ class _IncomingBatch:
         self._parser.receive_end()
 
     def decode(self, most: int) -> Sequence[BatchWrite | Refusal]:
-        """In a worker: the next entries, at most so many, as what is to be stored.
+        """In a worker: decode the next entries, `most` at most, into what the store is asked to write.
 
-        Raises as `BatchParser.next_items`, and `TooLarge` (22) behind the last entry that a batch may have.
+        Raises as `BatchParser.next_items`, and `TooLarge` (22) for an entry beyond the most that a batch may have.
         """
         self.items = self._parser.next_items(min(most, BATCH_ENTRIES - self.count) or 1)
         if self.items and self.count == BATCH_ENTRIES:
@@ -94,7 +95,7 @@ def _write_request(base: Endpoint, entry: PushEntry) -> WriteRequest:
         raise BadRequest("the entry of a file needs a name")
     meta = parse_meta_data(entry.meta_data, entry.content_length)
     return WriteRequest(
-        endpoint=base.child(entry.name) if entry.name else base,
+        endpoint=entry_endpoint(base, entry.name),
         size=entry.content_length,
         hash=entry.hash,
         mtime_us=meta.get("mtime_us"),
@@ -124,18 +125,12 @@ class _Report:
             entry = batch.items[number].entry
             name = "" if isinstance(entry, InvalidEntry) else entry.name
             if isinstance(result, Exception):
-                await self._add_refusal(first + number, name, self._refusal(result))
+                await self._add_refusal(first + number, name, entry_refusal(result, self._log))
                 continue
             self._stored += 1
             if isinstance(write, BatchWrite) and _is_other(write.request, result):
                 await self._send_if_full(len(name))
                 self._differing.append({**entry_body(result), "name": name})
-
-    def _refusal(self, error: Exception) -> Refusal:
-        if isinstance(error, Refusal):
-            return error
-        self._log.error("an entry of a batch failed: {error!r}", error=error)
-        return Internal(INTERNAL_ERROR)
 
     async def _add_refusal(self, number: int, name: str, refusal: Refusal) -> None:
         await self._send_if_full(len(name) + len(refusal.message))
@@ -164,7 +159,7 @@ class _Report:
 
 
 def _is_other(asked: WriteRequest, stored: Entry) -> bool:
-    """Whether something has another time or mode than was asked for."""
+    """Whether the entry has another time or mode than the request asked for."""
     if asked.mtime_us is not None and (stored.mtime_us != asked.mtime_us or stored.mtime_span is not None):
         return True
     return asked.mode is not None and stored.mode != kept_mode(stored.kind, asked.mode)
