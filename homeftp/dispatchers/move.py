@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import takewhile
+from typing import Awaitable, Callable
 
 from zope.interface import implementer
 
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
-from homeftp.model import PathLock
+from homeftp.model import Entry, PathLock
 from homeftp.status import Status
 from homeftp.wire.messages import CopyBody, MoveBody, entry_body
 
@@ -26,11 +27,7 @@ class MoveDispatcher:
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Rename."""
-        body: MoveBody = request.body
-        entry = await request.files.move(
-            body.rel_endpoint, body.to, source_precondition=body.if_hash, target_precondition=body.if_to
-        )
-        resolution.resolve(Status.OK, f"moved {body.rel_endpoint} to {body.to}", entry_body(entry))
+        await _change_both(request.files.move, "moved", request.body, resolution)
 
 
 @implementer(IDispatcher, IPathLocking)
@@ -46,11 +43,7 @@ class CopyDispatcher:
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Copy."""
-        body: CopyBody = request.body
-        entry = await request.files.copy(
-            body.rel_endpoint, body.to, source_precondition=body.if_hash, target_precondition=body.if_to
-        )
-        resolution.resolve(Status.OK, f"copied {body.rel_endpoint} to {body.to}", entry_body(entry))
+        await _change_both(request.files.copy, "copied", request.body, resolution)
 
 
 def _lock_both(body: MoveBody) -> PathLock:
@@ -58,3 +51,10 @@ def _lock_both(body: MoveBody) -> PathLock:
     pairs = zip(body.rel_endpoint.parts, body.to.parts, strict=False)
     common = tuple(part for part, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     return PathLock(Endpoint(common), changes=True)
+
+
+async def _change_both(
+    change: Callable[..., Awaitable[Entry]], done: str, body: MoveBody, resolution: IResolution
+) -> None:
+    entry = await change(body.rel_endpoint, body.to, source_precondition=body.if_hash, target_precondition=body.if_to)
+    resolution.resolve(Status.OK, f"{done} {body.rel_endpoint} to {body.to}", entry_body(entry))
