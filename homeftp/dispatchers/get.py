@@ -64,25 +64,34 @@ async def _send(stream: IFileStream, request: IRequest, resolution: IResolution)
 async def _list(request: IRequest, resolution: IResolution) -> None:
     """Send the entries of a directory, in `more` lines."""
     body: GetBody = request.body
-    is_misfit = body.offset or body.length is not None or body.if_hash is not None
-    refusal = WrongKind("this is a directory: offset, length and if_hash are for files")
-    if is_misfit and body.as_of is None:
-        raise refusal
+    if body.offset or body.length is not None or body.if_hash is not None:
+        if body.as_of is not None:
+            await resolution.turn()
+            await _require_past_directory(request, body.as_of)
+        raise WrongKind("this is a directory: offset, length and if_hash are for files")
     total = 0
     await resolution.turn()
     pages = request.files.list(body.rel_endpoint, body.recursive, body.as_of)
     try:
         async for page in pages:
             total += len(page.entries)
-            if is_misfit and total:
-                break
             if page.entries or page.skipped or body.as_of is None:
                 await resolution.send(_page_body(page))
     finally:
         await pages.aclose()
-    if is_misfit:
-        raise refusal
     resolution.resolve(Status.OK, f"listed {str(body.rel_endpoint) or 'the root'}", {"entries_total": total})
+
+
+async def _require_past_directory(request: IRequest, as_of_us: int) -> None:
+    """Raise `NotFound` (40) where nothing was there at that time: `IFiles.open` cannot tell that from a directory."""
+    body: GetBody = request.body
+    pages = request.files.list(body.rel_endpoint, as_of_us=as_of_us)
+    try:
+        async for page in pages:
+            if page.entries:
+                break
+    finally:
+        await pages.aclose()
 
 
 def _page_body(page: ListingPage) -> dict[str, Any]:
