@@ -50,10 +50,9 @@ async def _restore_tree(request: IRequest, resolution: IResolution) -> None:
     steps = request.files.restore_tree(body.rel_endpoint, body.as_of, dry_run=body.dry_run)
     try:
         async for step in steps:
+            interim = total.added(step)
             if step.reverted or step.unchanged:
-                await resolution.send(total.added(step))
-            else:
-                total.as_of_us = step.as_of_us
+                await resolution.send(interim)
     finally:
         await steps.aclose()
     act = "would restore" if body.dry_run else "restored"
