@@ -226,29 +226,30 @@ class _StreamGet:
         await seen.close(self._observer.on_notice)
 
     async def _start(self, client: Client) -> Download:
+        """Start to fetch what is missing. Raises `Changed` (44) where it is not the rest of what was written."""
+        left = None if self._limit is None else self._limit - self.written
+        if_hash = await self._present_hash(client) if self.written and self._as_of is None else None
+        download = await client.get(
+            self._endpoint, offset=self._offset + self.written, length=left, if_hash=if_hash, as_of=self._as_of
+        )
         if not self.written:
-            download = await client.get(self._endpoint, offset=self._offset, length=self._limit, as_of=self._as_of)
             self._entry = download.entry
-            return download
-        if self._as_of is not None:
-            return await self._resume_past(client, self._as_of)
-        entry = (await client.cmp(self._endpoint, hash=self._hasher.hash())).remote
-        before = self._entry
-        if entry is None or before is None or (entry.size, entry.mtime_us) != (before.size, before.mtime_us):
-            raise _changed()
-        left = None if self._limit is None else self._limit - self.written
-        return await client.get(self._endpoint, offset=self._offset + self.written, length=left, if_hash=entry.hash)
-
-    async def _resume_past(self, client: Client, as_of: int) -> Download:
-        """The rest of what was there at a time: it never changes, but it may not be kept any more."""
-        left = None if self._limit is None else self._limit - self.written
-        offset, before = self._offset + self.written, self._entry
-        download = await client.get(self._endpoint, offset=offset, length=left, as_of=as_of)
-        entry = download.entry
-        if before is None or (entry.size, entry.mtime_us) != (before.size, before.mtime_us):
+        elif self._as_of is not None and not self._is_same(download.entry):  # the content of then is not kept any more
             download.discard()
             raise _changed()
         return download
+
+    async def _present_hash(self, client: Client) -> str | None:
+        """The hash that the file has now, if it is the one that was begun."""
+        entry = (await client.cmp(self._endpoint, hash=self._hasher.hash())).remote
+        if entry is None or not self._is_same(entry):
+            raise _changed()
+        return entry.hash
+
+    def _is_same(self, entry: Entry) -> bool:
+        """Whether an entry has the size and time of the file that was begun."""
+        begun = self._entry
+        return begun is not None and (entry.size, entry.mtime_us) == (begun.size, begun.mtime_us)
 
     def _write(self, data: bytes) -> None:
         self._output.write(data)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import os
+from typing import Any, Awaitable, Callable
 from unittest import mock
 
 import attrs
 
-from homeftp.client import Outcome, get_stream
+from homeftp.client import Client, Outcome, get_stream
 from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.retry import Reconnector
 from homeftp.config import MIB
+from homeftp.dispatchers.prune import PruneDispatcher
+from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.errors import Changed, Forbidden, NotFound, OperatorError
 from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import HashCache
-from tests.support.pasttrees import PastTreeCase, pass_a_tick
-from tests.support.transfers import tree
+from tests.support.pasttrees import PastTreeCase, now_us, pass_a_tick
+from tests.support.reconnects import BIG_RANDOM, ReconnectCase
+from tests.support.transfers import OLD, tree
 
 
 class GetPastTests(PastTreeCase):
@@ -112,6 +117,74 @@ class GetPastTests(PastTreeCase):
         self.client.server_info.request_types.remove("PRUNE")
         self.assertRaises(Forbidden, self.get, "d/same", out, as_of=self.as_of)
         self.assertFalse(os.path.exists(out))
+
+
+class ResumedPastTests(ReconnectCase):
+    """`get_stream` with `as_of` over connections that break."""
+
+    extra = (VersionsDispatcher(), PruneDispatcher())
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.push(self.make_file("x", BIG_RANDOM), "big")
+        self.as_of = pass_a_tick()
+        self.push(self.make_file("x", b"x" + BIG_RANDOM[1:]), "big", force=True)
+        self.output = io.BytesIO()
+
+    def stream(self, **options: Any) -> int:
+        """Fetch it over connections that break after a part; gives how many were made."""
+        self.cuts = [{"downwards": MIB + 500_000}, {"downwards": MIB + 700_000}]
+        self.break_after()
+        before = len(self.wires)
+        getting = get_stream(
+            self.client, self.context, "big", self.output, self.observer(), as_of=self.as_of, **options
+        )
+        self.run_work(getting)
+        return len(self.wires) - before
+
+    def test_resumed(self) -> None:
+        """The output is whole after lost connections."""
+        self.assertEqual(self.stream(), 2)
+        self.assertEqual(self.output.getvalue(), BIG_RANDOM)
+
+    def test_part(self) -> None:
+        """A part is whole too."""
+        self.assertEqual(self.stream(offset=7, limit=2 * MIB), 1)
+        self.assertEqual(self.output.getvalue(), BIG_RANDOM[7 : 7 + 2 * MIB])
+
+    def meanwhile(self, act: Callable[[Client], Awaitable[object]]) -> None:
+        """Let something happen before each further connection is used."""
+        make = self.make
+
+        async def acting() -> Client:
+            client = await make()
+            await act(client)
+            return client
+
+        self.reconnector = Reconnector(self.server.clock, acting, notify=self.messages.append)
+        self.reconnector.client = self.client
+        self.context = attrs.evolve(self.context, reconnector=self.reconnector)
+
+    def test_not_kept(self) -> None:
+        """Where the content of then is not kept any more, the rest is not what is there now."""
+
+        async def prune(client: Client) -> None:
+            async for _ in client.prune("big"):
+                pass
+
+        self.meanwhile(prune)
+        self.assertRaises(NotFound, self.stream)
+
+    def test_changed(self) -> None:
+        """Where the time has not come yet, and the file changes, what was written is not to be used."""
+
+        async def change(_: Client) -> None:
+            self.make_remote_file("big", BIG_RANDOM, mtime=OLD)
+
+        self.meanwhile(change)
+        self.as_of = now_us() + 3600 * 10**6
+        with self.assertRaisesRegex(Changed, "do not use what was written"):
+            self.stream()
 
 
 class StreamPastTests(PastTreeCase):
