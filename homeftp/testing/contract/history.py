@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from homeftp.endpoint import FolderSet, parse
-from homeftp.errors import Changed, NotFound
+from homeftp.endpoint import ROOT, FolderSet, parse
+from homeftp.errors import BadRequest, Changed, NotFound, WrongKind
 from homeftp.history.changes import Reversion, VersionId
 from homeftp.history.timeline import Timeline
 from homeftp.interfaces.store import IHistory, IStore
@@ -134,6 +134,29 @@ class HistoryContract(ContractCase):
         kept = sorted((each.name, each.size) for each in self.kept(store))
         self.assertEqual(kept, [("d/a.txt", 3), ("d/b.txt", 4), ("d/e/c.txt", 3), ("d/new.txt", 3)])
         self.assertEqual(history.revert([]), [])
+
+    def test_revert_directories(self) -> None:
+        """Only files are put back or removed: a directory stays, and so does the root."""
+        if (made := self.history_store()) is None:
+            return
+        store, history = made
+        self.write(store, "d.txt/a.txt", b"1")
+        self.write(store, "b.txt", b"1")
+        self.write(store, "b.txt", b"2")
+        (version,) = self.kept(store, "b.txt")
+        results = history.revert(
+            [
+                Reversion(parse("d.txt"), None),
+                Reversion(ROOT, None),
+                Reversion(ROOT, version.at_us),
+                Reversion(parse("b.txt"), version.at_us),
+            ]
+        )
+        self.assertEqual([type(each) for each in results], [WrongKind, BadRequest, WrongKind, Entry])
+        for refused in results:
+            if isinstance(refused, BadRequest | WrongKind):
+                self.assert_for_people(refused)
+        self.assertEqual(self.tree(store), {"d.txt": None, "d.txt/a.txt": b"1", "b.txt": b"1"})
 
     def test_discard(self) -> None:
         """Versions go for good, and nothing else; one that is not there is refused by itself."""

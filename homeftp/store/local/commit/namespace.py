@@ -30,6 +30,7 @@ from homeftp.store.local.commit.pending import (
 from homeftp.store.local.commit.preconditions import check_file
 from homeftp.store.local.commit.renamer import Renamer, TargetAppeared
 from homeftp.store.local.commit.similarnames import NameCollisions
+from homeftp.store.local.disk.entries import kind_of
 from homeftp.store.local.disk.errnos import FULL
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
@@ -38,7 +39,7 @@ from homeftp.store.local.versions.archive import Archiver, ArchiverFactory
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.preconditions import changed, occupied
-from homeftp.store.policy.wording import display_path
+from homeftp.store.policy.wording import display_path, is_directory
 
 T = TypeVar("T")
 
@@ -244,7 +245,8 @@ class Namespace:
     def _remove_one(self, pending: PendingUnlink, archiver: Archiver, checked: Checked, actor: Actor) -> os.stat_result:
         self.check_directory(checked, pending.handle, pending.endpoint)
         found = self._stat(pending)
-        check_file(pending.endpoint, found)
+        if kind_of(pending.endpoint, found) == "directory":
+            raise is_directory(pending.endpoint)
         name = self.root.stored_name(pending.handle.fd, pending.endpoint)
         self.renamer.remove(pending, name, found, archiver, actor)
         self.collisions.removed(pending.handle, os.fsdecode(name))

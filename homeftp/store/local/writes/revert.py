@@ -17,6 +17,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.local.writes.remove import Remover
 from homeftp.store.local.writes.restore import Restorer
+from homeftp.store.policy.limits import check_not_root, check_removable
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.wording import display_path, format_size
 
@@ -43,11 +44,11 @@ class Reverter:
     def _revert_some(self, reversions: Sequence[Reversion], actor: Actor) -> list[Entry | Exception | None]:
         results: dict[int, Entry | Exception | None] = {}
         for number, each in enumerate(reversions):
-            refused = catch(self._check_kept, each.endpoint)
+            refused = catch(self._check, each)
             if refused is not None:
                 results[number] = refused
         wanted = {number: each for number, each in enumerate(reversions) if number not in results}
-        # What was not there goes first: its name may be that of a directory which a version needs.
+        # Removals come first: a version may need a directory in the place of a file that is removed.
         removed = [number for number, each in wanted.items() if each.at_us is None]
         files = [(wanted[number].endpoint, wanted[number].precondition) for number in removed]
         results.update(zip(removed, self.remover.remove_files(files, actor), strict=True))
@@ -55,6 +56,12 @@ class Reverter:
         versions = [wanted[number] for number in restored]
         results.update(zip(restored, self.restorer.restore_many(versions, actor), strict=True))
         return [results[number] for number in range(len(reversions))]
+
+    def _check(self, reversion: Reversion) -> None:
+        """Raise `BadRequest` (20) or `WrongKind` (43) for the root, and what `_check_kept` raises."""
+        check = check_removable if reversion.at_us is None else check_not_root
+        check(reversion.endpoint)
+        self._check_kept(reversion.endpoint)
 
     def _check_kept(self, endpoint: Endpoint) -> None:
         """Raise `NoSpace` (52) where what is there could not become a version: it would be lost."""

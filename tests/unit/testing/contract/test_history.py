@@ -94,6 +94,21 @@ class HistoryControls(ControlCase):
         self.assert_caught("test_revert", Unconditional)
         self.assert_caught("test_revert", GivesUp)
 
+    def test_reverting_directories(self) -> None:
+        """A directory that is removed with all that is in it."""
+
+        class Recursive(MemoryStore):
+            def revert(self, reversions: Sequence[Reversion]) -> list[Entry | Exception | None]:
+                return [result for each in reversions for result in self._reverted(each)]
+
+            def _reverted(self, reversion: Reversion) -> list[Entry | Exception | None]:
+                if reversion.at_us is not None or not reversion.endpoint.parts:
+                    return super().revert([reversion])
+                sum(self.remove(reversion.endpoint, reversion.precondition, True))
+                return [None]
+
+        self.assert_caught("test_revert_directories", Recursive)
+
     def test_discarding(self) -> None:
         """More than was asked for, or nothing."""
 
