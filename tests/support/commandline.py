@@ -16,6 +16,7 @@ from homeftp.accounts.passwords import Cost
 from homeftp.cli.main import main
 from homeftp.cli.owner import account
 from homeftp.cli.table import COMMANDS, Command
+from homeftp.cli.terminal.asking import confirm
 from homeftp.client import TransferContext
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
@@ -36,6 +37,11 @@ CHEAP_PASSWORDS = {**COMMANDS, "account": _CheapAccount(*COMMANDS["account"])}
 
 MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
 """A pattern for a version's time as commands print it."""
+
+
+async def confirm_here(reactor: object, question: str) -> bool:
+    """`confirm_in_thread` without a thread."""
+    return confirm(question)
 
 
 class Input(io.TextIOWrapper):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, AsyncIterator, Callable
 
 from homeftp.cli.commands.files.sizes import sized
-from homeftp.cli.terminal.asking import can_ask, confirm
+from homeftp.cli.terminal.asking import can_ask, confirm_in_thread
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.text import format_size, print_json, printable, printable_endpoint
@@ -17,7 +17,7 @@ from homeftp.errors import OperatorError, counted
 from homeftp.wire.history import pruned_body
 
 if TYPE_CHECKING:
-    from homeftp.client import Client
+    from homeftp.client import Client, IClientReactor
     from homeftp.history.changes import Pruned, PruneStep
 
 
@@ -74,7 +74,7 @@ class _PruneCounts:
         return f"{counted(self.count, 'version')} ({format_size(self.size)})"
 
 
-async def prune_versions(client: Client, path: str, options: argparse.Namespace) -> Exit:
+async def prune_versions(reactor: IClientReactor, client: Client, path: str, options: argparse.Namespace) -> Exit:
     """Remove the versions that the options choose, and print the result."""
     from homeftp.client import parse_remote_path
 
@@ -85,7 +85,8 @@ async def prune_versions(client: Client, path: str, options: argparse.Namespace)
     prune = partial(client.prune, endpoint, keep=options.keep)
     if not (options.yes or options.dry_run):
         plan = await _count(prune(before=before, dry_run=True))
-        if plan.count and not confirm(f"Remove {plan} of {shown} for good? This cannot be undone."):
+        question = f"Remove {plan} of {shown} for good? This cannot be undone."
+        if plan.count and not await confirm_in_thread(reactor, question):
             print("Nothing was removed.", file=sys.stderr)
             return Exit.DIFFERS
         before = plan.newest_us + 1  # what becomes a version after the question was not confirmed

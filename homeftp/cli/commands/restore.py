@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         if options.recursive:
-            return await restore_tree(client, context, path, options)
+            return await restore_tree(reactor, client, context, path, options)
         await restore_version(client, context, path, options)
         return Exit.DONE
 

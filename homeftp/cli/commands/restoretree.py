@@ -8,7 +8,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, AsyncIterator, Callable
 
-from homeftp.cli.terminal.asking import can_ask, confirm
+from homeftp.cli.terminal.asking import can_ask, confirm_in_thread
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.text import format_count, format_size, print_json, printable, printable_endpoint
@@ -17,7 +17,7 @@ from homeftp.errors import OperatorError, counted
 from homeftp.wire.history import reverted_body
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, TransferContext
+    from homeftp.client import Client, IClientReactor, TransferContext
     from homeftp.history.changes import RestoreStep, Reverted, RevertedTo
 
 
@@ -52,7 +52,9 @@ class _Totals:
         return self.outcomes[outcome, "file"] + self.outcomes[outcome, "directory"]
 
 
-async def restore_tree(client: Client, context: TransferContext, path: str, options: argparse.Namespace) -> Exit:
+async def restore_tree(
+    reactor: IClientReactor, client: Client, context: TransferContext, path: str, options: argparse.Namespace
+) -> Exit:
     """Put the folder back as the options say, and print the result."""
     from homeftp.client import LastSeen, parse_remote_path
 
@@ -62,7 +64,7 @@ async def restore_tree(client: Client, context: TransferContext, path: str, opti
     restore = partial(client.restore_tree, endpoint)
     if not (options.yes or options.dry_run):
         plan = await _count(restore(as_of=as_of, dry_run=True))
-        if plan.removed and not _is_confirmed(plan, endpoint, options):
+        if plan.removed and not await _is_confirmed(reactor, plan, endpoint, options):
             print("Nothing was changed.", file=sys.stderr)
             return Exit.DIFFERS
         as_of = plan.as_of  # what was confirmed
@@ -81,7 +83,7 @@ async def restore_tree(client: Client, context: TransferContext, path: str, opti
     return Exit.REFUSED if totals.count("refused") else Exit.DONE
 
 
-def _is_confirmed(plan: _Totals, endpoint: str, options: argparse.Namespace) -> bool:
+async def _is_confirmed(reactor: IClientReactor, plan: _Totals, endpoint: str, options: argparse.Namespace) -> bool:
     """Whether what was not there then may become versions. Raises `OperatorError` without a terminal."""
     extra = f"{plan.removed} ({format_size(plan.removed_bytes)}) in {printable_endpoint(endpoint)}"
     if options.json or not can_ask():
@@ -89,9 +91,10 @@ def _is_confirmed(plan: _Totals, endpoint: str, options: argparse.Namespace) -> 
             f"{extra} did not exist at {format_moment(plan.as_of)}. Nothing was changed: use -y to move such files to "
             "the versions, or -n to list them."
         )
-    return confirm(
+    return await confirm_in_thread(
+        reactor,
         f"{extra} did not exist at {format_moment(plan.as_of)}, and would be moved to the versions. "
-        f"{counted(plan.restored, 'file')} would be restored. Go on?"
+        f"{counted(plan.restored, 'file')} would be restored. Go on?",
     )
 
 

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         if options.prune:
-            return await prune_versions(client, path, options)
+            return await prune_versions(reactor, client, path, options)
         await list_versions(client, path, options)
         return Exit.DONE
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
+from homeftp.cli.terminal.daemonthread import DaemonThread
 from homeftp.cli.terminal.stdstreams import read_line
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorFromThreads
 
 MAX_ANSWER = 4096
 """The most bytes that are read of an answer; a terminal gives no longer line."""
@@ -22,6 +27,11 @@ def confirm(question: str) -> bool:
     if not answer:
         print(file=sys.stderr)  # Ctrl-D ends no line
     return is_yes(answer)
+
+
+async def confirm_in_thread(reactor: IReactorFromThreads, question: str) -> bool:
+    """`confirm` while the reactor runs: the connection stays alive meanwhile, and Ctrl-C ends the question."""
+    return await DaemonThread(reactor).call(confirm, question)
 
 
 def print_question(question: str) -> None:

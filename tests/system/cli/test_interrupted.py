@@ -78,6 +78,20 @@ class InterruptedTests(ServedCase):
         self.check_interrupted(process)
         self.assertEqual(os.listdir(spool), [])
 
+    def test_history(self) -> None:
+        """Ctrl-C ends the questions of `versions --prune` and `restore -r`, and nothing is changed."""
+        place, local = f"nas:{self.there}/tree", self.lay("tree/a", b"one")
+        for content in (b"one", b"two"):
+            self.lay("tree/a", content)
+            self.assertEqual(self.homeftp("push", "--force", local, f"{place}/a").returncode, 0)
+        as_of = self.items("versions", place)[0]["at"]
+        self.assertEqual(self.homeftp("push", local, f"{place}/new").returncode, 0)
+        for words in (("versions", "--prune", place), ("restore", "-r", place, "--at", str(as_of))):
+            process = self.at(*words)
+            process.wait_for(r"\[y/N\] ")
+            self.check_interrupted(process)
+        self.assertEqual((len(self.items("versions", place)), self.read_there("tree/new")), (1, b"two"))
+
     def test_remote_add(self) -> None:
         """Ctrl-C ends the question for the fingerprint, and the one for the password: the terminal echoes again."""
         add = ("remote", "add", "other", f"127.0.0.1:{self.server.ports[0]}", "--user", "ann")

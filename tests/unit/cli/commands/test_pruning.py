@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Sequence
+from typing import Awaitable, Callable, Sequence
 from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
@@ -15,8 +15,10 @@ from homeftp.hashing.filehash import hash_bytes
 from homeftp.history.changes import VersionId
 from homeftp.status import Status
 from homeftp.store.local.history import LocalHistory
-from tests.support.commandline import MOMENT, RemoteCommandCase
+from tests.support.commandline import MOMENT, RemoteCommandCase, confirm_here
 from tests.support.inmemory import Connection
+
+ConfirmInThread = Callable[[object, str], Awaitable[bool]]
 
 
 class PruneTests(RemoteCommandCase):
@@ -30,9 +32,14 @@ class PruneTests(RemoteCommandCase):
             for name in ("d/a", "d/e/b"):
                 self.push(self.make_file("x", content), name, force=True)
 
-    def prune(self, *options: str, typed: bytes = b"", terminal: bool = False) -> int:
+    def prune(
+        self, *options: str, typed: bytes = b"", terminal: bool = False, confirm: ConfirmInThread = confirm_here
+    ) -> int:
         """Prune the folder."""
-        with mock.patch("homeftp.cli.commands.pruning.can_ask", return_value=terminal):
+        with (
+            mock.patch("homeftp.cli.commands.pruning.can_ask", return_value=terminal),
+            mock.patch("homeftp.cli.commands.pruning.confirm_in_thread", confirm),
+        ):
             return self.homeftp("versions", "--prune", "nas:d", *options, typed=typed)
 
     def kept(self) -> int:
@@ -61,12 +68,11 @@ class PruneTests(RemoteCommandCase):
     def test_after_the_question(self) -> None:
         """Versions that arise while a person reads the question stay: nobody was asked about them."""
 
-        def answer(question: str) -> bool:
+        async def answer(reactor: object, question: str) -> bool:
             removed = Connection(self.server).ask("DELETE", {"rel_endpoint": "d/a", "if_hash": hash_bytes(b"333")})
             return removed.status == Status.OK
 
-        with mock.patch("homeftp.cli.commands.pruning.confirm", answer):
-            self.assertEqual(self.prune(terminal=True), Exit.DONE)
+        self.assertEqual(self.prune(terminal=True, confirm=answer), Exit.DONE)
         self.assertEqual(self.out.getvalue(), "Removed 4 versions (6 B) of d.\n")
         self.assertEqual(self.kept(), 1)
         self.assertEqual(self.prune("-y"), Exit.DONE)

@@ -11,7 +11,7 @@ from homeftp.errors import Forbidden
 from homeftp.history.changes import Reversion
 from homeftp.model import Entry
 from homeftp.store.local.history import LocalHistory
-from tests.support.commandline import MOMENT, RemoteCommandCase
+from tests.support.commandline import MOMENT, RemoteCommandCase, confirm_here
 from tests.support.pasttrees import PastTreeCase
 
 
@@ -24,7 +24,10 @@ class RestoreTreeTests(RemoteCommandCase, PastTreeCase):
 
     def restore(self, *options: str, typed: bytes = b"", terminal: bool = False) -> int:
         """Restore the folder as it was."""
-        with mock.patch("homeftp.cli.commands.restoretree.can_ask", return_value=terminal):
+        with (
+            mock.patch("homeftp.cli.commands.restoretree.can_ask", return_value=terminal),
+            mock.patch("homeftp.cli.commands.restoretree.confirm_in_thread", confirm_here),
+        ):
             return self.homeftp("restore", "-r", "nas:d", "--at", self.at, *options, typed=typed)
 
     def test_restored(self) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from homeftp.cli.terminal.asking import can_ask, confirm, is_yes
+from twisted.internet.defer import Deferred
+
+from homeftp.cli.terminal.asking import can_ask, confirm, confirm_in_thread, is_yes
 from tests.support.commandline import CommandCase, Input, Output
+from tests.support.reactors import ThreadCalls
 
 
 class AskingTests(CommandCase):
@@ -26,6 +29,16 @@ class AskingTests(CommandCase):
             self.patch(sys, "stdin", Input(typed))
             self.assertEqual(confirm("Sure?"), expected, typed)
         self.assertEqual(self.err.getvalue(), "Sure? [y/N] " * 5 + "\n", "Ctrl-D ends no line")
+
+    def test_in_thread(self) -> None:
+        """The reactor's thread does not wait for the answer, and gets it."""
+        reactor = ThreadCalls()
+        for typed, expected in ((b"y\n", True), (b"\n", False)):
+            self.patch(sys, "stdin", Input(typed))
+            asked = Deferred.fromCoroutine(confirm_in_thread(reactor, "Sure?"))
+            self.assertNoResult(asked)
+            reactor.run()
+            self.assertEqual(self.successResultOf(asked), expected)
 
     def test_is_yes(self) -> None:
         """Case and spaces do not count; a word that only begins like a yes is none."""
