@@ -69,9 +69,9 @@ class Descent:
         self._local = local
         self._top = top
         self.listing = RemoteListing({"": entry}, [], [])
-        """What there is, but for what is beneath directories that are the same."""
+        """What there is, except beneath directories that are the same."""
         self.same: set[str] = set()
-        """The directories that are the same with everything in them, and all those beneath them."""
+        """The directories that are the same with everything beneath them."""
         self._listed: list[str] = []
         """Directories whose entries are listed."""
         self._listed_whole: list[str] = []
@@ -97,7 +97,7 @@ class Descent:
         if wants_extra():
             whole.update(name for name in found if name not in self._local.digests)
         await in_batches(partial(self._list, recursive=True), [name for name in found if name in whole])
-        if self._listed:
+        if self._listed:  # directories were listed one by one; a listing has each before what it holds
             ordered = sorted(entries.items(), key=lambda item: item[0].replace("/", "\0"))
             entries.clear()
             entries.update(ordered)
@@ -137,7 +137,7 @@ class Descent:
     def _split(self, name: str) -> Sequence[str]:
         """Cut a directory that differs into pieces, which are to be compared; the directories around these are listed.
 
-        Where that is more work than to list it with all beneath it, that is done.
+        A directory for which that is more work than one listing of all beneath it is listed so.
         """
         digests = self._local.digests
         files = digests[name].files

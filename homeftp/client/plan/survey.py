@@ -1,4 +1,4 @@
-"""What a folder and the server's copy of it are: what their digests tell to be the same is not listed."""
+"""A local folder and the server's copy of it: directories that have the same digests on both sides are not listed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 _REPORTED_TOGETHER = 1024
-"""Files that are the same that are reported at once: then each costs little."""
+"""Files that are reported as the same in one step: then each costs little."""
 
 
 @attrs.frozen
@@ -36,10 +36,11 @@ class Survey:
     """All of the local folder."""
     endpoint: Endpoint
     listing: RemoteListing
-    """What the server has, but for what is beneath directories that are the same."""
+    """What the server has, except beneath directories that are the same."""
     same: frozenset[str] = frozenset()
-    """The directories that are the same with everything in them, and all those beneath them."""
+    """The directories that are the same with everything beneath them."""
     local: LocalDigests = attrs.field(factory=LocalDigests)
+    """The digests of the local folders; none where everything was listed."""
 
     @property
     def same_count(self) -> int:
@@ -59,7 +60,7 @@ class Survey:
         return [*self.same, *self.same_files()]
 
     def rest(self) -> LocalTree:
-        """The tree without the files that are the same, and without directories that only these tell about."""
+        """The tree without the files that are the same. Directories that are the same stay if they are listed."""
         if not self.same:
             return self.tree
         same, listed = self.same, self.listing.entries
@@ -73,7 +74,7 @@ class Survey:
         self.listing.entries.update(await list_directories_of(client, self.endpoint, self.local, self.same))
 
     def plan_same(self, observer: TransferObserver) -> None:
-        """Report how many files of how many bytes are the same."""
+        """Add the files that are the same, and their bytes, to the plan that `observer` has."""
         if self.same:
             sizes = [self.tree.files[name].size for name in self.same_files()]
             observer.on_plan(len(sizes), sum(sizes))

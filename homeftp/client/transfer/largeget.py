@@ -117,7 +117,7 @@ class LargeGet:
     async def _resume_offset(self, file: LargeDownload) -> int:
         """The offset from which the rest is fetched; the hash at the end tells whether both parts fit."""
         if not file.size or self._as_of is not None:
-            return 0  # what was there earlier cannot be compared, which makes the server hash all of it
+            return 0  # CMP, for which the server hashes all of the file, cannot ask about an earlier time
         steps = file.verify_resumed()
         while await self._run(next, steps, ()) is None:
             pass
