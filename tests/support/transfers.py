@@ -6,6 +6,7 @@ import io
 import os
 from typing import Any, Awaitable, Callable, Coroutine, Sequence, TypeVar
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,6 +18,7 @@ from homeftp.client.plan.push import push
 from homeftp.client.seen.store import Place
 from homeftp.config import STREAM_PIECE, Limits
 from homeftp.hashing.filehash import hash_bytes
+from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IDispatcher
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
@@ -55,6 +57,13 @@ class TransferCase(SynchronousTestCase):
         self.run_work(self.client.login("ann", PASSWORD))
         self.context = TransferContext(InlineWorkers(), System())
         self.results: list[FileResult] = []
+
+    def new_cache(self) -> HashCache:
+        """Let the client remember the hashes of local files in a new cache."""
+        cache = HashCache(self.mktemp())
+        self.addCleanup(cache.close)
+        self.context = attrs.evolve(self.context, hash_cache=cache)
+        return cache
 
     def connect(self, kind: type[Wire] = Wire) -> Wire:
         """A new connection, without TLS yet."""

@@ -6,15 +6,12 @@ import os
 from typing import Any
 from unittest import mock
 
-import attrs
-
 from homeftp.client.files.digest import LocalDigests, local_digests
 from homeftp.client.files.scan import scan
 from homeftp.client.plan.descent import Descent, ask_digests, list_directories_of
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, Forbidden
 from homeftp.files.files import Files
-from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import NOTHING
 from tests.support.transfers import TransferCase
 
@@ -24,9 +21,7 @@ class DescentTests(TransferCase):
 
     def setUp(self) -> None:
         super().setUp()
-        cache = self.cache = HashCache(self.mktemp())
-        self.addCleanup(cache.close)
-        self.context = attrs.evolve(self.context, hash_cache=cache)
+        self.cache = self.new_cache()
         for number in range(20 * 20):
             self.make_file(f"lib/a/{number % 20:02}/{number // 20:02}")
         self.make_file("lib/z/y/x/file")

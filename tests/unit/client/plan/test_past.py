@@ -17,7 +17,6 @@ from homeftp.dispatchers.prune import PruneDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.errors import Changed, Forbidden, NotFound, OperatorError
 from homeftp.hashing import filehash
-from homeftp.hashing.hashcache import HashCache
 from tests.support.pasttrees import PastTreeCase, now_us, pass_a_tick
 from tests.support.reconnects import BIG_RANDOM, ReconnectCase
 from tests.support.transfers import OLD, tree
@@ -87,9 +86,7 @@ class GetPastTests(PastTreeCase):
 
     def test_read_once(self) -> None:
         """A local file whose hash is remembered is not read for that. The control: with `reread` it is."""
-        cache = HashCache(self.mktemp())
-        self.addCleanup(cache.close)
-        self.context = attrs.evolve(self.context, hash_cache=cache)
+        self.new_cache()
         self.make_remote_file("big/file", os.urandom(2 * MIB))
         as_of = pass_a_tick()
         self.get("big", f"{self.here}/big", recursive=True, as_of=as_of)

@@ -15,7 +15,6 @@ from homeftp.client import FileResult, Outcome
 from homeftp.client.seen.store import SeenStore
 from homeftp.errors import Changed
 from homeftp.files.files import Files
-from homeftp.hashing.hashcache import HashCache
 from tests.support.transfers import TransferCase, stamp
 
 
@@ -24,9 +23,7 @@ class WholeTests(TransferCase):
 
     def setUp(self) -> None:
         super().setUp()
-        cache = HashCache(self.mktemp())
-        self.addCleanup(cache.close)
-        self.context = attrs.evolve(self.context, hash_cache=cache)
+        self.new_cache()
         for name in ("lib/a", "lib/sub/b", "lib/sub/é"):
             self.make_file(name, name.encode())
         os.mkdir(f"{self.here}/lib/empty")
@@ -128,9 +125,7 @@ class LargeTests(TransferCase):
 
     def setUp(self) -> None:
         super().setUp()
-        cache = HashCache(self.mktemp())
-        self.addCleanup(cache.close)
-        self.context = attrs.evolve(self.context, hash_cache=cache)
+        self.new_cache()
         for folder in range(FOLDERS):
             for number in range(FILES):
                 self.make_file(f"lib/{folder:02}/{number:02}")
@@ -215,16 +210,13 @@ class LargeTests(TransferCase):
     def test_seen(self) -> None:
         """What is the same counts as seen: it may be replaced later. A dry run has seen nothing."""
         for option, outcome in ((True, Outcome.CONFLICT), (False, Outcome.REPLACED)):
-            cache = HashCache(self.mktemp())
-            self.addCleanup(cache.close)
             self.context = attrs.evolve(self.context, seen=SeenStore(None))
             self.push_lib(dry_run=option)
             self.make_file("lib/07/03", b"changed", mtime=LATER)
-            self.context = attrs.evolve(self.context, hash_cache=cache)
+            self.new_cache()  # without what the local file held before
             self.push_lib(dry_run=True)
             self.assertEqual(self.outcomes()["07/03"], outcome)
             self.make_file("lib/07/03")
-            self.context = attrs.evolve(self.context, hash_cache=cache)
             self.push_lib(force=True)
 
 
@@ -233,8 +225,7 @@ class SameAnswerTests(TransferCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.cache = HashCache(self.mktemp())
-        self.addCleanup(self.cache.close)
+        self.cache = self.new_cache()
 
     def change(self, chance: random.Random, top: str) -> None:
         """Change something in one of the copies."""

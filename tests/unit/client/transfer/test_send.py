@@ -19,7 +19,6 @@ from homeftp.client.files.source import SourceFile
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import ShuttingDown
 from homeftp.hashing import filehash
-from homeftp.hashing.hashcache import HashCache
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.reconnects import ReconnectCase
@@ -129,9 +128,7 @@ class LargeTests(TransferCase):
 
     def test_hash_cached(self) -> None:
         """The hash that was computed while it was sent is cached."""
-        cache = HashCache(os.path.join(self.mktemp()))
-        self.addCleanup(cache.close)
-        self.context = TransferContext(InlineWorkers(), System(), cache)
+        cache = self.new_cache()
         path = self.make_file("big", BIG)
         self.push(path, "big")
         known = cache.lookup(os.path.realpath(self.here), {"big": os.stat(path)})
