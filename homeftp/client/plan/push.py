@@ -148,7 +148,9 @@ class _Push:
         if not dry_run:
             await found.list_same_directories(client)
         await found.finish_same(client, self._context, self._observer, dry_run=dry_run)
-        await self._transfer(client, endpoint, found.rest(), listing.entries)
+        rest = found.rest()
+        remote = found.remote_for(rest, client.server_info.limits.small_file)
+        await self._transfer(client, endpoint, rest, remote)
         if mirror is not None:
             await mirror.delete(self._options, self._observer)
 

@@ -20,6 +20,7 @@ from homeftp.client.transfer.observer import TransferObserver
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import NOTHING
+from homeftp.model import Entry
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -68,6 +69,18 @@ class Survey:
         files = {name: file for name, file in some if name.rpartition("/")[0] not in same}
         directories = {name: each for name, each in self.tree.directories.items() if name not in same or name in listed}
         return attrs.evolve(self.tree, files=files, directories=directories)
+
+    def remote_for(self, sent: LocalTree, small_file: int) -> dict[str, Entry]:
+        """What the server has, for a push of `sent` that has the server copy files larger than `small_file`.
+
+        If `sent` has such a file, the larger files in directories that are the same are added. The server does not list
+        these; the local ones tell their sizes and hashes.
+        """
+        listed, files, hashes = self.listing.entries, self.tree.files, self.local.hashes
+        if all(file.size <= small_file for file in sent.files.values()):
+            return listed
+        larger = ((name, files[name].size) for name in self.same_files() if files[name].size > small_file)
+        return {**listed, **{name: Entry(name, "file", size, hash=hashes[name]) for name, size in larger}}
 
     async def list_same_directories(self, client: Client) -> None:
         """Add the directories that are the same to the listing: their digests do not tell their times."""

@@ -6,6 +6,8 @@ import os
 from typing import Any
 from unittest import mock
 
+import attrs
+
 from homeftp.client import Outcome
 from homeftp.client.transfer.payload import hash_source
 from homeftp.config import SMALL_FILE
@@ -14,9 +16,13 @@ from homeftp.dispatchers.move import CopyDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.errors import NoSpace, ShuttingDown
 from homeftp.hashing.filehash import hash_bytes
+from homeftp.hashing.hashcache import HashCache
 from tests.support.transfers import BIG, NEW, OLD, TransferCase, stamp
 
 MIDDLE = b"middle" * SMALL_FILE
+
+MANY, FOLDERS = 340, 17
+"""Files, and folders of them: so many that a push compares digests, and does not list all of them."""
 
 
 class CopiesTests(TransferCase):
@@ -115,6 +121,24 @@ class CopiesTests(TransferCase):
         with mock.patch("homeftp.client.transfer.comparer.hash_source", side_effect=_recording(hashed)):
             self.pushed()
         self.assertEqual([os.path.basename(path) for path in hashed], ["big"])
+
+    def test_unchanged_folder(self) -> None:
+        """A file that the server has in a folder that is the same, and so is not listed, is copied from there."""
+        cache = HashCache(self.mktemp())
+        self.addCleanup(cache.close)
+        self.context = attrs.evolve(self.context, hash_cache=cache)
+        for number in range(MANY):
+            self.make_file(f"lib/{number % FOLDERS}/{number}")
+        self.make_file("lib/kept/big", BIG, mtime=OLD)
+        self.pushed()
+        self.make_file("lib/0/copy", BIG, mtime=NEW, mode=0o600)
+        with mock.patch.object(self.client, "request", wraps=self.client.request) as request:
+            self.assertEqual(self.pushed()["0/copy"], hash_bytes(BIG))
+        asked = [(call.args[0], call.args[1]["rel_endpoint"]) for call in request.call_args_list]
+        self.assertIn(("GET", "lib/0"), asked)
+        self.assertNotIn(("GET", "lib/kept"), asked, "the control: it is not listed")
+        self.assertEqual(self.sent, 0)
+        self.assertEqual(stamp(f"{self.server.root}/lib/0/copy"), (NEW * 10**6, 0o600))
 
     def test_unsupported(self) -> None:
         """A server that copies nothing is sent everything."""
