@@ -22,14 +22,15 @@ from homeftp.files.download import FileStream
 from homeftp.files.edit import FileDraft
 from homeftp.files.filehasher import ATTEMPTS, FileHasher, unsteady
 from homeftp.files.hashes import SharedHashes, never
+from homeftp.files.history.past import list_past, open_past
+from homeftp.files.history.pruning import prune
+from homeftp.files.history.restoring import restore_tree
 from homeftp.files.jobs.batches import StatItem, WriteItem
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.files.jobs.share import AccountResources
 from homeftp.files.jobs.turns import Turns, detached
 from homeftp.files.pages import Pages, StorePages, TreeSteps, total, tree_digest
-from homeftp.files.past import list_past, open_past
-from homeftp.files.refusals import ChangeStep, RecordRefusal, RefusedChange, recorded, recorded_steps
-from homeftp.files.restoring import prune, restore_tree
+from homeftp.files.refusals import ChangeStep, RecordRefusal, RefusedChange, record_no_refusal, recorded, recorded_steps
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.files.verifications import SharedVerifications, VerificationPages
 from homeftp.history.changes import PruneStep, RestoreStep
@@ -44,7 +45,6 @@ from homeftp.interfaces import (
     IStore,
     IUpload,
 )
-from homeftp.interfaces.files import AsyncPages
 from homeftp.model import (
     Actor,
     Capabilities,
@@ -364,15 +364,15 @@ class Files:
 
     def restore_tree(
         self, endpoint: Endpoint, as_of_us: int | None, *, dry_run: bool = False
-    ) -> AsyncPages[RestoreStep]:
+    ) -> AsyncGenerator[RestoreStep, None]:
         """Put a directory back as it was at a time, or before its last change, step by step."""
-        return self._change_steps(partial(restore_tree, as_of_us=as_of_us), endpoint, dry_run)
+        return self._changes(partial(restore_tree, as_of_us=as_of_us), endpoint, dry_run)
 
     def prune(
         self, endpoint: Endpoint, *, before_us: int | None = None, keep: int = 0, dry_run: bool = False
-    ) -> AsyncPages[PruneStep]:
+    ) -> AsyncGenerator[PruneStep, None]:
         """Remove versions for good, step by step."""
-        return self._change_steps(partial(prune, before_us=before_us, keep=keep), endpoint, dry_run)
+        return self._changes(partial(prune, before_us=before_us, keep=keep), endpoint, dry_run)
 
     def remove(self, endpoint: Endpoint, precondition: str | None = None, recursive: bool = False) -> Deferred[int]:
         """Remove a file or a directory, step by step."""
@@ -383,12 +383,11 @@ class Files:
 
         return self._change(RefusedChange(endpoint, precondition=precondition), remove, precondition)
 
-    def _change_steps(self, begin: Callable[..., Iterator[S]], endpoint: Endpoint, dry_run: bool) -> AsyncPages[S]:
+    def _changes(self, begin: Callable[..., Iterator[S]], endpoint: Endpoint, dry_run: bool) -> AsyncGenerator[S, None]:
         """The steps of a change of many files, whose refusals are recorded. A dry run changes, and records, nothing."""
         steps = self._steps(partial(begin, self._store, endpoint, dry_run=dry_run))
-        if dry_run:
-            return steps
-        return recorded_steps(steps, RefusedChange(endpoint), self._record_refusal, records_raised=self._records_raised)
+        record = record_no_refusal if dry_run else self._record_refusal
+        return recorded_steps(steps, RefusedChange(endpoint), record, records_raised=self._records_raised)
 
     def _change(
         self, change: RefusedChange, call: Callable[..., Deferred[T]], *preconditions: str | None

@@ -6,10 +6,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import parse
+from homeftp.endpoint import Endpoint, parse
 from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.model import Change, Entry
 from homeftp.store.memory import MemoryStore
+from homeftp.store.policy.authorized import AuthorizedStore
+from homeftp.store.policy.rights import Rights, parse_rights
 from homeftp.testing.contract.case import request
 
 
@@ -37,6 +39,11 @@ class PastCase(SynchronousTestCase):
     def remove(self, path: str) -> None:
         """Remove something, with everything in it."""
         sum(self.whole.remove(parse(path), None, True))
+
+    def limited(self, rights: str, **grants: str) -> AuthorizedStore:
+        """The store as an account with these rights sees it, and with narrower ones in some folders of "d"."""
+        narrower = tuple((("d", folder), parse_rights(most)) for folder, most in grants.items())
+        return AuthorizedStore(self.whole, Endpoint(()), Rights(parse_rights(rights), narrower))
 
     def tree(self, path: str = "", store: IStore | None = None) -> dict[str, bytes | None]:
         """Everything beneath a directory: contents of files, and None for directories."""

@@ -182,11 +182,11 @@ class FilesRefusalTests(FilesTestCase):
             self.records.clear()
 
     def test_steps(self) -> None:
-        """A change step by step that ends with a refusal has one record, and none where its caller records it."""
-        for records_raised, records in ((True, [(40, "b", None, None)]), (False, [])):
+        """A change in steps that ends with a refusal has one record; none if it is dry, or its caller records it."""
+        for records_raised, dry_run, records in ((True, False, 1), (True, True, 0), (False, False, 0)):
             files = self.factory.files(self.store, SERVER, self.login, self.record, records_raised=records_raised)
-            self.error_of(NotFound, anext(files.restore_tree(parse("b"), 1)))
-            self.assertEqual(self.records, records)
+            self.error_of(NotFound, anext(files.restore_tree(parse("b"), 1, dry_run=dry_run)))
+            self.assertEqual(self.records, [(40, "b", None, None)] * records)
             self.records.clear()
 
     def test_reads(self) -> None:

@@ -1,4 +1,4 @@
-"""Puts a directory back as it was at a time, and removes versions for good, step by step.
+"""Puts a directory back as it was at a time, step by step.
 
 Everything here blocks: it runs in the pool, and no step holds more than a page of names. The store decides about each
 file by itself, so that one that is refused leaves the others be.
@@ -6,92 +6,21 @@ file by itself, so that one that is refused leaves the others be.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
 from typing import Generator, Iterator, Sequence
 
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Internal, NotEmpty, NotFound, Refusal
-from homeftp.files.past import history_of, not_there_then
-from homeftp.history.changes import Pruned, PruneStep, RestoreStep, Reversion, Reverted, VersionId
+from homeftp.errors import NotEmpty
+from homeftp.files.history.lastchange import last_change
+from homeftp.files.history.past import history_of, not_there_then
+from homeftp.files.history.results import FILES_PER_STEP, raise_failure, refusal_of
+from homeftp.history.changes import RestoreStep, Reversion, Reverted
 from homeftp.history.timeline import Timeline
 from homeftp.interfaces import IHistory, IStore
-from homeftp.model import ABSENT, PRESENT, SECOND_US, Entry, Version
+from homeftp.model import ABSENT, PRESENT, Entry, Version
 from homeftp.store.policy.outcomes import catch
-from homeftp.store.policy.wording import display_path, is_directory
-
-BATCH = 64
-"""Files that are put back, or versions that are removed, in one step: as many as the local store makes durable
-together. With more, other accounts would wait longer for the pool."""
-
-ONE_CHANGE_US = 1 * SECOND_US
-"""Changes of different files that follow each other within this time count as one: a push of many files is one."""
-
-
-def last_change(history: IHistory, endpoint: Endpoint) -> Iterator[int | None]:
-    """When the last change of what is beneath an endpoint began: None after each step, and that at the end.
-
-    Microseconds since 1970 UTC. What was removed with its directory has one time, which is that of the change. Any
-    other change begins with the first of several that followed each other, and has changed no file twice. Raises
-    `NotFound` (40) where nothing was ever replaced or removed.
-    """
-    last = _Newest()
-    for page in history.timelines(endpoint, 0):
-        for timeline in page:
-            last.add([version.at_us for version in timeline.versions[-2:]])
-        yield None
-    if not last.count:
-        raise NotFound(f"there is no version of anything at {display_path(endpoint)}")
-    if last.count > 1:
-        yield last.at_us
-        return
-    changes = _Changes()
-    for page in history.timelines(endpoint, last.twice_us + 1):
-        for timeline in page:
-            for version in timeline.versions:
-                changes.add(version.at_us)
-        yield None
-    yield changes.starts[-1] if changes.starts else last.at_us
-
-
-@attrs.define
-class _Newest:
-    """The newest time of all versions."""
-
-    at_us: int = 0
-    count: int = 0
-    """How many versions have it."""
-    twice_us: int = 0
-    """The newest time of a version that is not the newest of its file: its file was changed again since."""
-
-    def add(self, times: Sequence[int]) -> None:
-        """Add the last times of one file, in order."""
-        if times and times[-1] > self.at_us:
-            self.at_us, self.count = times[-1], 1
-        elif times and times[-1] == self.at_us:
-            self.count += 1
-        if len(times) > 1:
-            self.twice_us = max(self.twice_us, times[-2])
-
-
-@attrs.define
-class _Changes:
-    """Changes, each a span of time; sorted, and few although there may be millions of versions."""
-
-    starts: array[int] = attrs.field(factory=lambda: array("q"))
-    _ends: array[int] = attrs.field(factory=lambda: array("q"))
-
-    def add(self, at_us: int) -> None:
-        """Add a moment: it may be part of a change, join two, or begin one."""
-        first = after = bisect_left(self._ends, at_us - ONE_CHANGE_US)
-        start = end = at_us
-        while after < len(self.starts) and self.starts[after] <= at_us + ONE_CHANGE_US:
-            start, end = min(start, self.starts[after]), max(end, self._ends[after])
-            after += 1
-        self.starts[first:after] = array("q", [start])
-        self._ends[first:after] = array("q", [end])
+from homeftp.store.policy.wording import is_directory
 
 
 def restore_tree(
@@ -149,7 +78,7 @@ class _Restoring:
             for timeline in page:
                 self._leave(timeline.name)
                 self._add(timeline)
-                if len(self._reversions) + len(self._left) >= BATCH:
+                if len(self._reversions) + len(self._left) >= FILES_PER_STEP:
                     yield self._step()
             yield self._step()
         self._leave(None)
@@ -221,7 +150,7 @@ class _Restoring:
         then = timeline.at(self.as_of_us)
         if isinstance(result, Exception):
             self._hold()
-            return Reverted(name=name, outcome="refused", refusal=_refusal(result))
+            return Reverted(name=name, outcome="refused", refusal=refusal_of(result))
         if not isinstance(then, Version):
             return Reverted(name=name, outcome="removed", size=timeline.current.size if timeline.current else 0)
         content_hash = then.hash if result is None else result.hash
@@ -239,7 +168,7 @@ class _Restoring:
             # Something in it stays, was refused, came meanwhile, or is not shared.
             return [] if file is None else [self._reverted(name, file, is_directory(self.endpoint.at(name)))]
         if refused is not None:
-            return [Reverted(name=name, outcome="refused", kind="directory", refusal=_refusal(refused))]
+            return [Reverted(name=name, outcome="refused", kind="directory", refusal=refusal_of(refused))]
         removed = Reverted(name=name, outcome="removed", kind="directory")
         then = None if file is None else file.at(self.as_of_us)
         if file is None or not isinstance(then, Version):
@@ -256,50 +185,3 @@ def _same(now: Entry, then: Entry | Version) -> bool:
     if then is now:
         return True
     return now.hash is not None and (now.hash, now.mtime_us, now.mode) == (then.hash, then.mtime_us, then.mode)
-
-
-def _refusal(error: Exception) -> Refusal:
-    if isinstance(error, Refusal):
-        return error
-    raise error
-
-
-def raise_failure(results: Sequence[object]) -> None:
-    """Raise why everything failed, where it is the server that fails: the next files would fail too."""
-    if results and all(isinstance(result, Internal) for result in results):
-        failed = results[0]
-        assert isinstance(failed, Internal)
-        raise failed
-
-
-def prune(store: IStore, endpoint: Endpoint, *, before_us: int | None, keep: int, dry_run: bool) -> Iterator[PruneStep]:
-    """Remove the versions of what is at an endpoint and beneath it for good, but for the newest `keep` of each file.
-
-    With `before_us` (microseconds since 1970 UTC) only those that were replaced or removed earlier. With `dry_run`
-    nothing is removed. The current files stay.
-    """
-    history = history_of(store)
-    for page in history.timelines(endpoint, 0):
-        batch: list[Pruned] = []
-        for timeline in page:
-            for version in timeline.versions[: max(0, len(timeline.versions) - keep)]:
-                if before_us is None or version.at_us < before_us:
-                    batch.append(Pruned(name=timeline.name, at_us=version.at_us, size=version.size))
-                if len(batch) >= BATCH:
-                    yield _pruned(history, endpoint, batch, dry_run)
-                    batch = []
-        yield _pruned(history, endpoint, batch, dry_run)
-
-
-def _pruned(history: IHistory, endpoint: Endpoint, batch: Sequence[Pruned], dry_run: bool) -> PruneStep:
-    """Remove these versions; each with why it is still there."""
-    if dry_run or not batch:
-        return PruneStep(tuple(batch))
-    results = history.discard([VersionId(endpoint.at(each.name), each.at_us) for each in batch])
-    raise_failure(results)
-    return PruneStep(
-        tuple(
-            attrs.evolve(each, refusal=_refusal(result)) if isinstance(result, Exception) else each
-            for each, result in zip(batch, results, strict=True)
-        )
-    )

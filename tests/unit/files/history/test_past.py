@@ -7,7 +7,7 @@ from unittest import mock
 from homeftp.config import Retention
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
-from homeftp.files.past import history_of, list_past, open_past
+from homeftp.files.history.past import history_of, list_past, open_past
 from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
 from homeftp.store.memory import MemoryStore

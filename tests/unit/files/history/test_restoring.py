@@ -1,20 +1,17 @@
-"""A tree is put back as it was at a time, and versions are removed for good, step by step."""
+"""A tree is put back as it was at a time, step by step."""
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Sequence
 from unittest import mock
 
-from homeftp.endpoint import Endpoint, parse
-from homeftp.errors import Busy, Forbidden, Internal, NotFound, WrongKind
-from homeftp.files.restoring import BATCH, ONE_CHANGE_US, last_change, prune, restore_tree
-from homeftp.history.changes import Pruned, Reversion, Reverted
-from homeftp.history.timeline import Timeline
+from homeftp.endpoint import parse
+from homeftp.errors import Forbidden, Internal, NotFound, WrongKind
+from homeftp.files.history.restoring import restore_tree
+from homeftp.history.changes import Reversion, Reverted
 from homeftp.interfaces import IStore
-from homeftp.model import Entry, Version
+from homeftp.model import Entry
 from homeftp.store.memory import MemoryStore
-from homeftp.store.policy.authorized import AuthorizedStore
-from homeftp.store.policy.rights import Rights, parse_rights
 from tests.support.pasts import PastCase
 
 THEN = 1_500_000
@@ -33,11 +30,6 @@ class RestoreCase(PastCase):
     def outcomes(self, reverted: Sequence[Reverted]) -> dict[str, str]:
         """The outcome for each name: the last one."""
         return {each.name: each.outcome for each in reverted}
-
-    def limited(self, rights: str, **grants: str) -> AuthorizedStore:
-        """The store as an account with these rights sees it, and with narrower ones in some folders of "d"."""
-        narrower = tuple((("d", folder), parse_rights(most)) for folder, most in grants.items())
-        return AuthorizedStore(self.whole, Endpoint(()), Rights(parse_rights(rights), narrower))
 
 
 class RestoreTests(RestoreCase):
@@ -200,139 +192,3 @@ class RestoreTests(RestoreCase):
         self.assertEqual(0 < len(self.tree("d")) < 600, True)
         self.restore()
         self.assertEqual(self.tree("d"), then)
-
-
-class LastChangeTests(RestoreCase):
-    """Without a time the last change is undone."""
-
-    def test_removed_folder(self) -> None:
-        """The removal of a folder is one change, however soon it follows others."""
-        for name in ("a", "b", "c"):
-            self.write(f"d/{name}", b"first")
-        self.now_us += 10
-        self.write("d/a", b"second")
-        self.remove("d/c")
-        then = self.tree("d")
-        self.now_us += 10
-        self.remove("d")
-        self.restore(as_of_us=None)
-        self.assertEqual(self.tree("d"), then)
-
-    def test_series(self) -> None:
-        """Changes of several files that follow each other closely count as one; earlier ones stay."""
-        for name in ("a", "b", "c", "d"):
-            self.write(f"d/{name}", b"first")
-        self.now_us += 10 * ONE_CHANGE_US
-        self.write("d/a", b"second")
-        then = self.tree("d")
-        for name in ("a", "b", "c", "d"):
-            self.now_us += 10 * ONE_CHANGE_US if name == "a" else ONE_CHANGE_US // 2
-            self.remove(f"d/{name}")
-        self.restore(as_of_us=None)
-        self.assertEqual(self.tree("d"), then)
-
-    def test_twice(self) -> None:
-        """One change changes no file twice, so that only the second of two is undone, however close they are."""
-        for content in (b"first", b"second", b"third"):
-            self.now_us += ONE_CHANGE_US // 100
-            for name in ("a", "b"):
-                self.now_us += 10
-                self.write(f"d/{name}", content)
-        self.restore(as_of_us=None)
-        self.assertEqual(self.tree("d"), {"a": b"second", "b": b"second"})
-
-    def found(self, *timelines: Sequence[int]) -> int | None:
-        """The time that is found for files that were changed at these times."""
-
-        def since(endpoint: object, since_us: int) -> list[list[Timeline]]:
-            versions = [[Version("", at) for at in times if at >= since_us] for times in timelines]
-            return [[Timeline(name=f"{number}", versions=tuple(each))] for number, each in enumerate(versions)]
-
-        history = mock.Mock(**{"timelines.side_effect": since})
-        *steps, found = last_change(history, parse("d"))
-        self.assertEqual(set(steps), {None})
-        return found
-
-    def test_found(self) -> None:
-        """In whatever order the files come it is the beginning of the last change."""
-        half = ONE_CHANGE_US // 2
-        times = [20 * half, 21 * half, 22 * half, 1000 * half, 1001 * half, 2000 * half, 2001 * half]
-        for order in (times, times[::-1], times[3:] + times[:3], times[1::2] + times[::2]):
-            self.assertEqual(self.found(*([each] for each in order)), 2000 * half)
-        self.assertEqual(self.found([5], [5], [4]), 5)
-        self.assertEqual(self.found([5, 6], [7], [4]), 6)
-
-    def test_none(self) -> None:
-        """Without any version there is nothing to go back to."""
-        self.write("d/a", b"1")
-        self.assertRaises(NotFound, self.restore, "d", None)
-
-
-class PruneTests(RestoreCase):
-    """`prune`."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        for number in range(4):
-            self.now_us = (number + 1) * 1_000_000
-            for name in ("d/a", "d/e/b", "x"):
-                self.write(name, b"%d" % number)
-
-    def prune(self, path: str = "d", *, store: IStore | None = None, **given: Any) -> list[Pruned]:
-        """Remove versions; what became of each."""
-        asked = {"before_us": None, "keep": 0, "dry_run": False, **given}
-        return [each for step in prune(store or self.whole, parse(path), **asked) for each in step.pruned]
-
-    def test_all(self) -> None:
-        """All versions of what is at an endpoint and beneath it; the current files and others' versions stay."""
-        found = self.prune()
-        self.assertEqual([(each.name, each.size) for each in found], [("a", 1)] * 3 + [("e/b", 1)] * 3)
-        self.assertEqual({name for name, _ in self.kept()}, {"x"})
-        self.assertEqual(self.tree("d"), {"a": b"3", "e": None, "e/b": b"3"})
-        self.assertEqual([each.what for each in self.changes[-6:]], ["prune"] * 6)
-
-    def test_keep(self) -> None:
-        """The newest of each file stay."""
-        self.prune(keep=2)
-        self.assertEqual([at_us for name, at_us in self.kept("d") if name == "a"], [3_000_000, 4_000_000])
-        self.assertEqual(len(self.kept("d")), 4)
-        self.assertEqual(self.prune(keep=2), [])
-
-    def test_before(self) -> None:
-        """Only those that are older than a time; with both, those that neither keeps."""
-        self.prune("d/a", before_us=3_000_000)
-        self.assertEqual(self.kept("d/a"), [("", 3_000_000), ("", 4_000_000)])
-        self.prune("d/a", before_us=10_000_000, keep=1)
-        self.assertEqual(self.kept("d/a"), [("", 4_000_000)])
-
-    def test_dry_run(self) -> None:
-        """It tells what would go, and removes nothing."""
-        planned = self.prune(dry_run=True, keep=1)
-        self.assertEqual(len(self.kept("d")), 6)
-        self.assertEqual(planned, self.prune(keep=1))
-
-    def test_rights(self) -> None:
-        """It takes the rights to read, to replace and to remove; otherwise each is named, and stays."""
-        for rights in ("read,add", "read,add,replace", "read,add,delete"):
-            found = self.prune(store=self.limited(rights))
-            self.assertEqual({type(each.refusal) for each in found}, {Forbidden})
-        self.assertEqual(self.prune(store=self.limited("add,replace,delete")), [])
-        self.assertEqual(len(self.kept("d")), 6)
-        found = self.prune(store=self.limited("read,replace,delete", e="read"))
-        self.assertEqual([each.refusal is None for each in found], [True] * 3 + [False] * 3)
-
-    def test_server_fails(self) -> None:
-        """A server that fails ends it; one version that is busy does not."""
-        with mock.patch.object(MemoryStore, "discard", lambda store, some: [Internal("x")] * len(some)):
-            self.assertRaises(Internal, self.prune)
-        with mock.patch.object(MemoryStore, "discard", lambda store, some: [Busy("x")] + [1] * (len(some) - 1)):
-            self.assertEqual([each.refusal is None for each in self.prune("d/a")], [False, True, True])
-
-    def test_many(self) -> None:
-        """Many versions of one file go in steps."""
-        for _ in range(600):
-            self.now_us += 1
-            self.write("many", b"%d" % self.now_us)
-        steps = list(prune(self.whole, parse("many"), before_us=None, keep=0, dry_run=False))
-        self.assertEqual(sum(len(step.pruned) for step in steps), 599)
-        self.assertLessEqual(max(len(step.pruned) for step in steps), BATCH)

@@ -1,0 +1,82 @@
+"""When the last change of a directory began. Everything here blocks: it runs in the pool."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from typing import Iterator, Sequence
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import NotFound
+from homeftp.interfaces import IHistory
+from homeftp.model import SECOND_US
+from homeftp.store.policy.wording import display_path
+
+ONE_CHANGE_US = 1 * SECOND_US
+"""Changes of different files that follow each other within this time count as one: a push of many files is one."""
+
+
+def last_change(history: IHistory, endpoint: Endpoint) -> Iterator[int | None]:
+    """When the last change of what is beneath an endpoint began: None after each step, and that at the end.
+
+    Microseconds since 1970 UTC. What was removed with its directory has one time, which is that of the change. Any
+    other change begins with the first of several that followed each other, and has changed no file twice. Raises
+    `NotFound` (40) where nothing was ever replaced or removed.
+    """
+    last = _Newest()
+    for page in history.timelines(endpoint, 0):
+        for timeline in page:
+            last.add([version.at_us for version in timeline.versions[-2:]])
+        yield None
+    if not last.count:
+        raise NotFound(f"there is no version of anything at {display_path(endpoint)}")
+    if last.count > 1:
+        yield last.at_us
+        return
+    changes = _Changes()
+    for page in history.timelines(endpoint, last.twice_us + 1):
+        for timeline in page:
+            for version in timeline.versions:
+                changes.add(version.at_us)
+        yield None
+    yield changes.starts[-1] if changes.starts else last.at_us
+
+
+@attrs.define
+class _Newest:
+    """The newest time of all versions."""
+
+    at_us: int = 0
+    count: int = 0
+    """How many versions have it."""
+    twice_us: int = 0
+    """The newest time of a version that is not the newest of its file: its file was changed again since."""
+
+    def add(self, times: Sequence[int]) -> None:
+        """Add the last times of one file, in order."""
+        if times and times[-1] > self.at_us:
+            self.at_us, self.count = times[-1], 1
+        elif times and times[-1] == self.at_us:
+            self.count += 1
+        if len(times) > 1:
+            self.twice_us = max(self.twice_us, times[-2])
+
+
+@attrs.define
+class _Changes:
+    """Changes, each a span of time; sorted, and few although there may be millions of versions."""
+
+    starts: array[int] = attrs.field(factory=lambda: array("q"))
+    _ends: array[int] = attrs.field(factory=lambda: array("q"))
+
+    def add(self, at_us: int) -> None:
+        """Add a moment: it may be part of a change, join two, or begin one."""
+        first = after = bisect_left(self._ends, at_us - ONE_CHANGE_US)
+        start = end = at_us
+        while after < len(self.starts) and self.starts[after] <= at_us + ONE_CHANGE_US:
+            start, end = min(start, self.starts[after]), max(end, self._ends[after])
+            after += 1
+        self.starts[first:after] = array("q", [start])
+        self._ends[first:after] = array("q", [end])

@@ -1,0 +1,85 @@
+"""Without a time the last change is undone: when it began."""
+
+from __future__ import annotations
+
+from typing import Sequence
+from unittest import mock
+
+from homeftp.endpoint import parse
+from homeftp.errors import NotFound
+from homeftp.files.history.lastchange import ONE_CHANGE_US, last_change
+from homeftp.files.history.restoring import restore_tree
+from homeftp.history.timeline import Timeline
+from homeftp.model import Version
+from tests.support.pasts import PastCase
+
+
+class LastChangeTests(PastCase):
+    """Without a time the last change is undone."""
+
+    def undo(self) -> None:
+        """Put "d" back as it was before its last change."""
+        for _ in restore_tree(self.whole, parse("d"), None, dry_run=False):
+            pass
+
+    def test_removed_folder(self) -> None:
+        """The removal of a folder is one change, however soon it follows others."""
+        for name in ("a", "b", "c"):
+            self.write(f"d/{name}", b"first")
+        self.now_us += 10
+        self.write("d/a", b"second")
+        self.remove("d/c")
+        then = self.tree("d")
+        self.now_us += 10
+        self.remove("d")
+        self.undo()
+        self.assertEqual(self.tree("d"), then)
+
+    def test_series(self) -> None:
+        """Changes of several files that follow each other closely count as one; earlier ones stay."""
+        for name in ("a", "b", "c", "d"):
+            self.write(f"d/{name}", b"first")
+        self.now_us += 10 * ONE_CHANGE_US
+        self.write("d/a", b"second")
+        then = self.tree("d")
+        for name in ("a", "b", "c", "d"):
+            self.now_us += 10 * ONE_CHANGE_US if name == "a" else ONE_CHANGE_US // 2
+            self.remove(f"d/{name}")
+        self.undo()
+        self.assertEqual(self.tree("d"), then)
+
+    def test_twice(self) -> None:
+        """One change changes no file twice, so that only the second of two is undone, however close they are."""
+        for content in (b"first", b"second", b"third"):
+            self.now_us += ONE_CHANGE_US // 100
+            for name in ("a", "b"):
+                self.now_us += 10
+                self.write(f"d/{name}", content)
+        self.undo()
+        self.assertEqual(self.tree("d"), {"a": b"second", "b": b"second"})
+
+    def found(self, *timelines: Sequence[int]) -> int | None:
+        """The time that is found for files that were changed at these times."""
+
+        def since(endpoint: object, since_us: int) -> list[list[Timeline]]:
+            versions = [[Version("", at) for at in times if at >= since_us] for times in timelines]
+            return [[Timeline(name=f"{number}", versions=tuple(each))] for number, each in enumerate(versions)]
+
+        history = mock.Mock(**{"timelines.side_effect": since})
+        *steps, found = last_change(history, parse("d"))
+        self.assertEqual(set(steps), {None})
+        return found
+
+    def test_found(self) -> None:
+        """In whatever order the files come it is the beginning of the last change."""
+        half = ONE_CHANGE_US // 2
+        times = [20 * half, 21 * half, 22 * half, 1000 * half, 1001 * half, 2000 * half, 2001 * half]
+        for order in (times, times[::-1], times[3:] + times[:3], times[1::2] + times[::2]):
+            self.assertEqual(self.found(*([each] for each in order)), 2000 * half)
+        self.assertEqual(self.found([5], [5], [4]), 5)
+        self.assertEqual(self.found([5, 6], [7], [4]), 6)
+
+    def test_none(self) -> None:
+        """Without any version there is nothing to go back to."""
+        self.write("d/a", b"1")
+        self.assertRaises(NotFound, self.undo)
