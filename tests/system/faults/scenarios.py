@@ -15,12 +15,13 @@ from typing import Any, Callable, Mapping, Sequence
 
 import attrs
 
+from homeftp.config import DAY
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Internal
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.history.changes import Reversion, VersionId
 from homeftp.model import ABSENT as EXPECTED_ABSENT
-from homeftp.model import SERVER, Entry, ResumePoint, WriteRequest
+from homeftp.model import SECOND_US, SERVER, Entry, ResumePoint, WriteRequest
 from homeftp.store.local.history import LocalHistory
 from homeftp.store.local.staging.resumerecord import ResumeRecord, encode_point
 from homeftp.store.local.store import LocalStore
@@ -171,7 +172,7 @@ def restore(name: str, content: bytes) -> Asked:
     return Asked(lambda store: [store.restore(parse(name), None, None)], [{name: file(content)}])
 
 
-MIDNIGHT_US = int(time.time() // 86400 * 86400) * 1_000_000
+MIDNIGHT_US = int(time.time() // DAY * DAY) * SECOND_US
 """The time of the versions that `version` names: microseconds since 1970."""
 
 
