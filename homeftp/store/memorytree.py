@@ -79,7 +79,8 @@ class MemoryTree:
 
     def __init__(self, options: StoreOptions, clock: Callable[[], int]) -> None:
         self._options = options
-        self._clock = clock
+        self.now_us = clock
+        """Gives the time now: microseconds since 1970."""
         self._tags = itertools.count(1)
         self.lock = RLock()
         self.nodes: dict[Names, Node] = {(): self.new("directory", WriteRequest(endpoint=ROOT))}
@@ -93,10 +94,6 @@ class MemoryTree:
         mtime_us = now_us if request.mtime_us is None else request.mtime_us
         mode = (0o644 if kind == "file" else 0o755) if request.mode is None else request.mode
         return Node(kind, mtime_us, kept_mode(kind, mode), self.tag(), content, hash, made_us=now_us)
-
-    def now_us(self) -> int:
-        """The time now: microseconds since 1970."""
-        return self._clock()
 
     def tag(self) -> str:
         """A tag that nothing had before."""
@@ -168,11 +165,11 @@ class MemoryTree:
         """What is replaced or removed, now or at that time, becomes a version, unless none are kept."""
         if self._options.retention.seconds > 0:
             kept = self.versions.setdefault(endpoint.parts, {})
-            kept[max(self._clock() if at_us is None else at_us, max(kept, default=0) + 1)] = node
+            kept[max(self.now_us() if at_us is None else at_us, max(kept, default=0) + 1)] = node
 
     def expire(self) -> None:
         """Drop versions and partial uploads that were kept long enough."""
-        now = self._clock()
+        now = self.now_us()
         for at_us, names in self._oldest():
             if at_us < now - self._options.retention.seconds * SECOND_US:
                 self.versions[names].pop(at_us)
@@ -195,7 +192,7 @@ class MemoryTree:
     def keep_partial(self, request: WriteRequest, owner: str | None, content: bytes) -> None:
         """Keep what arrived of an owner's upload, so that it can be continued."""
         self.drop_partials(request, owner)
-        self._partials.append(PartialContent(request, owner, content, self._clock()))
+        self._partials.append(PartialContent(request, owner, content, self.now_us()))
 
     def drop_partials(self, request: WriteRequest, owner: str | None) -> None:
         """Forget what arrived of the same content from that owner."""
@@ -245,7 +242,7 @@ class MemoryTree:
         versions = [
             (at_us, names)
             for at_us, names in self._oldest()
-            if _is_in(names, home) and at_us <= self._clock() - protected_us
+            if _is_in(names, home) and at_us <= self.now_us() - protected_us
         ]
         partials = [each for each in self._partials if each.owner == actor.owner]
         removable = sum(_cost(len(self.versions[names][at_us].content)) for at_us, names in versions)
