@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Sequence
 import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.strategies import SearchStrategy
 from twisted.internet.defer import Deferred
 
 from homeftp.accounts.passwords import hash_password
@@ -42,7 +43,14 @@ NAMES = st.sampled_from(sorted(ACCOUNTS))
 Calls = Sequence["tuple[int, Step]"]
 """What is done, each with the number of the login that does it: from the newest on, and from there again."""
 
-CALLS = st.lists(st.tuples(st.integers(0, 9), steps()), min_size=3, max_size=10)
+
+def some(step: SearchStrategy[Step]) -> SearchStrategy[Calls]:
+    """A few calls."""
+    return st.lists(st.tuples(st.integers(0, 9), step), min_size=3, max_size=10)
+
+
+CALLS: SearchStrategy[Calls] = st.runner().flatmap(lambda machine: machine.calls)
+"""What the machine's logins may do."""
 
 
 @attrs.define(eq=False)
@@ -74,6 +82,7 @@ class TenancyMachine(RuleBasedStateMachine):
     """The accounts at work. A subclass says how stores are opened."""
 
     validator: ClassVar[type[AccessValidator]] = AccessValidator
+    calls: ClassVar[SearchStrategy[Calls]] = some(steps())
 
     def open_store(self, folder: str) -> IStore:
         """A new store in an empty folder."""

@@ -263,7 +263,8 @@ def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None
 
 
 @st.composite
-def steps(draw: st.DrawFn) -> Step:
-    """Any call of `IFiles`."""
+def steps(draw: st.DrawFn, *, parts: bool = False) -> Step:
+    """Any call of `IFiles`; with `parts` one that begins the large upload or goes on with it."""
     conditions = draw(PRECONDITIONS), draw(PRECONDITIONS)
-    return draw(st.sampled_from(calls(draw(PATHS), draw(PATHS), draw(CONTENTS), conditions, draw(st.booleans()))))
+    every = calls(draw(PATHS), draw(PATHS), draw(CONTENTS), conditions, draw(st.booleans()))
+    return draw(st.sampled_from([step for step in every if not parts or LARGE_PLACE in step.paths]))

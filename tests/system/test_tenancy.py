@@ -26,8 +26,8 @@ from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import Rights
 from tests.support.needs import LONG
 from tests.support.repeatable import REPEATABLE
-from tests.support.tenancy import TenancyMachine
-from tests.support.tenancysteps import calls
+from tests.support.tenancy import TenancyMachine, some
+from tests.support.tenancysteps import calls, steps
 
 RUNS = 1000 if LONG else 200
 STEPS = 20 if LONG else 4
@@ -166,14 +166,20 @@ class NamesStore(MistakenStore):
     account_id = None
 
 
-class NamesMachine(MemoryMachine):
+class PartsMachine(MemoryMachine):
+    """Logins that do nothing but begin a large upload and go on with it: of all calls two of these seldom meet."""
+
+    calls = some(steps(parts=True))
+
+
+class NamesMachine(PartsMachine):
     """On such a store."""
 
     def open_store(self, folder: str) -> IStore:
         return NamesStore()
 
 
-class OneAccountMachine(MemoryMachine):
+class OneAccountMachine(PartsMachine):
     """On such a store."""
 
     def open_store(self, folder: str) -> IStore:
