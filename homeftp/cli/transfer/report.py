@@ -108,7 +108,7 @@ class TransferReport:
 
         if self._json:
             return True
-        if item.outcome.value in _COMPLAINTS:
+        if self._is_complaint(item):
             return not (self._quiet and item.outcome is Outcome.SKIPPED)
         if self._quiet:
             return False
@@ -116,12 +116,16 @@ class TransferReport:
             return item.within is None or self._verbose
         return self._verbose or bool(item.reason) or (self._dry_run and item.outcome is not Outcome.SAME)
 
+    def _is_complaint(self, item: FileResult) -> bool:
+        outcome = item.outcome.value
+        return outcome in _COMPLAINTS and not (self._comparing and outcome == "suspicious")  # one of the differences
+
     def _print_result(self, item: FileResult) -> None:
         from homeftp.client import Outcome
 
         if self._json:
             self._print_json(item)
-        elif item.outcome.value in _COMPLAINTS:
+        elif self._is_complaint(item):
             self._print_complaint(item)
         elif self._comparing and item.outcome is not Outcome.SAME:
             self._print_difference(item)
@@ -155,6 +159,8 @@ class TransferReport:
 
     def _print_difference(self, item: FileResult) -> None:
         details = item.reason or ", ".join({"hash": "content", "mtime_us": "time"}.get(d, d) for d in item.differs)
+        if item.outcome.value == "suspicious":
+            details += ", though size and time are the same"
         if item.holds is not None:
             details = f"folder with {format_count(*item.holds)}" if any(item.holds) else "empty folder"
         words = {"missing": "only here", "extra": "only on the server"}

@@ -10,7 +10,7 @@ from homeftp.client.files.model import LocalTree
 from homeftp.client.remotehash import hash_there
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.comparer import Comparer
-from homeftp.client.transfer.metadata import differing, learn_local
+from homeftp.client.transfer.metadata import differing, is_suspicious, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, EndpointOf, FileResult, FileTask, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.model import Entry
@@ -100,7 +100,8 @@ class CompareTransfer:
             self._comparer.spawn(self._learn_hash(task))
         else:
             self._seen.record(self._endpoint_of(task.name), remote.hash)
-            self._finish_task(task, Outcome.DIFFERS)
+            suspicious = is_suspicious(task.differs, remote)
+            self._finish_task(task, Outcome.SUSPICIOUS if suspicious else Outcome.DIFFERS)
 
     async def _learn_hash(self, task: FileTask) -> None:
         """Have the server hash a file that has another size than the local one: only a known content counts as seen."""

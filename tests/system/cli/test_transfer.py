@@ -41,7 +41,8 @@ class TransferTests(ServedCase):
         self.lay("lib/a", b"changed")
         for places in ((f"{self.here}/lib", place), (place, f"{self.here}/lib")):
             said = self.homeftp("cmp", *places)
-            self.assertEqual((said.returncode, said.stdout), (1, "differs: a (content)\n"))
+            found = "suspicious: a (content, though size and time are the same)\n"
+            self.assertEqual((said.returncode, said.stdout), (1, found))
         said = self.homeftp("cmp", f"{self.here}/missing", place)
         self.assertEqual(said.returncode, 2)
 
@@ -97,7 +98,8 @@ class TransferTests(ServedCase):
         """A single file that differs is called as it was named."""
         path, place = self.lay("a", b"one"), self.lay_there("a", b"two")
         for first, second in ((path, place), (place, path)):
-            self.assertEqual(self.homeftp("cmp", first, second).stdout, f"differs: {first} (content)\n")
+            said = self.homeftp("cmp", first, second).stdout
+            self.assertEqual(said, f"suspicious: {first} (content, though size and time are the same)\n")
 
     def test_cmp_folder(self) -> None:
         """A folder at one place only is one line, whichever place comes first; -v and --json tell all of it."""

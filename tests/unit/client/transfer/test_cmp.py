@@ -34,7 +34,7 @@ class CompareTests(TransferCase):
             found,
             {
                 "size": ("differs", ("hash", "size")),
-                "content": ("differs", ("hash",)),
+                "content": ("suspicious", ("hash",)),
                 "time": ("differs", ("mtime_us",)),
                 "mode": ("differs", ("mode",)),
                 "new": ("missing", ()),
