@@ -39,12 +39,18 @@ def _run(arguments: Sequence[str], commands: Mapping[str, Command]) -> int:
     if name in commands and commands[name].raw:
         options = argparse.Namespace(command=name, arguments=list(arguments[1:]))
     else:
-        if name and name not in commands and not name.startswith("-"):
-            meant = suggest(SYNONYMS[name]) if name in SYNONYMS else did_you_mean(name, commands)
-            raise OperatorError(f"there is no command {name!r}.{meant} `homeftp help` lists the commands.")
+        for word in arguments[: 2 if name == "help" else 1]:
+            _check_name(word, commands)
         options = build_parser([name], commands).parse_args(arguments)
     status: int = commands[options.command].load().run(options)
     return status
+
+
+def _check_name(word: str, commands: Mapping[str, Command]) -> None:
+    """Raise `OperatorError`, with a suggestion, for a word that is neither a command nor an option."""
+    if word and word not in commands and not word.startswith("-"):
+        meant = suggest(SYNONYMS[word]) if word in SYNONYMS else did_you_mean(word, commands)
+        raise OperatorError(f"there is no command {word!r}.{meant} `homeftp help` lists the commands.")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ class HelpTests(CommandCase):
             self.assertEqual((printed, printed[:6]), (self.out.getvalue(), "usage:"))
 
     def test_unknown(self) -> None:
-        """A word that is no command gets a suggestion."""
-        self.assertEqual(self.homeftp("help", "pussh"), 2)
-        self.assertIn("Did you mean `push`?", self.err.getvalue())
+        """A word that is no command gets the suggestion that it gets as a command, also for what others call one."""
+        for word, meant in (("pusch", "push"), ("delete", "rm"), ("upload", "push")):
+            expected = f"there is no command '{word}'. Did you mean `{meant}`?"
+            for words in ((word,), ("help", word)):
+                self.assertEqual(self.homeftp(*words), 2)
+                self.assertIn(expected, self.err.getvalue())
