@@ -49,7 +49,7 @@ from homeftp.store.policy.permissions import (
     stored,
 )
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import is_directory, not_found, owners_metadata, unsupported
+from homeftp.store.policy.wording import is_directory, not_found, owners_metadata, stays, unsupported
 
 T = TypeVar("T")
 
@@ -99,16 +99,19 @@ class AuthorizedStore:
     def _may(self, right: str, endpoint: Endpoint) -> bool:
         return right in self.rights.at(endpoint.parts)
 
-    def _visible(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint as the store has it; raises `NotFound` (40) where the account may not see it."""
+    def _visible(self, endpoint: Endpoint, of_way: Callable[[Endpoint], Refusal] = is_directory) -> Endpoint:
+        """The endpoint as the store has it; raises `NotFound` (40) where the account may not see it.
+
+        `of_way` is the refusal for a directory that leads to its folders.
+        """
         if not self._may(READ, endpoint):
-            raise self._unseen(endpoint)
+            raise self._unseen(endpoint, of_way)
         return self._whole(endpoint)
 
-    def _unseen(self, endpoint: Endpoint) -> Refusal:
+    def _unseen(self, endpoint: Endpoint, of_way: Callable[[Endpoint], Refusal] = is_directory) -> Refusal:
         """The refusal of what the account may not see, or may see only as a directory that leads to its folders."""
         is_way = self.rights.leads_to_folder(endpoint.parts) and self._way(endpoint) is not None
-        return is_directory(endpoint) if is_way else not_found(endpoint)
+        return of_way(endpoint) if is_way else not_found(endpoint)
 
     def _hidden(self, more: FolderSet) -> FolderSet:
         """The folders that the account may not see, and `more`, as the store has them."""
@@ -275,7 +278,7 @@ class AuthorizedStore:
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
     ) -> Entry:
         """Change mtime and mode of what the account may replace."""
-        whole = self._visible(endpoint)
+        whole = self._visible(endpoint, owners_metadata)
         if not self._may(REPLACE, endpoint):
             raise forbidden(endpoint, "change the metadata")
         if self.rights.holds_top(endpoint.parts):
@@ -305,7 +308,7 @@ class AuthorizedStore:
         self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
     ) -> Entry:
         """Give a file or a directory another name, where the account may remove all of it and store all of it."""
-        whole = self._visible(source)
+        whole = self._visible(source, stays)
         check_stays(self.rights, source)
         if not {READ, DELETE} <= self.rights.in_all_of(source.parts):
             raise forbidden(source, "move this")
@@ -327,7 +330,7 @@ class AuthorizedStore:
 
     def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
         """Remove a file, or a directory where the account may remove everything in it."""
-        whole = self._visible(endpoint)
+        whole = self._visible(endpoint, stays)
         check_stays(self.rights, endpoint)
         if DELETE not in self.rights.in_all_of(endpoint.parts):
             raise forbidden(endpoint, "remove this")

@@ -65,7 +65,7 @@ def check_not_root(endpoint: Endpoint) -> None:
 def check_removable(endpoint: Endpoint) -> None:
     """Raise `BadRequest` (20) for the root, which is neither moved nor removed."""
     if not endpoint.parts:
-        raise stays()
+        raise stays(endpoint)
 
 
 def check_move(source: Endpoint, target: Endpoint) -> None:

@@ -24,7 +24,7 @@ def check_stays(rights: Rights, endpoint: Endpoint) -> None:
     """Raise `BadRequest` (20) for the root and the tops of the account's folders: none is moved or removed."""
     check_removable(endpoint)
     if rights.holds_top(endpoint.parts):
-        raise stays(display_path(endpoint))
+        raise stays(endpoint)
 
 
 def not_a_file(rights: Rights, endpoint: Endpoint) -> Refusal | None:

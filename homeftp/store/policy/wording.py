@@ -121,8 +121,9 @@ def unsupported(what: str) -> Forbidden:
     return Forbidden(f"this store cannot {what}")
 
 
-def stays(what: str = "the share's root") -> BadRequest:
+def stays(endpoint: Endpoint) -> BadRequest:
     """The refusal to move or remove the root, or another top."""
+    what = display_path(endpoint) if endpoint.parts else "the share's root"
     return BadRequest(f"{what} stays where it is: name what is in it")
 
 

@@ -47,6 +47,12 @@ def raise_first(store: AuthorizedStore, request: WriteRequest) -> None:
         raise result
 
 
+def remove_all(store: AuthorizedStore, endpoint: Endpoint) -> None:
+    """Remove a directory with everything in it."""
+    for _ in store.remove(endpoint, None, True):
+        pass
+
+
 class FoldersTests(SynchronousTestCase):
     """Some files, of which an account sees two folders and may add to a third."""
 
@@ -151,6 +157,26 @@ class FoldersTests(SynchronousTestCase):
         list(store.remove(new, None, True))
         store.write_many([(put("own/new"), b"x")])
         self.assertIn("own/new", self.all_files())
+
+    def test_ways(self) -> None:
+        """What leads to a folder that it may read stays too, with the same refusals; one that it does not see is none.
+
+        It may store nothing there.
+        """
+        unseen = AuthorizedStore(self.whole, Endpoint(()), Rights(frozenset(), folders=((("tax", "own"), ADD),)))
+        moved = parse("people/kid/moved")
+        for path in ("", "people"):
+            way = parse(path)
+            for store, refusals in ((self.store, (BadRequest, BadRequest, Forbidden)), (unseen, (NotFound,) * 3)):
+                attempts: list[Callable[[], object]] = [
+                    partial(remove_all, store, way),
+                    partial(store.move, way, moved, None, None),
+                    partial(store.set_metadata, way, mtime_us=1, mode=None, precondition=None),
+                ]
+                for attempt, refusal in zip(attempts, refusals, strict=True):
+                    self.assertRaises(refusal, attempt)
+        self.assertRaises(Forbidden, raise_first, self.store, put("people"))
+        self.assertRaises(Forbidden, self.store.move, parse("people/kid/a"), parse("people"), None, None)
 
     def changes(self, store: AuthorizedStore, top: Endpoint) -> list[tuple[Callable[[], object], type[Refusal]]]:
         """What nobody may do to a top, with the refusal of each."""
