@@ -23,13 +23,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
 
 from homeftp.crypto.codewords import WORDS
+from homeftp.crypto.tls import BINDING_BYTES
 from homeftp.errors import BadRequest, OperatorError
-
-EXPORTER = b"EXPORTER-homeftp-pair"
-"""The label of the TLS exporter that binds a pairing to its session."""
-
-BINDING_BYTES = 32
-"""Length of the exporter's output."""
 
 PROOF_BYTES = 32
 

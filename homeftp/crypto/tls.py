@@ -27,9 +27,14 @@ from zope.interface import implementer
 from homeftp.config import ALPN
 from homeftp.crypto.ca import Identity, server_name
 from homeftp.crypto.devicecert import device_id
-from homeftp.crypto.pake import BINDING_BYTES, EXPORTER
 from homeftp.crypto.tlsrecords import whole_writes
 from homeftp.errors import UntrustedServer
+
+BINDING_BYTES = 32
+"""Length of the secret of a session that a pairing is bound to."""
+
+_EXPORTER = b"EXPORTER-homeftp-pair"
+"""The label of the TLS exporter that gives this secret."""
 
 _MINIMUM = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -208,7 +213,7 @@ def pairing_secret(transport: TLSTransport) -> bytes:
     connection = transport.getHandle()
     if connection is None:
         return b""
-    secret: bytes = connection.export_keying_material(EXPORTER, BINDING_BYTES)
+    secret: bytes = connection.export_keying_material(_EXPORTER, BINDING_BYTES)
     return secret
 
 

@@ -207,13 +207,14 @@ class TransferTests(ServedCase):
         said = self.homeftp("ls", "-l", f"nas:{self.there}/dir")
         self.assertRegex(said.stdout, r"\A-rw-r--r-- +5 B 20\d\d-\d\d-\d\d \d\d:\d\d a\n\Z")
 
-    def test_no_discovery(self) -> None:
-        """A command that reaches its server does not import what finds servers, which takes time."""
+    def test_imports(self) -> None:
+        """A command that reaches its server imports neither what finds servers nor what pairs, which takes time."""
         listing = [sys.executable, "-X", "importtime", "-m", "homeftp", "ls", "nas:"]
         said = subprocess.run(listing, env=environment(HOMEFTP_HOME=self.home), capture_output=True, text=True)
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertIn("twisted", said.stderr, "the control: imports are listed")
         self.assertNotIn("zeroconf", said.stderr)
+        self.assertNotIn("spake2", said.stderr)
 
     def test_full_disk(self) -> None:
         """A get onto a disk that is full says so in one line, and leaves nothing; with space it works."""

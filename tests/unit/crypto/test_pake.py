@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.crypto.codewords import WORDS
 from homeftp.crypto.pake import (
-    BINDING_BYTES,
     MESSAGE_BYTES,
     PROOF_BYTES,
     Code,
@@ -19,6 +18,7 @@ from homeftp.crypto.pake import (
     proves,
     resembles_code,
 )
+from homeftp.crypto.tls import BINDING_BYTES
 from homeftp.errors import BadRequest, OperatorError
 
 CODE = Code(7, "guitar-pine")
