@@ -2,7 +2,8 @@
 
 A symbolic link that the user named is followed; a link inside a folder is
 skipped, and so is everything that is neither a file nor a directory. What
-cannot be read or has a name that the wire cannot carry counts as failed.
+cannot be read or has a name that the wire cannot carry counts as failed. A
+folder `.homeftp` is homeftp's own, and counts as nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple, Sequence
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import endpoint_name, is_partial_name, local_name, wire_name
 from homeftp.client.selection import EVERYTHING, IGNORE_FILE, Selection, Selector
-from homeftp.endpoint import is_plain, name_problem
+from homeftp.endpoint import RESERVED, is_plain, name_problem
 from homeftp.errors import OperatorError
 
 _MOST_IGNORED = 1024 * 1024
@@ -134,6 +135,8 @@ def _add(tree: LocalTree, prefix: str, found: _Name) -> str | None:
     if kind != stat_module.S_IFREG and kind != stat_module.S_IFDIR:
         tree.skipped.append((name, LINK if kind == stat_module.S_IFLNK else SPECIAL))
         return None
+    if last == RESERVED and kind == stat_module.S_IFDIR:
+        return None  # what a sync of the folder keeps
     if not found.is_plain and not _check_name(tree, prefix, found):
         return None
     if kind == stat_module.S_IFREG:

@@ -96,6 +96,18 @@ class ScanTests(ScanCase):
         self.assertEqual({*tree.files, *tree.directories}, {"", *expected})
         self.assertEqual([name for name, _ in tree.failed], [".homeftp-x"])
 
+    def test_own_folder(self) -> None:
+        """What homeftp keeps in a folder is no part of it, at any depth. The control: a file of that name fails."""
+        path = self.mktemp()
+        for name in (".homeftp/versions", "d/.homeftp"):
+            os.makedirs(os.path.join(path, name))
+        os.mkdir(os.path.join(path, "e"))
+        with open(os.path.join(path, "e", ".homeftp"), "wb"):
+            pass
+        tree = scan(path)
+        self.assertEqual(set(tree.directories) - {""}, {"d", "e"})
+        self.assertEqual([name for name, _ in tree.failed], ["e/.homeftp"])
+
     def test_both_unicode_forms(self) -> None:
         """Of two names that are the same when composed the composed one is taken, the other fails."""
         for name in ("cafe\u0301", "caf\u00e9", "e\u0301"):

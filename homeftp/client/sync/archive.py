@@ -1,0 +1,331 @@
+"""What the two sides of each pair of folders agreed on last, in a database of this machine.
+
+Losing it is harmless: what exists on either side is kept then. So is an older state of it: what both sides have changed
+alike since is agreed on again, and the rest is a conflict at worst. Everything here blocks, and nothing raises.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
+
+import attrs
+
+from homeftp.client.sync.model import SyncNode
+from homeftp.hashing.database import SharedDatabase
+from homeftp.hashing.filehash import ALGORITHM
+from homeftp.model import Kind
+
+_VERSION = 1
+
+_BUSY_SECONDS = 10.0
+"""Seconds to wait for another process: it writes a few thousand rows at a time."""
+
+_MOST_WRITTEN = 20_000
+"""Rows of one transaction: another process waits for less than 0.1 s."""
+
+_KINDS: Sequence[Kind] = ("file", "directory")
+"""What the numbers of kinds stand for."""
+
+_SCHEMA = (
+    """
+CREATE TABLE IF NOT EXISTS pairs (
+    id INTEGER PRIMARY KEY,
+    server TEXT NOT NULL,
+    account TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    local TEXT NOT NULL,
+    remote TEXT NOT NULL DEFAULT '',
+    marker TEXT NOT NULL DEFAULT '',
+    synced_at INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (server, account, endpoint, local)
+)
+""",
+    """
+CREATE TABLE IF NOT EXISTS agreed (
+    pair INTEGER NOT NULL REFERENCES pairs (id),
+    folder TEXT NOT NULL,
+    name TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    hash BLOB,
+    size INTEGER NOT NULL,
+    mtime_us INTEGER,
+    mode INTEGER,
+    inode INTEGER NOT NULL,
+    PRIMARY KEY (pair, folder, name)
+) WITHOUT ROWID
+""",
+    # A folder has a row if all that is agreed about what is in it and beneath it has that digest. Where a name is
+    # recorded, the rows of the folders around it are deleted.
+    """
+CREATE TABLE IF NOT EXISTS folders (
+    pair INTEGER NOT NULL REFERENCES pairs (id),
+    folder TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (pair, folder)
+) WITHOUT ROWID
+""",
+)
+
+_BENEATH = "(folder = ? OR (folder > ? AND folder < ?))"
+
+_PLACE = "server = ? AND account = ? AND endpoint = ? AND local = ?"
+
+
+class SyncPair(NamedTuple):
+    """A local folder and a directory of a server."""
+
+    server: str
+    """The fingerprint of the server's CA, whatever its address, and its name on this machine."""
+    account: str
+    endpoint: str
+    local: str
+    """The local folder's real path."""
+
+
+class PairState(NamedTuple):
+    """A pair that was synced, and when."""
+
+    pair: SyncPair
+    remote: str
+    """The server's name on this machine at that time."""
+    marker: str
+    """What identifies the local folder: a mount that is missing does not have it."""
+    synced_at: int
+    """Seconds since 1970 UTC; 0 for a sync that never came to its end."""
+
+
+@attrs.frozen
+class Agreement:
+    """What was agreed about a pair."""
+
+    nodes: Mapping[str, SyncNode]
+    inodes: Mapping[str, int]
+    """Of the files and directories here, as far as they are known."""
+
+
+class SyncArchive:
+    """The database in the file `path`, made with mode 0600; None: in memory. Safe in several threads and processes."""
+
+    def __init__(self, path: str | None, *, busy_seconds: float = _BUSY_SECONDS) -> None:
+        self._database = SharedDatabase(path, _prepare, busy_seconds=busy_seconds)
+
+    def state(self, pair: SyncPair) -> PairState | None:
+        """What is known of a pair; None for one that is new, or forgotten."""
+        return next(iter(self._states(f"WHERE {_PLACE}", pair)), None)
+
+    def states(self) -> Sequence[PairState]:
+        """All pairs, by their local folders."""
+        return self._states("ORDER BY local, remote, endpoint", ())
+
+    def _states(self, condition: str, values: Sequence[object]) -> Sequence[PairState]:
+        found: list[PairState] = []
+
+        def select(connection: sqlite3.Connection) -> None:
+            columns = "server, account, endpoint, local, remote, marker, synced_at"
+            for row in connection.execute(f"SELECT {columns} FROM pairs {condition}", values):
+                found.append(PairState(SyncPair(*row[:4]), *row[4:]))
+
+        self._database.run(select)
+        return found
+
+    def begin(self, pair: SyncPair, remote: str, marker: str) -> bool:
+        """A pair is going to be synced: note its server's name and its marker. False where that cannot be written."""
+
+        def insert(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute(
+                    "INSERT INTO pairs (server, account, endpoint, local, remote, marker) VALUES (?, ?, ?, ?, ?, ?) "
+                    "ON CONFLICT DO UPDATE SET remote = excluded.remote, marker = excluded.marker",
+                    [*pair, remote, marker],
+                )
+
+        return self._database.run(insert)
+
+    def finish(self, pair: SyncPair, synced_at: int) -> None:
+        """A sync of a pair has come to its end; `synced_at` is in seconds since 1970 UTC."""
+
+        def update(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute(f"UPDATE pairs SET synced_at = ? WHERE {_PLACE}", [synced_at, *pair])
+
+        self._database.run(update)
+
+    def forget(self, pair: SyncPair) -> None:
+        """Remove all that is known of a pair."""
+
+        def delete(connection: sqlite3.Connection) -> None:
+            number = _number(connection, pair)
+            with connection:
+                for table in ("agreed", "folders"):
+                    connection.execute(f"DELETE FROM {table} WHERE pair = ?", [number])
+                connection.execute("DELETE FROM pairs WHERE id = ?", [number])
+
+        self._database.run(delete)
+
+    def digests(self, pair: SyncPair) -> Mapping[str, str]:
+        """The folders beneath which all is agreed, with its full digest, by name; "" is the pair's own."""
+        found: dict[str, str] = {}
+
+        def select(connection: sqlite3.Connection) -> None:
+            rows = connection.execute("SELECT folder, digest FROM folders WHERE pair = ?", [_number(connection, pair)])
+            found.update((folder, ALGORITHM + digest.hex()) for folder, digest in rows)
+
+        self._database.run(select)
+        return found
+
+    def read(self, pair: SyncPair, left_out: Iterable[str] = ()) -> Agreement:
+        """All that is agreed, except about what is in the folders that are `left_out`."""
+        nodes: dict[str, SyncNode] = {}
+        inodes: dict[str, int] = {}
+        ignored = frozenset(left_out)
+
+        def select(connection: sqlite3.Connection) -> None:
+            number = _number(connection, pair)
+            columns = "folder, name, kind, hash, size, mtime_us, mode, inode"
+            for folder in _folders(connection, number):
+                if folder in ignored:
+                    continue
+                for row in connection.execute(
+                    f"SELECT {columns} FROM agreed WHERE pair = ? AND folder = ? ORDER BY name", [number, folder]
+                ):
+                    name, node, inode = _node(row)
+                    nodes[name] = node
+                    if inode:
+                        inodes[name] = inode
+
+        self._database.run(select)
+        return Agreement(nodes, inodes)
+
+    def record(
+        self,
+        pair: SyncPair,
+        agreed: Mapping[str, SyncNode],
+        gone: Iterable[str] = (),
+        inodes: Mapping[str, int] | None = None,
+    ) -> None:
+        """Both sides have what is `agreed`, and have no longer what is `gone`; `inodes` as far as they are known."""
+        known = inodes or {}
+        rows = ((*_split(name), node, known.get(name, 0)) for name, node in agreed.items())
+        while batch := list(itertools.islice(rows, _MOST_WRITTEN)):
+            self._write(pair, batch, ())
+        names = (_split(name) for name in gone)
+        while removed := list(itertools.islice(names, _MOST_WRITTEN)):
+            self._write(pair, (), removed)
+
+    def _write(
+        self, pair: SyncPair, rows: Sequence[tuple[str, str, SyncNode, int]], gone: Sequence[tuple[str, str]]
+    ) -> None:
+        around: set[str] = {""}
+        for folder in {*(row[0] for row in rows), *(each[0] for each in gone)}:
+            while folder and folder not in around:
+                around.add(folder)
+                folder = folder.rpartition("/")[0]
+
+        def write(connection: sqlite3.Connection) -> None:
+            number = _number(connection, pair)
+            with connection:
+                connection.executemany(_INSERT, [_row(number, *row) for row in rows])
+                connection.executemany(
+                    "DELETE FROM agreed WHERE pair = ? AND folder = ? AND name = ?",
+                    [(number, *each) for each in gone],
+                )
+                connection.executemany(
+                    "DELETE FROM folders WHERE pair = ? AND folder = ?", [(number, each) for each in around]
+                )
+
+        self._database.run(write)
+
+    def record_folder(
+        self, pair: SyncPair, folder: str, agreed: Mapping[str, SyncNode], inodes: Mapping[str, int]
+    ) -> None:
+        """All that both sides have in a folder, not what is beneath its directories, is what is `agreed`."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            number = _number(connection, pair)
+            rows = [_row(number, *_split(name), node, inodes.get(name, 0)) for name, node in agreed.items()]
+            with connection:
+                connection.execute("DELETE FROM agreed WHERE pair = ? AND folder = ?", [number, folder])
+                connection.executemany(_INSERT, rows)
+
+        self._database.run(write)
+
+    def record_digests(self, pair: SyncPair, digests: Mapping[str, str]) -> None:
+        """All that is agreed in and beneath these folders has these full digests."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            number = _number(connection, pair)
+            rows = [(number, folder, bytes.fromhex(digest[len(ALGORITHM) :])) for folder, digest in digests.items()]
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", rows)
+
+        self._database.run(write)
+
+    def move(self, pair: SyncPair, old: str, new: str) -> None:
+        """Both sides have renamed what was agreed on at and beneath `old` to `new`."""
+        (folder, last), (new_folder, new_last) = _split(old), _split(new)
+
+        def write(connection: sqlite3.Connection) -> None:
+            number = _number(connection, pair)
+            with connection:
+                connection.execute(
+                    "UPDATE OR REPLACE agreed SET folder = ?, name = ? WHERE pair = ? AND folder = ? AND name = ?",
+                    [new_folder, new_last, number, folder, last],
+                )
+                connection.execute(
+                    f"UPDATE OR REPLACE agreed SET folder = ? || substr(folder, ?) WHERE pair = ? AND {_BENEATH}",
+                    [new, len(old) + 1, number, old, f"{old}/", f"{old}0"],  # 0 is the next character after /
+                )
+                connection.execute("DELETE FROM folders WHERE pair = ?", [number])
+
+        self._database.run(write)
+
+    def close(self) -> None:
+        """Close the database; after that nothing is known, and nothing is stored. May be called twice."""
+        self._database.close()
+
+
+_INSERT = "INSERT OR REPLACE INTO agreed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def _folders(connection: sqlite3.Connection, number: int) -> Iterator[str]:
+    """The folders in which names are agreed, found one after the other in the index."""
+    query = "SELECT min(folder) FROM agreed WHERE pair = ? AND folder > ?"
+    found = connection.execute("SELECT min(folder) FROM agreed WHERE pair = ?", [number]).fetchone()[0]
+    while found is not None:
+        yield found
+        found = connection.execute(query, [number, found]).fetchone()[0]
+
+
+def _split(name: str) -> tuple[str, str]:
+    folder, _, last = name.rpartition("/")
+    return folder, last
+
+
+def _row(number: int, folder: str, last: str, node: SyncNode, inode: int) -> tuple[object, ...]:
+    hash = None if node.hash is None else bytes.fromhex(node.hash[len(ALGORITHM) :])
+    return number, folder, last, _KINDS.index(node.kind), hash, node.size, node.mtime_us, node.mode, inode
+
+
+def _node(row: Sequence[object]) -> tuple[str, SyncNode, int]:
+    folder, last, kind, hash, size, mtime_us, mode, inode = row
+    node = SyncNode(_KINDS[kind], None if hash is None else ALGORITHM + hash.hex(), size, mtime_us, mode)
+    return f"{folder}/{last}" if folder else str(last), node, inode
+
+
+def _number(connection: sqlite3.Connection, pair: SyncPair) -> int:
+    """The id of a pair; 0, which none has, for one that is not known."""
+    row = connection.execute(f"SELECT id FROM pairs WHERE {_PLACE}", pair).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _prepare(connection: sqlite3.Connection) -> bool:
+    """The tables; False for a database of another version."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version not in (0, _VERSION):
+        return False
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
+    return True

@@ -1,0 +1,161 @@
+"""The values of a sync: one name on one side, both trees, and a plan. No input and no output."""
+
+from __future__ import annotations
+
+import enum
+from typing import Mapping, NamedTuple, Sequence
+
+import attrs
+
+from homeftp.model import Kind
+
+
+class Side(enum.Enum):
+    """One of the two copies of a folder."""
+
+    HERE = "here"
+    """This machine's."""
+    THERE = "there"
+    """The server's."""
+
+    @property
+    def other(self) -> Side:
+        """The other copy."""
+        return Side.THERE if self is Side.HERE else Side.HERE
+
+
+class Direction(enum.Enum):
+    """Which side is changed."""
+
+    BOTH = "both"
+    """Each gets what was changed on the other."""
+    PUSH = "push"
+    """The server's copy is made like the one here."""
+    PULL = "pull"
+    """The copy here is made like the server's."""
+
+
+class Preference(enum.Enum):
+    """Which content stands where both sides were changed."""
+
+    HERE = "here"
+    THERE = "there"
+    NEWER = "newer"
+
+
+class SyncNode(NamedTuple):
+    """A file or directory on one side, or as both sides agreed on it."""
+
+    kind: Kind
+    hash: str | None = None
+    """Of a file; None for a directory."""
+    size: int = 0
+    """Bytes of content; 0 for a directory."""
+    mtime_us: int | None = None
+    """Of a file: microseconds since 1970 UTC. None: not kept, and for a directory."""
+    mode: int | None = None
+    """The permission bits; None: not kept."""
+
+    @property
+    def content(self) -> tuple[Kind, str | None]:
+        """What has to be equal for two copies to have the same content."""
+        return self.kind, self.hash
+
+    @property
+    def metadata(self) -> tuple[int | None, int | None]:
+        """What has to be equal, besides, for them to have the same metadata."""
+        return self.mtime_us, self.mode
+
+
+@attrs.frozen
+class SyncOptions:
+    """What the user decided about a sync."""
+
+    direction: Direction = Direction.BOTH
+    preference: Preference | None = None
+    """None: where both sides were changed, both contents are kept."""
+    machine: str = "this machine"
+    """The name of this machine, for the names of copies."""
+    day: str = "1970-01-01"
+    """Today, for the names of copies."""
+
+
+def same_content(one: SyncNode | None, other: SyncNode | None) -> bool:
+    """Whether two sides have the same content of a name, or both have none."""
+    return (one and one.content) == (other and other.content)
+
+
+def is_within(name: str, folder: str) -> bool:
+    """Whether a name is that of a folder, or of something beneath it."""
+    return name == folder or name.startswith(f"{folder}/")
+
+
+@attrs.frozen
+class SyncTree:
+    """What one side has; a name comes after the directory that it is in."""
+
+    nodes: Mapping[str, SyncNode] = attrs.field(factory=dict)
+    """By the name relative to the folder; the folder itself is not among them."""
+    opaque: Mapping[str, str] = attrs.field(factory=dict)
+    """Names that cannot be synced, each with the reason: they and what is beneath them stay as they are."""
+    inodes: Mapping[str, int] = attrs.field(factory=dict)
+    """A number that a file or directory keeps when it is renamed, where the side has one."""
+
+
+class Act(enum.Enum):
+    """What is done about a name."""
+
+    MOVE = "move"
+    """Rename it on the target to what it is called on the other side."""
+    COPY = "copy"
+    """Give the target the content or the directory of the other side, with its metadata."""
+    METADATA = "metadata"
+    """Give the target the time and mode of the other side."""
+    DELETE = "delete"
+    """Delete it at the target, which keeps it as a version."""
+    KEEP_BOTH = "keep both"
+    """Both sides changed it: the target's file gets another name, so that both contents are kept."""
+    SUSPICIOUS = "suspicious"
+    """The target's file is empty, as after a crash: both sides stay as they are until a person decides."""
+
+
+class SyncAction(NamedTuple):
+    """One step of a plan. It is carried out only where both sides still are what the plan saw."""
+
+    act: Act
+    target: Side
+    """The side that is changed; of SUSPICIOUS, the side whose file is empty."""
+    name: str
+    here: SyncNode | None = None
+    """What the plan saw here at the name."""
+    there: SyncNode | None = None
+    """What it saw on the server."""
+    to: str = ""
+    """The new name, of MOVE and KEEP_BOTH."""
+
+    def node(self, side: Side) -> SyncNode | None:
+        """What the plan saw on a side."""
+        return self.here if side is Side.HERE else self.there
+
+    @property
+    def source(self) -> SyncNode | None:
+        """What the target is given by COPY or METADATA."""
+        return self.node(self.target.other)
+
+
+@attrs.frozen
+class SyncPlan:
+    """What makes both sides agree."""
+
+    actions: Sequence[SyncAction] = ()
+    """In the order in which they are carried out."""
+    agreed: Mapping[str, SyncNode] = attrs.field(factory=dict)
+    """What both sides have already, and was not known to be agreed."""
+    gone: Sequence[str] = ()
+    """What neither side has any more, and was agreed."""
+    opaque: Mapping[str, str] = attrs.field(factory=dict)
+    """What cannot be synced, with the reasons."""
+    files: Mapping[Side, int] = attrs.field(factory=dict)
+    """How many files each side has now."""
+    agreed_files: int = 0
+    """How many files were agreed on last."""

@@ -1,0 +1,258 @@
+"""Making a plan of three trees: what is here, what is there, and what both agreed on last. A pure function.
+
+Each name is decided about by itself (`decision`). Then the decisions are made to fit together: a directory stays as
+long as something in it does, and a file that is in the way of a directory that stays gets another name.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Container, Iterable, Mapping
+
+import attrs
+
+from homeftp.client.sync.copynames import copy_name, original_name
+from homeftp.client.sync.decision import Decision, decide, decide_metadata
+from homeftp.client.sync.model import (
+    Act,
+    Direction,
+    Side,
+    SyncAction,
+    SyncNode,
+    SyncOptions,
+    SyncPlan,
+    SyncTree,
+    same_content,
+)
+from homeftp.client.sync.renames import Rename, follow_renames, rename_node
+
+_DIRECTORY = SyncNode("directory")
+
+
+class _Step(enum.IntEnum):
+    """The order of a plan: names are given before they are used, contents come before deletions."""
+
+    MOVE = 0
+    KEEP_BOTH = 1
+    CLEAR_FILE = 2
+    """Delete a file where a directory is to be."""
+    CLEAR_DIRECTORY = 3
+    COPY_DIRECTORY = 4
+    COPY_FILE = 5
+    METADATA = 6
+    DELETE_FILE = 7
+    DELETE_DIRECTORY = 8
+    SUSPICIOUS = 9
+
+
+def make_plan(
+    base: Mapping[str, SyncNode],
+    inodes: Mapping[str, int],
+    here: SyncTree,
+    there: SyncTree,
+    options: SyncOptions,
+    avoided: Container[Rename] = (),
+) -> SyncPlan:
+    """What makes `here` and `there` agree, which agreed on `base` last, with these `inodes` here.
+
+    In one direction what the target has is taken as agreed: so all that differs goes there. Renames that are `avoided`
+    are not made. What is opaque on one side, and what is beneath it, is left out.
+    """
+    opaque = {**there.opaque, **here.opaque}
+    here = attrs.evolve(here, nodes=_without(here.nodes, opaque))
+    there = attrs.evolve(there, nodes=_without(there.nodes, opaque))
+    known = _without(base, opaque)
+    assumed = {Direction.BOTH: known, Direction.PUSH: there.nodes, Direction.PULL: here.nodes}[options.direction]
+    trees = follow_renames(assumed, inodes, here, there, avoided)
+    moves = [_move(rename, here, there) for rename in trees.renames]
+    known = dict(known)
+    for rename in trees.renames:
+        if rename.old in known:
+            rename_node(known, rename.old, rename.new)
+    making = _Making(trees.base, trees.sides[Side.HERE], trees.sides[Side.THERE], options)
+    making.decide_all(opaque)
+    made = making.actions()
+    files = {side: _count_files(tree.nodes) for side, tree in ((Side.HERE, here), (Side.THERE, there))}
+    return SyncPlan(
+        actions=(*moves, *made),
+        agreed={name: node for name, node in making.agreed.items() if known.get(name) != node},
+        gone=[name for name in known if name not in making.here and name not in making.there],
+        opaque=opaque,
+        files=files,
+        agreed_files=_count_files(base),
+    )
+
+
+def _move(rename: Rename, here: SyncTree, there: SyncTree) -> SyncAction:
+    nodes = {Side.HERE: here.nodes, Side.THERE: there.nodes}
+    source = {rename.target.other: nodes[rename.target.other].get(rename.new, _DIRECTORY)}
+    target = {rename.target: nodes[rename.target].get(rename.old, _DIRECTORY)}
+    both = {**source, **target}
+    return SyncAction(Act.MOVE, rename.target, rename.old, both[Side.HERE], both[Side.THERE], rename.new)
+
+
+def _count_files(nodes: Mapping[str, SyncNode]) -> int:
+    return sum(node.kind == "file" for node in nodes.values())
+
+
+def _without(nodes: Mapping[str, SyncNode], opaque: Container[str]) -> Mapping[str, SyncNode]:
+    """The nodes that are neither opaque nor beneath what is."""
+    if not opaque:
+        return nodes
+    return {name: node for name, node in nodes.items() if not any(each in opaque for each in _upwards(name))}
+
+
+def _upwards(name: str) -> Iterable[str]:
+    """A name, and those of the directories around it."""
+    while name:
+        yield name
+        name = name.rpartition("/")[0]
+
+
+def _order(name: str) -> str:
+    """Sorts a directory before what it holds, and that before what comes after the directory."""
+    return name.replace("/", "\0")
+
+
+class _Making:
+    """One plan on its way, after the renames."""
+
+    def __init__(
+        self,
+        base: Mapping[str, SyncNode],
+        here: Mapping[str, SyncNode],
+        there: Mapping[str, SyncNode],
+        options: SyncOptions,
+    ) -> None:
+        self._base = base
+        self.here = here
+        self.there = there
+        self._options = options
+        self.agreed: dict[str, SyncNode] = {}
+        self._names = sorted({*base, *here, *there}, key=_order)
+        self._decisions: dict[str, Decision] = {}
+        """About the names on which there is no agreement."""
+        self._kept_files: dict[str, Side] = {}
+        """Files that get another name, and the side that has them."""
+        self._steps: list[tuple[_Step, str, SyncAction]] = []
+        self._taken = {*here, *there}
+        self._copies = {
+            (original_name(name), node.hash) for name, node in here.items() if same_content(node, there.get(name))
+        }
+        """The contents that copies of conflicts have on both sides, with the names of their originals."""
+
+    def decide_all(self, opaque: Iterable[str]) -> None:
+        """Decide about each name, and make the decisions fit together."""
+        needed = {each for name in opaque for each in _upwards(name.rpartition("/")[0])}
+        for name in reversed(self._names):  # what is in a directory comes before it
+            here, there = self.here.get(name), self.there.get(name)
+            decision = decide(self._base.get(name), here, there, self._options.preference)
+            if name in needed:
+                decision = self._keep_directory(name, here, there, decision)
+            elif decision is Decision.CONFLICT:
+                decision = self._keep_both(name, here, there)
+            if decision is not Decision.AGREED:
+                self._decisions[name] = decision
+            stays = {Decision.AGREED: here, Decision.TO_HERE: there, Decision.TO_THERE: here}.get(decision, here or there)
+            if stays is not None or name in self._kept_files:
+                needed.update(_upwards(name.rpartition("/")[0]))
+
+    def _keep_directory(
+        self, name: str, here: SyncNode | None, there: SyncNode | None, decision: Decision
+    ) -> Decision:
+        """Decide about a directory in which something stays."""
+        for side, node, other in ((Side.HERE, here, there), (Side.THERE, there, here)):
+            if other is None or other.kind != "directory":
+                continue
+            towards = Decision.TO_HERE if side is Side.HERE else Decision.TO_THERE
+            if node is None:
+                return towards
+            if node.kind == "file":
+                if decision is not towards:  # the file was not to be replaced
+                    self._kept_files[name] = side
+                return towards
+        return decision
+
+    def _keep_both(self, name: str, here: SyncNode | None, there: SyncNode | None) -> Decision:
+        """Decide that the server's file or directory gets the name, unless a file is in the way of a directory."""
+        assert here is not None and there is not None
+        if here.kind == "directory":
+            self._kept_files[name] = Side.THERE
+            return Decision.TO_THERE
+        if (name, here.hash) not in self._copies:  # else a copy has its content already
+            self._kept_files[name] = Side.HERE
+        return Decision.TO_HERE
+
+    def actions(self) -> list[SyncAction]:
+        """The steps that carry the decisions out, in order."""
+        for name in self._names:
+            here, there = self.here.get(name), self.there.get(name)
+            decision = self._decisions.get(name, Decision.AGREED)
+            if decision in (Decision.EMPTY_HERE, Decision.EMPTY_THERE):
+                self._add(_Step.SUSPICIOUS, SyncAction(Act.SUSPICIOUS, decision.target, name, here, there))
+            elif decision is not Decision.AGREED:
+                self._transfer(name, here, there, decision.target)
+            elif here is not None and there is not None:
+                self._agree(name, here, there)
+        self._steps.sort(key=_sorted_step)
+        return [action for _, _, action in self._steps]
+
+    def _agree(self, name: str, here: SyncNode, there: SyncNode) -> None:
+        """The content is the same: what about time and mode?"""
+        decision = decide_metadata(self._base.get(name), here, there)
+        if decision is Decision.AGREED:
+            self.agreed[name] = here
+        else:
+            self._add(_Step.METADATA, SyncAction(Act.METADATA, decision.target, name, here, there))
+
+    def _transfer(self, name: str, here: SyncNode | None, there: SyncNode | None, target: Side) -> None:
+        """Give the target what the other side has."""
+        nodes = {Side.HERE: here, Side.THERE: there}
+        source, existing = nodes[target.other], nodes[target]
+        if name in self._kept_files:
+            self._keep_file(name, here, there)
+            existing = nodes[target] = None
+        is_replaced = source is not None and existing is not None and source.kind != existing.kind
+        if existing is not None and (source is None or is_replaced):
+            is_file, clears = existing.kind == "file", is_replaced or self._is_cleared(name, target)
+            step = (
+                (_Step.CLEAR_FILE if clears else _Step.DELETE_FILE)
+                if is_file
+                else (_Step.CLEAR_DIRECTORY if clears else _Step.DELETE_DIRECTORY)
+            )
+            self._add(step, SyncAction(Act.DELETE, target, name, here, there))
+            nodes[target] = None
+        if source is not None:
+            step = _Step.COPY_FILE if source.kind == "file" else _Step.COPY_DIRECTORY
+            self._add(step, SyncAction(Act.COPY, target, name, nodes[Side.HERE], nodes[Side.THERE]))
+
+    def _is_cleared(self, name: str, target: Side) -> bool:
+        """Whether a directory around a name is to be replaced by a file on the target."""
+        source = self.here if target is Side.THERE else self.there
+        return any(each in source and source[each].kind == "file" for each in _upwards(name))
+
+    def _keep_file(self, name: str, here: SyncNode | None, there: SyncNode | None) -> None:
+        """Give a file another name, and the other side its content under that."""
+        side = self._kept_files[name]
+        machine = self._options.machine if side is Side.HERE else "the server"
+        to = copy_name(name, machine, self._options.day, self._taken)
+        self._taken.add(to)
+        self._add(_Step.KEEP_BOTH, SyncAction(Act.KEEP_BOTH, side, name, here, there, to))
+        copied = (here, None) if side is Side.HERE else (None, there)
+        self._add(_Step.COPY_FILE, SyncAction(Act.COPY, side.other, to, *copied))
+
+    def _add(self, step: _Step, action: SyncAction) -> None:
+        self._steps.append((step, _order(action.name), action))
+
+
+_DEEPEST_FIRST = (_Step.CLEAR_DIRECTORY, _Step.DELETE_DIRECTORY)
+
+
+def _sorted_step(item: tuple[_Step, str, SyncAction]) -> tuple[int, int, str]:
+    step, order, _ = item
+    return step, -order.count("\0") if step in _DEEPEST_FIRST else 0, order
+
+
+def changes_nothing(plan: SyncPlan) -> bool:
+    """Whether a plan has nothing to carry out; something may wait for a person."""
+    return all(action.act is Act.SUSPICIOUS for action in plan.actions)

@@ -1,0 +1,168 @@
+"""Finding what was renamed on one side, so that the other side renames it too instead of transferring it.
+
+A rename is only a cheaper way to the same result. The agreed tree and the other side's are rewritten as if both had the
+new name already, and what is left to do is decided as always: an edit of the file there, a file added to the folder.
+So a guess that is wrong costs work, and never a content.
+"""
+
+from __future__ import annotations
+
+from typing import Collection, Container, Iterator, Mapping, NamedTuple, Sequence
+
+import attrs
+
+from homeftp.client.sync.model import Side, SyncNode, SyncTree, is_within
+
+
+class Rename(NamedTuple):
+    """What the `target` is to rename, because the other side has renamed it."""
+
+    target: Side
+    old: str
+    new: str
+
+
+@attrs.define
+class RenamedTrees:
+    """The agreed tree and both sides, as they are when each of the `renames` was carried out, in their order."""
+
+    base: dict[str, SyncNode]
+    sides: dict[Side, dict[str, SyncNode]]
+    renames: list[Rename] = attrs.field(factory=list)
+
+    def rename(self, rename: Rename) -> None:
+        """Carry a rename out in the agreed tree and on its target."""
+        rename_node(self.base, rename.old, rename.new)
+        rename_node(self.sides[rename.target], rename.old, rename.new)
+        self.renames.append(rename)
+
+
+def follow_renames(
+    base: Mapping[str, SyncNode],
+    inodes: Mapping[str, int],
+    here: SyncTree,
+    there: SyncTree,
+    avoided: Container[Rename] = (),
+) -> RenamedTrees:
+    """Find what was renamed on one side since `base` was agreed, and rewrite the trees.
+
+    `inodes` are those that the agreed names had here. Directories come first, the topmost of each; then files.
+    """
+    trees = RenamedTrees(dict(base), {Side.HERE: dict(here.nodes), Side.THERE: dict(there.nodes)})
+    opaque = {*here.opaque, *there.opaque}
+    for side, tree in ((Side.HERE, here), (Side.THERE, there)):
+        known = inodes if tree.inodes else {}
+        for find in (_renamed_directories, _renamed_files):
+            for old, new in find(trees, side, known, tree):
+                rename = Rename(side.other, old, new)
+                if rename not in avoided and _is_possible(trees, rename, opaque):
+                    trees.rename(rename)
+    return trees
+
+
+def _is_possible(trees: RenamedTrees, rename: Rename, opaque: Collection[str]) -> bool:
+    """Whether the target has what is to be renamed, nothing at the new name, and knows both."""
+    nodes = trees.sides[rename.target]
+    old = nodes.get(rename.old)
+    if old is None or rename.new in nodes or old.kind != trees.base[rename.old].kind:
+        return False
+    above = rename.new
+    while above := above.rpartition("/")[0]:
+        if above == rename.old or (above in nodes and nodes[above].kind != "directory"):
+            return False
+    return not any(is_within(name, rename.old) or is_within(name, rename.new) for name in opaque)
+
+
+def _renamed_directories(
+    trees: RenamedTrees, side: Side, inodes: Mapping[str, int], tree: SyncTree
+) -> Iterator[tuple[str, str]]:
+    """Directories that a side has lost, each with the new one that has what it held."""
+    nodes = trees.sides[side]
+    new = {name for name, node in nodes.items() if node.kind == "directory" and name not in trees.base}
+    if not new:
+        return
+    by_inode = {tree.inodes[name]: name for name in new if name in tree.inodes}
+    by_hash: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        if node.size and node.hash is not None and name not in trees.base:
+            by_hash.setdefault(node.hash, []).append(name)
+    within: dict[str, list[str]] = {}
+    for name in trees.base:
+        within.setdefault(name.rpartition("/")[0], []).append(name)
+    lost = [name for name, node in trees.base.items() if node.kind == "directory" and name not in nodes]
+    for old in sorted(lost, key=lambda name: (name.count("/"), name)):
+        if old not in trees.base:  # it went with a directory around it
+            continue
+        files = {name[len(old) :]: trees.base[name] for name in _files_beneath(trees.base, within, old)}
+        candidates = [by_inode.get(inodes.get(old, 0))]
+        candidates += sorted(_with_content(files, by_hash), key=lambda name: (name.count("/"), name))
+        for found in candidates:
+            if found in new and _holds(nodes, found, files):
+                yield old, found
+                break
+
+
+def _files_beneath(base: Mapping[str, SyncNode], within: Mapping[str, Sequence[str]], directory: str) -> Iterator[str]:
+    """The files beneath a directory that are in `base`; `within` gives the names in each directory."""
+    pending = [directory]
+    while pending:
+        for name in within.get(pending.pop(), ()):
+            if name in within:
+                pending.append(name)
+            elif name in base and base[name].kind == "file":
+                yield name
+
+
+def _with_content(files: Mapping[str, SyncNode], by_hash: Mapping[str, list[str]]) -> set[str]:
+    """The directories that have one of these files at the same place beneath them; few files are enough to ask."""
+    found: set[str] = set()
+    for below, node in list(files.items())[:_FILES_ASKED]:
+        found.update(name[: -len(below)] for name in by_hash.get(node.hash or "", ()) if name.endswith(below))
+    return found
+
+
+_FILES_ASKED = 16
+"""Files of a lost directory by which a new one is looked for."""
+
+
+def _holds(nodes: Mapping[str, SyncNode], directory: str, files: Mapping[str, SyncNode]) -> bool:
+    """Whether a directory has more than half of these files at the same places; if there are none, it has none."""
+    if not files:
+        return not any(name.startswith(f"{directory}/") for name in nodes)
+    same = sum(1 for below, node in files.items() if _hash_at(nodes, directory + below) == node.hash)
+    return same * 2 > len(files)
+
+
+def _hash_at(nodes: Mapping[str, SyncNode], name: str) -> str | None:
+    node = nodes.get(name)
+    return None if node is None else node.hash
+
+
+def _renamed_files(
+    trees: RenamedTrees, side: Side, inodes: Mapping[str, int], tree: SyncTree
+) -> Iterator[tuple[str, str]]:
+    """Files that a side has lost, each with a new one of the same content."""
+    nodes = trees.sides[side]
+    other = trees.sides[side.other]
+    by_hash: dict[str, list[str]] = {}
+    for name, node in nodes.items():
+        if node.size and node.hash is not None and name not in trees.base and name not in other:
+            by_hash.setdefault(node.hash, []).append(name)
+    if not by_hash:
+        return
+    for old, node in list(trees.base.items()):
+        found = by_hash.get(node.hash or "") if old not in nodes else None
+        if not found:
+            continue
+        inode = inodes.get(old)
+        last = old.rpartition("/")[2]
+        new = min(found, key=lambda name: (tree.inodes.get(name, -1) != inode, name.rpartition("/")[2] != last, name))
+        found.remove(new)
+        yield old, new
+
+
+def rename_node(nodes: dict[str, SyncNode], old: str, new: str) -> None:
+    """Give one of the nodes, and all beneath it, another name."""
+    moved = [old] if nodes[old].kind == "file" else [name for name in nodes if is_within(name, old)]
+    for name in moved:
+        nodes[new + name[len(old) :]] = nodes.pop(name)
