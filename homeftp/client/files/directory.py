@@ -51,6 +51,12 @@ class Directory(Protocol):
     def rename_new(self, temporary: str, name: str) -> None:
         """Rename a file to a name that does not exist; raises FileExistsError where it does."""
 
+    def link_to(self, name: str, folder: Directory, new: str) -> None:
+        """Give a file a second name in another folder of the same kind; raises FileExistsError where it is taken."""
+
+    def move_to(self, name: str, folder: Directory, new: str) -> None:
+        """Rename a file or folder into another folder; raises FileExistsError where the name is taken."""
+
     def remove(self, name: str) -> None:
         """Remove a file."""
 
@@ -146,6 +152,16 @@ class DescriptorDirectory:
         """Rename to a new name."""
         self._system.rename_new(os.fsencode(temporary), os.fsencode(name), source_dir=self._fd, target_dir=self._fd)
 
+    def link_to(self, name: str, folder: Directory, new: str) -> None:
+        """Link a file into another folder."""
+        assert isinstance(folder, DescriptorDirectory)
+        os.link(name, new, src_dir_fd=self._fd, dst_dir_fd=folder._fd, follow_symlinks=False)
+
+    def move_to(self, name: str, folder: Directory, new: str) -> None:
+        """Rename into another folder."""
+        assert isinstance(folder, DescriptorDirectory)
+        self._system.rename_new(os.fsencode(name), os.fsencode(new), source_dir=self._fd, target_dir=folder._fd)
+
     def remove(self, name: str) -> None:
         """Remove a file."""
         os.unlink(name, dir_fd=self._fd)
@@ -231,6 +247,16 @@ class PathDirectory:
     def rename_new(self, temporary: str, name: str) -> None:
         """Rename to a new name."""
         self._system.rename_new(os.fsencode(self._join(temporary)), os.fsencode(self._join(name)))
+
+    def link_to(self, name: str, folder: Directory, new: str) -> None:
+        """Link a file into another folder."""
+        assert isinstance(folder, PathDirectory)
+        os.link(self._join(name), folder._join(new), follow_symlinks=False)
+
+    def move_to(self, name: str, folder: Directory, new: str) -> None:
+        """Rename into another folder."""
+        assert isinstance(folder, PathDirectory)
+        self._system.rename_new(os.fsencode(self._join(name)), os.fsencode(folder._join(new)))
 
     def remove(self, name: str) -> None:
         """Remove a file."""

@@ -131,14 +131,14 @@ class DownloadTempFile:
         replaced = self.target.replaces
         try:
             if self.target.force:
-                self._folder.replace(self._temporary, self._name)
+                self._folders.replace(self._temporary, self.target.name)
             elif replaced is None:
                 self._folder.rename_new(self._temporary, self._name)
             else:
                 existing = self._folder.stat(self._name)
                 if existing is None or filehash.signature(existing) != filehash.signature(replaced):
                     raise Changed(CHANGED_LOCALLY)
-                self._folder.replace(self._temporary, self._name)
+                self._folders.replace(self._temporary, self.target.name)
         except (FileExistsError, Changed) as conflict:
             self.abort()
             existing = self._already_there()

@@ -16,7 +16,7 @@ import os
 import stat as stat_module
 import time
 from types import MappingProxyType
-from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
+from typing import Callable, Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.client.files.directory import Directory
 from homeftp.client.files.folders import OpenFolders
@@ -56,7 +56,7 @@ WriteResult = os.stat_result | Exception
 class DownloadTarget:
     """The folder `path`, made when the first file is written. Methods are thread-safe.
 
-    `local_names` as in `LocalTree`.
+    `local_names` as in `LocalTree`, and `before_replace` as in `OpenFolders`.
     """
 
     def __init__(
@@ -65,16 +65,18 @@ class DownloadTarget:
         system: System,
         hash_cache: HashCache | None = None,
         local_names: Mapping[str, str] = MappingProxyType({}),
+        before_replace: Callable[[OpenFolders, str], object] = lambda folders, name: None,
     ) -> None:
         self.path = path
         self._local_names = local_names
+        self._before_replace = before_replace
         self._system = system
         self._hash_cache = hash_cache
         self._unsynced: set[str] = set()
 
     def open_folders(self) -> OpenFolders:
         """The open folders for one job."""
-        return OpenFolders(self.path, self._system, self._local_names)
+        return OpenFolders(self.path, self._system, self._local_names, self._before_replace)
 
     def write_many(self, files: Sequence[SmallDownload]) -> list[WriteResult]:
         """Write small files durably; one result for each, in order."""

@@ -38,6 +38,18 @@ class OpenFoldersTests(SynchronousTestCase):
         self.assertLess(count_descriptors(), before)
         self.assertEqual(len(os.listdir(f"{path}/wide")), 100)
 
+    def test_held(self) -> None:
+        """A folder that is held stays open, however many others are asked for. The control: it is closed otherwise."""
+        with OpenFolders(self.mktemp(), System(), {}) as folders:
+            with folders.held("held") as folder:
+                for number in range(MOST_OPEN):
+                    folders.open(f"wide/{number}")
+                folder.own_stat()
+                self.assertIs(folders.open("held"), folder)
+            for number in range(MOST_OPEN):
+                folders.open(f"wide/{number}")
+            self.assertIsNot(folders.open("held"), folder)
+
     def test_local_names(self) -> None:
         """Names are spelled as they are locally."""
         path = self.mktemp()
