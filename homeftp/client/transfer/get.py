@@ -359,4 +359,5 @@ class GetTransfer:
 
 
 def _result(task: FileTask, outcome: Outcome, reason: str = "") -> FileResult:
-    return FileResult(outcome, task.name, task.remote.size if task.remote else 0, reason, task.differs)
+    size = task.remote.size if task.remote else 0
+    return FileResult(outcome, task.name, size, reason, task.differs, hash=task.hash_after(outcome))

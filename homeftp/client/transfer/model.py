@@ -110,6 +110,8 @@ class FileResult(NamedTuple):
     """The copy on this machine, where the user is asked whether to replace one by the other; else None."""
     remote: CopyStat | None = None
     """The copy on the server; the same."""
+    hash: str | None = None
+    """The content of a file that both sides have now, where it was sent, fetched or compared; else None."""
 
 
 class FileTask:
@@ -166,6 +168,10 @@ class FileTask:
         if self.source is not None and self.source.hash is not None:
             return self.source.hash
         return None if self.content is None else self.content.hash
+
+    def hash_after(self, outcome: Outcome) -> str | None:
+        """The hash of the content that both copies have after an outcome; None where they may differ."""
+        return self.local_hash if outcome.done else None
 
     @property
     def size(self) -> int:

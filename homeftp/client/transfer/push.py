@@ -257,4 +257,5 @@ def _is_newer(task: FileTask, remote: Entry) -> bool:
 
 
 def _result(task: FileTask, outcome: Outcome, reason: str = "") -> FileResult:
-    return FileResult(outcome, task.name, task.local.size if task.local else 0, reason, task.differs)
+    size = task.local.size if task.local else 0
+    return FileResult(outcome, task.name, size, reason, task.differs, hash=task.hash_after(outcome))
