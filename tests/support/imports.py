@@ -49,7 +49,7 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 CLIENT = within(
     "client",
     "aio api batches connection dial download errors escapes files known manage mirror opening plan remotehash seen"
-    " selection transfer verifycopy",
+    " selection sync transfer verifycopy",
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -118,6 +118,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
     | within("client", "api batches download errors escapes files mirror seen selection transfer verifycopy"),
+    "client.sync.local": CONTRACTS | {"hashing", "client.files"},
+    "client.sync": SHARED
+    | within("client", "api batches files mirror plan remotehash seen selection sync.local transfer"),
     "client.manage": CONTRACTS | within("client", "api plan remotehash seen"),
     "client.opening": SHARED | {"wire"} | within("client", "api errors known manage plan seen selection transfer"),
     "client.aio": SHARED | {"wire"} | within("client", "connection known manage opening selection transfer"),

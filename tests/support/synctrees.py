@@ -63,7 +63,7 @@ def _check_place(target: Nodes, name: str, action: SyncAction) -> None:
 
 
 _NAMES = ("a", "b", "c.txt")
-_PATHS = [first for first in _NAMES] + [f"{first}/{second}" for first in _NAMES for second in _NAMES]
+_PATHS = [*_NAMES, *(f"{first}/{second}" for first in _NAMES for second in _NAMES)]
 _PATHS += [f"a/b/{third}" for third in _NAMES]
 
 _FILES = st.builds(file, st.sampled_from(["", "one", "two", "three", "four"]), st.integers(0, 2))

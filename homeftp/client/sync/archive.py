@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 import attrs
 
@@ -123,9 +123,9 @@ class SyncArchive:
         found: list[PairState] = []
 
         def select(connection: sqlite3.Connection) -> None:
-            columns = "server, account, endpoint, local, remote, marker, synced_at"
-            for row in connection.execute(f"SELECT {columns} FROM pairs {condition}", values):
-                found.append(PairState(SyncPair(*row[:4]), *row[4:]))
+            columns = "remote, marker, synced_at, server, account, endpoint, local"
+            rows = connection.execute(f"SELECT {columns} FROM pairs {condition}", values)
+            found.extend(PairState(SyncPair(*pair), remote, marker, at) for remote, marker, at, *pair in rows)
 
         self._database.run(select)
         return found
@@ -308,7 +308,7 @@ def _row(number: int, folder: str, last: str, node: SyncNode, inode: int) -> tup
     return number, folder, last, _KINDS.index(node.kind), hash, node.size, node.mtime_us, node.mode, inode
 
 
-def _node(row: Sequence[object]) -> tuple[str, SyncNode, int]:
+def _node(row: Sequence[Any]) -> tuple[str, SyncNode, int]:
     folder, last, kind, hash, size, mtime_us, mode, inode = row
     node = SyncNode(_KINDS[kind], None if hash is None else ALGORITHM + hash.hex(), size, mtime_us, mode)
     return f"{folder}/{last}" if folder else str(last), node, inode

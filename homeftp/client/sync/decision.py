@@ -15,7 +15,7 @@ B      X      Y      conflict
 ====== ====== ====== ==========================================================
 
 An empty file is what a crash leaves. So where the table would replace a content by an empty file, or where one of two
-files in conflict is empty, the empty one is suspicious: a person decides. Where the agreed content was empty, it is not.
+files in conflict is empty, the empty one is suspicious: a person decides. If the agreed content was empty, it is not.
 
 If the content is the same, the same table holds for time and mode; the server's win a conflict, in which no content is
 at stake.
@@ -54,8 +54,8 @@ def decide(
 ) -> Decision:
     """What to do about the content of a name; `base` is what was agreed.
 
-    A `preference` settles conflicts and what is suspicious, but by age nothing that is suspicious: a crash leaves the
-    newer time.
+    A `preference` resolves conflicts and what is suspicious; by age nothing that is suspicious, since a crash leaves
+    the newer time.
     """
     decision = _doubt(base, here, there, _decide(base, here, there))
     if preference is Preference.HERE and decision in _UNSETTLED:

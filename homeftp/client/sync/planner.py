@@ -69,14 +69,14 @@ def make_plan(
     for rename in trees.renames:
         if rename.old in known:
             rename_node(known, rename.old, rename.new)
-    making = _Making(trees.base, trees.sides[Side.HERE], trees.sides[Side.THERE], options)
-    making.decide_all(opaque)
-    made = making.actions()
+    builder = _PlanBuilder(trees.base, trees.sides[Side.HERE], trees.sides[Side.THERE], options)
+    builder.decide_all(opaque)
+    made = builder.actions()
     files = {side: _count_files(tree.nodes) for side, tree in ((Side.HERE, here), (Side.THERE, there))}
     return SyncPlan(
         actions=(*moves, *made),
-        agreed={name: node for name, node in making.agreed.items() if known.get(name) != node},
-        gone=[name for name in known if name not in making.here and name not in making.there],
+        agreed={name: node for name, node in builder.agreed.items() if known.get(name) != node},
+        gone=[name for name in known if name not in builder.here and name not in builder.there],
         opaque=opaque,
         files=files,
         agreed_files=_count_files(base),
@@ -114,7 +114,7 @@ def _order(name: str) -> str:
     return name.replace("/", "\0")
 
 
-class _Making:
+class _PlanBuilder:
     """One plan on its way, after the renames."""
 
     def __init__(
@@ -153,13 +153,11 @@ class _Making:
                 decision = self._keep_both(name, here, there)
             if decision is not Decision.AGREED:
                 self._decisions[name] = decision
-            stays = {Decision.AGREED: here, Decision.TO_HERE: there, Decision.TO_THERE: here}.get(decision, here or there)
-            if stays is not None or name in self._kept_files:
+            result = there if decision is Decision.TO_HERE else here
+            if result is not None or name in self._kept_files:
                 needed.update(_upwards(name.rpartition("/")[0]))
 
-    def _keep_directory(
-        self, name: str, here: SyncNode | None, there: SyncNode | None, decision: Decision
-    ) -> Decision:
+    def _keep_directory(self, name: str, here: SyncNode | None, there: SyncNode | None, decision: Decision) -> Decision:
         """Decide about a directory in which something stays."""
         for side, node, other in ((Side.HERE, here, there), (Side.THERE, there, here)):
             if other is None or other.kind != "directory":

@@ -94,8 +94,9 @@ def _renamed_directories(
         if old not in trees.base:  # it went with a directory around it
             continue
         files = {name[len(old) :]: trees.base[name] for name in _files_beneath(trees.base, within, old)}
-        candidates = [by_inode.get(inodes.get(old, 0))]
-        candidates += sorted(_with_content(files, by_hash), key=lambda name: (name.count("/"), name))
+        candidates = sorted(_with_content(files, by_hash), key=lambda name: (name.count("/"), name))
+        if old in inodes and inodes[old] in by_inode:
+            candidates.insert(0, by_inode[inodes[old]])
         for found in candidates:
             if found in new and _holds(nodes, found, files):
                 yield old, found

@@ -52,9 +52,7 @@ class PlanTests(unittest.SynchronousTestCase):
 
     def test_no_memory(self) -> None:
         """Without an agreement, what either side has is kept."""
-        self.assertEqual(
-            self.agree({}, {"a": file("one")}, {"b": file("two")}), {"a": file("one"), "b": file("two")}
-        )
+        self.assertEqual(self.agree({}, {"a": file("one")}, {"b": file("two")}), {"a": file("one"), "b": file("two")})
 
     def test_changed_here(self) -> None:
         """An edit here goes there, and so does a deletion."""

@@ -1,0 +1,1 @@
+"""What a sync does in the local folder besides reading and writing files: renaming, keeping versions, its marker."""

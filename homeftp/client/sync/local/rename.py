@@ -1,0 +1,39 @@
+"""Renaming local files and folders, each only if it is what was found there. Everything here blocks."""
+
+from __future__ import annotations
+
+import os
+import stat as stat_module
+
+from homeftp.client.files.folders import OpenFolders
+from homeftp.client.files.model import FileStat
+from homeftp.client.files.tempfile import CHANGED_LOCALLY
+from homeftp.errors import Changed
+from homeftp.hashing import filehash
+
+
+def rename_local(folders: OpenFolders, found: FileStat, new: str) -> Exception | None:
+    """Rename what was found below the folder to `new`, where nothing is; gives why it still has its name.
+
+    Folders on the way to `new` are made. A file that has changed since its stat stays, and so does what is no folder
+    any more.
+    """
+    last = folders.last_name(found.name)
+    try:
+        with folders.held(found.name.rpartition("/")[0], make=False) as source:
+            existing = source.stat(last)
+            if existing is None or not _is_same(existing, found):
+                return Changed(CHANGED_LOCALLY)
+            source.move_to(last, folders.open(new.rpartition("/")[0]), folders.last_name(new))
+    except FileExistsError:
+        return Changed(f"something is called {new} already")
+    except OSError as error:
+        return error
+    folders.close_beneath(found.name)
+    return None
+
+
+def _is_same(existing: os.stat_result, found: FileStat) -> bool:
+    if found.is_directory:
+        return stat_module.S_ISDIR(existing.st_mode)
+    return filehash.signature(existing) == filehash.signature(found.stat)

@@ -1,0 +1,113 @@
+"""What a machine remembers of the pairs that it syncs."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from twisted.trial import unittest
+
+from homeftp.client.sync.archive import SyncArchive, SyncPair
+from homeftp.client.sync.model import SyncNode
+from homeftp.hashing.filehash import hash_bytes
+
+PAIR = SyncPair("fingerprint", "ann", "Docs", "/home/ann/Docs")
+OTHER = PAIR._replace(local="/home/ann/Other")
+DIRECTORY = SyncNode("directory", mode=0o755)
+
+
+def file(content: bytes) -> SyncNode:
+    """A file with this content."""
+    return SyncNode("file", hash_bytes(content), len(content), 1_700_000_000_123_456, 0o640)
+
+
+TREE = {"a": DIRECTORY, "a/b": DIRECTORY, "a/b/x": file(b"x"), "a/y": file(b"y"), "ab": file(b"z"), "a0": file(b"0")}
+
+
+class ArchiveTests(unittest.SynchronousTestCase):
+    """An archive in a file."""
+
+    def setUp(self) -> None:
+        self.path = os.path.join(self.mktemp(), "sync.sqlite")
+        self.archive = SyncArchive(self.path)
+        self.addCleanup(lambda: self.archive.close())
+        for pair in (PAIR, OTHER):
+            self.assertTrue(self.archive.begin(pair, "nas", "marker"))
+
+    def test_agreed(self) -> None:
+        """What was recorded is read again by another process, for its pair alone; what is gone is not."""
+        self.archive.record(PAIR, TREE, inodes={"a": 7})
+        self.archive.record(PAIR, {"ab": file(b"new")}, ["a0"])
+        self.archive.close()
+        self.archive = SyncArchive(self.path)
+        found = self.archive.read(PAIR)
+        expected = {name: node for name, node in TREE.items() if name != "a0"} | {"ab": file(b"new")}
+        self.assertEqual((dict(found.nodes), found.inodes), (expected, {"a": 7}))
+        self.assertEqual(self.archive.read(OTHER).nodes, {})
+
+    def test_private(self) -> None:
+        """Only this user may read it."""
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+
+    def test_state(self) -> None:
+        """A pair has a state as soon as a sync of it begins, until it is forgotten."""
+        self.archive.finish(PAIR, 1_780_000_000)
+        state = self.archive.state(PAIR)
+        assert state is not None
+        self.assertEqual((state.pair, state.remote, state.marker), (PAIR, "nas", "marker"))
+        self.assertEqual(state.synced_at, 1_780_000_000)
+        self.assertEqual([each.pair for each in self.archive.states()], [PAIR, OTHER])
+        self.archive.begin(PAIR, "renamed", "marker 2")
+        state = self.archive.state(PAIR)
+        assert state is not None
+        self.assertEqual((state.remote, state.marker, state.synced_at), ("renamed", "marker 2", 1_780_000_000))
+        self.archive.record(PAIR, TREE)
+        self.archive.forget(PAIR)
+        self.assertIsNone(self.archive.state(PAIR))
+        self.archive.begin(PAIR, "nas", "marker")
+        self.assertEqual(self.archive.read(PAIR).nodes, {})
+
+    def test_move(self) -> None:
+        """What was agreed at and beneath a name moves with it, and nothing that only begins alike."""
+        self.archive.record(PAIR, TREE, inodes={"a/b/x": 9})
+        self.archive.move(PAIR, "a", "q/r")
+        found = self.archive.read(PAIR)
+        expected = {("q/r" + name[1:] if name == "a" or name.startswith("a/") else name): TREE[name] for name in TREE}
+        self.assertEqual((dict(found.nodes), found.inodes), (expected, {"q/r/b/x": 9}))
+        self.archive.move(PAIR, "ab", "q/r/b/x")
+        self.assertEqual(self.archive.read(PAIR).nodes["q/r/b/x"], file(b"z"))
+
+    def test_folders(self) -> None:
+        """A folder is recorded as a whole, with a digest that holds until something in or beneath it is recorded."""
+        self.archive.record(PAIR, TREE)
+        self.archive.record_folder(PAIR, "a", {"a/b": DIRECTORY, "a/new": file(b"n")}, {"a/new": 5})
+        digests = {folder: hash_bytes(folder.encode()) for folder in ("", "a", "a/b", "c")}
+        self.archive.record_digests(PAIR, digests)
+        self.assertEqual(self.archive.digests(PAIR), digests)
+        self.assertEqual(set(self.archive.read(PAIR).nodes), (set(TREE) - {"a/y"}) | {"a/new"})
+        self.assertEqual(set(self.archive.read(PAIR, ["", "a"]).nodes), {"a/b/x"})
+        self.archive.record(PAIR, {"a/b/x": file(b"other")})
+        self.assertEqual(set(self.archive.digests(PAIR)), {"c"})
+        self.archive.record_digests(PAIR, digests)
+        self.archive.record(PAIR, {}, ["a/new"])
+        self.assertEqual(set(self.archive.digests(PAIR)), {"a/b", "c"})
+        self.archive.move(PAIR, "a", "d")
+        self.assertEqual(self.archive.digests(PAIR), {})
+
+    def test_damaged(self) -> None:
+        """A damaged file is replaced, and nothing is known then: what is on either side is kept."""
+        self.archive.record(PAIR, TREE)
+        self.archive.close()
+        with open(self.path, "wb") as damaged:
+            damaged.write(b"no database" * 1000)
+        self.archive = SyncArchive(self.path)
+        self.assertIsNone(self.archive.state(PAIR))
+        self.assertTrue(self.archive.begin(PAIR, "nas", "marker"))
+        self.assertEqual(self.archive.read(PAIR).nodes, {})
+
+    def test_closed(self) -> None:
+        """After it was closed nothing is known."""
+        self.archive.close()
+        self.archive.record(PAIR, TREE)
+        self.assertEqual(self.archive.read(PAIR).nodes, {})
+        self.assertFalse(self.archive.begin(PAIR, "nas", "marker"))

@@ -1,0 +1,53 @@
+"""The names of the copies that conflicts leave."""
+
+from __future__ import annotations
+
+from twisted.trial import unittest
+
+from homeftp.client.sync.copynames import copy_name, original_name
+from homeftp.endpoint import name_problem
+
+DAY = "2026-05-01"
+
+
+class CopyNameTests(unittest.SynchronousTestCase):
+    """Names of copies of files with all sorts of names."""
+
+    def test_names(self) -> None:
+        """The machine and the day stand before the extension, in the same folder."""
+        cases = {
+            "name.txt": "name (conflict from ann-laptop 2026-05-01).txt",
+            "a/b/name": "a/b/name (conflict from ann-laptop 2026-05-01)",
+            "backup.tar.gz": "backup (conflict from ann-laptop 2026-05-01).tar.gz",
+            ".profile": ".profile (conflict from ann-laptop 2026-05-01)",
+            "Dr. Who and.the rest of it": "Dr. Who and.the rest of it (conflict from ann-laptop 2026-05-01)",
+        }
+        for name, copy in cases.items():
+            self.assertEqual(copy_name(name, "ann-laptop", DAY, ()), copy)
+            self.assertEqual(original_name(copy), name)
+            self.assertIsNone(original_name(name))
+
+    def test_taken(self) -> None:
+        """A name that is taken gets a number."""
+        taken = {copy_name("a", "m", DAY, ()), "a (conflict from m 2026-05-01 2)"}
+        self.assertEqual(copy_name("a", "m", DAY, taken), "a (conflict from m 2026-05-01 3)")
+        self.assertEqual(original_name("a (conflict from m 2026-05-01 3)"), "a")
+
+    def test_copy_of_a_copy(self) -> None:
+        """The copy of a copy is a copy of the original: names do not grow."""
+        copy = copy_name("a.txt", "ann", DAY, ())
+        self.assertEqual(copy_name(copy, "bob", "2026-06-02", ()), "a (conflict from bob 2026-06-02).txt")
+
+    def test_legal(self) -> None:
+        """The name is legal, and not too long, whatever the machine and the file are called."""
+        for name in ("x", "x" * 255, "ä" * 127 + ".txt", "x" * 250 + ".txt"):
+            for machine in ("m", "", "a/b:c (d)", "..."):
+                made = copy_name(name, machine, DAY, ())
+                self.assertIsNone(name_problem(made), made)
+                self.assertIsNotNone(original_name(made))
+                self.assertNotIn(copy_name(name, machine, DAY, {made}), (made, name))
+
+    def test_not_a_copy(self) -> None:
+        """Names that only look alike are no copies."""
+        for name in ("a (conflict from m)", "a (conflict from m 2026-05-01) b", "(conflict from m 26-05-01).txt"):
+            self.assertIsNone(original_name(name), name)
