@@ -22,8 +22,9 @@ import time
 from pathlib import Path
 from typing import Iterator
 
+from loads import make_tree, same_tree
+from measuring import run
 from programs import free_port, homeftp, homeftp_server, pair, rsync, ssh_server
-from transfer import make_sources, run, same
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.system.powercut.disk import Disk, mount
@@ -77,9 +78,9 @@ def measure(folder: Path, source: Path, size: int, seconds: float) -> None:
         config, sshd = stack.enter_context(ssh_server(folder / "ssh"))
         times = []
         for program in (homeftp(root, server), rsync(config, sshd, "--fsync")):
-            target = root / program.name.replace(" ", "")
-            cost = run(program.command(True, source, target), program.server)
-            if not same(source, target):
+            target = root / program.copy
+            cost = run(program.commands["up"](source, target), program.server)
+            if not same_tree(source, target):
                 sys.exit(f"{program.name}: the copy is not the source")
             times.append(cost.wall)
             print(f"{seconds * 1000:6.1f} ms  {program.name:14} {cost.wall:8.2f} s", flush=True)
@@ -110,7 +111,8 @@ def main() -> None:
     for milliseconds in options.milliseconds:
         with tempfile.TemporaryDirectory(prefix="homeftp-benchmark-", dir=options.folder) as name:
             folder = Path(name)
-            source = make_sources(folder / "source", 0, options.files, options.file_size)["small"]
+            source = folder / "source"
+            make_tree(source, options.files, options.file_size)
             measure(folder, source, size, milliseconds / 1000)
 
 

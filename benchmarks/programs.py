@@ -1,6 +1,6 @@
-"""The programs that transfer.py measures: their servers, and the command lines of their clients.
+"""The programs that are measured: their servers, and the command lines of their clients.
 
-How they are measured is transfer.py's.
+How they are measured is in measuring.py and loads.py.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple
+from typing import Callable, Iterator, Mapping, NamedTuple
 
 from homeftp import __version__ as homeftp_version
+from places import Way, find
 
 HOMEFTP = [sys.executable, "-m", "homeftp"]
 FINGERPRINT = "SHA256:[0-9a-f]{64}"
@@ -49,56 +50,125 @@ Host nas
 """
 
 
-class Program(NamedTuple):
-    """A program under measurement: the process of its server, and the client's command line for a transfer.
+Command = Callable[[Path, Path], list[str]]
+"""The command line for a file or folder here and its counterpart on the server; both paths are absolute."""
 
-    It is made of the direction (upwards or not), the source and the target;
-    paths on the server's side are absolute.
-    """
+
+class Program(NamedTuple):
+    """A program under measurement: its server's process, and what its client can do."""
 
     name: str
     server: int
-    command: Callable[[bool, Path, Path], list[str]]
+    commands: Mapping[str, Command]
+    """Those that there are of `up`, `again` (most of it is there), `down`, `compare`, and `compare all`, which trusts
+    no time and no memory."""
+
+    @property
+    def copy(self) -> str:
+        """The name of its copy on the server: `rsync -c` compares with what rsync has sent."""
+        return self.name.replace(" ", "") if "up" in self.commands else self.name.partition(" ")[0]
 
 
 def homeftp(root: Path, server: int) -> Program:
-    """`homeftp push` and `get`; `root` is the folder that the server shares."""
+    """`homeftp push`, `get` and `cmp`; `root` is the folder that the server shares."""
 
-    def command(upwards: bool, source: Path, target: Path) -> list[str]:
-        recursive = ["-r"] if source.is_dir() else []
-        if upwards:
-            return [*HOMEFTP, "push", *recursive, str(source), f"nas:{target.relative_to(root)}"]
-        return [*HOMEFTP, "get", *recursive, f"nas:{source.relative_to(root)}", str(target)]
+    def words(verb: str, tree: Path) -> list[str]:
+        return [*HOMEFTP, verb, *(["-r"] if tree.is_dir() else [])]
 
-    return Program("homeftp", server, command)
+    def remote(path: Path) -> str:
+        return f"nas:{path.relative_to(root)}"
+
+    def up(here: Path, there: Path) -> list[str]:
+        return [*words("push", here), str(here), remote(there)]
+
+    def down(here: Path, there: Path) -> list[str]:
+        return [*words("get", there), remote(there), str(here)]
+
+    def compare(here: Path, there: Path) -> list[str]:
+        return [*HOMEFTP, "cmp", str(here), remote(there)]
+
+    commands = {"up": up, "again": up, "down": down, "compare": compare, "compare all": compare}
+    return Program("homeftp", server, commands)
 
 
 def sftp(config: Path, server: int) -> Program:
-    """OpenSSH's sftp, keeping times as the others do."""
+    """OpenSSH's sftp, keeping times as the others do; it sends everything, whatever is there."""
 
-    def command(upwards: bool, source: Path, target: Path) -> list[str]:
+    def command(line: str) -> list[str]:
         batch = config.with_name("batch")
-        batch.write_text(f"{'put' if upwards else 'get'} -pR {source} {target}\n")
+        batch.write_text(line)
         return ["sftp", "-q", "-F", str(config), "-b", str(batch), "nas"]
 
-    return Program("sftp", server, command)
+    commands: dict[str, Command] = {
+        "up": lambda here, there: command(f"put -pR {here} {there}\n"),
+        "down": lambda here, there: command(f"get -pR {there} {here}\n"),
+    }
+    return Program("sftp", server, commands)
 
 
-def rsync(config: Path, server: int, *options: str) -> Program:
-    """rsync over ssh, keeping times as the others do."""
+def rsync(config: Path, server: int, option: str = "") -> Program:
+    """rsync over ssh, keeping times as the others do; with -c it only compares, with other options it only sends."""
+    name = f"rsync {option}".strip()
+    words = [*name.split(), "-a", "-e", f"ssh -F {config}"]
 
-    def command(upwards: bool, source: Path, target: Path) -> list[str]:
-        slash = "/" if source.is_dir() else ""
-        ends = [f"{source}{slash}", f"nas:{target}{slash}"] if upwards else [f"nas:{source}{slash}", f"{target}{slash}"]
-        return ["rsync", "-a", *options, "-e", f"ssh -F {config}", *ends]
+    def ends(source: Path, target: str, tree: Path) -> list[str]:
+        return [f"{source}/", f"{target}/"] if tree.is_dir() else [str(source), target]
 
-    return Program(" ".join(("rsync", *options)), server, command)
+    def up(here: Path, there: Path) -> list[str]:
+        return [*words, *ends(here, f"nas:{there}", here)]
+
+    def down(here: Path, there: Path) -> list[str]:
+        return [*words, *reversed(ends(here, f"nas:{there}", there))]
+
+    def compare(here: Path, there: Path) -> list[str]:
+        return [*words, "-n", "-i", *ends(here, f"nas:{there}", here)]
+
+    if option == "-c":
+        return Program(name, server, {"compare all": compare})
+    sending: dict[str, Command] = {"up": up, "again": up}
+    return Program(name, server, sending if option else {**sending, "down": down, "compare": compare})
+
+
+def rclone(config: Path, server: int) -> Program:
+    """rclone over sftp; `config` is ssh's, which says where the server is.
+
+    Without hashes: for them it starts a program on the server for each file.
+    """
+    found = dict(line.split() for line in config.read_text().splitlines() if line)
+    given = {"host": "HostName", "port": "Port", "user": "User", "key-file": "IdentityFile"}
+    words = ["rclone", "copyto", "--config=", *(f"--sftp-{option}={found[name]}" for option, name in given.items())]
+    words.append("--sftp-disable-hashcheck")
+
+    def up(here: Path, there: Path) -> list[str]:
+        return [*words, str(here), f":sftp:{there}"]
+
+    def down(here: Path, there: Path) -> list[str]:
+        return [*words, f":sftp:{there}", str(here)]
+
+    def compare(here: Path, there: Path) -> list[str]:
+        return [*words, "--dry-run", str(here), f":sftp:{there}"]
+
+    return Program("rclone", server, {"up": up, "again": up, "down": down, "compare": compare})
+
+
+def neighbours(config: Path, server: int) -> list[Program]:
+    """Those that are installed; `config` is the configuration of the client of our own sshd."""
+    programs = [sftp(config, server)] if shutil.which("sftp") else []
+    if shutil.which("rsync"):
+        programs += [rsync(config, server, option) for option in ("", "--fsync", "-c")]
+    if shutil.which("rclone"):
+        programs.append(rclone(config, server))
+    return programs
 
 
 def versions() -> dict[str, str]:
     """The versions of the programs that are installed."""
     found = {"homeftp": homeftp_version, "Python": platform.python_version()}
-    for name, command in (("rsync", ["rsync", "--version"]), ("OpenSSH", ["ssh", "-V"])):
+    for name, command in (
+        ("rsync", ["rsync", "--version"]),
+        ("OpenSSH", ["ssh", "-V"]),
+        ("rclone", ["rclone", "version"]),
+    ):
         if shutil.which(command[0]):
             done = subprocess.run(command, capture_output=True, text=True)
             number = re.search(r"\d+\.\d+[.p\d]*", done.stdout + done.stderr)
@@ -148,20 +218,20 @@ def homeftp_server(folder: Path, port: int, *options: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def ssh_server(folder: Path) -> Iterator[tuple[Path, int]]:
-    """An sshd of our own, and the configuration of its client."""
+def ssh_server(folder: Path, way: Way = contextlib.nullcontext) -> Iterator[tuple[Path, int]]:
+    """An sshd of our own, and the configuration of its client, which takes the way that `way` makes."""
     port = free_port()
     folder.mkdir()
     for key in ("host", "client"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key], check=True)
     (folder / "sshd_config").write_text(SSHD_CONFIG.format(port=port, folder=folder))
-    (folder / "ssh_config").write_text(SSH_CONFIG.format(port=port, folder=folder, user=getpass.getuser()))
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd wants it when it runs as root
-    sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    sshd = find("sshd")
     assert sshd
-    with started([sshd, "-D", "-e", "-f", str(folder / "sshd_config")], folder / "log") as server:
+    with started([sshd, "-D", "-e", "-f", str(folder / "sshd_config")], folder / "log") as server, way(port) as told:
         listening(port, folder / "log", "Server listening")
+        (folder / "ssh_config").write_text(SSH_CONFIG.format(port=told, folder=folder, user=getpass.getuser()))
         yield folder / "ssh_config", server
 
 

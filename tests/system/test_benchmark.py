@@ -3,57 +3,125 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.dispatchers.builtin import BUILT_IN
 from tests.support import needs
 from tests.support.imports import PACKAGE
-from tests.support.processes import environment
+from tests.support.processes import WITHIN, environment
+
+BENCHMARKS = PACKAGE.parent / "benchmarks"
+
+
+class DelayTests(SynchronousTestCase):
+    """The proxy that stands for a long way."""
+
+    def test_delay(self) -> None:
+        """Bytes arrive in their order and not before their time, in both directions, and so does the end."""
+        milliseconds = 100
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            options = (f"--port={server.getsockname()[1]}", f"--milliseconds={milliseconds}")
+            command = [sys.executable, str(BENCHMARKS / "delay.py"), *options]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as proxy:
+                self.addCleanup(proxy.kill)
+                assert proxy.stdout
+                near = socket.create_connection(("127.0.0.1", int(proxy.stdout.readline())), WITHIN)
+                far, _ = server.accept()
+                with near, far:
+                    far.settimeout(WITHIN)
+                    sent = b"".join(b"%06d" % number for number in range(50_000))
+                    for one, other in ((near, far), (far, near)):
+                        began = time.monotonic()
+                        one.sendall(sent)
+                        received = other.recv(len(sent))
+                        self.assertGreater((time.monotonic() - began) * 1000, milliseconds)
+                        while len(received) < len(sent):
+                            received += other.recv(len(sent))
+                        self.assertEqual(received, sent)
+                    near.close()
+                    self.assertEqual(far.recv(1), b"")
+                proxy.kill()
 
 
 class BenchmarkTests(SynchronousTestCase):
     """Each, with next to nothing to transfer. It leaves nothing behind."""
 
-    def check(self, script: str, *options: str, prints: Sequence[str]) -> None:
-        """It measures this much."""
+    def ended(self, script: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """A benchmark that has ended; it has left nothing in its folder."""
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()
         done = subprocess.run(
-            [sys.executable, str(PACKAGE.parent / "benchmarks" / script), *options, f"--folder={folder}"],
+            [sys.executable, str(BENCHMARKS / script), *options, f"--folder={folder}"],
             capture_output=True,
             text=True,
             env=environment(),
         )
+        self.assertEqual(list(folder.iterdir()), [])
+        return done
+
+    def check(self, script: str, *options: str, prints: Sequence[str]) -> None:
+        """It measures this much."""
+        done = self.ended(script, *options)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         for line in prints:
             self.assertIn(line, done.stdout)
-        self.assertEqual(list(folder.iterdir()), [])
+
+    def table(self, *options: str, prints: Sequence[str]) -> Any:
+        """What transfer.py writes of this much: it has taken every load, but fewer and smaller files."""
+        written = Path(self.mktemp()).absolute()
+        sizes = ("--runs=1", "--files=3", "--file-size=100", "--entries=150", "--connections=20", f"--json={written}")
+        self.check("transfer.py", *sizes, *options, prints=prints)
+        return json.loads(written.read_text())
 
     def test_transfer(self) -> None:
-        """It measures all four transfers, the server's memory and idle connections."""
-        lines = ("big up      homeftp", "big down", "small up", "small down", "at its peak", "idle connections")
-        sizes = ("--runs=1", "--size=1", "--files=3", "--file-size=100", "--connections=2")
-        written = Path(self.mktemp()).absolute()
-        self.check("transfer.py", *sizes, f"--json={written}", prints=lines)
+        """It measures every step of a load for each program that can do it, and where the programs are."""
+        for name in ("rsync", "sftp", "sshd"):
+            needs.program(name)
+        found = self.table("--load=small", "--load=large", "--no-ext4", prints=("3 files of 100 bytes", "homeftp is"))
+        both = {"homeftp", "rsync", "sftp"}
         self.assertEqual(
-            list(json.loads(written.read_text())["seconds"]), ["big up", "big down", "small up", "small down"]
+            {step: set(costs) - {"rclone"} for step, costs in found["loads"]["small"]["seconds"].items()},
+            {
+                "up": {*both, "rsync --fsync"},
+                "first compare": {"homeftp", "rsync -c"},
+                "compare": {"homeftp", "rsync"},
+                "down": both,
+                "up, the same": {"homeftp", "rsync", "rsync --fsync"},
+                "up, 1 changed": {"homeftp", "rsync", "rsync --fsync"},
+            },
         )
-        self.check("transfer.py", *sizes, "--only=small", f"--json={written}", prints=lines[2:])
-        self.assertEqual(list(json.loads(written.read_text())["seconds"]), ["small up", "small down"])
+        self.assertEqual(list(found["loads"]["large"]["seconds"]), ["up", "down"])
+        self.assertEqual(found["disk"], "the file system of the folder")
 
-    def test_folders(self) -> None:
-        """It measures all five, beside rsync with and without fsync."""
-        operations = ("up", "compare", "up, the same", "up, 1 changed", "down")
-        lines = [f"{name:15}homeftp" for name in operations] + [f"{name:15}rsync --fsync" for name in operations]
-        written = Path(self.mktemp()).absolute()
-        sizes = ("--runs=1", "--files=3", "--file-size=100", f"--json={written}")
-        self.check("folders.py", *sizes, prints=[*lines, "at its peak"])
-        self.assertEqual(set(json.loads(written.read_text())["seconds"]), set(operations))
+    def test_memory(self) -> None:
+        """It measures the memory of both ends for everything that is done with a folder, and of idle connections."""
+        found = self.table("--load=memory", "--no-ext4", prints=("150 files", "for each of 20 idle connections"))
+        steps = ["push", "push, the same", "list", "compare", "compare, all differ", "get"]
+        self.assertEqual(list(found["memory"]["peaks"]), steps)
+        for client, server, _ in found["memory"]["peaks"].values():
+            self.assertGreater(min(client, server), 1024, "a Python process has more than a MiB")
+
+    def test_new_file_system(self) -> None:
+        """As root it works on a new ext4 file system, of which nothing is left; on a long way as well."""
+        needs.root()
+        needs.program("mkfs.ext4")
+        needs.device("/dev/loop-control")
+        found = self.table("--load=far", prints=("3 files of 100 bytes, a round trip takes 20 ms",))
+        self.assertEqual(found["disk"], "a new ext4 file system")
+        self.assertEqual(list(found["loads"]["far"]["seconds"]), ["up", "down", "up, the same"])
+
+    def test_space(self) -> None:
+        """It does not begin what would fill half of the disk."""
+        done = self.ended("transfer.py", "--load=small", "--files=1000000000", "--no-ext4")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("Name another --folder", done.stderr)
 
     def test_flushing(self) -> None:
         """It measures homeftp and rsync --fsync, on a disk of its own."""
@@ -63,6 +131,17 @@ class BenchmarkTests(SynchronousTestCase):
             needs.program(name)
         lines = ("1.0 ms  homeftp ", "1.0 ms  rsync --fsync ", "of the time of rsync --fsync")
         self.check("flushing.py", "--files=3", "--file-size=100", "--milliseconds=1", prints=lines)
+
+    def test_micro(self) -> None:
+        """It measures codec, batch, digest and index, each in a process of its own."""
+        written = Path(self.mktemp()).absolute()
+        least = ("--processes=1", "--values=1", "--loops=1", "--warmups=0", "--quiet", f"--output={written}")
+        done = subprocess.run(
+            [sys.executable, str(BENCHMARKS / "micro.py"), *least], capture_output=True, text=True, env=environment()
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        names = [each["metadata"]["name"] for each in json.loads(written.read_text())["benchmarks"]]
+        self.assertEqual({name.partition(":")[0] for name in names}, {"codec", "batch", "digest", "index"})
 
     def test_telling_apart(self) -> None:
         """It asks by every request type, for what there is and what there is not, and shows that it would notice."""
