@@ -34,10 +34,12 @@ class Timeline:
         """What was there at a time (microseconds since 1970 UTC); None where nothing was.
 
         Of the contents that were replaced or removed then or later, and the current one, it is the first that had been
-        made by then. A version that was replaced or removed at that very moment was still there.
+        made by then. A version that was replaced or removed at that very moment was still there. One whose file was
+        made after that has been written again, because it was damaged: nobody knows when it was made first.
         """
         for version in self.versions:
-            if version.at_us >= as_of_us and _made_by(version.made_us, as_of_us):
+            rewritten = version.made_us is not None and version.made_us > version.at_us
+            if version.at_us >= as_of_us and (rewritten or _made_by(version.made_us, as_of_us)):
                 return version
         return self.current if _made_by(self.made_us, as_of_us) else None
 

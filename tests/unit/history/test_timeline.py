@@ -39,6 +39,14 @@ class TimelineTests(SynchronousTestCase):
         self.assertEqual(timeline.at(25), timeline.versions[0])
         self.assertIs(timeline.at(35), again)
 
+    def test_rewritten(self) -> None:
+        """A version that was written again after it was replaced was there before, as far as anybody knows."""
+        timeline = Timeline(
+            name="a", current=Entry("", "file"), made_us=30, versions=(version(20, 10), version(30, 99))
+        )
+        found = [timeline.at(time) for time in (5, 15, 25, 35)]
+        self.assertEqual(found, [timeline.versions[1], *timeline.versions, timeline.current])
+
     def test_unknown(self) -> None:
         """What nobody knows the making of was always there."""
         now = Entry("", "file")
