@@ -1,6 +1,10 @@
-"""After a download that does not have the hash that the server gave: the server verifies its copy (VERIFY)."""
+"""After a download that does not have the hash that the server gave: the server verifies what it has (VERIFY)."""
 
 from __future__ import annotations
+
+from typing import Callable
+
+import attrs
 
 from homeftp.client.api import Client
 from homeftp.errors import Refusal
@@ -9,21 +13,53 @@ from homeftp.model import Damage
 
 async def verify_copy(client: Client, endpoint: str) -> str:
     """Have the server verify a file; the result for people, "" if it has no VERIFY. Raises `ConnectionFailed`."""
-    if "VERIFY" not in client.server_info.request_types:
+    if not _can_verify(client):
         return ""
-    found: Damage | None = None
-    read = 0
     try:
-        async for step in client.verify(endpoint):
-            read += step.files
-            own = (damage for damage in step.damages if not damage.name and damage.at_us is None)
-            found = found or next(own, None)
+        found = await _verify(client, endpoint, lambda damage: damage.at_us is None)
     except Refusal as refused:
         return f"The server could not read its copy again: {refused}"
-    if found is None and not read:  # only versions of it are left
+    if found.damage is None and not found.files:  # only versions of it are left
         return f"The server could not read its copy again: {endpoint} does not exist"
-    if found is None:
-        return "The server has read its copy again, and it is right. Get the file again"
-    if found.mended:
-        return "The server has read its copy again: it was damaged, and is mended. Get the file again"
-    return "The server has read its copy again: it is damaged. Push the file again, or restore a version of it"
+    advice = "Push the file again, or restore a version of it"
+    return f"The server has read its copy again{found.describe('Get the file again', advice)}"
+
+
+async def verify_version(client: Client, endpoint: str, content_hash: str | None) -> str:
+    """The same of what a file was at a time, which had that hash; the server does not tell which version it was."""
+    if not _can_verify(client):
+        return ""
+    try:
+        found = await _verify(client, endpoint, lambda damage: content_hash in (None, damage.hash))
+    except Refusal as refused:
+        return f"The server could not read that version again: {refused}"
+    return f"The server has read that version again{found.describe('Get it again', 'Choose another time')}"
+
+
+@attrs.frozen
+class _ReadAgain:
+    """What a VERIFY of one file has found."""
+
+    files: int
+    """How many files were read: none where only versions are left."""
+    damage: Damage | None
+
+    def describe(self, again: str, otherwise: str) -> str:
+        """The result, behind what was read; with what to do where it is right now, and where it is damaged."""
+        if self.damage is None:
+            return f", and it is right. {again}"
+        return f": it was damaged, and is mended. {again}" if self.damage.mended else f": it is damaged. {otherwise}"
+
+
+def _can_verify(client: Client) -> bool:
+    return "VERIFY" in client.server_info.request_types
+
+
+async def _verify(client: Client, endpoint: str, is_meant: Callable[[Damage], bool]) -> _ReadAgain:
+    """Have the server read a file and its versions; the first damage `is_meant`."""
+    found: Damage | None = None
+    files = 0
+    async for step in client.verify(endpoint):
+        files += step.files
+        found = found or next((each for each in step.damages if not each.name and is_meant(each)), None)
+    return _ReadAgain(files, found)

@@ -35,7 +35,7 @@ class Timeline:
 
         Of the contents that were replaced or removed then or later, and the current one, it is the first that had been
         made by then. A version that was replaced or removed at that very moment was still there. One whose file was
-        made after that has been written again, because it was damaged: nobody knows when it was made first.
+        made after that has been written again, because it was damaged: when it was made first is not known.
         """
         for version in self.versions:
             rewritten = version.made_us is not None and version.made_us > version.at_us

@@ -14,7 +14,7 @@ from homeftp.client.plan.listing import RemoteListing
 from homeftp.client.transfer.model import EndpointOf, TransferContext
 from homeftp.client.transfer.payload import hash_file
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Changed, OperatorError, WrongKind
+from homeftp.errors import Changed, Damaged, OperatorError, WrongKind
 from homeftp.hashing import filehash
 from homeftp.model import Entry
 
@@ -47,6 +47,9 @@ async def list_past(client: Client, endpoint: Endpoint, as_of: int, *, recursive
         raise OperatorError(
             f"{endpoint or 'the shared folder'} was a folder then: add -r to get it with its content"
         ) from None
+    except Damaged:
+        listing.entries[""] = Entry("", "file", damaged="")
+        return listing
     await download.verdict()
     listing.entries[""] = download.entry
     return listing
@@ -60,25 +63,26 @@ async def with_hashes(
     tree: LocalTree,
     as_of: int,
 ) -> dict[str, Entry]:
-    """The entries, with a hash for each that has a local file of the same size: nothing else compares the two."""
+    """The entries, with a hash for each that has a local file of the same size: nothing else compares the two.
+
+    One that the server has not kept is `damaged`.
+    """
     unknown = [
         (name, tree.files[name])
         for name, entry in remote.items()
         if entry.kind == "file" and entry.hash is None and name in tree.files and tree.files[name].size == entry.size
     ]
 
-    async def find(named: tuple[str, FileStat]) -> tuple[str, str]:
+    async def find(named: tuple[str, FileStat]) -> Entry:
         name, local = named
         try:
             local_hash = await hash_file(local.path, context)
-        except (OSError, Changed):
-            return name, _ANOTHER
-        try:
             compared = await client.get(endpoint_of(name), length=0, if_hash=local_hash, as_of=as_of)
             await compared.verdict()
-        except Changed:
-            return name, _ANOTHER
-        return name, local_hash
+        except (OSError, Changed):
+            return attrs.evolve(remote[name], hash=_ANOTHER)
+        except Damaged:
+            return attrs.evolve(remote[name], damaged="")
+        return attrs.evolve(remote[name], hash=local_hash)
 
-    found = dict(await in_batches(find, unknown))
-    return {name: attrs.evolve(entry, hash=found.get(name, entry.hash)) for name, entry in remote.items()}
+    return {**remote, **{entry.name: entry for entry in await in_batches(find, unknown)}}

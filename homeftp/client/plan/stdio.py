@@ -19,7 +19,7 @@ from homeftp.client.transfer.model import FileResult, FileTask, Outcome, Transfe
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
 from homeftp.client.transfer.retry import with_reconnects
-from homeftp.client.verifycopy import verify_copy
+from homeftp.client.verifycopy import verify_copy, verify_version
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, Damaged, OperatorError
 from homeftp.hashing import filehash
@@ -218,7 +218,9 @@ class _StreamGet:
                 raise _unverified()
             if download.entry is not self._entry:
                 raise _changed()
-            raise Corrupted(await verify_copy(client, self._endpoint))
+            if self._as_of is None:
+                raise Corrupted(await verify_copy(client, self._endpoint))
+            raise Corrupted(await verify_version(client, self._endpoint, verdict.hash))
         if self._as_of is not None:
             return  # it says nothing about what is there now
         seen = LastSeen(self._context.seen, self._context.workers, client)

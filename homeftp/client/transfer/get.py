@@ -26,6 +26,7 @@ from homeftp.client.transfer.localdirectories import LocalDirectories
 from homeftp.client.transfer.metadata import file_mode, is_suspicious, is_unapplied, learn_local, local_mode
 from homeftp.client.transfer.model import (
     DAMAGED_COPY,
+    DAMAGED_VERSION,
     EndpointOf,
     FileResult,
     FileTask,
@@ -34,7 +35,7 @@ from homeftp.client.transfer.model import (
     TransferOptions,
 )
 from homeftp.client.transfer.observer import TransferObserver, unfinished
-from homeftp.client.verifycopy import verify_copy
+from homeftp.client.verifycopy import verify_copy, verify_version
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, ContentMismatch, Damaged, OperatorError, Refusal, ShuttingDown, TooLarge
 from homeftp.model import Entry
@@ -154,7 +155,7 @@ class GetTransfer:
         elif remote is None or remote.kind != "file":
             self._finish_task(task, Outcome.FAILED, "the server's file changed during the transfer: get it again")
         elif remote.damaged is not None:
-            self._finish_task(task, Outcome.DAMAGED, DAMAGED_COPY)
+            self._finish_damaged(task)
         elif local is None:
             self._fetch_new(task)
         elif not task.differs:
@@ -329,15 +330,24 @@ class GetTransfer:
         elif isinstance(failure, Corrupted):
             self._comparer.spawn(self._report_corrupted(task))
         elif isinstance(failure, Damaged):
-            self._finish_task(task, Outcome.DAMAGED, DAMAGED_COPY)
+            self._finish_damaged(task)
         elif isinstance(failure, (Changed, ContentMismatch)):
             self._finish_task(task, Outcome.FAILED, str(failure))
         else:
             self._finish_task(task, Outcome.REFUSED, str(failure))
 
+    def _finish_damaged(self, task: FileTask) -> None:
+        reason = DAMAGED_COPY if self._options.as_of is None else DAMAGED_VERSION
+        self._finish_task(task, Outcome.DAMAGED, reason)
+
     async def _report_corrupted(self, task: FileTask) -> None:
         """Report a file that was corrupted, with what the server finds when it verifies its copy."""
-        found = await verify_copy(self._client, self._endpoint_of(task.name))
+        endpoint = self._endpoint_of(task.name)
+        if self._options.as_of is None:
+            found = await verify_copy(self._client, endpoint)
+        else:
+            assert task.remote is not None
+            found = await verify_version(self._client, endpoint, task.local_hash or task.remote.hash)
         self._finish_task(task, Outcome.CORRUPT, str(Corrupted(found)))
 
     def fail(self, reason: Exception | Failure) -> None:

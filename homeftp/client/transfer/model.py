@@ -23,6 +23,9 @@ from homeftp.syscalls import System
 DAMAGED_COPY = "the server's disk has not kept its content. Push the file again, or restore a version of it."
 """The reason of results that are `Outcome.DAMAGED`."""
 
+DAMAGED_VERSION = "the server's disk has not kept that version. Choose another time: `homeftp versions` lists them."
+"""The same, where what was there at a time is fetched."""
+
 
 class Outcome(enum.Enum):
     """What became of a file or directory."""

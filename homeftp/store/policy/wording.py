@@ -68,7 +68,7 @@ def damaged(endpoint: Endpoint) -> Damaged:
 def damaged_version(endpoint: Endpoint) -> Damaged:
     """The refusal of a version that the store has not kept."""
     return Damaged(
-        f"that version of {display_path(endpoint)} is damaged: the server's disk has not kept it. Restore another one"
+        f"that version of {display_path(endpoint)} is damaged: the server's disk has not kept it. Choose another one"
     )
 
 
