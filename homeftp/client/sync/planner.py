@@ -51,19 +51,21 @@ def make_plan(
     here: SyncTree,
     there: SyncTree,
     options: SyncOptions,
-    avoided: Container[Rename] = (),
+    permitted: Container[Rename] | None = None,
+    unchanged_files: int = 0,
 ) -> SyncPlan:
     """What makes `here` and `there` agree, which agreed on `base` last, with these `inodes` here.
 
-    In one direction what the target has is taken as agreed: so all that differs goes there. Renames that are `avoided`
-    are not made. What is opaque on one side, and what is beneath it, is left out.
+    In one direction what the target has is taken as agreed: so all that differs goes there. Only the renames that are
+    `permitted` are made; None: all that are found. What is opaque on one side, and what is beneath it, is left out.
+    Besides the trees both sides have as many `unchanged_files`.
     """
     opaque = {**there.opaque, **here.opaque}
     here = attrs.evolve(here, nodes=_without(here.nodes, opaque))
     there = attrs.evolve(there, nodes=_without(there.nodes, opaque))
     known = _without(base, opaque)
     assumed = {Direction.BOTH: known, Direction.PUSH: there.nodes, Direction.PULL: here.nodes}[options.direction]
-    trees = follow_renames(assumed, inodes, here, there, avoided)
+    trees = follow_renames(assumed, inodes, here, there, permitted)
     moves = [_move(rename, here, there) for rename in trees.renames]
     known = dict(known)
     for rename in trees.renames:
@@ -72,14 +74,16 @@ def make_plan(
     builder = _PlanBuilder(trees.base, trees.sides[Side.HERE], trees.sides[Side.THERE], options)
     builder.decide_all(opaque)
     made = builder.actions()
-    files = {side: _count_files(tree.nodes) for side, tree in ((Side.HERE, here), (Side.THERE, there))}
+    files = {
+        side: _count_files(tree.nodes) + unchanged_files for side, tree in ((Side.HERE, here), (Side.THERE, there))
+    }
     return SyncPlan(
         actions=(*moves, *made),
         agreed={name: node for name, node in builder.agreed.items() if known.get(name) != node},
         gone=[name for name in known if name not in builder.here and name not in builder.there],
         opaque=opaque,
         files=files,
-        agreed_files=_count_files(base),
+        agreed_files=_count_files(base) + unchanged_files,
     )
 
 

@@ -42,11 +42,12 @@ def follow_renames(
     inodes: Mapping[str, int],
     here: SyncTree,
     there: SyncTree,
-    avoided: Container[Rename] = (),
+    permitted: Container[Rename] | None = None,
 ) -> RenamedTrees:
     """Find what was renamed on one side since `base` was agreed, and rewrite the trees.
 
-    `inodes` are those that the agreed names had here. Directories come first, the topmost of each; then files.
+    `inodes` are those that the agreed names had here; None: all renames are `permitted`. Directories come first, the
+    topmost of each; then files.
     """
     trees = RenamedTrees(dict(base), {Side.HERE: dict(here.nodes), Side.THERE: dict(there.nodes)})
     opaque = {*here.opaque, *there.opaque}
@@ -55,7 +56,7 @@ def follow_renames(
         for find in (_renamed_directories, _renamed_files):
             for old, new in find(trees, side, known, tree):
                 rename = Rename(side.other, old, new)
-                if rename not in avoided and _is_possible(trees, rename, opaque):
+                if (permitted is None or rename in permitted) and _is_possible(trees, rename, opaque):
                     trees.rename(rename)
     return trees
 

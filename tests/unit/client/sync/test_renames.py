@@ -84,11 +84,12 @@ class RenameTests(unittest.SynchronousTestCase):
         here = {"a": DIRECTORY, **beneath("a/b")}
         self.assertNotIn(Rename(Side.THERE, "a", "a/b"), self.follow(FOLDER, here, FOLDER).renames)
 
-    def test_avoided(self) -> None:
-        """A rename that is to be avoided is not made."""
-        base, here = {"a": file("one")}, {"b": file("one")}
-        avoided = [Rename(Side.THERE, "a", "b")]
-        self.assertEqual(follow_renames(base, {}, SyncTree(here), SyncTree(base), avoided).renames, [])
+    def test_permitted(self) -> None:
+        """Where only some renames are permitted, no other is made."""
+        base, here = {"a": file("one"), "c": file("two")}, {"b": file("one"), "d": file("two")}
+        permitted = [Rename(Side.THERE, "a", "b")]
+        found = follow_renames(base, {}, SyncTree(here), SyncTree(base), permitted).renames
+        self.assertEqual(found, permitted)
 
     def test_opaque(self) -> None:
         """A directory that holds what cannot be synced stays; the files in it that have other names are renamed."""

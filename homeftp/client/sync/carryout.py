@@ -1,0 +1,257 @@
+"""Carrying out a plan: names first, then contents, deletions last, each only where both sides are as the plan saw them.
+
+What was done is recorded in the archive on the way. What was not is left to the next sync, which finds it again.
+"""
+
+from __future__ import annotations
+
+from typing import Awaitable, Iterable, Sequence
+
+from homeftp.client.api import Client
+from homeftp.client.batches import answer_or_refusal
+from homeftp.client.files.folders import OpenFolders
+from homeftp.client.files.model import LocalTree
+from homeftp.client.files.names import unescaped_name
+from homeftp.client.files.write import DownloadTarget
+from homeftp.client.mirror.remote import RemoteDeletion
+from homeftp.client.seen.lastseen import LastSeen
+from homeftp.client.sync.archive import SyncArchive, SyncPair
+from homeftp.client.sync.local.rename import rename_local
+from homeftp.client.sync.local.versions import LocalVersions
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode
+from homeftp.client.sync.renames import Rename
+from homeftp.client.sync.trees import BothSides
+from homeftp.client.transfer.get import GetTransfer
+from homeftp.client.transfer.model import (
+    DeletionPlan,
+    FileResult,
+    Outcome,
+    TransferContext,
+    TransferOptions,
+    endpoints_below,
+)
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.push import PushTransfer
+from homeftp.errors import Refusal
+from homeftp.model import ABSENT, Entry
+
+_NOT_EMPTY = "it holds something that is not synced"
+
+
+class ResultList:
+    """The results that an observer receives from now on, until they are taken."""
+
+    def __init__(self, observer: TransferObserver) -> None:
+        self._report = observer.on_result
+        self._results: list[FileResult] = []
+        observer.on_result = self._on_result
+
+    def _on_result(self, result: FileResult) -> None:
+        self._results.append(result)
+        self._report(result)
+
+    def take(self) -> Sequence[FileResult]:
+        """The results since the last call."""
+        results, self._results = self._results, []
+        return results
+
+
+class CarryOut:
+    """Carries out steps of one plan, made of `both`; each method takes the steps of its kind.
+
+    What is deleted or replaced here is kept in `versions`. Raises `ConnectionFailed` and `ShuttingDown` (54).
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        context: TransferContext,
+        archive: SyncArchive,
+        pair: SyncPair,
+        both: BothSides,
+        versions: LocalVersions,
+        observer: TransferObserver,
+        results: ResultList,
+    ) -> None:
+        self._client = client
+        self._context = context
+        self._archive = archive
+        self._pair = pair
+        self._both = both
+        self._versions = versions
+        self._observer = observer
+        self._results = results
+        self._run = context.workers.run_unbounded
+        self._endpoint_of = endpoints_below(pair.endpoint)
+        self._seen = LastSeen(context.seen, context.workers, client)
+
+    async def rename(self, actions: Iterable[SyncAction]) -> Sequence[Rename]:
+        """Carry out MOVE and KEEP_BOTH, one after the other; gives those that were not possible."""
+        failed = []
+        for action in actions:
+            rename = self._rename_here if action.target is Side.HERE else self._rename_there
+            problem = await rename(action)
+            if problem is not None:
+                reason = f"not renamed to {action.to}: {problem}"
+                self._observer.add_result(FileResult(Outcome.FAILED, action.name, 0, reason))
+                failed.append(Rename(action.target, action.name, action.to))
+            elif action.act is Act.MOVE:
+                await self._run(self._archive.move, self._pair, action.name, action.to)
+        return failed
+
+    async def _rename_here(self, action: SyncAction) -> Exception | None:
+        return await self._run(self._rename_local, action)
+
+    def _rename_local(self, action: SyncAction) -> Exception | None:
+        tree, name, to = self._both.local, action.name, action.to
+        found = tree.files.get(name) or tree.directories[name]
+        names = dict(tree.local_names)
+        last = to.rpartition("/")[2]
+        spelled = unescaped_name(last, strict=tree.selector.strict_names)
+        if spelled != last:
+            names.setdefault(to, spelled)
+        with OpenFolders(self._pair.local, self._context.system, names) as folders:
+            return rename_local(folders, found, to)
+
+    async def _rename_there(self, action: SyncAction) -> Exception | None:
+        old, new = self._endpoint_of(action.name), self._endpoint_of(action.to)
+        if_hash = action.there.hash if action.there is not None else None
+        moved = await answer_or_refusal(self._client.move(old, new, if_hash=if_hash, if_to=ABSENT))
+        if isinstance(moved, Refusal):
+            return moved
+        await self._seen.moved(old, new)
+        return None
+
+    async def delete(self, actions: Sequence[SyncAction]) -> None:
+        """Carry out DELETE: files first, then directories, deepest first."""
+        for side, delete in ((Side.THERE, self._delete_there), (Side.HERE, self._delete_here)):
+            wanted = [action for action in actions if action.target is side]
+            files = [action.name for action in wanted if _kind(action) == "file"]
+            directories = [action.name for action in wanted if _kind(action) == "directory"]
+            if wanted:
+                await delete(files, directories)
+
+    async def _delete_there(self, files: Sequence[str], directories: Sequence[str]) -> None:
+        entries = {name: self._both.entries[name] for name in (*files, *directories)}
+        deletion = RemoteDeletion(self._client, self._endpoint_of, entries, self._observer)
+        await self._recorded(deletion.run(DeletionPlan(tuple(files), tuple(directories), 0, 0)))
+
+    async def _delete_here(self, files: Sequence[str], directories: Sequence[str]) -> None:
+        observer = self._observer
+        for name, failure in await self._run(self._delete_local, files, directories):
+            kind = "directory" if name in self._both.local.directories else "file"
+            if failure is None:
+                observer.add_result(FileResult(Outcome.DELETED, name, kind=kind))
+            elif isinstance(failure, OSError) and kind == "directory":
+                observer.add_result(FileResult(Outcome.SKIPPED, name, 0, f"not deleted: {_NOT_EMPTY}", kind=kind))
+            else:
+                reason = failure.strerror if isinstance(failure, OSError) else str(failure)
+                observer.add_result(FileResult(Outcome.FAILED, name, 0, f"not deleted: {reason}", kind=kind))
+        await self._record()
+
+    def _delete_local(self, files: Sequence[str], directories: Sequence[str]) -> Sequence[tuple[str, Exception | None]]:
+        tree = self._both.local
+        results: list[tuple[str, Exception | None]] = []
+        with OpenFolders(self._pair.local, self._context.system, tree.local_names) as folders:
+            results.extend((name, self._versions.remove(folders, tree.files[name])) for name in files)
+            results.extend((name, _remove_directory(folders, name)) for name in directories)
+        return results
+
+    async def transfer(self, actions: Sequence[SyncAction]) -> None:
+        """Carry out COPY and METADATA: what goes to the server first."""
+        there = [action for action in actions if action.target is Side.THERE]
+        here = [action for action in actions if action.target is Side.HERE]
+        if there or "" not in self._both.entries:
+            await self._recorded(self._push(there), there)
+        if here:
+            await self._recorded(self._get(here), here)
+
+    async def _push(self, actions: Sequence[SyncAction]) -> None:
+        replaced = [(action.name, action.there.hash) for action in actions if action.there is not None]
+        for name, hash in replaced:
+            self._seen.record(self._endpoint_of(name), hash)  # the plan has shown it
+        await self._seen.close(self._observer.on_notice)
+        tree = self._part(action.name for action in actions)
+        if "" not in self._both.entries:
+            tree.directories[""] = self._both.local.directories[""]
+        options = TransferOptions(perms=True, ask=_unless_changed)
+        remote = dict(self._both.entries)
+        for action in actions:
+            if action.there is None:
+                remote.pop(action.name, None)
+        await PushTransfer(self._client, self._context, self._endpoint_of, tree, remote, options, self._observer).run()
+
+    async def _get(self, actions: Sequence[SyncAction]) -> None:
+        local = self._both.local
+        tree = self._part(action.name for action in actions if action.here is not None)
+        remote: dict[str, Entry] = {action.name: self._both.entries[action.name] for action in actions}
+        folder = DownloadTarget(
+            self._pair.local,
+            self._context.system,
+            self._context.hash_cache,
+            local.local_names,
+            self._versions.keep,
+        )
+        options = TransferOptions(perms=True, ask=_unless_changed)
+        await GetTransfer(
+            self._client, self._context, self._endpoint_of, remote, tree, folder, options, self._observer
+        ).run()
+
+    def _part(self, names: Iterable[str]) -> LocalTree:
+        """The local files and directories of these names."""
+        local = self._both.local
+        part = LocalTree(local.path, selector=local.selector, local_names=local.local_names)
+        for name in names:
+            if name in local.files:
+                part.files[name] = local.files[name]
+            elif name in local.directories:
+                part.directories[name] = local.directories[name]
+        return part
+
+    async def _recorded(self, work: Awaitable[None], actions: Sequence[SyncAction] = ()) -> None:
+        """Do some work, and record what it has reported, also where it ends early."""
+        try:
+            await work
+        finally:
+            await self._record(actions)
+
+    async def _record(self, actions: Sequence[SyncAction] = ()) -> None:
+        """Record what both sides have now, as far as the results and `actions` say."""
+        by_name = {action.name: action for action in actions}
+        agreed: dict[str, SyncNode] = {}
+        gone: list[str] = []
+        unfinished: set[str] = set()
+        for result in self._results.take():
+            action = by_name.get(result.name)
+            source = None if action is None else action.source
+            if result.outcome is Outcome.DELETED:
+                gone.append(result.name)
+            elif not result.outcome.done:
+                unfinished.add(result.name)
+            elif source is not None and source.kind == "file" and result.hash is not None:
+                agreed[result.name] = source._replace(hash=result.hash, size=result.size)
+        for name, action in by_name.items():
+            if action.source is not None and action.source.kind == "directory" and name not in unfinished:
+                agreed[name] = action.source
+        await self._run(self._archive.record, self._pair, agreed, gone)
+
+
+def _remove_directory(folders: OpenFolders, name: str) -> OSError | None:
+    """Remove an empty local directory; gives why it is still there."""
+    folders.close_beneath(name)
+    try:
+        folders.open(name.rpartition("/")[0], make=False).remove_directory(folders.last_name(name))
+    except OSError as error:
+        return error
+    return None
+
+
+def _kind(action: SyncAction) -> str:
+    """What is deleted."""
+    node = action.node(action.target)
+    return "file" if node is None else node.kind
+
+
+async def _unless_changed(name: str, result: FileResult) -> bool:
+    """Whether a file is replaced: the plan has decided so, unless it is not what the plan saw."""
+    return result.outcome is not Outcome.CONFLICT

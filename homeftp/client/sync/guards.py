@@ -1,0 +1,45 @@
+"""What stops a plan until a person says that it is right: what looks like a missing disk, and not like an intent."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+from homeftp.client.sync.model import Act, Side, SyncPlan
+
+_WHERE = {Side.HERE: "on this machine", Side.THERE: "on the server"}
+
+
+def count_deletions(plan: SyncPlan) -> Mapping[Side, int]:
+    """How many files a plan deletes on each side."""
+    counts = dict.fromkeys(Side, 0)
+    for action in plan.actions:
+        node = action.node(action.target)
+        if action.act is Act.DELETE and node is not None and node.kind == "file":
+            counts[action.target] += 1
+    return counts
+
+
+def objection(plan: SyncPlan, max_delete: int | None = None) -> str | None:
+    """Why a plan must not be carried out unasked, and how to have it carried out; None where nothing is against it.
+
+    More than half of the files of a side may not be deleted, or more than `max_delete` of both.
+    """
+    counts = count_deletions(plan)
+    if max_delete is not None:
+        if sum(counts.values()) <= max_delete:
+            return None
+        return (
+            f"{sum(counts.values()):,} files would be deleted, more than --max-delete {max_delete} allows. Nothing was "
+            "changed"
+        )
+    for side, count in counts.items():
+        total = plan.files.get(side, 0)
+        if count * 2 <= total:
+            continue
+        empty = "" if plan.files.get(side.other) else f", because there is none {_WHERE[side.other]}"
+        return (
+            f"{count:,} of the {total:,} files {_WHERE[side]} would be deleted{empty}. Nothing was changed: check that "
+            f"both folders are the right ones and that all disks are there. If they are, use --max-delete "
+            f"{sum(counts.values())}"
+        )
+    return None

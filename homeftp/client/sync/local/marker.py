@@ -1,0 +1,91 @@
+"""What marks a local folder as one side of a pair, and lets one sync at a time work on it.
+
+The file `.homeftp/sync` holds a number that no other folder has. Where a disk is not mounted the folder under its
+mount point does not have it, so that an empty folder is not taken for one in which everything was deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+
+from homeftp.endpoint import RESERVED
+from homeftp.errors import OperatorError
+
+_NAME = "sync"
+_DIGITS = 32
+"""Hexadecimal digits of a marker."""
+
+_MARKER = re.compile(rf"[0-9a-f]{{{_DIGITS}}}\n?\Z")
+
+
+def read_marker(path: str) -> str:
+    """The marker of the folder `path`; "" where it has none. Blocks."""
+    try:
+        with open(os.path.join(path, RESERVED, _NAME), encoding="ascii") as file:
+            text = file.read(_DIGITS + 1)
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return text.strip() if _MARKER.match(text) else ""
+
+
+class FolderLock:
+    """The folder `path`, made where it is missing, and locked until `release`. Every method blocks.
+
+    Raises `OperatorError` where another sync has locked it, and where it cannot be written.
+    """
+
+    def __init__(self, path: str) -> None:
+        folder = os.path.join(path, RESERVED)
+        self._fd = -1
+        try:
+            os.makedirs(path, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder, 0o700)
+            self._fd = os.open(os.path.join(folder, _NAME), os.O_RDWR | os.O_CREAT, 0o600)
+            _lock(self._fd)
+        except BlockingIOError:
+            self.release()
+            raise OperatorError(f"{path} is being synced already: wait until that has ended, or stop it") from None
+        except OSError as error:
+            self.release()
+            raise OperatorError(f"{path} cannot be synced: {folder} cannot be written ({error.strerror})") from None
+        self._path = path
+
+    def mark(self) -> str:
+        """The marker of the folder, which gets one where it has none. Raises `OperatorError`."""
+        marker = read_marker(self._path)
+        if marker:
+            return marker
+        marker = secrets.token_hex(_DIGITS // 2)
+        try:
+            os.ftruncate(self._fd, 0)
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            os.write(self._fd, f"{marker}\n".encode())
+            os.fsync(self._fd)
+        except OSError as error:
+            raise OperatorError(f"{self._path} cannot be synced: it cannot be written ({error.strerror})") from None
+        return marker
+
+    def release(self) -> None:
+        """Let the next sync work on the folder. May be called twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _lock(fd: int) -> None:
+    """Lock an open file until it is closed; raises BlockingIOError where another process has."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+        except OSError:
+            raise BlockingIOError from None
+    else:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,268 @@
+"""One sync of a pair: read both sides, plan, ask, carry the plan out, and remember what is agreed."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Awaitable, Callable, Collection, Sequence
+
+import attrs
+
+from homeftp.client.api import Client
+from homeftp.client.plan.paths import parse_remote_path
+from homeftp.client.selection import DEFAULT_SELECTION, Selection
+from homeftp.client.sync.archive import SyncArchive, SyncPair
+from homeftp.client.sync.carryout import CarryOut, ResultList
+from homeftp.client.sync.guards import objection
+from homeftp.client.sync.local.marker import FolderLock, read_marker
+from homeftp.client.sync.local.versions import LocalVersions, prune_versions
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncOptions, SyncPlan
+from homeftp.client.sync.planner import changes_nothing, make_plan
+from homeftp.client.sync.renames import Rename
+from homeftp.client.sync.trees import BothSides, inode_of, read_both
+from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.retry import with_reconnects
+from homeftp.errors import OperatorError
+
+_NAMES = (Act.MOVE, Act.KEEP_BOTH)
+_CONTENTS = (Act.COPY, Act.METADATA)
+
+
+class SyncDeclined(OperatorError):
+    """The user does not want the plan to be carried out: nothing was changed."""
+
+
+@attrs.frozen
+class SyncRequest:
+    """What the user asks of a sync."""
+
+    local: str
+    """The local folder; it is made where it does not exist."""
+    remote: str
+    """The path of the directory on the server."""
+    server: str = ""
+    """The server's name on this machine, for `archive`."""
+    options: SyncOptions = SyncOptions()
+    selection: Selection = DEFAULT_SELECTION
+    dry_run: bool = False
+    """Plan, and change nothing."""
+    max_delete: int | None = None
+    """The most files that may be deleted on both sides together; None: half of those of a side."""
+    start_over: bool = False
+    """Forget what was agreed: what exists on either side is kept."""
+    confirm: Callable[[SyncPlan], Awaitable[bool]] | None = None
+    """Asked whether a plan is right that changes something; None: no question."""
+    expected: SyncPlan | None = None
+    """Carry out exactly this plan, which was made earlier, or nothing; None: the plan that is made now."""
+
+
+@attrs.frozen
+class SyncResult:
+    """What became of a sync."""
+
+    plan: SyncPlan
+    """As it was made first."""
+    files: int
+    """How many files were compared."""
+    seconds: float
+
+
+async def sync(
+    client: Client, context: TransferContext, archive: SyncArchive, request: SyncRequest, observer: TransferObserver
+) -> SyncResult:
+    """Make a local folder and a directory of the server agree; what became of each file is reported to `observer`.
+
+    Raises `OperatorError` where the plan may not be carried out, `SyncDeclined` where the user says no, `WrongKind`
+    (43), `Forbidden` (33), and `ConnectionFailed` where the connection is lost and `context` cannot reconnect.
+    """
+    run = context.workers.run_unbounded
+    started = time.monotonic()
+    lock = None if request.dry_run else await run(FolderLock, request.local)
+    try:
+        syncing = _Sync(context, archive, request, observer, lock)
+        await with_reconnects(client, context, observer, syncing.run)
+    finally:
+        if lock is not None:
+            await run(lock.release)
+    return SyncResult(syncing.plan, syncing.compared, time.monotonic() - started)
+
+
+class _Sync:
+    """A sync, which runs again over each new connection."""
+
+    def __init__(
+        self,
+        context: TransferContext,
+        archive: SyncArchive,
+        request: SyncRequest,
+        observer: TransferObserver,
+        lock: FolderLock | None,
+    ) -> None:
+        self._context = context
+        self._archive = archive
+        self._request = request
+        self._observer = observer
+        self._lock = lock
+        self._run = context.workers.run_unbounded
+        self._results = ResultList(observer)
+        self._versions = LocalVersions(time.time())
+        self._allowed: frozenset[tuple[object, ...]] | None = None
+        """The steps that were confirmed; None as long as there is no plan."""
+        self._renames: set[Rename] | None = None
+        """The renames among them that have not failed."""
+        self._is_begun = False
+        self.plan = SyncPlan()
+        self.compared = 0
+
+    async def run(self, client: Client) -> None:
+        """Plan, ask, and carry out."""
+        endpoint = parse_remote_path(self._request.remote).endpoint
+        local = await self._run(os.path.realpath, self._request.local)
+        pair = SyncPair(client.fingerprint, client.server_info.account or "", str(endpoint), local)
+        await self._begin(pair)
+        both = await self._read(client, pair)
+        plan = self._make_plan(both)
+        if self._allowed is None:
+            await self._confirm(pair, both, plan)
+            self.plan = plan
+            self.compared = len(both.here.nodes) + both.same_files
+        if self._request.dry_run:
+            return
+        plan = self._permitted(plan)
+        names = [action for action in plan.actions if action.act in _NAMES]
+        if names and self._renames is not None:
+            self._renames.difference_update(await self._carry_out(client, pair, both).rename(names))
+            both = await self._read(client, pair)
+            plan = self._permitted(self._make_plan(both))
+        await self._finish(client, pair, both, plan)
+
+    async def _begin(self, pair: SyncPair) -> None:
+        """Check that the local folder is the one that was synced, and note that it is synced again."""
+        if self._is_begun:
+            return
+        state = await self._run(self._archive.state, pair)
+        marker = await self._run(read_marker, pair.local)
+        if state is not None and state.marker != marker and not self._request.start_over:
+            raise OperatorError(
+                f"{self._request.local} was synced before, and is not that folder now: is its disk mounted? Nothing "
+                "was changed. If it is right that it is another folder, or empty, use --start-over: what exists on "
+                "either side is kept"
+            )
+        if self._request.start_over and self._lock is not None:
+            await self._run(self._archive.forget, pair)
+        if self._lock is not None:
+            marker = await self._run(self._lock.mark)
+            await self._run(self._archive.begin, pair, self._request.server, marker)
+        self._is_begun = True
+
+    async def _read(self, client: Client, pair: SyncPair) -> BothSides:
+        return await read_both(client, self._context, self._archive, pair, self._request.selection)
+
+    def _make_plan(self, both: BothSides) -> SyncPlan:
+        nodes = {} if self._request.start_over else both.agreed.nodes
+        return make_plan(
+            nodes, both.agreed.inodes, both.here, both.there, self._request.options, self._renames, both.same_files
+        )
+
+    async def _confirm(self, pair: SyncPair, both: BothSides, plan: SyncPlan) -> None:
+        """Check a plan, and ask about it; what is confirmed may be carried out."""
+        problem = objection(plan, self._request.max_delete)
+        if plan.agreed_files and "" not in both.entries:
+            problem = (
+                f"the server has no folder '{pair.endpoint}' any more. Nothing was changed: check the path. If it is "
+                "right that it is gone, use --start-over: it is made again from what is here"
+            )
+        if problem is not None and not self._request.dry_run:
+            raise OperatorError(problem)
+        if problem is not None:
+            self._observer.on_notice(problem)
+        expected = self._request.expected
+        if expected is not None and list(expected.actions) != list(plan.actions):
+            raise OperatorError("Something has changed on either side since the plan was made: make it again")
+        asked = self._request.confirm
+        if asked is not None and not self._request.dry_run and not changes_nothing(plan) and not await asked(plan):
+            raise SyncDeclined("Nothing was changed.")
+        self._allowed = frozenset(map(_identity, plan.actions))
+        self._renames = {Rename(each.target, each.name, each.to) for each in plan.actions if each.act is Act.MOVE}
+
+    def _permitted(self, plan: SyncPlan) -> SyncPlan:
+        """A plan without the steps that were not confirmed: something has changed meanwhile."""
+        allowed = self._allowed or frozenset()
+        actions = []
+        for action in plan.actions:
+            if _identity(action) in allowed:
+                actions.append(action)
+            elif action.act is not Act.SUSPICIOUS:
+                reason = "it has changed meanwhile: it is left for the next sync"
+                self._observer.add_result(FileResult(Outcome.FAILED, action.name, 0, reason))
+        return attrs.evolve(plan, actions=actions)
+
+    def _carry_out(self, client: Client, pair: SyncPair, both: BothSides) -> CarryOut:
+        return CarryOut(client, self._context, self._archive, pair, both, self._versions, self._observer, self._results)
+
+    async def _finish(self, client: Client, pair: SyncPair, both: BothSides, plan: SyncPlan) -> None:
+        """Carry out all but the names, and remember what is agreed."""
+        await self._run(self._archive.record, pair, plan.agreed, plan.gone, both.here.inodes)
+        await self._run(_record_same, self._archive, pair, both)
+        carry = self._carry_out(client, pair, both)
+        contents = [action for action in plan.actions if action.act in _CONTENTS]
+        deletions = [action for action in plan.actions if action.act is Act.DELETE]
+        replaced = {(action.target, action.name) for action in contents}
+        cleared = [action for action in deletions if _is_in_the_way(action, replaced)]
+        self._report_plan(contents)
+        await carry.delete(cleared)
+        await carry.transfer(contents)
+        await carry.delete([action for action in deletions if action not in cleared])
+        for action in plan.actions:
+            if action.act is Act.SUSPICIOUS:
+                self._report_suspicious(action)
+        await self._run(self._archive.finish, pair, int(time.time()))
+        await self._run(prune_versions, pair.local)
+
+    def _report_plan(self, contents: Sequence[SyncAction]) -> None:
+        sizes = [action.source.size for action in contents if action.source is not None and action.source.hash]
+        files = [action for action in contents if action.source is not None and action.source.kind == "file"]
+        self._observer.on_plan(len(files), sum(sizes))
+
+    def _report_suspicious(self, action: SyncAction) -> None:
+        where = "here" if action.target is Side.HERE else "on the server"
+        reason = (
+            f"it is empty {where}, as after a crash, and not on the other side. Look at both, and sync with --prefer "
+            "here or --prefer there"
+        )
+        self._observer.add_result(FileResult(Outcome.SUSPICIOUS, action.name, 0, reason))
+
+
+def _is_in_the_way(action: SyncAction, replaced: Collection[tuple[Side, str]]) -> bool:
+    """Whether what is deleted has, or is within what has, the name of something that is copied there."""
+    name = action.name
+    while name:
+        if (action.target, name) in replaced:
+            return True
+        name = name.rpartition("/")[0]
+    return False
+
+
+def _identity(action: SyncAction) -> tuple[object, ...]:
+    """What has to be the same for a step of a new plan to be one of the old plan."""
+    return action.act, action.target, action.name, action.to
+
+
+def _record_same(archive: SyncArchive, pair: SyncPair, both: BothSides) -> None:
+    """Record folders that are the same on both sides, where anything else is recorded of them. Blocks."""
+    known = archive.digests(pair)
+    outdated = {folder for folder, digest in both.same.items() if known.get(folder) != digest}
+    if not outdated:
+        return
+    folders: dict[str, dict[str, SyncNode]] = {folder: {} for folder in outdated}
+    inodes: dict[str, int] = {}
+    local = both.local
+    for name, found in (*local.files.items(), *local.directories.items()):
+        folder = name.rpartition("/")[0]
+        if name and folder in folders:
+            folders[folder][name] = both.same_node(found)
+            inodes[name] = inode_of(found)
+    for folder, nodes in folders.items():
+        archive.record_folder(pair, folder, nodes, inodes)
+    archive.record_digests(pair, both.same)

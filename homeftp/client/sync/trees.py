@@ -1,0 +1,232 @@
+"""Reading both sides of a pair: which files and directories there are, and what of them is already the same.
+
+Folders that have the same digests on both sides are not read any further. Of the others those files are hashed that
+another side, or the agreement, has under the same name, or whose size says that they may have been renamed.
+"""
+
+from __future__ import annotations
+
+from typing import Container, Mapping, Sequence
+
+import attrs
+
+from homeftp.client.api import Client
+from homeftp.client.batches import in_batches
+from homeftp.client.files.hashes import known_hashes
+from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
+from homeftp.client.files.read import Content, ReadRequest, read_many
+from homeftp.client.plan.listing import select
+from homeftp.client.plan.local import scan_if_exists
+from homeftp.client.plan.spelling import spell
+from homeftp.client.plan.survey import Survey, survey
+from homeftp.client.remotehash import hash_there
+from homeftp.client.selection import Selection
+from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
+from homeftp.client.sync.model import SyncNode, SyncTree
+from homeftp.client.transfer.metadata import differing, learn_local
+from homeftp.client.transfer.model import DAMAGED_COPY, TransferContext
+from homeftp.client.transfer.payload import hash_file
+from homeftp.config import STREAM_PIECE
+from homeftp.endpoint import parse
+from homeftp.errors import Changed, WrongKind
+from homeftp.model import MODE_BITS, Entry
+
+_READ_AT_ONCE = 64
+"""Small files that are hashed in one job."""
+
+_MOST_INODE = 2**63 - 1
+"""SQLite holds no larger number."""
+
+_UNREADABLE = "the server cannot read it"
+
+
+@attrs.frozen
+class BothSides:
+    """Both sides of a pair, except what is in folders that are the same."""
+
+    local: LocalTree
+    """All that is here, the folders that are the same among it."""
+    entries: Mapping[str, Entry]
+    """The server's, by name; "" is the directory itself, which may not exist."""
+    here: SyncTree
+    there: SyncTree
+    agreed: Agreement
+    same: Mapping[str, str]
+    """The folders that are the same with all beneath them, each with its full digest; "" is the pair's own."""
+    same_files: int
+    """How many files are in them."""
+    hashes: Mapping[str, str]
+    """Of the files in them, by name."""
+
+    def same_node(self, found: FileStat) -> SyncNode:
+        """A file or directory in a folder that is the same."""
+        mode = found.stat.st_mode & MODE_BITS if HAS_MODES else None
+        if found.is_directory:
+            return SyncNode("directory", mode=mode)
+        return SyncNode("file", self.hashes[found.name], found.size, found.mtime_us, mode)
+
+
+async def read_both(
+    client: Client,
+    context: TransferContext,
+    archive: SyncArchive,
+    pair: SyncPair,
+    selection: Selection,
+) -> BothSides:
+    """Read both sides. Nothing is changed, but hashes are remembered.
+
+    Raises `OperatorError` where the local folder cannot be read, `WrongKind` (43) where the server has a file at the
+    endpoint, and `Forbidden` (33).
+    """
+    endpoint = parse(pair.endpoint)
+    surveyed = await survey(
+        client, context, pair.local, scan_if_exists(context, pair.local, selection), endpoint, extra=True
+    )
+    tree, listing = surveyed.tree, surveyed.listing
+    if listing.kind == "file":
+        raise WrongKind(f"{endpoint} is a file on the server: a folder is synced with a folder")
+    select(listing, tree.selector, surveyed.same_names())
+    spell(listing, tree)
+    same = {name: surveyed.local.digests[name].full for name in surveyed.same}
+    agreed = await context.workers.run(archive.read, pair, same)
+    await learn_local(context, tree, listing.entries, sends=False)
+    reading = _Reading(client, context, surveyed, agreed)
+    await reading.run()
+    return BothSides(
+        tree,
+        listing.entries,
+        reading.here(),
+        reading.there(),
+        agreed,
+        same,
+        surveyed.same_count,
+        surveyed.local.hashes,
+    )
+
+
+class _Reading:
+    """Finds out what has to be known of the files in folders that are not the same."""
+
+    def __init__(self, client: Client, context: TransferContext, surveyed: Survey, agreed: Agreement) -> None:
+        self._client = client
+        self._context = context
+        self._endpoint = surveyed.endpoint
+        self._agreed = agreed.nodes
+        self._tree = surveyed.tree
+        self._same = surveyed.same
+        entries = surveyed.listing.entries
+        self._there = {name: entry for name, entry in entries.items() if name and not self._is_same(name)}
+        self._files = {name: file for name, file in self._tree.files.items() if not self._is_same(name)}
+        self._hashes = {name: surveyed.local.hashes[name] for name in self._files if name in surveyed.local.hashes}
+        skipped = [*surveyed.listing.skipped, *surveyed.listing.failed]
+        self._opaque_there = dict(skipped)
+        self._opaque_here = dict(self._tree.skipped + self._tree.failed)
+
+    def _is_same(self, name: str) -> bool:
+        return name.rpartition("/")[0] in self._same
+
+    async def run(self) -> None:
+        """Hash what has to be hashed, on both sides."""
+        lost = {
+            node.size
+            for name, node in self._agreed.items()
+            if node.size and (name not in self._files or name not in self._there)
+        }
+        await self._hash_here(lost)
+        await self._hash_there(lost)
+
+    def _is_compared(self, name: str, size: int, lost: Container[int]) -> bool:
+        """Whether the hash of a file on one side matters: another has the name, or it may be one that was renamed."""
+        return name in self._agreed or (name in self._files and name in self._there) or size in lost
+
+    async def _hash_here(self, lost: set[int]) -> None:
+        """Hash the files here that have no hash yet; `lost` are the sizes of files that may have been renamed."""
+        known = known_hashes(self._context.hash_cache, list(self._files.values()))
+        wanted: list[FileStat] = []
+        for name, file in self._files.items():
+            if file.path in known:
+                self._hashes[name] = known[file.path]
+            elif self._is_compared(name, file.size, lost):
+                wanted.append(file)
+        small = [file for file in wanted if file.size <= STREAM_PIECE]
+        groups = [small[start : start + _READ_AT_ONCE] for start in range(0, len(small), _READ_AT_ONCE)]
+        await in_batches(self._read_small, groups)
+        await in_batches(self._read_large, [file for file in wanted if file.size > STREAM_PIECE])
+
+    async def _read_small(self, files: Sequence[FileStat]) -> None:
+        requests = [ReadRequest(file, False) for file in files]
+        contents = await self._context.workers.run_unbounded(read_many, requests, self._context.hash_cache)
+        for file, content in zip(files, contents, strict=True):
+            if isinstance(content, Content) and content.hash is not None:
+                self._hashes[file.name] = content.hash
+            else:
+                self._opaque_here[file.name] = _reason(content)
+
+    async def _read_large(self, file: FileStat) -> None:
+        try:
+            self._hashes[file.name] = await hash_file(file.path, self._context)
+        except (OSError, Changed) as error:
+            self._opaque_here[file.name] = _reason(error)
+
+    async def _hash_there(self, lost: set[int]) -> None:
+        """Have the server hash its files of which it does not know the hash."""
+        wanted = []
+        for name, entry in self._there.items():
+            if entry.damaged is not None:
+                self._opaque_there[name] = DAMAGED_COPY
+            elif entry.kind == "file" and entry.hash is None and self._is_compared(name, entry.size, lost):
+                wanted.append(name)
+
+        async def ask(name: str) -> None:
+            hash = await hash_there(self._client, str(self._endpoint.at(name)))
+            if hash:
+                self._there[name] = attrs.evolve(self._there[name], hash=hash)
+            else:
+                self._opaque_there[name] = _UNREADABLE
+
+        await in_batches(ask, wanted)
+
+    def here(self) -> SyncTree:
+        """What is here. Where time and mode only differ as far as a disk does not keep them, they are the server's."""
+        nodes: dict[str, SyncNode] = {}
+        inodes: dict[str, int] = {}
+        for name, found in {**self._tree.directories, **self._files}.items():
+            if not name or self._is_same(name):
+                continue
+            inodes[name] = inode_of(found)
+            mtime_us, mode = self._metadata(name, found)
+            if found.is_directory:
+                nodes[name] = SyncNode("directory", mode=mode)
+            else:
+                nodes[name] = SyncNode("file", self._hashes.get(name), found.size, mtime_us, mode)
+        return SyncTree(nodes, self._opaque_here, inodes)
+
+    def _metadata(self, name: str, found: FileStat) -> tuple[int | None, int | None]:
+        entry = self._there.get(name)
+        mtime_us: int | None = found.mtime_us
+        mode = found.stat.st_mode & MODE_BITS if HAS_MODES else None
+        if entry is not None and (entry.kind == "directory") == found.is_directory:
+            differs = differing(found, entry, self._context.disks)
+            mtime_us = mtime_us if "mtime_us" in differs else entry.mtime_us
+            mode = mode if "mode" in differs else entry.mode
+        return mtime_us, mode
+
+    def there(self) -> SyncTree:
+        """What the server has."""
+        return SyncTree({name: node_of(entry) for name, entry in self._there.items()}, self._opaque_there)
+
+
+def inode_of(found: FileStat) -> int:
+    """A number that a file or directory keeps when it is renamed, as the archive holds it."""
+    return found.stat.st_ino & _MOST_INODE
+
+
+def node_of(entry: Entry) -> SyncNode:
+    """What the server has at an endpoint."""
+    if entry.kind == "directory":
+        return SyncNode("directory", mode=entry.mode)
+    return SyncNode("file", entry.hash, entry.size, entry.mtime_us, entry.mode)
+
+
+def _reason(error: object) -> str:
+    return f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)

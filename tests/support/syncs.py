@@ -1,0 +1,120 @@
+"""Laptops that sync a folder with a server in memory: real folders on both sides, real TLS between them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Mapping
+
+import attrs
+
+from homeftp.client import FileResult, TransferObserver
+from homeftp.client.selection import Selection
+from homeftp.client.sync.archive import SyncArchive
+from homeftp.client.sync.model import Direction, Preference, SyncOptions
+from homeftp.client.sync.run import SyncRequest, SyncResult, sync
+from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.move import CopyDispatcher, MoveDispatcher
+from homeftp.dispatchers.setstat import SetstatDispatcher
+from homeftp.dispatchers.verify import VerifyDispatcher
+from homeftp.endpoint import RESERVED
+from tests.support.transfers import TransferCase
+
+DAY = "2026-05-01"
+
+
+def contents(folder: str) -> dict[str, bytes | None]:
+    """What is in a folder, except homeftp's own: the content of each file, None for each directory."""
+    found: dict[str, bytes | None] = {}
+    for top, directories, names in os.walk(folder):
+        directories[:] = [name for name in directories if name != RESERVED]
+        inside = os.path.relpath(top, folder).replace(os.sep, "/")
+        prefix = "" if inside == "." else f"{inside}/"
+        found.update({prefix + name: None for name in directories})
+        for name in names:
+            with open(os.path.join(top, name), "rb") as file:
+                found[prefix + name] = file.read()
+    return found
+
+
+def versions_in(folder: str) -> Mapping[str, bytes]:
+    """The contents that a folder keeps of what a sync deleted or replaced in it, by name."""
+    kept = os.path.join(folder, RESERVED, "versions")
+    found = {}
+    for run in os.listdir(kept) if os.path.isdir(kept) else ():
+        files = contents(os.path.join(kept, run))
+        found.update({name: content for name, content in files.items() if content is not None})
+    return found
+
+
+@attrs.define(eq=False)
+class Laptop:
+    """One machine: its folder, and what it remembers."""
+
+    name: str
+    path: str
+    archive: SyncArchive = attrs.field(factory=lambda: SyncArchive(None))
+
+    def put(self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000, mode: int = 0o644) -> str:
+        """Write a file here; gives its path."""
+        path = os.path.join(self.path, *name.split("/"))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        os.chmod(path, mode)
+        os.utime(path, ns=(mtime * 10**9, mtime * 10**9))
+        return path
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a file or folder here."""
+        os.rename(os.path.join(self.path, old), os.path.join(self.path, new))
+
+    def contents(self) -> dict[str, bytes | None]:
+        """What is here."""
+        return contents(self.path)
+
+
+class SyncCase(TransferCase):
+    """A server with a folder "Docs", and two laptops that sync it."""
+
+    extra = (MoveDispatcher(), CopyDispatcher(), DeleteDispatcher(), SetstatDispatcher(), VerifyDispatcher())
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.new_cache()
+        self.ann, self.bob = (Laptop(name, self.mktemp()) for name in ("ann-laptop", "bob-laptop"))
+        for laptop in (self.ann, self.bob):
+            os.makedirs(laptop.path)
+            self.addCleanup(laptop.archive.close)
+
+    def sync(
+        self,
+        laptop: Laptop,
+        *,
+        direction: str = "both",
+        prefer: str | None = None,
+        selection: Selection | None = None,
+        observer: TransferObserver | None = None,
+        **request: Any,
+    ) -> SyncResult:
+        """Sync a laptop's folder; `results` has what became of each file."""
+        options = SyncOptions(Direction(direction), Preference(prefer) if prefer else None, laptop.name, DAY)
+        if selection is not None:
+            request["selection"] = selection
+        asked = SyncRequest(laptop.path, "Docs", options=options, **request)
+        watched = observer or self.observer()
+        return self.run_work(sync(self.client, self.context, laptop.archive, asked, watched))
+
+    def there(self) -> dict[str, bytes | None]:
+        """What the server has in the folder."""
+        return contents(os.path.join(self.server.root, "Docs"))
+
+    def assert_in_step(self, *laptops: Laptop) -> None:
+        """Both sides have the same, nothing failed, and a second sync has nothing to do."""
+        for laptop in laptops or (self.ann,):
+            self.assertEqual(laptop.contents(), self.there())
+            self.assertEqual(list(self.sync(laptop).plan.actions), [])
+            self.assertEqual([result for result in self.results if not _is_fine(result)], [])
+
+
+def _is_fine(result: FileResult) -> bool:
+    return result.outcome.done

@@ -1,0 +1,59 @@
+"""What marks a synced folder, and locks it."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client.sync.local.marker import FolderLock, read_marker
+from homeftp.errors import OperatorError
+
+
+class MarkerTests(SynchronousTestCase):
+    """A folder that does not exist yet."""
+
+    def setUp(self) -> None:
+        self.path = self.mktemp()
+
+    def lock(self) -> FolderLock:
+        lock = FolderLock(self.path)
+        self.addCleanup(lock.release)
+        return lock
+
+    def test_marked(self) -> None:
+        """A folder keeps the marker that it gets, and no other has it."""
+        lock = self.lock()
+        self.assertEqual(read_marker(self.path), "")
+        marker = lock.mark()
+        lock.release()
+        self.assertEqual((self.lock().mark(), read_marker(self.path)), (marker, marker))
+        other = FolderLock(self.mktemp())
+        self.addCleanup(other.release)
+        self.assertNotEqual(other.mark(), marker)
+        self.assertEqual(os.stat(f"{self.path}/.homeftp/sync").st_mode & 0o777, 0o600)
+
+    def test_one_at_a_time(self) -> None:
+        """A folder that is locked is refused, with what to do; not when it was released. Releasing twice is nothing."""
+        lock = self.lock()
+        error = self.assertRaises(OperatorError, FolderLock, self.path)
+        self.assertIn("is being synced already", str(error))
+        lock.release()
+        lock.release()
+        self.lock()
+
+    def test_damaged(self) -> None:
+        """What is no marker is replaced by one."""
+        os.makedirs(f"{self.path}/.homeftp")
+        for content in (b"", b"short", b"x" * 32, b"a" * 40, b"\xff" * 32):
+            with open(f"{self.path}/.homeftp/sync", "wb") as file:
+                file.write(content)
+            self.assertEqual(read_marker(self.path), "")
+        self.assertEqual(self.lock().mark(), read_marker(self.path))
+
+    def test_unusable(self) -> None:
+        """A folder that cannot be written is refused, with the reason."""
+        with open(self.path, "wb"):
+            pass
+        error = self.assertRaises(OperatorError, FolderLock, self.path)
+        self.assertIn("cannot be synced", str(error))

@@ -1,0 +1,132 @@
+"""Carrying plans out, where one of the sides has changed since the plan was made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Callable
+
+from homeftp.client import FileResult, Outcome, TransferObserver
+from homeftp.client.sync.carryout import ResultList
+from homeftp.client.sync.model import SyncPlan
+from tests.support.syncs import SyncCase, versions_in
+
+
+class ResultListTests(SyncCase):
+    """Results that are taken while they are reported."""
+
+    def test_taken(self) -> None:
+        """Each result is reported on, and taken once."""
+        observer = self.observer()
+        found = ResultList(observer)
+        one, other = FileResult(Outcome.NEW, "one"), FileResult(Outcome.SAME, "other")
+        observer.add_result(one)
+        self.assertEqual((found.take(), found.take()), ([one], []))
+        observer.add_result(other)
+        self.assertEqual((found.take(), self.results), ([other], [one, other]))
+
+
+class ChangedTests(SyncCase):
+    """Between the plan and its end something changes: it is left for the next sync, and nothing is lost."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("edited", "removed", "renamed", "d/inside", "x", "y", "z"):
+            self.ann.put(name, name.encode())
+        self.sync(self.ann)
+        self.sync(self.bob)
+
+    def sync_while(self, change: Callable[[], object]) -> None:
+        """Sync Ann's folder; the change is made after the question, when the plan is confirmed."""
+
+        async def confirm(plan: SyncPlan) -> bool:
+            change()
+            return True
+
+        self.sync(self.ann, confirm=confirm)
+
+    def test_pushed_meanwhile(self) -> None:
+        """A file that somebody else pushed meanwhile is not replaced; the next sync keeps both."""
+        self.ann.put("edited", b"ann's")
+
+        self.sync_while(lambda: self.make_remote_file("Docs/edited", b"bob's"))
+        self.assertEqual(self.there()["edited"], b"bob's")
+        self.sync(self.ann)
+        self.assertLess({b"ann's", b"bob's"}, set(self.there().values()))
+        self.assert_in_step()
+
+    def test_edited_here_meanwhile(self) -> None:
+        """A file that is edited here meanwhile is neither replaced nor deleted."""
+        self.make_remote_file("Docs/edited", b"new there")
+        os.unlink(os.path.join(self.server.root, "Docs/removed"))
+
+        def change() -> None:
+            for name in ("edited", "removed"):
+                self.ann.put(name, b"edited meanwhile")
+
+        self.sync_while(change)
+        outcomes = self.outcomes()
+        self.assertEqual((outcomes["edited"], outcomes["removed"]), (Outcome.FAILED, Outcome.FAILED))
+        self.assertEqual(self.ann.contents()["edited"], b"edited meanwhile")
+        self.assertEqual(self.ann.contents()["removed"], b"edited meanwhile")
+        self.sync(self.ann)
+        self.assertIn(b"new there", self.there().values())
+        self.assertEqual(self.there()["removed"], b"edited meanwhile")
+        self.assert_in_step()
+
+    def test_edited_there_meanwhile(self) -> None:
+        """A file that was deleted here and is edited there meanwhile is not deleted."""
+        os.unlink(os.path.join(self.ann.path, "removed"))
+        self.sync_while(lambda: self.make_remote_file("Docs/removed", b"edit"))
+        self.assertEqual(self.there()["removed"], b"edit")
+        self.sync(self.ann)
+        self.assertEqual(self.ann.contents()["removed"], b"edit")
+        self.assert_in_step()
+
+    def test_name_taken_meanwhile(self) -> None:
+        """A rename whose new name is taken meanwhile is not made; the next sync does without it."""
+        self.ann.rename("renamed", "new name")
+        self.sync_while(lambda: self.make_remote_file("Docs/new name", b"another"))
+        self.assertEqual(self.outcomes()["renamed"], Outcome.FAILED)
+        self.sync(self.ann)
+        found = self.there()
+        self.assertEqual(found["new name"], b"another")
+        self.assertIn(b"renamed", found.values())
+        self.assertNotIn("renamed", found)
+        self.assert_in_step()
+
+    def test_folder_filled_meanwhile(self) -> None:
+        """A folder that was deleted on one side stays where something new is put into it meanwhile."""
+        shutil.rmtree(os.path.join(self.ann.path, "d"))
+        self.sync_while(lambda: self.make_remote_file("Docs/d/new", b"new"))
+        self.assertEqual(self.there()["d/new"], b"new")
+        self.sync(self.ann)
+        self.assertEqual(self.ann.contents()["d/new"], b"new")
+        self.assert_in_step()
+        self.sync(self.bob)
+        shutil.rmtree(os.path.join(self.bob.path, "d"))
+        self.sync(self.bob)
+        self.sync_while(lambda: self.ann.put("d/here", b"here"))
+        self.assertEqual(self.ann.contents()["d/here"], b"here")
+        self.sync(self.ann)
+        self.assertEqual(self.there()["d/here"], b"here")
+        self.assert_in_step()
+
+    def test_versions(self) -> None:
+        """What a sync deletes or replaces here is kept; the control: what it brings is not."""
+        self.make_remote_file("Docs/edited", b"new there")
+        self.make_remote_file("Docs/new", b"new")
+        os.unlink(os.path.join(self.server.root, "Docs/d/inside"))
+        self.sync(self.ann)
+        self.assertEqual(versions_in(self.ann.path), {"edited": b"edited", "d/inside": b"d/inside"})
+
+    def test_observer(self) -> None:
+        """The plan of what is transferred, and each result, are reported to the caller's observer."""
+        planned: list[tuple[int, int]] = []
+        results: list[FileResult] = []
+        self.ann.put("edited", b"12345")
+        observer = TransferObserver(on_plan=lambda *plan: planned.append(plan), on_result=results.append)
+        self.sync(self.ann, observer=observer)
+        self.assertEqual(planned, [(1, 5)])
+        self.assertEqual([(each.outcome, each.name) for each in results], [(Outcome.REPLACED, "edited")])
+        self.assertEqual(observer.bytes_moved, 5)

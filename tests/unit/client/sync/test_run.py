@@ -1,0 +1,259 @@
+"""Syncs of two laptops and a server: what people do, and what they must not lose by it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from homeftp.client import Outcome
+from homeftp.client.sync.archive import SyncArchive
+from homeftp.client.sync.model import Act, Side, SyncPlan
+from homeftp.client.sync.run import SyncDeclined
+from homeftp.errors import OperatorError
+from tests.support.syncs import SyncCase, versions_in
+from tests.support.transfers import BIG
+
+COPY = "a (conflict from ann-laptop 2026-05-01).txt"
+
+
+class FirstSyncTests(SyncCase):
+    """A folder that was never synced."""
+
+    def test_to_server(self) -> None:
+        """A folder goes to a server that does not have it, with empty directories, modes and times."""
+        self.ann.put("a/b/x", b"x", mtime=1_600_000_000, mode=0o640)
+        self.ann.put("big", BIG)
+        os.mkdir(os.path.join(self.ann.path, "empty"))
+        self.sync(self.ann)
+        self.assertEqual(self.there(), {"a": None, "a/b": None, "empty": None, "a/b/x": b"x", "big": BIG})
+        found = os.stat(os.path.join(self.server.root, "Docs/a/b/x"))
+        self.assertEqual((found.st_mtime, found.st_mode & 0o777), (1_600_000_000, 0o640))
+        self.assert_in_step()
+
+    def test_to_laptop(self) -> None:
+        """A folder of the server comes to a laptop that does not have it."""
+        for name in ("a/b/x", "y"):
+            self.make_remote_file(f"Docs/{name}", name.encode())
+        shutil.rmtree(self.ann.path)
+        self.sync(self.ann)
+        self.assertEqual(self.ann.contents(), {"a": None, "a/b": None, "a/b/x": b"a/b/x", "y": b"y"})
+        self.assert_in_step()
+
+    def test_both(self) -> None:
+        """What either side has is kept; of a file that both have, with other contents, both are."""
+        self.ann.put("a.txt", b"ann's")
+        self.ann.put("same", b"same")
+        self.ann.put("hers", b"hers")
+        for name, content in (("a.txt", b"the server's"), ("same", b"same"), ("d/theirs", b"theirs")):
+            self.make_remote_file(f"Docs/{name}", content)
+        self.sync(self.ann)
+        expected = {"a.txt": b"the server's", COPY: b"ann's", "same": b"same", "hers": b"hers", "d": None}
+        self.assertEqual(self.there(), {**expected, "d/theirs": b"theirs"})
+        self.assert_in_step()
+
+    def test_dry_run(self) -> None:
+        """A dry run changes nothing, not even the folder; it gives the plan."""
+        self.ann.put("a.txt")
+        found = self.sync(self.ann, dry_run=True)
+        self.assertEqual(
+            [(each.act, each.target, each.name) for each in found.plan.actions], [(Act.COPY, Side.THERE, "a.txt")]
+        )
+        self.assertEqual((os.listdir(self.ann.path), os.listdir(self.server.root)), (["a.txt"], [".homeftp"]))
+
+    def test_declined(self) -> None:
+        """A plan that the user does not want is not carried out; one that has nothing to do is not asked about."""
+        asked: list[SyncPlan] = []
+
+        async def no(plan: SyncPlan) -> bool:
+            asked.append(plan)
+            return False
+
+        self.ann.put("a.txt")
+        self.assertRaises(SyncDeclined, self.sync, self.ann, confirm=no)
+        self.assertFalse(os.path.exists(os.path.join(self.server.root, "Docs")))
+        self.sync(self.ann)
+        self.sync(self.ann, confirm=no)
+        self.assertEqual(len(asked), 1)
+
+
+class LaterSyncTests(SyncCase):
+    """A folder that both laptops have synced."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ann.put("a.txt", b"one")
+        self.ann.put("d/x", b"x")
+        self.ann.put("d/y", b"yy")
+        self.sync(self.ann)
+        self.sync(self.bob)
+        self.before = self.ann.contents()
+        self.assertEqual(self.bob.contents(), self.before)
+
+    def both(self) -> None:
+        """Sync both laptops until what each did has reached the other."""
+        for laptop in (self.ann, self.bob, self.ann):
+            self.sync(laptop)
+        self.assert_in_step(self.ann, self.bob)
+
+    def test_nothing(self) -> None:
+        """Where nothing has changed nothing is done, and nothing is sent or listed."""
+        self.both()
+        self.assertEqual(self.there(), self.before)
+
+    def test_edits(self) -> None:
+        """Edits, new files and deletions of both laptops reach the other; a deleted file is kept where it was."""
+        self.ann.put("a.txt", b"two")
+        os.unlink(os.path.join(self.bob.path, "d/x"))
+        self.bob.put("new/z", b"z")
+        self.both()
+        expected = {"a.txt": b"two", "d": None, "d/y": b"yy", "new": None, "new/z": b"z"}
+        self.assertEqual(self.ann.contents(), expected)
+        self.assertEqual(versions_in(self.ann.path), {"d/x": b"x"})
+        self.assertEqual(versions_in(self.bob.path), {"a.txt": b"one"})
+
+    def test_conflict(self) -> None:
+        """Both edits of a file are kept, once, however often both sync."""
+        self.ann.put("a.txt", b"ann's")
+        self.bob.put("a.txt", b"bob's")
+        self.sync(self.bob)
+        self.both()
+        self.assertEqual(self.ann.contents(), {**self.before, "a.txt": b"bob's", COPY: b"ann's"})
+
+    def test_edit_and_deletion(self) -> None:
+        """A file that one laptop edits and the other deletes stays."""
+        self.ann.put("d/x", b"edit")
+        shutil.rmtree(os.path.join(self.bob.path, "d"))
+        self.both()
+        self.assertEqual(self.there(), {"a.txt": b"one", "d": None, "d/x": b"edit"})
+
+    def test_renames(self) -> None:
+        """A file and a folder that were renamed cross without being transferred."""
+        self.ann.put("big", BIG)
+        self.both()
+        self.ann.rename("big", "d/large")
+        self.ann.rename("d", "e")
+        moved = self.observer()
+        self.sync(self.ann, observer=moved)
+        self.assertEqual(moved.bytes_moved, 0)
+        moved = self.observer()
+        self.sync(self.bob, observer=moved)
+        self.assertEqual(moved.bytes_moved, 0)
+        self.both()
+        self.assertEqual(set(self.bob.contents()), {"a.txt", "e", "e/x", "e/y", "e/large"})
+        self.assertEqual(versions_in(self.bob.path), {})
+
+    def test_rename_and_edit(self) -> None:
+        """A file that one laptop renames and the other edits has the new name and the edit."""
+        self.ann.rename("a.txt", "b.txt")
+        self.bob.put("a.txt", b"edit")
+        self.both()
+        self.assertEqual(self.there(), {"b.txt": b"edit", "d": None, "d/x": b"x", "d/y": b"yy"})
+
+    def test_kinds(self) -> None:
+        """A file becomes a folder on one laptop, and a folder a file on the other."""
+        os.unlink(os.path.join(self.ann.path, "a.txt"))
+        self.ann.put("a.txt/inside", b"in")
+        shutil.rmtree(os.path.join(self.bob.path, "d"))
+        self.bob.put("d", b"file")
+        self.sync(self.ann, max_delete=9)
+        self.sync(self.bob, max_delete=9)
+        self.sync(self.ann, max_delete=9)
+        self.assert_in_step(self.ann, self.bob)
+        self.assertEqual(self.there(), {"a.txt": None, "a.txt/inside": b"in", "d": b"file"})
+
+    def test_metadata(self) -> None:
+        """A mode and a time cross without the content."""
+        os.chmod(os.path.join(self.ann.path, "a.txt"), 0o600)
+        os.chmod(os.path.join(self.ann.path, "d"), 0o700)
+        os.utime(os.path.join(self.ann.path, "d/x"), ns=(1_500_000_000 * 10**9, 1_500_000_000 * 10**9))
+        moved = self.observer()
+        self.sync(self.ann, observer=moved)
+        self.sync(self.bob, observer=moved)
+        self.assertEqual(moved.bytes_moved, 0)
+        self.both()
+        for name, mode in (("a.txt", 0o600), ("d", 0o700)):
+            self.assertEqual(os.stat(os.path.join(self.bob.path, name)).st_mode & 0o777, mode)
+        self.assertEqual(os.stat(os.path.join(self.bob.path, "d/x")).st_mtime, 1_500_000_000)
+
+    def test_empty_file(self) -> None:
+        """A file that a crash has emptied replaces nothing, and is reported until a person decides."""
+        self.ann.put("a.txt", b"")
+        self.sync(self.ann)
+        self.assertEqual(self.outcomes(), {"a.txt": Outcome.SUSPICIOUS})
+        self.assertEqual(self.there(), self.before)
+        self.sync(self.ann, prefer="there")
+        self.assertEqual(self.ann.contents(), self.before)
+        self.assert_in_step()
+
+    def test_directions(self) -> None:
+        """In one direction what the target alone has is deleted, and kept as a version."""
+        self.ann.put("mine", b"mine")
+        self.ann.put("a.txt", b"mine too")
+        self.sync(self.ann, direction="pull")
+        self.assertEqual(self.ann.contents(), self.before)
+        self.assertEqual(versions_in(self.ann.path), {"mine": b"mine", "a.txt": b"mine too"})
+        os.unlink(os.path.join(self.ann.path, "d/x"))
+        self.make_remote_file("Docs/theirs", b"theirs")
+        self.sync(self.ann, direction="push")
+        self.assertEqual(self.there(), {"a.txt": b"one", "d": None, "d/y": b"yy"})
+        self.assert_in_step()
+
+    def test_most_deleted(self) -> None:
+        """A plan that deletes more than half of a side stops, and changes nothing; --max-delete allows it."""
+        shutil.rmtree(os.path.join(self.ann.path, "d"))
+        error = self.assertRaises(OperatorError, self.sync, self.ann)
+        self.assertIn("2 of the 3 files on the server would be deleted", str(error))
+        self.assertEqual(self.there(), self.before)
+        self.sync(self.ann, max_delete=2)
+        self.assertEqual(self.there(), {"a.txt": b"one"})
+
+    def test_missing_disk(self) -> None:
+        """An empty folder where the synced one was is not taken for deletions; starting over keeps both sides."""
+        shutil.rmtree(self.ann.path)
+        os.mkdir(self.ann.path)
+        for _ in range(2):
+            error = self.assertRaises(OperatorError, self.sync, self.ann)
+            self.assertIn("is its disk mounted?", str(error))
+        self.ann.put("new", b"new")
+        self.sync(self.ann, start_over=True)
+        self.assertEqual(self.ann.contents(), {**self.before, "new": b"new"})
+        self.assert_in_step()
+
+    def test_missing_there(self) -> None:
+        """A folder that is gone from the server is not taken for deletions either."""
+        os.rename(os.path.join(self.server.root, "Docs"), os.path.join(self.server.root, "Other"))
+        error = self.assertRaises(OperatorError, self.sync, self.ann)
+        self.assertIn("the server has no folder 'Docs' any more", str(error))
+        self.sync(self.ann, start_over=True)
+        self.assertEqual((self.ann.contents(), self.there()), (self.before, self.before))
+
+    def test_forgotten(self) -> None:
+        """Where the state is lost, what exists on either side is kept, and the rest is agreed on again."""
+        self.ann.archive = SyncArchive(None)
+        self.addCleanup(self.ann.archive.close)
+        self.ann.put("a.txt", b"ann's")
+        os.unlink(os.path.join(self.ann.path, "d/x"))
+        self.sync(self.ann)
+        self.assertEqual(self.there(), {**self.before, COPY: b"ann's"})
+        self.assert_in_step()
+
+    def test_links(self) -> None:
+        """A symbolic link is reported, and it, and what it hides, stays on both sides."""
+        os.unlink(os.path.join(self.ann.path, "d/x"))
+        os.symlink("y", os.path.join(self.ann.path, "d/x"))
+        result = self.sync(self.ann)
+        self.assertEqual(dict(result.plan.opaque), {"d/x": "is a symbolic link"})
+        self.assertEqual(self.there(), self.before)
+        self.assertTrue(os.path.islink(os.path.join(self.ann.path, "d/x")))
+
+    def test_expected_plan(self) -> None:
+        """A plan that was made earlier is carried out where nothing has changed since, and else refused."""
+        self.ann.put("a.txt", b"two")
+        plan = self.sync(self.ann, dry_run=True).plan
+        self.ann.put("b.txt", b"b")
+        error = self.assertRaises(OperatorError, self.sync, self.ann, expected=plan)
+        self.assertIn("make it again", str(error))
+        self.assertEqual(self.there(), self.before)
+        os.unlink(os.path.join(self.ann.path, "b.txt"))
+        self.sync(self.ann, expected=plan)
+        self.assertEqual(self.there(), {**self.before, "a.txt": b"two"})

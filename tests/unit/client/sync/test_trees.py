@@ -1,0 +1,92 @@
+"""What is read of both sides of a pair."""
+
+from __future__ import annotations
+
+import os
+
+from homeftp.client.selection import Selection
+from homeftp.client.sync.archive import SyncPair
+from homeftp.client.sync.trees import BothSides, node_of, read_both
+from homeftp.client.transfer.model import DAMAGED_COPY
+from homeftp.errors import WrongKind
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.model import Entry
+from tests.support.flips import flip
+from tests.support.syncs import SyncCase
+
+
+class TreesTests(SyncCase):
+    """A folder that was synced."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("d/e/x", "d/y", "top"):
+            self.ann.put(name, name.encode())
+        self.sync(self.ann)
+
+    def read(self, *patterns: str) -> BothSides:
+        local = os.path.realpath(self.ann.path)
+        pair = SyncPair(self.client.fingerprint, "ann", "Docs", local)
+        reading = read_both(self.client, self.context, self.ann.archive, pair, Selection(patterns))
+        return self.run_work(reading)
+
+    def test_same(self) -> None:
+        """Of folders that are the same nothing is read, listed or remembered; they have their digests."""
+        both = self.read()
+        self.assertEqual(set(both.same), {"", "d", "d/e"})
+        self.assertEqual((both.here.nodes, both.there.nodes, both.agreed.nodes), ({}, {}, {}))
+        self.assertEqual(both.same_files, 3)
+
+    def test_changed(self) -> None:
+        """A changed folder is read, with those around it; what is in one that is the same is not."""
+        for number in range(300):  # a folder with few files, or most files of the one around it, is listed anyway
+            self.ann.put(f"many/{number % 10}/{number}")
+        self.sync(self.ann)
+        self.ann.put("d/y", b"new")
+        both = self.read()
+        self.assertLess({"many/1", "many/9"}, set(both.same))
+        names = {"d", "d/e", "d/e/x", "d/y", "top", "many", *(f"many/{number}" for number in range(10))}
+        self.assertEqual((set(both.here.nodes), set(both.there.nodes), set(both.agreed.nodes)), (names, names, names))
+        self.assertEqual(both.here.nodes["d/y"].hash, hash_bytes(b"new"))
+        self.assertEqual(both.there.nodes["d/y"], both.agreed.nodes["d/y"])
+        self.assertEqual(both.here.inodes["top"], os.stat(os.path.join(self.ann.path, "top")).st_ino)
+
+    def test_not_read(self) -> None:
+        """A file that only one side has is not read to be compared. The control: one that may have been renamed is."""
+        self.ann.put("new", b"of another size")
+        self.assertIsNone(self.read().here.nodes["new"].hash)
+        self.ann.rename("top", "renamed")
+        self.assertEqual(self.read().here.nodes["renamed"].hash, hash_bytes(b"top"))
+
+    def test_opaque(self) -> None:
+        """Links, files that cannot be read, and files that the server has not kept are opaque."""
+        os.symlink("y", os.path.join(self.ann.path, "link"))
+        flip(os.path.join(self.server.root, "Docs/top"), b"pot", os.path.join(self.server.folder, "index.sqlite"))
+
+        async def verify() -> None:
+            async for _ in self.client.verify("Docs"):
+                pass
+
+        self.run_work(verify())
+        both = self.read()
+        self.assertEqual(dict(both.here.opaque), {"link": "is a symbolic link"})
+        self.assertEqual(dict(both.there.opaque), {"top": DAMAGED_COPY})
+
+    def test_selection(self) -> None:
+        """What is left out on one side is left out on both."""
+        self.make_remote_file("Docs/a.tmp", b"there")
+        self.ann.put("b.tmp", b"here")
+        both = self.read("*.tmp")
+        self.assertEqual({name for name in (*both.here.nodes, *both.there.nodes) if ".tmp" in name}, set())
+        self.assertIn("b.tmp", self.read().here.nodes)
+
+    def test_a_file(self) -> None:
+        """A file on the server is no side of a pair."""
+        pair = SyncPair(self.client.fingerprint, "ann", "Docs/top", os.path.realpath(self.ann.path))
+        reading = read_both(self.client, self.context, self.ann.archive, pair, Selection())
+        self.assertRaises(WrongKind, self.run_work, reading)
+
+    def test_node(self) -> None:
+        """A directory of the server has no content and no time."""
+        self.assertEqual(node_of(Entry("d", "directory", 0, 5, 0o755)).metadata, (None, 0o755))
+        self.assertEqual(node_of(Entry("f", "file", 1, 5, 0o644, "h")), (("file", "h", 1, 5, 0o644)))
