@@ -46,7 +46,7 @@ from homeftp.interfaces.store import (
     StoreOptions,
     UnrecordedChanges,
 )
-from homeftp.interfaces.workers import IWorkers
+from homeftp.interfaces.workers import IWorkers, guest, is_guest
 from homeftp.model import ListingPage, PathLock, ResumePoint, Version, WriteRequest
 
 
@@ -151,4 +151,6 @@ __all__ = [
     "UnrecordedChanges",
     "Version",
     "WriteRequest",
+    "guest",
+    "is_guest",
 ]

@@ -54,3 +54,20 @@ class IWorkers(Interface):
 
     def pause(seconds: float) -> Deferred[None]:
         """Fire after so many seconds. No thread waits."""
+
+
+_GUEST = "("
+"""Begins the names of guests; no account's name may have it."""
+
+
+def guest(group: str) -> str:
+    """The name under which the clients of an address group have their turns before they log in.
+
+    No account can have it.
+    """
+    return f"{_GUEST}{group})"
+
+
+def is_guest(account: str) -> bool:
+    """Whether it is the name of such clients, and not of an account."""
+    return account.startswith(_GUEST)

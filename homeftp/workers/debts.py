@@ -12,6 +12,8 @@ from typing import Callable
 
 import attrs
 
+from homeftp.interfaces import is_guest
+
 FORGIVEN = 0.5
 """Seconds of a processor that are forgiven in a second: an account that is made to wait still gets that much, however
 many others come before it."""
@@ -32,6 +34,7 @@ REMEMBERED = 1.0
 class _Account:
     """An account that is being served, or was of late."""
 
+    is_guest: bool
     served: float
     """When it was served the last time."""
     owed: float = 0.0
@@ -44,8 +47,12 @@ class _Account:
         return max(0.0, self.owed - FORGIVEN * (now - self.served))
 
     def in_use(self, now: float) -> bool:
-        """Whether it counts as an account that uses the server."""
-        return self.pieces > 0 or now - self.served <= REMEMBERED
+        """Whether it counts as an account that uses the server; a guest does while something is in progress for it."""
+        return self.pieces > 0 or (not self.is_guest and now - self.served <= REMEMBERED)
+
+    def is_forgotten(self, now: float) -> bool:
+        """Whether nothing has to be known of it any more."""
+        return not self.pieces and now - self.served > REMEMBERED
 
 
 class Debts:
@@ -95,7 +102,10 @@ class Debts:
         return any(each.pieces and other != account and each.owes(now) < less for other, each in self._accounts.items())
 
     def others_served(self, account: str | None) -> bool:
-        """Whether anything was done for another account within the last `REMEMBERED` seconds."""
+        """Whether anything was done for another account within the last `REMEMBERED` seconds.
+
+        Every connection begins as a guest, which therefore counts only as long as something is in progress for it.
+        """
         now = self._seconds()
         return any(other != account and each.in_use(now) for other, each in self._accounts.items())
 
@@ -106,8 +116,8 @@ class Debts:
         if found is None:
             if now - self._swept > REMEMBERED:
                 self._swept = now
-                self._accounts = {name: each for name, each in self._accounts.items() if each.in_use(now)}
-            found = self._accounts[account] = _Account(now)
+                self._accounts = {name: each for name, each in self._accounts.items() if not each.is_forgotten(now)}
+            found = self._accounts[account] = _Account(is_guest(account), now)
         else:
             found.owed, found.served = found.owes(now), now
         return found

@@ -25,7 +25,7 @@ from homeftp.config import (
 )
 from homeftp.dispatchers.table import EVERYTHING, DispatchedRequest
 from homeftp.errors import Busy, Refusal, ShuttingDown
-from homeftp.interfaces import IDispatcher, ILogin, IPayload, IResolution
+from homeftp.interfaces import IDispatcher, ILogin, IPayload, IResolution, guest
 from homeftp.model import PathLock
 from homeftp.server.json.auditing import record_refusal, recorded
 from homeftp.server.json.context import IConnectionControl, JsonContext
@@ -70,7 +70,7 @@ class Router:
         server = context.server
         self.state = ConnectionState(phase)
         self.authenticator = Authenticator(server, connection, self.state, address)
-        self._before_login = f"({address_group(address)})"  # no account can have this name
+        self._before_login = guest(address_group(address))
         self.stopping = False
         self.disconnected = False
         """Whether the connection has ended."""

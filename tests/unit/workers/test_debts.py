@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.interfaces import guest
 from homeftp.workers.debts import EQUAL, FORGIVEN, MOST_OWED, REMEMBERED, Debts
 
 
@@ -84,6 +85,15 @@ class DebtsTests(SynchronousTestCase):
         self.debts.begin("ann")
         self.clock.advance(2 * REMEMBERED)
         self.assertTrue(self.debts.others_served("eve"))
+
+    def test_guests(self) -> None:
+        """A client that has not logged in counts while something is in progress for it: then it has an account."""
+        for name, is_remembered in ((guest("127.0.0.1"), False), ("ann", True)):
+            self.setUp()
+            self.debts.begin(name)
+            self.assertTrue(self.debts.others_served("eve"), name)
+            self.debts.end(name)
+            self.assertEqual(self.debts.others_served("eve"), is_remembered, name)
 
     def test_forgotten(self) -> None:
         """An account is remembered for a while after it was served, and only as long; one that is served stays."""
