@@ -84,6 +84,8 @@ class BatchParser(Generic[E]):
         self._kind = kind
         self._parser: MessageParser[E | InvalidEntry] = MessageParser(self._decode, MAX_REQUEST_LINE, SMALL_FILE)
         self._failure: Refusal | None = None
+        self.exhausted = True
+        """Whether `next_items` gives nothing, and raises nothing, until more is received."""
 
     def _decode(self, line: bytes) -> E | InvalidEntry:
         try:
@@ -93,6 +95,7 @@ class BatchParser(Generic[E]):
 
     def receive_data(self, data: bytes) -> None:
         """Take the next bytes."""
+        self.exhausted = False
         self._parser.receive_data(data)
 
     def next_items(self, most: int) -> list[BatchItem[E]]:
@@ -104,7 +107,11 @@ class BatchParser(Generic[E]):
         if self._failure is not None:
             raise self._failure
         items: list[BatchItem[E]] = []
-        while len(items) < most and (event := self._parser.next_event()) is not None:
+        while len(items) < most:
+            event = self._parser.next_event()
+            if event is None:
+                self.exhausted = True
+                break
             if isinstance(event, MessageReceived) and event.payload is not None:
                 items.append(BatchItem(event.message, event.payload))
                 continue

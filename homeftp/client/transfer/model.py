@@ -70,20 +70,16 @@ class Outcome(enum.Enum):
     @property
     def done(self) -> bool:
         """Whether both copies are the same now, or never could be."""
-        return self in _DONE
-
-
-_DONE = frozenset(
-    {
-        Outcome.SAME,
-        Outcome.NEW,
-        Outcome.REPLACED,
-        Outcome.METADATA,
-        Outcome.SKIPPED,
-        Outcome.MENDED,
-        Outcome.DELETED,
-    }
-)
+        done = (
+            Outcome.SAME,
+            Outcome.NEW,
+            Outcome.REPLACED,
+            Outcome.METADATA,
+            Outcome.SKIPPED,
+            Outcome.MENDED,
+            Outcome.DELETED,
+        )
+        return self in done
 
 
 class CopyStat(NamedTuple):

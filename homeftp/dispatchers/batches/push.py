@@ -14,11 +14,14 @@ from homeftp.dispatchers.batches.entries import entry_endpoint, entry_refusal
 from homeftp.dispatchers.metadata import parse_meta_data
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadRequest, Refusal, TooLarge, check_limit
-from homeftp.interfaces import BatchWrite, IRequest, IResolution
+from homeftp.interfaces import BatchWrite, IPayload, IRequest, IResolution
 from homeftp.model import Entry, WriteRequest, kept_mode
 from homeftp.status import Status
 from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, PushEntry
 from homeftp.wire.messages import PushBody, entry_body, refusal_body
+
+PIECES_PER_JOB = 2
+"""Pieces of the payload that are stored together, at most: 512 files of 4 KiB. Each job waits for the disk."""
 
 _JSON_WIDTH = 6
 """Bytes that a character of a name or a message may need in a line, at most, with its escape."""
@@ -34,10 +37,9 @@ async def push_batch(request: IRequest, body: PushBody, resolution: IResolution)
     check_limit("the payload of a batch", request.payload.size, BATCH_BYTES)
     batch = _IncomingBatch(body.rel_endpoint)
     report = _Report(resolution)
-    while piece := await request.payload.read():
-        batch.receive_data(piece)
-        while results := await request.files.write_batch(batch.decode):
-            await report.add(batch, results)
+    while await batch.receive(request.payload):
+        while not batch.exhausted:
+            await report.add(batch, await request.files.write_batch(batch.decode))
     batch.receive_end()
     await report.end()
 
@@ -48,6 +50,7 @@ class _IncomingBatch:
     def __init__(self, base: Endpoint) -> None:
         self._base = base
         self._parser = BatchParser(PushEntry)
+        self._failure: Exception | None = None
         self.count = 0
         """How many entries were decoded so far."""
         self.items: Sequence[BatchItem[PushEntry]] = ()
@@ -55,9 +58,30 @@ class _IncomingBatch:
         self.writes: Sequence[BatchWrite | Refusal] = ()
         """What the store is asked to write for each of `items`, or why it is not asked."""
 
-    def receive_data(self, data: bytes) -> None:
-        """Take the next bytes of the payload."""
-        self._parser.receive_data(data)
+    async def receive(self, payload: IPayload) -> bool:
+        """Take the next pieces of the payload, as many as one job is for; tells whether there were any.
+
+        Raises what `IPayload.read` raises, but first what has arrived is to be stored.
+        """
+        if self._failure is not None:
+            raise self._failure
+        for number in range(PIECES_PER_JOB):
+            try:
+                piece = await payload.read()
+            except Exception as failure:
+                if not number:
+                    raise
+                self._failure = failure
+                break
+            if not piece:
+                return number > 0
+            self._parser.receive_data(piece)
+        return True
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether `decode` has nothing more to give, or to raise, of what was received."""
+        return self._parser.exhausted
 
     def receive_end(self) -> None:
         """The payload has ended; raises `BadRequest` (20) in the middle of an entry."""

@@ -51,6 +51,22 @@ class BatchParserTests(SynchronousTestCase):
         assert isinstance(entry, InvalidEntry)
         self.assertIn("name", entry.refusal.message)
 
+    def test_exhausted(self) -> None:
+        """It is known when nothing more can be found, without asking once more."""
+        item = encode_item({"name": "a"}, b"content")
+        parser = BatchParser(PushEntry)
+        self.assertTrue(parser.exhausted)
+        parser.receive_data(2 * item + item[:-1])
+        self.assertFalse(parser.exhausted)
+        self.assertEqual(len(parser.next_items(2)), 2)
+        self.assertFalse(parser.exhausted, "there may be more than were asked for")
+        self.assertEqual(parser.next_items(2), [])
+        self.assertTrue(parser.exhausted)
+        parser.receive_data(item[-1:] + b"[]\n")
+        self.assertEqual(len(parser.next_items(9)), 1)
+        self.assertFalse(parser.exhausted, "what cannot be understood is still to be raised")
+        self.assertRaises(BadRequest, parser.next_items, 9)
+
     def test_beyond_understanding(self) -> None:
         """Behind a line without a usable length nothing is read; what came before it is given first."""
         good = encode_item({"name": "a"}, b"1")

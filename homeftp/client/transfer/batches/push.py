@@ -21,8 +21,9 @@ from homeftp.wire.messages import Response
 BATCH_FILES = 512
 """Files in one request, at most: as many as the server stores in one job."""
 
-_BATCH_BYTES = 1 * MIB
-"""Bytes of content in one request, at most: the server stores these while the next ones are on their way."""
+_BATCH_BYTES = 4 * MIB
+"""Bytes of content in one request, at most. The server stores them in parts of 2 MiB: with fewer it waits for the disk
+more often."""
 
 _LINE = 1 * KIB
 """Bytes that a file takes up in a request besides its content, about."""

@@ -256,11 +256,10 @@ class SameAnswerTests(TransferCase):
                 os.utime(file, (8, 8))
 
     def told(self, transfer: Callable[[], object], *, cached: bool) -> list[FileResult]:
-        """What a transfer tells, with hashes remembered here or without; hashes aside, which it tells if it has any."""
+        """What a transfer tells, with hashes remembered here or without."""
         self.context = attrs.evolve(self.context, hash_cache=self.cache if cached else None)
         transfer()
-        told = [result._replace(hash=None) for result in self.results]
-        return sorted(told, key=lambda result: (result.name, result.kind, result.outcome.value))
+        return sorted(self.results, key=lambda result: (result.name, result.kind, result.outcome.value))
 
     def test_random(self) -> None:
         """Whatever differs, a transfer tells the same with digests as without; and it leaves equal copies."""
@@ -284,8 +283,7 @@ class SameAnswerTests(TransferCase):
                 partial(self.get, "lib", local, recursive=True, dry_run=True),
                 partial(self.get, "lib", local, dry_run=True, **mirror),
             ):
-                pairs = zip(self.told(transfer, cached=True), self.told(transfer, cached=False), strict=True)
-                self.assertEqual([(one, other) for one, other in pairs if one != other], [], seed)
+                self.assertEqual(self.told(transfer, cached=True), self.told(transfer, cached=False), seed)
             last = chance.choice((partial(self.push, local, "lib"), partial(self.get, "lib", local)))
             last = partial(last, perms=True, **mirror)
             told = self.told(last, cached=True)

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Callable, Sequence
+from unittest import mock
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionLost
+from zope.interface import implementer
 
 from homeftp.config import BATCH_ENTRIES, BATCH_JOB, MAX_REQUEST_LINE, SMALL_FILE
+from homeftp.dispatchers.batches.push import push_batch as push_batch_request
+from homeftp.endpoint import ROOT
+from homeftp.errors import Refusal
+from homeftp.interfaces import BatchWrite, IPayload
+from homeftp.model import Entry
 from homeftp.status import Status
+from homeftp.wire.messages import PushBody
 from tests.support.batches import push_batch, push_entry
 from tests.support.verbs import VerbTestCase, content, digest
 
@@ -14,6 +26,45 @@ TIME = 1_714_560_000_123_456
 
 LONG = "/".join(["a" * 99] * 42)
 """A name of more bytes than an endpoint may have."""
+
+
+@implementer(IPayload)
+class _Pieces:
+    """A payload that arrives in these pieces, and then ends with `failure`, if there is one."""
+
+    def __init__(self, pieces: Sequence[bytes], failure: Exception | None = None) -> None:
+        self.size = sum(map(len, pieces))
+        self._pieces = list(pieces)
+        self._failure = failure
+
+    async def read(self) -> bytes:
+        """The next piece."""
+        if not self._pieces and self._failure is not None:
+            raise self._failure
+        return self._pieces.pop(0) if self._pieces else b""
+
+    async def read_all(self, limit: int) -> bytes:
+        """Not needed."""
+        raise NotImplementedError
+
+
+class _CountingFiles:
+    """Stores nothing, and counts the entries of each job."""
+
+    def __init__(self) -> None:
+        self.jobs: list[int] = []
+
+    def write_batch(self, decode: Callable[[int], Sequence[BatchWrite | Refusal]]) -> Deferred[list[Entry]]:
+        """As `IFiles.write_batch`."""
+        found = decode(BATCH_JOB)
+        self.jobs.append(len(found))
+        return succeed([Entry("", "file", 1) for _ in found])
+
+
+async def push_pieces(payload: IPayload, files: _CountingFiles) -> None:
+    """PUSH a batch whose payload is this one."""
+    request = mock.Mock(payload=payload, files=files)
+    await push_batch_request(request, PushBody(ROOT, kind="batch"), mock.Mock())
 
 
 class BatchTests(VerbTestCase):
@@ -60,6 +111,28 @@ class BatchTests(VerbTestCase):
         [answer] = self.connection.responses()
         self.assertEqual(answer.body, {"stored": count, "refused": 0})
         self.assertEqual([self.read(f"f{number}") for number in range(count)], [b"%d" % n * 9 for n in range(count)])
+
+    def test_jobs(self) -> None:
+        """Two pieces of the payload are one job, and no job is begun for nothing."""
+        entries = [push_entry(f"f{number}", b"1") for number in range(6)]
+        for pieces, jobs in (
+            (entries, [2, 2, 2]),
+            (entries[:3], [2, 1]),
+            ([entries[0][:-1], entries[0][-1:], entries[1]], [1, 1]),
+            ([b"".join(push_entry(f"f{number}", b"1") for number in range(BATCH_JOB + 1))], [BATCH_JOB, 1]),
+        ):
+            files = _CountingFiles()
+            self.successResultOf(Deferred.fromCoroutine(push_pieces(_Pieces(pieces), files)))
+            self.assertEqual(files.jobs, jobs)
+
+    def test_cut(self) -> None:
+        """What has arrived before the connection is lost is stored."""
+        entries = [push_entry(f"f{number}", b"1") for number in range(3)]
+        for count in range(4):
+            files = _CountingFiles()
+            pushing = push_pieces(_Pieces(entries[:count], ConnectionLost()), files)
+            self.failureResultOf(Deferred.fromCoroutine(pushing), ConnectionLost)
+            self.assertEqual(sum(files.jobs), count)
 
     def test_refused(self) -> None:
         """Each entry that is refused is reported with its number and its reason; the others stand."""

@@ -14,7 +14,6 @@ from homeftp.syscalls import System
 from homeftp.testing.contract import StoreContract
 from tests.support.contracts import maintain_later
 from tests.support.flips import flip
-from tests.support.folders import QuickCase
 from tests.support.stores import Unlisted
 
 
@@ -67,7 +66,7 @@ class _Quick(System):
         pass
 
 
-class FullOptionsTests(QuickCase, LocalStoreTests):
+class FullOptionsTests(LocalStoreTests):
     """The contract, with every option set."""
 
     options = StoreOptions(
@@ -90,7 +89,7 @@ class _EachFile(_Quick):
         return False
 
 
-class EachFileTests(QuickCase, LocalStoreTests):
+class EachFileTests(LocalStoreTests):
     """The contract, without versions, on a file system that cannot be synced as a whole."""
 
     options = StoreOptions(retention=Retention(seconds=0))
@@ -104,7 +103,7 @@ class _OtherNames(_Quick, Unlisted):
     """A disk that may find files by other names than it lists: each name is looked for in its directory."""
 
 
-class OtherNamesTests(QuickCase, LocalStoreTests):
+class OtherNamesTests(LocalStoreTests):
     """The contract, on a disk that may find files by other names than it lists."""
 
     def system(self) -> System:

@@ -111,14 +111,15 @@ class BatchTests(SynchronousTestCase):
         self.assertEqual((self.failures, len(self.results)), ([], 2), "the control")
 
     def test_limits(self) -> None:
-        """A request has no more files than the server takes, and no more than a mebibyte."""
+        """A request has no more files than the server takes, and no more than four mebibytes."""
         self.sender = self.make_sender(lambda *request: self.requests.append(request), batch_entries=2)
         self.push(b"1", b"2", b"3")
         self.assertEqual([len(parse_entries(payload)) for *_, payload in self.requests], [2, 1])
         self.setUp()
-        self.push(*[bytes(60_000)] * 30)
-        self.assertEqual(sum(len(parse_entries(payload)) for *_, payload in self.requests), 30)
-        self.assertLessEqual(max(len(payload) for *_, payload in self.requests), MIB)
+        self.push(*[bytes(60_000)] * 90)
+        self.assertEqual(sum(len(parse_entries(payload)) for *_, payload in self.requests), 90)
+        self.assertLessEqual(max(len(payload) for *_, payload in self.requests), 4 * MIB)
+        self.assertGreater(len(self.requests), 1, "the control")
 
     def test_connection_ended(self) -> None:
         """A request that cannot be sent, and one that is never answered, fail the transfer."""
