@@ -46,6 +46,9 @@ COMMANDS: Mapping[str, Command] = {
     "get": Command("homeftp.cli.commands.get", "Download files from a server, except those already the same."),
     "push": Command("homeftp.cli.commands.push", "Upload files to a server, except those already the same."),
     "cmp": Command("homeftp.cli.commands.cmp", "Compare files on this machine with files on a server."),
+    "sync": Command(
+        "homeftp.cli.commands.sync", "Keep a folder on this machine and one on a server the same, in both directions."
+    ),
     "ls": Command("homeftp.cli.commands.files.ls", "List files on a server.", own_h=True),
     "du": Command("homeftp.cli.commands.files.du", "Print how much the folders of a server hold.", own_h=True),
     "cat": Command("homeftp.cli.commands.files.cat", "Print files of a server on standard output."),
@@ -85,7 +88,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "rename": ("mv",),
     "rmdir": ("rm -r",),
     "size": ("du",),
-    "sync": ("push -r", "get -r"),
+    "bisync": ("sync",),
+    "mirror": ("sync --push", "sync --pull"),
     "undelete": ("restore",),
     "upload": ("push",),
 }

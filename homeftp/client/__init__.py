@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from homeftp.client.known.discover import AnnouncedServer, browse
     from homeftp.client.known.machine import Machine
     from homeftp.client.known.pairing import PairingResult, pair
-    from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path, seen_path
+    from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path, seen_path, sync_path
     from homeftp.client.manage.folders import make_folder
     from homeftp.client.manage.moving import PlannedMove, carry_out_move, plan_moves
     from homeftp.client.manage.removing import find_removable, names_everything
@@ -54,6 +54,19 @@ if TYPE_CHECKING:
     from homeftp.client.seen.lastseen import LastSeen
     from homeftp.client.seen.store import Place, SeenStore
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
+    from homeftp.client.sync.archive import SyncArchive
+    from homeftp.client.sync.model import (
+        Act,
+        Direction,
+        Preference,
+        Side,
+        SyncAction,
+        SyncNode,
+        SyncOptions,
+        SyncPlan,
+    )
+    from homeftp.client.sync.planfile import PlanFile, plan_lines, read_plan
+    from homeftp.client.sync.run import SyncDeclined, SyncRequest, SyncResult, run_sync
     from homeftp.client.transfer.model import (
         CopyStat,
         DeletionPlan,
@@ -79,7 +92,7 @@ _MODULES = {
     "known.discover": ("AnnouncedServer", "browse"),
     "known.machine": ("Machine",),
     "known.pairing": ("PairingResult", "pair"),
-    "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path", "seen_path"),
+    "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path", "seen_path", "sync_path"),
     "manage.folders": ("make_folder",),
     "manage.moving": ("PlannedMove", "carry_out_move", "plan_moves"),
     "manage.removing": ("find_removable", "names_everything"),
@@ -96,6 +109,10 @@ _MODULES = {
     "selection": ("DEFAULT_SELECTION", "Selection", "parse_names"),
     "seen.lastseen": ("LastSeen",),
     "seen.store": ("Place", "SeenStore"),
+    "sync.archive": ("SyncArchive",),
+    "sync.model": ("Act", "Direction", "Preference", "Side", "SyncAction", "SyncNode", "SyncOptions", "SyncPlan"),
+    "sync.planfile": ("PlanFile", "plan_lines", "read_plan"),
+    "sync.run": ("SyncDeclined", "SyncRequest", "SyncResult", "run_sync"),
     "transfer.model": (
         "CopyStat",
         "DeletionPlan",
@@ -112,6 +129,7 @@ _MODULES = {
 
 __all__ = [
     "DEFAULT_SELECTION",
+    "Act",
     "Address",
     "AllAddressesFailed",
     "AnnouncedServer",
@@ -121,6 +139,7 @@ __all__ = [
     "CopyStat",
     "Corrupted",
     "DeletionPlan",
+    "Direction",
     "Download",
     "FileResult",
     "FolderUsage",
@@ -136,7 +155,9 @@ __all__ = [
     "PairingResult",
     "Part",
     "Place",
+    "PlanFile",
     "PlannedMove",
+    "Preference",
     "ProtocolViolation",
     "Reconnector",
     "Remote",
@@ -149,6 +170,15 @@ __all__ = [
     "Selection",
     "ServerIdentity",
     "ServerLimits",
+    "Side",
+    "SyncAction",
+    "SyncArchive",
+    "SyncDeclined",
+    "SyncNode",
+    "SyncOptions",
+    "SyncPlan",
+    "SyncRequest",
+    "SyncResult",
     "TransferContext",
     "TransferIncomplete",
     "TransferObserver",
@@ -176,10 +206,14 @@ __all__ = [
     "parse_address",
     "parse_names",
     "parse_remote_path",
+    "plan_lines",
     "plan_moves",
     "push",
     "push_stream",
+    "read_plan",
+    "run_sync",
     "seen_path",
+    "sync_path",
 ]
 
 

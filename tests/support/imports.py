@@ -129,7 +129,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli.connect": SHARED | {"cli.terminal", "client"},
     "cli.transfer": frozenset({"errors", "cli.terminal", "client"}),
     "cli.commands": CONTRACTS
-    | {"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "wire"},
+    | {"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "host", "wire"},
     "cli.owner": SHARED | {"accounts", "cli.terminal", "optionvalues", "store", "store.policy", "tap"},
     "cli.status": SHARED | {"accounts", "cli.connect", "cli.owner", "cli.terminal", "client", "store.policy"},
     "cli": frozenset(

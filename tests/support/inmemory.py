@@ -6,7 +6,7 @@ Its transport has no TLS; `homeftp.testing.InMemoryPair` and tests/system/test_a
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 from typing import Any, Sequence
 
 import attrs
@@ -36,6 +36,7 @@ from homeftp.store.local.store import LocalStore
 from homeftp.testing.pair import InMemoryServer
 from homeftp.wire.codec import decode_response, encode_request
 from homeftp.wire.messages import Response
+from tests.support.folders import quick_temp_dir
 
 PASSWORD = "correct horse"
 SESSION_SECRET = bytes(range(32))
@@ -96,7 +97,7 @@ class Server:
         own_accounts: bool = False,
     ) -> Server:
         """A server with one account, ann; `own_accounts`: whether removing it from the database ends its logins."""
-        folder = tempfile.mkdtemp(dir=os.getcwd())
+        folder = quick_temp_dir()
         root = os.path.join(folder, "root")
         os.mkdir(root)
         limits = limits or Limits()
@@ -157,11 +158,12 @@ class Server:
             return file.read()
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close what is open, and remove the folder."""
         self.store.close()
         self.cache.close()
         self.audit.close()
         self.state.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Connection:

@@ -7,8 +7,6 @@ import hashlib
 import os
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
@@ -19,6 +17,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.store import LocalStore
 from homeftp.store.policy.outcomes import catch
 from homeftp.syscalls import System
+from tests.support.folders import QuickCase
 
 LONG_AGO = 1714560000123456
 """An mtime in microseconds, long enough ago for the hash cache to trust."""
@@ -250,7 +249,7 @@ class Unlisted(System):
         return [self.names.get(name, name) for name in super().names_in(directory)]
 
 
-class StoreCase(SynchronousTestCase):
+class StoreCase(QuickCase):
     """A local store in `root`, with the folder `outside` beside it."""
 
     def setUp(self) -> None:

@@ -11,7 +11,7 @@ from homeftp.client import FileResult, TransferObserver
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Direction, Preference, SyncOptions
-from homeftp.client.sync.run import SyncRequest, SyncResult, sync
+from homeftp.client.sync.run import SyncRequest, SyncResult, run_sync
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import CopyDispatcher, MoveDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
@@ -102,7 +102,7 @@ class SyncCase(TransferCase):
             request["selection"] = selection
         asked = SyncRequest(laptop.path, "Docs", options=options, **request)
         watched = observer or self.observer()
-        return self.run_work(sync(self.client, self.context, laptop.archive, asked, watched))
+        return self.run_work(run_sync(self.client, self.context, laptop.archive, asked, watched))
 
     def there(self) -> dict[str, bytes | None]:
         """What the server has in the folder."""

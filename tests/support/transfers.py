@@ -9,7 +9,6 @@ from typing import Any, Awaitable, Callable, Coroutine, Sequence, TypeVar
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import Client, FileResult, Outcome, TransferContext, TransferObserver, TransferOptions
 from homeftp.client.plan.cmp import cmp
@@ -23,6 +22,7 @@ from homeftp.interfaces import IDispatcher
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.fakeserver import Wire, identity
+from tests.support.folders import QuickCase
 from tests.support.inmemory import PASSWORD, Server
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ OLD, NEW = 1_600_000_000, 1_700_000_000
 """Times in seconds since 1970."""
 
 
-class TransferCase(SynchronousTestCase):
+class TransferCase(QuickCase):
     """A client that is logged in to a server in memory, and an empty local folder `here`."""
 
     limits = Limits()

@@ -72,20 +72,26 @@ class TransferReport:
         self._json = options.json
         self._quiet = options.quiet
         self._verbose = options.verbose
-        self._prints_same = options.json or (options.verbose and not options.quiet)
         self._comparing = options.command == "cmp"
         self._dry_run = options.dry_run and not self._comparing
+        self._silent = self._find_silent()
+        """The outcomes that need nothing printed or counted here, unless there is a reason."""
         self._planned_bytes = 0
         self._begun = time.monotonic()
 
     def result(self, item: FileResult) -> None:
         """Print the result of one file or folder. Raises nothing, because a transfer calls it while it runs."""
-        if item.outcome.value == "same" and not (self._prints_same or item.reason):
+        if item.outcome.value in self._silent and not item.reason:
             return  # there may be very many of these
         if self._dry_run and item.kind == "file" and item.outcome.value in _TRANSFERRED:
             self._planned_bytes += item.size
         if self._is_printed(item):
             self._write(lambda: self._guarded(lambda: self._print_result(item)))
+
+    def _find_silent(self) -> frozenset[str]:
+        if self._json or (self._verbose and not self._quiet):
+            return frozenset()
+        return frozenset({"same"} if self._comparing or self._dry_run else {"same", "metadata", *_TRANSFERRED})
 
     def notice(self, message: str) -> None:
         """Print a message about the transfer itself, such as a lost connection. Raises nothing."""

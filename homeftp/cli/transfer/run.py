@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Coroutine
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.transfer.deleting import DeletionQuestion, add_deletion_arguments
 from homeftp.cli.transfer.rates import parse_rate
-from homeftp.cli.transfer.report import TransferReport, add_output_arguments, resume_message, suspended_message
+from homeftp.cli.transfer.report import add_output_arguments
 from homeftp.cli.transfer.selecting import add_selection_arguments
 
 if TYPE_CHECKING:
-    from homeftp.client import FileResult, IClientReactor, IReconnector, Selection, TransferObserver, TransferOptions
+    from homeftp.client import IClientReactor, IReconnector, Selection, TransferObserver, TransferOptions
 
 
 def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,51 +58,21 @@ async def run_transfer(
     `as_of` is the time whose files are fetched. The notices of `reconnector` are printed too. The transfer ends early
     when output cannot be written.
     """
-    from twisted.internet.defer import CancelledError, Deferred
-
     from homeftp.cli.terminal.asking import MAX_ANSWER, can_ask
     from homeftp.cli.terminal.daemonthread import DaemonThread
     from homeftp.cli.terminal.stdstreams import read_line
-    from homeftp.cli.transfer.progress import ProgressBar
+    from homeftp.cli.transfer.output import TransferOutput
     from homeftp.cli.transfer.questions import HERE, THERE, Prompter, TransferDeclined
-    from homeftp.cli.transfer.screen import Screen
-    from homeftp.client import TransferObserver, TransferOptions
+    from homeftp.client import TransferOptions
 
-    running: list[Deferred[None]] = []
-    bar = ProgressBar(reactor, silent=options.quiet or options.json, top=top)
-    screen = Screen(bar)
-    report = TransferReport(
-        options, screen.write, stop=lambda: reactor.callLater(0, lambda: running[0].cancel()), top=top
-    )
-    suspended: dict[str, int] = {}
-
-    def finished(item: FileResult) -> None:
-        suspended.pop(item.name, None)
-        if item.kind == "file":
-            bar.finish_file(item.name)
-        report.result(item)
-
-    def resumed(name: str, size: int) -> None:
-        suspended.pop(name, None)
-        if not options.quiet:
-            report.notice(resume_message(name or top, size))
-
-    observer = TransferObserver(
-        on_result=finished,
-        on_plan=bar.plan,
-        on_start=bar.start_file,
-        on_bytes=bar.advance,
-        on_reconnected=bar.restart,
-        on_resumed=resumed,
-        on_suspended=suspended.__setitem__,
-        on_notice=lambda message: None if options.quiet else report.notice(message),
-    )
+    output = TransferOutput(reactor, options, top)
     if reconnector is not None:
-        reconnector.notify = report.notice
+        reconnector.notify = output.report.notice
     thread = DaemonThread(reactor)
     target = HERE if options.command == "get" else THERE
     answer = partial(thread.call, read_line, MAX_ANSWER)
-    prompter = Prompter(screen, answer, target)
+    prompter = Prompter(output.screen, answer, target)
+    question = DeletionQuestion(output.screen, answer, target)
     delete = getattr(options, "delete", False)
     transfer_options = TransferOptions(
         recursive=options.recursive or options.files_from is not None,
@@ -116,24 +85,12 @@ async def run_transfer(
         selection=selection,
         delete=delete,
         max_delete=getattr(options, "max_delete", None),
-        confirm_deletion=DeletionQuestion(screen, answer, target).confirm if delete and not options.yes else None,
+        confirm_deletion=question.confirm if delete and not options.yes else None,
         ask=prompter.confirm_replace if can_ask() and not (options.json or options.dry_run) else None,
     )
     try:
-        running.append(Deferred.fromCoroutine(work(transfer_options, observer)))
-        await running[0]
-    except CancelledError:
-        if report.failure is None:
-            raise
+        await output.run(work(transfer_options, output.observer))
     except TransferDeclined:
-        bar.stop()
-        report.finish(observer)
+        output.report.finish(output.observer)
         return Exit.DIFFERS
-    finally:
-        bar.stop()
-        for name, size in suspended.items() if not options.quiet else ():
-            report.notice(suspended_message(name or top, size))
-        sys.stdout.flush()
-    if report.failure is not None:
-        raise report.failure
-    return report.finish(observer)
+    return output.report.finish(output.observer)

@@ -30,6 +30,16 @@ class _AppendPattern(argparse.Action):
 
 def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose files."""
+    add_pattern_arguments(parser)
+    parser.add_argument(
+        "--files-from",
+        metavar="FILE",
+        help="use only the files and folders that FILE lists; - is standard input",
+    )
+
+
+def add_pattern_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that leave out files."""
     for option, words in (
         ("--exclude", "leave out what matches; patterns are those of gitignore(5)"),
         ("--include", "do not leave out what matches; of several patterns the first that matches decides"),
@@ -43,11 +53,7 @@ def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do not escape names that some systems cannot store: report them as failed",
     )
-    parser.add_argument(
-        "--files-from",
-        metavar="FILE",
-        help="use only the files and folders that FILE lists; - is standard input",
-    )
+    parser.set_defaults(files_from=None)
 
 
 def read_selection(options: argparse.Namespace) -> Selection:

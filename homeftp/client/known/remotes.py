@@ -236,11 +236,20 @@ def hash_cache_path(environ: Mapping[str, str]) -> str:
 
 def seen_path(environ: Mapping[str, str]) -> str:
     """The file of what this machine saw last on servers. Not beside the configuration, which people copy."""
+    return _data_path(environ, "seen.sqlite")
+
+
+def sync_path(environ: Mapping[str, str]) -> str:
+    """The file of what the two sides of each synced pair of folders agreed on last."""
+    return _data_path(environ, "sync.sqlite")
+
+
+def _data_path(environ: Mapping[str, str], name: str) -> str:
     if environ.get(FOLDER_VARIABLE):
-        return os.path.join(environ[FOLDER_VARIABLE], "seen.sqlite")
+        return os.path.join(environ[FOLDER_VARIABLE], name)
     import platformdirs
 
-    return os.path.join(_folder(lambda: platformdirs.user_data_path("homeftp")), "seen.sqlite")
+    return os.path.join(_folder(lambda: platformdirs.user_data_path("homeftp")), name)
 
 
 def _folder(path: Callable[[], object]) -> str:

@@ -99,6 +99,7 @@ class Survey:
         if not self.same:
             return
         endpoint_of = endpoints_below(str(self.endpoint))
+        files = self.tree.files
         if not dry_run:
             folders = {endpoint_of(name): self.local.digests[name].content for name in self.same}
             rows = ((endpoint_of(name), self.local.hashes[name]) for name in self.same_files())
@@ -106,10 +107,10 @@ class Survey:
         names = (name for name in self.same_files() if endpoint_of(name) not in observer.finished)
         if observer.finished:
             finished = [name for name in self.same_files() if endpoint_of(name) in observer.finished]
-            observer.on_bytes(sum(self.tree.files[name].size for name in finished))
+            observer.on_bytes(sum(files[name].size for name in finished))
         while some := list(islice(names, _REPORTED_TOGETHER)):
-            results = [FileResult(Outcome.SAME, name, self.tree.files[name].size) for name in some]
-            observer.add_same(results, map(endpoint_of, some))
+            results = [FileResult(Outcome.SAME, name, files[name].size, hash=self.local.hashes[name]) for name in some]
+            observer.add_files(results, map(endpoint_of, some), sum(result.size for result in results))
 
 
 async def survey(

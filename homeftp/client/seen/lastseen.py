@@ -42,9 +42,14 @@ class LastSeen:
 
     def record(self, endpoint: str, hash: str | None) -> None:
         """The content with this hash, if it is known, was seen at an endpoint; it is written soon, or by `close`."""
-        if not (self._place.server and hash):
+        self.record_many([(endpoint, hash)])
+
+    def record_many(self, rows: Iterable[tuple[str, str | None]]) -> None:
+        """Record many endpoints, each with the hash of what was seen there."""
+        known = [(endpoint, hash) for endpoint, hash in rows if hash] if self._place.server else []
+        if not known:
             return
-        self._held.append((endpoint, hash))
+        self._held += known
         is_due = len(self._held) >= _MOST_HELD or self._clock() - self._written_at >= _HELD_SECONDS
         if self._writing is None and is_due:
             self._write()

@@ -47,6 +47,8 @@ class ResultList:
         observer.on_result = self._on_result
 
     def _on_result(self, result: FileResult) -> None:
+        if result.outcome is Outcome.CONFLICT and not result.reason:
+            result = result._replace(reason="it has changed on the server meanwhile: it is left for the next sync")
         self._results.append(result)
         self._report(result)
 

@@ -90,14 +90,23 @@ def is_within(name: str, folder: str) -> bool:
     return name == folder or name.startswith(f"{folder}/")
 
 
+class Unsynced(NamedTuple):
+    """Why something cannot be synced."""
+
+    reason: str
+    """In words for people."""
+    failed: bool
+    """Whether it should be synced: it is no link and no device, but cannot be read."""
+
+
 @attrs.frozen
 class SyncTree:
     """What one side has; a name comes after the directory that it is in."""
 
     nodes: Mapping[str, SyncNode] = attrs.field(factory=dict)
     """By the name relative to the folder; the folder itself is not among them."""
-    opaque: Mapping[str, str] = attrs.field(factory=dict)
-    """Names that cannot be synced, each with the reason: they and what is beneath them stay as they are."""
+    opaque: Mapping[str, Unsynced] = attrs.field(factory=dict)
+    """Names that cannot be synced: they and what is beneath them stay as they are."""
     inodes: Mapping[str, int] = attrs.field(factory=dict)
     """A number that a file or directory keeps when it is renamed, where the side has one."""
 
@@ -153,8 +162,8 @@ class SyncPlan:
     """What both sides have already, and was not known to be agreed."""
     gone: Sequence[str] = ()
     """What neither side has any more, and was agreed."""
-    opaque: Mapping[str, str] = attrs.field(factory=dict)
-    """What cannot be synced, with the reasons."""
+    opaque: Mapping[str, Unsynced] = attrs.field(factory=dict)
+    """What cannot be synced on one of the sides."""
     files: Mapping[Side, int] = attrs.field(factory=dict)
     """How many files each side has now."""
     agreed_files: int = 0

@@ -68,7 +68,7 @@ class SyncResult:
     seconds: float
 
 
-async def sync(
+async def run_sync(
     client: Client, context: TransferContext, archive: SyncArchive, request: SyncRequest, observer: TransferObserver
 ) -> SyncResult:
     """Make a local folder and a directory of the server agree; what became of each file is reported to `observer`.
@@ -127,6 +127,7 @@ class _Sync:
             await self._confirm(pair, both, plan)
             self.plan = plan
             self.compared = len(both.here.nodes) + both.same_files
+            self._report_unsynced(plan)
         if self._request.dry_run:
             return
         plan = self._permitted(plan)
@@ -219,6 +220,11 @@ class _Sync:
                 self._report_suspicious(action)
         await self._run(self._archive.finish, pair, int(time.time()))
         await self._run(prune_versions, pair.local)
+
+    def _report_unsynced(self, plan: SyncPlan) -> None:
+        for name, unsynced in plan.opaque.items():
+            outcome = Outcome.FAILED if unsynced.failed else Outcome.SKIPPED
+            self._observer.add_result(FileResult(outcome, name, 0, unsynced.reason, kind="other"))
 
     def _report_plan(self, contents: Sequence[SyncAction]) -> None:
         sizes = [action.source.size for action in contents if action.source is not None and action.source.hash]

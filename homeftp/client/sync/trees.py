@@ -15,14 +15,14 @@ from homeftp.client.batches import in_batches
 from homeftp.client.files.hashes import known_hashes
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
 from homeftp.client.files.read import Content, ReadRequest, read_many
-from homeftp.client.plan.listing import select
+from homeftp.client.plan.listing import RemoteListing, select
 from homeftp.client.plan.local import scan_if_exists
 from homeftp.client.plan.spelling import spell
 from homeftp.client.plan.survey import Survey, survey
 from homeftp.client.remotehash import hash_there
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
-from homeftp.client.sync.model import SyncNode, SyncTree
+from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced
 from homeftp.client.transfer.metadata import differing, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, TransferContext
 from homeftp.client.transfer.payload import hash_file
@@ -118,9 +118,8 @@ class _Reading:
         self._there = {name: entry for name, entry in entries.items() if name and not self._is_same(name)}
         self._files = {name: file for name, file in self._tree.files.items() if not self._is_same(name)}
         self._hashes = {name: surveyed.local.hashes[name] for name in self._files if name in surveyed.local.hashes}
-        skipped = [*surveyed.listing.skipped, *surveyed.listing.failed]
-        self._opaque_there = dict(skipped)
-        self._opaque_here = dict(self._tree.skipped + self._tree.failed)
+        self._opaque_here = _unsynced(self._tree)
+        self._opaque_there = _unsynced(surveyed.listing)
 
     def _is_same(self, name: str) -> bool:
         return name.rpartition("/")[0] in self._same
@@ -160,20 +159,20 @@ class _Reading:
             if isinstance(content, Content) and content.hash is not None:
                 self._hashes[file.name] = content.hash
             else:
-                self._opaque_here[file.name] = _reason(content)
+                self._opaque_here[file.name] = Unsynced(_reason(content), True)
 
     async def _read_large(self, file: FileStat) -> None:
         try:
             self._hashes[file.name] = await hash_file(file.path, self._context)
         except (OSError, Changed) as error:
-            self._opaque_here[file.name] = _reason(error)
+            self._opaque_here[file.name] = Unsynced(_reason(error), True)
 
     async def _hash_there(self, lost: set[int]) -> None:
         """Have the server hash its files of which it does not know the hash."""
         wanted = []
         for name, entry in self._there.items():
             if entry.damaged is not None:
-                self._opaque_there[name] = DAMAGED_COPY
+                self._opaque_there[name] = Unsynced(DAMAGED_COPY, True)
             elif entry.kind == "file" and entry.hash is None and self._is_compared(name, entry.size, lost):
                 wanted.append(name)
 
@@ -182,7 +181,7 @@ class _Reading:
             if hash:
                 self._there[name] = attrs.evolve(self._there[name], hash=hash)
             else:
-                self._opaque_there[name] = _UNREADABLE
+                self._opaque_there[name] = Unsynced(_UNREADABLE, True)
 
         await in_batches(ask, wanted)
 
@@ -214,6 +213,13 @@ class _Reading:
     def there(self) -> SyncTree:
         """What the server has."""
         return SyncTree({name: node_of(entry) for name, entry in self._there.items()}, self._opaque_there)
+
+
+def _unsynced(side: LocalTree | RemoteListing) -> dict[str, Unsynced]:
+    """What one side has and cannot be synced."""
+    found = {name: Unsynced(reason, False) for name, reason in side.skipped}
+    found.update((name, Unsynced(reason, True)) for name, reason in side.failed)
+    return found
 
 
 def inode_of(found: FileStat) -> int:

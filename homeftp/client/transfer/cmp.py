@@ -112,7 +112,8 @@ class CompareTransfer:
     def _finish_task(self, task: FileTask, outcome: Outcome, reason: str = "") -> None:
         one_sided = self._missing if task.remote is None else self._extra if task.local is None else {}
         within = one_sided.get(_parent(task.name))
-        result = FileResult(outcome, task.name, task.size, reason, task.differs, within=within)
+        hash = task.hash_after(outcome)
+        result = FileResult(outcome, task.name, task.size, reason, task.differs, within=within, hash=hash)
         self._observer.add_result(result, self._endpoint_of(task.name))
         self._observer.add_bytes(task.size, moved=False)
         self._comparer.release(task)

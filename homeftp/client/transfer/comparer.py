@@ -48,7 +48,7 @@ class Comparer:
     `needs_hash` of their size. At most `batch` files are read in one step, and
     decided about within one `together()`. With `seen` tasks say what this
     machine has seen of the server's files that may be replaced. The transfer
-    calls `release` once for each task.
+    calls `release` for each task, once.
     """
 
     def __init__(
@@ -122,15 +122,16 @@ class Comparer:
         if finished is not None:
             finished.errback(reason)
 
-    def release(self, task: FileTask) -> None:
-        """Close a task that is finished."""
-        self._open -= 1
-        self._bytes -= task.weight
-        task.content = None
-        if task.close_source is not None:
-            task.close_source()
-        elif task.source is not None:
-            self._context.workers.run(task.source.close)
+    def release(self, *tasks: FileTask) -> None:
+        """Close tasks that are finished."""
+        for task in tasks:
+            self._open -= 1
+            self._bytes -= task.weight
+            task.content = None
+            if task.close_source is not None:
+                task.close_source()
+            elif task.source is not None:
+                self._context.workers.run(task.source.close)
         if self._next is None:
             self._finish_if_idle()
         elif self._open + self._batch <= self._window or not self._open:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Iterator
+from typing import Iterator, Sequence
 
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -23,7 +23,7 @@ from homeftp.client.transfer.batches.single import ISmallGetReceiver, SmallGetHa
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.largeget import LargeGet, endpoint_key
 from homeftp.client.transfer.localdirectories import LocalDirectories
-from homeftp.client.transfer.metadata import file_mode, is_suspicious, is_unapplied, learn_local, local_mode
+from homeftp.client.transfer.metadata import file_mode, is_exact, is_suspicious, is_unapplied, learn_local, local_mode
 from homeftp.client.transfer.model import (
     DAMAGED_COPY,
     DAMAGED_VERSION,
@@ -232,16 +232,23 @@ class GetTransfer:
         except Exception as reason:  # noqa: BLE001 (the connection has ended)
             self.fail(reason)
 
-    def on_small_fetched(self, fetched: Fetched) -> None:
-        """What became of a small file that was fetched with others."""
-        task, outcome = fetched.get
-        if isinstance(fetched.result, TooLarge):  # it has grown
-            self._fetch_alone(fetched.get)
-        elif isinstance(fetched.result, Exception):
-            self.fail_task(task, fetched.result)
-        else:
-            task.fetched = fetched.hash
-            self._on_written(fetched.result, task, outcome, fetched.size)
+    def on_small_fetched(self, files: Sequence[Fetched]) -> None:
+        """What became of small files that were fetched together."""
+        written: list[SmallGet] = []
+        moved = 0
+        for get, size, hash, result in files:
+            if isinstance(result, TooLarge):  # it has grown
+                self._fetch_alone(get)
+            elif isinstance(result, Exception):
+                self.fail_task(get.task, result)
+            else:
+                get.task.fetched = hash
+                self._is_applied(result, self._remote[get.task.name])
+                written.append(get)
+                moved += size
+        if written:
+            self._changed.update(get.task.name.rpartition("/")[0] for get in written)
+            self._finish([get.task for get in written], [_result(*get) for get in written], moved)
 
     def on_fetched(self, task: FileTask, outcome: Outcome, entry: Entry, data: bytes, verdict: Verdict) -> None:
         """A small file has arrived: write it."""
@@ -304,6 +311,8 @@ class GetTransfer:
 
     def _is_applied(self, stat: os.stat_result, entry: Entry) -> bool:
         """Whether a file or folder has the server's time and mode now, as far as is known; notes it otherwise."""
+        if is_exact(stat, entry):
+            return True
         local = FileStat(entry.name, "", stat)
         is_applied = not is_unapplied(local, entry, self._context.disks)
         if not is_applied:
@@ -356,16 +365,21 @@ class GetTransfer:
 
     def _finish_task(self, task: FileTask, outcome: Outcome, reason: str = "", *, moved: int | None = None) -> None:
         """Report a result; `moved` are the bytes that were transferred and not reported yet, None where none were."""
-        result = _result(task, outcome, reason)
-        endpoint = self._endpoint_of(task.name)
-        if outcome.done and not self._options.dry_run:
+        self._finish([task], [_result(task, outcome, reason)], moved)
+
+    def _finish(self, tasks: Sequence[FileTask], results: Sequence[FileResult], moved: int | None) -> None:
+        """Report the results of tasks that end together."""
+        endpoints = [self._endpoint_of(task.name) for task in tasks]
+        if not self._options.dry_run:
+            ended = zip(endpoints, tasks, results, strict=True)
+            done = [(endpoint, task.local_hash) for endpoint, task, result in ended if result.outcome.done]
             if self._options.as_of is None:
-                self._seen.record(endpoint, task.local_hash)
+                self._seen.record_many(done)
             if self._tree.partials:
-                self._complete.add(endpoint_key(endpoint))
-        self._observer.add_result(result, endpoint)
-        self._observer.add_bytes(result.size if moved is None else moved, moved=moved is not None)
-        self._comparer.release(task)
+                self._complete.update(endpoint_key(endpoint) for endpoint, _ in done)
+        size = sum(result.size for result in results) if moved is None else moved
+        self._observer.add_files(results, endpoints, size, moved=moved is not None)
+        self._comparer.release(*tasks)
 
 
 def _result(task: FileTask, outcome: Outcome, reason: str = "") -> FileResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import chain
 from typing import Mapping
 
@@ -15,6 +16,9 @@ from homeftp.wire.messages import MetaData
 
 _FILE_MODE = 0o666
 """The mode with which programs create files, before the umask."""
+
+_US_NS = 1000
+"""Nanoseconds of a microsecond."""
 
 _ROUNDED_US = 2 * SECOND_US
 """No file system rounds a time by more: FAT has every other second."""
@@ -73,6 +77,11 @@ def file_mode(entry: Entry, replaced: FileStat | None) -> int | None:
     if mode is not None or not HAS_MODES:
         return mode
     return new_mode(_FILE_MODE) if replaced is None else replaced.stat.st_mode & PERMISSIONS
+
+
+def is_exact(local: os.stat_result, remote: Entry) -> bool:
+    """Whether a local copy has the server's time and mode, to the microsecond."""
+    return local.st_mode & MODE_BITS == remote.mode and local.st_mtime_ns // _US_NS == remote.mtime_us
 
 
 def is_unapplied(local: FileStat, remote: Entry, disks: Disks) -> bool:

@@ -70,16 +70,20 @@ class Outcome(enum.Enum):
     @property
     def done(self) -> bool:
         """Whether both copies are the same now, or never could be."""
-        done = (
-            Outcome.SAME,
-            Outcome.NEW,
-            Outcome.REPLACED,
-            Outcome.METADATA,
-            Outcome.SKIPPED,
-            Outcome.MENDED,
-            Outcome.DELETED,
-        )
-        return self in done
+        return self in _DONE
+
+
+_DONE = frozenset(
+    {
+        Outcome.SAME,
+        Outcome.NEW,
+        Outcome.REPLACED,
+        Outcome.METADATA,
+        Outcome.SKIPPED,
+        Outcome.MENDED,
+        Outcome.DELETED,
+    }
+)
 
 
 class CopyStat(NamedTuple):

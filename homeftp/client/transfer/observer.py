@@ -70,15 +70,18 @@ class TransferObserver:
         self.kinds[result.outcome, result.kind] += 1
         self.on_result(result)
 
-    def add_same(self, results: Sequence[FileResult], endpoints: Iterable[str]) -> None:
-        """Report the results SAME of many files, each with its endpoint, and their bytes."""
+    def add_files(
+        self, results: Sequence[FileResult], endpoints: Iterable[str], size: int, *, moved: bool = False
+    ) -> None:
+        """Report the results of many files, each with its endpoint, and their bytes; `moved` as in `add_bytes`."""
         self.finished.update(endpoints)
         self._progressed()
-        self.counts[Outcome.SAME] += len(results)
-        self.kinds[Outcome.SAME, "file"] += len(results)
+        for outcome, count in Counter(result.outcome for result in results).items():
+            self.counts[outcome] += count
+            self.kinds[outcome, "file"] += count
         for result in results:
             self.on_result(result)
-        self.on_bytes(sum(result.size for result in results))
+        self.add_bytes(size, moved=moved)
 
     def add_unapplied(self, names: Sequence[str], side: str) -> None:
         """Call `on_notice` once for all files and folders whose time or mode could not be set on `side`."""

@@ -65,8 +65,8 @@ class Fetched(NamedTuple):
 class IBatchGetReceiver(Interface):
     """Receives what became of small files: one of these calls ends each of them."""
 
-    def on_small_fetched(fetched: Fetched) -> None:
-        """The server has sent the file, or refused; it was written, or not."""
+    def on_small_fetched(files: Sequence[Fetched]) -> None:
+        """The server has sent these files, or refused; each was written, or not."""
 
     def fail(reason: Exception | Failure) -> None:
         """The connection has ended or must not be used any more."""
@@ -224,8 +224,7 @@ class _BatchGetHandler:
 
     def _written(self, files: list[Fetched]) -> None:
         self._writing -= 1
-        for each in files:
-            self._receiver.on_small_fetched(each)
+        self._receiver.on_small_fetched(files)
         self._end_if_written()
 
     def _not_written(self, failure: Failure) -> None:
@@ -242,7 +241,6 @@ class _BatchGetHandler:
         refused = self._answer.refusal
         if refused is not None:
             wanted, self._wanted = self._wanted, {}
-            for get in wanted.values():
-                self._receiver.on_small_fetched(Fetched(get, 0, "", refused))
+            self._receiver.on_small_fetched([Fetched(get, 0, "", refused) for get in wanted.values()])
         elif self._wanted:
             self._fail(ProtocolViolation("the server did not send all files that were asked for"))

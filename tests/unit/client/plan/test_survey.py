@@ -256,10 +256,11 @@ class SameAnswerTests(TransferCase):
                 os.utime(file, (8, 8))
 
     def told(self, transfer: Callable[[], object], *, cached: bool) -> list[FileResult]:
-        """What a transfer tells, with hashes remembered here or without."""
+        """What a transfer tells, with hashes remembered here or without; hashes aside, which it tells if it has any."""
         self.context = attrs.evolve(self.context, hash_cache=self.cache if cached else None)
         transfer()
-        return sorted(self.results, key=lambda result: (result.name, result.kind, result.outcome.value))
+        told = [result._replace(hash=None) for result in self.results]
+        return sorted(told, key=lambda result: (result.name, result.kind, result.outcome.value))
 
     def test_random(self) -> None:
         """Whatever differs, a transfer tells the same with digests as without; and it leaves equal copies."""
@@ -283,7 +284,8 @@ class SameAnswerTests(TransferCase):
                 partial(self.get, "lib", local, recursive=True, dry_run=True),
                 partial(self.get, "lib", local, dry_run=True, **mirror),
             ):
-                self.assertEqual(self.told(transfer, cached=True), self.told(transfer, cached=False), seed)
+                pairs = zip(self.told(transfer, cached=True), self.told(transfer, cached=False), strict=True)
+                self.assertEqual([(one, other) for one, other in pairs if one != other], [], seed)
             last = chance.choice((partial(self.push, local, "lib"), partial(self.get, "lib", local)))
             last = partial(last, perms=True, **mirror)
             told = self.told(last, cached=True)

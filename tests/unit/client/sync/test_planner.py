@@ -16,6 +16,7 @@ from homeftp.client.sync.model import (
     SyncOptions,
     SyncPlan,
     SyncTree,
+    Unsynced,
 )
 from homeftp.client.sync.planner import changes_nothing, make_plan
 from tests.support.repeatable import REPEATABLE
@@ -31,6 +32,9 @@ def plan(base: Nodes, here: Nodes, there: Nodes, options: SyncOptions = OPTIONS)
 
 def steps(made: SyncPlan) -> Sequence[tuple[Act, Side, str]]:
     return [(action.act, action.target, action.name) for action in made.actions]
+
+
+LINK = Unsynced("is a symbolic link", False)
 
 
 class PlanTests(unittest.SynchronousTestCase):
@@ -166,9 +170,9 @@ class PlanTests(unittest.SynchronousTestCase):
     def test_opaque(self) -> None:
         """What one side cannot sync stays on both, with all beneath it; the directories around it too."""
         base = {"a": DIRECTORY, "a/x": DIRECTORY, "a/x/y": file("one"), "b": file("two")}
-        made = make_plan(base, {}, SyncTree({}, {"a/x": "is a symbolic link"}), SyncTree(base), OPTIONS)
+        made = make_plan(base, {}, SyncTree({}, {"a/x": LINK}), SyncTree(base), OPTIONS)
         self.assertEqual(steps(made), [(Act.COPY, Side.HERE, "a"), (Act.DELETE, Side.THERE, "b")])
-        self.assertEqual(made.opaque, {"a/x": "is a symbolic link"})
+        self.assertEqual(made.opaque, {"a/x": LINK})
 
 
 @st.composite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial import unittest
 
-from homeftp.client.sync.model import Side, SyncTree
+from homeftp.client.sync.model import Side, SyncTree, Unsynced
 from homeftp.client.sync.renames import Rename, RenamedTrees, follow_renames
 from tests.support.synctrees import DIRECTORY, Nodes, file
 
@@ -14,6 +14,9 @@ FOLDER = {"a": DIRECTORY, "a/x": file("one"), "a/y": file("two"), "a/z": file("t
 def beneath(folder: str, nodes: Nodes = FOLDER) -> Nodes:
     """The nodes of `FOLDER` under another name."""
     return {folder + name[1:]: node for name, node in nodes.items()}
+
+
+LINK = Unsynced("is a symbolic link", False)
 
 
 class RenameTests(unittest.SynchronousTestCase):
@@ -93,6 +96,6 @@ class RenameTests(unittest.SynchronousTestCase):
 
     def test_opaque(self) -> None:
         """A directory that holds what cannot be synced stays; the files in it that have other names are renamed."""
-        there = SyncTree(FOLDER, {"a/link": "is a symbolic link"})
+        there = SyncTree(FOLDER, {"a/link": LINK})
         found = follow_renames(FOLDER, {}, SyncTree(beneath("b")), there).renames
         self.assertEqual(found, [Rename(Side.THERE, f"a/{each}", f"b/{each}") for each in "xyz"])

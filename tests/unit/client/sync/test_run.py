@@ -7,7 +7,7 @@ import shutil
 
 from homeftp.client import Outcome
 from homeftp.client.sync.archive import SyncArchive
-from homeftp.client.sync.model import Act, Side, SyncPlan
+from homeftp.client.sync.model import Act, Side, SyncPlan, Unsynced
 from homeftp.client.sync.run import SyncDeclined
 from homeftp.errors import OperatorError
 from tests.support.syncs import SyncCase, versions_in
@@ -242,7 +242,8 @@ class LaterSyncTests(SyncCase):
         os.unlink(os.path.join(self.ann.path, "d/x"))
         os.symlink("y", os.path.join(self.ann.path, "d/x"))
         result = self.sync(self.ann)
-        self.assertEqual(dict(result.plan.opaque), {"d/x": "is a symbolic link"})
+        self.assertEqual(dict(result.plan.opaque), {"d/x": Unsynced("is a symbolic link", False)})
+        self.assertEqual(self.outcomes(), {"d/x": Outcome.SKIPPED})
         self.assertEqual(self.there(), self.before)
         self.assertTrue(os.path.islink(os.path.join(self.ann.path, "d/x")))
 

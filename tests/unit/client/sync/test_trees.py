@@ -6,6 +6,7 @@ import os
 
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import SyncPair
+from homeftp.client.sync.model import Unsynced
 from homeftp.client.sync.trees import BothSides, node_of, read_both
 from homeftp.client.transfer.model import DAMAGED_COPY
 from homeftp.errors import WrongKind
@@ -69,8 +70,8 @@ class TreesTests(SyncCase):
 
         self.run_work(verify())
         both = self.read()
-        self.assertEqual(dict(both.here.opaque), {"link": "is a symbolic link"})
-        self.assertEqual(dict(both.there.opaque), {"top": DAMAGED_COPY})
+        self.assertEqual(dict(both.here.opaque), {"link": Unsynced("is a symbolic link", False)})
+        self.assertEqual(dict(both.there.opaque), {"top": Unsynced(DAMAGED_COPY, True)})
 
     def test_selection(self) -> None:
         """What is left out on one side is left out on both."""

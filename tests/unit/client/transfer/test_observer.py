@@ -38,17 +38,22 @@ class ObserverTests(SynchronousTestCase):
         self.observer.add_bytes(7, moved=False)
         self.assertEqual((self.sizes, self.observer.bytes_moved, self.progress), ([5, 7], 5, 1))
 
-    def test_same(self) -> None:
-        """Many files that are the same are reported as each of them would be."""
-        results = [FileResult(Outcome.SAME, name, 3) for name in ("a", "b")]
-        one_by_one = TransferObserver()
-        for result in results:
-            one_by_one.add_result(result, f"lib/{result.name}")
-        self.observer.add_same(results, ["lib/a", "lib/b"])
-        self.assertEqual((self.results, self.sizes), (results, [6]))
-        for field in ("counts", "kinds", "finished", "bytes_moved"):
-            self.assertEqual(getattr(self.observer, field), getattr(one_by_one, field), field)
-        self.assertEqual(self.progress, 1)
+    def test_many(self) -> None:
+        """Many files are reported as each of them would be."""
+        outcomes = {"a": Outcome.SAME, "b": Outcome.NEW, "c": Outcome.NEW}
+        results = [FileResult(outcome, name, 3) for name, outcome in outcomes.items()]
+        endpoints = [f"lib/{name}" for name in outcomes]
+        for moved in (False, True):
+            one_by_one = TransferObserver()
+            for result, endpoint in zip(results, endpoints, strict=True):
+                one_by_one.add_result(result, endpoint)
+                one_by_one.add_bytes(result.size, moved=moved)
+            self.setUp()
+            self.observer.add_files(results, endpoints, 9, moved=moved)
+            self.assertEqual((self.results, self.sizes), (results, [9]))
+            for field in ("counts", "kinds", "finished", "bytes_moved"):
+                self.assertEqual(getattr(self.observer, field), getattr(one_by_one, field), field)
+            self.assertGreaterEqual(self.progress, 1)
 
     def test_restart(self) -> None:
         """A result without an endpoint is not reported again after a restart, except with another outcome."""

@@ -14,6 +14,7 @@ from homeftp.syscalls import System
 from homeftp.testing.contract import StoreContract
 from tests.support.contracts import maintain_later
 from tests.support.flips import flip
+from tests.support.folders import QuickCase
 from tests.support.stores import Unlisted
 
 
@@ -66,7 +67,7 @@ class _Quick(System):
         pass
 
 
-class FullOptionsTests(LocalStoreTests):
+class FullOptionsTests(QuickCase, LocalStoreTests):
     """The contract, with every option set."""
 
     options = StoreOptions(
@@ -89,7 +90,7 @@ class _EachFile(_Quick):
         return False
 
 
-class EachFileTests(LocalStoreTests):
+class EachFileTests(QuickCase, LocalStoreTests):
     """The contract, without versions, on a file system that cannot be synced as a whole."""
 
     options = StoreOptions(retention=Retention(seconds=0))
@@ -103,7 +104,7 @@ class _OtherNames(_Quick, Unlisted):
     """A disk that may find files by other names than it lists: each name is looked for in its directory."""
 
 
-class OtherNamesTests(LocalStoreTests):
+class OtherNamesTests(QuickCase, LocalStoreTests):
     """The contract, on a disk that may find files by other names than it lists."""
 
     def system(self) -> System:

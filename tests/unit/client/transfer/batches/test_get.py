@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import Any, Sequence
 from unittest import mock
 
 from twisted.python.failure import Failure
@@ -54,10 +54,11 @@ class FetchingTests(SynchronousTestCase):
             self,
         )
 
-    def on_small_fetched(self, fetched: Fetched) -> None:
-        """What became of a file."""
-        self.assertNotIn(fetched.get.task.name, self.fetched)
-        self.fetched[fetched.get.task.name] = fetched
+    def on_small_fetched(self, files: Sequence[Fetched]) -> None:
+        """What became of some files."""
+        for fetched in files:
+            self.assertNotIn(fetched.get.task.name, self.fetched)
+            self.fetched[fetched.get.task.name] = fetched
 
     def fail(self, reason: Any = None) -> Any:
         """The transfer has failed."""

@@ -1,0 +1,43 @@
+"""Folders for tests that are not about the disk: in memory, where nothing waits for it."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import shutil
+import tempfile
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.config import MIB
+
+_MEMORY = "/dev/shm"
+
+_LEAST_FREE = 512 * MIB
+"""Less than that is not taken for tests: containers often have 64 MiB there."""
+
+
+@functools.lru_cache(maxsize=1)
+def _in_memory() -> str | None:
+    """The folder in memory of this process; None where there is no space for one."""
+    if not os.access(_MEMORY, os.W_OK) or shutil.disk_usage(_MEMORY).free < _LEAST_FREE:
+        return None
+    folder = tempfile.mkdtemp(prefix="homeftp-tests-", dir=_MEMORY)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def quick_temp_dir() -> str:
+    """A new folder, in memory where that is possible. Who makes it removes it; what is left goes with the process."""
+    return tempfile.mkdtemp(dir=_in_memory() or os.getcwd())
+
+
+class QuickCase(SynchronousTestCase):
+    """A test whose temporary files are in memory, and are removed when it is over."""
+
+    def mktemp(self) -> str:
+        """A path where nothing is yet."""
+        folder = quick_temp_dir()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        return os.path.join(folder, "temp")

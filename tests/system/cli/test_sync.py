@@ -1,0 +1,146 @@
+"""`homeftp sync` with real processes: two laptops and one server, with and without a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import Any, Sequence
+
+from tests.support.processes import run_homeftp
+from tests.support.serving import ServedCase
+from tests.support.syncs import contents, versions_in
+from tests.support.terminals import TerminalProcess
+from tests.system.cli.test_last_seen import other_home
+
+
+class SyncCommandTests(ServedCase):
+    """`first` and `second` are the two laptops; each syncs a folder of its own with the same one of the server."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.place = f"nas:{self.there}/Docs"
+        self.homes = {"first": self.home, "second": other_home()}
+        self.server_folder = self.server.path(f"{self.there}/Docs")
+
+    def folder(self, laptop: str) -> str:
+        """The folder of a laptop."""
+        return os.path.join(self.here, laptop)
+
+    def command(self, laptop: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a sync, without a terminal."""
+        return run_homeftp("sync", *words, HOMEFTP_HOME=self.homes[laptop])
+
+    def sync(self, laptop: str, *options: str, code: int = 0) -> str:
+        """Sync a laptop; gives what was printed on standard error."""
+        said = self.command(laptop, "-y", *options, self.folder(laptop), self.place)
+        self.assertEqual((said.returncode, said.stdout), (code, ""), said.stderr)
+        return said.stderr
+
+    def lines(self, laptop: str, *options: str, code: int) -> Sequence[dict[str, Any]]:
+        """Sync with --json; gives its lines."""
+        said = self.command(laptop, "--json", *options, self.folder(laptop), self.place)
+        self.assertEqual(said.returncode, code, said.stderr)
+        return [json.loads(line) for line in said.stdout.splitlines()]
+
+    def test_two_laptops(self) -> None:
+        """What each laptop does reaches the other; a conflict is kept twice; at the end there is nothing to do."""
+        self.lay("first/a.txt", b"one")
+        self.lay("first/d/x", b"x")
+        self.assertIn("2 files and 2 folders new", self.sync("first"))
+        self.sync("second")
+        self.assertEqual(contents(self.folder("second")), {"a.txt": b"one", "d": None, "d/x": b"x"})
+        self.lay("first/a.txt", b"first's")
+        self.lay("second/a.txt", b"second's")
+        os.rename(f"{self.folder('second')}/d", f"{self.folder('second')}/e")
+        for laptop in ("second", "first", "second"):
+            self.sync(laptop)
+        found = contents(self.server_folder)
+        (copy,) = [name for name in found if "conflict from" in name]
+        self.assertEqual(found, {"a.txt": b"second's", copy: b"first's", "e": None, "e/x": b"x"})
+        for laptop in self.homes:
+            self.assertEqual(contents(self.folder(laptop)), found)
+            self.assertRegex(self.sync(laptop), r"\ANothing to do \(3 files compared in \d+\.\d s\)\.\n\Z")
+        self.assertEqual(versions_in(self.folder("second")), {})
+
+    def test_terminal(self) -> None:
+        """At a terminal the plan is shown, and nothing is done before a yes."""
+        self.lay("first/a.txt", b"one")
+        for answer, ended in (("n", "Nothing was changed."), ("y", "1 file and 1 folder new")):
+            self.assertFalse(os.path.exists(self.server_folder))
+            words = [sys.executable, "-m", "homeftp", "sync", self.folder("first"), self.place]
+            process = TerminalProcess(words, HOMEFTP_HOME=self.home)
+            self.addCleanup(process.end)
+            process.wait_for(r"here -> server  new        a\.txt \(3 B\)\s+1 file to the server \(3 B\)\.")
+            process.wait_for(r"Do this\? \[y/N\] ")
+            process.type(f"{answer}\n")
+            process.wait_for(ended)
+        self.assertEqual(contents(self.server_folder), {"a.txt": b"one"})
+
+    def test_no_terminal(self) -> None:
+        """Without a terminal it does not ask and does nothing; -n prints the plan, and changes nothing."""
+        self.lay("first/a.txt", b"one")
+        said = self.command("first", self.folder("first"), self.place)
+        self.assertEqual(said.returncode, 2)
+        self.assertIn("use -y", said.stderr)
+        said = self.command("first", "-n", self.folder("first"), self.place)
+        self.assertEqual(said.returncode, 1)
+        self.assertEqual(said.stdout, "  here -> server  new        a.txt (3 B)\n1 file to the server (3 B).\n")
+        self.assertFalse(os.path.exists(self.server_folder))
+
+    def test_plan_file(self) -> None:
+        """A plan that was printed is carried out without a question, by its file alone; not where something changed."""
+        self.lay("first/a.txt", b"one")
+        said = self.command("first", "--json", "-n", "--exclude", "*.tmp", self.folder("first"), self.place)
+        self.assertEqual(said.returncode, 1)
+        plan = self.lay("plan.json", said.stdout.encode())
+        self.lay("first/b.txt", b"two")
+        refused = self.command("first", "--plan", plan)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("make it again", refused.stderr)
+        os.unlink(f"{self.folder('first')}/b.txt")
+        self.lay("first/left.tmp", b"excluded by the plan")
+        done = self.command("first", "--plan", plan)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(contents(self.server_folder), {"a.txt": b"one"})
+        self.assertEqual(self.command("first", "--plan", __file__).returncode, 2)
+
+    def test_json(self) -> None:
+        """With --json the plan comes first, then each result, then the summary."""
+        self.lay("first/a.txt", b"one")
+        head, step, result, folder, summary = self.lines("first", "-y", code=0)
+        self.assertEqual((head["plan"], head["remote"], head["direction"]), (1, "nas", "both"))
+        self.assertEqual((step["act"], step["target"], step["name"]), ("copy", "there", "a.txt"))
+        self.assertEqual((result["outcome"], result["name"]), ("new", "a.txt"))
+        self.assertEqual((folder["name"], folder["kind"], summary["summary"]), ("", "directory", {"new": 2}))
+
+    def test_guards(self) -> None:
+        """A plan that deletes too much is refused with exit code 2, with what allows it."""
+        for name in "abcd":
+            self.lay(f"first/{name}", name.encode())
+        self.sync("first")
+        for name in "abc":
+            os.unlink(f"{self.folder('first')}/{name}")
+        self.assertIn("--max-delete 3", self.sync("first", code=2))
+        self.assertEqual(set(contents(self.server_folder)), set("abcd"))
+        self.sync("first", "--max-delete", "3")
+        self.assertEqual(set(contents(self.server_folder)), {"d"})
+        shutil.rmtree(self.folder("first"))
+        self.assertIn("is its disk mounted?", self.sync("first", code=2))
+        self.sync("first", "--start-over")
+        self.assertEqual(contents(self.folder("first")), {"d": b"d"})
+
+    def test_usage(self) -> None:
+        """Wrong words are explained."""
+        for words, expected in (
+            (("-y", self.place, self.here), "comes first"),
+            (("-y", self.here), "homeftp sync Documents nas:Documents"),
+            (("--plan", "missing.json"), "cannot be read"),
+            (("--plan", "x", "--push"), "A plan says what it is for"),
+        ):
+            said = self.command("first", *words)
+            self.assertEqual(said.returncode, 2)
+            self.assertIn(expected, said.stderr)
+            self.assertNotIn("Traceback", said.stderr)

@@ -1,0 +1,101 @@
+"""`homeftp sync` against a server in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Callable
+from unittest import mock
+
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.move import MoveDispatcher
+from tests.support.commandline import RemoteCommandCase
+
+
+class CallingThread:
+    """Calls what a thread would."""
+
+    def __init__(self, reactor: object) -> None:
+        pass
+
+    async def call(self, function: Callable[[int], bytes], size: int) -> bytes:
+        """The result."""
+        return function(size)
+
+
+class SyncTests(RemoteCommandCase):
+    """A folder with one file, and a server that does not have it."""
+
+    extra = (DeleteDispatcher(), MoveDispatcher())
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.make_file("a.txt", b"one")
+        archive = mock.patch.dict(os.environ, HOMEFTP_HOME=self.mktemp())
+        archive.start()
+        self.addCleanup(archive.stop)
+
+    def sync(self, *options: str, typed: bytes = b"", terminal: bool = False) -> int:
+        """Sync the folder."""
+        with (
+            mock.patch("homeftp.cli.commands.sync.can_ask", return_value=terminal),
+            mock.patch("homeftp.cli.commands.sync.DaemonThread", CallingThread),
+        ):
+            return self.homeftp("sync", *options, self.here, "nas:Docs", typed=typed)
+
+    def test_done(self) -> None:
+        """With -y it asks nothing, and prints one line; a second time there is nothing to do."""
+        self.assertEqual(self.sync("-y"), Exit.DONE)
+        self.assertEqual(self.remote_files(), {"Docs/a.txt": b"one"})
+        self.assertEqual(self.out.getvalue(), "")
+        self.assertEqual(self.sync("-y"), Exit.DONE)
+        self.assertRegex(self.err.getvalue(), r"Nothing to do \(1 file compared in \d\.\d s\)\.\n\Z")
+        self.assertEqual(self.sync("-y", "-q"), Exit.DONE)
+        self.assertEqual(self.err.getvalue(), "")
+
+    def test_asked(self) -> None:
+        """At a terminal the plan is printed, and nothing is done without a yes; elsewhere it needs -y."""
+        self.assertEqual(self.sync(), Exit.USAGE)
+        self.assertEqual(self.sync("--json", terminal=True), Exit.USAGE)
+        self.assertEqual(self.sync(terminal=True, typed=b"n\n"), Exit.DIFFERS)
+        self.assertIn("here -> server  new        a.txt (3 B)", self.err.getvalue())
+        self.assertEqual(self.remote_files(), {})
+        self.assertEqual(self.sync(terminal=True, typed=b"y\n"), Exit.DONE)
+        self.assertEqual(self.remote_files(), {"Docs/a.txt": b"one"})
+
+    def test_dry_run(self) -> None:
+        """-n prints the plan and its exit code says that something is to be done."""
+        self.assertEqual(self.sync("-n"), Exit.DIFFERS)
+        self.assertEqual(self.out.getvalue(), "  here -> server  new        a.txt (3 B)\n1 file to the server (3 B).\n")
+        self.assertEqual(self.sync("-n", "--json"), Exit.DIFFERS)
+        head, step = map(json.loads, self.out.getvalue().splitlines())
+        self.assertEqual((head["endpoint"], step["name"]), ("Docs", "a.txt"))
+        self.sync("-y")
+        self.assertEqual(self.sync("-n"), Exit.DONE)
+
+    def test_options(self) -> None:
+        """Direction, preference and patterns reach the sync; the machine's name is in the names of copies."""
+        self.sync("-y")
+        self.make_file("a.txt", b"here")
+        self.make_remote_file("Docs/a.txt", b"there")
+        self.make_file("x.tmp")
+        with mock.patch("homeftp.host.own_name", return_value="ann-laptop"):
+            self.assertEqual(self.sync("-y", "--exclude", "*.tmp"), Exit.DONE)
+        (copy,) = set(self.remote_files()) - {"Docs/a.txt"}
+        self.assertRegex(copy, r"\ADocs/a \(conflict from ann-laptop \d{4}-\d\d-\d\d\)\.txt\Z")
+        self.make_file("a.txt", b"here again")
+        self.make_remote_file("Docs/a.txt", b"there again")
+        self.assertEqual(self.sync("-y", "--prefer", "here", "--exclude", "*.tmp"), Exit.DONE)
+        self.assertEqual(self.remote_files(), {"Docs/a.txt": b"here again", copy: b"here"})
+        self.assertEqual(self.sync("-y", "--pull", "--max-delete", "9"), Exit.DONE)
+        self.assertFalse(os.path.exists(os.path.join(self.here, "x.tmp")))
+
+    def test_skipped(self) -> None:
+        """A link is reported, and is no failure; a file that cannot be read is one."""
+        os.symlink("a.txt", os.path.join(self.here, "link"))
+        self.assertEqual(self.sync("-y"), Exit.DONE)
+        self.assertIn("skipped: link: is a symbolic link", self.err.getvalue())
+        os.mkdir(os.path.join(self.here, ".homeftp-x"))
+        self.assertEqual(self.sync("-y"), Exit.DIFFERS)
+        self.assertIn(".homeftp-x: its name is reserved", self.err.getvalue())
