@@ -33,6 +33,16 @@ _TICKS = 10
 _SECOND_NS = 1_000_000_000
 
 
+def binary(hash: str) -> bytes:
+    """The digest in a hash."""
+    return bytes.fromhex(hash[len(ALGORITHM) :])
+
+
+def from_binary(digest: bytes) -> str:
+    """The hash that has a digest."""
+    return ALGORITHM + digest.hex()
+
+
 def hash_bytes(content: bytes) -> str:
     """The hash of some bytes."""
     return ALGORITHM + hashlib.sha256(content).hexdigest()

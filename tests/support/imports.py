@@ -48,8 +48,8 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 
 CLIENT = within(
     "client",
-    "aio api batches connection dial download errors escapes files known manage mirror opening plan remotehash seen"
-    " selection sync transfer verifycopy",
+    "aio api batches connection dial download errors escapes files known manage mirror nameset opening plan remotehash"
+    " seen selection sync table transfer verifycopy",
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -100,10 +100,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.errors": VALUES,
     "client.connection": SHARED | {"client.errors", "wire"},
     "client.escapes": VALUES,
+    "client.nameset": frozenset(),
+    "client.table": frozenset(),
     "client.selection": VALUES | {"client.escapes"},
     "client.files": CONTRACTS
     | {"hashing", "metadata.disks", "syscalls"}
-    | within("client", "errors escapes selection"),
+    | within("client", "errors escapes selection table"),
     "client.download": CONTRACTS | {"hashing"} | within("client", "connection errors"),
     "client.api": CONTRACTS | {"hashing", "wire"} | within("client", "connection download errors"),
     "client.dial": SHARED | within("client", "api connection errors"),
@@ -113,11 +115,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.seen": CONTRACTS | {"client.api", "hashing"},
     "client.transfer": SHARED
     | {"wire"}
-    | within("client", "api batches connection download errors files remotehash seen selection verifycopy"),
+    | within("client", "api batches connection download errors files nameset remotehash seen selection verifycopy"),
     "client.mirror": CONTRACTS | within("client", "api batches files remotehash seen selection transfer"),
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
-    | within("client", "api batches download errors escapes files mirror seen selection transfer verifycopy"),
+    | within("client", "api batches download errors escapes files mirror seen selection table transfer verifycopy"),
     "client.sync.local": CONTRACTS | {"hashing", "client.files"},
     "client.sync": SHARED
     | within("client", "api batches files mirror plan remotehash seen selection sync.local transfer"),

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import Sequence
+from typing import Mapping, Sequence
 
 import attrs
 
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
+from homeftp.client.table import NameTable, Packing
+from homeftp.hashing.filehash import binary, from_binary
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import UNKNOWN, DirectoryDigester
 from homeftp.model import MODE_BITS, TreeDigest
+
+_HASHES: Packing[str] = Packing(
+    lambda names, hashes: tuple(map(binary, hashes)), lambda names, digests: map(from_binary, digests)
+)
 
 
 @attrs.frozen
 class LocalDigests:
     """The digests of the folders of a tree, as far as they can be sent; names are those of the tree."""
 
-    hashes: dict[str, str] = attrs.field(factory=dict)
+    hashes: NameTable[str] = attrs.field(factory=lambda: NameTable(_HASHES))
     """The hashes of files that are remembered."""
     digests: dict[str, TreeDigest] = attrs.field(factory=dict)
     """Those of each folder; no other copy has those of one that is `incomplete`."""
@@ -35,19 +41,27 @@ class LocalDigests:
 def local_digests(tree: LocalTree, cache: HashCache) -> LocalDigests:
     """The digests of all folders of a tree. Nothing is read but the cache. Blocks."""
     found = LocalDigests()
-    files: dict[str, list[FileStat]] = {name: [] for name in tree.directories}
-    for name, file in tree.files.items():
-        files[name.rpartition("/")[0]].append(file)
     real = {"": os.path.realpath(tree.path)}
     for name, folder in tree.directories.items():  # each comes after the one that it is in
         if name:
             above = name.rpartition("/")[0]
             found.below.setdefault(above, []).append(name)
             real[name] = os.path.join(real[above], os.path.basename(folder.path))
-    for name in reversed(tree.directories):
-        stats = {file.path[len(tree.directories[name].path) :].lstrip(os.sep): file.stat for file in files[name]}
+    for name in reversed(_preorder(found.below)):
+        files = [file for _, file in tree.files.inside(name)]
+        stats = {file.path[len(tree.directories[name].path) :].lstrip(os.sep): file.stat for file in files}
         known = cache.lookup(real[name], stats, whole=True)
-        found.digests[name] = _digest(tree, name, files[name], list(map(known.get, stats)), found)
+        found.digests[name] = _digest(tree, name, files, list(map(known.get, stats)), found)
+    return found
+
+
+def _preorder(below: Mapping[str, Sequence[str]]) -> list[str]:
+    """All folders, in the order in which a scan finds their files: each before those in it."""
+    found = []
+    pending = [""]
+    while pending:
+        found.append(pending.pop())
+        pending += reversed(below.get(found[-1], ()))
     return found
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
-from typing import NamedTuple
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
 import attrs
 
 from homeftp.client.selection import EVERYTHING, Selector
+from homeftp.client.table import Columns, NameTable, Packing
 from homeftp.metadata.kept import in_range
 
 HAS_MODES = os.name == "posix"
@@ -57,12 +58,56 @@ class FileStat(NamedTuple):
         return in_range(self.stat.st_mtime_ns // 1000)
 
 
+def _pack(names: Sequence[str], files: Sequence[FileStat]) -> Columns:
+    """The columns of files whose keys are their names."""
+    stats = [file.stat for file in files]
+    tops = {_top(file) for file in files}
+    is_plain = len(tops) == 1 and None not in tops
+    return (
+        tops.pop() if is_plain else None,
+        None if is_plain else [file.path for file in files],
+        [stat.st_mode for stat in stats],
+        [stat.st_ino for stat in stats],
+        [stat.st_dev for stat in stats],
+        [stat.st_size for stat in stats],
+        [stat.st_mtime_ns for stat in stats],
+        [stat.st_ctime_ns for stat in stats],
+    )
+
+
+def _top(file: FileStat) -> str | None:
+    """The scanned folder, with a separator; None where a part of the name is spelled otherwise here."""
+    relative = file.name.replace("/", os.sep)
+    return file.path[: -len(relative)] if relative and file.path.endswith(relative) else None
+
+
+def _unpack(names: Sequence[str], columns: Columns) -> Iterable[FileStat]:
+    """The files, their stats without what nothing uses: owner, links, access time, and times in seconds."""
+    top, paths, modes, inodes, devices, sizes, changed_ns, status_changed_ns = columns
+    if paths is None:
+        paths = [top + name.replace("/", os.sep) for name in names]
+    no = [None] * len(names)
+    visible = modes, inodes, devices, no, no, no, sizes, no, no, no
+    seconds = no, no, no
+    fields = zip(*visible, *seconds, no, changed_ns, status_changed_ns, strict=True)
+    return map(FileStat, names, paths, map(os.stat_result, fields))
+
+
+PACKING: Packing[FileStat] = Packing(_pack, _unpack)
+"""Keeps of a stat what tells whether a file is the same still, and what is sent of it."""
+
+
+def file_table(files: Mapping[str, FileStat] | None = None) -> NameTable[FileStat]:
+    """A table of files by name."""
+    return NameTable(PACKING, files)
+
+
 @attrs.frozen
 class LocalTree:
     """A local folder with everything in it that can be sent, by name."""
 
     path: str
-    files: dict[str, FileStat] = attrs.field(factory=dict)
+    files: NameTable[FileStat] = attrs.field(factory=file_table)
     directories: dict[str, FileStat] = attrs.field(factory=dict)
     skipped: list[tuple[str, str]] = attrs.field(factory=list)
     """Names of what is never sent, such as links, each with the reason."""

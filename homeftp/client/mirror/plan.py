@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Container, Iterable, Mapping, Sequence
+from typing import Callable, Iterable
 
 from homeftp.client.selection import Selector
 from homeftp.client.transfer.model import DeletionPlan, FileResult, Outcome, TransferOptions
@@ -18,28 +18,35 @@ class DeletionDeclined(OperatorError):
 
 
 def plan_deletion(
-    files: Mapping[str, int],
-    directories: Sequence[str],
-    wanted: Container[str],
+    files: Iterable[tuple[str, int]],
+    directories: Iterable[str],
+    is_wanted: Callable[[str], bool],
     selector: Selector,
     kept: Iterable[str] = (),
 ) -> DeletionPlan:
-    """The plan for a target with these files, each with its size, and directories; the source has the `wanted` names.
+    """The plan for a target with these files, each with its size, and directories; the source has the wanted names.
 
     A directory stays that holds something that stays, such as one of the `kept` names.
     """
-    extra = [name for name in files if name not in wanted and selector.takes(name, is_directory=False)]
-    removed = frozenset(extra)
+    extra: list[str] = []
     holding: set[str] = set()
-    for name in (*kept, *(name for name in files if name not in removed)):
+    total = extra_size = 0
+    for name in kept:
         _add_above(name, holding)
+    for name, size in files:
+        total += 1
+        if is_wanted(name) or not selector.takes(name, is_directory=False):
+            _add_above(name, holding)
+        else:
+            extra.append(name)
+            extra_size += size
     empty: list[str] = []
     for name in sorted(directories, key=lambda name: name.count("/"), reverse=True):
-        if not name or name in wanted or name in holding or not selector.takes(name, is_directory=True):
+        if not name or is_wanted(name) or name in holding or not selector.takes(name, is_directory=True):
             _add_above(name, holding)
         else:
             empty.append(name)
-    return DeletionPlan(tuple(extra), tuple(empty), sum(files[name] for name in extra), len(files))
+    return DeletionPlan(tuple(extra), tuple(empty), extra_size, total)
 
 
 def _add_above(name: str, holding: set[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Awaitable, Mapping, Sequence
+from typing import Awaitable, Mapping, MutableMapping, Sequence
 
 import attrs
 
@@ -46,7 +46,7 @@ class RemoteMirror:
         context: TransferContext,
         endpoint: str,
         tree: LocalTree,
-        entries: dict[str, Entry],
+        entries: MutableMapping[str, Entry],
         kept: Sequence[str],
         others: int = 0,
     ) -> None:
@@ -65,20 +65,25 @@ class RemoteMirror:
 
         A file that this machine has not seen there is deleted only if a person is asked about the plan, or `force`.
         """
-        tree = self._tree
-        wanted = {*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)}
-        self._plan = self._planned(wanted)
+        self._plan = self._planned(frozenset())
         if options.confirm_deletion is None and not options.force:
             unseen = await self._unseen(self._plan.files)
             for name in unseen:
                 observer.add_result(FileResult(Outcome.CONFLICT, name, self._entries[name].size, _UNSEEN))
-            self._plan = self._planned(wanted.union(unseen))
+            self._plan = self._planned(frozenset(unseen))
         await confirmed.confirm(self._plan, options, self._endpoint or "the shared folder", observer)
 
-    def _planned(self, wanted: set[str]) -> DeletionPlan:
-        sizes = {name: entry.size for name, entry in self._entries.items() if entry.kind == "file"}
-        directories = [name for name, entry in self._entries.items() if entry.kind == "directory"]
-        plan = plan_deletion(sizes, directories, wanted, self._tree.selector, self._kept)
+    def _planned(self, unseen: frozenset[str]) -> DeletionPlan:
+        """What only the server has, but for files that this machine has not seen there."""
+        tree = self._tree
+        others = unseen.union(name for name, _ in tree.skipped + tree.failed)
+        sizes = ((name, entry.size) for name, entry in self._entries.items() if entry.kind == "file")
+        directories = (name for name, entry in self._entries.items() if entry.kind == "directory")
+
+        def is_wanted(name: str) -> bool:
+            return name in tree.files or name in tree.directories or name in others
+
+        plan = plan_deletion(sizes, directories, is_wanted, tree.selector, self._kept)
         return attrs.evolve(plan, total=plan.total + self._others)
 
     async def _unseen(self, names: Sequence[str]) -> Sequence[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.plan.listing import list_remote, select
@@ -101,7 +103,7 @@ class _Cmp:
         tree, listing = surveyed.tree, surveyed.listing
         if not self._local_first and listing.kind is None:
             raise NotFound(f"'{endpoint}' does not exist on the server")
-        select(listing, tree.selector, [*tree.files, *tree.directories])
+        select(listing, tree.selector, chain(tree.files, tree.directories))
         await self._compare(client, found, surveyed)
 
     async def _compare(self, client: Client, found: FileStat | None, surveyed: Survey) -> None:

@@ -15,7 +15,7 @@ import attrs
 from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
 from homeftp.client.files.digest import LocalDigests
-from homeftp.client.plan.listing import RemoteListing, add_entries
+from homeftp.client.plan.listing import RemoteListing, add_entries, entry_table
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
 from homeftp.model import Entry, TreeDigest
@@ -68,7 +68,7 @@ class Descent:
         self._endpoint = endpoint
         self._local = local
         self._top = top
-        self.listing = RemoteListing({"": entry}, [], [])
+        self.listing = RemoteListing(entry_table({"": entry}), [], [])
         """What there is, except beneath directories that are the same."""
         self.same: set[str] = set()
         """The directories that are the same with everything beneath them."""
@@ -98,9 +98,7 @@ class Descent:
             whole.update(name for name in found if name not in self._local.digests)
         await in_batches(partial(self._list, recursive=True), [name for name in found if name in whole])
         if self._listed:  # directories were listed one by one; a listing has each before what it holds
-            ordered = sorted(entries.items(), key=lambda item: item[0].replace("/", "\0"))
-            entries.clear()
-            entries.update(ordered)
+            entries.sort_folders()
 
     async def _compare(self, name: str) -> Sequence[str]:
         """Compare a directory, unless it is known to differ; gives those to compare next."""
@@ -167,7 +165,7 @@ async def list_directories_of(
     found: dict[str, Entry] = {}
 
     async def list_one(parent: str) -> None:
-        listing = RemoteListing({}, [], [])
+        listing = RemoteListing(entry_table(), [], [])
         with contextlib.suppress(*_NOT_LISTED):
             await add_entries(client, endpoint, listing, recursive=False, beneath=parent)
         found.update((name, entry) for name, entry in listing.entries.items() if entry.kind == "directory")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Sequence
+from typing import MutableMapping, Sequence
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import LocalTree
@@ -15,7 +15,7 @@ from homeftp.client.mirror.plan import ConfirmedDeletions, check_apart, may_dele
 from homeftp.client.plan.globs import expand_pattern
 from homeftp.client.plan.listing import RemoteListing, select, stat_remote
 from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
-from homeftp.client.plan.past import list_past, no_pattern, with_hashes
+from homeftp.client.plan.past import learn_hashes, list_past, no_pattern
 from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
 from homeftp.client.plan.reread import reread_remote, without_memory
 from homeftp.client.plan.spelling import spell
@@ -168,10 +168,14 @@ class _Get:
 
     async def _plan_deletion(self, found: Survey, path: str) -> DeletionPlan:
         tree, listing = found.tree, found.listing
-        sizes = {name: file.size for name, file in tree.files.items()}
-        wanted = {*listing.entries, *(name for name, _ in listing.skipped + listing.failed), *found.same_names()}
+        sizes = ((name, file.size) for name, file in tree.files.items())
+        others = {name for name, _ in listing.skipped + listing.failed}
         kept = [*tree.partials, *(name for name, _ in tree.skipped + tree.failed)]
-        plan = plan_deletion(sizes, list(tree.directories), wanted, tree.selector, kept)
+
+        def is_wanted(name: str) -> bool:
+            return name in listing.entries or name in others or found.is_same(name)
+
+        plan = plan_deletion(sizes, tree.directories, is_wanted, tree.selector, kept)
         await self._deletions.confirm(plan, self._options, path, self._observer)
         return plan
 
@@ -180,12 +184,12 @@ class _Get:
         client: Client,
         context: TransferContext,
         endpoint_of: EndpointOf,
-        remote: dict[str, Entry],
+        remote: MutableMapping[str, Entry],
         tree: LocalTree,
         path: str,
     ) -> None:
         if self._options.as_of is not None:
-            remote = await with_hashes(client, context, endpoint_of, remote, tree, self._options.as_of)
+            await learn_hashes(client, context, endpoint_of, remote, tree, self._options.as_of)
         folder = DownloadTarget(path, context.system, context.hash_cache, tree.local_names)
         transfer = GetTransfer(client, context, endpoint_of, remote, tree, folder, self._options, self._observer)
         await transfer.run()

@@ -3,21 +3,64 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Iterable, NamedTuple
+from itertools import chain
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
 import attrs
 
 from homeftp.client.api import Client
 from homeftp.client.selection import Selector
+from homeftp.client.table import Columns, NameTable, Packing
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Forbidden, NotFound
-from homeftp.model import Entry
+from homeftp.hashing.filehash import binary, from_binary
+from homeftp.model import Entry, Kind, TimeSpan
+
+
+def _pack(names: Sequence[str], entries: Sequence[Entry]) -> Columns:
+    return (
+        [entry.kind for entry in entries],
+        [entry.size for entry in entries],
+        [entry.mtime_us for entry in entries],
+        [entry.mode for entry in entries],
+        [None if entry.hash is None else binary(entry.hash) for entry in entries],
+        [entry.damaged for entry in entries],
+        [entry.mtime_span for entry in entries],
+    )
+
+
+def _unpack(names: Sequence[str], columns: Columns) -> Iterable[Entry]:
+    kinds, sizes, times, modes, digests, damaged, spans = columns
+    hashes = [None if digest is None else from_binary(digest) for digest in digests]
+    return map(_entry, names, kinds, sizes, times, modes, hashes, damaged, spans)
+
+
+def _entry(
+    name: str,
+    kind: Kind,
+    size: int,
+    mtime_us: int | None,
+    mode: int | None,
+    hash: str | None,
+    damaged: str | None,
+    mtime_span: TimeSpan | None,
+) -> Entry:
+    return Entry(name, kind, size, mtime_us, mode, hash, damaged=damaged, mtime_span=mtime_span)
+
+
+PACKING: Packing[Entry] = Packing(_pack, _unpack)
+"""Keeps all of an entry that a server says."""
+
+
+def entry_table(entries: Mapping[str, Entry] | None = None) -> NameTable[Entry]:
+    """A table of entries by name."""
+    return NameTable(PACKING, entries)
 
 
 class RemoteListing(NamedTuple):
     """The entries at and below an endpoint, by name; "" is the endpoint itself. Empty where nothing exists."""
 
-    entries: dict[str, Entry]
+    entries: NameTable[Entry]
     skipped: list[tuple[str, str]]
     """Names of what is never fetched, such as links, each with the reason."""
     failed: list[tuple[str, str]]
@@ -33,7 +76,7 @@ class RemoteListing(NamedTuple):
 async def stat_remote(client: Client, endpoint: Endpoint) -> RemoteListing:
     """The entry at an endpoint alone."""
     compared = await client.cmp(str(endpoint))
-    return RemoteListing({} if compared.remote is None else {"": compared.remote}, [], [])
+    return RemoteListing(entry_table({} if compared.remote is None else {"": compared.remote}), [], [])
 
 
 async def existing_entry(client: Client, endpoint: Endpoint) -> Entry:
@@ -81,14 +124,13 @@ def select(listing: RemoteListing, selector: Selector, local: Iterable[str] = ()
     Those that are `local` exist.
     """
     if not selector.takes_all:
-        for name, entry in list(listing.entries.items()):
-            if not selector.takes(name, is_directory=entry.kind == "directory"):
-                del listing.entries[name]
+        listing.entries.keep(lambda name, entry: selector.takes(name, is_directory=entry.kind == "directory"))
         for names in (listing.skipped, listing.failed):
             names[:] = [each for each in names if selector.takes(each[0], is_directory=False)]
     if selector.has_names:
-        found = [*listing.entries, *local, *(name for name, _ in listing.skipped + listing.failed)]
-        listing.failed.extend((name, "does not exist on the server") for name in selector.missing(found))
+        others = (name for name, _ in listing.skipped + listing.failed)
+        missing = selector.missing(chain(listing.entries, local, others))
+        listing.failed.extend((name, "does not exist on the server") for name in missing)
 
 
 def _is_legal(endpoint: Endpoint, name: str) -> bool:

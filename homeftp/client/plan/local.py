@@ -72,10 +72,14 @@ def require_recursive(options: TransferOptions, path: str) -> None:
 def report_plan(side: LocalTree | RemoteListing, observer: TransferObserver) -> None:
     """Report how many files of how many bytes are transferred from a side, and what is not."""
     if isinstance(side, LocalTree):
-        sizes = [file.size for file in side.files.values()]
+        sizes = (file.size for file in side.files.values())
     else:
-        sizes = [entry.size for entry in side.entries.values() if entry.kind == "file"]
-    observer.on_plan(len(sizes), sum(sizes))
+        sizes = (entry.size for entry in side.entries.values() if entry.kind == "file")
+    count = total = 0
+    for size in sizes:
+        count += 1
+        total += size
+    observer.on_plan(count, total)
     report_excluded(side, observer)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import MutableMapping, Sequence
 
 import attrs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
-from homeftp.client.files.model import FileStat, LocalTree
+from homeftp.client.files.model import LocalTree
 from homeftp.client.plan.globs import has_pattern
-from homeftp.client.plan.listing import RemoteListing
+from homeftp.client.plan.listing import RemoteListing, entry_table
 from homeftp.client.transfer.model import EndpointOf, TransferContext
 from homeftp.client.transfer.payload import hash_file
 from homeftp.endpoint import Endpoint
@@ -31,7 +31,7 @@ async def no_pattern(client: Client, path: str) -> Sequence[str]:
 
 async def list_past(client: Client, endpoint: Endpoint, as_of: int, *, recursive: bool) -> RemoteListing:
     """What was at an endpoint, and with `recursive` all that was in it. Raises `NotFound` (40), `OperatorError`."""
-    listing = RemoteListing({}, [], [])
+    listing = RemoteListing(entry_table(), [], [])
     if recursive:
         try:
             listing.entries[""] = Entry("", "directory")
@@ -55,28 +55,27 @@ async def list_past(client: Client, endpoint: Endpoint, as_of: int, *, recursive
     return listing
 
 
-async def with_hashes(
+async def learn_hashes(
     client: Client,
     context: TransferContext,
     endpoint_of: EndpointOf,
-    remote: dict[str, Entry],
+    remote: MutableMapping[str, Entry],
     tree: LocalTree,
     as_of: int,
-) -> dict[str, Entry]:
-    """The entries, with a hash for each that has a local file of the same size: nothing else compares the two.
+) -> None:
+    """Add a hash to each entry that has a local file of the same size: nothing else compares the two.
 
     One that the server has not kept is `damaged`.
     """
     unknown = [
-        (name, tree.files[name])
+        name
         for name, entry in remote.items()
         if entry.kind == "file" and entry.hash is None and name in tree.files and tree.files[name].size == entry.size
     ]
 
-    async def find(named: tuple[str, FileStat]) -> Entry:
-        name, local = named
+    async def find(name: str) -> Entry:
         try:
-            local_hash = await hash_file(local.path, context)
+            local_hash = await hash_file(tree.files[name].path, context)
             compared = await client.get(endpoint_of(name), length=0, if_hash=local_hash, as_of=as_of)
             await compared.verdict()
         except (OSError, Changed):
@@ -85,4 +84,5 @@ async def with_hashes(
             return attrs.evolve(remote[name], damaged="")
         return attrs.evolve(remote[name], hash=local_hash)
 
-    return {**remote, **{entry.name: entry for entry in await in_batches(find, unknown)}}
+    for name, entry in zip(unknown, await in_batches(find, unknown), strict=True):
+        remote[name] = entry

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from itertools import chain
+from typing import Mapping, MutableMapping, Sequence
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
@@ -102,6 +103,7 @@ class _Push:
 
     async def _push_files(self, client: Client, files: Sequence[tuple[str, FileStat]], target: RemotePath) -> None:
         """Send single files inside the target, or one exactly to it."""
+        remote: MutableMapping[str, Entry]
         listing = await stat_remote(client, target.endpoint)
         if target.inside or listing.kind == "directory":
             if listing.kind == "file":
@@ -136,8 +138,9 @@ class _Push:
         if listing.kind == "file":
             raise WrongKind(f"{endpoint} is a file: a folder cannot replace it")
         if tree.selector.has_names:
-            names = [*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)]
-            tree.failed.extend((name, "does not exist") for name in tree.selector.missing(names))
+            names = chain(tree.files, tree.directories, (name for name, _ in tree.skipped + tree.failed))
+            missing = tree.selector.missing(names)
+            tree.failed.extend((name, "does not exist") for name in missing)
         mirror = None
         if self._options.delete:
             kept = [name for name, _ in listing.skipped + listing.failed]
@@ -167,7 +170,7 @@ class _Push:
             return Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))
         return Survey(tree, endpoint, await list_directories(client, endpoint, names))
 
-    async def _transfer(self, client: Client, base: Endpoint, tree: LocalTree, remote: dict[str, Entry]) -> None:
+    async def _transfer(self, client: Client, base: Endpoint, tree: LocalTree, remote: Mapping[str, Entry]) -> None:
         endpoint_of = endpoints_below(str(base))
         transfer = PushTransfer(client, self._context, endpoint_of, tree, remote, self._options, self._observer)
         await transfer.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Iterable
+from typing import Iterable, MutableMapping
 
 import attrs
 
@@ -43,7 +43,7 @@ async def reread_remote(client: Client, endpoint: str, observer: TransferObserve
 
 
 async def reread_files(
-    client: Client, base: Endpoint, remote: dict[str, Entry], names: Iterable[str], observer: TransferObserver
+    client: Client, base: Endpoint, remote: MutableMapping[str, Entry], names: Iterable[str], observer: TransferObserver
 ) -> None:
     """Have the server read those of these files in a directory again that it has; `remote` gets what it says then."""
 

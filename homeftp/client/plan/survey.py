@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Any, Awaitable, Coroutine, Iterable, Iterator, TypeVar, cast
+from itertools import chain, islice
+from typing import Any, Awaitable, Coroutine, Iterator, Mapping, TypeVar, cast
 
 import attrs
 from twisted.internet.defer import Deferred, FirstError, gatherResults
@@ -11,16 +11,16 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from homeftp.client.api import Client
 from homeftp.client.files.digest import LocalDigests, local_digests
 from homeftp.client.files.hashes import remembers_folder
-from homeftp.client.files.model import LocalTree
+from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.plan.descent import Descent, ask_digests, list_directories_of
-from homeftp.client.plan.listing import RemoteListing, list_remote
+from homeftp.client.plan.listing import RemoteListing, entry_table, list_remote
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import NOTHING
-from homeftp.model import Entry
+from homeftp.model import Entry, TreeDigest
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -46,41 +46,51 @@ class Survey:
     @property
     def same_count(self) -> int:
         """How many files are in directories that are the same."""
-        return sum(1 for _ in self.same_files())
+        return sum(digests.files for digests in self._topmost_same())
 
-    def same_files(self) -> Iterator[str]:
-        """The names of the files in directories that are the same."""
-        if not self.same:
-            return iter(())
-        if "" in self.same:
-            return iter(self.tree.files)
-        return (name for name in self.tree.files if name.rpartition("/")[0] in self.same)
+    def _topmost_same(self) -> Iterator[TreeDigest]:
+        """The digests of the directories that are the same, but for those in others."""
+        topmost = (name for name in self.same if not name or name.rpartition("/")[0] not in self.same)
+        return (self.local.digests[name] for name in topmost)
 
-    def same_names(self) -> Iterable[str]:
+    def same_files(self) -> Iterator[tuple[str, FileStat]]:
+        """The files in directories that are the same, by name."""
+        return chain.from_iterable(map(self.tree.files.inside, self._same_folders()))
+
+    def _same_folders(self) -> Iterator[str]:
+        """The directories that are the same and have files in them, in the order of the files."""
+        return (name for name in self.tree.files.folders() if name in self.same)
+
+    def is_same(self, name: str) -> bool:
+        """Whether a name is that of a directory that is the same, or of a file in one."""
+        return name in self.same or (name in self.tree.files and name.rpartition("/")[0] in self.same)
+
+    def same_names(self) -> Iterator[str]:
         """The names of the directories that are the same and of the files in them."""
-        return [*self.same, *self.same_files()]
+        return chain(self.same, (name for name, _ in self.same_files()))
 
     def rest(self) -> LocalTree:
         """The tree without the files that are the same. Directories that are the same stay if they are listed."""
         if not self.same:
             return self.tree
         same, listed = self.same, self.listing.entries
-        some = () if "" in same else self.tree.files.items()
-        files = {name: file for name, file in some if name.rpartition("/")[0] not in same}
+        files = self.tree.files.of_folders(lambda name: name not in same)
         directories = {name: each for name, each in self.tree.directories.items() if name not in same or name in listed}
         return attrs.evolve(self.tree, files=files, directories=directories)
 
-    def remote_for(self, sent: LocalTree, small_file: int) -> dict[str, Entry]:
+    def remote_for(self, sent: LocalTree, small_file: int) -> Mapping[str, Entry]:
         """What the server has, for a push of `sent` that has the server copy files larger than `small_file`.
 
         If `sent` has such a file, the larger files in directories that are the same are added. The server does not list
         these; the local ones tell their sizes and hashes.
         """
-        listed, files, hashes = self.listing.entries, self.tree.files, self.local.hashes
+        listed, hashes = self.listing.entries, self.local.hashes
         if all(file.size <= small_file for file in sent.files.values()):
             return listed
-        larger = ((name, files[name].size) for name in self.same_files() if files[name].size > small_file)
-        return {**listed, **{name: Entry(name, "file", size, hash=hashes[name]) for name, size in larger}}
+        larger = ((name, file.size) for name, file in self.same_files() if file.size > small_file)
+        known = listed.copy()
+        known.update((name, Entry(name, "file", size, hash=hashes[name])) for name, size in larger)
+        return known
 
     async def list_same_directories(self, client: Client) -> None:
         """Add the directories that are the same to the listing: their digests do not tell their times."""
@@ -89,8 +99,8 @@ class Survey:
     def plan_same(self, observer: TransferObserver) -> None:
         """Add the files that are the same, and their bytes, to the plan that `observer` has."""
         if self.same:
-            sizes = [self.tree.files[name].size for name in self.same_files()]
-            observer.on_plan(len(sizes), sum(sizes))
+            same = list(self._topmost_same())
+            observer.on_plan(sum(digests.files for digests in same), sum(digests.size for digests in same))
 
     async def finish_same(
         self, client: Client, context: TransferContext, observer: TransferObserver, *, dry_run: bool = False
@@ -99,18 +109,20 @@ class Survey:
         if not self.same:
             return
         endpoint_of = endpoints_below(str(self.endpoint))
-        files = self.tree.files
         if not dry_run:
             folders = {endpoint_of(name): self.local.digests[name].content for name in self.same}
-            rows = ((endpoint_of(name), self.local.hashes[name]) for name in self.same_files())
+            hashes = self.local.hashes
+            known = chain.from_iterable(map(hashes.inside, self._same_folders()))
+            rows = ((endpoint_of(name), hash) for name, hash in known)
             await LastSeen(context.seen, context.workers, client).record_folders(folders, rows)
-        names = (name for name in self.same_files() if endpoint_of(name) not in observer.finished)
-        if observer.finished:
-            finished = [name for name in self.same_files() if endpoint_of(name) in observer.finished]
-            observer.on_bytes(sum(files[name].size for name in finished))
-        while some := list(islice(names, _REPORTED_TOGETHER)):
-            results = [FileResult(Outcome.SAME, name, files[name].size, hash=self.local.hashes[name]) for name in some]
-            observer.add_files(results, map(endpoint_of, some), sum(result.size for result in results))
+        files = self.same_files()
+        while some := list(islice(files, _REPORTED_TOGETHER)):
+            finished = [file.size for name, file in some if endpoint_of(name) in observer.finished]
+            if finished:
+                observer.on_bytes(sum(finished))
+                some = [(name, file) for name, file in some if endpoint_of(name) not in observer.finished]
+            results = [FileResult(Outcome.SAME, name, file.size, hash=self.local.hashes[name]) for name, file in some]
+            observer.add_files(results, (endpoint_of(name) for name, _ in some), sum(file.size for _, file in some))
 
 
 async def survey(
@@ -135,7 +147,7 @@ async def survey(
         return Survey(tree, endpoint, listing)
     (tree, local), top = await _both(_scan_and_digest(context, cache, scanning), ask_digests(client, endpoint, NOTHING))
     if top is not None and top.entry is None:
-        return Survey(tree, endpoint, RemoteListing({}, [], []))
+        return Survey(tree, endpoint, RemoteListing(entry_table(), [], []))
     if local is None or top is None or top.entry is None or top.tree is None:
         return Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))
     descent = Descent(client, endpoint, local, top.entry, top.tree)
@@ -147,8 +159,10 @@ def _lacks_large_file(client: Client, tree: LocalTree, descent: Descent) -> bool
     """Whether the server lacks a file that it should rather have under another name, and copy, than be sent."""
     small, there = client.server_info.limits.small_file, descent.listing.entries
     return any(
-        file.size > small and name not in there and name.rpartition("/")[0] not in descent.same
-        for name, file in tree.files.items()
+        file.size > small and name not in there
+        for folder in tree.directories
+        if folder not in descent.same
+        for name, file in tree.files.inside(folder)
     )
 
 

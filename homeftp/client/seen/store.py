@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.hashing.database import SharedDatabase, select_in
-from homeftp.hashing.filehash import ALGORITHM
+from homeftp.hashing.filehash import binary, from_binary
 
 _VERSION = 1
 
@@ -121,7 +121,7 @@ class SeenStore:
     def last(self, place: Place, paths: Sequence[str]) -> dict[str, str]:
         """The hash that was last seen at each of these paths; those that were never seen are left out."""
         found = self._select("SELECT path, hash FROM seen WHERE place = ? AND path IN", place, paths)
-        return {path: ALGORITHM + digest.hex() for path, digest in found.items()}
+        return {path: from_binary(digest) for path, digest in found.items()}
 
     def _select(self, query: str, place: Place, paths: Sequence[str], *values: object) -> dict[str, bytes]:
         """What a query, which takes a place and `values`, finds for these paths."""
@@ -142,7 +142,7 @@ class SeenStore:
 
     def _record(self, place: Place, rows: Iterable[tuple[str, str]]) -> bool:
         day = int(self._clock() // _DAY)
-        values = ((path, _binary(content_hash), day) for path, content_hash in rows)
+        values = ((path, binary(content_hash), day) for path, content_hash in rows)
         written = True
         while written and (batch := list(itertools.islice(values, _MOST_WRITTEN))):
             written = self._database.run(partial(_insert, place, batch))
@@ -161,9 +161,9 @@ class SeenStore:
         day = int(self._clock() // _DAY)
         query = "SELECT path, digest FROM folders WHERE place = ? AND day >= ? AND path IN"
         known = self._select(query, place, list(folders), day - _REFRESHED_AFTER)
-        missing = {folder for folder, digest in folders.items() if known.get(folder) != _binary(digest)}
+        missing = {folder for folder, digest in folders.items() if known.get(folder) != binary(digest)}
         if missing and self._record(place, (row for row in rows if row[0].rpartition("/")[0] in missing)):
-            values = [(folder, _binary(digest), day) for folder, digest in folders.items()]
+            values = [(folder, binary(digest), day) for folder, digest in folders.items()]
             self._database.run(partial(_insert_folders, place, values))
         self._prune()
 
@@ -240,10 +240,6 @@ class SeenStore:
 def _range(path: str) -> tuple[str, str, str]:
     """The parameters of `_BENEATH`: the path, and the bounds of what is beneath it."""
     return path, f"{path}/", f"{path}0"  # 0 is the next character after /
-
-
-def _binary(hash: str) -> bytes:
-    return bytes.fromhex(hash[len(ALGORITHM) :])
 
 
 def _insert(place: Place, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:

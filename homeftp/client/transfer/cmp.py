@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Callable, Container, Iterable, Iterator
+from typing import Callable, Container, Iterable, Iterator, Mapping
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import LocalTree
@@ -34,7 +34,7 @@ class CompareTransfer:
         context: TransferContext,
         endpoint_of: EndpointOf,
         tree: LocalTree,
-        remote: dict[str, Entry],
+        remote: Mapping[str, Entry],
         observer: TransferObserver,
         unread: Container[str] = (),
         *,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Collection, Iterable
+from typing import Collection, Iterable, Mapping
 
 import attrs
 
@@ -27,7 +27,7 @@ class RemoteDirectories:
         self,
         client: Client,
         endpoint_of: EndpointOf,
-        remote: dict[str, Entry],
+        remote: Mapping[str, Entry],
         observer: TransferObserver,
         disks: Disks,
         *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -68,7 +68,7 @@ class GetTransfer:
         client: Client,
         context: TransferContext,
         endpoint_of: EndpointOf,
-        remote: dict[str, Entry],
+        remote: Mapping[str, Entry],
         tree: LocalTree,
         folder: DownloadTarget,
         options: TransferOptions,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, Collection
+from typing import Callable, Collection, Mapping
 
 import attrs
 
@@ -25,7 +25,7 @@ class LocalDirectories:
     def __init__(
         self,
         context: TransferContext,
-        remote: dict[str, Entry],
+        remote: Mapping[str, Entry],
         tree: LocalTree,
         folder: DownloadTarget,
         observer: TransferObserver,

@@ -7,6 +7,7 @@ from typing import Callable, Iterable, Iterator, Sequence
 
 import attrs
 
+from homeftp.client.nameset import NameSet
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome
 
 
@@ -40,7 +41,7 @@ class TransferObserver:
     """The number of results with each outcome and kind."""
     bytes_moved: int = 0
     """Bytes of content that were transferred."""
-    finished: set[str] = attrs.field(factory=set)
+    finished: NameSet = attrs.field(factory=NameSet)
     """The endpoints of the finished files."""
     rejected_resumes: Counter[str] = attrs.field(factory=Counter)
     """How often the server could not use its partial upload of an endpoint."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Container, ContextManager
+from typing import Container, ContextManager, Mapping
 
 import attrs
 from zope.interface import implementer
@@ -43,7 +43,7 @@ class PushTransfer:
         context: TransferContext,
         endpoint_of: EndpointOf,
         tree: LocalTree,
-        remote: dict[str, Entry],
+        remote: Mapping[str, Entry],
         options: TransferOptions,
         observer: TransferObserver,
     ) -> None:

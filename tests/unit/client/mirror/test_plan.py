@@ -25,7 +25,7 @@ class PlanTests(SynchronousTestCase):
     """plan_deletion."""
 
     def planned(self, *wanted: str, selection: Selection = EVERYTHING, kept: tuple[str, ...] = ()) -> DeletionPlan:
-        return plan_deletion(FILES, FOLDERS, set(wanted), Selector(selection), kept)
+        return plan_deletion(FILES.items(), FOLDERS, set(wanted).__contains__, Selector(selection), kept)
 
     def test_extra(self) -> None:
         """What the source lacks, with its folders, the deepest first."""

@@ -51,7 +51,8 @@ class ObserverTests(SynchronousTestCase):
             self.setUp()
             self.observer.add_files(results, endpoints, 9, moved=moved)
             self.assertEqual((self.results, self.sizes), (results, [9]))
-            for field in ("counts", "kinds", "finished", "bytes_moved"):
+            self.assertEqual(set(self.observer.finished), set(one_by_one.finished))
+            for field in ("counts", "kinds", "bytes_moved"):
                 self.assertEqual(getattr(self.observer, field), getattr(one_by_one, field), field)
             self.assertGreaterEqual(self.progress, 1)
 

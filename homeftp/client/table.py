@@ -1,0 +1,350 @@
+"""Values by name, for trees of a million files: all but the first ones are kept packed, in little memory.
+
+What a scan or a listing finds of a file takes up to a kilobyte as Python objects. Packed it takes 10 to 50 bytes, and
+about 2 µs each time that it is read. Which columns a value has is not in here.
+"""
+
+from __future__ import annotations
+
+import bisect
+import marshal
+import zlib
+from typing import (
+    AbstractSet,
+    Any,
+    Callable,
+    Generic,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    NamedTuple,
+    Sequence,
+    TypeVar,
+    ValuesView,
+)
+
+import attrs
+
+V = TypeVar("V")
+
+PLAIN_ROWS = 32_768
+"""The first rows of a table, which stay as they are: a small tree costs no more time than in a dict."""
+
+PACK_ROWS = 1024
+"""Rows that are packed together: more take less memory, fewer are unpacked sooner."""
+
+_LOOSE_PACKS = 4
+"""Packs that are made at once: rows of folders that are listed at the same time come by turns."""
+
+_OPEN_PACKS = 4
+"""Packs that stay unpacked after they were read: tables are read in about the order in which they were filled."""
+
+_LEVEL = 1
+"""Of zlib: the fastest. Names and times of one folder are much alike."""
+
+Columns = tuple[Any, ...]
+"""The columns of some values: what `marshal` can write."""
+
+
+@attrs.frozen
+class Packing(Generic[V]):
+    """How values are packed."""
+
+    pack: Callable[[Sequence[str], Sequence[V]], Columns]
+    """Gets some names and their values, and gives the columns of the values."""
+    unpack: Callable[[Sequence[str], Columns], Iterable[V]]
+    """Gets the names and the columns, and gives the values."""
+
+
+class _Slice(NamedTuple):
+    """Rows of one folder in a pack, which may have rows of other folders too."""
+
+    first: str
+    """The name of the first row."""
+    pack: bytes
+    start: int
+    stop: int
+
+
+class _Opened(NamedTuple, Generic[V]):
+    """A pack that was unpacked."""
+
+    names: Sequence[str]
+    values: Sequence[V]
+    by_name: Mapping[str, V]
+
+
+class _FolderRows(Generic[V]):
+    """The rows of the names that are directly in one folder."""
+
+    __slots__ = ("count", "gone", "greatest", "loose", "plain", "slices")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.greatest: str | None = None
+        """The last name in the order of names so far: what comes after it is new, and what is packed is sorted."""
+        self.plain: dict[str, V] | None = None
+        """Rows that are not packed: the first ones of the table, and those that came out of order or were replaced."""
+        self.slices: list[_Slice] | None = None
+        self.loose: dict[str, V] | None = None
+        """The newest rows, which are packed next."""
+        self.gone: set[str] | None = None
+        """The names of packed rows that were replaced or deleted."""
+
+    def remove_packed(self, name: str) -> None:
+        if self.gone is None:
+            self.gone = set()
+        self.gone.add(name)
+
+    def copy(self) -> _FolderRows[V]:
+        copy: _FolderRows[V] = _FolderRows()
+        copy.count, copy.greatest = self.count, self.greatest
+        copy.gone = None if self.gone is None else set(self.gone)
+        copy.plain = None if self.plain is None else dict(self.plain)
+        copy.slices = None if self.slices is None else list(self.slices)
+        copy.loose = None if self.loose is None else dict(self.loose)
+        return copy
+
+
+class NameTable(MutableMapping[str, V]):
+    """Values by name, whose parts are separated by `/`: iterated folder by folder, each in the order of its names.
+
+    The order of the folders is that in which they were first named. Rows that are added out of order within a folder
+    come earlier, and are never packed. For one thread at a time.
+    """
+
+    def __init__(
+        self,
+        packing: Packing[V],
+        rows: Mapping[str, V] | None = None,
+        *,
+        plain: int = PLAIN_ROWS,
+        together: int = PACK_ROWS,
+    ) -> None:
+        """The first `plain` rows stay as they are; of the others so many are packed `together`."""
+        self._together = together
+        self._packing = packing
+        self._plain = plain
+        self._opened: dict[bytes, _Opened[V]] = {}
+        self._reset()
+        if rows is not None:
+            self.update(rows)
+
+    def _reset(self) -> None:
+        self._plain_left = self._plain
+        self._count = 0
+        self._folders: dict[str, _FolderRows[V]] = {}
+        self._loose: list[_FolderRows[V]] = []
+        """The folders that have loose rows."""
+        self._loose_count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __getitem__(self, name: str) -> V:
+        found = self._find(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a name."""
+        found = self._find(name)
+        return default if found is None else found
+
+    def _find(self, name: str) -> V | None:
+        folder = self._folders.get(name.rpartition("/")[0])
+        if folder is None:
+            return None
+        if folder.plain is not None and name in folder.plain:
+            return folder.plain[name]
+        if folder.loose is not None and name in folder.loose:
+            return folder.loose[name]
+        return self._find_packed(folder, name)
+
+    def _find_packed(self, folder: _FolderRows[V], name: str) -> V | None:
+        slices = folder.slices
+        if slices is None or (folder.gone is not None and name in folder.gone):
+            return None
+        place = bisect.bisect_right(slices, name, key=_first) - 1
+        return None if place < 0 else self._open(slices[place].pack).by_name.get(name)
+
+    def __setitem__(self, name: str, value: V) -> None:
+        head = name.rpartition("/")[0]
+        folder = self._folders.get(head)
+        if folder is None:
+            folder = self._folders[head] = _FolderRows()
+        if folder.greatest is not None and name <= folder.greatest:
+            self._replace(folder, name, value)
+            return
+        folder.greatest = name
+        folder.count += 1
+        self._count += 1
+        if self._plain_left:
+            self._plain_left -= 1
+            if folder.plain is None:
+                folder.plain = {}
+            folder.plain[name] = value
+            return
+        if folder.loose is None:
+            folder.loose = {}
+            self._loose.append(folder)
+        folder.loose[name] = value
+        self._loose_count += 1
+        if self._loose_count == _LOOSE_PACKS * self._together:
+            self._pack_loose()
+
+    def _replace(self, folder: _FolderRows[V], name: str, value: V) -> None:
+        """Set the value of a name that may have one."""
+        if folder.loose is not None and name in folder.loose:
+            folder.loose[name] = value
+            return
+        if folder.plain is None:
+            folder.plain = {}
+        if name not in folder.plain:
+            if self._find_packed(folder, name) is not None:
+                folder.remove_packed(name)
+            else:
+                folder.count += 1
+                self._count += 1
+        folder.plain[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        folder = self._folders[name.rpartition("/")[0]]
+        for rows in (folder.loose, folder.plain):
+            if rows is not None:
+                rows.pop(name, None)
+        if self._find_packed(folder, name) is not None:
+            folder.remove_packed(name)
+        folder.count -= 1
+        self._count -= 1
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._rows())
+
+    def items(self) -> ItemsView[str, V]:
+        """The rows."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[V]:
+        """The values."""
+        return _Values(self)
+
+    def _rows(self) -> Iterator[tuple[str, V]]:
+        for folder in self._folders.values():
+            yield from self._rows_of(folder)
+
+    def _rows_of(self, folder: _FolderRows[V]) -> Iterator[tuple[str, V]]:
+        if folder.plain is not None:
+            yield from folder.plain.items()
+        for _, pack, start, stop in folder.slices or ():
+            opened = self._open(pack)
+            rows = zip(opened.names[start:stop], opened.values[start:stop], strict=True)
+            gone = folder.gone
+            yield from rows if gone is None else ((name, value) for name, value in rows if name not in gone)
+        if folder.loose is not None:
+            yield from folder.loose.items()
+
+    def inside(self, folder: str) -> Iterator[tuple[str, V]]:
+        """The rows of the names that are directly in a folder; "" is the top, whose own row is there too."""
+        found = self._folders.get(folder)
+        return iter(()) if found is None else self._rows_of(found)
+
+    def folders(self) -> AbstractSet[str]:
+        """The folders in which there are names, in their order."""
+        return self._folders.keys()
+
+    def copy(self) -> NameTable[V]:
+        """Another table with the same rows; what is packed is shared."""
+        return self.of_folders(lambda _: True)
+
+    def of_folders(self, chosen: Callable[[str], bool]) -> NameTable[V]:
+        """A table of the rows in the chosen folders only; what is packed is shared."""
+        some: NameTable[V] = NameTable(self._packing, plain=0, together=self._together)
+        some._folders = {name: folder.copy() for name, folder in self._folders.items() if chosen(name)}
+        some._count = sum(folder.count for folder in some._folders.values())
+        some._loose = [folder for folder in some._folders.values() if folder.loose is not None]
+        some._loose_count = sum(len(folder.loose or ()) for folder in some._loose)
+        return some
+
+    def keep(self, chosen: Callable[[str, V], bool]) -> None:
+        """Delete all rows but those that are chosen by their names and values."""
+        folders = self._folders
+        self._reset()
+        while folders:
+            for name, value in self._rows_of(folders.pop(next(iter(folders)))):
+                if chosen(name, value):
+                    self[name] = value
+
+    def sort_folders(self) -> None:
+        """Let each folder come before those in it, as in a listing."""
+        ordered = sorted(self._folders.items(), key=lambda item: item[0].replace("/", "\0"))
+        self._folders = dict(ordered)
+
+    def _pack_loose(self) -> None:
+        names: list[str] = []
+        values: list[V] = []
+        marks: list[tuple[_FolderRows[V], int]] = []
+        folders, self._loose, self._loose_count = self._loose, [], 0
+        for folder in folders:
+            rows, folder.loose = folder.loose or {}, None
+            marks.append((folder, len(names)))
+            for name, value in rows.items():
+                if len(names) == self._together:
+                    self._pack(names, values, marks)
+                    names, values, marks = [], [], [(folder, 0)]
+                names.append(name)
+                values.append(value)
+        self._pack(names, values, marks)
+
+    def _pack(self, names: Sequence[str], values: Sequence[V], marks: Sequence[tuple[_FolderRows[V], int]]) -> None:
+        """Pack rows; the marks say where those of each folder begin."""
+        data = ("\0".join(names), self._packing.pack(names, values))
+        pack = zlib.compress(marshal.dumps(data), _LEVEL)
+        stops = [*(start for _, start in marks[1:]), len(names)]
+        for (folder, start), stop in zip(marks, stops, strict=True):
+            if start < stop:
+                if folder.slices is None:
+                    folder.slices = []
+                folder.slices.append(_Slice(names[start], pack, start, stop))
+
+    def _open(self, pack: bytes) -> _Opened[V]:
+        opened = self._opened.get(pack)
+        if opened is None:
+            joined, columns = marshal.loads(zlib.decompress(pack))
+            names = joined.split("\0")
+            values = list(self._packing.unpack(names, columns))
+            opened = _Opened(names, values, dict(zip(names, values, strict=True)))
+            while len(self._opened) >= _OPEN_PACKS:
+                del self._opened[next(iter(self._opened))]
+            self._opened[pack] = opened
+        return opened
+
+
+def _first(slice: _Slice) -> str:
+    return slice.first
+
+
+class _Items(ItemsView[str, V]):
+    """The rows of a table, read in one go."""
+
+    _mapping: NameTable[V]
+
+    def __iter__(self) -> Iterator[tuple[str, V]]:
+        return self._mapping._rows()
+
+
+class _Values(ValuesView[V]):
+    """The values of a table, read in one go."""
+
+    _mapping: NameTable[V]
+
+    def __iter__(self) -> Iterator[V]:
+        return (value for _, value in self._mapping._rows())

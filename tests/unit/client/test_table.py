@@ -1,0 +1,120 @@
+"""Tables of values by name, most of which are packed."""
+
+from __future__ import annotations
+
+from typing import Iterable, Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client.table import Columns, NameTable, Packing
+
+NAMES = st.lists(st.sampled_from("abcd"), min_size=0, max_size=3).map("/".join)
+STEPS = st.sampled_from(["set", "set", "set", "del", "keep"])
+
+
+class CountingPacking:
+    """Packs numbers, and counts how many were packed and unpacked."""
+
+    def __init__(self) -> None:
+        self.packed = 0
+        self.unpacked = 0
+        self.packing: Packing[int] = Packing(self._pack, self._unpack)
+
+    def _pack(self, names: Sequence[str], values: Sequence[int]) -> Columns:
+        self.packed += len(values)
+        return tuple(values)
+
+    def _unpack(self, names: Sequence[str], columns: Columns) -> Iterable[int]:
+        self.unpacked += len(columns)
+        return columns
+
+
+class TableTests(SynchronousTestCase):
+    """NameTable."""
+
+    def setUp(self) -> None:
+        self.counting = CountingPacking()
+        self.names = [f"{folder}/{number:03}" for folder in "ab" for number in range(100)]
+
+    def table(self, plain: int = 0, together: int = 3) -> NameTable[int]:
+        return NameTable(self.counting.packing, plain=plain, together=together)
+
+    def filled(self, plain: int = 0) -> NameTable[int]:
+        table = self.table(plain)
+        table.update((name, number) for number, name in enumerate(self.names))
+        return table
+
+    @given(
+        st.integers(0, 5),
+        st.integers(1, 4),
+        st.lists(st.tuples(st.sampled_from("set set set del keep".split()), NAMES)),
+    )
+    def test_like_dict(self, plain: int, together: int, steps: Sequence[tuple[str, str]]) -> None:
+        """Whatever is set and deleted in whatever order, it has what a dict has."""
+        table, expected = self.table(plain, together), {}
+        for number, (step, name) in enumerate(steps):
+            if step == "set":
+                table[name] = expected[name] = number
+            elif step == "keep":
+                table.keep(lambda kept, _, left_out=name: kept != left_out)  # type: ignore[misc]
+                expected.pop(name, None)
+            elif name in expected:
+                del table[name], expected[name]
+            else:
+                self.assertRaises(KeyError, table.__delitem__, name)
+        self.assertEqual(dict(table.items()), expected)
+        self.assertEqual(
+            (len(table), set(table), sorted(table.values())), (len(expected), set(expected), sorted(expected.values()))
+        )
+        for folder in ("", "a", "a/b", "d/d/d"):
+            inside = {name: value for name, value in expected.items() if name.rpartition("/")[0] == folder}
+            self.assertEqual(dict(table.inside(folder)), inside)
+        for name in {name for _, name in steps}:
+            self.assertEqual((table.get(name), name in table), (expected.get(name), name in expected))
+        some = table.of_folders(lambda folder: folder != "a")
+        wanted = {name: value for name, value in expected.items() if name.rpartition("/")[0] != "a"}
+        self.assertEqual((dict(some), len(some)), (wanted, len(wanted)))
+
+    def test_order(self) -> None:
+        """Names come folder by folder, in the order in which they were added; `sort_folders` sorts the folders."""
+        self.assertEqual(list(self.filled(plain=50)), self.names)
+        table = self.table()
+        table.update({"b": 1, "b/a": 2, "a": 3, "b/a/a": 4, "a/b": 5})
+        table.sort_folders()
+        self.assertEqual(list(table), ["a", "b", "a/b", "b/a", "b/a/a"])
+
+    def test_packed(self) -> None:
+        """The first rows stay as they are, and the others are packed: each once."""
+        self.filled(plain=len(self.names))
+        self.assertEqual(self.counting.packed, 0)
+        self.filled(plain=20)
+        self.assertEqual(self.counting.packed, 180)
+
+    def test_read_in_order(self) -> None:
+        """Reading everything in the order of the table, or backwards, unpacks each row once."""
+        for names in (self.names, self.names[::-1]):
+            table, before = self.filled(), self.counting.unpacked
+            for name in names:
+                self.assertIn(name, table)
+            self.assertLess(self.counting.unpacked - before, len(names) + 1)
+
+    def test_shared(self) -> None:
+        """A table of some folders packs nothing again, and changes to it do not change the other one."""
+        table = self.filled()
+        packed = self.counting.packed
+        some = table.of_folders(lambda folder: folder == "a")
+        self.assertEqual((list(some), self.counting.packed), (self.names[:100], packed))
+        del some["a/000"], some["a/099"]
+        some["a/001"] = -1
+        self.assertEqual((len(some), some["a/001"]), (98, -1))
+        self.assertEqual((list(table), table["a/001"]), (self.names, 1))
+
+    def test_missing(self) -> None:
+        """A name that is not there has no value, beside packed ones too."""
+        table = self.filled()
+        for name in ("", "a", "a/0", "a/0005", "a/1", "c/000"):
+            self.assertNotIn(name, table)
+            self.assertRaises(KeyError, lambda name=name: table[name])
+        self.assertNotIn(7, table)
