@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-from measuring import Costs, run
+from measuring import Cost, Costs, run
 from places import Way, check_space, ext4, may_mount, network
 from programs import Program, free_port, homeftp, homeftp_server, neighbours, pair, ssh_server
 
@@ -32,6 +32,9 @@ STEPS = {
     "up, 1 changed": "again",
 }
 """What each step asks a program to do."""
+
+WRITING = ("up", "down", "up, 1 changed")
+"""The steps after which both sides are compared."""
 
 NEW = ("up", "first compare")
 """The steps for which no hash is known beforehand: what homeftp's client remembers of its files is removed."""
@@ -69,7 +72,7 @@ LOADS = {
     "large": Load(1, 1 << 30, ("up", "down"), ALL),
     "small": Load(10_000, 4096, tuple(STEPS), ALL),
     "many": Load(100_000, 1024, tuple(STEPS), RSYNC),
-    "far": Load(1_000, 4096, CURVE, ("rsync", "rclone"), 20),
+    "far": Load(1_000, 4096, CURVE, ("rsync",), 20),
     "few": Load(100, 4096, ("compare", "up, the same"), ("rsync",)),
     "thousand": Load(1_000, 1024, CURVE, ("rsync",)),
     "ten-thousand": Load(10_000, 1024, CURVE, ("rsync",)),
@@ -139,9 +142,8 @@ class Bench(NamedTuple):
         if here != self.source:
             remove(here)
 
-    def step(self, step: str, number: int) -> Costs:
+    def step(self, step: str, number: int) -> Iterator[tuple[str, Cost]]:
         """Let each program that can do a step do it, in an order that each run turns."""
-        costs: Costs = {step: {}}
         verb = STEPS[step]
         turned = self.programs[number % len(self.programs) :] + self.programs[: number % len(self.programs)]
         if step == "up, 1 changed":
@@ -154,22 +156,21 @@ class Bench(NamedTuple):
             if step in NEW:
                 shutil.rmtree(self.folder / "client" / "cache", ignore_errors=True)
             cost = run(program.commands[verb](here, self.there(program, number)), program.server)
-            costs[step][program.name] = [cost]
             print(f"{step:15} {program.name:15}{cost.wall:8.2f} s", flush=True)
-            if not verb.startswith("compare"):
+            if step in WRITING:
                 self.check(program, number, here)
-        return costs
+            yield program.name, cost
 
 
-def measure(load: Load, folder: Path, runs: int) -> Costs:
-    """What each step of a load costs each program."""
+def measure(load: Load, folder: Path, runs: int, costs: Costs) -> None:
+    """Add to `costs` what each step of a load costs each program, as soon as it is known."""
     (folder / "share").mkdir()
     source = folder / "source"
     if load.files == 1:
         make_file(source, load.size)
     else:
         make_tree(source, load.files, load.size)
-    costs: Costs = {step: {} for step in load.steps}
+    costs.update((step, {}) for step in load.steps)
     with contextlib.ExitStack() as stack:
         way: Way = stack.enter_context(network(load.milliseconds))
         port = free_port()
@@ -181,10 +182,9 @@ def measure(load: Load, folder: Path, runs: int) -> Costs:
         bench = Bench(folder, source, [each for each in programs if each.name in ("homeftp", *load.programs)])
         for number in range(runs):
             for step in dict.fromkeys(("up", *load.steps)):
-                for name, found in bench.step(step, number)[step].items():
+                for name, cost in bench.step(step, number):
                     if step in costs:
-                        costs[step].setdefault(name, []).extend(found)
+                        costs[step].setdefault(name, []).append(cost)
             for program in bench.programs:
                 if "up" in program.commands:
                     remove(bench.there(program, number))
-    return costs

@@ -28,13 +28,14 @@ import platform
 import re
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 from loads import LOADS, Load, disk, measure, space
-from measuring import Cost, medians
+from measuring import Cost, Costs, medians
 from memory import CONTENT, idle_connections, measure_entries
 from places import may_mount
 from programs import versions
@@ -47,6 +48,12 @@ def machine() -> str:
     """The processor and the system."""
     found = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return f"{found[1] if found else platform.machine()}, {os.cpu_count()} processors, {platform.system()}"
+
+
+def file_system(options: argparse.Namespace) -> str:
+    """The type of the file system that the folder is on."""
+    command = ["df", "--output=fstype", options.folder or tempfile.gettempdir()]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
 
 
 def show(load: Load, costs: dict[str, dict[str, Cost]]) -> None:
@@ -90,6 +97,31 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def measure_load(options: argparse.Namespace, name: str, found: dict[str, Any]) -> None:
+    """Measure one load, and print its table; `found` gets what was measured."""
+    load = LOADS[name]
+    if load.files > 1 and options.files:
+        load = load._replace(files=options.files)
+    if options.file_size is not None:
+        load = load._replace(size=options.file_size)
+    costs: Costs = {}
+    found[name] = {**load._asdict(), "seconds": costs}
+    with working_folder(options, space(load, len(load.programs) + 1)) as folder:
+        measure(load, folder, options.runs, costs)
+    show(load, medians(costs))
+
+
+def measure_memory(options: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Measure the memory, and print it; `found` gets what was measured."""
+    entries = Load(options.entries, CONTENT, (), ())
+    print(f"Memory with {entries.title()}", flush=True)
+    with working_folder(options, space(entries, 1)) as folder:
+        peaks = measure_entries(folder, entries.files)
+        idle = idle_connections(folder, options.connections)
+    print(f"for each of {options.connections} idle connections: {idle:.1f} KiB")
+    found.update(entries=entries.files, peaks=peaks, idle_kib=idle)
+
+
 def main() -> None:
     """Measure what the command line asks for, and print it."""
     options = parse()
@@ -98,35 +130,23 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     new = may_mount() and not options.no_ext4
-    report: dict[str, object] = {
+    report: dict[str, Any] = {
         "date": f"{datetime.date.today()}",
         "machine": machine(),
         "versions": versions(),
-        "disk": "a new ext4 file system" if new else "the file system of the folder",
+        "disk": f"a new ext4 file system in an image on {file_system(options)}" if new else file_system(options),
+        "loads": {},
+        "memory": {},
     }
-    loads: dict[str, object] = {}
-    for name in dict.fromkeys(options.load or [*LOADS, MEMORY]):
-        if name == MEMORY:
-            entries = Load(options.entries, CONTENT, (), ())
-            print(f"Memory with {entries.title()}", flush=True)
-            with working_folder(options, space(entries, 1)) as folder:
-                peaks = measure_entries(folder, entries.files)
-                idle = idle_connections(folder, options.connections)
-            print(f"for each of {options.connections} idle connections: {idle:.1f} KiB")
-            report["memory"] = {"entries": entries.files, "peaks": peaks, "idle_kib": idle}
-            continue
-        load = LOADS[name]
-        if load.files > 1 and options.files:
-            load = load._replace(files=options.files)
-        if options.file_size is not None:
-            load = load._replace(size=options.file_size)
-        with working_folder(options, space(load, len(load.programs) + 1)) as folder:
-            costs = measure(load, folder, options.runs)
-        show(load, medians(costs))
-        loads[name] = {**load._asdict(), "seconds": costs}
-    report["loads"] = loads
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    try:
+        for name in dict.fromkeys(options.load or [*LOADS, MEMORY]):
+            if name == MEMORY:
+                measure_memory(options, report["memory"])
+            else:
+                measure_load(options, name, report["loads"])
+    finally:
+        if options.json:  # with what was measured until then, if it was stopped
+            options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The pictures in the README are what the tools of the repository draw, and can be read without being seen."""
+"""The pictures are what the tools of the repository draw, and can be read without being seen."""
 
 from __future__ import annotations
 
@@ -18,35 +18,39 @@ SVG = "{http://www.w3.org/2000/svg}"
 class PictureTests(SynchronousTestCase):
     """docs/pictures."""
 
-    def drawn(self, tool: str, *sources: Path) -> str:
-        """What a tool draws."""
-        target = Path(self.mktemp()).absolute()
+    def run_tool(self, tool: str, *arguments: str) -> None:
+        """Let a tool write what it writes."""
         done = subprocess.run(
-            [sys.executable, str(DOCS / "tools" / tool), *map(str, sources), str(target)],
+            [sys.executable, str(DOCS / "tools" / tool), *arguments],
             capture_output=True,
             text=True,
             timeout=2 * WITHIN,
             env=environment(),
         )
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return target.read_text(encoding="utf-8")
 
     def test_session(self) -> None:
         """A session today prints what the picture shows."""
         shown = (DOCS / "pictures" / "session.svg").read_text(encoding="utf-8")
-        self.assertEqual(self.drawn("session_picture.py"), shown)
+        target = Path(self.mktemp()).absolute()
+        self.run_tool("session_picture.py", str(target))
+        self.assertEqual(target.read_text(encoding="utf-8"), shown)
 
-    def test_speed(self) -> None:
-        """The plot is that of the measurements beside it."""
-        measured = sorted((DOCS / "pictures").glob("speed-*.json"))
-        self.assertTrue(measured)
-        shown = (DOCS / "pictures" / "speed.svg").read_text(encoding="utf-8")
-        self.assertEqual(self.drawn("speed_picture.py", *measured), shown)
+    def test_measured(self) -> None:
+        """The page about performance and its pictures have the figures of the measurements beside it."""
+        into = Path(self.mktemp()).absolute()
+        into.mkdir()
+        self.run_tool("performance.py", f"--into={into}")
+        for shown in (
+            DOCS / "performance" / "index.rst",
+            *(DOCS / "pictures" / name for name in ("speed.svg", "cost.svg")),
+        ):
+            self.assertEqual((into / shown.name).read_text(encoding="utf-8"), shown.read_text(encoding="utf-8"))
 
     def test_spoken(self) -> None:
         """Each picture has a title, and a description with all of its text."""
         pictures = sorted((DOCS / "pictures").glob("*.svg"))
-        self.assertEqual([path.name for path in pictures], ["session.svg", "speed.svg"])
+        self.assertEqual([path.name for path in pictures], ["cost.svg", "session.svg", "speed.svg"])
         for path in pictures:
             root = ElementTree.parse(path).getroot()
             self.assertEqual(root.get("role"), "img")
