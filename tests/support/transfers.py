@@ -85,10 +85,15 @@ class TransferCase(QuickCase):
         return results[0]  # type: ignore[no-any-return]
 
     def observer(self) -> TransferObserver:
-        """A new observer; `results` and `started` are what it is told."""
+        """A new observer; `results`, `started` and `compared` are what it is told."""
         self.results = []
         self.started: list[str] = []
-        return TransferObserver(on_result=self.results.append, on_start=self.started.append)
+        self.compared: list[tuple[int, int]] = []
+        return TransferObserver(
+            on_result=self.results.append,
+            on_start=self.started.append,
+            on_compared=lambda files, size: self.compared.append((files, size)),
+        )
 
     def outcomes(self) -> dict[str, Outcome]:
         """What became of each name in the last transfer."""

@@ -32,6 +32,7 @@ class TransferOutput:
         self.observer = TransferObserver(
             on_result=self._on_result,
             on_plan=self._bar.plan,
+            on_compared=self._bar.compare,
             on_start=self._bar.start_file,
             on_bytes=self._bar.advance,
             on_reconnected=self._bar.restart,

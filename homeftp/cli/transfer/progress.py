@@ -30,6 +30,8 @@ class ProgressBar:
         self._finished_files = 0
         self._top = top
         self._name = ""
+        self._compared: int | None = None
+        """Files that the server has compared; None unless it compares a folder now."""
         self._live: Live | None = None
         """The lines on the screen; None while there are none."""
         self._columns: tuple[Progress, TaskID] | None = None
@@ -39,8 +41,13 @@ class ProgressBar:
         if not silent and sys.stderr.isatty():
             self._call = reactor.callLater(_DELAY, self._tick)
 
+    def compare(self, files: int, size: int) -> None:
+        """Show, until files are planned, that the server compares a folder: it knows so many hashes of files."""
+        self._compared = files
+
     def plan(self, files: int, size: int) -> None:
         """Add files, and their bytes, to the total."""
+        self._compared = None
         self._planned_files += files
         self._total += size
 
@@ -59,6 +66,7 @@ class ProgressBar:
 
     def restart(self) -> None:
         """Plan again, over a new connection. Bytes are counted from zero, and what is finished is reported once."""
+        self._compared = None
         self._total = self._done = self._planned_files = 0
 
     def hide(self) -> None:
@@ -92,6 +100,9 @@ class ProgressBar:
             self._columns = _make_columns(self._total)
         if self._live is None:
             self._live = _start_live()
+        if self._compared is not None:
+            self._live.update(Text(f"server compares: {self._compared:,} files", no_wrap=True), refresh=True)
+            return
         progress, task = self._columns
         progress.update(task, completed=self._done, total=self._total or None)
         files = f"{self._finished_files:,}/{max(self._planned_files, self._finished_files):,} files"

@@ -62,6 +62,7 @@ class SummaryObserver(TransferObserver):
         super().__init__(
             on_result=self._collect,
             on_plan=other.on_plan,
+            on_compared=other.on_compared,
             on_start=other.on_start,
             on_bytes=other.on_bytes,
             on_reconnected=other.on_reconnected,

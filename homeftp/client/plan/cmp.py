@@ -96,7 +96,8 @@ class _Cmp:
             await reread_remote(client, str(endpoint), self._observer)
         if found is not None and found.is_directory:
             scanning = scan_if_exists(self._context, path, self._selection)
-            surveyed = await survey(client, self._context, path, scanning, endpoint, extra=True)
+            progress = self._observer.add_compared
+            surveyed = await survey(client, self._context, path, scanning, endpoint, extra=True, progress=progress)
         else:
             tree = LocalTree(path, selector=Selector(self._selection))
             surveyed = Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))

@@ -18,7 +18,7 @@ from homeftp.client.files.digest import LocalDigests
 from homeftp.client.plan.listing import RemoteListing, add_entries, entry_table
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
-from homeftp.model import Entry, TreeDigest
+from homeftp.model import Entry, TreeDigest, TreeProgress
 
 _FEW_FILES = 256
 """A directory with at most so many files is listed where it differs: its pieces are not worth a round of requests."""
@@ -45,13 +45,18 @@ class Found(NamedTuple):
     """None also where the server does not know digests."""
 
 
-async def ask_digests(client: Client, endpoint: Endpoint, full_digest: str) -> Found | None:
+async def ask_digests(
+    client: Client,
+    endpoint: Endpoint,
+    full_digest: str,
+    progress: Callable[[TreeProgress], object] | None = None,
+) -> Found | None:
     """What the server has at an endpoint, with its digests; None for a file, and where files keep changing.
 
-    Raises `Forbidden` (33).
+    `progress` is called while the server hashes. Raises `Forbidden` (33).
     """
     try:
-        compared = await client.cmp(str(endpoint), full_digest=full_digest)
+        compared = await client.cmp(str(endpoint), full_digest=full_digest, progress=progress)
     except (Changed, WrongKind):
         return None
     return Found(compared.remote, compared.tree)

@@ -138,7 +138,8 @@ class _Get:
 
     async def _get_folder(self, client: Client, endpoint: Endpoint, path: str) -> None:
         scanning = scan_if_exists(self._context, path, self._options.selection)
-        found = await survey(client, self._context, path, scanning, endpoint, extra=True)
+        progress = self._observer.add_compared
+        found = await survey(client, self._context, path, scanning, endpoint, extra=True, progress=progress)
         tree, listing = found.tree, found.listing
         if not endpoint.parts:
             del listing.entries[""]

@@ -131,7 +131,10 @@ class _Push:
             await reread_remote(client, str(endpoint), self._observer)
         scanning = self._scan(path)
         if endpoint.parts:
-            found = await survey(client, self._context, path, scanning, endpoint, extra=self._options.delete)
+            progress = self._observer.add_compared
+            found = await survey(
+                client, self._context, path, scanning, endpoint, extra=self._options.delete, progress=progress
+            )
         else:
             found = await self._survey_top(client, await scanning, endpoint)
         tree, listing = found.tree, found.listing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain, islice
-from typing import Any, Awaitable, Coroutine, Iterator, Mapping, TypeVar, cast
+from typing import Any, Awaitable, Callable, Coroutine, Iterator, Mapping, TypeVar, cast
 
 import attrs
 from twisted.internet.defer import Deferred, FirstError, gatherResults
@@ -20,7 +20,7 @@ from homeftp.client.transfer.observer import TransferObserver
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import NOTHING
-from homeftp.model import Entry, TreeDigest
+from homeftp.model import Entry, TreeDigest, TreeProgress
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -133,19 +133,22 @@ async def survey(
     endpoint: Endpoint,
     *,
     extra: bool,
+    progress: Callable[[TreeProgress], object] | None = None,
 ) -> Survey:
     """Compare the folder `path`, which `scanning` reads, with the endpoint's directory.
 
     Where this machine remembers hashes of files beneath it, digests are compared first, and what differs is listed;
-    else everything is. With `extra` directories that only the server has are listed with what they hold. The
-    listing is empty where nothing exists there. Raises `Forbidden` (33), and what `scanning` raises.
+    else everything is. With `extra` directories that only the server has are listed with what they hold. The listing
+    is empty where nothing exists there. `progress` is called while the server hashes. Raises `Forbidden` (33), and what
+    `scanning` raises.
     """
     cache = context.hash_cache
     run = context.workers.run
     if cache is None or not await run(remembers_folder, cache, path):
         tree, listing = await _both(scanning, list_remote(client, endpoint, recursive=True))
         return Survey(tree, endpoint, listing)
-    (tree, local), top = await _both(_scan_and_digest(context, cache, scanning), ask_digests(client, endpoint, NOTHING))
+    asking = ask_digests(client, endpoint, NOTHING, progress)
+    (tree, local), top = await _both(_scan_and_digest(context, cache, scanning), asking)
     if top is not None and top.entry is None:
         return Survey(tree, endpoint, RemoteListing(entry_table(), [], []))
     if local is None or top is None or top.entry is None or top.tree is None:

@@ -9,6 +9,7 @@ import attrs
 
 from homeftp.client.nameset import NameSet
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome
+from homeftp.model import TreeProgress
 
 
 @attrs.define
@@ -19,6 +20,8 @@ class TransferObserver:
     """A file or directory is finished."""
     on_plan: Callable[[int, int], None] = lambda files, size: None
     """This many files of this many bytes in all are added to the transfer."""
+    on_compared: Callable[[int, int], None] = lambda files, size: None
+    """The server compares a folder: it knows this many hashes of its files so far, and has read this many bytes."""
     on_start: Callable[[str], None] = lambda name: None
     """The content of this file begins to be transferred; not called for small files, which are transferred together."""
     on_bytes: Callable[[int], None] = lambda size: None
@@ -56,6 +59,11 @@ class TransferObserver:
         """Start again over a new connection; what is finished stays finished and is not reported again."""
         self._reported_before = frozenset(self._reported)
         self.on_reconnected()
+
+    def add_compared(self, progress: TreeProgress) -> None:
+        """Report how far the server is with comparing a folder."""
+        self._progressed()
+        self.on_compared(progress.files, progress.size)
 
     def add_result(self, result: FileResult, endpoint: str | None = None) -> None:
         """Report a result; `endpoint` is given for a file, so that it is not transferred again after `restart`."""

@@ -67,6 +67,19 @@ class ProgressTests(SynchronousTestCase):
         bar.plan(1_500, 2_000_000)
         self.assertIn("1/1,500 files  large\\x1b[2J", self.lines(), "what is finished is not reported again")
 
+    def test_server_compares(self) -> None:
+        """While the server compares a folder it says how far that is, and no bytes; a plan follows."""
+        with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
+            bar = ProgressBar(self.clock, silent=False, top="Photos")
+            self.addCleanup(bar.stop)
+            bar.compare(1_234_500, 2_000_000_000)
+            self.clock.advance(1)
+            self.assertEqual([line for line in self.lines() if line], ["server compares: 1,234,500 files"])
+            bar.plan(2, 3_000_000)
+            drawn = self.lines()
+            self.assertIn("0/2 files  Photos", drawn)
+            self.assertNotIn("server compares", "".join(drawn))
+
     def test_narrow(self) -> None:
         """In a terminal of 40 columns it has two lines that fit; the bar and the name become shorter."""
         context = mock.patch.dict(os.environ, {"COLUMNS": "40"})

@@ -41,6 +41,20 @@ class WholeTests(TransferCase):
         for local_first in (True, False):
             self.assertEqual(self.compare(local_first=local_first), (["CMP"], {Outcome.SAME: 3}))
 
+    def test_server_hashes(self) -> None:
+        """While the server hashes for its digest each command is told how far it is; a file alone needs no digest."""
+        there, path = "lib", f"{self.here}/lib"
+        for compare in (
+            lambda: self.cmp(path, there),
+            lambda: self.push(path, there, recursive=True),
+            lambda: self.get(there, path, recursive=True),
+        ):
+            self.make_remote_file("lib/a", b"lib/a")  # the server does not know its hash any more
+            compare()
+            self.assertEqual([size for _, size in self.compared], [len(b"lib/a")])
+        self.push(f"{path}/a", f"{there}/a")
+        self.assertEqual(self.compared, [], "the control")
+
     def test_links_here(self) -> None:
         """What cannot be sent of the local folder is reported too."""
         os.symlink("a", f"{self.here}/lib/link")
