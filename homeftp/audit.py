@@ -95,6 +95,18 @@ class Audit:
         shown = {name: _short(value) for name, value in fields.items()}
         self.append([_line(self._time(), event, actor, status, shown)])
 
+    def files(self) -> Iterator[int]:
+        """The files of the log, the newest first, each open for reading until the next one. Raises OSError."""
+        for number in range(self._kept):
+            try:
+                fd = os.open(f"{self._path}.{number}" if number else self._path, os.O_RDONLY | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                continue
+            try:
+                yield fd
+            finally:
+                os.close(fd)
+
     def _time(self) -> str:
         return self._now().isoformat(timespec="microseconds")
 

@@ -7,7 +7,7 @@ protocol.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Sequence, cast
+from typing import Any, Callable, Iterator, Sequence, cast
 
 from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
@@ -29,16 +29,29 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError, Refusal
 from homeftp.files.factory import FilesFactory
 from homeftp.files.refusals import RefusedChange
+from homeftp.history.writer import Writer
 from homeftp.host import now
 from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginService, IWorkers
 from homeftp.model import Actor
 from homeftp.status import Status
+from homeftp.store.policy.permissions import allotment
 
 _REQUEST = "LOGIN"
 """What audit records call a login with a password, through whatever front end it comes."""
 
 _AUDITED_NAME = 64
 """Characters of a wrong user name that are kept: account names have no more."""
+
+
+FindWriter = Callable[[Endpoint, str], Iterator[Writer | None]]
+"""Looks for who gave a file of the store a content: None after each step, and the writer at the end."""
+
+
+def _next_step(steps: Iterator[Writer | None]) -> Writer | bool | None:
+    """The next step of a search: the writer, True where it is not found yet, and None at the end. Blocks."""
+    for step in steps:
+        return step or True
+    return None
 
 
 @implementer(ILogin)
@@ -109,6 +122,13 @@ class Login:
             )
         return self._files[key]
 
+    async def find_writer(self, endpoint: Endpoint, content_hash: str) -> Writer | None:
+        """Who stored a file; not told of others if the account does not read all of the store."""
+        whole = Endpoint((*self.home.parts, *endpoint.parts))
+        found = await self._service.find_writer(self.account, whole, content_hash)
+        sees_all = allotment(self.avatar.store.rights, self.home, None).sees_all
+        return found if found is None or found.account == self.account or sees_all else None
+
     def _record_read(self, audit: Audit, actor: Actor, kind: str, endpoint: Endpoint) -> None:
         """In a worker."""
         whole = Endpoint((*self.home.parts, *endpoint.parts)).whole
@@ -171,7 +191,7 @@ class LoginService:
     """Logs clients in by `portal`. Wrong passwords count in `throttle`; `validator` says which logins stay valid.
 
     `files` makes the files of each login, whose refused changes are recorded in `refusals`, and what they read in
-    `reads` where that is given; what blocks runs in `workers`.
+    `reads` where that is given; `writers` looks for who stored a file. What blocks runs in `workers`.
     """
 
     _log = Logger()
@@ -187,12 +207,14 @@ class LoginService:
         files: FilesFactory,
         workers: IWorkers,
         reads: Audit | None = None,
+        writers: FindWriter | None = None,
     ) -> None:
         self._portal = portal
         self.files = files
         self.reads = reads
         """Where reads are recorded; None: they are not."""
         self.refusals = refusals
+        self._writers = writers
         self._throttle = throttle
         self._audit = audit
         self._validator = validator
@@ -202,6 +224,22 @@ class LoginService:
     def login(self, credentials: ICredentials, address: str, front_end: str | None) -> Deferred[ILogin]:
         """A login; fails with `LoginFailed` (32), `Busy` (51) or `Internal` (50)."""
         return Deferred.fromCoroutine(self._login(credentials, address, front_end))
+
+    async def find_writer(self, account: str, endpoint: Endpoint, content_hash: str) -> Writer | None:
+        """Who stored a file of the store, for an account that asks; None where that is not known.
+
+        Also where the log cannot be read: the server's own log says why.
+        """
+        if self._writers is None:
+            return None
+        steps, workers = self._writers(endpoint, content_hash), self._workers.of(account)
+        try:
+            while (step := await workers.run_slice(_next_step, steps)) is not None:
+                if isinstance(step, Writer):
+                    return step
+        except OSError:
+            self._log.failure("the audit log cannot be searched")
+        return None
 
     def logins(self) -> list[Login]:
         """Every login that is not closed."""

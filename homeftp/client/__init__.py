@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     )
     from homeftp.client.transfer.observer import TransferObserver
     from homeftp.client.transfer.retry import Reconnector
+    from homeftp.client.writer import Writer
 
 _MODULES = {
     "api": ("Client",),
@@ -124,6 +125,7 @@ _MODULES = {
     ),
     "transfer.observer": ("TransferObserver",),
     "transfer.retry": ("Reconnector",),
+    "writer": ("Writer",),
 }
 """The module of each public name."""
 
@@ -186,6 +188,7 @@ __all__ = [
     "TransferResources",
     "TransferSummary",
     "Verdict",
+    "Writer",
     "browse",
     "carry_out_move",
     "client_folder",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Protocol
+from typing import Any, Awaitable, Callable, Iterable, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.endpoint import ROOT
+from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import INTERNAL_ERROR, Internal, OperatorError, Refusal, UnknownRequestType
+from homeftp.history.writer import Writer
 from homeftp.interfaces import IDispatcher, IFiles, IPathLocking, IPayload, IRequest, IResolution, IWorkers
 from homeftp.model import PathLock
 from homeftp.status import Status
@@ -28,6 +29,10 @@ _SHOWN = 40
 
 EVERYTHING = PathLock(ROOT, changes=True)
 """The lock of a request that does not overlap any other."""
+
+
+FindWriter = Callable[[Endpoint, str], Awaitable[Writer | None]]
+"""`ILogin.find_writer`."""
 
 
 class Connection(Protocol):
@@ -50,6 +55,11 @@ class DispatchedRequest:
     files: IFiles
     workers: IWorkers
     _connection: Connection | None = None
+    _find_writer: FindWriter = lambda endpoint, content_hash: succeed(None)
+
+    def find_writer(self, endpoint: Endpoint, content_hash: str) -> Awaitable[Writer | None]:
+        """Who stored a file of the account."""
+        return self._find_writer(endpoint, content_hash)
 
     def cancelled(self) -> bool:
         """Whether the client has disconnected: the answer is not needed any more."""

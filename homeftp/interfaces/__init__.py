@@ -14,6 +14,8 @@ from typing import Any, Awaitable
 
 from zope.interface import Attribute, Interface
 
+from homeftp.endpoint import Endpoint
+from homeftp.history.writer import Writer
 from homeftp.interfaces.files import (
     BatchWrite,
     FileContent,
@@ -59,6 +61,9 @@ class IRequest(Interface):
     account: str = Attribute("The name of the account that is logged in.")
     files: IFiles = Attribute("The files of the account.")
     workers: IWorkers = Attribute("The pool for blocking work of the dispatcher's own.")
+
+    def find_writer(endpoint: Endpoint, content_hash: str) -> Awaitable[Writer | None]:
+        """Who stored a file of the account, as `ILogin.find_writer`."""
 
     def cancelled() -> bool:
         """Whether the answer is not needed any more: long work may end."""

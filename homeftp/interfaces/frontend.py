@@ -6,7 +6,7 @@ A front end implements `IFrontEnd` and, for each of its connections,
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Awaitable, Callable
 
 from twisted.application.service import IService
 from twisted.cred.credentials import ICredentials
@@ -16,6 +16,7 @@ from zope.interface import Attribute, Interface
 
 from homeftp.config import Limits
 from homeftp.endpoint import Endpoint
+from homeftp.history.writer import Writer
 from homeftp.interfaces.files import IFiles, IIncomingPayload
 from homeftp.interfaces.store import IStore
 from homeftp.interfaces.workers import IWorkers
@@ -91,6 +92,12 @@ class ILogin(Interface):
         refused requests itself, also those that it does not understand, passes
         `record_refusals=False`; the default is True. Refusals among the results
         of `IFiles.write_batch` are recorded anyway: they are not raised.
+        """
+
+    def find_writer(endpoint: Endpoint, content_hash: str) -> Awaitable[Writer | None]:
+        """Who stored a file of the account, that has this content now; None where that is not known, or not told.
+
+        An account is told of itself, and of others only if it may read all of the store.
         """
 
     def add_connection(connection: IConnection) -> None:

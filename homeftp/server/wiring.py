@@ -8,6 +8,7 @@ daemon, and closes them when it stops.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Sequence
 
 import attrs
@@ -37,6 +38,7 @@ from homeftp.files.factory import FilesFactory
 from homeftp.host import now, own_name
 from homeftp.interfaces import IFrontEnd, IStore, StoreOptions
 from homeftp.model import MENDER, Change
+from homeftp.server.auditsearch import find_writer
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
@@ -180,6 +182,7 @@ def compose(
         files=FilesFactory(workers, budget, listings=settings.limits.account_listings),
         workers=login_work,
         reads=audit if settings.audit_reads else None,
+        writers=partial(find_writer, audit),
     )
     context = ServerContext(
         reactor=reactor,

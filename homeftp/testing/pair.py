@@ -12,6 +12,7 @@ time passes only where a test calls `advance`.
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from typing import Any, Awaitable, Callable, Sequence, TypeVar
 
 import attrs
@@ -45,6 +46,7 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.host import now
 from homeftp.interfaces import IDispatcher, IStore, IWorkers
+from homeftp.server.auditsearch import find_writer
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
@@ -110,6 +112,7 @@ class InMemoryServer:
                 files=FilesFactory(workers, budget),
                 workers=workers,
                 reads=audit if settings.audit_reads else None,
+                writers=partial(find_writer, audit),
             ),
             pairings=PairingService(
                 invitations=Invitations(state),

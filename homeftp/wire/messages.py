@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, refusal
+from homeftp.history.writer import Writer
 from homeftp.model import MAX_SIZE, Damage, Entry, Kind, TreeDigest, Version, damage_kind
 from homeftp.status import Status
 
@@ -195,6 +196,20 @@ class CmpBody:
     meta_data: MetaData = attrs.field(factory=list)
     content_digest: Hash | None = None
     full_digest: Hash | None = None
+    writer: bool = False
+
+
+@attrs.frozen
+class WriterBody:
+    """Who stored a file, as it is encoded in an answer to CMP."""
+
+    account: Name
+    at: Moment
+    device: Name | None = None
+
+    def value(self) -> Writer:
+        """The value that it stands for."""
+        return Writer(self.account, self.device, self.at)
 
 
 @attrs.frozen

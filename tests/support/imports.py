@@ -49,7 +49,7 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 CLIENT = within(
     "client",
     "aio api batches connection dial download errors escapes files known manage mirror nameset opening plan remotehash"
-    " seen selection sync table transfer verifycopy",
+    " seen selection sync table transfer verifycopy writer",
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -112,14 +112,17 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.known": SHARED | {"wire"} | within("client", "api connection dial errors"),
     "client.remotehash": CONTRACTS | {"hashing"} | within("client", "api batches"),
     "client.verifycopy": CONTRACTS | {"client.api"},
+    "client.writer": CONTRACTS | {"wire"} | within("client", "api batches connection"),
     "client.seen": CONTRACTS | {"client.api", "hashing"},
     "client.transfer": SHARED
     | {"wire"}
-    | within("client", "api batches connection download errors files nameset remotehash seen selection verifycopy"),
+    | within("client", "api batches connection download errors files nameset remotehash seen selection")
+    | within("client", "verifycopy writer"),
     "client.mirror": CONTRACTS | within("client", "api batches files remotehash seen selection transfer"),
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
-    | within("client", "api batches download errors escapes files mirror seen selection table transfer verifycopy"),
+    | within("client", "api batches download errors escapes files mirror seen selection table transfer")
+    | within("client", "verifycopy writer"),
     "client.sync.local": CONTRACTS | {"hashing", "client.files"},
     "client.sync": SHARED
     | within("client", "api batches files mirror plan remotehash seen selection sync.local transfer"),

@@ -11,7 +11,7 @@ from homeftp.cli.transfer.screen import Screen
 from homeftp.errors import counted
 
 if TYPE_CHECKING:
-    from homeftp.client import CopyStat, FileResult
+    from homeftp.client import CopyStat, FileResult, Writer
 
 HERE, THERE = "on this machine", "on the server"
 """Where the two copies are."""
@@ -85,6 +85,8 @@ class Prompter:
     def _describe(self, name: str, item: FileResult) -> str:
         """What the person has to know about both copies."""
         concern = _CONCERNS[item.outcome.value].format(target=self._target)
+        if item.remote is not None and item.remote.writer is not None:
+            concern = f"this machine has not seen the copy {self._target}. {_describe_writer(item.remote.writer)}"
         lines = [f"{printable(name or 'The file')}: {concern}"]
         sizes = [counted(copy.size, "byte") for copy in (item.local, item.remote) if copy is not None]
         for place, copy in ((HERE, item.local), (THERE, item.remote)):
@@ -95,3 +97,8 @@ class Prompter:
     def _line(self, place: str, copy: CopyStat, width: int) -> str:
         size = counted(copy.size, "byte").rjust(width)
         return f"  {place:{len(HERE)}}  {size}  {format_time(copy.mtime_us)}".rstrip()
+
+
+def _describe_writer(writer: Writer) -> str:
+    device = "" if writer.device is None else f" ({printable(writer.device)})"
+    return f"{printable(writer.account)}{device} stored it on {format_time(writer.at_us)}."

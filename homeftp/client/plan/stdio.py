@@ -20,6 +20,7 @@ from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
 from homeftp.client.transfer.retry import with_reconnects
 from homeftp.client.verifycopy import verify_copy, verify_version
+from homeftp.client.writer import find_writer
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, Damaged, OperatorError
 from homeftp.hashing import filehash
@@ -84,7 +85,7 @@ async def _push(
         outcome = _outcome(remote, content_hash, options)
         if outcome is Outcome.REPLACED and not options.force:
             last = (await run(seen.look_up, [endpoint])).get(endpoint)
-            outcome = await _replaced_or_conflict(last, FileTask(endpoint, source.file, remote), options)
+            outcome = await _replaced_or_conflict(client, last, FileTask(endpoint, source.file, remote), options)
         if outcome in (Outcome.NEW, Outcome.REPLACED, Outcome.MENDED):
             await resume_from(source, compared.arrived, context.workers)
             if_hash = None if options.force else ABSENT if remote is None else remote.hash or remote.damaged
@@ -111,14 +112,17 @@ def _outcome(remote: Entry | None, content_hash: str, options: TransferOptions) 
     return Outcome.MENDED if remote.damaged == content_hash else Outcome.REPLACED
 
 
-async def _replaced_or_conflict(last: str | None, task: FileTask, options: TransferOptions) -> Outcome:
+async def _replaced_or_conflict(client: Client, last: str | None, task: FileTask, options: TransferOptions) -> Outcome:
     """Whether the target is replaced: where it has the content that this machine saw `last`, or the user says so."""
     remote = task.remote
     assert remote is not None
     if remote.kind != "file" or (last is not None and last in (remote.hash, remote.damaged)):
         return Outcome.REPLACED  # the server refuses it for a directory
-    asked = task.with_copies(FileResult(Outcome.CONFLICT, task.name, task.size))
-    return Outcome.REPLACED if options.ask is not None and await options.ask(task.name, asked) else Outcome.CONFLICT
+    if options.ask is None:
+        return Outcome.CONFLICT
+    writer = await find_writer(client, task.name, remote.hash)
+    asked = task.with_copies(FileResult(Outcome.CONFLICT, task.name, task.size), writer)
+    return Outcome.REPLACED if await options.ask(task.name, asked) else Outcome.CONFLICT
 
 
 async def _keep(context: TransferContext, read: Callable[[int], Awaitable[bytes]]) -> str:

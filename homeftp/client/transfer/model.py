@@ -15,6 +15,7 @@ from homeftp.client.files.source import SourceFile
 from homeftp.client.seen.store import SeenStore
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.hashing.hashcache import HashCache
+from homeftp.history.writer import Writer
 from homeftp.interfaces import IWorkers
 from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
@@ -93,6 +94,8 @@ class CopyStat(NamedTuple):
     """Bytes of content."""
     mtime_us: int | None
     """Microseconds since 1970 UTC; None where the server does not know it."""
+    writer: Writer | None = None
+    """Who stored it on the server, where the user is asked about a conflict and the server tells."""
 
 
 class FileResult(NamedTuple):
@@ -159,12 +162,12 @@ class FileTask:
         self.weight = 0
         """Bytes of memory that the task may hold."""
 
-    def with_copies(self, result: FileResult) -> FileResult:
-        """The result, with the stat of both copies."""
+    def with_copies(self, result: FileResult, writer: Writer | None = None) -> FileResult:
+        """The result, with the stat of both copies; `writer` stored the one on the server."""
         local, remote = self.local, self.remote
         return result._replace(
             local=None if local is None else CopyStat(local.size, local.mtime_us),
-            remote=None if remote is None else CopyStat(remote.size, remote.mtime_us),
+            remote=None if remote is None else CopyStat(remote.size, remote.mtime_us, writer),
         )
 
     @property

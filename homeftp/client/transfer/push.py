@@ -20,6 +20,7 @@ from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.transfer.send import FileSender, ISendReceiver
+from homeftp.client.writer import find_writer
 from homeftp.errors import Refusal
 from homeftp.model import Entry
 
@@ -162,7 +163,10 @@ class PushTransfer:
 
     async def _ask(self, task: FileTask, outcome: Outcome) -> None:
         assert self._options.ask is not None
-        if await self._options.ask(task.name, task.with_copies(_result(task, outcome))):
+        writer = None
+        if outcome is Outcome.CONFLICT and task.remote is not None:
+            writer = await find_writer(self._client, self._endpoint_of(task.name), task.remote.hash)
+        if await self._options.ask(task.name, task.with_copies(_result(task, outcome), writer)):
             self._send(task, Outcome.REPLACED)
         else:
             self.finish_task(task, outcome)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.transfer.progress import ProgressBar
 from homeftp.cli.transfer.questions import HERE, THERE, Prompter, TransferDeclined
 from homeftp.cli.transfer.screen import Screen
-from homeftp.client import CopyStat, FileResult, Outcome
+from homeftp.client import CopyStat, FileResult, Outcome, Writer
 from tests.support.commandline import Output
 
 QUESTION = "Replace the copy on the server? [y]es, [n]o, [a]ll, [q]uit, or ? for help: "
@@ -67,6 +67,21 @@ class PrompterTests(SynchronousTestCase):
         """The question about a copy that was not seen says so."""
         self.assertTrue(self.successResultOf(self.ask("y", result=NEWER._replace(outcome=Outcome.CONFLICT))))
         self.assertIn("a: this machine has not seen the copy on the server. Somebody else may", self.err.getvalue())
+
+    def test_writer(self) -> None:
+        """Where the server tells who stored the copy, and when, the question does; names are escaped."""
+        self.patch(os, "environ", {**os.environ, "TZ": "UTC"})
+        time.tzset()
+        self.addCleanup(time.tzset)
+        for device, shown in (("lap\x1btop", " (lap\\x1btop)"), (None, "")):
+            remote = CopyStat(10, 1_700_000_001_999_999, Writer("ann", device, 1_700_000_100_000_000))
+            self.err.clear()
+            self.successResultOf(self.ask("y", result=NEWER._replace(outcome=Outcome.CONFLICT, remote=remote)))
+            self.assertIn(
+                "a: this machine has not seen the copy on the server. "
+                f"ann{shown} stored it on 2023-11-14 22:15:00.\n  on this machine",
+                self.err.getvalue(),
+            )
 
     def test_unknown_time(self) -> None:
         """A copy whose time is not known has only a size."""

@@ -12,17 +12,17 @@ from unittest import mock
 import attrs
 from twisted.internet.defer import Deferred, succeed
 
-from homeftp.client import FileResult, Outcome, TransferContext
+from homeftp.client import FileResult, Outcome, TransferContext, TransferObserver, TransferOptions, Writer
 from homeftp.client.errors import ConnectionFailed
 from homeftp.client.files.read import read_many
-from homeftp.client.plan.stdio import get_stream
+from homeftp.client.plan.stdio import get_stream, push_stream
 from homeftp.client.seen.store import Place, SeenStore
 from homeftp.hashing.hashcache import HashCache
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.batches import parse_entries
 from tests.support.reconnects import ReconnectCase
-from tests.support.transfers import BIG, NEW, OLD, TransferCase
+from tests.support.transfers import BIG, NEW, OLD, TransferCase, reader_of
 
 T = TypeVar("T")
 
@@ -146,6 +146,28 @@ class ConflictTests(TransferCase):
                 self.assertEqual(result.outcome, Outcome.CONFLICT)
                 self.assertEqual((result.local.size, result.local.mtime_us), (len(content), NEW * 10**6))
                 self.assertEqual((result.remote.size, result.remote.mtime_us), (6, OLD * 10**6))
+
+    def test_writer(self) -> None:
+        """The person is shown who stored the copy on the server, where the server tells: in a conflict only."""
+        path = self.make_file("a", b"theirs", mtime=OLD)
+        self.push(path, "a")
+        self.context.seen.close()
+        self.context = attrs.evolve(self.context, seen=SeenStore(None))
+        self.make_file("a", b"mine", mtime=NEW)
+        asked, options = self.answering(False)
+        self.push(path, "a", **options)
+        reading = reader_of(b"mine")
+        self.run_work(
+            push_stream(self.client, self.context, reading, "a", TransferOptions(**options), TransferObserver())
+        )
+        self.make_remote_file("a", b"by another program", mtime=OLD)
+        self.push(path, "a", **options)
+        writers = [result.remote.writer for result in asked if result.remote is not None]
+        self.assertEqual(writers, [Writer("ann", None, mock.ANY), Writer("ann", None, mock.ANY), None])
+        self.make_file("a", b"MINE", mtime=OLD)
+        self.make_remote_file("a", b"theM", mtime=OLD)
+        self.push(path, "a", **options)
+        self.assertEqual((asked[-1].outcome, asked[-1].remote and asked[-1].remote.writer), (Outcome.SUSPICIOUS, None))
 
     def test_others(self) -> None:
         """Another content than the one seen last is a conflict; a conflict does not stop the other files."""
