@@ -20,7 +20,7 @@ from homeftp.model import Entry
 from homeftp.status import Status
 from homeftp.wire.messages import PushBody
 from tests.support.batches import push_batch, push_entry
-from tests.support.verbs import VerbTestCase, content, digest
+from tests.support.verbs import QueuedCase, VerbTestCase, content, digest
 
 TIME = 1_714_560_000_123_456
 
@@ -270,3 +270,24 @@ class BatchTests(VerbTestCase):
         answer, refused, differing = push_batch(self.connection, "", entries)
         self.assertEqual((answer.body, refused), ({"stored": 2, "refused": 0}, []))
         self.assertEqual([(each["name"], dict(each["meta_data"])["mode"]) for each in differing], [("", before)])
+
+
+class InFlightTests(QueuedCase):
+    """Several batches of one connection, none of which is answered yet."""
+
+    def send(self, base: str) -> None:
+        """Send a batch of three files, large enough to arrive as a stream."""
+        payload = b"".join(push_entry(f"f{number}", content(SMALL_FILE)) for number in range(3))
+        self.connection.send("PUSH", {"rel_endpoint": base, "kind": "batch"}, payload)
+
+    def test_at_once(self) -> None:
+        """Batches in folders apart are stored at the same time; one in the same folder waits, but arrives meanwhile."""
+        for second, at_once in (("b", 2), ("a", 1), ("a/b", 1), ("", 1)):
+            self.setUp()
+            self.send("a")
+            self.send(second)
+            self.assertEqual(self.connection.responses(), [])
+            self.assertEqual(len(self.workers.jobs), at_once, second)
+            self.assertEqual(self.connection.transport.producerState, "producing", "all of it was taken")
+            self.work()
+            self.assertEqual([answer.body for answer in self.connection.responses()], 2 * [{"stored": 3, "refused": 0}])
