@@ -6,7 +6,7 @@ decoded is refused alone, as long as it is known how many bytes follow it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Mapping, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, Iterable, Mapping, NamedTuple, TypeVar
 
 import attrs
 from msgspec import Meta
@@ -145,4 +145,13 @@ def _too_large() -> TooLarge:
 
 def encode_item(entry: Mapping[str, Any], content: bytes = b"") -> bytes:
     """An entry with its content, as it stands in the payload of a batch."""
-    return encode_entry({**entry, "content_length": len(content)} if content else entry) + content
+    return encode_items([(entry, content)])
+
+
+def encode_items(items: Iterable[tuple[Mapping[str, Any], bytes]]) -> bytes:
+    """Entries, each with its content, as they stand in the payload of a batch. Each content is copied once."""
+    parts: list[bytes] = []
+    for entry, content in items:
+        parts.append(encode_entry({**entry, "content_length": len(content)} if content else entry))
+        parts.append(content)
+    return b"".join(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Container, ContextManager, Mapping
+from typing import Container, ContextManager, Mapping, Sequence
 
 import attrs
 from zope.interface import implementer
@@ -19,7 +19,7 @@ from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver, unfinished
-from homeftp.client.transfer.send import FileSender, ISendReceiver
+from homeftp.client.transfer.send import FileSender, ISendReceiver, StoredFile
 from homeftp.client.writer import find_writer
 from homeftp.errors import Refusal
 from homeftp.model import Entry
@@ -213,12 +213,15 @@ class PushTransfer:
             reason = f'it would be {outcome.value}, which needs the right "{right}": ask the server\'s owner'
             self.finish_task(task, Outcome.REFUSED, reason)
 
-    def on_sent(
-        self, task: FileTask, outcome: Outcome, entry: Entry | None, reason: str, *, moved: bool = True
-    ) -> None:
+    def on_stored(self, files: Sequence[StoredFile]) -> None:
+        """The server has stored files that were sent together."""
+        results = [_result(task, outcome, reason) for task, outcome, reason in files]
+        self._filled.update(task.name.rpartition("/")[0] for task, _, _ in files)
+        self._finish([task for task, _, _ in files], results, sum(result.size for result in results), moved=True)
+
+    def on_sent(self, task: FileTask, outcome: Outcome, entry: Entry, reason: str, *, moved: bool = True) -> None:
         """The server has stored a file."""
-        if entry is not None:
-            self._note_unapplied(task, entry)
+        self._note_unapplied(task, entry)
         self._filled.add(task.name.rpartition("/")[0])
         self.finish_task(task, outcome, reason, moved=moved)
 
@@ -240,13 +243,20 @@ class PushTransfer:
 
     def finish_task(self, task: FileTask, outcome: Outcome, reason: str = "", *, moved: bool = False) -> None:
         """Report a result; `moved` as in `fail_task`."""
-        endpoint = self._endpoint_of(task.name)
-        if outcome.done and not self._options.dry_run:
-            self._seen.record(endpoint, task.local_hash)
-        self._observer.add_result(_result(task, outcome, reason), endpoint)
-        if task.source is None or not moved:
-            self._observer.add_bytes(task.local.size if task.local else 0, moved=moved)
-        self._comparer.release(task)
+        result = _result(task, outcome, reason)
+        is_reported = moved and task.source is not None
+        self._finish([task], [result], 0 if is_reported else result.size, moved=moved)
+
+    def _finish(self, tasks: Sequence[FileTask], results: Sequence[FileResult], size: int, *, moved: bool) -> None:
+        """Report the results of tasks that end together, and so many of their bytes."""
+        endpoints = [self._endpoint_of(task.name) for task in tasks]
+        if not self._options.dry_run:
+            ended = zip(endpoints, tasks, results, strict=True)
+            self._seen.record_many(
+                [(endpoint, task.local_hash) for endpoint, task, result in ended if result.outcome.done]
+            )
+        self._observer.add_files(results, endpoints, size, moved=moved)
+        self._comparer.release(*tasks)
 
 
 def _is_kept_content(task: FileTask, remote: Entry) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, ContextManager, Coroutine
+from typing import Any, Callable, ContextManager, Coroutine, NamedTuple, Sequence
 
 from zope.interface import Interface
 
@@ -32,11 +32,23 @@ _GROWN = "it grew while it was read, and was stored as it was when reading began
 """The reason of results of files, such as logs, of which a beginning was stored."""
 
 
+class StoredFile(NamedTuple):
+    """A small file that the server has stored, with the time and mode that were sent."""
+
+    task: FileTask
+    outcome: Outcome
+    reason: str
+    """What people should know of it, or ""."""
+
+
 class ISendReceiver(Interface):
     """Receives what became of files that are sent: one of these calls ends each of them."""
 
-    def on_sent(task: FileTask, outcome: Outcome, entry: Entry | None, reason: str, *, moved: bool = ...) -> None:
-        """The server has stored the file, with the time and mode of `entry`; None: with those that were sent.
+    def on_stored(files: Sequence[StoredFile]) -> None:
+        """The server has stored these files, which were sent together."""
+
+    def on_sent(task: FileTask, outcome: Outcome, entry: Entry, reason: str, *, moved: bool = ...) -> None:
+        """The server has stored the file, with the time and mode of `entry`.
 
         `reason` is what people should know of it, or ""; `moved`, by default
         True, says that its bytes were sent.
@@ -135,13 +147,20 @@ class FileSender:
             body["if_hash"] = ABSENT if remote is None else remote.hash or remote.damaged
         return body
 
-    def _on_small_sent(self, push: SmallPush, result: Entry | Response | None) -> None:
-        if isinstance(result, Response):
-            self._on_pushed(push.task, push.outcome, result)
-        elif result is not None and result.hash != push.task.local_hash:
-            self._on_corrupted(push.task)
-        else:
-            self._receiver.on_sent(push.task, push.outcome, result, _grown(push.task))
+    def _on_small_sent(self, pushes: Sequence[SmallPush], results: Sequence[Entry | Response | None]) -> None:
+        stored: list[StoredFile] = []
+        for push, result in zip(pushes, results, strict=True):
+            task, outcome, _, _ = push
+            if result is None:
+                stored.append(StoredFile(task, outcome, _grown(task)))
+            elif isinstance(result, Response):
+                self._on_pushed(task, outcome, result)
+            elif result.hash != task.local_hash:
+                self._on_corrupted(task)
+            else:
+                self._receiver.on_sent(task, outcome, result, _grown(task))
+        if stored:
+            self._receiver.on_stored(stored)
 
     async def _send_large(self, task: FileTask, source: SourceFile, outcome: Outcome) -> None:
         """Send a large file; resumes an earlier upload that was interrupted."""

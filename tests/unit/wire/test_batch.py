@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import BATCH_ENTRIES, MAX_REQUEST_LINE, SMALL_FILE
 from homeftp.errors import BadRequest, TooLarge
-from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, PushEntry, decode_batch, encode_item
+from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, PushEntry, decode_batch, encode_item, encode_items
 
 HASH = "sha256:" + "0" * 64
 
@@ -50,6 +50,12 @@ class BatchParserTests(SynchronousTestCase):
         entry = items[0].entry
         assert isinstance(entry, InvalidEntry)
         self.assertIn("name", entry.refusal.message)
+
+    def test_encoded(self) -> None:
+        """Entries are encoded together as one after the other: each says how many bytes follow, where any do."""
+        items: list[tuple[dict[str, object], bytes]] = [({"name": "a", "mode": 1}, b"content"), ({"name": "b"}, b"")]
+        self.assertEqual(encode_items(items), b'{"name":"a","mode":1,"content_length":7}\ncontent{"name":"b"}\n')
+        self.assertEqual(encode_items(items), b"".join(encode_item(*item) for item in items))
 
     def test_exhausted(self) -> None:
         """It is known when nothing more can be found, without asking once more."""

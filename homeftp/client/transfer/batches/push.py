@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, ContextManager, Mapping, Sequence
+from typing import Any, Callable, ContextManager, Mapping, NamedTuple, Sequence
 
 import attrs
 from zope.interface import implementer
@@ -15,7 +15,7 @@ from homeftp.client.transfer.batches.group import Group
 from homeftp.client.transfer.model import FileTask, Outcome
 from homeftp.config import KIB, MIB
 from homeftp.model import Entry
-from homeftp.wire.batch import encode_item
+from homeftp.wire.batch import encode_items
 from homeftp.wire.messages import Response
 
 BATCH_FILES = 512
@@ -29,8 +29,7 @@ _LINE = 1 * KIB
 """Bytes that a file takes up in a request besides its content, about."""
 
 
-@attrs.frozen
-class SmallPush:
+class SmallPush(NamedTuple):
     """A small file that is to be sent."""
 
     task: FileTask
@@ -41,12 +40,12 @@ class SmallPush:
     data: bytes
 
 
-Sent = Callable[[SmallPush, "Entry | Response | None"], None]
-"""Gets what became of a file: None where it is stored as asked for, its entry where that differs, or a refusal."""
+Sent = Callable[[Sequence[SmallPush], Sequence["Entry | Response | None"]], None]
+"""Gets what became of files: None where one is stored as asked for, its entry where that differs, or a refusal."""
 
 
 class BatchSender:
-    """Sends small files to a directory of the server, and gives the result of each to `sent`.
+    """Sends small files to a directory of the server, and gives the results of those of one request to `sent`.
 
     `failed` gets the reason where the connection has ended or must not be used any more.
     """
@@ -70,7 +69,7 @@ class BatchSender:
         self._group.add(push, len(push.data) + _LINE)
 
     def _send(self, pushes: Sequence[SmallPush]) -> None:
-        payload = b"".join(encode_item(push.line, push.data) for push in pushes)
+        payload = encode_items((push.line, push.data) for push in pushes)
         body = {"rel_endpoint": self._base, "kind": "batch"}
         handler = _BatchPushHandler(pushes, self._sent, self._failed)
         try:
@@ -127,8 +126,7 @@ class _BatchPushHandler:
             self.failed(violation)
             return
         rest = None if answer.refusal is None else answer
-        for number, push in enumerate(self._pushes):
-            self._sent(push, self._reported.get(number, rest))
+        self._sent(self._pushes, [self._reported.get(number, rest) for number in range(len(self._pushes))])
 
     def _check(self, answer: BatchAnswer) -> None:
         refused = sum(isinstance(each, Response) for each in self._reported.values())

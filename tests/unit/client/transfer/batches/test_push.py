@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 from unittest import mock
 
 import attrs
@@ -34,6 +34,7 @@ class BatchTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.requests: list[tuple[Any, str, dict[str, Any], bytes]] = []
         self.results: list[tuple[str, Entry | Response | None]] = []
+        self.calls = 0
         self.failures: list[Exception] = []
         self.sender = self.make_sender(lambda *request: self.requests.append(request))
 
@@ -44,9 +45,10 @@ class BatchTests(SynchronousTestCase):
         client.protocol.request = request
         return BatchSender(client, "base", self.sent, self.failures.append)
 
-    def sent(self, push: SmallPush, result: Entry | Response | None) -> None:
-        """The result of a file."""
-        self.results.append((push.task.name, result))
+    def sent(self, pushes: Sequence[SmallPush], results: Sequence[Entry | Response | None]) -> None:
+        """The results of the files of one request."""
+        self.calls += 1
+        self.results += [(push.task.name, result) for push, result in zip(pushes, results, strict=True)]
 
     def push(self, *data: bytes) -> None:
         """Send files with these contents."""
@@ -78,7 +80,7 @@ class BatchTests(SynchronousTestCase):
         self.answer(interim(differing=[DIFFERS]), interim(refused=[REFUSED]), attrs.evolve(STORED, body=counts))
         expected = [("f0", Entry("", "file", 1, mode=0)), ("f1", Response(44, "it has changed")), ("f2", None)]
         self.assertEqual(self.failures, [])
-        self.assertEqual(self.results, expected)
+        self.assertEqual((self.calls, self.results), (1, expected))
 
     def test_refused_as_a_whole(self) -> None:
         """Where the server understands no more of it, what it has not refused before is refused too."""
@@ -120,6 +122,18 @@ class BatchTests(SynchronousTestCase):
         self.assertEqual(sum(len(parse_entries(payload)) for *_, payload in self.requests), 90)
         self.assertLessEqual(max(len(payload) for *_, payload in self.requests), 4 * MIB)
         self.assertGreater(len(self.requests), 1, "the control")
+
+    def test_in_flight(self) -> None:
+        """The next files are sent before the answer to the last ones, and each answer is about its own files."""
+        self.push(b"1", b"2")
+        self.push(b"3")
+        [(first, *_), (second, *_)] = self.requests
+        self.assertEqual(self.results, [], "nothing is answered")
+        for handler, count in ((first, 2), (second, 1)):
+            self.results.clear()
+            handler.responded(Response(0, body={"stored": count, "refused": 0}))
+            handler.finished()
+            self.assertEqual(self.results, [(f"f{number}", None) for number in range(count)])
 
     def test_connection_ended(self) -> None:
         """A request that cannot be sent, and one that is never answered, fail the transfer."""
