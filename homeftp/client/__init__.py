@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         NoTrustedServer,
         ProtocolViolation,
     )
+    from homeftp.client.hashedlist import list_with_hashes
     from homeftp.client.known.dialing import IClientReactor, connect_remote
     from homeftp.client.known.discover import AnnouncedServer, browse
     from homeftp.client.known.machine import Machine
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from homeftp.client.plan.paths import RemotePath, parse_remote_path
     from homeftp.client.plan.push import push
     from homeftp.client.plan.stdio import get_stream, push_stream
+    from homeftp.client.remotehash import hashed_entry
     from homeftp.client.seen.lastseen import LastSeen
     from homeftp.client.seen.store import Place, SeenStore
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
@@ -89,6 +91,7 @@ _MODULES = {
     "dial": ("ServerIdentity", "connect", "fetch_server_identity"),
     "download": ("Download",),
     "errors": ("AllAddressesFailed", "ConnectionFailed", "Corrupted", "NoTrustedServer", "ProtocolViolation"),
+    "hashedlist": ("list_with_hashes",),
     "known.dialing": ("IClientReactor", "connect_remote"),
     "known.discover": ("AnnouncedServer", "browse"),
     "known.machine": ("Machine",),
@@ -107,6 +110,7 @@ _MODULES = {
     "plan.paths": ("RemotePath", "parse_remote_path"),
     "plan.push": ("push",),
     "plan.stdio": ("get_stream", "push_stream"),
+    "remotehash": ("hashed_entry",),
     "selection": ("DEFAULT_SELECTION", "Selection", "parse_names"),
     "seen.lastseen": ("LastSeen",),
     "seen.store": ("Place", "SeenStore"),
@@ -202,6 +206,8 @@ __all__ = [
     "get",
     "get_stream",
     "hash_cache_path",
+    "hashed_entry",
+    "list_with_hashes",
     "make_folder",
     "names_everything",
     "open_remote",

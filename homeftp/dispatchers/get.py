@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Awaitable, Callable
 
+import attrs
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from zope.interface import implementer
 
 from homeftp.dispatchers.batches.get import get_batch
-from homeftp.errors import BadRequest, Changed, WrongKind, counted
+from homeftp.errors import BadRequest, Changed, Damaged, Forbidden, NotFound, WrongKind, counted
 from homeftp.interfaces import IDispatcher, IFileStream, IPathLocking, IRequest, IResolution
-from homeftp.model import ListingPage, PathLock
+from homeftp.model import Entry, ListingPage, PathLock, TreeProgress
 from homeftp.status import Status
 from homeftp.wire.messages import GetBody, entry_body
+
+_HASHED_TOGETHER = 64
+"""Files that are hashed at once: the small ones of them are opened in one job."""
+
+Report = Callable[[TreeProgress], Awaitable[object]]
+"""Is told how many files were hashed, and bytes read, since the beginning."""
 
 
 @implementer(IDispatcher, IPathLocking)
@@ -48,8 +56,8 @@ class GetDispatcher:
 async def _send(stream: IFileStream, request: IRequest, resolution: IResolution) -> None:
     """Send the entry with the content, then the result of the verification."""
     body: GetBody = request.body
-    if body.recursive:
-        raise WrongKind("recursive is for directories; this is a file")
+    if body.recursive or body.hashes:
+        raise WrongKind("recursive and hashes are for directories; this is a file")
     size = stream.entry.size
     if body.offset > size:
         raise BadRequest(f"offset {body.offset} is past the end: the file has {counted(size, 'byte')}")
@@ -69,11 +77,15 @@ async def _list(request: IRequest, resolution: IResolution) -> None:
             await resolution.turn()
             await _require_past_directory(request, body.as_of)
         raise WrongKind("this is a directory: offset, length and if_hash are for files")
+    if body.hashes and body.as_of is not None:
+        raise BadRequest("hashes is for what is there now: leave out as_of")
+    hasher = _PageHasher(request, lambda step: resolution.send({"files": step.files, "bytes": step.size}))
     total = 0
     await resolution.turn()
     pages = request.files.list(body.rel_endpoint, body.recursive, body.as_of)
     try:
-        async for page in pages:
+        async for listed in pages:
+            page = await hasher.fill_in(listed) if body.hashes else listed
             total += len(page.entries)
             if page.entries or page.skipped or body.as_of is None:
                 await resolution.send(_page_body(page))
@@ -99,3 +111,50 @@ def _page_body(page: ListingPage) -> dict[str, Any]:
     if page.skipped:
         body["skipped"] = page.skipped
     return body
+
+
+class _PageHasher:
+    """Hashes the files of one request's listing. Raises `ConnectionLost` once the client has disconnected."""
+
+    def __init__(self, request: IRequest, report: Report) -> None:
+        self._request = request
+        self._report = report
+        self._files = 0
+        self._bytes = 0
+
+    async def fill_in(self, page: ListingPage) -> ListingPage:
+        """The page with all hashes.
+
+        A file that is gone is left out. A damaged one, one that the server may not read, and one that keeps changing
+        have no hash.
+        """
+        found: dict[str, Entry | None] = {entry.name: entry for entry in page.entries}
+        unknown = [entry for entry in page.entries if entry.kind == "file" and (entry.hash or entry.damaged) is None]
+        for start in range(0, len(unknown), _HASHED_TOGETHER):
+            some = unknown[start : start + _HASHED_TOGETHER]
+            hashing = [Deferred.fromCoroutine(self._hash(entry)) for entry in some]
+            try:
+                hashed = await gatherResults(hashing, consumeErrors=True)
+            except FirstError as failed:
+                failed.subFailure.raiseException()
+                raise
+            found.update(zip([entry.name for entry in some], hashed, strict=True))
+            await self._report(TreeProgress(self._files, self._bytes))
+        return ListingPage(tuple(entry for entry in found.values() if entry is not None), page.skipped)
+
+    async def _hash(self, listed: Entry) -> Entry | None:
+        endpoint, files = self._request.body.rel_endpoint.child(listed.name), self._request.files
+        entry: Entry | None = None
+        try:
+            entry = await files.hash(endpoint, self._request.cancelled)
+        except Damaged:
+            entry = await files.stat(endpoint)
+        except (Forbidden, WrongKind, Changed):
+            return listed
+        except NotFound:
+            return None
+        if entry is None:
+            return None
+        self._files += 1
+        self._bytes += entry.size
+        return attrs.evolve(entry, name=listed.name)

@@ -185,6 +185,7 @@ class GetBody:
     recursive: bool = False
     batch: bool = False
     as_of: Moment | None = None
+    hashes: bool = False
 
 
 @attrs.frozen

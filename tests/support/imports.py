@@ -48,8 +48,8 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 
 CLIENT = within(
     "client",
-    "aio api batches connection dial download errors escapes files known manage mirror nameset opening plan remotehash"
-    " seen selection sync table transfer verifycopy writer",
+    "aio api batches connection dial download errors escapes files hashedlist known manage mirror nameset opening plan"
+    " remotehash seen selection sync table transfer verifycopy writer",
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -111,6 +111,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.dial": SHARED | within("client", "api connection errors"),
     "client.known": SHARED | {"wire"} | within("client", "api connection dial errors"),
     "client.remotehash": CONTRACTS | {"hashing"} | within("client", "api batches"),
+    "client.hashedlist": CONTRACTS | within("client", "api batches connection remotehash"),
     "client.verifycopy": CONTRACTS | {"client.api"},
     "client.writer": CONTRACTS | {"wire"} | within("client", "api batches connection"),
     "client.seen": CONTRACTS | {"client.api", "hashing"},

@@ -19,8 +19,9 @@ from homeftp.wire.messages import GetBody, entry_body, refusal_body
 
 async def get_batch(request: IRequest, body: GetBody, resolution: IResolution) -> None:
     """Send the files, some in the payload of each interim answer; a refused one is an entry with a status."""
-    if body.offset or body.length is not None or body.if_hash is not None or body.as_of is not None:
-        raise BadRequest("offset, length, if_hash and as_of do not go with a batch: leave them out")
+    others = (body.offset or None, body.length, body.if_hash, body.as_of, body.hashes or None)
+    if any(each is not None for each in others):
+        raise BadRequest("offset, length, if_hash, as_of and hashes do not go with a batch: leave them out")
     sender = _BatchSender(request, resolution)
     if request.payload.size:
         if body.recursive:

@@ -9,7 +9,8 @@ from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.commands.files.sizes import add_size_arguments, sized
 from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_remote
-from homeftp.cli.terminal.failures import print_not_shared
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.failures import print_error, print_not_shared
 from homeftp.cli.terminal.text import add_json_argument, format_mode, print_json, printable
 from homeftp.cli.terminal.times import format_minute
 from homeftp.wire.messages import entry_body
@@ -17,6 +18,9 @@ from homeftp.wire.messages import entry_body
 if TYPE_CHECKING:
     from homeftp.client import Client, IClientReactor, TransferContext
     from homeftp.model import Entry
+
+_HASH_DIGITS = 64
+"""Hexadecimal digits of a SHA-256."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-R", "-r", "--recursive", action="store_true", help="also list the contents of subfolders")
     parser.add_argument("-l", "--long", action="store_true", help="print mode, size and time")
+    parser.add_argument(
+        "--hash", action="store_true", help="print the SHA-256 of each file, as sha256sum does; the server computes it"
+    )
     add_size_arguments(parser)
     add_json_argument(parser)
 
@@ -40,19 +47,22 @@ def run(options: argparse.Namespace) -> int:
     return with_remote(name, work)
 
 
-async def list_path(client: Client, path: str, options: argparse.Namespace, *, named: bool = False) -> None:
-    """Print the entries of a folder, or the one entry of a file; with `named` each with the whole path."""
+async def list_path(client: Client, path: str, options: argparse.Namespace, *, named: bool = False) -> Exit:
+    """Print the entries of a folder, or the one entry of a file; with `named` each with the whole path.
+
+    Gives `Exit.DIFFERS` if a hash that was asked for is not known.
+    """
     from homeftp.client import expand_pattern
 
     client.require_rights("listing", "read")
     found = await expand_pattern(client, path)
-    for each in found:
-        await _list_one(client, each, options, named=named or len(found) > 1)
+    done = [await _list_one(client, each, options, named=named or len(found) > 1) for each in found]
+    return Exit.DONE if all(done) else Exit.DIFFERS
 
 
-async def _list_one(client: Client, path: str, options: argparse.Namespace, *, named: bool) -> None:
-    """Print the entries of one folder, or the entry of one file; with `named` each with the whole path."""
-    from homeftp.client import parse_remote_path
+async def _list_one(client: Client, path: str, options: argparse.Namespace, *, named: bool) -> bool:
+    """Print the entries of one folder, or the entry of one file; whether all that was asked for is known."""
+    from homeftp.client import Client, hashed_entry, list_with_hashes, parse_remote_path
     from homeftp.errors import NotFound
 
     endpoint = str(parse_remote_path(path).endpoint)
@@ -60,24 +70,46 @@ async def _list_one(client: Client, path: str, options: argparse.Namespace, *, n
     if entry is None:
         raise NotFound(f"'{endpoint}' does not exist on the server")
     if entry.kind == "file":
-        print_entry(entry, endpoint if named else endpoint.rpartition("/")[2], options)
-        return
+        if options.hash:
+            entry = await hashed_entry(client, endpoint) or entry
+        return print_entry(entry, endpoint if named else endpoint.rpartition("/")[2], options)
     prefix = f"{endpoint}/" if named and endpoint else ""
-    async for page in client.list(endpoint, recursive=options.recursive):
+    complete = True
+    listing = list_with_hashes if options.hash else Client.list
+    async for page in listing(client, endpoint, recursive=options.recursive):
         for each in page.entries:
-            print_entry(each, prefix + each.name, options)
+            complete = print_entry(each, prefix + each.name, options) and complete
         for name, reason in page.skipped:
             print_not_shared(prefix + name, reason)
+    return complete
 
 
-def print_entry(entry: Entry, name: str, options: argparse.Namespace) -> None:
-    """Print one file or folder under the given name."""
+def print_entry(entry: Entry, name: str, options: argparse.Namespace) -> bool:
+    """Print one file or folder under the given name; whether the hash is known, if that was asked for."""
+    complete = not options.hash or entry.kind == "directory" or entry.hash is not None
+    if not complete:
+        print_error(f"{name}: the server cannot read it, or its disk has not kept the content: no hash")
     if options.json:
         print_json({**entry_body(entry), "name": name})
-        return
+    elif options.hash and not options.long:
+        if entry.hash is not None:
+            print(f"{_digits(entry.hash)}  {printable(name)}")
+    else:
+        _print_line(entry, name, options)
+    return complete
+
+
+def _print_line(entry: Entry, name: str, options: argparse.Namespace) -> None:
     slash = "/" if entry.kind == "directory" else ""
     if not options.long:
         print(f"{printable(name)}{slash}")
         return
+    digits = f"{_digits(entry.hash or ''):{_HASH_DIGITS}} " if options.hash else ""
     size = sized(None if entry.kind == "directory" else entry.size, exact=options.bytes)
-    print(f"{format_mode(entry.kind, entry.mode)} {size} {format_minute(entry.mtime_us)} {printable(name)}{slash}")
+    when = format_minute(entry.mtime_us)
+    print(f"{format_mode(entry.kind, entry.mode)} {size} {when} {digits}{printable(name)}{slash}")
+
+
+def _digits(hash: str) -> str:
+    """A hash without the name of its algorithm."""
+    return hash.rpartition(":")[2]

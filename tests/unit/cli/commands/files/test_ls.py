@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.errors import Changed
+from homeftp.files.files import Files
+from homeftp.hashing.filehash import hash_bytes
 from tests.support.commandline import RemoteCommandCase
 
 
@@ -32,6 +36,30 @@ class LsTests(RemoteCommandCase):
         self.homeftp("ls", "--json", "nas:lib/a")
         listed = json.loads(self.out.getvalue())
         self.assertEqual((listed["name"], listed["size"], listed["kind"]), ("a", 7, "file"))
+
+    def test_hash(self) -> None:
+        """With --hash the SHA-256 of each file, as sha256sum prints it; with -l and --json beside the rest."""
+        self.make_remote_file("lib/a", b"one")
+        self.make_remote_file("lib/sub/b", b"two")
+        one, two = (hash_bytes(content).removeprefix("sha256:") for content in (b"one", b"two"))
+        self.assertEqual(self.homeftp("ls", "--hash", "-R", "nas:lib"), Exit.DONE)
+        self.assertEqual(self.out.getvalue(), f"{one}  a\n{two}  sub/b\n")
+        self.homeftp("ls", "--hash", "nas:lib/a", "nas:lib/sub")
+        self.assertEqual(self.out.getvalue(), f"{one}  lib/a\n{two}  lib/sub/b\n")
+        self.homeftp("ls", "--hash", "-l", "nas:lib")
+        first, second = self.out.getvalue().splitlines()
+        self.assertRegex(first, rf"\A-rw-r--r-- .* {one} a\Z")
+        self.assertRegex(second, r"\Ad[rwx-]{9} .* {66}sub/\Z")
+        self.homeftp("ls", "--hash", "--json", "nas:lib/a")
+        self.assertEqual(json.loads(self.out.getvalue())["hash"], f"sha256:{one}")
+
+    def test_no_hash(self) -> None:
+        """A file that has no hash is named, and the exit code tells."""
+        self.make_remote_file("lib/a", b"one")
+        with mock.patch.object(Files, "hash", mock.Mock(side_effect=Changed("it changes"))):
+            self.assertEqual(self.homeftp("ls", "--hash", "nas:lib"), Exit.DIFFERS)
+        self.assertEqual(self.out.getvalue(), "")
+        self.assertIn("homeftp: a: the server cannot read it", self.err.getvalue())
 
     def test_pattern(self) -> None:
         """What a pattern matches is listed, each entry under a name that `get` takes."""
