@@ -48,24 +48,26 @@ class DownloadTempFile:
         self._name = folders.last_name(target.name)
         self._system = folders.system
         self._folders = folders
-        folders.open(target.name.rpartition("/")[0])
+        self._parent = target.name.rpartition("/")[0]
         self._hasher = filehash.Hasher()
         self.size = 0
         """Bytes that were written."""
+        folder = folders.open(self._parent)
         fd = None
         if key is not None:
             self._temporary = partial_name(key)
-            fd = self._folder.lock(self._temporary)
+            fd = folder.lock(self._temporary)
         if fd is None:
             self._temporary = partial_name()
-            fd = self._folder.create(self._temporary)
+            fd = folder.create(self._temporary)
+        else:
+            self.size = os.lseek(fd, 0, os.SEEK_END)
         self._fd = fd
-        self.size = os.lseek(self._fd, 0, os.SEEK_END)
 
     @property
     def _folder(self) -> Directory:
         """Its folder, which may have been closed meanwhile: then the one that has its name now."""
-        return self._folders.open(self.target.name.rpartition("/")[0], make=False)
+        return self._folders.open(self._parent, make=False)
 
     def verify_resumed(self) -> Iterator[None]:
         """Hash what an earlier download left, in steps."""

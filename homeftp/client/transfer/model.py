@@ -74,16 +74,14 @@ class Outcome(enum.Enum):
         return self in _DONE
 
 
-_DONE = frozenset(
-    {
-        Outcome.SAME,
-        Outcome.NEW,
-        Outcome.REPLACED,
-        Outcome.METADATA,
-        Outcome.SKIPPED,
-        Outcome.MENDED,
-        Outcome.DELETED,
-    }
+_DONE = (
+    Outcome.SAME,
+    Outcome.NEW,
+    Outcome.REPLACED,
+    Outcome.METADATA,
+    Outcome.SKIPPED,
+    Outcome.MENDED,
+    Outcome.DELETED,
 )
 
 

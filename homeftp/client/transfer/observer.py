@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import groupby
+from operator import attrgetter
 from typing import Callable, Iterable, Iterator, Sequence
 
 import attrs
@@ -85,7 +87,8 @@ class TransferObserver:
         """Report the results of many files, each with its endpoint, and their bytes; `moved` as in `add_bytes`."""
         self.finished.update(endpoints)
         self._progressed()
-        for outcome, count in Counter(result.outcome for result in results).items():
+        for outcome, alike in groupby(results, attrgetter("outcome")):
+            count = len(list(alike))
             self.counts[outcome] += count
             self.kinds[outcome, "file"] += count
         for result in results:
@@ -112,6 +115,9 @@ class TransferObserver:
 
 def unfinished(tasks: Iterable[FileTask], endpoint_of: EndpointOf, observer: TransferObserver) -> Iterator[FileTask]:
     """The tasks that were not finished over an earlier connection."""
+    if not observer.finished:  # this is the first connection
+        yield from tasks
+        return
     for task in tasks:
         if endpoint_of(task.name) not in observer.finished:
             yield task

@@ -29,7 +29,7 @@ BATCH_FILES = 256
 _NAMES_BYTES = SMALL_FILE
 """Bytes of names in one request, at most."""
 
-_PIECES = 8
+_PIECES = 16
 """Pieces of answers that one job writes, and makes durable with one sync: about a mebibyte each at most."""
 
 _MOST_PIECE = 4 * MIB
@@ -94,7 +94,7 @@ class BatchFetcher:
         self._target_for = target_for
         self._fetch_alone = fetch_alone
         self._receiver = receiver
-        self._group: Group[SmallGet] = Group(self._send, count=BATCH_FILES, size=_NAMES_BYTES)
+        self._group: Group[tuple[SmallGet, bytes]] = Group(self._send, count=BATCH_FILES, size=_NAMES_BYTES)
         self._writer: Batcher[_Piece, list[Fetched]] = Batcher(workers, self._write, limit=_PIECES)
 
     def opened(self) -> ContextManager[None]:
@@ -103,14 +103,15 @@ class BatchFetcher:
 
     def fetch(self, get: SmallGet) -> None:
         """Fetch a file, together with others."""
-        self._group.add(get, len(_line(get)))
+        line = encode_item({"name": get.task.name})
+        self._group.add((get, line), len(line))
 
-    def _send(self, gets: Sequence[SmallGet]) -> None:
+    def _send(self, gets: Sequence[tuple[SmallGet, bytes]]) -> None:
         if len(gets) == 1:
-            self._fetch_alone(gets[0])
+            self._fetch_alone(gets[0][0])
             return
-        payload = b"".join(map(_line, gets))
-        handler = _BatchGetHandler({get.task.name: get for get in gets}, self._writer, self._receiver)
+        payload = b"".join(line for _, line in gets)
+        handler = _BatchGetHandler({get.task.name: get for get, _ in gets}, self._writer, self._receiver)
         try:
             self._client.protocol.request(handler, "GET", {"rel_endpoint": self._base, "batch": True}, payload)
         except Exception as reason:  # noqa: BLE001 (the connection has ended)
@@ -144,10 +145,6 @@ class BatchFetcher:
             return self._folder.write_many(downloads)
         except (OSError, Refusal) as error:  # the folder itself cannot be used
             return [error] * len(downloads)
-
-
-def _line(get: SmallGet) -> bytes:
-    return encode_item({"name": get.task.name})
 
 
 _Decoded = list[tuple[SmallGet, "Entry | Refusal", bytes]]
