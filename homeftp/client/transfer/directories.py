@@ -1,8 +1,11 @@
-"""The server's directories after a push: missing ones are made, and all get their metadata."""
+"""The server's directories after a push: missing ones are made, and all get their metadata.
+
+Also, for both directions, what cannot be made: a directory where there is a file.
+"""
 
 from __future__ import annotations
 
-from typing import Collection, Iterable, Mapping
+from typing import Callable, Collection, Iterable, Mapping
 
 import attrs
 
@@ -18,6 +21,43 @@ from homeftp.model import Entry
 
 _IMPLICIT = 0o755
 """The mode that a server gives to directories that it makes for a file in them."""
+
+
+FILE_IN_PLACE = "file where this needs a folder: move or remove it"
+
+
+class FilesInPlace:
+    """Files that have the names of directories which a transfer needs; `is_file` says what is a file there."""
+
+    def __init__(self, is_file: Callable[[str], bool]) -> None:
+        self._is_file = is_file
+        self._known = {"": False}
+
+    def holds_up(self, directory: str) -> bool:
+        """Whether a file has the name of this directory, or of one above it."""
+        asked = []
+        while directory not in self._known:
+            asked.append(directory)
+            directory = directory.rpartition("/")[0]
+        found = self._known[directory]
+        for name in reversed(asked):
+            found = found or self._is_file(name)
+            self._known[name] = found
+        return found
+
+    def holds_up_file(self, name: str) -> bool:
+        """Whether a file has the name of a directory that the file `name` is to be in."""
+        return self.holds_up(name.rpartition("/")[0])
+
+
+def remote_files(remote: Mapping[str, Entry]) -> FilesInPlace:
+    """The files of a server that has `remote`."""
+
+    def is_file(name: str) -> bool:
+        entry = remote.get(name)
+        return entry is not None and entry.kind == "file"
+
+    return FilesInPlace(is_file)
 
 
 class RemoteDirectories:
@@ -40,6 +80,7 @@ class RemoteDirectories:
         self._client = client
         self._endpoint_of = endpoint_of
         self._remote = remote
+        self._in_place = remote_files(remote)
         self._observer = observer
         self._perms = perms
         self._holding: set[str] = set()
@@ -69,7 +110,7 @@ class RemoteDirectories:
             while name not in self._holding:
                 self._holding.add(name)
                 name = name.rpartition("/")[0]
-        wanted = [each for each in directories if self._endpoint_of(each.name)]
+        wanted = self._possible(directories)
         # Making a directory changes the time of its parent: the server carries out these requests in this order.
         wanted.sort(key=lambda directory: directory.name.count("/") + bool(directory.name), reverse=True)
         changed = set(filled)
@@ -81,9 +122,20 @@ class RemoteDirectories:
 
     def report_new(self, directories: Iterable[FileStat]) -> None:
         """Report the missing directories, as `update` does, without making them."""
-        for directory in directories:
-            if self._endpoint_of(directory.name) and directory.name not in self._remote:
+        for directory in self._possible(directories):
+            if directory.name not in self._remote:
                 self._observer.add_result(FileResult(Outcome.NEW, directory.name, kind="directory"))
+
+    def _possible(self, directories: Iterable[FileStat]) -> list[FileStat]:
+        """Those that the server can have; reports the others."""
+        possible = []
+        for directory in directories:
+            if self._in_place.holds_up(directory.name):
+                reason = f"the server has a {FILE_IN_PLACE} there"
+                self._observer.add_result(FileResult(Outcome.REFUSED, directory.name, 0, reason, kind="directory"))
+            elif self._endpoint_of(directory.name):
+                possible.append(directory)
+        return possible
 
     def _is_outdated(self, directory: FileStat) -> bool:
         entry = self._remote.get(directory.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Callable, Collection, Mapping
 
@@ -9,6 +10,7 @@ import attrs
 
 from homeftp.client.files.model import HAS_MODES, PERMISSIONS, LocalTree, new_mode
 from homeftp.client.files.write import DownloadTarget, LocalMetadata
+from homeftp.client.transfer.directories import FILE_IN_PLACE, FilesInPlace
 from homeftp.client.transfer.metadata import differing, local_mode
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
@@ -42,6 +44,8 @@ class LocalDirectories:
         self._perms = perms
         self._failed: dict[str, OSError] = {}
         """Those that could not be made."""
+        self.in_place = FilesInPlace(tree.files.__contains__)
+        """What keeps directories from being made."""
         found = [entry for entry in remote.values() if entry.kind == "directory"]
         self._wanted = sorted(found, key=lambda entry: entry.name.count("/") + bool(entry.name), reverse=True)
         """Deepest first."""
@@ -49,15 +53,17 @@ class LocalDirectories:
 
     def report_new(self) -> None:
         """Report the missing ones, as `update` does, without making them."""
-        for entry in self._new:
-            self._observer.add_result(FileResult(Outcome.NEW, entry.name, kind="directory"))
+        self._find_impossible()
+        self._report()
 
     async def make(self) -> None:
         """Make the missing ones, with their modes: they have them also where the transfer is cut short.
 
         Their owner may write into them until it is complete.
         """
-        self._failed = dict(await self._run(self._folder.make_directories, [entry.name for entry in self._new]))
+        self._find_impossible()
+        names = [entry.name for entry in self._new if entry.name not in self._failed]
+        self._failed |= dict(await self._run(self._folder.make_directories, names))
         if HAS_MODES:
             metadata = [LocalMetadata(each.name, None, local_mode(each) or new_mode(PERMISSIONS)) for each in self._new]
             wanted = [each for each in metadata if each.name not in self._failed]
@@ -77,6 +83,15 @@ class LocalDirectories:
                 self._failed[name] = result
             else:
                 self._check(result, wanted[name])
+        self._report()
+
+    def _find_impossible(self) -> None:
+        for entry in self._new:
+            if self.in_place.holds_up(entry.name):
+                self._failed[entry.name] = NotADirectoryError(errno.ENOTDIR, f"there is a local {FILE_IN_PLACE}")
+
+    def _report(self) -> None:
+        """Report those that were made, and those that were not."""
         for name, error in self._failed.items():
             reason = error.strerror or str(error)
             self._observer.add_result(FileResult(Outcome.FAILED, name, 0, reason, kind="directory"))

@@ -15,7 +15,7 @@ from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.batches.push import BATCH_FILES
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.copies import RemoteCopies
-from homeftp.client.transfer.directories import RemoteDirectories
+from homeftp.client.transfer.directories import FILE_IN_PLACE, RemoteDirectories, remote_files
 from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver, unfinished
@@ -57,6 +57,7 @@ class PushTransfer:
         self._observer = observer
         self._disks = context.disks
         self._seen = LastSeen(context.seen, context.workers, client)
+        self._in_place = remote_files(remote)
         self._unapplied: list[str] = []
         """Files whose time or mode the server could not set."""
         self._filled: set[str] = set()
@@ -107,6 +108,8 @@ class PushTransfer:
         remote = task.remote
         if task.failure is not None:
             self.fail_task(task, task.failure)
+        elif remote is None and self._in_place.holds_up_file(task.name):
+            self.finish_task(task, Outcome.REFUSED, f"the server has a {FILE_IN_PLACE} there")
         elif remote is None:
             self._send(task, Outcome.NEW)
         elif remote.kind != "file":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Callable
 
 from homeftp.client import Outcome
 from tests.support.transfers import NEW, OLD, TransferCase, folders, stamp, tree
@@ -66,6 +67,34 @@ class DryRunTests(TransferCase):
             transfer(source, target, recursive=True, force=True, dry_run=True)
             self.assertEqual(self.outcomes()["a"], Outcome.REPLACED)
         self.assertEqual((self.server.read("lib/a"), tree(self.local)["a"]), (b"newer", b"old"))
+
+    def check_obstacle(self, transfer: Callable[..., object], source: str, target: str, outcome: Outcome) -> None:
+        """What cannot be stored, as a file has the name of one of its folders, is told beforehand in the same words."""
+        found = []
+        for dry_run in (True, False):
+            transfer(source, target, recursive=True, dry_run=dry_run)
+            found.append({(result.name, result.kind): (result.outcome, result.reason) for result in self.results})
+        self.assertEqual(found[0], found[1])
+        names = {("taken", "directory"), ("taken/sub", "directory"), ("taken/sub/file", "file"), ("other", "file")}
+        self.assertEqual(set(found[0]), names)
+        self.assertEqual(found[0].pop(("other", "file")), (Outcome.NEW, ""))
+        for found_outcome, reason in found[0].values():
+            self.assertEqual(found_outcome, outcome)
+            self.assertIn("file where this needs a folder: move or remove it", reason)
+
+    def test_file_where_push_needs_folder(self) -> None:
+        """A push is refused what is beneath a file of the server, and sends the rest."""
+        self.make_file("lib/taken/sub/file")
+        self.make_file("lib/other")
+        self.make_remote_file("lib/taken")
+        self.check_obstacle(self.push, self.local, "lib", Outcome.REFUSED)
+
+    def test_file_where_get_needs_folder(self) -> None:
+        """A get fails for what is beneath a local file, and fetches the rest."""
+        self.make_remote_file("lib/taken/sub/file")
+        self.make_remote_file("lib/other")
+        self.make_file("lib/taken")
+        self.check_obstacle(self.get, "lib", self.local, Outcome.FAILED)
 
     def test_large(self) -> None:
         """Large files are planned without being sent or fetched."""
