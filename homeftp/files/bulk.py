@@ -81,24 +81,15 @@ class BulkWriter:
         """In a worker."""
         items = [each if isinstance(each, Refusal) else _own(each) for each in decode(most)]
         results: dict[int, Entry | Exception] = {}
-        files: dict[int, BatchWrite] = {}
-
-        def write_files() -> None:
-            written = results_of(self._store.write_many, [_stored(each) for each in files.values()])
-            results.update(zip(files, written, strict=True))
-            files.clear()
-
+        asked: dict[int, tuple[WriteRequest, bytes | None]] = {}
         for number, item in enumerate(items):
             if isinstance(item, Refusal):
                 results[number] = item
-            elif item.content is None:  # a directory: what is in it may follow, and may have come before
-                write_files()
-                results[number] = catch(self._store.make_directory, item.request)
-            elif len(item.content) > SMALL_FILE:
+            elif item.content is not None and len(item.content) > SMALL_FILE:
                 results[number] = TooLarge(f"{len(item.content)} bytes at once: at most {SMALL_FILE}")
             else:
-                files[number] = item
-        write_files()
+                asked[number] = _stored(item)
+        results.update(zip(asked, results_of(self._store.write_many, list(asked.values())), strict=True))
         unfinished = {
             number: item
             for number, item in enumerate(items)
@@ -114,11 +105,10 @@ def _own(item: BatchWrite) -> BatchWrite:
     return item._replace(request=attrs.evolve(item.request, actor=SERVER))
 
 
-def _stored(item: BatchWrite) -> tuple[WriteRequest, bytes]:
+def _stored(item: BatchWrite) -> tuple[WriteRequest, bytes | None]:
     """What the store is asked: it does not hash a large file for a precondition, but says that its hash is needed."""
     request, content = item
-    assert content is not None
-    if names_content(request.precondition):
+    if content is not None and names_content(request.precondition):
         request = attrs.evolve(request, precondition=HashCondition(str(request.precondition)))
     return request, content
 

@@ -243,14 +243,13 @@ class IStore(Interface):
         for a negative size or offset, and for an `offset` without a `size`.
         """
 
-    def write_many(requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
-        """Write small files and make them durable together: a result for each, in order.
+    def write_many(requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
+        """Write small files, make directories, and make all of them durable together: a result for each, in order.
 
-        Each is atomic on its own; a refused one leaves the others be. Missing
-        parents are made, except for a request whose precondition needs
-        something to exist. Of several for one endpoint a later one finds the
-        content of those before it. Where a request declares no size, the
-        content has any. Errors are those of `upload` and `commit`.
+        A request with None for its content is one for a directory, as in `make_directory`. Each is atomic on its own; a
+        refused one leaves the others be. Missing parents are made, except for a request whose precondition needs
+        something to exist. Each finds the effect of those before it. Where a request declares no size, the content has
+        any. Errors are those of `upload` and `commit`, and of `make_directory`.
         """
 
     def edit(request: WriteRequest) -> IDraft:

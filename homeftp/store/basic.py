@@ -114,8 +114,8 @@ class BasicStore(abc.ABC):
         """Begin to write a file."""
 
     @abc.abstractmethod
-    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
-        """Write small files."""
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
+        """Write small files and make directories."""
 
     def edit(self, request: WriteRequest) -> IDraft:
         """Refused."""

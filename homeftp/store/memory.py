@@ -108,9 +108,12 @@ class MemoryStore(MemoryVersions):
             suspend=partial(self._suspend, request, owner),
         )
 
-    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
-        """Write small files, one after the other."""
-        return [catch(self._put, request, content, request.hash) for request, content in requests]
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
+        """Write small files and make directories, one after the other."""
+        return [
+            catch(self.make_directory, request) if content is None else catch(self._put, request, content, request.hash)
+            for request, content in requests
+        ]
 
     def edit(self, request: WriteRequest) -> IDraft:
         """Begin to change a file's content at any offset."""

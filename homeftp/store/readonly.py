@@ -30,7 +30,7 @@ class ReadOnlyStore(BasicStore):
         """Refused."""
         raise self._refusal
 
-    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
         """Refused, each."""
         return [self._refusal for _ in requests]
 

@@ -157,9 +157,12 @@ class SimpleStore(BasicStore):
         check_size, put = partial(self._limits.check_size, request.endpoint), partial(self._put, request)
         return BytesUpload(request, b"", check_size=check_size, commit=put, suspend=lambda content: None)
 
-    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
-        """Write small files, one after the other."""
-        return [catch(self._put, request, content, request.hash) for request, content in requests]
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
+        """Write small files and make directories, one after the other."""
+        return [
+            catch(self.make_directory, request) if content is None else catch(self._put, request, content, request.hash)
+            for request, content in requests
+        ]
 
     def make_directory(self, request: WriteRequest) -> Entry:
         """Make a directory and its missing parents."""

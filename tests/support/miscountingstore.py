@@ -33,5 +33,5 @@ class MiscountingStore(MemoryStore):
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
         return [CountedFile(self.still_open) for _ in range(len(endpoints) + self._error)]
 
-    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
         return self._miscount(super().write_many(requests), Entry("", "file"))

@@ -229,8 +229,8 @@ class LocalStore:
         """Begin to write a large file."""
         return self._writable.uploads.begin(request, self._actor)
 
-    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
-        """Write small files and make them durable together."""
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
+        """Write small files, make directories, and make all of them durable together."""
         return self._writable.batch.write(requests, self._actor)
 
     def edit(self, request: WriteRequest) -> LocalDraft:
@@ -239,7 +239,7 @@ class LocalStore:
 
     def make_directory(self, request: WriteRequest) -> Entry:
         """Make a directory and its missing parents."""
-        return self._writable.metadata.make_directory(request, self._actor)
+        return self._writable.batch.make_directory(request, self._actor)
 
     def set_metadata(
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None

@@ -11,6 +11,7 @@ from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.directories import Directories
+from homeftp.store.local.commit.directorymaker import DirectoryMaker
 from homeftp.store.local.commit.existing import ExistingEntries
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.preconditions import Preconditions
@@ -141,7 +142,8 @@ def compose(
     )
     staging = () if system.keeps_order(root.fd) else (metadata_dir.folder, metadata_dir.incoming, metadata_dir.partial)
     unordered = [DirHandle(fd, same_mount=True) for fd in staging]
-    directories = Directories(root, fsync, namespace, space, changelog, unordered)
+    maker = DirectoryMaker(root, namespace, space, changelog)
+    directories = Directories(root, fsync, namespace, space, maker, changelog, unordered)
     committer = Committer(root, fsync, namespace, directories, cache)
     existing = ExistingEntries(root, filetypes, preconditions, fsync)
 
@@ -157,7 +159,7 @@ def compose(
         batch=BatchWriter(root, limits, directories, preconditions, space, temp_files, fsync, committer),
         uploads=uploads,
         editor=Editor(root, targets, staged),
-        metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync),
+        metadata=MetadataWriter(root, filetypes, preconditions, namespace, fsync, changelog),
         copier=Copier(root, filetypes, preconditions, cache, targets, staged),
         mover=Mover(
             root, filetypes, existing, preconditions, directories, namespace, fsync, committer, folders, lister.budget

@@ -238,10 +238,14 @@ class AuthorizedStore:
             return upload
         return DisclosedUpload(upload, disclose, partial(stored, self.rights, request))
 
-    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
-        """Write small files and make them durable together."""
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
+        """Write small files, make directories, and make all of them durable together."""
         acting = cache(self._acting)  # there are few actors, and many requests of each
-        allowed = [self._allowed(request, acting) for request, _ in requests]
+        wanted = [self._of_directory(request) if content is None else request for request, content in requests]
+        allowed = [
+            self._allowed(request, acting, directory=content is None)
+            for request, (_, content) in zip(wanted, requests, strict=True)
+        ]
         asked = [
             (ours, content)
             for ours, (_, content) in zip(allowed, requests, strict=True)
@@ -249,7 +253,7 @@ class AuthorizedStore:
         ]
         done = iter(results_of(self._bound.write_many, asked))
         results: list[Entry | Exception] = []
-        for ours, (request, _) in zip(allowed, requests, strict=True):
+        for ours, request in zip(allowed, wanted, strict=True):
             result = next(done) if isinstance(ours, WriteRequest) else ours
             if isinstance(result, Entry):
                 result = stored(self.rights, request, result)
@@ -257,6 +261,14 @@ class AuthorizedStore:
                 result = disclosed(self.rights, result, request.endpoint, request.precondition, ours.precondition)
             results.append(result)
         return results
+
+    def _of_directory(self, request: WriteRequest) -> WriteRequest:
+        """The request for a directory: what an account may not see it can only make anew, and a top stays as it is."""
+        if not self._may(READ, request.endpoint) and request.precondition is None:
+            request = attrs.evolve(request, precondition=ABSENT)
+        if self.rights.holds_top(request.endpoint.parts):
+            request = attrs.evolve(directory_request(request), mtime_us=None, mode=None)
+        return request
 
     def edit(self, request: WriteRequest) -> IDraft:
         """Begin to change a file; an account that may not read it can only make a new one."""
@@ -267,12 +279,10 @@ class AuthorizedStore:
 
     def make_directory(self, request: WriteRequest) -> Entry:
         """Make a directory, and its parents; what an account may not see it can only make anew."""
-        if not self._may(READ, request.endpoint) and request.precondition is None:
-            request = attrs.evolve(request, precondition=ABSENT)
-        if self.rights.holds_top(request.endpoint.parts):
-            request = attrs.evolve(directory_request(request), mtime_us=None, mode=None)
-        made, _ = self._begin(request, self._bound.make_directory, directory=True)
-        return made
+        (result,) = self.write_many([(request, None)])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def set_metadata(
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
@@ -361,14 +371,12 @@ class AuthorizedStore:
             raise unsupported("limit what one account stores: ask the server's owner to remove your account's quota")
         return attrs.evolve(actor, allotment=allotment(self.rights, self.home, self.quota))
 
-    def _begin(
-        self, request: WriteRequest, write: Callable[[WriteRequest], T], *, directory: bool = False
-    ) -> tuple[T, Disclose | None]:
+    def _begin(self, request: WriteRequest, write: Callable[[WriteRequest], T]) -> tuple[T, Disclose | None]:
         """What `write` returns for the allowed part of a request; raises what may be disclosed otherwise.
 
         Also returns how later refusals are disclosed; None where all may be.
         """
-        allowed = self._allowed(request, self._acting, directory=directory)
+        allowed = self._allowed(request, self._acting)
         if isinstance(allowed, Refusal):
             raise allowed
         endpoint, wanted, asked = request.endpoint, request.precondition, allowed.precondition

@@ -35,13 +35,19 @@ class ChangeLog:
     def changing(self) -> Iterator[Callable[[Change], None]]:
         """While names are given or taken: report each change as soon as it is made. At the end they are recorded.
 
-        Raises `Internal` (50) where they cannot be: the changes were made nevertheless.
+        So are those of `reporting`. Raises `Internal` (50) where they cannot be: the changes were made nevertheless.
         """
         with self._lock:
             try:
                 yield self._unrecorded.append
             finally:
                 self._write("the change was made, and is recorded as soon as it can be written")
+
+    @contextmanager
+    def reporting(self) -> Iterator[Callable[[Change], None]]:
+        """As `changing`, for one change of many: they are recorded together, in a `changing` that follows them all."""
+        with self._lock:
+            yield self._unrecorded.append
 
     def evicted(self, change: Change) -> None:
         """A version or a partial upload was removed to make space: it is recorded before the next change."""

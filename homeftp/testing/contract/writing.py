@@ -8,7 +8,7 @@ from homeftp.config import MIB
 from homeftp.endpoint import parse
 from homeftp.errors import BadRequest, Changed, ContentMismatch, WrongKind
 from homeftp.interfaces.store import IUpload
-from homeftp.model import ABSENT, Entry
+from homeftp.model import ABSENT, PRESENT, Entry, WriteRequest
 from homeftp.testing.contract.case import ContractCase, request, sha
 
 
@@ -68,6 +68,35 @@ class WritingContract(ContractCase):
         there = {"a.txt": b"a", "old.txt": b"old", "twice.txt": later, "c": None, "c/d.txt": b"d"}
         self.assertEqual(self.tree(store), there)
         self.assertEqual(list(store.write_many([])), [])
+
+    def test_directories(self) -> None:
+        """Directories are made among files as by `make_directory`, each after what comes before it."""
+        store = self.store()
+        asked: list[tuple[WriteRequest, bytes | None]] = [
+            (request("d", mode=0o700), None),
+            (request("d/f.txt", size=1), b"f"),
+            (request("d/e"), None),
+            (request("d/f.txt/g"), None),
+            (request("d", precondition=ABSENT), None),
+            (request("h.txt", precondition=PRESENT), None),
+            (request("h.txt"), None),
+            (request("h.txt", precondition=PRESENT), None),
+            (request("h.txt", size=1), b"h"),
+            (request("h.txt", precondition=sha(b"h")), None),
+            (request("i/j.txt", size=1), b"j"),
+            (request("i", mtime_us=1_600_000_000_000_000), None),
+            (request("k", mtime_us=2**63), None),
+        ]
+        results = store.write_many(asked)
+        expected: list[type] = [Entry, Entry, Entry, WrongKind, Changed, Changed, Entry, Entry]
+        expected += [WrongKind, WrongKind, Entry, Entry, BadRequest]
+        self.assertEqual([type(result) for result in results], expected)
+        there = {"d": None, "d/e": None, "d/f.txt": b"f", "h.txt": None, "i": None, "i/j.txt": b"j"}
+        self.assertEqual(self.tree(store), there)
+        if store.capabilities.metadata:
+            found = [store.stat(parse(path)) for path in ("d", "i")]
+            self.assertEqual(found[0] and found[0].mode, 0o700)
+            self.assertEqual(found[1] and found[1].mtime_us, 1_600_000_000_000_000)
 
     def test_kinds(self) -> None:
         """A file replaces no directory, and is in no file; the root is a directory."""

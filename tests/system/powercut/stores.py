@@ -101,7 +101,7 @@ class SharedName(TempFiles):
 class SharedNameStore(LocalStore):
     """A local store whose batches share one temp file."""
 
-    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
         """Small files, at once."""
         right = self._writable.batch
         return attrs.evolve(right, temp_files=SharedName(right.temp_files)).write(requests, self._actor)

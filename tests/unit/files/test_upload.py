@@ -217,7 +217,9 @@ class SmallUploadTests(FilesTestCase):
         calls: list[int] = []
         write_many = self.store.write_many
 
-        def counted(store: MemoryStore, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+        def counted(
+            store: MemoryStore, requests: Sequence[tuple[WriteRequest, bytes | None]]
+        ) -> Sequence[Entry | Exception]:
             calls.append(len(requests))
             return write_many(requests)
 

@@ -1,4 +1,8 @@
-"""Opens the directories of new files, makes missing ones durably, and removes them again if the request is refused."""
+"""Opens the directories of new files, makes missing ones durably, and removes them again if the request is refused.
+
+Directories that requests ask for themselves get their time and mode here: what many requests want of many directories
+is made and changed in one step, recorded with one write, and made durable by one sync.
+"""
 
 from __future__ import annotations
 
@@ -6,49 +10,32 @@ import contextlib
 import os
 from functools import partial
 from threading import Lock
+from types import MappingProxyType
 from typing import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import NoSpace, NotFound, Refusal
-from homeftp.model import Actor, Change
-from homeftp.store.local.commit.namespace import Namespace, moved_meanwhile
+from homeftp.errors import NoSpace, Refusal, WrongKind
+from homeftp.model import ABSENT, PRESENT, Actor, Change, Entry, WriteRequest
+from homeftp.store.local.commit.directorymaker import DirectoryMaker, MadeDirectory, Making
+from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.space import NewDirectories, SpaceReservation
+from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import close_quietly, exhausted, refusal
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import DirHandle, close_all
+from homeftp.store.local.disk.handles import DirHandle, close_all, set_metadata
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.preconditions import gone, occupied
 
-_ATTEMPTS = 5
-"""Times to try again if a parent is moved or removed between two steps."""
-
 Parts = tuple[str, ...]
 
+Asked = Mapping[Endpoint, WriteRequest]
+"""The requests for directories themselves, with the actor of each."""
 
-@attrs.define(eq=False)
-class _New:
-    """A directory that was made for requests that have not ended yet."""
-
-    endpoint: Endpoint
-    actor: Actor
-    inode: int
-    users: int = 0
-    """Requests that opened it, or a directory in it."""
-    kept: bool = False
-    """Whether one of them succeeded."""
-
-
-@attrs.frozen(eq=False)
-class _Making:
-    """For whom a directory and its parents are made, and what was made."""
-
-    actor: Actor
-    space: NewDirectories
-    made: list[_New]
+_NOTHING: Asked = MappingProxyType({})
 
 
 @attrs.define(eq=False)
@@ -56,14 +43,18 @@ class OpenDirectories:
     """The directories of one request."""
 
     handles: Mapping[Endpoint, DirHandle | Exception]
-    """Each that was asked for, or why it could not be opened or made."""
-    new: Sequence[_New] = ()
+    """Each that is needed, or why it could not be opened or made."""
+    entries: Mapping[Endpoint, Entry | Exception]
+    """Each that was asked for itself, as it is now, or why that was refused."""
+    new: Sequence[MadeDirectory] = ()
     """The new directories on the way, which are removed again unless a request needs them."""
 
-    def keep(self, endpoint: Endpoint) -> None:
-        """Note that something was stored in a directory, or that it was to be made itself."""
-        for each in self.new:
-            each.kept = each.kept or each.endpoint.parts == endpoint.parts[: len(each.endpoint.parts)]
+    def keep(self, endpoints: Iterable[Endpoint]) -> None:
+        """Note that something was stored in these directories, or that they were asked for themselves."""
+        if self.new:
+            ways = {endpoint.parts[:depth] for endpoint in endpoints for depth in range(1, len(endpoint.parts) + 1)}
+            for each in self.new:
+                each.kept = each.kept or each.endpoint.parts in ways
 
 
 @attrs.frozen
@@ -78,6 +69,7 @@ class Directories:
     fsync: Fsync
     namespace: Namespace
     space: SpaceReservation
+    maker: DirectoryMaker
     changelog: ChangeLog
     unordered: Sequence[DirHandle]
     """The server's own folders, if they must be made durable before a new directory is.
@@ -88,7 +80,7 @@ class Directories:
     directory was made: a file may be removed by another thread just before that.
     """
     _lock: Lock = attrs.field(factory=Lock, init=False)
-    _new: dict[Parts, _New] = attrs.field(factory=dict, init=False)
+    _new: dict[Parts, MadeDirectory] = attrs.field(factory=dict, init=False)
     """The directories that were made for requests that have not ended yet."""
 
     @contextlib.contextmanager
@@ -98,42 +90,20 @@ class Directories:
         If the block raises, what was made is removed again. Raises the refusals
         of `opened_many`, and `NoSpace` (52) in terms of the target.
         """
-        with self.opened_many({endpoint: actor}) as opened, self._kept(opened, endpoint, target, size) as handle:
+        with self.opened_many({endpoint: actor}) as opened:
+            handle = opened.handles[endpoint]
+            if isinstance(handle, Exception):
+                raise self.explain(handle, target, size)
             yield handle
+            opened.keep([endpoint])
 
     @contextlib.contextmanager
-    def existing(self, endpoint: Endpoint) -> Iterator[DirHandle]:
-        """Open one directory that must exist. Raises `Changed` (44) where nothing does."""
-        with self.opened_many({endpoint: None}) as opened, self._kept(opened, endpoint, endpoint, 0) as handle:
-            yield handle
-
-    @contextlib.contextmanager
-    def made(self, endpoint: Endpoint, actor: Actor) -> Iterator[DirHandle]:
-        """Make one directory for `actor`, and its parents, as `opened`. Raises `Changed` (44) if it exists."""
-        if self.root.stat(endpoint) is not None:
-            raise occupied(endpoint)
-        nearest, depth = self.root.open_nearest(endpoint)
-        close_quietly(nearest.fd)
-        with self.space.new_directories() as new:
-            new.expect(actor, _missing(endpoint, depth))
-            with self._lock:
-                opened = self._made_for({}, {endpoint: actor}, new, exclusive=True)
-        with self._closing(opened), self._kept(opened, endpoint, endpoint, 0) as handle:
-            yield handle
-
-    @contextlib.contextmanager
-    def _kept(self, opened: OpenDirectories, endpoint: Endpoint, target: Endpoint, size: int) -> Iterator[DirHandle]:
-        """The only directory of a request; it is kept unless the block raises."""
-        handle = opened.handles[endpoint]
-        if isinstance(handle, Exception):
-            raise self.explain(handle, target, size)
-        yield handle
-        opened.keep(endpoint)
-
-    @contextlib.contextmanager
-    def opened_many(self, endpoints: Mapping[Endpoint, Actor | None]) -> Iterator[OpenDirectories]:
+    def opened_many(
+        self, endpoints: Mapping[Endpoint, Actor | None], asked: Asked = _NOTHING
+    ) -> Iterator[OpenDirectories]:
         """Open these directories; make missing ones durably for their actor, if any.
 
+        Those of them that are `asked` for themselves also get the request's time and mode, durably, on its condition.
         After the block those that were made are removed again, but for those that were kept.
         A directory that exists may just have been made by another thread: it
         counts only once that thread has made it durable, hence the lock. Space
@@ -154,12 +124,17 @@ class Directories:
                         results[endpoint] = refused[endpoint] or gone(endpoint) if existing is None else existing
                         if existing is None and actor is not None and refused[endpoint] is None:
                             to_make[endpoint] = actor
-                    opened = self._made_for(results, to_make, new)
+                    opened = self._made_for(results, to_make, asked, new)
         except BaseException:
             close_all(results.values())
             raise
-        with self._closing(opened):
+        try:
             yield opened
+        finally:
+            close_all(opened.handles.values())
+            if opened.new:
+                with self._lock:
+                    self._release(opened.new)
 
     def _expect(
         self,
@@ -173,29 +148,17 @@ class Directories:
             return None
         return catch(new.expect, actor, _missing(endpoint, nearest[1]))
 
-    @contextlib.contextmanager
-    def _closing(self, opened: OpenDirectories) -> Iterator[None]:
-        """Close these directories after the block, and remove those that no request needs."""
-        try:
-            yield
-        finally:
-            close_all(opened.handles.values())
-            if opened.new:
-                with self._lock:
-                    self._release(opened.new)
-
     def _made_for(
         self,
         results: dict[Endpoint, DirHandle | Exception],
         to_make: Mapping[Endpoint, Actor],
-        new: NewDirectories,
-        *,
-        exclusive: bool = False,
+        asked: Asked,
+        space: NewDirectories,
     ) -> OpenDirectories:
         """Make directories, add them to `results`, and note which new ones a request needs. Called with the lock."""
-        results.update(self._make_all(to_make, new, exclusive=exclusive))
+        entries = self._change_all(results, to_make, asked, space) if to_make or asked else {}
         if not self._new:
-            return OpenDirectories(results)
+            return OpenDirectories(results, entries)
         ways = {
             endpoint.parts[:depth]
             for endpoint, handle in results.items()
@@ -207,15 +170,15 @@ class Directories:
             each.users += 1
         if to_make:
             self._remove_unused([each for each in self._new.values() if not each.users])
-        return OpenDirectories(results, used)
+        return OpenDirectories(results, entries, used)
 
-    def _release(self, used: Sequence[_New]) -> None:
+    def _release(self, used: Sequence[MadeDirectory]) -> None:
         """A request has ended. Called with the lock."""
         for each in used:
             each.users -= 1
         self._remove_unused([each for each in used if not each.users])
 
-    def _remove_unused(self, unused: Iterable[_New]) -> None:
+    def _remove_unused(self, unused: Iterable[MadeDirectory]) -> None:
         """Forget new directories that no request needs, and remove those that none has kept. Called with the lock."""
         parents: list[DirHandle] = []
         for each in sorted(unused, key=lambda new: len(new.endpoint.parts), reverse=True):
@@ -236,122 +199,129 @@ class Directories:
             return exhausted(target, size)
         return error
 
-    def _make_all(
-        self, to_make: Mapping[Endpoint, Actor], space: NewDirectories, *, exclusive: bool
-    ) -> dict[Endpoint, DirHandle | Exception]:
-        """Make these directories, by one thread at a time; if `exclusive`, those that exist are `Changed` (44).
+    def _change_all(
+        self,
+        results: dict[Endpoint, DirHandle | Exception],
+        to_make: Mapping[Endpoint, Actor],
+        asked: Asked,
+        space: NewDirectories,
+    ) -> dict[Endpoint, Entry | Exception]:
+        """Make directories and add them to `results`, and change those that are `asked` for; together durable.
 
-        If one of them cannot be made durable, all are removed again.
+        If a new one cannot be made durable, all new ones are removed again.
         """
-        results: dict[Endpoint, DirHandle | Exception] = {}
         parents: dict[Parts, DirHandle] = {}
-        leaves: list[DirHandle] = []
-        made: list[_New] = []
+        made: list[MadeDirectory] = []
+        entries = self._unmet(results, to_make, asked)
         try:
+            self.changelog.ensure_recorded()
             for endpoint, actor in to_make.items():
-                making = _Making(actor, space, made)
-                chain = catch(self._make_one, endpoint, making, exclusive)
+                making = Making(actor, space, made)
+                exclusive = endpoint in asked and asked[endpoint].precondition == ABSENT
+                chain = catch(self.maker.make, endpoint, making, exclusive=exclusive)
+                if exclusive and isinstance(chain, Refusal):  # others may need the one that exists
+                    entries[endpoint] = chain
+                    chain = catch(self.maker.make, endpoint, making, exclusive=False)
                 if isinstance(chain, Exception):
                     results[endpoint] = chain
                     continue
-                results[endpoint] = leaf = chain.pop()
-                leaves.append(leaf)
+                results[endpoint] = chain.pop()
                 for depth, handle in enumerate(chain, len(endpoint.parts) - len(chain)):
                     if parents.setdefault(endpoint.parts[:depth], handle) is not handle:
                         close_quietly(handle.fd)
-            # The deepest first: without a journal a name can be durable before the directory that it names.
-            new = [*leaves, *(parents[parts] for parts in sorted(parents, key=len, reverse=True))]
-            durable = [*self.fsync.directories(self.unordered), *self.fsync.directories(new)] if new else []
-            failures = [error for error in durable if error is not None]
-            if failures:
-                close_all(results.values())
-                results = _refuse_all(to_make, failures[0])
+            entries.update(self._changed(results, {each: asked[each] for each in asked if each not in entries}))
+            failures = self._make_durable(results, parents, to_make, asked)
+        except Refusal as unrecorded:
+            failures = dict.fromkeys([*to_make, *asked], unrecorded)
         finally:
             close_all(parents.values())
             self._new.update({each.endpoint.parts: each for each in made})
-        return results
+        for endpoint, failure in failures.items():
+            if endpoint in to_make:
+                close_all([results[endpoint]])
+                results[endpoint] = failure
+            if endpoint in asked and not isinstance(entries.get(endpoint), Exception):
+                entries[endpoint] = failure
+        return entries
 
-    def _make_one(self, endpoint: Endpoint, making: _Making, exclusive: bool) -> list[DirHandle]:
-        """`SafeRoot.make_directories`, unless the first new name is too similar to an existing one."""
-        self.changelog.ensure_recorded()
-        for _ in range(_ATTEMPTS):
-            with contextlib.suppress(NotFound):  # a parent was moved or removed between two steps
-                return self._try_to_make(endpoint, making, exclusive)
-        raise moved_meanwhile(endpoint)
-
-    def _try_to_make(self, endpoint: Endpoint, making: _Making, exclusive: bool) -> list[DirHandle]:
-        nearest, depth = self.root.open_nearest(endpoint)
-        above: list[DirHandle] = []
-        try:
-            make = partial(self._make_chain, making, nearest, endpoint.first(depth))
-            if depth < len(endpoint.parts):
-                # Only this name can be too similar to another: it is made under the lock of all names.
-                first = endpoint.first(depth + 1)
-                above = self.namespace.make_directory(
-                    nearest, first, partial(make, first, exclusive=exclusive and first == endpoint)
+    def _unmet(
+        self,
+        results: Mapping[Endpoint, DirHandle | Exception],
+        to_make: Mapping[Endpoint, Actor],
+        asked: Asked,
+    ) -> dict[Endpoint, Entry | Exception]:
+        """The refusals of those whose condition does not hold. Another request may need the same directory."""
+        unmet: dict[Endpoint, Entry | Exception] = {}
+        for endpoint, request in asked.items():
+            if request.precondition == PRESENT and endpoint in to_make:
+                unmet[endpoint] = gone(endpoint)
+            elif request.precondition == ABSENT and endpoint not in to_make:
+                found = results[endpoint]
+                is_there = isinstance(found, DirHandle) or (
+                    isinstance(found, WrongKind) and isinstance(catch(self.root.stat, endpoint), os.stat_result)
                 )
-                if first == endpoint:
-                    return above
-                close_quietly(above.pop().fd)
-            chain = above + make(endpoint, exclusive=exclusive)
-            if above and len(chain) != len(endpoint.parts) - depth + 1:
-                close_all(chain)
-                above = []
-                raise NotFound("a new directory was moved at once")
-            return chain
-        except FileExistsError:
-            close_all(above)
-            raise occupied(endpoint) from None
-        except OSError as error:
-            close_all(above)
-            raise refusal(error, endpoint) from error
-        except BaseException:
-            close_all(above)
-            raise
-        finally:
-            close_quietly(nearest.fd)
+                if is_there:
+                    unmet[endpoint] = occupied(endpoint)
+        return unmet
 
-    def _make_chain(
-        self, making: _Making, nearest: DirHandle, directory: Endpoint, endpoint: Endpoint, *, exclusive: bool
-    ) -> list[DirHandle]:
-        """`SafeRoot.make_directories`; again if space can be freed on the disk of `nearest`, the open `directory`."""
-        try:
-            return self._make_recorded(endpoint, making, exclusive)
-        except NoSpace:
-            if not self.space.evict_for(making.actor, nearest, directory, 1):
-                raise
-        return self._make_recorded(endpoint, making, exclusive)
+    def _changed(
+        self, results: Mapping[Endpoint, DirHandle | Exception], asked: Asked
+    ) -> dict[Endpoint, Entry | Exception]:
+        """Set time and mode as asked, and record that and what was made. Raises `Internal` (50)."""
+        opened = {each: handle for each in asked if isinstance(handle := results[each], DirHandle)}
+        disks = self.root.disks
+        changes = [
+            (
+                handle,
+                partial(set_metadata, disks, handle.fd, asked[endpoint].mtime_us, asked[endpoint].mode),
+                Change("metadata", "directory", endpoint, asked[endpoint].actor),
+            )
+            for endpoint, handle in opened.items()
+        ]
+        failures = self.namespace.change_directories(changes)
+        entries: dict[Endpoint, Entry | Exception] = {
+            each: error for each in asked if isinstance(error := results[each], Exception)
+        }
+        for (endpoint, handle), failure in zip(opened.items(), failures, strict=True):
+            found = catch(os.fstat, handle.fd) if failure is None else failure
+            if isinstance(found, OSError):
+                found = refusal(found, endpoint)
+            entries[endpoint] = found if isinstance(found, Exception) else entry_of(found, disks)
+        return entries
 
-    def _make_recorded(self, endpoint: Endpoint, making: _Making, exclusive: bool) -> list[DirHandle]:
-        handles: list[DirHandle] = []
-        new: list[Endpoint] = []
-        try:
-            with self.changelog.changing() as record:
-
-                def note(directory: Endpoint) -> None:
-                    making.space.made(directory)
-                    record(Change("add", "directory", directory, making.actor))
-                    new.append(directory)
-
-                handles = self.root.make_directories(endpoint, note, exclusive=exclusive)
-        except BaseException:
-            close_all(handles)  # the change could not be recorded
-            raise
-        finally:
-            for directory in new:
-                found = catch(self.root.stat, directory)
-                if isinstance(found, os.stat_result):  # otherwise it is not known which one to remove
-                    making.made.append(_New(directory, making.actor, found.st_ino))
-        return handles
+    def _make_durable(
+        self,
+        results: Mapping[Endpoint, DirHandle | Exception],
+        parents: Mapping[Parts, DirHandle],
+        to_make: Mapping[Endpoint, Actor],
+        asked: Asked,
+    ) -> dict[Endpoint, Exception]:
+        """Make the new directories, their parents, and those that were changed durable; the failures."""
+        changed = {
+            endpoint.parts: handle
+            for endpoint in (*to_make, *asked)
+            if isinstance(handle := results[endpoint], DirHandle)
+        }
+        is_new = {endpoint.parts for endpoint in to_make} & changed.keys() | parents.keys()
+        handles = {**parents, **changed}
+        # The deepest first: without a journal a name can be durable before the directory that it names.
+        order = sorted(handles, key=len, reverse=True)
+        own = self.fsync.directories(self.unordered) if is_new else []
+        synced = dict(zip(order, self.fsync.directories([handles[parts] for parts in order]), strict=True))
+        failures: dict[Endpoint, Exception] = {
+            endpoint: refusal(error, endpoint)
+            for endpoint in asked
+            if (error := synced.get(endpoint.parts)) is not None
+        }
+        failed = [error for error in (*own, *(synced[parts] for parts in is_new)) if error is not None]
+        if failed:
+            failures.update((endpoint, refusal(failed[0], endpoint)) for endpoint in to_make)
+        return failures
 
 
 def _missing(endpoint: Endpoint, depth: int) -> list[Endpoint]:
     """The directories on the way to one, and it, of which so many parts exist."""
     return [endpoint.first(each) for each in range(depth + 1, len(endpoint.parts) + 1)]
-
-
-def _refuse_all(endpoints: Iterable[Endpoint], error: OSError) -> dict[Endpoint, DirHandle | Exception]:
-    return {endpoint: refusal(error, endpoint) for endpoint in endpoints}
 
 
 def _existing(nearest: DirHandle, depth: int, endpoint: Endpoint) -> DirHandle | Refusal | None:

@@ -47,6 +47,9 @@ _ATTEMPTS = 5
 """Times to try again if another program creates a target that was missing."""
 
 
+DirectoryChange = tuple[DirHandle, Callable[[], bool], Change]
+"""An open directory, what changes its metadata and gives whether it did, and how that is recorded."""
+
 Checked = dict[DirHandle, bool]
 """Open directories, and whether each is still where it was opened."""
 
@@ -284,15 +287,22 @@ class Namespace:
                 if apply():
                     record(change)
 
-    def change_directory(self, handle: DirHandle, apply: Callable[[], bool], change: Change) -> None:
-        """`change_metadata` for an open directory. Raises `Changed` (44), OSError."""
-        self.changelog.ensure_recorded()
-        with self._changing((), [handle]):
-            if not self.root.is_at(handle, change.endpoint):
-                raise moved_meanwhile(change.endpoint)
-            with self.changelog.changing() as record:
-                if apply():
-                    record(change)
+    def change_directories(self, changes: Sequence[DirectoryChange]) -> list[Exception | None]:
+        """`change_metadata` for open directories: a result for each. What `ChangeLog.reporting` has is recorded too.
+
+        The caller has called `ChangeLog.ensure_recorded`. Raises `Internal` (50) where the changes were made, and
+        cannot be recorded. Errors are `Changed` (44) and OSError.
+        """
+        with self._changing((), [handle for handle, _, _ in changes]), self.changelog.changing() as record:
+            return [catch(self._change_directory, *each, record) for each in changes]
+
+    def _change_directory(
+        self, handle: DirHandle, apply: Callable[[], bool], change: Change, record: Callable[[Change], None]
+    ) -> None:
+        if not self.root.is_at(handle, change.endpoint):
+            raise moved_meanwhile(change.endpoint)
+        if apply():
+            record(change)
 
     def remove_directory(
         self, parent: DirHandle, endpoint: Endpoint, actor: Actor, *, inode: int | None = None

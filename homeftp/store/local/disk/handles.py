@@ -101,6 +101,20 @@ def set_mode(disks: Disks, fd: int, mode: int) -> None:
     disks.set_mode(fd, kept_mode("directory" if stat.S_ISDIR(found.st_mode) else "file", mode), found)
 
 
+def set_metadata(disks: Disks, fd: int, mtime_us: int | None, mode: int | None) -> bool:
+    """Set mode and mtime of an open file or directory, as far as they can be set; whether that changed any.
+
+    None leaves the value. Those of another user's stay as they are. Raises OSError.
+    """
+    before = os.fstat(fd)
+    if mode is not None:
+        set_mode(disks, fd, mode)
+    if mtime_us is not None:
+        disks.set_mtime(fd, mtime_us)
+    after = os.fstat(fd)
+    return (before.st_mode, before.st_mtime_ns) != (after.st_mode, after.st_mtime_ns)
+
+
 def free_bytes(fd: int) -> int | None:
     """Bytes that the server may still write to the file system of an open file; None if it does not say."""
     try:

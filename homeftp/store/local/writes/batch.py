@@ -1,7 +1,8 @@
-"""Many small files at once: all are written, made durable by one sync, renamed, and their directories made durable.
+"""Many small files and directories at once: made durable by few syncs, whatever their number.
 
-This is the group commit of databases: the disk is waited for once, and each
-file is as safe as one written alone. A refused file does not affect the others.
+Directories are made and changed, and made durable by one sync; all files are written, made durable by another one,
+renamed, and their directories made durable. This is the group commit of databases: the disk is waited for a few
+times, and each entry is as safe as one written alone. A refused one does not affect the others.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from __future__ import annotations
 import os
 import time
 from itertools import groupby
-from typing import Iterable, Iterator, Mapping, Sequence
+from typing import Iterable, Mapping, Sequence
 
 import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.model import ABSENT, Actor, Entry, WriteRequest
+from homeftp.model import ABSENT, PRESENT, Actor, Entry, WriteRequest
 from homeftp.store.local.commit.committer import Committer
-from homeftp.store.local.commit.directories import Directories
+from homeftp.store.local.commit.directories import Directories, OpenDirectories
 from homeftp.store.local.commit.outcome import InDoubt
 from homeftp.store.local.commit.pending import PendingRename
 from homeftp.store.local.commit.preconditions import Preconditions
@@ -25,22 +26,19 @@ from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, refusal
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle, per_job
+from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.inheritance import Inheritance
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
-from homeftp.store.policy.limits import WriteLimits, check_content
+from homeftp.store.local.writes.runs import Contents, runs
+from homeftp.store.policy.limits import WriteLimits, check_content, directory_request
 from homeftp.store.policy.outcomes import catch
-
-Contents = Sequence["tuple[WriteRequest, bytes]"]
-
-BATCH = 512
-"""Files in one sync; beyond a few hundred more of them save nothing. Each holds a descriptor meanwhile."""
+from homeftp.store.policy.preconditions import names_content, no_hash
 
 
 @attrs.frozen
 class BatchWriter:
-    """Writes small files together. Thread-safe."""
+    """Writes small files and makes directories, together. Thread-safe."""
 
     root: SafeRoot
     limits: WriteLimits
@@ -52,42 +50,18 @@ class BatchWriter:
     committer: Committer
 
     def write(self, requests: Contents, actor: Actor) -> list[Entry | Exception]:
-        """Write these files; a result for each, in order. Each `Entry` survives a power cut."""
-        results: list[Entry | Exception] = []
-        for batch in _batches(requests):
-            results.extend(_Batch(self, batch, actor).run())
-        return results
+        """Write these files, make these directories; a result for each, in order. Each `Entry` survives a power cut."""
+        results: dict[int, Entry | Exception] = {}
+        for run in runs(requests):
+            results.update(zip(run, _Batch(self, [requests[number] for number in run], actor).run(), strict=True))
+        return [results[number] for number in range(len(requests))]
 
-
-def _batches(requests: Contents) -> Iterator[Contents]:
-    """Runs of distinct endpoints: a second write of an endpoint must find the first one's content.
-
-    They have at most `BATCH` files, and their directories at most `WAYS_PARTS` parts.
-    """
-    start = parts = 0
-    most_files, most_parts = per_job(BATCH), per_job(WAYS_PARTS)
-    seen: set[tuple[str, ...]] = set()
-    parents: set[tuple[str, ...]] = set()
-    for number, (request, _) in enumerate(requests):
-        endpoint = request.endpoint.parts
-        parent = endpoint[:-1]
-        more = 0 if parent in parents else len(parent)
-        is_full = number - start == most_files or (number > start and parts + more > most_parts)
-        if endpoint in seen or is_full:
-            yield requests[start:number]
-            start, parts, more = number, 0, len(parent)
-            seen.clear()
-            parents.clear()
-        seen.add(endpoint)
-        parents.add(parent)
-        parts += more
-    if start < len(requests):
-        yield requests[start:]
-
-
-def _sized(request: WriteRequest, content: bytes) -> WriteRequest:
-    """The request with the size of its content, where it declares none."""
-    return request if request.size is not None else attrs.evolve(request, size=len(content))
+    def make_directory(self, request: WriteRequest, actor: Actor) -> Entry:
+        """`write` for one directory. Raises its error."""
+        (result,) = self.write([(request, None)], actor)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
 @attrs.define(eq=False)
@@ -104,10 +78,13 @@ class _Batch:
 
     def __init__(self, writer: BatchWriter, requests: Contents, actor: Actor) -> None:
         self._writer = writer
-        self._requests = [(_sized(request, content), content) for request, content in requests]
+        self._requests = requests
         self._actor = actor
         self._began = time.time_ns()
         self._results: dict[int, Entry | Exception] = {}
+        self._asked: dict[int, WriteRequest] = {}
+        """The directories, each with its actor."""
+        self._files: dict[int, tuple[WriteRequest, bytes]] = {}
         self._hashes: dict[int, str] = {}
         self._handles: Mapping[Endpoint, DirHandle | Exception] = {}
         self._expected: Mapping[int, str | Exception | None] = {}
@@ -120,23 +97,22 @@ class _Batch:
         """Run all steps; the results, in order."""
         try:
             for number, item in enumerate(self._requests):
-                found = catch(self._hash, *item)
-                if isinstance(found, str):
-                    self._hashes[number] = found
-                else:
-                    self._refuse(number, found)
+                refused = catch(self._check, number, *item)
+                if refused is not None:
+                    self._refuse(number, refused)
             groups = self._groups()
-            with self._writer.directories.opened_many(self._directories(groups)) as opened:
+            asked = {request.endpoint: request for request in self._asked.values()}
+            with self._writer.directories.opened_many(self._directories(groups), asked) as opened:
                 self._handles = opened.handles
-                self._check_preconditions()
-                for group in groups:
-                    self._write_group(group)
-                self._sync()
-                self._commit()
-                self._end_space()
-                for group in groups:
-                    if self._stored(group.numbers):
-                        opened.keep(group.directory)
+                self._end_directories(opened)
+                if self._files:
+                    self._check_preconditions()
+                    for group in groups:
+                        self._write_group(group)
+                    self._sync()
+                    self._commit()
+                    self._end_space()
+                    opened.keep([group.directory for group in groups if self._stored(group.numbers)])
         finally:
             for temp_file in self._temp_files:
                 temp_file.close()
@@ -145,14 +121,27 @@ class _Batch:
         return [self._results[number] for number in range(len(self._requests))]
 
     def _refuse(self, number: int, error: Exception) -> None:
-        """Refuse one file, in words for its client."""
+        """Refuse one entry, in words for its client."""
         if isinstance(error, OSError):
-            request = self._requests[number][0]
-            error = refusal(error, request.endpoint, size=request.known_size)
+            request, content = self._requests[number]
+            error = refusal(error, request.endpoint, size=len(content or b""))
         self._results[number] = error
 
+    def _check(self, number: int, request: WriteRequest, content: bytes | None) -> None:
+        """Refuse what can be refused before the disk is touched, and hash a file."""
+        if content is None:
+            request = directory_request(request)
+            if names_content(request.precondition):
+                raise no_hash(request.endpoint)
+            self._asked[number] = attrs.evolve(request, actor=request.acting(self._actor))
+        else:
+            if request.size is None:
+                request = attrs.evolve(request, size=len(content))
+            self._hashes[number] = self._hash(request, content)
+            self._files[number] = request, content
+
     def _hash(self, request: WriteRequest, content: bytes) -> str:
-        """Check a file before the disk is touched; returns its hash."""
+        """Check a file; returns its hash."""
         self._writer.limits.check(request)
         content_hash = hash_bytes(content)
         check_content(request, len(content), content_hash, request.hash)
@@ -161,28 +150,42 @@ class _Batch:
     def _groups(self) -> list[_Group]:
         """The files, by directory and actor."""
         folders: dict[tuple[str, ...], list[int]] = {}
-        for number in self._hashes:
-            folders.setdefault(self._requests[number][0].endpoint.parts[:-1], []).append(number)
+        for number, (request, _) in self._files.items():
+            folders.setdefault(request.endpoint.parts[:-1], []).append(number)
         return [
-            _Group(self._requests[numbers[0]][0].endpoint.parent, actor, list(some))
+            _Group(self._files[numbers[0]][0].endpoint.parent, actor, list(some))
             for numbers in folders.values()
-            for actor, some in groupby(numbers, lambda number: self._requests[number][0].acting(self._actor))
+            for actor, some in groupby(numbers, lambda number: self._files[number][0].acting(self._actor))
         ]
 
     def _directories(self, groups: Sequence[_Group]) -> Mapping[Endpoint, Actor | None]:
-        """The directories, and for whom a missing one is made: where a file does not need something to exist in it."""
-        wanted: dict[Endpoint, Actor | None] = {}
+        """The directories, and for whom a missing one is made: where an entry does not need something to exist."""
+        wanted: dict[Endpoint, Actor | None] = {
+            request.endpoint: None if request.precondition == PRESENT else request.actor
+            for request in self._asked.values()
+        }
         for group in groups:
             if wanted.get(group.directory) is None:
-                makes = any(self._requests[number][0].precondition in (None, ABSENT) for number in group.numbers)
+                makes = any(self._files[number][0].precondition in (None, ABSENT) for number in group.numbers)
                 wanted[group.directory] = group.actor if makes else None
         return wanted
+
+    def _end_directories(self, opened: OpenDirectories) -> None:
+        """The results of the directories."""
+        done = []
+        for number, request in self._asked.items():
+            found = opened.entries[request.endpoint]
+            if isinstance(found, Exception):
+                self._refuse(number, self._writer.directories.explain(found, request.endpoint, 0))
+            else:
+                self._results[number] = found
+                done.append(request.endpoint)
+        opened.keep(done)
 
     def _check_preconditions(self) -> None:
         """Find the existing files that must have an expected hash."""
         wanted = {}
-        for number in self._hashes:
-            request = self._requests[number][0]
+        for number, (request, _) in self._files.items():
             if request.precondition not in (None, ABSENT):
                 handle = self._handles[request.endpoint.parent]
                 if isinstance(handle, DirHandle):
@@ -195,7 +198,7 @@ class _Batch:
         handle = self._handles[group.directory]
         if isinstance(handle, Exception):
             for number in group.numbers:
-                request, content = self._requests[number]
+                request, content = self._files[number]
                 self._refuse(number, self._writer.directories.explain(handle, request.endpoint, len(content)))
             return
         # What refuses them together is raised again for each.
@@ -210,20 +213,20 @@ class _Batch:
 
     def _take_together(self, group: _Group, handle: DirHandle) -> bool:
         """Take the space of all files of a group. Raises what `SpaceReservation.take_together` raises."""
-        allocation = Allocation(group.actor, self._requests[group.numbers[0]][0].endpoint, in_parent=True)
+        allocation = Allocation(group.actor, self._files[group.numbers[0]][0].endpoint, in_parent=True)
         taken = self._writer.space.take_together(allocation, handle, self._sizes(group.numbers))
         if taken:
             self._allocations.append((allocation, group.numbers))
         return taken
 
     def _sizes(self, numbers: Sequence[int]) -> list[int]:
-        return [len(self._requests[number][1]) for number in numbers]
+        return [len(self._files[number][1]) for number in numbers]
 
     def _write(
         self, number: int, group: _Group, handle: DirHandle, inheritance: Inheritance | Exception, has_space: bool
     ) -> PendingRename:
         """Write a temp file with the content, mode and mtime."""
-        request, content = self._requests[number]
+        request, content = self._files[number]
         expected = self._expected.get(number)
         if isinstance(expected, Exception):
             raise expected

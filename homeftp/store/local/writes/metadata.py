@@ -1,57 +1,39 @@
-"""Makes directories, and changes mtime and mode of files and directories."""
+"""Changes mtime and mode of files and directories."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.model import ABSENT, PRESENT, Actor, Change, Entry, WriteRequest
-from homeftp.store.local.commit.directories import Directories
+from homeftp.model import Actor, Change, Entry
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.pending import PendingUnlink
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.entries import entry_of, kind_of
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import DirHandle, set_mode
+from homeftp.store.local.disk.handles import DirHandle, set_metadata
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.limits import check_mtime, check_not_top, directory_request
-from homeftp.store.policy.preconditions import check_source, names_content, no_hash, required_hash
+from homeftp.store.policy.limits import check_mtime, check_not_top
+from homeftp.store.policy.preconditions import check_source, required_hash
 from homeftp.store.policy.wording import damaged, not_found
 
 
 @attrs.frozen
 class MetadataWriter:
-    """Makes directories and changes metadata. Thread-safe."""
+    """Changes metadata. Thread-safe."""
 
     root: SafeRoot
     filetypes: Filetypes
     preconditions: Preconditions
-    directories: Directories
     namespace: Namespace
     fsync: Fsync
-
-    def make_directory(self, request: WriteRequest, actor: Actor) -> Entry:
-        """Make a directory and its parents, durably; an existing one gets the metadata of the request.
-
-        Raises `Changed` (44) if the precondition does not hold, and `WrongKind`
-        (43) for a hash as the precondition, or if a file exists there.
-        """
-        request = directory_request(request)
-        endpoint, actor = request.endpoint, request.acting(actor)
-        if names_content(request.precondition):
-            raise no_hash(endpoint)
-        if request.precondition == ABSENT:
-            opened = self.directories.made(endpoint, actor)
-        elif request.precondition == PRESENT:
-            opened = self.directories.existing(endpoint)
-        else:
-            opened = self.directories.opened(endpoint, actor, target=endpoint, size=0)
-        with opened as handle:
-            return self._set_on_directory(handle, endpoint, request.mtime_us, request.mode, actor)
+    changelog: ChangeLog
 
     def set_metadata(
         self, endpoint: Endpoint, mtime_us: int | None, mode: int | None, precondition: str | None, actor: Actor
@@ -81,10 +63,13 @@ class MetadataWriter:
         self, handle: DirHandle, endpoint: Endpoint, mtime_us: int | None, mode: int | None, actor: Actor
     ) -> Entry:
         try:
-            if mode is not None or mtime_us is not None:
-                change = Change("metadata", "directory", endpoint, actor)
-                self.namespace.change_directory(handle, lambda: self._set(handle.fd, mtime_us, mode), change)
-            (failure,) = self.fsync.directories([handle])
+            self.changelog.ensure_recorded()
+            apply = partial(set_metadata, self.root.disks, handle.fd, mtime_us, mode)
+            (failure,) = self.namespace.change_directories(
+                [(handle, apply, Change("metadata", "directory", endpoint, actor))]
+            )
+            if failure is None:
+                (failure,) = self.fsync.directories([handle])
             if failure is not None:
                 raise failure
             return entry_of(os.fstat(handle.fd), self.root.disks)
@@ -106,7 +91,7 @@ class MetadataWriter:
             content_hash = required_hash(precondition)
             self.namespace.change_metadata(
                 PendingUnlink(handle, endpoint, expected, content_hash, found.st_ino),
-                lambda: self._set(fd, mtime_us, mode),
+                lambda: set_metadata(self.root.disks, fd, mtime_us, mode),
                 Change("metadata", "file", endpoint, actor, size=found.st_size, hash=content_hash),
             )
             (failure,) = self.fsync.files([(fd, handle)])
@@ -120,16 +105,3 @@ class MetadataWriter:
             if fd >= 0:
                 close_quietly(fd)
             close_quietly(handle.fd)
-
-    def _set(self, fd: int, mtime_us: int | None, mode: int | None) -> bool:
-        """Set mode and mtime of an open file or directory, as far as they can be set; whether that changed any.
-
-        Those of another user's stay as they are, and nothing is recorded then. Raises OSError.
-        """
-        before = os.fstat(fd)
-        if mode is not None:
-            set_mode(self.root.disks, fd, mode)
-        if mtime_us is not None:
-            self.root.disks.set_mtime(fd, mtime_us)
-        after = os.fstat(fd)
-        return (before.st_mode, before.st_mtime_ns) != (after.st_mode, after.st_mtime_ns)

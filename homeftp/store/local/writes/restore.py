@@ -125,7 +125,7 @@ class Restorer:
             if isinstance(result, Entry | InDoubt):
                 version = chosen[number].version
                 self.archive.subtract(version.mount, version.found.st_size)
-                directories.keep(chosen[number].endpoint.parent)
+                directories.keep([chosen[number].endpoint.parent])
         return [results[number] for number in range(len(chosen))]
 
     def _pending(

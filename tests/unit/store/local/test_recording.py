@@ -191,7 +191,8 @@ class WrittenTests(StoreCase):
         self.assertEqual(count_descriptors(), before)
         self.failure = None
         store.close()
-        self.assertEqual(self.summary(), [("add", "directory", "a")], "the rest was not begun")
+        made = [("add", "directory", name) for name in ("a", "a/b", "a/b/c")]
+        self.assertEqual(self.summary(), [*made, ("metadata", "directory", "a/b/c")])
 
     def test_lost_at_the_end(self) -> None:
         """Changes that cannot be recorded at the end are reported one by one; the folder is released."""
@@ -201,7 +202,7 @@ class WrittenTests(StoreCase):
         lost = self.assertRaises(UnrecordedChanges, store.close)
         self.assertIn("No space left", lost.message)
         names = [(each.what, each.endpoint.whole, each.actor) for each in lost.changes]
-        self.assertEqual(names, [("add", "a", ANN)])
+        self.assertEqual(names, [("add", "a", ANN), ("add", "a/b", ANN), ("metadata", "a/b", ANN)])
         self.store().close()
         self.assertEqual(described(lost.changes[0]), "add directory a (ann, laptop, 192.0.2.1)")
         moved = Change("move", "file", parse("a"), SERVER, parse("b/c"))

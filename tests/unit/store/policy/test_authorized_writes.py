@@ -69,7 +69,7 @@ class WritingTests(AuthorizedCase):
         class Removes(MemoryStore):
             """Somebody is quicker."""
 
-            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
                 if requests[0][1] == b"new":
                     list(self.remove(requests[0][0].endpoint, None, False))
                 return super().write_many(requests)

@@ -53,6 +53,18 @@ class ChangeLogTests(SynchronousTestCase):
         self.log.close()
         self.assertEqual(self.recorded, ["a b", "c"])
 
+    def test_reported(self) -> None:
+        """Changes that are only reported are recorded with those that follow, in order, and before anything else."""
+        for path in ("a", "b"):
+            with self.log.reporting() as changed:
+                changed(change(path))
+        self.assertEqual(self.recorded, [])
+        self.make("c")
+        with self.log.reporting() as changed:
+            changed(change("d"))
+        self.log.ensure_recorded()
+        self.assertEqual(self.recorded, ["a b c", "d"])
+
     def test_interrupted(self) -> None:
         """Changes that were made before an error are recorded, and the error is raised."""
 

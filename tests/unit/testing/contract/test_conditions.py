@@ -144,7 +144,7 @@ class ConditionsControls(ControlCase):
         """Parents that are made before the condition is checked, where something must exist in them."""
 
         class MakesParents(MemoryStore):
-            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
                 for request, _ in requests:
                     if request.precondition in (PRESENT, sha(b"old")):
                         self.make_directory(WriteRequest(endpoint=request.endpoint.parent))

@@ -121,7 +121,7 @@ class EditingControls(ControlCase):
         """Modes that are kept as they come, and changes of the root that are not refused."""
 
         class Whole(MemoryStore):
-            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
                 modes = [request.mode for request, _ in requests]
                 results = super().write_many(requests)
                 return [

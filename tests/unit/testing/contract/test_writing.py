@@ -84,11 +84,27 @@ class WritingControls(ControlCase):
         self.assert_caught("test_unknown_size", SmallOnly)
         self.assert_caught("test_durable", InMemoryOnly)
 
+    def test_directories(self) -> None:
+        """Directories that are made before what comes before them, or lose their time."""
+
+        class First(MemoryStore):
+            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
+                order = sorted(range(len(requests)), key=lambda number: requests[number][1] is not None)
+                done = dict(zip(order, super().write_many([requests[each] for each in order]), strict=True))
+                return [done[number] for number in range(len(requests))]
+
+        class Timeless(MemoryStore):
+            def make_directory(self, request: WriteRequest) -> Entry:
+                return super().make_directory(attrs.evolve(request, mtime_us=None, mode=None))
+
+        self.assert_caught("test_directories", First)
+        self.assert_caught("test_directories", Timeless)
+
     def test_numbers(self) -> None:
         """Sizes that must be declared, or may be anything, and uploads that go on after their end."""
 
         class Declared(MemoryStore):
-            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
                 return super().write_many([(request, content) for request, content in requests if request.known_size])
 
         class AnyNumber(MemoryStore):

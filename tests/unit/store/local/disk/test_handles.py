@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import BadEndpoint
 from homeftp.metadata.disks import Disks
-from homeftp.store.local.disk.handles import raw, raw_path, set_mode
+from homeftp.store.local.disk.handles import raw, raw_path, set_metadata, set_mode
 from homeftp.syscalls import System
 
 
@@ -44,3 +44,16 @@ class ModeTests(SynchronousTestCase):
         os.chmod(path, 0o2755)
         set_mode(Disks(System()), fd, 0o700)
         self.assertEqual(stat.S_IMODE(os.fstat(fd).st_mode), 0o2700)
+
+    def test_set(self) -> None:
+        """Mode and time are set, and it is told whether that changed any; what is None stays."""
+        path = os.path.abspath(self.mktemp())
+        os.mkdir(path, 0o755)
+        fd = os.open(path, os.O_RDONLY)
+        self.addCleanup(os.close, fd)
+        disks, before = Disks(System()), os.fstat(fd)
+        self.assertFalse(set_metadata(disks, fd, None, None))
+        self.assertEqual(os.fstat(fd).st_mtime_ns, before.st_mtime_ns)
+        self.assertEqual([set_metadata(disks, fd, 1_500_000_000_000_000, 0o700) for _ in range(2)], [True, False])
+        found = os.fstat(fd)
+        self.assertEqual((found.st_mtime_ns, stat.S_IMODE(found.st_mode)), (1_500_000_000_000_000_000, 0o700))

@@ -6,15 +6,39 @@ import errno
 import os
 import random
 import stat
-from typing import Any
+from typing import Any, Iterable, Sequence
 
-from homeftp.errors import BadEndpoint, ContentMismatch, FiletypeNotAllowed, Internal, NoSpace, WrongKind
-from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.errors import (
+    BadEndpoint,
+    BadRequest,
+    Changed,
+    ContentMismatch,
+    FiletypeNotAllowed,
+    Internal,
+    NoSpace,
+    WrongKind,
+)
+from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.model import ABSENT, PRESENT, Change, Entry, WriteRequest
 from homeftp.store.local.disk.handles import WAYS_PARTS
-from homeftp.store.local.writes.batch import BATCH
+from homeftp.store.local.writes.runs import BATCH
 from homeftp.syscalls import System
 from tests.support.descriptors import count_descriptors
 from tests.support.stores import LONG_AGO, Failing, Recording, StoreCase, made_by_hand, put_of, sha
+
+
+class _Counted(HashCache):
+    """Notes how many rows each transaction has."""
+
+    def __init__(self, path: str, transactions: list[int]) -> None:
+        super().__init__(path)
+        self._transactions = transactions
+
+    def record(self, rows: Iterable[CachedHash]) -> None:
+        """Note it."""
+        found = list(rows)
+        self._transactions.append(len(found))
+        super().record(found)
 
 
 class BatchTests(StoreCase):
@@ -51,6 +75,22 @@ class BatchTests(StoreCase):
         self.together(self.store(system), *(put_of(f"f{number}", b"") for number in range(50)))
         waits = [name for name, _ in system.calls if name != "rename"]
         self.assertEqual(waits, ["syncfs", "fsync_directory"])
+
+    def test_one_write_for_all(self) -> None:
+        """A batch is one transaction of the hash cache and one write of the audit log, whatever the number of files."""
+        transactions: list[int] = []
+        self.cache.close()
+        self.cache = _Counted(self.cache_path, transactions)
+        self.addCleanup(self.cache.close)
+        recorded: list[int] = []
+        store = self.store(record_changes=lambda changes: recorded.append(len(changes)))
+        for content in (b"new", b"replaced"):
+            del transactions[:], recorded[:]
+            self.together(store, *(put_of(f"f{number}", content) for number in range(50)))
+            self.assertEqual((transactions, recorded), ([50], [50]), content)
+        for number in range(50):
+            self.put(store, f"f{number}", b"alone")
+        self.assertEqual((transactions[1:], recorded[1:]), ([1] * 50, [1] * 50), "the control")
 
     def test_few(self) -> None:
         """Few files get an fsync each, which does not write other programs' data."""
@@ -188,4 +228,132 @@ class BatchTests(StoreCase):
         store.write_many(puts)
         before = count_descriptors()
         store.write_many(puts)
+        self.assertEqual(count_descriptors(), before)
+
+
+class TreeTests(StoreCase):
+    """Directories in a batch, with and without files."""
+
+    def tree(self, count: int, **changes: Any) -> list[tuple[WriteRequest, bytes | None]]:
+        """Directories, each with a file."""
+        tree: list[tuple[WriteRequest, bytes | None]] = []
+        for number in range(count):
+            tree.append((put_of(f"d{number}", b"", hash=None, mode=0o700, **changes)[0], None))
+            tree.append(put_of(f"d{number}/f", b"%d" % number))
+        return tree
+
+    def test_stored(self) -> None:
+        """Directories get their mode and time, and files go into them; a directory after its files keeps its time."""
+        store = self.store()
+        tree = [*self.tree(5), *(each for each in self.tree(5, precondition=PRESENT) if each[1] is None)]
+        results = store.write_many(tree)
+        self.assertEqual([type(result) for result in results], [Entry] * 15)
+        for number in range(5):
+            found = os.stat(self.path(f"d{number}"))
+            self.assertEqual((stat.S_IMODE(found.st_mode), found.st_mtime_ns), (0o700, LONG_AGO * 1000))
+            self.assertEqual(self.content(f"d{number}/f"), b"%d" % number)
+        self.assertEqual(results[0], Entry("", "directory", 0, LONG_AGO, 0o700))
+
+    def test_few_syncs(self) -> None:
+        """The disk is waited for once for all directories, and twice for all files in them."""
+        for tree, syncs in ((self.tree(50), 3), (self.tree(50)[::2], 1)):
+            system = Recording()
+            store = self.store(system)
+            self.assertEqual({type(result) for result in store.write_many(tree)}, {Entry})
+            waits = [name for name, _ in system.calls if name != "rename"]
+            self.assertEqual(waits, ["syncfs"] * syncs)
+            store.close()
+
+    def test_durable_before_files(self) -> None:
+        """New directories are durable, the deepest first, before a file has a name in one."""
+        system = Recording(syncfs=False)
+        asked = [(put_of(name, b"", hash=None)[0], None) for name in ("a", "a/b", "a/b/c")]
+        self.store(system).write_many([*asked, put_of("a/b/c/f", b"x")])
+        inodes = [os.stat(self.path(name)).st_ino for name in ("a/b/c", "a/b", "a", "")]
+        self.assertEqual(system.calls[:4], [("fsync_directory", inode) for inode in inodes])
+        self.assertEqual(
+            [name for name, _ in system.calls[4:]],
+            ["fsync", "rename", "fsync_directory"],
+            "then comes the file",
+        )
+
+    def test_few_records(self) -> None:
+        """Directories are recorded with one write before their files are stored, and these with another one."""
+        recorded: list[list[str]] = []
+        store = self.store(record_changes=lambda changes: recorded.append([change.kind for change in changes]))
+        store.write_many(self.tree(3))
+        self.assertEqual(recorded, [["directory"] * 6, ["file"] * 3])
+        for request, _ in self.tree(6)[6::2]:
+            store.make_directory(request)
+        self.assertEqual(recorded[2:], [["directory"] * 2] * 3, "the control")
+
+    def test_separate_refusals(self) -> None:
+        """A refused directory has its own reason; what is not needed is removed, and the others stand."""
+        self.lay("file")
+        os.mkdir(self.path("there"))
+        store = self.store()
+        bad: list[tuple[str, dict[str, Any], type[Exception]]] = [
+            ("file", {}, WrongKind),
+            ("file", {"precondition": ABSENT}, Changed),
+            ("file/below", {}, WrongKind),
+            ("new/there", {"precondition": sha(b"")}, WrongKind),
+            ("there", {"precondition": ABSENT}, Changed),
+            ("missing", {"precondition": PRESENT}, Changed),
+            ("new/there", {"mtime_us": 2**63}, BadRequest),
+            ("One", {}, BadEndpoint),
+        ]
+        for name, changes, kind in bad:
+            item = put_of(name, b"", **{"hash": None, **changes})[0]
+            results = store.write_many([(put_of("one", b"", hash=None)[0], None), (item, None), put_of("two/f", b"2")])
+            self.assertEqual([type(result) for result in results], [Entry, kind, Entry], name)
+        self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "file", "one", "there", "two"])
+
+    def test_needed_by_a_file(self) -> None:
+        """A directory that is refused, as it exists, gets the files; one that a refused file needed is removed."""
+        os.mkdir(self.path("there"))
+        results = self.store().write_many(
+            [
+                (put_of("there", b"", hash=None, precondition=ABSENT)[0], None),
+                put_of("there/f", b"1"),
+                (put_of("gone", b"", hash=None, precondition=PRESENT)[0], None),
+                put_of("gone/f", b"2", hash=sha(b"other")),
+            ]
+        )
+        self.assertEqual([type(result) for result in results], [Changed, Entry, Changed, ContentMismatch])
+        self.assertEqual((self.content("there/f"), os.path.exists(self.path("gone"))), (b"1", False))
+
+    def test_sync_fails(self) -> None:
+        """Where directories cannot be made durable, none of the batch is stored, and none is left."""
+        store = self.store(Failing(1))
+        results = store.write_many(self.tree(5))
+        self.assertEqual({type(result) for result in results}, {Internal})
+        self.assertEqual(os.listdir(self.root), [".homeftp"])
+
+    def test_unrecorded(self) -> None:
+        """Where they cannot be recorded, nothing is stored in them, and nothing else is changed before they are."""
+        recorded: list[str] = []
+        failing = [OSError(errno.ENOSPC, "full")]
+
+        def record(changes: Sequence[Change]) -> None:
+            if failing:
+                raise failing[0]
+            recorded.extend(str(change.endpoint) for change in changes if change.what == "add")
+
+        store = self.store(record_changes=record)
+        self.assertEqual({type(result) for result in store.write_many(self.tree(2))}, {Internal})
+        self.assertEqual({type(result) for result in store.write_many(self.tree(4)[4:])}, {Internal})
+        self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "d0", "d1"])
+        self.assertEqual([os.listdir(self.path(name)) for name in ("d0", "d1")], [[], []])
+        failing.clear()
+        self.assertEqual({type(result) for result in store.write_many(self.tree(2))}, {Entry})
+        self.assertEqual(recorded, ["d0", "d1", "d0/f", "d1/f"])
+
+    def test_no_descriptor_is_lost(self) -> None:
+        """No descriptor is left open, whatever the outcome."""
+        self.lay("file")
+        store = self.store()
+        store.write_many(self.tree(3))
+        before = count_descriptors()
+        wrong = [(put_of(name, b"", hash=None, precondition=ABSENT)[0], None) for name in ("d1", "file", "new/one")]
+        store.write_many([*self.tree(5), *wrong])
         self.assertEqual(count_descriptors(), before)

@@ -90,7 +90,7 @@ class DirectoryTests(StoreCase):
         """The directory, its new parents and its metadata are durable before the answer."""
         system = Recording()
         self.store(system).make_directory(WriteRequest(endpoint=parse("a/b")))
-        inodes = [os.stat(self.path(name)).st_ino for name in ("a/b", "a", "", "a/b")]
+        inodes = [os.stat(self.path(name)).st_ino for name in ("a/b", "a", "")]
         self.assertEqual(system.calls, [("fsync_directory", inode) for inode in inodes])
 
     def test_without_a_journal(self) -> None:
