@@ -17,6 +17,9 @@ class Version:
     """The log's length when it was asked for; of a large file that was when all of it was there."""
     acknowledged: int | None = None
     """The log's length when its answer was there; None: it never was."""
+    mode: int | None = None
+    mtime_us: int | None = None
+    """What a directory was to have, in microseconds since 1970; None: anything."""
     moves: bool = False
     """Whether a file that has another name gets this one, or loses it: by a rename from one directory to another."""
 
@@ -40,6 +43,8 @@ class History:
         self.files: dict[str, list[Version]] = {}
         """Each path's versions, in order."""
         self.directories: dict[str, Version] = {}
+        self.pruned: dict[bytes, Version] = {}
+        """The contents of versions that were removed for good, each with when."""
         self.uploads: list[tuple[int, str, bytes]] = []
         """Large files that can be resumed, each with the log's length when it began."""
         self.refusals: list[str] = []
@@ -56,9 +61,14 @@ class History:
         """A large file begins to arrive."""
         self.uploads.append((self._length(), path, content))
 
-    def directory(self, path: str) -> Version:
-        """A directory is about to be made."""
-        return self.directories.setdefault(path, Version(b"", self._length()))
+    def directory(self, path: str, mode: int | None = None, mtime_us: int | None = None) -> Version:
+        """A directory is about to be made; nothing is stored in one with a time after its answer."""
+        return self.directories.setdefault(path, Version(b"", self._length(), mode=mode, mtime_us=mtime_us))
+
+    def prune(self, content: bytes) -> Version:
+        """A version is about to be removed for good."""
+        self.pruned[content] = Version(None, self._length())
+        return self.pruned[content]
 
     def acknowledge(self, version: Version) -> None:
         """The answer is there."""
@@ -71,7 +81,8 @@ class History:
 
     def acknowledgements(self) -> list[int]:
         """The log's lengths at all answers."""
-        versions = [*self.directories.values(), *(version for each in self.files.values() for version in each)]
+        files = (version for each in self.files.values() for version in each)
+        versions = [*self.directories.values(), *self.pruned.values(), *files]
         return sorted(version.acknowledged for version in versions if version.acknowledged is not None)
 
     def allowed(self, path: str, position: int) -> list[Version]:

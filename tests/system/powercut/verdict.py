@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from typing import Callable, Iterable, Iterator, Sequence
 
 import attrs
@@ -47,6 +48,9 @@ class Crashed:
 
     def may_lose(self, content: bytes) -> bool:
         """Whether it may be nowhere, though it was acknowledged."""
+        pruned = self.history.pruned.get(content)
+        if pruned is not None and pruned.issued_by(self.position):
+            return True
         return not self.journaled and content in self.history.moving_contents(self.position)
 
 
@@ -90,10 +94,29 @@ def _contents(folder: str) -> Iterator[bytes]:
 
 
 def directories(crashed: Crashed) -> Iterator[str]:
-    """A directory that was acknowledged is there."""
+    """A directory that was acknowledged is there, with its mode and its time."""
     for path, made in crashed.history.directories.items():
-        if made.acknowledged_by(crashed.position) and not os.path.isdir(os.path.join(crashed.root, path)):
+        if not made.acknowledged_by(crashed.position):
+            continue
+        try:
+            found = os.stat(os.path.join(crashed.root, path))
+        except (FileNotFoundError, NotADirectoryError):
             yield f"{path}: expected a directory, found none"
+            continue
+        if not stat.S_ISDIR(found.st_mode):
+            yield f"{path}: expected a directory, found a file"
+        if made.mode not in (None, stat.S_IMODE(found.st_mode)):
+            yield f"{path}: expected the mode {made.mode:o}, found {stat.S_IMODE(found.st_mode):o}"
+        if made.mtime_us not in (None, found.st_mtime_ns // 1000):
+            yield f"{path}: expected the time {made.mtime_us}, found {found.st_mtime_ns // 1000}"
+
+
+def pruned(crashed: Crashed) -> Iterator[str]:
+    """A version that was removed for good does not come back."""
+    gone = {content for content, each in crashed.history.pruned.items() if each.acknowledged_by(crashed.position)}
+    gone.discard(b"")  # many files are empty
+    if not gone.isdisjoint(_contents(crashed.root)):
+        yield "a version that was removed for good is there again"
 
 
 def nothing_else(crashed: Crashed) -> Iterator[str]:
@@ -138,7 +161,7 @@ def swept(crashed: Crashed) -> Iterator[str]:
         yield f"{RESERVED}/incoming/{name}: was left"
 
 
-PROMISES: tuple[Promise, ...] = (contents, kept, directories, nothing_else)
+PROMISES: tuple[Promise, ...] = (contents, kept, directories, pruned, nothing_else)
 """What holds as soon as the disk is mounted, and still when the store has been started."""
 
 

@@ -1,4 +1,4 @@
-"""What a store is given to do: files that are put, removed, moved and put back, large ones slowly; directories."""
+"""What a store is given to do: files that are put, removed, moved, put back and pruned, large ones slowly; trees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from homeftp.config import MIB
 from homeftp.endpoint import parse
 from homeftp.errors import Refusal
 from homeftp.hashing.filehash import hash_bytes
+from homeftp.history.changes import Reversion, VersionId
 from homeftp.model import ABSENT, WriteRequest
+from homeftp.model import Version as StoredVersion
 from homeftp.store.local.store import LocalStore
 from tests.system.powercut.history import History, Version
 
@@ -22,6 +24,8 @@ _SMALL = (0, 8, 300, 4096, 5000, 20000)
 _LARGE = (150_000, 150_000, 300_000, MIB + 150_000)
 """The last one can be resumed where it was interrupted."""
 _PIECE = 40_000
+_DIRECTORY_METADATA = ((None, None), (0o700, 1_500_000_000_000_000), (0o750, 1_500_000_000_000_001))
+"""Modes, and times in microseconds."""
 
 
 class Workload:
@@ -50,8 +54,8 @@ class Workload:
 
     def run(self, steps: int) -> None:
         """So many steps, and then what is needed to finish the large files that have been begun."""
-        steps_of = [self._batch, self._batch, self._begin, self._go_on, self._go_on, self._make]
-        others = [self._remove, self._restore, self._move]
+        steps_of = [self._batch, self._batch, self._begin, self._go_on, self._go_on, self._make, self._tree]
+        others = [self._remove, self._restore, self._move, self._revert, self._prune]
         for _ in range(steps):
             step = self._chance.choice(steps_of if self._chance.random() < 0.75 else others)
             try:
@@ -77,6 +81,28 @@ class Workload:
                 self._history.refuse(path, result)
             else:
                 self._stands(path, version)
+
+    def _tree(self) -> None:
+        """New directories with files in them, or none, in one batch; some of them with a time and a mode."""
+        self._new += 1
+        top = f"tree{self._new}{self._name}"
+        folders = [top, *(f"{top}/{number}" for number in range(self._chance.choice([1, 2, 5])))]
+        folders += [f"{folder}/deep/er" for folder in folders[1:] if self._chance.random() < 0.3]
+        entries: list[tuple[WriteRequest, bytes | None]] = []
+        versions: list[Version] = []
+        for folder in reversed(folders):  # its time is set when all of it is there
+            for number in range(self._chance.choice([0, 0, 1, 2])):
+                put, content = self._put(path := f"{folder}/file{number}", self._chance.choice(_SMALL))
+                entries.append((put, content))
+                versions.append(self._history.file(path, content))
+            mode, mtime_us = self._chance.choice(_DIRECTORY_METADATA)
+            entries.append((WriteRequest(endpoint=parse(folder), mode=mode, mtime_us=mtime_us), None))
+            versions.append(self._history.directory(folder, mode, mtime_us))
+        for (put, _), version, result in zip(entries, versions, self._store.write_many(entries), strict=True):
+            if isinstance(result, Exception):
+                self._history.refuse(str(put.endpoint), result)
+            else:
+                self._history.acknowledge(version)
 
     def _begin(self) -> None:
         """A large file; two at most are under way."""
@@ -143,12 +169,55 @@ class Workload:
     def _restore(self) -> None:
         """The version of a file that was replaced or removed last."""
         for path in self._some(self._replaced):
-            content = self._replaced[path].pop()
-            if not self._replaced[path]:
-                del self._replaced[path]
-            version = self._history.file(path, content, moves=True)
+            version = self._history.file(path, self._forget(path), moves=True)
             self._store.restore(parse(path), None, None)
             self._stands(path, version)
+
+    def _revert(self) -> None:
+        """Several files in one step, as RESTORE of a tree does: the newest version of each, or nothing."""
+        history = self._store.history()
+        assert history is not None
+        free = [path for path in {**self._existing, **self._replaced} if path not in self._large]
+        paths = self._chance.sample(free, min(self._chance.choice([2, 3, 6]), len(free)))
+        reversions, versions = [], []
+        for path in paths:
+            content, at_us = None, None
+            if path in self._replaced and self._chance.random() < 0.8:
+                content, at_us = self._replaced[path][-1], self._newest(path).at_us
+            elif path not in self._existing:
+                continue
+            reversions.append(Reversion(parse(path), at_us, None))
+            versions.append((path, self._history.file(path, content, moves=True)))
+        for (path, version), result in zip(versions, history.revert(reversions), strict=True):
+            if isinstance(result, Exception):
+                self._history.refuse(path, result)
+                continue
+            if version.content is not None:
+                self._forget(path)
+            self._stands(path, version)
+
+    def _prune(self) -> None:
+        """The newest version of a file, for good."""
+        history = self._store.history()
+        assert history is not None
+        for path in self._some(self._replaced):
+            pruned = self._history.prune(self._forget(path))
+            (result,) = history.discard([VersionId(parse(path), self._newest(path).at_us)])
+            if isinstance(result, Exception):
+                self._history.refuse(path, result)
+            else:
+                self._history.acknowledge(pruned)
+
+    def _newest(self, path: str) -> StoredVersion:
+        """The newest version of a file."""
+        return next(version for page in self._store.versions(parse(path)) for version in page)
+
+    def _forget(self, path: str) -> bytes:
+        """The newest version of a file is no longer one; its content."""
+        content = self._replaced[path].pop()
+        if not self._replaced[path]:
+            del self._replaced[path]
+        return content
 
     def _move(self) -> None:
         """A file, to a name that is free or not."""
