@@ -5,19 +5,20 @@ Also, for both directions, what cannot be made: a directory where there is a fil
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Iterable, Mapping
+from typing import Any, Callable, Collection, Iterable, Mapping, Sequence
 
 import attrs
 
 from homeftp.client.api import Client
-from homeftp.client.batches import answer_or_refusal, in_batches
 from homeftp.client.files.model import HAS_MODES, FileStat
+from homeftp.client.transfer.batches.push import DirectoryPush, Result, push_directories
 from homeftp.client.transfer.metadata import differing, is_unapplied, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.errors import Forbidden, Refusal
 from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
+from homeftp.status import Status
+from homeftp.wire.messages import Response
 
 _IMPLICIT = 0o755
 """The mode that a server gives to directories that it makes for a file in them."""
@@ -93,12 +94,25 @@ class RemoteDirectories:
         Raises `ConnectionFailed` and `ShuttingDown` (54).
         """
         new = [each for each in directories if self._endpoint_of(each.name) and each.name not in self._remote]
-        await in_batches(self._make_one, [each for each in new if HAS_MODES and _IMPLICIT & ~each.stat.st_mode])
+        # Where one is refused `update` asks again, and reports it.
+        await self._push([each for each in new if HAS_MODES and _IMPLICIT & ~each.stat.st_mode], all_modes=True)
 
-    async def _make_one(self, directory: FileStat) -> None:
-        meta_data = wire_metadata(directory, self._disks)
-        # Where this is refused `update` asks again, and reports it.
-        await answer_or_refusal(self._client.make_directory(self._endpoint_of(directory.name), meta_data=meta_data))
+    async def _push(self, directories: Sequence[FileStat], *, all_modes: bool) -> list[tuple[FileStat, Result]]:
+        """Make directories, and give them their times, and their modes where they are new; the result of each."""
+        pushes = [DirectoryPush(self._line(each, mode=all_modes or self._has_mode(each))) for each in directories]
+        results = await push_directories(self._client, self._endpoint_of(""), pushes)
+        return list(zip(directories, results, strict=True))
+
+    def _line(self, directory: FileStat, *, mode: bool) -> dict[str, Any]:
+        return {
+            "name": directory.name,
+            "kind": "directory",
+            "meta_data": wire_metadata(directory, self._disks, mode=mode),
+        }
+
+    def _has_mode(self, directory: FileStat) -> bool:
+        """Whether a directory gets the mode of the local one."""
+        return self._perms or directory.name not in self._remote
 
     async def update(self, directories: Iterable[FileStat], filled: Collection[str]) -> None:
         """Make the missing directories and set the metadata of all, deepest first.
@@ -118,7 +132,8 @@ class RemoteDirectories:
             if directory.name not in self._remote:
                 changed |= {directory.name, directory.name.rpartition("/")[0]}
         outdated = [each for each in wanted if each.name in changed or self._is_outdated(each)]
-        await in_batches(self._make, outdated)
+        for directory, result in await self._push(outdated, all_modes=False):
+            self._report(directory, result)
 
     def report_new(self, directories: Iterable[FileStat]) -> None:
         """Report the missing directories, as `update` does, without making them."""
@@ -143,17 +158,16 @@ class RemoteDirectories:
             return True
         return bool(set(differing(directory, entry, self._disks)) - ({"size"} if self._perms else {"size", "mode"}))
 
-    async def _make(self, directory: FileStat) -> None:
+    def _report(self, directory: FileStat, result: Result) -> None:
         name = directory.name
-        meta_data = wire_metadata(directory, self._disks, mode=self._perms or name not in self._remote)
-        entry = await answer_or_refusal(self._client.make_directory(self._endpoint_of(name), meta_data=meta_data))
-        if isinstance(entry, Refusal):
-            if not isinstance(entry, Forbidden) or not self._lacks_metadata_only(name):
-                self._observer.add_result(FileResult(Outcome.REFUSED, name, 0, entry.message, kind="directory"))
+        if isinstance(result, Response):
+            if result.status != Status.FORBIDDEN or not self._lacks_metadata_only(name):
+                self._observer.add_result(FileResult(Outcome.REFUSED, name, 0, result.message, kind="directory"))
             return
-        shown = entry if len(meta_data) > 1 else attrs.evolve(entry, mode=None)
-        if self._endpoint_of(name) and is_unapplied(directory, shown, self._disks):
-            self.unapplied.append(name)
+        if result is not None:
+            shown = result if self._has_mode(directory) else attrs.evolve(result, mode=None)
+            if is_unapplied(directory, shown, self._disks):
+                self.unapplied.append(name)
         if name not in self._remote:
             self._observer.add_result(FileResult(Outcome.NEW, name, kind="directory"))
 

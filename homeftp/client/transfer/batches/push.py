@@ -1,10 +1,11 @@
-"""Small files on their way to the server: many in one PUSH, each with a result of its own."""
+"""Small files and directories on their way to the server: many in one PUSH, each with a result of its own."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, ContextManager, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, ContextManager, Generic, Mapping, NamedTuple, Protocol, Sequence, TypeVar
 
 import attrs
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from homeftp.client.api import Client
@@ -15,6 +16,7 @@ from homeftp.client.transfer.batches.group import Group
 from homeftp.client.transfer.model import FileTask, Outcome
 from homeftp.config import KIB, MIB
 from homeftp.model import Entry
+from homeftp.status import Status
 from homeftp.wire.batch import encode_items
 from homeftp.wire.messages import Response
 
@@ -29,6 +31,27 @@ _LINE = 1 * KIB
 """Bytes that a file takes up in a request besides its content, about."""
 
 
+class Push(Protocol):
+    """What is sent in an entry."""
+
+    @property
+    def line(self) -> Mapping[str, Any]:
+        """The parameters of its entry, but for `content_length`."""
+
+    @property
+    def data(self) -> bytes:
+        """Its content."""
+
+
+P = TypeVar("P", bound=Push)
+
+Result = Entry | Response | None
+"""What became of an entry: None where it is stored as asked for, its entry where that differs, or a refusal."""
+
+Sent = Callable[[Sequence[P], Sequence[Result]], None]
+"""Gets what became of the entries of one request."""
+
+
 class SmallPush(NamedTuple):
     """A small file that is to be sent."""
 
@@ -40,23 +63,57 @@ class SmallPush(NamedTuple):
     data: bytes
 
 
-Sent = Callable[[Sequence[SmallPush], Sequence["Entry | Response | None"]], None]
-"""Gets what became of files: None where one is stored as asked for, its entry where that differs, or a refusal."""
+class DirectoryPush(NamedTuple):
+    """A directory that is to be made, or to get its time and mode."""
+
+    line: Mapping[str, Any]
+    """The parameters of its entry."""
+    data: bytes = b""
 
 
-class BatchSender:
-    """Sends small files to a directory of the server, and gives the results of those of one request to `sent`.
+async def push_directories(client: Client, base: str, pushes: Sequence[DirectoryPush]) -> list[Result]:
+    """Make directories in or below one of the server's; the result of each, in order.
 
-    `failed` gets the reason where the connection has ended or must not be used any more.
+    Raises `ConnectionFailed`, and `ShuttingDown` (54), which refuses all that follow too.
+    """
+    ended: Deferred[None] = Deferred()
+    results: list[Result] = []
+
+    def sent(pushes_sent: Sequence[DirectoryPush], some: Sequence[Result]) -> None:
+        results.extend(some)
+        stopping = [each.refusal for each in some if isinstance(each, Response) and each.status == Status.SHUTTING_DOWN]
+        if stopping and stopping[0] is not None:
+            failed(stopping[0])
+        elif len(results) == len(pushes) and not ended.called:
+            ended.callback(None)
+
+    def failed(reason: Exception) -> None:
+        if not ended.called:
+            ended.errback(reason)
+
+    sender = BatchSender(client, base, sent, failed)
+    with sender.opened():
+        for push in pushes:
+            sender.add(push)
+    if pushes:
+        await ended
+    return results
+
+
+class BatchSender(Generic[P]):
+    """Sends small files or directories to a directory of the server.
+
+    `sent` gets the results of those of one request, `failed` the reason where the connection has ended or must not be
+    used any more.
     """
 
-    def __init__(self, client: Client, base: str, sent: Sent, failed: Callable[[Exception], None]) -> None:
+    def __init__(self, client: Client, base: str, sent: Sent[P], failed: Callable[[Exception], None]) -> None:
         self._client = client
         self._base = base
         self._sent = sent
         self._failed = failed
         limits = client.server_info.limits
-        self._group: Group[SmallPush] = Group(
+        self._group: Group[P] = Group(
             self._send, count=min(BATCH_FILES, limits.batch_entries), size=min(_BATCH_BYTES, limits.batch_bytes)
         )
 
@@ -64,11 +121,11 @@ class BatchSender:
         """Collect what is added meanwhile."""
         return self._group.opened()
 
-    def add(self, push: SmallPush) -> None:
-        """Send a file, together with others."""
+    def add(self, push: P) -> None:
+        """Send one, together with others."""
         self._group.add(push, len(push.data) + _LINE)
 
-    def _send(self, pushes: Sequence[SmallPush]) -> None:
+    def _send(self, pushes: Sequence[P]) -> None:
         payload = encode_items((push.line, push.data) for push in pushes)
         body = {"rel_endpoint": self._base, "kind": "batch"}
         handler = _BatchPushHandler(pushes, self._sent, self._failed)
@@ -79,10 +136,10 @@ class BatchSender:
 
 
 @implementer(IResponseHandler)
-class _BatchPushHandler:
+class _BatchPushHandler(Generic[P]):
     """Handles the answer to one PUSH of a batch."""
 
-    def __init__(self, pushes: Sequence[SmallPush], sent: Sent, failed: Callable[[Exception], None]) -> None:
+    def __init__(self, pushes: Sequence[P], sent: Sent[P], failed: Callable[[Exception], None]) -> None:
         self._pushes = pushes
         self._sent = sent
         self.failed = failed

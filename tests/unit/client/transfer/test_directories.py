@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import os
+from typing import Awaitable, Callable, Sequence
 from unittest import mock
 
 from homeftp.client import DEFAULT_SELECTION, Outcome
+from homeftp.client.api import Client
 from homeftp.client.plan.local import scan_if_exists
+from homeftp.client.transfer import directories
+from homeftp.client.transfer.batches.push import DirectoryPush, push_directories
 from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.model import endpoints_below
-from homeftp.errors import Forbidden, ShuttingDown
+from homeftp.errors import ShuttingDown
+from homeftp.status import Status
+from homeftp.wire.messages import Response
 from tests.support.reconnects import ReconnectCase
 from tests.support.transfers import OLD, TransferCase, folders, stamp
+
+
+async def _refused(client: Client, base: str, pushes: Sequence[DirectoryPush]) -> list[Response]:
+    """A server that refuses all of them."""
+    return [Response(Status.FORBIDDEN, "not here")] * len(pushes)
+
+
+def _restarting(first: Client) -> Callable[..., Awaitable[object]]:
+    """`push_directories` where the server to which the `first` client is connected restarts."""
+
+    async def push(client: Client, base: str, pushes: Sequence[DirectoryPush]) -> object:
+        if client is first:
+            raise ShuttingDown("it restarts")
+        return await push_directories(client, base, pushes)
+
+    return push
 
 
 class DirectoryTests(TransferCase):
@@ -37,9 +59,12 @@ class DirectoryTests(TransferCase):
         self.assertEqual(new, {"x/y", "empty"})
         for name in ("lib", "lib/x", "lib/x/y", "lib/empty"):
             self.assertEqual(stamp(f"{self.server.root}/{name}")[0], OLD * 10**6, name)
-        with mock.patch.object(self.client, "make_directory") as made:
-            self.push(f"{self.here}/lib", "lib", recursive=True)
-        made.assert_not_called()
+        for wanted in ([], ["x"]):
+            with mock.patch.object(directories, "push_directories", wraps=push_directories) as made:
+                self.push(f"{self.here}/lib", "lib", recursive=True)
+            requested = [push.line["name"] for call in made.call_args_list for push in call.args[2]]
+            self.assertEqual(requested, wanted)
+            os.utime(f"{self.server.root}/lib/x", (1, 1))  # the control
 
     def test_modes_stay(self) -> None:
         """A directory that exists keeps its mode, unless that is asked for; a new one gets the local mode."""
@@ -75,7 +100,7 @@ class DirectoryTests(TransferCase):
     def test_refused(self) -> None:
         """A directory that the server refuses is reported with the reason."""
         os.makedirs(f"{self.here}/lib/x")
-        with mock.patch.object(self.client, "make_directory", side_effect=Forbidden("not here")):
+        with mock.patch.object(directories, "push_directories", _refused):
             self.push(f"{self.here}/lib", "lib", recursive=True)
         expected = {(name, Outcome.REFUSED, "not here") for name in ("", "x")}
         self.assertEqual({(result.name, result.outcome, result.reason) for result in self.results}, expected)
@@ -85,7 +110,7 @@ class DirectoryTests(TransferCase):
         path = self.make_file("lib/x/a")
         self.push(f"{self.here}/lib", "lib", recursive=True)
         os.utime(f"{self.here}/lib/x", (1, 1))
-        with mock.patch.object(self.client, "make_directory", side_effect=Forbidden("not here")):
+        with mock.patch.object(directories, "push_directories", _refused):
             self.push(f"{self.here}/lib", "lib", recursive=True)
             self.assertEqual(self.outcomes(), {"x/a": Outcome.SAME})
             self.push(f"{self.here}/lib", "lib", recursive=True, perms=True)
@@ -107,7 +132,7 @@ class RestartTests(ReconnectCase):
             os.utime(f"{self.here}/lib/x", (OLD, OLD))
             assert self.reconnector.client is not None
             self.client = self.reconnector.client
-            with mock.patch.object(self.client, "make_directory", side_effect=ShuttingDown("it restarts")):
+            with mock.patch.object(directories, "push_directories", _restarting(self.client)):
                 self.push(f"{self.here}/lib", f"lib{mode}", recursive=True)
             self.assertEqual(self.outcomes(), {"": Outcome.NEW, "x": Outcome.NEW})
             self.assertEqual(stamp(f"{self.server.root}/lib{mode}/x"), (OLD * 10**6, mode))

@@ -6,14 +6,16 @@ from typing import Any, Callable, Sequence
 from unittest import mock
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.connection.replies import Hello, ServerLimits
 from homeftp.client.connection.response import IResponseHandler
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
-from homeftp.client.transfer.batches.push import BatchSender, SmallPush
+from homeftp.client.transfer.batches.push import BatchSender, DirectoryPush, Result, SmallPush, push_directories
 from homeftp.client.transfer.model import FileTask, Outcome
 from homeftp.config import MIB
+from homeftp.errors import ShuttingDown
 from homeftp.model import Entry
 from homeftp.wire.messages import Response
 from tests.support.batches import parse_entries
@@ -38,7 +40,7 @@ class BatchTests(SynchronousTestCase):
         self.failures: list[Exception] = []
         self.sender = self.make_sender(lambda *request: self.requests.append(request))
 
-    def make_sender(self, request: Callable[..., None], **limits: int) -> BatchSender:
+    def make_sender(self, request: Callable[..., None], **limits: int) -> BatchSender[SmallPush]:
         """A sender over a connection that does `request`."""
         client = mock.Mock()
         client.server_info = Hello(1, limits=ServerLimits(**limits))
@@ -143,3 +145,51 @@ class BatchTests(SynchronousTestCase):
         self.sender = self.make_sender(mock.Mock(side_effect=reason))
         self.push(b"1")
         self.assertEqual((self.failures, self.results), ([reason, reason], []))
+
+
+class DirectoriesTests(SynchronousTestCase):
+    """`push_directories`."""
+
+    def setUp(self) -> None:
+        self.requests: list[tuple[Any, str, dict[str, Any], bytes]] = []
+        self.client = mock.Mock()
+        self.client.server_info = Hello(1, limits=ServerLimits(batch_entries=2))
+        self.client.protocol.request = lambda *request: self.requests.append(request)
+
+    def push(self, *names: str) -> Deferred[list[Result]]:
+        """Make directories of these names."""
+        pushes = [DirectoryPush({"name": name, "kind": "directory"}) for name in names]
+        return Deferred.fromCoroutine(push_directories(self.client, "base", pushes))
+
+    def test_results(self) -> None:
+        """They go in as few requests as the server takes; each has a result."""
+        pushing = self.push("a", "b", "c")
+        for entries, refused in ((["a", "b"], [{**REFUSED, "name": "b"}]), (["c"], [])):
+            handler, kind, body, payload = self.requests.pop(0)
+            self.assertEqual((kind, body), ("PUSH", {"rel_endpoint": "base", "kind": "batch"}))
+            expected = [({"name": name, "kind": "directory"}, b"") for name in entries]
+            self.assertEqual(parse_entries(payload), expected)
+            handler.responded(interim(refused=refused))
+            handler.responded(Response(0, body={"stored": 1, "refused": len(refused)}))
+            self.assertNoResult(pushing)
+            handler.finished()
+        self.assertEqual(self.successResultOf(pushing), [None, Response(44, "it has changed"), None])
+
+    def test_none(self) -> None:
+        """Without a directory nothing is requested."""
+        self.assertEqual((self.successResultOf(self.push()), self.requests), ([], []))
+
+    def test_shutting_down(self) -> None:
+        """A server that shuts down has refused nothing for good."""
+        pushing = self.push("a")
+        [(handler, _, _, _)] = self.requests
+        handler.responded(Response(54, "restarting"))
+        handler.finished()
+        self.failureResultOf(pushing, ShuttingDown)
+
+    def test_connection_failed(self) -> None:
+        """The connection may end."""
+        pushing = self.push("a", "b", "c")
+        for handler, _, _, _ in self.requests:
+            handler.failed(ConnectionFailed("gone"))
+        self.failureResultOf(pushing, ConnectionFailed)
