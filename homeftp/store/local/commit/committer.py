@@ -40,7 +40,8 @@ class Committer:
         for a file that was renamed and may not survive a power cut.
         """
         moved = [self._known(each) for each in pendings]
-        refused = self.namespace.rename(pendings)
+        rows: list[CachedHash] = []
+        refused = self.namespace.rename(pendings, rows.extend)  # with the versions, for one transaction
         stats = [_stat(each, error) for each, error in zip(pendings, refused, strict=True)]
         changed: dict[DirHandle, Endpoint] = {}
         for pending, found in zip(pendings, stats, strict=True):
@@ -52,7 +53,6 @@ class Committer:
         failures = dict(zip(changed, self.fsync.directories(list(changed)), strict=True))
         cache_paths = {handle: self.root.cache_path(directory) for handle, directory in changed.items()}
         results: list[Entry | Exception] = []
-        rows: list[CachedHash] = []
         for pending, found, source in zip(pendings, stats, moved, strict=True):
             if isinstance(found, Exception):
                 results.append(found)

@@ -35,7 +35,7 @@ from homeftp.store.local.disk.errnos import FULL
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.versions.archive import Archiver, ArchiverFactory
+from homeftp.store.local.versions.archive import Archiver, ArchiverFactory, Remember
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.preconditions import changed, occupied
@@ -98,11 +98,11 @@ class Namespace:
                 self.collisions.withdrawn(handle, endpoint.name)
             raise
 
-    def rename(self, pendings: Sequence[PendingRename]) -> list[Exception | None]:
+    def rename(self, pendings: Sequence[PendingRename], remember: Remember | None = None) -> list[Exception | None]:
         """Give each file its final name; a result for each, in order, None on success. Their endpoints are distinct.
 
-        Raises nothing. Errors are `Changed` (44), `WrongKind` (43), `BadEndpoint`
-        (41) for a name that is too similar to another, and OSError.
+        `remember` is as for `ArchiverFactory`. Raises nothing. Errors are `Changed` (44), `WrongKind` (43),
+        `BadEndpoint` (41) for a name that is too similar to another, and OSError.
         """
         results: dict[int, Exception | None] = {}
         left = dict(enumerate(pendings))
@@ -110,7 +110,7 @@ class Namespace:
         with self._changing([pending.handle for pending in pendings], unlinked):
             for _ in range(_ATTEMPTS):
                 again: dict[int, PendingRename] = {}
-                for number, result in zip(left, self._rename_all(list(left.values())), strict=True):
+                for number, result in zip(left, self._rename_all(list(left.values()), remember), strict=True):
                     results[number] = result
                     if isinstance(result, TargetAppeared):
                         again[number] = left[number]
@@ -120,14 +120,14 @@ class Namespace:
                     break
         return [results[number] for number in range(len(pendings))]
 
-    def _rename_all(self, pendings: Sequence[PendingRename]) -> list[Exception | None]:
+    def _rename_all(self, pendings: Sequence[PendingRename], remember: Remember | None) -> list[Exception | None]:
         """`rename`, once; an error may be `TargetAppeared`."""
         results: list[Exception | None] = []
         try:
             self.changelog.ensure_recorded()
         except Refusal as refused:
             return [refused] * len(pendings)
-        with self.archivers() as archiver:
+        with self.archivers(remember) as archiver:
             checked: Checked = {}
             targets = [catch(self._prepare, each, archiver, checked) for each in pendings]
             failure = archiver.make_durable(self.fsync)

@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import time
-from typing import Iterator
+from typing import Callable, Iterator, Sequence
 
 import attrs
 
@@ -70,6 +70,10 @@ class _Archived:
     replaced_by: str | None = None
 
 
+Remember = Callable[[Sequence[CachedHash]], None]
+"""Gets rows that the hash cache is to have: soon, or with others in one transaction."""
+
+
 @attrs.frozen
 class ArchiverFactory:
     """Makes an `Archiver` for each job that replaces or removes files."""
@@ -80,15 +84,19 @@ class ArchiverFactory:
     archive: VersionArchive
     cache: HashCache
 
-    def __call__(self) -> Archiver:
-        """A new archiver, to be used as a context manager."""
-        return Archiver(self)
+    def __call__(self, remember: Remember | None = None) -> Archiver:
+        """A new archiver, to be used as a context manager. At its end `remember` gets what is known of the versions.
+
+        Without that the hash cache gets it at once.
+        """
+        return Archiver(self, self.cache.record if remember is None else remember)
 
 
 class Archiver:
     """Archives the files of one job. A context manager; while it is open no version is evicted by others."""
 
-    def __init__(self, factory: ArchiverFactory) -> None:
+    def __init__(self, factory: ArchiverFactory, remember: Remember) -> None:
+        self._remember = remember
         self._root = factory.root
         self._system = factory.system
         self._folders = factory.folders
@@ -107,7 +115,7 @@ class Archiver:
     def __exit__(self, *_: object) -> None:
         rows = self._cache_rows()
         self._opened.close()
-        self._cache.record(rows)
+        self._remember(rows)
 
     def _cache_rows(self) -> list[CachedHash]:
         """What is known of the files, and whether they are damaged, under their names as versions."""
