@@ -24,7 +24,7 @@ BATCH_FILES = 512
 """Files in one request, at most: as many as the server stores in one job."""
 
 _BATCH_BYTES = 4 * MIB
-"""Bytes of content in one request, at most. The server stores them in parts of 2 MiB: with fewer it waits for the disk
+"""Bytes of content in one request, at most. The server stores them in parts of 3 MiB: with fewer it waits for the disk
 more often."""
 
 _LINE = 1 * KIB
