@@ -312,10 +312,13 @@ class TenancyMachine(RuleBasedStateMachine):
         context = f"{step.what} {step.paths} by {session.account}, valid {session.valid}: {outcome!r}"
         self._check_changes(session, step, before, after, refused=isinstance(outcome, Refusal), context=context)
         lost = before.hashes() - after.hashes()
+        if step.discards:
+            lost -= before.version_hashes(lambda path: {"read", "replace", "delete"} <= session.rules.at_whole(path))
         assert len(lost) <= max(0, after.unknown - before.unknown), f"content was lost: {context}"
         if not isinstance(outcome, Refusal):
             assert session.valid, f"a login that has ended was served: {context}"
             self._check_told(session, step, outcome, context)
+        self.apart = self.apart or (step.by_clock and before != after)
         self._repeat(session, step, outcome, context)
         return after
 
@@ -370,6 +373,9 @@ class TenancyMachine(RuleBasedStateMachine):
         named = [session.rules.whole(path) for path in step.paths]
         for path in changed | kept:
             assert any(inside(path, each) or inside(each, path) for each in named), f"{path} changed: {context}"
+        for path in kept if step.discards else ():
+            rights = session.rules.at_whole(path)
+            assert {"read", "replace", "delete"} <= rights, f"{path} was pruned with {set(rights)}: {context}"
         for path in changed:
             was, is_now = before.entries.get(path), after.entries.get(path)
             if session.rules.is_top(path):

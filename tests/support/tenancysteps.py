@@ -57,6 +57,10 @@ class Step:
     """Whether a part of the large content stays, to be resumed by the same account."""
     used_part: Callable[[Any], bool] = lambda result: False
     """Whether its result tells that there was such a part."""
+    discards: bool = False
+    """Whether it removes versions for good, of files that the account may replace and remove."""
+    by_clock: bool = False
+    """Whether what it changes depends on times, which are not the same in two stores."""
 
 
 def told(path: str, names: Iterable[str]) -> Told:
@@ -190,6 +194,19 @@ async def planned_restore(files: IFiles, path: str) -> list[str]:
     return [each.name for step in steps for each in step.reverted]
 
 
+async def restored_tree(files: IFiles, path: str) -> list[str]:
+    """Put back what was there before the first change that is known; the names of what was changed."""
+    times = [version.at_us async for page in files.versions(parse(path)) for version in page]
+    steps = [step async for step in files.restore_tree(parse(path), min(times, default=None))]
+    return [each.name for step in steps for each in step.reverted]
+
+
+async def pruned(files: IFiles, path: str) -> list[str]:
+    """Remove all versions; the names of files that had some."""
+    steps = [step async for step in files.prune(parse(path))]
+    return sorted(each.name for step in steps for each in step.pruned)
+
+
 async def planned_prune(files: IFiles, path: str) -> list[str]:
     """The names of files whose versions would be removed."""
     steps = [step async for step in files.prune(parse(path), dry_run=True)]
@@ -200,7 +217,7 @@ PRECONDITIONS = st.sampled_from([None, None, ABSENT, PRESENT, hash_bytes(b"one")
 
 
 def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None], recursive: bool) -> list[Step]:
-    """Every call of `IFiles` for these values; what undoes or discards much is only planned."""
+    """Every call of `IFiles` for these values; what undoes or discards much is planned too."""
     endpoint: Endpoint = parse(path)
     at, to = conditions
     request = WriteRequest(endpoint=endpoint, size=len(content), mtime_us=1_000_000, mode=0o644, precondition=at)
@@ -229,6 +246,14 @@ def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None
         Step("read_batch", (), lambda files: read_together(files, path), lambda content: [(path, None)]),
         Step("restore_tree", (), lambda files: planned_restore(files, path), lambda names: told(path, names)),
         Step("prune", (), lambda files: planned_prune(files, path), lambda names: told(path, names)),
+        Step(
+            "restore_tree",
+            (path,),
+            lambda files: restored_tree(files, path),
+            lambda names: told(path, names),
+            by_clock=True,
+        ),
+        Step("prune", (path,), lambda files: pruned(files, path), lambda names: told(path, names), discards=True),
         Step("upload", (path,), lambda files: uploaded(files, path, at)),
         Step("upload", (LARGE_PLACE,), lambda files: interrupted(files, LARGE_PLACE), leaves_part=True),
         Step("upload", (LARGE_PLACE,), lambda files: seized(files, LARGE_PLACE), used_part=lambda entry: True),
@@ -263,8 +288,8 @@ def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None
 
 
 @st.composite
-def steps(draw: st.DrawFn, *, parts: bool = False) -> Step:
-    """Any call of `IFiles`; with `parts` one that begins the large upload or goes on with it."""
+def steps(draw: st.DrawFn, chosen: Callable[[Step], bool] = lambda step: True) -> Step:
+    """Any chosen call of `IFiles`."""
     conditions = draw(PRECONDITIONS), draw(PRECONDITIONS)
     every = calls(draw(PATHS), draw(PATHS), draw(CONTENTS), conditions, draw(st.booleans()))
-    return draw(st.sampled_from([step for step in every if not parts or LARGE_PLACE in step.paths]))
+    return draw(st.sampled_from([step for step in every if chosen(step)]))

@@ -57,6 +57,11 @@ class Snapshot:
         kept = {hash for versions in self.versions.values() for hash in versions.values() if hash is not None}
         return frozenset(in_place | kept)
 
+    def version_hashes(self, chosen: Callable[[str], bool]) -> frozenset[str]:
+        """Of the versions of the chosen files."""
+        found = (hash for path, versions in self.versions.items() if chosen(path) for hash in versions.values())
+        return frozenset(hash for hash in found if hash is not None)
+
     @property
     def unknown(self) -> int:
         """How many versions have a hash that is not known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import ClassVar, Generator, Iterator, Sequence
+from typing import ClassVar, Generator, Iterator, Sequence, cast
 from unittest import mock
 
 import attrs
@@ -19,15 +19,17 @@ from homeftp.accounts.validator import AccessValidator, CheckedStore
 from homeftp.config import Retention
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.hashcache import HashCache
-from homeftp.interfaces import IFiles, IOpenFile, IStore, IUpload, StoreOptions
+from homeftp.history.changes import Reversion, VersionId
+from homeftp.interfaces import IFiles, IHistory, IOpenFile, IStore, IUpload, StoreOptions
 from homeftp.model import Actor, Entry, ListingPage, Verification, Version, WriteRequest
 from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
+from homeftp.store.policy.authorizedhistory import AuthorizedHistory
 from homeftp.store.policy.rights import Rights
 from tests.support.needs import LONG
 from tests.support.repeatable import REPEATABLE
 from tests.support.tenancy import TenancyMachine, some
-from tests.support.tenancysteps import calls, steps
+from tests.support.tenancysteps import LARGE_PLACE, calls, steps
 
 RUNS = 1000 if LONG else 200
 STEPS = 20 if LONG else 4
@@ -139,6 +141,46 @@ class OpenMetadata(CheckedStore):
         return self.store.set_metadata(self._whole(endpoint), mtime_us=mtime_us, mode=mode, precondition=precondition)
 
 
+class OpenReversion(AuthorizedHistory):
+    """A history that puts back anything that the account sees."""
+
+    def revert(self, reversions: Sequence[Reversion]) -> Sequence[Entry | Exception | None]:
+        return self.history.revert([attrs.evolve(each, endpoint=self.whole(each.endpoint)) for each in reversions])
+
+
+class OpenDiscarding(AuthorizedHistory):
+    """A history that discards anything that the account sees."""
+
+    def discard(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:
+        return self.history.discard([attrs.evolve(each, endpoint=self.whole(each.endpoint)) for each in versions])
+
+
+class RevertingView(CheckedStore):
+    """A view with the first of these."""
+
+    def history(self) -> IHistory | None:
+        return open_past(OpenReversion, super().history())
+
+
+class DiscardingView(CheckedStore):
+    """A view with the second."""
+
+    def history(self) -> IHistory | None:
+        return open_past(OpenDiscarding, super().history())
+
+
+def open_past(kind: type[AuthorizedHistory], history: IHistory | None) -> IHistory:
+    """The same history of that kind."""
+    found = cast("AuthorizedHistory", history)
+    return kind(found.history, found.rights, found.whole, found.hidden)
+
+
+class PastMachine(MemoryMachine):
+    """Logins that do nothing but change the past, and write what has one."""
+
+    calls = some(steps(lambda step: step.what in ("write", "restore_tree", "prune")))
+
+
 class MistakenStore(MemoryStore):
     """A store that takes every account for the one with this id."""
 
@@ -169,7 +211,7 @@ class NamesStore(MistakenStore):
 class PartsMachine(MemoryMachine):
     """Logins that do nothing but begin a large upload and go on with it: of all calls two of these seldom meet."""
 
-    calls = some(steps(parts=True))
+    calls = some(steps(lambda step: LARGE_PLACE in step.paths))
 
 
 class NamesMachine(PartsMachine):
@@ -241,6 +283,12 @@ class ControlTests(SynchronousTestCase):
         for view in (*reading, OpenRemoval, OpenMoves, OpenMetadata):
             with mock.patch.object(login, "CheckedStore", view), self.assertRaises(AssertionError, msg=view):
                 run(MemoryMachine, control=True)
+
+    def test_past(self) -> None:
+        """A view in which an account may put back, or discard, all that it sees."""
+        for view in (RevertingView, DiscardingView):
+            with mock.patch.object(login, "CheckedStore", view), self.assertRaises(AssertionError, msg=view):
+                run(PastMachine, control=True)
 
     def test_folders(self) -> None:
         """Of two folders of an account the wrong one counts."""

@@ -196,6 +196,24 @@ class BatchTests(VerbTestCase):
         self.assertEqual(self.read("x/a"), b"2")
         self.assertEqual(os.stat(os.path.join(self.server.root, "x", "d")).st_mode & 0o777, 0o700)
 
+    def test_directory_after_its_file(self) -> None:
+        """A directory may come after what is in it: it has been made on the way, keeps that, and gets its metadata.
+
+        With the condition that nothing is there it is refused, and no file takes its place.
+        """
+        entries = [
+            push_entry("d/sub/file", b"content"),
+            push_entry("d/sub", None, meta_data=[["mtime_us", 1_714_560_000_000_000], ["mode", 0o700]]),
+            push_entry("d", None, if_hash="absent"),
+            push_entry("d", b"file"),
+        ]
+        answer, refused, _ = push_batch(self.connection, "", entries)
+        self.assertEqual(answer.body, {"stored": 2, "refused": 2})
+        self.assertEqual([(each["entry"], each["status"]) for each in refused], [(2, 44), (3, 43)])
+        self.assertEqual(self.read("d/sub/file"), b"content")
+        found = os.stat(os.path.join(self.server.root, "d", "sub"))
+        self.assertEqual((found.st_mtime_ns, found.st_mode & 0o777), (1_714_560_000_000_000_000, 0o700))
+
     def test_large_replaced(self) -> None:
         """A small file replaces a large one of the given hash, and none of another."""
         for name in ("same", "other"):
