@@ -7,7 +7,7 @@ from typing import Any, Mapping
 
 import attrs
 
-from homeftp.client import FileResult, TransferObserver
+from homeftp.client import FileResult, SeenStore, TransferObserver
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Direction, Preference, SyncOptions
@@ -17,9 +17,13 @@ from homeftp.dispatchers.move import CopyDispatcher, MoveDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.dispatchers.verify import VerifyDispatcher
 from homeftp.endpoint import RESERVED
+from homeftp.hashing.hashcache import HashCache
 from tests.support.transfers import TransferCase
 
 DAY = "2026-05-01"
+
+DISPATCHERS = (MoveDispatcher(), CopyDispatcher(), DeleteDispatcher(), SetstatDispatcher(), VerifyDispatcher())
+"""Those of the server that a sync uses, besides CMP, GET and PUSH."""
 
 
 def contents(folder: str) -> dict[str, bytes | None]:
@@ -53,6 +57,8 @@ class Laptop:
     name: str
     path: str
     archive: SyncArchive = attrs.field(factory=lambda: SyncArchive(None))
+    seen: SeenStore = attrs.field(factory=lambda: SeenStore(None))
+    cache: HashCache | None = None
 
     def put(self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000, mode: int = 0o644) -> str:
         """Write a file here; gives its path."""
@@ -76,7 +82,7 @@ class Laptop:
 class SyncCase(TransferCase):
     """A server with a folder "Docs", and two laptops that sync it."""
 
-    extra = (MoveDispatcher(), CopyDispatcher(), DeleteDispatcher(), SetstatDispatcher(), VerifyDispatcher())
+    extra = DISPATCHERS
 
     def setUp(self) -> None:
         super().setUp()
@@ -102,7 +108,8 @@ class SyncCase(TransferCase):
             request["selection"] = selection
         asked = SyncRequest(laptop.path, "Docs", options=options, **request)
         watched = observer or self.observer()
-        return self.run_work(run_sync(self.client, self.context, laptop.archive, asked, watched))
+        context = attrs.evolve(self.context, seen=laptop.seen)
+        return self.run_work(run_sync(self.client, context, laptop.archive, asked, watched))
 
     def there(self) -> dict[str, bytes | None]:
         """What the server has in the folder."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial import unittest
@@ -20,7 +21,7 @@ from homeftp.client.sync.model import (
 )
 from homeftp.client.sync.planner import changes_nothing, make_plan
 from tests.support.repeatable import REPEATABLE
-from tests.support.synctrees import DIRECTORY, Nodes, carry_out, changed, file, trees
+from tests.support.synctrees import DIRECTORY, Nodes, Refused, carry_out, changed, file, trees
 
 OPTIONS = SyncOptions(machine="ann-laptop", day="2026-05-01")
 COPY = "c (conflict from ann-laptop 2026-05-01).txt"
@@ -175,6 +176,11 @@ class PlanTests(unittest.SynchronousTestCase):
         self.assertEqual(made.opaque, {"a/x": LINK})
 
 
+def deletions_first(made: SyncPlan) -> SyncPlan:
+    """The plan in another order, as it must not be."""
+    return attrs.evolve(made, actions=sorted(made.actions, key=lambda action: action.act is not Act.DELETE))
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[Nodes, Nodes, Nodes]:
     """What was agreed, and what both sides made of it; or two sides that never agreed."""
@@ -202,6 +208,13 @@ class PropertyTests(unittest.SynchronousTestCase):
         again = plan(agreed, here, there, options)
         self.assertTrue(changes_nothing(again), again)
         self.assertLessEqual({action.name for action in again.actions}, waiting)
+
+    def test_deletions_first(self) -> None:
+        """The control: where deletions come first, a step is not possible."""
+        base = {"d": DIRECTORY, "d/x": file("one")}
+        made = plan(base, {"e": file("one")}, base)
+        carry_out(made, {"e": file("one")}, dict(base))
+        self.assertRaises(Refused, carry_out, deletions_first(made), {"e": file("one")}, dict(base))
 
     @REPEATABLE
     @given(histories(), st.integers(0, 8))

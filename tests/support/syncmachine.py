@@ -1,0 +1,312 @@
+"""A state machine of two laptops that sync a folder with one server, each with edits of its own, and interruptions.
+
+Every edit writes a content that was never written before, so that a content that is missing shows. After each step:
+
+- no content is lost: one that somebody wrote is on some laptop or on the server, unless a person replaced or deleted
+  it where it could be seen;
+- after a sync that came to its end, both sides are the same, nothing has failed, and a second sync has nothing to do.
+
+And when all laptops have synced until nothing is left to do, all are the same. If only one of them was changed since
+the last time, all are as that one was: what was deleted is deleted, and nothing has another name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from typing import Any, Callable, ClassVar, Coroutine
+
+import attrs
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from homeftp.client import Client, ConnectionFailed, TransferContext, TransferObserver
+from homeftp.client.sync.local.marker import FolderLock
+from homeftp.client.sync.model import SyncOptions
+from homeftp.client.sync.planner import changes_nothing
+from homeftp.client.sync.run import SyncRequest, SyncResult, run_sync
+from homeftp.hashing.hashcache import HashCache
+from homeftp.syscalls import System
+from homeftp.workers import InlineWorkers
+from tests.support.fakeserver import identity
+from tests.support.inmemory import PASSWORD, Server
+from tests.support.reconnects import BreakingWire
+from tests.support.syncs import DISPATCHERS, Laptop, contents
+
+NAMES = ("a", "b", "c.txt")
+PATHS = st.sampled_from([*NAMES, *(f"{first}/{second}" for first in NAMES for second in NAMES), "a/b/c.txt"])
+LAPTOPS = st.integers(0, 1)
+
+MOST_ROUNDS = 6
+"""Syncs of all laptops, one after the other, after which they must agree."""
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+class CrashingWorkers(InlineWorkers):
+    """Ends the process before a job: after so many no job runs any more."""
+
+    def __init__(self, jobs: int) -> None:
+        super().__init__()
+        self._left = jobs
+        self._locks: list[FolderLock] = []
+
+    def run(self, job: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        self._left -= 1
+        if self._left < 0:
+            return Deferred.fromCoroutine(_crash())
+        running = super().run(job, *args)
+        running.addCallback(self._note)
+        return running
+
+    run_unbounded = run_slice = run_hash = run
+
+    def _note(self, result: Any) -> Any:
+        if isinstance(result, FolderLock):
+            self._locks.append(result)
+        return result
+
+    def end(self) -> None:
+        """The system closes what a process has open."""
+        for lock in self._locks:
+            lock.release()
+
+
+async def _crash() -> None:
+    raise Crash
+
+
+@attrs.define(eq=False)
+class SyncWorld:
+    """The server, and the laptops."""
+
+    folder: str
+    server: Server
+    laptops: list[Laptop]
+
+    @classmethod
+    def make(cls) -> SyncWorld:
+        """A server without files, and two empty laptops."""
+        folder = tempfile.mkdtemp(dir=os.getcwd())
+        laptops = [Laptop(name, os.path.join(folder, name)) for name in ("ann-laptop", "bob-laptop")]
+        for laptop in laptops:
+            os.mkdir(laptop.path)
+        return cls(folder, Server.make(extra=DISPATCHERS), laptops)
+
+    def close(self) -> None:
+        """Remove everything."""
+        for laptop in self.laptops:
+            laptop.archive.close()
+            if laptop.cache is not None:
+                laptop.cache.close()
+        self.server.close()
+        shutil.rmtree(self.folder)
+
+    def there(self) -> dict[str, bytes | None]:
+        """What the server has."""
+        return contents(os.path.join(self.server.root, "Docs"))
+
+    def live(self) -> set[bytes]:
+        """All contents that some side has."""
+        sides = [self.there(), *(laptop.contents() for laptop in self.laptops)]
+        return {content for side in sides for content in side.values() if content is not None}
+
+    def sync(
+        self,
+        laptop: Laptop,
+        run: Callable[..., Coroutine[Any, Any, SyncResult]],
+        request: SyncRequest,
+        observer: TransferObserver,
+        *,
+        cut_after: int | None = None,
+        jobs: int | None = None,
+    ) -> SyncResult:
+        """Sync a laptop; the connection ends after so many bytes, or the process after so many jobs."""
+        wire = BreakingWire(clock=self.server.clock, server=self.server.protocol(identity=identity("home")))
+        client = Client(wire.client, fingerprint=identity("home").fingerprint)
+        wire.pump()
+        if laptop.cache is None:
+            laptop.cache = HashCache(os.path.join(self.folder, f"{laptop.name}.sqlite"))
+        workers = InlineWorkers() if jobs is None else CrashingWorkers(jobs)
+        context = TransferContext(workers, System(), laptop.cache, laptop.seen)
+
+        async def work() -> SyncResult:
+            await client.login("ann", PASSWORD)
+            wire.upwards = cut_after
+            return await run(client, context, laptop.archive, request, observer)
+
+        results: list[Any] = []
+        Deferred.fromCoroutine(work()).addBoth(results.append)
+        wire.pump()
+        wire.cut()
+        wire.pump()
+        if isinstance(workers, CrashingWorkers):
+            workers.end()
+        (result,) = results
+        if isinstance(result, Failure):
+            result.raiseException()
+        return result  # type: ignore[no-any-return]
+
+
+class SyncMachine(RuleBasedStateMachine):
+    """The laptops at work. A subclass may have another engine."""
+
+    run: ClassVar[Any] = staticmethod(run_sync)
+    options: ClassVar[SyncOptions] = SyncOptions(machine="", day="2026-05-01")
+
+    @initialize()
+    def begin(self) -> None:
+        """Nothing was written yet."""
+        self.world = SyncWorld.make()
+        self.count = 0
+        self.written: set[bytes] = set()
+        self.changed: dict[int, dict[str, bytes | None]] = {}
+        """The laptops that were changed since all agreed, each as it was after its last change."""
+        self.is_pure = True
+        """Whether no sync was interrupted since, and none ran between the changes of two laptops."""
+
+    def teardown(self) -> None:
+        """All laptops agree at the end."""
+        try:
+            if hasattr(self, "world"):
+                self.agree()
+        finally:
+            if hasattr(self, "world"):
+                self.world.close()
+
+    def _path(self, number: int, name: str) -> str:
+        return os.path.join(self.world.laptops[number].path, *name.split("/"))
+
+    def _forget(self, content: bytes | None) -> None:
+        """A person replaced or deleted a content."""
+        if content is not None:
+            self.written.discard(content)
+
+    def _forget_beneath(self, number: int, name: str) -> None:
+        for each, content in self.world.laptops[number].contents().items():
+            if each == name or each.startswith(f"{name}/"):
+                self._forget(content)
+
+    def _has_changed(self, number: int) -> None:
+        if set(self.changed) - {number}:
+            self.is_pure = False
+        self.changed[number] = self.world.laptops[number].contents()
+
+    @rule(number=LAPTOPS, name=PATHS, mtime=st.integers(1, 10**9))
+    def write(self, number: int, name: str, mtime: int) -> None:
+        """Write a file, new or not; what is in the way of it goes. The clock of a laptop may say anything."""
+        above = name
+        while above := above.rpartition("/")[0]:
+            if os.path.isfile(self._path(number, above)):
+                self._forget_beneath(number, above)
+                os.unlink(self._path(number, above))
+        self._forget_beneath(number, name)
+        if os.path.isdir(self._path(number, name)):
+            shutil.rmtree(self._path(number, name))
+        self.count += 1
+        content = b"content %d" % self.count
+        self.world.laptops[number].put(name, content, mtime=mtime)
+        self.written.add(content)
+        self._has_changed(number)
+
+    @rule(number=LAPTOPS, name=PATHS)
+    def remove(self, number: int, name: str) -> None:
+        """Delete a file, or a folder with everything in it."""
+        path = self._path(number, name)
+        if not os.path.lexists(path):
+            return
+        self._forget_beneath(number, name)
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+        self._has_changed(number)
+
+    @rule(number=LAPTOPS, old=PATHS, new=PATHS)
+    def rename(self, number: int, old: str, new: str) -> None:
+        """Rename a file or folder, where nothing has the new name."""
+        source, target = self._path(number, old), self._path(number, new)
+        if not os.path.exists(source) or os.path.exists(target) or f"{new}/".startswith(f"{old}/"):
+            return
+        if not os.path.isdir(os.path.dirname(target)):
+            return
+        os.rename(source, target)
+        self._has_changed(number)
+
+    @rule(number=LAPTOPS, name=PATHS)
+    def make_folder(self, number: int, name: str) -> None:
+        """Make an empty folder."""
+        path = self._path(number, name)
+        if not os.path.exists(path) and os.path.isdir(os.path.dirname(path)):
+            os.mkdir(path)
+            self._has_changed(number)
+
+    @rule(number=LAPTOPS, name=PATHS, mode=st.sampled_from([0o600, 0o640, 0o644]))
+    def change_mode(self, number: int, name: str, mode: int) -> None:
+        """Change the mode of a file."""
+        if os.path.isfile(self._path(number, name)):
+            os.chmod(self._path(number, name), mode)
+
+    def _sync(self, number: int, **ends: int) -> bool:
+        """Sync a laptop, and check; whether there was anything to do."""
+        laptop = self.world.laptops[number]
+        options = attrs.evolve(self.options, machine=laptop.name)
+        request = SyncRequest(laptop.path, "Docs", options=options, max_delete=1000)
+        observer = TransferObserver()
+        try:
+            plan = self.world.sync(laptop, self.run, request, observer, **ends).plan
+        except (ConnectionFailed, Crash):
+            assert ends
+            self.is_pure = False
+            self.check_contents()
+            return True
+        failed = {outcome.value: count for outcome, count in observer.counts.items() if not outcome.done}
+        assert not failed, failed
+        self.check_contents()
+        assert laptop.contents() == self.world.there(), (laptop.contents(), self.world.there())
+        if plan.actions:
+            again = self.world.sync(laptop, self.run, attrs.evolve(request, dry_run=True), TransferObserver()).plan
+            assert changes_nothing(again), again.actions
+        return bool(plan.actions)
+
+    def check_contents(self) -> None:
+        """No content is lost."""
+        lost = self.written - self.world.live()
+        assert not lost, lost
+
+    @rule(number=LAPTOPS)
+    def sync(self, number: int) -> None:
+        """Sync a laptop."""
+        self._sync(number)
+
+    @rule(number=LAPTOPS, size=st.integers(0, 4000))
+    def cut(self, number: int, size: int) -> None:
+        """Sync a laptop, over a connection that ends at any request."""
+        self._sync(number, cut_after=size)
+
+    @rule(number=LAPTOPS, jobs=st.integers(0, 40))
+    def crash(self, number: int, jobs: int) -> None:
+        """Sync a laptop, in a process that ends before any job."""
+        self._sync(number, jobs=jobs)
+
+    @rule()
+    def agree(self) -> None:
+        """Sync all laptops until nothing is left to do."""
+        for _ in range(MOST_ROUNDS):
+            plans = [self._sync(number) for number in range(len(self.world.laptops))]
+            if not any(plans):
+                break
+        else:
+            raise AssertionError("there is always something left to do")
+        trees = [laptop.contents() for laptop in self.world.laptops]
+        assert trees[0] == trees[1] == self.world.there(), trees
+        if self.is_pure and len(self.changed) == 1:
+            (expected,) = self.changed.values()
+            assert trees[0] == expected, (trees[0], expected)
+        self.changed = {}
+        self.is_pure = True
