@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Iterable, Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.table import Columns, NameTable, Packing
+from tests.support.repeatable import REPEATABLE
 
 NAMES = st.lists(st.sampled_from("abcd"), min_size=0, max_size=3).map("/".join)
 STEPS = st.sampled_from(["set", "set", "set", "del", "keep"])
@@ -46,6 +47,7 @@ class TableTests(SynchronousTestCase):
         table.update((name, number) for number, name in enumerate(self.names))
         return table
 
+    @settings(REPEATABLE)
     @given(
         st.integers(0, 5),
         st.integers(1, 4),
