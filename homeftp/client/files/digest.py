@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import os
-from typing import Mapping, Sequence
+from itertools import islice
+from typing import Iterator, Mapping, Sequence
 
 import attrs
 
@@ -17,6 +19,10 @@ from homeftp.model import MODE_BITS, TreeDigest
 _HASHES: Packing[str] = Packing(
     lambda names, hashes: tuple(map(binary, hashes)), lambda names, digests: map(from_binary, digests)
 )
+
+
+_LOOKED_UP = 16 * 1024
+"""Files of one folder that are looked up at once: a folder may have a million."""
 
 
 @attrs.frozen
@@ -48,11 +54,18 @@ def local_digests(tree: LocalTree, cache: HashCache) -> LocalDigests:
             found.below.setdefault(above, []).append(name)
             real[name] = os.path.join(real[above], os.path.basename(folder.path))
     for name in reversed(_preorder(found.below)):
-        files = [file for _, file in tree.files.inside(name)]
-        stats = {file.path[len(tree.directories[name].path) :].lstrip(os.sep): file.stat for file in files}
-        known = cache.lookup(real[name], stats, whole=True)
-        found.digests[name] = _digest(tree, name, files, list(map(known.get, stats)), found)
+        found.digests[name] = _digest(tree, name, _with_hashes(tree, name, real[name], cache), found)
     return found
+
+
+def _with_hashes(tree: LocalTree, name: str, real: str, cache: HashCache) -> Iterator[tuple[FileStat, str | None]]:
+    """The files in one folder, sorted, each with its hash, if that is remembered; `real` is the folder's real path."""
+    start = len(tree.directories[name].path)
+    files = (file for _, file in tree.files.inside(name))
+    while some := list(islice(files, _LOOKED_UP)):
+        stats = {file.path[start:].lstrip(os.sep): file.stat for file in some}
+        known = cache.lookup(real, stats, whole=True)
+        yield from zip(some, map(known.get, stats), strict=True)
 
 
 def _preorder(below: Mapping[str, Sequence[str]]) -> list[str]:
@@ -66,29 +79,31 @@ def _preorder(below: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _digest(
-    tree: LocalTree, name: str, files: Sequence[FileStat], hashes: Sequence[str | None], found: LocalDigests
+    tree: LocalTree, name: str, files: Iterator[tuple[FileStat, str | None]], found: LocalDigests
 ) -> TreeDigest:
-    """The digests of one folder, after those in it; its files have these hashes, as far as they are remembered."""
+    """The digests of one folder, after those in it; its files come with their hashes."""
     start = len(name) + 1 if name else 0
     digester = DirectoryDigester()
-    known = {file.name: hash for file, hash in zip(files, hashes, strict=True) if hash is not None}
-    found.hashes.update(known)
     below = found.below.get(name, ())
-    if len(known) < len(files) or any(each in found.incomplete for each in below):
-        found.incomplete.add(name)
-    inside = files if not below else sorted([*files, *(tree.directories[each] for each in below)], key=_name)
-    for each in inside:
+    is_complete = all(each not in found.incomplete for each in below)
+    folders = ((tree.directories[each], None) for each in below)
+    for each, hash in heapq.merge(files, folders, key=_name) if below else files:
         digests = found.digests.get(each.name) if below else None
         if digests is not None:
             digester.add_directory(each.name[start:], digests, _mode(each))
+            continue
+        if hash is None:
+            is_complete = False
         else:
-            hash = known.get(each.name, UNKNOWN)
-            digester.add_file(each.name[start:], each.stat.st_size, hash, each.mtime_us, _mode(each))
+            found.hashes[each.name] = hash
+        digester.add_file(each.name[start:], each.stat.st_size, hash or UNKNOWN, each.mtime_us, _mode(each))
+    if not is_complete:
+        found.incomplete.add(name)
     return digester.finish()
 
 
-def _name(found: FileStat) -> str:
-    return found.name
+def _name(found: tuple[FileStat, str | None]) -> str:
+    return found[0].name
 
 
 def _mode(found: FileStat) -> int | None:

@@ -9,10 +9,10 @@ folder `.homeftp` is homeftp's own, and counts as nothing.
 from __future__ import annotations
 
 import contextlib
+import heapq
 import os
 import stat as stat_module
-import sys
-from typing import NamedTuple, Sequence
+from typing import Iterable, NamedTuple, Sequence
 
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import endpoint_name, is_partial_name, local_name, wire_name
@@ -54,38 +54,39 @@ def scan(path: str, selection: Selection = EVERYTHING) -> LocalTree:
     while pending:
         prefix, directory = pending.pop()
         try:
-            entries = _ordered(directory, strict_names=tree.selector.strict_names)
+            found = os.listdir(directory)
         except OSError as error:
             if not prefix:
                 raise
             del tree.directories[prefix[:-1]]
             tree.failed.append((prefix[:-1], f"cannot be read: {error.strerror}"))
             continue
-        if tree.selector.reads_ignore_files:
-            _read_ignore_file(tree, prefix, [each.entry for each in entries])
+        if tree.selector.reads_ignore_files and IGNORE_FILE in found:
+            _read_ignore_file(tree, prefix, os.path.join(directory, IGNORE_FILE))
         below = []
-        for each in entries:
-            subdirectory = _add(tree, prefix, each)
+        start = os.path.join(directory, "")
+        for each in _ordered(found, strict_names=tree.selector.strict_names):
+            path = start + each.local
+            subdirectory = _add(tree, prefix, each, path)
             if subdirectory is not None:
-                below.append((f"{subdirectory}/", each.entry.path))
+                below.append((f"{subdirectory}/", path))
         pending += reversed(below)
     return tree
 
 
-def _read_ignore_file(tree: LocalTree, prefix: str, entries: Sequence[os.DirEntry[str]]) -> None:
-    """Apply the ignore file that is among the entries of a folder, if there is one."""
-    found = next((each for each in entries if each.name == IGNORE_FILE), None)
-    if found is None or not found.is_file():
+def _read_ignore_file(tree: LocalTree, prefix: str, path: str) -> None:
+    """Apply what is at the path of an ignore file, if that is a file."""
+    if not os.path.isfile(path):
         return
     try:
-        with open(found.path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             text = file.read(_MOST_IGNORED + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise OperatorError(f"{found.path} cannot be read: {reason}. Use --no-ignore to do without it") from None
+        raise OperatorError(f"{path} cannot be read: {reason}. Use --no-ignore to do without it") from None
     if len(text) > _MOST_IGNORED:
-        raise OperatorError(f"{found.path} is too large for a file with patterns")
-    tree.selector.add_rules(prefix.rstrip("/"), text.splitlines(), found.path)
+        raise OperatorError(f"{path} is too large for a file with patterns")
+    tree.selector.add_rules(prefix.rstrip("/"), text.splitlines(), path)
 
 
 class _Name(NamedTuple):
@@ -99,36 +100,37 @@ class _Name(NamedTuple):
     """Its place in the folder, as that lists it."""
     is_plain: bool
     """Whether the name needs no further check."""
-    entry: os.DirEntry[str]
+    local: str
+    """The local name."""
 
 
-def _ordered(directory: str, *, strict_names: bool) -> list[_Name]:
-    """What is in a folder, sorted by the names on the wire. Raises OSError."""
-    found = []
-    with os.scandir(directory) as entries:
-        for number, entry in enumerate(entries):
-            name = entry.name
-            if is_plain(name):
-                found.append(_Name(name, False, number, True, entry))
-            else:
-                last = endpoint_name(name, strict=strict_names)
-                found.append(_Name(last, wire_name(name) != name, number, False, entry))
-    found.sort()
-    return found
+def _ordered(found: Sequence[str], *, strict_names: bool) -> Iterable[_Name]:
+    """The names in a folder, sorted by the names on the wire.
+
+    A plain name is only a text until it is its turn: a folder may have a million.
+    """
+    plain = sorted(filter(is_plain, found))
+    others = []
+    for number, name in enumerate(found) if len(plain) < len(found) else ():
+        if not is_plain(name):
+            last = endpoint_name(name, strict=strict_names)
+            others.append(_Name(last, wire_name(name) != name, number, False, name))
+    names = (_Name(name, False, 0, True, name) for name in plain)
+    return heapq.merge(names, sorted(others)) if others else names
 
 
-def _add(tree: LocalTree, prefix: str, found: _Name) -> str | None:
-    """Add what was found to `tree`; gives the name of a directory that is to be walked."""
-    last, entry = found.last, found.entry
+def _add(tree: LocalTree, prefix: str, found: _Name, path: str) -> str | None:
+    """Add what was found at a path to `tree`; gives the name of a directory that is to be walked."""
+    last = found.last
     name = prefix + last
     try:
-        stat = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
+        stat = os.lstat(path)
     except OSError as error:
         tree.failed.append((name, f"cannot be read: {error.strerror}"))
         return None
     kind = stat_module.S_IFMT(stat.st_mode)
     if found.is_plain and kind == stat_module.S_IFREG and tree.selector.takes_all:
-        tree.files[name] = FileStat(name, entry.path, stat)
+        tree.files[name] = FileStat(name, path, stat)
         return None
     if not tree.selector.takes(name, is_directory=kind == stat_module.S_IFDIR):
         return None
@@ -140,9 +142,9 @@ def _add(tree: LocalTree, prefix: str, found: _Name) -> str | None:
     if not found.is_plain and not _check_name(tree, prefix, found):
         return None
     if kind == stat_module.S_IFREG:
-        tree.files[name] = FileStat(name, entry.path, stat)
+        tree.files[name] = FileStat(name, path, stat)
         return None
-    tree.directories[name] = FileStat(name, entry.path, stat)
+    tree.directories[name] = FileStat(name, path, stat)
     return name
 
 
@@ -158,10 +160,10 @@ def _check_name(tree: LocalTree, prefix: str, found: _Name) -> bool:
         return False
     if name in tree.files or name in tree.directories:
         reason = f"its name differs from '{last}' beside it only in its Unicode form: rename one of them"
-        tree.failed.append((prefix + found.entry.name, reason))
+        tree.failed.append((prefix + found.local, reason))
         return False
-    if last != found.entry.name:
-        tree.local_names[name] = found.entry.name
+    if last != found.local:
+        tree.local_names[name] = found.local
     return True
 
 

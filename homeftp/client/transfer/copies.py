@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Mapping
 
 from homeftp.client.api import Client
@@ -9,19 +10,26 @@ from homeftp.model import Entry
 
 _COPY = "COPY"
 
+_MOST = 100_000
+"""Files that are looked through: each takes some 300 bytes. If there are more, the others are sent again."""
+
 
 class RemoteCopies:
-    """The larger files among `remote`, by their content. Small ones are sent: that costs no more than a request."""
+    """The larger files among `remote`, `most` of them, by their content.
 
-    def __init__(self, client: Client, remote: Mapping[str, Entry]) -> None:
+    Small ones are sent: that costs no more than a request.
+    """
+
+    def __init__(self, client: Client, remote: Mapping[str, Entry], *, most: int = _MOST) -> None:
         self._names: dict[str, str] = {}
         self._sizes: set[int] = set()
         info = client.server_info
         if _COPY in info.request_types and info.may("read"):
-            for name, entry in remote.items():
-                if entry.hash is not None and entry.size > info.limits.small_file:
-                    self._names[entry.hash] = name
-                    self._sizes.add(entry.size)
+            small = info.limits.small_file
+            larger = ((name, entry) for name, entry in remote.items() if entry.hash is not None and entry.size > small)
+            for name, entry in islice(larger, most):
+                self._names[entry.hash or ""] = name
+                self._sizes.add(entry.size)
 
     def may_have(self, size: int) -> bool:
         """Whether there is a file of that size, so that it is worth knowing the hash of what is sent."""

@@ -121,14 +121,14 @@ class ScanTests(ScanCase):
         """A folder that cannot be read fails, and is no directory of the tree; the scanned one itself raises."""
         self.make_file("a")
         self.make_file("closed/b")
-        scandir = os.scandir
+        listdir = os.listdir
 
         def refuse(path: str) -> object:
             if path.endswith(unreadable):
                 raise PermissionError(errno.EACCES, "Permission denied", path)
-            return scandir(path)
+            return listdir(path)
 
-        self.patch(os, "scandir", refuse)
+        self.patch(os, "listdir", refuse)
         unreadable = "/closed"
         tree = scan(self.folder)
         self.assertEqual((list(tree.files), list(tree.directories)), (["a"], [""]))

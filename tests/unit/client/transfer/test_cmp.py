@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any
+from functools import partial
+from typing import Any, Callable
 
 from homeftp.client import (
     Outcome,
@@ -97,14 +98,15 @@ class UnreadTests(TransferCase):
 
     def make_unreadable(self, path: str) -> None:
         """Make this folder unreadable."""
-        scandir, closed = os.scandir, os.stat(path)
+        closed = os.stat(path)
 
-        def refuse(place: Any = ".") -> Any:
+        def refuse(read: Callable[..., Any], place: Any = ".") -> Any:
             if os.path.samestat(os.stat(place), closed):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-            return scandir(place)
+            return read(place)
 
-        self.patch(os, "scandir", refuse)
+        for call in ("listdir", "scandir"):  # the client calls the first, the store the second
+            self.patch(os, call, partial(refuse, getattr(os, call)))
 
     def test_unreadable_folder(self) -> None:
         """A folder that cannot be read fails on either side, and nothing below it is reported."""

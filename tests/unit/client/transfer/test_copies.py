@@ -9,6 +9,7 @@ from unittest import mock
 import attrs
 
 from homeftp.client import Outcome
+from homeftp.client.transfer.copies import RemoteCopies
 from homeftp.client.transfer.payload import hash_source
 from homeftp.config import SMALL_FILE
 from homeftp.dispatchers.delete import DeleteDispatcher
@@ -17,6 +18,7 @@ from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.errors import NoSpace, ShuttingDown
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
+from homeftp.model import Entry
 from tests.support.transfers import BIG, NEW, OLD, TransferCase, stamp
 
 MIDDLE = b"middle" * SMALL_FILE
@@ -56,6 +58,17 @@ class CopiesTests(TransferCase):
         left = self.pushed(delete=True, max_delete=9, confirm_deletion=agree)
         self.assertEqual(set(left), {"new/big", "new/middle", "new/small"})
         self.assertEqual(self.sent, 0)
+
+    def test_most(self) -> None:
+        """Of very many files only the first ones are looked through."""
+        sizes = [SMALL_FILE + number for number in range(4)]
+        remote = {f"{size}": Entry(f"{size}", "file", size, hash=hash_bytes(b"%d" % size)) for size in sizes}
+        for most in (2, 4):
+            copies = RemoteCopies(self.client, remote, most=most)
+            found = [size for size in sizes if copies.may_have(size)]
+            self.assertEqual(found, sizes[1 : most + 1], "a small file is not looked through")
+            names = [copies.find(entry.hash) for entry in remote.values()]
+            self.assertEqual([name for name in names if name], [f"{size}" for size in found])
 
     def test_other_time(self) -> None:
         """A copy gets the local file's time and mode."""
