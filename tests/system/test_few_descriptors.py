@@ -21,7 +21,8 @@ _LIMITED = (
 )
 """A program that runs another one with so few."""
 
-_WIDE, _DEEP = 600, 100
+_WIDE, _DEEP = 300, 100
+"""Folders beside each other, more than descriptors; and folders in each other."""
 
 
 class FewDescriptorsTests(SynchronousTestCase):

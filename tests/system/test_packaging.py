@@ -105,16 +105,10 @@ class InstallationTests(SynchronousTestCase):
         self.assertInstalls("-e", self.checkout)
 
     def test_wheel(self) -> None:
-        """A wheel."""
-        self.assertInstalls(self.build("wheel"))
-
-    def test_sdist(self) -> None:
-        """An sdist."""
-        self.assertInstalls(self.build("sdist"))
-
-    def test_wheel_holds(self) -> None:
-        """A wheel has the code, the plugin and the mark of types; no tests, and no plugin cache of the build."""
-        names = zipfile.ZipFile(self.build("wheel")).namelist()
+        """A wheel, with the code, the plugin and the mark of types; no tests, and no plugin cache of the build."""
+        wheel = self.build("wheel")
+        with zipfile.ZipFile(wheel) as archive:
+            names = archive.namelist()
         for name in ("homeftp/py.typed", "homeftp/wire/codec.py", "twisted/plugins/homeftp_plugin.py"):
             self.assertIn(name, names)
         self.assertTrue(any(name.endswith("LICENSE") for name in names))
@@ -122,10 +116,12 @@ class InstallationTests(SynchronousTestCase):
         self.assertEqual(tops, {"homeftp", "twisted"})
         self.assertEqual([name for name in names if name.endswith(("dropin.cache", ".pyc"))], [])
         self.assertEqual([name for name in names if name.startswith("twisted/") and name.endswith("__init__.py")], [])
+        self.assertInstalls(wheel)
 
-    def test_sdist_holds(self) -> None:
-        """An sdist has all that is needed to test it and to read about it."""
-        with tarfile.open(self.build("sdist")) as archive:
+    def test_sdist(self) -> None:
+        """An sdist, with all that is needed to test it and to read about it."""
+        sdist = self.build("sdist")
+        with tarfile.open(sdist) as archive:
             names = [name.partition("/")[2] for name in archive.getnames()]
         for name in (
             "LICENSE",
@@ -140,6 +136,7 @@ class InstallationTests(SynchronousTestCase):
         ):
             self.assertIn(name, names)
         self.assertEqual([name for name in names if name.endswith(("dropin.cache", ".pyc"))], [])
+        self.assertInstalls(sdist)
 
 
 class OldestVersionsTests(SynchronousTestCase):
