@@ -22,8 +22,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, NoReturn, Sequence
 
 _MAX_REQUEST = 1 << 20
 """Bytes of a request: the arguments and the environment."""
@@ -32,11 +33,16 @@ _STANDARD = 3
 """Descriptors that come with a request: standard input, output and error."""
 
 _IMPORTED = (
+    "encodings.idna",
     "homeftp.cli.commands.get",
     "homeftp.cli.commands.files.ls",
     "homeftp.cli.commands.push",
     "homeftp.cli.commands.versions",
+    "homeftp.cli.main",
     "homeftp.client.known.pairing",
+    "homeftp.client.plan.cmp",
+    "homeftp.client.plan.get",
+    "homeftp.client.plan.push",
     "homeftp.client.transfer.retry",
     "homeftp.hashing.hashcache",
     "homeftp.tap",
@@ -45,7 +51,7 @@ _IMPORTED = (
     "twisted.scripts.twistd",
     "zeroconf.asyncio",
 )
-"""What commands and servers use, and takes a while to import."""
+"""What commands and servers use, and takes a while to import; the public names of `homeftp.client` besides."""
 
 _START_SECONDS = 60.0
 """Within which the fork server has imported everything, and forked."""
@@ -154,6 +160,9 @@ def _serve(control: socket.socket) -> None:
     """Fork for each request until the other end is closed. Only a child returns, to run its command."""
     for module in _IMPORTED:
         importlib.import_module(module)
+    client = importlib.import_module("homeftp.client")
+    for name in client.__all__:
+        getattr(client, name)  # imports the module that defines it
     _lower_password_cost()
     assert "twisted.internet.reactor" not in sys.modules, "children would share it"
     gc.freeze()
@@ -223,13 +232,29 @@ def _kill_if_abandoned(command: int, done: int) -> None:
         os.kill(command, signal.SIGKILL)
 
 
+def _exit(status: object) -> NoReturn:
+    """Exit as `sys.exit` does, but free nothing: all that was shared with the fork server would be copied for that."""
+    if not isinstance(status, int | None):
+        sys.stderr.write(f"{status}\n")
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else int(status is not None))
+
+
 if __name__ == "__main__":
     _serve(socket.socket(fileno=int(sys.argv[1])))
 
-    if sys.argv[0] == "twistd":
-        from twisted.scripts.twistd import run
+    try:
+        if sys.argv[0] == "twistd":
+            from twisted.scripts.twistd import run as main
+        else:
+            from homeftp.cli.main import main
 
-        sys.exit(run())
-    from homeftp.cli.main import main
-
-    sys.exit(main())
+        ended: object = main()
+    except SystemExit as exit:
+        ended = exit.code
+    _exit(ended)
