@@ -7,13 +7,13 @@ from typing import Callable, Mapping
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.get import GetDispatcher
+from homeftp.dispatchers.history.prune import PruneDispatcher
+from homeftp.dispatchers.history.restore import RestoreDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.dispatchers.move import CopyDispatcher, MoveDispatcher
-from homeftp.dispatchers.prune import PruneDispatcher
 from homeftp.dispatchers.push import PushDispatcher
-from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.dispatchers.verify import VerifyDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.interfaces import IDispatcher
 
 BUILT_IN: Mapping[str, Callable[[], IDispatcher]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from homeftp.dispatchers.delete import DeleteDispatcher
-from homeftp.dispatchers.prune import PruneDispatcher
-from homeftp.dispatchers.restore import RestoreDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.dispatchers.history.prune import PruneDispatcher
+from homeftp.dispatchers.history.restore import RestoreDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from tests.support.transfers import TransferCase
 from tests.support.waiting import wait_until
 

@@ -8,8 +8,8 @@ from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.dispatchers.delete import DeleteDispatcher
-from homeftp.dispatchers.prune import PruneDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.dispatchers.history.prune import PruneDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.errors import Busy
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.history.changes import VersionId

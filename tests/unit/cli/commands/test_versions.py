@@ -6,8 +6,8 @@ import json
 from typing import Any, Iterator, Sequence
 
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.dispatchers.restore import RestoreDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.dispatchers.history.restore import RestoreDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.endpoint import parse
 from homeftp.model import Version
 from homeftp.store.local.store import LocalStore

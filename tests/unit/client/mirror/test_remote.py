@@ -8,7 +8,7 @@ import shutil
 from homeftp.client import DeletionPlan, Outcome, Selection
 from homeftp.client.mirror.plan import DeletionDeclined
 from homeftp.dispatchers.delete import DeleteDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.errors import OperatorError, ShuttingDown
 from tests.support.reconnects import ReconnectCase
 from tests.support.transfers import TransferCase, folders, stamp, tree

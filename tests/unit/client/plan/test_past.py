@@ -13,8 +13,8 @@ from homeftp.client import Client, Outcome, get_stream
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import Reconnector
 from homeftp.config import MIB
-from homeftp.dispatchers.prune import PruneDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.dispatchers.history.prune import PruneDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.errors import Changed, Forbidden, NotFound, OperatorError
 from homeftp.hashing import filehash
 from tests.support.pasttrees import PastTreeCase, now_us, pass_a_tick

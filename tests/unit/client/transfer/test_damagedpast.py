@@ -8,9 +8,9 @@ import os
 from homeftp.client import Corrupted, Outcome
 from homeftp.client.plan.stdio import get_stream
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.dispatchers.prune import PruneDispatcher
+from homeftp.dispatchers.history.prune import PruneDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.dispatchers.verify import VerifyDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.errors import Damaged
 from homeftp.model import Damage
 from tests.support.flips import flip

@@ -7,8 +7,8 @@ from types import FrameType
 from typing import Any, AsyncIterator, Callable, TypeVar
 
 from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.dispatchers.verify import VerifyDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
 from tests.support.transfers import TransferCase
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.accounts.devices import Devices, add_device
 from homeftp.config import SMALL_FILE
 from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.history.restore import RestoreDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
-from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.errors import Forbidden, Internal, OperatorError
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs

@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.accounts.access import AccessTable
 from homeftp.config import SMALL_FILE
 from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.history.restore import RestoreDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
-from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.endpoint import parse
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import IAccount

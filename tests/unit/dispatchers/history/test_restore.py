@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from homeftp.dispatchers.delete import DeleteDispatcher
-from homeftp.dispatchers.restore import RestoreDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.dispatchers.history.restore import RestoreDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.endpoint import parse
 from homeftp.model import PathLock
 from homeftp.status import Status

@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
 from homeftp.dispatchers.delete import DeleteDispatcher
-from homeftp.dispatchers.prune import PruneDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.dispatchers.history.prune import PruneDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.endpoint import parse
 from homeftp.errors import Forbidden
 from homeftp.history.changes import Pruned, PruneStep

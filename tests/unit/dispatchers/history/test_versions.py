@@ -7,7 +7,7 @@ from unittest.mock import AsyncMock, MagicMock, Mock
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
-from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.endpoint import parse
 from homeftp.model import PathLock
 from homeftp.wire.history import VersionsBody

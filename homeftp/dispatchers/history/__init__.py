@@ -1,0 +1,1 @@
+"""Requests about what was there earlier: VERSIONS, RESTORE and PRUNE."""
