@@ -150,6 +150,10 @@ class Limits:
     account_listings: int = 4
     """Listings and recursive removals of one account that are under way at once; the next wait until one has ended. A
     client needs one or two; each holds a page and some names, about a megabyte, for as long as its client reads."""
+    account_watches: int = 16
+    """Watches of one account at once: one of each device of a household, and of each of its programs."""
+    watches: int = 64
+    """Watches of all accounts at once. Each costs a look at every change, and up to 100 KiB while it is behind."""
     buffered: int = 1 * MIB
     """Bytes of payloads that one connection may keep in memory before the server stops reading from it."""
     request_memory: int = 20 * MIB

@@ -238,6 +238,8 @@ class PathLock:
 
     endpoint: Endpoint
     changes: bool
+    alone: bool = False
+    """Whether it runs with no other request, whatever both do."""
 
 
 @attrs.frozen

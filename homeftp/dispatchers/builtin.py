@@ -14,6 +14,7 @@ from homeftp.dispatchers.move import CopyDispatcher, MoveDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.dispatchers.verify import VerifyDispatcher
+from homeftp.dispatchers.watch import WatchDispatcher
 from homeftp.interfaces import IDispatcher
 
 BUILT_IN: Mapping[str, Callable[[], IDispatcher]] = {
@@ -28,5 +29,6 @@ BUILT_IN: Mapping[str, Callable[[], IDispatcher]] = {
     "RESTORE": RestoreDispatcher,
     "PRUNE": PruneDispatcher,
     "VERIFY": VerifyDispatcher,
+    "WATCH": WatchDispatcher,
 }
 """How each is made, by request_type."""

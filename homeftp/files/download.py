@@ -267,3 +267,15 @@ class FilePayload:
         while data := await self.read():
             pieces.append(data)
         return b"".join(pieces)
+
+
+async def read_whole(stream: FileStream, name: str, limit: int) -> bytes:
+    """All of an open file, verified, which is closed then; raises `TooLarge` (22), with its `name`, over `limit`."""
+    try:
+        size = stream.entry.size
+        check_limit(name, size, min(limit, STREAM_PIECE))
+        content = await stream.read(0, size)
+        await stream.verify()
+        return content
+    finally:
+        await stream.close()

@@ -10,6 +10,7 @@ from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs, Revocab
 from homeftp.files.jobs.share import HASHED_AT_ONCE, AccountResources
 from homeftp.files.refusals import RecordRefusal, record_no_refusal
 from homeftp.files.verifications import SharedVerifications
+from homeftp.files.watches.hub import ChangeHub
 from homeftp.interfaces import IStore, IWorkers
 from homeftp.model import SERVER, Actor
 
@@ -17,13 +18,21 @@ from homeftp.model import SERVER, Actor
 class FilesFactory:
     """One for each server. `budget` is the memory of all its streams, in both directions.
 
-    `listings` is how many listings of one account may be under way.
+    `listings` is how many listings of one account may be under way. `hub` is told what changes in the store.
     """
 
-    def __init__(self, workers: IWorkers, budget: MemoryBudget, *, listings: int = Limits().account_listings) -> None:
+    def __init__(
+        self,
+        workers: IWorkers,
+        budget: MemoryBudget,
+        *,
+        listings: int = Limits().account_listings,
+        hub: ChangeHub | None = None,
+    ) -> None:
         self._workers = workers
         self._listings = listings
         self._budget = budget
+        self._hub = ChangeHub() if hub is None else hub
         self._hashes = SharedHashes()
         self._verifications = SharedVerifications()
         self._shares: dict[str | None, AccountResources] = {}
@@ -64,6 +73,7 @@ class FilesFactory:
             self._hashes,
             self._verifications,
             self._budget,
+            self._hub,
             record_refusal,
             record_read,
             records_raised,

@@ -13,12 +13,12 @@ import attrs
 from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
-from homeftp.config import SMALL_FILE, STREAM_PIECE
+from homeftp.config import SMALL_FILE
 from homeftp.endpoint import Endpoint
-from homeftp.errors import TooLarge, check_limit
+from homeftp.errors import TooLarge
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.bulk import BulkReader, BulkWriter, Decode
-from homeftp.files.download import FileStream
+from homeftp.files.download import FileStream, read_whole
 from homeftp.files.edit import FileDraft
 from homeftp.files.filehasher import ATTEMPTS, FileHasher, unsteady
 from homeftp.files.hashes import SharedHashes, never
@@ -33,6 +33,8 @@ from homeftp.files.pages import Pages, StorePages, TreeSteps, total, tree_digest
 from homeftp.files.refusals import ChangeStep, RecordRefusal, RefusedChange, record_no_refusal, recorded, recorded_steps
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.files.verifications import SharedVerifications, VerificationPages
+from homeftp.files.watches.hub import ChangeHub
+from homeftp.files.watches.watch import Watch
 from homeftp.history.changes import PruneStep, RestoreStep
 from homeftp.interfaces import (
     FileContent,
@@ -79,6 +81,7 @@ class Files:
     _hashes: SharedHashes
     _verifications: SharedVerifications
     _budget: MemoryBudget
+    _hub: ChangeHub
     _record_refusal: RecordRefusal
     _record_read: RecordRead | None = None
     _records_raised: bool = True
@@ -176,16 +179,7 @@ class Files:
 
     async def read(self, endpoint: Endpoint, limit: int) -> bytes:
         """All of a file of at most `limit` bytes."""
-        limit = min(limit, STREAM_PIECE)
-        stream = await self.open(endpoint)
-        try:
-            size = stream.entry.size
-            check_limit(str(endpoint), size, limit)
-            content = await stream.read(0, size)
-            await stream.verify()
-            return content
-        finally:
-            await stream.close()
+        return await read_whole(await self.open(endpoint), str(endpoint), limit)
 
     def read_batch(
         self, endpoints: Sequence[Endpoint], encode: Callable[[Sequence[FileContent | Exception]], T]
@@ -228,6 +222,10 @@ class Files:
 
     def _steps(self, begin: Callable[[], Iterator[T]]) -> Pages[T]:
         return StorePages(Turns(self._jobs), begin, self._share.listing, self._jobs.closed)
+
+    def watch(self, endpoint: Endpoint) -> Watch:
+        """What changes at an endpoint and beneath it from now on."""
+        return self._hub.watch(endpoint, self._shared, self._actor.account, self._jobs)
 
     def free_space(self) -> Deferred[int | None]:
         """Bytes that can still be stored."""

@@ -10,7 +10,7 @@ the worker pool, never on the reactor's thread.
 
 from __future__ import annotations
 
-from typing import Any, Awaitable
+from typing import Any, Awaitable, TypeVar
 
 from zope.interface import Attribute, Interface
 
@@ -18,6 +18,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.history.writer import Writer
 from homeftp.interfaces.files import (
     BatchWrite,
+    ChangedNames,
     FileContent,
     IFileDraft,
     IFiles,
@@ -51,6 +52,8 @@ from homeftp.interfaces.store import (
 from homeftp.interfaces.workers import IWorkers, guest, is_guest
 from homeftp.model import ListingPage, PathLock, ResumePoint, Version, WriteRequest
 
+T = TypeVar("T")
+
 
 class IRequest(Interface):
     """A request as its dispatcher gets it."""
@@ -79,6 +82,12 @@ class IResolution(Interface):
 
         Wait for it before work whose result takes much memory, or a file or a lock, until it is sent.
         Raises `ConnectionLost` when the client went away.
+        """
+
+    def wait_idle(event: Awaitable[T]) -> Awaitable[T]:
+        """What `event` gives, which may never come: it is cancelled when the client goes away.
+
+        Meanwhile the request counts as idle, and not as stuck. Raises `ConnectionLost` when the client went away.
         """
 
     def send(body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> Awaitable[None]:
@@ -121,6 +130,7 @@ class IPathLocking(Interface):
 
 __all__ = [
     "BatchWrite",
+    "ChangedNames",
     "FileContent",
     "HashNeeded",
     "IAccount",

@@ -160,6 +160,15 @@ class FileContent(NamedTuple):
     content: bytes
 
 
+class ChangedNames(NamedTuple):
+    """What has changed at an endpoint that is watched and beneath it."""
+
+    names: Sequence[str]
+    """Relative to the endpoint; "" is that itself. Of a directory everything beneath it may have changed."""
+    anything: bool = False
+    """Whether anything else may have changed too: there was more than is kept."""
+
+
 class AsyncPages(Protocol[T_co]):
     """Pages, for `async for`. Who may not read them to the end calls `aclose` in a `finally`."""
 
@@ -236,6 +245,14 @@ class IFiles(Interface):
 
     def verify(endpoint: Endpoint) -> AsyncPages[Verification]:
         """Read everything at an endpoint and beneath it again, step by step, as `IStore.verify`."""
+
+    def watch(endpoint: Endpoint) -> AsyncPages[ChangedNames]:
+        """What changes at an endpoint and beneath it from now on, by any program, until it is closed.
+
+        The endpoint need not exist. Names that the account may not see are left out. Some changes may not be noticed:
+        who has to know all compares from time to time. Raises `Busy` (51) where the account, or the server, has too
+        many watches. To wait for the next raises `Forbidden` (33) once access was revoked, and `ShuttingDown` (54).
+        """
 
     def free_space() -> Awaitable[int | None]:
         """Bytes that can still be stored; None where that is not known."""

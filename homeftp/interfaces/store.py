@@ -353,6 +353,12 @@ class IScopedStore(Interface):
     def scope(endpoint: Endpoint) -> Hashable:
         """What a verification of an endpoint reads and tells; two stores give equal values where that is the same."""
 
+    def shown(endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
+        """Where a change at an endpoint of the other store shows in this one; None where it does not show.
+
+        `directory`: a directory was made, moved or removed there. Cheap, and for any thread.
+        """
+
 
 class IStoreFactory(Interface):
     """Makes the stores of one URL scheme: a plugin, an object in a module of `homeftp.plugins`."""

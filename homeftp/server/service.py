@@ -242,6 +242,7 @@ class HomeFTPService(MultiService):
         mdns_stopped = self._mdns.stop()
         await maybeDeferred(super().stopService)
         connections = self._server.context.connections
+        self._server.hub.stop()
         ended = connections.stop()
         deadline = Deadline(self._reactor, self._settings.limits.shutdown_seconds, connections.abort)
         await ended

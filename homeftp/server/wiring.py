@@ -35,6 +35,7 @@ from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.enabled import enabled
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
+from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now, own_name
 from homeftp.interfaces import IFrontEnd, IStore, StoreOptions
 from homeftp.model import MENDER, Change
@@ -64,9 +65,10 @@ class StoreHandle:
 
     _log = Logger()
 
-    def __init__(self, settings: Settings, audit: Audit) -> None:
+    def __init__(self, settings: Settings, audit: Audit, hub: ChangeHub) -> None:
         self._settings = settings
         self._audit = audit
+        self._hub = hub
         self._roots = KnownRoots(settings.state, settings.root)
         self._store: IStore | None = None
 
@@ -97,7 +99,10 @@ class StoreHandle:
         )
 
     def _record(self, changes: Sequence[Change]) -> None:
-        """Write changes to the audit log, and what is damaged, or mended, to the server's log."""
+        """Write changes to the audit log, what is damaged, or mended, to the server's log, and tell who watches.
+
+        A change that cannot be recorded yet has been made, and is told.
+        """
         for change in changes:
             if change.what == "damage":
                 self._log.error(
@@ -112,7 +117,10 @@ class StoreHandle:
                     kind=change.kind,
                     where=change.endpoint.whole,
                 )
-        self._audit.changed(changes)
+        try:
+            self._audit.changed(changes)
+        finally:
+            self._hub.publish(changes)
 
     def get(self) -> IStore:
         """The store, while it is open."""
@@ -139,6 +147,7 @@ class Server:
     audit: Audit
     state: AccountDatabase
     store: StoreHandle
+    hub: ChangeHub
     scrub: Scrub
     revocation: RevocationMonitor
     pools: Sequence[ThreadWorkers]
@@ -163,7 +172,8 @@ def compose(
     login_work = workers.of(LOGIN_QUEUE)
     audit = Audit(settings.state, size=settings.audit_size, kept=settings.audit_files)
     state = AccountDatabase(settings.state)
-    store = StoreHandle(settings, audit)
+    hub = ChangeHub(threads.callFromThread, settings.limits)
+    store = StoreHandle(settings, audit, hub)
     own_accounts = not checkers
     budget = MemoryBudget()
     refusals = RefusalAudit(audit, workers, AuditRateLimit(reactor))
@@ -179,7 +189,7 @@ def compose(
         audit=LoginAudit(audit, login_work, AuditRateLimit(reactor)),
         refusals=refusals,
         validator=AccessValidator(state),
-        files=FilesFactory(workers, budget, listings=settings.limits.account_listings),
+        files=FilesFactory(workers, budget, listings=settings.limits.account_listings, hub=hub),
         workers=login_work,
         reads=audit if settings.audit_reads else None,
         writers=partial(find_writer, audit),
@@ -222,6 +232,7 @@ def compose(
         audit=audit,
         state=state,
         store=store,
+        hub=hub,
         scrub=Scrub(
             reactor,
             workers,

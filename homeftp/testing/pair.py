@@ -44,8 +44,9 @@ from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.table import Table
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
+from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now
-from homeftp.interfaces import IDispatcher, IStore, IWorkers
+from homeftp.interfaces import IDispatcher, IStore, IWorkers, StoreOptions
 from homeftp.server.auditsearch import find_writer
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
@@ -83,9 +84,10 @@ class InMemoryServer:
         settings: Settings,
         audit: Audit,
         workers: IWorkers | None = None,
+        hub: ChangeHub | None = None,
         own_accounts: bool = False,
     ) -> InMemoryServer:
-        """A server of this store; its keys, accounts and audit log are in `state_dir`."""
+        """A server of this store; its keys, accounts and audit log are in `state_dir`. The store tells `hub`."""
         workers = workers or InlineWorkers()
         limits, clock = settings.limits, Clock()
         state = AccountDatabase(state_dir)
@@ -109,7 +111,7 @@ class InMemoryServer:
                 audit=login_audit,
                 refusals=refusals,
                 validator=AccessValidator(state),
-                files=FilesFactory(workers, budget),
+                files=FilesFactory(workers, budget, hub=hub),
                 workers=workers,
                 reads=audit if settings.audit_reads else None,
                 writers=partial(find_writer, audit),
@@ -148,7 +150,8 @@ class InMemoryPair:
         limits: Limits | None = None,
         account: str = "tester",
     ) -> None:
-        self.store = MemoryStore() if store is None else store
+        hub = ChangeHub()
+        self.store = MemoryStore(StoreOptions(record_changes=hub.publish)) if store is None else store
         """The server's store, which stays open when the pair is closed."""
         self._folder = tempfile.TemporaryDirectory(prefix="homeftp-pair-")
         state_dir = self._folder.name
@@ -161,6 +164,7 @@ class InMemoryPair:
             [*(make() for make in BUILT_IN.values()), *dispatchers],
             settings=Settings(root=state_dir, state=state_dir, limits=limits or Limits()),
             audit=Audit(state_dir),
+            hub=hub,
         )
         self.clock = self._server.clock
         """The time of both ends."""

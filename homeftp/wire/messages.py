@@ -267,6 +267,13 @@ class VerifyBody:
 
 
 @attrs.frozen
+class WatchBody:
+    """WATCH's body."""
+
+    rel_endpoint: RelEndpoint
+
+
+@attrs.frozen
 class DamageBody:
     """A damaged file or version as VERIFY lists it."""
 

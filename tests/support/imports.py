@@ -85,14 +85,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "store.local": STORE | within("store.local", "commit disk integrity staging versions writes"),
     "files.jobs": CONTRACTS | {"store.policy", "workers"},
     "files.history": CONTRACTS | {"store.policy"},
-    "files": CONTRACTS | {"files.history", "files.jobs", "hashing", "store.policy", "workers"},
+    "files.watches": CONTRACTS | {"files.jobs"},
+    "files": CONTRACTS | {"files.history", "files.jobs", "files.watches", "hashing", "store.policy", "workers"},
     "accounts": CONTRACTS | {"audit", "crypto", "files", "host", "store.policy"},
     "dispatchers": CONTRACTS | {"plugins", "wire"},
     "plugins": VALUES,
     "server.gate": CONTRACTS | {"accounts", "audit", "control", "crypto", "files"},
     "server.json": CONTRACTS
     | {"accounts", "audit", "crypto", "dispatchers", "files", "server.gate", "store.policy", "tcp", "wire"},
-    "server": SHARED | {"accounts", "dispatchers", "files", "server.gate", "server.json", "store", "store.policy"},
+    "server": SHARED
+    | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.json", "store", "store.policy"},
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},
@@ -145,7 +147,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "testing": SHARED
     | CLIENT
     | frozenset(
-        "accounts client dispatchers files server server.gate server.json store store.local store.policy wire".split()
+        (
+            "accounts client dispatchers files files.watches server server.gate server.json store store.local"
+            " store.policy wire"
+        ).split()
     ),
 }
 """Each package, and the packages that its modules may import besides each other. Imports run one way."""

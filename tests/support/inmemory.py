@@ -26,8 +26,10 @@ from homeftp.crypto.ca import Identity
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.push import PushDispatcher
+from homeftp.files.watches.hub import ChangeHub
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IDispatcher, IWorkers, StoreOptions
+from homeftp.model import Change
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.json.context import JsonContext
@@ -84,6 +86,7 @@ class Server:
     portal: Portal
     services: ServerContext
     json: JsonContext
+    hub: ChangeHub
     clock: Clock
 
     @classmethod
@@ -103,7 +106,13 @@ class Server:
         limits = limits or Limits()
         cache = HashCache(os.path.join(folder, "index.sqlite"))
         audit = Audit(folder)
-        options = StoreOptions(filetypes=filetypes, file_size=limits.file_size, record_changes=audit.changed)
+        hub = ChangeHub(limits=limits)
+
+        def record(changes: Sequence[Change]) -> None:
+            audit.changed(changes)
+            hub.publish(changes)
+
+        options = StoreOptions(filetypes=filetypes, file_size=limits.file_size, record_changes=record)
         store = LocalStore(root, cache, options)
         checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
         made = InMemoryServer.make(
@@ -114,9 +123,10 @@ class Server:
             settings=Settings(root=root, state=folder, filetypes=filetypes, limits=limits),
             audit=audit,
             workers=workers,
+            hub=hub,
             own_accounts=own_accounts,
         )
-        return cls(folder, store, cache, made.state, audit, made.portal, made.json.server, made.json, made.clock)
+        return cls(folder, store, cache, made.state, audit, made.portal, made.json.server, made.json, hub, made.clock)
 
     def protocol(self, *, immediate_tls: bool = False, identity: Identity | None = None) -> ServerProtocol:
         """The server's end of a new connection; `identity` are the certificates it shows, if not the server's own."""

@@ -83,6 +83,7 @@ class PageTests(SynchronousTestCase):
                 [config.BATCH_BYTES],
                 [limits.buffered],
                 [limits.login_attempts],
+                [limits.account_watches, limits.watches],
                 [
                     limits.connections,
                     limits.connections_per_address,

@@ -7,7 +7,7 @@ also refuses requests that never get as far as that.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Awaitable, Callable
+from typing import Any, Awaitable, Callable, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -21,6 +21,8 @@ from homeftp.interfaces import ILogin, IPayload, IResolution
 from homeftp.status import Status
 from homeftp.wire.codec import decode_body
 from homeftp.wire.messages import Request as Envelope
+
+T = TypeVar("T")
 
 _RECORDED = {"rel_endpoint": "endpoint", "to": "to", "hash": "hash", "if_hash": "old_hash"}
 """The parameters of a refused request that are recorded, with their names in the audit log."""
@@ -72,6 +74,10 @@ class _Recorded:
     def turn(self) -> Awaitable[None]:
         """The request's turn to answer."""
         return self._resolution.turn()
+
+    def wait_idle(self, event: Awaitable[T]) -> Awaitable[T]:
+        """What `event` gives, which may never come."""
+        return self._resolution.wait_idle(event)
 
     def send(self, body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> Awaitable[None]:
         """One interim answer."""

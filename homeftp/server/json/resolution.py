@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Protocol
+from typing import Any, Awaitable, Callable, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
@@ -15,6 +15,8 @@ from homeftp.interfaces import IPayload, IResolution
 from homeftp.status import Status
 from homeftp.wire.codec import response_line
 from homeftp.wire.messages import Identifier
+
+T = TypeVar("T")
 
 
 class _WritableTransport(Protocol):
@@ -48,6 +50,7 @@ class OutputBuffer:
         self._on_resumed = resumed
         self._waiting: list[Deferred[None]] = []
         self._attached = False
+        self._idle: set[Deferred[Any]] = set()
         self.paused = False
         self.lost = False
         self.written = 0
@@ -79,6 +82,23 @@ class OutputBuffer:
         if self.lost:
             raise ConnectionLost("the client disconnected")
 
+    async def wait_idle(self, event: Awaitable[T]) -> T:
+        """What `event` gives; it is cancelled, and `ConnectionLost` raised, when the client disconnects."""
+
+        async def wait() -> T:
+            return await event
+
+        waiting = Deferred.fromCoroutine(wait())
+        self._idle.add(waiting)
+        try:
+            if self.lost:
+                waiting.cancel()
+            return await waiting
+        except CancelledError:
+            raise ConnectionLost("the client disconnected") from None
+        finally:
+            self._idle.discard(waiting)
+
     def fail(self, failure: Failure) -> None:
         """A payload ends early: nothing can follow it, because the client still expects the promised bytes."""
         self.lost = True
@@ -96,9 +116,11 @@ class OutputBuffer:
         self._on_resumed()
 
     def stopProducing(self) -> None:
-        """The connection has ended; writers that wait fail."""
+        """The connection has ended; all that wait fail."""
         self.lost = True
         self._wake_writers()
+        for waiting in list(self._idle):
+            waiting.cancel()
 
     def _wake_writers(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -115,6 +137,7 @@ class Resolution:
         self._output = output
         self._on_resolved = resolved
         self._at_head = False
+        self._idle = False
         self._waiting: list[Deferred[None]] = []
         self._answer: tuple[bytes, IPayload | bytes | None] | None = None
         self.in_payload = False
@@ -143,8 +166,8 @@ class Resolution:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it can make no progress now: earlier answers are not sent, or the client does not read."""
-        return self._output.paused or (not self._at_head and (self.resolved or bool(self._waiting)))
+        """Whether it can make no progress now: it waits for earlier answers, the client or an event."""
+        return self._idle or self._output.paused or (not self._at_head and (self.resolved or bool(self._waiting)))
 
     def reach_head(self) -> None:
         """All earlier requests have been answered: this one may send."""
@@ -160,6 +183,14 @@ class Resolution:
             self._waiting.append(waiting)
             await waiting
         await self._output.ready()
+
+    async def wait_idle(self, event: Awaitable[T]) -> T:
+        """What `event` gives, which may never come; raises `ConnectionLost` when the client disconnects."""
+        self._idle = True
+        try:
+            return await self._output.wait_idle(event)
+        finally:
+            self._idle = False
 
     async def send(self, body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> None:
         """Send an interim answer; returns when the next may be sent."""

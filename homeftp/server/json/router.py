@@ -132,7 +132,8 @@ class Router:
         if self.login is None or envelope.request_type in states.RESERVED_TYPES:
             return Route(EVERYTHING, self._guarded(envelope, partial(self._late, envelope)))
         dispatcher, body, path_lock = self._context.table.decode(envelope)
-        return Route(path_lock, self._guarded(envelope, partial(self._dispatch, envelope, dispatcher, body, path_lock)))
+        dispatch = self._guarded(envelope, partial(self._dispatch, envelope, dispatcher, body, path_lock))
+        return Route(EVERYTHING if path_lock.alone else path_lock, dispatch)
 
     def _guarded(
         self, envelope: Request, begin: Callable[[IPayload, IResolution], Deferred[None] | None]

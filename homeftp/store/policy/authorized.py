@@ -207,6 +207,13 @@ class AuthorizedStore:
             return *place, self.rights
         return *place, self._may(READ, endpoint), self._hidden(NO_FOLDERS)
 
+    def shown(self, endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
+        """Where the account sees a change at an endpoint of the store; None where it does not."""
+        depth = len(self.home.parts)
+        own = endpoint.parts[depth:]
+        is_shown = endpoint.parts[:depth] == self.home.parts and self.rights.shows(own, directory=directory)
+        return Endpoint(own) if is_shown else None
+
     def damaged(self) -> Sequence[Damage]:
         """What is marked as damaged, if the account may see it."""
         found, depth = [], len(self.home.parts)

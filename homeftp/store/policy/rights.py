@@ -95,6 +95,16 @@ class Rights:
         }
         return sorted(found)
 
+    def shows(self, parts: tuple[str, ...], *, directory: bool) -> bool:
+        """Whether the account sees what has changed at an endpoint.
+
+        Of what leads to its folders it sees only whether it is a directory: `directory` is whether one was made, moved
+        or removed.
+        """
+        if READ in self.at(parts):
+            return True
+        return directory and self.leads_to_folder(parts) and bool(self.names_beneath(parts))
+
     def holds_top(self, parts: tuple[str, ...]) -> bool:
         """Whether an endpoint is the top of one of the folders, or leads to one, in any spelling."""
         if not self.folders:

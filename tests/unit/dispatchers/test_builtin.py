@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.table import DispatchedRequest, Table
 from homeftp.endpoint import parse
+from homeftp.errors import ShuttingDown
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.hashing.filehash import hash_bytes
@@ -41,6 +42,10 @@ class Answer:
         sent.callback(None)
         return sent
 
+    def wait_idle(self, event: Any) -> Deferred[Any]:
+        event.close()
+        return fail(ShuttingDown("nothing will happen"))
+
     def resolve(self, status: int, message: str, body: Any = None, payload: Any = None) -> None:
         self.resolved, self.status = True, status
 
@@ -57,6 +62,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "RESTORE": {},
     "PRUNE": {},
     "VERIFY": {},
+    "WATCH": {},
 }
 """Bodies, without the endpoint."""
 
@@ -90,7 +96,7 @@ class BuiltInTests(SynchronousTestCase):
             request = DispatchedRequest(request_type, decoded, WholePayload(b""), "ann", files, workers)
             self.successResultOf(table.dispatch(dispatcher, request, answer))
             after = parse.cache_info()
-            self.assertIn(answer.status, (Status.OK, Status.SAME), request_type)
+            self.assertIn(answer.status, (Status.OK, Status.SAME, Status.SHUTTING_DOWN), request_type)
             calls = after.hits + after.misses - before.hits - before.misses
             self.assertEqual(calls, 2 if "to" in body else 1, request_type)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.testing import StringTransport
@@ -65,6 +65,34 @@ class ResolutionTests(SynchronousTestCase):
         self.assertRaises(ValueError, self.resolution.resolve, 0, "x" * MAX_RESPONSE_LINE)
         self.assertFalse(self.resolution.resolved)
         self.resolution.resolve(50, "internal error")
+
+    def test_idle(self) -> None:
+        """A request that waits for an event counts as waiting, and goes on with what the event gives."""
+        event: Deferred[str] = Deferred()
+        self.resolution.reach_head()
+        waiting = Deferred.fromCoroutine(self.resolution.wait_idle(event))
+        self.assertNoResult(waiting)
+        self.assertTrue(self.resolution.is_waiting)
+        event.callback("it came")
+        self.assertEqual(self.successResultOf(waiting), "it came")
+        self.assertFalse(self.resolution.is_waiting)
+
+    def test_idle_disconnected(self) -> None:
+        """The event is cancelled when the client goes away, and where it has gone already."""
+        cancelled: list[Deferred[str]] = []
+        self.resolution.reach_head()
+        for number in range(2):
+            event: Deferred[str] = Deferred(cancelled.append)
+            waiting = Deferred.fromCoroutine(self.resolution.wait_idle(event))
+            self.output.stopProducing()
+            self.failureResultOf(waiting, ConnectionLost)
+            self.assertEqual(len(cancelled), number + 1)
+            self.assertFalse(self.resolution.is_waiting)
+
+    def test_idle_failed(self) -> None:
+        """What the event fails with is raised."""
+        waiting = Deferred.fromCoroutine(self.resolution.wait_idle(fail(ValueError())))
+        self.failureResultOf(waiting, ValueError)
 
     def test_interim(self) -> None:
         """An interim answer waits until all earlier requests are answered, then until the client reads."""

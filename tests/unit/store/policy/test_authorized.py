@@ -84,6 +84,13 @@ class ReadingTests(AuthorizedCase):
         self.whole.read_only = "its disk is"
         self.assertEqual(store.read_only, "its disk is")
 
+    def test_shown(self) -> None:
+        """A change in the store shows at the account's own endpoint, where it sees it."""
+        seen = self.seen("read", secret="none")
+        for path, own in (("home/d/b.txt", "d/b.txt"), ("home", ""), ("home/secret/c.txt", None), ("other", None)):
+            shown = seen.shown(parse(path), directory=False)
+            self.assertEqual(shown, None if own is None else parse(own), path)
+
     def test_list_once(self) -> None:
         """A backend that gives a list is listed once, even where nothing is filtered."""
 

@@ -29,6 +29,28 @@ class RightsTests(SynchronousTestCase):
             with self.assertRaisesRegex(OperatorError, "rights are some of read, add, replace, delete"):
                 parse_rights(text)
 
+    def test_shows(self) -> None:
+        """A change shows where the account may read; on the way to its folders only that a directory comes or goes."""
+        drop, album = (("a", "drop"), parse_rights("add")), (("a", "b", "album"), parse_rights("read"))
+        rights = Rights(parse_rights("read"), folders=(drop, album))
+        for path, file, directory in (
+            ("a/b/album", True, True),
+            ("a/b/album/c/d", True, True),
+            ("a/b", False, True),
+            ("", False, True),
+            ("a/b/c", False, False),
+            ("a/b/album2", False, False),
+            ("a/drop", False, False),
+            ("a/drop/x", False, False),
+            ("x", False, False),
+        ):
+            parts = parse(path).parts
+            self.assertEqual(
+                (rights.shows(parts, directory=False), rights.shows(parts, directory=True)), (file, directory), path
+            )
+        only_drop = Rights(folders=(drop,))
+        self.assertFalse(only_drop.shows(("a",), directory=True), "nothing is seen there: nor is the way")
+
     def test_narrower(self) -> None:
         """A grant only ever narrows, for all that lies in its folder, and not for what only begins like it."""
         rights = Rights(
