@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from homeftp.client.seen.store import Place, SeenStore
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
     from homeftp.client.sync.archive import SyncArchive
+    from homeftp.client.sync.conflicts import Conflict, find_conflicts, resolve_conflict
     from homeftp.client.sync.model import (
         Act,
         Direction,
@@ -115,6 +116,7 @@ _MODULES = {
     "seen.lastseen": ("LastSeen",),
     "seen.store": ("Place", "SeenStore"),
     "sync.archive": ("SyncArchive",),
+    "sync.conflicts": ("Conflict", "find_conflicts", "resolve_conflict"),
     "sync.model": ("Act", "Direction", "Preference", "Side", "SyncAction", "SyncNode", "SyncOptions", "SyncPlan"),
     "sync.planfile": ("PlanFile", "plan_lines", "read_plan"),
     "sync.run": ("SyncDeclined", "SyncRequest", "SyncResult", "run_sync"),
@@ -141,6 +143,7 @@ __all__ = [
     "AnnouncedServer",
     "Client",
     "Comparison",
+    "Conflict",
     "ConnectionFailed",
     "CopyStat",
     "Corrupted",
@@ -201,6 +204,7 @@ __all__ = [
     "connect_remote",
     "expand_pattern",
     "fetch_server_identity",
+    "find_conflicts",
     "find_removable",
     "folder_usage",
     "get",
@@ -220,6 +224,7 @@ __all__ = [
     "push",
     "push_stream",
     "read_plan",
+    "resolve_conflict",
     "run_sync",
     "seen_path",
     "sync_path",

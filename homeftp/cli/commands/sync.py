@@ -73,6 +73,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plan", metavar="FILE", help="carry out the plan that `sync --json -n` printed, if nothing has changed since"
     )
+    parser.add_argument(
+        "--conflicts", action="store_true", help="list the copies that conflicts have left in DIR, and change nothing"
+    )
+    parser.add_argument("--resolve", metavar="COPY", help="decide about one of them; see --keep")
+    parser.add_argument(
+        "--keep",
+        choices=("original", "copy"),
+        help="with --resolve: which of the two files stays, under the original's name",
+    )
     add_pattern_arguments(parser)
     parser.add_argument(
         "--bwlimit",
@@ -86,6 +95,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Sync; returns the exit code."""
+    if options.conflicts or options.resolve is not None:
+        from homeftp.cli.commands.conflicts import list_conflicts, resolve
+
+        return list_conflicts(options) if options.conflicts else resolve(options)
     read = None if options.plan is None else _read_plan(options)
     if read is not None:
         folder, name, path = read.head.local, read.head.remote, read.head.endpoint

@@ -1,0 +1,58 @@
+"""`homeftp sync --conflicts` and `--resolve`."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.client.sync.local.marker import FolderLock
+from tests.support.commandline import RemoteCommandCase
+
+COPY = "a (conflict from ann-laptop 2026-05-01).txt"
+
+
+class ConflictsTests(RemoteCommandCase):
+    """A synced folder with one conflict."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        lock = FolderLock(self.here)
+        lock.mark()
+        lock.release()
+        self.make_file("d/a.txt", b"original", mtime=1_700_000_000)
+        self.copy = self.make_file(f"d/{COPY}", b"copy", mtime=1_600_000_000)
+
+    def test_list(self) -> None:
+        """Both files are named, with their sizes and times; the exit code says that there are some."""
+        self.assertEqual(self.homeftp("sync", "--conflicts", self.here), Exit.DIFFERS)
+        name, original, copy = self.out.getvalue().splitlines()
+        self.assertEqual(name, "d/a.txt")
+        self.assertRegex(original, r"\A  original        8 B  2023-11-1\d \d\d:\d\d(:\d\d)?\Z")
+        self.assertRegex(copy, rf"\A  copy            4 B  2020-09-1\d .*  {COPY[:1]} \(conflict from .*\Z")
+        self.assertEqual(self.homeftp("sync", "--conflicts", "--json", self.here), Exit.DIFFERS)
+        found = json.loads(self.out.getvalue())
+        self.assertEqual((found["name"], found["copy"]), ("d/a.txt", f"d/{COPY}"))
+        self.assertEqual((found["size"], found["copy_size"]), (8, 4))
+        os.unlink(f"{self.here}/d/a.txt")
+        self.homeftp("sync", "--conflicts", self.here)
+        self.assertIn("original  is gone", self.out.getvalue())
+        os.unlink(self.copy)
+        self.assertEqual(self.homeftp("sync", "--conflicts", self.here), Exit.DONE)
+        self.assertEqual(self.out.getvalue(), "No conflicts.\n")
+
+    def test_resolve(self) -> None:
+        """The person says which file stays, and is told where the other one is."""
+        self.assertEqual(self.homeftp("sync", "--resolve", self.copy, "--keep", "copy"), Exit.DONE)
+        self.assertIn("d/a.txt is the copy now; the original is in .homeftp/versions", self.out.getvalue())
+        with open(f"{self.here}/d/a.txt", "rb") as file:
+            self.assertEqual(file.read(), b"copy")
+
+    def test_usage(self) -> None:
+        """What is missing is said."""
+        for words in (
+            ("--conflicts",),
+            ("--resolve", self.copy),
+            ("--resolve", f"{self.here}/d/a.txt", "--keep", "copy"),
+        ):
+            self.assertEqual(self.homeftp("sync", *words), Exit.USAGE)
