@@ -9,14 +9,13 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import tempfile
 import time
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.processes import REPOSITORY, ServerProcess, environment, pair, run_homeftp
+from tests.support.processes import REPOSITORY, ServerProcess, environment, fork_server, pair, run_homeftp
 
 WITHIN = 60.0
 
@@ -55,14 +54,11 @@ class ServedCase(SynchronousTestCase):
     def at_terminal(self, *arguments: str, says: list[tuple[str, str]]) -> tuple[int, str]:
         """Run a command at a terminal, typing each second text when the first appears; returns code and output."""
         person, terminal = pty.openpty()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "homeftp", *arguments],
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
+        process = fork_server().start(
+            ["homeftp", *arguments],
+            standard=(terminal, terminal, terminal),
             env=environment(HOMEFTP_HOME=self.home, TERM="dumb"),
             cwd=REPOSITORY,
-            start_new_session=True,
         )
         os.close(terminal)
         shown = ""

@@ -9,7 +9,6 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import time
 from typing import Sequence
 
@@ -30,11 +29,10 @@ class TerminalProcess:
         self.terminal, inner = pty.openpty()
         self.displayed = ""
         self._is_open = True
-        launch = (
-            "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
-        )
+        # The first terminal that the leader of a session opens is the session's.
+        launch = ("sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(inner))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", launch, *command],
+            [*launch, *command],
             stdin=inner,
             stdout=inner,
             stderr=inner,
