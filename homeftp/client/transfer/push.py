@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Container, ContextManager, Mapping, Sequence
 
 import attrs
+from twisted.internet.defer import DeferredLock
 from zope.interface import implementer
 
 from homeftp.client.api import Client
@@ -20,7 +21,7 @@ from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.transfer.send import FileSender, ISendReceiver, StoredFile
-from homeftp.client.writer import find_writer
+from homeftp.client.writer import Writer, find_writer
 from homeftp.errors import Refusal
 from homeftp.model import Entry
 
@@ -62,6 +63,9 @@ class PushTransfer:
         """Files whose time or mode the server could not set."""
         self._filled: set[str] = set()
         """Directories in which a file was stored."""
+        self._asking = DeferredLock()
+        self._sent_large: set[str] = set()
+        """Large files that are being sent."""
         copies = RemoteCopies(client, remote)
         self._comparer = Comparer(
             client,
@@ -166,13 +170,22 @@ class PushTransfer:
 
     async def _ask(self, task: FileTask, outcome: Outcome) -> None:
         assert self._options.ask is not None
-        writer = None
-        if outcome is Outcome.CONFLICT and task.remote is not None:
-            writer = await find_writer(self._client, self._endpoint_of(task.name), task.remote.hash)
-        if await self._options.ask(task.name, task.with_copies(_result(task, outcome), writer)):
+        await self._asking.acquire()
+        try:
+            asked = task.with_copies(_result(task, outcome), await self._find_writer(task, outcome))
+            replace = await self._options.ask(task.name, asked)
+        finally:
+            self._asking.release()
+        if replace:
             self._send(task, Outcome.REPLACED)
         else:
             self.finish_task(task, outcome)
+
+    async def _find_writer(self, task: FileTask, outcome: Outcome) -> Writer | None:
+        """Who stored the conflicting copy; not asked while a large file is sent, behind which the answer would come."""
+        if outcome is not Outcome.CONFLICT or task.remote is None or self._sent_large:
+            return None
+        return await find_writer(self._client, self._endpoint_of(task.name), task.remote.hash)
 
     def _send_metadata(self, task: FileTask, remote: Entry) -> None:
         """Send time and mode alone; a server that has no request for that gets the content with them."""
@@ -204,8 +217,10 @@ class PushTransfer:
     def _send(self, task: FileTask, outcome: Outcome) -> None:
         if self._options.dry_run:
             self._foretell(task, outcome)
-        else:
-            self._sender.send(task, outcome)
+            return
+        if task.source is not None:
+            self._sent_large.add(task.name)
+        self._sender.send(task, outcome)
 
     def _foretell(self, task: FileTask, outcome: Outcome) -> None:
         """In a dry run: report what would become of a file, or that the account has no right to that anywhere."""
@@ -230,6 +245,7 @@ class PushTransfer:
 
     def on_conflict(self, task: FileTask) -> None:
         """The server has another content than the one that was compared, and `task.remote` is its entry now."""
+        self._sent_large.discard(task.name)
         self._ask_or_leave(task, Outcome.CONFLICT)
 
     def fail(self, reason: Exception) -> None:
@@ -246,6 +262,7 @@ class PushTransfer:
 
     def finish_task(self, task: FileTask, outcome: Outcome, reason: str = "", *, moved: bool = False) -> None:
         """Report a result; `moved` as in `fail_task`."""
+        self._sent_large.discard(task.name)
         result = _result(task, outcome, reason)
         is_reported = moved and task.source is not None
         self._finish([task], [result], 0 if is_reported else result.size, moved=moved)

@@ -94,14 +94,17 @@ class TwoLaptopsTests(ServedCase):
         return self.now
 
     def test_terminal(self) -> None:
-        """At a terminal the person sees both copies and decides; no leaves the server's, yes replaces it."""
+        """At a terminal the person sees both copies, and who stored the server's, and decides.
+
+        No leaves it, yes replaces it.
+        """
         self.conflict()
         self.home = self.homes["second"]
         for answer, code, there in (("n", 1, b"the change of the first"), ("y", 0, b"another change")):
             arguments = ("push", self.copy("second", "a"), f"{self.place}/a")
             ended, shown = self.at_terminal(*arguments, says=[("for help: ", f"{answer}\n")])
             self.assertEqual((ended, self.read_there("lib/a")), (code, there), shown)
-            self.assertRegex(shown, r"a: this machine has not seen the copy on the server\.")
+            self.assertRegex(shown, r"not seen the copy on the server\. \w+ \([^)]+\) stored it on 2\d{3}-\d\d-")
             self.assertRegex(shown, r"on this machine +14 bytes  2023-11-14")
             self.assertRegex(shown, r"on the server +23 bytes  2023-11-14")
 
