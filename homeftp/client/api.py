@@ -1,23 +1,18 @@
-"""A connection with a login, for programs: the requests of the wire as methods, their answers as values.
+"""The requests of the wire as methods of a client, for programs, and their answers as values.
 
 Every method raises the refusals of `homeftp.errors` by the server's status,
 and `ConnectionFailed` when the connection ends. Requests may be made at the
 same time; answers have the order of the requests. Local files are not
-touched here: see the `transfer` package.
+touched here: see the `transfer` package. session.py has the connection and the login.
 """
 
 from __future__ import annotations
 
 from typing import Any, AsyncIterator, Callable, Sequence
 
-from twisted.internet.defer import Deferred
-
-from homeftp import __version__
 from homeftp.client.connection.historyreplies import PruneSteps, RestoreSteps
-from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.replies import (
     Comparison,
-    Hello,
     Names,
     Removed,
     VerifySteps,
@@ -30,9 +25,9 @@ from homeftp.client.connection.replies import (
     understood,
     versions,
 )
-from homeftp.client.connection.response import IListener, ResponseStream
 from homeftp.client.download import Download
 from homeftp.client.errors import ProtocolViolation
+from homeftp.client.session import ClientSession
 from homeftp.errors import Forbidden, WrongKind
 from homeftp.hashing import filehash
 from homeftp.history.changes import PruneStep, RestoreStep
@@ -41,73 +36,8 @@ from homeftp.model import Entry, ListingPage, TreeProgress, Verification, Versio
 from homeftp.wire.messages import MetaData
 
 
-class Client:
+class Client(ClientSession):
     """A connection to a server. `homeftp.client.connect` makes one."""
-
-    def __init__(self, protocol: ClientProtocol, address: object = None, fingerprint: str = "") -> None:
-        self.protocol = protocol
-        """The connection below; for the `transfer` package."""
-        self.address = address
-        """The one of the addresses given to `connect` at which the server was reached."""
-        self.fingerprint = fingerprint
-        """The fingerprint of the CA given to `connect`, which says which server this is; "" where none was given."""
-        self.server_info = Hello(protocol=0)
-        """The server's answer at the login: about itself and the account."""
-
-    def set_listener(self, listener: IListener) -> None:
-        """From now on every line of the server goes to `listener`, and `send_line` sends any line.
-
-        For a person who types requests; all earlier requests must have been answered.
-        """
-        self.protocol.set_listener(listener)
-
-    def send_line(self, line: bytes, payload: IPayload | None) -> None:
-        """After `set_listener`: send a line as it is, and its payload. Raises `ConnectionFailed`."""
-        self.protocol.send_line(line, payload)
-
-    async def login(self, username: str, password: str) -> Hello:
-        """Log in; `connect` has done it. Raises `LoginFailed` (32) and `Busy` (51)."""
-        answer = self.request("LOGIN", {"username": username, "password": password})
-        await answer.last()
-        return await self.hello()
-
-    async def hello(self) -> Hello:
-        """Ask what the server is, supports and allows, and which account is logged in."""
-        asked = {"client": f"homeftp {__version__}", "keepalive": True}
-        part = await self.request("HELLO", asked).last()
-        self.server_info = understood(part.body, Hello, "the answer to HELLO")
-        self.protocol.keepalive = self.server_info.keepalive or 0.0
-        return self.server_info
-
-    def limit_bandwidth(self, rate: float) -> None:
-        """From now on send and receive at most `rate` bytes a second each, counted with TLS's content only."""
-        self.protocol.limit_bandwidth(rate)
-
-    def require_rights(self, action: str, *rights: str) -> None:
-        """Raise `Forbidden` (33), before anything is read or sent, where the account has none of these rights.
-
-        `action` begins the message: "listing". With one of the rights the
-        server may still refuse, because rights may differ by folder.
-        """
-        has = self.server_info.rights
-        if not any(map(self.server_info.may, rights)):
-            needed = " or ".join(f'"{right}"' for right in rights)
-            held = "only: " + ", ".join(f'"{right}"' for right in has) if has else "no rights"
-            raise Forbidden(
-                f"{action} needs the right {needed}. Your account ({self.server_info.account}) has {held}. "
-                "Ask the server's owner"
-            )
-
-    def request(
-        self, request_type: str, body: dict[str, Any] | None = None, payload: bytes | IPayload | None = None
-    ) -> ResponseStream:
-        """Send a request of any type, also a plugin's, with the payload that follows it.
-
-        Raises `ConnectionFailed` where the connection has ended already.
-        """
-        answer = ResponseStream(self.protocol)
-        self.protocol.request(answer, request_type, body, payload)
-        return answer
 
     async def get(
         self,
@@ -380,14 +310,6 @@ class Client:
         """Raise `Forbidden` (33) where the server would ignore the time that a request names."""
         if "PRUNE" not in self.server_info.request_types:
             raise Forbidden("this server cannot tell what was there at a time: its homeftp is too old. Update it")
-
-    async def close(self) -> None:
-        """Close the connection; requests that have not been answered fail with `ConnectionFailed`."""
-        await self.protocol.close()
-
-    def when_ended(self) -> Deferred[Exception]:
-        """Fires with the reason when the connection has ended."""
-        return self.protocol.when_ended()
 
 
 def _check_total(body: dict[str, Any], what: str, count: int) -> None:

@@ -49,7 +49,7 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 CLIENT = within(
     "client",
     "aio api batches connection dial download errors escapes files hashedlist known manage mirror nameset opening plan"
-    " remotehash seen selection sync table transfer verifycopy writer",
+    " remotehash seen selection session sync table transfer verifycopy writer",
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -109,7 +109,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"hashing", "metadata.disks", "syscalls"}
     | within("client", "errors escapes selection table"),
     "client.download": CONTRACTS | {"hashing"} | within("client", "connection errors"),
-    "client.api": CONTRACTS | {"hashing", "wire"} | within("client", "connection download errors"),
+    "client.session": CONTRACTS | within("client", "connection"),
+    "client.api": CONTRACTS | {"hashing", "wire"} | within("client", "connection download errors session"),
     "client.dial": SHARED | within("client", "api connection errors"),
     "client.known": SHARED | {"wire"} | within("client", "api connection dial errors"),
     "client.remotehash": CONTRACTS | {"hashing"} | within("client", "api batches"),

@@ -51,12 +51,14 @@ def diagrams(kind: str, text: str) -> list[str]:
 
 
 def classes() -> dict[str, set[str]]:
-    """The classes of homeftp and the names of their members."""
+    """The classes of homeftp and the names of their members, those of the classes that they extend among them."""
     found: dict[str, set[str]] = {}
+    extended: dict[str, list[str]] = {}
     for _, source in modules():
         for node in nodes(source):
             if isinstance(node, ast.ClassDef):
                 members = found.setdefault(node.name, set())
+                extended[node.name] = [each.id for each in node.bases if isinstance(each, ast.Name)]
                 for each in node.body:
                     if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
                         members.add(each.name)
@@ -64,7 +66,11 @@ def classes() -> dict[str, set[str]]:
                         members.add(ast.unparse(each.target))
                 stored = (each for each in ast.walk(node) if isinstance(each, ast.Attribute))
                 members.update(each.attr for each in stored if isinstance(each.ctx, ast.Store))
-    return found
+
+    def with_extended(name: str) -> set[str]:
+        return found.get(name, set()).union(*map(with_extended, extended.get(name, ())))
+
+    return {name: with_extended(name) for name in found}
 
 
 def unknown_names(text: str, known: dict[str, set[str]]) -> list[str]:
