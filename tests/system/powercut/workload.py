@@ -9,7 +9,7 @@ import attrs
 
 from homeftp.config import MIB
 from homeftp.endpoint import parse
-from homeftp.errors import Refusal
+from homeftp.errors import NotFound, Refusal
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.history.changes import Reversion, VersionId
 from homeftp.model import ABSENT, WriteRequest
@@ -201,16 +201,20 @@ class Workload:
         history = self._store.history()
         assert history is not None
         for path in self._some(self._replaced):
+            newest = VersionId(parse(path), self._newest(path).at_us)
             pruned = self._history.prune(self._forget(path))
-            (result,) = history.discard([VersionId(parse(path), self._newest(path).at_us)])
+            (result,) = history.discard([newest])
             if isinstance(result, Exception):
                 self._history.refuse(path, result)
             else:
                 self._history.acknowledge(pruned)
 
     def _newest(self, path: str) -> StoredVersion:
-        """The newest version of a file."""
-        return next(version for page in self._store.versions(parse(path)) for version in page)
+        """The newest version of a file. Raises `NotFound` (40) where a wrong store has lost it."""
+        for page in self._store.versions(parse(path)):
+            for version in page:
+                return version
+        raise NotFound(f"{path}: no version")
 
     def _forget(self, path: str) -> bytes:
         """The newest version of a file is no longer one; its content."""

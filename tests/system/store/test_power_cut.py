@@ -259,6 +259,33 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(self.faults(18), [])
         self.assertEqual(len(self.faults(15)), 2)
 
+    def test_directory_metadata(self) -> None:
+        """A directory that was acknowledged has the mode and the time that were asked for, and is no file."""
+        path = os.path.join(self.root, "made")
+        self.history.acknowledge(self.history.directory("made", 0o700, 1_500_000_000_000_000))
+        os.mkdir(path, 0o755)
+        os.utime(path, (1, 1))
+        wrong = ["made: expected the mode 700, found 755", "made: expected the time 1500000000000000, found 1000000"]
+        self.assertEqual([each for each in self.faults(self.length) if "expected the" in each], wrong)
+        os.chmod(path, 0o700)
+        os.utime(path, ns=(0, 1_500_000_000_000_000_000))
+        self.assertEqual([each for each in self.faults(self.length) if each.startswith("made")], [])
+        os.rmdir(path)
+        self.lay("made", b"")
+        self.assertIn("made: expected a directory, found a file", self.faults(self.length))
+
+    def test_pruned(self) -> None:
+        """A version that is removed for good may be lost from then on, and does not come back after the answer."""
+        self.lay("in/a", b"second")
+        self.length = 16
+        pruned = self.history.prune(b"first")
+        self.length = 18
+        self.history.acknowledge(pruned)
+        self.assertEqual([self.faults(position) for position in (15, 16)], [["in/a: version 1 of 3 is lost"], []])
+        self.lay(".homeftp/versions/one", b"first")
+        again = ["a version that was removed for good is there again"]
+        self.assertEqual([self.faults(position) for position in (17, 18)], [[], again])
+
 
 class CutTests(SynchronousTestCase):
     """What a disk may hold, of a log that was written by hand."""
