@@ -66,7 +66,12 @@ def run(arguments: Sequence[str], server: int, statuses: Sequence[int] = (0,)) -
     with tempfile.TemporaryFile() as output:
         began = time.perf_counter()
         client = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        _, status, usage = os.wait4(client.pid, 0)
+        try:
+            _, status, usage = os.wait4(client.pid, 0)
+        except BaseException:  # the benchmark is stopped: nothing may use the disk any more
+            client.kill()
+            client.wait()
+            raise
         wall = time.perf_counter() - began
         client.returncode = os.waitstatus_to_exitcode(status)
         if client.returncode not in statuses:

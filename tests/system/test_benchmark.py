@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -48,6 +50,31 @@ class DelayTests(SynchronousTestCase):
                     near.close()
                     self.assertEqual(far.recv(1), b"")
                 proxy.kill()
+
+
+CLIENT = "import os, sys, time; print(os.getpid(), file=open(sys.argv[1], 'w')); time.sleep(60)"
+MEASURE = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from measuring import run
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+run([sys.executable, "-c", *sys.argv[2:]], os.getpid())
+"""
+
+
+class StopTests(SynchronousTestCase):
+    """A benchmark that is stopped while a client works."""
+
+    def test_stopped(self) -> None:
+        """The client has ended then: it would keep the disk from being unmounted."""
+        fifo = self.mktemp()
+        os.mkfifo(fifo)
+        command = [sys.executable, "-c", MEASURE, str(BENCHMARKS), CLIENT, fifo]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment()) as process:
+            client = int(Path(fifo).read_text())
+            process.terminate()
+            process.wait(WITHIN)
+        self.assertRaises(ProcessLookupError, os.kill, client, signal.SIGKILL)
 
 
 class BenchmarkTests(SynchronousTestCase):
