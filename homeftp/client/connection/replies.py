@@ -177,26 +177,32 @@ class VerifySteps:
 
 
 class Names:
-    """Checks the names of a listing; it remembers directories, so that each part of a name is checked once."""
+    """Checks the names of a listing; it remembers directories, so that each part of a name is checked once.
+
+    Those in a directory are sorted: so the last one is enough to know that none comes twice.
+    """
 
     def __init__(self) -> None:
-        self._directories = {""}
-        self._listed: set[str] = set()
+        self._last = {"": ""}
+        """The directories, each with the last name that was listed in it."""
         self._count = 0
 
     def check(self, entry: Entry) -> None:
-        """Raises `ProtocolViolation` for a name that could lead elsewhere, has no listed directory, or comes twice."""
+        """Raises `ProtocolViolation` for a name that could lead elsewhere, or has no listed directory before it.
+
+        Also for one that comes twice, or out of order.
+        """
         parent, slash, name = entry.name.rpartition("/")
-        if entry.name in self._listed:
-            raise ProtocolViolation(f"the server listed a name twice: {entry.name[:_SHOWN]!a}")
-        self._listed.add(entry.name)
         self.count(1)
         is_long = len(entry.name) > endpoints.MAX_PATH_BYTES or entry.name.count("/") >= endpoints.MAX_PARTS
-        is_lost = (slash and not parent) or parent not in self._directories
+        is_lost = (slash and not parent) or parent not in self._last
         if is_long or is_lost or endpoints.name_problem(name) is not None:
             raise _illegal(entry.name)
+        if name <= self._last[parent]:
+            raise ProtocolViolation(f"the server listed a name twice, or out of order: {entry.name[:_SHOWN]!a}")
+        self._last[parent] = name
         if entry.kind == "directory":
-            self._directories.add(entry.name)
+            self._last[entry.name] = ""
 
     def count(self, more: int) -> None:
         """Count names, also of what is skipped; raises `ProtocolViolation` for more than anybody can work with."""

@@ -154,25 +154,37 @@ class LyingServerTests(SynchronousTestCase):
         """A name that leads elsewhere ends the listing (CVE-2019-6111, CVE-2024-12087)."""
         for name in (
             "../x", "/x", "/etc/passwd", "..", ".", "", "a/../../b", "a//b", "a/", "C:\\x", "a\\b", "x\0y", "nul",
-            "missing/x", ".homeftp", ".homeftp-1", "a\ny", "file/x", "file", "d", "d/fine",
+            "missing/x", ".homeftp", ".homeftp-1", "a\ny", "a/x", "a", "d", "d/fine",
         ):  # fmt: skip
             self.setUp()
             listing = self.answered(
                 self.listed(),
-                self.page({"name": "file", "kind": "file"}, {"name": "d", "kind": "directory"}),
+                self.page({"name": "a", "kind": "file"}, {"name": "d", "kind": "directory"}),
                 self.page({"name": "d/fine", "kind": "file"}, {"name": name, "kind": "file"}),
             )
             self.failureResultOf(listing, ProtocolViolation)
+
+    def test_order(self) -> None:
+        """Entries that are not sorted end a listing: only of sorted ones it is known that none comes twice."""
+        for text, is_sorted in (("abc", True), ("acb", False), ("Ba", True), ("aB", False)):
+            self.setUp()
+            names = list(text)
+            page = self.page(*({"name": name, "kind": "file"} for name in names))
+            listing = self.answered(self.listed(), page, ({"body": {"entries_total": len(names)}}, b""))
+            if is_sorted:
+                self.assertEqual(self.successResultOf(listing), names)
+            else:
+                self.failureResultOf(listing, ProtocolViolation)
 
     def test_control(self) -> None:
         """The same listing without such a name is accepted."""
         listing = self.answered(
             self.listed(),
-            self.page({"name": "file", "kind": "file"}, {"name": "d", "kind": "directory"}),
+            self.page({"name": "a", "kind": "file"}, {"name": "d", "kind": "directory"}),
             self.page({"name": "d/fine", "kind": "file"}),
             ({"body": {"entries_total": 3}}, b""),
         )
-        self.assertEqual(self.successResultOf(listing), ["file", "d", "d/fine"])
+        self.assertEqual(self.successResultOf(listing), ["a", "d", "d/fine"])
 
     def test_totals(self) -> None:
         """A listing with a wrong total is a violation: missing entries would go unnoticed."""
