@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
 
 from homeftp.client.api import Client
@@ -95,9 +96,9 @@ class _Cmp:
         if self._reread:
             await reread_remote(client, str(endpoint), self._observer)
         if found is not None and found.is_directory:
-            scanning = scan_if_exists(self._context, path, self._selection)
+            scanned = partial(scan_if_exists, self._context, path, self._selection)
             progress = self._observer.add_compared
-            surveyed = await survey(client, self._context, path, scanning, endpoint, extra=True, progress=progress)
+            surveyed = await survey(client, self._context, path, scanned, endpoint, extra=True, progress=progress)
         else:
             tree = LocalTree(path, selector=Selector(self._selection))
             surveyed = Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))

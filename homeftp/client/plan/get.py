@@ -137,9 +137,9 @@ class _Get:
         await self._transfer(client, context, lambda _: endpoint, {name: entry}, tree, folder)
 
     async def _get_folder(self, client: Client, endpoint: Endpoint, path: str) -> None:
-        scanning = scan_if_exists(self._context, path, self._options.selection)
+        scanned = partial(scan_if_exists, self._context, path, self._options.selection)
         progress = self._observer.add_compared
-        found = await survey(client, self._context, path, scanning, endpoint, extra=True, progress=progress)
+        found = await survey(client, self._context, path, scanned, endpoint, extra=True, progress=progress)
         tree, listing = found.tree, found.listing
         if not endpoint.parts:
             del listing.entries[""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
 from typing import Mapping, MutableMapping, Sequence
 
@@ -129,14 +130,14 @@ class _Push:
     async def _push_folder(self, client: Client, path: str, endpoint: Endpoint) -> None:
         if endpoint.parts and self._options.reread:
             await reread_remote(client, str(endpoint), self._observer)
-        scanning = self._scan(path)
+        scanned = partial(self._scan, path)
         if endpoint.parts:
             progress = self._observer.add_compared
             found = await survey(
-                client, self._context, path, scanning, endpoint, extra=self._options.delete, progress=progress
+                client, self._context, path, scanned, endpoint, extra=self._options.delete, progress=progress
             )
         else:
-            found = await self._survey_top(client, await scanning, endpoint)
+            found = await self._survey_top(client, await scanned(), endpoint)
         tree, listing = found.tree, found.listing
         if listing.kind == "file":
             raise WrongKind(f"{endpoint} is a file: a folder cannot replace it")

@@ -129,26 +129,26 @@ async def survey(
     client: Client,
     context: TransferContext,
     path: str,
-    scanning: Coroutine[Any, Any, LocalTree],
+    scan: Callable[[], Coroutine[Any, Any, LocalTree]],
     endpoint: Endpoint,
     *,
     extra: bool,
     progress: Callable[[TreeProgress], object] | None = None,
 ) -> Survey:
-    """Compare the folder `path`, which `scanning` reads, with the endpoint's directory.
+    """Compare the folder `path`, which `scan` reads, with the endpoint's directory.
 
     Where this machine remembers hashes of files beneath it, digests are compared first, and what differs is listed;
     else everything is. With `extra` directories that only the server has are listed with what they hold. The listing
     is empty where nothing exists there. `progress` is called while the server hashes. Raises `Forbidden` (33), and what
-    `scanning` raises.
+    `scan` raises.
     """
     cache = context.hash_cache
     run = context.workers.run
     if cache is None or not await run(remembers_folder, cache, path):
-        tree, listing = await _both(scanning, list_remote(client, endpoint, recursive=True))
+        tree, listing = await _both(scan(), list_remote(client, endpoint, recursive=True))
         return Survey(tree, endpoint, listing)
     asking = ask_digests(client, endpoint, NOTHING, progress)
-    (tree, local), top = await _both(_scan_and_digest(context, cache, scanning), asking)
+    (tree, local), top = await _both(_scan_and_digest(context, cache, scan()), asking)
     if top is not None and top.entry is None:
         return Survey(tree, endpoint, RemoteListing(entry_table(), [], []))
     if local is None or top is None or top.entry is None or top.tree is None:

@@ -6,6 +6,7 @@ another side, or the agreement, has under the same name, or whose size says that
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Container, Mapping, Sequence
 
 import attrs
@@ -80,7 +81,7 @@ async def read_both(
     """
     endpoint = parse(pair.endpoint)
     surveyed = await survey(
-        client, context, pair.local, scan_if_exists(context, pair.local, selection), endpoint, extra=True
+        client, context, pair.local, partial(scan_if_exists, context, pair.local, selection), endpoint, extra=True
     )
     tree, listing = surveyed.tree, surveyed.listing
     if listing.kind == "file":

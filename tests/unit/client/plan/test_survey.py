@@ -10,11 +10,15 @@ from typing import Any, Callable
 from unittest import mock
 
 import attrs
+from twisted.internet.defer import Deferred, fail
 
 from homeftp.client import FileResult, Outcome
+from homeftp.client.plan.survey import survey
 from homeftp.client.seen.store import SeenStore
-from homeftp.errors import Changed
+from homeftp.endpoint import parse
+from homeftp.errors import Busy, Changed
 from homeftp.files.files import Files
+from homeftp.workers import InlineWorkers
 from tests.support.transfers import TransferCase, stamp
 
 
@@ -54,6 +58,21 @@ class WholeTests(TransferCase):
             self.assertEqual([size for _, size in self.compared], [len(b"lib/a")])
         self.push(f"{path}/a", f"{there}/a")
         self.assertEqual(self.compared, [], "the control")
+
+    def test_not_begun(self) -> None:
+        """Where the comparison fails before it begins, nothing is left that was not awaited: Python would warn."""
+
+        class BusyWorkers(InlineWorkers):
+            """Has no place for a job."""
+
+            def run(self, job: Callable[..., Any], *args: Any) -> Deferred[Any]:
+                return fail(Busy("there is no place"))
+
+        scan = mock.Mock()
+        context = attrs.evolve(self.context, workers=BusyWorkers())
+        comparing = survey(self.client, context, self.here, scan, parse("lib"), extra=True)
+        self.assertRaises(Busy, self.run_work, comparing)
+        scan.assert_not_called()
 
     def test_links_here(self) -> None:
         """What cannot be sent of the local folder is reported too."""
