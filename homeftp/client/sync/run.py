@@ -158,7 +158,8 @@ class _Sync:
         self._is_begun = True
 
     async def _read(self, client: Client, pair: SyncPair) -> BothSides:
-        return await read_both(client, self._context, self._archive, pair, self._request.selection)
+        selection, progress = self._request.selection, self._observer.add_compared
+        return await read_both(client, self._context, self._archive, pair, selection, progress)
 
     def _make_plan(self, both: BothSides) -> SyncPlan:
         nodes = {} if self._request.start_over else both.agreed.nodes

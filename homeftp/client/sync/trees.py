@@ -7,7 +7,7 @@ another side, or the agreement, has under the same name, or whose size says that
 from __future__ import annotations
 
 from functools import partial
-from typing import Container, Mapping, Sequence
+from typing import Callable, Container, Mapping, Sequence
 
 import attrs
 
@@ -30,7 +30,7 @@ from homeftp.client.transfer.payload import hash_file
 from homeftp.config import STREAM_PIECE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, WrongKind
-from homeftp.model import MODE_BITS, Entry
+from homeftp.model import MODE_BITS, Entry, TreeProgress
 
 _READ_AT_ONCE = 64
 """Small files that are hashed in one job."""
@@ -73,16 +73,16 @@ async def read_both(
     archive: SyncArchive,
     pair: SyncPair,
     selection: Selection,
+    progress: Callable[[TreeProgress], object] | None = None,
 ) -> BothSides:
-    """Read both sides. Nothing is changed, but hashes are remembered.
+    """Read both sides; `progress` is called while the server hashes. Nothing is changed, but hashes are remembered.
 
     Raises `OperatorError` where the local folder cannot be read, `WrongKind` (43) where the server has a file at the
     endpoint, and `Forbidden` (33).
     """
     endpoint = parse(pair.endpoint)
-    surveyed = await survey(
-        client, context, pair.local, partial(scan_if_exists, context, pair.local, selection), endpoint, extra=True
-    )
+    scan = partial(scan_if_exists, context, pair.local, selection)
+    surveyed = await survey(client, context, pair.local, scan, endpoint, extra=True, progress=progress)
     tree, listing = surveyed.tree, surveyed.listing
     if listing.kind == "file":
         raise WrongKind(f"{endpoint} is a file on the server: a folder is synced with a folder")

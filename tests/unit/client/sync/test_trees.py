@@ -38,6 +38,15 @@ class TreesTests(SyncCase):
         self.assertEqual((both.here.nodes, both.there.nodes, both.agreed.nodes), ({}, {}, {}))
         self.assertEqual(both.same_files, 3)
 
+    def test_progress(self) -> None:
+        """While the server hashes, the caller is informed. The control: it reads nothing of which it knows the hash."""
+        observer = self.observer()
+        self.sync(self.ann, observer=observer)
+        self.assertEqual([size for _, size in self.compared], [0])
+        self.make_remote_file("Docs/top", b"new there", mtime=1_600_000_000)
+        self.sync(self.ann, observer=self.observer())
+        self.assertEqual([size for _, size in self.compared], [9])
+
     def test_changed(self) -> None:
         """A changed folder is read, with those around it; what is in one that is the same is not."""
         for number in range(300):  # a folder with few files, or most files of the one around it, is listed anyway
