@@ -16,6 +16,7 @@ from homeftp.client.connection.replies import (
     Names,
     Removed,
     VerifySteps,
+    changed_names,
     check_count,
     compared,
     head,
@@ -28,10 +29,10 @@ from homeftp.client.connection.replies import (
 from homeftp.client.download import Download
 from homeftp.client.errors import ProtocolViolation
 from homeftp.client.session import ClientSession
-from homeftp.errors import Forbidden, WrongKind
+from homeftp.errors import Forbidden, Refusal, WrongKind
 from homeftp.hashing import filehash
 from homeftp.history.changes import PruneStep, RestoreStep
-from homeftp.interfaces import IPayload
+from homeftp.interfaces import ChangedNames, IPayload
 from homeftp.model import Entry, ListingPage, TreeProgress, Verification, Version
 from homeftp.wire.messages import MetaData
 
@@ -257,6 +258,25 @@ class Client(ClientSession):
                 yield steps.step(part.body)
         finally:
             answer.discard()
+
+    async def watch(self, rel_endpoint: str = "") -> AsyncIterator[ChangedNames]:
+        """What changes at an endpoint and beneath it, by whichever program, until the connection ends.
+
+        The first one has no names, and says that the watch has begun: compare then, and compare again what each later
+        one names. Names are relative to `rel_endpoint`, and legal. Use a connection of its own: other requests on it
+        get no answer, and the end of the iteration closes it. A watch may be silent for days. Where the server is gone
+        it raises `ConnectionFailed` within about a minute. Raises `Busy` (51) where there are too many watches,
+        `ShuttingDown` (54), and `UnknownRequestType` (21) for a server that cannot.
+        """
+        answer = self.request("WATCH", _given(rel_endpoint=rel_endpoint))
+        try:
+            async for part in answer:
+                yield changed_names(part.body)
+        except Refusal:
+            raise  # the request is answered: the connection can still be used
+        except BaseException:
+            self.protocol.close()
+            raise
 
     async def restore(self, rel_endpoint: str, *, at: int | None = None, if_hash: str | None = None) -> Entry:
         """Restore the version that was replaced at the time `at` (microseconds since 1970 UTC), or the newest.

@@ -150,7 +150,7 @@ class InMemoryPair:
         limits: Limits | None = None,
         account: str = "tester",
     ) -> None:
-        hub = ChangeHub()
+        hub = ChangeHub(limits=limits or Limits())
         self.store = MemoryStore(StoreOptions(record_changes=hub.publish)) if store is None else store
         """The server's store, which stays open when the pair is closed."""
         self._folder = tempfile.TemporaryDirectory(prefix="homeftp-pair-")

@@ -95,6 +95,7 @@ class AsyncioClient:
     restore_tree = _iterated(RemoteClient.restore_tree)
     prune = _iterated(RemoteClient.prune)
     verify = _iterated(RemoteClient.verify)
+    watch = _iterated(RemoteClient.watch)
 
     close = _awaited(RemoteClient.close)
 

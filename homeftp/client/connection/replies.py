@@ -13,6 +13,7 @@ from homeftp import endpoint as endpoints
 from homeftp.client.errors import ProtocolViolation
 from homeftp.config import BATCH_BYTES, BATCH_ENTRIES, MAX_IN_FLIGHT, MOST_LISTED, SMALL_FILE
 from homeftp.errors import BadEndpoint, BadRequest, counted
+from homeftp.interfaces import ChangedNames
 from homeftp.model import Entry, ListingPage, ResumePoint, TreeDigest, TreeProgress, Verification, Version
 from homeftp.status import Status
 from homeftp.wire.codec import convert
@@ -174,6 +175,20 @@ class VerifySteps:
         self._before = now
         self.damaged += len(damages)
         return Verification(*counts, damages, tuple(now.skipped))
+
+
+@attrs.frozen
+class _Changed:
+    changed: list[str]
+    anything: bool = False
+
+
+def changed_names(body: dict[str, Any]) -> ChangedNames:
+    """What a response to WATCH tells. Raises `ProtocolViolation` for illegal names."""
+    found = understood(body, _Changed, "an interim answer to WATCH")
+    for name in found.changed:
+        check_name(name)
+    return ChangedNames(tuple(found.changed), found.anything)
 
 
 class Names:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, AsyncIterator
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client import Client, Corrupted, Hello, ProtocolViolation
+from homeftp.client import Client, ConnectionFailed, Corrupted, Hello, ProtocolViolation
+from homeftp.config import KEEPALIVE_SECONDS, Limits
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.errors import (
+    Busy,
     Changed,
     ContentMismatch,
     NotFound,
@@ -19,8 +21,10 @@ from homeftp.errors import (
     WrongKind,
 )
 from homeftp.hashing import filehash
+from homeftp.interfaces import ChangedNames
 from homeftp.model import ListingPage
 from homeftp.status import Status
+from homeftp.testing import InMemoryPair
 from homeftp.wire.messages import meta_data
 from tests.support.fakeserver import Wire
 from tests.support.transfers import TransferCase, folders
@@ -126,6 +130,63 @@ class FilesTests(TransferCase):
         return [page async for page in self.client.list(endpoint)]
 
 
+class WatchTests(SynchronousTestCase):
+    """`Client.watch`, with a server that tells what changes."""
+
+    def setUp(self) -> None:
+        self.pair = InMemoryPair(limits=Limits(account_watches=1))
+        self.addCleanup(self.pair.close)
+        self.other = self.pair.connect()
+
+    def begin(self) -> AsyncIterator[ChangedNames]:
+        """A watch that has begun."""
+        changes = self.pair.client.watch("d")
+        self.assertEqual(self.pair.run(anext(changes)), ChangedNames(()))
+        return changes
+
+    def test_changes(self) -> None:
+        """What another client changes is told."""
+        changes = self.begin()
+        self.pair.run(self.other.push("d/a", b"x"))
+        self.assertEqual(self.pair.run(anext(changes)), ChangedNames(("", "a")))
+
+    def test_end(self) -> None:
+        """The end of the iteration closes the connection, and frees the watch."""
+        for _ in range(3):
+            changes = self.begin()
+            self.pair.run(changes.aclose())  # type: ignore[attr-defined]
+            with self.assertRaises(ConnectionFailed):
+                self.pair.client.request("HELLO")
+            self.pair.client = self.pair.connect()
+
+    def test_refused(self) -> None:
+        """A refusal is raised, and the connection can be used after it."""
+        first = self.begin()
+        self.assertRaises(Busy, self.pair.run, anext(self.other.watch("d")))
+        self.assertEqual(self.pair.run(self.other.hello()).account, "tester")
+        self.pair.run(first.aclose())  # type: ignore[attr-defined]
+
+    def test_lost(self) -> None:
+        """A lost connection raises `ConnectionFailed`."""
+        waiting = Deferred.fromCoroutine(self.next(self.begin()))
+        self.assertNoResult(waiting)
+        self.pair.close()
+        self.failureResultOf(waiting, ConnectionFailed)
+
+    async def next(self, changes: AsyncIterator[ChangedNames]) -> ChangedNames:
+        return await anext(changes)
+
+    def test_idle(self) -> None:
+        """A watch may be silent for hours: empty lines show that the server is there. Where they stop it has gone."""
+        waiting = Deferred.fromCoroutine(self.next(self.begin()))
+        for _ in range(4 * 3600 // KEEPALIVE_SECONDS):
+            self.pair.advance(KEEPALIVE_SECONDS)
+        self.assertNoResult(waiting)
+        self.pair.clock.pump([5] * 20)  # nothing is delivered meanwhile
+        self.pair.advance(0)
+        self.failureResultOf(waiting, ConnectionFailed)
+
+
 class LyingServerTests(SynchronousTestCase):
     """A server that breaks the protocol."""
 
@@ -209,6 +270,23 @@ class LyingServerTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(listed("a", 1)), [("a", 5)])
         for name, total in (("a", 2), ("../a", 1), ("a//b", 1)):
             self.failureResultOf(listed(name, total), ProtocolViolation)
+
+    def test_watch(self) -> None:
+        """A legal name is told; an illegal one ends the watch, and with it the connection."""
+
+        async def watched() -> ChangedNames:
+            changes = self.client.watch("d")
+            self.assertEqual(await anext(changes), ChangedNames(()))
+            return await anext(changes)
+
+        for name, is_believed in (("a/b", True), ("", True), ("../a", False), ("/a", False), ("a\\b", False)):
+            self.setUp()
+            begun, changed = ({"more": True, "body": {"changed": names}} for names in ([], [name]))
+            found = self.answered(watched(), (begun, b""), (changed, b""))
+            if is_believed:
+                self.assertEqual(self.successResultOf(found), ChangedNames((name,)))
+            else:
+                self.failureResultOf(found, ProtocolViolation)
 
     def test_restore(self) -> None:
         """The entry of the restored file, which has no name."""
