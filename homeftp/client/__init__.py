@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     )
     from homeftp.client.sync.planfile import PlanFile, plan_lines, read_plan
     from homeftp.client.sync.run import SyncDeclined, SyncRequest, SyncResult, run_sync
+    from homeftp.client.sync.watching import ChangeSignal, LocalWatch, follow_server, keep_in_step
     from homeftp.client.transfer.model import (
         CopyStat,
         DeletionPlan,
@@ -120,6 +121,7 @@ _MODULES = {
     "sync.model": ("Act", "Direction", "Preference", "Side", "SyncAction", "SyncNode", "SyncOptions", "SyncPlan"),
     "sync.planfile": ("PlanFile", "plan_lines", "read_plan"),
     "sync.run": ("SyncDeclined", "SyncRequest", "SyncResult", "run_sync"),
+    "sync.watching": ("ChangeSignal", "LocalWatch", "follow_server", "keep_in_step"),
     "transfer.model": (
         "CopyStat",
         "DeletionPlan",
@@ -141,6 +143,7 @@ __all__ = [
     "Address",
     "AllAddressesFailed",
     "AnnouncedServer",
+    "ChangeSignal",
     "Client",
     "Comparison",
     "Conflict",
@@ -157,6 +160,7 @@ __all__ = [
     "IListener",
     "IReconnector",
     "LastSeen",
+    "LocalWatch",
     "Machine",
     "NameResolver",
     "NoTrustedServer",
@@ -207,10 +211,12 @@ __all__ = [
     "find_conflicts",
     "find_removable",
     "folder_usage",
+    "follow_server",
     "get",
     "get_stream",
     "hash_cache_path",
     "hashed_entry",
+    "keep_in_step",
     "list_with_hashes",
     "make_folder",
     "names_everything",

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-import attrs
-
 from homeftp.cli.connect.operands import parse_operand, parse_remote_operand
 from homeftp.cli.connect.session import with_remote
-from homeftp.cli.terminal.asking import MAX_ANSWER, can_ask, is_yes, print_question
+from homeftp.cli.terminal.asking import can_ask
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
-from homeftp.cli.terminal.daemonthread import DaemonThread
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.terminal.stdstreams import read_line
-from homeftp.cli.terminal.text import print_json
-from homeftp.cli.transfer.planreport import MOST_SHOWN, describe_plan
 from homeftp.cli.transfer.rates import parse_rate
-from homeftp.cli.transfer.report import add_output_arguments, exit_code
-from homeftp.cli.transfer.screen import Screen
+from homeftp.cli.transfer.report import add_output_arguments
 from homeftp.cli.transfer.selecting import add_pattern_arguments, read_selection
-from homeftp.errors import OperatorError, counted
+from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, PlanFile, SyncOptions, SyncPlan, SyncRequest, TransferContext
+    from homeftp.client import Client, IClientReactor, PlanFile, SyncOptions, TransferContext
 
 _EPILOG = """\
 homeftp remembers what both sides agreed on last. What was changed on one side goes to the other; deleted files are kept
@@ -74,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plan", metavar="FILE", help="carry out the plan that `sync --json -n` printed, if nothing has changed since"
     )
     parser.add_argument(
+        "--watch", action="store_true", help="then keep both sides in step, until Ctrl-C, and do not ask again"
+    )
+    parser.add_argument(
         "--conflicts", action="store_true", help="list the copies that conflicts have left in DIR, and change nothing"
     )
     parser.add_argument("--resolve", metavar="COPY", help="decide about one of them; see --keep")
@@ -99,6 +94,8 @@ def run(options: argparse.Namespace) -> int:
         from homeftp.cli.commands.conflicts import list_conflicts, resolve
 
         return list_conflicts(options) if options.conflicts else resolve(options)
+    if options.watch and (options.dry_run or options.plan is not None):
+        raise OperatorError("--watch carries out what changes ask for. Leave out --dry-run and --plan.")
     read = None if options.plan is None else _read_plan(options)
     if read is not None:
         folder, name, path = read.head.local, read.head.remote, read.head.endpoint
@@ -140,12 +137,9 @@ async def _sync(
     client: Client,
     context: TransferContext,
 ) -> int:
-    from homeftp.cli.transfer.output import TransferOutput
-    from homeftp.client import SyncArchive, SyncDeclined, SyncRequest, SyncResult, run_sync, sync_path
+    from homeftp.cli.transfer.syncing import SyncCommand
+    from homeftp.client import Remotes, SyncRequest, client_folder, connect_remote
 
-    output = TransferOutput(reactor, options, folder)
-    if context.reconnector is not None:
-        context.reconnector.notify = output.report.notice
     request = SyncRequest(
         folder,
         path,
@@ -157,33 +151,12 @@ async def _sync(
         start_over=options.start_over,
         expected=None if read is None else read.plan,
     )
-    shown = PlanScreen(reactor, options, request, output.screen)
-    request = attrs.evolve(request, confirm=shown.confirm)
-    results: list[SyncResult] = []
-
-    async def work() -> None:
-        archive = await context.workers.run(SyncArchive, sync_path(os.environ))
-        try:
-            results.append(await run_sync(client, context, archive, request, output.observer))
-        finally:
-            await context.workers.run_unbounded(archive.close)
-
-    try:
-        await output.run(work())
-    except SyncDeclined as declined:
-        print(declined, file=sys.stderr)
-        return Exit.DIFFERS
-    (result,) = results
-    if options.dry_run:
-        shown.print_plan(result.plan)
-    if not result.plan.actions and not options.json:
-        if not options.quiet:
-            files = counted(result.files, "file")
-            print(f"Nothing to do ({files} compared in {result.seconds:.1f} s).", file=sys.stderr)
-        return exit_code(output.observer)
-    if options.dry_run:
-        return Exit.DIFFERS if result.plan.actions else Exit.DONE
-    return output.report.finish(output.observer)
+    command = SyncCommand(reactor, options, client, context, request)
+    code = await command.once()
+    if not options.watch or code in (Exit.REFUSED, Exit.UNREACHABLE):
+        return code
+    remotes = Remotes(client_folder(os.environ))
+    return await command.keep_in_step(partial(connect_remote, reactor, remotes, name))
 
 
 def _sync_options(options: argparse.Namespace) -> SyncOptions:
@@ -192,48 +165,3 @@ def _sync_options(options: argparse.Namespace) -> SyncOptions:
 
     prefer = None if options.prefer is None else Preference(options.prefer)
     return SyncOptions(Direction(options.direction), prefer, own_name(), time.strftime("%Y-%m-%d"))
-
-
-class PlanScreen:
-    """Prints the plan of a sync, and asks whether it is right."""
-
-    def __init__(
-        self, reactor: IClientReactor, options: argparse.Namespace, request: SyncRequest, screen: Screen
-    ) -> None:
-        self._reactor = reactor
-        self._options = options
-        self._request = request
-        self._screen = screen
-
-    def print_plan(self, plan: SyncPlan) -> None:
-        """Print the whole plan on standard output."""
-        from homeftp.client import plan_lines
-
-        request = self._request
-        if self._options.json:
-            local = os.path.realpath(request.local)
-            for line in plan_lines(
-                plan, request.options, request.selection, local=local, remote=request.server, endpoint=request.remote
-            ):
-                print_json(line)
-        elif plan.actions:
-            for text in describe_plan(plan):
-                print(text)
-
-    async def confirm(self, plan: SyncPlan) -> bool:
-        """Print what is needed of the plan; whether the person, who may have said so before, wants it."""
-        if self._options.json:
-            self.print_plan(plan)
-        if self._options.yes or self._request.expected is not None:
-            return True
-        self._screen.begin_question()
-        answered = False
-        try:
-            for text in describe_plan(plan, MOST_SHOWN):
-                print(text, file=sys.stderr)
-            print_question("Do this?")
-            typed = await DaemonThread(self._reactor).call(read_line, MAX_ANSWER)
-            answered = bool(typed)
-        finally:
-            self._screen.end_question(answered=answered)
-        return is_yes(typed)

@@ -9,10 +9,11 @@ import subprocess
 import sys
 from typing import Any, Sequence
 
-from tests.support.processes import run_homeftp
+from tests.support.processes import WITHIN, run_homeftp
 from tests.support.serving import ServedCase
 from tests.support.syncs import contents, versions_in
 from tests.support.terminals import TerminalProcess
+from tests.support.waiting import wait_until
 from tests.system.cli.test_last_seen import other_home
 
 
@@ -132,6 +133,29 @@ class SyncCommandTests(ServedCase):
         self.sync("first", "--start-over")
         self.assertEqual(contents(self.folder("first")), {"d": b"d"})
 
+    def watch(self, laptop: str) -> TerminalProcess:
+        """Keep a laptop's folder in step."""
+        words = [sys.executable, "-m", "homeftp", "sync", "-y", "--watch", self.folder(laptop), self.place]
+        process = TerminalProcess(words, HOMEFTP_HOME=self.homes[laptop])
+        self.addCleanup(process.end)
+        process.wait_for("Ctrl-C ends it")
+        return process
+
+    def test_watch(self) -> None:
+        """Two laptops are kept in step: what is written, renamed and deleted on one is so on the other."""
+        self.lay("first/a.txt", b"one")
+        processes = [self.watch("first"), self.watch("second")]
+        second = self.folder("second")
+        wait_until(lambda: contents(second) == {"a.txt": b"one"})
+        self.lay("first/d/new", b"new")
+        wait_until(lambda: contents(second) == {"a.txt": b"one", "d": None, "d/new": b"new"})
+        os.rename(f"{second}/d/new", f"{second}/d/renamed")
+        os.unlink(f"{second}/a.txt")
+        wait_until(lambda: contents(self.folder("first")) == {"d": None, "d/renamed": b"new"})
+        for process in processes:
+            process.type("\x03")
+            self.assertEqual(process.process.wait(WITHIN), 130)
+
     def test_usage(self) -> None:
         """Wrong words are explained."""
         for words, expected in (
@@ -139,6 +163,7 @@ class SyncCommandTests(ServedCase):
             (("-y", self.here), "homeftp sync Documents nas:Documents"),
             (("--plan", "missing.json"), "cannot be read"),
             (("--plan", "x", "--push"), "A plan says what it is for"),
+            (("--watch", "-n", self.here, self.place), "Leave out --dry-run"),
         ):
             said = self.command("first", *words)
             self.assertEqual(said.returncode, 2)

@@ -40,7 +40,7 @@ class SyncTests(RemoteCommandCase):
         """Sync the folder."""
         with (
             mock.patch("homeftp.cli.commands.sync.can_ask", return_value=terminal),
-            mock.patch("homeftp.cli.commands.sync.DaemonThread", CallingThread),
+            mock.patch("homeftp.cli.transfer.syncing.DaemonThread", CallingThread),
         ):
             return self.homeftp("sync", *options, self.here, "nas:Docs", typed=typed)
 

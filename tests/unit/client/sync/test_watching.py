@@ -1,0 +1,239 @@
+"""Noticing changes on both sides, and syncing then."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, AsyncIterator, cast
+from unittest import mock
+
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock, LoopingCall
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from homeftp.client import Client, ConnectionFailed
+from homeftp.client.sync.watching import (
+    MOST_SECONDS,
+    POLL_SECONDS,
+    QUIET_SECONDS,
+    ChangeSignal,
+    LocalWatch,
+    follow_server,
+    is_own,
+    keep_in_step,
+)
+from homeftp.errors import LoginFailed, OperatorError, UnknownRequestType
+
+
+class SignalTests(SynchronousTestCase):
+    """Events, and one who waits for them."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.signal = ChangeSignal(self.clock)
+
+    def test_quiet(self) -> None:
+        """Who waits goes on when nothing has changed for a while; many events are one."""
+        waiting = self.signal.wait()
+        for _ in range(5):
+            self.signal.changed()
+            self.clock.advance(QUIET_SECONDS / 2)
+            self.assertNoResult(waiting)
+        self.clock.advance(QUIET_SECONDS)
+        self.successResultOf(waiting)
+        self.assertNoResult(self.signal.wait())
+
+    def test_never_quiet(self) -> None:
+        """Where something changes all the time, it goes on after some seconds."""
+        waiting = self.signal.wait()
+        for _ in range(int(MOST_SECONDS / QUIET_SECONDS * 2) + 1):
+            self.signal.changed()
+            self.clock.advance(QUIET_SECONDS / 2)
+        self.successResultOf(waiting)
+
+    def test_meanwhile(self) -> None:
+        """What changes while nothing waits is not lost."""
+        self.signal.changed()
+        self.clock.advance(QUIET_SECONDS)
+        self.signal.changed()
+        self.successResultOf(self.signal.wait())
+        self.assertNoResult(self.signal.wait())
+
+    def test_closed(self) -> None:
+        """After the end nothing fires."""
+        self.signal.changed()
+        self.signal.close()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class LocalTests(TestCase):
+    """A real folder."""
+
+    def test_changed(self) -> Deferred[None]:
+        """A file that is written deep in the folder is noticed, in the reactor's thread."""
+        path = self.mktemp()
+        os.makedirs(f"{path}/d/e")
+        noticed: Deferred[None] = Deferred()
+
+        def changed() -> None:
+            if not noticed.called:
+                noticed.callback(None)
+
+        def write() -> None:  # more than once: nobody knows when the watch has begun
+            with open(f"{path}/d/e/file", "ab") as file:
+                file.write(b"x")
+
+        writing = LoopingCall(write)
+        writing.start(0.05)
+        self.addCleanup(writing.stop)
+        self.addCleanup(LocalWatch(cast(Any, reactor), path, changed).stop)
+        return noticed
+
+    def test_own(self) -> None:
+        """What homeftp itself writes while it works is no change; all other names are."""
+        for name in (".homeftp/versions/x", ".homeftp/sync", "d/.homeftp-partial"):
+            self.assertTrue(is_own(os.path.join(*name.split("/"))), name)
+        for name in ("a", "d/b", ".homeftpignore", "d/.homeftp.txt"):
+            self.assertFalse(is_own(os.path.join(*name.split("/"))), name)
+
+    def test_polled(self) -> None:
+        """Without the library, something may have changed now and then; that is said, with what to do."""
+        clock = Clock()
+        events: list[None] = []
+        messages: list[str] = []
+        with mock.patch.dict(sys.modules, watchfiles=None):
+            watch = LocalWatch(clock, "Docs", lambda: events.append(None), messages.append)
+        clock.advance(POLL_SECONDS)
+        clock.advance(POLL_SECONDS)
+        self.assertEqual(len(events), 2)
+        self.assertIn("install homeftp[watch]", "".join(messages))
+        watch.stop()
+        clock.advance(POLL_SECONDS)
+        self.assertEqual(len(events), 2)
+
+
+class FakeClient:
+    """A connection whose watch gives what a test says."""
+
+    def __init__(self, events: list[object]) -> None:
+        self._events = events
+        self.closed = False
+
+    async def watch(self, endpoint: str) -> AsyncIterator[object]:
+        """Give events, and raise errors."""
+        for event in self._events:
+            if isinstance(event, Exception):
+                raise event
+            yield event
+        await Deferred()
+
+    async def close(self) -> None:
+        """Note that it was closed."""
+        self.closed = True
+
+
+class ServerTests(SynchronousTestCase):
+    """Connections one after the other, as `clients` says."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clients: list[FakeClient | Exception] = []
+        self.made: list[FakeClient] = []
+        self.changes = 0
+        self.messages: list[str] = []
+
+    async def connect(self) -> Client:
+        client = self.clients.pop(0)
+        if isinstance(client, Exception):
+            raise client
+        self.made.append(client)
+        return cast(Client, client)
+
+    def changed(self) -> None:
+        self.changes += 1
+
+    def follow(self, *clients: FakeClient | Exception) -> Deferred[None]:
+        self.clients += clients
+        following = follow_server(self.clock, self.connect, "Docs", self.changed, self.messages.append)
+        return Deferred.fromCoroutine(following)
+
+    def test_events(self) -> None:
+        """Each event is a reason to compare, also the first one, with which the watch begins."""
+        following = self.follow(FakeClient([object(), object()]))
+        self.assertEqual(self.changes, 2)
+        following.cancel()
+        self.failureResultOf(following, CancelledError)
+        self.assertTrue(self.made[0].closed)
+
+    def test_lost(self) -> None:
+        """A lost connection is made again, after a pause that grows; then everything may have changed."""
+        begun = object()
+        self.follow(FakeClient([begun, ConnectionFailed("lost")]), ConnectionFailed("down"), FakeClient([begun]))
+        self.assertEqual(self.changes, 1)
+        self.clock.advance(1)
+        self.clock.advance(1)
+        self.assertEqual((self.changes, len(self.made)), (1, 1))
+        self.clock.advance(1)
+        self.assertEqual((self.changes, len(self.made)), (2, 2))
+        self.assertTrue(self.made[0].closed)
+
+    def test_old_server(self) -> None:
+        """A server that has no such request is asked again and again, and that is said."""
+        self.follow(FakeClient([UnknownRequestType("WATCH")]), FakeClient([UnknownRequestType("WATCH")]))
+        self.assertEqual((self.changes, len(self.messages)), (1, 1))
+        self.clock.advance(POLL_SECONDS)
+        self.assertEqual(self.changes, 2)
+
+    def test_refused(self) -> None:
+        """What does not pass by itself ends it."""
+        self.failureResultOf(self.follow(LoginFailed("revoked")), LoginFailed)
+
+
+class StepTests(SynchronousTestCase):
+    """Syncs that follow changes."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.signal = ChangeSignal(self.clock)
+        self.failing: Deferred[None] = Deferred()
+        self.results: list[Exception | None] = []
+        self.messages: list[str] = []
+        self.syncs = 0
+        running = keep_in_step(self.clock, self.signal, self.sync, self.failing, self.messages.append)
+        self.running = Deferred.fromCoroutine(running)
+
+    async def sync(self) -> None:
+        self.syncs += 1
+        if self.results and (result := self.results.pop(0)) is not None:
+            raise result
+
+    def change(self) -> None:
+        self.signal.changed()
+        self.clock.advance(QUIET_SECONDS)
+
+    def test_synced(self) -> None:
+        """Each change is followed by a sync, and nothing else is."""
+        self.clock.advance(3600)
+        self.assertEqual(self.syncs, 0)
+        self.change()
+        self.change()
+        self.assertEqual(self.syncs, 2)
+
+    def test_problems(self) -> None:
+        """A sync that is refused waits for the next change; one without a network is tried again."""
+        self.results = [OperatorError("too many deletions"), ConnectionFailed("down")]
+        self.change()
+        self.clock.advance(3600)
+        self.assertEqual(self.syncs, 1)
+        self.change()
+        self.clock.advance(POLL_SECONDS)
+        self.clock.advance(QUIET_SECONDS)
+        self.assertEqual((self.syncs, self.messages), (3, ["too many deletions", "down"]))
+
+    def test_failed(self) -> None:
+        """When the server cannot be followed any more, that is raised."""
+        self.change()
+        self.failing.errback(LoginFailed("revoked"))
+        self.clock.advance(QUIET_SECONDS)
+        self.failureResultOf(self.running, LoginFailed)
