@@ -155,6 +155,7 @@ async def follow_server(
     unless it may succeed later.
     """
     pause = _FIRST_PAUSE
+    said = False
     while True:
         client = None
         try:
@@ -164,9 +165,9 @@ async def follow_server(
                 changed()
             seconds = pause
         except UnknownRequestType:
-            notify(
-                "this server cannot say that something has changed: its homeftp is too old. It is asked now and then"
-            )
+            if not said:
+                notify(f"this server cannot say that something has changed. It is asked every {POLL_SECONDS:.0f} s")
+            said = True
             changed()
             seconds = POLL_SECONDS
         except Exception as reason:
