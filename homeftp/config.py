@@ -260,6 +260,8 @@ class Settings:
     """Files of the audit log that are kept, the current one among them: at least 2."""
     audit_reads: bool = False
     """Whether files that are read, and folders that are listed, are recorded too."""
+    watch_root: bool = False
+    """Whether clients that watch are told what other programs change in the shared folder."""
     quota: int | None = None
     """Bytes that the store may hold, versions among them; None: no limit but free space."""
     similar_names: bool = False

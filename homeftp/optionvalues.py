@@ -134,7 +134,7 @@ RETENTION: dict[str, Callable[[str], Any]] = {
 }
 """Options about versions."""
 
-FLAGS = ("similar-names", "no-announce", "audit-reads")
+FLAGS = ("similar-names", "no-announce", "audit-reads", "watch-root")
 """Options without a value; in a file they have `yes` or `no`."""
 
 MANY: dict[str, Callable[[str], Any]] = {

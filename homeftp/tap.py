@@ -115,6 +115,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         """Record in the audit log also which files are read and listed."""
         self._many["audit-reads"] = ["yes"]
 
+    def opt_watch_root(self) -> None:
+        """Notice what other programs change in the shared folder (Linux), and tell clients that watch it."""
+        self._many["watch-root"] = ["yes"]
+
     def opt_auth(self, description: str) -> None:
         """Check passwords with a Twisted checker (see --help-auth) instead of homeftp's own accounts."""
         kind = description.partition(":")[0]
@@ -212,6 +216,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             similar_names=flags.get("similar-names", DEFAULTS.similar_names),
             announce=not flags.get("no-announce", not DEFAULTS.announce),
             audit_reads=flags.get("audit-reads", DEFAULTS.audit_reads),
+            watch_root=flags.get("watch-root", DEFAULTS.watch_root),
             limits=Limits(**limits),
         )
         if self.get("auth-memory") and not all(map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls))):

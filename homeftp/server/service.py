@@ -139,6 +139,8 @@ class HomeFTPService(MultiService):
         self._is_open = True  # last of all threads, which keep a process alive
         for pool in server.pools:
             pool.start()
+        if server.other_programs is not None:
+            server.other_programs.start()
         return methods
 
     def _announce(self, methods: LoginMethods) -> None:
@@ -248,6 +250,8 @@ class HomeFTPService(MultiService):
         await ended
         deadline.cancel()
         if self._is_open:
+            if self._server.other_programs is not None:
+                await self._server.other_programs.stop()
             await self._server.scrub.stop()
             await self._server.context.sightings.stop()
             await self._server.pools[0].idle()

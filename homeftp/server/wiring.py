@@ -13,7 +13,7 @@ from typing import Sequence
 
 import attrs
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 
 from homeftp.accounts.access import WHOLE_STORE, AccessTable
@@ -47,6 +47,7 @@ from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.gate.sightings import Sightings
 from homeftp.server.json.frontend import JsonFrontEnd
+from homeftp.server.otherprograms import OtherPrograms
 from homeftp.server.roots import KnownRoots
 from homeftp.server.scrub import Scrub
 from homeftp.store.factory import check_store, open_store
@@ -148,6 +149,8 @@ class Server:
     state: AccountDatabase
     store: StoreHandle
     hub: ChangeHub
+    other_programs: OtherPrograms | None
+    """What notices the changes by other programs; None: they are not noticed."""
     scrub: Scrub
     revocation: RevocationMonitor
     pools: Sequence[ThreadWorkers]
@@ -233,6 +236,9 @@ def compose(
         state=state,
         store=store,
         hub=hub,
+        other_programs=(
+            OtherPrograms(IReactorFDSet(reactor), reactor, workers, store.get, hub) if settings.watch_root else None
+        ),
         scrub=Scrub(
             reactor,
             workers,

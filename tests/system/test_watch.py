@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from tests.support.processes import REPOSITORY, WITHIN, environment
+from tests.support.processes import REPOSITORY, WITHIN, ServerProcess, add_remote, environment
 from tests.support.serving import ServedCase
 from tests.support.waiting import wait_until
 
@@ -59,3 +59,37 @@ class WatchTests(WatchCase):
         self.await_printed("changed: a.txt", "changed: b.txt")
         changed = {line for line in self.lines() if line.startswith("changed")}
         self.assertEqual(changed, {"changed: the folder itself", "changed: a.txt", "changed: b.txt"})
+
+
+class OtherProgramTests(WatchCase):
+    """Changes by other programs, noticed by a server with --watch-root."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = ServerProcess("--watch-root")
+        self.addCleanup(self.server.end)
+        self.home = os.path.join(self.here, "home")
+        add_remote(self.server, self.home)
+
+    def test_touch(self) -> None:
+        """What `touch`, `mkdir`, `mv` and `rm` do in the shared folder is printed, also in folders that are new."""
+        folder = self.server.path(self.there)
+        os.mkdir(folder)
+        self.watch()
+        for command, *printed in (
+            (["touch", f"{folder}/a"], "changed: a"),
+            (["mkdir", "-p", f"{folder}/new/deep"], "changed: new"),
+            (["touch", f"{folder}/new/deep/b"], "changed: new/deep/b"),
+            (["mv", f"{folder}/new", f"{folder}/moved"], "changed: moved"),
+            (["rm", f"{folder}/moved/deep/b"], "changed: moved/deep/b"),
+        ):
+            subprocess.run(command, check=True)
+            self.await_printed(*printed)
+        self.assertEqual([line for line in self.lines() if "anything" in line], [])
+
+    def test_stop(self) -> None:
+        """A server that stops ends the watch at once, with the reason."""
+        process = self.watch()
+        self.server.end()
+        self.assertEqual(process.wait(WITHIN), 1)
+        self.assertIn("the server is stopping", self.lines()[-1])

@@ -67,7 +67,7 @@ class OptionsTests(SynchronousTestCase):
             *"--max-unauthenticated-per-address 2".split(),
             *"--max-login-attempts 1 --tls-timeout 1.5 --login-timeout 2 --stall-timeout 3".split(),
             *"--max-account-connections 6 --request-memory 8M --quota 9G --scrub-days 10".split(),
-            *"--audit-size 11M --audit-files 12 --audit-reads --similar-names --no-announce".split(),
+            *"--audit-size 11M --audit-files 12 --audit-reads --watch-root --similar-names --no-announce".split(),
         )
         self.assertEqual(
             settings,
@@ -86,6 +86,7 @@ class OptionsTests(SynchronousTestCase):
                 audit_size=11 * MIB,
                 audit_files=12,
                 audit_reads=True,
+                watch_root=True,
                 similar_names=True,
                 announce=False,
                 limits=Limits(

@@ -13,8 +13,9 @@ from homeftp.config import Limits
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Busy, ShuttingDown
 from homeftp.files.jobs.revocation import RevocableJobs
-from homeftp.files.watches.watch import StoreChange, Watch
+from homeftp.files.watches.watch import Watch
 from homeftp.interfaces import IStore
+from homeftp.interfaces.observing import StoreChange
 from homeftp.model import Change
 
 TREE = frozenset({"add", "replace", "delete", "move", "metadata"})

@@ -7,7 +7,7 @@ only remembers that anything may have changed.
 from __future__ import annotations
 
 from threading import Lock
-from typing import Callable, NamedTuple, Sequence
+from typing import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -15,6 +15,7 @@ from homeftp.config import KIB
 from homeftp.endpoint import Endpoint
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.interfaces import ChangedNames, IScopedStore, IStore
+from homeftp.interfaces.observing import StoreChange
 
 MOST_NAMES = 256
 """Names that a watch holds: who has to look at more of them does better to compare the whole directory."""
@@ -25,14 +26,6 @@ MOST_BYTES = 64 * KIB
 GATHER_SECONDS = 0.1
 """From the first change until it is told: what changes meanwhile is told with it, and nothing more often. A person does
 not notice it, and ten comparisons a second are no load."""
-
-
-class StoreChange(NamedTuple):
-    """Something that has changed in the store."""
-
-    endpoint: Endpoint
-    directory: bool
-    """Whether a directory was made, moved or removed, and with it perhaps all beneath it."""
 
 
 def _everything(endpoint: Endpoint, *, directory: bool) -> Endpoint | None:

@@ -13,6 +13,7 @@ from homeftp.endpoint import NO_FOLDERS, RESERVED, ROOT, Endpoint, FolderSet
 from homeftp.errors import Busy, Forbidden
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, IStoreHealth, StoreOptions
+from homeftp.interfaces.observing import IObservableStore
 from homeftp.interfaces.usage import AccountUsage, IMeasuredStore, StoreUsage
 from homeftp.model import (
     SERVER,
@@ -29,6 +30,7 @@ from homeftp.model import (
 from homeftp.store.local.disk.errnos import refusal
 from homeftp.store.local.disk.handles import free_bytes
 from homeftp.store.local.history import LocalHistory
+from homeftp.store.local.observing.observer import FolderObserver
 from homeftp.store.local.opened import OpenFolder, SharedFolder
 from homeftp.store.local.read import LocalFile
 from homeftp.store.local.wiring import Operations
@@ -40,7 +42,7 @@ from homeftp.store.policy.wording import rough
 from homeftp.syscalls import System
 
 
-@implementer(IStore, IMeasuredStore, IStoreHealth)
+@implementer(IStore, IMeasuredStore, IObservableStore, IStoreHealth)
 class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
@@ -109,6 +111,10 @@ class LocalStore:
             return []
         clock = operations.clock.problem()
         return [*operations.problems, *([] if clock is None else [clock]), *operations.mount_problems()]
+
+    def observe(self) -> FolderObserver:
+        """Notice what any program changes in the folder from now on."""
+        return FolderObserver(self._folder.get().root)
 
     @property
     def _writable(self) -> Operations:

@@ -11,6 +11,7 @@ from unittest import mock
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
@@ -146,6 +147,25 @@ class MaintenanceTests(ServiceCase):
         with mock.patch.object(server.service.store, "maintain", side_effect=OSError(5, "Input/output error")):
             await server.service.maintain()
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1, "the control")
+
+
+class WatchRootTests(ServiceCase):
+    """--watch-root."""
+
+    async def test_observed(self) -> None:
+        """The folder is observed from the start on, and no more after the stop."""
+
+        def queues() -> int:
+            fds = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+            return sum("inotify" in os.readlink(fd) for fd in fds if os.path.lexists(fd))
+
+        before = queues()
+        server = self.make(watch_root=True)
+        server.start()
+        while queues() == before:
+            await deferLater(reactor, 0.01)
+        await server.stop()
+        self.assertEqual(queues(), before)
 
 
 class StopTests(ServiceCase):

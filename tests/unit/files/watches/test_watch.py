@@ -8,8 +8,9 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from homeftp.endpoint import parse
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
-from homeftp.files.watches.watch import MOST_BYTES, MOST_NAMES, StoreChange, Watch
+from homeftp.files.watches.watch import MOST_BYTES, MOST_NAMES, Watch
 from homeftp.interfaces import ChangedNames, IStore
+from homeftp.interfaces.observing import StoreChange
 from tests.support.authorized import AuthorizedCase
 from tests.support.queuedworkers import QueuedWorkers
 
