@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Command] = {
     "sync": Command(
         "homeftp.cli.commands.sync", "Keep a folder on this machine and one on a server the same, in both directions."
     ),
+    "clone": Command("homeftp.cli.commands.clone", "Fetch a folder of a server that this machine is to keep the same."),
     "ls": Command("homeftp.cli.commands.files.ls", "List files on a server.", own_h=True),
     "du": Command("homeftp.cli.commands.files.du", "Print how much the folders of a server hold.", own_h=True),
     "cat": Command("homeftp.cli.commands.files.cat", "Print files of a server on standard output."),
@@ -56,10 +57,11 @@ COMMANDS: Mapping[str, Command] = {
     "mv": Command("homeftp.cli.commands.files.mv", "Move and rename files and folders on a server."),
     "rm": Command("homeftp.cli.commands.files.rm", "Remove files and folders on a server."),
     "versions": Command(
-        "homeftp.cli.commands.versions", "List the previous versions of files on a server, or remove them for good."
+        "homeftp.cli.commands.past.versions",
+        "List previous versions of files on a server, or remove them for good.",
     ),
     "restore": Command(
-        "homeftp.cli.commands.restore", "Restore a previous version of a file on a server, or a folder as it was."
+        "homeftp.cli.commands.past.restore", "Restore a previous version of a file on a server, or a folder as it was."
     ),
     "verify": Command("homeftp.cli.verify", "Read all files of a server again, and report damaged ones."),
     "raw": Command("homeftp.cli.commands.raw", "Send JSON requests that you type, and print the responses."),

@@ -96,8 +96,9 @@ class RemoteCommandCase(CommandCase, TransferCase):
 
     def homeftp(self, *arguments: str, typed: bytes = b"") -> int:
         """Run one command line over the test's own connection; returns the exit code."""
-        packages = ("homeftp.cli.commands", "homeftp.cli.commands.files")
-        names = [f"{package}.{arguments[0]}" for package in packages]
+        command = "sync" if arguments[0] == "clone" else arguments[0]  # a clone is a sync
+        packages = ("homeftp.cli.commands", "homeftp.cli.commands.files", "homeftp.cli.commands.past")
+        names = [f"{package}.{command}" for package in packages]
         module = next(name for name in names if find_spec(name) is not None)
 
         def with_remote(name: str, work: Any, bandwidth: float | None = None) -> int:

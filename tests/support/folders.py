@@ -24,6 +24,7 @@ def _in_memory() -> str | None:
     if not os.access(_MEMORY, os.W_OK) or shutil.disk_usage(_MEMORY).free < _LEAST_FREE:
         return None
     folder = tempfile.mkdtemp(prefix="homeftp-tests-", dir=_MEMORY)
+    os.chmod(folder, 0o711)  # some tests work as another user in a folder that they open to it
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

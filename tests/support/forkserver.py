@@ -37,7 +37,7 @@ _IMPORTED = (
     "homeftp.cli.commands.get",
     "homeftp.cli.commands.files.ls",
     "homeftp.cli.commands.push",
-    "homeftp.cli.commands.versions",
+    "homeftp.cli.commands.past.versions",
     "homeftp.cli.main",
     "homeftp.client.known.pairing",
     "homeftp.client.plan.cmp",

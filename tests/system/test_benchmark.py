@@ -171,7 +171,7 @@ class BenchmarkTests(SynchronousTestCase):
         self.assertEqual({name.partition(":")[0] for name in names}, {"codec", "batch", "digest", "index"})
 
     def test_telling_apart(self) -> None:
-        """It asks by every request type, for what there is and what there is not, and shows that it would notice."""
-        kinds = [f"{request_type} " for request_type in BUILT_IN]
+        """It asks by every request type that ends, for what is there and what is not, and would notice a difference."""
+        kinds = [f"{request_type} " for request_type in BUILT_IN if request_type != "WATCH"]  # which has no end
         sizes = ("--samples=2", "--paged=20", "--hidden=20")
         self.check("telling_apart.py", *sizes, prints=[*kinds, "a forbidden folder", "its own (control)"])

@@ -31,6 +31,21 @@ Nothing is changed before you have seen the plan and agreed. If a sync is interr
 """
 
 
+DEFAULTS = {
+    "direction": "both",
+    "dry_run": False,
+    "yes": True,
+    "prefer": None,
+    "max_delete": None,
+    "start_over": False,
+    "plan": None,
+    "watch": False,
+    "conflicts": False,
+    "resolve": None,
+}
+"""What the options of a sync are for a command that does not have them, and does not ask."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add a folder, its other side, and how they are synced."""
     add_epilog(parser, _EPILOG)

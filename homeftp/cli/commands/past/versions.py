@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from homeftp.cli.commands.files.sizes import sized
-from homeftp.cli.commands.pruning import add_prune_arguments, check_prune_arguments, prune_versions
+from homeftp.cli.commands.past.pruning import add_prune_arguments, check_prune_arguments, prune_versions
 from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer

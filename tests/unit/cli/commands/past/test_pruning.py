@@ -37,8 +37,8 @@ class PruneTests(RemoteCommandCase):
     ) -> int:
         """Prune the folder."""
         with (
-            mock.patch("homeftp.cli.commands.pruning.can_ask", return_value=terminal),
-            mock.patch("homeftp.cli.commands.pruning.confirm_in_thread", confirm),
+            mock.patch("homeftp.cli.commands.past.pruning.can_ask", return_value=terminal),
+            mock.patch("homeftp.cli.commands.past.pruning.confirm_in_thread", confirm),
         ):
             return self.homeftp("versions", "--prune", "nas:d", *options, typed=typed)
 

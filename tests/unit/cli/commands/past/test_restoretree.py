@@ -25,8 +25,8 @@ class RestoreTreeTests(RemoteCommandCase, PastTreeCase):
     def restore(self, *options: str, typed: bytes = b"", terminal: bool = False) -> int:
         """Restore the folder as it was."""
         with (
-            mock.patch("homeftp.cli.commands.restoretree.can_ask", return_value=terminal),
-            mock.patch("homeftp.cli.commands.restoretree.confirm_in_thread", confirm_here),
+            mock.patch("homeftp.cli.commands.past.restoretree.can_ask", return_value=terminal),
+            mock.patch("homeftp.cli.commands.past.restoretree.confirm_in_thread", confirm_here),
         ):
             return self.homeftp("restore", "-r", "nas:d", "--at", self.at, *options, typed=typed)
 

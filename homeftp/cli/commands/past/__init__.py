@@ -1,0 +1,1 @@
+"""Commands about what was on a server before: versions, and files and folders put back."""
