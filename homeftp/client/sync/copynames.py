@@ -1,10 +1,15 @@
-"""The names of the copies that conflicts leave: `name (conflict from ann-laptop 2026-05-01).txt`."""
+"""The names of the copies that conflicts leave: `name (conflict from ann-laptop 2026-05-01).txt`.
+
+A character may have to be escaped only at the end of a name, or only in the name of a device. So what is added to a
+name on the wire is added to the name that it stands for, and the result is escaped again.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Container
 
+from homeftp.client.escapes import escape_name, unescape_name
 from homeftp.endpoint import MAX_NAME_BYTES
 
 _TYPE = r"(?:\.[A-Za-z0-9]{1,8}){0,2}$"
@@ -23,21 +28,42 @@ def original_name(name: str) -> str | None:
     return None if found is None else f"{folder}{slash}{last[: found.start()]}{last[found.end() :]}"
 
 
+def original_endpoint(name: str) -> str | None:
+    """The name on the wire of the file that a copy is of, whose `name` is one on the wire too; None for no copy."""
+    folder, slash, last = name.rpartition("/")
+    original = original_name(_unescaped(last))
+    return None if original is None else f"{folder}{slash}{escape_name(original)}"
+
+
 def copy_name(name: str, machine: str, day: str, taken: Container[str]) -> str:
     """The name for a copy of the file `name` as it is on `machine`, which is none of those that are `taken`.
 
-    `day` is as in 2026-05-01. The copy of a copy is one of the original file. A name that would be too long is cut.
+    All are names on the wire; `day` is as in 2026-05-01. The copy of a copy is one of the original file. A name that
+    would be too long is cut.
     """
-    folder, slash, last = (original_name(name) or name).rpartition("/")
+    folder, slash, last = name.rpartition("/")
+    last = _unescaped(last)
+    last = original_name(last) or last
     found = _EXTENSION.search(last)
-    assert found is not None  # at least the empty one at the end
-    stem, extension = last[: found.start()], found.group()
+    stem, extension = (last, "") if found is None else (last[: found.start()], found.group())
     said = re.sub(r"[^\w .-]", "-", machine).strip(" .") or "another machine"
     number = 1
     while True:
         count = "" if number == 1 else f" {number}"
         added = f" (conflict from {said} {day}{count}){extension}"
-        cut = stem.encode()[: MAX_NAME_BYTES - len(added.encode())].decode(errors="ignore")
-        if (made := f"{folder}{slash}{cut}{added}") not in taken:
+        if (made := f"{folder}{slash}{_escaped(stem, added)}") not in taken:
             return made
         number += 1
+
+
+def _unescaped(name: str) -> str:
+    """The name that a name on the wire stands for; itself where it is none that is escaped."""
+    found = unescape_name(name)
+    return name if found is None else found
+
+
+def _escaped(stem: str, added: str) -> str:
+    """The name on the wire of a stem with what is added to it, cut as far as it is too long."""
+    while len((name := escape_name(stem + added)).encode()) > MAX_NAME_BYTES:
+        stem = stem[:-1]
+    return name

@@ -11,7 +11,7 @@ from typing import Container, Iterable, Mapping
 
 import attrs
 
-from homeftp.client.sync.copynames import copy_name, original_name
+from homeftp.client.sync.copynames import copy_name, original_endpoint
 from homeftp.client.sync.decision import Decision, decide, decide_metadata
 from homeftp.client.sync.model import (
     Act,
@@ -141,7 +141,7 @@ class _PlanBuilder:
         self._steps: list[tuple[_Step, str, SyncAction]] = []
         self._taken = {*here, *there}
         self._copies = {
-            (original_name(name), node.hash) for name, node in here.items() if same_content(node, there.get(name))
+            (original_endpoint(name), node.hash) for name, node in here.items() if same_content(node, there.get(name))
         }
         """The contents that copies of conflicts have on both sides, with the names of their originals."""
 

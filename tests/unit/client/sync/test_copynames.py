@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial import unittest
 
-from homeftp.client.sync.copynames import copy_name, original_name
+from homeftp.client.escapes import unescape_name
+from homeftp.client.sync.copynames import copy_name, original_endpoint, original_name
 from homeftp.endpoint import name_problem
 
 DAY = "2026-05-01"
@@ -46,6 +47,24 @@ class CopyNameTests(unittest.SynchronousTestCase):
                 self.assertIsNone(name_problem(made), made)
                 self.assertIsNotNone(original_name(made))
                 self.assertNotIn(copy_name(name, machine, DAY, {made}), (made, name))
+
+    def test_escaped(self) -> None:
+        """A character that is escaped only where it stands in the original is not escaped in the name of the copy."""
+        for name, local, copy in (
+            ("d/k\u201b\uff0e", "k.", "d/k. (conflict from m 2026-05-01)"),
+            ("\u201b\uff43on", "con", "con (conflict from m 2026-05-01)"),
+            ("2019\u201b\uff1a.txt", "2019:.txt", "2019\u201b\uff1a (conflict from m 2026-05-01).txt"),
+        ):
+            made = copy_name(name, "m", DAY, ())
+            self.assertEqual((made, original_endpoint(made)), (copy, name))
+            self.assertEqual(original_name(unescape_name(made.rpartition("/")[2]) or ""), local)
+            self.assertEqual(copy_name(made, "m", DAY, ()), copy)
+            self.assertIsNone(original_endpoint(name))
+
+    def test_escaped_and_cut(self) -> None:
+        """A name that is cut is still one that stands for a local name, and the longest that there is."""
+        made = copy_name("\u201b\uff1a" * 42, "m", DAY, ())
+        self.assertEqual(unescape_name(made), ":" * 37 + " (conflict from m 2026-05-01)")
 
     def test_not_a_copy(self) -> None:
         """Names that only look alike are no copies."""
