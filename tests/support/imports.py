@@ -130,7 +130,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | within("client", "verifycopy writer"),
     "client.sync.local": CONTRACTS | {"hashing", "client.files"},
     "client.sync": SHARED
-    | within("client", "api batches errors files mirror plan remotehash seen selection sync.local transfer"),
+    | within("client", "api batches errors escapes files mirror plan remotehash seen selection sync.local transfer"),
     "client.manage": CONTRACTS | within("client", "api plan remotehash seen"),
     "client.opening": SHARED | {"wire"} | within("client", "api errors known manage plan seen selection transfer"),
     "client.aio": SHARED | {"wire"} | within("client", "connection known manage opening selection transfer"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Awaitable, Callable, Collection, Sequence
+from typing import Awaitable, Callable, Collection, Container, Sequence
 
 import attrs
 
@@ -78,13 +78,12 @@ async def run_sync(
     """
     run = context.workers.run_unbounded
     started = time.monotonic()
-    lock = None if request.dry_run else await run(FolderLock, request.local)
+    syncing = _Sync(context, archive, request, observer)
     try:
-        syncing = _Sync(context, archive, request, observer, lock)
         await with_reconnects(client, context, observer, syncing.run)
     finally:
-        if lock is not None:
-            await run(lock.release)
+        if syncing.lock is not None:
+            await run(syncing.lock.release)
     return SyncResult(syncing.plan, syncing.compared, time.monotonic() - started)
 
 
@@ -97,13 +96,11 @@ class _Sync:
         archive: SyncArchive,
         request: SyncRequest,
         observer: TransferObserver,
-        lock: FolderLock | None,
     ) -> None:
         self._context = context
         self._archive = archive
         self._request = request
         self._observer = observer
-        self._lock = lock
         self._run = context.workers.run_unbounded
         self._results = ResultList(observer)
         self._versions = LocalVersions(time.time())
@@ -112,6 +109,8 @@ class _Sync:
         self._renames: set[Rename] | None = None
         """The renames among them that have not failed."""
         self._is_begun = False
+        self.lock: FolderLock | None = None
+        """Of the local folder, unless nothing is changed; to be released."""
         self.plan = SyncPlan()
         self.compared = 0
 
@@ -150,10 +149,12 @@ class _Sync:
                 "was changed. If it is right that it is another folder, or empty, use --start-over: what exists on "
                 "either side is kept"
             )
-        if self._request.start_over and self._lock is not None:
-            await self._run(self._archive.forget, pair)
-        if self._lock is not None:
-            marker = await self._run(self._lock.mark)
+        if not self._request.dry_run:  # only now: the lock makes the folder where it is missing
+            if self.lock is None:
+                self.lock = await self._run(FolderLock, self._request.local)
+            if self._request.start_over:
+                await self._run(self._archive.forget, pair)
+            marker = await self._run(self.lock.mark)
             await self._run(self._archive.begin, pair, self._request.server, marker)
         self._is_begun = True
 
@@ -193,8 +194,8 @@ class _Sync:
         allowed = self._allowed or frozenset()
         actions = []
         for action in plan.actions:
-            if _identity(action) in allowed:
-                actions.append(action)
+            if (permitted := _as_allowed(action, allowed)) is not None:
+                actions.append(permitted)
             elif action.act is not Act.SUSPICIOUS:
                 reason = "it has changed meanwhile: it is left for the next sync"
                 self._observer.add_result(FileResult(Outcome.FAILED, action.name, 0, reason))
@@ -254,6 +255,20 @@ def _is_in_the_way(action: SyncAction, replaced: Collection[tuple[Side, str]]) -
 def _identity(action: SyncAction) -> tuple[object, ...]:
     """What has to be the same for a step of a new plan to be one of the old plan."""
     return action.act, action.target, action.name, action.to
+
+
+def _as_allowed(action: SyncAction, allowed: Container[tuple[object, ...]]) -> SyncAction | None:
+    """A step of a new plan as it was confirmed; None where it was not.
+
+    A folder that was to be copied exists already where something was renamed into it. Then only its mode is missing.
+    """
+    if _identity(action) in allowed:
+        return action
+    if action.act is Act.METADATA:
+        for side in Side:
+            if _identity(action._replace(act=Act.COPY, target=side)) in allowed:
+                return action._replace(target=side)
+    return None
 
 
 def _record_same(archive: SyncArchive, pair: SyncPair, both: BothSides) -> None:

@@ -142,6 +142,16 @@ class LaterSyncTests(SyncCase):
         self.assertEqual(set(self.bob.contents()), {"a.txt", "e", "e/x", "e/y", "e/large"})
         self.assertEqual(versions_in(self.bob.path), {})
 
+    def test_rename_into_new_folders(self) -> None:
+        """What is renamed into folders that are new, too, gets there in one sync, with the modes of the folders."""
+        os.makedirs(os.path.join(self.ann.path, "new/deep"))
+        os.chmod(os.path.join(self.ann.path, "new"), 0o700)
+        self.ann.rename("d", "new/deep/d")
+        self.both()
+        self.assertEqual(self.bob.contents(), self.ann.contents())
+        self.assertEqual(os.stat(os.path.join(self.bob.path, "new")).st_mode & 0o777, 0o700)
+        self.assert_in_step()
+
     def test_rename_and_edit(self) -> None:
         """A file that one laptop renames and the other edits has the new name and the edit."""
         self.ann.rename("a.txt", "b.txt")
@@ -210,10 +220,14 @@ class LaterSyncTests(SyncCase):
     def test_missing_disk(self) -> None:
         """An empty folder where the synced one was is not taken for deletions; starting over keeps both sides."""
         shutil.rmtree(self.ann.path)
-        os.mkdir(self.ann.path)
         for _ in range(2):
             error = self.assertRaises(OperatorError, self.sync, self.ann)
             self.assertIn("is its disk mounted?", str(error))
+            self.assertFalse(os.path.exists(self.ann.path), "the folder of a mount must not be made")
+        os.mkdir(self.ann.path)
+        error = self.assertRaises(OperatorError, self.sync, self.ann)
+        self.assertIn("is its disk mounted?", str(error))
+        self.assertEqual(os.listdir(self.ann.path), [])
         self.ann.put("new", b"new")
         self.sync(self.ann, start_over=True)
         self.assertEqual(self.ann.contents(), {**self.before, "new": b"new"})
