@@ -10,7 +10,7 @@ from typing import Awaitable, Iterable, Sequence
 from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal
 from homeftp.client.files.folders import OpenFolders
-from homeftp.client.files.model import LocalTree
+from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import unescaped_name
 from homeftp.client.files.write import DownloadTarget
 from homeftp.client.mirror.remote import RemoteDeletion
@@ -18,7 +18,7 @@ from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.trees import BothSides
 from homeftp.client.transfer.get import GetTransfer
@@ -32,7 +32,7 @@ from homeftp.client.transfer.model import (
 )
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.push import PushTransfer
-from homeftp.errors import Refusal
+from homeftp.errors import Changed, Refusal
 from homeftp.model import ABSENT, Entry
 
 _NOT_EMPTY = "it holds something that is not synced"
@@ -86,6 +86,10 @@ class CarryOut:
         self._run = context.workers.run_unbounded
         self._endpoint_of = endpoints_below(pair.endpoint)
         self._seen = LastSeen(context.seen, context.workers, client)
+        self._renamed: list[tuple[str, str]] = []
+        """What was renamed here, and its new name, in order."""
+        self._names = dict(both.local.local_names)
+        """The local spelling of names, also of new ones."""
 
     async def rename(self, actions: Iterable[SyncAction]) -> Sequence[Rename]:
         """Carry out MOVE and KEEP_BOTH, one after the other; gives those that were not possible."""
@@ -106,14 +110,29 @@ class CarryOut:
 
     def _rename_local(self, action: SyncAction) -> Exception | None:
         tree, name, to = self._both.local, action.name, action.to
-        found = tree.files.get(name) or tree.directories[name]
-        names = dict(tree.local_names)
+        found = self._found_here(name)
+        if found is None:
+            return Changed("the folder that it is in has not got its new name")
         last = to.rpartition("/")[2]
         spelled = unescaped_name(last, strict=tree.selector.strict_names)
         if spelled != last:
-            names.setdefault(to, spelled)
-        with OpenFolders(self._pair.local, self._context.system, names) as folders:
-            return rename_local(folders, found, to)
+            self._names.setdefault(to, spelled)
+        with OpenFolders(self._pair.local, self._context.system, self._names) as folders:
+            problem = rename_local(folders, found, to)
+        if problem is None:
+            self._renamed.append((name, to))
+            beneath = {each: local for each, local in self._names.items() if each.startswith(f"{name}/")}
+            self._names.update((to + each[len(name) :], local) for each, local in beneath.items())
+        return problem
+
+    def _found_here(self, name: str) -> FileStat | None:
+        """What was found here and has this name now; None for nothing."""
+        old = name
+        for before, now in reversed(self._renamed):
+            if is_within(old, now):
+                old = before + old[len(now) :]
+        found = self._both.local.files.get(old) or self._both.local.directories.get(old)
+        return None if found is None else found._replace(name=name)
 
     async def _rename_there(self, action: SyncAction) -> Exception | None:
         old, new = self._endpoint_of(action.name), self._endpoint_of(action.to)

@@ -152,6 +152,27 @@ class LaterSyncTests(SyncCase):
         self.assertEqual(os.stat(os.path.join(self.bob.path, "new")).st_mode & 0o777, 0o700)
         self.assert_in_step()
 
+    def test_renames_within_renamed(self) -> None:
+        """A file is renamed, or a conflict, in a folder that was renamed, whatever its local name is."""
+        self.ann.put("d/2019: x", b"2019")
+        kept = {f"{number}:": f"kept {number}".encode() for number in range(4)}
+        for name, content in kept.items():
+            self.ann.put(f"d/{name}", content)
+        for laptop in (self.ann, self.bob):
+            self.sync(laptop)
+        self.ann.rename("d", "e:")
+        self.ann.rename("e:/x", "f")
+        self.ann.put("e:/y", b"ann's")
+        self.ann.rename("e:/2019: x", "e:/2020: x")
+        self.bob.put("d/y", b"bob's")
+        for laptop in (self.ann, self.bob, self.ann):
+            self.sync(laptop)
+        self.assertEqual([result for result in self.results if not result.outcome.done], [])
+        copy = "e:/y (conflict from bob-laptop 2026-05-01)"
+        expected = {"a.txt": b"one", "e:": None, "e:/2020: x": b"2019", "e:/y": b"ann's", copy: b"bob's", "f": b"x"}
+        expected.update((f"e:/{name}", content) for name, content in kept.items())
+        self.assertEqual((self.ann.contents(), self.bob.contents()), (expected, expected))
+
     def test_rename_and_edit(self) -> None:
         """A file that one laptop renames and the other edits has the new name and the edit."""
         self.ann.rename("a.txt", "b.txt")
