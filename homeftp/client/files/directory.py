@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import stat as stat_module
-from typing import Protocol
+from typing import Protocol, Sequence
 
 from homeftp.client.files.model import PERMISSIONS
 from homeftp.metadata.disks import Disks
@@ -44,6 +44,9 @@ class Directory(Protocol):
 
     def stat(self, name: str) -> os.stat_result | None:
         """The stat of a name, of the link itself where it is one; None where nothing exists."""
+
+    def names(self) -> Sequence[str]:
+        """The names in it, as they are spelled."""
 
     def replace(self, temporary: str, name: str) -> None:
         """Rename a file over another, atomically."""
@@ -144,6 +147,10 @@ class DescriptorDirectory:
         except FileNotFoundError:
             return None
 
+    def names(self) -> Sequence[str]:
+        """The names in it."""
+        return os.listdir(self._fd)
+
     def replace(self, temporary: str, name: str) -> None:
         """Rename over a name."""
         self._system.rename(os.fsencode(temporary), os.fsencode(name), source_dir=self._fd, target_dir=self._fd)
@@ -239,6 +246,10 @@ class PathDirectory:
             return os.lstat(self._join(name))
         except FileNotFoundError:
             return None
+
+    def names(self) -> Sequence[str]:
+        """The names in it."""
+        return os.listdir(self._path)
 
     def replace(self, temporary: str, name: str) -> None:
         """Rename over a name."""

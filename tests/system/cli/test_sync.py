@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import Any, Sequence
 
+from tests.support.mounts import exfat, held
 from tests.support.processes import WITHIN, run_homeftp
 from tests.support.serving import ServedCase
 from tests.support.syncs import contents, versions_in
@@ -155,6 +156,22 @@ class SyncCommandTests(ServedCase):
         for process in processes:
             process.type("\x03")
             self.assertEqual(process.process.wait(WITHIN), 130)
+
+    def test_case(self) -> None:
+        """A name that gets another case on one laptop gets it on the other one, whose disk ignores case."""
+        held(self, exfat(self.folder("second")))
+        for name in ("a", "d/x", "same", "other"):
+            self.lay(f"first/{name}", name.encode())
+        for laptop in self.homes:
+            self.sync(laptop)
+        self.assertTrue(os.path.exists(f"{self.folder('second')}/SAME"), "the control: the disk must ignore case")
+        for name in ("a", "d"):
+            os.rename(f"{self.folder('first')}/{name}", f"{self.folder('first')}/{name.upper()}")
+        self.sync("first")
+        self.sync("second")
+        expected = {"A": b"a", "D": None, "D/x": b"d/x", "same": b"same", "other": b"other"}
+        self.assertEqual(contents(self.folder("second")), expected)
+        self.assertIn("Nothing to do", self.sync("second"))
 
     def test_usage(self) -> None:
         """Wrong words are explained."""

@@ -51,8 +51,13 @@ class RenameTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """What has changed since, or would replace something, stays; so does a folder that is a file now."""
         file, folder = self.found("d/x"), self.found("d")
-        (taken,) = self.rename((file, "d"))
-        self.assertIsInstance(taken, Changed)
+        os.link(f"{self.path}/d/x", f"{self.path}/d/X")
+        file = self.found("d/x")
+        for taken in self.rename((file, "d"), (file, "d/X")):
+            self.assertIsInstance(taken, Changed)
+        self.assertEqual(sorted(os.listdir(f"{self.path}/d")), ["X", "x"])
+        os.unlink(f"{self.path}/d/X")
+        file = self.found("d/x")
         with open(f"{self.path}/d/x", "ab") as more:
             more.write(b"!")
         (changed,) = self.rename((file, "d/y"))
