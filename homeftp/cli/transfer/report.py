@@ -91,7 +91,9 @@ class TransferReport:
     def _find_silent(self) -> frozenset[str]:
         if self._json or (self._verbose and not self._quiet):
             return frozenset()
-        return frozenset({"same"} if self._comparing or self._dry_run else {"same", "metadata", *_TRANSFERRED})
+        return frozenset(
+            {"same"} if self._comparing or self._dry_run else {"same", "metadata", "renamed", *_TRANSFERRED}
+        )
 
     def notice(self, message: str) -> None:
         """Print a message about the transfer itself, such as a lost connection. Raises nothing."""

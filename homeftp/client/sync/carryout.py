@@ -101,7 +101,9 @@ class CarryOut:
                 reason = f"not renamed to {action.to}: {problem}"
                 self._observer.add_result(FileResult(Outcome.FAILED, action.name, 0, reason))
                 failed.append(Rename(action.target, action.name, action.to))
-            elif action.act is Act.MOVE:
+                continue
+            self._observer.add_result(_renamed(action))
+            if action.act is Act.MOVE:
                 await self._run(self._archive.move, self._pair, action.name, action.to)
         return failed
 
@@ -267,8 +269,18 @@ def _remove_directory(folders: OpenFolders, name: str) -> OSError | None:
     return None
 
 
+def _renamed(action: SyncAction) -> FileResult:
+    """What is reported of a rename; a conflict is worth a word."""
+    reason = ""
+    if action.act is Act.KEEP_BOTH:
+        where = "here" if action.target is Side.HERE else "on the server"
+        reason = f"both sides had changed it; what was {where} is {action.to.rpartition('/')[2]} now"
+    kind = _kind(action)
+    return FileResult(Outcome.RENAMED, action.name if reason else action.to, reason=reason, kind=kind)
+
+
 def _kind(action: SyncAction) -> str:
-    """What is deleted."""
+    """What is deleted or renamed."""
     node = action.node(action.target)
     return "file" if node is None else node.kind
 

@@ -55,6 +55,8 @@ class Outcome(enum.Enum):
     """Compared: it exists only on the server."""
     DELETED = "deleted"
     """It was only at the target, and was deleted there."""
+    RENAMED = "renamed"
+    """It had this name on the other side already, or got another one so that both contents of a conflict are kept."""
     SKIPPED = "skipped"
     """It cannot be a part of a transfer: a link, a device, or a file that the server does not share."""
     REFUSED = "refused"
@@ -82,6 +84,7 @@ _DONE = (
     Outcome.SKIPPED,
     Outcome.MENDED,
     Outcome.DELETED,
+    Outcome.RENAMED,
 )
 
 

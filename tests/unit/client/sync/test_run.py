@@ -142,6 +142,19 @@ class LaterSyncTests(SyncCase):
         self.assertEqual(set(self.bob.contents()), {"a.txt", "e", "e/x", "e/y", "e/large"})
         self.assertEqual(versions_in(self.bob.path), {})
 
+    def test_reported(self) -> None:
+        """Each rename is reported under the new name; that of a conflict under the old one, with the new one."""
+        self.ann.rename("d", "e")
+        self.ann.put("a.txt", b"ann's")
+        self.sync(self.ann)
+        self.assertEqual(self.outcomes(), {"e": Outcome.RENAMED, "a.txt": Outcome.REPLACED})
+        self.bob.put("a.txt", b"bob's")
+        self.sync(self.bob)
+        renamed = {each.name: (each.kind, each.reason) for each in self.results if each.outcome is Outcome.RENAMED}
+        copy = "a (conflict from bob-laptop 2026-05-01).txt"
+        reason = f"both sides had changed it; what was here is {copy} now"
+        self.assertEqual(renamed, {"e": ("directory", ""), "a.txt": ("file", reason)})
+
     def test_rename_into_new_folders(self) -> None:
         """What is renamed into folders that are new, too, gets there in one sync, with the modes of the folders."""
         os.makedirs(os.path.join(self.ann.path, "new/deep"))
