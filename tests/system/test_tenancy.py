@@ -269,9 +269,10 @@ class TenancyTests(SynchronousTestCase):
         run(LocalMachine)
 
     def test_calls(self) -> None:
-        """The machine makes every call that there is."""
+        """The machine makes every call that there is, but for the one that never ends: test_watch.py has that."""
         made = {step.what for step in calls("a", "b", b"", (None, None), recursive=False)}
-        self.assertEqual(made, {name for name in IFiles.names() if isinstance(IFiles[name], Method)})
+        every = {name for name in IFiles.names() if isinstance(IFiles[name], Method)}
+        self.assertEqual(made, every - {"watch"})
 
 
 class ControlTests(SynchronousTestCase):
