@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Awaitable, Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Awaitable, Callable, Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
@@ -32,6 +33,12 @@ MOST_SECONDS = 2.0
 
 POLL_SECONDS = 30.0
 """Between two comparisons where a side cannot say that something has changed."""
+
+COMPARE_SECONDS = 600.0
+"""Between two comparisons where no event came: the system may have dropped one."""
+
+_RESTART_SECONDS = 1.0
+"""Before a watch of the local folder that has failed is begun again."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a watch of the server is begun again; each pause is twice the one before."""
@@ -96,43 +103,54 @@ class LocalWatch:
         path: str,
         changed: Callable[[], object],
         notify: Callable[[str], object] = lambda message: None,
+        events: Callable[[str, threading.Event], Iterable[object]] | None = None,
     ) -> None:
+        """`events` gives the events of a folder until it is to end, in a thread; by default those of watchfiles."""
         self._reactor = reactor
+        self._events = events or _watchfiles
         self._path = path
         self._changed = changed
         self._ended = threading.Event()
-        self._polling: LoopingCall | None = None
-        try:
-            import watchfiles  # noqa: F401
-        except ImportError:
+        self._polling = LoopingCall(changed)
+        self._polling.clock = reactor
+        if events is None and find_spec("watchfiles") is None:
             notify(
                 f"changes in {path} are noticed after up to {POLL_SECONDS:.0f} s. To notice them at once, install "
                 "homeftp[watch]"
             )
-            self._polling = LoopingCall(changed)
-            self._polling.clock = reactor
             self._polling.start(POLL_SECONDS, now=False)
         else:
+            self._polling.start(COMPARE_SECONDS, now=False)
             threading.Thread(target=self._run, name="local changes", daemon=True).start()
 
     def _run(self) -> None:
-        from watchfiles import watch
-
+        """Watch until the end; the library gives up at a name that is not UTF-8, for example: then begin anew."""
         threads = IReactorFromThreads(self._reactor)
-        for _ in watch(
-            self._path,
-            watch_filter=lambda _, path: not is_own(os.path.relpath(path, self._path)),
-            stop_event=self._ended,
-            raise_interrupt=False,
-            ignore_permission_denied=True,
-        ):
-            threads.callFromThread(self._changed)
+        while not self._ended.is_set():
+            try:
+                for _ in self._events(self._path, self._ended):
+                    threads.callFromThread(self._changed)
+            except Exception:  # noqa: BLE001, PERF203 (whatever it is, something may have changed)
+                threads.callFromThread(self._changed)
+                self._ended.wait(_RESTART_SECONDS)
 
     def stop(self) -> None:
         """Call nothing any more; the thread ends by itself."""
         self._ended.set()
-        if self._polling is not None:
-            self._polling.stop()
+        self._polling.stop()
+
+
+def _watchfiles(path: str, ended: threading.Event) -> Iterable[object]:
+    """The events that the library watchfiles gives."""
+    from watchfiles import watch
+
+    return watch(
+        path,
+        watch_filter=lambda _, changed: not is_own(os.path.relpath(changed, path)),
+        stop_event=ended,
+        raise_interrupt=False,
+        ignore_permission_denied=True,
+    )
 
 
 def is_own(path: str) -> bool:

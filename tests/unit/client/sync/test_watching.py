@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import Any, AsyncIterator, cast
+import threading
+from typing import Any, AsyncIterator, Callable, Iterator, cast
 from unittest import mock
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import Clock, LoopingCall
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import implementer
 
 from homeftp.client import Client, ConnectionFailed
 from homeftp.client.sync.watching import (
+    COMPARE_SECONDS,
     MOST_SECONDS,
     POLL_SECONDS,
     QUIET_SECONDS,
@@ -67,6 +70,14 @@ class SignalTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
+@implementer(IReactorFromThreads)
+class FakeReactor(Clock):
+    """Has a clock, and is called by no thread."""
+
+    def callFromThread(self, callable: Callable[..., object], *args: object, **kwargs: object) -> None:
+        raise AssertionError("nothing has changed")
+
+
 class LocalTests(TestCase):
     """A real folder."""
 
@@ -97,12 +108,48 @@ class LocalTests(TestCase):
         for name in ("a", "d/b", ".homeftpignore", "d/.homeftp.txt"):
             self.assertFalse(is_own(os.path.join(*name.split("/"))), name)
 
+    def test_failing(self) -> Deferred[None]:
+        """Where the library fails, something may have changed, and it is begun again."""
+        noticed: Deferred[None] = Deferred()
+        begun: list[str] = []
+        changes: list[None] = []
+
+        def events(path: str, ended: threading.Event) -> Iterator[object]:
+            begun.append(path)
+            if len(begun) == 1:
+                raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+            yield object()
+            ended.wait()
+
+        def changed() -> None:
+            changes.append(None)
+            if len(changes) == 2:
+                noticed.callback(None)
+
+        self.addCleanup(LocalWatch(cast(Any, reactor), "Docs", changed, events=events).stop)
+        return noticed
+
+    def test_dropped(self) -> None:
+        """Now and then both sides are compared without an event: the system may have dropped it."""
+        clock = FakeReactor()
+        changes: list[None] = []
+
+        def no_events(path: str, ended: threading.Event) -> Iterator[object]:
+            ended.wait()
+            yield from ()
+
+        watch = LocalWatch(clock, "Docs", lambda: changes.append(None), events=no_events)
+        clock.advance(COMPARE_SECONDS)
+        self.assertEqual(len(changes), 1)
+        watch.stop()
+        self.assertEqual(clock.getDelayedCalls(), [])
+
     def test_polled(self) -> None:
         """Without the library, something may have changed now and then; that is said, with what to do."""
         clock = Clock()
         events: list[None] = []
         messages: list[str] = []
-        with mock.patch.dict(sys.modules, watchfiles=None):
+        with mock.patch("homeftp.client.sync.watching.find_spec", return_value=None):
             watch = LocalWatch(clock, "Docs", lambda: events.append(None), messages.append)
         clock.advance(POLL_SECONDS)
         clock.advance(POLL_SECONDS)
