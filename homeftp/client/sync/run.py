@@ -125,7 +125,7 @@ class _Sync:
         if self._allowed is None:
             await self._confirm(pair, both, plan)
             self.plan = plan
-            self.compared = len(both.here.nodes) + both.same_files
+            self.compared = max(plan.files.values())
             self._report_unsynced(plan)
         if self._request.dry_run:
             return

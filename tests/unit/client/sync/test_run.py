@@ -99,6 +99,8 @@ class LaterSyncTests(SyncCase):
         """Where nothing has changed nothing is done, and nothing is sent or listed."""
         self.both()
         self.assertEqual(self.there(), self.before)
+        self.ann.put("d/new", b"new")
+        self.assertEqual(self.sync(self.ann, dry_run=True).files, 4)
 
     def test_edits(self) -> None:
         """Edits, new files and deletions of both laptops reach the other; a deleted file is kept where it was."""
