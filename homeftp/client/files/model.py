@@ -117,5 +117,7 @@ class LocalTree:
     """Names of partial downloads that earlier transfers left."""
     selector: Selector = attrs.field(factory=lambda: Selector(EVERYTHING))
     """What of the folder is transferred, by the ignore files in it too; the rest is not in here."""
+    partial_directories: set[str] = attrs.field(factory=set)
+    """The directories that hold something that is left out."""
     local_names: dict[str, str] = attrs.field(factory=dict)
     """For a name on the wire the local spelling of its last part, where that differs (Unicode form)."""

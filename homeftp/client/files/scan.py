@@ -133,6 +133,7 @@ def _add(tree: LocalTree, prefix: str, found: _Name, path: str) -> str | None:
         tree.files[name] = FileStat(name, path, stat)
         return None
     if not tree.selector.takes(name, is_directory=kind == stat_module.S_IFDIR):
+        tree.partial_directories.add(prefix[:-1])
         return None
     if kind != stat_module.S_IFREG and kind != stat_module.S_IFDIR:
         tree.skipped.append((name, LINK if kind == stat_module.S_IFLNK else SPECIAL))

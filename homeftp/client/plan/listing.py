@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from itertools import chain
-from typing import Iterable, Mapping, NamedTuple, Sequence
+from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 import attrs
 
@@ -118,19 +118,28 @@ async def add_entries(
             (listing.failed if has_failed else listing.skipped).append((prefix + name, reason))
 
 
-def select(listing: RemoteListing, selector: Selector, local: Iterable[str] = ()) -> None:
+def select(listing: RemoteListing, selector: Selector, local: Iterable[str] = ()) -> Collection[str]:
     """Leave only what is selected in a listing, and add the names that were asked for and do not exist.
 
-    Those that are `local` exist.
+    Those that are `local` exist. Gives the directories that hold something that is left out.
     """
+    partial: set[str] = set()
+
+    def is_selected(name: str, entry: Entry) -> bool:
+        taken = selector.takes(name, is_directory=entry.kind == "directory")
+        if not taken:
+            partial.add(name.rpartition("/")[0])
+        return taken
+
     if not selector.takes_all:
-        listing.entries.keep(lambda name, entry: selector.takes(name, is_directory=entry.kind == "directory"))
+        listing.entries.keep(is_selected)
         for names in (listing.skipped, listing.failed):
             names[:] = [each for each in names if selector.takes(each[0], is_directory=False)]
     if selector.has_names:
         others = (name for name, _ in listing.skipped + listing.failed)
         missing = selector.missing(chain(listing.entries, local, others))
         listing.failed.extend((name, "does not exist on the server") for name in missing)
+    return partial
 
 
 def _is_legal(endpoint: Endpoint, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Mapping, NamedTuple, Sequence
+from typing import Collection, Mapping, NamedTuple, Sequence
 
 import attrs
 
@@ -109,6 +109,8 @@ class SyncTree:
     """Names that cannot be synced: they and what is beneath them stay as they are."""
     inodes: Mapping[str, int] = attrs.field(factory=dict)
     """A number that a file or directory keeps when it is renamed, where the side has one."""
+    partial: Collection[str] = ()
+    """The directories that hold something that is left out, so that they stay."""
 
 
 class Act(enum.Enum):

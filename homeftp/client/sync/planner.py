@@ -72,7 +72,7 @@ def make_plan(
         if rename.old in known:
             rename_node(known, rename.old, rename.new)
     builder = _PlanBuilder(trees.base, trees.sides[Side.HERE], trees.sides[Side.THERE], options)
-    builder.decide_all(opaque)
+    builder.decide_all(opaque, (*here.partial, *there.partial))
     made = builder.actions()
     files = {
         side: _count_files(tree.nodes) + unchanged_files for side, tree in ((Side.HERE, here), (Side.THERE, there))
@@ -145,9 +145,10 @@ class _PlanBuilder:
         }
         """The contents that copies of conflicts have on both sides, with the names of their originals."""
 
-    def decide_all(self, opaque: Iterable[str]) -> None:
-        """Decide about each name, and make the decisions fit together."""
-        needed = {each for name in opaque for each in _upwards(name.rpartition("/")[0])}
+    def decide_all(self, opaque: Iterable[str], partial: Iterable[str]) -> None:
+        """Decide about each name, and make the decisions fit together; `partial` directories stay."""
+        above = (name.rpartition("/")[0] for name in opaque)
+        needed = {each for name in (*above, *partial) for each in _upwards(name)}
         for name in reversed(self._names):  # what is in a directory comes before it
             here, there = self.here.get(name), self.there.get(name)
             decision = decide(self._base.get(name), here, there, self._options.preference)
@@ -168,12 +169,17 @@ class _PlanBuilder:
                 continue
             towards = Decision.TO_HERE if side is Side.HERE else Decision.TO_THERE
             if node is None:
-                return towards
+                return towards if self._changes(side) else Decision.AGREED
             if node.kind == "file":
                 if decision is not towards:  # the file was not to be replaced
                     self._kept_files[name] = side
                 return towards
         return decision
+
+    def _changes(self, side: Side) -> bool:
+        """Whether a side may be changed."""
+        target = {Direction.PUSH: Side.THERE, Direction.PULL: Side.HERE}.get(self._options.direction, side)
+        return side is target
 
     def _keep_both(self, name: str, here: SyncNode | None, there: SyncNode | None) -> Decision:
         """Decide that the server's file or directory gets the name, unless a file is in the way of a directory."""

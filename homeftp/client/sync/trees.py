@@ -86,7 +86,7 @@ async def read_both(
     tree, listing = surveyed.tree, surveyed.listing
     if listing.kind == "file":
         raise WrongKind(f"{endpoint} is a file on the server: a folder is synced with a folder")
-    select(listing, tree.selector, surveyed.same_names())
+    held = select(listing, tree.selector, surveyed.same_names())
     spell(listing, tree)
     same = {name: surveyed.local.digests[name].full for name in surveyed.same}
     agreed = await context.workers.run(archive.read, pair, same)
@@ -96,8 +96,8 @@ async def read_both(
     return BothSides(
         tree,
         listing.entries,
-        reading.here(),
-        reading.there(),
+        attrs.evolve(reading.here(), partial=tree.partial_directories),
+        attrs.evolve(reading.there(), partial=held),
         agreed,
         same,
         surveyed.same_count,

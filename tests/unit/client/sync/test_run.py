@@ -6,6 +6,7 @@ import os
 import shutil
 
 from homeftp.client import Outcome
+from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Act, Side, SyncPlan, Unsynced
 from homeftp.client.sync.run import SyncDeclined
@@ -252,6 +253,24 @@ class LaterSyncTests(SyncCase):
         self.assertEqual(self.there(), self.before)
         self.sync(self.ann, max_delete=2)
         self.assertEqual(self.there(), {"a.txt": b"one"})
+
+    def test_left_out(self) -> None:
+        """A directory that holds something that is left out stays, also where the other side has deleted it."""
+        self.make_remote_file("Docs/d/there.tmp", b"there")
+        selection = Selection(("*.tmp",))
+        shutil.rmtree(os.path.join(self.ann.path, "d"))
+        for direction, expected in (("push", {"a.txt"}), ("both", {"a.txt", "d"})):
+            self.sync(self.ann, direction=direction, selection=selection, max_delete=2)
+            self.assertEqual([each for each in self.results if not each.outcome.done], [])
+            self.assertEqual(set(self.ann.contents()), expected)
+            self.assertEqual(set(self.there()), {"a.txt", "d", "d/there.tmp"})
+        os.rename(os.path.join(self.server.root, "Docs/d"), os.path.join(self.server.root, "d"))
+        self.ann.put("d/here.tmp", b"here")
+        for _ in range(2):
+            self.assertEqual(self.sync(self.ann, selection=selection).files, 1)
+        self.assertEqual(set(self.ann.contents()), {"a.txt", "d", "d/here.tmp"})
+        self.assertEqual(set(self.there()), {"a.txt", "d"})
+        self.assertEqual(self.results, [])
 
     def test_missing_disk(self) -> None:
         """An empty folder where the synced one was is not taken for deletions; starting over keeps both sides."""
