@@ -21,6 +21,10 @@ _COPY = re.compile(rf" \(conflict from [^()/]+ \d{{4}}-\d{{2}}-\d{{2}}(?: \d+)?\
 """What was added to a name, before the extension."""
 
 
+_MOST_MACHINE = 48
+"""Characters of a machine's name: with four bytes each the rest of a name still fits."""
+
+
 def original_name(name: str) -> str | None:
     """The name of the file that a copy is of; None for a name that is not a copy's."""
     folder, slash, last = name.rpartition("/")
@@ -46,7 +50,7 @@ def copy_name(name: str, machine: str, day: str, taken: Container[str]) -> str:
     last = original_name(last) or last
     found = _EXTENSION.search(last)
     stem, extension = (last, "") if found is None else (last[: found.start()], found.group())
-    said = re.sub(r"[^\w .-]", "-", machine).strip(" .") or "another machine"
+    said = re.sub(r"[^\w .-]", "-", machine)[:_MOST_MACHINE].strip(" .") or "another machine"
     number = 1
     while True:
         count = "" if number == 1 else f" {number}"

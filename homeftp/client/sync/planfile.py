@@ -7,7 +7,7 @@ made again where nothing has changed, and a plan that is read is carried out onl
 from __future__ import annotations
 
 import json
-from typing import Any, Iterable, Iterator, Literal
+from typing import Annotated, Any, Iterable, Iterator, Literal
 
 import attrs
 import msgspec
@@ -37,7 +37,8 @@ class PlanHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     direction: str
     prefer: str | None
     machine: str
-    day: str
+    day: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}\Z")]
+    """It becomes a part of names."""
     patterns: tuple[str, ...] = ()
     ignore_files: bool = True
     strict_names: bool = False

@@ -42,7 +42,7 @@ class CopyNameTests(unittest.SynchronousTestCase):
     def test_legal(self) -> None:
         """The name is legal, and not too long, whatever the machine and the file are called."""
         for name in ("x", "x" * 255, "ä" * 127 + ".txt", "x" * 250 + ".txt"):
-            for machine in ("m", "", "a/b:c (d)", "..."):
+            for machine in ("m", "", "a/b:c (d)", "...", "\U00020000" * 300):
                 made = copy_name(name, machine, DAY, ())
                 self.assertIsNone(name_problem(made), made)
                 self.assertIsNotNone(original_name(made))

@@ -58,6 +58,8 @@ class PlanFileTests(unittest.SynchronousTestCase):
             [head, "3"],
             [head.replace('"push"', '"sideways"')],
             [head.replace('"plan": 1', '"plan": 2')],
+            [head.replace('"2026-05-01"', '"x/../../../2026"'), step],
+            [head.replace('"2026-05-01"', '"2026-05-01\\n"'), step],
             [head, step.replace('"copy"', '"explode"')],
             [head, step.replace('"there"', '"nowhere"')],
             [head, step.replace('"a"', "5")],
