@@ -25,7 +25,7 @@ from homeftp.errors import OperatorError, Refusal, UnknownRequestType
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
-QUIET_SECONDS = 0.2
+QUIET_SECONDS = 0.1
 """A sync begins when nothing has changed for so long: a program that saves a file makes several changes."""
 
 MOST_SECONDS = 2.0
