@@ -62,9 +62,9 @@ def resolve(options: argparse.Namespace) -> Exit:
         raise OperatorError("Name the copy and say which file stays: homeftp sync --resolve COPY --keep original|copy")
     conflict = resolve_conflict(options.resolve, options.keep)
     other = "copy" if options.keep == "original" else "original"
+    where = "there was no original" if conflict.original is None else f"the {other} is in .homeftp/versions"
     sentence = (
-        f"{conflict.original_name} is the {options.keep} now; the {other} is in .homeftp/versions. The next sync takes "
-        "this over to the server."
+        f"{conflict.original_name} is the {options.keep} now; {where}. The next sync takes this over to the server."
     )
     print_result(options, sentence, {"name": conflict.original_name, "kept": options.keep})
     return Exit.DONE

@@ -87,6 +87,10 @@ def resolve_conflict(path: str, kept: Kept) -> Conflict:
     if original is None or copy is None:
         raise OperatorError(f"{path} is no copy that a conflict has left: homeftp sync --conflicts lists them")
     conflict = Conflict(copy, _stat(os.path.dirname(path), original, inside), _join(inside, original))
+    if conflict.original is None and kept == "original":
+        raise OperatorError(
+            f"{path} stays as it is: its original is gone. Use --keep copy, or delete the copy yourself"
+        )
     versions = LocalVersions(time.time())
     with OpenFolders(folder, System(), {}) as folders:
         replaced = copy if kept == "original" else conflict.original

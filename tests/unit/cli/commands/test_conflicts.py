@@ -48,6 +48,14 @@ class ConflictsTests(RemoteCommandCase):
         with open(f"{self.here}/d/a.txt", "rb") as file:
             self.assertEqual(file.read(), b"copy")
 
+    def test_no_original(self) -> None:
+        """Where the original is gone it cannot be kept, and nothing is said to be a version."""
+        os.unlink(f"{self.here}/d/a.txt")
+        self.assertEqual(self.homeftp("sync", "--resolve", self.copy, "--keep", "original"), Exit.USAGE)
+        self.assertTrue(os.path.exists(self.copy))
+        self.assertEqual(self.homeftp("sync", "--resolve", self.copy, "--keep", "copy"), Exit.DONE)
+        self.assertIn("d/a.txt is the copy now; there was no original.", self.out.getvalue())
+
     def test_usage(self) -> None:
         """What is missing is said."""
         for words in (
