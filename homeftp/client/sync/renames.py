@@ -165,6 +165,7 @@ def _renamed_files(
 
 def rename_node(nodes: dict[str, SyncNode], old: str, new: str) -> None:
     """Give one of the nodes, and all beneath it, another name."""
-    moved = [old] if nodes[old].kind == "file" else [name for name in nodes if is_within(name, old)]
+    beneath = f"{old}/"
+    moved = [old] if nodes[old].kind == "file" else [old, *(name for name in nodes if name.startswith(beneath))]
     for name in moved:
         nodes[new + name[len(old) :]] = nodes.pop(name)
