@@ -10,6 +10,8 @@ from threading import Event, Lock, Thread
 from typing import Callable
 from unittest.mock import patch
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from homeftp.endpoint import parse
 from homeftp.errors import Changed
 from homeftp.store.local import read as reading
@@ -140,7 +142,9 @@ CONTROL_RACES = 5
 
 
 class EditTests(StoreCase):
-    """Many readers and one editor."""
+    """Many readers and one editor, on the disk that people have."""
+
+    mktemp = SynchronousTestCase.mktemp
 
     def race(self) -> tuple[int, int, list[str]]:
         """The number of successful and refused readings, and every result that never was the file's content.
