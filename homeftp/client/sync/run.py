@@ -229,9 +229,9 @@ class _Sync:
             self._observer.add_result(FileResult(outcome, name, 0, unsynced.reason, kind="other"))
 
     def _report_plan(self, contents: Sequence[SyncAction]) -> None:
-        sizes = [action.source.size for action in contents if action.source is not None and action.source.hash]
-        files = [action for action in contents if action.source is not None and action.source.kind == "file"]
-        self._observer.on_plan(len(files), sum(sizes))
+        sources = [action.source for action in contents]
+        sizes = [source.size for source in sources if source is not None and source.kind == "file"]
+        self._observer.on_plan(len(sizes), sum(sizes))
 
     def _report_suspicious(self, action: SyncAction) -> None:
         where = "here" if action.target is Side.HERE else "on the server"

@@ -125,8 +125,10 @@ class ChangedTests(SyncCase):
         planned: list[tuple[int, int]] = []
         results: list[FileResult] = []
         self.ann.put("edited", b"12345")
+        self.ann.put("new", b"678")
         observer = TransferObserver(on_plan=lambda *plan: planned.append(plan), on_result=results.append)
         self.sync(self.ann, observer=observer)
-        self.assertEqual(planned, [(1, 5)])
-        self.assertEqual([(each.outcome, each.name) for each in results], [(Outcome.REPLACED, "edited")])
-        self.assertEqual(observer.bytes_moved, 5)
+        self.assertEqual(planned, [(2, 8)])
+        outcomes = {each.name: each.outcome for each in results}
+        self.assertEqual(outcomes, {"edited": Outcome.REPLACED, "new": Outcome.NEW})
+        self.assertEqual(observer.bytes_moved, 8)
