@@ -37,6 +37,21 @@ def select_in(
         yield from connection.execute(f"{query} ({','.join('?' * len(asked))})", [*parameters, *asked])
 
 
+def tables(version: int, statements: Sequence[str]) -> Callable[[sqlite3.Connection], bool]:
+    """What prepares a database of this `version`, which is not 0: the statements make the tables that are missing."""
+
+    def prepare(connection: sqlite3.Connection) -> bool:
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found not in (0, version):
+            return False
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version}")
+        return True
+
+    return prepare
+
+
 class SharedDatabase:
     """A database in the file `path`, made with mode 0600; None: in memory. Safe in several threads and processes.
 

@@ -15,7 +15,7 @@ from functools import partial
 from threading import Lock
 from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
-from homeftp.hashing.database import SharedDatabase, select_in
+from homeftp.hashing.database import SharedDatabase, select_in, tables
 from homeftp.hashing.filehash import binary, from_binary
 
 _VERSION = 1
@@ -116,7 +116,9 @@ class SeenStore:
         self._lock = Lock()
         self._notices: list[str] = []
         self._is_pruned = False
-        self._database = SharedDatabase(path, _prepare, busy_seconds=busy_seconds, put_aside=self._put_aside)
+        self._database = SharedDatabase(
+            path, tables(_VERSION, _SCHEMA), busy_seconds=busy_seconds, put_aside=self._put_aside
+        )
 
     def last(self, place: Place, paths: Sequence[str]) -> dict[str, str]:
         """The hash that was last seen at each of these paths; those that were never seen are left out."""
@@ -264,14 +266,3 @@ def _number(place: Place, connection: sqlite3.Connection) -> int:
     connection.execute("INSERT OR IGNORE INTO places (server, account, local) VALUES (?, ?, ?)", place)
     (number,) = connection.execute(_FIND_PLACE, place).fetchone()
     return int(number)
-
-
-def _prepare(connection: sqlite3.Connection) -> bool:
-    """The tables; False for a database of another version."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, _VERSION):
-        return False
-    for statement in _SCHEMA:
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
-    return True

@@ -13,7 +13,7 @@ from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 import attrs
 
 from homeftp.client.sync.model import SyncNode
-from homeftp.hashing.database import SharedDatabase
+from homeftp.hashing.database import SharedDatabase, tables
 from homeftp.hashing.filehash import ALGORITHM
 from homeftp.model import Kind
 
@@ -109,7 +109,7 @@ class SyncArchive:
     """The database in the file `path`, made with mode 0600; None: in memory. Safe in several threads and processes."""
 
     def __init__(self, path: str | None, *, busy_seconds: float = _BUSY_SECONDS) -> None:
-        self._database = SharedDatabase(path, _prepare, busy_seconds=busy_seconds)
+        self._database = SharedDatabase(path, tables(_VERSION, _SCHEMA), busy_seconds=busy_seconds)
 
     def state(self, pair: SyncPair) -> PairState | None:
         """What is known of a pair; None for one that is new, or forgotten."""
@@ -318,14 +318,3 @@ def _number(connection: sqlite3.Connection, pair: SyncPair) -> int:
     """The id of a pair; 0, which none has, for one that is not known."""
     row = connection.execute(f"SELECT id FROM pairs WHERE {_PLACE}", pair).fetchone()
     return 0 if row is None else int(row[0])
-
-
-def _prepare(connection: sqlite3.Connection) -> bool:
-    """The tables; False for a database of another version."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, _VERSION):
-        return False
-    for statement in _SCHEMA:
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
-    return True

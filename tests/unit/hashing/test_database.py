@@ -8,15 +8,10 @@ import stat
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.hashing.database import SharedDatabase, select_in
+from homeftp.hashing.database import SharedDatabase, select_in, tables
 
-
-def prepare(connection: sqlite3.Connection) -> bool:
-    """One table, of version 1."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    connection.execute("CREATE TABLE IF NOT EXISTS words (word TEXT)")
-    connection.execute("PRAGMA user_version = 1")
-    return version in (0, 1)
+prepare = tables(1, ["CREATE TABLE IF NOT EXISTS words (word TEXT)"])
+"""One table, of version 1."""
 
 
 class DatabaseTests(SynchronousTestCase):
