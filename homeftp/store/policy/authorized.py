@@ -14,7 +14,7 @@ import attrs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
-from homeftp.errors import Changed, Forbidden, Refusal
+from homeftp.errors import Changed, Refusal
 from homeftp.interfaces import IDraft, IHistory, IOpenFile, IScopedStore, IStore, IUpload
 from homeftp.model import (
     ABSENT,
@@ -33,18 +33,16 @@ from homeftp.model import (
 from homeftp.store.policy.authorizedhistory import AuthorizedHistory
 from homeftp.store.policy.disclosure import Disclose, DisclosedDraft, DisclosedUpload, disclosing
 from homeftp.store.policy.folders import list_folders, list_versions, verify_folders
-from homeftp.store.policy.limits import directory_request
 from homeftp.store.policy.outcomes import catch, for_allowed, results_of
 from homeftp.store.policy.permissions import (
     REVEALING,
     allotment,
     as_allowed,
     check_stays,
-    condition,
     condition_of_file,
+    directory_wanted,
     disclosed,
     forbidden,
-    not_a_file,
     not_restorable,
     stored,
 )
@@ -248,9 +246,11 @@ class AuthorizedStore:
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
         """Write small files, make directories, and make all of them durable together."""
         acting = cache(self._acting)  # there are few actors, and many requests of each
-        wanted = [self._of_directory(request) if content is None else request for request, content in requests]
+        wanted = [
+            directory_wanted(self.rights, request) if content is None else request for request, content in requests
+        ]
         allowed = [
-            self._allowed(request, acting, directory=content is None)
+            as_allowed(self.rights, request, self._whole(request.endpoint), acting, directory=content is None)
             for request, (_, content) in zip(wanted, requests, strict=True)
         ]
         asked = [
@@ -268,14 +268,6 @@ class AuthorizedStore:
                 result = disclosed(self.rights, result, request.endpoint, request.precondition, ours.precondition)
             results.append(result)
         return results
-
-    def _of_directory(self, request: WriteRequest) -> WriteRequest:
-        """The request for a directory: what an account may not see it can only make anew, and a top stays as it is."""
-        if not self._may(READ, request.endpoint) and request.precondition is None:
-            request = attrs.evolve(request, precondition=ABSENT)
-        if self.rights.holds_top(request.endpoint.parts):
-            request = attrs.evolve(directory_request(request), mtime_us=None, mode=None)
-        return request
 
     def edit(self, request: WriteRequest) -> IDraft:
         """Begin to change a file; an account that may not read it can only make a new one."""
@@ -383,7 +375,7 @@ class AuthorizedStore:
 
         Also returns how later refusals are disclosed; None where all may be.
         """
-        allowed = self._allowed(request, self._acting)
+        allowed = as_allowed(self.rights, request, self._whole(request.endpoint), self._acting)
         if isinstance(allowed, Refusal):
             raise allowed
         endpoint, wanted, asked = request.endpoint, request.precondition, allowed.precondition
@@ -392,17 +384,3 @@ class AuthorizedStore:
         disclose = partial(disclosed, self.rights, endpoint=endpoint, wanted=wanted, asked=asked)
         with disclosing(disclose):
             return write(allowed), disclose
-
-    def _allowed(
-        self, request: WriteRequest, acting: Callable[[Actor], Actor], *, directory: bool = False
-    ) -> WriteRequest | Refusal:
-        """The request as the store gets it, with the precondition that keeps it within the account's rights."""
-        if request.offset and not self._may(READ, request.endpoint):
-            return forbidden(request.endpoint, "resume a partial upload")
-        allowed = condition(self.rights.at(request.endpoint.parts), request.endpoint, request.precondition)
-        if isinstance(allowed, Forbidden):
-            return allowed
-        if not directory and (refused := not_a_file(self.rights, request.endpoint)) is not None:
-            return refused
-        actor = request.actor if request.actor == SERVER else acting(request.actor)
-        return as_allowed(request, self._whole(request.endpoint), allowed, actor)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, WrongKind
-from homeftp.model import ABSENT, PRESENT, Actor, Allotment, Entry, WriteRequest
-from homeftp.store.policy.limits import check_removable
+from homeftp.model import ABSENT, PRESENT, SERVER, Actor, Allotment, Entry, WriteRequest
+from homeftp.store.policy.limits import check_removable, directory_request
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
 from homeftp.store.policy.wording import display_path, is_directory, no_version, stays
 
@@ -79,18 +81,50 @@ def condition_of_file(rights: Rights, here: frozenset[str], endpoint: Endpoint, 
     return allowed
 
 
-def as_allowed(request: WriteRequest, endpoint: Endpoint, precondition: str | None, actor: Actor) -> WriteRequest:
-    """What the store gets of a request. attrs.evolve takes three times as long, and a batch has many requests."""
+def as_allowed(
+    rights: Rights,
+    request: WriteRequest,
+    whole: Endpoint,
+    acting: Callable[[Actor], Actor],
+    *,
+    directory: bool = False,
+) -> WriteRequest | Refusal:
+    """The request as the store gets it, with the precondition that keeps it within the account's rights.
+
+    `whole` is its endpoint as the store has it; `acting` gives the actor that the store gets.
+    """
+    endpoint = request.endpoint
+    here = rights.at(endpoint.parts)
+    if request.offset and READ not in here:
+        return forbidden(endpoint, "resume a partial upload")
+    allowed = condition(here, endpoint, request.precondition)
+    if isinstance(allowed, Forbidden):
+        return allowed
+    if not directory and (refused := not_a_file(rights, endpoint)) is not None:
+        return refused
+    # attrs.evolve takes three times as long, and a batch has many requests.
     return WriteRequest(
-        endpoint=endpoint,
+        endpoint=whole,
         size=request.size,
         hash=request.hash,
         mtime_us=request.mtime_us,
         mode=request.mode,
-        precondition=precondition,
+        precondition=allowed,
         offset=request.offset,
-        actor=actor,
+        actor=request.actor if request.actor == SERVER else acting(request.actor),
     )
+
+
+def directory_wanted(rights: Rights, request: WriteRequest) -> WriteRequest:
+    """What an account's request for a directory asks: a new one where it sees nothing; a top keeps its metadata.
+
+    Raises what `directory_request` raises.
+    """
+    if READ not in rights.at(request.endpoint.parts) and request.precondition is None:
+        request = attrs.evolve(request, precondition=ABSENT)
+    if rights.holds_top(request.endpoint.parts):
+        request = attrs.evolve(directory_request(request), mtime_us=None, mode=None)
+    return request
 
 
 def stored(rights: Rights, request: WriteRequest, entry: Entry) -> Entry:

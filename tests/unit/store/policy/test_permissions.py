@@ -14,6 +14,7 @@ from homeftp.store.policy.permissions import (
     check_stays,
     condition,
     condition_of_file,
+    directory_wanted,
     disclosed,
     forbidden,
     not_a_file,
@@ -36,11 +37,31 @@ class PermissionTests(SynchronousTestCase):
     def test_as_allowed(self) -> None:
         """The store gets all of a request, but for the endpoint, the precondition and the actor."""
         fields = {"size": 1, "hash": HASH, "mtime_us": 2, "mode": 0o600, "offset": 3}
-        request = WriteRequest(endpoint=parse("a"), precondition=ABSENT, **fields)  # type: ignore[arg-type]
-        changed = as_allowed(request, WHERE, PRESENT, Actor("ann"))
-        self.assertEqual(changed, attrs.evolve(request, endpoint=WHERE, precondition=PRESENT, actor=Actor("ann")))
+        request = WriteRequest(endpoint=parse("a"), actor=Actor("ann"), **fields)  # type: ignore[arg-type]
+        changed = as_allowed(rights("read,add"), request, WHERE, lambda actor: Actor("bob"))
+        self.assertEqual(changed, attrs.evolve(request, endpoint=WHERE, precondition=ABSENT, actor=Actor("bob")))
         told_apart = {*fields, "endpoint", "precondition", "actor"}
         self.assertEqual(told_apart, set(attrs.fields_dict(WriteRequest)), "a new field needs a value here")
+
+    def test_not_allowed(self) -> None:
+        """Nothing is resumed without the right to read, and only a directory may be in the place of the root."""
+        for text, request, directory, expected in (
+            ("add", WriteRequest(endpoint=WHERE, size=2, offset=1), False, Forbidden),
+            ("read,add", WriteRequest(endpoint=WHERE, size=2, offset=1), False, WriteRequest),
+            ("read", WriteRequest(endpoint=WHERE), False, Forbidden),
+            ("read,add", WriteRequest(endpoint=ROOT), False, WrongKind),
+            ("read,add", WriteRequest(endpoint=ROOT), True, WriteRequest),
+        ):
+            got = as_allowed(rights(text), request, request.endpoint, lambda actor: actor, directory=directory)
+            self.assertIsInstance(got, expected, text)
+
+    def test_directory_wanted(self) -> None:
+        """What an account may not see it can only make anew, and the top of a folder keeps its metadata."""
+        request = WriteRequest(endpoint=WHERE, mtime_us=1, mode=0o700)
+        self.assertEqual(directory_wanted(rights("read,add"), request), request)
+        self.assertEqual(directory_wanted(rights("add"), request), attrs.evolve(request, precondition=ABSENT))
+        top = Rights(frozenset(), folders=((WHERE.parts, parse_rights("read,add")),))
+        self.assertEqual(directory_wanted(top, request), WriteRequest(endpoint=WHERE))
 
     def test_tops(self) -> None:
         """The root and the tops of folders stay, and no file takes their place; a drop box learns nothing of why."""
