@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 from homeftp.client.files.folders import OpenFolders
 from homeftp.client.files.model import FileStat
@@ -12,20 +12,8 @@ from homeftp.hashing import filehash
 from homeftp.syscalls import System
 
 
-def remove_local(
-    path: str, system: System, local_names: Mapping[str, str], files: Sequence[FileStat], directories: Sequence[str]
-) -> list[tuple[str, Exception | None]]:
-    """Delete files and then empty directories below the folder `path`; gives each name, and why it is still there.
-
-    A file that has changed since its stat, and a directory that is not empty, stay. `local_names` as in `LocalTree`.
-    """
-    with OpenFolders(path, system, local_names) as folders:
-        results: list[tuple[str, Exception | None]] = [(file.name, _remove_file(folders, file)) for file in files]
-        results += [(name, _remove_directory(folders, name)) for name in directories]
-    return results
-
-
-def _remove_file(folders: OpenFolders, file: FileStat) -> Exception | None:
+def remove_file(folders: OpenFolders, file: FileStat) -> Exception | None:
+    """Delete a file, unless it has changed since its stat; gives why it is still there."""
     try:
         folder = folders.open(file.name.rpartition("/")[0], make=False)
         last = folders.last_name(file.name)
@@ -36,6 +24,25 @@ def _remove_file(folders: OpenFolders, file: FileStat) -> Exception | None:
     except OSError as error:
         return error
     return None
+
+
+def remove_local(
+    path: str,
+    system: System,
+    local_names: Mapping[str, str],
+    files: Sequence[FileStat],
+    directories: Sequence[str],
+    remove: Callable[[OpenFolders, FileStat], Exception | None] = remove_file,
+) -> list[tuple[str, Exception | None]]:
+    """Delete files and then empty directories below the folder `path`; gives each name, and why it is still there.
+
+    A file that has changed since its stat, and a directory that is not empty, stay. `local_names` as in `LocalTree`;
+    `remove` may do more with a file than `remove_file`, such as keep it elsewhere.
+    """
+    with OpenFolders(path, system, local_names) as folders:
+        results: list[tuple[str, Exception | None]] = [(file.name, remove(folders, file)) for file in files]
+        results += [(name, _remove_directory(folders, name)) for name in directories]
+    return results
 
 
 def _remove_directory(folders: OpenFolders, name: str) -> OSError | None:

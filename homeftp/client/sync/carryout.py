@@ -12,6 +12,7 @@ from homeftp.client.batches import answer_or_refusal
 from homeftp.client.files.folders import OpenFolders
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import unescaped_name
+from homeftp.client.files.remove import remove_local
 from homeftp.client.files.write import DownloadTarget
 from homeftp.client.mirror.remote import RemoteDeletion
 from homeftp.client.seen.lastseen import LastSeen
@@ -160,9 +161,13 @@ class CarryOut:
         await self._recorded(deletion.run(DeletionPlan(tuple(files), tuple(directories), 0, 0)))
 
     async def _delete_here(self, files: Sequence[str], directories: Sequence[str]) -> None:
-        observer = self._observer
-        for name, failure in await self._run(self._delete_local, files, directories):
-            kind = "directory" if name in self._both.local.directories else "file"
+        observer, local = self._observer, self._both.local
+        found = [local.files[name] for name in files]
+        remove, system = self._versions.remove, self._context.system
+        for name, failure in await self._run(
+            remove_local, local.path, system, local.local_names, found, directories, remove
+        ):
+            kind = "directory" if name in local.directories else "file"
             if failure is None:
                 observer.add_result(FileResult(Outcome.DELETED, name, kind=kind))
             elif isinstance(failure, OSError) and kind == "directory":
@@ -171,14 +176,6 @@ class CarryOut:
                 reason = failure.strerror if isinstance(failure, OSError) else str(failure)
                 observer.add_result(FileResult(Outcome.FAILED, name, 0, f"not deleted: {reason}", kind=kind))
         await self._record()
-
-    def _delete_local(self, files: Sequence[str], directories: Sequence[str]) -> Sequence[tuple[str, Exception | None]]:
-        tree = self._both.local
-        results: list[tuple[str, Exception | None]] = []
-        with OpenFolders(self._pair.local, self._context.system, tree.local_names) as folders:
-            results.extend((name, self._versions.remove(folders, tree.files[name])) for name in files)
-            results.extend((name, _remove_directory(folders, name)) for name in directories)
-        return results
 
     async def transfer(self, actions: Sequence[SyncAction]) -> None:
         """Carry out COPY and METADATA: what goes to the server first."""
@@ -257,16 +254,6 @@ class CarryOut:
             if action.source is not None and action.source.kind == "directory" and name not in unfinished:
                 agreed[name] = action.source
         await self._run(self._archive.record, self._pair, agreed, gone)
-
-
-def _remove_directory(folders: OpenFolders, name: str) -> OSError | None:
-    """Remove an empty local directory; gives why it is still there."""
-    folders.close_beneath(name)
-    try:
-        folders.open(name.rpartition("/")[0], make=False).remove_directory(folders.last_name(name))
-    except OSError as error:
-        return error
-    return None
 
 
 def _renamed(action: SyncAction) -> FileResult:
