@@ -222,12 +222,9 @@ class _PlanBuilder:
             existing = nodes[target] = None
         is_replaced = source is not None and existing is not None and source.kind != existing.kind
         if existing is not None and (source is None or is_replaced):
-            is_file, clears = existing.kind == "file", is_replaced or self._is_cleared(name, target)
-            step = (
-                (_Step.CLEAR_FILE if clears else _Step.DELETE_FILE)
-                if is_file
-                else (_Step.CLEAR_DIRECTORY if clears else _Step.DELETE_DIRECTORY)
-            )
+            clears = is_replaced or self._is_cleared(name, target)
+            steps = (_Step.CLEAR_FILE, _Step.CLEAR_DIRECTORY) if clears else (_Step.DELETE_FILE, _Step.DELETE_DIRECTORY)
+            step = steps[existing.kind == "directory"]
             self._add(step, SyncAction(Act.DELETE, target, name, here, there))
             nodes[target] = None
         if source is not None:
