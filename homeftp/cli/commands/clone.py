@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
 
 from homeftp.cli.commands import sync
 from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.transfer.rates import parse_rate
-from homeftp.cli.transfer.report import add_output_arguments
+from homeftp.cli.transfer.run import add_progress_arguments
 from homeftp.cli.transfer.selecting import add_pattern_arguments
 from homeftp.endpoint import RESERVED
 from homeftp.errors import OperatorError
@@ -31,15 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     set_completer(remote, ANY_PATHS)
     set_completer(folder, ANY_PATHS)
     add_pattern_arguments(parser)
-    parser.add_argument(
-        "--bwlimit",
-        metavar="RATE",
-        type=parse_rate,
-        help="limit the rate, in KiB per second, or with a unit such as 1.5M or 500KB; 0 is no limit",
-    )
-    parser.add_argument("-v", "--verbose", action="store_true", help="print the outcome of every file")
-    add_output_arguments(parser)
-    parser.set_defaults(**sync.DEFAULTS)
+    add_progress_arguments(parser)
+    parser.set_defaults(**_sync_defaults(), yes=True)
+
+
+def _sync_defaults() -> dict[str, Any]:
+    """What the options of a sync are where none is given."""
+    parser = argparse.ArgumentParser()
+    sync.add_arguments(parser)
+    return {name: value for name, value in vars(parser.parse_args([])).items() if name != "yes"}
 
 
 def run(options: argparse.Namespace) -> int:

@@ -14,8 +14,7 @@ from homeftp.cli.terminal.asking import can_ask
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
-from homeftp.cli.transfer.rates import parse_rate
-from homeftp.cli.transfer.report import add_output_arguments
+from homeftp.cli.transfer.run import add_progress_arguments
 from homeftp.cli.transfer.selecting import add_pattern_arguments, read_selection
 from homeftp.errors import OperatorError
 
@@ -29,21 +28,6 @@ server's keeps its name, and the one here becomes "NAME (conflict from MACHINE D
 says which one is right. An empty file never replaces one that is not, unless --prefer here or --prefer there is given.
 Nothing is changed before you have seen the plan and agreed. If a sync is interrupted, run it again.
 """
-
-
-DEFAULTS = {
-    "direction": "both",
-    "dry_run": False,
-    "yes": True,
-    "prefer": None,
-    "max_delete": None,
-    "start_over": False,
-    "plan": None,
-    "watch": False,
-    "conflicts": False,
-    "resolve": None,
-}
-"""What the options of a sync are for a command that does not have them, and does not ask."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,14 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --resolve: which of the two files stays, under the original's name",
     )
     add_pattern_arguments(parser)
-    parser.add_argument(
-        "--bwlimit",
-        metavar="RATE",
-        type=parse_rate,
-        help="limit the rate, in KiB per second, or with a unit such as 1.5M or 500KB; 0 is no limit",
-    )
-    parser.add_argument("-v", "--verbose", action="store_true", help="print the outcome of every file")
-    add_output_arguments(parser)
+    add_progress_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -34,6 +34,11 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_selection_arguments(parser)
     add_deletion_arguments(parser)
+    add_progress_arguments(parser)
+
+
+def add_progress_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options about the rate and the output of all commands that transfer folders."""
     parser.add_argument(
         "--bwlimit",
         metavar="RATE",

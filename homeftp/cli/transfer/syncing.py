@@ -55,8 +55,8 @@ class SyncCommand:
         self._request = request
         self._asks = not (options.yes or request.expected is not None)
 
-    async def once(self, *, says_nothing: bool = False) -> Exit:
-        """Sync, and print the result; with `says_nothing` only if there was something to do."""
+    async def once(self, *, only_changes: bool = False) -> Exit:
+        """Sync, and print the result; with `only_changes` nothing where there was nothing to do."""
         options = self._options
         output = TransferOutput(self._reactor, options, self._request.local)
         reconnector = self._context.reconnector
@@ -83,7 +83,7 @@ class SyncCommand:
         if options.dry_run:
             shown.print_plan(result.plan)
         if not result.plan.actions and not options.json:
-            if not (options.quiet or says_nothing):
+            if not (options.quiet or only_changes):
                 files = counted(result.files, "file")
                 print(f"Nothing to do ({files} compared in {result.seconds:.1f} s).", file=sys.stderr)
             return exit_code(output.observer)
@@ -107,7 +107,7 @@ class SyncCommand:
         local = LocalWatch(self._reactor, self._request.local, signal.changed, print_error)
         following = Deferred.fromCoroutine(follow_server(self._reactor, connect, endpoint, signal.changed, print_error))
         try:
-            await keep_in_step(self._reactor, signal, lambda: self.once(says_nothing=True), following, print_error)
+            await keep_in_step(self._reactor, signal, lambda: self.once(only_changes=True), following, print_error)
         finally:
             following.cancel()
             local.stop()
