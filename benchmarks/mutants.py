@@ -36,7 +36,7 @@ TESTS = {
     "accounts/invitations": [f"{ACCOUNTS}.test_invitations", f"{ACCOUNTS}.test_pairing"],
     "accounts/pairing": [f"{ACCOUNTS}.test_pairing"],
     "files/jobs/revocation": ["tests.unit.files.jobs.test_revocation"],
-    "store/policy/authorized": [RULES, "tests.unit.server.json.test_rights"],
+    "store/policy/authorized": [RULES, "tests.unit.server.json.test_rights", "tests.unit.server.json.test_watched"],
     "store/policy/authorizedhistory": [f"{RULES}.test_authorizedhistory", f"{RULES}.test_permissions"],
     "store/policy/disclosure": [f"{RULES}.test_disclosure", *AUTHORIZED],
     "store/policy/folders": [f"{RULES}.test_folders", *AUTHORIZED],

@@ -16,9 +16,9 @@ from homeftp.model import Change
 from homeftp.status import Status
 from homeftp.wire.codec import decode_response
 from tests.support import replay
+from tests.support.access import LARGE, AccessCase
 from tests.support.inmemory import PASSWORD, Connection, Server
 from tests.support.queuedworkers import QueuedWorkers
-from tests.unit.server.json.test_rights import LARGE, AccessCase
 
 
 def log(server: Server) -> list[dict[str, Any]]:

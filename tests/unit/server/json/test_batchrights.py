@@ -7,10 +7,10 @@ from typing import Any
 
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.status import Status
+from tests.support.access import AccessCase
 from tests.support.batches import get_batch, push_batch, push_entry
 from tests.support.inmemory import Connection
 from tests.unit.server.json.test_auditing import log
-from tests.unit.server.json.test_rights import AccessCase
 
 RIGHTS = ("read,add,replace,delete", "add", "read,replace", "replace")
 

@@ -5,65 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from homeftp.accounts.access import AccessTable
-from homeftp.config import SMALL_FILE
-from homeftp.dispatchers.delete import DeleteDispatcher
-from homeftp.dispatchers.history.restore import RestoreDispatcher
-from homeftp.dispatchers.history.versions import VersionsDispatcher
-from homeftp.dispatchers.move import MoveDispatcher
-from homeftp.dispatchers.setstat import SetstatDispatcher
-from homeftp.dispatchers.watch import WatchDispatcher
 from homeftp.endpoint import parse
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces import IAccount
 from homeftp.status import Status
-from homeftp.store.policy.rights import parse_rights
 from homeftp.wire.codec import encode_request
-from homeftp.wire.messages import Response
-from tests.support.inmemory import Connection, Server
-
-LARGE = os.urandom(3 * SMALL_FILE)
-
-
-class AccessCase(SynchronousTestCase):
-    """A store with the homes of two accounts."""
-
-    def setUp(self) -> None:
-        extra = [DeleteDispatcher(), MoveDispatcher(), VersionsDispatcher(), RestoreDispatcher(), SetstatDispatcher()]
-        self.server = Server.make(extra=[*extra, WatchDispatcher()])
-        self.addCleanup(self.server.close)
-        self.state = self.server.state
-        self.accesses = AccessTable(self.state)
-        for name in ("ann", "bob"):
-            self.state.add_account(name, None)
-            self.accesses.set_home(name, parse(f"people/{name}"))
-        self.server.put("people/ann/notes/a.txt", b"ann's")
-        self.server.put("people/ann/b.txt", b"ann's too")
-        self.server.put("people/bob/notes/secret.txt", b"bob's")
-        self.server.put("top.txt", b"nobody's")
-
-    def enter(self, name: str, rights: str | None = None, **grants: str) -> Connection:
-        """A connection of that account, with these rights."""
-        if rights is not None:
-            self.accesses.set_rights(name, parse_rights(rights))
-        for path, narrower in grants.items():
-            self.accesses.grant(name, parse(path), parse_rights(narrower))
-        connection = Connection(self.server, login=False)
-        realm: Any = self.server.portal.realm
-        _, account, _ = self.successResultOf(realm.requestAvatar(name.encode(), None, IAccount))
-        connection.enter(account)
-        return connection
-
-    def ask(self, connection: Connection, request_type: str, payload: bytes = b"", **body: Any) -> Response:
-        """The last response."""
-        connection.send(request_type, body, payload)
-        last = connection.responses()[-1]
-        return last
-
-    def statuses(self, connection: Connection, *requests: tuple[Any, ...]) -> list[int]:
-        return [self.ask(connection, kind, payload, **body).status for kind, payload, body in requests]
+from tests.support.access import LARGE, AccessCase
+from tests.support.inmemory import Connection
 
 
 class HomeTests(AccessCase):
@@ -394,55 +341,3 @@ class RightsTests(AccessCase):
         self.assertEqual(refused.status, Status.FORBIDDEN)
         self.accesses.grant("ann", parse("drop"), None)
         self.assertIn("resume_from", self.ask(self.enter("ann"), "CMP", **asked).body, "the control")
-
-
-class WatchedTests(AccessCase):
-    """What an account hears of changes: no more than it sees. The account owner sees and changes everything."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.state.add_account("owner", None)
-        self.owner = self.enter("owner")
-
-    def watch(self, connection: Connection, name: str = "") -> None:
-        connection.send("WATCH", {"rel_endpoint": name})
-        self.assertEqual([each.body for each in connection.responses()], [{"changed": []}])
-
-    def heard(self, connection: Connection) -> list[str]:
-        return [name for each in connection.responses() for name in each.body["changed"]]
-
-    def push(self, name: str) -> None:
-        self.assertEqual(self.ask(self.owner, "PUSH", b"new", rel_endpoint=name).status, Status.OK)
-
-    def test_homes(self) -> None:
-        """Each hears of its own home, by the names in it, and of nothing else; the owner hears of everything."""
-        ann, bob, all_of_it = self.enter("ann"), self.enter("bob"), self.enter("owner")
-        for connection in (ann, bob, all_of_it):
-            self.watch(connection)
-        self.push("people/ann/notes/new.txt")
-        moved = self.ask(self.owner, "MOVE", rel_endpoint="people/ann/notes", to="people/ann/other")
-        self.assertEqual(moved.status, Status.OK)
-        names = ["notes/new.txt", "notes", "other"]
-        self.assertEqual(self.heard(ann), names)
-        self.assertEqual(self.heard(all_of_it), [f"people/ann/{name}" for name in names])
-        self.assertEqual(self.heard(bob), [])
-
-    def test_folder(self) -> None:
-        """A folder that the account may not read is silent, also where it asks for exactly that."""
-        ann = self.enter("ann", notes="add")
-        asking = self.enter("ann")
-        self.watch(ann)
-        self.watch(asking, "notes")
-        for name in ("people/ann/notes/new.txt", "people/ann/b.txt"):
-            self.push(name)
-        self.assertEqual(self.heard(ann), ["b.txt"])
-        self.assertEqual(self.heard(asking), [])
-
-    def test_lost(self) -> None:
-        """A watch of an account whose rights have changed tells nothing more, and ends: the client logs in again."""
-        ann = self.enter("ann")
-        self.watch(ann)
-        self.accesses.set_rights("ann", parse_rights("add"))
-        self.push("people/ann/b.txt")
-        self.assertEqual([(each.status, each.more) for each in ann.responses()], [(Status.FORBIDDEN, False)])
-        self.assertEqual(len(self.server.hub), 0)

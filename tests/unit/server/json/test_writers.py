@@ -8,7 +8,7 @@ from unittest import mock
 
 from homeftp.audit import FILE
 from homeftp.hashing.filehash import hash_bytes
-from tests.unit.server.json.test_rights import AccessCase
+from tests.support.access import AccessCase
 
 
 class WriterTests(AccessCase):
