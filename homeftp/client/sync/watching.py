@@ -37,9 +37,6 @@ POLL_SECONDS = 30.0
 COMPARE_SECONDS = 600.0
 """Between two comparisons where no event came: the system may have dropped one."""
 
-_RESTART_SECONDS = 1.0
-"""Before a watch of the local folder that has failed is begun again."""
-
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a watch of the server is begun again; each pause is twice the one before."""
 
@@ -104,12 +101,19 @@ class LocalWatch:
         changed: Callable[[], object],
         notify: Callable[[str], object] = lambda message: None,
         events: Callable[[str, threading.Event], Iterable[object]] | None = None,
+        pause: float = POLL_SECONDS,
     ) -> None:
-        """`events` gives the events of a folder until it is to end, in a thread; by default those of watchfiles."""
+        """`events` gives the events of a folder until it is to end, in a thread; by default those of watchfiles.
+
+        Where it fails it is begun again after a `pause`, in seconds.
+        """
         self._reactor = reactor
         self._events = events or _watchfiles
         self._path = path
         self._changed = changed
+        self._notify = notify
+        self._pause = pause
+        self._has_failed = False
         self._ended = threading.Event()
         self._polling = LoopingCall(changed)
         self._polling.clock = reactor
@@ -124,15 +128,25 @@ class LocalWatch:
             threading.Thread(target=self._run, name="local changes", daemon=True).start()
 
     def _run(self) -> None:
-        """Watch until the end; the library gives up at a name that is not UTF-8, for example: then begin anew."""
+        """Watch until the end. The library fails where the system watches no more folders, or at names not in UTF-8."""
         threads = IReactorFromThreads(self._reactor)
         while not self._ended.is_set():
             try:
                 for _ in self._events(self._path, self._ended):
                     threads.callFromThread(self._changed)
-            except Exception:  # noqa: BLE001, PERF203 (whatever it is, something may have changed)
-                threads.callFromThread(self._changed)
-                self._ended.wait(_RESTART_SECONDS)
+            except Exception as failure:  # noqa: BLE001, PERF203 (whatever it is, it is begun again)
+                threads.callFromThread(self._failed, failure)
+                if not self._ended.wait(self._pause):
+                    threads.callFromThread(self._changed)
+
+    def _failed(self, failure: Exception) -> None:
+        if not self._has_failed:
+            self._notify(
+                f"changes in {self._path} are noticed after up to {POLL_SECONDS:.0f} s for now: it cannot be watched "
+                f"({failure})"
+            )
+        self._has_failed = True
+        self._changed()
 
     def stop(self) -> None:
         """Call nothing any more; the thread ends by itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from typing import Any, AsyncIterator, Callable, Iterator, cast
@@ -109,24 +110,28 @@ class LocalTests(TestCase):
             self.assertFalse(is_own(os.path.join(*name.split("/"))), name)
 
     def test_failing(self) -> Deferred[None]:
-        """Where the library fails, something may have changed, and it is begun again."""
+        """Where the library fails, something may have changed then and until it is begun again; that is said once."""
         noticed: Deferred[None] = Deferred()
         begun: list[str] = []
         changes: list[None] = []
+        messages: list[str] = []
 
         def events(path: str, ended: threading.Event) -> Iterator[object]:
             begun.append(path)
-            if len(begun) == 1:
-                raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
-            yield object()
+            if len(begun) < 3:
+                raise OSError(errno.ENOSPC, "OS file watch limit reached")
             ended.wait()
+            yield from ()
 
         def changed() -> None:
             changes.append(None)
-            if len(changes) == 2:
+            if len(changes) == 4:  # at each of two failures, and when it was begun again after each
                 noticed.callback(None)
 
-        self.addCleanup(LocalWatch(cast(Any, reactor), "Docs", changed, events=events).stop)
+        watch = LocalWatch(cast(Any, reactor), "Docs", changed, messages.append, events, pause=0.01)
+        self.addCleanup(watch.stop)
+        noticed.addCallback(lambda _: self.assertEqual(len(messages), 1))
+        noticed.addCallback(lambda _: self.assertIn("OS file watch limit reached", messages[0]))
         return noticed
 
     def test_dropped(self) -> None:
