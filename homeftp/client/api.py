@@ -18,6 +18,7 @@ from homeftp.client.connection.replies import (
     VerifySteps,
     changed_names,
     check_count,
+    check_total,
     compared,
     head,
     own_entry,
@@ -208,17 +209,14 @@ class Client(ClientSession):
             self._require_history()
         answer = self.request("GET", _given(rel_endpoint=rel_endpoint, recursive=recursive or None, as_of=as_of))
         names = Names()
-        count = 0
         try:
             async for part in answer:
                 if not part.response.more:
-                    _check_total(part.body, "entries", count)
+                    check_total(part.body, "entries", names.entries)
                     return
                 if "entries" not in part.body:
                     raise WrongKind(f"{rel_endpoint} is a file, not a directory: get it")
-                listed = page(part.body, names)
-                count += len(listed.entries)
-                yield listed
+                yield page(part.body, names)
         finally:
             answer.discard()
 
@@ -233,7 +231,7 @@ class Client(ClientSession):
         try:
             async for part in answer:
                 if not part.response.more:
-                    _check_total(part.body, "versions", count)
+                    check_total(part.body, "versions", count)
                     return
                 listed = versions(part.body)
                 count += len(listed)
@@ -253,7 +251,7 @@ class Client(ClientSession):
         try:
             async for part in answer:
                 if not part.response.more:
-                    _check_total(part.body, "damaged", steps.damaged)
+                    check_total(part.body, "damaged", steps.damaged)
                     return
                 yield steps.step(part.body)
         finally:
@@ -330,11 +328,6 @@ class Client(ClientSession):
         """Raise `Forbidden` (33) where the server would ignore the time that a request names."""
         if "PRUNE" not in self.server_info.request_types:
             raise Forbidden("this server cannot tell what was there at a time: its homeftp is too old. Update it")
-
-
-def _check_total(body: dict[str, Any], what: str, count: int) -> None:
-    if body.get(f"{what}_total") != count:
-        raise ProtocolViolation(f"the server listed {count} {what}, and another number as their total")
 
 
 def _given(**parameters: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import attrs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal, in_batches
-from homeftp.client.connection.replies import Names, page, tree_progress
+from homeftp.client.connection.replies import Names, check_total, page, tree_progress
 from homeftp.client.remotehash import hashed_entry
 from homeftp.errors import Refusal, WrongKind
 from homeftp.model import Entry, ListingPage, TreeProgress
@@ -31,6 +31,7 @@ async def list_with_hashes(
     try:
         async for part in answer:
             if not part.response.more:
+                check_total(part.body, "entries", names.entries)
                 return
             if "entries" in part.body:
                 yield await _complete(client, rel_endpoint, page(part.body, names))

@@ -200,14 +200,17 @@ class Names:
     def __init__(self) -> None:
         self._last = {"": ""}
         """The directories, each with the last name that was listed in it."""
+        self.entries = 0
+        """How many entries were listed."""
         self._count = 0
 
     def check(self, entry: Entry) -> None:
-        """Raises `ProtocolViolation` for a name that could lead elsewhere, or has no listed directory before it.
+        """Raise `ProtocolViolation` for a name that could lead elsewhere, comes twice or is out of order.
 
-        Also for one that comes twice, or out of order.
+        A name whose directory was not listed before it is out of order too.
         """
         parent, slash, name = entry.name.rpartition("/")
+        self.entries += 1
         self.count(1)
         is_long = len(entry.name) > endpoints.MAX_PATH_BYTES or entry.name.count("/") >= endpoints.MAX_PARTS
         is_lost = (slash and not parent) or parent not in self._last
@@ -229,6 +232,12 @@ def check_count(count: int) -> None:
     """Raise `ProtocolViolation` for more names or versions than a client takes."""
     if count > MOST_LISTED:
         raise ProtocolViolation(f"the server listed more than {MOST_LISTED:,} names: name folders in it one by one")
+
+
+def check_total(body: dict[str, Any], what: str, count: int) -> None:
+    """Raise `ProtocolViolation` where the total of `what` in the last response is not how many were listed."""
+    if body.get(f"{what}_total") != count:
+        raise ProtocolViolation(f"the server listed {count} {what}, and another number as their total")
 
 
 def page(body: dict[str, Any], names: Names) -> ListingPage:

@@ -7,7 +7,7 @@ from typing import Any, AsyncIterator
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client import Client, ConnectionFailed, Corrupted, Hello, ProtocolViolation
+from homeftp.client import Client, ConnectionFailed, Corrupted, Hello, ProtocolViolation, list_with_hashes
 from homeftp.config import KEEPALIVE_SECONDS, Limits
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
@@ -249,11 +249,19 @@ class LyingServerTests(SynchronousTestCase):
 
     def test_totals(self) -> None:
         """A listing with a wrong total is a violation: missing entries would go unnoticed."""
-        for body in ({"entries_total": 9}, {"entries_total": 0}, {}):
-            self.setUp()
-            end = ({"body": body}, b"")
-            listing = self.answered(self.listed(), self.page({"name": "file", "kind": "file"}), end)
-            self.failureResultOf(listing, ProtocolViolation)
+
+        async def listed_with_hashes() -> list[str]:
+            return [entry.name async for page in list_with_hashes(self.client, "") for entry in page.entries]
+
+        for listed in (self.listed, listed_with_hashes):
+            for body in ({"entries_total": 1}, {"entries_total": 9}, {"entries_total": 0}, {}):
+                self.setUp()
+                page = self.page({"name": "file", "kind": "file", "hash": HASH})
+                listing = self.answered(listed(), page, ({"body": body}, b""))
+                if body == {"entries_total": 1}:
+                    self.assertEqual(self.successResultOf(listing), ["file"])
+                else:
+                    self.failureResultOf(listing, ProtocolViolation)
 
     def test_versions(self) -> None:
         """Versions page by page; a wrong total, an illegal name and another endpoint's entry are violations."""
