@@ -108,6 +108,11 @@ class Endpoint:
         """The endpoint at a relative path of legal names, as listings give them; "" is this endpoint itself."""
         return self.beneath(*path.split("/")) if path else self
 
+    def relative_to(self, top: Endpoint) -> Endpoint | None:
+        """The endpoint that `top.beneath` leads back here from; None where this one is not at or beneath `top`."""
+        depth = len(top.parts)
+        return Endpoint(self.parts[depth:]) if self.parts[:depth] == top.parts else None
+
     def child(self, name: str) -> Endpoint:
         """The endpoint `name` in this directory; raises `BadEndpoint` as `parse` does."""
         return parse(f"{self}/{name}" if self.parts else name)

@@ -124,14 +124,14 @@ class Login:
 
     async def find_writer(self, endpoint: Endpoint, content_hash: str) -> Writer | None:
         """Who stored a file; not told of others if the account does not read all of the store."""
-        whole = Endpoint((*self.home.parts, *endpoint.parts))
+        whole = self.home.beneath(*endpoint.parts)
         found = await self._service.find_writer(self.account, whole, content_hash)
         sees_all = allotment(self.avatar.store.rights, self.home, None).sees_all
         return found if found is None or found.account == self.account or sees_all else None
 
     def _record_read(self, audit: Audit, actor: Actor, kind: str, endpoint: Endpoint) -> None:
         """In a worker."""
-        whole = Endpoint((*self.home.parts, *endpoint.parts)).whole
+        whole = self.home.beneath(*endpoint.parts).whole
         try:
             audit.note("read", actor, kind=kind, endpoint=whole)
         except OSError as error:

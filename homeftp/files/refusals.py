@@ -35,10 +35,10 @@ class RefusedChange:
 
     def fields(self, home: Endpoint) -> dict[str, object]:
         """Its fields in the audit log; the account's endpoints begin at `home`."""
-        to = None if self.to is None else Endpoint((*home.parts, *self.to.parts)).whole
+        to = None if self.to is None else home.beneath(*self.to.parts).whole
         return {
             "size": self.size,
-            "endpoint": Endpoint((*home.parts, *self.endpoint.parts)).whole,
+            "endpoint": home.beneath(*self.endpoint.parts).whole,
             "to": to,
             "hash": self.hash,
             "old_hash": self.precondition,

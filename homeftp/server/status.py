@@ -166,7 +166,7 @@ def _client(login: Login) -> dict[str, Any]:
             doing += [
                 {
                     "request": each.request,
-                    "path": "/".join((*login.home.parts, *each.endpoint.parts)),
+                    "path": login.home.beneath(*each.endpoint.parts).whole,
                     "seconds": round(each.seconds, 1),
                 }
                 for each in connection.activities()

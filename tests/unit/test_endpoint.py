@@ -57,6 +57,16 @@ class PathTests(SynchronousTestCase):
         self.assertEqual(home.at("a/b").parts, ("people", "ann", "a", "b"))
         self.assertEqual(parse("").at(""), parse(""))
 
+    def test_relative_to(self) -> None:
+        """An endpoint at or beneath another is named from there, without its home; any other one is not."""
+        top = parse("people/ann")
+        for path in ("", "a", "a/b"):
+            self.assertEqual(top.at(path).relative_to(top), parse(path))
+        below = Endpoint(("people", "ann", "a"), home=2).relative_to(top)
+        self.assertEqual(str(below), "a")
+        for path in ("", "people", "people/anna", "people/Ann/a"):
+            self.assertIsNone(parse(path).relative_to(top), path)
+
 
 class IgnoredLetterTests(SynchronousTestCase):
     """HFS+ of macOS leaves some letters out when it compares names (Apple, TN1150; Git's CVE-2014-9390)."""

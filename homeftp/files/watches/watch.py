@@ -48,7 +48,7 @@ class Watch:
         closed: Callable[[Watch], None],
     ) -> None:
         self.account = account
-        self._top = endpoint.parts
+        self._top = endpoint
         self._shown = IScopedStore(store).shown if IScopedStore.providedBy(store) else _everything
         self._jobs = jobs
         self._closed = closed
@@ -84,10 +84,9 @@ class Watch:
         shown = self._shown(change.endpoint, directory=change.directory)
         if shown is None:
             return None
-        depth = len(self._top)
-        if shown.parts[:depth] == self._top:
-            return "/".join(shown.parts[depth:])
-        is_above = change.directory and self._top[: len(shown.parts)] == shown.parts
+        if (own := shown.relative_to(self._top)) is not None:
+            return own.whole
+        is_above = change.directory and self._top.relative_to(shown) is not None
         return "" if is_above else None
 
     def _add(self, name: str) -> None:

@@ -54,7 +54,7 @@ def _fields(envelope: Envelope, home: Endpoint) -> dict[str, Any]:
 def _whole(text: str, home: Endpoint) -> str:
     """The endpoint in the whole store; a text that is not a legal endpoint is recorded as it is."""
     try:
-        return Endpoint((*home.parts, *parse(text).parts)).whole
+        return home.beneath(*parse(text).parts).whole
     except Refusal:
         return text
 

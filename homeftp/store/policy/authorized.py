@@ -13,7 +13,7 @@ from typing import Callable, Generator, Hashable, Iterator, Sequence, TypeVar
 import attrs
 from zope.interface import implementer
 
-from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet
 from homeftp.errors import Changed, Refusal
 from homeftp.interfaces import IDraft, IHistory, IOpenFile, IScopedStore, IStore, IUpload
 from homeftp.model import (
@@ -117,9 +117,8 @@ class AuthorizedStore:
 
     def places(self, folder: Endpoint) -> Sequence[Endpoint]:
         """The paths of a folder that are beneath the home."""
-        depth = len(self.home.parts)
-        reached = self.store.places(self._whole(folder))
-        return [Endpoint(each.parts[depth:]) for each in reached if each.parts[:depth] == self.home.parts]
+        reached = [each.relative_to(self.home) for each in self.store.places(self._whole(folder))]
+        return [each for each in reached if each is not None]
 
     # -- reading -------------------------------------------------------------------
 
@@ -207,18 +206,16 @@ class AuthorizedStore:
 
     def shown(self, endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
         """Where the account sees a change at an endpoint of the store; None where it does not."""
-        depth = len(self.home.parts)
-        own = endpoint.parts[depth:]
-        is_shown = endpoint.parts[:depth] == self.home.parts and self.rights.shows(own, directory=directory)
-        return Endpoint(own) if is_shown else None
+        own = endpoint.relative_to(self.home)
+        return own if own is not None and self.rights.shows(own.parts, directory=directory) else None
 
     def damaged(self) -> Sequence[Damage]:
         """What is marked as damaged, if the account may see it."""
-        found, depth = [], len(self.home.parts)
+        found = []
         for each in self.store.damaged():
-            parts = tuple(each.name.split("/"))
-            if parts[:depth] == self.home.parts and READ in self.rights.at(parts[depth:]):
-                found.append(attrs.evolve(each, name="/".join(parts[depth:])))
+            own = ROOT.at(each.name).relative_to(self.home)
+            if own is not None and self._may(READ, own):
+                found.append(attrs.evolve(each, name=own.whole))
         return found
 
     def resume_point(

@@ -117,7 +117,7 @@ class Verifier:
                 yield Verification(skipped=page.skipped)
             for entry in page.entries:
                 if entry.kind == "file":
-                    below = Endpoint((*endpoint.parts, *entry.name.split("/")), endpoint.home)
+                    below = endpoint.at(entry.name)
                     yield from run.read(self._file(below, entry.name))
 
     def _read_versions(
