@@ -6,7 +6,6 @@ changed where that is noticed.
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import Callable, Sequence
 
 from homeftp.config import Limits
@@ -27,16 +26,17 @@ def _now(call: Callable[..., object], *args: object) -> None:
 
 
 class ChangeHub:
-    """The watches of one server. `in_reactor(call, …)` calls on the reactor's thread, from any thread.
+    """The watches of one server, which begin and end on the reactor's thread; changes are told in any thread.
 
-    It keeps no changes: each watch takes what its reader may see, in the thread that tells the change.
+    `in_reactor(call, …)` calls on the reactor's thread, from any thread. The hub keeps no changes: each watch
+    takes what its reader may see, in the thread that tells the change.
     """
 
     def __init__(self, in_reactor: Callable[..., object] = _now, limits: Limits = Limits()) -> None:  # noqa: B008
         self._in_reactor = in_reactor
         self._limits = limits
-        self._lock = Lock()
         self._watches: tuple[Watch, ...] = ()
+        """Replaced as a whole: other threads read it."""
         self._stopped = False
 
     def __len__(self) -> int:
@@ -56,8 +56,7 @@ class ChangeHub:
         if len(self._watches) >= self._limits.watches:
             raise Busy(f"the server has {len(self._watches)} watches already: try again later")
         watch = Watch(endpoint, store, account, jobs, self._remove)
-        with self._lock:
-            self._watches = (*self._watches, watch)
+        self._watches = (*self._watches, watch)
         return watch
 
     def publish(self, changes: Sequence[Change]) -> None:
@@ -78,8 +77,7 @@ class ChangeHub:
             watch.end(_stopping())
 
     def _remove(self, watch: Watch) -> None:
-        with self._lock:
-            self._watches = tuple(each for each in self._watches if each is not watch)
+        self._watches = tuple(each for each in self._watches if each is not watch)
 
 
 def _wake(watches: Sequence[Watch]) -> None:

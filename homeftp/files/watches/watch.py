@@ -36,7 +36,7 @@ def _everything(endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
 class Watch:
     """What changes at an endpoint of `store` and beneath it, for one reader, who awaits it on the reactor's thread.
 
-    `note` is called in any thread. `closed` is called once, when the reader wants no more.
+    `note` is called in any thread. `closed` is called each time the reader closes the watch.
     """
 
     def __init__(
