@@ -20,7 +20,6 @@ _EXTENSION = re.compile(rf"(?<=[^.]){_TYPE}")
 _COPY = re.compile(rf" \(conflict from [^()/]+ \d{{4}}-\d{{2}}-\d{{2}}(?: \d+)?\)(?={_TYPE})")
 """What was added to a name, before the extension."""
 
-
 _MOST_MACHINE = 48
 """Characters of a machine's name: with four bytes each the rest of a name still fits."""
 

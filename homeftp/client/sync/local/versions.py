@@ -68,21 +68,21 @@ class LocalVersions:
         return folders.open(f"{self.folder}/{name.rpartition('/')[0]}".rstrip("/"))
 
     def _keep(self, source: Directory, last: str, target: Directory, found: os.stat_result) -> None:
-        """Give a file a second name among the versions; where the disk has no such links, copy it."""
+        """Give a file a second name among the versions: its own, or one that is not taken."""
         for number in itertools.count(1):
-            kept = last if number == 1 else f"{last}~{number}"
-            try:
-                source.link_to(last, target, kept)
-            except FileExistsError:
-                continue
-            except OSError as error:
-                if error.errno not in _NO_LINKS:
-                    raise
-                with contextlib.suppress(FileExistsError):
-                    _copy(source, last, target, kept, found)
-                    return
-            else:
+            with contextlib.suppress(FileExistsError):
+                _link_or_copy(source, last, target, last if number == 1 else f"{last}~{number}", found)
                 return
+
+
+def _link_or_copy(source: Directory, last: str, target: Directory, kept: str, found: os.stat_result) -> None:
+    """Link a file to a new name; where the disk has no such links, copy it. Raises FileExistsError."""
+    try:
+        source.link_to(last, target, kept)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _copy(source, last, target, kept, found)
 
 
 def _copy(source: Directory, last: str, target: Directory, kept: str, found: os.stat_result) -> None:
