@@ -36,9 +36,7 @@ CREATE TABLE IF NOT EXISTS pairs (
     account TEXT NOT NULL,
     endpoint TEXT NOT NULL,
     local TEXT NOT NULL,
-    remote TEXT NOT NULL DEFAULT '',
-    marker TEXT NOT NULL DEFAULT '',
-    synced_at INTEGER NOT NULL DEFAULT 0,
+    marker TEXT NOT NULL,
     UNIQUE (server, account, endpoint, local)
 )
 """,
@@ -84,18 +82,6 @@ class SyncPair(NamedTuple):
     """The local folder's real path."""
 
 
-class PairState(NamedTuple):
-    """A pair that was synced, and when."""
-
-    pair: SyncPair
-    remote: str
-    """The server's name on this machine at that time."""
-    marker: str
-    """What identifies the local folder: a mount that is missing does not have it."""
-    synced_at: int
-    """Seconds since 1970 UTC; 0 for a sync that never came to its end."""
-
-
 @attrs.frozen
 class Agreement:
     """What was agreed about a pair."""
@@ -111,46 +97,29 @@ class SyncArchive:
     def __init__(self, path: str | None, *, busy_seconds: float = _BUSY_SECONDS) -> None:
         self._database = SharedDatabase(path, tables(_VERSION, _SCHEMA), busy_seconds=busy_seconds)
 
-    def state(self, pair: SyncPair) -> PairState | None:
-        """What is known of a pair; None for one that is new, or forgotten."""
-        return next(iter(self._states(f"WHERE {_PLACE}", pair)), None)
-
-    def states(self) -> Sequence[PairState]:
-        """All pairs, by their local folders."""
-        return self._states("ORDER BY local, remote, endpoint", ())
-
-    def _states(self, condition: str, values: Sequence[object]) -> Sequence[PairState]:
-        found: list[PairState] = []
+    def marker(self, pair: SyncPair) -> str | None:
+        """The marker that the local folder of a pair had; None for a pair that is new, or forgotten."""
+        found: list[str] = []
 
         def select(connection: sqlite3.Connection) -> None:
-            columns = "remote, marker, synced_at, server, account, endpoint, local"
-            rows = connection.execute(f"SELECT {columns} FROM pairs {condition}", values)
-            found.extend(PairState(SyncPair(*pair), remote, marker, at) for remote, marker, at, *pair in rows)
+            rows = connection.execute(f"SELECT marker FROM pairs WHERE {_PLACE}", pair)
+            found.extend(marker for (marker,) in rows)
 
         self._database.run(select)
-        return found
+        return found[0] if found else None
 
-    def begin(self, pair: SyncPair, remote: str, marker: str) -> bool:
-        """A pair is going to be synced: note its server's name and its marker. False where that cannot be written."""
+    def begin(self, pair: SyncPair, marker: str) -> bool:
+        """A pair is going to be synced, whose local folder has this marker. False where that cannot be written."""
 
         def insert(connection: sqlite3.Connection) -> None:
             with connection:
                 connection.execute(
-                    "INSERT INTO pairs (server, account, endpoint, local, remote, marker) VALUES (?, ?, ?, ?, ?, ?) "
-                    "ON CONFLICT DO UPDATE SET remote = excluded.remote, marker = excluded.marker",
-                    [*pair, remote, marker],
+                    "INSERT INTO pairs (server, account, endpoint, local, marker) VALUES (?, ?, ?, ?, ?) "
+                    "ON CONFLICT DO UPDATE SET marker = excluded.marker",
+                    [*pair, marker],
                 )
 
         return self._database.run(insert)
-
-    def finish(self, pair: SyncPair, synced_at: int) -> None:
-        """A sync of a pair has come to its end; `synced_at` is in seconds since 1970 UTC."""
-
-        def update(connection: sqlite3.Connection) -> None:
-            with connection:
-                connection.execute(f"UPDATE pairs SET synced_at = ? WHERE {_PLACE}", [synced_at, *pair])
-
-        self._database.run(update)
 
     def forget(self, pair: SyncPair) -> None:
         """Remove all that is known of a pair."""

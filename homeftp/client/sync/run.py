@@ -42,7 +42,7 @@ class SyncRequest:
     remote: str
     """The path of the directory on the server."""
     server: str = ""
-    """The server's name on this machine, for `archive`."""
+    """The server's name on this machine, for a plan that is printed."""
     options: SyncOptions = SyncOptions()
     selection: Selection = DEFAULT_SELECTION
     dry_run: bool = False
@@ -141,9 +141,9 @@ class _Sync:
         """Check that the local folder is the one that was synced, and note that it is synced again."""
         if self._is_begun:
             return
-        state = await self._run(self._archive.state, pair)
+        before = await self._run(self._archive.marker, pair)
         marker = await self._run(read_marker, pair.local)
-        if state is not None and state.marker != marker and not self._request.start_over:
+        if before not in (None, marker) and not self._request.start_over:
             raise OperatorError(
                 f"{self._request.local} was synced before, and is not that folder now: is its disk mounted? Nothing "
                 "was changed. If it is right that it is another folder, or empty, use --start-over: what exists on "
@@ -155,7 +155,7 @@ class _Sync:
             if self._request.start_over:
                 await self._run(self._archive.forget, pair)
             marker = await self._run(self.lock.mark)
-            await self._run(self._archive.begin, pair, self._request.server, marker)
+            await self._run(self._archive.begin, pair, marker)
         self._is_begun = True
 
     async def _read(self, client: Client, pair: SyncPair) -> BothSides:
@@ -220,7 +220,6 @@ class _Sync:
         for action in plan.actions:
             if action.act is Act.SUSPICIOUS:
                 self._report_suspicious(action)
-        await self._run(self._archive.finish, pair, int(time.time()))
         await self._run(prune_versions, pair.local)
 
     def _report_unsynced(self, plan: SyncPlan) -> None:

@@ -32,7 +32,7 @@ class ArchiveTests(unittest.SynchronousTestCase):
         self.archive = SyncArchive(self.path)
         self.addCleanup(lambda: self.archive.close())
         for pair in (PAIR, OTHER):
-            self.assertTrue(self.archive.begin(pair, "nas", "marker"))
+            self.assertTrue(self.archive.begin(pair, "marker"))
 
     def test_agreed(self) -> None:
         """What was recorded is read again by another process, for its pair alone; what is gone is not."""
@@ -49,22 +49,15 @@ class ArchiveTests(unittest.SynchronousTestCase):
         """Only this user may read it."""
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
 
-    def test_state(self) -> None:
-        """A pair has a state as soon as a sync of it begins, until it is forgotten."""
-        self.archive.finish(PAIR, 1_780_000_000)
-        state = self.archive.state(PAIR)
-        assert state is not None
-        self.assertEqual((state.pair, state.remote, state.marker), (PAIR, "nas", "marker"))
-        self.assertEqual(state.synced_at, 1_780_000_000)
-        self.assertEqual([each.pair for each in self.archive.states()], [PAIR, OTHER])
-        self.archive.begin(PAIR, "renamed", "marker 2")
-        state = self.archive.state(PAIR)
-        assert state is not None
-        self.assertEqual((state.remote, state.marker, state.synced_at), ("renamed", "marker 2", 1_780_000_000))
+    def test_marker(self) -> None:
+        """A pair has a marker as soon as a sync of it begins, until it is forgotten with all that was agreed."""
+        self.assertEqual(self.archive.marker(PAIR), "marker")
+        self.archive.begin(PAIR, "marker 2")
         self.archive.record(PAIR, TREE)
+        self.assertEqual((self.archive.marker(PAIR), self.archive.marker(OTHER)), ("marker 2", "marker"))
         self.archive.forget(PAIR)
-        self.assertIsNone(self.archive.state(PAIR))
-        self.archive.begin(PAIR, "nas", "marker")
+        self.assertIsNone(self.archive.marker(PAIR))
+        self.archive.begin(PAIR, "marker")
         self.assertEqual(self.archive.read(PAIR).nodes, {})
 
     def test_move(self) -> None:
@@ -101,8 +94,8 @@ class ArchiveTests(unittest.SynchronousTestCase):
         with open(self.path, "wb") as damaged:
             damaged.write(b"no database" * 1000)
         self.archive = SyncArchive(self.path)
-        self.assertIsNone(self.archive.state(PAIR))
-        self.assertTrue(self.archive.begin(PAIR, "nas", "marker"))
+        self.assertIsNone(self.archive.marker(PAIR))
+        self.assertTrue(self.archive.begin(PAIR, "marker"))
         self.assertEqual(self.archive.read(PAIR).nodes, {})
 
     def test_closed(self) -> None:
@@ -110,4 +103,4 @@ class ArchiveTests(unittest.SynchronousTestCase):
         self.archive.close()
         self.archive.record(PAIR, TREE)
         self.assertEqual(self.archive.read(PAIR).nodes, {})
-        self.assertFalse(self.archive.begin(PAIR, "nas", "marker"))
+        self.assertFalse(self.archive.begin(PAIR, "marker"))
