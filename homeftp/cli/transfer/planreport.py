@@ -20,17 +20,21 @@ _ARROWS = {Side.HERE: "here <- server", Side.THERE: "here -> server"}
 
 def describe_action(action: SyncAction) -> str:
     """One line for a step."""
-    name, place = printable(action.name), _PLACES[action.target]
+    name, to, place = printable(action.name), printable(action.to), _PLACES[action.target]
     if action.act is Act.MOVE:
-        return f"{place:14}  rename     {name} -> {printable(action.to)}"
+        return _line(place, "rename", f"{name} -> {to}")
     if action.act is Act.KEEP_BOTH:
-        return f"{place:14}  conflict   {name}: the copy {_at(action.target)} becomes {printable(action.to)}"
+        return _line(place, "conflict", f"{name}: the copy {_at(action.target)} becomes {to}")
     if action.act is Act.SUSPICIOUS:
-        return f"{place:14}  empty      {name}: left as it is, see --prefer"
+        return _line(place, "empty", f"{name}: left as it is, see --prefer")
     if action.act is Act.DELETE:
-        return f"{place:14}  delete     {_named(action)}"
+        return _line(place, "delete", _named(action))
     what = "time/mode" if action.act is Act.METADATA else "new" if action.node(action.target) is None else "changed"
-    return f"{_ARROWS[action.target]:14}  {what:9}  {_named(action)}"
+    return _line(_ARROWS[action.target], what, _named(action))
+
+
+def _line(place: str, what: str, rest: str) -> str:
+    return f"{place:14}  {what:9}  {rest}"
 
 
 def _at(side: Side) -> str:
