@@ -33,8 +33,9 @@ from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
 from homeftp.errors import LoginFailed, Refusal
 from homeftp.interfaces import ILogin, IStore
-from homeftp.model import Entry, TreeDigest, WriteRequest
-from tests.support.tenancyrules import ACCOUNTS, ADD, HIDDEN, NONE, READ, WATCHERS, Rules, inside
+from homeftp.model import Entry, WriteRequest
+from tests.support.tenancychecks import Session, check_changes, same_answers
+from tests.support.tenancyrules import ACCOUNTS, ADD, DISCARD, HIDDEN, NONE, READ, WATCHERS, Rules, inside
 from tests.support.tenancysteps import CONTENTS, HIDDEN_PATHS, Step, steps
 from tests.support.tenancyworld import FIRST_PASSWORDS, QUICK, Snapshot, World, add_account, set_rights, snapshot, wait
 
@@ -65,17 +66,6 @@ class Attempt:
     """Whether the account was changed since: then the attempt may fail."""
     valid: bool = True
     """Whether it is still the same account, with the same password: otherwise the attempt must fail."""
-
-
-@attrs.define(eq=False)
-class Session:
-    """A login in both stores, and what is known of it."""
-
-    account: str
-    rules: Rules
-    pair: tuple[ILogin, ILogin]
-    valid: bool = True
-    """Whether nothing changed since that ends it."""
 
 
 class TenancyMachine(RuleBasedStateMachine):
@@ -310,10 +300,10 @@ class TenancyMachine(RuleBasedStateMachine):
         outcome = self._outcome(session.pair[0], step)
         after = snapshot(self.world.store)
         context = f"{step.what} {step.paths} by {session.account}, valid {session.valid}: {outcome!r}"
-        self._check_changes(session, step, before, after, refused=isinstance(outcome, Refusal), context=context)
+        check_changes(session, step, before, after, refused=isinstance(outcome, Refusal), context=context)
         lost = before.hashes() - after.hashes()
         if step.discards:
-            lost -= before.version_hashes(lambda path: {"read", "replace", "delete"} <= session.rules.at_whole(path))
+            lost -= before.version_hashes(lambda path: session.rules.at_whole(path) >= DISCARD)
         assert len(lost) <= max(0, after.unknown - before.unknown), f"content was lost: {context}"
         if not isinstance(outcome, Refusal):
             assert session.valid, f"a login that has ended was served: {context}"
@@ -351,7 +341,9 @@ class TenancyMachine(RuleBasedStateMachine):
             return
         again = self._outcome(session.pair[1], step)
         if watches:
-            assert _same(outcome, again), f"what is hidden shows: {context}, and {again!r} with other hidden files"
+            assert same_answers(outcome, again), (
+                f"what is hidden shows: {context}, and {again!r} with other hidden files"
+            )
 
     def _outcome(self, login: ILogin, step: Step) -> Any:
         """The result or the refusal; everything else is a fault."""
@@ -359,48 +351,3 @@ class TenancyMachine(RuleBasedStateMachine):
             return wait(step.call(login.files(step.what.upper())))
         except Refusal as refusal:
             return refusal
-
-    def _check_changes(
-        self, session: Session, step: Step, before: Snapshot, after: Snapshot, *, refused: bool, context: str
-    ) -> None:
-        changed = {
-            path for path in {*before.entries, *after.entries} if before.entries.get(path) != after.entries.get(path)
-        }
-        kept = {path for path in {*before.versions, *after.versions} if before.has_other_versions(after, path)}
-        if changed or kept:
-            assert session.valid, f"a login that has ended changed {changed or kept}: {context}"
-            assert not refused, f"a refused call changed {changed or kept}: {context}"
-        named = [session.rules.whole(path) for path in step.paths]
-        for path in changed | kept:
-            assert any(inside(path, each) or inside(each, path) for each in named), f"{path} changed: {context}"
-        for path in kept if step.discards else ():
-            rights = session.rules.at_whole(path)
-            assert {"read", "replace", "delete"} <= rights, f"{path} was pruned with {set(rights)}: {context}"
-        for path in changed:
-            was, is_now = before.entries.get(path), after.entries.get(path)
-            if session.rules.is_top(path):
-                assert was is None and is_now is not None, f"{path} is a top of its own: {context}"
-                assert is_now[0] == "directory", f"{path} is a top of its own: {context}"
-                continue
-            needed = "add" if was is None else "delete" if is_now is None else "replace"
-            rights = session.rules.at_whole(path)
-            assert needed in rights, f"{path} needs {needed}, has {set(rights)}: {context}"
-
-
-def _same(outcome: Any, again: Any) -> bool:
-    """Whether two answers tell the same. The time of a change is not the same in two stores."""
-    if isinstance(outcome, Refusal) or isinstance(again, Refusal):
-        return (type(outcome), str(outcome)) == (type(again), str(again))
-    if isinstance(outcome, Entry) and isinstance(again, Entry):
-        if None in (outcome.hash, again.hash):  # a snapshot hashes what is in the first store
-            outcome, again = attrs.evolve(outcome, hash=None), attrs.evolve(again, hash=None)
-        return _timeless(outcome) == _timeless(again)
-    if isinstance(outcome, TreeDigest) and isinstance(again, TreeDigest):
-        return attrs.evolve(outcome, full="") == attrs.evolve(again, full="")  # it covers times
-    if isinstance(outcome, list | tuple):
-        return len(outcome) == len(again) and all(_same(*each) for each in zip(outcome, again, strict=True))
-    return bool(outcome == again)
-
-
-def _timeless(entry: Entry) -> Entry:
-    return attrs.evolve(entry, mtime_us=None)

@@ -12,6 +12,8 @@ import attrs
 ALL = frozenset({"read", "add", "replace", "delete"})
 READ, ADD = frozenset({"read"}), frozenset({"add"})
 NONE: frozenset[str] = frozenset()
+DISCARD = ALL - {"add"}
+"""What it takes to remove versions for good."""
 
 
 @attrs.frozen

@@ -1,0 +1,72 @@
+"""What one call of the tenancy machine may change, and whether two stores told the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from homeftp.errors import Refusal
+from homeftp.interfaces import ILogin
+from homeftp.model import Entry, TreeDigest
+from tests.support.tenancyrules import DISCARD, Rules, inside
+from tests.support.tenancysteps import Step
+from tests.support.tenancyworld import Snapshot
+
+
+@attrs.define(eq=False)
+class Session:
+    """A login in both stores, and what is known of it."""
+
+    account: str
+    rules: Rules
+    pair: tuple[ILogin, ILogin]
+    valid: bool = True
+    """Whether nothing changed since that ends it."""
+
+
+def check_changes(
+    session: Session, step: Step, before: Snapshot, after: Snapshot, *, refused: bool, context: str
+) -> None:
+    """What changed is what the account may change, and a refused call changed nothing."""
+    changed = {
+        path for path in {*before.entries, *after.entries} if before.entries.get(path) != after.entries.get(path)
+    }
+    kept = {path for path in {*before.versions, *after.versions} if before.has_other_versions(after, path)}
+    if changed or kept:
+        assert session.valid, f"a login that has ended changed {changed or kept}: {context}"
+        assert not refused, f"a refused call changed {changed or kept}: {context}"
+    named = [session.rules.whole(path) for path in step.paths]
+    for path in changed | kept:
+        assert any(inside(path, each) or inside(each, path) for each in named), f"{path} changed: {context}"
+    for path in kept if step.discards else ():
+        rights = session.rules.at_whole(path)
+        assert rights >= DISCARD, f"{path} was pruned with {set(rights)}: {context}"
+    for path in changed:
+        was, is_now = before.entries.get(path), after.entries.get(path)
+        if session.rules.is_top(path):
+            assert was is None and is_now is not None, f"{path} is a top of its own: {context}"
+            assert is_now[0] == "directory", f"{path} is a top of its own: {context}"
+            continue
+        needed = "add" if was is None else "delete" if is_now is None else "replace"
+        rights = session.rules.at_whole(path)
+        assert needed in rights, f"{path} needs {needed}, has {set(rights)}: {context}"
+
+
+def same_answers(outcome: Any, again: Any) -> bool:
+    """Whether two answers tell the same. The time of a change is not the same in two stores."""
+    if isinstance(outcome, Refusal) or isinstance(again, Refusal):
+        return (type(outcome), str(outcome)) == (type(again), str(again))
+    if isinstance(outcome, Entry) and isinstance(again, Entry):
+        if None in (outcome.hash, again.hash):  # a snapshot hashes what is in the first store
+            outcome, again = attrs.evolve(outcome, hash=None), attrs.evolve(again, hash=None)
+        return _timeless(outcome) == _timeless(again)
+    if isinstance(outcome, TreeDigest) and isinstance(again, TreeDigest):
+        return attrs.evolve(outcome, full="") == attrs.evolve(again, full="")  # it covers times
+    if isinstance(outcome, list | tuple):
+        return len(outcome) == len(again) and all(same_answers(*each) for each in zip(outcome, again, strict=True))
+    return bool(outcome == again)
+
+
+def _timeless(entry: Entry) -> Entry:
+    return attrs.evolve(entry, mtime_us=None)
