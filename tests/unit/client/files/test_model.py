@@ -6,7 +6,9 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.files.model import FileStat
+from homeftp.client.files.model import PACKING, FileStat
+from homeftp.client.table import NameTable
+from homeftp.hashing.filehash import signature
 
 
 class FileStatTests(SynchronousTestCase):
@@ -28,3 +30,39 @@ class FileStatTests(SynchronousTestCase):
         os.mkfifo(f"{folder}/fifo")
         found = FileStat("fifo", f"{folder}/fifo", os.stat(f"{folder}/fifo"))
         self.assertEqual((found.is_file, found.is_directory), (False, False))
+
+
+class PackingTests(SynchronousTestCase):
+    """Files in a table that packs all its rows."""
+
+    def check(self, names: dict[str, str]) -> None:
+        """Each file, whose local name is given, has the same path, kind, size, time, mode and signature as before.
+
+        Their number is a multiple of four: all are packed then.
+        """
+        folder = self.mktemp()
+        files = {}
+        for number, (name, local) in enumerate(names.items()):
+            path = os.path.join(folder, *local.split("/"))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as opened:
+                opened.write(bytes(number))
+            os.chmod(path, 0o600 + number)
+            os.utime(path, ns=(1, 10**18 + number))
+            files[name] = FileStat(name, path, os.stat(path))
+        table = NameTable(PACKING, files, plain=0, together=1)
+        for name, file in files.items():
+            found = table[name]
+            self.assertIsNot(found, file, "it was packed")
+            self.assertEqual((found.name, found.path, found.mtime_us), (name, file.path, file.mtime_us))
+            self.assertEqual((found.is_file, found.size), (True, file.size))
+            self.assertEqual((found.stat.st_mode, found.stat.st_dev), (file.stat.st_mode, file.stat.st_dev))
+            self.assertEqual(signature(found.stat), signature(file.stat))
+
+    def test_names(self) -> None:
+        """Names that are the same here and on the wire, in several folders."""
+        self.check({name: name for name in ("a", "b", "c/a", "c/b", "c/d/a", "c/d/b", "c/d/c", "d")})
+
+    def test_local_names(self) -> None:
+        """Names of which a part is spelled otherwise here."""
+        self.check({"a": "a", "caf\u00e9": "cafe\u0301", "caf\u00e9/a": "cafe\u0301.d/a", "z": "z"})

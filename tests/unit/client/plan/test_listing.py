@@ -6,11 +6,15 @@ import os
 from typing import AsyncIterator
 from unittest import mock
 
-from homeftp.client import (
-    Outcome,
-)
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client import Outcome
+from homeftp.client.plan.listing import PACKING
+from homeftp.client.table import NameTable
 from homeftp.errors import Forbidden, Internal, Refusal
-from homeftp.model import ListingPage
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.model import Entry, ListingPage
 from tests.support.transfers import TransferCase, tree
 
 
@@ -67,3 +71,24 @@ class ListingTests(TransferCase):
         observer = self.get("lib", f"{self.here}/out", recursive=True)
         self.assertEqual(observer.counts, {Outcome.FAILED: 2, Outcome.NEW: 2})
         self.assertEqual(self.cmp(f"{self.here}/out", "lib").counts, {Outcome.FAILED: 2, Outcome.SAME: 1})
+
+
+class PackingTests(SynchronousTestCase):
+    """Entries in a table that packs all its rows."""
+
+    def test_entries(self) -> None:
+        """Each entry is as it was before."""
+        hash = hash_bytes(b"content")
+        rows = [
+            Entry("a", "file", 2**40, 1, 0o644, hash),
+            Entry("b", "file", 7),
+            Entry("c", "file", 7, damaged=hash),
+            Entry("d", "directory", mtime_us=-1, mode=0o750),
+            Entry("e", "file", 7, 2 * 10**6, hash=hash, mtime_span=(2 * 10**6, 4 * 10**6)),
+        ]
+        named = [attrs.evolve(row, name=f"{folder}/{row.name}") for folder in "abcd" for row in rows]
+        entries = {entry.name: entry for entry in named}
+        table = NameTable(PACKING, entries, plain=0, together=1)
+        for name, entry in entries.items():
+            self.assertIsNot(table[name], entry, "it was packed")
+            self.assertEqual(table[name], entry)
