@@ -16,7 +16,7 @@ class DirectoryTests(SynchronousTestCase):
     """A folder held by its descriptor, and one known by its path."""
 
     def test_same_contract(self) -> None:
-        """Both kinds open, create, rename, replace, set metadata and remove alike, and follow no link."""
+        """Both kinds open, list, create, link, move, replace, set metadata and remove alike, and follow no link."""
         for kind in (DescriptorDirectory, PathDirectory):
             path = self.mktemp()
             os.makedirs(f"{path}/real")
@@ -47,8 +47,14 @@ class DirectoryTests(SynchronousTestCase):
             top.replace("temporary", "a")
             self.assertEqual(top.stat("a").st_size, 0)
             os.close(top.open("a"))
-            top.remove("a")
             inner = top.open_directory("made", make=False)
+            for give in (top.link_to, top.move_to):
+                give("a", inner, "given")
+                with self.assertRaises(FileExistsError):
+                    give("link", inner, "given")
+                self.assertEqual(list(inner.names()), ["given"])
+                self.assertEqual("a" in top.names(), give == top.link_to)
+                inner.remove("given")
             inner.set_metadata(None, "", MTIME, None)
             inner.sync()
             inner.close()

@@ -50,6 +50,13 @@ class OpenFoldersTests(SynchronousTestCase):
                 folders.open(f"wide/{number}")
             self.assertIsNot(folders.open("held"), folder)
 
+    def test_close_beneath(self) -> None:
+        """A folder that was renamed is opened again, and so are those below it. The control: one beside it is not."""
+        with OpenFolders(self.mktemp(), System(), {}) as folders:
+            before = {name: folders.open(name) for name in ("a", "a/b", "a/b/c", "ab")}
+            folders.close_beneath("a")
+            self.assertEqual([name for name, folder in before.items() if folders.open(name) is folder], ["ab"])
+
     def test_local_names(self) -> None:
         """Names are spelled as they are locally."""
         path = self.mktemp()
