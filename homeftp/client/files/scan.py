@@ -109,13 +109,15 @@ def _ordered(found: Sequence[str], *, strict_names: bool) -> Iterable[_Name]:
 
     A plain name is only a text until it is its turn: a folder may have a million.
     """
-    plain = sorted(filter(is_plain, found))
-    others = []
-    for number, name in enumerate(found) if len(plain) < len(found) else ():
-        if not is_plain(name):
+    plain: list[str] = []
+    others: list[_Name] = []
+    for number, name in enumerate(found):
+        if is_plain(name):
+            plain.append(name)
+        else:
             last = endpoint_name(name, strict=strict_names)
             others.append(_Name(last, wire_name(name) != name, number, False, name))
-    names = (_Name(name, False, 0, True, name) for name in plain)
+    names = (_Name(name, False, 0, True, name) for name in sorted(plain))
     return heapq.merge(names, sorted(others)) if others else names
 
 
