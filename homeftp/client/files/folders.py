@@ -57,8 +57,8 @@ class OpenFolders:
             parent = self.open(name.rpartition("/")[0], make=make)
             folder = self._open[name] = parent.open_directory(self.last_name(name), make=make)
             if len(self._open) > MOST_OPEN:
-                oldest = next((each for each in self._open if each not in self._held and each != name), name)
-                if oldest != name:
+                oldest = next((each for each in self._open if each not in self._held and each != name), None)
+                if oldest is not None:
                     self._open.pop(oldest).close()
         self._open.move_to_end(name)
         return folder
