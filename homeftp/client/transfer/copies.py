@@ -26,10 +26,14 @@ class RemoteCopies:
         info = client.server_info
         if _COPY in info.request_types and info.may("read"):
             small = info.limits.small_file
-            larger = ((name, entry) for name, entry in remote.items() if entry.hash is not None and entry.size > small)
-            for name, entry in islice(larger, most):
-                self._names[entry.hash or ""] = name
-                self._sizes.add(entry.size)
+            larger = (
+                (entry.hash, entry.size, name)
+                for name, entry in remote.items()
+                if entry.hash is not None and entry.size > small
+            )
+            for hash, size, name in islice(larger, most):
+                self._names[hash] = name
+                self._sizes.add(size)
 
     def may_have(self, size: int) -> bool:
         """Whether there is a file of that size, so that it is worth knowing the hash of what is sent."""
