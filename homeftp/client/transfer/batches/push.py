@@ -15,8 +15,8 @@ from homeftp.client.errors import ProtocolViolation
 from homeftp.client.transfer.batches.group import Group
 from homeftp.client.transfer.model import FileTask, Outcome
 from homeftp.config import KIB, MIB
+from homeftp.errors import ShuttingDown
 from homeftp.model import Entry
-from homeftp.status import Status
 from homeftp.wire.batch import encode_items
 from homeftp.wire.messages import Response
 
@@ -81,9 +81,10 @@ async def push_directories(client: Client, base: str, pushes: Sequence[Directory
 
     def sent(pushes_sent: Sequence[DirectoryPush], some: Sequence[Result]) -> None:
         results.extend(some)
-        stopping = [each.refusal for each in some if isinstance(each, Response) and each.status == Status.SHUTTING_DOWN]
-        if stopping and stopping[0] is not None:
-            failed(stopping[0])
+        refusals = (each.refusal for each in some if isinstance(each, Response))
+        stopping = next((refused for refused in refusals if isinstance(refused, ShuttingDown)), None)
+        if stopping is not None:
+            failed(stopping)
         elif len(results) == len(pushes) and not ended.called:
             ended.callback(None)
 
