@@ -26,7 +26,7 @@ homeftp remembers what both sides agreed on last. What was changed on one side g
 as versions, on the server and here in DIR/.homeftp/versions. A file that was changed on both sides is a conflict: the
 server's keeps its name, and the one here becomes "NAME (conflict from MACHINE DATE)" on both sides, unless --prefer
 says which one is right. An empty file never replaces one that is not, unless --prefer here or --prefer there is given.
-Nothing is changed before you have seen the plan and agreed. If a sync is interrupted, run it again.
+Without -y, nothing is changed before you have agreed to the plan. If a sync is interrupted, run it again.
 """
 
 
