@@ -11,7 +11,8 @@ from homeftp.client.batches import answer_or_refusal
 from homeftp.client.connection.replies import understood
 from homeftp.errors import Refusal
 from homeftp.history.writer import Writer
-from homeftp.wire.messages import EntryBody, WriterBody
+from homeftp.wire.history import WriterBody
+from homeftp.wire.messages import EntryBody
 
 __all__ = ["Writer", "find_writer"]
 

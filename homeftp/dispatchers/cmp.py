@@ -9,11 +9,11 @@ from zope.interface import implementer
 
 from homeftp.dispatchers.metadata import parse_meta_data
 from homeftp.errors import NotFound, WrongKind
-from homeftp.history.writer import Writer
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.metadata.kept import same_mtime
 from homeftp.model import Entry, PathLock, ResumePoint, TreeDigest, same_mode
 from homeftp.status import Status
+from homeftp.wire.history import writer_body
 from homeftp.wire.messages import CmpBody, TreeBody, entry_body, meta_data
 
 _MESSAGES = {
@@ -73,7 +73,8 @@ class CmpDispatcher:
         if tree is not None:
             answer["tree"] = attrs.asdict(TreeBody.of(tree))
         if body.writer and entry.hash is not None:
-            answer |= _writer_body(await request.find_writer(endpoint, entry.hash))
+            writer = await request.find_writer(endpoint, entry.hash)
+            answer |= {} if writer is None else {"writer": writer_body(writer)}
         if differs:
             answer |= _resume_body(resume)
         resolution.resolve(status, f"{str(endpoint) or 'the root'}: {_MESSAGES[status]}", answer)
@@ -127,14 +128,6 @@ def comparison_status(differs: Sequence[str]) -> Status:
 def _resume_body(resume: ResumePoint | None) -> dict[str, Any]:
     """What a client needs to resume a PUSH: from where, and the hash of the content up to there."""
     return {} if resume is None else {"resume_from": resume.size, "resume_hash": resume.hash}
-
-
-def _writer_body(writer: Writer | None) -> dict[str, Any]:
-    """Who stored the file; nothing where that is not known, or not told."""
-    if writer is None:
-        return {}
-    device = {} if writer.device is None else {"device": writer.device}
-    return {"writer": {"account": writer.account, **device, "at": writer.at_us}}
 
 
 def _differing(wanted: dict[str, int], entry: Entry) -> list[str]:

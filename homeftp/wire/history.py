@@ -1,4 +1,4 @@
-"""The messages of requests about what was there earlier: to list it, put it back, or remove it for good.
+"""The messages about what was there earlier: to list it, put it back, or remove it for good; and who stored a file.
 
 The bodies of the other requests, and the types of all parameters, are in `homeftp.wire.messages`.
 """
@@ -12,11 +12,13 @@ from msgspec import Meta
 
 from homeftp.errors import Refusal, refusal
 from homeftp.history.changes import Pruned, Reverted, RevertedTo
+from homeftp.history.writer import Writer
 from homeftp.model import MAX_SIZE, Kind, Version
 from homeftp.wire.messages import (
     Hash,
     MetaData,
     Moment,
+    Name,
     Precondition,
     RelEndpoint,
     Size,
@@ -64,10 +66,23 @@ class VersionBody:
     meta_data: MetaData = attrs.field(factory=list)
     hash: Hash | None = None
 
-    def version(self) -> Version:
+    def value(self) -> Version:
         """The value that it stands for."""
         meta = dict(self.meta_data)
         return Version(self.name, self.at, self.size, meta.get("mtime_us"), meta.get("mode"), self.hash)
+
+
+@attrs.frozen
+class WriterBody:
+    """Who stored a file, as it is encoded in an answer to CMP."""
+
+    account: Name
+    at: Moment
+    device: Name | None = None
+
+    def value(self) -> Writer:
+        """The value that it stands for."""
+        return Writer(self.account, self.device, self.at)
 
 
 @attrs.frozen
@@ -122,6 +137,12 @@ def version_body(version: Version) -> dict[str, Any]:
     if version.hash is not None:
         body["hash"] = version.hash
     return body
+
+
+def writer_body(writer: Writer) -> dict[str, Any]:
+    """Who stored a file as the JSON object of a response; a device that is not known is left out."""
+    device = {} if writer.device is None else {"device": writer.device}
+    return {"account": writer.account, **device, "at": writer.at_us}
 
 
 def reverted_body(reverted: Reverted) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The messages of the wire as frozen classes: envelopes, and the bodies of most built-in requests.
 
-The bodies of requests about versions are in history.py, the entries of batches in batch.py.
+What is about versions, and about who stored a file, is in history.py, the entries of batches in batch.py.
 
 Types and bounds here are the only validation of a message's shape: codec.py
 decodes straight into these classes and names the parameter that does not
@@ -18,7 +18,6 @@ from msgspec import Meta
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, refusal
-from homeftp.history.writer import Writer
 from homeftp.model import MAX_SIZE, Damage, Entry, Kind, TreeDigest, Version, damage_kind
 from homeftp.status import Status
 
@@ -198,19 +197,6 @@ class CmpBody:
     content_digest: Hash | None = None
     full_digest: Hash | None = None
     writer: bool = False
-
-
-@attrs.frozen
-class WriterBody:
-    """Who stored a file, as it is encoded in an answer to CMP."""
-
-    account: Name
-    at: Moment
-    device: Name | None = None
-
-    def value(self) -> Writer:
-        """The value that it stands for."""
-        return Writer(self.account, self.device, self.at)
 
 
 @attrs.frozen

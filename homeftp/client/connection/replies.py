@@ -314,7 +314,7 @@ def understood(body: dict[str, Any], kind: type[T], what: str) -> T:
 def versions(body: dict[str, Any]) -> Sequence[Version]:
     """One page of versions, their names checked."""
     said = understood(body, _Versions, "a page of versions").versions
-    listed = [each.version() for each in said]
+    listed = [each.value() for each in said]
     for version in listed:
         check_name(version.name)
     return listed

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.endpoint import parse
 from homeftp.errors import BadRequest, Changed
 from homeftp.history.changes import Pruned, Reverted
+from homeftp.history.writer import Writer
 from homeftp.model import MAX_SIZE, Version
 from homeftp.wire.codec import convert, decode_body
 from homeftp.wire.history import (
@@ -16,9 +17,11 @@ from homeftp.wire.history import (
     RestoreBody,
     RevertedBody,
     VersionBody,
+    WriterBody,
     pruned_body,
     reverted_body,
     version_body,
+    writer_body,
 )
 
 HASH = "sha256:" + "0" * 64
@@ -54,7 +57,13 @@ class ResultTests(SynchronousTestCase):
     def test_versions(self) -> None:
         """A version is the same after it was encoded and decoded, with everything known or nothing."""
         for version in (Version("a", 17, 5, 3, 0o600, HASH), Version("", 0, 0, None, None, None)):
-            self.assertEqual(convert(version_body(version), VersionBody, "a version").version(), version)
+            self.assertEqual(convert(version_body(version), VersionBody, "a version").value(), version)
+
+    def test_writer(self) -> None:
+        """A writer is the same after it was encoded and decoded; a device that is not known is left out."""
+        for writer in (Writer("ann", "phone", 5), Writer("ann", None, 0)):
+            self.assertEqual(convert(writer_body(writer), WriterBody, "a writer").value(), writer)
+        self.assertEqual(writer_body(Writer("ann", None, 5)), {"account": "ann", "at": 5})
 
     def test_reverted(self) -> None:
         """Each outcome; a refusal has its status and its message."""
