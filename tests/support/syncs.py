@@ -7,7 +7,7 @@ from typing import Any, Mapping
 
 import attrs
 
-from homeftp.client import FileResult, SeenStore, TransferObserver
+from homeftp.client import SeenStore, TransferObserver
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Direction, Preference, SyncOptions
@@ -18,7 +18,7 @@ from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.dispatchers.verify import VerifyDispatcher
 from homeftp.endpoint import RESERVED
 from homeftp.hashing.hashcache import HashCache
-from tests.support.transfers import TransferCase
+from tests.support.transfers import NEW, TransferCase, write_file
 
 DAY = "2026-05-01"
 
@@ -60,15 +60,9 @@ class Laptop:
     seen: SeenStore = attrs.field(factory=lambda: SeenStore(None))
     cache: HashCache | None = None
 
-    def put(self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000, mode: int = 0o644) -> str:
+    def put(self, name: str, content: bytes = b"content", *, mtime: int = NEW, mode: int = 0o644) -> str:
         """Write a file here; gives its path."""
-        path = os.path.join(self.path, *name.split("/"))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(content)
-        os.chmod(path, mode)
-        os.utime(path, ns=(mtime * 10**9, mtime * 10**9))
-        return path
+        return write_file(self.path, name, content, mtime=mtime, mode=mode)
 
     def rename(self, old: str, new: str) -> None:
         """Rename a file or folder here."""
@@ -120,8 +114,4 @@ class SyncCase(TransferCase):
         for laptop in laptops or (self.ann,):
             self.assertEqual(laptop.contents(), self.there())
             self.assertEqual(list(self.sync(laptop).plan.actions), [])
-            self.assertEqual([result for result in self.results if not _is_fine(result)], [])
-
-
-def _is_fine(result: FileResult) -> bool:
-    return result.outcome.done
+            self.assertEqual([result for result in self.results if not result.outcome.done], [])

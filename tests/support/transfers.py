@@ -122,23 +122,15 @@ class TransferCase(QuickCase):
         self.run_work(cmp(self.client, self.context, local, remote, observer, **order))
         return observer
 
-    def make_file(
-        self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000, mode: int = 0o644
-    ) -> str:
+    def make_file(self, name: str, content: bytes = b"content", *, mtime: int = NEW, mode: int = 0o644) -> str:
         """A local file; gives its path."""
-        path = os.path.join(self.here, *name.split("/"))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(content)
-        os.chmod(path, mode)
-        os.utime(path, ns=(mtime * 10**9, mtime * 10**9))
-        return path
+        return write_file(self.here, name, content, mtime=mtime, mode=mode)
 
     def have_seen(self, endpoint: str, content: bytes) -> None:
         """Let the client have seen a content at an endpoint."""
         self.context.seen.record(Place(self.client.fingerprint, "ann"), [(endpoint, hash_bytes(content))])
 
-    def make_remote_file(self, endpoint: str, content: bytes = b"content", *, mtime: int = 1_700_000_000) -> str:
+    def make_remote_file(self, endpoint: str, content: bytes = b"content", *, mtime: int = NEW) -> str:
         """A file in the server's folder, made without the server; gives its path."""
         path = self.server.put(endpoint, content)
         os.chmod(path, 0o644)
@@ -148,6 +140,17 @@ class TransferCase(QuickCase):
     def remote_files(self) -> dict[str, bytes]:
         """The content of the server's files, by endpoint."""
         return tree(self.server.root)
+
+
+def write_file(folder: str, name: str, content: bytes, *, mtime: int, mode: int) -> str:
+    """Write a file in a local folder, at a path that may not be there yet; gives its whole path."""
+    path = os.path.join(folder, *name.split("/"))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content)
+    os.chmod(path, mode)
+    os.utime(path, ns=(mtime * 10**9, mtime * 10**9))
+    return path
 
 
 def reader_of(content: bytes) -> Callable[[int], Awaitable[bytes]]:
