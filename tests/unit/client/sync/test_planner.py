@@ -91,7 +91,7 @@ class PlanTests(unittest.SynchronousTestCase):
         self.assertEqual(len(self.agree({"c.txt": file("one")}, here, there)), 3)
 
     def test_copy_is_deleted(self) -> None:
-        """A copy that one side has deleted keeps nothing."""
+        """A copy of a content that one side has deleted does not count: the content is copied again."""
         base = {"c.txt": file("one"), COPY: file("two")}
         found = self.agree(base, {"c.txt": file("two"), COPY: file("two")}, {"c.txt": file("three")})
         self.assertIn(file("two"), found.values())
@@ -200,7 +200,7 @@ class PropertyTests(unittest.SynchronousTestCase):
         base, here, there = history
         options = SyncOptions(direction, machine="m", day="2026-05-01")
         made = plan(base, here, there, options)
-        agreed = {**{name: node for name, node in base.items() if name in here and name in there}}
+        agreed = {name: node for name, node in base.items() if name in here and name in there}
         agreed.update(carry_out(made, here, there))
         waiting = {action.name for action in made.actions if action.act is Act.SUSPICIOUS}
         for name in {*here, *there} - waiting:
@@ -220,11 +220,18 @@ class PropertyTests(unittest.SynchronousTestCase):
     @given(histories(), st.integers(0, 8))
     def test_nothing_is_lost(self, history: tuple[Nodes, Nodes, Nodes], interrupted: int) -> None:
         """Every content that was not there at the agreement is on some side at the end, whatever was interrupted."""
+        for steps in (interrupted, None):
+            self.assertEqual(self.lost(history, OPTIONS, steps), set())
+
+    def lost(self, history: tuple[Nodes, Nodes, Nodes], options: SyncOptions, steps: int | None) -> set[str | None]:
+        """The contents that a side alone has, and that a plan, or its first steps, leave on neither."""
         base, here, there = history
         known = {node.hash for node in base.values()}
         written = {node.hash for side in (here, there) for node in side.values() if node.size} - known
-        carry_out(plan(base, here, there), here, there, interrupted)
-        kept = {node.hash for side in (here, there) for node in side.values()}
-        self.assertLessEqual(written, kept)
-        carry_out(plan(base, here, there), here, there)
-        self.assertLessEqual(written, {node.hash for side in (here, there) for node in side.values()})
+        carry_out(plan(base, here, there, options), here, there, steps)
+        return written - {node.hash for side in (here, there) for node in side.values()}
+
+    def test_preference_loses(self) -> None:
+        """The control: where a preference decides, one of two contents is lost."""
+        history = {"a": file("one")}, {"a": file("two")}, {"a": file("three")}
+        self.assertEqual(self.lost(history, attrs.evolve(OPTIONS, preference=Preference.HERE), None), {"three"})
