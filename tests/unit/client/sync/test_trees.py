@@ -99,4 +99,4 @@ class TreesTests(SyncCase):
     def test_node(self) -> None:
         """A directory of the server has no content and no time."""
         self.assertEqual(node_of(Entry("d", "directory", 0, 5, 0o755)).metadata, (None, 0o755))
-        self.assertEqual(node_of(Entry("f", "file", 1, 5, 0o644, "h")), (("file", "h", 1, 5, 0o644)))
+        self.assertEqual(node_of(Entry("f", "file", 1, 5, 0o644, "h")), ("file", "h", 1, 5, 0o644))

@@ -6,8 +6,6 @@ import os
 from typing import Any
 from unittest import mock
 
-import attrs
-
 from homeftp.client import Outcome
 from homeftp.client.transfer.copies import RemoteCopies
 from homeftp.client.transfer.payload import hash_source
@@ -17,7 +15,6 @@ from homeftp.dispatchers.move import CopyDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.errors import NoSpace, ShuttingDown
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.hashing.hashcache import HashCache
 from homeftp.model import Entry
 from tests.support.transfers import BIG, NEW, OLD, TransferCase, stamp
 
@@ -137,9 +134,7 @@ class CopiesTests(TransferCase):
 
     def test_unchanged_folder(self) -> None:
         """A file that the server has in a folder that is the same, and so is not listed, is copied from there."""
-        cache = HashCache(self.mktemp())
-        self.addCleanup(cache.close)
-        self.context = attrs.evolve(self.context, hash_cache=cache)
+        self.new_cache()
         for number in range(MANY):
             self.make_file(f"lib/{number % FOLDERS}/{number}")
         self.make_file("lib/kept/big", BIG, mtime=OLD)

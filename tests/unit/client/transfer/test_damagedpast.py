@@ -79,8 +79,8 @@ class DamagedVersionTests(TransferCase):
             self.assertEqual([(each.outcome, each.reason) for each in self.results], [(Outcome.DAMAGED, expected)])
 
     def test_marked_compared(self) -> None:
-        """Neither does a version whose hash is not known, and that is compared with a local file, end the get."""
-        self.make_file("out/small", b"mine as long"[:12], mtime=1_500_000_000)
+        """A damaged version with an unknown hash, which is compared with a local file, does not end the get either."""
+        self.make_file("out/small", b"mine as long", mtime=1_500_000_000)
         self.verified()
         self.assertEqual(self.get_then()["small"][0], Outcome.DAMAGED)
 

@@ -50,7 +50,7 @@ class RenameTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """What has changed since, or would replace something, stays; so does a folder that is a file now."""
-        file, folder = self.found("d/x"), self.found("d")
+        folder = self.found("d")
         os.link(f"{self.path}/d/x", f"{self.path}/d/X")
         file = self.found("d/x")
         for taken in self.rename((file, "d"), (file, "d/X")):

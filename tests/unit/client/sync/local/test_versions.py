@@ -13,11 +13,10 @@ from homeftp.client.files.model import FileStat
 from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, SmallDownload
 from homeftp.client.sync.local.versions import VERSIONS, LocalVersions, prune_versions
+from homeftp.config import DAY
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.syscalls import System
-
-DAY = 86_400
 
 
 class LocalVersionsTests(SynchronousTestCase):
