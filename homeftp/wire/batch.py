@@ -1,7 +1,7 @@
-"""The entries of batches, and bytes to entries: a payload is a run of lines, each followed by as many bytes as it says.
+"""The entries of batches, and the parser of their payload: lines, each followed by as many bytes as it says.
 
-That is the framing of requests and responses themselves, so the parser is the same one. An entry that cannot be
-decoded is refused alone, as long as it is known how many bytes follow it.
+Requests and responses have the same framing, and so the same parser. An entry that cannot be decoded is refused
+alone, as long as it is known how many bytes follow it.
 """
 
 from __future__ import annotations

@@ -52,6 +52,8 @@ class DirectoryMakerTests(StoreCase):
         self.assertEqual(
             [(str(each.endpoint), each.actor) for each in self.changes], [(n, ANN) for n in ("a", "a/b", "c")]
         )
+        with self.served._writable.batch.directories.opened_many({parse("d"): ANN}):
+            self.assertNotEqual(self.system.calls, [], "the control")
 
     def test_refused(self) -> None:
         """What exists where nothing may, a name that is too similar, and a file on the way; no descriptor is lost."""
