@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import SMALL_FILE, Limits
+from homeftp.interfaces import IDispatcher
 from tests.support.inmemory import PASSWORD, Connection, Server
 from tests.support.queuedworkers import QueuedWorkers
 
@@ -46,14 +48,23 @@ class VerbTestCase(SynchronousTestCase):
 class QueuedCase(SynchronousTestCase):
     """A client that has logged in to a server whose jobs run when a test lets them."""
 
+    dispatchers: Sequence[IDispatcher] = ()
+    """More than the server of every test has."""
+    limits = Limits()
+
     def setUp(self) -> None:
         self.workers = QueuedWorkers()
-        self.server = Server.make(workers=self.workers)
+        self.server = Server.make(extra=self.dispatchers, limits=self.limits, workers=self.workers)
         self.addCleanup(self.server.close)
-        self.connection = Connection(self.server, login=False)
-        self.connection.send("LOGIN", {"username": "ann", "password": PASSWORD})
+        self.connection = self.connect()
+
+    def connect(self) -> Connection:
+        """A connection that has logged in."""
+        connection = Connection(self.server, login=False)
+        connection.send("LOGIN", {"username": "ann", "password": PASSWORD})
         self.work()
-        self.assertEqual([response.status for response in self.connection.responses()], [0])
+        self.assertEqual([response.status for response in connection.responses()], [0])
+        return connection
 
     def work(self) -> None:
         """Run all jobs, and those that come of them."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
-from zope.interface import provider
 
 from homeftp.config import KEEPALIVE_SECONDS, Limits
 from homeftp.dispatchers.delete import DeleteDispatcher
@@ -16,34 +15,19 @@ from homeftp.endpoint import parse
 from homeftp.model import PathLock
 from homeftp.status import Status
 from homeftp.wire.messages import WatchBody
-from tests.support.inmemory import PASSWORD, Connection, Server
-from tests.support.queuedworkers import QueuedWorkers
-from tests.support.verbs import VerbTestCase
+from tests.support.inmemory import Connection
+from tests.support.verbs import QueuedCase
 
 
-class WatchTests(VerbTestCase):
+class WatchTests(QueuedCase):
     """`WatchDispatcher`, on a connection of its own."""
 
+    dispatchers = (WatchDispatcher(), DeleteDispatcher())
     limits = Limits(account_watches=2)
 
-    def make_server(self) -> Server:
-        """One that answers WATCH, whose jobs wait."""
-        self.workers = QueuedWorkers()
-        return Server.make(extra=[WatchDispatcher(), DeleteDispatcher()], limits=self.limits, workers=self.workers)
-
     def setUp(self) -> None:
-        self.server = self.make_server()
-        self.addCleanup(self.server.close)
-        self.connection = self.connect()
+        super().setUp()
         self.watching = self.connect()
-
-    def connect(self) -> Connection:
-        """Another connection, which has logged in."""
-        connection = Connection(self.server, login=False)
-        connection.send("LOGIN", {"username": "ann", "password": PASSWORD})
-        self.workers.work_all()
-        self.assertEqual(connection.responses()[0].status, 0)
-        return connection
 
     def watch(self, name: str = "", connection: Connection | None = None) -> None:
         """Begin to watch."""
@@ -55,12 +39,12 @@ class WatchTests(VerbTestCase):
     def change(self, request_type: str, name: str, data: bytes = b"") -> None:
         """Change something by the other connection."""
         self.connection.send(request_type, {"rel_endpoint": name}, data)
-        self.workers.work_all()
+        self.work()
         self.assertEqual(self.connection.responses()[-1].status, 0)
 
     def told(self) -> list[dict[str, Any]]:
         """What the watching client was told."""
-        self.workers.work_all()
+        self.work()
         responses = self.watching.responses()
         self.assertEqual({(each.status, each.more) for each in responses} - {(0, True)}, set())
         return [each.body for each in responses]
@@ -112,7 +96,7 @@ class WatchTests(VerbTestCase):
         self.watching.send("PUSH", {"rel_endpoint": "a"}, b"x")
         self.watching.send("WATCH", {"rel_endpoint": ""})
         self.assertEqual(self.watching.responses(), [])
-        self.workers.work_all()
+        self.work()
         self.assertEqual([each.more for each in self.watching.responses()], [False, True])
 
     def test_disconnected(self) -> None:
@@ -137,27 +121,25 @@ class WatchTests(VerbTestCase):
         self.watch()
         self.server.hub.stop()
         self.watching.protocol.stop()
-        self.workers.work_all()
+        self.work()
         [end] = self.watching.responses()
         self.assertEqual((end.status, end.more), (Status.SHUTTING_DOWN, False))
         self.assertTrue(self.watching.transport.disconnecting)
 
     def test_idle(self) -> None:
         """An idle watch shows a client that asked for it that the server is there, and is not logged as stuck."""
-        logged: list[str] = []
-
-        @provider(ILogObserver)
-        def observer(event: LogEvent) -> None:
-            logged.append(str(event.get("log_format")))
-
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.watching.ask("HELLO", {"keepalive": True})
         self.watch()
-        self.server.clock.pump([1] * 20 * KEEPALIVE_SECONDS)
+        with capturedLogs() as events:
+            self.server.clock.pump([1] * 20 * KEEPALIVE_SECONDS)
         self.assertGreaterEqual(self.watching.transport.value().count(b"\n"), 10)
         self.assertEqual(self.watching.transport.value().strip(b"\n"), b"")
-        self.assertEqual([line for line in logged if "progress" in line], [])
+        self.assertEqual([each for each in map(formatEvent, events) if "progress" in each], [])
+        self.connection.send("DELETE", {"rel_endpoint": "a"})
+        with capturedLogs() as events:
+            self.server.clock.pump([1] * 20 * KEEPALIVE_SECONDS)
+        stuck = [each for each in map(formatEvent, events) if "progress" in each]
+        self.assertEqual([each.split()[0] for each in stuck], ["DELETE"], "the control")
 
     def test_slow_reader(self) -> None:
         """A client that does not read is told what it missed in few answers, however much that was."""
