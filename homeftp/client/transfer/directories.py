@@ -1,6 +1,6 @@
 """The server's directories after a push: missing ones are made, and all get their metadata.
 
-Also, for both directions, what cannot be made: a directory where there is a file.
+Also, for both directions: which directories cannot be made, because a file has that name.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from homeftp.wire.messages import Response
 _IMPLICIT = 0o755
 """The mode that a server gives to directories that it makes for a file in them."""
 
+FILE_IN_THE_WAY = "file where this needs a folder: move or remove it"
+"""The reason of results, behind the side that has the file."""
 
-FILE_IN_PLACE = "file where this needs a folder: move or remove it"
 
-
-class FilesInPlace:
-    """Files that have the names of directories which a transfer needs; `is_file` says what is a file there."""
+class FilesInTheWay:
+    """Files at the target where a transfer needs directories; `is_file` says whether a name is that of a file there."""
 
     def __init__(self, is_file: Callable[[str], bool]) -> None:
         self._is_file = is_file
         self._known = {"": False}
 
-    def holds_up(self, directory: str) -> bool:
+    def blocks(self, directory: str) -> bool:
         """Whether a file has the name of this directory, or of one above it."""
         asked = []
         while directory not in self._known:
@@ -46,19 +46,19 @@ class FilesInPlace:
             self._known[name] = found
         return found
 
-    def holds_up_file(self, name: str) -> bool:
+    def blocks_file(self, name: str) -> bool:
         """Whether a file has the name of a directory that the file `name` is to be in."""
-        return self.holds_up(name.rpartition("/")[0])
+        return self.blocks(name.rpartition("/")[0])
 
 
-def remote_files(remote: Mapping[str, Entry]) -> FilesInPlace:
+def _remote_files(remote: Mapping[str, Entry]) -> FilesInTheWay:
     """The files of a server that has `remote`."""
 
     def is_file(name: str) -> bool:
         entry = remote.get(name)
         return entry is not None and entry.kind == "file"
 
-    return FilesInPlace(is_file)
+    return FilesInTheWay(is_file)
 
 
 class RemoteDirectories:
@@ -81,7 +81,8 @@ class RemoteDirectories:
         self._client = client
         self._endpoint_of = endpoint_of
         self._remote = remote
-        self._in_place = remote_files(remote)
+        self.in_the_way = _remote_files(remote)
+        """The server's files that keep directories from being made."""
         self._observer = observer
         self._perms = perms
         self._holding: set[str] = set()
@@ -145,8 +146,8 @@ class RemoteDirectories:
         """Those that the server can have; reports the others."""
         possible = []
         for directory in directories:
-            if self._in_place.holds_up(directory.name):
-                reason = f"the server has a {FILE_IN_PLACE} there"
+            if self.in_the_way.blocks(directory.name):
+                reason = f"the server has a {FILE_IN_THE_WAY} there"
                 self._observer.add_result(FileResult(Outcome.REFUSED, directory.name, 0, reason, kind="directory"))
             elif self._endpoint_of(directory.name):
                 possible.append(directory)

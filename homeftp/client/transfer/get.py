@@ -21,7 +21,7 @@ from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.batches.get import BATCH_FILES, BatchFetcher, Fetched, IBatchGetReceiver, SmallGet
 from homeftp.client.transfer.batches.single import ISmallGetReceiver, SmallGetHandler
 from homeftp.client.transfer.comparer import Comparer
-from homeftp.client.transfer.directories import FILE_IN_PLACE
+from homeftp.client.transfer.directories import FILE_IN_THE_WAY
 from homeftp.client.transfer.largeget import LargeGet, endpoint_key
 from homeftp.client.transfer.localdirectories import LocalDirectories
 from homeftp.client.transfer.metadata import file_mode, is_exact, is_suspicious, is_unapplied, learn_local, local_mode
@@ -200,8 +200,8 @@ class GetTransfer:
             self._finish_task(task, outcome)
 
     def _fetch_new(self, task: FileTask) -> None:
-        if self._directories.in_place.holds_up_file(task.name):
-            self._finish_task(task, Outcome.FAILED, f"there is a local {FILE_IN_PLACE}")
+        if self._directories.in_the_way.blocks_file(task.name):
+            self._finish_task(task, Outcome.FAILED, f"there is a local {FILE_IN_THE_WAY}")
         elif task.name in self._tree.directories:
             self._finish_task(task, Outcome.FAILED, "there is a local folder of that name")
         elif task.name not in self._unsendable:

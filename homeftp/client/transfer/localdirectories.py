@@ -10,7 +10,7 @@ import attrs
 
 from homeftp.client.files.model import HAS_MODES, PERMISSIONS, LocalTree, new_mode
 from homeftp.client.files.write import DownloadTarget, LocalMetadata
-from homeftp.client.transfer.directories import FILE_IN_PLACE, FilesInPlace
+from homeftp.client.transfer.directories import FILE_IN_THE_WAY, FilesInTheWay
 from homeftp.client.transfer.metadata import differing, local_mode
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
@@ -44,8 +44,8 @@ class LocalDirectories:
         self._perms = perms
         self._failed: dict[str, OSError] = {}
         """Those that could not be made."""
-        self.in_place = FilesInPlace(tree.files.__contains__)
-        """What keeps directories from being made."""
+        self.in_the_way = FilesInTheWay(tree.files.__contains__)
+        """The local files that keep directories from being made."""
         found = [entry for entry in remote.values() if entry.kind == "directory"]
         self._wanted = sorted(found, key=lambda entry: entry.name.count("/") + bool(entry.name), reverse=True)
         """Deepest first."""
@@ -87,8 +87,8 @@ class LocalDirectories:
 
     def _find_impossible(self) -> None:
         for entry in self._new:
-            if self.in_place.holds_up(entry.name):
-                self._failed[entry.name] = NotADirectoryError(errno.ENOTDIR, f"there is a local {FILE_IN_PLACE}")
+            if self.in_the_way.blocks(entry.name):
+                self._failed[entry.name] = NotADirectoryError(errno.ENOTDIR, f"there is a local {FILE_IN_THE_WAY}")
 
     def _report(self) -> None:
         """Report those that were made, and those that were not."""

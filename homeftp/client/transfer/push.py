@@ -16,7 +16,7 @@ from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.batches.push import BATCH_FILES
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.copies import RemoteCopies
-from homeftp.client.transfer.directories import FILE_IN_PLACE, RemoteDirectories, remote_files
+from homeftp.client.transfer.directories import FILE_IN_THE_WAY, RemoteDirectories
 from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver, unfinished
@@ -58,12 +58,13 @@ class PushTransfer:
         self._observer = observer
         self._disks = context.disks
         self._seen = LastSeen(context.seen, context.workers, client)
-        self._in_place = remote_files(remote)
+        self._directories = RemoteDirectories(client, endpoint_of, remote, observer, context.disks, perms=options.perms)
         self._unapplied: list[str] = []
         """Files whose time or mode the server could not set."""
         self._filled: set[str] = set()
         """Directories in which a file was stored."""
         self._asking = DeferredLock()
+        """Held while the user is asked: one question at a time."""
         self._sent_large: set[str] = set()
         """Large files that are being sent."""
         copies = RemoteCopies(client, remote)
@@ -89,9 +90,7 @@ class PushTransfer:
     async def run(self) -> None:
         """Send the files, then make directories and set their metadata. Raises `ConnectionFailed`."""
         remote = self._remote.get
-        directories = RemoteDirectories(
-            self._client, self._endpoint_of, self._remote, self._observer, self._disks, perms=self._options.perms
-        )
+        directories = self._directories
         await learn_local(self._context, self._tree, self._remote, sends=True)
         if not self._options.dry_run:
             await directories.make_private(self._tree.directories.values())
@@ -112,8 +111,8 @@ class PushTransfer:
         remote = task.remote
         if task.failure is not None:
             self.fail_task(task, task.failure)
-        elif remote is None and self._in_place.holds_up_file(task.name):
-            self.finish_task(task, Outcome.REFUSED, f"the server has a {FILE_IN_PLACE} there")
+        elif remote is None and self._directories.in_the_way.blocks_file(task.name):
+            self.finish_task(task, Outcome.REFUSED, f"the server has a {FILE_IN_THE_WAY} there")
         elif remote is None:
             self._send(task, Outcome.NEW)
         elif remote.kind != "file":
