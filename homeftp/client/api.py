@@ -260,11 +260,11 @@ class Client(ClientSession):
     async def watch(self, rel_endpoint: str = "") -> AsyncIterator[ChangedNames]:
         """What changes at an endpoint and beneath it, by whichever program, until the connection ends.
 
-        The first one has no names, and says that the watch has begun: compare then, and compare again what each later
-        one names. Names are relative to `rel_endpoint`, and legal. Use a connection of its own: other requests on it
-        get no answer, and the end of the iteration closes it. A watch may be silent for days. Where the server is gone
-        it raises `ConnectionFailed` within about a minute. Raises `Busy` (51) where there are too many watches,
-        `ShuttingDown` (54), and `UnknownRequestType` (21) for a server that cannot.
+        The first value has no names, and says that the watch has begun: compare then, and compare again what each
+        later value names. Names are relative to `rel_endpoint`, and legal. Use a connection of its own: other requests
+        on it get no answer, and the end of the iteration closes it. A watch may be silent for days; when the server is
+        gone, it raises `ConnectionFailed` within about a minute. Raises `Busy` (51) where there are too many watches,
+        `ShuttingDown` (54), and `UnknownRequestType` (21) where the server has no WATCH.
         """
         answer = self.request("WATCH", _given(rel_endpoint=rel_endpoint))
         try:

@@ -1,4 +1,4 @@
-"""A set of the names of very many files, in little memory: those of a folder are one text."""
+"""A set of the names of very many files, in little memory: the names in one folder are one text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _END = b"\0"
 
 
 class NameSet:
-    """Names, whose parts are separated by `/`. To ask about them folder by folder is quick."""
+    """Names, whose parts are separated by `/`. It is quickest to ask about those of one folder, then of the next."""
 
     def __init__(self) -> None:
         self._folders: dict[str, bytearray] = {}

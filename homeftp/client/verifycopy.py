@@ -26,7 +26,10 @@ async def verify_copy(client: Client, endpoint: str) -> str:
 
 
 async def verify_version(client: Client, endpoint: str, content_hash: str | None) -> str:
-    """The same of what a file was at a time, which had that hash; the server does not tell which version it was."""
+    """Have the server verify the version of a file that has this hash; the result as of `verify_copy`.
+
+    Where the hash is not known, the first damage to the file or a version of it counts.
+    """
     if not _can_verify(client):
         return ""
     try:
@@ -41,11 +44,11 @@ class _ReadAgain:
     """What a VERIFY of one file has found."""
 
     files: int
-    """How many files were read: none where only versions are left."""
+    """How many files were read: 0 where only versions are left."""
     damage: Damage | None
 
     def describe(self, again: str, otherwise: str) -> str:
-        """The result, behind what was read; with what to do where it is right now, and where it is damaged."""
+        """The end of a message: the result, and what to do: `again` where the copy is right now, else `otherwise`."""
         if self.damage is None:
             return f", and it is right. {again}"
         return f": it was damaged, and is mended. {again}" if self.damage.mended else f": it is damaged. {otherwise}"
@@ -56,7 +59,7 @@ def _can_verify(client: Client) -> bool:
 
 
 async def _verify(client: Client, endpoint: str, is_meant: Callable[[Damage], bool]) -> _ReadAgain:
-    """Have the server read a file and its versions; the first damage `is_meant`."""
+    """Have the server read a file and its versions again; finds the first damage that `is_meant` accepts."""
     found: Damage | None = None
     files = 0
     async for step in client.verify(endpoint):

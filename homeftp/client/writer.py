@@ -1,4 +1,4 @@
-"""Who stored what the server has: for a person who decides about it, and for nothing else."""
+"""Asking the server who stored a file, to tell a person who decides about a conflict. No program decides by it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Writer", "find_writer"]
 
 @attrs.frozen
 class _Written:
-    """What counts here of the answer to CMP."""
+    """The parts of the answer to CMP that are used here."""
 
     remote: EntryBody | None = None
     writer: WriterBody | None = None

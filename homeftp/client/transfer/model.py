@@ -25,7 +25,7 @@ DAMAGED_COPY = "the server's disk has not kept its content. Push the file again,
 """The reason of results that are `Outcome.DAMAGED`."""
 
 DAMAGED_VERSION = "the server's disk has not kept that version. Choose another time: `homeftp versions` lists them."
-"""The same, where what was there at a time is fetched."""
+"""The same for a version, which `get` with `as_of` asked for."""
 
 
 class Outcome(enum.Enum):
@@ -56,7 +56,7 @@ class Outcome(enum.Enum):
     DELETED = "deleted"
     """It was only at the target, and was deleted there."""
     RENAMED = "renamed"
-    """It had this name on the other side already, or got another one so that both contents of a conflict are kept."""
+    """It was renamed as on the other side, or so that both contents of a conflict are kept."""
     SKIPPED = "skipped"
     """It cannot be a part of a transfer: a link, a device, or a file that the server does not share."""
     REFUSED = "refused"

@@ -32,7 +32,7 @@ _LINE = 1 * KIB
 
 
 class Push(Protocol):
-    """What is sent in an entry."""
+    """A file or directory that is sent as an entry of a batch."""
 
     @property
     def line(self) -> Mapping[str, Any]:
