@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from typing import Sequence
+from unittest import mock
 
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import SMALL_FILE, Limits
@@ -69,3 +72,14 @@ class QueuedCase(SynchronousTestCase):
     def work(self) -> None:
         """Run all jobs, and those that come of them."""
         self.workers.work_all()
+
+
+def assert_closed(case: SynchronousTestCase, dispatcher: IDispatcher, body: object, method: str, page: object) -> None:
+    """The pages of a method of `IFiles` are closed when one cannot be sent, and the request ends with that error."""
+    pages = mock.MagicMock(aclose=mock.AsyncMock())
+    pages.__aiter__.return_value = [page]
+    request = mock.Mock(body=body)
+    getattr(request.files, method).return_value = pages
+    resolution = mock.Mock(turn=mock.AsyncMock(), send=mock.AsyncMock(side_effect=ConnectionLost()))
+    case.failureResultOf(maybeDeferred(dispatcher.dispatch, request, resolution), ConnectionLost)
+    pages.aclose.assert_awaited_once_with()

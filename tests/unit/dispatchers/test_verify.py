@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
-from unittest.mock import AsyncMock, MagicMock, Mock
-
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionLost
+from unittest.mock import Mock
 
 from homeftp.dispatchers.verify import VerifyDispatcher
 from homeftp.endpoint import parse
@@ -16,7 +13,7 @@ from homeftp.status import Status
 from homeftp.wire.messages import VerifyBody
 from tests.support.flips import flip
 from tests.support.inmemory import Server
-from tests.support.verbs import VerbTestCase, content, digest
+from tests.support.verbs import VerbTestCase, assert_closed, content, digest
 
 MTIME = [["mtime_us", 1_700_000_000_000_500]]
 
@@ -90,14 +87,8 @@ class VerifyTests(VerbTestCase):
 
     def test_client_gone(self) -> None:
         """A step that cannot be told ends the reading."""
-        steps = MagicMock(aclose=AsyncMock())
-        steps.__aiter__.return_value = [Mock(files=1, versions=0, size=1, damages=(), skipped=())]
-        request = Mock(body=VerifyBody(parse("a")))
-        request.files.verify.return_value = steps
-        resolution = Mock(turn=AsyncMock(), send=AsyncMock(side_effect=ConnectionLost()))
-        sending = Deferred.fromCoroutine(VerifyDispatcher().dispatch(request, resolution))
-        self.failureResultOf(sending, ConnectionLost)
-        steps.aclose.assert_awaited_once_with()
+        step = Mock(files=1, versions=0, size=1, damages=(), skipped=())
+        assert_closed(self, VerifyDispatcher(), VerifyBody(parse("a")), "verify", step)
 
     def test_lock(self) -> None:
         """It reads its endpoint, and no more."""

@@ -6,7 +6,6 @@ from typing import Any
 from unittest.mock import AsyncMock, MagicMock, Mock
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionLost
 
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.history.prune import PruneDispatcher
@@ -18,7 +17,7 @@ from homeftp.model import PathLock
 from homeftp.status import Status
 from homeftp.wire.history import PruneBody
 from tests.support.inmemory import Server
-from tests.support.verbs import VerbTestCase
+from tests.support.verbs import VerbTestCase, assert_closed
 
 
 class PruneTests(VerbTestCase):
@@ -87,14 +86,8 @@ class PruneTests(VerbTestCase):
 
     def test_client_gone(self) -> None:
         """Where a step cannot be told nothing more is removed."""
-        steps = MagicMock(aclose=AsyncMock())
-        steps.__aiter__.return_value = [PruneStep((Pruned(name="a", at_us=1, size=5),))]
-        request = Mock(body=PruneBody(parse("d")))
-        request.files.prune.return_value = steps
-        resolution = Mock(turn=AsyncMock(), send=AsyncMock(side_effect=ConnectionLost()))
-        pruning = Deferred.fromCoroutine(PruneDispatcher().dispatch(request, resolution))
-        self.failureResultOf(pruning, ConnectionLost)
-        steps.aclose.assert_awaited_once_with()
+        step = PruneStep((Pruned(name="a", at_us=1, size=5),))
+        assert_closed(self, PruneDispatcher(), PruneBody(parse("d")), "prune", step)
 
     def test_path_lock(self) -> None:
         """It changes its endpoint."""

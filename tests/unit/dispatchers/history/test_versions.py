@@ -12,7 +12,7 @@ from homeftp.endpoint import parse
 from homeftp.model import PathLock
 from homeftp.wire.history import VersionsBody
 from tests.support.inmemory import Server
-from tests.support.verbs import VerbTestCase
+from tests.support.verbs import VerbTestCase, assert_closed
 
 
 class VersionsTests(VerbTestCase):
@@ -44,14 +44,7 @@ class VersionsTests(VerbTestCase):
 
     def test_client_gone(self) -> None:
         """A page that cannot be sent closes the listing."""
-        pages = MagicMock(aclose=AsyncMock())
-        pages.__aiter__.return_value = [[]]
-        request = Mock(body=VersionsBody(parse("a")))
-        request.files.versions.return_value = pages
-        resolution = Mock(turn=AsyncMock(), send=AsyncMock(side_effect=ConnectionLost()))
-        sending = Deferred.fromCoroutine(VersionsDispatcher().dispatch(request, resolution))
-        self.failureResultOf(sending, ConnectionLost)
-        pages.aclose.assert_awaited_once_with()
+        assert_closed(self, VersionsDispatcher(), VersionsBody(parse("a")), "versions", [])
 
     def test_turn(self) -> None:
         """Nothing is looked for before the earlier requests are answered, or for a client that is gone by then."""
