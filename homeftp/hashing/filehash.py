@@ -34,12 +34,12 @@ _SECOND_NS = 1_000_000_000
 
 
 def binary(hash: str) -> bytes:
-    """The digest in a hash."""
+    """The 32 bytes of the digest in a hash."""
     return bytes.fromhex(hash[len(ALGORITHM) :])
 
 
 def from_binary(digest: bytes) -> str:
-    """The hash that has a digest."""
+    """The hash with these bytes as its digest."""
     return ALGORITHM + digest.hex()
 
 

@@ -14,8 +14,10 @@ from homeftp.hashing.filehash import (
     TICK_NS,
     Hasher,
     at_rest,
+    binary,
     digest,
     digest_slices,
+    from_binary,
     hash_bytes,
     is_trustworthy,
     read_at,
@@ -51,6 +53,11 @@ class DigestTests(FileCase):
         self.assertEqual(digest(self.fd, 10_000), self.hash)
         for size in (1000, 3333, 9999, 10_000, 10_001):
             self.assertEqual(list(digest_slices(self.fd, 10_000, slice_size=size))[-1], self.hash)
+
+    def test_binary(self) -> None:
+        """The digest alone, as databases keep it, is that of hashlib; the hash comes back from it."""
+        self.assertEqual(binary(self.hash), hashlib.sha256(self.content).digest())
+        self.assertEqual(from_binary(binary(self.hash)), self.hash)
 
     def test_pauses(self) -> None:
         """There is a pause after each slice but the last, so that other work comes between."""
