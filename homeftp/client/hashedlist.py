@@ -10,6 +10,7 @@ from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal, in_batches
 from homeftp.client.connection.replies import Names, check_total, page, tree_progress
 from homeftp.client.remotehash import hashed_entry
+from homeftp.endpoint import parse
 from homeftp.errors import Refusal, WrongKind
 from homeftp.model import Entry, ListingPage, TreeProgress
 
@@ -45,9 +46,10 @@ async def list_with_hashes(
 
 async def _complete(client: Client, rel_endpoint: str, listed: ListingPage) -> ListingPage:
     """The page of a server that does not know `hashes`, with the hashes that it gives when it is asked for each."""
+    directory = parse(rel_endpoint)
 
     async def hashed(entry: Entry) -> Entry:
-        found = await answer_or_refusal(hashed_entry(client, "/".join(filter(None, [rel_endpoint, entry.name]))))
+        found = await answer_or_refusal(hashed_entry(client, str(directory.at(entry.name))))
         return entry if found is None or isinstance(found, Refusal) else attrs.evolve(entry, hash=found.hash)
 
     unknown = [entry for entry in listed.entries if entry.kind == "file" and (entry.hash or entry.damaged) is None]
