@@ -265,8 +265,8 @@ def compared(status: int, body: dict[str, Any]) -> Comparison:
 
 
 def tree_progress(body: dict[str, Any]) -> TreeProgress:
-    """An interim answer to CMP."""
-    found = understood(body, _TreeProgress, "an interim answer to CMP")
+    """An interim answer of a server that hashes, for CMP or for a listing with hashes."""
+    found = understood(body, _TreeProgress, "an interim answer about hashing")
     return TreeProgress(found.files, found.bytes)
 
 

@@ -140,7 +140,7 @@ class Descent:
     def _split(self, name: str) -> Sequence[str]:
         """Cut a directory that differs into pieces, which are to be compared; the directories around these are listed.
 
-        A directory for which that is more work than one listing of all beneath it is listed so.
+        Where one listing of all beneath the directory is less work, that is made instead.
         """
         digests = self._local.digests
         files = digests[name].files

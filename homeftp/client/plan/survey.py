@@ -49,7 +49,7 @@ class Survey:
         return sum(digests.files for digests in self._topmost_same())
 
     def _topmost_same(self) -> Iterator[TreeDigest]:
-        """The digests of the directories that are the same, but for those in others."""
+        """The digests of the directories that are the same, except of those within others."""
         topmost = (name for name in self.same if not name or name.rpartition("/")[0] not in self.same)
         return (self.local.digests[name] for name in topmost)
 
