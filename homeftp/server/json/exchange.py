@@ -60,8 +60,9 @@ class Exchange:
 
     @property
     def expected(self) -> int:
-        """Bytes that its answer may have: a small file, where it only reads."""
-        return 0 if self._finished or self.path_lock.changes else SMALL_FILE
+        """Bytes that its answer may have: a small file, where it only reads, but is no watch, which runs alone."""
+        lock = self.path_lock
+        return 0 if self._finished or lock.changes or lock.alone else SMALL_FILE
 
     def weigh(self) -> Weight:
         """The memory that it takes up now."""

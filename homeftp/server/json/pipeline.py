@@ -31,9 +31,9 @@ class PathLocks:
 
     def conflict(self, lock: PathLock) -> bool:
         """Whether `lock` conflicts with one that is held."""
-        parts = lock.endpoint.parts
+        changing, parts = _extent(lock)
         depth = len(parts)
-        for changes in (True, False) if lock.changes else (True,):
+        for changes in (True, False) if changing else (True,):
             for level, held in self._held[changes].items():
                 if parts[:level] in held if level <= depth else any(each[:depth] == parts for each in held):
                     return True
@@ -41,22 +41,27 @@ class PathLocks:
 
     def hold(self, lock: PathLock) -> None:
         """Add a lock."""
-        parts = lock.endpoint.parts
-        levels = self._held[lock.changes]
+        changing, parts = _extent(lock)
+        levels = self._held[changing]
         if len(parts) not in levels:
             levels[len(parts)] = Counter()
         levels[len(parts)][parts] += 1
 
     def release(self, lock: PathLock) -> None:
         """Remove a lock that is held."""
-        parts = lock.endpoint.parts
-        levels = self._held[lock.changes]
+        changing, parts = _extent(lock)
+        levels = self._held[changing]
         held = levels[len(parts)]
         held[parts] -= 1
         if not held[parts]:
             del held[parts]
         if not held:
             del levels[len(parts)]
+
+
+def _extent(lock: PathLock) -> tuple[bool, tuple[str, ...]]:
+    """Whether it changes something, and beneath what; one that runs alone is as if it changed everything."""
+    return (True, ()) if lock.alone else (lock.changes, lock.endpoint.parts)
 
 
 class Pipeline:

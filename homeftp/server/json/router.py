@@ -133,7 +133,7 @@ class Router:
             return Route(EVERYTHING, self._guarded(envelope, partial(self._late, envelope)))
         dispatcher, body, path_lock = self._context.table.decode(envelope)
         dispatch = self._guarded(envelope, partial(self._dispatch, envelope, dispatcher, body, path_lock))
-        return Route(EVERYTHING if path_lock.alone else path_lock, dispatch)
+        return Route(path_lock, dispatch)
 
     def _guarded(
         self, envelope: Request, begin: Callable[[IPayload, IResolution], Deferred[None] | None]

@@ -82,6 +82,12 @@ class WatchTests(QueuedCase):
         lock = WatchDispatcher().path_lock(WatchBody(rel_endpoint=parse("d")))
         self.assertEqual(lock, PathLock(parse("d"), changes=False, alone=True))
 
+    def test_shown(self) -> None:
+        """The owner is shown what is watched, as of other requests."""
+        self.watch("d/e")
+        [activity] = self.watching.protocol.activities()
+        self.assertEqual((activity.request, activity.endpoint), ("WATCH", parse("d/e")))
+
     def test_behind(self) -> None:
         """What the client sends behind a WATCH waits, and is not carried out."""
         self.watch("d")

@@ -55,6 +55,8 @@ class PathLocksTests(SynchronousTestCase):
             (reads(""), reads("z"), False),
             (reads(""), changes("z"), True),
             (changes("ab"), changes("a"), False),
+            (PathLock(parse("a"), changes=False, alone=True), reads("b"), True),
+            (reads("b"), PathLock(parse("a"), changes=False, alone=True), True),
         ]
         for held, wanted, conflict in cases:
             locks = PathLocks()
