@@ -24,7 +24,10 @@ class IStoreObserver(Interface):
         """A descriptor that is readable when there are changes."""
 
     def changes() -> Sequence[StoreChange] | None:
-        """What has changed since the last time; None where that is not known: observe the store anew. Blocks."""
+        """What has changed since the last time; None where that is not known: observe the store anew. Blocks.
+
+        So it is where it raises anything, such as `Busy` (51).
+        """
 
     def problem() -> str | None:
         """Why some changes are not noticed, for the owner; None where nothing is known to be missed."""
@@ -42,7 +45,8 @@ class IObservableStore(Interface):
     def observe() -> IStoreObserver:
         """Notice changes from now on. Blocks for as long as it takes to look at each directory.
 
-        Raises `OperatorError` where the system cannot do it, and `Busy` (51) while the store is not there.
+        Raises `OperatorError` where the system cannot do it, and `Busy` (51) while the store is not there, or the
+        server has too many files open.
         """
 
 

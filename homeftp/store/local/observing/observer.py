@@ -13,9 +13,9 @@ from typing import Iterator, Sequence
 from zope.interface import implementer
 
 from homeftp.endpoint import MAX_PARTS, ROOT, Endpoint, name_problem
-from homeftp.errors import OperatorError, Refusal
+from homeftp.errors import Busy, OperatorError, Refusal
 from homeftp.interfaces.observing import IStoreObserver, StoreChange
-from homeftp.store.local.disk.errnos import close_quietly
+from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.spelling import wire_form
 from homeftp.store.local.observing import inotify
@@ -109,13 +109,18 @@ class FolderObserver:
         self._watch_tree(ROOT)
 
     def _watch_tree(self, top: Endpoint) -> None:
-        """Watch a directory and all beneath it. What is made in one meanwhile is an event, or is found here."""
+        """Watch a directory and all beneath it. What is made in one meanwhile is an event, or is found here.
+
+        Raises `Busy` (51) where the server has too many files open: it cannot know what it would miss then.
+        """
         left = [top]
         while left:
             endpoint = left.pop()
             try:
                 fd = self._root.open_directory(endpoint).fd
-            except Refusal:
+            except Refusal as error:
+                if isinstance(error, Busy) and isinstance(error.__cause__, OSError):
+                    raise  # no descriptor is left for it
                 continue  # it has gone, is not mounted, or may not be read: nothing in it is shown either
             try:
                 self._directories[self._inotify.add(fd)] = endpoint
@@ -124,6 +129,8 @@ class FolderObserver:
                 if error.errno == errno.ENOSPC:
                     self._problem = _TOO_MANY
                     return
+                if isinstance(refused := refusal(error, endpoint), Busy):
+                    raise refused from error
                 # It cannot be listed, and so no client is shown anything in it.
             finally:
                 close_quietly(fd)

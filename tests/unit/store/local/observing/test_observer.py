@@ -11,11 +11,14 @@ from unittest.mock import patch
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from homeftp.endpoint import parse
-from homeftp.errors import OperatorError
+from homeftp.endpoint import Endpoint, parse
+from homeftp.errors import Busy, OperatorError
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces.observing import IObservableStore, IStoreObserver
 from homeftp.model import WriteRequest
+from homeftp.store.local.disk.errnos import refusal
+from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.observing import inotify
 from homeftp.store.local.observing.inotify import Event, Inotify
 from homeftp.store.local.observing.observer import FolderObserver
@@ -209,6 +212,29 @@ class LostTests(ObserverCase):
         self.assertIn("fs.inotify.max_user_watches", str(self.observer.problem()))
         self.lay("a")
         self.assertEqual(self.noticed(), [("a", False)])
+
+    def test_no_descriptor(self) -> None:
+        """Where the server has no descriptor left it is not known what was missed; what it may not read is left out."""
+        real = SafeRoot.open_directory
+        for number, is_known in ((errno.EACCES, True), (errno.EMFILE, False)):
+            failure = OSError(number, os.strerror(number))
+
+            def opened(root: SafeRoot, endpoint: Endpoint, failure: OSError = failure) -> DirHandle:
+                if endpoint.parts:
+                    raise refusal(failure, endpoint)
+                return real(root, endpoint)
+
+            for target in (patch.object(SafeRoot, "open_directory", opened), patch("os.scandir", side_effect=failure)):
+                os.mkdir(self.path("new"))
+                with target:
+                    if is_known:
+                        self.observe()
+                        self.assertEqual(self.noticed(), [("new", True)])
+                    else:
+                        self.assertRaises(Busy, self.observe)
+                        self.assertRaises(Busy, self.noticed)
+                os.rmdir(self.path("new"))
+                self.noticed()
 
     def test_none(self) -> None:
         """A system that has no inotify, or no more of it, is an error that says so."""
