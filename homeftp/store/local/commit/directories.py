@@ -124,7 +124,8 @@ class Directories:
                         results[endpoint] = refused[endpoint] or gone(endpoint) if existing is None else existing
                         if existing is None and actor is not None and refused[endpoint] is None:
                             to_make[endpoint] = actor
-                    opened = self._made_for(results, to_make, asked, new)
+                    entries = self._change_all(results, to_make, asked, new) if to_make or asked else {}
+                    opened = OpenDirectories(results, entries, self._use(results, made=bool(to_make)))
         except BaseException:
             close_all(results.values())
             raise
@@ -148,17 +149,13 @@ class Directories:
             return None
         return catch(new.expect, actor, _missing(endpoint, nearest[1]))
 
-    def _made_for(
-        self,
-        results: dict[Endpoint, DirHandle | Exception],
-        to_make: Mapping[Endpoint, Actor],
-        asked: Asked,
-        space: NewDirectories,
-    ) -> OpenDirectories:
-        """Make directories, add them to `results`, and note which new ones a request needs. Called with the lock."""
-        entries = self._change_all(results, to_make, asked, space) if to_make or asked else {}
+    def _use(self, results: Mapping[Endpoint, DirHandle | Exception], *, made: bool) -> Sequence[MadeDirectory]:
+        """Note which new directories a request needs; if it `made` some, remove those that it does not need.
+
+        Called with the lock.
+        """
         if not self._new:
-            return OpenDirectories(results, entries)
+            return ()
         ways = {
             endpoint.parts[:depth]
             for endpoint, handle in results.items()
@@ -168,9 +165,9 @@ class Directories:
         used = [self._new[parts] for parts in ways if parts in self._new]
         for each in used:
             each.users += 1
-        if to_make:
+        if made:
             self._remove_unused([each for each in self._new.values() if not each.users])
-        return OpenDirectories(results, entries, used)
+        return used
 
     def _release(self, used: Sequence[MadeDirectory]) -> None:
         """A request has ended. Called with the lock."""
@@ -208,7 +205,7 @@ class Directories:
     ) -> dict[Endpoint, Entry | Exception]:
         """Make directories and add them to `results`, and change those that are `asked` for; together durable.
 
-        If a new one cannot be made durable, all new ones are removed again.
+        Called with the lock. If a new one cannot be made durable, all new ones are removed again.
         """
         parents: dict[Parts, DirHandle] = {}
         made: list[MadeDirectory] = []
