@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from functools import partial
 from importlib.util import find_spec
@@ -93,6 +94,12 @@ class CommandCase(SynchronousTestCase):
 
 class RemoteCommandCase(CommandCase, TransferCase):
     """The same for commands that use a server: `nas` is one in memory, and the client is logged in to it as ann."""
+
+    def forget_syncs(self) -> None:
+        """Let commands remember what they sync in a new folder."""
+        home = mock.patch.dict(os.environ, HOMEFTP_HOME=self.mktemp())
+        home.start()
+        self.addCleanup(home.stop)
 
     def homeftp(self, *arguments: str, typed: bytes = b"") -> int:
         """Run one command line over the test's own connection; returns the exit code."""

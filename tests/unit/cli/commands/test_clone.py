@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.dispatchers.delete import DeleteDispatcher
@@ -19,9 +18,7 @@ class CloneTests(RemoteCommandCase):
 
     def setUp(self) -> None:
         super().setUp()
-        archive = mock.patch.dict(os.environ, HOMEFTP_HOME=self.mktemp())
-        archive.start()
-        self.addCleanup(archive.stop)
+        self.forget_syncs()
         for name in ("a", "d/b"):
             self.make_remote_file(f"Docs/{name}", name.encode())
         self.folder = os.path.join(self.here, "clone")

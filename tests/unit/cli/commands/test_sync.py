@@ -32,9 +32,7 @@ class SyncTests(RemoteCommandCase):
     def setUp(self) -> None:
         super().setUp()
         self.make_file("a.txt", b"one")
-        archive = mock.patch.dict(os.environ, HOMEFTP_HOME=self.mktemp())
-        archive.start()
-        self.addCleanup(archive.stop)
+        self.forget_syncs()
 
     def sync(self, *options: str, typed: bytes = b"", terminal: bool = False) -> int:
         """Sync the folder."""
