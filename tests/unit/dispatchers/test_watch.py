@@ -163,5 +163,5 @@ class WatchTests(QueuedCase):
         self.watch()
         self.producer().pauseProducing()
         self.change("PUSH", "a", b"x")
-        self.server.clock.pump([1] * 61)
+        self.server.clock.pump([1] * (round(self.limits.stall_seconds) + 1))
         self.assertTrue(self.watching.transport.aborted)
