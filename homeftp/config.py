@@ -112,7 +112,8 @@ MAX_ADDRESSES = 8
 """Addresses of one server that a client remembers, or that a server announces; the oldest is dropped first."""
 
 MOST_LISTED = 2_000_000
-"""Names, or versions, that a client takes in one listing, and responses to one request: about a gigabyte of memory."""
+"""Names, or versions, that a client takes in one listing, and responses to one request. So many entries of a listing
+take about 100 MiB, directories left aside."""
 
 MOST_DISCARDED = 64 * MIB
 """Bytes of an answer that a client reads only to throw them away; for more it is quicker to connect again."""

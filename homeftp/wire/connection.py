@@ -243,7 +243,7 @@ class ClientConnection:
             self._current = response
             self._responses = self._responses + 1 if response.more else 0
             if self._responses > MOST_LISTED:
-                return self._violation(f"the server sent more than {MOST_LISTED} responses to one request")
+                return self._violation(f"the server sent more than {MOST_LISTED:,} responses to one request")
         if event.payload is not None:
             self._end_response()
         return event
