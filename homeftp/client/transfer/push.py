@@ -64,7 +64,7 @@ class PushTransfer:
         self._filled: set[str] = set()
         """Directories in which a file was stored."""
         self._asking = DeferredLock()
-        """Held while the user is asked: one question at a time."""
+        """Held while the user is asked: who stored a file is looked up when its question is next, not before."""
         self._sent_large: set[str] = set()
         """Large files that are being sent."""
         copies = RemoteCopies(client, remote)
