@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any, Coroutine
+from typing import TYPE_CHECKING, Any, Collection, Coroutine
 
 from twisted.internet.defer import CancelledError, Deferred
 
 from homeftp.cli.transfer.progress import ProgressBar
-from homeftp.cli.transfer.report import TransferReport, resume_message, suspended_message
+from homeftp.cli.transfer.report import Complaint, TransferReport, resume_message, suspended_message
 from homeftp.cli.transfer.screen import Screen
 from homeftp.client import TransferObserver
 
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 
 
 class TransferOutput:
-    """Shows what `observer` receives; `top` names the whole transfer in messages."""
+    """Shows what `observer` receives; `top` names the whole transfer in messages, `said` is that of the report."""
 
-    def __init__(self, reactor: IClientReactor, options: argparse.Namespace, top: str) -> None:
+    def __init__(
+        self,
+        reactor: IClientReactor,
+        options: argparse.Namespace,
+        top: str,
+        said: Collection[Complaint] | None = None,
+    ) -> None:
         self._reactor = reactor
         self._top = top
         self._quiet = options.quiet
@@ -28,7 +34,7 @@ class TransferOutput:
         self._suspended: dict[str, int] = {}
         self._bar = ProgressBar(reactor, silent=options.quiet or options.json, top=top)
         self.screen = Screen(self._bar)
-        self.report = TransferReport(options, self.screen.write, stop=self._stop, top=top)
+        self.report = TransferReport(options, self.screen.write, stop=self._stop, top=top, said=said)
         self.observer = TransferObserver(
             on_result=self._on_result,
             on_plan=self._bar.plan,

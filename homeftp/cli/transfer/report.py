@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Collection
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import add_json_argument, format_count, format_size, print_json, printable
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _COMPLAINTS = ("refused", "failed", "corrupt", "damaged", "skipped", "newer", "suspicious", "conflict")
 """The outcomes that are printed without --verbose."""
+
+Complaint = tuple[str, str, str]
+"""The outcome of a file that a person has to look at, its name, and the reason."""
 
 _NOT_REPLACED = {
     "newer": "not replaced, because the target is newer. Use --force to replace it.",
@@ -55,6 +58,7 @@ class TransferReport:
 
     Lines go through `write`, which calls what prints them, perhaps later. `stop` is called once, when output cannot be
     written; nothing is printed after that. `top` names the whole transfer, for results that have no name of their own.
+    With `said`, the `complaints` of an earlier transfer, only others are printed.
     """
 
     def __init__(
@@ -63,9 +67,13 @@ class TransferReport:
         write: Callable[[Callable[[], None]], None],
         stop: Callable[[], object],
         top: str = ".",
+        said: Collection[Complaint] | None = None,
     ) -> None:
         self.failure: Exception | None = None
         """Why output cannot be written any more."""
+        self.complaints: set[Complaint] = set()
+        """What a person has to look at; only with `said`."""
+        self._said = said
         self._write = write
         self._stop = stop
         self._top = top
@@ -85,7 +93,7 @@ class TransferReport:
             return  # there may be very many of these
         if self._dry_run and item.kind == "file" and item.outcome.value in _TRANSFERRED:
             self._planned_bytes += item.size
-        if self._is_printed(item):
+        if self._is_printed(item) and not self._is_repeated(item):
             self._write(lambda: self._guarded(lambda: self._print_result(item)))
 
     def _find_silent(self) -> frozenset[str]:
@@ -123,6 +131,13 @@ class TransferReport:
         if self._comparing and item.outcome is not Outcome.SAME:
             return item.within is None or self._verbose
         return self._verbose or bool(item.reason) or (self._dry_run and item.outcome is not Outcome.SAME)
+
+    def _is_repeated(self, item: FileResult) -> bool:
+        if self._said is None or self._json or not self._is_complaint(item):
+            return False
+        complaint = (item.outcome.value, item.name, item.reason)
+        self.complaints.add(complaint)
+        return complaint in self._said
 
     def _is_complaint(self, item: FileResult) -> bool:
         outcome = item.outcome.value

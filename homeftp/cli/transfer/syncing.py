@@ -17,9 +17,10 @@ from homeftp.cli.terminal.stdstreams import read_line
 from homeftp.cli.terminal.text import print_json, printable
 from homeftp.cli.transfer.output import TransferOutput
 from homeftp.cli.transfer.planreport import MOST_SHOWN, describe_plan
-from homeftp.cli.transfer.report import exit_code
+from homeftp.cli.transfer.report import Complaint, exit_code
 from homeftp.cli.transfer.screen import Screen
 from homeftp.client import (
+    Act,
     ChangeSignal,
     LocalWatch,
     SyncArchive,
@@ -54,11 +55,13 @@ class SyncCommand:
         self._context = context
         self._request = request
         self._asks = not (options.yes or request.expected is not None)
+        self._said: set[Complaint] | None = set() if options.watch else None
+        """What a person has to look at since the last sync, and need not be told with each one."""
 
     async def once(self, *, only_changes: bool = False) -> Exit:
         """Sync, and print the result; with `only_changes` nothing where there was nothing to do."""
         options = self._options
-        output = TransferOutput(self._reactor, options, self._request.local)
+        output = TransferOutput(self._reactor, options, self._request.local, self._said)
         reconnector = self._context.reconnector
         if reconnector is not None:
             reconnector.notify = output.report.notice
@@ -80,9 +83,12 @@ class SyncCommand:
             print(declined, file=sys.stderr)
             return Exit.DIFFERS
         (result,) = results
+        if self._said is not None:
+            self._said = output.report.complaints
         if options.dry_run:
             shown.print_plan(result.plan)
-        if not result.plan.actions and not options.json:
+        idle = all(only_changes and each.act is Act.SUSPICIOUS for each in result.plan.actions)
+        if idle and not options.json:
             if not (options.quiet or only_changes):
                 files = counted(result.files, "file")
                 print(f"Nothing to do ({files} compared in {result.seconds:.1f} s).", file=sys.stderr)

@@ -143,8 +143,12 @@ class SyncCommandTests(ServedCase):
         return process
 
     def test_watch(self) -> None:
-        """Two laptops are kept in step: what is written, renamed and deleted on one is so on the other."""
+        """Two laptops are kept in step: what is written, renamed and deleted on one is so on the other.
+
+        What a person has to look at is printed when it is found, and not with every sync.
+        """
         self.lay("first/a.txt", b"one")
+        os.symlink(os.curdir, f"{self.folder('first')}/link")
         processes = [self.watch("first"), self.watch("second")]
         second = self.folder("second")
         wait_until(lambda: contents(second) == {"a.txt": b"one"})
@@ -152,7 +156,11 @@ class SyncCommandTests(ServedCase):
         wait_until(lambda: contents(second) == {"a.txt": b"one", "d": None, "d/new": b"new"})
         os.rename(f"{second}/d/new", f"{second}/d/renamed")
         os.unlink(f"{second}/a.txt")
-        wait_until(lambda: contents(self.folder("first")) == {"d": None, "d/renamed": b"new"})
+        wait_until(lambda: contents(self.folder("first")) == {"d": None, "d/renamed": b"new", "link": None})
+        self.assertEqual(processes[0].displayed.count("skipped: link"), 1)
+        os.symlink(os.curdir, f"{self.folder('first')}/second link")
+        processes[0].wait_for("skipped: second link")
+        self.assertEqual(processes[0].displayed.count("skipped: link"), 1)
         for process in processes:
             process.type("\x03")
             self.assertEqual(process.process.wait(WITHIN), 130)

@@ -95,6 +95,21 @@ class ResultTests(SynchronousTestCase):
             ],
         )
 
+    def test_said(self) -> None:
+        """What an earlier report has complained of is not printed again, and the next one is told of it, too."""
+        link, other = (FileResult(Outcome.SKIPPED, name, reason="a link", kind="other") for name in ("link", "other"))
+        err = io.StringIO()
+        self.patch(sys, "stderr", err)
+        options = argparse.Namespace(command="sync", json=False, quiet=False, verbose=False, dry_run=False)
+        first = TransferReport(options, write, stop=lambda: None, said=())
+        first.result(link)
+        second = TransferReport(options, write, stop=lambda: None, said=first.complaints)
+        for item in (link, other, FileResult(Outcome.NEW, "new")):
+            second.result(item)
+        self.assertEqual(err.getvalue().count("link: a link"), 1)
+        self.assertIn("other: a link", err.getvalue())
+        self.assertEqual({name for _, name, _ in second.complaints}, {"link", "other"})
+
     def test_levels(self) -> None:
         """--verbose prints every file; --quiet leaves out skipped ones."""
         results = (FileResult(Outcome.NEW, "a"), FileResult(Outcome.SKIPPED, "link", reason="a link", kind="other"))
