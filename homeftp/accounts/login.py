@@ -28,6 +28,7 @@ from homeftp.audit import Audit
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError, Refusal
 from homeftp.files.factory import FilesFactory
+from homeftp.files.pages import Steps
 from homeftp.files.refusals import RefusedChange
 from homeftp.history.writer import Writer
 from homeftp.host import now
@@ -43,15 +44,8 @@ _AUDITED_NAME = 64
 """Characters of a wrong user name that are kept: account names have no more."""
 
 
-FindWriter = Callable[[Endpoint, str], Iterator[Writer | None]]
-"""Looks for who gave a file of the store a content: None after each step, and the writer at the end."""
-
-
-def _next_step(steps: Iterator[Writer | None]) -> Writer | bool | None:
-    """The next step of a search: the writer, True where it is not found yet, and None at the end. Blocks."""
-    for step in steps:
-        return step or True
-    return None
+FindWriter = Callable[[Endpoint, str], Iterator[Sequence[Writer]]]
+"""Looks for who gave a file of the store a content, step by step: each finds nothing, or the last one the writer."""
 
 
 @implementer(ILogin)
@@ -232,13 +226,15 @@ class LoginService:
         """
         if self._writers is None:
             return None
-        steps, workers = self._writers(endpoint, content_hash), self._workers.of(account)
+        steps, workers = Steps(partial(self._writers, endpoint, content_hash)), self._workers.of(account)
         try:
-            while (step := await workers.run_slice(_next_step, steps)) is not None:
-                if isinstance(step, Writer):
-                    return step
+            while (found := await workers.run_slice(steps.next)) is not None:
+                if found:
+                    return found[0]
         except OSError:
             self._log.failure("the audit log cannot be searched")
+        finally:
+            await workers.run_unbounded(steps.close)
         return None
 
     def logins(self) -> list[Login]:

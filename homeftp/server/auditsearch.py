@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 from datetime import datetime
-from typing import Any, Iterator
+from itertools import islice
+from typing import Any, Iterator, Sequence
 
 from homeftp.audit import Audit
 from homeftp.config import MIB
@@ -26,28 +27,27 @@ _STORED = ("add", "replace", "move")
 """The changes after which an endpoint has another content."""
 
 
-def find_writer(audit: Audit, endpoint: Endpoint, content_hash: str) -> Iterator[Writer | None]:
-    """Who last gave a file this content, by the audit log.
+def find_writer(audit: Audit, endpoint: Endpoint, content_hash: str) -> Iterator[Sequence[Writer]]:
+    """Who last gave a file this content, by the newest part of the audit log.
 
-    Gives None after each step, and the writer at the end, if there is one in the newest part of the log. Raises
-    OSError.
+    Gives what each step finds: nothing, or at the end the writer. Raises OSError.
     """
     left = SEARCHED
     for fd in audit.files():
         size = os.fstat(fd).st_size
-        for line in _lines_with(json.dumps(endpoint.whole).encode("ascii"), fd, size, max(0, size - left)):
-            writer = None if line is None else _writer(line, endpoint.whole, content_hash)
-            if writer is not None or line is None:
-                yield writer
-            if writer is not None:
+        for lines in _lines_with(json.dumps(endpoint.whole).encode("ascii"), fd, size, max(0, size - left)):
+            writers = (_writer(line, endpoint.whole, content_hash) for line in lines)
+            found = [*islice(filter(None, writers), 1)]
+            yield found
+            if found:
                 return
         left -= size
         if left <= 0:
             return
 
 
-def _lines_with(text: bytes, fd: int, end: int, start: int) -> Iterator[bytes | None]:
-    """The lines that have a text, the newest first, and None after each step. The first may be a part of one."""
+def _lines_with(text: bytes, fd: int, end: int, start: int) -> Iterator[Sequence[bytes]]:
+    """The lines that have a text, the newest first, in steps. The first line of all may be a part of one."""
     rest = b""
     while end > start:
         begin = max(start, end - _SEARCHED_AT_ONCE)
@@ -55,12 +55,12 @@ def _lines_with(text: bytes, fd: int, end: int, start: int) -> Iterator[bytes | 
         end = begin
         if begin > start:
             rest, _, data = data.partition(b"\n")
-        at = len(data)
+        lines, at = [], len(data)
         while (at := data.rfind(text, 0, at)) >= 0:
             first, after = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
-            yield data[first : after if after >= 0 else len(data)]
+            lines.append(data[first : after if after >= 0 else len(data)])
             at = first
-        yield None
+        yield lines
 
 
 def _writer(line: bytes, endpoint: str, content_hash: str) -> Writer | None:

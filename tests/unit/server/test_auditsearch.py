@@ -41,7 +41,7 @@ class SearchTests(SynchronousTestCase):
         found = list(find_writer(self.audit, parse(path), content_hash))
         self.steps = len(found)
         self.assertEqual([each for each in found[:-1] if each], [])
-        return found[-1] if found else None
+        return next(iter(found[-1]), None) if found else None
 
     def test_found(self) -> None:
         """The last who gave it that content, with the device; not who gave it another, or to another file."""
