@@ -208,8 +208,9 @@ class TableTests(SynchronousTestCase):
         )
         written: set[str] = set()
         for path in (CHECKOUT / "homeftp").rglob("*.py"):
+            writing = (".note", "_line") if path.name == "audit.py" else ".note"
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".note", "_line")):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(writing):
                     words = [each.value for each in node.args[:3] if isinstance(each, ast.Constant)]
                     written.update(word for word in words[:1] if isinstance(word, str))
         self.assertEqual(documented, written)

@@ -18,7 +18,7 @@ Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def undocumented(module: str, source: str) -> Iterator[str]:
-    """The public names of a module without a docstring, and the module itself if it has none."""
+    """The public names of a module without a docstring, and the module itself if it has none; overloads need none."""
     tree = parse(source)
     if ast.get_docstring(tree) is None:
         yield module or "homeftp"
@@ -28,12 +28,17 @@ def undocumented(module: str, source: str) -> Iterator[str]:
         for node in ast.iter_child_nodes(parent):
             if isinstance(node, ast.If | ast.Try | ast.With):
                 todo.append((above, node))
-            elif isinstance(node, Documented) and not node.name.startswith("_"):
+            elif isinstance(node, Documented) and not node.name.startswith("_") and not overloaded(node):
                 name = f"{above}.{node.name}"
                 if ast.get_docstring(node) is None:
                     yield name
                 if isinstance(node, ast.ClassDef):
                     todo.append((name, node))
+
+
+def overloaded(node: ast.AST) -> bool:
+    """Whether a node is a signature of a function that is defined, and documented, after it."""
+    return any(ast.unparse(each) == "overload" for each in getattr(node, "decorator_list", []))
 
 
 def promiseless(source: str) -> Iterator[str]:
@@ -60,8 +65,9 @@ class DocstringTests(SynchronousTestCase):
         self.assertEqual(found, set())
 
     def test_missing_ones_are_noticed(self) -> None:
-        """The control: what has no docstring is found, wherever it stands; what is private is not asked."""
-        source = 'class A:\n  "d"\n  def f(self): ...\n  def _g(self): ...\nif x:\n  async def h(): ...\n'
+        """The control: what has no docstring is found, wherever it stands; private names and overloads are not."""
+        methods = "  def f(self): ...\n  def _g(self): ...\n  @overload\n  def i(self): ...\n"
+        source = f'class A:\n  "d"\n{methods}if x:\n  async def h(): ...\n'
         self.assertEqual(set(undocumented("m", source)), {"m", "m.A.f", "m.h"})
         self.assertEqual(list(promiseless('def test_a(): ...\ndef test_b():\n  "d"\n')), ["test_a"])
 
