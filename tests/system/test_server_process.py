@@ -310,13 +310,18 @@ class SignalTests(TestCase):
         client = self.client()
         client.socket.sendall(b'{"request_type":"PUSH","content_length":8000000,"body":{"rel_endpoint":"a"}}\n')
         client.socket.sendall(bytes(4_000_000))
-        wait_until(lambda: len(self.under_way()) >= 2, self.under_way)
+        wait_until(self.is_noted, self.under_way)
         self.assertEqual(len(self.under_way()), 2, "the content, and a note of how much has arrived")
         return client
 
     def under_way(self) -> list[str]:
         """What the server has of large files on their way in."""
         return os.listdir(os.path.join(self.server.root, ".homeftp", "partial"))
+
+    def is_noted(self) -> bool:
+        """Whether the server has written down how much of a large file has arrived: an empty note is worth nothing."""
+        notes = [name for name in self.under_way() if name.endswith(".note")]
+        return any(os.path.getsize(os.path.join(self.server.root, ".homeftp", "partial", name)) for name in notes)
 
     def read(self) -> bytes:
         with open(self.server.path("a"), "rb") as file:
