@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
 from typing import Any, Iterable, Iterator, Sequence
 
@@ -10,7 +12,7 @@ import attrs
 from homeftp.accounts.database import WHOLE_SHARE, AccountDatabase, add_account
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, OperatorError
-from homeftp.store.policy.rights import ALL, Rights, parse_rights, rights_shown
+from homeftp.store.policy.rights import ALL, READ, Rights, parse_rights, rights_shown
 
 NO_QUOTA = 0
 """In an `AccessChange`: no limit from now on."""
@@ -40,6 +42,21 @@ class Access:
     The name is for people, requests and the audit log; the id says whose a partial upload is (`Actor.owner`). None
     where the account is not in our database.
     """
+
+    @property
+    def view(self) -> str | None:
+        """A digest that changes where the account may read other folders than before; None without an `id`.
+
+        The account is told of it, and the `id` is secret, so that nobody can find out by it what is hidden.
+        """
+        if self.id is None:
+            return None
+        rights = self.rights
+        readable = READ in rights.everywhere
+        hidden = sorted(folder for folder, most in rights.grants if READ not in most)
+        folders = sorted((folder, READ in given) for folder, given in rights.folders)
+        told = json.dumps([self.home.whole, readable, hidden, folders]).encode()
+        return hashlib.blake2b(told, digest_size=16, key=self.id.encode()).hexdigest()
 
 
 WHOLE_STORE = Access(ROOT, Rights(ALL))

@@ -96,6 +96,11 @@ class Login:
         return self.avatar.rights
 
     @property
+    def view(self) -> str | None:
+        """A digest that changes where the account may read other folders than before; None where that is not known."""
+        return self.avatar.view
+
+    @property
     def home(self) -> Endpoint:
         """The endpoint in the store at which the account's endpoints begin."""
         return self.avatar.store.home

@@ -52,6 +52,11 @@ class Account:
         """What it may do outside the folders with narrower rights."""
         return self.access.rights.at_most
 
+    @property
+    def view(self) -> str | None:
+        """A digest that changes where it may read other folders than before; None where that is not known."""
+        return self.access.view
+
 
 @implementer(IRealm)
 @attrs.frozen

@@ -75,6 +75,7 @@ class ILogin(Interface):
     account: str = Attribute("The account's name.")
     device: str | None = Attribute("The name of the paired device that logged in; None after a password.")
     rights: frozenset[str] = Attribute("What the account may do outside the folders with narrower rights.")
+    view: str | None = Attribute("A digest that changes where the account may read other folders; None: not known.")
     home: Endpoint = Attribute("The endpoint in the store at which the account's endpoints begin, for audit records.")
     revoked: bool = Attribute("Whether access was found to be revoked. Costs nothing to read.")
     closed: bool = Attribute("Whether it was closed: `revoked` is not set any more, and `check` must be asked.")

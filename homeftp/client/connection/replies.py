@@ -5,9 +5,10 @@ What does not fit what was asked is a `ProtocolViolation`.
 
 from __future__ import annotations
 
-from typing import Any, Sequence, TypeVar
+from typing import Annotated, Any, Sequence, TypeVar
 
 import attrs
+from msgspec import Meta
 
 from homeftp import endpoint as endpoints
 from homeftp.client.errors import ProtocolViolation
@@ -59,6 +60,8 @@ class Hello:
     """What the account may do at most: some of read, add, replace and delete; None where the server does not say."""
     read_only: bool = False
     """Whether the server refuses changes."""
+    view: Annotated[str, Meta(max_length=128)] | None = None
+    """Changes where the account may read other folders than before; None where the server does not say."""
 
     def may(self, right: str) -> bool:
         """Whether the account may have a right, in some folder at least, as far as the server says."""

@@ -64,6 +64,12 @@ CREATE TABLE IF NOT EXISTS folders (
     PRIMARY KEY (pair, folder)
 ) WITHOUT ROWID
 """,
+    """
+CREATE TABLE IF NOT EXISTS views (
+    pair INTEGER PRIMARY KEY REFERENCES pairs (id),
+    view TEXT NOT NULL
+)
+""",
 )
 
 _BENEATH = "(folder = ? OR (folder > ? AND folder < ?))"
@@ -121,13 +127,33 @@ class SyncArchive:
 
         return self._database.run(insert)
 
+    def view(self, pair: SyncPair) -> str | None:
+        """What the server said of what the account may read (`Hello.view`), when all that it listed was taken over."""
+        found: list[str] = []
+
+        def select(connection: sqlite3.Connection) -> None:
+            rows = connection.execute("SELECT view FROM views WHERE pair = ?", [_number(connection, pair)])
+            found.extend(view for (view,) in rows)
+
+        self._database.run(select)
+        return found[0] if found else None
+
+    def record_view(self, pair: SyncPair, view: str) -> None:
+        """All that the server lists now was taken over."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("INSERT OR REPLACE INTO views VALUES (?, ?)", [_number(connection, pair), view])
+
+        self._database.run(write)
+
     def forget(self, pair: SyncPair) -> None:
         """Remove all that is known of a pair."""
 
         def delete(connection: sqlite3.Connection) -> None:
             number = _number(connection, pair)
             with connection:
-                for table in ("agreed", "folders"):
+                for table in ("agreed", "folders", "views"):
                     connection.execute(f"DELETE FROM {table} WHERE pair = ?", [number])
                 connection.execute("DELETE FROM pairs WHERE id = ?", [number])
 

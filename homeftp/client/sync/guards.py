@@ -1,10 +1,10 @@
-"""What stops a plan until a person says that it is right: what looks like a missing disk, and not like an intent."""
+"""What a person has to confirm before it is done: what looks like a missing disk or right, and not like an intent."""
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Container, Mapping
 
-from homeftp.client.sync.model import Act, Side, SyncPlan
+from homeftp.client.sync.model import Act, Side, SyncPlan, Unsynced
 
 _WHERE = {Side.HERE: "on this machine", Side.THERE: "on the server"}
 
@@ -43,3 +43,18 @@ def objection(plan: SyncPlan, max_delete: int | None = None) -> str | None:
             f"{sum(counts.values())}"
         )
     return None
+
+
+_HIDDEN = (
+    "the server does not list it any more, and what your account may read there has changed since the last sync: it is "
+    "kept here. If it was deleted there, sync with --max-delete N"
+)
+
+
+def hidden_names(agreed: Mapping[str, object], here: Container[str], there: Container[str]) -> Mapping[str, Unsynced]:
+    """What may be hidden on the server rather than deleted, where the account may read other folders than before.
+
+    These are the topmost names that both sides had, and that are still `here`.
+    """
+    lost = {name for name in agreed if name in here and name not in there}
+    return {name: Unsynced(_HIDDEN, failed=True) for name in lost if name.rpartition("/")[0] not in lost}

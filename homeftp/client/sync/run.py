@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Awaitable, Callable, Collection, Container, Sequence
+from typing import Awaitable, Callable, Collection, Container, Mapping, Sequence
 
 import attrs
 
@@ -13,10 +13,10 @@ from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.carryout import CarryOut, ResultList
-from homeftp.client.sync.guards import objection
+from homeftp.client.sync.guards import hidden_names, objection
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncOptions, SyncPlan
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncOptions, SyncPlan, Unsynced
 from homeftp.client.sync.planner import changes_nothing, make_plan
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.trees import BothSides, inode_of, read_both
@@ -109,6 +109,8 @@ class _Sync:
         self._renames: set[Rename] | None = None
         """The renames among them that have not failed."""
         self._is_begun = False
+        self._is_view_new = False
+        """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
         self.lock: FolderLock | None = None
         """Of the local folder, unless nothing is changed; to be released."""
         self.plan = SyncPlan()
@@ -120,6 +122,8 @@ class _Sync:
         local = await self._run(os.path.realpath, self._request.local)
         pair = SyncPair(client.fingerprint, client.server_info.account or "", str(endpoint), local)
         await self._begin(pair)
+        view = client.server_info.view
+        self._is_view_new = view is not None and await self._run(self._archive.view, pair) not in (None, view)
         both = await self._read(client, pair)
         plan = self._make_plan(both)
         if self._allowed is None:
@@ -136,6 +140,8 @@ class _Sync:
             both = await self._read(client, pair)
             plan = self._permitted(self._make_plan(both))
         await self._finish(client, pair, both, plan)
+        if view is not None and not self._hidden(both):
+            await self._run(self._archive.record_view, pair, view)
 
     async def _begin(self, pair: SyncPair) -> None:
         """Check that the local folder is the one that was synced, and note that it is synced again."""
@@ -160,7 +166,15 @@ class _Sync:
 
     async def _read(self, client: Client, pair: SyncPair) -> BothSides:
         selection, progress = self._request.selection, self._observer.add_compared
-        return await read_both(client, self._context, self._archive, pair, selection, progress)
+        both = await read_both(client, self._context, self._archive, pair, selection, progress)
+        there = both.there
+        return attrs.evolve(both, there=attrs.evolve(there, opaque={**there.opaque, **self._hidden(both)}))
+
+    def _hidden(self, both: BothSides) -> Mapping[str, Unsynced]:
+        """What may be hidden on the server, unless the user has said how much may be deleted, or starts over."""
+        if not self._is_view_new or self._request.max_delete is not None or self._request.start_over:
+            return {}
+        return hidden_names(both.agreed.nodes, both.here.nodes, both.there.nodes)
 
     def _make_plan(self, both: BothSides) -> SyncPlan:
         nodes = {} if self._request.start_over else both.agreed.nodes

@@ -19,7 +19,7 @@ from homeftp.accounts.access import (
 )
 from homeftp.accounts.database import AccountDatabase
 from homeftp.config import MIB
-from homeftp.endpoint import parse
+from homeftp.endpoint import ROOT, parse
 from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import ALL, Rights, parse_rights
 
@@ -190,3 +190,45 @@ class AccessTests(SynchronousTestCase):
         self.state.remove_account("ann")
         self.state.add_account("ann", None)
         self.assertEqual(self.accesses.find("ann"), WHOLE_STORE)
+
+    def view(self, change: AccessChange | None = None) -> str:
+        """What ann is told of what she may read, after a change."""
+        if change is not None:
+            self.accesses.change("ann", change)
+        found = self.accesses.find("ann")
+        assert found is not None and found.view is not None
+        return found.view
+
+    def test_view(self) -> None:
+        """The view changes with each change of what may be read, is the same again afterwards, and tells nothing."""
+        self.assertIsNone(WHOLE_STORE.view)
+        everything = self.view()
+        views = {everything}
+        for folder in ("x", "y"):
+            self.accesses.grant("ann", parse_folder(folder), parse_rights("add"))
+            views.add(self.view())
+        for change in (
+            AccessChange(home=parse_folder("ann")),
+            AccessChange(rights=parse_rights("add")),
+            AccessChange(home=ROOT),
+            AccessChange(folders=parse_folders(["z:read"])),
+        ):
+            views.add(self.view(change))
+        self.assertEqual(len(views), 7)
+        self.view(AccessChange(folders=(), rights=ALL))
+        for folder in ("x", "y"):
+            self.accesses.grant("ann", parse_folder(folder), None)
+        self.assertEqual(self.view(), everything)
+        self.state.remove_account("ann")
+        self.state.add_account("ann", None)
+        self.assertNotEqual(self.view(), everything, "another account of that name has an id of its own")
+
+    def test_view_stays(self) -> None:
+        """The view stays with a change of other rights, of the quota, and of the password."""
+        self.accesses.grant("ann", parse_folder("x"), parse_rights("read,add"))
+        before = self.view(AccessChange(home=parse_folder("ann")))
+        self.accesses.grant("ann", parse_folder("x"), parse_rights("read"))
+        self.accesses.grant("ann", parse_folder("y"), parse_rights("read"))
+        self.assertEqual(self.view(AccessChange(rights=parse_rights("read"), quota=MIB)), before)
+        self.state.set_password("ann", "stored")
+        self.assertEqual(self.view(), before)

@@ -104,3 +104,13 @@ class ArchiveTests(unittest.SynchronousTestCase):
         self.archive.record(PAIR, TREE)
         self.assertEqual(self.archive.read(PAIR).nodes, {})
         self.assertFalse(self.archive.begin(PAIR, "marker"))
+
+    def test_view(self) -> None:
+        """What the account could read is remembered for its pair alone, until the pair is forgotten."""
+        self.assertIsNone(self.archive.view(PAIR))
+        for view in ("one", "two"):
+            self.archive.record_view(PAIR, view)
+        self.assertEqual((self.archive.view(PAIR), self.archive.view(OTHER)), ("two", None))
+        self.archive.forget(PAIR)
+        self.archive.begin(PAIR, "marker")
+        self.assertIsNone(self.archive.view(PAIR))

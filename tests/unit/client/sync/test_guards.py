@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial import unittest
 
-from homeftp.client.sync.guards import count_deletions, objection
+from homeftp.client.sync.guards import count_deletions, hidden_names, objection
 from homeftp.client.sync.model import Side, SyncOptions, SyncPlan, SyncTree
 from homeftp.client.sync.planner import make_plan
 from tests.support.synctrees import DIRECTORY, Nodes, file
@@ -48,3 +48,13 @@ class GuardTests(unittest.SynchronousTestCase):
         """Directories do not count: each is empty when it is deleted."""
         made = plan({}, FILES)
         self.assertEqual((len(made.actions), count_deletions(made)[Side.THERE]), (5, 4))
+
+
+class HiddenTests(unittest.SynchronousTestCase):
+    """Names that the server lists no longer, where the account may read other folders than before."""
+
+    def test_topmost(self) -> None:
+        """The topmost of those that are here still are named, each as something that should be synced."""
+        there = {"e/b", "e"}
+        found = hidden_names(dict.fromkeys(["a", "d", "d/x", "d/y", "e", "e/b", "gone"]), {"a", "d", "d/x", "e"}, there)
+        self.assertEqual({name: each.failed for name, each in found.items()}, {"a": True, "d": True})

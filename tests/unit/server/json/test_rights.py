@@ -115,6 +115,14 @@ class HomeTests(AccessCase):
         self.assertEqual(self.enter("ann").ask("HELLO").body["rights"], ["read", "add", "replace", "delete"])
         self.assertEqual(self.enter("ann", "add").ask("HELLO").body["rights"], ["add"])
 
+    def test_view(self) -> None:
+        """HELLO says whether other folders may be read than before, where the server knows that."""
+        views = [self.enter("ann", **grants).ask("HELLO").body["view"] for grants in ({}, {}, {"notes": "add"})]
+        self.assertEqual([view == views[0] for view in views], [True, True, False])
+        unlisted = Connection(self.server, login=False)
+        unlisted.enter(self.server.account("eve"))
+        self.assertNotIn("view", unlisted.ask("HELLO").body)
+
 
 class RightsTests(AccessCase):
     """Rights, one by one."""

@@ -1,0 +1,130 @@
+"""Syncs of an account that may read less than before: what the server lists no longer is not taken for a deletion."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from homeftp.accounts.access import AccessChange, AccessTable, parse_folder, parse_folders
+from homeftp.client import Outcome
+from homeftp.store.policy.rights import parse_rights
+from tests.support.syncs import SyncCase, versions_in
+
+
+class HiddenTests(SyncCase):
+    """Ann's laptop has synced all of "Docs"."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.accesses = AccessTable(self.server.state)
+        self.server.state.add_account("ann", None)
+        self.log_in()
+        for name in ("a", "b", "c", "d/x", "e/f/y", "e/z"):
+            self.ann.put(name, name.encode())
+        self.sync(self.ann)
+        self.before = self.ann.contents()
+        self.assertEqual(self.there(), self.before)
+
+    def log_in(self) -> None:
+        """Log in again, as a client does whose rights were changed."""
+        self.start_client()
+        self.new_cache()
+
+    def grant(self, folder: str, rights: str) -> None:
+        """Change what the account may do at most in a folder."""
+        self.accesses.grant("ann", parse_folder(folder), parse_rights(rights))
+        self.log_in()
+
+    def test_grant(self) -> None:
+        """A folder that was hidden stays here, with all edits in it; that is said, and the rest is synced."""
+        self.grant("Docs/e/f", "none")
+        self.ann.put("e/f/y", b"edited")
+        self.ann.put("e/f/new", b"new")
+        self.ann.put("a", b"edited too")
+        os.unlink(os.path.join(self.ann.path, "b"))
+        os.unlink(os.path.join(self.server.root, "Docs/d/x"))
+        expected = {**self.ann.contents()}
+        for _ in range(2):
+            self.sync(self.ann)
+            self.assertEqual(self.ann.contents(), expected)
+            self.assertEqual({name for name, outcome in self.outcomes().items() if not outcome.done}, {"e/f", "d/x"})
+        self.assertIn("sync with --max-delete N", self.results[0].reason)
+        self.assertEqual(self.there()["a"], b"edited too")
+        self.assertEqual(self.there()["e/f/y"], b"e/f/y")
+        self.assertNotIn("b", self.there())
+
+    def test_confirmed(self) -> None:
+        """What was hidden and what was deleted is deleted here when a person says so, and is kept as a version."""
+        self.grant("Docs/e/f", "none")
+        self.sync(self.ann)
+        self.sync(self.ann, max_delete=1)
+        self.assertNotIn("e/f", self.ann.contents())
+        self.assertEqual(versions_in(self.ann.path), {"e/f/y": b"e/f/y"})
+        os.unlink(os.path.join(self.server.root, "Docs/d/x"))
+        self.sync(self.ann)
+        self.assertNotIn("d/x", self.ann.contents(), "the rights are known now: this is a deletion")
+
+    def test_given_back(self) -> None:
+        """A folder that was hidden for a while is synced as before, with what either side has changed meanwhile."""
+        self.grant("Docs/e", "none")
+        self.sync(self.ann)
+        self.ann.put("e/z", b"edited here")
+        self.make_remote_file("Docs/e/f/y", b"edited there")
+        self.grant("Docs/e", "read,add,replace,delete")
+        self.sync(self.ann)
+        self.assertEqual((self.there()["e/z"], self.ann.contents()["e/f/y"]), (b"edited here", b"edited there"))
+        self.assert_in_step()
+
+    def test_control(self) -> None:
+        """The control: with the same rights, and after changes that hide nothing, a deletion is one."""
+        for number, name in enumerate(("d/x", "e/f/y")):
+            os.unlink(os.path.join(self.server.root, "Docs", name))
+            if number:
+                self.grant("Docs/e", "read,add,delete")
+            self.sync(self.ann)
+            self.assertNotIn(name, self.ann.contents())
+
+    def test_folders(self) -> None:
+        """An account that gets folders in place of the whole share keeps what is in none of them."""
+        self.accesses.change("ann", AccessChange(folders=parse_folders(["Docs/e:all"])))
+        self.log_in()
+        self.sync(self.ann)
+        self.assertEqual(self.ann.contents(), self.before)
+        self.assertEqual({result.name for result in self.results if not result.outcome.done}, {"a", "b", "c", "d"})
+
+    def test_home(self) -> None:
+        """An account that gets another home, in which there is such a folder too, keeps what is not in it."""
+        self.make_remote_file("other/Docs/new", b"new")
+        self.accesses.change("ann", AccessChange(home=parse_folder("other")))
+        self.log_in()
+        self.sync(self.ann)
+        self.assertEqual(self.ann.contents(), {**self.before, "new": b"new"})
+
+    def test_other_account(self) -> None:
+        """After a removed account, one of the same name that sees less deletes nothing."""
+        self.server.state.remove_account("ann")
+        self.server.state.add_account("ann", None)
+        self.grant("Docs/e", "none")
+        self.sync(self.ann)
+        self.assertEqual(self.ann.contents(), self.before)
+
+    def test_no_folder(self) -> None:
+        """Where the whole folder is hidden the sync stops."""
+        self.grant("Docs", "none")
+        with self.assertRaisesRegex(Exception, "the server has no folder 'Docs' any more"):
+            self.sync(self.ann)
+        self.assertEqual(self.ann.contents(), self.before)
+
+    def test_read_only(self) -> None:
+        """Where the account may only read, what was changed here is refused, and stays here."""
+        self.grant("Docs", "read")
+        self.ann.put("a", b"edited")
+        self.ann.put("new", b"new")
+        shutil.rmtree(os.path.join(self.ann.path, "d"))
+        self.make_remote_file("Docs/b", b"edited there")
+        self.sync(self.ann)
+        self.assertEqual(self.outcomes()["a"], Outcome.REFUSED)
+        self.assertEqual(self.there(), {**self.before, "b": b"edited there"})
+        expected = {**self.before, "a": b"edited", "new": b"new", "b": b"edited there"}
+        del expected["d"], expected["d/x"]
+        self.assertEqual(self.ann.contents(), expected)
