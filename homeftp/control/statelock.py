@@ -58,7 +58,7 @@ class StateLock:
 def server_of(folder: str) -> int | None:
     """The pid of the server that uses a state folder; None where none does, or the system does not tell."""
     with contextlib.suppress(OSError):
-        fd = os.open(os.path.join(folder, FILE), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(os.path.join(folder, FILE), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             return lock_holder(fd)
         finally:

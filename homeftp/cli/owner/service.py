@@ -10,10 +10,8 @@ import contextlib
 import grp
 import os
 import pwd
-import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Iterator
@@ -22,20 +20,21 @@ from homeftp.cli.owner.statedir import state_found
 from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_result
+from homeftp.control.statelock import server_of
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
+    from homeftp.cli.owner.systemd import SystemdUnit
     from homeftp.cli.owner.units import ServedFolder
     from homeftp.control.ask import RunningServer
 
-SYSTEM_FOLDER = "/etc/systemd/system"
 UNIT = "homeftp.service"
-
-_START = ("enable", "--now", UNIT)
-"""What systemctl is asked, to start the unit now and with the machine or the user's session."""
 
 _STOP_SECONDS = 15.0
 """How long the server that runs now may take to stop: as long as the unit gives it (TimeoutStopSec)."""
+
+_START_SECONDS = 30.0
+"""How long the server of the unit may take to start."""
 
 _POLL_SECONDS = 0.1
 
@@ -78,17 +77,16 @@ def run(options: argparse.Namespace) -> int:
     if options.print:
         print(text, end="")
         return Exit.DONE
-    _require_systemctl(is_system)
-    path = _unit_path(is_system)
-    _write(path, text)
-    _systemctl(is_system, "daemon-reload")
-    if running is not None:
-        _stop(running, is_system)
-    _systemctl(is_system, *_START)
-    line = f"Installed and started {path}. It shares {server.root} and uses the state folder {server.state}."
+    unit = _unit(is_system)
+    unit.require_systemd()
+    unit.write(text)
+    _stop(server.state, unit)
+    unit.start()
+    _wait_until_serving(server.state, unit)
+    line = f"Installed and started {unit.path}. It shares {server.root} and uses the state folder {server.state}."
     if not is_system:
         line += " To let it run while you are not logged in: sudo loginctl enable-linger $USER"
-    print_result(options, line, {"installed": path, "root": server.root, "state": server.state})
+    print_result(options, line, {"installed": unit.path, "root": server.root, "state": server.state})
     return Exit.DONE
 
 
@@ -140,65 +138,45 @@ def _program() -> list[str]:
     return [os.path.abspath(script)] if script is not None else [sys.executable, "-m", "homeftp"]
 
 
-def _unit_path(is_system: bool) -> str:
-    if is_system:
-        return os.path.join(SYSTEM_FOLDER, UNIT)
-    config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return os.path.join(config, "systemd", "user", UNIT)
+def _unit(is_system: bool) -> SystemdUnit:
+    from homeftp.cli.owner.systemd import SystemdUnit
+
+    return SystemdUnit(UNIT, is_system)
 
 
-def _write(path: str, text: str) -> None:
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-    except OSError as error:
-        hint = " Run it with sudo, or with --user." if isinstance(error, PermissionError) else ""
-        raise OperatorError(f"Cannot write {path}: {error.strerror}.{hint}") from None
-
-
-def _require_systemctl(is_system: bool) -> None:
-    if shutil.which("systemctl") is None:
-        raise OperatorError(
-            "This machine has no systemd (systemctl). `homeftp service install --print` shows the unit."
-        )
-    if is_system and os.geteuid() != 0:
-        raise OperatorError("A service of the system is installed by root: run it with sudo, or use --user.")
-
-
-def _systemctl(is_system: bool, *arguments: str) -> None:
-    """Run systemctl; raises `OperatorError` with what it says."""
-    command = _systemctl_command(is_system, *arguments)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())
-        raise OperatorError(
-            f"`{shlex.join(command)}` failed: {said}. When the problem is solved, run that command again."
-        )
-
-
-def _systemctl_command(is_system: bool, *arguments: str) -> list[str]:
-    return ["systemctl", *(() if is_system else ("--user",)), *arguments]
-
-
-def _stop(running: RunningServer, is_system: bool) -> None:
-    """Stop the server that runs now: the unit needs its port and its folder."""
+def _stop(state: str, unit: SystemdUnit) -> None:
+    """Stop the server that uses the state folder now, whoever started it: the unit needs its port and its folder."""
+    pid = server_of(state)  # the kernel's answer, not the server's
+    if pid is None:
+        return
     deadline = time.monotonic() + _STOP_SECONDS
     try:
-        with _rights_of(running.uid):  # the pid is what the server says
-            os.kill(running.pid, signal.SIGTERM)
+        with _rights_of(os.stat(state).st_uid):
+            os.kill(pid, signal.SIGTERM)
             while time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
-                os.kill(running.pid, 0)
+                os.kill(pid, 0)
     except ProcessLookupError:
         return
     except PermissionError:
-        raise OperatorError(f"The server that runs now (pid {running.pid}) is another user's: stop it first.") from None
-    start = shlex.join(_systemctl_command(is_system, *_START))
+        raise OperatorError(f"The server that runs now (pid {pid}) is another user's: stop it first.") from None
     raise OperatorError(
-        f"The server that runs now (pid {running.pid}) does not stop. The unit is written: stop that server, then "
-        f"run: {start}"
+        f"The server that runs now (pid {pid}) does not stop. The unit is written: stop that server, then "
+        f"run: {unit.start_command}"
     )
+
+
+def _wait_until_serving(state: str, unit: SystemdUnit) -> None:
+    """Wait until the server of the unit answers. Raises `OperatorError` where it ends instead, or takes too long."""
+    from homeftp.control.ask import server_of as answering
+
+    deadline = time.monotonic() + _START_SECONDS
+    while answering(os.environ, state) is None:
+        if unit.has_failed() or time.monotonic() > deadline:
+            raise OperatorError(
+                f"{unit.path} is installed, but its server does not start. Its log says why: {unit.log_command}"
+            )
+        time.sleep(_POLL_SECONDS)
 
 
 @contextlib.contextmanager
@@ -216,15 +194,9 @@ def _rights_of(uid: int) -> Iterator[None]:
 
 
 def _uninstall(is_system: bool, options: argparse.Namespace) -> int:
-    path = _unit_path(is_system)
-    if not os.path.exists(path):
-        raise OperatorError(f"There is no {path}: nothing was installed.")
-    _require_systemctl(is_system)
-    _systemctl(is_system, "disable", "--now", UNIT)
-    try:
-        os.unlink(path)
-    except OSError as error:
-        raise OperatorError(f"Cannot remove {path}: {error.strerror}.") from None
-    _systemctl(is_system, "daemon-reload")
-    print_result(options, f"Stopped and removed {path}. The shared folder and the state stay.", {"removed": path})
+    unit = _unit(is_system)
+    unit.remove()
+    print_result(
+        options, f"Stopped and removed {unit.path}. The shared folder and the state stay.", {"removed": unit.path}
+    )
     return Exit.DONE

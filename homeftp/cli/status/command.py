@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
 
 from homeftp.cli.owner.statedir import add_state_argument
 from homeftp.cli.status.remotes import ask_remotes, remote_lines
@@ -30,14 +29,14 @@ def run(options: argparse.Namespace) -> int:
     from homeftp.client import Remotes, client_folder
 
     remotes = Remotes(client_folder(os.environ))
-    server: dict[str, Any] | None = None if options.names else ask_server(options)
     names = options.names if options.names or options.state else remotes.names()
+    found = ask_remotes(remotes, names)
+    server = None if options.names else ask_server(options)  # last: root may become the server's user here
     if server is None and not names:
         raise OperatorError(
             "This machine has no server and knows none. Start one with `homeftp serve DIR`, or pair this machine with "
             "one: homeftp pair HOST"
         )
-    found = ask_remotes(remotes, names)
     if options.json:
         print_json({"server": server, "remotes": found})
     else:

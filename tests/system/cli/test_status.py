@@ -13,6 +13,8 @@ import tempfile
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.accounts.database import AccountDatabase
+from tests.support import needs
 from tests.support.processes import PASSWORD, ServerProcess, environment, pair, run_homeftp
 from tests.support.rawclient import RawClient
 from tests.support.terminals import TerminalProcess
@@ -180,3 +182,26 @@ class OwnerTests(StatusCase):
                 [sys.executable, "-c", script, path], capture_output=True, text=True, env=environment(), check=True
             )
             self.assertEqual(done.stdout, "b''\n")
+
+
+class RootTests(SynchronousTestCase):
+    """Root, who becomes the user of a server to read its state."""
+
+    OTHER = 54321
+
+    def test_stopped_server_of_another_user(self) -> None:
+        """Root is shown a stopped server of another user, though what root itself knows is private."""
+        needs.root()
+        home = tempfile.mkdtemp(dir="/tmp")  # the other user may not be able to open the checkout's parents
+        self.addCleanup(shutil.rmtree, home)
+        os.chmod(home, 0o755)
+        os.makedirs(os.path.join(home, "client"), 0o700)
+        state = os.path.join(home, "homeftp")
+        AccountDatabase(state).add_account("ann", None)
+        for path in (state, *(os.path.join(state, name) for name in os.listdir(state))):
+            os.chown(path, self.OTHER, self.OTHER)
+        here = {"HOMEFTP_HOME": os.path.join(home, "client"), "XDG_STATE_HOME": home}
+        done = run_homeftp("status", **here, HOMEFTP_RUNTIME=os.path.join(home, "runtime"))
+        self.assertEqual((done.stderr, done.returncode), ("", 4))
+        self.assertIn("The server does not run", done.stdout)
+        self.assertIn("ann", done.stdout)

@@ -47,3 +47,8 @@ class StateLockTests(SynchronousTestCase):
         """A folder that cannot be locked is refused in words."""
         with mock.patch("fcntl.flock", side_effect=OSError(errno.ENOLCK, "No locks available")):
             self.assertIn("No locks available", str(self.assertRaises(OperatorError, self.lock)))
+
+    def test_pipe(self) -> None:
+        """What is no file, such as a pipe that another user made, is no lock, and is not waited for."""
+        os.mkfifo(os.path.join(self.folder, FILE))
+        self.assertIsNone(server_of(self.folder))

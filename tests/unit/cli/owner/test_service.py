@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -10,12 +11,22 @@ import threading
 import time
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.cli.owner import service
+from homeftp.cli.owner import systemd
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.control import ask
 from homeftp.control.ask import RunningServer
+from homeftp.control.statelock import FILE, server_of
 from tests.support import needs
 from tests.support.commandline import CommandCase
+from tests.support.waiting import wait_until
+
+STARTED = [
+    "daemon-reload",
+    "enable homeftp.service",
+    "reset-failed homeftp.service",
+    "restart homeftp.service",
+]
+"""What systemctl is asked to install the unit."""
 
 
 class ServiceTests(CommandCase):
@@ -35,9 +46,10 @@ class ServiceTests(CommandCase):
         self.write_systemctl("exit 0")
         given = {"HOME": self.home, "PATH": f"{bin}:{os.environ['PATH']}"}
         self.patch(os, "environ", given)
-        self.patch(ask, "running_servers", lambda environ, tell=None: self.running)
-        self.patch(service, "SYSTEM_FOLDER", os.path.join(self.home, "system"))
+        self.patch(ask, "running_servers", lambda environ, tell=None: [*self.running, *self.started()])
+        self.patch(systemd, "SYSTEM_FOLDER", os.path.join(self.home, "system"))
         self.running: list[RunningServer] = []
+        self.starts = True
         self.unit = os.path.join(self.home, ".config", "systemd", "user", "homeftp.service")
 
     def write_systemctl(self, end: str) -> None:
@@ -53,61 +65,77 @@ class ServiceTests(CommandCase):
         with open(path) as file:
             return file.read()
 
-    def run_server(self) -> None:
+    def started(self) -> list[RunningServer]:
+        """The server that systemd was asked to start, unless it does not start."""
+        asked = self.asked() if os.path.exists(self.calls) else []
+        is_started = self.starts and any("restart" in call.split() for call in asked)
+        return [RunningServer(path="/y", uid=0, pid=4243, state=self.state, root=self.root)] if is_started else []
+
+    def run_server(self, uid: int | None = None, *, stops: bool = True) -> subprocess.Popen[bytes]:
+        """A process that holds the lock of the state folder, as a running server does, and ends at SIGTERM."""
         AccountDatabase(self.state).open()
-        found = RunningServer(path="/x", uid=os.geteuid(), pid=4242, state=self.state, root=self.root)
+        if uid is not None:
+            os.chown(self.state, uid, uid)
+        command = ["sleep", "60"] if stops else ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"]
+        with open(os.path.join(self.state, FILE), "w") as file:
+            child = subprocess.Popen(command, stdin=file, user=uid, preexec_fn=lambda: fcntl.flock(0, fcntl.LOCK_EX))
+        reaper = threading.Thread(target=child.wait, daemon=True)  # so that a process that ended has no pid any more
+        reaper.start()
+        self.addCleanup(reaper.join)
+        self.addCleanup(child.kill)
+        wait_until(lambda: server_of(self.state) == child.pid)
+        found = RunningServer(path="/x", uid=os.geteuid(), pid=child.pid, state=self.state, root=self.root)
         self.running.append(found)
         arguments = [f"--root={self.root}", f"--state={self.state}", "--no-announce"]
         self.patch(RunningServer, "ask", lambda server, command: {"arguments": arguments})
-        ends = iter((None, None, ProcessLookupError()))
-        self.killed: list[tuple[int, int]] = []
-
-        def kill(pid: int, number: int) -> None:
-            self.killed.append((pid, number))
-            end = next(ends)
-            if end is not None:
-                raise end
-
-        self.patch(os, "kill", kill)
-        self.patch(time, "sleep", lambda seconds: None)
+        return child
 
     def test_user(self) -> None:
         """For the user: the server that runs now is stopped, and started by systemd with the same state."""
-        self.run_server()
+        child = self.run_server()
         self.assertEqual(self.homeftp("service", "install", "--user"), Exit.DONE, self.err.getvalue())
         self.assertRegex(
             self.read(self.unit),
             rf"\nExecStart=/\S+ (-m homeftp )?serve --root={self.root} --state={self.state} --no-announce\n",
         )
-        self.assertEqual(self.asked(), ["--user daemon-reload", "--user enable --now homeftp.service"])
-        self.assertEqual(self.killed[0], (4242, signal.SIGTERM))
+        self.assertEqual(self.asked(), [f"--user {call}" for call in STARTED])
+        self.assertEqual(child.wait(), -signal.SIGTERM)
         self.assertIn(self.state, self.out.getvalue())
         self.assertEqual(self.homeftp("service", "uninstall", "--user"), Exit.DONE)
-        self.assertEqual(self.asked()[2:], ["--user disable --now homeftp.service", "--user daemon-reload"])
+        self.assertEqual(self.asked()[4:], ["--user disable --now homeftp.service", "--user daemon-reload"])
         self.assertFalse(os.path.exists(self.unit))
         self.assertEqual(self.homeftp("service", "uninstall", "--user"), Exit.USAGE)
 
     def test_system(self) -> None:
-        """For the machine: as the user that is named, with the options that are given."""
+        """For the machine: as the user that is named, with the options that are given.
+
+        The server that uses the state folder is stopped, though its control socket is not where commands look.
+        """
+        child = self.run_server()
+        self.running.clear()
         if os.geteuid() != 0:
             self.patch(os, "geteuid", lambda: 0)
-        arguments = (
-            "--system",
-            "--run-as",
-            "daemon",
-            "--json",
-            "--",
-            self.root,
-            "--state",
-            self.state,
-            "--listen=tcp:1",
-        )
+        options = ("--system", "--run-as", "daemon", "--json")
+        arguments = (*options, "--", self.root, "--state", self.state, "--listen=tcp:1")
         self.assertEqual(self.homeftp("service", "install", *arguments), Exit.DONE, self.err.getvalue())
         path = json.loads(self.out.getvalue())["installed"]
         text = self.read(path)
         self.assertIn("\nUser=daemon\n", text)
         self.assertIn(f"--root={self.root} --state={self.state} --listen=tcp:1\n", text)
-        self.assertEqual(self.asked(), ["daemon-reload", "enable --now homeftp.service"])
+        self.assertEqual(self.asked(), STARTED)
+        self.assertEqual(child.wait(), -signal.SIGTERM)
+
+    def test_does_not_start(self) -> None:
+        """A unit whose server ends, or does not answer in time, is not called started: its log is named."""
+        self.starts = False
+        for end, minutes in (("echo NRestarts=1", 0.0), ("echo ActiveState=failed", 0.0), ("echo NRestarts=0", 9.0)):
+            self.write_systemctl(end)
+            times = iter((0.0, 60 * minutes))
+            self.patch(time, "monotonic", lambda times=times: next(times))
+            arguments = ("--user", "--", self.root, "--state", self.state)
+            self.assertEqual(self.homeftp("service", "install", *arguments), Exit.USAGE)
+            self.assertIn("does not start", self.err.getvalue())
+            self.assertIn("journalctl --user-unit homeftp.service", self.err.getvalue())
 
     def test_print(self) -> None:
         """--print writes nothing, and needs no systemd."""
@@ -138,48 +166,39 @@ class ServiceTests(CommandCase):
 
     def test_does_not_stop(self) -> None:
         """A server that does not stop is named, with the command that starts the unit once it has stopped."""
-        self.run_server()
-        self.patch(os, "kill", lambda pid, number: None)
+        pid = self.run_server(stops=False).pid
         for kind, command in (("--user", "systemctl --user enable --now"), ("--system", "systemctl enable --now")):
             times = iter((0.0, 60.0))
             self.patch(time, "monotonic", lambda times=times: next(times))
             self.patch(os, "geteuid", lambda: 0)
             self.assertEqual(self.homeftp("service", "install", kind, "--run-as=daemon"), Exit.USAGE)
-            self.assertIn("(pid 4242) does not stop", self.err.getvalue())
+            self.assertIn(f"(pid {pid}) does not stop", self.err.getvalue())
             self.assertIn(f"{command} homeftp.service", self.err.getvalue())
 
     def test_another_users_server(self) -> None:
         """A server that may not be stopped is named, and the unit is not started beside it."""
-        self.run_server()
+        pid = self.run_server().pid
 
         def kill(pid: int, number: int) -> None:
             raise PermissionError
 
         self.patch(os, "kill", kill)
         self.assertEqual(self.homeftp("service", "install", "--user"), Exit.USAGE)
-        self.assertIn("pid 4242", self.err.getvalue())
+        self.assertIn(f"pid {pid}", self.err.getvalue())
         self.assertEqual(self.asked(), ["--user daemon-reload"])
 
-    def test_pid_of_another_user(self) -> None:
-        """Root stops only a process of the server's user, whatever pid the server gives. The control: that is stopped.
+    def test_process_of_another_user(self) -> None:
+        """Root stops only a process of the state's owner, whoever holds the lock. The control: that is stopped.
 
         The unit is not started beside a server that goes on.
         """
         needs.root()
-        AccountDatabase(self.state).open()
-        os.chown(self.state, self.OTHER, self.OTHER)
-        self.patch(RunningServer, "ask", lambda server, command: {"arguments": [self.root, f"--state={self.state}"]})
-        for owner, code in ((0, Exit.USAGE), (self.OTHER, Exit.DONE)):
-            with subprocess.Popen(["sleep", "60"], user=owner) as child:
-                self.addCleanup(child.kill)
-                reaper = threading.Thread(target=child.wait, daemon=True)
-                reaper.start()
-                self.running[:] = [
-                    RunningServer(path="/x", uid=self.OTHER, pid=child.pid, state=self.state, root=self.root)
-                ]
-                done = self.homeftp("service", "install", "--system", "--run-as", "daemon")
-                self.assertEqual(done, code, self.err.getvalue())
-                self.assertEqual(os.getresuid(), (0, 0, 0))
-                self.assertEqual(reaper.is_alive(), owner == 0)
-                child.kill()
-                reaper.join()
+        for uid, code in ((self.OTHER + 1, Exit.USAGE), (self.OTHER, Exit.DONE)):
+            child = self.run_server(uid)
+            os.chown(self.state, self.OTHER, self.OTHER)
+            done = self.homeftp("service", "install", "--system", "--run-as", "daemon")
+            self.assertEqual(done, code, self.err.getvalue())
+            self.assertEqual(os.getresuid(), (0, 0, 0))
+            self.assertEqual(child.poll(), None if code else -signal.SIGTERM)
+            child.kill()
+            child.wait()
