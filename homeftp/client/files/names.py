@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -13,6 +14,9 @@ from homeftp.errors import OperatorError
 
 NO_LOCAL_NAME = "has a name that homeftp does not give to any file: rename it there, or use --strict-names"
 """Why a name on the server is not unescaped."""
+
+_NO_SUCH_NAME = frozenset({errno.EINVAL, errno.ENOENT, errno.EILSEQ})
+"""What Linux says where a disk, such as one in exFAT or NTFS, does not allow a name."""
 
 _KEY_LENGTH = 32
 """Hexadecimal digits that name a partial download: 128 bits, so that the name of a new one cannot be guessed."""
@@ -57,6 +61,14 @@ def unescaped_name(name: str, *, strict: bool) -> str:
     if found is None:
         raise OperatorError(f"'{name}' {NO_LOCAL_NAME}")
     return found
+
+
+def problem_of(name: str, error: OSError) -> str:
+    """Why a local file or directory could not be made, for people; `name` is the one on the wire."""
+    problem = error.strerror or str(error)
+    if error.errno not in _NO_SUCH_NAME or not any(unescape_name(part) != part for part in name.split("/")):
+        return problem
+    return f"this disk may not allow such a name ({problem}): get it under another name, or with --strict-names"
 
 
 def partial_name(key: str | None = None) -> str:

@@ -14,6 +14,7 @@ from homeftp.client.connection.replies import Verdict
 from homeftp.client.errors import ConnectionFailed, Corrupted
 from homeftp.client.files.disks import learn_folder
 from homeftp.client.files.model import FileStat, LocalTree
+from homeftp.client.files.names import problem_of
 from homeftp.client.files.scan import LINK, SPECIAL
 from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownload
@@ -341,7 +342,7 @@ class GetTransfer:
             self._disk_is_full = True
             self._comparer.fail(OperatorError(f"{task.name or 'the file'} cannot be written: {failure.strerror}"))
         elif isinstance(failure, OSError):
-            self._finish_task(task, Outcome.FAILED, failure.strerror or str(failure))
+            self._finish_task(task, Outcome.FAILED, problem_of(task.name, failure))
         elif isinstance(failure, Corrupted):
             self._comparer.spawn(self._report_corrupted(task))
         elif isinstance(failure, Damaged):

@@ -9,6 +9,7 @@ from typing import Callable, Collection, Mapping
 import attrs
 
 from homeftp.client.files.model import HAS_MODES, PERMISSIONS, LocalTree, new_mode
+from homeftp.client.files.names import problem_of
 from homeftp.client.files.write import DownloadTarget, LocalMetadata
 from homeftp.client.transfer.directories import FILE_IN_THE_WAY, FilesInTheWay
 from homeftp.client.transfer.metadata import differing, local_mode
@@ -93,7 +94,7 @@ class LocalDirectories:
     def _report(self) -> None:
         """Report those that were made, and those that were not."""
         for name, error in self._failed.items():
-            reason = error.strerror or str(error)
+            reason = problem_of(name, error)
             self._observer.add_result(FileResult(Outcome.FAILED, name, 0, reason, kind="directory"))
         for entry in self._new:
             if entry.name not in self._failed:

@@ -108,6 +108,19 @@ class CoarseDiskTests(SynchronousTestCase):
         """Only the local folder is on an exFAT disk."""
         self.check(_folder, mounts.exfat)
 
+    def test_name_that_a_disk_does_not_allow(self) -> None:
+        """A name that the local disk does not allow is reported as such, and got as it is on the server if wanted."""
+        self.serve(_folder)
+        source, target = self.lay(os.path.join(self.base, "source")), self.disk("target", mounts.exfat)
+        for name in ("2019: Rome", "2019: Rome.txt"):
+            os.rename(f"{source}/a.txt", f"{source}/{name}") if "." in name else os.mkdir(f"{source}/{name}")
+        self.homeftp("push", "-r", source, "nas:x")
+        done = run_homeftp("get", "-r", "nas:x", f"{target}/copy", HOMEFTP_HOME=self.home)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr.count("this disk may not allow such a name"), 2, done.stderr)
+        self.homeftp("get", "-r", "--strict-names", "nas:x", f"{target}/strict")
+        self.assertEqual(len(os.listdir(f"{target}/strict")), len(os.listdir(source)))
+
 
 @contextlib.contextmanager
 def _folder(path: str) -> Iterator[str]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.files.names import endpoint_name, is_partial_name, local_name, partial_name, wire_name
+from homeftp.client.files.names import (
+    endpoint_name,
+    is_partial_name,
+    local_name,
+    partial_name,
+    problem_of,
+    wire_name,
+)
 from homeftp.errors import OperatorError
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
@@ -46,6 +54,14 @@ class NamesTests(SynchronousTestCase):
         with open(os.path.join(folder, f"{DECOMPOSED}:"), "wb"):
             pass
         self.assertEqual(local_name(folder, f"{COMPOSED}\u201b\uff1a", strict=False), f"{DECOMPOSED}:")
+
+    def test_problem(self) -> None:
+        """A name that was escaped may be one that a disk does not allow. The controls: other names, other errors."""
+        escaped = endpoint_name("2019: Rome", strict=False)
+        missing, full = OSError(errno.ENOENT, "No such file"), OSError(errno.ENOSPC, "No space")
+        self.assertIn("this disk may not allow such a name (No such file)", problem_of(f"a/{escaped}", missing))
+        self.assertEqual(problem_of("a/b", missing), "No such file")
+        self.assertEqual(problem_of(escaped, full), "No space")
 
 
 class PartialNameTests(SynchronousTestCase):
