@@ -9,7 +9,7 @@ that only one module needs is in that module, with a name and a reason
 
 from __future__ import annotations
 
-import attrs
+import msgspec
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -128,8 +128,7 @@ CLIENT_QUEUE = 1024
 """Jobs that may wait for that pool: more than a transfer begins at once."""
 
 
-@attrs.frozen(kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one client may cost the server. Times are seconds by the monotonic clock."""
 
     connections: int = 200
@@ -183,8 +182,7 @@ class Limits:
     """How long requests in progress may take to end when the server stops; then they are aborted. Under 10 in all."""
 
 
-@attrs.frozen
-class Retention:
+class Retention(msgspec.Struct, frozen=True):
     """How long replaced and removed files are kept as versions, and how much of them: the oldest is dropped first."""
 
     seconds: float = 30 * DAY
@@ -202,8 +200,7 @@ class Retention:
         return int(disk * self.percent / 100) if self.percent is not None else self.size or 0
 
 
-@attrs.frozen(kw_only=True)
-class ClientTimeouts:
+class ClientTimeouts(msgspec.Struct, frozen=True, kw_only=True):
     """How long a client waits for its server, in seconds by the monotonic clock."""
 
     connect_seconds: float = 30.0
@@ -223,8 +220,7 @@ class ClientTimeouts:
     """Silence after which a person is told, and then again after each such time."""
 
 
-@attrs.frozen(kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the server's owner decides; `tap.py` makes it from the command line."""
 
     root: str
@@ -269,4 +265,4 @@ class Settings:
     """Whether a new name may differ from one in the same directory only in case or compatibility form."""
     announce: bool = True
     """Whether the server announces itself by multicast DNS."""
-    limits: Limits = attrs.field(factory=Limits)
+    limits: Limits = msgspec.field(default_factory=Limits)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal, Sequence
 
 import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 
@@ -142,8 +143,7 @@ def damage_kind(text: str) -> DamageKind:
     return "unreadable" if text == "unreadable" else "content"
 
 
-@attrs.frozen
-class Damage:
+class Damage(msgspec.Struct, frozen=True):
     """A file or a version whose content the store has not kept."""
 
     name: str
@@ -164,8 +164,7 @@ A store may read more.
 """
 
 
-@attrs.frozen
-class Verification:
+class Verification(msgspec.Struct, frozen=True):
     """What one step of `IStore.verify` has read."""
 
     files: int = 0
@@ -190,8 +189,7 @@ class Verification:
         )
 
 
-@attrs.frozen
-class ListingPage:
+class ListingPage(msgspec.Struct, frozen=True):
     """Part of a listing."""
 
     entries: tuple[Entry, ...]
@@ -199,8 +197,7 @@ class ListingPage:
     """Names, made printable, that the store cannot offer, each with the reason."""
 
 
-@attrs.frozen(kw_only=True)
-class TreeDigest:
+class TreeDigest(msgspec.Struct, frozen=True, kw_only=True):
     """The digests and counts of a directory and everything beneath it, as far as the account may see it."""
 
     content: str
@@ -218,8 +215,7 @@ class TreeDigest:
     """Files whose content the store has not kept."""
 
 
-@attrs.frozen
-class TreeProgress:
+class TreeProgress(msgspec.Struct, frozen=True):
     """How far the computing of a `TreeDigest` is."""
 
     files: int
@@ -228,8 +224,7 @@ class TreeProgress:
     """Bytes that were read to hash them."""
 
 
-@attrs.frozen
-class PathLock:
+class PathLock(msgspec.Struct, frozen=True):
     """The part of the tree that a request uses: an endpoint and everything beneath it, to read or to change.
 
     Two requests of one connection may run together when both only read, or
@@ -242,8 +237,7 @@ class PathLock:
     """Whether it runs with no other request, whatever both do."""
 
 
-@attrs.frozen
-class Allotment:
+class Allotment(msgspec.Struct, frozen=True):
     """The part of a store that is an account's own, and what it may take up."""
 
     home: Endpoint
@@ -289,8 +283,7 @@ MENDER = Actor(request="mend")
 """The server itself, where it puts the content of a damaged file back."""
 
 
-@attrs.frozen
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One thing that was changed in a store, for the audit log."""
 
     what: str
@@ -320,8 +313,7 @@ class Change:
     """The account that began the upload, where a partial upload was evicted."""
 
 
-@attrs.frozen(kw_only=True)
-class WriteRequest:
+class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The content and metadata that an endpoint is to have, and on what condition. Validated, never raw input."""
 
     endpoint: Endpoint
@@ -352,16 +344,14 @@ class WriteRequest:
         return bound if self.actor == SERVER else self.actor
 
 
-@attrs.frozen
-class ResumePoint:
+class ResumePoint(msgspec.Struct, frozen=True):
     """How much of a file arrived in an earlier upload, and the hash of that part."""
 
     size: int
     hash: str
 
 
-@attrs.frozen(kw_only=True)
-class Capabilities:
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a storage backend can do.
 
     It refuses `set_metadata`, `edit` and `copy` with `Forbidden` (33) where it cannot do them. Without `versions`

@@ -10,7 +10,7 @@ import os
 import re
 from typing import Any, Callable
 
-import attrs
+from msgspec import structs
 
 from homeftp.config import DAY, KIB, MIB, Settings
 
@@ -164,7 +164,7 @@ LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 def _default(name: str) -> str:
-    limits = attrs.asdict(DEFAULTS.limits)
+    limits = structs.asdict(DEFAULTS.limits)
     return f"[default: {limits[LIMITS[name][0]]:g}]"
 
 

@@ -14,7 +14,7 @@ import re
 import sys
 from typing import Any, Callable, ClassVar, Mapping, Sequence, TypeVar
 
-import attrs
+from msgspec import structs
 from twisted.application.service import IService
 from twisted.cred import strcred
 from twisted.cred.credentials import IUsernamePassword
@@ -257,14 +257,14 @@ def _retention(given: Mapping[str, list[str]]) -> Retention:
     values = {name: _convert(name, given[name][0], kind) for name, kind in RETENTION.items() if name in given}
     retention = DEFAULTS.retention
     if "keep-versions" in values:
-        retention = attrs.evolve(retention, seconds=values["keep-versions"])
+        retention = structs.replace(retention, seconds=values["keep-versions"])
     if "protect-versions" in values:
-        retention = attrs.evolve(retention, protected_seconds=values["protect-versions"])
+        retention = structs.replace(retention, protected_seconds=values["protect-versions"])
     limit = values.get("versions-max")
     if isinstance(limit, float):
-        retention = attrs.evolve(retention, percent=limit)
+        retention = structs.replace(retention, percent=limit)
     elif limit is not None:
-        retention = attrs.evolve(retention, percent=None, size=limit)
+        retention = structs.replace(retention, percent=None, size=limit)
     return retention
 
 

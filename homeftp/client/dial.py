@@ -11,7 +11,7 @@ import errno
 import os
 from typing import Any, Callable, Sequence, cast
 
-import attrs
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet import defer, error
@@ -33,8 +33,7 @@ ServerAddress = IStreamClientEndpoint | Address | str
 """An address, a client endpoint, or the description of a client endpoint such as `tcp:nas.local:8421`."""
 
 
-@attrs.frozen
-class ServerIdentity:
+class ServerIdentity(msgspec.Struct, frozen=True):
     """The CA that a server presents. Its certificate fits this CA; only a person can say whether it is the right CA."""
 
     ca: bytes

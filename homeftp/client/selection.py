@@ -10,6 +10,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Iterable, Sequence
 
 import attrs
+import msgspec
 
 from homeftp.client.escapes import ESCAPE, unescape_name
 from homeftp.errors import OperatorError
@@ -54,8 +55,7 @@ def parse_names(text: str, source: str) -> frozenset[str]:
     return frozenset(names)
 
 
-@attrs.frozen
-class _Rule:
+class _Rule(msgspec.Struct, frozen=True):
     """One pattern. git asks for each path after the folders above it, so it must match the path itself."""
 
     excludes: bool

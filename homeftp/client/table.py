@@ -26,7 +26,7 @@ from typing import (
     overload,
 )
 
-import attrs
+import msgspec
 
 V = TypeVar("V")
 D = TypeVar("D")
@@ -50,8 +50,7 @@ Columns = tuple[Any, ...]
 """The columns of some values: what `marshal` can write."""
 
 
-@attrs.frozen
-class Packing(Generic[V]):
+class Packing(msgspec.Struct, Generic[V], frozen=True):
     """How values are packed."""
 
     pack: Callable[[Sequence[str], Sequence[V]], Columns]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-import attrs
+import msgspec
 
 from homeftp.client.api import Client
 from homeftp.errors import Refusal
@@ -39,8 +39,7 @@ async def verify_version(client: Client, endpoint: str, content_hash: str | None
     return f"The server has read that version again{found.describe('Get it again', 'Choose another time')}"
 
 
-@attrs.frozen
-class _ReadAgain:
+class _ReadAgain(msgspec.Struct, frozen=True):
     """What a VERIFY of one file has found."""
 
     files: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
+import msgspec
 
 from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal
@@ -17,8 +17,7 @@ from homeftp.wire.messages import EntryBody
 __all__ = ["Writer", "find_writer"]
 
 
-@attrs.frozen
-class _Written:
+class _Written(msgspec.Struct, frozen=True):
     """The parts of the answer to CMP that are used here."""
 
     remote: EntryBody | None = None

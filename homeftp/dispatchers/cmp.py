@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-import attrs
+from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.dispatchers.metadata import parse_meta_data
@@ -71,7 +71,7 @@ class CmpDispatcher:
         status = Status.DAMAGED if is_damaged else comparison_status(differs)
         answer: dict[str, Any] = {"differs": differs, "remote": entry_body(entry)}
         if tree is not None:
-            answer["tree"] = attrs.asdict(TreeBody.of(tree))
+            answer["tree"] = structs.asdict(TreeBody.of(tree))
         if body.writer and entry.hash is not None:
             writer = await request.find_writer(endpoint, entry.hash)
             answer |= {} if writer is None else {"writer": writer_body(writer)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import AsyncGenerator, Callable, Sequence, TypeVar
 
 import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred, fail, gatherResults
 
 from homeftp.config import BATCH_JOB, SMALL_FILE
@@ -102,14 +103,14 @@ def _own(item: BatchWrite) -> BatchWrite:
     """The same as one of this login's: no caller speaks for another actor."""
     if item.request.actor is SERVER:
         return item
-    return item._replace(request=attrs.evolve(item.request, actor=SERVER))
+    return item._replace(request=structs.replace(item.request, actor=SERVER))
 
 
 def _stored(item: BatchWrite) -> tuple[WriteRequest, bytes | None]:
     """What the store is asked: it does not hash a large file for a precondition, but says that its hash is needed."""
     request, content = item
     if content is not None and names_content(request.precondition):
-        request = attrs.evolve(request, precondition=HashCondition(str(request.precondition)))
+        request = structs.replace(request, precondition=HashCondition(str(request.precondition)))
     return request, content
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import AsyncGenerator, Callable, Iterator, Sequence, TypeVar
 
 import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
@@ -110,7 +111,7 @@ class Files:
 
     def _own(self, request: WriteRequest) -> WriteRequest:
         """The request as one of this login's: no caller speaks for another actor."""
-        return attrs.evolve(request, actor=self._actor)
+        return structs.replace(request, actor=self._actor)
 
     # -- reading -------------------------------------------------------------------
 
@@ -243,7 +244,7 @@ class Files:
         request = self._own(request)
 
         def write(precondition: str | None) -> Deferred[Entry]:
-            item = WriteItem(attrs.evolve(request, precondition=precondition), content, self._jobs)
+            item = WriteItem(structs.replace(request, precondition=precondition), content, self._jobs)
             return self._share.batches.writes.run((self._shared, item))
 
         if names_content(request.precondition):
@@ -277,14 +278,14 @@ class Files:
             return await self._recorded(Deferred.fromCoroutine(work), RefusedChange.of(request))
         content = await payload.read_all(SMALL_FILE)
         if trailing_hash is not None:
-            request = attrs.evolve(request, hash=trailing_hash())
+            request = structs.replace(request, hash=trailing_hash())
         return await self.write(request, content)
 
     async def _upload_large(
         self, request: WriteRequest, payload: IPayload, progress: Progress | None, trailing_hash: TrailingHash | None
     ) -> Entry:
         def begin(precondition: str | None) -> Deferred[IUpload]:
-            begun = self._jobs.run_next(self._store.upload, attrs.evolve(request, precondition=precondition))
+            begun = self._jobs.run_next(self._store.upload, structs.replace(request, precondition=precondition))
             return detached(begun, lambda late: self._jobs.run_cleanup(late.abort))
 
         incoming = await self._hasher.change(request.endpoint, begin, request.precondition)
@@ -300,7 +301,9 @@ class Files:
         change = RefusedChange.of(request)
 
         def edit(precondition: str | None) -> Deferred[IDraft]:
-            begun = self._jobs.run_slice(self._store.edit, attrs.evolve(self._own(request), precondition=precondition))
+            begun = self._jobs.run_slice(
+                self._store.edit, structs.replace(self._own(request), precondition=precondition)
+            )
             return detached(begun, lambda late: self._jobs.run_cleanup(late.abort))
 
         draft = await self._change(change, edit, request.precondition)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
 from homeftp.model import Kind
 
 
-@attrs.frozen
-class Reversion:
+class Reversion(msgspec.Struct, frozen=True):
     """What an endpoint is to have again."""
 
     endpoint: Endpoint
@@ -26,8 +25,7 @@ RevertedTo = Literal["restored", "removed", "refused"]
 """What became of a name: a version was put back, what was not there became a version, or nothing was changed."""
 
 
-@attrs.frozen(kw_only=True)
-class Reverted:
+class Reverted(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one name while a tree was put back, or would become of it."""
 
     name: str
@@ -43,8 +41,7 @@ class Reverted:
     """Why it was refused."""
 
 
-@attrs.frozen
-class RestoreStep:
+class RestoreStep(msgspec.Struct, frozen=True):
     """One step of putting a tree back."""
 
     as_of_us: int | None
@@ -59,8 +56,7 @@ class RestoreStep:
         return [(each.name, each.refusal) for each in self.reverted if each.refusal is not None]
 
 
-@attrs.frozen(kw_only=True)
-class Pruned:
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     """A version that was removed for good, or would be."""
 
     name: str
@@ -71,8 +67,7 @@ class Pruned:
     """Why it is still there."""
 
 
-@attrs.frozen
-class PruneStep:
+class PruneStep(msgspec.Struct, frozen=True):
     """One step of removing versions for good."""
 
     pruned: tuple[Pruned, ...] = ()
@@ -83,8 +78,7 @@ class PruneStep:
         return [(each.name, each.refusal) for each in self.pruned if each.refusal is not None]
 
 
-@attrs.frozen
-class VersionId:
+class VersionId(msgspec.Struct, frozen=True):
     """A version, by its endpoint and its time."""
 
     endpoint: Endpoint

@@ -7,13 +7,12 @@ there, and the time before which its file had not been made; the rule makes the 
 
 from __future__ import annotations
 
-import attrs
+import msgspec
 
 from homeftp.model import Entry, Version
 
 
-@attrs.frozen(kw_only=True)
-class Timeline:
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """What a name has, and what it had from some time on."""
 
     name: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import attrs
+import msgspec
 
 
-@attrs.frozen
-class Writer:
+class Writer(msgspec.Struct, frozen=True):
     """The account that stored a content, as far as that is known, and may be told."""
 
     account: str

@@ -107,7 +107,7 @@ class IDispatcher(Interface):
     """Answers one request type."""
 
     request_type: str = Attribute("The request_type it answers, such as 'GET': capital letters, digits and _.")
-    body_type: type = Attribute("The attrs class that the request's body is decoded into.")
+    body_type: type = Attribute("The class that the request's body is decoded into: of attrs, or a msgspec.Struct.")
 
     def dispatch(request: IRequest, resolution: IResolution) -> Awaitable[None] | None:
         """Answer `request` through `resolution`.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Callable, Generator, Hashable, Iterator, Sequence
 
-import attrs
+import msgspec
 from zope.interface import Attribute, Interface
 
 from homeftp.config import RESERVED_SPACE, Retention
@@ -66,8 +66,7 @@ class UnrecordedChanges(Internal):
         """The changes, in the order in which they were made."""
 
 
-@attrs.frozen(kw_only=True)
-class StoreOptions:
+class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the owner decides about a store, whatever its backend."""
 
     state_dir: str | None = None

@@ -14,7 +14,7 @@ import stat
 from threading import Lock
 from typing import Iterator
 
-import attrs
+from msgspec import structs
 
 from homeftp.endpoint import RESERVED_PREFIX
 from homeftp.metadata.kept import EXACT, KeptMetadata
@@ -134,7 +134,7 @@ def learn(system: System, fd: int) -> KeptMetadata:
 def with_edges(system: System, fd: int, kept: KeptMetadata) -> KeptMetadata:
     """The same with the first and the last time that are kept; the time of the open file is changed. Raises OSError."""
     first_us, last_us = (_edge(system, fd, common) for common in _COMMON_US)
-    return attrs.evolve(kept, first_us=first_us, last_us=last_us)
+    return structs.replace(kept, first_us=first_us, last_us=last_us)
 
 
 def _fits(step_us: int, wanted: int, shown: int | None) -> bool:

@@ -6,13 +6,12 @@ file system keeps.
 
 from __future__ import annotations
 
-import attrs
+import msgspec
 
 from homeftp.model import MAX_MTIME_US, TimeSpan
 
 
-@attrs.frozen
-class KeptMetadata:
+class KeptMetadata(msgspec.Struct, frozen=True):
     """What a file system keeps of the times and modes of its files. Times are in microseconds since 1970 UTC."""
 
     modes: bool = True

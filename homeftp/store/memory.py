@@ -13,6 +13,7 @@ from functools import partial
 from typing import Callable, Generator, Iterator, Sequence
 
 import attrs
+from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
@@ -117,10 +118,10 @@ class MemoryStore(MemoryVersions):
 
     def edit(self, request: WriteRequest) -> IDraft:
         """Begin to change a file's content at any offset."""
-        request = attrs.evolve(request, size=None, hash=None, offset=0)
+        request = structs.replace(request, size=None, hash=None, offset=0)
         node = self._begin(request)
         if node is not None and request.mode is None:
-            request = attrs.evolve(request, mode=node.mode)
+            request = structs.replace(request, mode=node.mode)
         if node is not None and node.damaged:
             raise wording.damaged(request.endpoint)
         return BytesDraft(
@@ -151,12 +152,12 @@ class MemoryStore(MemoryVersions):
     def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
         """Put a content in place: every write ends here."""
         hash = hash_bytes(content)
-        self._limits.check(request if request.offset else attrs.evolve(request, size=len(content)))
+        self._limits.check(request if request.offset else structs.replace(request, size=len(content)))
         limits.check_content(request, len(content), hash, declared)
         with self._changing() as changed:
             old = self._tree.nodes.get(request.endpoint.parts)
             if request.mode is None and old is not None:
-                request = attrs.evolve(request, mode=old.mode)
+                request = structs.replace(request, mode=old.mode)
             node = self._tree.new("file", request, content, hash)
             self._place(request.endpoint, node, request.precondition, self._actor_of(request), changed)
             self._tree.drop_partials(request, self._actor_of(request).owner)
@@ -263,8 +264,8 @@ class MemoryStore(MemoryVersions):
                 read = Verification(size=len(node.content), files=at_us is None, versions=at_us is not None)
                 if not node.is_sound:
                     damage = Damage("/".join(names[len(endpoint.parts) :]), "content", node.hash, at_us)
-                    damage = attrs.evolve(damage, mended=self._damaged(Endpoint(names), at_us, node))
-                    read = attrs.evolve(read, damages=(damage,))
+                    damage = structs.replace(damage, mended=self._damaged(Endpoint(names), at_us, node))
+                    read = structs.replace(read, damages=(damage,))
                 yield read
 
     def _damaged(self, endpoint: Endpoint, at_us: int | None, node: Node) -> bool:

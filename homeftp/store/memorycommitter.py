@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Callable, Iterator
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.filehash import hash_bytes
@@ -81,10 +82,10 @@ class MemoryCommitter(MemoryReader):
             mends = existing.damaged and existing.hash == node.hash
             kept = attrs.evolve(existing, hash=hash_bytes(existing.content), damaged=False) if mends else existing
             self._tree.keep_version(endpoint, kept)
-            change = attrs.evolve(change, what="replace", old_size=len(existing.content), old_hash=existing.hash)
+            change = structs.replace(change, what="replace", old_size=len(existing.content), old_hash=existing.hash)
         if source is not None:
             del self._tree.nodes[source.parts]
-            change = attrs.evolve(change, what="move", endpoint=source, to=endpoint)
+            change = structs.replace(change, what="move", endpoint=source, to=endpoint)
         self._tree.nodes[endpoint.parts] = node
         changed(change)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Callable, Iterator, Sequence
 
 import attrs
+from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
@@ -125,7 +126,7 @@ class MemoryVersions(MemoryCommitter):
         change = Change("delete", node.kind, endpoint, self._actor)
         if node.kind == "file":
             self._tree.keep_version(endpoint, node, at_us)
-            change = attrs.evolve(change, old_size=len(node.content), old_hash=node.hash)
+            change = structs.replace(change, old_size=len(node.content), old_hash=node.hash)
         del self._tree.nodes[endpoint.parts]
         changed(change)
         return 1

@@ -14,6 +14,7 @@ from threading import RLock
 from typing import Callable, Generator, Iterable, Iterator, Sequence
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Changed
@@ -46,7 +47,7 @@ class SimpleStore(BasicStore):
         self._log = ChangeLog(options.record_changes)
         self._lock = RLock()
         self._actor = SERVER
-        self.capabilities = attrs.evolve(self.capabilities, similar_names=not options.similar_names)
+        self.capabilities = structs.replace(self.capabilities, similar_names=not options.similar_names)
 
     # -- for the backend to define -------------------------------------------------
 
@@ -237,7 +238,7 @@ class SimpleStore(BasicStore):
         return entry, content
 
     def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
-        self._limits.check(attrs.evolve(request, size=len(content)))
+        self._limits.check(structs.replace(request, size=len(content)))
         hash = hash_bytes(content)
         limits.check_content(request, len(content), hash, declared)
         entry, actor = _file_entry(content, hash), request.acting(self._actor)
@@ -262,10 +263,10 @@ class SimpleStore(BasicStore):
         self._make_directories(endpoint.parent, actor, changed)
         change = Change("add", "file", endpoint, actor, None, entry.size, entry.hash)
         if old is not None:
-            change = attrs.evolve(change, what="replace", old_size=old.size, old_hash=old.hash)
+            change = structs.replace(change, what="replace", old_size=old.size, old_hash=old.hash)
         if source is not None:
             self.delete(source.parts)
-            change = attrs.evolve(change, what="move", endpoint=source, to=endpoint)
+            change = structs.replace(change, what="move", endpoint=source, to=endpoint)
         self.save(endpoint.parts, content)
         changed(change)
         return entry
@@ -289,7 +290,9 @@ class SimpleStore(BasicStore):
             raise wording.not_empty(endpoint)
         self.delete(endpoint.parts)
         change = Change("delete", entry.kind, endpoint, self._actor)
-        changed(change if entry.kind == "directory" else attrs.evolve(change, old_size=entry.size, old_hash=entry.hash))
+        if entry.kind == "file":
+            change = structs.replace(change, old_size=entry.size, old_hash=entry.hash)
+        changed(change)
         return 1
 
     def _check_name(self, endpoint: Endpoint, moved_from: Endpoint | None = None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Iterable, Mapping, NamedTuple, TypeVar
 
-import attrs
+import msgspec
 from msgspec import Meta
 
 from homeftp.config import BATCH_ENTRIES, MAX_REQUEST_LINE, SMALL_FILE
@@ -22,28 +22,25 @@ from homeftp.wire.parser import MessageParser
 E = TypeVar("E", bound=Framed)
 
 
-@attrs.frozen
-class PushEntry:
+class PushEntry(msgspec.Struct, frozen=True):
     """A line in the payload of a PUSH of a batch, before the content; `name` is relative to `PushBody.rel_endpoint`."""
 
     name: str  # `Endpoint.child` parses it
     kind: Kind = "file"
     content_length: Size = 0
     hash: Hash | None = None
-    meta_data: MetaData = attrs.field(factory=list)
+    meta_data: MetaData = msgspec.field(default_factory=list)
     if_hash: Precondition | None = None
 
 
-@attrs.frozen
-class GetEntry:
+class GetEntry(msgspec.Struct, frozen=True):
     """A line in the payload of a GET of a batch: a file that is wanted, relative to `GetBody.rel_endpoint`."""
 
     name: str
     content_length: Annotated[int, Meta(ge=0, le=0)] = 0
 
 
-@attrs.frozen
-class FileBody(EntryBody):
+class FileBody(EntryBody, frozen=True):
     """A line in an answer to GET of a batch, before the content: an entry, or, with a `status`, a refusal."""
 
     kind: Kind = "file"
@@ -52,8 +49,7 @@ class FileBody(EntryBody):
     message: str = ""
 
 
-@attrs.frozen
-class InvalidEntry:
+class InvalidEntry(msgspec.Struct, frozen=True):
     """An entry of which only its framing was understood."""
 
     content_length: Size
@@ -67,8 +63,7 @@ class BatchItem(NamedTuple, Generic[E]):
     content: bytes
 
 
-@attrs.frozen
-class _Framing:
+class _Framing(msgspec.Struct, frozen=True):
     """What has to be understood of a line to find the next one."""
 
     content_length: Size = 0

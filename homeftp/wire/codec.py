@@ -125,7 +125,7 @@ def decode_response(line: bytes) -> Response:
 
 
 def decode_body(request_type: str, body: msgspec.Raw, kind: type[T]) -> T:
-    """A request's body as `kind`, an attrs class.
+    """A request's body as `kind`, a class of attrs or a `msgspec.Struct`.
 
     Raises `BadRequest` (20), naming the parameter, and `BadEndpoint` (41) for a `RelEndpoint` that cannot be one.
     """
@@ -133,7 +133,7 @@ def decode_body(request_type: str, body: msgspec.Raw, kind: type[T]) -> T:
 
 
 def decode_entry(line: bytes, kind: type[T]) -> T:
-    """An entry in the payload of a batch as `kind`, an attrs class; raises `BadRequest` (20)."""
+    """An entry in the payload of a batch as `kind`; raises `BadRequest` (20)."""
     _utf8(line)
     return _decode(line, kind, "the entry")
 

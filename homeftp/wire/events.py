@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Generic, Protocol, TypeVar
 
-import attrs
+import msgspec
 
 from homeftp.errors import Refusal
 from homeftp.status import Status
@@ -25,8 +25,7 @@ class Framed(Protocol):
 M = TypeVar("M", bound=Framed)
 
 
-@attrs.frozen
-class MessageReceived(Generic[M]):
+class MessageReceived(msgspec.Struct, Generic[M], frozen=True):
     """A line that is a message, and its payload where that is complete."""
 
     message: M
@@ -36,8 +35,7 @@ class MessageReceived(Generic[M]):
     """The line without its ending."""
 
 
-@attrs.frozen
-class PayloadReceived:
+class PayloadReceived(msgspec.Struct, frozen=True):
     """The next bytes of the payload of the last message."""
 
     data: bytes
@@ -45,32 +43,27 @@ class PayloadReceived:
     """Whether the payload is complete now."""
 
 
-@attrs.frozen
-class RequestAnswered:
+class RequestAnswered(msgspec.Struct, frozen=True):
     """The oldest open request of a client has got its last response, and all of that one's payload."""
 
 
-@attrs.frozen
-class TLSRequested:
+class TLSRequested(msgspec.Struct, frozen=True):
     """The client asks for TLS: answer, and begin the handshake at once."""
 
     id: Identifier
 
 
-@attrs.frozen
-class TLSAccepted:
+class TLSAccepted(msgspec.Struct, frozen=True):
     """The server accepts TLS: begin the handshake at once."""
 
 
-@attrs.frozen
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """The server refuses the connection as a whole: it answers no request, but says why it ends."""
 
     refusal: Refusal
 
 
-@attrs.frozen
-class Violation:
+class Violation(msgspec.Struct, frozen=True):
     """The peer broke the protocol: nothing that follows can be trusted, and nothing more is parsed."""
 
     status: Status
@@ -82,8 +75,7 @@ class Violation:
     """Whether not even an answer may be sent: somebody may be injecting bytes."""
 
 
-@attrs.frozen
-class EndOfInput:
+class EndOfInput(msgspec.Struct, frozen=True):
     """The peer sends nothing more."""
 
     complete: bool

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import attrs
+import msgspec
 from msgspec import Meta
 
 from homeftp.errors import Refusal, refusal
@@ -27,15 +27,13 @@ from homeftp.wire.messages import (
 )
 
 
-@attrs.frozen
-class VersionsBody:
+class VersionsBody(msgspec.Struct, frozen=True):
     """VERSIONS' body."""
 
     rel_endpoint: RelEndpoint
 
 
-@attrs.frozen
-class RestoreBody:
+class RestoreBody(msgspec.Struct, frozen=True):
     """RESTORE's body: `at` and `if_hash` are for one file, `as_of` and `dry_run` for `recursive`."""
 
     rel_endpoint: RelEndpoint
@@ -46,8 +44,7 @@ class RestoreBody:
     dry_run: bool = False
 
 
-@attrs.frozen
-class PruneBody:
+class PruneBody(msgspec.Struct, frozen=True):
     """PRUNE's body."""
 
     rel_endpoint: RelEndpoint
@@ -56,14 +53,13 @@ class PruneBody:
     dry_run: bool = False
 
 
-@attrs.frozen
-class VersionBody:
+class VersionBody(msgspec.Struct, frozen=True):
     """A version as VERSIONS lists it."""
 
     name: str
     at: Moment
     size: Size = 0
-    meta_data: MetaData = attrs.field(factory=list)
+    meta_data: MetaData = msgspec.field(default_factory=list)
     hash: Hash | None = None
 
     def value(self) -> Version:
@@ -72,8 +68,7 @@ class VersionBody:
         return Version(self.name, self.at, self.size, meta.get("mtime_us"), meta.get("mode"), self.hash)
 
 
-@attrs.frozen
-class WriterBody:
+class WriterBody(msgspec.Struct, frozen=True):
     """Who stored a file, as it is encoded in an answer to CMP."""
 
     account: Name
@@ -85,8 +80,7 @@ class WriterBody:
         return Writer(self.account, self.device, self.at)
 
 
-@attrs.frozen
-class RevertedBody:
+class RevertedBody(msgspec.Struct, frozen=True):
     """What became of one name, as a recursive RESTORE lists it."""
 
     name: str
@@ -111,8 +105,7 @@ class RevertedBody:
         )
 
 
-@attrs.frozen
-class PrunedBody:
+class PrunedBody(msgspec.Struct, frozen=True):
     """A version that PRUNE removed, or could not remove."""
 
     name: str

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import attrs
 import msgspec
 from msgspec import Meta
 
@@ -91,8 +90,7 @@ Moment = Annotated[int, Meta(ge=0, le=MAX_SIZE // 1000)]
 """When something was replaced: microseconds since 1970 UTC."""
 
 
-@attrs.frozen
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """A request's envelope. `body` is still JSON; its class depends on `request_type`."""
 
     request_type: Name
@@ -101,14 +99,13 @@ class Request:
     content_length: Size = 0
 
 
-@attrs.frozen
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """A response's envelope. `more` says that it is not the last one of its request."""
 
     status: int
     message: str = ""
     id: Identifier = None
-    body: dict[str, Any] = attrs.field(factory=dict)
+    body: dict[str, Any] = msgspec.field(default_factory=dict)
     content_length: Size = 0
     more: bool = False
 
@@ -118,8 +115,7 @@ class Response:
         return refusal(self.status, self.message) if self.status >= Status.BAD_REQUEST else None
 
 
-@attrs.frozen
-class NoBody:
+class NoBody(msgspec.Struct, frozen=True):
     """The body of a request that takes no parameter."""
 
 
@@ -130,8 +126,7 @@ MachineId = Annotated[str, Meta(pattern=_DIGEST)]
 """The same for each pairing of one machine with one server, and different for each server: 32 bytes in hexadecimal."""
 
 
-@attrs.frozen
-class HelloBody:
+class HelloBody(msgspec.Struct, frozen=True):
     """The body of HELLO."""
 
     client: ClientName | None = None
@@ -139,23 +134,23 @@ class HelloBody:
     """Whether the server is to show, by an empty line now and then, that it works on a request."""
 
 
-@attrs.frozen
-class AtEndpoint:
+class AtEndpoint(msgspec.Struct, frozen=True):
     """The body of a request that names an endpoint and nothing else."""
 
     rel_endpoint: RelEndpoint
 
 
-@attrs.frozen
-class LoginBody:
+class LoginBody(msgspec.Struct, frozen=True):
     """LOGIN's body."""
 
     username: Annotated[str, Meta(max_length=256)]
-    password: Annotated[str, Meta(max_length=1024)] = attrs.field(repr=False)
+    password: Annotated[str, Meta(max_length=1024)]
+
+    def __repr__(self) -> str:
+        return f"LoginBody(username={self.username!r})"  # the password is a secret
 
 
-@attrs.frozen
-class PairBody:
+class PairBody(msgspec.Struct, frozen=True):
     """PAIR's body: one of its steps, each with parameters of its own."""
 
     invitation: Annotated[int, Meta(ge=0, le=9999)] | None = None
@@ -166,15 +161,13 @@ class PairBody:
     machine: MachineId | None = None
 
 
-@attrs.frozen
-class RenewBody:
+class RenewBody(msgspec.Struct, frozen=True):
     """RENEW's body."""
 
     request: Annotated[str, Meta(max_length=4096)]
 
 
-@attrs.frozen
-class GetBody:
+class GetBody(msgspec.Struct, frozen=True):
     """GET's body."""
 
     rel_endpoint: RelEndpoint
@@ -187,42 +180,38 @@ class GetBody:
     hashes: bool = False
 
 
-@attrs.frozen
-class CmpBody:
+class CmpBody(msgspec.Struct, frozen=True):
     """CMP's body. Only what is given is compared."""
 
     rel_endpoint: RelEndpoint
     hash: Hash | None = None
-    meta_data: MetaData = attrs.field(factory=list)
+    meta_data: MetaData = msgspec.field(default_factory=list)
     content_digest: Hash | None = None
     full_digest: Hash | None = None
     writer: bool = False
 
 
-@attrs.frozen
-class PushBody:
+class PushBody(msgspec.Struct, frozen=True):
     """PUSH's body; the content is the payload, with `hash_trailer` but for its last `HASH_BYTES`: the hash."""
 
     rel_endpoint: RelEndpoint
     hash: Hash | None = None
     hash_trailer: bool = False
-    meta_data: MetaData = attrs.field(factory=list)
+    meta_data: MetaData = msgspec.field(default_factory=list)
     if_hash: Precondition | None = None
     offset: Size = 0
     kind: Literal["file", "directory", "batch"] = "file"
 
 
-@attrs.frozen
-class SetstatBody:
+class SetstatBody(msgspec.Struct, frozen=True):
     """SETSTAT's body."""
 
     rel_endpoint: RelEndpoint
-    meta_data: MetaData = attrs.field(factory=list)
+    meta_data: MetaData = msgspec.field(default_factory=list)
     if_hash: Hash | None = None
 
 
-@attrs.frozen
-class DeleteBody:
+class DeleteBody(msgspec.Struct, frozen=True):
     """DELETE's body."""
 
     rel_endpoint: RelEndpoint
@@ -230,8 +219,7 @@ class DeleteBody:
     recursive: bool = False
 
 
-@attrs.frozen
-class MoveBody:
+class MoveBody(msgspec.Struct, frozen=True):
     """MOVE's body."""
 
     rel_endpoint: RelEndpoint
@@ -240,27 +228,23 @@ class MoveBody:
     if_to: Precondition | None = None
 
 
-@attrs.frozen
-class CopyBody(MoveBody):
+class CopyBody(MoveBody, frozen=True):
     """COPY's body: as MOVE's, for a file that also stays where it is."""
 
 
-@attrs.frozen
-class VerifyBody:
+class VerifyBody(msgspec.Struct, frozen=True):
     """VERIFY's body."""
 
     rel_endpoint: RelEndpoint
 
 
-@attrs.frozen
-class WatchBody:
+class WatchBody(msgspec.Struct, frozen=True):
     """WATCH's body."""
 
     rel_endpoint: RelEndpoint
 
 
-@attrs.frozen
-class DamageBody:
+class DamageBody(msgspec.Struct, frozen=True):
     """A damaged file or version as VERIFY lists it."""
 
     name: str
@@ -274,8 +258,7 @@ class DamageBody:
         return Damage(self.name, damage_kind(self.damage), self.hash, self.at, self.mended)
 
 
-@attrs.frozen
-class TreeBody:
+class TreeBody(msgspec.Struct, frozen=True):
     """The digests of a directory as they are encoded in an answer to CMP."""
 
     content_digest: Hash
@@ -304,14 +287,13 @@ class TreeBody:
         )
 
 
-@attrs.frozen
-class EntryBody:
+class EntryBody(msgspec.Struct, frozen=True):
     """An entry as it is encoded in a response: CMP's `remote`, GET's listings, PUSH's answers."""
 
     name: str
     kind: Kind
     size: Size = 0
-    meta_data: MetaData = attrs.field(factory=list)
+    meta_data: MetaData = msgspec.field(default_factory=list)
     hash: Hash | None = None
     damaged: DamagedHash | None = None
     mtime_span: tuple[MetaNumber, MetaNumber] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Iterable, Iterator
 
 import attrs
+from msgspec import structs
 
 from homeftp.config import Retention
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
@@ -36,7 +37,7 @@ class NoMetadata(MemoryStore):
     def __init__(self, options: StoreOptions | None = None) -> None:
         """Make all that exists without them."""
         super().__init__(options)
-        self.capabilities = attrs.evolve(self.capabilities, metadata=False)
+        self.capabilities = structs.replace(self.capabilities, metadata=False)
         new = self._tree.new
         self._tree.nodes[()] = _plain(self._tree.nodes[()])
         self._tree.new = lambda *args: _plain(new(*args))  # type: ignore[method-assign]
@@ -44,7 +45,7 @@ class NoMetadata(MemoryStore):
     def make_directory(self, request: WriteRequest) -> Entry:
         """Without the metadata."""
         request = limits.directory_request(request)
-        return super().make_directory(attrs.evolve(request, mtime_us=None, mode=None))
+        return super().make_directory(structs.replace(request, mtime_us=None, mode=None))
 
     def set_metadata(
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
@@ -58,7 +59,7 @@ class PlainStore(NoMetadata):
 
     def __init__(self, options: StoreOptions) -> None:
         """Leave out what the options ask for beyond it."""
-        super().__init__(attrs.evolve(options, quota=None, similar_names=True, retention=Retention(seconds=0)))
+        super().__init__(structs.replace(options, quota=None, similar_names=True, retention=Retention(seconds=0)))
         self.capabilities = Capabilities()
 
     def resume_point(

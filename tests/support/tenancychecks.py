@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from msgspec import structs
 
 from homeftp.errors import Refusal
 from homeftp.interfaces import ILogin
@@ -62,7 +63,7 @@ def same_answers(outcome: Any, again: Any) -> bool:
             outcome, again = attrs.evolve(outcome, hash=None), attrs.evolve(again, hash=None)
         return _timeless(outcome) == _timeless(again)
     if isinstance(outcome, TreeDigest) and isinstance(again, TreeDigest):
-        return attrs.evolve(outcome, full="") == attrs.evolve(again, full="")  # it covers times
+        return structs.replace(outcome, full="") == structs.replace(again, full="")  # it covers times
     if isinstance(outcome, list | tuple):
         return len(outcome) == len(again) and all(same_answers(*each) for each in zip(outcome, again, strict=True))
     return bool(outcome == again)

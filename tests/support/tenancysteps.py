@@ -6,6 +6,7 @@ from typing import Any, Awaitable, Callable, Iterable, Sequence
 
 import attrs
 from hypothesis import strategies as st
+from msgspec import structs
 from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
@@ -264,7 +265,7 @@ def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None
             lambda found: [(LARGE_PLACE, found[0])] if found[0] else [],
             used_part=lambda found: found[1] is not None,
         ),
-        Step("make_directory", (path,), lambda files: files.make_directory(attrs.evolve(request, size=0))),
+        Step("make_directory", (path,), lambda files: files.make_directory(structs.replace(request, size=0))),
         Step("edit", (path,), lambda files: edited(files, path, content, at)),
         Step(
             "move",

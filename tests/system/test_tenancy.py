@@ -9,6 +9,7 @@ from unittest import mock
 import attrs
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.interface import Method
 
@@ -145,14 +146,14 @@ class OpenReversion(AuthorizedHistory):
     """A history that puts back anything that the account sees."""
 
     def revert(self, reversions: Sequence[Reversion]) -> Sequence[Entry | Exception | None]:
-        return self.history.revert([attrs.evolve(each, endpoint=self.whole(each.endpoint)) for each in reversions])
+        return self.history.revert([structs.replace(each, endpoint=self.whole(each.endpoint)) for each in reversions])
 
 
 class OpenDiscarding(AuthorizedHistory):
     """A history that discards anything that the account sees."""
 
     def discard(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:
-        return self.history.discard([attrs.evolve(each, endpoint=self.whole(each.endpoint)) for each in versions])
+        return self.history.discard([structs.replace(each, endpoint=self.whole(each.endpoint)) for each in versions])
 
 
 class RevertingView(CheckedStore):
@@ -190,7 +191,7 @@ class MistakenStore(MemoryStore):
         return super().bind(self._mistaken(actor))
 
     def upload(self, request: WriteRequest) -> IUpload:
-        return super().upload(attrs.evolve(request, actor=self._mistaken(request.actor)))
+        return super().upload(structs.replace(request, actor=self._mistaken(request.actor)))
 
     def _mistaken(self, actor: Actor) -> Actor:
         return attrs.evolve(actor, account_id=self.account_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import model
@@ -10,22 +11,35 @@ from homeftp.endpoint import parse
 from homeftp.model import ABSENT, PRESENT, SERVER, Actor, Entry, WriteRequest, kept_mode, same_mode
 
 
-@attrs.frozen
-class Frozen:
-    """As they are to be."""
-
-
 class ModelTests(SynchronousTestCase):
     """What the values promise besides their fields."""
 
     def test_frozen(self) -> None:
         """Every value is frozen."""
-        found = [each for each in vars(model).values() if isinstance(each, type) and attrs.has(each)]
-        classes = [each for each in found if each.__module__ == model.__name__]
-        self.assertGreater(len(classes), 8)
-        for each in classes:
-            self.assertIs(each.__setattr__, Frozen.__setattr__, each)
-        self.assertIsNot(attrs.define(type("Other", (), {})).__setattr__, Frozen.__setattr__, "the control")
+        endpoint = parse("a")
+        values: list[object] = [
+            Entry("a", "file"),
+            model.Version("a", 1),
+            model.Damage("a", "content"),
+            model.Verification(),
+            model.ListingPage(()),
+            model.TreeDigest(content="", full="", files=0, directories=0, size=0),
+            model.TreeProgress(0, 0),
+            model.PathLock(endpoint, changes=False),
+            model.Allotment(endpoint, None, may_discard=False, sees_all=False),
+            SERVER,
+            model.Change("add", "file", endpoint, SERVER),
+            WriteRequest(endpoint=endpoint),
+            model.ResumePoint(0, ""),
+            model.Capabilities(),
+        ]
+        found = [each for each in vars(model).values() if isinstance(each, type) and each.__module__ == model.__name__]
+        classes = {each for each in found if attrs.has(each) or issubclass(each, msgspec.Struct)}
+        self.assertEqual(classes, set(map(type, values)))
+        for each in values:
+            (field, *_) = type(each).__annotations__
+            with self.assertRaises(AttributeError, msg=type(each).__name__):
+                setattr(each, field, getattr(each, field))
 
     def test_damage_kind(self) -> None:
         """A kind of damage from a newer version counts as one of the content."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import optionvalues
@@ -67,7 +67,7 @@ class TableTests(SynchronousTestCase):
 
     def test_limits(self) -> None:
         """Each limit exists, and its help says its default."""
-        fields = {field.name for field in attrs.fields(Limits)}
+        fields = {field.name for field in structs.fields(Limits)}
         self.assertEqual({field for field, _ in LIMITS.values()} - fields, set())
         for name in ("max-connections", "login-timeout"):
             (text,) = [str(row[3]) for row in PARAMETERS if row[0] == name]

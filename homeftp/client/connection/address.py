@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-import attrs
+import msgspec
 
 from homeftp.config import DEFAULT_PORT, MAX_PORT
 from homeftp.errors import OperatorError
@@ -19,8 +19,7 @@ _MAX_SOCKET_PATH = 107  # unix(7): sun_path has 108 bytes, the last of them zero
 _BRACKETED = re.compile(r"\[(?P<host>[^\]]+)\](?::(?P<port>[^:]*))?\Z")
 
 
-@attrs.frozen
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """A host and its port, or the path of a UNIX socket."""
 
     host: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
+import msgspec
 
 from homeftp.client.connection.replies import check_count, check_name, contradiction, understood
 from homeftp.history.changes import PruneStep, RestoreStep
@@ -12,16 +12,14 @@ from homeftp.wire.history import PrunedBody, RevertedBody
 from homeftp.wire.messages import Moment, Size
 
 
-@attrs.frozen
-class _RestoreReport:
+class _RestoreReport(msgspec.Struct, frozen=True):
     """An interim answer: counts since the beginning, and what was done since the answer before."""
 
     unchanged: Size = 0
-    reverted: list[RevertedBody] = attrs.field(factory=list)
+    reverted: list[RevertedBody] = msgspec.field(default_factory=list)
 
 
-@attrs.frozen
-class _RestoreTotals:
+class _RestoreTotals(msgspec.Struct, frozen=True):
     restored_total: Size
     removed_total: Size
     refused_total: Size
@@ -29,13 +27,11 @@ class _RestoreTotals:
     as_of: Moment
 
 
-@attrs.frozen
-class _PruneReport:
-    versions: list[PrunedBody] = attrs.field(factory=list)
+class _PruneReport(msgspec.Struct, frozen=True):
+    versions: list[PrunedBody] = msgspec.field(default_factory=list)
 
 
-@attrs.frozen
-class _PruneTotals:
+class _PruneTotals(msgspec.Struct, frozen=True):
     pruned_total: Size
     bytes: Size
     refused_total: Size

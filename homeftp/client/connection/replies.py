@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Sequence, TypeVar
 
-import attrs
+import msgspec
 from msgspec import Meta
 
 from homeftp import endpoint as endpoints
@@ -27,8 +27,7 @@ _SHOWN = 200
 """Characters of a name from the server in a message."""
 
 
-@attrs.frozen
-class ServerLimits:
+class ServerLimits(msgspec.Struct, frozen=True):
     """The limits of the server."""
 
     in_flight: int = MAX_IN_FLIGHT
@@ -43,15 +42,14 @@ class ServerLimits:
     """Bytes of the payload of one batch, at most."""
 
 
-@attrs.frozen
-class Hello:
+class Hello(msgspec.Struct, frozen=True):
     """The answer to HELLO: the server's version and abilities, and the account that is logged in."""
 
     protocol: int
     version: str = ""
     server: str = ""
-    request_types: list[str] = attrs.field(factory=list)
-    filetypes: list[str] = attrs.field(factory=list)
+    request_types: list[str] = msgspec.field(default_factory=list)
+    filetypes: list[str] = msgspec.field(default_factory=list)
     limits: ServerLimits = ServerLimits()
     account: str | None = None
     keepalive: float | None = None
@@ -68,8 +66,7 @@ class Hello:
         return self.rights is None or right in self.rights
 
 
-@attrs.frozen
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """The answer to CMP: how the entry at an endpoint differs from the client's copy."""
 
     status: Status
@@ -84,41 +81,35 @@ class Comparison:
     """The digests and counts of the directory there, if a digest was given; None if the server has none."""
 
 
-@attrs.frozen
-class _Compared:
-    differs: list[str] = attrs.field(factory=list)
+class _Compared(msgspec.Struct, frozen=True):
+    differs: list[str] = msgspec.field(default_factory=list)
     remote: EntryBody | None = None
     resume_from: Size | None = None
     resume_hash: Hash | None = None
     tree: TreeBody | None = None
 
 
-@attrs.frozen
-class _TreeProgress:
+class _TreeProgress(msgspec.Struct, frozen=True):
     files: Size = 0
     bytes: Size = 0
 
 
-@attrs.frozen
-class _Versions:
-    versions: list[VersionBody] = attrs.field(factory=list)
+class _Versions(msgspec.Struct, frozen=True):
+    versions: list[VersionBody] = msgspec.field(default_factory=list)
 
 
-@attrs.frozen
-class _Listed:
-    entries: list[EntryBody] = attrs.field(factory=list)
-    skipped: list[tuple[str, str]] = attrs.field(factory=list)
+class _Listed(msgspec.Struct, frozen=True):
+    entries: list[EntryBody] = msgspec.field(default_factory=list)
+    skipped: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
 
-@attrs.frozen
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The last response to GET, behind the bytes; `hash` is that of the whole file, where the server knows it."""
 
     hash: Hash | None = None
 
 
-@attrs.frozen
-class BatchRefusal:
+class BatchRefusal(msgspec.Struct, frozen=True):
     """An entry of a batch that was not stored."""
 
     entry: Size
@@ -126,36 +117,32 @@ class BatchRefusal:
     message: str = ""
 
 
-@attrs.frozen
-class BatchAnswer:
+class BatchAnswer(msgspec.Struct, frozen=True):
     """The answer to a PUSH of a batch: how many entries were stored, and how many refused."""
 
     stored: Size
     refused: Size
 
 
-@attrs.frozen
-class _BatchReport:
-    refused: list[BatchRefusal] = attrs.field(factory=list)
-    differing: list[EntryBody] = attrs.field(factory=list)
+class _BatchReport(msgspec.Struct, frozen=True):
+    refused: list[BatchRefusal] = msgspec.field(default_factory=list)
+    differing: list[EntryBody] = msgspec.field(default_factory=list)
 
 
-@attrs.frozen
-class Removed:
+class Removed(msgspec.Struct, frozen=True):
     """The answer to DELETE: how many files and directories were removed."""
 
     removed_total: Size
 
 
-@attrs.frozen
-class _Verified:
+class _Verified(msgspec.Struct, frozen=True):
     """A response to VERIFY: counts since the beginning, and what was found since the response before."""
 
     files: Size = 0
     versions: Size = 0
     bytes: Size = 0
-    damaged: list[DamageBody] = attrs.field(factory=list)
-    skipped: list[tuple[str, str]] = attrs.field(factory=list)
+    damaged: list[DamageBody] = msgspec.field(default_factory=list)
+    skipped: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
 
 class VerifySteps:
@@ -180,8 +167,7 @@ class VerifySteps:
         return Verification(*counts, damages, tuple(now.skipped))
 
 
-@attrs.frozen
-class _Changed:
+class _Changed(msgspec.Struct, frozen=True):
     changed: list[str]
     anything: bool = False
 

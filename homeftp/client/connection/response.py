@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Protocol
 
-import attrs
+import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import Interface, implementer
 
@@ -109,8 +109,7 @@ class ResponseBody:
         self._pieces.append(data)
 
 
-@attrs.frozen
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """One response of a request: `more` of them may follow."""
 
     response: Response

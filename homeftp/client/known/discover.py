@@ -12,7 +12,7 @@ import re
 import threading
 from typing import Any, Mapping, Sequence
 
-import attrs
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
@@ -44,8 +44,7 @@ _MAX_HINTS = 2 * MAX_ADDRESSES
 """Addresses that are given for one server, which may have announced itself several times."""
 
 
-@attrs.frozen
-class AnnouncedServer:
+class AnnouncedServer(msgspec.Struct, frozen=True):
     """A server as announced; the announcement may be false."""
 
     name: str

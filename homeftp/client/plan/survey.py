@@ -6,6 +6,7 @@ from itertools import chain, islice
 from typing import Any, Awaitable, Callable, Coroutine, Iterator, Mapping, TypeVar, cast
 
 import attrs
+import msgspec
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from homeftp.client.api import Client
@@ -29,8 +30,7 @@ _REPORTED_TOGETHER = 1024
 """Files that are reported as the same in one step: then each costs little."""
 
 
-@attrs.frozen
-class Survey:
+class Survey(msgspec.Struct, frozen=True):
     """A local folder, and what the server has at `endpoint`."""
 
     tree: LocalTree
@@ -40,7 +40,7 @@ class Survey:
     """What the server has, except beneath directories that are the same."""
     same: frozenset[str] = frozenset()
     """The directories that are the same with everything beneath them."""
-    local: LocalDigests = attrs.field(factory=LocalDigests)
+    local: LocalDigests = msgspec.field(default_factory=LocalDigests)
     """The digests of the local folders; none where everything was listed."""
 
     @property

@@ -6,6 +6,7 @@ import enum
 from typing import Awaitable, Callable, NamedTuple
 
 import attrs
+import msgspec
 from zope.interface import Attribute, Interface
 
 from homeftp.client.api import Client
@@ -190,8 +191,7 @@ class FileTask:
         return self.local.size if self.local else self.remote.size if self.remote else 0
 
 
-@attrs.frozen
-class DeletionPlan:
+class DeletionPlan(msgspec.Struct, frozen=True):
     """What only the target has, and is deleted at the end: nothing that the selection leaves out."""
 
     files: tuple[str, ...]
@@ -204,8 +204,7 @@ class DeletionPlan:
     """The number of files that the target has now."""
 
 
-@attrs.frozen
-class TransferOptions:
+class TransferOptions(msgspec.Struct, frozen=True):
     """What the user decided about a transfer."""
 
     recursive: bool = False

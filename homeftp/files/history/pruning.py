@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.files.history.past import history_of
@@ -40,7 +40,7 @@ def _pruned(history: IHistory, endpoint: Endpoint, batch: Sequence[Pruned], dry_
     raise_failure(results)
     return PruneStep(
         tuple(
-            attrs.evolve(each, refusal=refusal_of(result)) if isinstance(result, Exception) else each
+            structs.replace(each, refusal=refusal_of(result)) if isinstance(result, Exception) else each
             for each, result in zip(batch, results, strict=True)
         )
     )

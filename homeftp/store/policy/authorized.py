@@ -11,6 +11,7 @@ from functools import cache, cached_property, partial
 from typing import Callable, Generator, Hashable, Iterator, Sequence, TypeVar
 
 import attrs
+from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet
@@ -78,7 +79,7 @@ class AuthorizedStore:
     @property
     def capabilities(self) -> Capabilities:
         """What the store can do; the only quota is the account's own."""
-        return attrs.evolve(self.store.capabilities, account_quotas=False)
+        return structs.replace(self.store.capabilities, account_quotas=False)
 
     @property
     def read_only(self) -> str | None:
@@ -215,7 +216,7 @@ class AuthorizedStore:
         for each in self.store.damaged():
             own = ROOT.at(each.name).relative_to(self.home)
             if own is not None and self._may(READ, own):
-                found.append(attrs.evolve(each, name=own.whole))
+                found.append(structs.replace(each, name=own.whole))
         return found
 
     def resume_point(

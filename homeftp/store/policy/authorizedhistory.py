@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Callable, Iterator, Sequence
 
 import attrs
+from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
@@ -57,7 +58,7 @@ class AuthorizedHistory:
         return for_allowed(self.history.revert, reversions, self._reversion_refusal, self._whole_reversion)
 
     def _whole_reversion(self, reversion: Reversion) -> Reversion:
-        return attrs.evolve(reversion, endpoint=self.whole(reversion.endpoint))
+        return structs.replace(reversion, endpoint=self.whole(reversion.endpoint))
 
     def _reversion_refusal(self, reversion: Reversion) -> Exception | None:
         """Why the account may not do that: it takes what `restore` and `remove` of a file take."""
@@ -75,7 +76,7 @@ class AuthorizedHistory:
         return for_allowed(self.history.discard, versions, self._discard_refusal, self._whole_version)
 
     def _whole_version(self, version: VersionId) -> VersionId:
-        return attrs.evolve(version, endpoint=self.whole(version.endpoint))
+        return structs.replace(version, endpoint=self.whole(version.endpoint))
 
     def _discard_refusal(self, version: VersionId) -> Refusal | None:
         """Why the account may not do that: an account that cannot make content disappear must not do it this way."""

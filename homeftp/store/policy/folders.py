@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Iterator, Sequence
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint, FolderSet
 from homeftp.history.timeline import Timeline
@@ -49,7 +50,7 @@ def list_timelines(
     for name in names if depth != 0 else ():
         below = None if depth is None else depth - 1
         for page in account.timelines(endpoint.beneath(name), since_us, depth=below, hidden=hidden):
-            yield [attrs.evolve(each, name=_path(name, each.name)) for each in page]
+            yield [structs.replace(each, name=_path(name, each.name)) for each in page]
 
 
 def verify_folders(
@@ -60,8 +61,8 @@ def verify_folders(
         folder = endpoint.beneath(name)
         if account.stat(folder) is not None:
             for step in account.verify(folder, since_us, hidden):
-                damages = tuple(attrs.evolve(each, name=_path(name, each.name)) for each in step.damages)
-                yield attrs.evolve(step, damages=damages, skipped=_skipped(name, step.skipped))
+                damages = tuple(structs.replace(each, name=_path(name, each.name)) for each in step.damages)
+                yield structs.replace(step, damages=damages, skipped=_skipped(name, step.skipped))
 
 
 def _path(name: str, beneath: str) -> str:

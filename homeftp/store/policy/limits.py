@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, Endpoint
 from homeftp.errors import BadEndpoint, BadRequest, ContentMismatch, TooLarge, WrongKind, counted
@@ -101,7 +102,7 @@ def directory_request(request: WriteRequest) -> WriteRequest:
     """
     check_mtime(request.mtime_us)
     check_path(request.endpoint)
-    return attrs.evolve(request, mtime_us=None, mode=None) if request.endpoint.is_top else request
+    return structs.replace(request, mtime_us=None, mode=None) if request.endpoint.is_top else request
 
 
 def check_mtime(mtime_us: int | None) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence, TypeVar
 
-import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, Endpoint, parse
@@ -70,7 +70,7 @@ class ContractCase(Mixin):
 
     def with_options(self, **options: Any) -> StoreOptions:
         """The options of this run, with others for some of them."""
-        return attrs.evolve(self.options, **options)
+        return structs.replace(self.options, **options)
 
     def store(self, **options: Any) -> IStore:
         """An empty store that is closed after the test."""

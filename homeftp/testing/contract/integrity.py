@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import NO_FOLDERS, ROOT, FolderSet, parse
 from homeftp.errors import Damaged, Forbidden, NotFound
@@ -162,7 +163,7 @@ class IntegrityContract(ContractCase):
         if store is None:
             return
         narrow = Allotment(parse("d"), None, may_discard=True, sees_all=False)
-        for allotment in (narrow, attrs.evolve(narrow, sees_all=True)):  # the second one is the control
+        for allotment in (narrow, structs.replace(narrow, sees_all=True)):  # the second one is the control
             (damage,) = self.verified(store.bind(Actor("ann", allotment=allotment)), "d").damages
             self.assertEqual(damage, Damage("a.txt", "content", sha(GOOD), mended=allotment.sees_all))
             self.assertEqual(bool(store.damaged()), not allotment.sees_all)

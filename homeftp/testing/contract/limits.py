@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+from msgspec import structs
 
 from homeftp.config import NAME_COST
 from homeftp.endpoint import parse
@@ -72,7 +72,7 @@ class LimitsContract(ContractCase):
     def test_quota(self) -> None:
         """A write over the quota is refused and the old content stays; versions are removed before that."""
         quota = 1_000_000
-        store = self.store(quota=quota, retention=attrs.evolve(self.options.retention, protected_seconds=0))
+        store = self.store(quota=quota, retention=structs.replace(self.options.retention, protected_seconds=0))
         if not store.capabilities.quota:
             return
         store.maintain()
@@ -115,7 +115,7 @@ class LimitsContract(ContractCase):
     def test_declared_size(self) -> None:
         """Versions are removed for bytes that have arrived, and not for a size that is only declared."""
         quota = 4 * PART
-        store = self.store(quota=quota, retention=attrs.evolve(self.options.retention, protected_seconds=0))
+        store = self.store(quota=quota, retention=structs.replace(self.options.retention, protected_seconds=0))
         if not (store.capabilities.quota and store.capabilities.versions):
             return
         store.maintain()

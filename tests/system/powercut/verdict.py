@@ -18,6 +18,7 @@ import stat
 from typing import Callable, Iterable, Iterator, Sequence
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import RESERVED, parse
 from homeftp.errors import Changed
@@ -144,7 +145,7 @@ def resumed(crashed: Crashed, store: LocalStore) -> Iterator[str]:
         if arrived is None:
             continue
         try:
-            upload = store.upload(attrs.evolve(put, offset=arrived.size))
+            upload = store.upload(structs.replace(put, offset=arrived.size))
             for _ in upload.verify_resumed():
                 pass
         except Changed:

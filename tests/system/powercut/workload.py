@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Callable, Iterator
 
-import attrs
+from msgspec import structs
 
 from homeftp.config import MIB
 from homeftp.endpoint import parse
@@ -140,7 +140,7 @@ class Workload:
                     yield
                     arrived = self._store.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
                     assert arrived is not None
-                    upload = self._store.upload(attrs.evolve(put, offset=arrived.size))
+                    upload = self._store.upload(structs.replace(put, offset=arrived.size))
                     for _ in upload.verify_resumed():
                         pass
             if self._chance.random() < 0.1:

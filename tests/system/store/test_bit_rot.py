@@ -8,7 +8,7 @@ import os
 import random
 from typing import Iterator
 
-import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
@@ -142,6 +142,6 @@ class BitRotTests(SynchronousTestCase):
             self.assertEqual(content_of(store, "d/a"), new)
             (copy,) = store.write_many([(WriteRequest(endpoint=parse("copy"), size=3000, mtime_us=MTIME_US), old)])
             self.assertNotIsInstance(copy, Exception)
-            self.assertEqual(damages_in(store), [attrs.evolve(damage, mended=True)])
+            self.assertEqual(damages_in(store), [structs.replace(damage, mended=True)])
             store.restore(parse("d/a"), version.at_us, None)
             self.assertEqual((content_of(store, "d/a"), damages_in(store)), (old, []))

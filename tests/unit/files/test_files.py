@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, AsyncIterator, Callable, Sequence
 
-import attrs
+from msgspec import structs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from zope.interface.verify import verifyObject
@@ -170,7 +170,7 @@ class ChangingTests(FilesTestCase):
             (edit, request_for("e", b"", size=None, hash=None)),
         ]
         for change, request in changes:
-            self.result_of(change(attrs.evolve(request, actor=Actor("bob"))))
+            self.result_of(change(structs.replace(request, actor=Actor("bob"))))
             self.assertEqual([each.actor for each in self.changes], [ann] * len(self.changes))
             self.assertTrue(self.changes, "the control")
             self.changes.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import AsyncIterator, Callable, Iterator, Sequence
 
 import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
@@ -178,7 +179,7 @@ class ForgetfulStore(MemoryStore):
 
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         for page in super().list(endpoint, recursive, hidden):
-            yield attrs.evolve(page, entries=tuple(attrs.evolve(entry, hash=None) for entry in page.entries))
+            yield structs.replace(page, entries=tuple(attrs.evolve(entry, hash=None) for entry in page.entries))
 
     def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
         found = super().stat_many(endpoints)

@@ -15,7 +15,11 @@ SHARED = re.compile(r"model|interfaces\.(store|storefiles|usage)|store\.(policy(
 """The modules of the contract, and those above the backends."""
 
 POSIX = re.compile(r"\b(stat_result|st_\w+|\w*ctime\w*|inode|fd|dir_fd|fsync|openat2?|errno)\b")
-JSON = re.compile(r"\b(rel_endpoint|if_hash|if_to|meta_data|content_length|json|msgspec)\b")
+JSON = re.compile(
+    r"\b(rel_endpoint|if_hash|if_to|meta_data|content_length|json)\b"
+    r"|\bmsgspec(?!$|\.(?:Struct|field)\b| import structs$)\S*",  # its structs are values, and no more
+    re.MULTILINE,
+)
 
 RAISED = re.compile(r"[A-Z]\w+")
 
@@ -64,4 +68,9 @@ class SeamTests(SynchronousTestCase):
         )
         self.assertEqual(sorted(set(leaks(source))), ["ctime", "if_hash", "stat_result"])
         self.assertEqual(leaks("stats = statistics, refd, json_like, offset\n"), [])
+        self.assertEqual(
+            leaks("import msgspec\nfrom msgspec import structs\nclass A(msgspec.Struct, frozen=True): ...\n"), []
+        )
+        decoding = "from msgspec import Meta\nmsgspec.convert(value, kind)\nmsgspec.Raw()\n"
+        self.assertEqual(leaks(decoding), ["msgspec", "msgspec.convert(value,", "msgspec.Raw()"])
         self.assertEqual(list(messages(source)), [": leave if_hash out"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE
@@ -200,13 +201,17 @@ class ChunkingTests(SynchronousTestCase):
         at_once, in_pieces = parser(), parser()
         expected = events(at_once, stream)
         found = events(in_pieces, *pieces)
-        for event in (*expected, *found):
-            if isinstance(event, Violation) and event.status == Status.TOO_LARGE:
-                object.__setattr__(event, "size", 0)  # as much as had been received
-        self.assertEqual(found, expected)
+        self.assertEqual(list(map(self.sizeless, found)), list(map(self.sizeless, expected)))
         for parsing in (at_once, in_pieces):
             parsing.receive_end()
         self.assertEqual(in_pieces.next_event(), at_once.next_event())
+
+    @staticmethod
+    def sizeless(event: object) -> object:
+        """An event without the size of a line that is too long: as much as had been received."""
+        if isinstance(event, Violation) and event.status == Status.TOO_LARGE:
+            return structs.replace(event, size=0)
+        return event
 
     def test_byte_by_byte(self) -> None:
         """80,000 reads of one byte take memory for one message and a few steps each (D3)."""

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Iterable, Mapping, Sequence
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.filehash import hash_bytes
@@ -133,10 +134,10 @@ class _Batch:
             request = directory_request(request)
             if names_content(request.precondition):
                 raise no_hash(request.endpoint)
-            self._asked[number] = attrs.evolve(request, actor=request.acting(self._actor))
+            self._asked[number] = structs.replace(request, actor=request.acting(self._actor))
         else:
             if request.size is None:
-                request = attrs.evolve(request, size=len(content))
+                request = structs.replace(request, size=len(content))
             self._hashes[number] = self._hash(request, content)
             self._files[number] = request, content
 

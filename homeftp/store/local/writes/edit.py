@@ -7,6 +7,7 @@ import os
 from typing import Iterator
 
 import attrs
+from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.endpoint import Endpoint
@@ -32,7 +33,7 @@ class Editor:
 
     def begin(self, request: WriteRequest, actor: Actor) -> LocalDraft:
         """A draft with the current content. Raises `Changed` (44), `Damaged` (46), `WrongKind` (43), `NoSpace` (52)."""
-        target = self.targets.find(attrs.evolve(request, size=None, hash=None, offset=0))
+        target = self.targets.find(structs.replace(request, size=None, hash=None, offset=0))
         staged = None
         try:
             staged = self.files.create(request, actor, target)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 from unittest import mock
 
-import attrs
+from msgspec import structs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -198,7 +198,7 @@ class RemoteClientTests(TransferCase):
 
     def test_all_options(self) -> None:
         """Transfers take all of `TransferOptions` but what only the command line asks, with the same defaults."""
-        defaults = {each.name: each.default for each in attrs.fields(TransferOptions)}
+        defaults = {each.name: each.default for each in structs.fields(TransferOptions)}
         for name in ("recursive", "confirm_deletion", "ask"):
             del defaults[name]
         for transfer in (RemoteClient.upload, RemoteClient.download):

@@ -7,6 +7,7 @@ from typing import AsyncIterator
 from unittest import mock
 
 import attrs
+from msgspec import structs
 
 from homeftp.client import Outcome, TransferOptions
 from homeftp.client.plan.stdio import push_stream
@@ -22,7 +23,7 @@ class RereadTests(DamageCase):
 
     def set_rights(self, *rights: str) -> None:
         """Tell the client that its account has these."""
-        self.client.server_info = attrs.evolve(self.client.server_info, rights=list(rights))
+        self.client.server_info = structs.replace(self.client.server_info, rights=list(rights))
 
     def test_push_force_of_unknown_damage(self) -> None:
         """A push of single files with --force has the server read them again, so that damage nobody knows is mended."""

@@ -10,6 +10,7 @@ from typing import Any, Callable, Sequence, TypeVar
 from unittest import mock
 
 import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred, succeed
 
 from homeftp.client import FileResult, Outcome, TransferContext, TransferObserver, TransferOptions, Writer
@@ -196,13 +197,13 @@ class ConflictTests(TransferCase):
             (self.client.fingerprint, "bob", kept),
             ("", "ann", kept),
         ):
-            self.client.server_info = attrs.evolve(self.client.server_info, account=account)
+            self.client.server_info = structs.replace(self.client.server_info, account=account)
             own, self.client.fingerprint = self.client.fingerprint, fingerprint
             self.context = attrs.evolve(self.context, seen=seen)
             self.push(path, "a")
             self.assertEqual(self.outcomes(), {"a": Outcome.CONFLICT})
             self.client.fingerprint = own
-        self.client.server_info = attrs.evolve(self.client.server_info, account="ann")
+        self.client.server_info = structs.replace(self.client.server_info, account="ann")
         self.push(path, "a")
         self.assertEqual(self.outcomes(), {"a": Outcome.REPLACED}, "the control")
 
@@ -287,7 +288,7 @@ class ConflictTests(TransferCase):
             (["read", "add"], ("changed", "touched")),
             (["read", "replace"], ("new",)),
         ):
-            self.client.server_info = attrs.evolve(self.client.server_info, rights=rights)
+            self.client.server_info = structs.replace(self.client.server_info, rights=rights)
             self.push(f"{self.here}/lib", "lib", recursive=True, dry_run=True)
             told = {**would, **dict.fromkeys(refused, Outcome.REFUSED)}
             self.assertEqual({name: each for name, each in self.outcomes().items() if name in would}, told, rights)

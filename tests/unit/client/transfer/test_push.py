@@ -6,7 +6,7 @@ import os
 from typing import Any, TypeVar
 from unittest import mock
 
-import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred
 
 from homeftp.client import (
@@ -124,7 +124,7 @@ class MetadataTests(TransferCase):
 
     def test_older_server(self) -> None:
         """A server that has no such request gets the content with them."""
-        self.client.server_info = attrs.evolve(self.client.server_info, request_types=["CMP", "GET", "PUSH"])
+        self.client.server_info = structs.replace(self.client.server_info, request_types=["CMP", "GET", "PUSH"])
         self.assertEqual(self.changed(), ["PUSH"])
 
     def test_changed_meanwhile(self) -> None:

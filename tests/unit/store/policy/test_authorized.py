@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
-import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -39,7 +39,7 @@ class EverythingTests(StoreContract, SynchronousTestCase):
 
     def make_store(self, options: StoreOptions) -> IStore:
         """A home in a larger store."""
-        whole = MemoryStore(attrs.evolve(options, record_changes=lambda changes: None))
+        whole = MemoryStore(structs.replace(options, record_changes=lambda changes: None))
         whole.make_directory(request("homes/ann"))
         whole.write_many([(request("outside.txt", size=1), b"x")])
         whole._log._record = lambda changes: options.record_changes([_within(each) for each in changes])
@@ -53,7 +53,7 @@ class EverythingTests(StoreContract, SynchronousTestCase):
 def _within(change: Change) -> Change:
     """A change as the account sees it, for tests that replay it."""
     to = None if change.to is None else Endpoint(change.to.parts[2:])
-    return attrs.evolve(change, endpoint=Endpoint(change.endpoint.parts[2:]), to=to)
+    return structs.replace(change, endpoint=Endpoint(change.endpoint.parts[2:]), to=to)
 
 
 class _Closing(AuthorizedStore):
@@ -78,7 +78,7 @@ class ReadingTests(AuthorizedCase):
         verifyObject(IStore, store)
         self.assertEqual(store, store.bind(Actor("ann", "phone")))
         self.assertNotEqual(store, self.seen("read,add"))
-        self.assertEqual(store.capabilities, attrs.evolve(self.whole.capabilities, account_quotas=False))
+        self.assertEqual(store.capabilities, structs.replace(self.whole.capabilities, account_quotas=False))
         self.assertIsNone(store.read_only)
         self.assertIsNone(store.free_space())
         self.whole.read_only = "its disk is"

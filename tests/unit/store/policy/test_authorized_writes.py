@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Callable, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Changed, Forbidden, NotFound, Refusal
@@ -225,7 +225,7 @@ class WritingTests(AuthorizedCase):
         begun = self.seen("add").upload(whole)
         begun.write(b"part")
         begun.suspend()
-        rest = attrs.evolve(whole, offset=4)
+        rest = structs.replace(whole, offset=4)
         self.assertRaises(Forbidden, self.seen("add").upload, rest)
         resumed = self.seen("read,add").upload(rest)
         resumed.write(b"+rest")

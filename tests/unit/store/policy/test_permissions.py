@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, parse
@@ -39,9 +39,9 @@ class PermissionTests(SynchronousTestCase):
         fields = {"size": 1, "hash": HASH, "mtime_us": 2, "mode": 0o600, "offset": 3}
         request = WriteRequest(endpoint=parse("a"), actor=Actor("ann"), **fields)  # type: ignore[arg-type]
         changed = as_allowed(rights("read,add"), request, WHERE, lambda actor: Actor("bob"))
-        self.assertEqual(changed, attrs.evolve(request, endpoint=WHERE, precondition=ABSENT, actor=Actor("bob")))
+        self.assertEqual(changed, structs.replace(request, endpoint=WHERE, precondition=ABSENT, actor=Actor("bob")))
         told_apart = {*fields, "endpoint", "precondition", "actor"}
-        self.assertEqual(told_apart, set(attrs.fields_dict(WriteRequest)), "a new field needs a value here")
+        self.assertEqual(told_apart, set(WriteRequest.__struct_fields__), "a new field needs a value here")
 
     def test_not_allowed(self) -> None:
         """Nothing is resumed without the right to read, and only a directory may be in the place of the root."""
@@ -59,7 +59,7 @@ class PermissionTests(SynchronousTestCase):
         """What an account may not see it can only make anew, and the top of a folder keeps its metadata."""
         request = WriteRequest(endpoint=WHERE, mtime_us=1, mode=0o700)
         self.assertEqual(directory_wanted(rights("read,add"), request), request)
-        self.assertEqual(directory_wanted(rights("add"), request), attrs.evolve(request, precondition=ABSENT))
+        self.assertEqual(directory_wanted(rights("add"), request), structs.replace(request, precondition=ABSENT))
         top = Rights(frozenset(), folders=((WHERE.parts, parse_rights("read,add")),))
         self.assertEqual(directory_wanted(top, request), WriteRequest(endpoint=WHERE))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces.store import IDraft, IOpenFile, StoreOptions
@@ -30,7 +30,7 @@ def _forgetting(condition: str) -> type[MemoryStore]:
 
         def _begin(self, request: WriteRequest) -> Node | None:
             asked = None if request.precondition == condition else request.precondition
-            return super()._begin(attrs.evolve(request, precondition=asked))
+            return super()._begin(structs.replace(request, precondition=asked))
 
     return Forgets
 
@@ -77,7 +77,7 @@ class ConditionsControls(ControlCase):
                 if request.precondition is not None:
                     check_replaceable(request.endpoint, self._tree.entry(request.endpoint), request.precondition)
                     self.all_checked.wait(60)
-                return super()._put(attrs.evolve(request, precondition=None), content, declared)
+                return super()._put(structs.replace(request, precondition=None), content, declared)
 
         self.assert_caught("test_one_creates", TwoSteps)
         self.assert_caught("test_one_replaces", TwoSteps)
@@ -127,7 +127,7 @@ class ConditionsControls(ControlCase):
         class Drafts(TwoSteps):
             def edit(self, request: WriteRequest) -> IDraft:
                 draft = super().edit(request)
-                changed = attrs.evolve(request, precondition=None, size=None)
+                changed = structs.replace(request, precondition=None, size=None)
 
                 def commit(content: bytes) -> Entry:
                     self.check_first(request.endpoint, request.precondition)
@@ -163,7 +163,7 @@ class ConditionsControls(ControlCase):
             def make_directory(self, request: WriteRequest) -> Entry:
                 check_directory(request.endpoint, self._tree.kind(request.endpoint), request.precondition)
                 self.all_checked.wait(60)
-                return super().make_directory(attrs.evolve(request, precondition=None))
+                return super().make_directory(structs.replace(request, precondition=None))
 
         self.assert_caught("test_one_makes", TwoSteps)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Sequence
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces.store import IDraft, StoreOptions
@@ -38,7 +39,7 @@ class EditingControls(ControlCase):
 
         class Unconditional(MemoryStore):
             def edit(self, request: WriteRequest) -> IDraft:
-                return super().edit(attrs.evolve(request, precondition=None))
+                return super().edit(structs.replace(request, precondition=None))
 
         self.assert_caught("test_draft", Empty)
         self.assert_caught("test_new_draft", Early)
@@ -64,12 +65,12 @@ class EditingControls(ControlCase):
 
         class AnyMode(MemoryStore):
             def edit(self, request: WriteRequest) -> IDraft:
-                return super().edit(attrs.evolve(request, mode=request.mode or 0o777))
+                return super().edit(structs.replace(request, mode=request.mode or 0o777))
 
         class OldTime(MemoryStore):
             def edit(self, request: WriteRequest) -> IDraft:
                 found = self.stat(request.endpoint)
-                return super().edit(request if found is None else attrs.evolve(request, mtime_us=found.mtime_us))
+                return super().edit(request if found is None else structs.replace(request, mtime_us=found.mtime_us))
 
         class Endless(MemoryStore):
             def edit(self, request: WriteRequest) -> IDraft:
@@ -131,7 +132,7 @@ class EditingControls(ControlCase):
 
         class Owners(MemoryStore):
             def make_directory(self, request: WriteRequest) -> Entry:
-                return super().make_directory(attrs.evolve(request, endpoint=Endpoint(request.endpoint.parts)))
+                return super().make_directory(structs.replace(request, endpoint=Endpoint(request.endpoint.parts)))
 
         class Open(MemoryStore):
             def set_metadata(
@@ -150,7 +151,7 @@ class EditingControls(ControlCase):
 
         class Forgets(MemoryStore):
             def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
-                return super()._put(attrs.evolve(request, mode=request.mode or 0o644), content, declared)
+                return super()._put(structs.replace(request, mode=request.mode or 0o644), content, declared)
 
         self.assert_caught("test_mode_stays", Forgets)
 

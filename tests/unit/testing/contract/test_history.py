@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.history.changes import Reversion, VersionId
@@ -29,7 +29,7 @@ class HistoryControls(ControlCase):
                 self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
             ) -> Iterator[list[Timeline]]:
                 for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
-                    yield [attrs.evolve(each, versions=each.versions[::-1]) for each in page]
+                    yield [structs.replace(each, versions=each.versions[::-1]) for each in page]
 
         class AnyTime(MemoryStore):
             def timelines(
@@ -63,7 +63,7 @@ class HistoryControls(ControlCase):
                 self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
             ) -> Iterator[list[Timeline]]:
                 for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
-                    yield [attrs.evolve(each, made_us=2**63) for each in page]
+                    yield [structs.replace(each, made_us=2**63) for each in page]
 
         self.assert_caught("test_at", Unborn)
 
@@ -81,7 +81,7 @@ class HistoryControls(ControlCase):
 
         class Unconditional(MemoryStore):
             def revert(self, reversions: Sequence[Reversion]) -> list[Entry | Exception | None]:
-                return super().revert([attrs.evolve(each, precondition=None) for each in reversions])
+                return super().revert([structs.replace(each, precondition=None) for each in reversions])
 
         class GivesUp(MemoryStore):
             def revert(self, reversions: Sequence[Reversion]) -> list[Entry | Exception | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterator, Sequence
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.interfaces.store import IOpenFile, IStore
@@ -127,7 +128,7 @@ class IntegrityControls(ControlCase):
                 self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS
             ) -> Iterator[Verification]:
                 for step in super().verify(endpoint, since_us, hidden):
-                    yield attrs.evolve(step, damages=(Damage("a.txt", "content"),))
+                    yield structs.replace(step, damages=(Damage("a.txt", "content"),))
 
         self.assert_caught("test_nothing_damaged", Fearful)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, TooLarge
@@ -22,8 +22,8 @@ class LimitsControls(ControlCase):
 
     def test_ignored(self) -> None:
         """An option that is not looked at."""
-        self.assert_caught("test_filetypes", lambda options: MemoryStore(attrs.evolve(options, filetypes=())))
-        self.assert_caught("test_file_size", lambda options: MemoryStore(attrs.evolve(options, file_size=None)))
+        self.assert_caught("test_filetypes", lambda options: MemoryStore(structs.replace(options, filetypes=())))
+        self.assert_caught("test_file_size", lambda options: MemoryStore(structs.replace(options, file_size=None)))
 
     def test_quota(self) -> None:
         """A quota that is promised and not kept, or one for which no version is ever removed."""
@@ -40,7 +40,8 @@ class LimitsControls(ControlCase):
 
         class Greedy(MemoryStore):
             def __init__(self, options: StoreOptions) -> None:
-                super().__init__(attrs.evolve(options, retention=attrs.evolve(options.retention, protected_seconds=0)))
+                retention = structs.replace(options.retention, protected_seconds=0)
+                super().__init__(structs.replace(options, retention=retention))
 
         class Losing(MemoryStore):
             def _suspend(self, request: WriteRequest, account: str | None, content: bytes) -> None:
@@ -66,7 +67,7 @@ class LimitsControls(ControlCase):
 
         class OneByteMore(MemoryStore):
             def __init__(self, options: StoreOptions) -> None:
-                super().__init__(attrs.evolve(options, quota=(options.quota or 0) + 1))
+                super().__init__(structs.replace(options, quota=(options.quota or 0) + 1))
 
         class Hasty(MemoryStore):
             def _begin(self, request: WriteRequest) -> Node | None:

@@ -6,7 +6,7 @@ import contextlib
 import random
 from typing import Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.interfaces.store import IDraft, IUpload, StoreOptions
 from homeftp.model import SERVER, Actor, Change, HashCondition, WriteRequest
@@ -18,7 +18,7 @@ from tests.support.contracts import ControlCase
 def _recording(options: StoreOptions, change: object) -> MemoryStore:
     """A store whose records go through `change` first."""
     record = options.record_changes
-    return MemoryStore(attrs.evolve(options, record_changes=lambda changes: record(change(changes))))  # type: ignore[operator]
+    return MemoryStore(structs.replace(options, record_changes=lambda changes: record(change(changes))))  # type: ignore[operator]
 
 
 class RecordingControls(ControlCase):
@@ -47,11 +47,11 @@ class RecordingControls(ControlCase):
             return [change for change in changes if change.kind == "file"]
 
         def bare(changes: Sequence[Change]) -> Sequence[Change]:
-            return [attrs.evolve(change, old_hash=None) for change in changes]
+            return [structs.replace(change, old_hash=None) for change in changes]
 
         def bare_moves(changes: Sequence[Change]) -> Sequence[Change]:
             return [
-                attrs.evolve(change, size=None, hash=None) if change.what == "move" else change for change in changes
+                structs.replace(change, size=None, hash=None) if change.what == "move" else change for change in changes
             ]
 
         self.assert_caught("test_facts", lambda options: _recording(options, bare_moves))
@@ -63,7 +63,7 @@ class RecordingControls(ControlCase):
 
         def conditions(changes: Sequence[Change]) -> Sequence[Change]:
             return [
-                attrs.evolve(change, old_hash=HashCondition(change.old_hash)) if change.old_hash else change
+                structs.replace(change, old_hash=HashCondition(change.old_hash)) if change.old_hash else change
                 for change in changes
             ]
 
@@ -87,11 +87,11 @@ class RecordingControls(ControlCase):
 
         class Uploads(MemoryStore):
             def upload(self, request: WriteRequest) -> IUpload:
-                return super().upload(attrs.evolve(request, actor=SERVER))
+                return super().upload(structs.replace(request, actor=SERVER))
 
         class Edits(MemoryStore):
             def edit(self, request: WriteRequest) -> IDraft:
-                return super().edit(attrs.evolve(request, actor=SERVER))
+                return super().edit(structs.replace(request, actor=SERVER))
 
         for wrong in (NoActor, BoundCounts, BindsAll, Uploads, Edits):
             self.assert_caught("test_actors", wrong)
@@ -105,7 +105,7 @@ class RecordingControls(ControlCase):
                     with contextlib.suppress(OSError):
                         options.record_changes(changes)
 
-                super().__init__(attrs.evolve(options, record_changes=record))
+                super().__init__(structs.replace(options, record_changes=record))
 
         class SilentEnd(MemoryStore):
             def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import ContentMismatch
@@ -31,7 +32,7 @@ class ResumingControls(ControlCase):
 
         class Anywhere(MemoryStore):
             def upload(self, request: WriteRequest) -> IUpload:
-                return super().upload(attrs.evolve(request, offset=0))
+                return super().upload(structs.replace(request, offset=0))
 
         class Forever(MemoryStore):
             def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:

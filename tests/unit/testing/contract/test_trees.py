@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Generator, Iterator
 
-import attrs
+from msgspec import structs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Refusal
@@ -209,6 +209,6 @@ class TreesControls(ControlCase):
 
         class Plain(MemoryStore):
             def make_directory(self, request: WriteRequest) -> Entry:
-                return super().make_directory(attrs.evolve(request, mode=None))
+                return super().make_directory(structs.replace(request, mode=None))
 
         self.assert_caught("test_make_directory", Plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.interfaces.store import IUpload
 from homeftp.model import Entry, WriteRequest
@@ -37,11 +37,11 @@ class WritingControls(ControlCase):
 
         class AnyContent(MemoryStore):
             def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
-                return super()._put(attrs.evolve(request, size=len(content)), content, None)
+                return super()._put(structs.replace(request, size=len(content)), content, None)
 
         class Once(MemoryStore):
             def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
-                return super()._put(attrs.evolve(request, precondition=None), content, declared)
+                return super()._put(structs.replace(request, precondition=None), content, declared)
 
         self.assert_caught("test_wrong_content", AnyContent)
         self.assert_caught("test_hash_behind", AnyContent)
@@ -70,7 +70,7 @@ class WritingControls(ControlCase):
 
         class SmallOnly(MemoryStore):
             def upload(self, request: WriteRequest) -> IUpload:
-                return super().upload(attrs.evolve(request, size=request.size or 0))
+                return super().upload(structs.replace(request, size=request.size or 0))
 
         class InMemoryOnly(MemoryStore):
             @property
@@ -95,7 +95,7 @@ class WritingControls(ControlCase):
 
         class Timeless(MemoryStore):
             def make_directory(self, request: WriteRequest) -> Entry:
-                return super().make_directory(attrs.evolve(request, mtime_us=None, mode=None))
+                return super().make_directory(structs.replace(request, mtime_us=None, mode=None))
 
         self.assert_caught("test_directories", First)
         self.assert_caught("test_directories", Timeless)
@@ -109,7 +109,7 @@ class WritingControls(ControlCase):
 
         class AnyNumber(MemoryStore):
             def upload(self, request: WriteRequest) -> IUpload:
-                return super().upload(attrs.evolve(request, size=abs(request.size or 0), offset=0))
+                return super().upload(structs.replace(request, size=abs(request.size or 0), offset=0))
 
         class Endless(MemoryStore):
             def upload(self, request: WriteRequest) -> IUpload:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Sequence
 from unittest import mock
 
-import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -79,7 +79,7 @@ class BatchTests(SynchronousTestCase):
         """Each file has a result: stored as asked for, with another mode, or refused."""
         counts = {"stored": 2, "refused": 1}
         self.push(b"1", b"2", b"3")
-        self.answer(interim(differing=[DIFFERS]), interim(refused=[REFUSED]), attrs.evolve(STORED, body=counts))
+        self.answer(interim(differing=[DIFFERS]), interim(refused=[REFUSED]), structs.replace(STORED, body=counts))
         expected = [("f0", Entry("", "file", 1, mode=0)), ("f1", Response(44, "it has changed")), ("f2", None)]
         self.assertEqual(self.failures, [])
         self.assertEqual((self.calls, self.results), (1, expected))

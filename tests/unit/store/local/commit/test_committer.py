@@ -7,7 +7,7 @@ import random
 import stat
 from typing import Callable, Iterable, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.endpoint import parse
 from homeftp.errors import Internal
@@ -124,7 +124,7 @@ class FailureTests(StoreCase):
             self.assertTrue(any(isinstance(result, Exception) for result in results), failed)
             self.check(failed, puts, results)
             self.assertEqual([], self.left(), failed)
-            again = putting(store, *((attrs.evolve(put, precondition=None), content) for put, content in puts))
+            again = putting(store, *((structs.replace(put, precondition=None), content) for put, content in puts))
             self.assertTrue(all(isinstance(result, Entry) for result in again), (failed, again))
             store.close()
             for put, _ in puts:

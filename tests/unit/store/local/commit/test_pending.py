@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
@@ -49,7 +50,7 @@ class PendingTests(SynchronousTestCase):
         present = attrs.evolve(PENDING, precondition=PRESENT)
         self.assertEqual(rename_change(present, ExistingTarget(OLD, None)), replaced, "PRESENT is no hash")
         known = attrs.evolve(PENDING, precondition="old", expected="signature")
-        self.assertEqual(rename_change(known, ExistingTarget(OLD, None)), attrs.evolve(replaced, old_hash="old"))
+        self.assertEqual(rename_change(known, ExistingTarget(OLD, None)), structs.replace(replaced, old_hash="old"))
 
     def test_moved(self) -> None:
         """A moved file has its old name, and its hash if that was the precondition."""
@@ -57,7 +58,7 @@ class PendingTests(SynchronousTestCase):
         moved = attrs.evolve(PENDING, unlink=unlink, hash=None)
         expected = Change("move", "file", parse("from"), ANN, parse("new"), 20, "h")
         self.assertEqual(rename_change(moved, ExistingTarget(None, None)), expected)
-        self.assertEqual(rename_change(moved, ExistingTarget(OLD, None)), attrs.evolve(expected, old_size=30))
+        self.assertEqual(rename_change(moved, ExistingTarget(OLD, None)), structs.replace(expected, old_size=30))
         self.assertEqual((moved.known_hash, PENDING.known_hash), ("h", "h"))
 
     def test_removed(self) -> None:

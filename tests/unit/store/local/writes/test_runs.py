@@ -6,7 +6,7 @@ import os
 import random
 import stat
 
-import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
@@ -98,7 +98,7 @@ class OneByOneTests(StoreCase):
             for folder in (f"alone{number}", f"together{number}"):
                 os.mkdir(self.path(folder))
                 placed = [
-                    (attrs.evolve(asked, endpoint=parse(f"{folder}/{asked.endpoint}")), content)
+                    (structs.replace(asked, endpoint=parse(f"{folder}/{asked.endpoint}")), content)
                     for asked, content in entries
                 ]
                 batches = [placed] if folder.startswith("together") else [[entry] for entry in placed]
