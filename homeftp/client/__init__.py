@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
     from homeftp.client.sync.archive import SyncArchive
     from homeftp.client.sync.conflicts import Conflict, find_conflicts, resolve_conflict
+    from homeftp.client.sync.merge.texts import require_merge_library
     from homeftp.client.sync.model import (
         Act,
         Direction,
@@ -118,6 +119,7 @@ _MODULES = {
     "seen.store": ("Place", "SeenStore"),
     "sync.archive": ("SyncArchive",),
     "sync.conflicts": ("Conflict", "find_conflicts", "resolve_conflict"),
+    "sync.merge.texts": ("require_merge_library",),
     "sync.model": ("Act", "Direction", "Preference", "Side", "SyncAction", "SyncNode", "SyncOptions", "SyncPlan"),
     "sync.planfile": ("PlanFile", "plan_lines", "read_plan"),
     "sync.run": ("SyncDeclined", "SyncRequest", "SyncResult", "run_sync"),
@@ -230,6 +232,7 @@ __all__ = [
     "push",
     "push_stream",
     "read_plan",
+    "require_merge_library",
     "resolve_conflict",
     "run_sync",
     "seen_path",

@@ -49,7 +49,7 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 CLIENT = within(
     "client",
     "aio api batches connection dial download errors escapes files hashedlist known manage mirror nameset opening plan"
-    " remotehash seen selection session sync table transfer verifycopy writer",
+    " remotehash seen selection session sync sync.merge table transfer verifycopy writer",
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -129,8 +129,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | within("client", "api batches download errors escapes files mirror seen selection table transfer")
     | within("client", "verifycopy writer"),
     "client.sync.local": CONTRACTS | {"hashing", "client.files"},
+    "client.sync.merge": SHARED | {"wire"} | within("client", "api batches files transfer"),
     "client.sync": SHARED
-    | within("client", "api batches errors escapes files mirror plan remotehash seen selection sync.local transfer"),
+    | within("client", "api batches errors escapes files mirror plan remotehash seen selection transfer")
+    | within("client", "sync.local sync.merge"),
     "client.manage": CONTRACTS | within("client", "api plan remotehash seen"),
     "client.opening": SHARED | {"wire"} | within("client", "api errors known manage plan seen selection transfer"),
     "client.aio": SHARED | {"wire"} | within("client", "connection known manage opening selection transfer"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 import attrs
 
@@ -18,6 +18,7 @@ from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.dispatchers.verify import VerifyDispatcher
 from homeftp.endpoint import RESERVED
 from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces import IDispatcher
 from tests.support.transfers import NEW, TransferCase, write_file
 
 DAY = "2026-05-01"
@@ -76,7 +77,7 @@ class Laptop:
 class SyncCase(TransferCase):
     """A server with a folder "Docs", and two laptops that sync it."""
 
-    extra = DISPATCHERS
+    extra: Sequence[IDispatcher] = DISPATCHERS
 
     def setUp(self) -> None:
         super().setUp()
@@ -92,12 +93,14 @@ class SyncCase(TransferCase):
         *,
         direction: str = "both",
         prefer: str | None = None,
+        merge: bool = False,
         selection: Selection | None = None,
         observer: TransferObserver | None = None,
         **request: Any,
     ) -> SyncResult:
         """Sync a laptop's folder; `results` has what became of each file."""
-        options = SyncOptions(Direction(direction), Preference(prefer) if prefer else None, laptop.name, DAY)
+        preference = Preference(prefer) if prefer else None
+        options = SyncOptions(Direction(direction), preference, laptop.name, DAY, merge)
         if selection is not None:
             request["selection"] = selection
         asked = SyncRequest(laptop.path, "Docs", options=options, **request)

@@ -54,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which copy is right where both sides were changed, instead of keeping both",
     )
     parser.add_argument(
+        "--merge",
+        action="store_true",
+        help="merge texts of up to 1 MiB that both sides have changed in different lines",
+    )
+    parser.add_argument(
         "--max-delete", metavar="N", type=int, help="delete up to N files (default: at most half of a side's files)"
     )
     parser.add_argument(
@@ -88,6 +93,8 @@ def run(options: argparse.Namespace) -> int:
         return list_conflicts(options) if options.conflicts else resolve(options)
     if options.watch and (options.dry_run or options.plan is not None):
         raise OperatorError("--watch carries out what changes ask for. Leave out --dry-run and --plan.")
+    if options.merge:
+        _check_merge(options)
     read = None if options.plan is None else _read_plan(options)
     if read is not None:
         folder, name, path = read.head.local, read.head.remote, read.head.endpoint
@@ -106,12 +113,22 @@ def run(options: argparse.Namespace) -> int:
     return with_remote(name, partial(_sync, options, folder, name, path, read), options.bwlimit)
 
 
+def _check_merge(options: argparse.Namespace) -> None:
+    """Raise `OperatorError` where nothing could be merged."""
+    from homeftp.client import require_merge_library
+
+    if options.direction != "both":
+        raise OperatorError(f"With --{options.direction} one side is taken as it is. Leave out --merge.")
+    require_merge_library()
+
+
 def _read_plan(options: argparse.Namespace) -> PlanFile:
     """The plan to be carried out. Raises `OperatorError`."""
     from homeftp.client import read_plan
 
-    if options.folder is not None or options.prefer is not None or options.direction != "both":
-        raise OperatorError("A plan says what it is for. Leave out the folders, --push, --pull and --prefer.")
+    decided = options.prefer is not None or options.merge or options.direction != "both"
+    if options.folder is not None or decided:
+        raise OperatorError("A plan says what it is for. Leave out the folders, --push, --pull, --prefer and --merge.")
     try:
         with open(options.plan, encoding="utf-8") as file:
             return read_plan(file, options.plan)
@@ -156,4 +173,4 @@ def _sync_options(options: argparse.Namespace) -> SyncOptions:
     from homeftp.host import own_name
 
     prefer = None if options.prefer is None else Preference(options.prefer)
-    return SyncOptions(Direction(options.direction), prefer, own_name(), time.strftime("%Y-%m-%d"))
+    return SyncOptions(Direction(options.direction), prefer, own_name(), time.strftime("%Y-%m-%d"), options.merge)

@@ -25,6 +25,8 @@ def describe_action(action: SyncAction) -> str:
         return _line(place, "rename", f"{name} -> {to}")
     if action.act is Act.KEEP_BOTH:
         return _line(place, "conflict", f"{name}: the copy {_at(action.target)} becomes {to}")
+    if action.act is Act.MERGE:
+        return _line("both", "merge", f"{name}: both changes")
     if action.act is Act.SUSPICIOUS:
         return _line(place, "empty", f"{name}: left as it is, see --prefer")
     if action.act is Act.DELETE:
@@ -79,6 +81,8 @@ def summarize_plan(plan: SyncPlan) -> str:
     for act, words in ((Act.MOVE, "renamed"), (Act.METADATA, "only time or mode"), (Act.DELETE, "deleted")):
         done = [(count(act, side), side) for side in (Side.THERE, Side.HERE)]
         parts.extend(f"{number} {words} {_at(side)}" for number, side in done if number)
+    if merged := counts[Act.MERGE, Side.HERE, "file"]:
+        parts.append(f"{format_count(merged, 0)} merged")
     conflicts = sum(number for (act, _, _), number in counts.items() if act is Act.KEEP_BOTH)
     if conflicts:
         parts.append(f"{conflicts:,} conflict{'s' if conflicts > 1 else ''}, of which both copies are kept")

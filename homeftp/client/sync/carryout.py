@@ -5,7 +5,7 @@ What was done is recorded in the archive on the way. What was not is left to the
 
 from __future__ import annotations
 
-from typing import Awaitable, Iterable, Sequence
+from typing import Awaitable, Iterable, Mapping, Sequence
 
 from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal
@@ -19,9 +19,11 @@ from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
+from homeftp.client.sync.merge.files import EditedFile, FileMerger
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within
+from homeftp.client.sync.planner import Edits
 from homeftp.client.sync.renames import Rename
-from homeftp.client.sync.trees import BothSides
+from homeftp.client.sync.trees import BothSides, node_of
 from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import (
     DeletionPlan,
@@ -202,20 +204,58 @@ class CarryOut:
         await PushTransfer(self._client, self._context, self._endpoint_of, tree, remote, options, self._observer).run()
 
     async def _get(self, actions: Sequence[SyncAction]) -> None:
-        local = self._both.local
         tree = self._part(action.name for action in actions if action.here is not None)
         remote: dict[str, Entry] = {action.name: self._both.entries[action.name] for action in actions}
-        folder = DownloadTarget(
-            self._pair.local,
-            self._context.system,
-            self._context.hash_cache,
-            local.local_names,
-            self._versions.keep,
-        )
+        folder = self._target()
         options = TransferOptions(perms=True, ask=_unless_changed)
         await GetTransfer(
             self._client, self._context, self._endpoint_of, remote, tree, folder, options, self._observer
         ).run()
+
+    def _target(self) -> DownloadTarget:
+        """The local folder, which keeps what is replaced in it."""
+        names, cache = self._both.local.local_names, self._context.hash_cache
+        return DownloadTarget(self._pair.local, self._context.system, cache, names, self._versions.keep)
+
+    async def find_mergeable(self, actions: Iterable[SyncAction]) -> Mapping[str, Edits]:
+        """Which of the files that both sides have changed, and are to be kept twice, can be merged instead."""
+        merger, found = FileMerger(self._client, self._context), {}
+        for action in actions:
+            edited = self._edited(action) if action.act is Act.KEEP_BOTH else None
+            if edited is not None and await merger.merge(edited) is not None:
+                found[action.name] = action.here, action.there
+        return found
+
+    async def merge(self, actions: Iterable[SyncAction]) -> None:
+        """Carry out MERGE."""
+        merger, target = FileMerger(self._client, self._context), self._target()
+        for action in actions:
+            edited = self._edited(action)
+            data = None if edited is None else await merger.merge(edited)
+            if edited is None or data is None:
+                problem: Exception | Entry = Changed("it has changed meanwhile: it is left for the next sync")
+            else:
+                problem = await merger.replace(edited, data, target)
+            if isinstance(problem, Exception):
+                reason = problem.strerror if isinstance(problem, OSError) else str(problem)
+                self._observer.add_result(FileResult(Outcome.FAILED, action.name, 0, f"not merged: {reason}"))
+                continue
+            self._observer.add_result(FileResult(Outcome.MERGED, action.name, problem.size, hash=problem.hash))
+            self._seen.record(self._endpoint_of(action.name), problem.hash)
+            await self._run(self._archive.record, self._pair, {action.name: node_of(problem)})
+        await self._seen.close(self._observer.on_notice)
+
+    def _edited(self, action: SyncAction) -> EditedFile | None:
+        """The file that a step is about; None for what is no file on both sides, or was not agreed on as one."""
+        base, here, there = self._both.agreed.nodes.get(action.name), action.here, action.there
+        file = self._found_here(action.name)
+        if base is None or here is None or there is None or file is None:
+            return None
+        if None in (base.hash, here.hash, there.hash):
+            return None
+        mode = there.mode if here.mode == base.mode else here.mode
+        endpoint = self._endpoint_of(action.name)
+        return EditedFile(endpoint, file, str(base.hash), base.size, str(here.hash), str(there.hash), mode)
 
     def _part(self, names: Iterable[str]) -> LocalTree:
         """The local files and directories of these names."""

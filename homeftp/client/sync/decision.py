@@ -39,6 +39,8 @@ class Decision(enum.Enum):
     """The file here is suspicious."""
     EMPTY_THERE = "empty there"
     """The server's file is suspicious."""
+    MERGE = "merge"
+    """Both edits of a text go to both sides."""
 
     @property
     def target(self) -> Side:

@@ -78,6 +78,8 @@ class SyncOptions:
     """The name of this machine, for the names of copies."""
     day: str = "1970-01-01"
     """Today, for the names of copies."""
+    merge: bool = False
+    """Whether texts that both sides have changed are merged where that is possible, before the preference counts."""
 
 
 def same_content(one: SyncNode | None, other: SyncNode | None) -> bool:
@@ -124,6 +126,8 @@ class Act(enum.Enum):
     """Give the target the time and mode of the other side."""
     DELETE = "delete"
     """Delete it at the target, which keeps it as a version."""
+    MERGE = "merge"
+    """Both sides changed a text: both get a text with both changes. The target is the side that gets it last."""
     KEEP_BOTH = "keep both"
     """Both sides changed it: the target's file gets another name, so that both contents are kept."""
     SUSPICIOUS = "suspicious"

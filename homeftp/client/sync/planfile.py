@@ -42,6 +42,7 @@ class PlanHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patterns: tuple[str, ...] = ()
     ignore_files: bool = True
     strict_names: bool = False
+    merge: bool = False
 
 
 class _Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -88,6 +89,7 @@ def plan_lines(
         selection.patterns,
         selection.ignore_files,
         selection.strict_names,
+        options.merge,
     )
     yield msgspec.to_builtins(head)
     for action in plan.actions:
@@ -122,7 +124,7 @@ def read_plan(lines: Iterable[str], path: str) -> PlanFile:
 
 def _options(head: PlanHead) -> SyncOptions:
     prefer = None if head.prefer is None else Preference(head.prefer)
-    return SyncOptions(Direction(head.direction), prefer, head.machine, head.day)
+    return SyncOptions(Direction(head.direction), prefer, head.machine, head.day, head.merge)
 
 
 def _action(step: _Action) -> SyncAction:

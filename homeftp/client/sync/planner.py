@@ -7,6 +7,7 @@ long as something in it does, and a file that is in the way of a directory that 
 from __future__ import annotations
 
 import enum
+from types import MappingProxyType
 from typing import Container, Iterable, Mapping
 
 import attrs
@@ -28,6 +29,11 @@ from homeftp.client.sync.renames import Rename, follow_renames, rename_node
 
 _DIRECTORY = SyncNode("directory")
 
+Edits = tuple[SyncNode | None, SyncNode | None]
+"""What is here and what is there of a file that both sides have changed."""
+
+_NOTHING: Mapping[str, Edits] = MappingProxyType({})
+
 
 class _Step(enum.IntEnum):
     """The order of a plan: names are given before they are used, contents come before deletions."""
@@ -42,7 +48,8 @@ class _Step(enum.IntEnum):
     METADATA = 6
     DELETE_FILE = 7
     DELETE_DIRECTORY = 8
-    SUSPICIOUS = 9
+    MERGE = 9
+    SUSPICIOUS = 10
 
 
 def make_plan(
@@ -53,12 +60,14 @@ def make_plan(
     options: SyncOptions,
     permitted: Container[Rename] | None = None,
     unchanged_files: int = 0,
+    mergeable: Mapping[str, Edits] = _NOTHING,
 ) -> SyncPlan:
     """What makes `here` and `there` agree, which agreed on `base` last, with these `inodes` here.
 
     In one direction what the target has is taken as agreed: so all that differs goes there. Only the renames that are
     `permitted` are made; None: all that are found. What is opaque on one side, and what is beneath it, is left out.
-    Besides the trees both sides have as many `unchanged_files`.
+    Besides the trees both sides have as many `unchanged_files`. A file that both sides have is merged where both have
+    the `mergeable` edits of that name.
     """
     opaque = {**there.opaque, **here.opaque}
     here = attrs.evolve(here, nodes=_without(here.nodes, opaque))
@@ -71,7 +80,7 @@ def make_plan(
     for rename in trees.renames:
         if rename.old in known:
             rename_node(known, rename.old, rename.new)
-    builder = _PlanBuilder(trees.base, trees.sides[Side.HERE], trees.sides[Side.THERE], options)
+    builder = _PlanBuilder(trees.base, trees.sides[Side.HERE], trees.sides[Side.THERE], options, mergeable)
     builder.decide_all(opaque, (*here.partial, *there.partial))
     made = builder.actions()
     files = {
@@ -127,7 +136,9 @@ class _PlanBuilder:
         here: Mapping[str, SyncNode],
         there: Mapping[str, SyncNode],
         options: SyncOptions,
+        mergeable: Mapping[str, Edits],
     ) -> None:
+        self._mergeable = mergeable
         self._base = base
         self.here = here
         self.there = there
@@ -152,7 +163,9 @@ class _PlanBuilder:
         for name in reversed(self._names):  # what is in a directory comes before it
             here, there = self.here.get(name), self.there.get(name)
             decision = decide(self._base.get(name), here, there, self._options.preference)
-            if name in needed:
+            if self._mergeable.get(name) == (here, there):
+                decision = Decision.MERGE
+            elif name in needed:
                 decision = self._keep_directory(name, here, there, decision)
             elif decision is Decision.CONFLICT:
                 decision = self._keep_both(name, here, there)
@@ -198,6 +211,8 @@ class _PlanBuilder:
             decision = self._decisions.get(name, Decision.AGREED)
             if decision in (Decision.EMPTY_HERE, Decision.EMPTY_THERE):
                 self._add(_Step.SUSPICIOUS, SyncAction(Act.SUSPICIOUS, decision.target, name, here, there))
+            elif decision is Decision.MERGE:
+                self._add(_Step.MERGE, SyncAction(Act.MERGE, Side.HERE, name, here, there))
             elif decision is not Decision.AGREED:
                 self._transfer(name, here, there, decision.target)
             elif here is not None and there is not None:

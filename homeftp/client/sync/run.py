@@ -17,7 +17,7 @@ from homeftp.client.sync.guards import hidden_names, objection
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncOptions, SyncPlan, Unsynced
-from homeftp.client.sync.planner import changes_nothing, make_plan
+from homeftp.client.sync.planner import Edits, changes_nothing, make_plan
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.trees import BothSides, inode_of, read_both
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
@@ -108,6 +108,8 @@ class _Sync:
         """The steps that were confirmed; None as long as there is no plan."""
         self._renames: set[Rename] | None = None
         """The renames among them that have not failed."""
+        self._mergeable: Mapping[str, Edits] = {}
+        """The files that both sides have changed, and that can be merged."""
         self._is_begun = False
         self._is_view_new = False
         """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
@@ -125,6 +127,8 @@ class _Sync:
         view = client.server_info.view
         self._is_view_new = view is not None and await self._run(self._archive.view, pair) not in (None, view)
         both = await self._read(client, pair)
+        if self._allowed is None:
+            await self._find_mergeable(client, pair, both)
         plan = self._make_plan(both)
         if self._allowed is None:
             await self._confirm(pair, both, plan)
@@ -176,11 +180,25 @@ class _Sync:
             return {}
         return hidden_names(both.agreed.nodes, both.here.nodes, both.there.nodes)
 
-    def _make_plan(self, both: BothSides) -> SyncPlan:
+    def _make_plan(self, both: BothSides, *, undecided: bool = False) -> SyncPlan:
+        """What to do; with `undecided` without what the user prefers in conflicts."""
         nodes = {} if self._request.start_over else both.agreed.nodes
+        options = attrs.evolve(self._request.options, preference=None) if undecided else self._request.options
         return make_plan(
-            nodes, both.agreed.inodes, both.here, both.there, self._request.options, self._renames, both.same_files
+            nodes,
+            both.agreed.inodes,
+            both.here,
+            both.there,
+            options,
+            self._renames,
+            both.same_files,
+            self._mergeable,
         )
+
+    async def _find_mergeable(self, client: Client, pair: SyncPair, both: BothSides) -> None:
+        if self._request.options.merge and not self._request.start_over:
+            conflicts = self._make_plan(both, undecided=True).actions
+            self._mergeable = await self._carry_out(client, pair, both).find_mergeable(conflicts)
 
     async def _confirm(self, pair: SyncPair, both: BothSides, plan: SyncPlan) -> None:
         """Check a plan, and ask about it; what is confirmed may be carried out."""
@@ -227,9 +245,11 @@ class _Sync:
         deletions = [action for action in plan.actions if action.act is Act.DELETE]
         replaced = {(action.target, action.name) for action in contents}
         cleared = [action for action in deletions if _is_in_the_way(action, replaced)]
-        self._report_plan(contents)
+        merges = [action for action in plan.actions if action.act is Act.MERGE]
+        self._report_plan([*contents, *merges])
         await carry.delete(cleared)
         await carry.transfer(contents)
+        await carry.merge(merges)
         await carry.delete([action for action in deletions if action not in cleared])
         for action in plan.actions:
             if action.act is Act.SUSPICIOUS:

@@ -58,6 +58,8 @@ class Outcome(enum.Enum):
     """It was only at the target, and was deleted there."""
     RENAMED = "renamed"
     """It was renamed as on the other side, or so that both contents of a conflict are kept."""
+    MERGED = "merged"
+    """Both sides had changed it, and both have both changes now."""
     SKIPPED = "skipped"
     """It cannot be a part of a transfer: a link, a device, or a file that the server does not share."""
     REFUSED = "refused"
@@ -86,6 +88,7 @@ _DONE = (
     Outcome.MENDED,
     Outcome.DELETED,
     Outcome.RENAMED,
+    Outcome.MERGED,
 )
 
 

@@ -67,6 +67,23 @@ class SyncCommandTests(ServedCase):
             self.assertRegex(self.sync(laptop), r"\ANothing to do \(3 files compared in \d+\.\d s\)\.\n\Z")
         self.assertEqual(versions_in(self.folder("second")), {})
 
+    def test_merge(self) -> None:
+        """With --merge edits of different lines become one text, by a version that the server keeps; --plan does so."""
+        lines = [f"line {number}\n" for number in range(5)]
+        self.lay("first/a.txt", "".join(lines).encode())
+        for laptop in self.homes:
+            self.sync(laptop)
+        self.lay("first/a.txt", "".join(["first\n", *lines[1:]]).encode())
+        self.lay("second/a.txt", "".join([*lines[:4], "second\n"]).encode())
+        self.sync("second")
+        said = self.command("first", "--merge", "--json", "-n", self.folder("first"), self.place)
+        plan = self.lay("plan.json", said.stdout.encode())
+        done = self.command("first", "--plan", plan)
+        self.assertEqual((done.returncode, "1 file merged" in done.stderr), (0, True), done.stderr)
+        merged = {"a.txt": "".join(["first\n", *lines[1:4], "second\n"]).encode()}
+        self.assertEqual((contents(self.folder("first")), contents(self.server_folder)), (merged, merged))
+        self.assertIn("Nothing to do", self.sync("first", "--merge"))
+
     def test_terminal(self) -> None:
         """At a terminal the plan is shown, and nothing is done before a yes."""
         self.lay("first/a.txt", b"one")
@@ -189,6 +206,8 @@ class SyncCommandTests(ServedCase):
             (("--plan", "missing.json"), "cannot be read"),
             (("--plan", "x", "--push"), "A plan says what it is for"),
             (("--watch", "-n", self.here, self.place), "Leave out --dry-run"),
+            (("-y", "--merge", "--push", self.here, self.place), "With --push one side is taken as it is"),
+            (("--plan", "x", "--merge"), "A plan says what it is for"),
         ):
             said = self.command("first", *words)
             self.assertEqual(said.returncode, 2)

@@ -29,6 +29,7 @@ class PlanReportTests(SynchronousTestCase):
                 SyncAction(Act.METADATA, HERE, "z", FILE, FILE),
                 SyncAction(Act.DELETE, HERE, "gone", FILE, None),
                 SyncAction(Act.DELETE, THERE, "e", None, DIRECTORY),
+                SyncAction(Act.MERGE, HERE, "text", FILE, OTHER),
                 SyncAction(Act.SUSPICIOUS, HERE, "empty", OTHER, FILE),
             ]
         )
@@ -43,10 +44,11 @@ class PlanReportTests(SynchronousTestCase):
                 "  here <- server  time/mode  z",
                 "  here            delete     gone",
                 "  server          delete     e/",
+                "  both            merge      text: both changes",
                 "  here            empty      empty: left as it is, see --prefer",
                 "1 file and 1 folder to the server (1.5 kB); 1 file to this machine (1.5 kB); 1 file renamed "
                 "on the server; 1 file only time or mode here; 1 folder deleted on the server; 1 file deleted here; "
-                "1 conflict, of which both copies are kept; 1 left for you to decide.",
+                "1 file merged; 1 conflict, of which both copies are kept; 1 left for you to decide.",
             ],
         )
 

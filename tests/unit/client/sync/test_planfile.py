@@ -15,7 +15,7 @@ from homeftp.client.sync.planfile import plan_lines, read_plan
 from homeftp.client.sync.planner import make_plan
 from homeftp.errors import OperatorError
 from tests.support.repeatable import REPEATABLE
-from tests.support.synctrees import file, trees
+from tests.support.synctrees import Nodes, file, trees
 
 OPTIONS = SyncOptions(Direction.PUSH, Preference.NEWER, "ann-laptop", "2026-05-01")
 
@@ -31,10 +31,9 @@ class PlanFileTests(unittest.SynchronousTestCase):
         return [json.dumps(line) for line in plan_lines(plan, OPTIONS, SELECTION, **PAIR)]
 
     @REPEATABLE
-    @given(trees(), trees(), trees(), st.sampled_from(list(Direction)))
-    def test_round(self, base: dict, here: dict, there: dict, direction: Direction) -> None:  # type: ignore[type-arg]
+    @given(trees(), trees(), trees(), st.builds(SyncOptions, st.sampled_from(Direction), merge=st.booleans()))
+    def test_round(self, base: Nodes, here: Nodes, there: Nodes, options: SyncOptions) -> None:
         """A plan is the same after it was written and read."""
-        options = SyncOptions(direction, None, "m", "2026-05-01")
         plan = make_plan(base, {}, SyncTree(here), SyncTree(there), options)
         lines = [json.dumps(line) for line in plan_lines(plan, options, SELECTION, **PAIR)]
         found = read_plan([*lines, "", json.dumps({"summary": {}})], "FILE")

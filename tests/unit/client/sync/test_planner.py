@@ -103,6 +103,17 @@ class PlanTests(unittest.SynchronousTestCase):
             options = SyncOptions(preference=Preference(preference))
             self.assertEqual(self.agree(base, here, there, options)["a"].hash, expected)
 
+    def test_merge(self) -> None:
+        """Edits that can be merged are merged, whatever the preference; other edits of the file are not."""
+        edits = file("two", 2), file("three", 3)
+        base, here, there = (dict.fromkeys(("d/a", "d/b"), node) for node in (file("one"), *edits))
+        options = SyncOptions(preference=Preference.THERE, day="2026-05-01")
+        made = make_plan(base, {}, SyncTree(here), SyncTree(there), options, mergeable={"d/a": edits})
+        self.assertEqual(steps(made), [(Act.COPY, Side.HERE, "d/b"), (Act.MERGE, Side.HERE, "d/a")])
+        self.assertEqual(made.agreed, {})
+        other = make_plan(base, {}, SyncTree(here), SyncTree(base), options, mergeable={"d/a": edits})
+        self.assertNotIn(Act.MERGE, [action.act for action in other.actions])
+
     def test_directions(self) -> None:
         """In one direction the target becomes as the source is, whatever was agreed."""
         base = {"a": file("one"), "b": DIRECTORY, "b/x": file("two")}

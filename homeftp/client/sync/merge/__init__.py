@@ -1,0 +1,1 @@
+"""Merging text files that both sides have changed: `texts` merges three contents, `files` fetches and replaces them."""
