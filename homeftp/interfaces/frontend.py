@@ -6,10 +6,8 @@ A front end implements `IFrontEnd` and, for each of its connections,
 
 from __future__ import annotations
 
-from typing import Awaitable, Callable
+from typing import TYPE_CHECKING, Awaitable, Callable
 
-from twisted.application.service import IService
-from twisted.cred.credentials import ICredentials
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 from zope.interface import Attribute, Interface
@@ -21,6 +19,10 @@ from homeftp.interfaces.files import IFiles, IIncomingPayload
 from homeftp.interfaces.store import IStore
 from homeftp.interfaces.workers import IWorkers
 from homeftp.model import Actor
+
+if TYPE_CHECKING:  # these take a while to import, and clients do not use them
+    from twisted.application.service import IService
+    from twisted.cred.credentials import ICredentials
 
 
 class IAccount(Interface):

@@ -6,9 +6,10 @@ import io
 import os
 import sys
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Sequence
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -108,11 +109,15 @@ class RemoteCommandCase(CommandCase, TransferCase):
         names = [f"{package}.{command}" for package in packages]
         module = next(name for name in names if find_spec(name) is not None)
 
-        def with_remote(name: str, work: Any, bandwidth: float | None = None) -> int:
+        def with_client(name: str, work: Any) -> int:
             self.assertEqual(name, "nas")
-            context = TransferContext(InlineWorkers(), System(), seen=self.context.seen)
-            status: int = self.run_work(work(self.server.clock, self.client, context))
+            status: int = self.run_work(work(self.server.clock, self.client))
             return status
 
-        with mock.patch(f"{module}.with_remote", with_remote):
+        def with_remote(name: str, work: Any, bandwidth: float | None = None, uses: Sequence[str] = ()) -> int:
+            context = TransferContext(InlineWorkers(), System(), seen=self.context.seen)
+            return with_client(name, lambda reactor, client: work(reactor, client, context))
+
+        used = next(each for each in (with_client, with_remote) if hasattr(import_module(module), each.__name__))
+        with mock.patch(f"{module}.{used.__name__}", used):
             return super().homeftp(*arguments, typed=typed)

@@ -70,4 +70,4 @@ def run(options: argparse.Namespace) -> int:
 
         return await run_transfer(reactor, options, selection, compare, options.first, context.reconnector)
 
-    return with_remote(common_remote([remote]), work)
+    return with_remote(common_remote([remote]), work, uses=["cmp"])

@@ -93,4 +93,4 @@ def run(options: argparse.Namespace) -> int:
             options.json, options.quiet = False, True
         return await run_transfer(reactor, options, selection, download, target, context.reconnector, as_of)
 
-    return with_remote(common_remote(sources), work, options.bwlimit)
+    return with_remote(common_remote(sources), work, options.bwlimit, uses=["get"])

@@ -71,4 +71,4 @@ def run(options: argparse.Namespace) -> int:
 
         return await run_transfer(reactor, options, selection, upload, options.target, context.reconnector)
 
-    return with_remote(name, work, options.bwlimit)
+    return with_remote(name, work, options.bwlimit, uses=["push"])

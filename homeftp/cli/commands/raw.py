@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Awaitable, Callable
 
 from homeftp.cli.connect.operands import parse_operand
-from homeftp.cli.connect.session import with_remote
+from homeftp.cli.connect.session import with_client
 from homeftp.cli.terminal.completers import SERVER_NAMES, set_completer
 from homeftp.cli.terminal.daemonthread import DaemonThread
 from homeftp.cli.terminal.exitcodes import Exit
@@ -22,7 +22,7 @@ from homeftp.cli.terminal.text import printable
 from homeftp.errors import OperatorError, counted
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, TransferContext
+    from homeftp.client import Client, IClientReactor
     from homeftp.wire.messages import Response
 
 _MAX_DISPLAYED = 4096
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     if operand.remote is not None and operand.path:
         raise OperatorError(f"raw takes a server's name without a path: homeftp raw {name}")
 
-    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client) -> int:
         from twisted.internet.defer import CancelledError, Deferred
 
         ended: Deferred[int | Exception] = Deferred()
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             raise result
         return result
 
-    return with_remote(name, work)
+    return with_client(name, work)
 
 
 class RawOutput:

@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
             "sync asks at a terminal whether its plan is right. Without a terminal, and with --json, use -y to carry "
             "the plan out without a question, or -n to print it."
         )
-    return with_remote(name, partial(_sync, options, folder, name, path, read), options.bwlimit)
+    return with_remote(name, partial(_sync, options, folder, name, path, read), options.bwlimit, uses=["run_sync"])
 
 
 def _check_merge(options: argparse.Namespace) -> None:

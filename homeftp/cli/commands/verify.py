@@ -6,23 +6,23 @@ import argparse
 from typing import TYPE_CHECKING
 
 from homeftp.cli.connect.operands import parse_remote_operand
-from homeftp.cli.connect.session import with_remote
+from homeftp.cli.connect.session import with_client
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import printable_endpoint
 from homeftp.cli.terminal.verification import VerifyReport
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, TransferContext
+    from homeftp.client import Client, IClientReactor
 
 
 def run(options: argparse.Namespace) -> int:
     """Have a server verify what is at a path; returns the exit code."""
     name, path = parse_remote_operand(options.path)
 
-    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client) -> int:
         return await verify(client, path, options)
 
-    return with_remote(name, work)
+    return with_client(name, work)
 
 
 async def verify(client: Client, path: str, options: argparse.Namespace) -> Exit:

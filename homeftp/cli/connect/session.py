@@ -5,37 +5,56 @@ from __future__ import annotations
 import functools
 import gc
 import os
-from typing import TYPE_CHECKING, Awaitable, Callable
+from typing import TYPE_CHECKING, Awaitable, Callable, Sequence
 
 from homeftp.cli.connect.reactor import run_reactor
 from homeftp.cli.terminal.failures import print_error
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, TransferContext
+    from homeftp.client import Client, IClientReactor, Remotes, TransferContext
 
 _GARBAGE_AFTER = 20_000
-"""Allocations between two garbage collections: imports and transfers allocate a lot, and create few reference cycles.
-
-With Python's default, collections are a seventh of the processor time until the connection is made."""
+"""Allocations between two garbage collections: transfers allocate a lot, and create few reference cycles."""
 
 _IMPORT_DELAY = 0.03
-"""Seconds after which the transfer commands are imported, while the server checks the login."""
+"""Seconds after which what the command needs next is imported, while the server checks the login."""
+
+ClientWork = Callable[["IClientReactor", "Client"], Awaitable[int]]
+"""What a command does with the reactor and the connection; returns the exit code."""
 
 Work = Callable[["IClientReactor", "Client", "TransferContext"], Awaitable[int]]
-"""What a command does with the reactor, the connection and the transfer context; returns the exit code."""
+"""The same for a command that transfers files, with the transfer context."""
 
 
-def with_remote(name: str, work: Work, bandwidth: float | None = None) -> int:
+def with_client(name: str, work: ClientWork) -> int:
     """Connect to the server called `name`, do `work`, and close the connection; returns the exit code.
 
-    A lost connection, and the new one, are reported on standard error. `bandwidth` is the most bytes a second in each
-    direction; None: as fast as it goes.
+    For commands that need no more than the connection: they start sooner than with `with_remote`.
     """
-    gc.set_threshold(_GARBAGE_AFTER)
-    from homeftp.client import Remotes, client_folder
+    remotes = _load(name)
 
-    remotes = Remotes(client_folder(os.environ))
-    remotes.load(name)  # raises for a bad record before anything else starts
+    async def main(reactor: IClientReactor) -> int:
+        from homeftp.client import connect_remote
+
+        client = await connect_remote(reactor, remotes, name)
+        client.protocol.on_silence(print_error)
+        _end_start()
+        try:
+            return await work(reactor, client)
+        finally:
+            await client.close()
+
+    return _start(main)
+
+
+def with_remote(name: str, work: Work, bandwidth: float | None = None, uses: Sequence[str] = ()) -> int:
+    """The same for a command that transfers files.
+
+    A lost connection, and the new one, are reported on standard error. `bandwidth` is the most bytes a second in each
+    direction; None: as fast as it goes. `uses` names what `work` imports from `homeftp.client`: where the server is
+    slow to answer, it is imported meanwhile.
+    """
+    remotes = _load(name)
 
     async def main(reactor: IClientReactor) -> int:
         from twisted.internet.defer import Deferred
@@ -45,14 +64,14 @@ def with_remote(name: str, work: Work, bandwidth: float | None = None) -> int:
         connect = functools.partial(connect_remote, reactor, remotes, name, bandwidth=bandwidth)
         reconnector = Reconnector(reactor, connect, notify=print_error)
         connecting = Deferred.fromCoroutine(reconnector.connect())
-        reactor.callLater(_IMPORT_DELAY, _import_transfers)
+        reactor.callLater(_IMPORT_DELAY, _import, uses)
         client = await connecting
 
         import attrs
 
         from homeftp.client import TransferResources, hash_cache_path, seen_path
 
-        gc.freeze()
+        _end_start()
         resources = TransferResources(reactor, hash_cache_path(os.environ), seen_path(os.environ))
         try:
             context = await resources.context()
@@ -61,9 +80,34 @@ def with_remote(name: str, work: Work, bandwidth: float | None = None) -> int:
             await resources.close()
             await reconnector.close()
 
+    return _start(main)
+
+
+def _load(name: str) -> Remotes:
+    """The known servers. Raises `OperatorError` for a bad record before anything else starts."""
+    from homeftp.client import Remotes, client_folder
+
+    remotes = Remotes(client_folder(os.environ))
+    remotes.load(name)
+    return remotes
+
+
+def _import(names: Sequence[str]) -> None:
+    """Import what a command needs next."""
+    from homeftp import client
+
+    for name in names:
+        getattr(client, name)
+
+
+def _start(main: Callable[[IClientReactor], Awaitable[int]]) -> int:
+    """Run `main`. What it imports stays until the end: a search for garbage in it would find nothing."""
+    gc.disable()
     return run_reactor(main)
 
 
-def _import_transfers() -> None:
-    """Import what a transfer needs next."""
-    from homeftp.client import cmp, get, push  # noqa: F401
+def _end_start() -> None:
+    """From now on collect garbage, but not in what has been imported."""
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_AFTER)
+    gc.enable()

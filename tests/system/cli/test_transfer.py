@@ -207,14 +207,34 @@ class TransferTests(ServedCase):
         said = self.homeftp("ls", "-l", f"nas:{self.there}/dir")
         self.assertRegex(said.stdout, r"\A-rw-r--r-- +5 B 20\d\d-\d\d-\d\d \d\d:\d\d a\n\Z")
 
+    def imported(self, *arguments: str) -> set[str]:
+        """The modules that a command imports in a process of its own."""
+        program = "import sys; from homeftp.cli.main import main; print(main(sys.argv[1:]), *sys.modules)"
+        command = [sys.executable, "-c", program, *arguments]
+        said = subprocess.run(command, env=environment(HOMEFTP_HOME=self.home), capture_output=True, text=True)
+        status, *modules = said.stdout.splitlines()[-1].split()
+        self.assertEqual(status, "0", said.stderr)
+        return set(modules)
+
     def test_imports(self) -> None:
-        """A command that reaches its server imports neither what finds servers nor what pairs, which takes time."""
-        listing = [sys.executable, "-X", "importtime", "-m", "homeftp", "ls", "nas:"]
-        said = subprocess.run(listing, env=environment(HOMEFTP_HOME=self.home), capture_output=True, text=True)
-        self.assertEqual(said.returncode, 0, said.stderr)
-        self.assertIn("twisted", said.stderr, "the control: imports are listed")
-        self.assertNotIn("zeroconf", said.stderr)
-        self.assertNotIn("spake2", said.stderr)
+        """A command imports what it needs: nothing that finds servers or pairs, that others do, or that servers do.
+
+        Modules are most of what a short command costs, so their number has a limit too.
+        """
+        here, there = self.lay("lib/a"), self.lay_there("lib/a")
+        never = {"zeroconf", "spake2", "rich", "http.server", "twisted.application.service", "twisted.cred.credentials"}
+        comparing = {"homeftp.client.plan.cmp", "homeftp.client.transfer.cmp", "sqlite3"}
+        sending = {"homeftp.client.plan.push", "homeftp.client.transfer.push"}
+        fetching = {"homeftp.client.plan.get", "homeftp.client.transfer.get"}
+        for words, needed, others, most in (
+            (("ls", there), set[str](), comparing | sending | fetching, 105),
+            (("cmp", here, there), comparing, sending | fetching, 150),
+            (("push", "-f", here, there), sending, fetching, 160),
+            (("get", "-f", there, here), fetching, sending, 170),
+        ):
+            found = self.imported(*words)
+            self.assertEqual(({"homeftp.client.api", *needed} - found, (never | others) & found), (set(), set()), words)
+            self.assertLessEqual(len([name for name in found if name.startswith("homeftp")]), most, words)
 
     def test_full_disk(self) -> None:
         """A get onto a disk that is full says so in one line, and leaves nothing; with space it works."""

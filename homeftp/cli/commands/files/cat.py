@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         return await print_files(client, context, paths, options)
 
-    return with_remote(name, work)
+    return with_remote(name, work, uses=["get_stream"])
 
 
 async def print_files(client: Client, context: TransferContext, paths: list[str], options: argparse.Namespace) -> Exit:

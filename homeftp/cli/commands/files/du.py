@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.commands.files.sizes import add_size_arguments, sized
 from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
-from homeftp.cli.connect.session import with_remote
+from homeftp.cli.connect.session import with_client
 from homeftp.cli.terminal.failures import print_not_shared
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import add_json_argument, print_json, printable
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, FolderUsage, IClientReactor, TransferContext
+    from homeftp.client import Client, FolderUsage, IClientReactor
 
 _EPILOG = """\
 Prints the size of each folder with everything below it. The size is that of the contents; previous versions do not
@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
     if options.max_depth is not None and options.max_depth < 0:
         raise OperatorError("--max-depth takes a number of levels, 0 or more.")
 
-    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client) -> int:
         return await attempt_each(paths, lambda path: print_usage(client, path, options))
 
-    return with_remote(name, work)
+    return with_client(name, work)
 
 
 async def print_usage(client: Client, path: str, options: argparse.Namespace) -> None:

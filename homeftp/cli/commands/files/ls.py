@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.commands.files.sizes import add_size_arguments, sized
 from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
-from homeftp.cli.connect.session import with_remote
+from homeftp.cli.connect.session import with_client
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error, print_not_shared
 from homeftp.cli.terminal.text import add_json_argument, format_mode, print_json, printable
@@ -16,7 +16,7 @@ from homeftp.cli.terminal.times import format_minute
 from homeftp.wire.messages import entry_body
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, TransferContext
+    from homeftp.client import Client, IClientReactor
     from homeftp.model import Entry
 
 _HASH_DIGITS = 64
@@ -41,10 +41,10 @@ def run(options: argparse.Namespace) -> int:
     """List; returns the exit code."""
     name, paths = parse_remote_operands(options.paths)
 
-    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client) -> int:
         return await attempt_each(paths, lambda path: list_path(client, path, options, named=len(paths) > 1))
 
-    return with_remote(name, work)
+    return with_client(name, work)
 
 
 async def list_path(client: Client, path: str, options: argparse.Namespace, *, named: bool = False) -> Exit:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
-from homeftp.cli.connect.session import with_remote
+from homeftp.cli.connect.session import with_client
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import add_json_argument, print_json, printable
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, TransferContext
+    from homeftp.client import Client, IClientReactor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +29,10 @@ def run(options: argparse.Namespace) -> int:
     """Make folders; returns the exit code."""
     name, paths = parse_remote_operands(options.paths)
 
-    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client) -> int:
         return await make_folders(client, paths, options)
 
-    return with_remote(name, work)
+    return with_client(name, work)
 
 
 async def make_folders(client: Client, paths: list[str], options: argparse.Namespace) -> Exit:

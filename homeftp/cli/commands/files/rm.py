@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Sequence
 
 from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
-from homeftp.cli.connect.session import with_remote
+from homeftp.cli.connect.session import with_client
 from homeftp.cli.terminal.asking import can_ask, confirm
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
@@ -16,7 +16,7 @@ from homeftp.cli.terminal.text import add_json_argument, format_size, print_json
 from homeftp.errors import NotFound, OperatorError, Refusal, counted
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, TransferContext
+    from homeftp.client import Client, IClientReactor
     from homeftp.model import Entry
 
 _EPILOG = """\
@@ -48,10 +48,10 @@ def run(options: argparse.Namespace) -> int:
         if not confirm(f"Remove everything on {name}?"):
             return Exit.DIFFERS
 
-    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client) -> int:
         return await remove_paths(client, name, paths, options)
 
-    return with_remote(name, work)
+    return with_client(name, work)
 
 
 async def remove_paths(client: Client, name: str, paths: Sequence[str], options: argparse.Namespace) -> Exit:

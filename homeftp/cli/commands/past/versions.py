@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from homeftp.cli.commands.files.sizes import sized
 from homeftp.cli.commands.past.pruning import add_prune_arguments, check_prune_arguments, prune_versions
 from homeftp.cli.connect.operands import parse_remote_operand
-from homeftp.cli.connect.session import with_remote
+from homeftp.cli.connect.session import with_client
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
@@ -18,7 +18,7 @@ from homeftp.cli.terminal.times import format_minute, format_moment, format_time
 from homeftp.wire.history import version_body
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, TransferContext
+    from homeftp.client import Client, IClientReactor
     from homeftp.model import Version
 
 _NAME, _TIME = "name", "time"
@@ -60,13 +60,13 @@ def run(options: argparse.Namespace) -> int:
     check_prune_arguments(options)
     name, path = parse_remote_operand(options.path)
 
-    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client) -> int:
         if options.prune:
             return await prune_versions(reactor, client, path, options)
         await list_versions(client, path, options)
         return Exit.DONE
 
-    return with_remote(name, work)
+    return with_client(name, work)
 
 
 async def list_versions(client: Client, path: str, options: argparse.Namespace) -> None:

@@ -46,7 +46,7 @@ class SelectingTests(CommandCase):
         for words in (["push", "here", "nas:"], ["get", "-r", "nas:", "here"], ["cmp", "here", "nas:"]):
             left: list[bytes] = []
 
-            def with_remote(name: str, work: Any, bandwidth: float | None = None, left: list[bytes] = left) -> int:
+            def with_remote(*arguments: Any, left: list[bytes] = left, **options: Any) -> int:
                 left.append(sys.stdin.buffer.read())
                 return 0
 
