@@ -14,6 +14,7 @@ from homeftp.errors import Busy, Forbidden
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, IStoreHealth, StoreOptions
 from homeftp.interfaces.observing import IObservableStore
+from homeftp.interfaces.settling import ISettlingStore
 from homeftp.interfaces.usage import AccountUsage, IMeasuredStore, StoreUsage
 from homeftp.model import (
     SERVER,
@@ -42,7 +43,7 @@ from homeftp.store.policy.wording import rough
 from homeftp.syscalls import System
 
 
-@implementer(IStore, IMeasuredStore, IObservableStore, IStoreHealth)
+@implementer(IStore, IMeasuredStore, IObservableStore, ISettlingStore, IStoreHealth)
 class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
@@ -65,6 +66,7 @@ class LocalStore:
         opened_by = System() if system is None else system
         self._changelog = changelog = ChangeLog(options.record_changes)
         self._actor = SERVER
+        self._cache = cache
         self._folder = SharedFolder(
             lambda known: OpenFolder(root, opened_by, cache, changelog, options, known=known, inspected=inspected),
             known=options.known,
@@ -274,6 +276,10 @@ class LocalStore:
         return self._writable.restorer.restore(endpoint, at_us, precondition, self._actor)
 
     # -- maintenance ---------------------------------------------------------------
+
+    def settle(self) -> bool:
+        """Note some more hashes of files in directories that were moved, by their new names; whether any are left."""
+        return self._cache.settle()
 
     def maintain(self) -> None:
         """Remove versions and partial uploads that were kept long enough; a quota needs it before any change."""

@@ -11,7 +11,7 @@ from typing import Callable
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.hashing.filehash import hash_bytes, signature
-from homeftp.hashing.hashcache import CONTENT, UNREADABLE, CachedHash, HashCache, KnownHash
+from homeftp.hashing.hashcache import CONTENT, MOVED_AT_ONCE, UNREADABLE, CachedHash, HashCache, KnownHash
 
 HASH = hash_bytes(b"content")
 OTHER = hash_bytes(b"other")
@@ -251,6 +251,54 @@ class MarkTests(IndexCase):
         self.cache.moved("/d", "/new/é")
         known = sorted(row.directory for row in self.cache.with_hash(HASH))
         self.assertEqual(known, sorted([*beside, "/new/é", "/new/é/e", "/new/é/é/f"]))
+
+    def test_moved_in_steps(self) -> None:
+        """Of many files few are moved at a time, so that others learn hashes in between; and at the end all are."""
+        names = [f"{number:04}" for number in range(2 * MOVED_AT_ONCE + 1)]
+        self.cache.record([self.row(name) for name in names])
+        files = dict.fromkeys(names, self.found)
+
+        def there(directory: str) -> int:
+            return len(self.cache.lookup(directory, files))
+
+        self.cache.moved("/d", "/new")
+        self.assertEqual((there("/new"), there("/d")), (MOVED_AT_ONCE, MOVED_AT_ONCE + 1))
+        self.assertTrue(self.cache.settle())
+        self.assertEqual(there("/new"), 2 * MOVED_AT_ONCE)
+        self.assertFalse(self.cache.settle())
+        self.assertEqual((there("/new"), there("/d")), (len(names), 0))
+        self.assertFalse(self.cache.settle())
+
+    def test_moved_on(self) -> None:
+        """A directory that is moved on, or back, before all is known of it, takes everything with it."""
+        names = [f"{number:04}" for number in range(2 * MOVED_AT_ONCE)]
+        for last in ("/newer", "/d"):
+            self.cache.record([self.row(name) for name in names])
+            self.cache.moved("/d", "/new")
+            self.cache.moved("/new", last)
+            while self.cache.settle():
+                pass
+            self.assertEqual(len(self.cache.lookup(last, dict.fromkeys(names, self.found))), len(names), last)
+
+    def test_marks_are_moved_first(self) -> None:
+        """Damage is known at the new place at once, however much else there is, and stays known when the rest comes."""
+        names = [f"{number:04}" for number in range(2 * MOVED_AT_ONCE)]
+        self.cache.record([self.row(name) for name in names])
+        mark = self.row("zzz")._replace(damage=CONTENT, content=OTHER, read_us=5)
+        self.cache.record_reads([mark])
+        self.cache.moved("/d", "/new")
+        self.assertEqual([(row.directory, row.name) for row in self.cache.damaged()], [("/new", "zzz")])
+        self.cache.mark(mark._replace(directory="/new", name=names[-1]))
+        while self.cache.settle():
+            pass
+        self.assertEqual({row.name for row in self.cache.damaged()}, {"zzz", names[-1]})
+
+    def test_settle_without_database(self) -> None:
+        """Where nothing can be stored any more nothing is left to do."""
+        self.cache.record([self.row(f"{number:04}") for number in range(2 * MOVED_AT_ONCE)])
+        self.cache.moved("/d", "/new")
+        self.cache.close()
+        self.assertFalse(self.cache.settle())
 
     def test_forget(self) -> None:
         """A row is removed only as long as it is about that file."""

@@ -1,0 +1,18 @@
+"""A store whose changes leave something to do that no client has to wait for."""
+
+from __future__ import annotations
+
+from zope.interface import Interface
+
+
+class ISettlingStore(Interface):
+    """A store with such changes, as when a directory with a million files gets another name. Optional."""
+
+    def settle() -> bool:
+        """Do a part of what is left to do, whoever's change has left it; whether anything is left after that.
+
+        Each part blocks for some milliseconds. What was never done costs time later, and is never missed.
+        """
+
+
+__all__ = ["ISettlingStore"]
