@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Callable, Iterator, Sequence
 
 import attrs
@@ -10,6 +11,7 @@ from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.history.changes import Reversion, VersionId
+from homeftp.history.parts import parts_of
 from homeftp.history.timeline import Timeline
 from homeftp.interfaces.store import IHistory, IOpenFile, StoreOptions
 from homeftp.model import Change, Entry
@@ -44,7 +46,8 @@ class MemoryVersions(MemoryCommitter):
             wanted = [each for each in names if depth is None or len(each) - top <= depth]
             found = [self._timeline(each, "/".join(each[top:]), since_us) for each in sort(iter(wanted))]
         known = [each for each in found if each.current is not None or each.versions or each.problem is not None]
-        yield from paged(known, lambda each: entry_cost(each.name) * (1 + len(each.versions)))
+        parts = chain.from_iterable(map(parts_of, known))
+        yield from paged(parts, lambda each: entry_cost(each.name) * (1 + len(each.versions)))
 
     def _timeline(self, names: Names, name: str, since_us: int) -> Timeline:
         node, kept = self._tree.nodes.get(names), self._tree.versions.get(names, {})

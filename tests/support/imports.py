@@ -59,7 +59,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset({"status"}),
     "endpoint": frozenset({"errors"}),
     "model": frozenset({"endpoint"}),
-    "history": frozenset({"endpoint", "errors", "model"}),
+    "history": frozenset({"config", "endpoint", "errors", "model"}),
     "metadata": frozenset(),
     "metadata.kept": frozenset({"model"}),
     "wire": VALUES,

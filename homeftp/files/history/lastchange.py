@@ -26,10 +26,16 @@ def last_change(history: IHistory, endpoint: Endpoint) -> Iterator[int | None]:
     `NotFound` (40) where nothing was ever replaced or removed.
     """
     last = _Newest()
+    name = ""
+    times: list[int] = []
     for page in history.timelines(endpoint, 0):
-        for timeline in page:
-            last.add([version.at_us for version in timeline.versions[-2:]])
+        for part in page:
+            if part.name != name:
+                last.add(times)
+                name, times = part.name, []
+            times = [*times, *(version.at_us for version in part.versions[-2:])][-2:]
         yield None
+    last.add(times)
     if not last.count:
         raise NotFound(f"there is no version of anything at {display_path(endpoint)}")
     if last.count > 1:
@@ -37,8 +43,8 @@ def last_change(history: IHistory, endpoint: Endpoint) -> Iterator[int | None]:
         return
     changes = _Changes()
     for page in history.timelines(endpoint, last.twice_us + 1):
-        for timeline in page:
-            for version in timeline.versions:
+        for part in page:
+            for version in part.versions:
                 changes.add(version.at_us)
         yield None
     yield changes.starts[-1] if changes.starts else last.at_us

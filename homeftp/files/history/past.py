@@ -11,6 +11,7 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound
+from homeftp.history.parts import at_time
 from homeftp.history.timeline import Timeline
 from homeftp.interfaces import IHistory, IOpenFile, IStore
 from homeftp.model import Entry, ListingPage, Version
@@ -56,8 +57,9 @@ def open_past(store: IStore, endpoint: Endpoint, as_of_us: int) -> IOpenFile:
 
 def _found_at(history: IHistory, endpoint: Endpoint, as_of_us: int) -> Entry | Version | None:
     for page in history.timelines(endpoint, as_of_us, depth=0):
-        for timeline in page:
-            return timeline.at(as_of_us)
+        for part in page:
+            if (found := part.at(as_of_us)) is not None:
+                return found
     return None
 
 
@@ -69,7 +71,7 @@ def list_past(store: IStore, as_of_us: int, endpoint: Endpoint, recursive: bool)
     """
     was_there = not endpoint.parts
     directories = DirectoriesThen()
-    for page in history_of(store).timelines(endpoint, as_of_us):
+    for page in at_time(history_of(store).timelines(endpoint, as_of_us), as_of_us):
         items: list[Entry | tuple[str, str]] = []
         for timeline in page:
             found = timeline.at(as_of_us)

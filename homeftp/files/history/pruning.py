@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Iterator, Sequence
 
 from msgspec import structs
@@ -20,16 +21,48 @@ def prune(store: IStore, endpoint: Endpoint, *, before_us: int | None, keep: int
     nothing is removed. The current files stay.
     """
     history = history_of(store)
+    newest = _Newest(keep)
     for page in history.timelines(endpoint, 0):
         batch: list[Pruned] = []
-        for timeline in page:
-            for version in timeline.versions[: max(0, len(timeline.versions) - keep)]:
-                if before_us is None or version.at_us < before_us:
-                    batch.append(Pruned(name=timeline.name, at_us=version.at_us, size=version.size))
+        for part in page:
+            for version in part.versions:
+                older = newest.add(part.name, version.at_us, version.size)
+                if older is not None and (before_us is None or older.at_us < before_us):
+                    batch.append(older)
                 if len(batch) >= FILES_PER_STEP:
                     yield _pruned(history, endpoint, batch, dry_run)
                     batch = []
         yield _pruned(history, endpoint, batch, dry_run)
+
+
+class _Newest:
+    """The newest versions of one name, in 16 bytes each: it may have a million, and all of them may be kept."""
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self._name = ""
+        self._first = 0
+        self._times = array("q")
+        self._sizes = array("q")
+
+    def add(self, name: str, at_us: int, size: int) -> Pruned | None:
+        """Add a version, which is newer than those of its name before; the one that is not among the newest any more.
+
+        The names come one after the other.
+        """
+        if name != self._name:
+            self._name, self._first = name, 0
+            del self._times[:], self._sizes[:]
+        self._times.append(at_us)
+        self._sizes.append(size)
+        if len(self._times) - self._first <= self._keep:
+            return None
+        older = Pruned(name=name, at_us=self._times[self._first], size=self._sizes[self._first])
+        self._first += 1
+        if self._first > self._keep:  # more than half of it is not needed any more
+            del self._times[: self._first], self._sizes[: self._first]
+            self._first = 0
+        return older
 
 
 def _pruned(history: IHistory, endpoint: Endpoint, batch: Sequence[Pruned], dry_run: bool) -> PruneStep:

@@ -74,6 +74,10 @@ class _TimelineLevel:
     ready: list[_Found] = attrs.field(factory=list)
     after: bytes = b""
     """The last key that was used."""
+    last: bytes = b""
+    """The last name of which a part was given."""
+    leads_on: bool = False
+    """Whether something may be beneath that name."""
 
     @property
     def kept(self) -> int:
@@ -149,18 +153,24 @@ class _Walk:
             levels = [self._level(self.top, "")] if self.depth != 0 else []
         while levels:
             level = levels[-1]
-            group = self._next_group(level)
-            if not group:
+            part = self._next_part(level)
+            if not part:
                 levels.pop()
                 continue
-            name = _legal(level, group[0].name)
+            name = _legal(level, part[0].name)
             if name is None:
                 continue
-            timeline = self._timeline(level.relative(name), name, group)
+            timeline = self._timeline(level.relative(name), name, part)
             if timeline is not None:
                 yield timeline
+            level.leads_on = _leads_on(part) or (level.leads_on and level.last == part[0].name)
+            level.last = part[0].name
             below = level.endpoint.beneath(name)
-            if _leads_on(group) and (self.depth is None or len(below.parts) - len(self.top.parts) < self.depth):
+            if (
+                level.leads_on
+                and not (level.ready and level.ready[-1].name == level.last)
+                and (self.depth is None or len(below.parts) - len(self.top.parts) < self.depth)
+            ):
                 levels.append(self._level(below, f"{level.relative(name)}/" if level.relative(name) else ""))
                 forget_outer(levels, self.lister.budget)
 
@@ -169,10 +179,10 @@ class _Walk:
             endpoint, prefix, self.hidden.names_in(endpoint.parts), SortedNames(self.lister.budget), only
         )
 
-    def _timeline(self, relative: str, name: str, group: list[_Found]) -> Timeline | None:
+    def _timeline(self, relative: str, name: str, part: list[_Found]) -> Timeline | None:
         """The timeline of one name; None where it has nothing that is offered."""
-        versions = tuple(each.value for each in group if isinstance(each.value, Version))
-        current = group[-1] if group[-1].key.endswith(_MARK + _CURRENT) else None
+        versions = tuple(each.value for each in part if isinstance(each.value, Version))
+        current = part[-1] if part[-1].key.endswith(_MARK + _CURRENT) else None
         entry = current.value if current is not None and isinstance(current.value, Entry) else None
         problem = current.value if current is not None and isinstance(current.value, str) else None
         unwanted = self.lister.filetypes.problem(name)
@@ -190,17 +200,17 @@ class _Walk:
             problem=problem,
         )
 
-    def _next_group(self, level: _TimelineLevel) -> list[_Found]:
-        """All that is known of the next name; nothing at the end."""
-        group: list[_Found] = []
+    def _next_part(self, level: _TimelineLevel) -> list[_Found]:
+        """What is known of the next name, or a page of it, while the next key is ready; nothing at the end."""
+        part: list[_Found] = []
         while level.ready or self._advance(level):
             found = level.ready[-1]
-            if group and found.name != group[0].name:
+            if part and (found.name != part[0].name or len(part) == LISTING_PAGE):
                 break
             level.ready.pop()
             level.after = found.key
-            group.append(found)
-        return group
+            part.append(found)
+        return part
 
     def _advance(self, level: _TimelineLevel) -> bool:
         """Fill `ready`; False if nothing is left."""
@@ -370,10 +380,10 @@ def _legal(level: _TimelineLevel, raw_name: bytes) -> str | None:
     return name if len(level.endpoint.beneath(name).whole.encode()) <= MAX_PATH_BYTES else None
 
 
-def _leads_on(group: list[_Found]) -> bool:
+def _leads_on(part: list[_Found]) -> bool:
     """Whether something may be beneath a name."""
-    last = group[-1].value
-    return group[0].key.endswith(_MARK + _FOLDER) or (isinstance(last, Entry) and last.kind == "directory")
+    last = part[-1].value
+    return part[0].key.endswith(_MARK + _FOLDER) or (isinstance(last, Entry) and last.kind == "directory")
 
 
 def _cost(timeline: Timeline) -> int:

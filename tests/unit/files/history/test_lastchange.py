@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Sequence
 from unittest import mock
 
+from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import parse
 from homeftp.errors import NotFound
 from homeftp.files.history.lastchange import ONE_CHANGE_US, last_change
+from homeftp.files.history.pruning import prune
 from homeftp.files.history.restoring import restore_tree
 from homeftp.history.timeline import Timeline
 from homeftp.model import Version
@@ -47,6 +49,18 @@ class LastChangeTests(PastCase):
             self.remove(f"d/{name}")
         self.undo()
         self.assertEqual(self.tree("d"), then)
+
+    def test_many_versions(self) -> None:
+        """The last two changes of a file are told apart, also where its versions do not fit into one page."""
+        for versions in (LISTING_PAGE, LISTING_PAGE + 1, LISTING_PAGE + 2):
+            for number in range(versions + 1):
+                self.now_us += 10
+                self.write("d/a", b"%d" % number)
+            self.undo()
+            self.assertEqual(self.tree("d"), {"a": b"%d" % (versions - 1)})
+            self.remove("d")
+            for _ in prune(self.whole, parse(""), before_us=None, keep=0, dry_run=False):
+                pass
 
     def test_twice(self) -> None:
         """One change changes no file twice, so that only the second of two is undone, however close they are."""

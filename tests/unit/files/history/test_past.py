@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unittest import mock
 
-from homeftp.config import Retention
+from homeftp.config import LISTING_PAGE, Retention
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
 from homeftp.files.history.past import history_of, list_past, open_past
@@ -39,6 +39,19 @@ class OpenTests(PastCase):
         self.history_of_a_folder()
         for path in ("d", "d/e", "d/added", "none", ""):
             self.assertRaises(WrongKind, open_past, self.whole, parse(path), THEN)
+
+    def test_many_versions(self) -> None:
+        """Of a file whose versions do not fit into one page, each is found by its time, opened and listed alike."""
+        first = self.now_us
+        for number in range(LISTING_PAGE + 2):
+            self.write("d/a", b"%d" % number)
+            self.now_us += 10
+        for number in (0, 1, LISTING_PAGE - 1, LISTING_PAGE, LISTING_PAGE + 1):
+            then = first + 10 * number + 5
+            self.assertEqual(self.past("d/a", then), b"%d" % number)
+            pages = list_past(self.whole, then, parse("d"), True)
+            sizes = [entry.size for page in pages for entry in page.entries]
+            self.assertEqual(sizes, [len(b"%d" % number)])
 
     def test_replaced_meanwhile(self) -> None:
         """A file that is replaced while it is opened is opened as the version that it became."""
@@ -97,8 +110,7 @@ class ListTests(PastCase):
         expected = self.whole.stat(parse("d/e/a"))
         self.now_us = 2_000_000
         self.remove("d")
-        page, _ = list_past(self.whole, THEN, parse("d"), True)
-        folder, file = page.entries
+        folder, file = [entry for page in list_past(self.whole, THEN, parse("d"), True) for entry in page.entries]
         self.assertEqual(folder, Entry("e", "directory"))
         assert expected is not None
         self.assertEqual(
@@ -120,6 +132,6 @@ class ListTests(PastCase):
         self.write("d/b.exe", b"1")
         other = self.memory_store(filetypes=(".txt",))
         other._tree = self.whole._tree
-        page, _ = list_past(other, THEN, parse("d"), True)
-        self.assertEqual([entry.name for entry in page.entries], ["a.txt"])
-        self.assertEqual([name for name, _ in page.skipped], ["b.exe"])
+        pages = list(list_past(other, THEN, parse("d"), True))
+        self.assertEqual([entry.name for page in pages for entry in page.entries], ["a.txt"])
+        self.assertEqual([name for page in pages for name, _ in page.skipped], ["b.exe"])

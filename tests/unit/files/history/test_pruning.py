@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
+from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, Forbidden, Internal
 from homeftp.files.history.pruning import prune
@@ -83,3 +84,20 @@ class PruneTests(PastCase):
         steps = list(prune(self.whole, parse("many"), before_us=None, keep=0, dry_run=False))
         self.assertEqual(sum(len(step.pruned) for step in steps), 599)
         self.assertLessEqual(max(len(step.pruned) for step in steps), FILES_PER_STEP)
+
+    def test_keep_of_many(self) -> None:
+        """Of a file whose versions do not fit into one page, the newest stay too, however many; and of the next one."""
+        total = 2 * LISTING_PAGE + 2
+        for number in range(total):
+            self.now_us += 1
+            self.write("many", b"%d" % number)
+        self.write("next", b"1")
+        self.write("next", b"2")
+        times = [at_us for name, at_us in self.kept() if name == "many"]
+        self.assertEqual(len(times), total - 1)
+        for keep in (total, total - 1, LISTING_PAGE + 1, LISTING_PAGE, 1, 0):
+            gone = self.prune("", keep=keep)
+            times, older = times[max(0, len(times) - keep) :], times[: max(0, len(times) - keep)]
+            self.assertEqual([each.at_us for each in gone if each.name == "many"], older)
+            self.assertEqual([at_us for name, at_us in self.kept() if name == "many"], times)
+            self.assertEqual(len(self.kept("next")), min(keep, 1))

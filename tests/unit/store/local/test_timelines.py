@@ -7,7 +7,7 @@ from unittest import mock
 
 import attrs
 
-from homeftp.config import Retention
+from homeftp.config import LISTING_PAGE, Retention
 from homeftp.endpoint import MAX_NAME_BYTES, NO_FOLDERS, FolderSet, parse
 from homeftp.errors import Busy
 from homeftp.history.timeline import Timeline
@@ -56,6 +56,29 @@ class TimelineCase(VersionsCase):
 
 class TimelineTests(TimelineCase):
     """`TimelineLister`."""
+
+    def test_many_versions(self) -> None:
+        """No part of a timeline has more versions than a page; together they are all, and what is there now is last.
+
+        What is beneath a name comes behind all of its parts.
+        """
+        folder = self.path(os.path.join(DAY, "d"))
+        os.makedirs(os.path.join(folder, "a"))
+        for number in range(2 * LISTING_PAGE + 1):
+            with open(os.path.join(folder, f".homeftp-12.00.00.{number:06}-a"), "wb"):
+                pass
+        self.lay_version("d/a/b")
+        self.lay("d/a/c")
+        store = self.store()
+        found = self.timelines(store, "d")
+        self.assertEqual([each.name for each in found], ["", "a", "a", "a", "a/b", "a/c"])
+        parts = found[1:4]
+        self.assertLessEqual(max(len(each.versions) for each in parts), LISTING_PAGE)
+        times = [version.at_us for each in parts for version in each.versions]
+        self.assertEqual(times, [NOON_US + number for number in range(2 * LISTING_PAGE + 1)])
+        self.assertEqual([each.current is not None for each in parts], [False, False, True])
+        alone = self.timelines(store, "d/a", depth=0)
+        self.assertEqual([version.at_us for each in alone for version in each.versions], times)
 
     def test_merged(self) -> None:
         """Current files, their versions, and files that are versions only are one list, sorted as a listing is."""

@@ -1,0 +1,44 @@
+"""Timelines in parts: a name may have a million versions, and no step of a listing holds more than a page of them.
+
+The parts of a name follow each other, the oldest versions first. What is there now comes with the last one.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, Iterator, Sequence
+
+import attrs
+
+from homeftp.config import LISTING_PAGE
+from homeftp.history.timeline import Timeline
+from homeftp.model import Version
+
+
+def parts_of(timeline: Timeline) -> Iterator[Timeline]:
+    """A timeline as parts of at most a page of versions each."""
+    left = timeline.versions
+    while len(left) > LISTING_PAGE:
+        yield Timeline(name=timeline.name, versions=left[:LISTING_PAGE])
+        left = left[LISTING_PAGE:]
+    yield attrs.evolve(timeline, versions=left)
+
+
+def at_time(pages: Iterable[Sequence[Timeline]], as_of_us: int) -> Iterator[Sequence[Timeline]]:
+    """Each name once, page by page, with no versions but the one that was there at that time, if it was one.
+
+    What `Timeline.at` gives for that time stays the same.
+    """
+    last: Timeline | None = None
+    for page in pages:
+        whole: list[Timeline] = []
+        for part in page:
+            found = part.at(as_of_us)
+            versions: tuple[Version, ...] = (found,) if isinstance(found, Version) else ()
+            if last is not None and last.name == part.name:
+                versions = last.versions or versions
+            elif last is not None:
+                whole.append(last)
+            last = attrs.evolve(part, versions=versions)
+        yield whole
+    if last is not None:
+        yield [last]
