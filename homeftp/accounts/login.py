@@ -124,7 +124,7 @@ class Login:
     async def find_writer(self, endpoint: Endpoint, content_hash: str) -> Writer | None:
         """Who stored a file; not told of others if the account does not read all of the store."""
         whole = self.home.beneath(*endpoint.parts)
-        found = await self._service.find_writer(self.account, whole, content_hash)
+        found = await self._service.find_writer(self, whole, content_hash)
         sees_all = allotment(self.avatar.store.rights, self.home, None).sees_all
         return found if found is None or found.account == self.account or sees_all else None
 
@@ -224,16 +224,21 @@ class LoginService:
         """A login; fails with `LoginFailed` (32), `Busy` (51) or `Internal` (50)."""
         return Deferred.fromCoroutine(self._login(credentials, address, front_end))
 
-    async def find_writer(self, account: str, endpoint: Endpoint, content_hash: str) -> Writer | None:
-        """Who stored a file of the store, for an account that asks; None where that is not known.
+    async def find_writer(self, login: Login, endpoint: Endpoint, content_hash: str) -> Writer | None:
+        """Who stored a file of the store, for a login that asks; None where that is not known, and once it has ended.
 
-        Also where the log cannot be read: the server's own log says why.
+        Also where the log cannot be read: the server's own log says why. An account's searches have their turns, so
+        that each has the log open only while it reads it.
         """
         if self._writers is None:
             return None
-        steps, workers = Steps(partial(self._writers, endpoint, content_hash)), self._workers.of(account)
+        async with self.files.share(login.account).searching:
+            return await self._search(login, partial(self._writers, endpoint, content_hash))
+
+    async def _search(self, login: Login, begin: Callable[[], Iterator[Sequence[Writer]]]) -> Writer | None:
+        steps, workers = Steps(begin), self._workers.of(login.account)
         try:
-            while (found := await workers.run_slice(steps.next)) is not None:
+            while not (login.closed or login.revoked) and (found := await workers.run_slice(steps.next)) is not None:
                 if found:
                     return found[0]
         except OSError:

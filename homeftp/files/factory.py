@@ -45,6 +45,14 @@ class FilesFactory:
         used = {"listings": share.listing, "hashings": share.hashing}
         return {name: (each.limit - each.tokens, each.limit) for name, each in used.items()}
 
+    def share(self, account: str | None) -> AccountResources:
+        """What the logins of an account share."""
+        share = self._shares.get(account)
+        if share is None:
+            workers = self._workers if account is None else self._workers.of(account)
+            share = self._shares[account] = AccountResources(account, workers, self._listings)
+        return share
+
     def files(
         self,
         store: IStore,
@@ -59,11 +67,7 @@ class FilesFactory:
 
         Without `records_raised` the caller records refusals that calls raise.
         """
-        account = actor.account
-        if account not in self._shares:
-            workers = self._workers if account is None else self._workers.of(account)
-            self._shares[account] = AccountResources(account, workers, self._listings)
-        share = self._shares[account]
+        share = self.share(actor.account)
         jobs = RevocableJobs(share.workers, login or PermanentLogin())
         return Files(
             store,

@@ -162,7 +162,7 @@ class Files:
         opening = (
             self._share.batches.opens.run((self._shared, endpoint))
             if as_of_us is None
-            else self._jobs.run_slice(open_past, self._store, endpoint, as_of_us)
+            else self._jobs.run_wanted(open_past, self._store, endpoint, as_of_us)
         )
         file = await detached(opening, self._close_unwanted)
         if self._record_read is not None:
@@ -333,7 +333,7 @@ class Files:
         """Copy a file."""
 
         def copy(of: str | None, at: str | None) -> Deferred[Entry]:
-            return self._jobs.run_slice(
+            return self._jobs.run_wanted(
                 partial(self._store.copy, source_precondition=of, target_precondition=at), source, target
             )
 

@@ -10,6 +10,7 @@ from typing import Any, Callable, ClassVar, Protocol, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
 from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, Refusal
@@ -68,6 +69,13 @@ class RevocableJobs:
         """`run` for a part of long work, as `IWorkers.run_slice`."""
         return self.workers.run_slice(self._granted, job, args)
 
+    def run_wanted(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """`run_slice` for a job that takes long by itself, and that nobody needs once its client has disconnected.
+
+        Fails with `ConnectionLost` then: an account may have hundreds of them in its queue.
+        """
+        return self.workers.run_slice(self._wanted, job, args)
+
     def run_hash(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """`run` for a part of a hashing, as `IWorkers.run_hash`."""
         return self.workers.run_hash(self._granted, job, args)
@@ -96,6 +104,11 @@ class RevocableJobs:
     def _granted(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
         self.require_access()
         return job(*args)
+
+    def _wanted(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
+        if self._login.closed:
+            raise ConnectionLost("the client has disconnected")
+        return self._granted(job, args)
 
     def require_access(self) -> None:
         """Raise `Forbidden` (33) where access was revoked. May block: for jobs."""

@@ -13,6 +13,10 @@ HASHED_AT_ONCE = 16
 """Files of one account that are hashed in turns: each holds a descriptor, and the disk has to seek between them."""
 
 
+SEARCHES_AT_ONCE = 2
+"""Searches of the audit log for one account that are under way: they run in turns, and each has a file of it open."""
+
+
 @attrs.frozen(eq=False)
 class AccountResources:
     """One account's part of the server."""
@@ -24,6 +28,9 @@ class AccountResources:
     batches: Batches = attrs.field(init=False)
     hashing: DeferredSemaphore = attrs.field(init=False, factory=lambda: DeferredSemaphore(HASHED_AT_ONCE))
     """Held while a file is opened and hashed for this account; not while its hashing is somebody else's."""
+
+    searching: DeferredSemaphore = attrs.field(init=False, factory=lambda: DeferredSemaphore(SEARCHES_AT_ONCE))
+    """Held by each search of the audit log."""
 
     listing: DeferredSemaphore = attrs.field(init=False)
     """Held by each listing, and each recursive removal, that is under way."""

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import os
+from typing import Iterator, Sequence
 from unittest import mock
 
 from twisted.cred.credentials import Anonymous
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from homeftp.accounts.access import AccessChange, AccessTable
+from homeftp.accounts.access import WHOLE_STORE, AccessChange, AccessTable
 from homeftp.accounts.devicelogin import DeviceCertificate
 from homeftp.accounts.devices import Devices
+from homeftp.accounts.login import Login, LoginService
+from homeftp.accounts.realm import Account
 from homeftp.audit import Audit
 from homeftp.config import NAME_COST
-from homeftp.endpoint import ROOT, parse
+from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import Busy, Changed, Internal, LoginFailed, NoSpace
+from homeftp.files.budget import MemoryBudget
+from homeftp.files.factory import FilesFactory
+from homeftp.files.jobs.share import SEARCHES_AT_ONCE
+from homeftp.history.writer import Writer
 from homeftp.interfaces import ILogin, ILoginService
 from homeftp.model import Actor, WriteRequest
 from homeftp.store.local.store import LocalStore
+from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import parse_rights
 from tests.support.logins import ADDRESS, ID, LoginCase, started
+from tests.support.queuedworkers import QueuedWorkers
 from tests.unit.server.gate.test_connections import FakeConnection
 
 
@@ -110,6 +120,65 @@ class ServiceTests(LoginCase):
             for _ in range(5):
                 self.failureResultOf(self.attempt(self.password()), Busy)
         self.login()
+
+
+class SearchTests(SynchronousTestCase):
+    """The search for the writer of a file."""
+
+    def setUp(self) -> None:
+        self.workers = QueuedWorkers()
+        self.searched: list[int] = []
+        self.searches = 0
+        self.service = LoginService(
+            mock.Mock(),
+            throttle=mock.Mock(),
+            audit=mock.Mock(),
+            refusals=mock.Mock(),
+            validator=mock.Mock(),
+            files=FilesFactory(self.workers, MemoryBudget()),
+            workers=self.workers,
+            writers=self.search,
+        )
+
+    def search(self, endpoint: Endpoint, content_hash: str) -> Iterator[Sequence[Writer]]:
+        """Three steps find nothing, the fourth the writer."""
+        number = self.searches
+        self.searches += 1
+        for _ in range(3):
+            self.searched.append(number)
+            yield ()
+        yield [Writer("ann", None, number)]
+
+    def login(self) -> Login:
+        """A login of ann."""
+        return Login(self.service, Account("ann", MemoryStore(), WHOLE_STORE), None, ADDRESS)
+
+    def test_found(self) -> None:
+        """The search goes on step by step until it finds the writer; the control of what follows."""
+        found = started(self.login().find_writer(parse("a"), "sha256:x"))
+        self.workers.work_all()
+        self.assertEqual(self.successResultOf(found), Writer("ann", None, 0))
+        self.assertEqual(self.searched, [0, 0, 0])
+
+    def test_ended(self) -> None:
+        """The search of a login that has ended, or was revoked, ends after the step that waits already."""
+        for end in (Login.close, Login.disconnect):
+            self.searched.clear()
+            login = self.login()
+            found = started(login.find_writer(parse("a"), "sha256:x"))
+            self.workers.work()
+            end(login)
+            self.workers.work_all()
+            self.assertIsNone(self.successResultOf(found))
+            self.assertEqual(len(self.searched), 2)
+
+    def test_turns(self) -> None:
+        """Of many searches of one account few are under way at a time."""
+        found = [started(self.login().find_writer(parse("a"), "sha256:x")) for _ in range(5)]
+        self.workers.work()
+        self.assertEqual(set(self.searched), set(range(SEARCHES_AT_ONCE)))
+        self.workers.work_all()
+        self.assertEqual([self.successResultOf(each) is not None for each in found], [True] * 5)
 
 
 class AuditTests(LoginCase):

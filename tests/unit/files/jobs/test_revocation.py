@@ -7,6 +7,7 @@ from typing import Any, Callable
 from unittest import mock
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.devices import Devices, add_device
@@ -54,7 +55,20 @@ class RevocableJobsTests(SynchronousTestCase):
 
     def checked(self) -> list[Callable[..., Deferred[None]]]:
         """All ways to run a job that need access."""
-        return [self.jobs.run, self.jobs.run_next, self.jobs.run_slice, self.jobs.run_hash]
+        return [self.jobs.run, self.jobs.run_next, self.jobs.run_slice, self.jobs.run_hash, self.jobs.run_wanted]
+
+    def test_wanted(self) -> None:
+        """A job that only its client needs does not begin once that is gone; one that was begun goes on."""
+        done: list[str] = []
+        waiting = self.jobs.run_wanted(done.append, "wanted")
+        self.workers.work_all()
+        self.successResultOf(waiting)
+        waiting, other = self.jobs.run_wanted(done.append, "unwanted"), self.jobs.run_slice(done.append, "begun")
+        self.login.closed = True
+        self.workers.work_all()
+        self.failureResultOf(waiting, ConnectionLost)
+        self.successResultOf(other)
+        self.assertEqual(done, ["wanted", "begun"])
 
     def test_change(self) -> None:
         """A change is carried out, with its arguments and its result; the control of those below."""
@@ -92,7 +106,7 @@ class RevocableJobsTests(SynchronousTestCase):
         for number, run in enumerate([*self.checked(), self.jobs.run_cleanup]):
             run(done.append, str(number))
         self.workers.work()
-        self.assertEqual(done, ["0", "1", "2", "3", "4"])
+        self.assertEqual(done, ["0", "1", "2", "3", "4", "5"])
 
     def test_closed_while_queued(self) -> None:
         """A change of a login that was closed looks access up, which nobody does for it any more."""
