@@ -207,11 +207,14 @@ def listening(port: int, log: Path, said: str) -> None:
 
 
 @contextlib.contextmanager
-def homeftp_server(folder: Path, port: int, *options: str) -> Iterator[int]:
-    """homeftp's server, sharing `folder`/share."""
+def homeftp_server(folder: Path, port: int, *options: str, user: int | None = None) -> Iterator[int]:
+    """homeftp's server, sharing `folder`/share; root gives up its rights, and becomes `user`."""
     log = folder / "homeftp.log"
     listen = f"--listen=tcp:{port}:interface=127.0.0.1"
     arguments = [*HOMEFTP, "serve", str(folder / "share"), f"--state={folder / 'state'}", listen, *options]
+    if user is not None:
+        twistd = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", f"--uid={user}", f"--gid={user}"]
+        arguments = [*twistd, "homeftp", f"--root={folder / 'share'}", *arguments[len(HOMEFTP) + 2 :]]
     with started(arguments, log) as server:
         listening(port, log, FINGERPRINT)
         yield server

@@ -22,13 +22,18 @@ def context(ca_file: str, *, alpn: list[str] | None = None) -> ssl.SSLContext:
 
 
 class RawClient:
-    """One connection: plain at first, TLS from `start_tls` on, with the certificate and key of the file `device`."""
+    """One connection: plain at first, TLS from `start_tls` on, with the certificate and key of the file `device`.
 
-    def __init__(self, port: int, ca_file: str, *, host: str = "127.0.0.1", device: str | None = None) -> None:
+    `source` is the client's own address; "": the system chooses it.
+    """
+
+    def __init__(
+        self, port: int, ca_file: str, *, host: str = "127.0.0.1", device: str | None = None, source: str = ""
+    ) -> None:
         self._context = context(ca_file)
         if device is not None:
             self._context.load_cert_chain(device)
-        self.socket: socket.socket = socket.create_connection((host, port), TIMEOUT)
+        self.socket: socket.socket = socket.create_connection((host, port), TIMEOUT, (source, 0))
         self._buffer = b""
 
     def __enter__(self) -> RawClient:

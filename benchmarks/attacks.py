@@ -1,0 +1,168 @@
+"""What an honest client waits for, and what memory a server needs, beside attacks.
+
+    python benchmarks/attacks.py --disk ext4
+    python benchmarks/attacks.py --attack "TLS handshakes" --attack "small PUSHes" --seconds 10
+
+A server that does not run as root shares a folder with 100,000 names, as many versions, and large files. One account
+compares, fetches, pushes and lists at a fixed rate; then it does the same beside each attack by another account, or by
+strangers. Printed are the median, the 99th percentile and the longest of the times that its requests took, alone (just
+before) and beside the attack, how much of a processor the server used, and the most memory that it had meanwhile. The
+attack runs with a lower priority: the server is measured, and not the share of the processors that a client takes.
+To mount a new ext4 or NTFS takes root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from attackers import EVERY_ATTACK
+from attackkinds import HASH, Request
+from measuring import TICKS, memory_kib, reset_peak
+from tests.support.rawclient import RawClient
+from victims import PASSWORD, disk, victim
+
+MIX = (
+    Request("CMP", {"rel_endpoint": "small", "hash": HASH}),
+    Request("GET", {"rel_endpoint": "small"}),
+    Request("PUSH", {"rel_endpoint": "pushed"}, b"content" * 600),
+    Request("GET", {"rel_endpoint": "listed"}),
+    Request("GET", {"rel_endpoint": "medium"}),
+)
+"""What the honest client asks, over and over."""
+
+SETTLE_SECONDS = 0.5
+"""After an attack, until the server has noticed that its clients are gone."""
+
+
+class Answers(NamedTuple):
+    """What an honest client saw: the seconds of its answers by request, and what was refused."""
+
+    seconds: dict[str, list[float]]
+    refused: list[str]
+
+    @property
+    def all(self) -> list[float]:
+        """The seconds of all answers, in order."""
+        return sorted(itertools.chain.from_iterable(self.seconds.values()))
+
+    def figures(self) -> dict[str, float]:
+        """In milliseconds."""
+        ordered = self.all
+        return {
+            "median": statistics.median(ordered) * 1e3,
+            "p99": ordered[int(len(ordered) * 0.99)] * 1e3,
+            "worst": ordered[-1] * 1e3,
+        }
+
+
+def behave(client: RawClient, seconds: float, rate: float) -> Answers:
+    """Ask at a fixed rate, for some seconds; what comes late is asked at once."""
+    answers = Answers({}, [])
+    began = time.monotonic()
+    for number, request in enumerate(itertools.cycle(MIX)):
+        due = began + number / rate
+        if due > began + seconds:
+            return answers
+        time.sleep(max(0.0, due - time.monotonic()))
+        asked = time.perf_counter()
+        answer, _ = client.ask(*request)
+        name = f"{request.request_type} {request.body['rel_endpoint']}"
+        answers.seconds.setdefault(name, []).append(time.perf_counter() - asked)
+        if answer["status"] >= 20:
+            answers.refused.append(f"{name}: {answer['status']}")
+    raise AssertionError("the mix has no end")
+
+
+def processor(process: int) -> float:
+    """Seconds of a processor that a process has used so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / TICKS
+
+
+def measure(name: str, server: int, port: int, ca_file: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """The honest client alone, and then beside an attack."""
+    script = Path(__file__).with_name("attackers.py")
+    command = ["nice", "-n", "10", sys.executable, str(script), name, str(port), str(ca_file), str(options.seconds + 1)]
+    with RawClient(port, str(ca_file)) as client:
+        client.start_tls().login("honest", PASSWORD)
+        alone = behave(client, options.alone, options.rate)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as attacker:
+            try:
+                assert attacker.stdin and attacker.stdout
+                if attacker.stdout.readline() != b"ready\n":
+                    sys.exit(f"{name}: the attacker could not log in")
+                reset_peak(server)
+                before = processor(server)
+                attacker.stdin.write(b"go\n")
+                attacker.stdin.flush()
+                beside = behave(client, options.seconds, options.rate)
+                used = (processor(server) - before) / options.seconds
+            finally:
+                attacker.kill()
+        peak = memory_kib(server, "VmHWM") / 1024
+        time.sleep(SETTLE_SECONDS)
+        left = memory_kib(server, "VmRSS") / 1024
+    slowest = {each: max(times) * 1e3 for each, times in beside.seconds.items()}
+    return {
+        "attack": name,
+        "alone": alone.figures(),
+        "beside": beside.figures(),
+        "slowest": slowest,
+        "refused": beside.refused,
+        "processors": used,
+        "peak_mib": peak,
+        "left_mib": left,
+    }
+
+
+def show(found: dict[str, Any]) -> None:
+    """One line."""
+    alone, beside = found["alone"], found["beside"]
+    times = "  ".join(f"{alone[each]:6.1f} {beside[each]:7.1f} x{beside[each] / alone[each]:<5.1f}" for each in alone)
+    refused = f"  refused {len(found['refused'])}: {found['refused'][0]}" if found["refused"] else ""
+    print(f"{found['attack']:40} {times} {found['processors']:5.0%} {found['peak_mib']:6.0f}{refused}", flush=True)
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--folder", metavar="DIR", help="where to work")
+    parser.add_argument("--disk", choices=("folder", "ext4", "ntfs-3g", "lowntfs-3g"), default="folder")
+    parser.add_argument(
+        "--attack", action="append", choices=EVERY_ATTACK, metavar="NAME", help="repeatable; default: all"
+    )
+    parser.add_argument("--names", type=int, default=100_000, metavar="N", help="in one directory, and versions")
+    parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="of each attack")
+    parser.add_argument("--alone", type=float, default=4.0, metavar="S", help="before each attack")
+    parser.add_argument(
+        "--rate", type=float, default=40.0, metavar="N", help="the honest client's requests in a second"
+    )
+    parser.add_argument("--json", metavar="FILE", help="where to write all figures")
+    options = parser.parse_args()
+    found = []
+    with (
+        tempfile.TemporaryDirectory(dir=options.folder) as folder,
+        disk(Path(folder, "share"), options.disk),
+        victim(Path(folder), options.names) as (server, port, ca_file),
+    ):
+        head = "  ".join(f"{each + ', ms: alone, beside':23}" for each in ("median", "p99", "longest"))
+        print(f"{'':40} {head}   cpu    MiB")
+        for name in options.attack or EVERY_ATTACK:
+            found.append(measure(name, server, port, ca_file, options))
+            show(found[-1])
+    if options.json:
+        Path(options.json).write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
