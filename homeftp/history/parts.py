@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Iterable, Iterator, Sequence
 
-import attrs
-
 from homeftp.config import LISTING_PAGE
 from homeftp.history.timeline import Timeline
 from homeftp.model import Version
@@ -20,7 +18,7 @@ def parts_of(timeline: Timeline) -> Iterator[Timeline]:
     while len(left) > LISTING_PAGE:
         yield Timeline(name=timeline.name, versions=left[:LISTING_PAGE])
         left = left[LISTING_PAGE:]
-    yield attrs.evolve(timeline, versions=left)
+    yield timeline.with_versions(left)
 
 
 def at_time(pages: Iterable[Sequence[Timeline]], as_of_us: int) -> Iterator[Sequence[Timeline]]:
@@ -38,7 +36,7 @@ def at_time(pages: Iterable[Sequence[Timeline]], as_of_us: int) -> Iterator[Sequ
                 versions = last.versions or versions
             elif last is not None:
                 whole.append(last)
-            last = attrs.evolve(part, versions=versions)
+            last = part.with_versions(versions)
         yield whole
     if last is not None:
         yield [last]

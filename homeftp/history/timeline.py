@@ -29,6 +29,12 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None = None
     """Why the store does not offer what is there now, in words that follow its name; None where it does."""
 
+    def with_versions(self, versions: tuple[Version, ...]) -> Timeline:
+        """The same name with these versions, and no others."""
+        return Timeline(
+            name=self.name, current=self.current, made_us=self.made_us, versions=versions, problem=self.problem
+        )
+
     def at(self, as_of_us: int) -> Entry | Version | None:
         """What was there at a time (microseconds since 1970 UTC); None where nothing was.
 
