@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from homeftp.client.manage.usage import FolderUsage, folder_usage
     from homeftp.client.opening.remote import RemoteClient, RemoteOpening, open_remote
     from homeftp.client.opening.resources import TransferResources
-    from homeftp.client.opening.summary import TransferIncomplete, TransferSummary
+    from homeftp.client.opening.summary import SyncSummary, TransferIncomplete, TransferSummary
     from homeftp.client.plan.cmp import cmp
     from homeftp.client.plan.get import get
     from homeftp.client.plan.globs import expand_pattern
@@ -106,7 +106,7 @@ _MODULES = {
     "manage.usage": ("FolderUsage", "folder_usage"),
     "opening.remote": ("RemoteClient", "RemoteOpening", "open_remote"),
     "opening.resources": ("TransferResources",),
-    "opening.summary": ("TransferIncomplete", "TransferSummary"),
+    "opening.summary": ("SyncSummary", "TransferIncomplete", "TransferSummary"),
     "plan.cmp": ("cmp",),
     "plan.get": ("get",),
     "plan.globs": ("expand_pattern",),
@@ -194,6 +194,7 @@ __all__ = [
     "SyncPlan",
     "SyncRequest",
     "SyncResult",
+    "SyncSummary",
     "TransferContext",
     "TransferIncomplete",
     "TransferObserver",

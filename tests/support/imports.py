@@ -134,7 +134,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | within("client", "api batches errors escapes files mirror plan remotehash seen selection transfer")
     | within("client", "sync.local sync.merge"),
     "client.manage": CONTRACTS | within("client", "api plan remotehash seen"),
-    "client.opening": SHARED | {"wire"} | within("client", "api errors known manage plan seen selection transfer"),
+    "client.opening": SHARED
+    | {"wire"}
+    | within("client", "api errors known manage plan seen selection sync sync.merge transfer"),
     "client.aio": SHARED | {"wire"} | within("client", "connection known manage opening selection transfer"),
     "client": CLIENT,
     "cli.terminal": frozenset({"errors", "model", "client"}),

@@ -50,7 +50,7 @@ class TransferTests(ProgramCase):
     """Transfers and requests."""
 
     def test_all(self) -> None:
-        """Upload, compare, list, read, write and download, in two event loops one after the other."""
+        """Upload, compare, list, read, write, download and sync, in two event loops one after the other."""
         self.lay("from/a.txt", b"content")
         self.lay("from/sub/b.txt", b"more")
         printed = self.run_program(
@@ -67,6 +67,7 @@ class TransferTests(ProgramCase):
                     print(await nas.read(f"{there}/c.txt", limit=100))
                     await nas.download(there, target)
                     print(sorted(os.listdir(target)))
+                    print(len((await nas.sync(target, there)).plan.actions))
             asyncio.run(main("one"))
             asyncio.run(main("two"))
             """
@@ -77,6 +78,7 @@ class TransferTests(ProgramCase):
             "['a.txt', 'c.txt', 'sub', 'sub/b.txt']",
             "b'third'",
             "['a.txt', 'c.txt', 'sub']",
+            "0",
         ]
         first = ["4 11", *same]
         second = ["0 0", "False", *same[1:]]

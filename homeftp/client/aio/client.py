@@ -79,6 +79,7 @@ class AsyncioClient:
         """The client for Twisted. `wait_for` awaits those of its methods that this class does not have."""
 
     upload = _awaited(RemoteClient.upload)
+    sync = _awaited(RemoteClient.sync)
     download = _awaited(RemoteClient.download)
     compare = _awaited(RemoteClient.compare)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from types import TracebackType
-from typing import Any, AsyncIterator, Awaitable, Callable, Coroutine, Sequence, cast
+from typing import Any, AsyncIterator, Awaitable, Callable, Coroutine, Sequence, TypeVar, cast
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -18,17 +19,22 @@ from twisted.python.failure import Failure
 from homeftp.client.api import Client
 from homeftp.client.errors import ConnectionFailed
 from homeftp.client.known.dialing import IClientReactor, connect_remote
-from homeftp.client.known.remotes import FOLDER_VARIABLE, Remotes, client_folder, hash_cache_path, seen_path
+from homeftp.client.known.remotes import FOLDER_VARIABLE, Remotes, client_folder, hash_cache_path, seen_path, sync_path
 from homeftp.client.manage.usage import FolderUsage, folder_usage
 from homeftp.client.opening.resources import TransferResources
-from homeftp.client.opening.summary import SummaryObserver, TransferIncomplete, TransferSummary
+from homeftp.client.opening.summary import SummaryObserver, SyncSummary, TransferIncomplete, TransferSummary
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
+from homeftp.client.sync.archive import SyncArchive
+from homeftp.client.sync.model import Direction, Preference, SyncOptions, SyncPlan
 from homeftp.client.transfer.model import TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import Reconnector
+from homeftp.host import own_name
 
 LocalPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """One local path, or several."""
+
+Summary = TypeVar("Summary", bound=TransferSummary)
 
 _Work = Callable[[Client, TransferContext, TransferObserver], Coroutine[Any, Any, None]]
 
@@ -47,13 +53,18 @@ class RemoteClient(Client):
         reconnector: Callable[[], Reconnector],
         context: Callable[[], Awaitable[TransferContext]],
         release: Callable[[], Awaitable[None]],
+        archive: Callable[[], SyncArchive],
     ) -> None:
-        """A transfer connects with a new `reconnector()`, and works with the `context()`. The end calls `release`."""
+        """A transfer connects with a new `reconnector()`, and works with the `context()`. The end calls `release`.
+
+        `archive` opens what is remembered of syncs; it blocks.
+        """
         super().__init__(connected.protocol, connected.address, connected.fingerprint)
         self.server_info = connected.server_info
         self._reconnector = reconnector
         self._context = context
         self._release = release
+        self._archive = archive
         self._running: dict[Deferred[None], Deferred[None]] = {}
         """The transfers that run; each with what fires when it has ended."""
         self._closed = False
@@ -168,6 +179,57 @@ class RemoteClient(Client):
             observer,
         )
 
+    async def sync(
+        self,
+        folder: str | os.PathLike[str],
+        remote: str,
+        *,
+        direction: Direction = Direction.BOTH,
+        prefer: Preference | None = None,
+        merge: bool = False,
+        dry_run: bool = False,
+        selection: Selection = DEFAULT_SELECTION,
+        max_delete: int | None = None,
+        start_over: bool = False,
+        expected: SyncPlan | None = None,
+        observer: TransferObserver | None = None,
+    ) -> SyncSummary:
+        """Make a local folder and the server's directory `remote` agree, as `homeftp sync -y` does.
+
+        With `dry_run` nothing is changed, and the summary has the plan. With `expected` exactly that plan is carried
+        out: where something has changed since, nothing is. What was agreed on is remembered for the command line, too.
+
+        Raises `TransferIncomplete`, also for files that wait for a person; `OperatorError` where the plan may not be
+        carried out, where another sync works on the folder, and where the library for `merge` is missing; `WrongKind`
+        (43), `Forbidden` (33), and `ConnectionFailed` as in `upload`.
+        """
+        from homeftp.client.sync.merge.texts import require_merge_library
+        from homeftp.client.sync.run import SyncRequest, run_sync
+
+        if merge:
+            require_merge_library()
+        request = SyncRequest(
+            os.fspath(folder),
+            remote,
+            options=SyncOptions(direction, prefer, own_name(), time.strftime("%Y-%m-%d"), merge),
+            selection=selection,
+            dry_run=dry_run,
+            max_delete=max_delete,
+            start_over=start_over,
+            expected=expected,
+        )
+        plans: list[SyncPlan] = []
+
+        async def work(client: Client, context: TransferContext, progress: TransferObserver) -> None:
+            archive = await context.workers.run_unbounded(self._archive)
+            try:
+                plans.append((await run_sync(client, context, archive, request, progress)).plan)
+            finally:
+                await context.workers.run_unbounded(archive.close)
+
+        done = await self._transfer(work, observer)
+        return _complete(SyncSummary(done.counts, done.bytes_moved, done.problems, plans[0]))
+
     def usage(self, rel_endpoint: str = "") -> AsyncIterator[FolderUsage]:
         """What each directory at and beneath an endpoint holds; one follows those in it, the endpoint itself is last.
 
@@ -222,7 +284,7 @@ def _paths(given: LocalPaths) -> list[str]:
     return [os.fspath(each) for each in ([given] if isinstance(given, str | os.PathLike) else given)]
 
 
-def _complete(summary: TransferSummary) -> TransferSummary:
+def _complete(summary: Summary) -> Summary:
     if summary.problems:
         raise TransferIncomplete(summary)
     return summary
@@ -303,4 +365,5 @@ async def _open(
 
     connected = await connect()
     resources = TransferResources(reactor, cache, seen)
-    return RemoteClient(connected, reconnector, resources.context, resources.close)
+    archive = functools.partial(SyncArchive, sync_path(environ))
+    return RemoteClient(connected, reconnector, resources.context, resources.close, archive)

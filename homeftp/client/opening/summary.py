@@ -6,6 +6,7 @@ from typing import Mapping
 
 import attrs
 
+from homeftp.client.sync.model import SyncPlan
 from homeftp.client.transfer.model import FileResult, Outcome
 from homeftp.client.transfer.observer import TransferObserver
 
@@ -31,6 +32,14 @@ class TransferSummary:
     def same(self) -> bool:
         """Whether both sides are the same now. A time or mode that a disk cannot store does not count."""
         return not any(number for outcome, number in self.counts.items() if not outcome.done)
+
+
+@attrs.frozen
+class SyncSummary(TransferSummary):
+    """The end of a sync."""
+
+    plan: SyncPlan
+    """What was to be done, or with a dry run: is to be done."""
 
 
 class TransferIncomplete(Exception):

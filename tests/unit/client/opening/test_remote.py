@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Sequence, cast
 from unittest import mock
 
 from msgspec import structs
@@ -18,13 +19,17 @@ from homeftp.client import (
     DEFAULT_SELECTION,
     Client,
     ConnectionFailed,
+    Direction,
     FolderUsage,
     IClientReactor,
     Outcome,
+    Preference,
     Reconnector,
     RemoteClient,
     RemoteOpening,
     Selection,
+    SyncArchive,
+    SyncSummary,
     TransferContext,
     TransferIncomplete,
     TransferObserver,
@@ -32,18 +37,23 @@ from homeftp.client import (
     open_remote,
 )
 from homeftp.errors import NotFound, OperatorError
+from homeftp.interfaces import IDispatcher
 from tests.support.inmemory import PASSWORD
+from tests.support.syncs import DISPATCHERS
 from tests.support.transfers import NEW, OLD, TransferCase
 
 
-class RemoteClientTests(TransferCase):
-    """Transfers, each over a new connection in memory."""
+class RemoteCase(TransferCase):
+    """A client whose transfers have a new connection in memory each."""
+
+    extra: Sequence[IDispatcher] = DISPATCHERS
 
     def setUp(self) -> None:
         super().setUp()
         self.released = 0
+        self.home = self.mktemp()
         self.made: list[Client] = []
-        self.remote = RemoteClient(self.client, self.reconnector, self.prepare, self.release)
+        self.remote = RemoteClient(self.client, self.reconnector, self.prepare, self.release, self.archive)
 
     def reconnector(self) -> Reconnector:
         async def make() -> Client:
@@ -63,6 +73,13 @@ class RemoteClientTests(TransferCase):
 
     async def release(self) -> None:
         self.released += 1
+
+    def archive(self) -> SyncArchive:
+        return SyncArchive(os.path.join(self.home, "sync.sqlite"))
+
+
+class RemoteClientTests(RemoteCase):
+    """Transfers, each over a new connection."""
 
     def test_upload(self) -> None:
         """A folder is sent with its content; the second time all is the same, and a comparison says so."""
@@ -129,7 +146,7 @@ class RemoteClientTests(TransferCase):
             await waiting
             raise AssertionError("it was not cancelled")
 
-        remote = RemoteClient(self.client, self.reconnector, stuck, self.release)
+        remote = RemoteClient(self.client, self.reconnector, stuck, self.release, self.archive)
         running = Deferred.fromCoroutine(remote.upload(self.here, "all"))
         self.assertNoResult(running)
         closing = Deferred.fromCoroutine(remote.close())
@@ -155,7 +172,7 @@ class RemoteClientTests(TransferCase):
                 await cleaned
             raise AssertionError("it was not cancelled")
 
-        remote = RemoteClient(self.client, self.reconnector, cleaning, self.release)
+        remote = RemoteClient(self.client, self.reconnector, cleaning, self.release, self.archive)
         running = Deferred.fromCoroutine(remote.upload(self.here, "all"))
         closing = Deferred.fromCoroutine(remote.close())
         self.pump_first()
@@ -218,6 +235,74 @@ class RemoteClientTests(TransferCase):
         wire = super().connect(*kind)
         self.first = getattr(self, "first", wire)
         return wire
+
+
+class RemoteSyncTests(RemoteCase):
+    """Syncs of a program."""
+
+    def sync(self, **options: Any) -> SyncSummary:
+        return self.run_work(self.remote.sync(self.here, "Docs", **options))
+
+    def test_sync(self) -> None:
+        """What was agreed on is remembered: a deletion crosses with the next sync, and a conflict is kept twice."""
+        for name in ("a", "b", "c"):
+            self.make_file(name)
+        seen: list[str] = []
+        summary = self.sync(observer=TransferObserver(on_result=lambda result: seen.append(result.name)))
+        self.assertEqual((summary.counts[Outcome.NEW], summary.same, {*seen}), (4, True, {"", "a", "b", "c"}))
+        os.unlink(os.path.join(self.here, "a"))
+        self.make_file("b", b"here")
+        self.make_remote_file("Docs/b", b"there")
+        with mock.patch("homeftp.client.opening.remote.own_name", return_value="ann-laptop"):
+            self.assertTrue(self.sync().same)
+        copy = f"b (conflict from ann-laptop {time.strftime('%Y-%m-%d')})"
+        self.assertEqual({name[5:] for name in self.remote_files()}, {"b", "c", copy})
+        self.assertEqual(list(self.sync(dry_run=True).plan.actions), [])
+
+    def test_expected(self) -> None:
+        """A plan that was looked at is carried out where it is the same still."""
+        self.make_file("a")
+        plan = self.sync(dry_run=True).plan
+        self.assertEqual(([each.name for each in plan.actions], self.remote_files()), (["a"], {}))
+        self.make_file("b")
+        with self.assertRaisesRegex(OperatorError, "make it again"):
+            self.sync(expected=plan)
+        os.unlink(os.path.join(self.here, "b"))
+        self.sync(expected=plan)
+        self.assertEqual(set(self.remote_files()), {"Docs/a"})
+
+    def test_options(self) -> None:
+        """Direction, preference, patterns and limits count as on the command line."""
+        self.make_file("a", b"here")
+        self.make_file("x.tmp")
+        self.make_remote_file("Docs/a", b"there")
+        self.sync(prefer=Preference.HERE, selection=Selection(("*.tmp",)))
+        self.assertEqual(self.remote_files(), {"Docs/a": b"here"})
+        with self.assertRaisesRegex(OperatorError, "more than --max-delete 0"):
+            self.sync(direction=Direction.PULL, max_delete=0)
+        self.sync(direction=Direction.PULL, max_delete=1)
+        self.assertEqual(set(os.listdir(self.here)), {"a", ".homeftp"})
+
+    def test_waits(self) -> None:
+        """What waits for a person is an exception that says so."""
+        self.make_file("a")
+        self.sync()
+        self.make_file("a", b"")
+        with self.assertRaises(TransferIncomplete) as caught:
+            self.sync()
+        self.assertEqual([each.outcome for each in caught.exception.summary.problems], [Outcome.SUSPICIOUS])
+        self.sync(start_over=True, prefer=Preference.HERE)
+        self.assertEqual(self.remote_files(), {"Docs/a": b""})
+
+    def test_merge(self) -> None:
+        """Without the library for it nothing is merged, and nothing else is done."""
+        self.make_file("a")
+        missing = mock.patch("homeftp.client.sync.merge.texts.find_spec", lambda name: None)
+        with missing, self.assertRaisesRegex(OperatorError, "merging needs a library"):
+            self.sync(merge=True)
+        self.assertEqual(self.remote_files(), {})
+        self.sync(merge=True)
+        self.assertEqual(set(self.remote_files()), {"Docs/a"})
 
 
 class OpeningTests(SynchronousTestCase):
