@@ -106,6 +106,7 @@ async def with_reconnects(
     """
     reconnector = context.reconnector
     if reconnector is not None:
+        reconnector.record_progress()  # the connection may have been idle for long
         observer.record_progress = reconnector.record_progress
     while True:
         try:

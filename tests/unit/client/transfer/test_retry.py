@@ -89,6 +89,14 @@ class PushTests(ReconnectCase):
         pauses = [int(words.split()[-2]) for words in self.messages]
         self.assertEqual(pauses[:7], [1, 2, 4, 8, 16, 30, 30])
 
+    def test_idle_before(self) -> None:
+        """A connection that was lost after it was idle for hours is made again, like any other."""
+        path = self.make_file("a", b"content")
+        self.server.clock.advance(5 * 3600)
+        self.wire.cut()
+        self.push(path, "a")
+        self.assertEqual(self.remote_files(), {"a": b"content"})
+
 
 class CmpTests(ReconnectCase):
     """A comparison whose connection is lost."""
