@@ -162,7 +162,7 @@ async def _sync(
     )
     command = SyncCommand(reactor, options, client, context, request)
     code = await command.once()
-    if not options.watch or code in (Exit.REFUSED, Exit.UNREACHABLE):
+    if not options.watch or command.declined or code in (Exit.REFUSED, Exit.UNREACHABLE):
         return code
     remotes = Remotes(client_folder(os.environ))
     return await command.keep_in_step(partial(connect_remote, reactor, remotes, name))

@@ -57,6 +57,8 @@ class SyncCommand:
         self._asks = not (options.yes or request.expected is not None)
         self._said: set[Complaint] | None = set() if options.watch else None
         """What a person has to look at since the last sync, and need not be told with each one."""
+        self.declined = False
+        """Whether the person did not want the plan to be carried out."""
 
     async def once(self, *, only_changes: bool = False) -> Exit:
         """Sync, and print the result; with `only_changes` nothing where there was nothing to do."""
@@ -80,6 +82,7 @@ class SyncCommand:
         try:
             await output.run(work())
         except SyncDeclined as declined:
+            self.declined = True
             print(declined, file=sys.stderr)
             return Exit.DIFFERS
         (result,) = results

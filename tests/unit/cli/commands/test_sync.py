@@ -62,6 +62,11 @@ class SyncTests(RemoteCommandCase):
         self.assertEqual(self.sync(terminal=True, typed=b"y\n"), Exit.DONE)
         self.assertEqual(self.remote_files(), {"Docs/a.txt": b"one"})
 
+    def test_declined_watch(self) -> None:
+        """A watch does not begin where its plan is declined: it would carry out the plan unasked."""
+        self.assertEqual(self.sync("--watch", terminal=True, typed=b"n\n"), Exit.DIFFERS)
+        self.assertEqual(self.remote_files(), {})
+
     def test_dry_run(self) -> None:
         """-n prints the plan and its exit code says that something is to be done."""
         self.assertEqual(self.sync("-n"), Exit.DIFFERS)
