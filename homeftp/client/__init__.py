@@ -38,7 +38,15 @@ if TYPE_CHECKING:
     from homeftp.client.known.discover import AnnouncedServer, browse
     from homeftp.client.known.machine import Machine
     from homeftp.client.known.pairing import PairingResult, pair
-    from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path, seen_path, sync_path
+    from homeftp.client.known.remotes import (
+        Remote,
+        Remotes,
+        client_folder,
+        hash_cache_path,
+        pair_status_path,
+        seen_path,
+        sync_path,
+    )
     from homeftp.client.manage.folders import make_folder
     from homeftp.client.manage.moving import PlannedMove, carry_out_move, plan_moves
     from homeftp.client.manage.removing import find_removable, names_everything
@@ -58,6 +66,7 @@ if TYPE_CHECKING:
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
     from homeftp.client.sync.archive import SyncArchive
     from homeftp.client.sync.conflicts import Conflict, find_conflicts, resolve_conflict
+    from homeftp.client.sync.local.pairstatus import MOST_WAITING, PairLock, PairStatus, StatusFolder, WaitingFile
     from homeftp.client.sync.merge.texts import require_merge_library
     from homeftp.client.sync.model import (
         Act,
@@ -99,7 +108,15 @@ _MODULES = {
     "known.discover": ("AnnouncedServer", "browse"),
     "known.machine": ("Machine",),
     "known.pairing": ("PairingResult", "pair"),
-    "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path", "seen_path", "sync_path"),
+    "known.remotes": (
+        "Remote",
+        "Remotes",
+        "client_folder",
+        "hash_cache_path",
+        "pair_status_path",
+        "seen_path",
+        "sync_path",
+    ),
     "manage.folders": ("make_folder",),
     "manage.moving": ("PlannedMove", "carry_out_move", "plan_moves"),
     "manage.removing": ("find_removable", "names_everything"),
@@ -119,6 +136,7 @@ _MODULES = {
     "seen.store": ("Place", "SeenStore"),
     "sync.archive": ("SyncArchive",),
     "sync.conflicts": ("Conflict", "find_conflicts", "resolve_conflict"),
+    "sync.local.pairstatus": ("MOST_WAITING", "PairLock", "PairStatus", "StatusFolder", "WaitingFile"),
     "sync.merge.texts": ("require_merge_library",),
     "sync.model": ("Act", "Direction", "Preference", "Side", "SyncAction", "SyncNode", "SyncOptions", "SyncPlan"),
     "sync.planfile": ("PlanFile", "plan_lines", "read_plan"),
@@ -141,6 +159,7 @@ _MODULES = {
 
 __all__ = [
     "DEFAULT_SELECTION",
+    "MOST_WAITING",
     "Act",
     "Address",
     "AllAddressesFailed",
@@ -167,6 +186,8 @@ __all__ = [
     "NameResolver",
     "NoTrustedServer",
     "Outcome",
+    "PairLock",
+    "PairStatus",
     "PairingResult",
     "Part",
     "Place",
@@ -186,6 +207,7 @@ __all__ = [
     "ServerIdentity",
     "ServerLimits",
     "Side",
+    "StatusFolder",
     "SyncAction",
     "SyncArchive",
     "SyncDeclined",
@@ -202,6 +224,7 @@ __all__ = [
     "TransferResources",
     "TransferSummary",
     "Verdict",
+    "WaitingFile",
     "Writer",
     "browse",
     "carry_out_move",
@@ -225,6 +248,7 @@ __all__ = [
     "names_everything",
     "open_remote",
     "pair",
+    "pair_status_path",
     "parse_address",
     "parse_names",
     "parse_remote_path",

@@ -49,7 +49,7 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 CLIENT = within(
     "client",
     "aio api batches connection dial download errors escapes files hashedlist known manage mirror nameset opening plan"
-    " remotehash seen selection session sync sync.merge table transfer verifycopy writer",
+    " remotehash seen selection session sync sync.local sync.merge table transfer verifycopy writer",
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -128,7 +128,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"hashing", "wire"}
     | within("client", "api batches download errors escapes files mirror seen selection table transfer")
     | within("client", "verifycopy writer"),
-    "client.sync.local": CONTRACTS | {"hashing", "client.files"},
+    "client.sync.local": CONTRACTS | {"hashing", "syscalls", "client.files"},
     "client.sync.merge": SHARED | {"wire"} | within("client", "api batches files transfer"),
     "client.sync": SHARED
     | within("client", "api batches errors escapes files mirror plan remotehash seen selection transfer")
@@ -142,10 +142,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli.terminal": frozenset({"errors", "model", "client"}),
     "cli.connect": SHARED | {"cli.terminal", "client"},
     "cli.transfer": frozenset({"errors", "cli.terminal", "client"}),
+    "cli.pairs": frozenset({"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "errors", "host"}),
     "cli.commands": CONTRACTS
-    | {"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "host", "wire"},
+    | {"cli.connect", "cli.pairs", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "host", "wire"},
     "cli.owner": SHARED | {"accounts", "cli.terminal", "optionvalues", "store", "store.policy", "tap"},
-    "cli.status": SHARED | {"accounts", "cli.connect", "cli.owner", "cli.terminal", "client", "store.policy"},
+    "cli.status": SHARED
+    | {"accounts", "cli.connect", "cli.owner", "cli.pairs", "cli.terminal", "client", "store.policy"},
     "cli": frozenset(
         {"", "errors", "client", "cli.commands", "cli.connect", "cli.owner", "cli.status", "cli.terminal"}
     ),

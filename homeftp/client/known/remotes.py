@@ -244,6 +244,11 @@ def sync_path(environ: Mapping[str, str]) -> str:
     return _data_path(environ, "sync.sqlite")
 
 
+def pair_status_path(environ: Mapping[str, str]) -> str:
+    """The folder of what became of each pair that is kept in step; losing it costs nothing."""
+    return _data_path(environ, "pairs")
+
+
 def _data_path(environ: Mapping[str, str], name: str) -> str:
     if environ.get(FOLDER_VARIABLE):
         return os.path.join(environ[FOLDER_VARIABLE], name)

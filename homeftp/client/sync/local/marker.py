@@ -45,7 +45,7 @@ class FolderLock:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(folder, 0o700)
             self._fd = os.open(os.path.join(folder, _NAME), os.O_RDWR | os.O_CREAT, 0o600)
-            _lock(self._fd)
+            lock_file(self._fd)
         except BlockingIOError:
             self.release()
             raise OperatorError(f"{path} is being synced already: wait until that has ended, or stop it") from None
@@ -76,8 +76,8 @@ class FolderLock:
             os.close(fd)
 
 
-def _lock(fd: int) -> None:
-    """Lock an open file until it is closed; raises BlockingIOError where another process has."""
+def lock_file(fd: int) -> None:
+    """Lock an open file until it is closed; raises BlockingIOError where another process has. Blocks only shortly."""
     try:
         import fcntl
     except ImportError:  # Windows
