@@ -17,29 +17,31 @@ def tracebacks_wanted() -> bool:
     return bool(os.environ.get(TRACEBACK))
 
 
-def report_failure(error: Exception) -> Exit:
-    """Print why a command failed; returns the exit status.
+def report_failure(error: Exception, label: str = "") -> Exit:
+    """Print why a command failed; returns the exit status. A `label` says which part of it did.
 
     An exception that no command is expected to raise is raised again where tracebacks are wanted.
     """
     from homeftp.client import ConnectionFailed, Corrupted
     from homeftp.errors import OperatorError, Refusal, UntrustedServer
 
+    prefix = f"{label}: " if label else ""
     if isinstance(error, OperatorError):
-        print_error(str(error))
+        print_error(f"{prefix}{error}")
         return Exit.USAGE
     if isinstance(error, Refusal) and not isinstance(error, Corrupted):
-        print_error(error.message)
+        print_error(f"{prefix}{error.message}")
         return Exit.REFUSED
     if isinstance(error, UntrustedServer | ConnectionFailed | Corrupted):
-        print_error(str(error))
+        print_error(f"{prefix}{error}")
         return Exit.UNREACHABLE
     if isinstance(error, OSError) and error.filename is not None:
-        print_error(f"{os.fsdecode(error.filename)}: {error.strerror}")
+        print_error(f"{prefix}{os.fsdecode(error.filename)}: {error.strerror}")
         return Exit.USAGE
     if tracebacks_wanted():
         raise error
-    print_error(f"Internal error in homeftp: {type(error).__name__}: {error}. Set {TRACEBACK}=1 to see the traceback.")
+    what = f"{type(error).__name__}: {error}"
+    print_error(f"{prefix}Internal error in homeftp: {what}. Set {TRACEBACK}=1 to see the traceback.")
     return Exit.FAULT
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class TransferOutput:
-    """Shows what `observer` receives; `top` names the whole transfer in messages, `said` is that of the report."""
+    """Shows what `observer` receives; `top` names the whole transfer in messages, the rest is that of the report.
+
+    A `label` also says that other transfers may print at the same time: then there is no progress bar.
+    """
 
     def __init__(
         self,
@@ -26,15 +29,16 @@ class TransferOutput:
         options: argparse.Namespace,
         top: str,
         said: Collection[Complaint] | None = None,
+        label: str = "",
     ) -> None:
         self._reactor = reactor
         self._top = top
         self._quiet = options.quiet
         self._running: Deferred[None] | None = None
         self._suspended: dict[str, int] = {}
-        self._bar = ProgressBar(reactor, silent=options.quiet or options.json, top=top)
+        self._bar = ProgressBar(reactor, silent=options.quiet or options.json or bool(label), top=top)
         self.screen = Screen(self._bar)
-        self.report = TransferReport(options, self.screen.write, stop=self._stop, top=top, said=said)
+        self.report = TransferReport(options, self.screen.write, stop=self._stop, top=top, said=said, label=label)
         self.observer = TransferObserver(
             on_result=self._on_result,
             on_plan=self._bar.plan,

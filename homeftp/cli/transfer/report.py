@@ -14,7 +14,7 @@ from homeftp.errors import OperatorError
 if TYPE_CHECKING:
     from homeftp.client import FileResult, TransferObserver
 
-_COMPLAINTS = ("refused", "failed", "corrupt", "damaged", "skipped", "newer", "suspicious", "conflict")
+COMPLAINTS = ("refused", "failed", "corrupt", "damaged", "skipped", "newer", "suspicious", "conflict")
 """The outcomes that are printed without --verbose."""
 
 Complaint = tuple[str, str, str]
@@ -58,7 +58,8 @@ class TransferReport:
 
     Lines go through `write`, which calls what prints them, perhaps later. `stop` is called once, when output cannot be
     written; nothing is printed after that. `top` names the whole transfer, for results that have no name of their own.
-    With `said`, the `complaints` of an earlier transfer, only others are printed.
+    With `said`, the `complaints` of an earlier transfer, only others are printed. Where several transfers print at the
+    same time, `label` says in each line which one it is.
     """
 
     def __init__(
@@ -68,12 +69,15 @@ class TransferReport:
         stop: Callable[[], object],
         top: str = ".",
         said: Collection[Complaint] | None = None,
+        label: str = "",
     ) -> None:
         self.failure: Exception | None = None
         """Why output cannot be written any more."""
         self.complaints: set[Complaint] = set()
         """What a person has to look at; only with `said`."""
         self._said = said
+        self._label = f"{printable(label)}: " if label else ""
+        self._json_label = {"pair": label} if label else {}
         self._write = write
         self._stop = stop
         self._top = top
@@ -107,7 +111,7 @@ class TransferReport:
         """Print a message about the transfer itself, such as a lost connection. Raises nothing."""
 
         def output() -> None:
-            print(f"homeftp: {printable(message)}", file=sys.stderr, flush=True)
+            print(f"homeftp: {self._label}{printable(message)}", file=sys.stderr, flush=True)
 
         self._write(lambda: self._guarded(output))
 
@@ -141,7 +145,7 @@ class TransferReport:
 
     def _is_complaint(self, item: FileResult) -> bool:
         outcome = item.outcome.value
-        return outcome in _COMPLAINTS and not (self._comparing and outcome == "suspicious")  # one of the differences
+        return outcome in COMPLAINTS and not (self._comparing and outcome == "suspicious")  # one of the differences
 
     def _print_result(self, item: FileResult) -> None:
         from homeftp.client import Outcome
@@ -153,12 +157,14 @@ class TransferReport:
         elif self._comparing and item.outcome is not Outcome.SAME:
             self._print_difference(item)
         elif item.reason:
-            print(f"homeftp: {printable(item.name or self._top)}: {printable(item.reason)}", file=sys.stderr)
+            name = printable(item.name or self._top)
+            print(f"homeftp: {self._label}{name}: {printable(item.reason)}", file=sys.stderr)
         else:
-            print(f"{item.outcome.value:9} {printable(item.name or self._top)}")
+            print(f"{self._label}{item.outcome.value:9} {printable(item.name or self._top)}")
 
     def _print_json(self, item: FileResult) -> None:
         fields: dict[str, Any] = {
+            **self._json_label,
             "outcome": item.outcome.value,
             "name": item.name,
             "kind": item.kind,
@@ -176,9 +182,8 @@ class TransferReport:
 
     def _print_complaint(self, item: FileResult) -> None:
         reason = item.reason or _NOT_REPLACED.get(item.outcome.value, "")
-        print(
-            f"homeftp: {item.outcome.value}: {printable(item.name or self._top)}: {printable(reason)}", file=sys.stderr
-        )
+        name = printable(item.name or self._top)
+        print(f"homeftp: {self._label}{item.outcome.value}: {name}: {printable(reason)}", file=sys.stderr)
 
     def _print_difference(self, item: FileResult) -> None:
         details = item.reason or ", ".join({"hash": "content", "mtime_us": "time"}.get(d, d) for d in item.differs)
@@ -199,6 +204,7 @@ class TransferReport:
                 outcome.value: number for (outcome, kind), number in observer.kinds.items() if kind == "directory"
             }
             summary = {
+                **self._json_label,
                 "summary": counts,
                 "folders": folders,
                 "bytes": self._planned_bytes if self._dry_run else observer.bytes_moved,
@@ -208,10 +214,11 @@ class TransferReport:
         elif not self._quiet:
             parts = ", ".join(_summary(observer)) or "Nothing to do."
             if self._dry_run:
-                print(f"Nothing was changed. Would be: {parts}; {format_size(self._planned_bytes)}", file=sys.stderr)
+                size = format_size(self._planned_bytes)
+                print(f"{self._label}Nothing was changed. Would be: {parts}; {size}", file=sys.stderr)
                 return exit_code(observer)
             rate = f"; {format_size(observer.bytes_moved)} in {seconds:.1f} s" if observer.bytes_moved else ""
-            print(f"{parts}{rate}", file=sys.stderr)
+            print(f"{self._label}{parts}{rate}", file=sys.stderr)
         return exit_code(observer)
 
 

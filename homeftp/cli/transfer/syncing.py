@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Awaitable, Callable
 
 import attrs
@@ -35,75 +36,128 @@ from homeftp.client import (
 from homeftp.errors import counted
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, SyncPlan, SyncRequest, TransferContext
+    from homeftp.client import Client, IClientReactor, SyncPlan, SyncRequest, TransferContext, TransferObserver
+
+
+class SyncListener:
+    """Is told how the syncs of a pair go; this one does nothing."""
+
+    def begins(self, observer: TransferObserver) -> None:
+        """A sync begins, which reports to `observer`."""
+
+    def notice(self, message: str) -> None:
+        """The connection was lost, or made again."""
+
+    def ended(self, result: SyncResult, *, in_step: bool) -> None:
+        """A sync has ended; `in_step` says whether both sides are the same now, as far as they can be."""
+
+    def failed(self, problem: Exception) -> None:
+        """A sync was not carried out, or not to its end."""
 
 
 class SyncCommand:
-    """Carries out a request as the options say."""
+    """Carries out a request as the options say.
+
+    `label` names the pair in all lines, where several are synced; `listener` is told how each sync goes.
+    """
 
     def __init__(
         self,
         reactor: IClientReactor,
         options: argparse.Namespace,
-        client: Client,
+        connect: Callable[[], Awaitable[Client]],
         context: TransferContext,
         request: SyncRequest,
+        *,
+        label: str = "",
+        listener: SyncListener | None = None,
     ) -> None:
+        """`connect` gives the first connection; it is called until it has."""
         self._reactor = reactor
         self._options = options
-        self._client = client
+        self._connect = connect
+        self._client: Client | None = None
         self._context = context
         self._request = request
+        self._label = label
+        self._prefix = f"{printable(label)}: " if label else ""
+        self._listener = listener or SyncListener()
         self._asks = not (options.yes or request.expected is not None)
         self._said: set[Complaint] | None = set() if options.watch else None
         """What a person has to look at since the last sync, and need not be told with each one."""
+        self._problem = ""
+        """Why the last sync was not carried out; "" if it was."""
         self.declined = False
         """Whether the person did not want the plan to be carried out."""
 
     async def once(self, *, only_changes: bool = False) -> Exit:
         """Sync, and print the result; with `only_changes` nothing where there was nothing to do."""
         options = self._options
-        output = TransferOutput(self._reactor, options, self._request.local, self._said)
-        reconnector = self._context.reconnector
-        if reconnector is not None:
-            reconnector.notify = output.report.notice
-        shown = PlanScreen(self._reactor, options, self._request, output.screen, asks=self._asks)
-        request = attrs.evolve(self._request, confirm=shown.confirm)
-        results: list[SyncResult] = []
-
-        async def work() -> None:
-            archive = await self._context.workers.run(SyncArchive, sync_path(os.environ))
-            client = self._client if reconnector is None or reconnector.client is None else reconnector.client
-            try:
-                results.append(await run_sync(client, self._context, archive, request, output.observer))
-            finally:
-                await self._context.workers.run_unbounded(archive.close)
-
+        output = TransferOutput(self._reactor, options, self._request.local, self._said, self._label)
+        screen = PlanScreen(self._reactor, options, self._request, output.screen, asks=self._asks, label=self._label)
         try:
-            await output.run(work())
+            result = await self._sync(output, screen)
         except SyncDeclined as declined:
             self.declined = True
-            print(declined, file=sys.stderr)
+            print(f"{self._prefix}{declined}", file=sys.stderr)
             return Exit.DIFFERS
-        (result,) = results
+        except Exception as problem:
+            self._listener.failed(problem)
+            raise
+        self._problem = ""
         if self._said is not None:
             self._said = output.report.complaints
         if options.dry_run:
-            shown.print_plan(result.plan)
+            screen.print_plan(result.plan)
+        else:
+            self._listener.ended(result, in_step=exit_code(output.observer) is Exit.DONE)
         idle = all(only_changes and each.act is Act.SUSPICIOUS for each in result.plan.actions)
         if idle and not options.json:
             if not (options.quiet or only_changes):
                 files = counted(result.files, "file")
-                print(f"Nothing to do ({files} compared in {result.seconds:.1f} s).", file=sys.stderr)
+                print(f"{self._prefix}Nothing to do ({files} compared in {result.seconds:.1f} s).", file=sys.stderr)
             return exit_code(output.observer)
         if options.dry_run:
             return Exit.DIFFERS if result.plan.actions else Exit.DONE
         return output.report.finish(output.observer)
 
-    async def keep_in_step(self, connect: Callable[[], Awaitable[Client]]) -> Exit:
+    async def _sync(self, output: TransferOutput, screen: PlanScreen) -> SyncResult:
+        """Sync; raises what `run_sync` raises, and why output cannot be written."""
+        self._listener.begins(output.observer)
+        request = attrs.evolve(self._request, confirm=screen.confirm)
+        results: list[SyncResult] = []
+
+        def notify(message: str) -> None:
+            self._listener.notice(message)
+            output.report.notice(message)
+
+        async def work() -> None:
+            client = await self._connected(notify)
+            archive = await self._context.workers.run(SyncArchive, sync_path(os.environ))
+            try:
+                results.append(await run_sync(client, self._context, archive, request, output.observer))
+            finally:
+                await self._context.workers.run_unbounded(archive.close)
+
+        await output.run(work())
+        return results[0]
+
+    async def _connected(self, notify: Callable[[str], None]) -> Client:
+        """The newest connection, whose troubles are told to `notify`."""
+        reconnector = self._context.reconnector
+        if reconnector is not None:
+            reconnector.notify = notify
+            if reconnector.client is not None:
+                return reconnector.client
+        if self._client is None:
+            self._client = await self._connect()
+        return self._client
+
+    async def keep_in_step(self, connect: Callable[[], Awaitable[Client]], *, at_once: bool = False) -> Exit:
         """Sync whenever something has changed on either side, until it is cancelled; nothing is asked any more.
 
-        `connect` makes the connections over which the server says that something has changed.
+        `connect` makes the connections over which the server says that something has changed. With `at_once` the first
+        sync waits for no change, and not for the server either: so it is known soon that it cannot be reached.
         """
         from twisted.internet.defer import Deferred
 
@@ -113,15 +167,35 @@ class SyncCommand:
             print(f"Keeping {printable(self._request.local)} in step. Ctrl-C ends it.", file=sys.stderr, flush=True)
         endpoint = str(parse_remote_path(self._request.remote).endpoint)
         signal = ChangeSignal(self._reactor)
-        local = LocalWatch(self._reactor, self._request.local, signal.changed, print_error)
-        following = Deferred.fromCoroutine(follow_server(self._reactor, connect, endpoint, signal.changed, print_error))
+        notify = self._print_problem
+        local = LocalWatch(self._reactor, self._request.local, signal.changed, notify)
+        following = Deferred.fromCoroutine(follow_server(self._reactor, connect, endpoint, signal.changed, notify))
+        if at_once:
+            signal.changed()
         try:
-            await keep_in_step(self._reactor, signal, lambda: self.once(only_changes=True), following, print_error)
+            await keep_in_step(self._reactor, signal, self._sync_again, following, notify)
         finally:
             following.cancel()
             local.stop()
             signal.close()
         return Exit.DONE
+
+    async def _sync_again(self) -> Exit:
+        """Sync, on what may be another day than the first time."""
+        options = attrs.evolve(self._request.options, day=today())
+        self._request = attrs.evolve(self._request, options=options)
+        return await self.once(only_changes=True)
+
+    def _print_problem(self, message: str) -> None:
+        """Print why a sync was not carried out; once, where the next ones fail in the same way."""
+        if message != self._problem:
+            print_error(f"{self._prefix}{message}")
+        self._problem = message
+
+
+def today() -> str:
+    """The day in the names of copies that a conflict leaves."""
+    return time.strftime("%Y-%m-%d")
 
 
 class PlanScreen:
@@ -135,13 +209,15 @@ class PlanScreen:
         screen: Screen,
         *,
         asks: bool,
+        label: str = "",
     ) -> None:
-        """With `asks` nothing is carried out without a yes."""
+        """With `asks` nothing is carried out without a yes; a `label` is printed above the plan."""
         self._reactor = reactor
         self._options = options
         self._request = request
         self._screen = screen
         self._asks = asks
+        self._heading = [f"{printable(label)}:"] if label else []
 
     def print_plan(self, plan: SyncPlan) -> None:
         """Print the whole plan on standard output."""
@@ -155,7 +231,7 @@ class PlanScreen:
             ):
                 print_json(line)
         elif plan.actions:
-            for text in describe_plan(plan):
+            for text in (*self._heading, *describe_plan(plan)):
                 print(text)
 
     async def confirm(self, plan: SyncPlan) -> bool:
@@ -167,7 +243,7 @@ class PlanScreen:
         self._screen.begin_question()
         answered = False
         try:
-            for text in describe_plan(plan, MOST_SHOWN):
+            for text in (*self._heading, *describe_plan(plan, MOST_SHOWN)):
                 print(text, file=sys.stderr)
             print_question("Do this?")
             typed = await DaemonThread(self._reactor).call(read_line, MAX_ANSWER)
