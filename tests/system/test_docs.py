@@ -8,11 +8,15 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
+import textwrap
 from pathlib import Path
 from typing import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.cli.pairs.pair import KEYS
+from homeftp.cli.pairs.pairfile import PairFile
 from homeftp.cli.parser import build_parser
 from homeftp.cli.table import COMMANDS
 from homeftp.cli.terminal.exitcodes import Exit
@@ -230,6 +234,15 @@ class TableTests(SynchronousTestCase):
         """The page of what is printed has each outcome, and no other."""
         documented = [name.strip("`") for name, _ in table("client/output.rst")]
         self.assertEqual(documented, [outcome.value for outcome in Outcome])
+
+    def test_pair_file(self) -> None:
+        """The page has each key of sync.toml, and its example is read."""
+        self.assertEqual([name.strip("`") for name, _ in table("client/index.rst")], list(KEYS))
+        page = (DOCS / "client" / "index.rst").read_text(encoding="utf-8")
+        (example,) = re.findall(r"\n((?:    .*\n|\n)*    \[\[pair\]\]\n(?:    .*\n|\n)*)", page)
+        folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
+        (folder / "sync.toml").write_text(textwrap.dedent(example), encoding="utf-8")
+        self.assertEqual([pair.folder for pair in PairFile(str(folder)).load()], ["~/Documents", "~/Photos"])
 
 
 OLD_WORDS = re.compile(

@@ -148,7 +148,7 @@ class OldestVersionsTests(SynchronousTestCase):
         def requirements(file: str, section: str, option: str, sign: str) -> dict[str, tuple[int, ...]]:
             parser = configparser.ConfigParser(interpolation=None)
             parser.read(CHECKOUT / file)
-            lines = [line.split(sign) for line in parser[section][option].strip().splitlines()]
+            lines = [line.split(";")[0].split(sign) for line in parser[section][option].strip().splitlines()]
             return {name.strip(): tuple(map(int, version.strip().split("."))) for name, version in lines}
 
         allowed = requirements("setup.cfg", "options", "install_requires", ">=")

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from homeftp.cli.connect.operands import parse_operand, parse_remote_operand
+from homeftp.cli.connect.operands import parse_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.asking import can_ask
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.run import add_progress_arguments
-from homeftp.cli.transfer.selecting import add_pattern_arguments, read_selection
+from homeftp.cli.transfer.selecting import add_pattern_arguments
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, PlanFile, SyncOptions, TransferContext
+    from homeftp.cli.pairs.pair import SavedPair
+    from homeftp.client import Client, IClientReactor, PlanFile, TransferContext
 
 _EPILOG = """\
 homeftp remembers what both sides agreed on last. What was changed on one side goes to the other; deleted files are kept
@@ -28,6 +28,9 @@ server's keeps its name, and the one here becomes "NAME (conflict from MACHINE D
 says which one is right. An empty file never replaces one that is not, unless --prefer here or --prefer there is given.
 Without -y, nothing is changed before you have agreed to the plan. If a sync is interrupted, run it again.
 """
+
+_USES = ("run_sync",)
+"""What a sync needs of the client."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,9 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--push", "make the server's folder like the one here"),
         ("--pull", "make the folder here like the server's"),
     ):
-        directions.add_argument(
-            option, action="store_const", const=option[2:], default="both", dest="direction", help=words
-        )
+        directions.add_argument(option, action="store_const", const=option[2:], dest="direction", help=words)
     parser.add_argument("-n", "--dry-run", action="store_true", help="print the plan, and change nothing")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask whether the plan is right")
     parser.add_argument(
@@ -73,6 +74,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--watch", action="store_true", help="then keep both sides in step, until Ctrl-C, and do not ask again"
     )
     parser.add_argument(
+        "--save",
+        action="store_true",
+        help="then save the pair and its options in sync.toml: `sync` without folders is for all saved pairs",
+    )
+    parser.add_argument("--list", action="store_true", help="list the saved pairs, and sync nothing")
+    forget = parser.add_argument("--forget", metavar="DIR", help="remove the pair of DIR from the saved ones")
+    set_completer(forget, ANY_PATHS)
+    parser.add_argument(
         "--conflicts", action="store_true", help="list the copies that conflicts have left in DIR, and change nothing"
     )
     parser.add_argument("--resolve", metavar="COPY", help="decide about one of them; see --keep")
@@ -91,42 +100,49 @@ def run(options: argparse.Namespace) -> int:
         from homeftp.cli.commands.conflicts import list_conflicts, resolve
 
         return list_conflicts(options) if options.conflicts else resolve(options)
+    if options.list or options.forget is not None:
+        from homeftp.cli.commands.pairs import forget_pair, list_pairs
+
+        return list_pairs(options) if options.list else forget_pair(options)
     if options.watch and (options.dry_run or options.plan is not None):
         raise OperatorError("--watch carries out what changes ask for. Leave out --dry-run and --plan.")
-    if options.merge:
-        _check_merge(options)
-    read = None if options.plan is None else _read_plan(options)
-    if read is not None:
-        folder, name, path = read.head.local, read.head.remote, read.head.endpoint
-    elif options.folder is None or options.remote is None:
-        raise OperatorError("Name a folder and its other side, as in: homeftp sync Documents nas:Documents")
-    else:
-        folder = options.folder
-        if parse_operand(folder).remote is not None:
-            raise OperatorError(f"{folder} is on a server. The folder on this machine comes first.")
-        name, path = parse_remote_operand(options.remote)
-    if not (options.yes or options.dry_run or read) and (options.json or not can_ask()):
+    if options.save and (options.dry_run or options.plan is not None):
+        raise OperatorError("--save saves what was synced. Leave out --dry-run and --plan.")
+    if options.folder is None and options.plan is None:
+        from homeftp.cli.commands.pairs import sync_pairs
+
+        return sync_pairs(options, _check_question)
+    if options.plan is not None:
+        read = _read_plan(options)
+        return with_remote(read.head.remote, partial(_carry_out, options, read), options.bwlimit, uses=_USES)
+    pair = _pair_of_options(options)
+    _check_question(options)
+    return with_remote(pair.server, partial(_sync, options, pair), options.bwlimit or pair.rate, uses=_USES)
+
+
+def _pair_of_options(options: argparse.Namespace) -> SavedPair:
+    """The pair that the options name: a saved one where only its folder is given. Raises `OperatorError`."""
+    if parse_operand(options.folder).remote is not None:
+        raise OperatorError(f"{options.folder} is on a server. The folder on this machine comes first.")
+    from homeftp.cli.commands.pairs import pair_of_options
+
+    return pair_of_options(options)
+
+
+def _check_question(options: argparse.Namespace) -> None:
+    """Raise `OperatorError` where a person would have to be asked, and cannot be."""
+    if not (options.yes or options.dry_run or options.plan is not None) and (options.json or not can_ask()):
         raise OperatorError(
             "sync asks at a terminal whether its plan is right. Without a terminal, and with --json, use -y to carry "
             "the plan out without a question, or -n to print it."
         )
-    return with_remote(name, partial(_sync, options, folder, name, path, read), options.bwlimit, uses=["run_sync"])
-
-
-def _check_merge(options: argparse.Namespace) -> None:
-    """Raise `OperatorError` where nothing could be merged."""
-    from homeftp.client import require_merge_library
-
-    if options.direction != "both":
-        raise OperatorError(f"With --{options.direction} one side is taken as it is. Leave out --merge.")
-    require_merge_library()
 
 
 def _read_plan(options: argparse.Namespace) -> PlanFile:
     """The plan to be carried out. Raises `OperatorError`."""
     from homeftp.client import read_plan
 
-    decided = options.prefer is not None or options.merge or options.direction != "both"
+    decided = options.prefer is not None or options.merge or options.direction is not None
     if options.folder is not None or decided:
         raise OperatorError("A plan says what it is for. Leave out the folders, --push, --pull, --prefer and --merge.")
     try:
@@ -136,41 +152,54 @@ def _read_plan(options: argparse.Namespace) -> PlanFile:
         raise OperatorError(f"{options.plan} cannot be read: {error.strerror}") from None
 
 
-async def _sync(
-    options: argparse.Namespace,
-    folder: str,
-    name: str,
-    path: str,
-    read: PlanFile | None,
-    reactor: IClientReactor,
-    client: Client,
-    context: TransferContext,
+async def _carry_out(
+    options: argparse.Namespace, read: PlanFile, reactor: IClientReactor, client: Client, context: TransferContext
 ) -> int:
+    """Carry out a plan that was read."""
     from homeftp.cli.transfer.syncing import SyncCommand
-    from homeftp.client import Remotes, SyncRequest, client_folder, connect_remote
+    from homeftp.client import SyncRequest
 
     request = SyncRequest(
-        folder,
-        path,
-        server=name,
-        options=_sync_options(options) if read is None else read.options,
-        selection=read_selection(options) if read is None else read.selection,
+        read.head.local,
+        read.head.endpoint,
+        server=read.head.remote,
+        options=read.options,
+        selection=read.selection,
         dry_run=options.dry_run,
         max_delete=options.max_delete,
         start_over=options.start_over,
-        expected=None if read is None else read.plan,
+        expected=read.plan,
     )
-    command = SyncCommand(reactor, options, client, context, request)
-    code = await command.once()
-    if not options.watch or command.declined or code in (Exit.REFUSED, Exit.UNREACHABLE):
-        return code
-    remotes = Remotes(client_folder(os.environ))
-    return await command.keep_in_step(partial(connect_remote, reactor, remotes, name))
+    return await SyncCommand(reactor, options, partial(_same, client), context, request).once()
 
 
-def _sync_options(options: argparse.Namespace) -> SyncOptions:
-    from homeftp.client import Direction, Preference, SyncOptions
-    from homeftp.host import own_name
+async def _same(client: Client) -> Client:
+    return client
 
-    prefer = None if options.prefer is None else Preference(options.prefer)
-    return SyncOptions(Direction(options.direction), prefer, own_name(), time.strftime("%Y-%m-%d"), options.merge)
+
+async def _sync(
+    options: argparse.Namespace, pair: SavedPair, reactor: IClientReactor, client: Client, context: TransferContext
+) -> int:
+    """Sync a pair, and then do what the options ask besides."""
+    from homeftp.cli.pairs.pairfile import PairFile
+    from homeftp.cli.pairs.recorder import PairRecorder
+    from homeftp.cli.transfer.syncing import SyncCommand
+    from homeftp.client import Remotes, StatusFolder, client_folder, connect_remote, pair_status_path
+
+    folder = client_folder(os.environ)
+    recorder = PairRecorder(reactor, context, StatusFolder(pair_status_path(os.environ)), pair.local, pair.remote)
+    request = pair.request(dry_run=options.dry_run, start_over=options.start_over)
+    command = SyncCommand(reactor, options, partial(_same, client), context, request, listener=recorder)
+    if options.watch or options.save or options.remote is None:
+        await recorder.begin(keeps=options.watch)
+    try:
+        code = await command.once()
+        if command.declined or code in (Exit.REFUSED, Exit.UNREACHABLE):
+            return code
+        if options.save:
+            await context.workers.run_unbounded(PairFile(folder).save, pair)
+        if not options.watch:
+            return code
+        return await command.keep_in_step(partial(connect_remote, reactor, Remotes(folder), pair.server))
+    finally:
+        await recorder.end()

@@ -1,0 +1,137 @@
+"""Syncing several pairs in one process: each once, or each in a loop of its own that keeps it in step.
+
+What stops one pair is a message, and no other pair notices.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, AsyncIterator, Awaitable, Callable, NamedTuple, Sequence
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError, gatherResults
+from twisted.internet.task import deferLater
+
+from homeftp.cli.pairs.recorder import PairRecorder
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.failures import report_failure
+from homeftp.cli.transfer.syncing import SyncCommand
+from homeftp.client import Reconnector, connect_remote
+from homeftp.errors import OperatorError
+
+if TYPE_CHECKING:
+    from homeftp.cli.pairs.pair import SavedPair
+    from homeftp.client import Client, IClientReactor, Remotes, StatusFolder, TransferContext
+
+RETRY_SECONDS = 300.0
+"""Seconds until a pair is tried again that was stopped by what does not pass by itself, such as a login refused."""
+
+
+class _Opened(NamedTuple):
+    """What syncs a pair."""
+
+    command: SyncCommand
+    connect: Callable[[], Awaitable[Client]]
+
+
+class PairRunner:
+    """Syncs pairs with servers that `remotes` knows, and records in `statuses` how that goes."""
+
+    def __init__(
+        self,
+        reactor: IClientReactor,
+        options: argparse.Namespace,
+        context: TransferContext,
+        remotes: Remotes,
+        statuses: StatusFolder,
+        connect: Callable[..., Awaitable[Client]] = connect_remote,
+    ) -> None:
+        """`connect` makes connections, as `connect_remote` does."""
+        self._reactor = reactor
+        self._options = options
+        self._context = context
+        self._remotes = remotes
+        self._statuses = statuses
+        self._connect = connect
+
+    async def sync_each(self, pairs: Sequence[SavedPair]) -> Exit:
+        """Sync the pairs one after the other; returns the worst exit code."""
+        return max([await self._sync_once(pair) for pair in pairs], default=Exit.DONE)
+
+    async def _sync_once(self, pair: SavedPair) -> Exit:
+        recorder = self._recorder(pair)
+        try:
+            await recorder.begin(keeps=False)
+            async with self._opened(pair, recorder) as (command, _):
+                return await command.once()
+        except (CancelledError, BrokenPipeError):
+            raise
+        except Exception as problem:  # noqa: BLE001 (the other pairs are synced whatever it is)
+            return report_failure(problem, pair.folder)
+        finally:
+            await recorder.end()
+
+    async def keep_all(self, pairs: Sequence[SavedPair]) -> Exit:
+        """Keep the pairs in step until this is cancelled. Raises `OperatorError` where other processes do already."""
+        processes = [await self._context.workers.run_unbounded(self._statuses.watched_by, each.local) for each in pairs]
+        if None not in processes:
+            by = ", ".join(str(pid) for pid in sorted(set(filter(None, processes))))
+            raise OperatorError(f"All pairs are kept in step already, by process {by or 'of another user'}.")
+        running = [Deferred.fromCoroutine(self._keep(pair)) for pair in pairs]
+        try:
+            await gatherResults(running, consumeErrors=True)
+        except FirstError as first:
+            first.subFailure.raiseException()
+        finally:
+            for each in running:
+                each.cancel()
+            await DeferredList(running, consumeErrors=True)
+        return Exit.DONE
+
+    async def _keep(self, pair: SavedPair) -> None:
+        """Keep a pair in step, and begin again where that ends."""
+        recorder = self._recorder(pair)
+        reported = ""
+        try:
+            while True:
+                try:
+                    await recorder.begin()
+                    async with self._opened(pair, recorder) as (command, connect):
+                        await command.keep_in_step(connect, at_once=True)
+                except (CancelledError, BrokenPipeError):
+                    raise
+                except Exception as problem:  # noqa: BLE001 (it must not end the other pairs, whatever it is)
+                    recorder.failed(problem)
+                    if str(problem) != reported:
+                        report_failure(problem, pair.folder)
+                    reported = str(problem)
+                await deferLater(self._reactor, RETRY_SECONDS)
+        finally:
+            await recorder.end()
+
+    def _recorder(self, pair: SavedPair) -> PairRecorder:
+        return PairRecorder(self._reactor, self._context, self._statuses, pair.local, pair.remote)
+
+    @asynccontextmanager
+    async def _opened(self, pair: SavedPair, recorder: PairRecorder) -> AsyncIterator[_Opened]:
+        """What syncs a pair, until the block ends."""
+        bandwidth = self._options.bwlimit if pair.rate is None else pair.rate
+        connect = partial(self._connect, self._reactor, self._remotes, pair.server, bandwidth=bandwidth)
+        reconnector = Reconnector(self._reactor, connect)
+        context = attrs.evolve(self._context, reconnector=reconnector)
+        request = pair.request(dry_run=self._options.dry_run)
+        command = SyncCommand(
+            self._reactor,
+            self._options,
+            reconnector.connect,
+            context,
+            request,
+            label=pair.folder,
+            listener=recorder,
+        )
+        try:
+            yield _Opened(command, connect)
+        finally:
+            await reconnector.close()

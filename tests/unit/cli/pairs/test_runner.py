@@ -1,0 +1,133 @@
+"""Syncing several pairs in one process, against a server in memory."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any, Callable, ClassVar
+from unittest import mock
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from homeftp.cli.pairs.pair import SavedPair
+from homeftp.cli.pairs.runner import RETRY_SECONDS, PairRunner
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.client import Client, Remotes, StatusFolder
+from homeftp.errors import LoginFailed, OperatorError
+from tests.support.commandline import Output
+from tests.support.syncs import DISPATCHERS
+from tests.support.transfers import TransferCase
+
+
+class Watch:
+    """A watch of a local folder: `changed` says that something has changed there."""
+
+    all: ClassVar[dict[str, Callable[[], object]]] = {}
+
+    def __init__(self, reactor: object, path: str, changed: Callable[[], object], notify: object) -> None:
+        self.all[os.path.basename(path)] = changed
+
+    def stop(self) -> None:
+        """End."""
+
+
+class RunnerTests(TransferCase):
+    """Three pairs: the server of the second is not known, that of the third refuses the login."""
+
+    extra = DISPATCHERS
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.out, self.err = Output(), Output()
+        self.patch(sys, "stdout", self.out)
+        self.patch(sys, "stderr", self.err)
+        home = mock.patch.dict(os.environ, HOMEFTP_HOME=os.path.abspath(self.mktemp()))
+        home.start()
+        self.addCleanup(home.stop)
+        self.statuses = StatusFolder(os.path.abspath(self.mktemp()))
+        self.pairs = [self.pair("one", "nas"), self.pair("two", "gone"), self.pair("three", "bad")]
+        for name in ("one", "two", "three"):
+            self.make_file(f"{name}/a", name.encode())
+        self.asked: list[tuple[str, float | None]] = []
+
+    def pair(self, name: str, server: str) -> SavedPair:
+        """A pair."""
+        folder = os.path.join(os.path.abspath(self.here), name)
+        return SavedPair(folder=folder, server=server, path=name, bandwidth="1000" if name == "one" else "")
+
+    async def dial(self, reactor: object, remotes: object, name: str, *, bandwidth: float | None = None) -> Client:
+        """Make a connection."""
+        self.asked.append((name, bandwidth))
+        if name == "gone":
+            raise OperatorError("there is no remote named gone")
+        if name == "bad":
+            raise LoginFailed("this device was revoked")
+        return self.client
+
+    def runner(self, **options: Any) -> PairRunner:
+        """What is tested."""
+        given = {"yes": True, "watch": False, "quiet": False, "json": False, "verbose": False, "dry_run": False}
+        namespace = argparse.Namespace(command="sync", bwlimit=None, **{**given, **options})
+        remotes = Remotes(self.mktemp())
+        clock: Any = self.server.clock
+        return PairRunner(clock, namespace, self.context, remotes, self.statuses, self.dial)
+
+    def test_each_once(self) -> None:
+        """Each pair is synced, whatever becomes of the others; lines name the pair, and the worst exit code counts."""
+        self.assertEqual(self.run_work(self.runner().sync_each(self.pairs)), Exit.REFUSED)
+        self.assertEqual(self.remote_files(), {"one/a": b"one"})
+        first, second, third = (pair.folder for pair in self.pairs)
+        said = self.err.getvalue()
+        self.assertIn(f"{first}: 1 file and 1 folder new", said)
+        self.assertIn(f"homeftp: {second}: there is no remote named gone\n", said)
+        self.assertIn(f"homeftp: {third}: this device was revoked\n", said)
+        self.assertEqual(self.asked, [("nas", 1000 * 1024.0), ("gone", None), ("bad", None)])
+        found = {status.remote: status.problem for status in self.statuses.all()}
+        self.assertEqual(
+            found, {"nas:one": "", "gone:two": "there is no remote named gone", "bad:three": "this device was revoked"}
+        )
+
+    def test_dry_run(self) -> None:
+        """With -n the plan of each pair follows its folder, and nothing is changed."""
+        self.assertEqual(self.run_work(self.runner(dry_run=True).sync_each(self.pairs[:1])), Exit.DIFFERS)
+        self.assertTrue(self.out.getvalue().startswith(f"{self.pairs[0].folder}:\n  here -> server  new"))
+        self.assertEqual(self.remote_files(), {})
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and everything be delivered."""
+        for _ in range(10):
+            self.server.clock.advance(seconds / 10)
+            self.wire.pump()
+
+    def test_kept(self) -> None:
+        """Each pair is kept in step, whatever becomes of the others; one that was stopped is tried again later."""
+
+        async def follow(clock: object, connect: Any, endpoint: str, changed: Any, notify: object) -> None:
+            await connect()
+            await Deferred()
+
+        with (
+            mock.patch("homeftp.cli.transfer.syncing.LocalWatch", Watch),
+            mock.patch("homeftp.cli.transfer.syncing.follow_server", follow),
+        ):
+            running = self.begin(self.runner(watch=True).keep_all(self.pairs))
+            self.advance(2)
+            self.assertEqual(self.remote_files(), {"one/a": b"one"})
+            self.make_file("one/b", b"later")
+            Watch.all["one"]()
+            self.advance(2)
+            self.assertEqual(self.remote_files(), {"one/a": b"one", "one/b": b"later"})
+            said = self.err.getvalue()
+            self.assertEqual((said.count("no remote named gone"), said.count("was revoked")), (1, 1))
+            tries = self.asked.count(("bad", None))
+            self.advance(RETRY_SECONDS)
+            self.assertGreater(self.asked.count(("bad", None)), tries)
+            self.assertEqual(self.err.getvalue().count("was revoked"), 1)
+            self.assertEqual([self.statuses.watched_by(pair.local) for pair in self.pairs], [os.getpid()] * 3)
+            with self.assertRaisesRegex(OperatorError, f"All pairs are kept in step already, by process {os.getpid()}"):
+                self.run_work(self.runner(watch=True).keep_all(self.pairs))
+            running.cancel()
+            self.failureResultOf(running).trap(CancelledError)
+        self.assertEqual([self.statuses.watched_by(pair.local) for pair in self.pairs], [None] * 3)
+        self.assertEqual([call for call in self.server.clock.getDelayedCalls() if call.getTime() > 1e6], [])
