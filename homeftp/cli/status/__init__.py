@@ -1,1 +1,1 @@
-"""`homeftp status`: the status of this machine's server, and of the servers that this machine knows."""
+"""`homeftp status`: this machine's server, the servers that this machine knows, and its synced folders."""

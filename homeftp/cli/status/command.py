@@ -1,4 +1,4 @@
-"""`homeftp status`: the status of this machine's server, and of the servers that this machine knows."""
+"""`homeftp status`: the status of this machine's server, of the servers that it knows, and of its synced folders."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import os
 
 from homeftp.cli.owner.statedir import add_state_argument
+from homeftp.cli.status.pairs import find_pairs, pair_lines
 from homeftp.cli.status.remotes import ask_remotes, remote_lines
 from homeftp.cli.status.server import ask_server, server_lines
 from homeftp.cli.terminal.completers import SERVER_NAMES, set_completer
@@ -30,17 +31,18 @@ def run(options: argparse.Namespace) -> int:
 
     remotes = Remotes(client_folder(os.environ))
     names = options.names if options.names or options.state else remotes.names()
+    pairs = [] if options.state else find_pairs(options.names)
     found = ask_remotes(remotes, names)
     server = None if options.names else ask_server(options)  # last: root may become the server's user here
-    if server is None and not names:
+    if server is None and not names and not pairs:
         raise OperatorError(
             "This machine has no server and knows none. Start one with `homeftp serve DIR`, or pair this machine with "
             "one: homeftp pair HOST"
         )
     if options.json:
-        print_json({"server": server, "remotes": found})
+        print_json({"server": server, "remotes": found, "pairs": pairs})
     else:
-        for line in (*(() if server is None else server_lines(server)), *remote_lines(found)):
+        for line in (*(() if server is None else server_lines(server)), *remote_lines(found), *pair_lines(pairs)):
             print(printable(line))
     stopped = server is not None and not (server["running"] and server["answering"])
     return Exit.UNREACHABLE if stopped or any(not each["reachable"] for each in found) else Exit.DONE

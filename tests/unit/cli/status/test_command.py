@@ -35,4 +35,4 @@ class StatusTests(CommandCase):
         self.assertIn("The server does not run", self.out.getvalue())
         self.assertEqual(self.homeftp("status", "--state", state, "--json"), Exit.UNREACHABLE)
         found = json.loads(self.out.getvalue())
-        self.assertEqual((found["server"]["running"], found["remotes"]), (False, []))
+        self.assertEqual((found["server"]["running"], found["remotes"], found["pairs"]), (False, [], []))
