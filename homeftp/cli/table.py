@@ -32,11 +32,13 @@ COMMANDS: Mapping[str, Command] = {
         "homeftp.cli.owner.account", "Add, list, change and remove the accounts of this machine's server."
     ),
     "grant": Command("homeftp.cli.owner.grant", "Restrict an account's rights in one folder."),
-    "service": Command("homeftp.cli.owner.service", "Install or remove the systemd service of this machine's server."),
+    "service": Command(
+        "homeftp.cli.service.command", "Install or remove the service of this machine's server, or of its sync."
+    ),
     "log": Command("homeftp.cli.owner.log", "Show who did what on this machine's server."),
     "status": Command(
         "homeftp.cli.status.command",
-        "Show the status of this machine's server, and whether known servers can be reached.",
+        "Show the status of this machine's server and its synced folders, and whether known servers can be reached.",
     ),
     "discover": Command("homeftp.cli.commands.discover", "List the servers that announce themselves on this network."),
     "pair": Command(

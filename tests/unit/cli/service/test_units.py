@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.owner.units import ServedFolder, quoted, system_unit, user_unit
+from homeftp.cli.service.units import ServedFolder, quoted, sync_unit, system_unit, user_unit
 from homeftp.errors import OperatorError
 
 
@@ -27,7 +27,7 @@ def served(**more: Any) -> ServedFolder:
 
 
 class UnitTests(SynchronousTestCase):
-    """user_unit and system_unit."""
+    """user_unit, system_unit and sync_unit."""
 
     def verified(self, text: str) -> None:
         """What systemd says of it, where it is installed."""
@@ -74,6 +74,29 @@ class UnitTests(SynchronousTestCase):
         text = user_unit(served())
         self.assertNotIn("User=", text)
         self.assertIn("WantedBy=default.target", text)
+
+    def test_sync(self) -> None:
+        """The unit of a sync runs its command, begins again when that fails, and is restricted without a namespace."""
+        text = sync_unit(["/usr/bin/true", "sync", "--watch"], {})
+        for line in (
+            "ExecStart=/usr/bin/true sync --watch",
+            "Restart=on-failure",
+            "SuccessExitStatus=130",
+            "NoNewPrivileges=yes",
+            "SystemCallFilter=@system-service",
+            "WantedBy=default.target",
+        ):
+            self.assertIn(f"\n{line}\n", text)
+        for option in ("Environment", "Protect", "Private", "ReadWritePaths"):
+            self.assertNotIn(f"\n{option}", text)
+        self.verified(text)
+
+    def test_sync_environment(self) -> None:
+        """Variables have the value that they had, whatever characters that has."""
+        text = sync_unit(["/usr/bin/true"], {"HOMEFTP_HOME": "/x y/50% $a"})
+        self.assertIn('\nEnvironment="HOMEFTP_HOME=/x y/50%% $a"\nRestart', text)
+        self.verified(text)
+        self.assertRaises(OperatorError, sync_unit, ["/usr/bin/true"], {"HOMEFTP_HOME": "/a\nb"})
 
     def test_root(self) -> None:
         """A service of the system never runs as root."""

@@ -40,7 +40,7 @@ class SystemdUnit:
         """What shows its log, for people."""
         return shlex.join(("journalctl", "-u" if self.is_system else "--user-unit", self.name, "-n", "20"))
 
-    def require_systemd(self) -> None:
+    def require(self) -> None:
         """Raise `OperatorError` where it cannot be installed."""
         if shutil.which("systemctl") is None:
             raise OperatorError(
@@ -79,7 +79,7 @@ class SystemdUnit:
         """Stop it and remove its file. Raises `OperatorError`."""
         if not os.path.exists(self.path):
             raise OperatorError(f"There is no {self.path}: nothing was installed.")
-        self.require_systemd()
+        self.require()
         self._systemctl("disable", "--now", self.name)
         try:
             os.unlink(self.path)

@@ -1,5 +1,7 @@
 """`homeftp service`: let systemd run the server that runs now, or one with the options of `homeftp serve`.
 
+With --sync it is about the sync of the saved pairs, which sync.py installs.
+
 The unit names the state folder of the running server, so that its devices stay paired.
 """
 
@@ -7,9 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import grp
 import os
-import pwd
 import shutil
 import signal
 import sys
@@ -24,8 +24,10 @@ from homeftp.control.statelock import server_of
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.cli.owner.systemd import SystemdUnit
-    from homeftp.cli.owner.units import ServedFolder
+    import pwd
+
+    from homeftp.cli.service.systemd import SystemdUnit
+    from homeftp.cli.service.units import ServedFolder
     from homeftp.control.ask import RunningServer
 
 UNIT = "homeftp.service"
@@ -42,11 +44,15 @@ _POLL_SECONDS = 0.1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per action."""
     summaries = {
-        "install": "Write, enable and start the unit for the server that runs now, or for DIR and OPTIONS.",
-        "uninstall": "Stop and remove the unit. The shared folder and the state folder stay.",
+        "install": "Write, enable and start the unit for the server that runs now, or for DIR and OPTIONS; or with "
+        "--sync for `homeftp sync --watch`.",
+        "uninstall": "Stop and remove the unit. All folders stay.",
     }
     actions = add_actions(parser, summaries)
     for action in actions.values():
+        action.add_argument(
+            "--sync", action="store_true", help="the sync of all saved pairs, at each login, instead of the server"
+        )
         kind = action.add_mutually_exclusive_group()
         kind.add_argument("--user", action="store_true", help="for this user, without root (default, unless root)")
         kind.add_argument("--system", action="store_true", help="for the machine (default for root)")
@@ -66,10 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the action; returns the exit code."""
+    if options.sync:
+        from homeftp.cli.service.sync import install, uninstall
+
+        return uninstall(options) if options.action == "uninstall" else install(options, program())
     is_system = options.system or (not options.user and os.geteuid() == 0)
     if options.action == "uninstall":
         return _uninstall(is_system, options)
-    from homeftp.cli.owner.units import system_unit, user_unit
+    from homeftp.cli.service.units import system_unit, user_unit
 
     running = None if options.serve else state_found(options)[1]
     server = _served(options, running, is_system)
@@ -78,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
         print(text, end="")
         return Exit.DONE
     unit = _unit(is_system)
-    unit.require_systemd()
+    unit.require()
     unit.write(text)
     _stop(server.state, unit)
     unit.start()
@@ -92,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _served(options: argparse.Namespace, running: RunningServer | None, is_system: bool) -> ServedFolder:
     """The server that the unit is to run."""
-    from homeftp.cli.owner.units import ServedFolder
+    from homeftp.cli.service.units import ServedFolder
     from homeftp.tap import Options
 
     if not options.serve and running is None:
@@ -109,10 +119,12 @@ def _served(options: argparse.Namespace, running: RunningServer | None, is_syste
     parsed.parseOptions(arguments)
     user = group = ""
     if is_system:
+        import grp
+
         account = _account(options.run_as, running, parsed.settings.root)
         user, group = account.pw_name, grp.getgrgid(account.pw_gid).gr_name
     return ServedFolder(
-        program=_program(),
+        program=program(),
         arguments=parsed.command_line(),
         root=parsed.settings.root,
         state=parsed.settings.state,
@@ -123,6 +135,8 @@ def _served(options: argparse.Namespace, running: RunningServer | None, is_syste
 
 def _account(name: str | None, running: RunningServer | None, root: str) -> pwd.struct_passwd:
     """The user of a service of the system."""
+    import pwd
+
     try:
         if name is not None:
             return pwd.getpwnam(name)
@@ -132,14 +146,14 @@ def _account(name: str | None, running: RunningServer | None, root: str) -> pwd.
         raise OperatorError("Name an existing user for the service with --run-as USER.") from None
 
 
-def _program() -> list[str]:
+def program() -> list[str]:
     """The command for this homeftp, with an absolute path."""
     script = shutil.which(sys.argv[0]) if os.path.basename(sys.argv[0]) == "homeftp" else None
     return [os.path.abspath(script)] if script is not None else [sys.executable, "-m", "homeftp"]
 
 
 def _unit(is_system: bool) -> SystemdUnit:
-    from homeftp.cli.owner.systemd import SystemdUnit
+    from homeftp.cli.service.systemd import SystemdUnit
 
     return SystemdUnit(UNIT, is_system)
 

@@ -1,9 +1,9 @@
-"""Makes the text of the systemd unit for one server. service.py writes and installs it."""
+"""Makes the text of the systemd unit for one server, or for a sync. systemd.py writes and installs it."""
 
 from __future__ import annotations
 
 import os
-from typing import Sequence
+from typing import Mapping, Sequence
 
 import attrs
 
@@ -77,6 +77,32 @@ SystemCallErrorNumber=EPERM
 WantedBy=multi-user.target
 """
 
+_SYNC_UNIT = """\
+[Unit]
+Description=homeftp sync, which keeps folders in step with a server
+
+[Service]
+ExecStart={command}
+{environment}\
+Restart=on-failure
+RestartSec=60
+SuccessExitStatus=130
+TimeoutStopSec=15
+
+# What a user's manager can restrict without a namespace, which not every system lets users create.
+NoNewPrivileges=yes
+LockPersonality=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=default.target
+"""
+
 
 @attrs.frozen(kw_only=True)
 class ServedFolder:
@@ -125,6 +151,17 @@ def system_unit(server: ServedFolder) -> str:
         home="read-only" if in_home else "yes",
         tmp="no" if in_tmp else "yes",
     )
+
+
+def sync_unit(command: Sequence[str], variables: Mapping[str, str]) -> str:
+    """A unit of the user's own manager that runs a sync with these environment variables.
+
+    systemd.exec(5) says which restrictions need no namespace. It runs again a minute after it has failed.
+    """
+    # in Environment= a dollar sign has no meaning
+    given = [quoted(f"{name}={value}").replace("$$", "$") for name, value in variables.items()]
+    environment = "".join(f"Environment={each}\n" for each in given)
+    return _SYNC_UNIT.format(command=" ".join(map(quoted, command)), environment=environment)
 
 
 def quoted(word: str) -> str:

@@ -6,7 +6,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.owner.systemd import SystemdUnit
+from homeftp.cli.service.systemd import SystemdUnit
 from homeftp.errors import OperatorError
 
 UNIT = "x.service"
@@ -61,4 +61,4 @@ class SystemdUnitTests(SynchronousTestCase):
 
     def test_no_systemd(self) -> None:
         """Without systemctl nothing can be installed."""
-        self.assertIn("no systemd", str(self.assertRaises(OperatorError, self.user.require_systemd)))
+        self.assertIn("no systemd", str(self.assertRaises(OperatorError, self.user.require)))

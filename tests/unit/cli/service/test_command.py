@@ -11,7 +11,7 @@ import threading
 import time
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.cli.owner import systemd
+from homeftp.cli.service import systemd
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.control import ask
 from homeftp.control.ask import RunningServer

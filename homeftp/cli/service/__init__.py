@@ -1,0 +1,1 @@
+"""`homeftp service`: letting the system run the server of this machine, or the sync of its saved pairs."""
