@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import attrs
 
 from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.reactor import run_reactor
 from homeftp.cli.pairs.pair import SavedPair
-from homeftp.cli.pairs.pairfile import PairFile
-from homeftp.cli.pairs.runner import PairRunner
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_json, print_result, printable
 from homeftp.cli.transfer.selecting import read_selection
-from homeftp.client import (
-    Direction,
-    IClientReactor,
-    Preference,
-    Remotes,
-    StatusFolder,
-    TransferResources,
-    client_folder,
-    hash_cache_path,
-    pair_status_path,
-    seen_path,
-)
+from homeftp.client import Direction, Preference, client_folder
 from homeftp.errors import OperatorError
+
+if TYPE_CHECKING:
+    from homeftp.cli.pairs.pairfile import PairFile
+    from homeftp.client import IClientReactor
 
 _OF_ONE_PAIR = {
     "direction": "--both, --push and --pull",
@@ -46,6 +37,8 @@ _OF_ONE_PAIR = {
 
 def pair_file() -> PairFile:
     """This machine's saved pairs."""
+    from homeftp.cli.pairs.pairfile import PairFile
+
     return PairFile(client_folder(os.environ))
 
 
@@ -111,6 +104,8 @@ _HOW_TO_SAVE = "Sync two folders and save them: homeftp sync --save Documents na
 
 def forget_pair(options: argparse.Namespace) -> Exit:
     """Remove a saved pair; its folders stay as they are."""
+    from homeftp.client import StatusFolder, pair_status_path
+
     if options.folder is not None:
         raise OperatorError("Name the folder of one pair: homeftp sync --forget Documents")
     pair = pair_file().forget(options.forget)
@@ -138,13 +133,25 @@ def sync_pairs(options: argparse.Namespace, check_question: Callable[[argparse.N
     if options.watch:
         options.yes = True  # who saves a pair wants it to be synced
     check_question(options)
-    remotes = Remotes(client_folder(os.environ))
 
     async def main(reactor: IClientReactor) -> int:
+        from homeftp.cli.pairs.desktop import DesktopNotifier
+        from homeftp.cli.pairs.runner import PairRunner
+        from homeftp.client import (
+            Remotes,
+            StatusFolder,
+            TransferResources,
+            hash_cache_path,
+            pair_status_path,
+            seen_path,
+        )
+
         resources = TransferResources(reactor, hash_cache_path(os.environ), seen_path(os.environ))
         try:
+            remotes = Remotes(client_folder(os.environ))
             statuses = StatusFolder(pair_status_path(os.environ))
-            runner = PairRunner(reactor, options, await resources.context(), remotes, statuses)
+            alert = DesktopNotifier.installed(reactor).show
+            runner = PairRunner(reactor, options, await resources.context(), remotes, statuses, alert=alert)
             return await (runner.keep_all(pairs) if options.watch else runner.sync_each(pairs))
         finally:
             await resources.close()

@@ -173,6 +173,10 @@ async def _carry_out(
     return await SyncCommand(reactor, options, partial(_same, client), context, request).once()
 
 
+def _ignore(title: str, text: str) -> None:
+    """Alert nobody: the person is at the terminal."""
+
+
 async def _same(client: Client) -> Client:
     return client
 
@@ -181,13 +185,16 @@ async def _sync(
     options: argparse.Namespace, pair: SavedPair, reactor: IClientReactor, client: Client, context: TransferContext
 ) -> int:
     """Sync a pair, and then do what the options ask besides."""
+    from homeftp.cli.pairs.desktop import DesktopNotifier
     from homeftp.cli.pairs.pairfile import PairFile
     from homeftp.cli.pairs.recorder import PairRecorder
     from homeftp.cli.transfer.syncing import SyncCommand
     from homeftp.client import Remotes, StatusFolder, client_folder, connect_remote, pair_status_path
 
     folder = client_folder(os.environ)
-    recorder = PairRecorder(reactor, context, StatusFolder(pair_status_path(os.environ)), pair.local, pair.remote)
+    statuses = StatusFolder(pair_status_path(os.environ))
+    alert = DesktopNotifier.installed(reactor).show if options.watch else _ignore
+    recorder = PairRecorder(reactor, context, statuses, pair.local, pair.remote, alert=alert)
     request = pair.request(dry_run=options.dry_run, start_over=options.start_over)
     command = SyncCommand(reactor, options, partial(_same, client), context, request, listener=recorder)
     if options.watch or options.save or options.remote is None:

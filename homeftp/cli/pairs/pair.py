@@ -8,14 +8,17 @@ import os
 import re
 import time
 from difflib import get_close_matches
-from typing import Any, Callable, Mapping, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Mapping, TypeVar
 
 import attrs
 
 from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.transfer.rates import parse_rate
-from homeftp.client import Direction, Preference, Selection, SyncOptions, SyncRequest
+from homeftp.client import Direction, Preference, Selection, SyncOptions
 from homeftp.errors import OperatorError
+
+if TYPE_CHECKING:
+    from homeftp.client import SyncRequest
 
 _Choice = TypeVar("_Choice", Direction, Preference)
 
@@ -82,6 +85,7 @@ class SavedPair:
 
     def request(self, **more: Any) -> SyncRequest:
         """What a sync of this pair is asked, with the fields `more` of the request. Raises `OperatorError`."""
+        from homeftp.client import SyncRequest
         from homeftp.host import own_name
 
         self.check()

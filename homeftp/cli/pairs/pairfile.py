@@ -21,8 +21,10 @@ else:
 
 FILE = "sync.toml"
 
-_MOST_BYTES = 256 * 1024
+_MOST_KIB = 256
 """The largest file that is read."""
+
+_MOST_BYTES = _MOST_KIB * 1024
 
 _TABLE = re.compile(r"\s*\[")
 """The beginning of a table; also of a line within a list, which only gives a less exact line in a message."""
@@ -74,7 +76,7 @@ class PairFile:
         except OSError as error:
             raise OperatorError(f"cannot read {self.path}: {error.strerror}") from None
         if len(data) > _MOST_BYTES:
-            raise OperatorError(f"{self.path} is too large: at most {_MOST_BYTES // 1024} KiB are read")
+            raise OperatorError(f"{self.path} is too large: at most {_MOST_KIB} KiB are read")
         try:
             return data.decode().replace("\r\n", "\n")
         except UnicodeDecodeError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,18 +16,31 @@ from twisted.internet.task import LoopingCall
 from homeftp.cli.terminal.text import format_size
 from homeftp.cli.transfer.report import COMPLAINTS
 from homeftp.cli.transfer.syncing import SyncListener
-from homeftp.client import MOST_WAITING, ConnectionFailed, Outcome, PairStatus, WaitingFile
+from homeftp.client import MOST_WAITING, Act, ConnectionFailed, Outcome, PairStatus, WaitingFile
 from homeftp.errors import Busy, ShuttingDown, counted
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
-    from homeftp.client import FileResult, PairLock, StatusFolder, SyncResult, TransferContext, TransferObserver
+    from homeftp.client import (
+        FileResult,
+        PairLock,
+        StatusFolder,
+        SyncPlan,
+        SyncResult,
+        TransferContext,
+        TransferObserver,
+    )
 
 WRITE_SECONDS = 1.0
 """Between two statuses that only say how far a sync is. A sync that is shorter writes its result only."""
 
 _COMPARING = "comparing"
+
+_SUSPICIOUS = Outcome.SUSPICIOUS.value
+
+_MOST_NAMED = 3
+"""Files that an alert names."""
 
 _TEMPORARY = (ConnectionFailed, Busy, ShuttingDown)
 
@@ -48,10 +61,17 @@ class PairRecorder(SyncListener):
         folder: str,
         remote: str,
         now: Callable[[], int] = now_us,
+        alert: Callable[[str, str], object] = lambda title, text: None,
     ) -> None:
+        """`alert` is called with a title and a text once for each thing that a person has to decide, by a watch."""
         self._workers = context.workers
         self._statuses = statuses
         self._now = now
+        self._alert = alert
+        self._stopped_by = ""
+        """The problem that the person was alerted of; "" since a sync was carried out."""
+        self._suspicious: frozenset[str] = frozenset()
+        """The suspicious files of the last sync."""
         self._status = PairStatus(folder=folder, remote=remote)
         self._lock: PairLock | None = None
         self._progress = _Progress()
@@ -81,6 +101,8 @@ class PairRecorder(SyncListener):
         self._status = PairStatus(folder=folder, remote=remote)
         if known is not None and known.remote == remote:
             self._status = attrs.evolve(known, doing="")
+            self._stopped_by = known.problem if known.needs_person else ""
+            self._suspicious = frozenset(each.name for each in known.waiting if each.outcome == _SUSPICIOUS)
         self._is_open = True
         self._statuses.write(self._status)
 
@@ -131,6 +153,8 @@ class PairRecorder(SyncListener):
     def ended(self, result: SyncResult, *, in_step: bool) -> None:
         """Record a sync that was carried out."""
         self._stop()
+        self._alert_files(result.plan)
+        self._stopped_by = ""
         at = self._now()
         since = at if result.plan.actions or self._status.in_step_us is None else self._status.in_step_us
         self._record(
@@ -149,7 +173,25 @@ class PairRecorder(SyncListener):
         if isinstance(problem, CancelledError):
             self._record(doing="")
         else:
-            self._record(doing="", problem=str(problem), needs_person=not isinstance(problem, _TEMPORARY))
+            needs_person = not isinstance(problem, _TEMPORARY)
+            self._record(doing="", problem=str(problem), needs_person=needs_person)
+            if needs_person and str(problem) != self._stopped_by:
+                self._stopped_by = str(problem)
+                self._tell("the sync was stopped", str(problem))
+
+    def _alert_files(self, plan: SyncPlan) -> None:
+        conflicts = [action.name for action in plan.actions if action.act is Act.KEEP_BOTH]
+        suspicious = {action.name for action in plan.actions if action.act is Act.SUSPICIOUS}
+        new = sorted(suspicious - self._suspicious)
+        self._suspicious = frozenset(suspicious)
+        if conflicts:
+            self._tell(f"{counted(len(conflicts), 'conflict')}: both sides had changed", _names(conflicts))
+        if new:
+            self._tell(f"{counted(len(new), 'file')} empty on one side", _names(new))
+
+    def _tell(self, what: str, text: str) -> None:
+        if self._lock is not None:
+            self._alert(f"{os.path.basename(self._status.folder) or self._status.folder}: {what}", text)
 
     def _stop(self) -> None:
         if self._ticking.running:
@@ -170,6 +212,11 @@ class PairRecorder(SyncListener):
             written = self._status
             await self._workers.run_unbounded(self._statuses.write, written)
         self._is_writing = False
+
+
+def _names(names: Sequence[str]) -> str:
+    more = "" if len(names) <= _MOST_NAMED else f" and {len(names) - _MOST_NAMED:,} more"
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 class _Progress:

@@ -47,14 +47,16 @@ class PairRunner:
         remotes: Remotes,
         statuses: StatusFolder,
         connect: Callable[..., Awaitable[Client]] = connect_remote,
+        alert: Callable[[str, str], object] = lambda title, text: None,
     ) -> None:
-        """`connect` makes connections, as `connect_remote` does."""
+        """`connect` makes connections, as `connect_remote` does; `alert` is that of a recorder."""
         self._reactor = reactor
         self._options = options
         self._context = context
         self._remotes = remotes
         self._statuses = statuses
         self._connect = connect
+        self._alert = alert
 
     async def sync_each(self, pairs: Sequence[SavedPair]) -> Exit:
         """Sync the pairs one after the other; returns the worst exit code."""
@@ -112,7 +114,8 @@ class PairRunner:
             await recorder.end()
 
     def _recorder(self, pair: SavedPair) -> PairRecorder:
-        return PairRecorder(self._reactor, self._context, self._statuses, pair.local, pair.remote)
+        reactor, context, statuses = self._reactor, self._context, self._statuses
+        return PairRecorder(reactor, context, statuses, pair.local, pair.remote, alert=self._alert)
 
     @asynccontextmanager
     async def _opened(self, pair: SavedPair, recorder: PairRecorder) -> AsyncIterator[_Opened]:

@@ -57,7 +57,7 @@ class LoginService:
         program = self.stopping[0][0]
         if shutil.which(program) is None:
             raise OperatorError(
-                f"This machine has no {program}. `homeftp service install --sync --print` shows what would be installed."
+                f"This machine has no {program}. `homeftp service install --sync --print` shows its file."
             )
 
     def write(self, text: str) -> None:

@@ -23,6 +23,8 @@ class PairCase(ServedCase):
         super().setUp()
         self.home = tempfile.mkdtemp(dir=self.here)
         pair(self.server, self.home)
+        self.servers = ["nas"]
+        """The servers that a status is asked about; without names it would look for servers of this machine, too."""
         for name in ("docs", "music"):
             self.lay(f"{name}/{name}.txt", name.encode())
 
@@ -47,12 +49,14 @@ class PairCase(ServedCase):
 
     def status(self) -> dict[str, dict[str, Any]]:
         """The status of each pair, by the last name of its folder."""
-        said = run_homeftp("status", "--json", HOMEFTP_HOME=self.home)
+        said = run_homeftp("status", *self.servers, "--json", HOMEFTP_HOME=self.home)
+        self.assertEqual(said.stderr, "")
         return {os.path.basename(each["folder"]): each for each in json.loads(said.stdout)["pairs"]}
 
-    def watch(self) -> TerminalProcess:
+    def watch(self, **variables: str) -> TerminalProcess:
         """Keep all saved pairs in step."""
-        process = TerminalProcess([sys.executable, "-m", "homeftp", "sync", "--watch"], HOMEFTP_HOME=self.home)
+        variables = {"HOMEFTP_HOME": self.home, **variables}
+        process = TerminalProcess([sys.executable, "-m", "homeftp", "sync", "--watch"], **variables)
         self.addCleanup(process.end)
         process.wait_for("Ctrl-C ends it")
         return process
@@ -138,6 +142,25 @@ class WatchedPairTests(PairCase):
         process.type("\x03")
         self.assertEqual(process.process.wait(WITHIN), 130)
 
+    def test_desktop(self) -> None:
+        """A conflict is shown on the desktop once, by the program notify-send."""
+        program, output = self.lay("bin/notify-send"), self.folder("output")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nprintf "%s|" "$@" >> {output}\necho >> {output}\n')
+        os.chmod(program, 0o755)
+        self.save("docs")
+        self.lay("docs/docs.txt", b"here")
+        with open(f"{self.there_folder('docs')}/docs.txt", "wb") as file:
+            file.write(b"there")
+        self.watch(PATH=f"{os.path.dirname(program)}:{os.environ['PATH']}")
+        wait_until(lambda: self.status()["docs"]["conflicts"])
+        self.lay("docs/later")
+        wait_until(lambda: "later" in contents(self.there_folder("docs")))
+        wait_until(lambda: os.path.exists(output))
+        with open(output, encoding="utf-8") as shown:
+            expected = "--app-name=homeftp|--|docs: 1 conflict: both sides had changed|docs.txt|\n"
+            self.assertEqual(shown.read(), expected)
+
     def test_killed(self) -> None:
         """A process that was killed is not shown as running, and what it knew last is."""
         self.save("docs")
@@ -148,13 +171,16 @@ class WatchedPairTests(PairCase):
         process.process.wait()
         found = self.status()["docs"]
         self.assertEqual((found["pid"], found["in_step_us"] is None), (None, False))
-        self.assertIn("no watch is running, last compared 2", run_homeftp("status", HOMEFTP_HOME=self.home).stdout)
+        self.assertIn(
+            "no watch is running, last compared 2", run_homeftp("status", "nas", HOMEFTP_HOME=self.home).stdout
+        )
 
     def test_server_away(self) -> None:
         """A pair whose server is away does not stop the other, and is in step when the server is back."""
         other = ServerProcess(folder=tempfile.mkdtemp(dir=self.here))
         self.addCleanup(other.end)
         pair(other, self.home, "other")
+        self.servers.append("other")
         port = other.ports[0]
         self.save("docs")
         self.save("music", server="other")

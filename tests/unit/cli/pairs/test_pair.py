@@ -28,7 +28,6 @@ FULL = SavedPair(
     patterns=("*.tmp", "!keep.tmp"),
     ignore_files=False,
     strict_names=True,
-    merge=True,
     bandwidth="1.5M",
 )
 
@@ -51,6 +50,9 @@ class PairTests(SynchronousTestCase):
     def test_written(self) -> None:
         """What is written is read again; what is as usual is left out."""
         self.assertEqual(parse_pair(tomllib.loads(pair_text(FULL))["pair"][0]), FULL)
+        merging = SavedPair(folder="/a", server="nas", path="b", merge=True)
+        self.assertEqual(parse_pair(tomllib.loads(pair_text(merging))["pair"][0]), merging)
+        self.assertTrue(merging.request().options.merge)
         plain = SavedPair(folder="/a", server="nas", path="b")
         self.assertEqual(pair_text(plain), '[[pair]]\nfolder = "/a"\nremote = "nas:b"\n')
 
@@ -63,6 +65,11 @@ class PairTests(SynchronousTestCase):
         except OperatorError:
             return
         self.assertEqual(parse_pair(tomllib.loads(pair_text(pair))["pair"][0]), pair)
+
+    def test_no_merge(self) -> None:
+        """Where one side is taken as it is nothing is merged."""
+        with self.assertRaisesRegex(OperatorError, "Leave out --merge"):
+            SavedPair(folder="/a", server="nas", path="b", direction=Direction.PULL, merge=True).request()
 
     def test_not_unicode(self) -> None:
         """A name that is not Unicode cannot be in TOML."""

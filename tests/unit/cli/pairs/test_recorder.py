@@ -57,12 +57,19 @@ class RecorderTests(SynchronousTestCase):
         self.clock = Clock()
         self.now = 1000
         self.workers = SlowWorkers()
+        self.alerts: list[tuple[str, str]] = []
         self.recorder = self.make()
 
     def make(self, remote: str = "nas:a") -> PairRecorder:
         """A recorder of the pair."""
         context = TransferContext(self.workers, System())
-        return PairRecorder(self.clock, context, self.statuses, self.folder, remote, lambda: self.now)
+        return PairRecorder(self.clock, context, self.statuses, self.folder, remote, lambda: self.now, self.alert)
+
+    def alert(self, title: str, text: str) -> None:
+        """Note an alert, without the name of the folder."""
+        folder, _, what = title.partition(": ")
+        self.assertEqual(folder, os.path.basename(self.folder))
+        self.alerts.append((what, text))
 
     def begin(self, recorder: PairRecorder, *, keeps: bool = True) -> None:
         """Begin to record."""
@@ -149,6 +156,49 @@ class RecorderTests(SynchronousTestCase):
         self.assertEqual((self.status.problem, self.status.in_step_us), ("no route", 1000))
         self.recorder.ended(NOTHING, in_step=True)
         self.assertEqual((self.status.problem, self.status.in_step_us), ("", 1000))
+
+    def test_alerts(self) -> None:
+        """A person is alerted of conflicts, of new suspicious files, and once of what stops the sync."""
+
+        def sync(act: Act, *names: str) -> None:
+            plan = SyncPlan([SyncAction(act, Side.HERE, name) for name in names])
+            observer = TransferObserver()
+            self.recorder.begins(observer)
+            if act is Act.SUSPICIOUS:
+                for name in names:
+                    observer.add_result(FileResult(Outcome.SUSPICIOUS, name))
+            self.recorder.ended(SyncResult(plan, 3, 0.1), in_step=not names)
+
+        self.begin(self.recorder)
+        sync(Act.COPY, "x")
+        self.recorder.failed(ConnectionFailed("no route"))
+        self.assertEqual(self.alerts, [], "the control: nothing to decide")
+        sync(Act.KEEP_BOTH, *"abcde")
+        sync(Act.SUSPICIOUS, "a")
+        sync(Act.SUSPICIOUS, "a", "b")
+        for _ in range(3):
+            self.recorder.failed(OperatorError("is its disk mounted?"))
+        expected = [
+            ("5 conflicts: both sides had changed", "a, b, c and 2 more"),
+            ("1 file empty on one side", "a"),
+            ("1 file empty on one side", "b"),
+            ("the sync was stopped", "is its disk mounted?"),
+        ]
+        self.assertEqual(self.alerts, expected)
+        self.end(self.recorder)
+        self.recorder = self.make()
+        self.begin(self.recorder)
+        self.recorder.failed(OperatorError("is its disk mounted?"))
+        sync(Act.SUSPICIOUS, "a", "b")
+        self.assertEqual(self.alerts, expected, "what was known before is not new")
+        self.recorder.failed(OperatorError("is its disk mounted?"))
+        self.assertEqual(len(self.alerts), 5)
+
+    def test_no_alert(self) -> None:
+        """Who syncs once sees what happens, and is not alerted."""
+        self.begin(self.recorder, keeps=False)
+        self.recorder.failed(OperatorError("is its disk mounted?"))
+        self.assertEqual(self.alerts, [])
 
     def test_known_before(self) -> None:
         """What was known of the pair is the beginning, unless it has another other side now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from typing import Any
 
 from homeftp.cli.pairs.pair import SavedPair
 from homeftp.cli.pairs.pairfile import PairFile
@@ -101,7 +102,14 @@ class ServiceTests(CommandCase):
         self.save()
         self.write("launchctl", "exit 0")
         self.write("schtasks", "exit 0")
-        given = {"system": False, "run_as": None, "state": None, "serve": [], "print": False, "json": False}
+        given: dict[str, Any] = {
+            "system": False,
+            "run_as": None,
+            "state": None,
+            "serve": [],
+            "print": False,
+            "json": False,
+        }
         options = argparse.Namespace(**given)
         self.assertEqual(install(options, ["/bin/homeftp"], "darwin"), Exit.DONE)
         self.assertNotIn("loginctl", self.out.getvalue())
