@@ -192,6 +192,10 @@ class OperatorError(Exception):
     """
 
 
+class InUse(OperatorError):
+    """Another process uses what only one can use at a time: a later try may succeed."""
+
+
 class UntrustedServer(Exception):
     """The other end could not prove that it is the server that is meant.
 

@@ -17,7 +17,7 @@ from homeftp.cli.terminal.text import format_size
 from homeftp.cli.transfer.report import COMPLAINTS
 from homeftp.cli.transfer.syncing import SyncListener
 from homeftp.client import MOST_WAITING, Act, ConnectionFailed, Outcome, PairStatus, WaitingFile
-from homeftp.errors import Busy, ShuttingDown, counted
+from homeftp.errors import Busy, InUse, ShuttingDown, counted
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -42,7 +42,7 @@ _SUSPICIOUS = Outcome.SUSPICIOUS.value
 _MOST_NAMED = 3
 """Files that an alert names."""
 
-_TEMPORARY = (ConnectionFailed, Busy, ShuttingDown)
+_TEMPORARY = (ConnectionFailed, Busy, InUse, ShuttingDown)
 
 
 def now_us() -> int:

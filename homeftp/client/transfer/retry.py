@@ -18,7 +18,7 @@ from homeftp.client.errors import AllAddressesFailed, ConnectionFailed, Protocol
 from homeftp.client.transfer.model import IReconnector, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.config import ClientTimeouts
-from homeftp.errors import Busy, ShuttingDown
+from homeftp.errors import Busy, InUse, ShuttingDown
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 """Seconds; each pause is twice the one before. A server restarts in about a second, a router in half a minute."""
@@ -30,7 +30,7 @@ def is_temporary(reason: Exception) -> bool:
     """Whether a later try may succeed; with several addresses, at one of them."""
     if isinstance(reason, AllAddressesFailed):
         return any(is_temporary(each) for _, each in reason.failures)
-    return isinstance(reason, _TEMPORARY) and not isinstance(reason, ProtocolViolation)
+    return isinstance(reason, (*_TEMPORARY, InUse)) and not isinstance(reason, ProtocolViolation)
 
 
 @implementer(IReconnector)

@@ -12,7 +12,7 @@ import re
 import secrets
 
 from homeftp.endpoint import RESERVED
-from homeftp.errors import OperatorError
+from homeftp.errors import InUse, OperatorError
 
 _NAME = "sync"
 _DIGITS = 32
@@ -34,7 +34,7 @@ def read_marker(path: str) -> str:
 class FolderLock:
     """The folder `path`, made where it is missing, and locked until `release`. Every method blocks.
 
-    Raises `OperatorError` where another sync has locked it, and where it cannot be written.
+    Raises `InUse` where another sync has locked it, and `OperatorError` where it cannot be written.
     """
 
     def __init__(self, path: str) -> None:
@@ -48,7 +48,7 @@ class FolderLock:
             lock_file(self._fd)
         except BlockingIOError:
             self.release()
-            raise OperatorError(f"{path} is being synced already: wait until that has ended, or stop it") from None
+            raise InUse(f"{path} is being synced already: wait until that has ended, or stop it") from None
         except OSError as error:
             self.release()
             raise OperatorError(f"{path} cannot be synced: {folder} cannot be written ({error.strerror})") from None

@@ -26,7 +26,7 @@ from homeftp.client import (
     TransferObserver,
     WaitingFile,
 )
-from homeftp.errors import OperatorError
+from homeftp.errors import InUse, OperatorError
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 
@@ -172,6 +172,7 @@ class RecorderTests(SynchronousTestCase):
         self.begin(self.recorder)
         sync(Act.COPY, "x")
         self.recorder.failed(ConnectionFailed("no route"))
+        self.recorder.failed(InUse("is being synced already"))
         self.assertEqual(self.alerts, [], "the control: nothing to decide")
         sync(Act.KEEP_BOTH, *"abcde")
         sync(Act.SUSPICIOUS, "a")

@@ -27,7 +27,7 @@ from homeftp.client.sync.watching import (
     is_own,
     keep_in_step,
 )
-from homeftp.errors import LoginFailed, OperatorError, UnknownRequestType
+from homeftp.errors import InUse, LoginFailed, OperatorError, UnknownRequestType
 
 
 class SignalTests(SynchronousTestCase):
@@ -273,15 +273,18 @@ class StepTests(SynchronousTestCase):
         self.assertEqual(self.syncs, 2)
 
     def test_problems(self) -> None:
-        """A sync that is refused waits for the next change; one without a network is tried again."""
-        self.results = [OperatorError("too many deletions"), ConnectionFailed("down")]
+        """A sync that is refused waits for the next change; one without a network or beside another goes again."""
+        self.results = [OperatorError("too many deletions"), ConnectionFailed("down"), InUse("is being synced")]
         self.change()
         self.clock.advance(3600)
         self.assertEqual(self.syncs, 1)
         self.change()
         self.clock.advance(POLL_SECONDS)
         self.clock.advance(QUIET_SECONDS)
-        self.assertEqual((self.syncs, self.messages), (3, ["too many deletions", "down"]))
+        self.assertEqual((self.syncs, self.messages), (3, ["too many deletions", "down", "is being synced"]))
+        self.clock.advance(POLL_SECONDS)
+        self.clock.advance(QUIET_SECONDS)
+        self.assertEqual(self.syncs, 4)
 
     def test_failed(self) -> None:
         """When the server cannot be followed any more, that is raised."""

@@ -7,7 +7,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.sync.local.marker import FolderLock, read_marker
-from homeftp.errors import OperatorError
+from homeftp.errors import InUse, OperatorError
 
 
 class MarkerTests(SynchronousTestCase):
@@ -36,7 +36,7 @@ class MarkerTests(SynchronousTestCase):
     def test_one_at_a_time(self) -> None:
         """A folder that is locked is refused, with what to do; not when it was released. Releasing twice is nothing."""
         lock = self.lock()
-        error = self.assertRaises(OperatorError, FolderLock, self.path)
+        error = self.assertRaises(InUse, FolderLock, self.path)
         self.assertIn("is being synced already", str(error))
         lock.release()
         lock.release()
