@@ -136,8 +136,11 @@ def sync_pairs(options: argparse.Namespace, check_question: Callable[[argparse.N
 
     async def main(reactor: IClientReactor) -> int:
         from homeftp.cli.pairs.desktop import DesktopNotifier
+        from homeftp.cli.pairs.pairfile import changes_of_file
         from homeftp.cli.pairs.runner import PairRunner
         from homeftp.client import (
+            ChangeSignal,
+            LocalWatch,
             Remotes,
             StatusFolder,
             TransferResources,
@@ -152,7 +155,16 @@ def sync_pairs(options: argparse.Namespace, check_question: Callable[[argparse.N
             statuses = StatusFolder(pair_status_path(os.environ))
             alert = DesktopNotifier.installed(reactor).show
             runner = PairRunner(reactor, options, await resources.context(), remotes, statuses, alert=alert)
-            return await (runner.keep_all(pairs) if options.watch else runner.sync_each(pairs))
+            if not options.watch:
+                return await runner.sync_each(pairs)
+            signal = ChangeSignal(reactor)
+            watch = LocalWatch(reactor, os.path.dirname(file.path), signal.changed, events=changes_of_file)
+            try:
+                await runner.keep_all(file.load, signal)
+            finally:
+                watch.stop()
+                signal.close()
+            return Exit.DONE
         finally:
             await resources.close()
 

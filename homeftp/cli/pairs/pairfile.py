@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
 
 from homeftp.cli.pairs.pair import PairFault, SavedPair, pair_text, parse_pair
 from homeftp.crypto.secretfiles import write_private
@@ -18,6 +18,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    import threading
 
 FILE = "sync.toml"
 
@@ -128,6 +131,19 @@ class PairFile:
         except OSError as error:
             raise OperatorError(f"cannot create {self._folder}: {error.strerror}") from None
         write_private(self.path, text.encode())
+
+
+def changes_of_file(folder: str, ended: threading.Event) -> Iterable[object]:
+    """An event for each change of the file in a folder, until it is to end; for `LocalWatch`, in a thread."""
+    from watchfiles import watch
+
+    return watch(
+        folder,
+        watch_filter=lambda _, changed: os.path.basename(changed) == FILE,
+        stop_event=ended,
+        recursive=False,
+        raise_interrupt=False,
+    )
 
 
 def _is_same(one: str, other: str) -> bool:

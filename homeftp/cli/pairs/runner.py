@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, AsyncIterator, Awaitable, Callable, NamedTuple, Sequence
+from typing import TYPE_CHECKING, AsyncIterator, Awaitable, Callable, Iterable, NamedTuple, Sequence
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from homeftp.cli.pairs.recorder import PairRecorder
 from homeftp.cli.terminal.exitcodes import Exit
@@ -23,7 +24,7 @@ from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
     from homeftp.cli.pairs.pair import SavedPair
-    from homeftp.client import Client, IClientReactor, Remotes, StatusFolder, TransferContext
+    from homeftp.client import ChangeSignal, Client, IClientReactor, Remotes, StatusFolder, TransferContext
 
 RETRY_SECONDS = 300.0
 """Seconds until a pair is tried again that was stopped by what does not pass by itself, such as a login refused."""
@@ -75,22 +76,41 @@ class PairRunner:
         finally:
             await recorder.end()
 
-    async def keep_all(self, pairs: Sequence[SavedPair]) -> Exit:
-        """Keep the pairs in step until this is cancelled. Raises `OperatorError` where other processes do already."""
-        processes = [await self._context.workers.run_unbounded(self._statuses.watched_by, each.local) for each in pairs]
+    async def keep_all(self, load: Callable[[], Sequence[SavedPair]], signal: ChangeSignal) -> None:
+        """Keep the pairs in step that `load` gives, until this is cancelled; load them again when `signal` says so.
+
+        Raises what the first `load` raises, and `OperatorError` where other processes keep all of them in step.
+        """
+        run = self._context.workers.run_unbounded
+        pairs = await run(load)
+        processes = [await run(self._statuses.watched_by, pair.local) for pair in pairs]
         if None not in processes:
             by = ", ".join(str(pid) for pid in sorted(set(filter(None, processes))))
             raise OperatorError(f"All pairs are kept in step already, by process {by or 'of another user'}.")
-        running = [Deferred.fromCoroutine(self._keep(pair)) for pair in pairs]
+        running: dict[SavedPair, Deferred[None]] = {}
+        failures: list[Failure] = []
+
+        def ended(failure: Failure) -> None:
+            if failure.check(CancelledError) is None:
+                failures.append(failure)
+                signal.changed()
+
         try:
-            await gatherResults(running, consumeErrors=True)
-        except FirstError as first:
-            first.subFailure.raiseException()
+            while True:
+                await _stop(running.pop(pair) for pair in set(running).difference(pairs))
+                for pair in pairs:
+                    if pair not in running:
+                        running[pair] = Deferred.fromCoroutine(self._keep(pair))
+                        running[pair].addErrback(ended)
+                await signal.wait()
+                for failure in failures:
+                    failure.raiseException()
+                try:
+                    pairs = await run(load)
+                except OperatorError as wrong:
+                    report_failure(wrong)
         finally:
-            for each in running:
-                each.cancel()
-            await DeferredList(running, consumeErrors=True)
-        return Exit.DONE
+            await _stop(running.values())
 
     async def _keep(self, pair: SavedPair) -> None:
         """Keep a pair in step, and begin again where that ends."""
@@ -138,3 +158,11 @@ class PairRunner:
             yield _Opened(command, connect)
         finally:
             await reconnector.close()
+
+
+async def _stop(running: Iterable[Deferred[None]]) -> None:
+    """Cancel what runs, and wait until it has ended."""
+    stopped = list(running)
+    for each in stopped:
+        each.cancel()
+    await DeferredList(stopped, consumeErrors=True)

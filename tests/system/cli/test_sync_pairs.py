@@ -142,6 +142,17 @@ class WatchedPairTests(PairCase):
         process.type("\x03")
         self.assertEqual(process.process.wait(WITHIN), 130)
 
+    def test_saved_meanwhile(self) -> None:
+        """A pair that is saved while a watch runs is kept in step, too, and one that is forgotten no more."""
+        self.save("docs")
+        process = self.watch()
+        self.save("music")
+        wait_until(lambda: self.status()["music"]["pid"] == process.process.pid, self.status)
+        self.lay("music/later")
+        wait_until(lambda: "later" in contents(self.there_folder("music")))
+        self.sync("--forget", self.folder("docs"))
+        wait_until(lambda: set(self.status()) == {"music"})
+
     def test_desktop(self) -> None:
         """A conflict is shown on the desktop once, by the program notify-send."""
         program, output = self.lay("bin/notify-send"), self.folder("output")

@@ -8,12 +8,13 @@ import sys
 from typing import Any, Callable, ClassVar
 from unittest import mock
 
+import attrs
 from twisted.internet.defer import CancelledError, Deferred
 
 from homeftp.cli.pairs.pair import SavedPair
 from homeftp.cli.pairs.runner import RETRY_SECONDS, PairRunner
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.client import Client, Remotes, StatusFolder
+from homeftp.client import ChangeSignal, Client, Remotes, StatusFolder
 from homeftp.errors import LoginFailed, OperatorError
 from tests.support.commandline import Output
 from tests.support.syncs import DISPATCHERS
@@ -100,6 +101,66 @@ class RunnerTests(TransferCase):
             self.server.clock.advance(seconds / 10)
             self.wire.pump()
 
+    def test_saved_meanwhile(self) -> None:
+        """What is saved, changed or forgotten while pairs are kept in step counts at once; a mistake is told."""
+
+        async def follow(*arguments: object) -> None:
+            await Deferred()
+
+        wrong: list[OperatorError] = []
+
+        def load() -> list[SavedPair]:
+            for each in wrong:
+                raise each
+            return self.pairs
+
+        def watched() -> list[str]:
+            return [name for name in ("one", "two", "three") if self.statuses.watched_by(f"{self.here}/{name}")]
+
+        with (
+            mock.patch("homeftp.cli.transfer.syncing.LocalWatch", Watch),
+            mock.patch("homeftp.cli.transfer.syncing.follow_server", follow),
+        ):
+            first, second, _ = self.pairs
+            signal = ChangeSignal(self.server.clock)
+            self.pairs = [second]
+            running = self.begin(self.runner(watch=True).keep_all(load, signal))
+            self.assertEqual(watched(), ["two"])
+            for pairs, expected in (
+                ([first, second], ["one", "two"]),
+                ([attrs.evolve(first, path="other"), second], ["one", "two"]),
+                ([second], ["two"]),
+                ([], []),
+                ([first], ["one"]),
+            ):
+                self.pairs = pairs
+                signal.changed()
+                self.advance(2)
+                self.assertEqual(watched(), expected)
+            wrong.append(OperatorError("sync.toml, line 3: no"))
+            signal.changed()
+            self.advance(2)
+            self.assertEqual((watched(), self.err.getvalue().count("line 3: no")), (["one"], 1))
+            running.cancel()
+            self.advance(1)
+            self.failureResultOf(running).trap(CancelledError)
+        self.assertEqual(watched(), [])
+
+    def test_broken_pipe(self) -> None:
+        """Where nothing can be printed any more, all pairs end."""
+
+        async def follow(*arguments: object) -> None:
+            raise BrokenPipeError
+
+        with (
+            mock.patch("homeftp.cli.transfer.syncing.LocalWatch", Watch),
+            mock.patch("homeftp.cli.transfer.syncing.follow_server", follow),
+        ):
+            signal = ChangeSignal(self.server.clock)
+            running = self.begin(self.runner(watch=True).keep_all(lambda: self.pairs[:1], signal))
+            self.advance(2)
+            self.failureResultOf(running).trap(BrokenPipeError)
+
     def test_kept(self) -> None:
         """Each pair is kept in step, whatever becomes of the others; one that was stopped is tried again later."""
 
@@ -111,7 +172,8 @@ class RunnerTests(TransferCase):
             mock.patch("homeftp.cli.transfer.syncing.LocalWatch", Watch),
             mock.patch("homeftp.cli.transfer.syncing.follow_server", follow),
         ):
-            running = self.begin(self.runner(watch=True).keep_all(self.pairs))
+            signal = ChangeSignal(self.server.clock)
+            running = self.begin(self.runner(watch=True).keep_all(lambda: self.pairs, signal))
             self.advance(2)
             self.assertEqual(self.remote_files(), {"one/a": b"one"})
             self.make_file("one/b", b"later")
@@ -126,8 +188,9 @@ class RunnerTests(TransferCase):
             self.assertEqual(self.err.getvalue().count("was revoked"), 1)
             self.assertEqual([self.statuses.watched_by(pair.local) for pair in self.pairs], [os.getpid()] * 3)
             with self.assertRaisesRegex(OperatorError, f"All pairs are kept in step already, by process {os.getpid()}"):
-                self.run_work(self.runner(watch=True).keep_all(self.pairs))
+                self.run_work(self.runner(watch=True).keep_all(lambda: self.pairs, signal))
             running.cancel()
+            self.advance(1)
             self.failureResultOf(running).trap(CancelledError)
         self.assertEqual([self.statuses.watched_by(pair.local) for pair in self.pairs], [None] * 3)
         self.assertEqual([call for call in self.server.clock.getDelayedCalls() if call.getTime() > 1e6], [])
