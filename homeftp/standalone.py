@@ -65,6 +65,7 @@ def shorten_pauses() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def terminal() -> TextIO | None:

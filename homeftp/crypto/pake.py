@@ -20,7 +20,6 @@ import secrets
 import attrs
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
 
 from homeftp.crypto.codewords import WORDS
 from homeftp.crypto.tls import BINDING_BYTES
@@ -102,6 +101,8 @@ class PakeExchange:
     """One end of one pairing. It computes for some hundredths of a second: a server runs it in a worker."""
 
     def __init__(self, code: Code, *, is_server: bool) -> None:
+        from spake2 import SPAKE2_A, SPAKE2_B  # here: it computes tables when it is imported, and few pair
+
         side = SPAKE2_B if is_server else SPAKE2_A
         self._spake = side(str(code).encode("ascii"), idA=_DEVICE, idB=_SERVER)
         self.message: bytes = self._spake.start()
@@ -111,6 +112,8 @@ class PakeExchange:
 
         Raises `BadRequest` (20) for anything but a message of the other side.
         """
+        from spake2 import SPAKEError
+
         if len(binding) != BINDING_BYTES:
             raise ValueError("the TLS session gives no secret")
         try:

@@ -89,9 +89,12 @@ class StandaloneTests(SynchronousTestCase):
         """Threads take turns often, and the collector leaves alone what the server consists of once it has started."""
         sys.setswitchinterval(10 * SWITCH_SECONDS)
         gc.freeze.side_effect = lambda: self.assertTrue(self.child.running)  # type: ignore[attr-defined]
+        gc.disable()  # as serve does
+        self.addCleanup(gc.enable)
         self.service.startService()
         self.assertAlmostEqual(sys.getswitchinterval(), SWITCH_SECONDS)
         gc.freeze.assert_called_once_with()  # type: ignore[attr-defined]
+        self.assertTrue(gc.isenabled())
 
     def test_descriptors(self) -> None:
         """The process may have as many descriptors as a server needs, where the system allows it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import sys
 from typing import Any, Sequence
 
@@ -44,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
 def serve(arguments: Sequence[str]) -> int:
     """Run the server with these arguments; returns the exit code."""
+    gc.disable()  # until the server has started: what is imported stays
     from twisted.scripts import twistd
 
     # tap.py takes the first word as the name of the command in its usage line.

@@ -43,6 +43,21 @@ class ProcessTests(SynchronousTestCase):
         done = subprocess.run(process(program=program), capture_output=True, text=True, check=True)
         self.assertEqual(done.stdout, "[]\n")
 
+    def test_light_server(self) -> None:
+        """A server starts without what only a pairing, an announcement or a client needs."""
+        program = (
+            "from homeftp.tap import Options, makeService; options = Options(); options.parseOptions(sys.argv[1:]); "
+            "makeService(options); print(*sys.modules)"
+        )
+        root, state = self.mktemp(), self.mktemp()
+        os.mkdir(root)
+        command = process("--no-announce", f"--state={state}", root, program=program)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found = set(done.stdout.split())
+        needed = {"homeftp.server.service", "homeftp.store.local.store", "homeftp.accounts.pairing"}
+        never = {"spake2", "zeroconf", "rich", "watchfiles", "homeftp.client.api", "homeftp.cli.main", "shtab"}
+        self.assertEqual((needed - found, never & found), (set(), set()))
+
     def test_broken_pipe(self) -> None:
         """A closed output pipe prints no error."""
         reading, writing = os.pipe()
