@@ -25,6 +25,10 @@ UNLISTED = ""
 """The stamp of an account that is not in our database, but known to another checker."""
 
 
+_DIGEST_BYTES = 16
+"""Of the digest of what an account may read: enough that no two are the same by chance."""
+
+
 @attrs.frozen
 class Access:
     """The access of one account."""
@@ -47,7 +51,7 @@ class Access:
     def view(self) -> str | None:
         """A digest that changes where the account may read other folders than before; None without an `id`.
 
-        The account is told of it, and the `id` is secret, so that nobody can find out by it what is hidden.
+        The account learns it, and the `id` is secret, so that it does not tell what is hidden.
         """
         if self.id is None:
             return None
@@ -55,8 +59,8 @@ class Access:
         readable = READ in rights.everywhere
         hidden = sorted(folder for folder, most in rights.grants if READ not in most)
         folders = sorted((folder, READ in given) for folder, given in rights.folders)
-        told = json.dumps([self.home.whole, readable, hidden, folders]).encode()
-        return hashlib.blake2b(told, digest_size=16, key=self.id.encode()).hexdigest()
+        described = json.dumps([self.home.whole, readable, hidden, folders]).encode()
+        return hashlib.blake2b(described, digest_size=_DIGEST_BYTES, key=self.id.encode()).hexdigest()
 
 
 WHOLE_STORE = Access(ROOT, Rights(ALL))

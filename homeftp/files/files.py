@@ -27,8 +27,8 @@ from homeftp.files.history.past import list_past, open_past
 from homeftp.files.history.pruning import prune
 from homeftp.files.history.restoring import restore_tree
 from homeftp.files.jobs.batches import StatItem, WriteItem
+from homeftp.files.jobs.deferredwork import with_deferred
 from homeftp.files.jobs.revocation import RevocableJobs
-from homeftp.files.jobs.settling import settled
 from homeftp.files.jobs.share import AccountResources
 from homeftp.files.jobs.turns import Turns, detached
 from homeftp.files.pages import Pages, StorePages, TreeSteps, total, tree_digest
@@ -355,7 +355,7 @@ class Files:
 
         change = RefusedChange(source, target, precondition=source_precondition)
         moving = self._change(change, move, source_precondition, target_precondition)
-        return settled(moving, self._store, self._jobs)
+        return with_deferred(moving, self._store, self._jobs)
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None = None) -> Deferred[Entry]:
         """Put a version back."""

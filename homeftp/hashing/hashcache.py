@@ -85,7 +85,7 @@ WHERE damage = ''
 """A mark stays: the file may have been found damaged at its new place."""
 
 MOVED_AT_ONCE = 500
-"""Rows that are moved in one transaction: 3 to 5 ms, in which nobody else learns a hash."""
+"""Rows that are moved in one transaction: 3 to 5 ms, in which no other thread learns a hash."""
 
 _BENEATH = f"SELECT 1 FROM hashes WHERE {_IN_OR_BENEATH} LIMIT 1"
 
@@ -273,8 +273,8 @@ class HashCache:
     def moved(self, old: str, new: str) -> None:
         """A directory was moved: what is known of the files beneath it holds at their new place.
 
-        That is known there at once of damaged files and of some others, and of the rest when `settle` was called as
-        often as it asks for.
+        That is known there at once of damaged files and of some others, and of the rest when `do_deferred` was called
+        as often as it asks for.
         """
         top, there = os.fsencode(old), os.fsencode(new)
 
@@ -284,9 +284,9 @@ class HashCache:
             self._moves.append((top, there))
 
         self._database.run(update)
-        self.settle()
+        self.do_deferred()
 
-    def settle(self) -> bool:
+    def do_deferred(self) -> bool:
         """Move some more of what is known of files whose directories were moved; whether anything is left."""
 
         def move(connection: sqlite3.Connection) -> None:

@@ -25,8 +25,9 @@ PATCHES = ("patch", "patch.object", "mock.patch", "mock.patch.object", "self.pat
 
 DECLARATIONS = frozenset(
     (
-        "__main__ history/writer interfaces/files interfaces/frontend interfaces/history interfaces/observing"
-        " interfaces/settling interfaces/storefiles interfaces/usage interfaces/workers server/json/context wire/events"
+        "__main__ history/writer interfaces/deferredwork interfaces/files interfaces/frontend interfaces/history"
+        " interfaces/observing interfaces/storefiles interfaces/usage interfaces/workers server/json/context"
+        " wire/events"
     ).split()
 )
 """Modules that only declare: there is nothing in them to be tested."""

@@ -174,7 +174,7 @@ async def _carry_out(
 
 
 def _ignore(title: str, text: str) -> None:
-    """Alert nobody: the person is at the terminal."""
+    """No alert: the person is at the terminal."""
 
 
 async def _same(client: Client) -> Client:

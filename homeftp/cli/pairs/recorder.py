@@ -74,7 +74,7 @@ class PairRecorder(SyncListener):
         """The suspicious files of the last sync."""
         self._status = PairStatus(folder=folder, remote=remote)
         self._lock: PairLock | None = None
-        self._progress = _Progress()
+        self._progress = _SyncProgress()
         self._waiting: list[WaitingFile] = []
         self._waiting_files = 0
         self._ticking = LoopingCall(self._tick)
@@ -120,7 +120,7 @@ class PairRecorder(SyncListener):
 
     def begins(self, observer: TransferObserver) -> None:
         """Follow a sync."""
-        self._progress = progress = _Progress()
+        self._progress = progress = _SyncProgress()
         self._waiting = []
         self._waiting_files = 0
         report = observer.on_result
@@ -219,7 +219,7 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
-class _Progress:
+class _SyncProgress:
     """How far a sync is."""
 
     def __init__(self) -> None:

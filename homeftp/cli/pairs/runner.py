@@ -30,7 +30,7 @@ RETRY_SECONDS = 300.0
 """Seconds until a pair is tried again that was stopped by what does not pass by itself, such as a login refused."""
 
 
-class _Opened(NamedTuple):
+class _OpenedPair(NamedTuple):
     """What syncs a pair."""
 
     command: SyncCommand
@@ -138,7 +138,7 @@ class PairRunner:
         return PairRecorder(reactor, context, statuses, pair.local, pair.remote, alert=self._alert)
 
     @asynccontextmanager
-    async def _opened(self, pair: SavedPair, recorder: PairRecorder) -> AsyncIterator[_Opened]:
+    async def _opened(self, pair: SavedPair, recorder: PairRecorder) -> AsyncIterator[_OpenedPair]:
         """What syncs a pair, until the block ends."""
         bandwidth = self._options.bwlimit if pair.rate is None else pair.rate
         connect = partial(self._connect, self._reactor, self._remotes, pair.server, bandwidth=bandwidth)
@@ -155,7 +155,7 @@ class PairRunner:
             listener=recorder,
         )
         try:
-            yield _Opened(command, connect)
+            yield _OpenedPair(command, connect)
         finally:
             await reconnector.close()
 

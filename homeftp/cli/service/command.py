@@ -159,7 +159,7 @@ def _unit(is_system: bool) -> SystemdUnit:
 
 
 def _stop(state: str, unit: SystemdUnit) -> None:
-    """Stop the server that uses the state folder now, whoever started it: the unit needs its port and its folder."""
+    """Stop the server that uses the state folder now, also another user's: the unit needs its port and its folder."""
     pid = server_of(state)  # the kernel's answer, not the server's
     if pid is None:
         return

@@ -40,7 +40,7 @@ _TASK = """\
 
 
 @attrs.frozen(kw_only=True)
-class LoginService:
+class StartedProgram:
     """A file, and the commands that start and stop what it describes."""
 
     path: str
@@ -94,13 +94,13 @@ class LoginService:
                 )
 
 
-def launch_agent(home: str) -> LoginService:
+def launch_agent(home: str) -> StartedProgram:
     """The agent of launchd, for the user with the home folder `home`."""
     path = os.path.join(home, "Library", "LaunchAgents", f"{AGENT}.plist")
     domain = f"gui/{os.getuid()}"
     stop = ("launchctl", "bootout", f"{domain}/{AGENT}")
     start = ("launchctl", "bootstrap", domain, path)
-    return LoginService(path=path, encoding="utf-8", starting=[stop, start], stopping=[stop], may_fail=stop)
+    return StartedProgram(path=path, encoding="utf-8", starting=[stop, start], stopping=[stop], may_fail=stop)
 
 
 def agent_text(command: Sequence[str], home: str, variables: Mapping[str, str]) -> str:
@@ -118,13 +118,15 @@ def agent_text(command: Sequence[str], home: str, variables: Mapping[str, str]) 
     return plistlib.dumps(fields).decode()
 
 
-def scheduled_task(folder: str) -> LoginService:
+def scheduled_task(folder: str) -> StartedProgram:
     """The task of Windows, whose file is in the user's `folder` for applications."""
     path = os.path.join(folder, "homeftp", f"{TASK}.xml")
     end = ("schtasks", "/End", "/TN", TASK)
     create, run = ("schtasks", "/Create", "/TN", TASK, "/XML", path, "/F"), ("schtasks", "/Run", "/TN", TASK)
     delete = ("schtasks", "/Delete", "/TN", TASK, "/F")
-    return LoginService(path=path, encoding="utf-16", starting=[end, create, run], stopping=[end, delete], may_fail=end)
+    return StartedProgram(
+        path=path, encoding="utf-16", starting=[end, create, run], stopping=[end, delete], may_fail=end
+    )
 
 
 def task_text(command: Sequence[str], user: str) -> str:

@@ -8,7 +8,7 @@ import sys
 from typing import Mapping, Sequence
 
 from homeftp.cli.pairs.pairfile import PairFile
-from homeftp.cli.service.loginservice import LoginService, agent_text, launch_agent, scheduled_task, task_text
+from homeftp.cli.service.loginservice import StartedProgram, agent_text, launch_agent, scheduled_task, task_text
 from homeftp.cli.service.systemd import SystemdUnit
 from homeftp.cli.service.units import sync_unit
 from homeftp.cli.terminal.exitcodes import Exit
@@ -59,7 +59,7 @@ def uninstall(options: argparse.Namespace, platform: str = sys.platform) -> Exit
     return Exit.DONE
 
 
-def _service(platform: str) -> SystemdUnit | LoginService:
+def _service(platform: str) -> SystemdUnit | StartedProgram:
     home = os.path.expanduser("~")
     if platform == "darwin":
         return launch_agent(home)

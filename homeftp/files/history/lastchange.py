@@ -25,7 +25,7 @@ def last_change(history: IHistory, endpoint: Endpoint) -> Iterator[int | None]:
     other change begins with the first of several that followed each other, and has changed no file twice. Raises
     `NotFound` (40) where nothing was ever replaced or removed.
     """
-    last = _Newest()
+    last = _LastChange()
     name = ""
     times: list[int] = []
     for page in history.timelines(endpoint, 0):
@@ -51,7 +51,7 @@ def last_change(history: IHistory, endpoint: Endpoint) -> Iterator[int | None]:
 
 
 @attrs.define
-class _Newest:
+class _LastChange:
     """The newest time of all versions."""
 
     at_us: int = 0

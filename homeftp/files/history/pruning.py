@@ -21,7 +21,7 @@ def prune(store: IStore, endpoint: Endpoint, *, before_us: int | None, keep: int
     nothing is removed. The current files stay.
     """
     history = history_of(store)
-    newest = _Newest(keep)
+    newest = _NewestVersions(keep)
     for page in history.timelines(endpoint, 0):
         batch: list[Pruned] = []
         for part in page:
@@ -35,7 +35,7 @@ def prune(store: IStore, endpoint: Endpoint, *, before_us: int | None, keep: int
         yield _pruned(history, endpoint, batch, dry_run)
 
 
-class _Newest:
+class _NewestVersions:
     """The newest versions of one name, in 16 bytes each: it may have a million, and all of them may be kept."""
 
     def __init__(self, keep: int) -> None:

@@ -70,7 +70,7 @@ class RevocableJobs:
         return self.workers.run_slice(self._granted, job, args)
 
     def run_wanted(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """`run_slice` for a job that takes long by itself, and that nobody needs once its client has disconnected.
+        """`run_slice` for a job that takes long by itself, and that is not needed once its client has disconnected.
 
         Fails with `ConnectionLost` then: an account may have hundreds of them in its queue.
         """

@@ -13,8 +13,8 @@ from homeftp.endpoint import NO_FOLDERS, RESERVED, ROOT, Endpoint, FolderSet
 from homeftp.errors import Busy, Forbidden
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, IStoreHealth, StoreOptions
+from homeftp.interfaces.deferredwork import IDeferringStore
 from homeftp.interfaces.observing import IObservableStore
-from homeftp.interfaces.settling import ISettlingStore
 from homeftp.interfaces.usage import AccountUsage, IMeasuredStore, StoreUsage
 from homeftp.model import (
     SERVER,
@@ -43,7 +43,7 @@ from homeftp.store.policy.wording import rough
 from homeftp.syscalls import System
 
 
-@implementer(IStore, IMeasuredStore, IObservableStore, ISettlingStore, IStoreHealth)
+@implementer(IStore, IMeasuredStore, IObservableStore, IDeferringStore, IStoreHealth)
 class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
@@ -277,9 +277,9 @@ class LocalStore:
 
     # -- maintenance ---------------------------------------------------------------
 
-    def settle(self) -> bool:
+    def do_deferred(self) -> bool:
         """Note some more hashes of files in directories that were moved, by their new names; whether any are left."""
-        return self._cache.settle()
+        return self._cache.do_deferred()
 
     def maintain(self) -> None:
         """Remove versions and partial uploads that were kept long enough; a quota needs it before any change."""

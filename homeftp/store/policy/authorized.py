@@ -17,7 +17,7 @@ from zope.interface import implementer
 from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet
 from homeftp.errors import Changed, Refusal
 from homeftp.interfaces import IDraft, IHistory, IOpenFile, IScopedStore, IStore, IUpload
-from homeftp.interfaces.settling import ISettlingStore
+from homeftp.interfaces.deferredwork import IDeferringStore
 from homeftp.model import (
     ABSENT,
     PRESENT,
@@ -54,7 +54,7 @@ from homeftp.store.policy.wording import is_directory, not_found, owners_metadat
 T = TypeVar("T")
 
 
-@implementer(IStore, IScopedStore, ISettlingStore)
+@implementer(IStore, IScopedStore, IDeferringStore)
 @attrs.frozen(slots=False)
 class AuthorizedStore:
     """The part of `store` beneath `home`, limited by `rights`. Everything else is as `IStore` says.
@@ -350,9 +350,9 @@ class AuthorizedStore:
             raise refused
         return self._bound.restore(self._whole(endpoint), at_us, precondition)
 
-    def settle(self) -> bool:
+    def do_deferred(self) -> bool:
         """Do a part of what changes have left to do; whether anything is left."""
-        return ISettlingStore.providedBy(self.store) and ISettlingStore(self.store).settle()
+        return IDeferringStore.providedBy(self.store) and IDeferringStore(self.store).do_deferred()
 
     def maintain(self) -> None:
         """Does nothing: an account does not maintain the store."""

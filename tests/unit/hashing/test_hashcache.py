@@ -263,11 +263,11 @@ class MarkTests(IndexCase):
 
         self.cache.moved("/d", "/new")
         self.assertEqual((there("/new"), there("/d")), (MOVED_AT_ONCE, MOVED_AT_ONCE + 1))
-        self.assertTrue(self.cache.settle())
+        self.assertTrue(self.cache.do_deferred())
         self.assertEqual(there("/new"), 2 * MOVED_AT_ONCE)
-        self.assertFalse(self.cache.settle())
+        self.assertFalse(self.cache.do_deferred())
         self.assertEqual((there("/new"), there("/d")), (len(names), 0))
-        self.assertFalse(self.cache.settle())
+        self.assertFalse(self.cache.do_deferred())
 
     def test_moved_on(self) -> None:
         """A directory that is moved on, or back, before all is known of it, takes everything with it."""
@@ -276,7 +276,7 @@ class MarkTests(IndexCase):
             self.cache.record([self.row(name) for name in names])
             self.cache.moved("/d", "/new")
             self.cache.moved("/new", last)
-            while self.cache.settle():
+            while self.cache.do_deferred():
                 pass
             self.assertEqual(len(self.cache.lookup(last, dict.fromkeys(names, self.found))), len(names), last)
 
@@ -289,7 +289,7 @@ class MarkTests(IndexCase):
         self.cache.moved("/d", "/new")
         self.assertEqual([(row.directory, row.name) for row in self.cache.damaged()], [("/new", "zzz")])
         self.cache.mark(mark._replace(directory="/new", name=names[-1]))
-        while self.cache.settle():
+        while self.cache.do_deferred():
             pass
         self.assertEqual({row.name for row in self.cache.damaged()}, {"zzz", names[-1]})
 
@@ -298,7 +298,7 @@ class MarkTests(IndexCase):
         self.cache.record([self.row(f"{number:04}") for number in range(2 * MOVED_AT_ONCE)])
         self.cache.moved("/d", "/new")
         self.cache.close()
-        self.assertFalse(self.cache.settle())
+        self.assertFalse(self.cache.do_deferred())
 
     def test_forget(self) -> None:
         """A row is removed only as long as it is about that file."""

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.service.loginservice import LoginService, agent_text, launch_agent, scheduled_task, task_text
+from homeftp.cli.service.loginservice import StartedProgram, agent_text, launch_agent, scheduled_task, task_text
 from homeftp.errors import OperatorError
 
 TASKS = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
@@ -41,7 +41,7 @@ class TextTests(SynchronousTestCase):
 
 
 class ServiceTests(SynchronousTestCase):
-    """LoginService, with programs that only write down what they are asked."""
+    """StartedProgram, with programs that only write down what they are asked."""
 
     def setUp(self) -> None:
         self.home = os.path.abspath(self.mktemp())
@@ -62,7 +62,7 @@ class ServiceTests(SynchronousTestCase):
         with open(self.calls) as file:
             return file.read().splitlines()
 
-    def install(self, service: LoginService) -> None:
+    def install(self, service: StartedProgram) -> None:
         service.require()
         service.write("text ä")
         service.start()

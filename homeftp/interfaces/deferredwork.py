@@ -5,14 +5,14 @@ from __future__ import annotations
 from zope.interface import Interface
 
 
-class ISettlingStore(Interface):
+class IDeferringStore(Interface):
     """A store with such changes, as when a directory with a million files gets another name. Optional."""
 
-    def settle() -> bool:
-        """Do a part of what is left to do, whoever's change has left it; whether anything is left after that.
+    def do_deferred() -> bool:
+        """Do a part of what is left to do by any change; whether anything is left after that.
 
         Each part blocks for some milliseconds. What was never done costs time later, and is never missed.
         """
 
 
-__all__ = ["ISettlingStore"]
+__all__ = ["IDeferringStore"]

@@ -13,9 +13,9 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import NotFound
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
+from homeftp.files.jobs.deferredwork import with_deferred
 from homeftp.files.jobs.revocation import RevocableJobs
-from homeftp.files.jobs.settling import settled
-from homeftp.interfaces.settling import ISettlingStore
+from homeftp.interfaces.deferredwork import IDeferringStore
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
@@ -24,13 +24,13 @@ from tests.support.filestores import request_for
 from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
 
 
-@implementer(ISettlingStore)
+@implementer(IDeferringStore)
 class LeavingStore(MemoryStore):
     """A store whose changes leave so many parts of something to do."""
 
     left = 0
 
-    def settle(self) -> bool:
+    def do_deferred(self) -> bool:
         """Do a part."""
         self.left -= 1
         return self.left > 0
@@ -44,14 +44,14 @@ class SettledTests(SynchronousTestCase):
         self.login = RevocableAccess()
         self.store = LeavingStore(StoreOptions())
 
-    def settled(self, change: Deferred[str], store: Any = None) -> Deferred[str]:
+    def with_deferred(self, change: Deferred[str], store: Any = None) -> Deferred[str]:
         """The change, with this store."""
-        return settled(change, store or self.store, RevocableJobs(self.workers, self.login))
+        return with_deferred(change, store or self.store, RevocableJobs(self.workers, self.login))
 
     def test_parts(self) -> None:
         """Each part is a job of its own, and the result comes after the last one."""
         self.store.left = 3
-        done = self.settled(succeed("moved"))
+        done = self.with_deferred(succeed("moved"))
         for left in (2, 1, 0):
             self.assertNoResult(done)
             self.assertEqual((self.workers.work(), self.store.left), (1, left))
@@ -61,21 +61,21 @@ class SettledTests(SynchronousTestCase):
         """What is left to do is done, whoever may do something now."""
         self.store.left = 2
         self.login.revoked = True
-        done = self.settled(succeed("moved"))
+        done = self.with_deferred(succeed("moved"))
         self.workers.work_all()
         self.assertEqual((self.successResultOf(done), self.store.left), ("moved", 0))
 
     def test_refused(self) -> None:
         """A change that was refused has left nothing to do."""
-        self.failureResultOf(self.settled(fail(NotFound("nothing is there"))), NotFound)
+        self.failureResultOf(self.with_deferred(fail(NotFound("nothing is there"))), NotFound)
         self.assertEqual(self.workers.jobs, [])
 
     def test_other_stores(self) -> None:
         """A store that leaves nothing to do is asked for nothing."""
-        done = self.settled(succeed("moved"), MemoryStore(StoreOptions()))
+        done = self.with_deferred(succeed("moved"), MemoryStore(StoreOptions()))
         self.assertEqual(self.successResultOf(done), "moved")
         account = AuthorizedStore(MemoryStore(StoreOptions()), ROOT, Rights())
-        done = self.settled(succeed("moved"), account)
+        done = self.with_deferred(succeed("moved"), account)
         self.assertEqual(self.workers.work(), 1)
         self.assertEqual(self.successResultOf(done), "moved")
 
