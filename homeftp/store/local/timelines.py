@@ -145,11 +145,12 @@ class _Walk:
     def timelines(self) -> Iterator[Timeline]:
         """Each name that has a timeline."""
         root = self.lister.root
-        if self.top.parts:
+        if not self.top.is_top:
             levels = [self._level(self.top.parent, "", self.top.name)]
-        else:
+        else:  # what is, and was, beside an account's home is not even read
             found = root.stat(self.top)
-            yield Timeline(name="", current=None if found is None else entry_of(found, root.disks))
+            if found is not None:
+                yield Timeline(name="", current=entry_of(found, root.disks))
             levels = [self._level(self.top, "")] if self.depth != 0 else []
         while levels:
             level = levels[-1]
@@ -241,14 +242,16 @@ class _Walk:
 
     def _keys(self, level: _TimelineLevel, place: _Place) -> Iterator[bytes]:
         """All keys of a directory that are wanted, in any order."""
-        for key in self._all_keys(place):
+        for key in self._all_keys(level, place):
             name = os.fsdecode(key.partition(_MARK)[0])
             if level.only not in (None, name) or (level.hidden and folded(name) in level.hidden):
                 continue
             yield key
 
-    def _all_keys(self, place: _Place) -> Iterator[bytes]:
-        if place.directory >= 0:
+    def _all_keys(self, level: _TimelineLevel, place: _Place) -> Iterator[bytes]:
+        if level.only is not None:
+            yield wire_form(os.fsencode(level.only)) + _MARK + _CURRENT  # looked up: others' names are not even read
+        elif place.directory >= 0:
             with self.lister.root.open_below(place.directory, ()) as directory, os.scandir(directory) as entries:
                 yield from (wire_form(os.fsencode(entry.name)) + _MARK + _CURRENT for entry in entries)
         for day in place.days:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from typing import Iterator
 from unittest import mock
 
 import attrs
 
 from homeftp.config import LISTING_PAGE, Retention
-from homeftp.endpoint import MAX_NAME_BYTES, NO_FOLDERS, FolderSet, parse
+from homeftp.endpoint import MAX_NAME_BYTES, NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Busy
 from homeftp.history.timeline import Timeline
 from homeftp.interfaces import IHistory
@@ -56,6 +58,33 @@ class TimelineCase(VersionsCase):
 
 class TimelineTests(TimelineCase):
     """`TimelineLister`."""
+
+    def test_beside(self) -> None:
+        """For one name, and for the top of an account, no other name beside it is read, nor what was beside the top."""
+        for name in ("d/a", "d/b", "people/ann/a", "people/bob/a"):
+            self.lay(name)
+        self.lay_version("people/eve")
+        self.lay_version("people/ann/a")
+        self.lay_version("d/a")
+        store = self.store()
+        read: list[str] = []
+        scandir = os.scandir
+
+        @contextlib.contextmanager
+        def noted(directory: int) -> Iterator[list[os.DirEntry[str]]]:
+            with scandir(directory) as entries:
+                found = list(entries)
+            read.extend(each.name for each in found)
+            yield found
+
+        with mock.patch.object(os, "scandir", noted):
+            self.assertEqual([len(each.versions) for each in self.timelines(store, "d/a", depth=0)], [1])
+            self.assertEqual([each for each in read if each in ("a", "b")], [])
+            top = self.history(store).timelines(Endpoint(("people", "ann"), 2))
+            self.assertEqual([each.name for page in top for each in page], ["", "a"])
+            self.assertEqual([each for each in read if "eve" in each or "bob" in each], [])
+            self.named(store, "people")
+        self.assertTrue({"ann", "bob"} <= set(read), "the control")
 
     def test_many_versions(self) -> None:
         """No part of a timeline has more versions than a page; together they are all, and what is there now is last.
