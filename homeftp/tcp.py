@@ -1,7 +1,8 @@
-"""TCP keepalive: both ends let the system find out that the other one has vanished."""
+"""Whether the other end is still there: TCP keepalive, and a look at a connection that is not read."""
 
 from __future__ import annotations
 
+import select
 import socket
 
 IDLE_SECONDS = 20
@@ -24,11 +25,8 @@ def detect_dead_peer(transport: object) -> None:
 
     `transport` may be TLS over TCP. Nothing is done for anything but TCP, nor where the system has no such options.
     """
-    handle = getattr(transport, "socket", None)
-    while handle is None and transport is not None:  # TLS is a layer over the transport
-        transport = getattr(transport, "transport", None)
-        handle = getattr(transport, "socket", None)
-    if not isinstance(handle, socket.socket) or handle.family not in (socket.AF_INET, socket.AF_INET6):
+    handle = _socket_of(transport)
+    if handle is None or handle.family not in (socket.AF_INET, socket.AF_INET6):
         return
     handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (
@@ -40,3 +38,25 @@ def detect_dead_peer(transport: object) -> None:
         option = getattr(socket, name, None)
         if option is not None:
             handle.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def peer_has_closed(transport: object) -> bool:
+    """Whether the other end has closed the connection, as far as the system has learned; cheap, and nothing is read.
+
+    A transport that is read says so itself. False where the system cannot tell: only Linux can.
+    """
+    handle, closed = _socket_of(transport), getattr(select, "POLLRDHUP", 0)
+    if handle is None or handle.fileno() < 0 or not closed:
+        return False
+    poll = select.poll()
+    poll.register(handle, closed)
+    return bool(poll.poll(0))
+
+
+def _socket_of(transport: object) -> socket.socket | None:
+    """The socket of a transport, which may be TLS over another one; None where it has none."""
+    handle = getattr(transport, "socket", None)
+    while handle is None and transport is not None:
+        transport = getattr(transport, "transport", None)
+        handle = getattr(transport, "socket", None)
+    return handle if isinstance(handle, socket.socket) else None

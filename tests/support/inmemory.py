@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from typing import Any, Sequence
 
 import attrs
@@ -62,6 +63,8 @@ class FakeTransport(StringTransport):
 
     aborted = False
     tls: object = None
+    socket: socket.socket | None = None
+    """For what is asked of the system; nothing is sent through it."""
 
     def startTLS(self, options: object) -> None:
         self.tls = options

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import select
 import socket
+from functools import partial
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import MINUTE
-from homeftp.tcp import IDLE_SECONDS, PROBE_SECONDS, PROBES, UNACKNOWLEDGED_SECONDS, detect_dead_peer
+from homeftp.tcp import IDLE_SECONDS, PROBE_SECONDS, PROBES, UNACKNOWLEDGED_SECONDS, detect_dead_peer, peer_has_closed
+from tests.support import needs
+from tests.support.waiting import wait_until
 
 
 @attrs.frozen
@@ -51,3 +55,39 @@ class DeadPeerTests(SynchronousTestCase):
             for transport in (Transport(handle), Transport(None), object(), None, Layer(None)):
                 detect_dead_peer(transport)
             self.assertFalse(handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+
+
+class ClosedPeerTests(SynchronousTestCase):
+    """`peer_has_closed`."""
+
+    def connected(self, family: socket.AddressFamily) -> tuple[socket.socket, socket.socket]:
+        """Both ends of a connection."""
+        if family is socket.AF_UNIX:
+            here, there = socket.socketpair()
+        else:
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                there = socket.create_connection(server.getsockname())
+                here, _ = server.accept()
+        self.addCleanup(here.close)
+        self.addCleanup(there.close)
+        return here, there
+
+    def test_closed(self) -> None:
+        """It is noticed that the other end has closed, whatever it has sent before; nothing is read for that."""
+        needs.require("a system that tells that", lambda: hasattr(select, "POLLRDHUP"))
+        for family in (socket.AF_INET, socket.AF_UNIX):
+            for transport in (Transport, lambda here: Layer(Transport(here))):
+                here, there = self.connected(family)
+                there.sendall(b"requests")
+                self.assertFalse(peer_has_closed(transport(here)), "the control")
+                there.close()
+                wait_until(partial(peer_has_closed, transport(here)))
+                self.assertEqual(here.recv(100), b"requests")
+
+    def test_unknown(self) -> None:
+        """Of a socket that is closed here, of a transport without one, and of none at all nothing is known."""
+        here, there = self.connected(socket.AF_UNIX)
+        there.close()
+        here.close()
+        for transport in (Transport(here), Transport(None), object(), None, Layer(None)):
+            self.assertFalse(peer_has_closed(transport))

@@ -117,6 +117,47 @@ class KeepAlive:
         self.start()
 
 
+HANGUP_SECONDS = 1.0
+"""How often to look whether the client of a connection that is not read is still there."""
+
+
+class HangupCheck:
+    """Looks from time to time whether the client of a connection that is not read has closed it: `hung_up` is called.
+
+    `waits` tells whether the connection is still not read, and `closed` whether the client has closed it. Connections
+    are paused and read again all the time, so the timer is kept running, and checks the state only when it fires.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, waits: Callable[[], bool], closed: Callable[[], bool], hung_up: Callable[[], None]
+    ) -> None:
+        self._clock = clock
+        self._waits = waits
+        self._closed = closed
+        self._hung_up = hung_up
+        self._timer: Deadline | None = None
+
+    def begin(self) -> None:
+        """The connection is not read from now on. May be called again."""
+        if self._timer is None:
+            self._timer = Deadline(self._clock, HANGUP_SECONDS, self._check)
+
+    def stop(self) -> None:
+        """The connection has ended."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _check(self) -> None:
+        self._timer = None
+        if not self._waits():
+            return
+        if self._closed():
+            self._hung_up()
+        else:
+            self.begin()
+
+
 LINGER_SECONDS = 10.0
 """How long the client may take to close its end of a connection that the server has closed."""
 

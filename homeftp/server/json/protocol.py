@@ -23,7 +23,7 @@ from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport, group_records
 from homeftp.errors import Refusal, TimedOut, refusal
 from homeftp.interfaces import IPayload
 from homeftp.interfaces.usage import Activity, IActiveConnection
-from homeftp.server.gate.timeouts import Deadlines, KeepAlive
+from homeftp.server.gate.timeouts import Deadlines, HangupCheck, KeepAlive
 from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.exchange import REFUSED, Exchange
 from homeftp.server.json.payload import WholePayload
@@ -34,7 +34,7 @@ from homeftp.server.json.router import Route, Router, refuse
 from homeftp.server.json.stuckrequests import StuckRequestLog
 from homeftp.server.json.transport import ConnectionTransport
 from homeftp.status import Status
-from homeftp.tcp import detect_dead_peer
+from homeftp.tcp import detect_dead_peer, peer_has_closed
 from homeftp.wire.codec import response_line
 from homeftp.wire.events import Violation
 from homeftp.wire.messages import Identifier, Request
@@ -85,6 +85,9 @@ class ServerProtocol(RequestReceiver):
         self._keepalive = KeepAlive(
             self._server.reactor, KEEPALIVE_SECONDS, lambda: self._output.written, self._show_work
         )
+        self._hangup = HangupCheck(
+            self._server.reactor, self._must_see_hangup, lambda: peer_has_closed(self.transport), self._abort
+        )
         detect_dead_peer(self.transport)
         self._stuck_requests = StuckRequestLog(self._server.reactor, self._limits.stuck_seconds, self.peer)
 
@@ -94,6 +97,7 @@ class ServerProtocol(RequestReceiver):
         self._connection.close()
         self._deadlines.stop()
         self._keepalive.stop()
+        self._hangup.stop()
         self._stuck_requests.stop()
         self._output.stopProducing()
         self._pipeline.disconnect()
@@ -340,8 +344,13 @@ class ServerProtocol(RequestReceiver):
         if full and not self.paused:
             self._deadlines.input.end()
             self.pauseProducing()
+            self._hangup.begin()
         elif not full and self.paused:
             self.resumeProducing()
+
+    def _must_see_hangup(self) -> bool:
+        """Whether requests are in progress for a client that is not heard; what has arrived of a payload is kept."""
+        return self.paused and self._stream is None and len(self._pipeline) > 0
 
     def _close(self) -> None:
         """Close in good order; a client that does not close its end is disconnected after a while."""

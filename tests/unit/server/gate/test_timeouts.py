@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.server.gate.timeouts import Deadline, KeepAlive, StallTimer
+from homeftp.server.gate.timeouts import HANGUP_SECONDS, Deadline, HangupCheck, KeepAlive, StallTimer
 
 
 class DeadlineTests(SynchronousTestCase):
@@ -116,3 +116,46 @@ class KeepAliveTests(SynchronousTestCase):
         self.assertEqual(sent, [90.0, 105.0])
         keepalive.stop()
         self.assertEqual(clock.getDelayedCalls(), [])
+
+
+class HangupCheckTests(SynchronousTestCase):
+    """`HangupCheck`."""
+
+    def setUp(self) -> None:
+        self.clock, self.waits, self.closed = Clock(), True, False
+        self.hung_up: list[float] = []
+        self.check = HangupCheck(
+            self.clock,
+            lambda: self.waits,
+            lambda: self.closed,
+            lambda: self.hung_up.append(self.clock.seconds()),
+        )
+
+    def test_noticed(self) -> None:
+        """It is noticed within its time that the client has closed a connection that is not read, and told once."""
+        self.check.begin()
+        self.check.begin()
+        self.clock.pump([HANGUP_SECONDS] * 3)
+        self.assertEqual(self.hung_up, [], "the control")
+        self.closed = True
+        self.clock.pump([HANGUP_SECONDS] * 3)
+        self.assertEqual(self.hung_up, [4 * HANGUP_SECONDS])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_read_again(self) -> None:
+        """A connection that is read tells that itself: there is no timer until it is paused again."""
+        self.check.begin()
+        self.waits, self.closed = False, True
+        self.clock.advance(HANGUP_SECONDS)
+        self.assertEqual((self.hung_up, self.clock.getDelayedCalls()), ([], []))
+        self.waits = True
+        self.check.begin()
+        self.clock.advance(HANGUP_SECONDS)
+        self.assertEqual(len(self.hung_up), 1)
+
+    def test_stop(self) -> None:
+        """Stopped, it leaves no timer."""
+        self.check.begin()
+        self.check.stop()
+        self.check.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from types import SimpleNamespace
 from typing import Any, Sequence
 
@@ -14,6 +15,7 @@ from homeftp.config import KIB, MIB, MIN_BUFFER, READ_BUFFER, SMALL_FILE, STREAM
 from homeftp.crypto.tlsrecords import PART
 from homeftp.files.upload import IncomingPayload
 from homeftp.server.gate.requestmemory import Weight
+from homeftp.server.gate.timeouts import HANGUP_SECONDS
 from homeftp.status import Status
 from homeftp.workers.pool import described
 from tests.support import replay
@@ -33,6 +35,31 @@ class PaceTests(QueuedCase):
         self.work()
         self.assertEqual(self.connection.transport.producerState, "producing")
         self.assertEqual(len(self.connection.responses()), 100)
+
+    def test_hangup_in_flight(self) -> None:
+        """The requests of a client that hangs up while nothing is read from it are not carried out to their end."""
+        here, there = socket.socketpair()
+        self.addCleanup(here.close)
+        self.connection.transport.socket = here
+        for number in range(100):
+            self.connection.send("CMP", {"rel_endpoint": f"f{number}"})
+        self.server.clock.advance(HANGUP_SECONDS)
+        self.assertFalse(self.connection.transport.aborted, "the control")
+        there.close()
+        self.server.clock.advance(HANGUP_SECONDS)
+        self.assertTrue(self.connection.transport.aborted)
+
+    def test_hangup_in_payload(self) -> None:
+        """What a client has sent of a payload is read to its end, so that it can be resumed."""
+        here, there = socket.socketpair()
+        self.addCleanup(here.close)
+        self.connection.transport.socket = here
+        line = b'{"request_type": "PUSH", "body": {"rel_endpoint": "new"}, "content_length": 9000000}\n'
+        self.connection.send_raw(line + bytes(2 * MIB))
+        self.assertEqual(self.connection.transport.producerState, "paused")
+        there.close()
+        self.server.clock.advance(HANGUP_SECONDS)
+        self.assertFalse(self.connection.transport.aborted)
 
     def test_small_payloads(self) -> None:
         """A mebibyte of payloads that wait is enough: the server reads no more."""
