@@ -26,17 +26,18 @@ def at_time(pages: Iterable[Sequence[Timeline]], as_of_us: int) -> Iterator[Sequ
 
     What `Timeline.at` gives for that time stays the same.
     """
-    last: Timeline | None = None
+    held: list[Timeline] = []  # the page before: its last name may go on in this one
     for page in pages:
         whole: list[Timeline] = []
         for part in page:
             found = part.at(as_of_us)
             versions: tuple[Version, ...] = (found,) if isinstance(found, Version) else ()
-            if last is not None and last.name == part.name:
-                versions = last.versions or versions
-            elif last is not None:
-                whole.append(last)
-            last = part.with_versions(versions)
+            before = whole or held
+            if before and before[-1].name == part.name:
+                before[-1] = part.with_versions(before[-1].versions or versions)
+            else:
+                whole.append(part.with_versions(versions))
+        if whole:
+            held, whole = whole, held
         yield whole
-    if last is not None:
-        yield [last]
+    yield held

@@ -45,4 +45,4 @@ class PartsTests(SynchronousTestCase):
                 self.assertEqual([each.at(time) for each in found], [each.at(time) for each in names])
                 self.assertLessEqual(max(len(each.versions) for each in found), 1)
                 self.assertEqual(found[1].current, entry)
-        self.assertEqual(list(at_time([], 1)), [])
+        self.assertEqual([[each.name for each in page] for page in at_time([names[:1]], 1)], [[], ["a"]])
