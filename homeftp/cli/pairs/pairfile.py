@@ -29,6 +29,9 @@ _MOST_KIB = 256
 
 _MOST_BYTES = _MOST_KIB * 1024
 
+_STEP_MS = 1000
+"""How often the watch of the file looks for events: each time costs processor time, also where there are none."""
+
 _TABLE = re.compile(r"\s*\[")
 """The beginning of a table; also of a line within a list, which only gives a less exact line in a message."""
 
@@ -141,6 +144,7 @@ def changes_of_file(folder: str, ended: threading.Event) -> Iterable[object]:
         folder,
         watch_filter=lambda _, changed: os.path.basename(changed) == FILE,
         stop_event=ended,
+        step=_STEP_MS,
         recursive=False,
         raise_interrupt=False,
     )
