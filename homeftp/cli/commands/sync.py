@@ -36,8 +36,12 @@ _USES = ("run_sync",)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add a folder, its other side, and how they are synced."""
     add_epilog(parser, _EPILOG)
-    folder = parser.add_argument("folder", metavar="DIR", nargs="?", help="the folder on this machine")
-    remote = parser.add_argument("remote", metavar="NAME:PATH", nargs="?", help="the folder on the server")
+    folder = parser.add_argument(
+        "folder", metavar="DIR", nargs="?", help="the folder on this machine (default: those of all saved pairs)"
+    )
+    remote = parser.add_argument(
+        "remote", metavar="NAME:PATH", nargs="?", help="the folder on the server (default: that of the saved pair)"
+    )
     set_completer(folder, ANY_PATHS)
     set_completer(remote, ANY_PATHS)
     directions = parser.add_mutually_exclusive_group()
@@ -71,7 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plan", metavar="FILE", help="carry out the plan that `sync --json -n` printed, if nothing has changed since"
     )
     parser.add_argument(
-        "--watch", action="store_true", help="then keep both sides in step, until Ctrl-C, and do not ask again"
+        "--watch",
+        action="store_true",
+        help="then keep both sides in step, until Ctrl-C, and do not ask again; saved pairs at once, without asking",
     )
     parser.add_argument(
         "--save",
