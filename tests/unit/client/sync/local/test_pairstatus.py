@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from unittest import mock
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
@@ -106,6 +107,17 @@ class StatusTests(SynchronousTestCase):
         lock.release()
         self.assertIsNone(self.statuses.watched_by("/a"))
         self.statuses.lock("/a").release()
+
+    def test_pid_unknown(self) -> None:
+        """Where the system does not tell who holds a lock, it is known that somebody does."""
+        with mock.patch("homeftp.client.sync.local.pairstatus.lock_holder", lambda fd: None):
+            self.assertIsNone(self.statuses.watched_by("/a"))
+            lock = self.statuses.lock("/a")
+            self.assertEqual(self.statuses.watched_by("/a"), 0)
+            with self.assertRaisesRegex(OperatorError, "kept in step by another process already"):
+                self.statuses.lock("/a")
+            lock.release()
+            self.assertIsNone(self.statuses.watched_by("/a"))
 
     def test_killed(self) -> None:
         """A process that was killed keeps no pair in step."""
