@@ -85,6 +85,8 @@ class SyncCommand:
         self._asks = not (options.yes or request.expected is not None)
         self._said: set[Complaint] | None = set() if options.watch else None
         """What a person has to look at since the last sync, and need not be told with each one."""
+        self._reasons: set[str] = set()
+        """Why the connection was lost, and could not be made again, since there was one: a watch says each once."""
         self._problem = ""
         """Why the last sync was not carried out; "" if it was."""
         self.declined = False
@@ -105,6 +107,7 @@ class SyncCommand:
             self._listener.failed(problem)
             raise
         self._problem = ""
+        self._reasons.clear()
         if self._said is not None:
             self._said = output.report.complaints
         if options.dry_run:
@@ -129,7 +132,13 @@ class SyncCommand:
 
         def notify(message: str) -> None:
             self._listener.notice(message)
-            output.report.notice(message)
+            reason = message.rpartition(": ")[0]
+            if not (self._options.watch and reason in self._reasons):
+                output.report.notice(message)
+            if reason:
+                self._reasons.add(reason)
+            else:  # it is connected again
+                self._reasons.clear()
 
         async def work() -> None:
             client = await self._connected(notify)

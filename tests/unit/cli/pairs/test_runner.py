@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from homeftp.cli.pairs.pair import SavedPair
 from homeftp.cli.pairs.runner import RETRY_SECONDS, PairRunner
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.client import ChangeSignal, Client, Remotes, StatusFolder
+from homeftp.client import ChangeSignal, Client, ConnectionFailed, Remotes, StatusFolder
 from homeftp.errors import LoginFailed, OperatorError
 from tests.support.commandline import Output
 from tests.support.syncs import DISPATCHERS
@@ -50,6 +50,7 @@ class RunnerTests(TransferCase):
         self.pairs = [self.pair("one", "nas"), self.pair("two", "gone"), self.pair("three", "bad")]
         for name in ("one", "two", "three"):
             self.make_file(f"{name}/a", name.encode())
+        self.is_away = False
         self.asked: list[tuple[str, float | None]] = []
 
     def pair(self, name: str, server: str) -> SavedPair:
@@ -60,6 +61,8 @@ class RunnerTests(TransferCase):
     async def dial(self, reactor: object, remotes: object, name: str, *, bandwidth: float | None = None) -> Client:
         """Make a connection."""
         self.asked.append((name, bandwidth))
+        if self.is_away:
+            raise ConnectionFailed("nothing listens there")
         if name == "gone":
             raise OperatorError("there is no remote named gone")
         if name == "bad":
@@ -145,6 +148,32 @@ class RunnerTests(TransferCase):
             self.advance(1)
             self.failureResultOf(running).trap(CancelledError)
         self.assertEqual(watched(), [])
+
+    def test_away(self) -> None:
+        """A server that is away for hours is a few lines, and not one for each try."""
+
+        async def follow(*arguments: object) -> None:
+            await Deferred()
+
+        with (
+            mock.patch("homeftp.cli.transfer.syncing.LocalWatch", Watch),
+            mock.patch("homeftp.cli.transfer.syncing.follow_server", follow),
+        ):
+            signal = ChangeSignal(self.server.clock)
+            running = self.begin(self.runner(watch=True).keep_all(lambda: self.pairs[:1], signal))
+            self.advance(2)
+            self.assertEqual(self.remote_files(), {"one/a": b"one"})
+            self.is_away = True
+            self.wire.cut()
+            Watch.all["one"]()
+            for _ in range(360):
+                self.advance(10)
+            self.assertGreater(len(self.asked), 50, "the control: it tries again and again")
+            said = self.err.getvalue()
+            self.assertEqual((said.count("trying again"), said.count("nothing listens there")), (2, 2), said)
+            running.cancel()
+            self.advance(1)
+            self.failureResultOf(running).trap(CancelledError)
 
     def test_broken_pipe(self) -> None:
         """Where nothing can be printed any more, all pairs end."""
