@@ -12,7 +12,7 @@ import contextlib
 import heapq
 import os
 import stat as stat_module
-from typing import Iterable, NamedTuple, Sequence
+from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import endpoint_name, is_partial_name, local_name, wire_name
@@ -42,14 +42,16 @@ def stat_path(path: str) -> FileStat | None:
     return found
 
 
-def scan(path: str, selection: Selection = EVERYTHING) -> LocalTree:
+def scan(path: str, selection: Selection = EVERYTHING, parts: Collection[str] = ("",)) -> LocalTree:
     """Walk the folder `path`. Raises OSError where it cannot be read; a folder below it that cannot is failed.
 
-    What is not selected is not walked. Raises `OperatorError` for an ignore file that cannot be used: what it names
-    must not be sent.
+    Of the folder only the `parts` are walked, names on the wire with all beneath them; the folders around them are in
+    the tree too. What is not selected is not walked. Raises `OperatorError` for an ignore file that cannot be used:
+    what it names must not be sent.
     """
     tree = LocalTree(path, selector=Selector(selection))
     tree.directories[""] = FileStat("", path, os.stat(path))
+    leading = _leading_names(parts)
     pending = [("", path)]
     while pending:
         prefix, directory = pending.pop()
@@ -65,13 +67,25 @@ def scan(path: str, selection: Selection = EVERYTHING) -> LocalTree:
             _read_ignore_file(tree, prefix, os.path.join(directory, IGNORE_FILE))
         below = []
         start = os.path.join(directory, "")
-        for each in _ordered(found, strict_names=tree.selector.strict_names):
+        for each in _ordered(found, leading.get(prefix[:-1]), strict_names=tree.selector.strict_names):
             path = start + each.local
             subdirectory = _add(tree, prefix, each, path)
             if subdirectory is not None:
                 below.append((f"{subdirectory}/", path))
         pending += reversed(below)
     return tree
+
+
+def _leading_names(parts: Collection[str]) -> Mapping[str, Collection[str]]:
+    """For each folder around the parts, the names in it that lead to them; in all other folders each name counts."""
+    if "" in parts:
+        return {}
+    leading: dict[str, set[str]] = {"": set()}
+    for part in parts:
+        while part:
+            part, _, last = part.rpartition("/")
+            leading.setdefault(part, set()).add(last)
+    return leading
 
 
 def _read_ignore_file(tree: LocalTree, prefix: str, path: str) -> None:
@@ -104,8 +118,8 @@ class _Name(NamedTuple):
     """The local name."""
 
 
-def _ordered(found: Sequence[str], *, strict_names: bool) -> Iterable[_Name]:
-    """The names in a folder, sorted by the names on the wire.
+def _ordered(found: Sequence[str], chosen: Collection[str] | None, *, strict_names: bool) -> Iterable[_Name]:
+    """The `chosen` ones of the names in a folder, or all, sorted by the names on the wire.
 
     A plain name is only a text until it is its turn: a folder may have a million.
     """
@@ -113,9 +127,11 @@ def _ordered(found: Sequence[str], *, strict_names: bool) -> Iterable[_Name]:
     others: list[_Name] = []
     for number, name in enumerate(found):
         if is_plain(name):
-            plain.append(name)
-        else:
-            last = endpoint_name(name, strict=strict_names)
+            if chosen is None or name in chosen:
+                plain.append(name)
+            continue
+        last = endpoint_name(name, strict=strict_names)
+        if chosen is None or last in chosen:
             others.append(_Name(last, wire_name(name) != name, number, False, name))
     names = (_Name(name, False, 0, True, name) for name in sorted(plain))
     return heapq.merge(names, sorted(others)) if others else names

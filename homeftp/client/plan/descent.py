@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import Callable, Iterable, NamedTuple, Sequence
+from typing import Callable, Collection, Iterable, NamedTuple, Sequence
 
 import attrs
 
@@ -65,15 +65,25 @@ async def ask_digests(
 class Descent:
     """Finds out which directories of the server are the same as the `local` ones, and lists the others.
 
-    It begins with the digests `top` of the server's directory `endpoint`, whose own entry is `entry`.
+    It begins at `parts` of the server's directory `endpoint`, by default at the directory itself, and adds to `listing`
+    what is beneath them; their own entries are in there. `top` are the digests of the directory, if they are known.
     """
 
-    def __init__(self, client: Client, endpoint: Endpoint, local: LocalDigests, entry: Entry, top: TreeDigest) -> None:
+    def __init__(
+        self,
+        client: Client,
+        endpoint: Endpoint,
+        local: LocalDigests,
+        listing: RemoteListing,
+        top: TreeDigest | None = None,
+        parts: Collection[str] = ("",),
+    ) -> None:
         self._client = client
         self._endpoint = endpoint
         self._local = local
         self._top = top
-        self.listing = RemoteListing(entry_table({"": entry}), [], [])
+        self._parts = [name for name in parts if name in local.digests and listing.kind_of(name) == "directory"]
+        self.listing = listing
         """What there is, except beneath directories that are the same."""
         self.same: set[str] = set()
         """The directories that are the same with everything beneath them."""
@@ -88,10 +98,10 @@ class Descent:
         Where, after that, `wants_extra`, directories that only the server has are listed with what they hold.
         """
         if self._local.unknown * _MOST_UNKNOWN > self._local.digests[""].files:
-            self._listed_whole.append("")
+            self._listed_whole += self._parts
             pending: Sequence[str] = ()
         else:
-            pending = self._note("", self._top)
+            pending = self._parts if self._top is None else self._note("", self._top)
         while pending:
             rounds = await in_batches(self._compare, pending)
             pending = [name for names in rounds for name in names]

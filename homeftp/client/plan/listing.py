@@ -9,9 +9,10 @@ from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 import attrs
 
 from homeftp.client.api import Client
+from homeftp.client.batches import in_batches
 from homeftp.client.selection import Selector
 from homeftp.client.table import Columns, NameTable, Packing
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import Endpoint, name_problem
 from homeftp.errors import BadEndpoint, Forbidden, NotFound
 from homeftp.hashing.filehash import binary, from_binary
 from homeftp.model import Entry, Kind, TimeSpan
@@ -69,14 +70,32 @@ class RemoteListing(NamedTuple):
     @property
     def kind(self) -> str | None:
         """The kind of the endpoint itself; None where nothing exists."""
-        top = self.entries.get("")
-        return None if top is None else top.kind
+        return self.kind_of("")
+
+    def kind_of(self, name: str) -> str | None:
+        """The kind of what has a name; None for nothing."""
+        found = self.entries.get(name)
+        return None if found is None else found.kind
 
 
 async def stat_remote(client: Client, endpoint: Endpoint) -> RemoteListing:
     """The entry at an endpoint alone."""
     compared = await client.cmp(str(endpoint))
     return RemoteListing(entry_table({} if compared.remote is None else {"": compared.remote}), [], [])
+
+
+async def stat_names(client: Client, endpoint: Endpoint, names: Sequence[str]) -> RemoteListing:
+    """The entries of these names beneath an endpoint, as far as they exist; "" is the endpoint itself.
+
+    A name that the wire cannot carry does not exist. Raises what `Client.cmp` raises.
+    """
+    legal = [name for name in names if not any(map(name_problem, name.split("/") if name else ()))]
+    found = await in_batches(lambda name: client.cmp(str(endpoint.at(name))), legal)
+    entries = entry_table()
+    for name, compared in zip(legal, found, strict=True):
+        if compared.remote is not None:
+            entries[name] = attrs.evolve(compared.remote, name=name)
+    return RemoteListing(entries, [], [])
 
 
 async def existing_entry(client: Client, endpoint: Endpoint) -> Entry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from typing import Collection
 
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import local_name
@@ -40,12 +41,17 @@ async def missing(context: TransferContext, path: str) -> OperatorError:
     return OperatorError(f"'{path}' does not exist")
 
 
-async def scan_if_exists(context: TransferContext, path: str, selection: Selection) -> LocalTree:
-    """The selected tree of a folder, empty where nothing exists; raises `OperatorError` for a file."""
+async def scan_if_exists(
+    context: TransferContext, path: str, selection: Selection, parts: Collection[str] = ("",)
+) -> LocalTree:
+    """The selected tree of a folder, or of `parts` of it; empty where nothing exists.
+
+    Raises `OperatorError` for a file.
+    """
     if await stat_if_exists(context, path) is None:
         return LocalTree(path, selector=Selector(selection))
     try:
-        return await context.workers.run(scan, path, selection)
+        return await context.workers.run(scan, path, selection, parts)
     except NotADirectoryError:
         raise OperatorError(f"{path} is a file: a folder cannot replace it") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain, islice
-from typing import Any, Awaitable, Callable, Coroutine, Iterator, Mapping, TypeVar, cast
+from typing import Any, Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence, TypeVar, cast
 
 import attrs
 import msgspec
@@ -14,11 +14,12 @@ from homeftp.client.files.digest import LocalDigests, local_digests
 from homeftp.client.files.hashes import remembers_folder
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.plan.descent import Descent, ask_digests, list_directories_of
-from homeftp.client.plan.listing import RemoteListing, entry_table, list_remote
+from homeftp.client.plan.listing import RemoteListing, entry_table, list_remote, stat_names
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.endpoint import Endpoint
+from homeftp.errors import BadEndpoint, Forbidden, WrongKind
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import NOTHING
 from homeftp.model import Entry, TreeDigest, TreeProgress
@@ -153,9 +154,50 @@ async def survey(
         return Survey(tree, endpoint, RemoteListing(entry_table(), [], []))
     if local is None or top is None or top.entry is None or top.tree is None:
         return Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))
-    descent = Descent(client, endpoint, local, top.entry, top.tree)
+    descent = Descent(client, endpoint, local, RemoteListing(entry_table({"": top.entry}), [], []), top.tree)
     await descent.run(lambda: extra or _lacks_large_file(client, tree, descent))
     return Survey(tree, endpoint, descent.listing, frozenset(descent.same), local)
+
+
+async def survey_parts(
+    client: Client,
+    context: TransferContext,
+    scan: Callable[[], Coroutine[Any, Any, LocalTree]],
+    endpoint: Endpoint,
+    parts: Collection[str],
+) -> Survey | None:
+    """Compare these parts of a folder, which `scan` reads, with those of the endpoint's directory.
+
+    The directories around the parts are in the survey as well, without anything else that they hold. None where the
+    parts do not tell enough: a directory around them is missing on one side, the server refuses to tell what a part is,
+    or this machine remembers no hashes. Raises what `scan` raises.
+    """
+    cache = context.hash_cache
+    if cache is None:
+        return None
+    names = names_around(parts)
+    try:
+        scanning = _scan_and_digest(context, cache, scan())
+        (tree, local), listing = await _both(scanning, stat_names(client, endpoint, [*names, *sorted(parts)]))
+    except (BadEndpoint, Forbidden, WrongKind):
+        return None
+    if not tree.selector.takes_all:
+        listing.entries.keep(lambda name, entry: tree.selector.takes(name, is_directory=entry.kind == "directory"))
+    needed = names_around(part for part in parts if tree.selector.takes(part.rpartition("/")[0], is_directory=True))
+    if local is None or any(name not in tree.directories or listing.kind_of(name) != "directory" for name in needed):
+        return None
+    descent = Descent(client, endpoint, local, listing, parts=parts)
+    await descent.run(lambda: True)
+    return Survey(tree, endpoint, listing, frozenset(descent.same), local)
+
+
+def names_around(parts: Iterable[str]) -> Sequence[str]:
+    """The names of the directories around these, each before those in it; "" comes first."""
+    names = {""}
+    for part in parts:
+        while part := part.rpartition("/")[0]:
+            names.add(part)
+    return sorted(names)
 
 
 def _lacks_large_file(client: Client, tree: LocalTree, descent: Descent) -> bool:

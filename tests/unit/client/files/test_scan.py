@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -62,6 +63,29 @@ class ScanTests(ScanCase):
         self.assertEqual(list(tree.directories), ["", "b", "c", "c/d"])
         self.assertEqual(tree.files["b/x"].path, os.path.join(self.folder, "b/x"))
         self.assertEqual(tree.directories[""].path, self.folder)
+
+    def test_parts(self) -> None:
+        """Only some names are walked, with all beneath them, and the folders around them; nothing else is stated."""
+        for name in ("a/b/x/y", "a/b/z", "a/c", "b/x", "d", "e\u0301"):
+            self.make_file(name)
+        with mock.patch("os.lstat", wraps=os.lstat) as lstat:
+            tree = scan(self.folder, parts=["a/b/x", "b", "d", "missing/x", "d/x", "\xe9"])
+        self.assertEqual(set(tree.files), {"a/b/x/y", "b/x", "d", "\xe9"})
+        self.assertEqual(set(tree.directories), {"", "a", "a/b", "a/b/x", "b"})
+        stated = {os.path.relpath(call.args[0], self.folder) for call in lstat.call_args_list}
+        self.assertEqual(stated, {"a", "a/b", "a/b/x", "a/b/x/y", "b", "b/x", "d", "e\u0301"})
+        self.assertEqual(set(scan(self.folder, parts=[]).files), set())
+
+    def test_parts_selected(self) -> None:
+        """The ignore files of the folders around the parts count."""
+        for folder, line in ("", "*.tmp"), ("a", "b/x"):
+            self.make_file(f"{folder}/.homeftpignore".lstrip("/"))
+            with open(os.path.join(self.folder, folder, ".homeftpignore"), "w", encoding="utf-8") as file:
+                file.write(line)
+        for name in ("a/b/x", "a/b/y", "a/b/z.tmp"):
+            self.make_file(name)
+        tree = scan(self.folder, Selection(), ["a/b/x", "a/b/y", "a/b/z.tmp"])
+        self.assertEqual((set(tree.files), tree.partial_directories), ({"a/b/y"}, {"a/b"}))
 
     def test_excluded(self) -> None:
         """Links and FIFOs are skipped, illegal names fail with all below them, partial downloads are listed."""

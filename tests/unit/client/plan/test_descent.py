@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Sequence
 from unittest import mock
 
 from homeftp.client.files.digest import LocalDigests, local_digests
 from homeftp.client.files.scan import scan
 from homeftp.client.plan.descent import Descent, ask_digests, list_directories_of
+from homeftp.client.plan.listing import RemoteListing, entry_table, stat_names
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, Forbidden
 from homeftp.files.files import Files
@@ -32,15 +33,21 @@ class DescentTests(TransferCase):
         """Those of the local folder."""
         return local_digests(scan(f"{self.here}/lib"), self.cache)
 
-    def descend(self, *, extra: bool = False) -> Descent:
+    def descend(self, *, extra: bool = False, parts: Sequence[str] = ()) -> Descent:
         """A descent that has run; `requests` are those that it sent, each with the name in the folder."""
 
         async def run() -> Descent:
+            if parts:
+                stated = await stat_names(self.client, parse("lib"), ["", *parts])
+                descent = Descent(self.client, parse("lib"), self.digests(), stated, parts=parts)
+                await descent.run(lambda: extra)
+                return descent
             found = await ask_digests(self.client, parse("lib"), NOTHING)
             assert found is not None
             assert found.entry is not None
             assert found.tree is not None
-            descent = Descent(self.client, parse("lib"), self.digests(), found.entry, found.tree)
+            listing = RemoteListing(entry_table({"": found.entry}), [], [])
+            descent = Descent(self.client, parse("lib"), self.digests(), listing, found.tree)
             await descent.run(lambda: extra)
             return descent
 
@@ -68,6 +75,20 @@ class DescentTests(TransferCase):
         self.assertEqual(set(descent.listing.entries), names)
         in_order = sorted(names, key=lambda name: (name.rpartition("/")[0].replace("/", "\0"), name))
         self.assertEqual(list(descent.listing.entries), in_order)
+
+    def test_parts(self) -> None:
+        """A descent may begin at some names: those that are directories on both sides are compared, and no others."""
+        self.make_remote_file("lib/a/03/05", b"other")
+        self.make_remote_file("lib/there/x")
+        self.make_file("lib/here/x")
+        parts = ["a/03", "a/04", "a/05/05", "there", "here", "missing"]
+        descent = self.descend(parts=parts)
+        self.assertEqual([name for request, name in self.requests if request == "GET"], ["a/03"])
+        self.assertEqual([name for request, name in self.requests if request == "CMP"], ["", *parts, "a/03", "a/04"])
+        self.assertEqual(descent.same, {"a/04"})
+        names = {"", "a/03", "a/04", "a/05/05", "there", *(f"a/03/{number:02}" for number in range(20))}
+        self.assertEqual(set(descent.listing.entries), names)
+        self.assertEqual(set(self.descend(parts=["there"], extra=True).listing.entries), {"", "there", "there/x"})
 
     def test_small_piece(self) -> None:
         """A directory with few files is listed with all beneath it."""

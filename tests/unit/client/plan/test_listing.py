@@ -10,9 +10,10 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import Outcome
-from homeftp.client.plan.listing import PACKING
+from homeftp.client.plan.listing import PACKING, stat_names
 from homeftp.client.table import NameTable
-from homeftp.errors import Forbidden, Internal, Refusal
+from homeftp.endpoint import parse
+from homeftp.errors import Forbidden, Internal, Refusal, WrongKind
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.model import Entry, ListingPage
 from tests.support.transfers import TransferCase, tree
@@ -53,7 +54,19 @@ class RefusedListingTests(TransferCase):
 
 
 class ListingTests(TransferCase):
-    """Entries that cannot be fetched."""
+    """Entries, and those that cannot be fetched."""
+
+    def test_names(self) -> None:
+        """Some names are asked for; those that do not exist, and those that cannot, have no entry."""
+        for name in ("lib/a", "lib/d/x"):
+            self.make_remote_file(name)
+        listing = self.run_work(stat_names(self.client, parse("lib"), ["", "a", "d", "d/x", "d/y", "a/b", "d/..", "z"]))
+        kinds = {name: entry.kind for name, entry in listing.entries.items()}
+        self.assertEqual(kinds, {"": "directory", "a": "file", "d": "directory", "d/x": "file"})
+        self.assertEqual({name: entry.name for name, entry in listing.entries.items()}, {name: name for name in kinds})
+        self.assertEqual((listing.kind_of("d"), listing.kind_of("z")), ("directory", None))
+        os.symlink("a", os.path.join(self.server.root, "lib/link"))
+        self.assertRaises(WrongKind, self.run_work, stat_names(self.client, parse("lib"), ["link"]))
 
     def test_skipped(self) -> None:
         """A link on the server is skipped, with a reason."""

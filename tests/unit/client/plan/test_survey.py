@@ -13,8 +13,10 @@ import attrs
 from twisted.internet.defer import Deferred, fail
 
 from homeftp.client import FileResult, Outcome
-from homeftp.client.plan.survey import survey
+from homeftp.client.plan.local import scan_if_exists
+from homeftp.client.plan.survey import Survey, names_around, survey, survey_parts
 from homeftp.client.seen.store import SeenStore
+from homeftp.client.selection import Selection
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, Changed
 from homeftp.files.files import Files
@@ -58,6 +60,34 @@ class WholeTests(TransferCase):
             self.assertEqual([size for _, size in self.compared], [len(b"lib/a")])
         self.push(f"{path}/a", f"{there}/a")
         self.assertEqual(self.compared, [], "the control")
+
+    def test_parts(self) -> None:
+        """Of some parts a directory that is the same costs one CMP more. Where parts tell too little, nothing is said.
+
+        They do so where a directory around them is missing on a side, and where no hashes are remembered.
+        """
+
+        def parts(*names: str) -> Survey | None:
+            scan = partial(scan_if_exists, self.context, f"{self.here}/lib", Selection(), names)
+            return self.run_work(survey_parts(self.client, self.context, scan, parse("lib"), names))
+
+        with mock.patch.object(self.client, "request", wraps=self.client.request) as request:
+            found = parts("sub", "a")
+        assert found is not None
+        self.assertEqual([call.args[0] for call in request.call_args_list], ["CMP"] * 4)
+        self.assertEqual((found.same, found.same_count), ({"sub"}, 2))
+        self.assertEqual(set(found.listing.entries), {"", "a", "sub"})
+        self.assertEqual(set(found.tree.files), {"a", "sub/b", "sub/é"})
+        self.assertIsNone(parts("missing/x"))
+        self.make_file("lib/here/x")
+        self.assertIsNone(parts("here/x"))
+        self.context = attrs.evolve(self.context, hash_cache=None)
+        self.assertIsNone(parts("sub"))
+
+    def test_around(self) -> None:
+        """The directories around some names are those in which they are, and the top."""
+        self.assertEqual(names_around(["a/b/c", "a/d", "e"]), ["", "a", "a/b"])
+        self.assertEqual(names_around([""]), [""])
 
     def test_not_begun(self) -> None:
         """Where the comparison fails before it begins, nothing is left that was not awaited: Python would warn."""
