@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     )
     from homeftp.client.sync.planfile import PlanFile, plan_lines, read_plan
     from homeftp.client.sync.run import SyncDeclined, SyncRequest, SyncResult, run_sync
+    from homeftp.client.sync.scope import Scope
     from homeftp.client.sync.watching import ChangeSignal, LocalWatch, follow_server, keep_in_step
     from homeftp.client.transfer.model import (
         CopyStat,
@@ -141,6 +142,7 @@ _MODULES = {
     "sync.model": ("Act", "Direction", "Preference", "Side", "SyncAction", "SyncNode", "SyncOptions", "SyncPlan"),
     "sync.planfile": ("PlanFile", "plan_lines", "read_plan"),
     "sync.run": ("SyncDeclined", "SyncRequest", "SyncResult", "run_sync"),
+    "sync.scope": ("Scope",),
     "sync.watching": ("ChangeSignal", "LocalWatch", "follow_server", "keep_in_step"),
     "transfer.model": (
         "CopyStat",
@@ -202,6 +204,7 @@ __all__ = [
     "RemotePath",
     "Remotes",
     "ResponseStream",
+    "Scope",
     "SeenStore",
     "Selection",
     "ServerIdentity",

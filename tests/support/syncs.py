@@ -23,6 +23,9 @@ from tests.support.transfers import NEW, TransferCase, write_file
 
 DAY = "2026-05-01"
 
+CONFLICT_COPY = "a (conflict from ann-laptop 2026-05-01).txt"
+"""The name of the copy that Ann's laptop makes of `a.txt` in a conflict."""
+
 DISPATCHERS = (MoveDispatcher(), CopyDispatcher(), DeleteDispatcher(), SetstatDispatcher(), VerifyDispatcher())
 """Those of the server that a sync uses, besides CMP, GET and PUSH."""
 
@@ -118,3 +121,17 @@ class SyncCase(TransferCase):
             self.assertEqual(laptop.contents(), self.there())
             self.assertEqual(list(self.sync(laptop).plan.actions), [])
             self.assertEqual([result for result in self.results if not result.outcome.done], [])
+
+
+class SyncedCase(SyncCase):
+    """A folder that both laptops have synced."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ann.put("a.txt", b"one")
+        self.ann.put("d/x", b"x")
+        self.ann.put("d/y", b"yy")
+        self.sync(self.ann)
+        self.sync(self.bob)
+        self.before = self.ann.contents()
+        self.assertEqual(self.bob.contents(), self.before)

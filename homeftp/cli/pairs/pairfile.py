@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Iterator, Mapping, Sequence
 
 from homeftp.cli.pairs.pair import PairFault, SavedPair, pair_text, parse_pair
 from homeftp.crypto.secretfiles import write_private
@@ -136,18 +136,19 @@ class PairFile:
         write_private(self.path, text.encode())
 
 
-def changes_of_file(folder: str, ended: threading.Event) -> Iterable[object]:
-    """An event for each change of the file in a folder, until it is to end; for `LocalWatch`, in a thread."""
+def changes_of_file(folder: str, ended: threading.Event) -> Iterator[Sequence[str]]:
+    """The paths of each change of the file in a folder, until it is to end; for `LocalWatch`, in a thread."""
     from watchfiles import watch
 
-    return watch(
+    for changes in watch(
         folder,
         watch_filter=lambda _, changed: os.path.basename(changed) == FILE,
         stop_event=ended,
         step=_STEP_MS,
         recursive=False,
         raise_interrupt=False,
-    )
+    ):
+        yield [path for _, path in changes]
 
 
 def _is_same(one: str, other: str) -> bool:

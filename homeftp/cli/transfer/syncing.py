@@ -36,7 +36,7 @@ from homeftp.client import (
 from homeftp.errors import counted
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, IClientReactor, SyncPlan, SyncRequest, TransferContext, TransferObserver
+    from homeftp.client import Client, IClientReactor, Scope, SyncPlan, SyncRequest, TransferContext, TransferObserver
 
 
 class SyncListener:
@@ -92,24 +92,29 @@ class SyncCommand:
         self.declined = False
         """Whether the person did not want the plan to be carried out."""
 
-    async def once(self, *, only_changes: bool = False) -> Exit:
-        """Sync, and print the result; with `only_changes` nothing where there was nothing to do."""
+    async def once(self) -> Exit:
+        """Sync, and print the result."""
+        return (await self._sync())[0]
+
+    async def _sync(self, *, only_changes: bool = False) -> tuple[Exit, Scope]:
+        """Sync, and print the result; with `only_changes` nothing where there was nothing to do. Gives what is left."""
         options = self._options
         output = TransferOutput(self._reactor, options, self._request.local, self._said, self._label)
         screen = PlanScreen(self._reactor, options, self._request, output.screen, asks=self._asks, label=self._label)
         try:
-            result = await self._sync(output, screen)
+            result = await self._run(output, screen)
         except SyncDeclined as declined:
             self.declined = True
             print(f"{self._prefix}{declined}", file=sys.stderr)
-            return Exit.DIFFERS
+            return Exit.DIFFERS, self._request.scope
         except Exception as problem:
             self._listener.failed(problem)
             raise
         self._problem = ""
         self._reasons.clear()
         if self._said is not None:
-            self._said = output.report.complaints
+            kept = {each for each in self._said if each[1] not in self._request.scope}
+            self._said = kept | output.report.complaints
         if options.dry_run:
             screen.print_plan(result.plan)
         else:
@@ -119,12 +124,12 @@ class SyncCommand:
             if not (options.quiet or only_changes):
                 files = counted(result.files, "file")
                 print(f"{self._prefix}Nothing to do ({files} compared in {result.seconds:.1f} s).", file=sys.stderr)
-            return exit_code(output.observer)
+            return exit_code(output.observer), result.left
         if options.dry_run:
-            return Exit.DIFFERS if result.plan.actions else Exit.DONE
-        return output.report.finish(output.observer)
+            return Exit.DIFFERS if result.plan.actions else Exit.DONE, result.left
+        return output.report.finish(output.observer), result.left
 
-    async def _sync(self, output: TransferOutput, screen: PlanScreen) -> SyncResult:
+    async def _run(self, output: TransferOutput, screen: PlanScreen) -> SyncResult:
         """Sync; raises what `run_sync` raises, and why output cannot be written."""
         self._listener.begins(output.observer)
         request = attrs.evolve(self._request, confirm=screen.confirm)
@@ -163,7 +168,7 @@ class SyncCommand:
         return self._client
 
     async def keep_in_step(self, connect: Callable[[], Awaitable[Client]], *, at_once: bool = False) -> Exit:
-        """Sync whenever something has changed on either side, until it is cancelled; nothing is asked any more.
+        """Sync what has changed on either side, whenever something has, until it is cancelled; nothing is asked then.
 
         `connect` makes the connections over which the server says that something has changed. With `at_once` the first
         sync waits for no change, and not for the server either: so it is known soon that it cannot be reached.
@@ -177,7 +182,8 @@ class SyncCommand:
         endpoint = str(parse_remote_path(self._request.remote).endpoint)
         signal = ChangeSignal(self._reactor)
         notify = self._print_problem
-        local = LocalWatch(self._reactor, self._request.local, signal.changed, notify)
+        strict = self._request.selection.strict_names
+        local = LocalWatch(self._reactor, self._request.local, signal.changed, notify, strict_names=strict)
         following = Deferred.fromCoroutine(follow_server(self._reactor, connect, endpoint, signal.changed, notify))
         if at_once:
             signal.changed()
@@ -189,11 +195,12 @@ class SyncCommand:
             signal.close()
         return Exit.DONE
 
-    async def _sync_again(self) -> Exit:
-        """Sync, on what may be another day than the first time."""
+    async def _sync_again(self, scope: Scope) -> Scope:
+        """Sync this, on what may be another day than the first time; gives what is left."""
         options = attrs.evolve(self._request.options, day=today())
-        self._request = attrs.evolve(self._request, options=options)
-        return await self.once(only_changes=True)
+        self._request = attrs.evolve(self._request, options=options, scope=scope)
+        _, left = await self._sync(only_changes=True)
+        return left
 
     def _print_problem(self, message: str) -> None:
         """Print why a sync was not carried out; once, where the next ones fail in the same way."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 import attrs
 
+from homeftp.client.plan.survey import names_around
 from homeftp.client.sync.model import SyncNode
 from homeftp.hashing.database import SharedDatabase, tables
 from homeftp.hashing.filehash import ALGORITHM
@@ -71,6 +72,9 @@ CREATE TABLE IF NOT EXISTS views (
 )
 """,
 )
+
+_AFTER_ALL = b""
+"""SQLite sorts bytes after all texts, and so after each folder."""
 
 _BENEATH = "(folder = ? OR (folder > ? AND folder < ?))"
 
@@ -170,28 +174,44 @@ class SyncArchive:
         self._database.run(select)
         return found
 
-    def read(self, pair: SyncPair, left_out: Iterable[str] = ()) -> Agreement:
-        """All that is agreed, except about what is in the folders that are `left_out`."""
+    def read(self, pair: SyncPair, left_out: Iterable[str] = (), parts: Collection[str] = ("",)) -> Agreement:
+        """All that is agreed, except about what is in the folders that are `left_out`.
+
+        Of the folder only the `parts` count, names with all beneath them, and the directories around them.
+        """
         nodes: dict[str, SyncNode] = {}
         inodes: dict[str, int] = {}
         ignored = frozenset(left_out)
+        single = {name for name in (*parts, *names_around(parts)) if name}
 
         def select(connection: sqlite3.Connection) -> None:
             number = _number(connection, pair)
-            columns = "folder, name, kind, hash, size, mtime_us, mode, inode"
-            for folder in _folders(connection, number):
-                if folder in ignored:
-                    continue
-                for row in connection.execute(
-                    f"SELECT {columns} FROM agreed WHERE pair = ? AND folder = ? ORDER BY name", [number, folder]
-                ):
-                    name, node, inode = _node(row)
-                    nodes[name] = node
-                    if inode:
-                        inodes[name] = inode
+            for name in sorted(single):
+                add(connection.execute(f"{_SELECT} AND name = ?", [number, *_split(name)]))
+            for part in sorted(parts):
+                for folder in _folders(connection, number, part):
+                    if folder not in ignored:
+                        add(connection.execute(f"{_SELECT} ORDER BY name", [number, folder]))
+
+        def add(rows: Iterable[Sequence[Any]]) -> None:
+            for name, node, inode in map(_node, rows):
+                nodes[name] = node
+                if inode:
+                    inodes[name] = inode
 
         self._database.run(select)
         return Agreement(nodes, inodes)
+
+    def count_files(self, pair: SyncPair) -> int:
+        """How many files are agreed."""
+        found: list[int] = []
+
+        def select(connection: sqlite3.Connection) -> None:
+            query = "SELECT count(*) FROM agreed WHERE pair = ? AND kind = ?"
+            found.extend(connection.execute(query, [_number(connection, pair), _KINDS.index("file")]).fetchone())
+
+        self._database.run(select)
+        return sum(found)
 
     def record(
         self,
@@ -284,13 +304,18 @@ class SyncArchive:
 _INSERT = "INSERT OR REPLACE INTO agreed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def _folders(connection: sqlite3.Connection, number: int) -> Iterator[str]:
-    """The folders in which names are agreed, found one after the other in the index."""
-    query = "SELECT min(folder) FROM agreed WHERE pair = ? AND folder > ?"
-    found = connection.execute("SELECT min(folder) FROM agreed WHERE pair = ?", [number]).fetchone()[0]
+_SELECT = "SELECT folder, name, kind, hash, size, mtime_us, mode, inode FROM agreed WHERE pair = ? AND folder = ?"
+
+
+def _folders(connection: sqlite3.Connection, number: int, top: str) -> Iterator[str]:
+    """The folders at and beneath `top` in which names are agreed, found one after the other in the index."""
+    query = "SELECT min(folder) FROM agreed WHERE pair = ? AND folder > ? AND folder < ?"
+    beneath: Sequence[object] = [f"{top}/", f"{top}0"] if top else ["", _AFTER_ALL]
+    yield top
+    found = connection.execute(query, [number, *beneath]).fetchone()[0]
     while found is not None:
         yield found
-        found = connection.execute(query, [number, found]).fetchone()[0]
+        found = connection.execute(query, [number, found, beneath[1]]).fetchone()[0]
 
 
 def _split(name: str) -> tuple[str, str]:

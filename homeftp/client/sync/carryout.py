@@ -47,11 +47,15 @@ class ResultList:
     def __init__(self, observer: TransferObserver) -> None:
         self._report = observer.on_result
         self._results: list[FileResult] = []
+        self.unfinished: set[str] = set()
+        """The names of all results so far that say that something is left to do."""
         observer.on_result = self._on_result
 
     def _on_result(self, result: FileResult) -> None:
         if result.outcome is Outcome.CONFLICT and not result.reason:
             result = result._replace(reason="it has changed on the server meanwhile: it is left for the next sync")
+        if not result.outcome.done:
+            self.unfinished.add(result.name)
         self._results.append(result)
         self._report(result)
 

@@ -19,6 +19,7 @@ from homeftp.client.sync.local.versions import LocalVersions, prune_versions
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncOptions, SyncPlan, Unsynced
 from homeftp.client.sync.planner import Edits, changes_nothing, make_plan
 from homeftp.client.sync.renames import Rename
+from homeftp.client.sync.scope import WHOLE, Scope, needs_whole
 from homeftp.client.sync.trees import BothSides, inode_of, read_both
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
@@ -55,6 +56,8 @@ class SyncRequest:
     """Asked whether a plan is right that changes something; None: no question."""
     expected: SyncPlan | None = None
     """Carry out exactly this plan, which was made earlier, or nothing; None: the plan that is made now."""
+    scope: Scope = WHOLE
+    """What is compared: in a watch, what events have named."""
 
 
 @attrs.frozen
@@ -66,6 +69,8 @@ class SyncResult:
     files: int
     """How many files were compared."""
     seconds: float
+    left: Scope = Scope()
+    """What was not done, or waits for a person: to be compared again with what changes next."""
 
 
 async def run_sync(
@@ -84,7 +89,7 @@ async def run_sync(
     finally:
         if syncing.lock is not None:
             await run(syncing.lock.release)
-    return SyncResult(syncing.plan, syncing.compared, time.monotonic() - started)
+    return SyncResult(syncing.plan, syncing.compared, time.monotonic() - started, Scope.of(syncing.results.unfinished))
 
 
 class _Sync:
@@ -102,7 +107,7 @@ class _Sync:
         self._request = request
         self._observer = observer
         self._run = context.workers.run_unbounded
-        self._results = ResultList(observer)
+        self.results = ResultList(observer)
         self._versions = LocalVersions(time.time())
         self._allowed: frozenset[tuple[object, ...]] | None = None
         """The steps that were confirmed; None as long as there is no plan."""
@@ -113,6 +118,7 @@ class _Sync:
         self._is_begun = False
         self._is_view_new = False
         """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
+        self._scope = request.scope
         self.lock: FolderLock | None = None
         """Of the local folder, unless nothing is changed; to be released."""
         self.plan = SyncPlan()
@@ -126,10 +132,11 @@ class _Sync:
         await self._begin(pair)
         view = client.server_info.view
         self._is_view_new = view is not None and await self._run(self._archive.view, pair) not in (None, view)
-        both = await self._read(client, pair)
-        if self._allowed is None:
-            await self._find_mergeable(client, pair, both)
-        plan = self._make_plan(both)
+        both, plan = await self._read_and_plan(client, pair)
+        if not both.scope.is_whole and needs_whole(plan, both.agreed.nodes):
+            self._scope = WHOLE
+            both, plan = await self._read_and_plan(client, pair)
+        self._scope = both.scope
         if self._allowed is None:
             await self._confirm(pair, both, plan)
             self.plan = plan
@@ -168,9 +175,16 @@ class _Sync:
             await self._run(self._archive.begin, pair, marker)
         self._is_begun = True
 
+    async def _read_and_plan(self, client: Client, pair: SyncPair) -> tuple[BothSides, SyncPlan]:
+        both = await self._read(client, pair)
+        if self._allowed is None:
+            await self._find_mergeable(client, pair, both)
+        return both, self._make_plan(both)
+
     async def _read(self, client: Client, pair: SyncPair) -> BothSides:
         selection, progress = self._request.selection, self._observer.add_compared
-        both = await read_both(client, self._context, self._archive, pair, selection, progress)
+        scope = WHOLE if self._is_view_new else self._scope
+        both = await read_both(client, self._context, self._archive, pair, selection, progress, scope)
         there = both.there
         return attrs.evolve(both, there=attrs.evolve(there, opaque={**there.opaque, **self._hidden(both)}))
 
@@ -234,7 +248,7 @@ class _Sync:
         return attrs.evolve(plan, actions=actions)
 
     def _carry_out(self, client: Client, pair: SyncPair, both: BothSides) -> CarryOut:
-        return CarryOut(client, self._context, self._archive, pair, both, self._versions, self._observer, self._results)
+        return CarryOut(client, self._context, self._archive, pair, both, self._versions, self._observer, self.results)
 
     async def _finish(self, client: Client, pair: SyncPair, both: BothSides, plan: SyncPlan) -> None:
         """Carry out all but the names, and remember what is agreed."""
@@ -306,6 +320,8 @@ def _as_allowed(action: SyncAction, allowed: Container[tuple[object, ...]]) -> S
 
 def _record_same(archive: SyncArchive, pair: SyncPair, both: BothSides) -> None:
     """Record folders that are the same on both sides, where anything else is recorded of them. Blocks."""
+    if not both.same:
+        return
     known = archive.digests(pair)
     outdated = {folder for folder, digest in both.same.items() if known.get(folder) != digest}
     if not outdated:

@@ -7,7 +7,7 @@ another side, or the agreement, has under the same name, or whose size says that
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Container, Mapping, Sequence
+from typing import AbstractSet, Callable, Container, Mapping, Sequence
 
 import attrs
 
@@ -19,11 +19,12 @@ from homeftp.client.files.read import Content, ReadRequest, read_many
 from homeftp.client.plan.listing import RemoteListing, select
 from homeftp.client.plan.local import scan_if_exists
 from homeftp.client.plan.spelling import spell
-from homeftp.client.plan.survey import Survey, survey
+from homeftp.client.plan.survey import Survey, names_around, survey, survey_parts
 from homeftp.client.remotehash import hash_there
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
 from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced
+from homeftp.client.sync.scope import WHOLE, Scope
 from homeftp.client.transfer.metadata import differing, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, TransferContext
 from homeftp.client.transfer.payload import hash_file
@@ -55,9 +56,11 @@ class BothSides:
     same: Mapping[str, str]
     """The folders that are the same with all beneath them, each with its full digest; "" is the pair's own."""
     same_files: int
-    """How many files are in them."""
+    """How many files are in them, and are agreed outside of what was read."""
     hashes: Mapping[str, str]
     """Of the files in them, by name."""
+    scope: Scope
+    """What was read. Of the directories around its parts nothing else is in here."""
 
     def same_node(self, found: FileStat) -> SyncNode:
         """A file or directory in a folder that is the same."""
@@ -74,22 +77,35 @@ async def read_both(
     pair: SyncPair,
     selection: Selection,
     progress: Callable[[TreeProgress], object] | None = None,
+    scope: Scope = WHOLE,
 ) -> BothSides:
     """Read both sides; `progress` is called while the server hashes. Nothing is changed, but hashes are remembered.
 
-    Raises `OperatorError` where the local folder cannot be read, `WrongKind` (43) where the server has a file at the
-    endpoint, and `Forbidden` (33).
+    Only what is in the `scope` is read, unless that does not tell enough: then the whole is. Raises `OperatorError`
+    where the local folder cannot be read, `WrongKind` (43) where the server has a file at the endpoint, and `Forbidden`
+    (33).
     """
     endpoint = parse(pair.endpoint)
     scan = partial(scan_if_exists, context, pair.local, selection)
-    surveyed = await survey(client, context, pair.local, scan, endpoint, extra=True, progress=progress)
+    surveyed = None
+    if not scope.is_whole and selection.names is None:
+        surveyed = await survey_parts(client, context, partial(scan, scope.parts), endpoint, scope.parts)
+    if surveyed is None:
+        scope = WHOLE
+        surveyed = await survey(client, context, pair.local, scan, endpoint, extra=True, progress=progress)
     tree, listing = surveyed.tree, surveyed.listing
     if listing.kind == "file":
         raise WrongKind(f"{endpoint} is a file on the server: a folder is synced with a folder")
     held = select(listing, tree.selector, surveyed.same_names())
     spell(listing, tree)
     same = {name: surveyed.local.digests[name].full for name in surveyed.same}
-    agreed = await context.workers.run(archive.read, pair, same)
+    agreed = await context.workers.run(archive.read, pair, same, scope.parts)
+    unread = 0
+    if not scope.is_whole:
+        if not agreed.nodes.keys() >= _around(scope, tree):
+            return await read_both(client, context, archive, pair, selection, progress)
+        known = await context.workers.run(archive.count_files, pair)
+        unread = known - sum(node.kind == "file" for node in agreed.nodes.values()) - surveyed.same_count
     await learn_local(context, tree, listing.entries, sends=False)
     reading = _Reading(client, context, surveyed, agreed)
     await reading.run()
@@ -100,9 +116,15 @@ async def read_both(
         attrs.evolve(reading.there(), partial=held),
         agreed,
         same,
-        surveyed.same_count,
+        surveyed.same_count + max(0, unread),
         surveyed.local.hashes,
+        scope,
     )
+
+
+def _around(scope: Scope, tree: LocalTree) -> AbstractSet[str]:
+    """The directories around the parts of a scope that are not left out."""
+    return {name for name in names_around(scope.parts) if name in tree.directories and name}
 
 
 class _Reading:

@@ -1,7 +1,8 @@
 """Keeping a pair in step: noticing that something has changed on either side, and syncing then.
 
-An event only says that something may have changed. What has, the next sync finds out by comparing; so an event that is
-lost, or one too many, costs a comparison and nothing else.
+An event only says where something may have changed. What has, the next sync finds out by comparing what the events
+name; so an event too many costs a comparison and nothing else. Now and then all is compared, so that one that is lost
+costs time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Awaitable, Callable, Collection, Iterable, Iterator
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
@@ -18,6 +19,8 @@ from twisted.python.failure import Failure
 
 from homeftp.client.api import Client
 from homeftp.client.errors import ConnectionFailed
+from homeftp.client.files.names import endpoint_name
+from homeftp.client.sync.scope import WHOLE, Scope
 from homeftp.client.transfer.retry import is_temporary
 from homeftp.endpoint import RESERVED, RESERVED_PREFIX
 from homeftp.errors import OperatorError, Refusal, UnknownRequestType
@@ -37,12 +40,15 @@ POLL_SECONDS = 30.0
 COMPARE_SECONDS = 600.0
 """Between two comparisons where no event came: the system may have dropped one."""
 
+_BEGUN_MS = 1000
+"""Milliseconds after which a watch that notices nothing says that it has begun."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a watch of the server is begun again; each pause is twice the one before."""
 
 
 class ChangeSignal:
-    """Says that something has changed. `changed` is called for each event, and `wait` is awaited by who syncs."""
+    """Says what may have changed. `changed` is called for each event, and `wait` is awaited by who syncs."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -50,10 +56,13 @@ class ChangeSignal:
         """When the first change since the last wait was made."""
         self._call: IDelayedCall | None = None
         self._is_due = False
-        self._waiting: Deferred[None] | None = None
+        self._scope = Scope()
+        """What may have changed since the last wait ended."""
+        self._waiting: Deferred[Scope] | None = None
 
-    def changed(self) -> None:
-        """Something has changed on one of the sides."""
+    def changed(self, scope: Scope = WHOLE) -> None:
+        """Something has changed on one of the sides, in this scope."""
+        self._scope |= scope
         now = self._clock.seconds()
         if self._is_due:
             return
@@ -69,14 +78,18 @@ class ChangeSignal:
         if waiting is None:
             self._is_due = True
         else:
-            waiting.callback(None)
+            waiting.callback(self._take())
 
-    def wait(self) -> Deferred[None]:
-        """Fires when something has changed since the last wait began, and a pause has followed. For one who waits."""
-        waiting: Deferred[None] = Deferred(lambda _: setattr(self, "_waiting", None))
+    def _take(self) -> Scope:
+        taken, self._scope = self._scope, Scope()
+        return taken
+
+    def wait(self) -> Deferred[Scope]:
+        """Fires when something has changed since the last wait ended, and a pause has followed. For one who waits."""
+        waiting: Deferred[Scope] = Deferred(lambda _: setattr(self, "_waiting", None))
         if self._is_due:
             self._is_due = False
-            waiting.callback(None)
+            waiting.callback(self._take())
         else:
             self._waiting = waiting
         return waiting
@@ -89,7 +102,7 @@ class ChangeSignal:
 
 
 class LocalWatch:
-    """Calls `changed` in the reactor's thread when something may have changed beneath the local folder `path`.
+    """Calls `changed` in the reactor's thread with where something may have changed beneath the local folder `path`.
 
     Where the library watchfiles is missing it does so every `POLL_SECONDS`, and `notify` is called with a message.
     """
@@ -98,14 +111,17 @@ class LocalWatch:
         self,
         reactor: IReactorTime,
         path: str,
-        changed: Callable[[], object],
+        changed: Callable[[Scope], object],
         notify: Callable[[str], object] = lambda message: None,
-        events: Callable[[str, threading.Event], Iterable[object]] | None = None,
+        events: Callable[[str, threading.Event], Iterable[Collection[str]]] | None = None,
         pause: float = POLL_SECONDS,
+        *,
+        strict_names: bool = False,
     ) -> None:
-        """`events` gives the events of a folder until it is to end, in a thread; by default those of watchfiles.
+        """`events` gives the changed paths of a folder until it is to end, in a thread; by default watchfiles does.
 
-        Where it fails it is begun again after a `pause`, in seconds.
+        It gives some, or none, as soon as it notices all changes. Where it fails it is begun again after a `pause`, in
+        seconds. Names are those on the wire; with `strict_names` as in `Selection`.
         """
         self._reactor = reactor
         self._events = events or _watchfiles
@@ -115,7 +131,8 @@ class LocalWatch:
         self._pause = pause
         self._has_failed = False
         self._ended = threading.Event()
-        self._polling = LoopingCall(changed)
+        self._strict_names = strict_names
+        self._polling = LoopingCall(changed, WHOLE)
         self._polling.clock = reactor
         if events is None and find_spec("watchfiles") is None:
             notify(
@@ -131,13 +148,27 @@ class LocalWatch:
         """Watch until the end. The library fails where the system watches no more folders, or at names not in UTF-8."""
         threads = IReactorFromThreads(self._reactor)
         while not self._ended.is_set():
+            is_begun = False
             try:
-                for _ in self._events(self._path, self._ended):
-                    threads.callFromThread(self._changed)
-            except Exception as failure:  # noqa: BLE001, PERF203 (whatever it is, it is begun again)
+                for paths in self._events(self._path, self._ended):
+                    scope = WHOLE  # what has changed until now was perhaps not noticed
+                    if is_begun:
+                        scope = Scope.of(name for name in map(self._name, paths) if name is not None)
+                    if scope:
+                        threads.callFromThread(self._changed, scope)
+                    is_begun = True
+            except Exception as failure:  # noqa: BLE001 (whatever it is, it is begun again)
                 threads.callFromThread(self._failed, failure)
-                if not self._ended.wait(self._pause):
-                    threads.callFromThread(self._changed)
+                self._ended.wait(self._pause)
+
+    def _name(self, path: str) -> str | None:
+        """The name on the wire of a path beneath the folder, "" for the folder; None for what is homeftp's own."""
+        relative = os.path.relpath(path, self._path)
+        if is_own(relative):
+            return None
+        if relative == os.curdir:
+            return ""
+        return "/".join(endpoint_name(each, strict=self._strict_names) for each in relative.split(os.sep))
 
     def _failed(self, failure: Exception) -> None:
         if not self._has_failed:
@@ -146,7 +177,7 @@ class LocalWatch:
                 f"({failure})"
             )
         self._has_failed = True
-        self._changed()
+        self._changed(WHOLE)
 
     def stop(self) -> None:
         """Call nothing any more; the thread ends by itself."""
@@ -154,17 +185,20 @@ class LocalWatch:
         self._polling.stop()
 
 
-def _watchfiles(path: str, ended: threading.Event) -> Iterable[object]:
-    """The events that the library watchfiles gives."""
+def _watchfiles(path: str, ended: threading.Event) -> Iterator[Collection[str]]:
+    """The changes that the library watchfiles gives, and nothing now and then."""
     from watchfiles import watch
 
-    return watch(
+    for changes in watch(
         path,
-        watch_filter=lambda _, changed: not is_own(os.path.relpath(changed, path)),
+        watch_filter=None,
         stop_event=ended,
         raise_interrupt=False,
         ignore_permission_denied=True,
-    )
+        rust_timeout=_BEGUN_MS,
+        yield_on_timeout=True,
+    ):
+        yield [changed for _, changed in changes]
 
 
 def is_own(path: str) -> bool:
@@ -177,10 +211,10 @@ async def follow_server(
     clock: IReactorTime,
     connect: Callable[[], Awaitable[Client]],
     endpoint: str,
-    changed: Callable[[], object],
+    changed: Callable[[Scope], object],
     notify: Callable[[str], object] = lambda message: None,
 ) -> None:
-    """Call `changed` whenever something may have changed at or beneath an endpoint, until it is cancelled.
+    """Call `changed` with where something may have changed at or beneath an endpoint, until it is cancelled.
 
     When the connection is lost it is made again, and something may have changed meanwhile. A server that cannot be
     watched is asked every `POLL_SECONDS`; `notify` is called with messages for people. Raises what `connect` raises,
@@ -192,15 +226,17 @@ async def follow_server(
         client = None
         try:
             client = await connect()
-            async for _ in client.watch(endpoint):  # the first one says that the watch has begun
+            is_begun = False
+            async for event in client.watch(endpoint):
                 pause = _FIRST_PAUSE
-                changed()
+                changed(Scope.of(event.names) if is_begun and not event.anything else WHOLE)
+                is_begun = True
             seconds = pause
         except UnknownRequestType:
             if not said:
                 notify(f"this server cannot say that something has changed. It is asked every {POLL_SECONDS:.0f} s")
             said = True
-            changed()
+            changed(WHOLE)
             seconds = POLL_SECONDS
         except Exception as reason:
             if not is_temporary(reason):
@@ -216,14 +252,16 @@ async def follow_server(
 async def keep_in_step(
     clock: IReactorTime,
     signal: ChangeSignal,
-    sync: Callable[[], Awaitable[object]],
+    sync: Callable[[Scope], Awaitable[Scope]],
     failing: Deferred[None],
     notify: Callable[[str], object],
 ) -> None:
-    """Run `sync` whenever `signal` says so, until it is cancelled, or `failing` fails: raises why.
+    """Run `sync` with what `signal` says has changed, until it is cancelled, or `failing` fails: raises why.
 
-    What stops one sync is a message for people, and the next one begins with the next change, or after a pause.
+    What stops one sync is a message for people. All of it is compared again with the next change, or after a pause; and
+    so is what a sync was not able to do, which it gives.
     """
+    left = Scope()
     failures: list[Failure] = []
 
     def failed(failure: Failure) -> None:
@@ -232,12 +270,12 @@ async def keep_in_step(
 
     failing.addErrback(failed)
     while True:
-        await signal.wait()
+        left |= await signal.wait()
         for failure in failures:
             failure.raiseException()
         try:
-            await sync()
+            left = await sync(left)
         except (OperatorError, Refusal, ConnectionFailed) as problem:
             notify(str(problem))
             if is_temporary(problem):
-                clock.callLater(POLL_SECONDS, signal.changed)
+                clock.callLater(POLL_SECONDS, signal.changed, left)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 import shutil
 import subprocess
 import sys
 from typing import Any, Sequence
 
+from tests.support import needs
 from tests.support.mounts import exfat, held
 from tests.support.processes import WITHIN, run_homeftp
 from tests.support.serving import ServedCase
@@ -181,6 +184,39 @@ class SyncCommandTests(ServedCase):
         for process in processes:
             process.type("\x03")
             self.assertEqual(process.process.wait(WITHIN), 130)
+
+    def test_watch_part(self) -> None:
+        """A watch looks only at the file that has changed. The control: after other patterns it looks at all files."""
+        names = {f"d{number % 10}/{number}" for number in range(100)}
+        for name in names:
+            self.lay(f"first/{name}", name.encode())
+        process = self.watch("first")
+        trace = os.path.join(self.here, "trace")
+        strace = [needs.program("strace"), "-f", "-e", "trace=%file", "-o", trace, "-p", str(process.process.pid)]
+        tracer = subprocess.Popen(strace, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(tracer.communicate)
+        self.addCleanup(tracer.terminate)
+        assert tracer.stderr is not None
+        self.assertIn("attached", tracer.stderr.readline())
+
+        def looked_at() -> set[str]:
+            with open(trace, encoding="utf-8", errors="replace") as file:
+                file.seek(begun)
+                return set(re.findall(r'/first/(d\d/\d+)"', file.read()))
+
+        def looked_at_for_a_change() -> set[str]:
+            content = secrets.token_bytes(8)
+            self.lay("first/d3/3", content)
+            wait_until(lambda: contents(self.server_folder)["d3/3"] == content)
+            return looked_at()
+
+        for _ in range(10):  # the watch begins with a look at all
+            begun = os.path.getsize(trace)
+            if (found := looked_at_for_a_change()) == {"d3/3"}:
+                break
+        self.assertEqual(found, {"d3/3"})
+        self.lay("first/.homeftpignore", b"*.tmp")
+        wait_until(lambda: looked_at() == names)
 
     def test_case(self) -> None:
         """A name that gets another case on one laptop gets it on the other one, whose disk ignores case."""

@@ -70,6 +70,22 @@ class ArchiveTests(unittest.SynchronousTestCase):
         self.archive.move(PAIR, "ab", "q/r/b/x")
         self.assertEqual(self.archive.read(PAIR).nodes["q/r/b/x"], file(b"z"))
 
+    def test_parts(self) -> None:
+        """Of some names what is agreed at and beneath them is read, and of the directories around them."""
+        self.archive.record(PAIR, TREE, inodes={"a/b/x": 9, "a/y": 8})
+        for parts, names in (
+            (["a/b"], {"a", "a/b", "a/b/x"}),
+            (["a/b/x", "ab"], {"a", "a/b", "a/b/x", "ab"}),
+            (["a"], {"a", "a/b", "a/b/x", "a/y"}),
+            (["missing/x", "a0"], {"a0"}),
+            ([""], set(TREE)),
+            ([], set()),
+        ):
+            self.assertEqual(set(self.archive.read(PAIR, parts=parts).nodes), names, parts)
+        self.assertEqual(self.archive.read(PAIR, parts=["a/b"]).inodes, {"a/b/x": 9})
+        self.assertEqual(set(self.archive.read(PAIR, ["a/b"], ["a"]).nodes), {"a", "a/b", "a/y"})
+        self.assertEqual((self.archive.count_files(PAIR), self.archive.count_files(OTHER)), (4, 0))
+
     def test_folders(self) -> None:
         """A folder is recorded as a whole, with a digest that holds until something in or beneath it is recorded."""
         self.archive.record(PAIR, TREE)

@@ -11,10 +11,8 @@ from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Act, Side, SyncPlan, Unsynced
 from homeftp.client.sync.run import SyncDeclined
 from homeftp.errors import OperatorError
-from tests.support.syncs import SyncCase, versions_in
+from tests.support.syncs import CONFLICT_COPY, SyncCase, SyncedCase, versions_in
 from tests.support.transfers import BIG
-
-COPY = "a (conflict from ann-laptop 2026-05-01).txt"
 
 
 class FirstSyncTests(SyncCase):
@@ -48,7 +46,7 @@ class FirstSyncTests(SyncCase):
         for name, content in (("a.txt", b"the server's"), ("same", b"same"), ("d/theirs", b"theirs")):
             self.make_remote_file(f"Docs/{name}", content)
         self.sync(self.ann)
-        expected = {"a.txt": b"the server's", COPY: b"ann's", "same": b"same", "hers": b"hers", "d": None}
+        expected = {"a.txt": b"the server's", CONFLICT_COPY: b"ann's", "same": b"same", "hers": b"hers", "d": None}
         self.assertEqual(self.there(), {**expected, "d/theirs": b"theirs"})
         self.assert_in_step()
 
@@ -77,18 +75,8 @@ class FirstSyncTests(SyncCase):
         self.assertEqual(len(asked), 1)
 
 
-class LaterSyncTests(SyncCase):
-    """A folder that both laptops have synced."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.ann.put("a.txt", b"one")
-        self.ann.put("d/x", b"x")
-        self.ann.put("d/y", b"yy")
-        self.sync(self.ann)
-        self.sync(self.bob)
-        self.before = self.ann.contents()
-        self.assertEqual(self.bob.contents(), self.before)
+class LaterSyncTests(SyncedCase):
+    """What the laptops do to the folder."""
 
     def both(self) -> None:
         """Sync both laptops until what each did has reached the other."""
@@ -120,7 +108,7 @@ class LaterSyncTests(SyncCase):
         self.bob.put("a.txt", b"bob's")
         self.sync(self.bob)
         self.both()
-        self.assertEqual(self.ann.contents(), {**self.before, "a.txt": b"bob's", COPY: b"ann's"})
+        self.assertEqual(self.ann.contents(), {**self.before, "a.txt": b"bob's", CONFLICT_COPY: b"ann's"})
 
     def test_edit_and_deletion(self) -> None:
         """A file that one laptop edits and the other deletes stays."""
@@ -303,7 +291,7 @@ class LaterSyncTests(SyncCase):
         self.ann.put("a.txt", b"ann's")
         os.unlink(os.path.join(self.ann.path, "d/x"))
         self.sync(self.ann)
-        self.assertEqual(self.there(), {**self.before, COPY: b"ann's"})
+        self.assertEqual(self.there(), {**self.before, CONFLICT_COPY: b"ann's"})
         self.assert_in_step()
 
     def test_links(self) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 
+import attrs
+
 from homeftp.client.selection import Selection
-from homeftp.client.sync.archive import SyncPair
+from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.model import Unsynced
+from homeftp.client.sync.scope import WHOLE, Scope
 from homeftp.client.sync.trees import BothSides, node_of, read_both
 from homeftp.client.transfer.model import DAMAGED_COPY
 from homeftp.errors import WrongKind
@@ -25,11 +28,54 @@ class TreesTests(SyncCase):
             self.ann.put(name, name.encode())
         self.sync(self.ann)
 
-    def read(self, *patterns: str) -> BothSides:
+    def read(self, *patterns: str, scope: Scope = WHOLE) -> BothSides:
         local = os.path.realpath(self.ann.path)
         pair = SyncPair(self.client.fingerprint, "ann", "Docs", local)
-        reading = read_both(self.client, self.context, self.ann.archive, pair, Selection(patterns))
+        reading = read_both(self.client, self.context, self.ann.archive, pair, Selection(patterns), scope=scope)
         return self.run_work(reading)
+
+    def test_scope(self) -> None:
+        """Of some names only these are read, with the directories around them; the other files are counted."""
+        self.ann.put("d/e/x", b"new")
+        self.ann.put("top", b"new, too")
+        scope = Scope.of(["d/e/x", "d/missing"])
+        both = self.read(scope=scope)
+        names = {"d", "d/e", "d/e/x"}
+        self.assertEqual((set(both.here.nodes), set(both.there.nodes), set(both.agreed.nodes)), (names, names, names))
+        self.assertEqual((both.scope, both.same_files), (scope, 2))
+        self.assertEqual(both.here.nodes["d/e/x"].hash, hash_bytes(b"new"))
+
+    def test_scope_same(self) -> None:
+        """Of a directory in the scope that is the same nothing is read."""
+        both = self.read(scope=Scope.of(["d"]))
+        self.assertEqual((set(both.same), set(both.here.nodes), set(both.agreed.nodes)), ({"d", "d/e"}, {"d"}, {"d"}))
+        self.assertEqual((both.scope, both.same_files), (Scope.of(["d"]), 3))
+
+    def test_scope_too_small(self) -> None:
+        """All is read where a directory around the scope is missing on a side, or was not agreed on."""
+        scope = Scope.of(["d/e/x"])
+        self.assertEqual(self.read(scope=scope).scope, scope, "the control")
+        self.ann.rename("d/e", "d/f")
+        self.assertEqual(self.read(scope=scope).scope, WHOLE)
+        self.ann.rename("d/f", "d/e")
+        there = os.path.join(self.server.root, "Docs/d/e")
+        os.rename(there, f"{there}2")
+        self.assertEqual(self.read(scope=scope).scope, WHOLE)
+        os.rename(f"{there}2", there)
+        self.ann.archive = SyncArchive(None)
+        self.addCleanup(self.ann.archive.close)
+        self.assertEqual(self.read(scope=scope).scope, WHOLE)
+        self.context = attrs.evolve(self.context, hash_cache=None)
+        self.assertEqual(self.read(scope=scope).scope, WHOLE)
+
+    def test_scope_left_out(self) -> None:
+        """What is left out is read in no scope, and is no reason to read all. The control: it is one otherwise."""
+        self.ann.put("build/x/y")
+        scope = Scope.of(["build/x/y", "d/y"])
+        self.assertEqual(self.read(scope=scope).scope, WHOLE)
+        self.make_remote_file("Docs/build/x/z")
+        both = self.read("build", scope=scope)
+        self.assertEqual((both.scope, set(both.here.nodes), set(both.there.nodes)), (scope, {"d", "d/y"}, {"d", "d/y"}))
 
     def test_same(self) -> None:
         """Of folders that are the same nothing is read, listed or remembered; they have their digests."""

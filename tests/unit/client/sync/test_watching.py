@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from typing import Any, AsyncIterator, Callable, Iterator, cast
+from typing import Any, AsyncIterator, Callable, Iterator, Sequence, cast
 from unittest import mock
 
 from twisted.internet import reactor
@@ -16,6 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from homeftp.client import Client, ConnectionFailed
+from homeftp.client.files.names import endpoint_name
+from homeftp.client.sync.scope import WHOLE, Scope
 from homeftp.client.sync.watching import (
     COMPARE_SECONDS,
     MOST_SECONDS,
@@ -28,6 +30,7 @@ from homeftp.client.sync.watching import (
     keep_in_step,
 )
 from homeftp.errors import InUse, LoginFailed, OperatorError, UnknownRequestType
+from homeftp.interfaces import ChangedNames
 
 
 class SignalTests(SynchronousTestCase):
@@ -64,6 +67,19 @@ class SignalTests(SynchronousTestCase):
         self.successResultOf(self.signal.wait())
         self.assertNoResult(self.signal.wait())
 
+    def test_scope(self) -> None:
+        """Who waits is told what has changed since the last wait, also while nothing waited; without a name, all."""
+        for names in (("a", "d/x"), ("d",)):
+            self.signal.changed(Scope.of(names))
+        self.clock.advance(QUIET_SECONDS)
+        self.signal.changed(Scope.of(["e"]))
+        self.assertEqual(self.successResultOf(self.signal.wait()), Scope.of(["a", "d", "e"]))
+        waiting = self.signal.wait()
+        self.signal.changed(Scope.of(["a"]))
+        self.signal.changed()
+        self.clock.advance(QUIET_SECONDS)
+        self.assertEqual(self.successResultOf(waiting), WHOLE)
+
     def test_closed(self) -> None:
         """After the end nothing fires."""
         self.signal.changed()
@@ -83,23 +99,57 @@ class LocalTests(TestCase):
     """A real folder."""
 
     def test_changed(self) -> Deferred[None]:
-        """A file that is written deep in the folder is noticed, in the reactor's thread."""
+        """First anything may have changed; then a file that is written deep in the folder is named, as on the wire."""
         path = self.mktemp()
-        os.makedirs(f"{path}/d/e")
+        os.makedirs(f"{path}/d/e:")
         noticed: Deferred[None] = Deferred()
+        scopes: list[Scope] = []
 
-        def changed() -> None:
-            if not noticed.called:
+        def changed(scope: Scope) -> None:
+            scopes.append(scope)
+            if len(scopes) == 2:
                 noticed.callback(None)
 
         def write() -> None:  # more than once: nobody knows when the watch has begun
-            with open(f"{path}/d/e/file", "ab") as file:
+            with open(f"{path}/d/e:/file", "ab") as file:
                 file.write(b"x")
 
         writing = LoopingCall(write)
         writing.start(0.05)
         self.addCleanup(writing.stop)
         self.addCleanup(LocalWatch(cast(Any, reactor), path, changed).stop)
+        name = endpoint_name("e:", strict=False)
+        self.assertNotEqual(name, "e:", "the control: the name must be escaped")
+        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of([f"d/{name}/file"])]))
+        return noticed
+
+    def test_begun(self) -> Deferred[None]:
+        """A watch of a folder in which nothing changes says soon that it has begun."""
+        path = self.mktemp()
+        os.makedirs(path)
+        noticed: Deferred[Scope] = Deferred()
+        self.addCleanup(LocalWatch(cast(Any, reactor), path, noticed.callback).stop)
+        return noticed.addCallback(self.assertEqual, WHOLE)
+
+    def test_names(self) -> Deferred[None]:
+        """Events have the names on the wire; homeftp's own are no events, and the folder itself stands for all."""
+        noticed: Deferred[None] = Deferred()
+        scopes: list[Scope] = []
+
+        def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
+            yield ()
+            yield [f"{path}/.homeftp/versions/x"]
+            yield [f"{path}/d/x", f"{path}/d/.homeftp-partial", f"{path}/e\u0301"]
+            yield [path, f"{path}/d"]
+            ended.wait()
+
+        def changed(scope: Scope) -> None:
+            scopes.append(scope)
+            if len(scopes) == 3:
+                noticed.callback(None)
+
+        self.addCleanup(LocalWatch(cast(Any, reactor), "Docs", changed, events=events).stop)
+        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of(["d/x", "\xe9"]), WHOLE]))
         return noticed
 
     def test_own(self) -> None:
@@ -113,49 +163,50 @@ class LocalTests(TestCase):
         """Where the library fails, something may have changed then and until it is begun again; that is said once."""
         noticed: Deferred[None] = Deferred()
         begun: list[str] = []
-        changes: list[None] = []
+        changes: list[Scope] = []
         messages: list[str] = []
 
-        def events(path: str, ended: threading.Event) -> Iterator[object]:
+        def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
             begun.append(path)
             if len(begun) < 3:
                 raise OSError(errno.ENOSPC, "OS file watch limit reached")
+            yield ()
             ended.wait()
-            yield from ()
 
-        def changed() -> None:
-            changes.append(None)
-            if len(changes) == 4:  # at each of two failures, and when it was begun again after each
+        def changed(scope: Scope) -> None:
+            changes.append(scope)
+            if len(changes) == 3:  # at each of two failures, and when it was begun again
                 noticed.callback(None)
 
         watch = LocalWatch(cast(Any, reactor), "Docs", changed, messages.append, events, pause=0.01)
         self.addCleanup(watch.stop)
         noticed.addCallback(lambda _: self.assertEqual(len(messages), 1))
         noticed.addCallback(lambda _: self.assertIn("OS file watch limit reached", messages[0]))
+        noticed.addCallback(lambda _: self.assertEqual(changes, [WHOLE] * 3))
         return noticed
 
     def test_dropped(self) -> None:
         """Now and then both sides are compared without an event: the system may have dropped it."""
         clock = FakeReactor()
-        changes: list[None] = []
+        changes: list[Scope] = []
 
-        def no_events(path: str, ended: threading.Event) -> Iterator[object]:
+        def no_events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
             ended.wait()
             yield from ()
 
-        watch = LocalWatch(clock, "Docs", lambda: changes.append(None), events=no_events)
+        watch = LocalWatch(clock, "Docs", changes.append, events=no_events)
         clock.advance(COMPARE_SECONDS)
-        self.assertEqual(len(changes), 1)
+        self.assertEqual(changes, [WHOLE])
         watch.stop()
         self.assertEqual(clock.getDelayedCalls(), [])
 
     def test_polled(self) -> None:
         """Without the library, something may have changed now and then; that is said, with what to do."""
         clock = Clock()
-        events: list[None] = []
+        events: list[Scope] = []
         messages: list[str] = []
         with mock.patch("homeftp.client.sync.watching.find_spec", return_value=None):
-            watch = LocalWatch(clock, "Docs", lambda: events.append(None), messages.append)
+            watch = LocalWatch(clock, "Docs", events.append, messages.append)
         clock.advance(POLL_SECONDS)
         clock.advance(POLL_SECONDS)
         self.assertEqual(len(events), 2)
@@ -192,7 +243,7 @@ class ServerTests(SynchronousTestCase):
         self.clock = Clock()
         self.clients: list[FakeClient | Exception] = []
         self.made: list[FakeClient] = []
-        self.changes = 0
+        self.changes: list[Scope] = []
         self.messages: list[str] = []
 
     async def connect(self) -> Client:
@@ -202,40 +253,41 @@ class ServerTests(SynchronousTestCase):
         self.made.append(client)
         return cast(Client, client)
 
-    def changed(self) -> None:
-        self.changes += 1
-
     def follow(self, *clients: FakeClient | Exception) -> Deferred[None]:
         self.clients += clients
-        following = follow_server(self.clock, self.connect, "Docs", self.changed, self.messages.append)
+        following = follow_server(self.clock, self.connect, "Docs", self.changes.append, self.messages.append)
         return Deferred.fromCoroutine(following)
 
     def test_events(self) -> None:
-        """Each event is a reason to compare, also the first one, with which the watch begins."""
-        following = self.follow(FakeClient([object(), object()]))
-        self.assertEqual(self.changes, 2)
+        """Each event is a reason to compare what it names; the first one, with which the watch begins, to compare all.
+
+        So is one that says that anything may have changed.
+        """
+        begun, some, anything = ChangedNames(()), ChangedNames(("a", "d/x")), ChangedNames((), True)
+        following = self.follow(FakeClient([begun, some, anything]))
+        self.assertEqual(self.changes, [WHOLE, Scope.of(["a", "d/x"]), WHOLE])
         following.cancel()
         self.failureResultOf(following, CancelledError)
         self.assertTrue(self.made[0].closed)
 
     def test_lost(self) -> None:
         """A lost connection is made again, after a pause that grows; then everything may have changed."""
-        begun = object()
+        begun = ChangedNames(())
         self.follow(FakeClient([begun, ConnectionFailed("lost")]), ConnectionFailed("down"), FakeClient([begun]))
-        self.assertEqual(self.changes, 1)
+        self.assertEqual(self.changes, [WHOLE])
         self.clock.advance(1)
         self.clock.advance(1)
-        self.assertEqual((self.changes, len(self.made)), (1, 1))
+        self.assertEqual((self.changes, len(self.made)), ([WHOLE], 1))
         self.clock.advance(1)
-        self.assertEqual((self.changes, len(self.made)), (2, 2))
+        self.assertEqual((self.changes, len(self.made)), ([WHOLE] * 2, 2))
         self.assertTrue(self.made[0].closed)
 
     def test_old_server(self) -> None:
         """A server that has no such request is asked again and again, and that is said once."""
         self.follow(FakeClient([UnknownRequestType("WATCH")]), FakeClient([UnknownRequestType("WATCH")]))
-        self.assertEqual((self.changes, len(self.messages)), (1, 1))
+        self.assertEqual((self.changes, len(self.messages)), ([WHOLE], 1))
         self.clock.advance(POLL_SECONDS)
-        self.assertEqual((self.changes, len(self.messages)), (2, 1))
+        self.assertEqual((self.changes, len(self.messages)), ([WHOLE] * 2, 1))
 
     def test_refused(self) -> None:
         """What does not pass by itself ends it."""
@@ -251,44 +303,63 @@ class StepTests(SynchronousTestCase):
         self.failing: Deferred[None] = Deferred()
         self.results: list[Exception | None] = []
         self.messages: list[str] = []
-        self.syncs = 0
+        self.syncs: list[Scope] = []
+        self.left = Scope()
         running = keep_in_step(self.clock, self.signal, self.sync, self.failing, self.messages.append)
         self.running = Deferred.fromCoroutine(running)
 
-    async def sync(self) -> None:
-        self.syncs += 1
+    async def sync(self, scope: Scope) -> Scope:
+        self.syncs.append(scope)
         if self.results and (result := self.results.pop(0)) is not None:
             raise result
+        return self.left
 
-    def change(self) -> None:
-        self.signal.changed()
+    def change(self, *names: str) -> None:
+        self.signal.changed(Scope.of(names))
         self.clock.advance(QUIET_SECONDS)
 
     def test_synced(self) -> None:
-        """Each change is followed by a sync, and nothing else is."""
+        """Each change is followed by a sync of what has changed, and nothing else is."""
         self.clock.advance(3600)
-        self.assertEqual(self.syncs, 0)
-        self.change()
-        self.change()
-        self.assertEqual(self.syncs, 2)
+        self.assertEqual(self.syncs, [])
+        self.change("a")
+        self.change("b")
+        self.assertEqual(self.syncs, [Scope.of(["a"]), Scope.of(["b"])])
+
+    def test_left(self) -> None:
+        """What a sync was not able to do is compared again with the next change, and no sooner."""
+        self.left = Scope.of(["refused"])
+        self.change("refused", "a")
+        self.clock.advance(3600)
+        self.left = Scope()
+        self.change("b")
+        self.change("c")
+        self.assertEqual(self.syncs[1:], [Scope.of(["b", "refused"]), Scope.of(["c"])])
 
     def test_problems(self) -> None:
-        """A sync that is refused waits for the next change; one without a network or beside another goes again."""
+        """A sync that is refused waits for the next change; one without a network or beside another goes again.
+
+        What it was about is compared again then, until that succeeds.
+        """
         self.results = [OperatorError("too many deletions"), ConnectionFailed("down"), InUse("is being synced")]
-        self.change()
+        self.change("a")
         self.clock.advance(3600)
-        self.assertEqual(self.syncs, 1)
-        self.change()
+        self.assertEqual(self.syncs, [Scope.of(["a"])])
+        self.change("b")
         self.clock.advance(POLL_SECONDS)
         self.clock.advance(QUIET_SECONDS)
-        self.assertEqual((self.syncs, self.messages), (3, ["too many deletions", "down", "is being synced"]))
+        both = Scope.of(["a", "b"])
+        self.assertEqual(self.syncs[1:], [both, both])
+        self.assertEqual(self.messages, ["too many deletions", "down", "is being synced"])
         self.clock.advance(POLL_SECONDS)
         self.clock.advance(QUIET_SECONDS)
-        self.assertEqual(self.syncs, 4)
+        self.assertEqual(self.syncs[3:], [both])
+        self.change("c")
+        self.assertEqual(self.syncs[4:], [Scope.of(["c"])])
 
     def test_failed(self) -> None:
         """When the server cannot be followed any more, that is raised."""
-        self.change()
+        self.change("a")
         self.failing.errback(LoginFailed("revoked"))
         self.clock.advance(QUIET_SECONDS)
         self.failureResultOf(self.running, LoginFailed)
