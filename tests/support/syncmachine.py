@@ -5,6 +5,7 @@ Every edit writes a content that was never written before, so that a content tha
 - no content is lost: one that somebody wrote is on some laptop or on the server, unless a person replaced or deleted
   it where it could be seen;
 - after a sync that came to its end, both sides are the same, nothing has failed, and a second sync has nothing to do.
+  This holds for a sync of what events have named, too, unless the laptop has missed an event.
 
 And when all laptops have synced until nothing is left to do, all are the same. If only one of them was changed since
 the last time, all are as that one was: what was deleted is deleted, and nothing has another name.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import Any, Callable, ClassVar, Coroutine
+from typing import Any, Callable, ClassVar, Collection, Coroutine
 
 import attrs
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ from homeftp.client.sync.local.marker import FolderLock
 from homeftp.client.sync.model import SyncOptions
 from homeftp.client.sync.planner import changes_nothing
 from homeftp.client.sync.run import SyncRequest, SyncResult, run_sync
+from homeftp.client.sync.scope import WHOLE, Scope
 from homeftp.hashing.hashcache import HashCache
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
@@ -39,6 +41,8 @@ from tests.support.syncs import DISPATCHERS, Laptop, contents
 NAMES = ("a", "b", "c.txt")
 PATHS = st.sampled_from([*NAMES, *(f"{first}/{second}" for first in NAMES for second in NAMES), "a/b/c.txt"])
 LAPTOPS = st.integers(0, 1)
+MISSED = st.just(frozenset[str]()) | st.frozensets(PATHS, min_size=1, max_size=3)
+"""The names of events that are lost; mostly there are none."""
 
 MOST_ROUNDS = 6
 """Syncs of all laptops, one after the other, after which they must agree."""
@@ -79,6 +83,33 @@ class CrashingWorkers(InlineWorkers):
 
 async def _crash() -> None:
     raise Crash
+
+
+State = dict[str, tuple[bytes | None, int, int]]
+"""What events tell of a folder: the content of each name, its mode, and the time of a file."""
+
+
+def state(folder: str) -> State:
+    """The state of a folder."""
+    found = {}
+    for name, content in contents(folder).items():
+        stat = os.lstat(os.path.join(folder, name))
+        found[name] = content, stat.st_mode, 0 if content is None else stat.st_mtime_ns
+    return found
+
+
+@attrs.define
+class Watched:
+    """A folder that is watched: the names of what has changed in it since the last look."""
+
+    path: str
+    last: State = attrs.field(factory=dict)
+
+    def changes(self) -> set[str]:
+        """The names at which anything is different from the last time."""
+        now, before = state(self.path), self.last
+        self.last = now
+        return {name for name in now.keys() | before.keys() if now.get(name) != before.get(name)}
 
 
 @attrs.define(eq=False)
@@ -169,6 +200,12 @@ class SyncMachine(RuleBasedStateMachine):
         """The laptops that were changed since all agreed, each as it was after its last change."""
         self.is_pure = True
         """Whether no sync was interrupted since, and none ran between the changes of two laptops."""
+        self.watched = [Watched(laptop.path) for laptop in self.world.laptops]
+        self.server = Watched(os.path.join(self.world.server.root, "Docs"))
+        self.events: list[set[str]] = [set() for _ in self.world.laptops]
+        """For each laptop the names of events, of its own folder and the server's, since it has synced these."""
+        self.blind = set(range(len(self.world.laptops)))
+        """The laptops that have missed an event since they have compared everything."""
 
     def teardown(self) -> None:
         """All laptops agree at the end."""
@@ -196,6 +233,12 @@ class SyncMachine(RuleBasedStateMachine):
         if set(self.changed) - {number}:
             self.is_pure = False
         self.changed[number] = self.world.laptops[number].contents()
+
+    def _notice(self) -> None:
+        """Every laptop gets the events of what has changed, its own changes among them."""
+        there = self.server.changes()
+        for events, watched in zip(self.events, self.watched, strict=True):
+            events |= there | watched.changes()
 
     @rule(number=LAPTOPS, name=PATHS, mtime=st.integers(1, 10**9))
     def write(self, number: int, name: str, mtime: int) -> None:
@@ -252,12 +295,13 @@ class SyncMachine(RuleBasedStateMachine):
         if os.path.isfile(self._path(number, name)):
             os.chmod(self._path(number, name), mode)
 
-    def _sync(self, number: int, **ends: int) -> bool:
+    def _sync(self, number: int, scope: Scope = WHOLE, **ends: int) -> bool:
         """Sync a laptop, and check; whether there was anything to do."""
         laptop = self.world.laptops[number]
         options = attrs.evolve(self.options, machine=laptop.name)
-        request = SyncRequest(laptop.path, "Docs", options=options, max_delete=1000)
+        request = SyncRequest(laptop.path, "Docs", options=options, max_delete=1000, scope=scope)
         observer = TransferObserver()
+        self._notice()
         try:
             plan = self.world.sync(laptop, self.run, request, observer, **ends).plan
         except (ConnectionFailed, Crash):
@@ -268,6 +312,12 @@ class SyncMachine(RuleBasedStateMachine):
         failed = {outcome.value: count for outcome, count in observer.counts.items() if not outcome.done}
         assert not failed, failed
         self.check_contents()
+        self.events[number].clear()
+        if scope.is_whole:
+            self.blind.discard(number)
+        elif number in self.blind:
+            return bool(plan.actions)
+        request = attrs.evolve(request, scope=WHOLE)
         assert laptop.contents() == self.world.there(), (laptop.contents(), self.world.there())
         if plan.actions:
             again = self.world.sync(laptop, self.run, attrs.evolve(request, dry_run=True), TransferObserver()).plan
@@ -283,6 +333,45 @@ class SyncMachine(RuleBasedStateMachine):
     def sync(self, number: int) -> None:
         """Sync a laptop."""
         self._sync(number)
+
+    def _scope(self, number: int, missed: Collection[str]) -> Scope:
+        """What the events of a laptop name; it misses those of some names."""
+        self._notice()
+        if not self.events[number].isdisjoint(missed):
+            self.blind.add(number)
+            self.events[number].difference_update(missed)
+        return Scope.of(self.events[number])
+
+    @rule(number=LAPTOPS, missed=MISSED)
+    def follow(self, number: int, missed: Collection[str]) -> None:
+        """Sync what the events of a laptop name."""
+        self._follow(number, missed)
+
+    def _follow(self, number: int, missed: Collection[str] = ()) -> bool:
+        """Sync what the events of a laptop name; whether there were any."""
+        scope = self._scope(number, missed)
+        if scope:
+            self._sync(number, scope)
+        return bool(scope)
+
+    @rule()
+    def keep_in_step(self) -> None:
+        """Sync what events name, on all laptops, until there are none. Then those agree that have missed none."""
+        for _ in range(2 * MOST_ROUNDS):
+            followed = [self._follow(number) for number in range(len(self.events))]
+            if not any(followed):
+                break
+        else:
+            raise AssertionError("there are always more events")
+        if not self.blind:
+            trees = [laptop.contents() for laptop in self.world.laptops]
+            assert trees[0] == trees[1] == self.world.there(), trees
+
+    @rule(number=LAPTOPS, missed=MISSED, size=st.integers(0, 4000))
+    def cut_following(self, number: int, missed: Collection[str], size: int) -> None:
+        """Sync what the events of a laptop name, over a connection that ends at any request."""
+        if scope := self._scope(number, missed):
+            self._sync(number, scope, cut_after=size)
 
     @rule(number=LAPTOPS, size=st.integers(0, 4000))
     def cut(self, number: int, size: int) -> None:
