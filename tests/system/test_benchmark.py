@@ -162,6 +162,11 @@ class BenchmarkTests(SynchronousTestCase):
         lines = ("1.0 ms  homeftp ", "1.0 ms  rsync --fsync ", "of the time of rsync --fsync")
         self.check("flushing.py", "--files=3", "--file-size=100", "--milliseconds=1", prints=lines)
 
+    def test_syncing(self) -> None:
+        """It measures syncs of two laptops."""
+        lines = ("150 files", "first, other laptop", "unchanged", "1 changed", "server")
+        self.check("syncing.py", "--files", "150", "--no-watch", prints=lines)
+
     def test_micro(self) -> None:
         """It measures codec, batch, digest and index, each in a process of its own."""
         written = Path(self.mktemp()).absolute()
