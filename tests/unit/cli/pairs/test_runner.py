@@ -26,7 +26,9 @@ class Watch:
 
     all: ClassVar[dict[str, Callable[[], object]]] = {}
 
-    def __init__(self, reactor: object, path: str, changed: Callable[[], object], notify: object) -> None:
+    def __init__(
+        self, reactor: object, path: str, changed: Callable[[], object], notify: object, *, strict_names: bool
+    ) -> None:
         self.all[os.path.basename(path)] = changed
 
     def stop(self) -> None:

@@ -170,6 +170,16 @@ class PartTests(SyncedCase):
         error = self.assertRaises(OperatorError, self.part, self.bob, "d")
         self.assertIn("the server has no folder 'Docs' any more", str(error))
 
+    def test_left(self) -> None:
+        """What waits for a person, or failed, is left; a link, and what is done, is not."""
+        self.ann.put("a.txt", b"")
+        self.ann.put("d/y", b"new")
+        os.symlink("y", os.path.join(self.ann.path, "d/link"))
+        scope = Scope.of(["a.txt", "d"])
+        self.assertEqual(self.sync(self.ann, scope=scope).left, Scope.of(["a.txt"]))
+        self.assertEqual(self.sync(self.ann).left, Scope.of(["a.txt"]))
+        self.assertEqual(self.sync(self.ann, prefer="there").left, Scope())
+
     def test_links(self) -> None:
         """What has become a link on either side stays on the other."""
         os.unlink(os.path.join(self.ann.path, "d/x"))
