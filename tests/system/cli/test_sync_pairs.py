@@ -130,8 +130,8 @@ class WatchedPairTests(PairCase):
             self.lay(f"{name}/here", b"from here")
             there = self.there_folder(name)
             wait_until(lambda there=there: "here" in contents(there))  # type: ignore[misc]
-            with open(os.path.join(there, "there"), "wb") as file:
-                file.write(b"from there")
+            pushed = self.homeftp("push", self.lay("there", b"from there"), f"nas:{self.there}/{name}/there")
+            self.assertEqual(pushed.returncode, 0, pushed.stderr)
             wait_until(lambda name=name: "there" in contents(self.folder(name)))  # type: ignore[misc]
         for found in self.status().values():
             self.assertEqual((found["pid"], found["saved"]), (process.process.pid, True))
