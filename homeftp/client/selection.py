@@ -34,6 +34,8 @@ class Selection:
     """Whether ignore files count."""
     strict_names: bool = False
     """Whether a name that not every system can store fails; otherwise it is escaped (`homeftp.client.escapes`)."""
+    follow_links: bool = False
+    """Whether what a symbolic link leads to is read in its place; for a sync, which changes nothing there."""
 
     def __attrs_post_init__(self) -> None:
         """Raise `OperatorError` for a pattern that is none."""
@@ -105,6 +107,8 @@ class Selector:
         self.reads_ignore_files = selection.ignore_files
         """Whether `add_rules` is to be called with the ignore file of each folder."""
         self.strict_names = selection.strict_names
+        """As in `Selection`."""
+        self.follows_links = selection.follow_links
         """As in `Selection`."""
         self._rules = parse_rules(selection.patterns, "the patterns")
         self._names = selection.names

@@ -29,6 +29,7 @@ _OF_ONE_PAIR = {
     "patterns": "--exclude and --include",
     "no_ignore": "--no-ignore",
     "strict_names": "--strict-names",
+    "follow_links": "--follow-links",
     "merge": "--merge",
     "save": "--save",
 }
@@ -57,6 +58,8 @@ def pair_of_options(options: argparse.Namespace) -> SavedPair:
         given["ignore_files"] = False
     if options.strict_names:
         given["strict_names"] = True
+    if options.follow_links:
+        given["follow_links"] = True
     if options.merge:
         given["merge"] = True
     if options.bwlimit:

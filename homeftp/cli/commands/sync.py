@@ -64,6 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="merge texts of up to 1 MiB that both sides have changed in different lines",
     )
     parser.add_argument(
+        "--follow-links",
+        action="store_true",
+        help="send what symbolic links in DIR lead to; nothing is changed there",
+    )
+    parser.add_argument(
         "--max-delete", metavar="N", type=int, help="delete up to N files (default: at most half of a side's files)"
     )
     parser.add_argument(

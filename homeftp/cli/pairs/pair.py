@@ -49,6 +49,7 @@ class SavedPair:
     """As the lines of an ignore file: the last that matches decides."""
     ignore_files: bool = True
     strict_names: bool = False
+    follow_links: bool = False
     merge: bool = False
     """Whether texts that both sides have changed are merged where that is possible."""
     bandwidth: str = ""
@@ -72,7 +73,13 @@ class SavedPair:
     @property
     def selection(self) -> Selection:
         """What of the folders is synced. Raises `OperatorError` for a pattern that is none."""
-        return Selection(self.patterns, None, ignore_files=self.ignore_files, strict_names=self.strict_names)
+        return Selection(
+            self.patterns,
+            None,
+            ignore_files=self.ignore_files,
+            strict_names=self.strict_names,
+            follow_links=self.follow_links,
+        )
 
     def check(self) -> None:
         """Raise `OperatorError` where nothing could be merged."""
@@ -163,6 +170,7 @@ KEYS: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "ignore": ("patterns", _lines),
     "no-ignore": ("ignore_files", lambda value: not _flag(value)),
     "strict-names": ("strict_names", _flag),
+    "follow-links": ("follow_links", _flag),
     "merge": ("merge", _flag),
     "bwlimit": ("bandwidth", _rate),
 }
@@ -216,6 +224,8 @@ def pair_text(pair: SavedPair) -> str:
         values["no-ignore"] = True
     if pair.strict_names:
         values["strict-names"] = True
+    if pair.follow_links:
+        values["follow-links"] = True
     if pair.merge:
         values["merge"] = True
     if pair.bandwidth:

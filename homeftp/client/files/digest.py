@@ -52,7 +52,7 @@ def local_digests(tree: LocalTree, cache: HashCache) -> LocalDigests:
         if name:
             above = name.rpartition("/")[0]
             found.below.setdefault(above, []).append(name)
-            real[name] = os.path.join(real[above], os.path.basename(folder.path))
+            real[name] = tree.links.get(name) or os.path.join(real[above], os.path.basename(folder.path))
     for name in reversed(_preorder(found.below)):
         found.digests[name] = _digest(tree, name, _with_hashes(tree, name, real[name], cache), found)
     return found
@@ -63,9 +63,11 @@ def _with_hashes(tree: LocalTree, name: str, real: str, cache: HashCache) -> Ite
     start = len(tree.directories[name].path)
     files = (file for _, file in tree.files.inside(name))
     while some := list(islice(files, _LOOKED_UP)):
-        stats = {file.path[start:].lstrip(os.sep): file.stat for file in some}
-        known = cache.lookup(real, stats, whole=True)
-        yield from zip(some, map(known.get, stats), strict=True)
+        own = [file for file in some if file.name not in tree.links]  # where links lead is not looked up
+        stats = {file.path[start:].lstrip(os.sep): file.stat for file in own}
+        known = cache.lookup(real, stats, whole=len(own) == len(some))
+        hashes = dict(zip((file.name for file in own), map(known.get, stats), strict=True))
+        yield from ((file, hashes.get(file.name)) for file in some)
 
 
 def _preorder(below: Mapping[str, Sequence[str]]) -> list[str]:

@@ -109,6 +109,8 @@ class LocalTree:
     path: str
     files: NameTable[FileStat] = attrs.field(factory=file_table)
     directories: dict[str, FileStat] = attrs.field(factory=dict)
+    links: dict[str, str] = attrs.field(factory=dict)
+    """Names of links that were followed, each with the real path of the file or folder that it leads to."""
     skipped: list[tuple[str, str]] = attrs.field(factory=list)
     """Names of what is never sent, such as links, each with the reason."""
     failed: list[tuple[str, str]] = attrs.field(factory=list)

@@ -1,7 +1,8 @@
 """Finding local files: the stat of a path, and the walk through a folder.
 
 A symbolic link that the user named is followed; a link inside a folder is
-skipped, and so is everything that is neither a file nor a directory. What
+skipped unless links are to be followed, and so is everything that is neither
+a file nor a directory. What
 cannot be read or has a name that the wire cannot carry counts as failed. A
 folder `.homeftp` is homeftp's own, and counts as nothing.
 """
@@ -12,7 +13,7 @@ import contextlib
 import heapq
 import os
 import stat as stat_module
-from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
+from typing import Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import endpoint_name, is_partial_name, local_name, wire_name
@@ -24,7 +25,10 @@ _MOST_IGNORED = 1024 * 1024
 """Characters of an ignore file: a larger one holds something else, or patterns that take forever."""
 
 LINK, SPECIAL = "is a symbolic link", "is a device, a pipe or a socket"
-"""Why something is never transferred."""
+"""Why something is not transferred."""
+
+_MOST_NESTED = 8
+"""Links on the way to a name that are followed: links to folders full of links would give more names than any disk."""
 
 
 def stat_path(path: str) -> FileStat | None:
@@ -147,9 +151,64 @@ def _add(tree: LocalTree, prefix: str, found: _Name, path: str) -> str | None:
         tree.failed.append((name, f"cannot be read: {error.strerror}"))
         return None
     kind = stat_module.S_IFMT(stat.st_mode)
+    if kind == stat_module.S_IFLNK and tree.selector.follows_links:
+        return _add_followed(tree, prefix, found, path)
     if found.is_plain and kind == stat_module.S_IFREG and tree.selector.takes_all:
         tree.files[name] = FileStat(name, path, stat)
         return None
+    return _add_selected(tree, prefix, found, FileStat(name, path, stat))
+
+
+def _add_followed(tree: LocalTree, prefix: str, found: _Name, path: str) -> str | None:
+    """The same for a link at the path."""
+    name = prefix + found.last
+    followed = _followed(tree, name, path)
+    if isinstance(followed, FileStat):
+        tree.links[name] = os.path.realpath(path)
+        return _add_selected(tree, prefix, found, followed)
+    if tree.selector.takes(name, is_directory=False):
+        tree.skipped.append((name, followed))
+    return None
+
+
+def _followed(tree: LocalTree, name: str, path: str) -> FileStat | str:
+    """What the link `name` at a path leads to, for a tree that is being read; or why it is not followed.
+
+    A folder has the path of the link, a file its own real path: where it is opened, that must not be a link.
+    """
+    try:
+        stat = os.stat(path)
+    except FileNotFoundError:
+        return "is a symbolic link that leads nowhere"
+    except OSError as error:
+        return f"is a symbolic link that cannot be followed: {error.strerror}"
+    real = os.path.realpath(path)
+    found = FileStat(name, path, stat)
+    if not found.is_directory:
+        return found._replace(path=real)
+    followed = [tree.links[each] for each in _above(name) if each in tree.links]
+    around = (os.path.realpath(tree.path), os.path.realpath(os.path.dirname(path)), *followed)
+    if any(_is_within(each, real) for each in around):
+        return "is a symbolic link to a folder that it is in"
+    if len(followed) >= _MOST_NESTED:
+        return f"is a symbolic link behind {_MOST_NESTED} others"
+    return found
+
+
+def _above(name: str) -> Iterator[str]:
+    """The names of the folders around a name."""
+    while name := name.rpartition("/")[0]:
+        yield name
+
+
+def _is_within(path: str, folder: str) -> bool:
+    """Whether a real path is that of a folder, or beneath it."""
+    return os.path.join(path, "").startswith(os.path.join(folder, ""))
+
+
+def _add_selected(tree: LocalTree, prefix: str, found: _Name, file: FileStat) -> str | None:
+    """Add something if it is selected, and can be sent."""
+    last, name, kind = found.last, file.name, stat_module.S_IFMT(file.stat.st_mode)
     if not tree.selector.takes(name, is_directory=kind == stat_module.S_IFDIR):
         tree.partial_directories.add(prefix[:-1])
         return None
@@ -161,9 +220,9 @@ def _add(tree: LocalTree, prefix: str, found: _Name, path: str) -> str | None:
     if not found.is_plain and not _check_name(tree, prefix, found):
         return None
     if kind == stat_module.S_IFREG:
-        tree.files[name] = FileStat(name, path, stat)
+        tree.files[name] = file
         return None
-    tree.directories[name] = FileStat(name, path, stat)
+    tree.directories[name] = file
     return name
 
 

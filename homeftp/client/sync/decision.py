@@ -39,6 +39,8 @@ class Decision(enum.Enum):
     """The file here is suspicious."""
     EMPTY_THERE = "empty there"
     """The server's file is suspicious."""
+    LINK = "link"
+    """It is reached by a link here, and nothing is changed there."""
     MERGE = "merge"
     """Both edits of a text go to both sides."""
 

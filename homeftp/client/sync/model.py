@@ -111,6 +111,8 @@ class SyncTree:
     """Names that cannot be synced: they and what is beneath them stay as they are."""
     inodes: Mapping[str, int] = attrs.field(factory=dict)
     """A number that a file or directory keeps when it is renamed, where the side has one."""
+    links: Collection[str] = ()
+    """Links whose targets are in their place. Nothing is changed at or beneath them on this side."""
     partial: Collection[str] = ()
     """The directories that hold something that is left out, so that they stay."""
 

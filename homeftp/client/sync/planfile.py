@@ -43,6 +43,7 @@ class PlanHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ignore_files: bool = True
     strict_names: bool = False
     merge: bool = False
+    follow_links: bool = False
 
 
 class _Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -90,6 +91,7 @@ def plan_lines(
         selection.ignore_files,
         selection.strict_names,
         options.merge,
+        selection.follow_links,
     )
     yield msgspec.to_builtins(head)
     for action in plan.actions:
@@ -118,7 +120,13 @@ def read_plan(lines: Iterable[str], path: str) -> PlanFile:
         raise OperatorError(f"{path} is no plan that `homeftp sync --json` has printed: {error}") from None
     if head is None:
         raise OperatorError(f"{path} is empty: it holds no plan")
-    selection = Selection(head.patterns, None, ignore_files=head.ignore_files, strict_names=head.strict_names)
+    selection = Selection(
+        head.patterns,
+        None,
+        ignore_files=head.ignore_files,
+        strict_names=head.strict_names,
+        follow_links=head.follow_links,
+    )
     return PlanFile(head, options, selection, SyncPlan(actions))
 
 

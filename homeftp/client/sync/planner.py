@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from types import MappingProxyType
-from typing import Container, Iterable, Mapping
+from typing import Collection, Container, Iterable, Mapping
 
 import attrs
 
@@ -23,6 +23,7 @@ from homeftp.client.sync.model import (
     SyncOptions,
     SyncPlan,
     SyncTree,
+    Unsynced,
     same_content,
 )
 from homeftp.client.sync.renames import Rename, follow_renames, rename_node
@@ -33,6 +34,13 @@ Edits = tuple[SyncNode | None, SyncNode | None]
 """What is here and what is there of a file that both sides have changed."""
 
 _NOTHING: Mapping[str, Edits] = MappingProxyType({})
+
+
+_LINK = Unsynced(
+    "it was changed on the server, and is a link here, or reached by one: what a link leads to is not changed. Change "
+    "it here yourself, or remove the link",
+    failed=True,
+)
 
 
 class _Step(enum.IntEnum):
@@ -80,7 +88,8 @@ def make_plan(
     for rename in trees.renames:
         if rename.old in known:
             rename_node(known, rename.old, rename.new)
-    builder = _PlanBuilder(trees.base, trees.sides[Side.HERE], trees.sides[Side.THERE], options, mergeable)
+    sides = trees.sides
+    builder = _PlanBuilder(trees.base, sides[Side.HERE], sides[Side.THERE], options, mergeable, here.links)
     builder.decide_all(opaque, (*here.partial, *there.partial))
     made = builder.actions()
     files = {
@@ -90,7 +99,7 @@ def make_plan(
         actions=(*moves, *made),
         agreed={name: node for name, node in builder.agreed.items() if known.get(name) != node},
         gone=[name for name in known if name not in builder.here and name not in builder.there],
-        opaque=opaque,
+        opaque={**opaque, **dict.fromkeys(builder.kept_links, _LINK)},
         files=files,
         agreed_files=_count_files(base) + unchanged_files,
     )
@@ -137,8 +146,12 @@ class _PlanBuilder:
         there: Mapping[str, SyncNode],
         options: SyncOptions,
         mergeable: Mapping[str, Edits],
+        links: Collection[str],
     ) -> None:
         self._mergeable = mergeable
+        self._links = links
+        self.kept_links: list[str] = []
+        """What would be changed here, and is reached by a link."""
         self._base = base
         self.here = here
         self.there = there
@@ -163,7 +176,9 @@ class _PlanBuilder:
         for name in reversed(self._names):  # what is in a directory comes before it
             here, there = self.here.get(name), self.there.get(name)
             decision = decide(self._base.get(name), here, there, self._options.preference)
-            if self._mergeable.get(name) == (here, there):
+            if self._is_kept_link(name, here, there, decision):
+                decision = Decision.LINK
+            elif self._mergeable.get(name) == (here, there):
                 decision = Decision.MERGE
             elif name in needed:
                 decision = self._keep_directory(name, here, there, decision)
@@ -174,6 +189,17 @@ class _PlanBuilder:
             result = there if decision is Decision.TO_HERE else here
             if result is not None or name in self._kept_files:
                 needed.update(_upwards(name.rpartition("/")[0]))
+
+    def _is_kept_link(self, name: str, here: SyncNode | None, there: SyncNode | None, decision: Decision) -> bool:
+        """Whether something here would be changed that is reached by a link."""
+        if not self._links or not any(each in self._links for each in _upwards(name)):
+            return False
+        if decision is Decision.AGREED and here is not None and there is not None:
+            decision = decide_metadata(self._base.get(name), here, there)
+        if decision not in (Decision.TO_HERE, Decision.CONFLICT):
+            return False
+        self.kept_links.append(name)
+        return True
 
     def _keep_directory(self, name: str, here: SyncNode | None, there: SyncNode | None, decision: Decision) -> Decision:
         """Decide about a directory in which something stays."""
@@ -211,6 +237,8 @@ class _PlanBuilder:
             decision = self._decisions.get(name, Decision.AGREED)
             if decision in (Decision.EMPTY_HERE, Decision.EMPTY_THERE):
                 self._add(_Step.SUSPICIOUS, SyncAction(Act.SUSPICIOUS, decision.target, name, here, there))
+            elif decision is Decision.LINK:
+                continue
             elif decision is Decision.MERGE:
                 self._add(_Step.MERGE, SyncAction(Act.MERGE, Side.HERE, name, here, there))
             elif decision is not Decision.AGREED:

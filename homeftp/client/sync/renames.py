@@ -56,13 +56,14 @@ def follow_renames(
         for find in (_renamed_directories, _renamed_files):
             for old, new in find(trees, side, known, tree):
                 rename = Rename(side.other, old, new)
-                if (permitted is None or rename in permitted) and _is_possible(trees, rename, opaque):
+                links = here.links if rename.target is Side.HERE else ()
+                if (permitted is None or rename in permitted) and _is_possible(trees, rename, opaque, links):
                     trees.rename(rename)
     return trees
 
 
-def _is_possible(trees: RenamedTrees, rename: Rename, opaque: Collection[str]) -> bool:
-    """Whether the target has what is to be renamed, nothing at the new name, and knows both."""
+def _is_possible(trees: RenamedTrees, rename: Rename, opaque: Collection[str], links: Collection[str]) -> bool:
+    """Whether the target has what is to be renamed, nothing at the new name, knows both, and reaches none by a link."""
     nodes = trees.sides[rename.target]
     old = nodes.get(rename.old)
     if old is None or rename.new in nodes or old.kind != trees.base[rename.old].kind:
@@ -71,6 +72,8 @@ def _is_possible(trees: RenamedTrees, rename: Rename, opaque: Collection[str]) -
     while above := above.rpartition("/")[0]:
         if above == rename.old or (above in nodes and nodes[above].kind != "directory"):
             return False
+    if any(is_within(rename.old, link) or is_within(rename.new, link) for link in links):
+        return False
     return not any(is_within(name, rename.old) or is_within(name, rename.new) for name in opaque)
 
 

@@ -112,7 +112,7 @@ async def read_both(
     return BothSides(
         tree,
         listing.entries,
-        attrs.evolve(reading.here(), partial=tree.partial_directories),
+        attrs.evolve(reading.here(), partial=tree.partial_directories, links=tree.links),
         attrs.evolve(reading.there(), partial=held),
         agreed,
         same,

@@ -25,7 +25,17 @@ class PairTests(RemoteCommandCase):
 
     def test_saved(self) -> None:
         """A pair is saved with its options when it has been synced, and synced by its folder alone from then on."""
-        options = ("--push", "--prefer", "newer", "--max-delete", "3", "--no-ignore", "--strict-names", "--bwlimit=1M")
+        options = (
+            "--push",
+            "--prefer",
+            "newer",
+            "--max-delete",
+            "3",
+            "--no-ignore",
+            "--strict-names",
+            "--bwlimit=1M",
+            "--follow-links",
+        )
         patterns = ("--exclude", "*.tmp", "--include", "*")
         self.assertEqual(
             self.homeftp("sync", "-y", "--save", *options, *patterns, self.here, "nas:Docs"),
@@ -45,6 +55,7 @@ class PairTests(RemoteCommandCase):
                 patterns=("!*", "*.tmp"),
                 ignore_files=False,
                 strict_names=True,
+                follow_links=True,
                 bandwidth="1048576B",
             ),
         )

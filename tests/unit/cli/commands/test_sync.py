@@ -94,6 +94,12 @@ class SyncTests(RemoteCommandCase):
         self.assertEqual(self.sync("-y", "--pull", "--max-delete", "9"), Exit.DONE)
         self.assertFalse(os.path.exists(os.path.join(self.here, "x.tmp")))
 
+    def test_links(self) -> None:
+        """With --follow-links what a link leads to is sent."""
+        os.symlink("a.txt", os.path.join(self.here, "link"))
+        self.assertEqual(self.sync("-y", "--follow-links"), Exit.DONE)
+        self.assertEqual(self.remote_files(), {"Docs/a.txt": b"one", "Docs/link": b"one"})
+
     def test_skipped(self) -> None:
         """A link is reported, and is no failure; a file that cannot be read is one."""
         os.symlink("a.txt", os.path.join(self.here, "link"))

@@ -28,6 +28,7 @@ FULL = SavedPair(
     patterns=("*.tmp", "!keep.tmp"),
     ignore_files=False,
     strict_names=True,
+    follow_links=True,
     bandwidth="1.5M",
 )
 

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.client.files.digest import LocalDigests, local_digests
 from homeftp.client.files.hashes import record_hashes
 from homeftp.client.files.scan import scan
+from homeftp.client.selection import Selection
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import TreeDigester
@@ -94,3 +95,17 @@ class DigestTests(SynchronousTestCase):
         tree = scan(self.folder)
         record_hashes(self.cache, [(file, hash_bytes(b"x")) for file in tree.files.values()], time.time_ns())
         self.assertEqual(local_digests(tree, self.cache).unknown, 0)
+
+    def test_links(self) -> None:
+        """What is in a folder that a link leads to is found; a folder with links to files is incomplete."""
+        for name in ("one", "two"):
+            os.symlink(os.path.abspath(f"{self.folder}/d.x"), f"{self.folder}/z/{name}")
+        followed = Selection(follow_links=True)
+        tree = scan(self.folder, followed)
+        record_hashes(self.cache, [(file, hash_bytes(b"x")) for file in tree.files.values()], time.time_ns())
+        self.assertEqual(local_digests(tree, self.cache).incomplete, set())
+        target = os.path.abspath(next(file.path for name, file in tree.files.items() if name.startswith("d.x/")))
+        for name in ("one", "two"):
+            os.symlink(target, f"{self.folder}/d/{name}")
+        found = local_digests(scan(self.folder, followed), self.cache)
+        self.assertEqual((found.incomplete, found.unknown), ({"", "d"}, 2))

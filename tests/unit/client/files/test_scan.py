@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.client.files.model import LocalTree
 from homeftp.client.files.names import partial_name
 from homeftp.client.files.scan import scan, scan_names, stat_path
 from homeftp.client.selection import Selection
@@ -181,3 +183,78 @@ class ScanNamesTests(ScanCase):
         """A folder that does not exist has nothing."""
         tree = scan_names(f"{self.folder}/missing", ["a"], strict_names=False)
         self.assertEqual((tree.files, tree.directories, tree.skipped), ({}, {}, []))
+
+
+class LinksTests(ScanCase):
+    """Links that are followed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.elsewhere = os.path.abspath(self.mktemp())
+        os.makedirs(os.path.join(self.elsewhere, "sub"))
+        for name in ("a", "sub/b"):
+            with open(os.path.join(self.elsewhere, name), "wb"):
+                pass
+
+    def link(self, target: str, name: str) -> None:
+        os.symlink(os.path.join(self.elsewhere, target), os.path.join(self.folder, name))
+
+    def scan(self, *patterns: str) -> LocalTree:
+        return scan(self.folder, Selection(patterns, follow_links=True))
+
+    def test_followed(self) -> None:
+        """A link to a file is a file with its own path, one to a folder a folder with what is in it."""
+        self.link("a", "file")
+        self.link("", "folder")
+        tree = self.scan()
+        self.assertEqual(list(tree.files), ["file", "folder/a", "folder/sub/b"])
+        self.assertEqual(list(tree.directories), ["", "folder", "folder/sub"])
+        self.assertEqual(tree.files["file"].path, os.path.join(self.elsewhere, "a"))
+        self.assertEqual(tree.links, {"file": os.path.join(self.elsewhere, "a"), "folder": self.elsewhere})
+        self.assertEqual(len(scan(self.folder).skipped), 2, "the control: without the option links are skipped")
+
+    def test_loops(self) -> None:
+        """A link to a folder that it is in is skipped, however it gets there."""
+        os.symlink(os.path.abspath(self.folder), os.path.join(self.elsewhere, "sub/back"))
+        os.symlink(os.pardir, os.path.join(self.elsewhere, "sub/up"))
+        os.symlink(os.curdir, os.path.join(self.folder, "self"))
+        os.symlink(os.path.dirname(os.path.abspath(self.folder)), os.path.join(self.folder, "above"))
+        self.link("", "folder")
+        tree = self.scan()
+        expected = {"above", "self", "folder/sub/back", "folder/sub/up"}
+        self.assertEqual(dict(tree.skipped), dict.fromkeys(expected, "is a symbolic link to a folder that it is in"))
+        self.assertEqual(list(tree.files), ["folder/a", "folder/sub/b"])
+
+    def test_many(self) -> None:
+        """Links that lead to folders with links are followed to a depth, so that there is an end."""
+        folders = [os.path.join(self.elsewhere, f"folder {number}") for number in range(12)]
+        for folder, following in itertools.pairwise(folders):
+            os.mkdir(folder)
+            os.symlink(following, os.path.join(folder, "next"))
+        os.mkdir(folders[-1])
+        self.link("folder 0", "next")
+        tree = self.scan()
+        self.assertEqual(
+            (len(tree.links), [reason for _, reason in tree.skipped]), (8, ["is a symbolic link behind 8 others"])
+        )
+
+    def test_nowhere(self) -> None:
+        """A link that leads nowhere, to itself, or to a device is skipped with a reason."""
+        self.link("missing", "a")
+        os.symlink("b", os.path.join(self.folder, "b"))
+        os.symlink("/dev/null", os.path.join(self.folder, "c"))
+        tree = self.scan()
+        reasons = dict(tree.skipped)
+        self.assertEqual(reasons["a"], "is a symbolic link that leads nowhere")
+        self.assertIn("is a symbolic link that cannot be followed", reasons["b"])
+        self.assertEqual(reasons["c"], "is a device, a pipe or a socket")
+        self.assertEqual((len(tree.files), len(tree.directories)), (0, 1))
+
+    def test_left_out(self) -> None:
+        """Patterns count as for what a link leads to; what is left out is not read, and not reported."""
+        self.link("", "folder")
+        self.link("a", "x.tmp")
+        self.link("missing", "y.tmp")
+        tree = self.scan("folder/", "*.tmp")
+        self.assertEqual((len(tree.files), tree.skipped), (0, []))
+        self.assertEqual(tree.partial_directories, {""})

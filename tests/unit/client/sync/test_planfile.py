@@ -19,7 +19,7 @@ from tests.support.synctrees import Nodes, file, trees
 
 OPTIONS = SyncOptions(Direction.PUSH, Preference.NEWER, "ann-laptop", "2026-05-01")
 
-SELECTION = Selection(("*.tmp", "!a.tmp"), ignore_files=False, strict_names=True)
+SELECTION = Selection(("*.tmp", "!a.tmp"), ignore_files=False, strict_names=True, follow_links=True)
 PAIR = {"local": "/home/ann/Docs", "remote": "nas", "endpoint": "Docs"}
 
 
