@@ -130,8 +130,8 @@ class _Sync:
         local = await self._run(os.path.realpath, self._request.local)
         pair = SyncPair(client.fingerprint, client.server_info.account or "", str(endpoint), local)
         await self._begin(pair)
-        view = client.server_info.view
-        self._is_view_new = view is not None and await self._run(self._archive.view, pair) not in (None, view)
+        view, known = client.server_info.view, await self._run(self._archive.view, pair)
+        self._is_view_new = None not in (view, known) and view != known
         both, plan = await self._read_and_plan(client, pair)
         if not both.scope.is_whole and needs_whole(plan, both.agreed.nodes):
             self._scope = WHOLE
@@ -151,7 +151,7 @@ class _Sync:
             both = await self._read(client, pair)
             plan = self._permitted(self._make_plan(both))
         await self._finish(client, pair, both, plan)
-        if view is not None and not self._hidden(both):
+        if view is not None and view != known and not self._hidden(both):
             await self._run(self._archive.record_view, pair, view)
 
     async def _begin(self, pair: SyncPair) -> None:
