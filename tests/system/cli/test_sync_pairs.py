@@ -153,6 +153,28 @@ class WatchedPairTests(PairCase):
         self.sync("--forget", self.folder("docs"))
         wait_until(lambda: set(self.status()) == {"music"})
 
+    def test_decided_beside(self) -> None:
+        """What stops a watch is decided by a sync beside it, after which the watch has nothing to complain of."""
+        for name in "abcd":
+            self.lay(f"docs/{name}")
+        self.save("docs")
+        self.watch()
+        wait_until(lambda: self.status()["docs"]["pid"])
+        for name in "abc":
+            os.unlink(f"{self.folder('docs')}/{name}")
+        wait_until(lambda: self.status()["docs"]["needs_person"], self.status)
+        self.assertIn("--max-delete 3", self.status()["docs"]["problem"])
+        self.assertEqual(set(contents(self.there_folder("docs"))), {"docs.txt", *"abcd"})
+        self.sync("-y", "--max-delete", "3", self.folder("docs"))
+        wait_until(lambda: not self.status()["docs"]["problem"], self.status)
+        self.assertEqual(set(contents(self.there_folder("docs"))), {"docs.txt", "d"})
+        self.lay("docs/d", b"")
+        wait_until(lambda: self.status()["docs"]["waiting"], self.status)
+        self.assertEqual(self.status()["docs"]["waiting"][0]["outcome"], "suspicious")
+        self.sync("-y", "--prefer", "here", self.folder("docs"))
+        wait_until(lambda: not self.status()["docs"]["waiting"], self.status)
+        self.assertEqual(contents(self.there_folder("docs"))["d"], b"")
+
     def test_desktop(self) -> None:
         """A conflict is shown on the desktop once, by the program notify-send."""
         program, output = self.lay("bin/notify-send"), self.folder("output")
