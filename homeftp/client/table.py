@@ -69,7 +69,7 @@ class _Slice(NamedTuple):
     stop: int
 
 
-class _Opened(NamedTuple, Generic[V]):
+class _Opened(msgspec.Struct, Generic[V], frozen=True):
     """A pack that was unpacked."""
 
     names: Sequence[str]

@@ -6,7 +6,7 @@ alone, as long as it is known how many bytes follow it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Iterable, Mapping, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, Iterable, Mapping, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -56,7 +56,7 @@ class InvalidEntry(msgspec.Struct, frozen=True):
     refusal: Refusal
 
 
-class BatchItem(NamedTuple, Generic[E]):
+class BatchItem(msgspec.Struct, Generic[E], frozen=True):
     """An entry with the bytes behind it."""
 
     entry: E | InvalidEntry

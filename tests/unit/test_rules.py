@@ -9,7 +9,7 @@ from typing import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.imports import dotted, nodes
+from tests.support.imports import dotted, modules, nodes
 
 TESTS = Path(__file__).parents[1]
 
@@ -97,6 +97,17 @@ def private_patches(source: str) -> list[str]:
     return found
 
 
+def generic_tuples(source: str) -> list[str]:
+    """The classes that are a NamedTuple and generic at the same time."""
+    if "NamedTuple" not in source:
+        return []
+    return [
+        node.name
+        for node in nodes(source)
+        if isinstance(node, ast.ClassDef) and len(node.bases) > 1 and "NamedTuple" in map(dotted, node.bases)
+    ]
+
+
 class RuleTests(SynchronousTestCase):
     """What every test keeps to."""
 
@@ -116,6 +127,11 @@ class RuleTests(SynchronousTestCase):
     def test_mirror(self) -> None:
         """Every module has a test file of its own, except those that only declare."""
         self.assertEqual(unmirrored(), DECLARATIONS)
+
+    def test_generic_tuples(self) -> None:
+        """No NamedTuple has another base: Python 3.10 cannot import such a class, and mypy does not say so."""
+        self.assertEqual([f"{module}: {name}" for module, source in modules() for name in generic_tuples(source)], [])
+        self.assertEqual(generic_tuples("class A(NamedTuple, Generic[T]): ...\nclass B(NamedTuple): ..."), ["A"])
 
     def test_breaches_are_noticed(self) -> None:
         """The control: a sleep, a skip and a private patch are found however they are written; a public one is none."""

@@ -97,7 +97,7 @@ class _IncomingBatch:
         if self.items and self.count == BATCH_ENTRIES:
             raise TooLarge(f"a batch has at most {BATCH_ENTRIES:,} entries: send the others in another one")
         self.count += len(self.items)
-        self.writes = [self._write(entry, content) for entry, content in self.items]
+        self.writes = [self._write(item.entry, item.content) for item in self.items]
         return self.writes
 
     def _write(self, entry: PushEntry | InvalidEntry, content: bytes) -> BatchWrite | Refusal:

@@ -35,7 +35,8 @@ class BatchParserTests(SynchronousTestCase):
         contents = [chance.randbytes(size) for size in (0, 1, 5, 1000, 0, SMALL_FILE)]
         payload = b"".join(encode_item({"name": f"f{n}"}, content) for n, content in enumerate(contents))
         expected = [
-            (PushEntry(f"f{number}", content_length=len(content)), content) for number, content in enumerate(contents)
+            BatchItem(PushEntry(f"f{number}", content_length=len(content)), content)
+            for number, content in enumerate(contents)
         ]
         for size in (1, 7, 1000, len(payload)):
             for most in (1, 4, 100):
