@@ -1,4 +1,7 @@
-"""Whether the other end is still there: TCP keepalive, and a look at a connection that is not read."""
+"""What both ends set for their TCP connections, and whether the other end is still there.
+
+TCP keepalive finds that out, and a look at a connection that is not read.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def detect_dead_peer(transport: object) -> None:
     `transport` may be TLS over TCP. Nothing is done for anything but TCP, nor where the system has no such options.
     """
     handle = _socket_of(transport)
-    if handle is None or handle.family not in (socket.AF_INET, socket.AF_INET6):
+    if handle is None or not _is_tcp(handle):
         return
     handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (
@@ -40,6 +43,18 @@ def detect_dead_peer(transport: object) -> None:
             handle.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
+def send_at_once(transport: object) -> None:
+    """Let the system send each message when it is written, also while an earlier one is not acknowledged.
+
+    Otherwise the second of two small messages waits for the acknowledgement of the first (RFC 896), which the other end
+    holds back for 40 ms (RFC 1122, section 4.2.3.2) while it has nothing to send itself. Both ends write large pieces,
+    so that there are no more packets. `transport` may be TLS over TCP; nothing is done for anything but TCP.
+    """
+    handle = _socket_of(transport)
+    if handle is not None and _is_tcp(handle):
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def peer_has_closed(transport: object) -> bool:
     """Whether the other end has closed the connection, as far as the system has learned; cheap, and nothing is read.
 
@@ -51,6 +66,10 @@ def peer_has_closed(transport: object) -> bool:
     poll = select.poll()
     poll.register(handle, closed)
     return bool(poll.poll(0))
+
+
+def _is_tcp(handle: socket.socket) -> bool:
+    return handle.family in (socket.AF_INET, socket.AF_INET6)
 
 
 def _socket_of(transport: object) -> socket.socket | None:

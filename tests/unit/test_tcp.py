@@ -1,4 +1,4 @@
-"""Both ends notice that the other has vanished."""
+"""Both ends notice that the other has vanished, and send small messages at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import MINUTE
-from homeftp.tcp import IDLE_SECONDS, PROBE_SECONDS, PROBES, UNACKNOWLEDGED_SECONDS, detect_dead_peer, peer_has_closed
+from homeftp.tcp import (
+    IDLE_SECONDS,
+    PROBE_SECONDS,
+    PROBES,
+    UNACKNOWLEDGED_SECONDS,
+    detect_dead_peer,
+    peer_has_closed,
+    send_at_once,
+)
 from tests.support import needs
 from tests.support.waiting import wait_until
 
@@ -55,6 +63,24 @@ class DeadPeerTests(SynchronousTestCase):
             for transport in (Transport(handle), Transport(None), object(), None, Layer(None)):
                 detect_dead_peer(transport)
             self.assertFalse(handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+
+
+class SendTests(SynchronousTestCase):
+    """`send_at_once`."""
+
+    def test_tcp(self) -> None:
+        """A message on a TCP connection, with TLS in it or without, does not wait for the receipt of the one before."""
+        for wrapped in (False, True):
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as handle:
+                self.assertFalse(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "the control")
+                send_at_once(Layer(Transport(handle)) if wrapped else Transport(handle))
+                self.assertTrue(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    def test_other(self) -> None:
+        """A UNIX socket, a transport without a socket, and none at all are left alone."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as handle:
+            for transport in (Transport(handle), Transport(None), object(), None, Layer(None)):
+                send_at_once(transport)
 
 
 class ClosedPeerTests(SynchronousTestCase):

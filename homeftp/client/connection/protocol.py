@@ -29,7 +29,7 @@ from homeftp.crypto.tls import negotiated_ok
 from homeftp.crypto.tlsrecords import group_records
 from homeftp.errors import Refusal
 from homeftp.interfaces import IPayload
-from homeftp.tcp import detect_dead_peer
+from homeftp.tcp import detect_dead_peer, send_at_once
 from homeftp.wire.connection import ClientConnection, ClientEvent
 from homeftp.wire.events import (
     MessageReceived,
@@ -92,6 +92,7 @@ class ClientProtocol(LineReceiver):
         """Ask for TLS, before anything else."""
         self._watchdog.await_tls()
         detect_dead_peer(self.transport)
+        send_at_once(self.transport)
         self.transport.bufferSize, self.transport.SEND_LIMIT = READ_BUFFER, SOCKET_WRITE
         self.transport.write(self._connection.send_starttls())
 

@@ -34,7 +34,7 @@ from homeftp.server.json.router import Route, Router, refuse
 from homeftp.server.json.stuckrequests import StuckRequestLog
 from homeftp.server.json.transport import ConnectionTransport
 from homeftp.status import Status
-from homeftp.tcp import detect_dead_peer, peer_has_closed
+from homeftp.tcp import detect_dead_peer, peer_has_closed, send_at_once
 from homeftp.wire.codec import response_line
 from homeftp.wire.events import Violation
 from homeftp.wire.messages import Identifier, Request
@@ -89,6 +89,7 @@ class ServerProtocol(RequestReceiver):
             self._server.reactor, self._must_see_hangup, lambda: peer_has_closed(self.transport), self._abort
         )
         detect_dead_peer(self.transport)
+        send_at_once(self.transport)
         self._stuck_requests = StuckRequestLog(self._server.reactor, self._limits.stuck_seconds, self.peer)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
