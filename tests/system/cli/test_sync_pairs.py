@@ -86,6 +86,33 @@ class SavedPairTests(PairCase):
         self.assertNotIn(docs, self.sync("--list"))
         self.assertIn("has no saved pair", self.sync("-y", docs, code=2))
 
+    def test_asked(self) -> None:
+        """At a terminal each pair is asked about, under its folder; a no to one leaves the others as they are."""
+        self.save("docs")
+        self.save("music")
+        for name in ("docs", "music"):
+            self.lay(f"{name}/new")
+        process = TerminalProcess([sys.executable, "-m", "homeftp", "sync"], HOMEFTP_HOME=self.home)
+        self.addCleanup(process.end)
+        for name, answer, ended in (("docs", "n", "Nothing was changed"), ("music", "y", "1 file new")):
+            process.wait_for(rf"{self.folder(name)}:\s+here -> server  new        new \(7 B\)[^?]*\? \[y/N\] ")
+            process.type(f"{answer}\n")
+            process.wait_for(f"{self.folder(name)}: {ended}")
+        self.assertEqual(process.wait(), 1)
+        self.assertEqual(set(contents(self.there_folder("docs"))), {"docs.txt"})
+        self.assertEqual(set(contents(self.there_folder("music"))), {"music.txt", "new"})
+
+    def test_json(self) -> None:
+        """With --json each result and each summary has its pair, and each plan its folder."""
+        self.save("docs")
+        self.save("music")
+        self.lay("music/new")
+        lines = [json.loads(line) for line in self.sync("-y", "--json").splitlines()]
+        self.assertEqual([each["local"] for each in lines if "plan" in each], [self.folder("music")])
+        self.assertEqual([each["pair"] for each in lines if "outcome" in each], [self.folder("music")])
+        summaries = [each["pair"] for each in lines if "summary" in each]
+        self.assertEqual(summaries, [self.folder("docs"), self.folder("music")])
+
     def test_one_fails(self) -> None:
         """A pair whose server is not known is a message; the others are synced, and the exit code tells."""
         self.save("docs")

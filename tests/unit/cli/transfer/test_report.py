@@ -110,6 +110,25 @@ class ResultTests(SynchronousTestCase):
         self.assertIn("other: a link", err.getvalue())
         self.assertEqual({name for _, name, _ in second.complaints}, {"link", "other"})
 
+    def test_label(self) -> None:
+        """Where several transfers print, each line says which one it is of, whatever characters its name has."""
+        out, err = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", out)
+        self.patch(sys, "stderr", err)
+        for json_wanted in (False, True):
+            options = argparse.Namespace(command="sync", json=json_wanted, quiet=False, verbose=True, dry_run=False)
+            report = TransferReport(options, write, stop=lambda: None, label="a\x1b")
+            report.result(FileResult(Outcome.NEW, "new"))
+            report.result(FileResult(Outcome.FAILED, "failed", reason="why"))
+            report.result(FileResult(Outcome.RENAMED, "renamed", reason="why"))
+            report.notice("connected again")
+            report.finish(TransferObserver(counts=Counter([Outcome.NEW])))
+        lines = [line.removeprefix("homeftp: ") for line in (err.getvalue() + out.getvalue()).splitlines()]
+        objects = [line for line in lines if line.startswith("{")]
+        self.assertEqual({json.loads(line)["pair"] for line in objects}, {"a\x1b"})
+        self.assertEqual(len(objects), 4)
+        self.assertEqual({line.startswith("a\\x1b: ") for line in lines if line not in objects}, {True})
+
     def test_levels(self) -> None:
         """--verbose prints every file; --quiet leaves out skipped ones."""
         results = (FileResult(Outcome.NEW, "a"), FileResult(Outcome.SKIPPED, "link", reason="a link", kind="other"))
