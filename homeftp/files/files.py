@@ -299,12 +299,11 @@ class Files:
 
     async def edit(self, request: WriteRequest) -> FileDraft:
         """Begin to change a file's content at any offset."""
+        request = self._own(request)
         change = RefusedChange.of(request)
 
         def edit(precondition: str | None) -> Deferred[IDraft]:
-            begun = self._jobs.run_slice(
-                self._store.edit, structs.replace(self._own(request), precondition=precondition)
-            )
+            begun = self._jobs.run_slice(self._store.edit, structs.replace(request, precondition=precondition))
             return detached(begun, lambda late: self._jobs.run_cleanup(late.abort))
 
         draft = await self._change(change, edit, request.precondition)
@@ -316,9 +315,8 @@ class Files:
         """Change the mtime and the mode of a file or a directory."""
 
         def change(asked: str | None) -> Deferred[Entry]:
-            return self._jobs.run_next(
-                partial(self._store.set_metadata, mtime_us=mtime_us, mode=mode, precondition=asked), endpoint
-            )
+            set_metadata = partial(self._store.set_metadata, mtime_us=mtime_us, mode=mode, precondition=asked)
+            return self._jobs.run_next(set_metadata, endpoint)
 
         return self._change(RefusedChange(endpoint, precondition=precondition), change, precondition)
 
@@ -333,9 +331,8 @@ class Files:
         """Copy a file."""
 
         def copy(of: str | None, at: str | None) -> Deferred[Entry]:
-            return self._jobs.run_wanted(
-                partial(self._store.copy, source_precondition=of, target_precondition=at), source, target
-            )
+            copy_file = partial(self._store.copy, source_precondition=of, target_precondition=at)
+            return self._jobs.run_wanted(copy_file, source, target)
 
         change = RefusedChange(source, target, precondition=target_precondition)
         return self._change(change, copy, source_precondition, target_precondition)
@@ -354,8 +351,8 @@ class Files:
             return self._jobs.run_next(self._store.move, source, target, of, at)
 
         change = RefusedChange(source, target, precondition=source_precondition)
-        moving = self._change(change, move, source_precondition, target_precondition)
-        return with_deferred(moving, self._store, self._jobs)
+        done = self._change(change, move, source_precondition, target_precondition)
+        return with_deferred(done, self._store, self._jobs)
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None = None) -> Deferred[Entry]:
         """Put a version back."""
