@@ -150,7 +150,7 @@ class VersionDir:
         No version is being added meanwhile.
         """
         count = 0
-        while folder and self._remove_folder(folder, removed):
+        while folder and self.remove_folder(folder, removed):
             folder = folder[:-1]
             count += len(folder) > len(below)
         return count
@@ -165,12 +165,14 @@ class VersionDir:
         days = (day for day in self._days() if (start_of(day) or 0) < before_us)
         return sum(each.at_us < before_us for day in days for each in self._walk((day,)))
 
-    def expire(
-        self, before_us: int, most: int, *, pinned: Container[int] = (), removed: Callable[[VersionFile, int], None]
-    ) -> int:
+    def all(self) -> Iterator[VersionFile]:
+        """All versions, the oldest days first."""
+        return (each for day in self._days() for each in self._walk((day,)))
+
+    def expire(self, before_us: int, most: int, remove: Callable[[VersionFile], bool]) -> int:
         """Remove versions from before `before_us`, at most so many, and never all that a file has of several.
 
-        Returns how many, and calls `removed` as `evict` does.
+        `remove` removes one, if it may be removed, and returns whether it has. Returns how many it has removed.
         """
         count = 0
         thinned: set[Names] = set()
@@ -180,17 +182,13 @@ class VersionDir:
             while progress and count < most:
                 progress = False
                 old = (each for each in self._walk((day,)) if each.at_us < before_us and each.names not in kept)
-                found = (each for each in old if each.found.st_ino not in pinned)
-                for version in heapq.nsmallest(min(_BATCH, most - count), found, key=lambda version: version.at_us):
+                for version in heapq.nsmallest(min(_BATCH, most - count), old, key=lambda version: version.at_us):
                     if version.names in thinned and self._is_last(version):
                         kept.add(version.names)
-                        continue
-                    alone = self.remove(version)
-                    if alone is not None:
+                    elif remove(version):
                         progress = True
                         count += 1
                         thinned.add(version.names)
-                        removed(version, self._cost(version.found.st_size) if alone else 0)
         return count
 
     def _is_last(self, version: VersionFile) -> bool:
@@ -270,14 +268,12 @@ class VersionDir:
             alone = links == 1
         return alone
 
-    def remove_empty_folders(self, removed: Callable[[Names], None]) -> None:
-        """Remove empty folders, and call `removed` for each. The caller makes sure that no version is being added."""
-        for day in self._days():
-            for folder in self._folders((day,), left=True):
-                self._remove_folder(folder, removed)
+    def folders(self) -> Iterator[Names]:
+        """All folders, each after those below it."""
+        return (folder for day in self._days() for folder in self._folders((day,), left=True))
 
-    def _remove_folder(self, folder: Names, removed: Callable[[Names], None]) -> bool:
-        """Remove a folder, if it is empty; returns whether it was."""
+    def remove_folder(self, folder: Names, removed: Callable[[Names], None]) -> bool:
+        """Remove a folder, if it is empty; returns whether it was. No version is being added meanwhile."""
         with contextlib.suppress(OSError), self._root.open_below(self.fd, folder[:-1]) as directory:
             os.rmdir(folder[-1], dir_fd=directory)
             removed(folder)

@@ -10,6 +10,7 @@ import errno
 import os
 import time
 from collections import Counter, deque
+from functools import partial
 from threading import RLock
 from typing import Callable, Iterator
 
@@ -71,6 +72,8 @@ class VersionArchive:
         self._clock = clock
         self._last_us = 0
         self._totals: dict[Endpoint, int] = {}
+        self._changes: dict[Endpoint, int] = {}
+        """What was added and removed since the counting began, where all versions are being counted."""
         self._removable: dict[tuple[Endpoint, Names | None], tuple[float, int]] = {}
         """What may be removed by its age, and until when that is used: seconds by the monotonic clock."""
         self._oldest: dict[tuple[Endpoint, Names | None], deque[VersionFile]] = {}
@@ -101,7 +104,7 @@ class VersionArchive:
             for victims in self._victims_of(actor, mount):
                 if excess > 0:
                     excess -= self._evict(victims, version_dir, excess, for_actor=actor)
-            self._totals[mount] += cost
+            self._add(mount, cost)
         return True
 
     def can_keep(self, handle: DirHandle, size: int) -> bool:
@@ -126,8 +129,7 @@ class VersionArchive:
     def subtract(self, mount: Endpoint, size: int) -> None:
         """Stop counting one that is no longer a version, although it was not removed."""
         with self.lock:
-            if mount in self._totals:
-                self._totals[mount] -= self._books.cost(size)
+            self._add(mount, -self._books.cost(size))
 
     def folder_made(self, mount: Endpoint, names: Names) -> None:
         """A folder was made for versions. It counts for a quota, whatever that leaves: nothing may be lost for it."""
@@ -189,18 +191,53 @@ class VersionArchive:
         """Remove versions that are older than the retention time, and empty folders. Raises OSError.
 
         Some of them only, and never all versions of a file at once: a clock may be wrong, and the disk may not need it.
+        All are counted anew before, because an owner may have removed some. Everybody who adds a version needs the
+        lock, so it is held for one removal at a time, and for no look at all versions.
         """
         before_us = self._clock.now_us() - int(self._retention.seconds * SECOND_US)
         left = self._clock.allowed(lambda: self._count(before_us))
         for mount in self._folders.mounts():
-            with self.lock, self._folders.open_if_exists(mount) as version_dir:
-                self._totals.pop(mount, None)  # an owner may have removed some
-                if version_dir is not None:
-                    removed = self._removed(mount, self._books.mark(), None)
-                    count = version_dir.expire(before_us, left, pinned=+self._pinned, removed=removed)
-                    self._clock.removed(count)
-                    left -= count
-                    version_dir.remove_empty_folders(self._folder_removed(mount))
+            with self._folders.open_if_exists(mount) as version_dir:
+                if version_dir is None:
+                    with self.lock:
+                        self._totals.pop(mount, None)
+                    continue
+                self._count_anew(mount, version_dir)
+                count = version_dir.expire(before_us, left, partial(self._expire, mount, version_dir))
+                self._clock.removed(count)
+                left -= count
+                for folder in version_dir.folders():
+                    with self.lock:
+                        version_dir.remove_folder(folder, self._folder_removed(mount))
+
+    def _expire(self, mount: Endpoint, version_dir: VersionDir, version: VersionFile) -> bool:
+        """Remove one that is old enough; whether it was removed."""
+        with self.lock:
+            if self._pinned[version.found.st_ino] > 0:
+                return False
+            removed = self._removed(mount, self._books.mark(), None)
+            alone = version_dir.remove(version)
+            if alone is not None:
+                removed(version, self._books.cost(version.found.st_size) if alone else 0)
+            return alone is not None
+
+    def _count_anew(self, mount: Endpoint, version_dir: VersionDir) -> None:
+        """Count all versions while others add and remove some. Until it is known how many there are, none are too many.
+
+        What is removed meanwhile may be counted or not; that is corrected the next time.
+        """
+        began_us = self.next_time_us()
+        with self.lock:
+            self._changes[mount] = 0
+        total: int | None = None
+        try:
+            found = (each for each in version_dir.all() if not began_us <= each.at_us <= self._last_us)
+            total = sum(self._books.cost(each.found.st_size) for each in found)
+        finally:
+            with self.lock:
+                changes = self._changes.pop(mount)
+                if total is not None:
+                    self._totals[mount] = total + changes
 
     def _count(self, before_us: int) -> int:
         """How many versions are from before that time."""
@@ -268,8 +305,7 @@ class VersionArchive:
         def removed(version: VersionFile, freed: int) -> None:
             endpoint = Endpoint((*mount.parts, *(part.decode("utf-8", "replace") for part in version.names)))
             cost = self._books.cost(version.found.st_size)
-            if mount in self._totals:
-                self._totals[mount] -= cost
+            self._add(mount, -cost)
             self._books.removed(endpoint, freed, marks)
             if for_actor is not None:
                 self._changelog.evicted(Change("evict", "version", endpoint, for_actor, old_size=version.found.st_size))
@@ -318,9 +354,15 @@ class VersionArchive:
         )
 
     def _total(self, mount: Endpoint, version_dir: VersionDir) -> int:
-        if mount not in self._totals:
+        """The bytes of all versions; 0 while they are counted for the first time."""
+        if mount not in self._totals and mount not in self._changes:
             self._totals[mount] = version_dir.total(_FOREVER)
-        return self._totals[mount]
+        return self._totals.get(mount, 0)
+
+    def _add(self, mount: Endpoint, cost: int) -> None:
+        for totals in (self._totals, self._changes):
+            if mount in totals:
+                totals[mount] += cost
 
 
 def _place(mount: Endpoint, names: Names) -> Endpoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import deque
-from typing import Generator
+from typing import Callable, Generator
 
 from homeftp.config import LISTING_PAGE
 from homeftp.store.local.disk.sortednames import NameBudget
@@ -101,6 +101,11 @@ class LayoutTests(StoreCase):
         pages.close()
         self.assertEqual(self.budget.walks, 0)
 
+    def remove_empty_folders(self, removed: Callable[[tuple[bytes, ...]], None]) -> None:
+        """Remove all folders that are empty, the deepest first."""
+        for folder in self.versions.folders():
+            self.versions.remove_folder(folder, removed)
+
     def test_others(self) -> None:
         """Files with other names, and folders that are no days, are ignored and not removed."""
         self.add("a", NOON)
@@ -109,7 +114,7 @@ class LayoutTests(StoreCase):
             self.lay(f".homeftp/versions/{other}")
         self.assertEqual(self.found(b"a"), [((b"a",), 0)])
         self.assertEqual(self.versions.evict(deque(), 2**62, 2**62), 1)
-        self.versions.remove_empty_folders(lambda _: None)
+        self.remove_empty_folders(lambda _: None)
         for other in others:
             self.assertTrue(os.path.exists(self.path(f".homeftp/versions/{other}")), other)
 
@@ -130,7 +135,7 @@ class LayoutTests(StoreCase):
         removed: list[tuple[bytes, ...]] = []
         self.versions.evict(deque(), 2**62, 0, 3)
         self.assertTrue(os.path.exists(self.path(".homeftp/versions/2025-11-26/d/e")), "the control")
-        self.versions.remove_empty_folders(lambda _: None)
+        self.remove_empty_folders(lambda _: None)
         for path in ("d/e/a", "d/b", "f/a"):
             self.add(path, NOON + len(path))
         self.versions.evict(deque(), 2**62, 0, 2, folder_removed=removed.append)
@@ -165,7 +170,7 @@ class LayoutTests(StoreCase):
         self.add("b", NOON + 1)
         self.versions.evict(deque(), 2**62, 0, 1)
         removed: list[tuple[bytes, ...]] = []
-        self.versions.remove_empty_folders(removed.append)
+        self.remove_empty_folders(removed.append)
         self.assertEqual(removed, [(b"2025-11-26", b"d", b"e"), (b"2025-11-26", b"d")])
         left = [
             os.path.join(above, name) for above, _, names in os.walk(self.path(".homeftp/versions")) for name in names

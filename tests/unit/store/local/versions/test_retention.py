@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
+from typing import Iterator
 from unittest import mock
 
 from homeftp.config import Retention
@@ -11,6 +14,7 @@ from homeftp.endpoint import parse
 from homeftp.model import Actor, Allotment, Change
 from tests.support.storecases import VersionsCase
 from tests.support.stores import SetClock, put_of, snapshot
+from tests.support.waiting import WITHIN
 
 DAY = 24 * 60 * 60
 
@@ -140,6 +144,34 @@ class SizeTests(VersionsCase):
         self.put(store, "large.txt", bytes(3 * 4096 + 1))
         self.put(store, "large.txt", b"new")
         self.assertEqual(self.contents(), [b"old 3", b"old 4", b"old 5"])
+
+    def test_added_meanwhile(self) -> None:
+        """While all versions are looked at, to count them and to remove old ones, others add some, which count too."""
+        store = self.store(retention=Retention(percent=None, size=8 * 4096))
+        scandir, added = os.scandir, list[int]()
+
+        def add() -> None:
+            added.append(len(added))
+            for content in (b"%d" % added[-1], b"new"):
+                self.put(store, f"{added[-1]}.txt", content)
+
+        @contextlib.contextmanager
+        def adding(directory: int) -> Iterator[Iterator[os.DirEntry[str]]]:
+            if threading.current_thread() is threading.main_thread():
+                other = threading.Thread(target=add)
+                other.start()
+                other.join(WITHIN)
+                self.assertFalse(other.is_alive(), "it waits for the lock")
+            with scandir(directory) as entries:
+                yield entries
+
+        add()
+        with mock.patch.object(os, "scandir", adding):
+            store.maintain()
+        self.assertGreater(len(added), 1)
+        while len(added) < 12:
+            add()
+        self.assertEqual(self.contents(), sorted(b"%d" % number for number in added[-8:]))
 
     def test_most_after_a_start(self) -> None:
         """Versions from an earlier run count too."""
