@@ -36,7 +36,12 @@ class Target(NamedTuple):
 
     def connect(self, source: str = "127.0.0.1") -> RawClient:
         """Connect, with TLS, from an address of loopback."""
-        return RawClient(self.port, self.ca_file, source=source).start_tls()
+        client = RawClient(self.port, self.ca_file, source=source)
+        try:
+            return client.start_tls()
+        except BaseException:
+            client.socket.close()
+            raise
 
 
 class Attack(NamedTuple):

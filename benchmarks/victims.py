@@ -107,7 +107,7 @@ def disk(share: Path, kind: str) -> Iterator[None]:
     with image.open("wb") as file:
         file.truncate(DISK_SIZE)
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-    make, options = (EXT4, "loop") if kind == "ext4" else (NTFS, f"loop,uid={NOBODY},gid={NOBODY},umask=077")
+    make, options = (EXT4, "loop") if kind == "ext4" else (NTFS, f"uid={NOBODY},gid={NOBODY},umask=077")
     subprocess.run([*make, image], check=True, env=environment)
     subprocess.run(["mount", "-t", kind, "-o", options, image, share], check=True, env=environment)
     try:
