@@ -72,6 +72,12 @@ class StoreHandle:
         self._hub = hub
         self._roots = KnownRoots(settings.state, settings.root)
         self._store: IStore | None = None
+        self._id: str | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The id of the store (`KnownRoots.id`), while it is open."""
+        return self._id
 
     def check(self) -> None:
         """Raise `OperatorError` for what `open` would refuse, as far as that shows without opening."""
@@ -82,6 +88,7 @@ class StoreHandle:
         self._store = store = open_store(self._settings.root, self._options, self._settings.plugin_dirs)
         if store.read_only is None:
             self._roots.add()
+        self._id = self._roots.id()
         return store
 
     @property
@@ -218,6 +225,7 @@ def compose(
         renewals=Renewals(reactor),
         workers=workers,
         budget=budget,
+        store_id=lambda: store.id,
     )
     json = JsonFrontEnd(
         listen=settings.listen,

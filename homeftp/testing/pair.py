@@ -131,6 +131,7 @@ class InMemoryServer:
             renewals=Renewals(clock),
             workers=workers,
             budget=budget,
+            store_id=lambda: "in memory",
         )
         json = JsonContext(server=context, table=Table(dispatchers))
         return cls(state=state, audit=audit, portal=login_portal, json=json, clock=clock)

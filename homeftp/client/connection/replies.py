@@ -58,6 +58,8 @@ class Hello(msgspec.Struct, frozen=True):
     """What the account may do at most: some of read, add, replace and delete; None where the server does not say."""
     read_only: bool = False
     """Whether the server refuses changes."""
+    share: Annotated[str, Meta(max_length=128)] | None = None
+    """Changes where the account's endpoints are those of another place, or the server was restored from a backup."""
     view: Annotated[str, Meta(max_length=128)] | None = None
     """Changes where the account may read other folders than before; None where the server does not say."""
 

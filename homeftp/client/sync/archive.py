@@ -66,10 +66,12 @@ CREATE TABLE IF NOT EXISTS folders (
 ) WITHOUT ROWID
 """,
     """
-CREATE TABLE IF NOT EXISTS views (
-    pair INTEGER PRIMARY KEY REFERENCES pairs (id),
-    view TEXT NOT NULL
-)
+CREATE TABLE IF NOT EXISTS facts (
+    pair INTEGER NOT NULL REFERENCES pairs (id),
+    field TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (pair, field)
+) WITHOUT ROWID
 """,
 )
 
@@ -131,23 +133,24 @@ class SyncArchive:
 
         return self._database.run(insert)
 
-    def view(self, pair: SyncPair) -> str | None:
-        """What the server said of what the account may read (`Hello.view`), when all that it listed was taken over."""
-        found: list[str] = []
+    def facts(self, pair: SyncPair) -> Mapping[str, str]:
+        """What the server said of the account's part of it when what is agreed was recorded: fields of `Hello`."""
+        found: dict[str, str] = {}
 
         def select(connection: sqlite3.Connection) -> None:
-            rows = connection.execute("SELECT view FROM views WHERE pair = ?", [_number(connection, pair)])
-            found.extend(view for (view,) in rows)
+            query = "SELECT field, value FROM facts WHERE pair = ?"
+            found.update(connection.execute(query, [_number(connection, pair)]).fetchall())
 
         self._database.run(select)
-        return found[0] if found else None
+        return found
 
-    def record_view(self, pair: SyncPair, view: str) -> None:
-        """All that the server lists now was taken over."""
+    def record_fact(self, pair: SyncPair, field: str, value: str) -> None:
+        """What is agreed counts with this value of a field."""
 
         def write(connection: sqlite3.Connection) -> None:
             with connection:
-                connection.execute("INSERT OR REPLACE INTO views VALUES (?, ?)", [_number(connection, pair), view])
+                row = [_number(connection, pair), field, value]
+                connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", row)
 
         self._database.run(write)
 
@@ -157,7 +160,7 @@ class SyncArchive:
         def delete(connection: sqlite3.Connection) -> None:
             number = _number(connection, pair)
             with connection:
-                for table in ("agreed", "folders", "views"):
+                for table in ("agreed", "folders", "facts"):
                     connection.execute(f"DELETE FROM {table} WHERE pair = ?", [number])
                 connection.execute("DELETE FROM pairs WHERE id = ?", [number])
 

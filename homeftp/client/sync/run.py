@@ -30,6 +30,12 @@ _NAMES = (Act.MOVE, Act.KEEP_BOTH)
 _CONTENTS = (Act.COPY, Act.METADATA)
 
 
+_ANOTHER_SHARE = (
+    "The server was restored, or has another folder in the place of the one that was synced. Whatever either side has "
+    "is kept"
+)
+
+
 class SyncDeclined(OperatorError):
     """The user does not want the plan to be carried out: nothing was changed."""
 
@@ -115,6 +121,8 @@ class _Sync:
         """The renames among them that have not failed."""
         self._mergeable: Mapping[str, Edits] = {}
         """The files that both sides have changed, and that can be merged."""
+        self._starts_over = request.start_over
+        """Whether what was agreed does not count."""
         self._is_begun = False
         self._is_view_new = False
         """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
@@ -129,9 +137,18 @@ class _Sync:
         endpoint = parse_remote_path(self._request.remote).endpoint
         local = await self._run(os.path.realpath, self._request.local)
         pair = SyncPair(client.fingerprint, client.server_info.account or "", str(endpoint), local)
+        facts, view, share = (
+            await self._run(self._archive.facts, pair),
+            client.server_info.view,
+            client.server_info.share,
+        )
+        self._is_view_new = view is not None and facts.get("view", view) != view
+        if share is not None and facts.get("share", share) != share:
+            self._observer.on_notice(_ANOTHER_SHARE)
+            self._starts_over, self._is_begun = True, False
         await self._begin(pair)
-        view, known = client.server_info.view, await self._run(self._archive.view, pair)
-        self._is_view_new = None not in (view, known) and view != known
+        if share is not None and share != facts.get("share") and not self._request.dry_run:
+            await self._run(self._archive.record_fact, pair, "share", share)
         both, plan = await self._read_and_plan(client, pair)
         if not both.scope.is_whole and needs_whole(plan, both.agreed.nodes):
             self._scope = WHOLE
@@ -151,8 +168,8 @@ class _Sync:
             both = await self._read(client, pair)
             plan = self._permitted(self._make_plan(both))
         await self._finish(client, pair, both, plan)
-        if view is not None and view != known and not self._hidden(both):
-            await self._run(self._archive.record_view, pair, view)
+        if view is not None and view != facts.get("view") and not self._hidden(both):
+            await self._run(self._archive.record_fact, pair, "view", view)
 
     async def _begin(self, pair: SyncPair) -> None:
         """Check that the local folder is the one that was synced, and note that it is synced again."""
@@ -169,7 +186,7 @@ class _Sync:
         if not self._request.dry_run:  # only now: the lock makes the folder where it is missing
             if self.lock is None:
                 self.lock = await self._run(FolderLock, self._request.local)
-            if self._request.start_over:
+            if self._starts_over:
                 await self._run(self._archive.forget, pair)
             marker = await self._run(self.lock.mark)
             await self._run(self._archive.begin, pair, marker)
@@ -183,20 +200,20 @@ class _Sync:
 
     async def _read(self, client: Client, pair: SyncPair) -> BothSides:
         selection, progress = self._request.selection, self._observer.add_compared
-        scope = WHOLE if self._is_view_new else self._scope
+        scope = WHOLE if self._is_view_new or self._starts_over else self._scope
         both = await read_both(client, self._context, self._archive, pair, selection, progress, scope)
         there = both.there
         return attrs.evolve(both, there=attrs.evolve(there, opaque={**there.opaque, **self._hidden(both)}))
 
     def _hidden(self, both: BothSides) -> Mapping[str, Unsynced]:
         """What may be hidden on the server, unless the user has said how much may be deleted, or starts over."""
-        if not self._is_view_new or self._request.max_delete is not None or self._request.start_over:
+        if not self._is_view_new or self._request.max_delete is not None or self._starts_over:
             return {}
         return hidden_names(both.agreed.nodes, both.here.nodes, both.there.nodes)
 
     def _make_plan(self, both: BothSides, *, undecided: bool = False) -> SyncPlan:
         """What to do; with `undecided` without what the user prefers in conflicts."""
-        nodes = {} if self._request.start_over else both.agreed.nodes
+        nodes = {} if self._starts_over else both.agreed.nodes
         options = attrs.evolve(self._request.options, preference=None) if undecided else self._request.options
         return make_plan(
             nodes,
@@ -210,7 +227,7 @@ class _Sync:
         )
 
     async def _find_mergeable(self, client: Client, pair: SyncPair, both: BothSides) -> None:
-        if self._request.options.merge and not self._request.start_over:
+        if self._request.options.merge and not self._starts_over:
             conflicts = self._make_plan(both, undecided=True).actions
             self._mergeable = await self._carry_out(client, pair, both).find_mergeable(conflicts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Callable
 
 import attrs
@@ -12,6 +13,7 @@ from homeftp.accounts.login import LoginService
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.pairing import PairingService
 from homeftp.config import Limits, Settings
+from homeftp.endpoint import Endpoint
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.upload import IncomingPayload
 from homeftp.interfaces import IServerContext, IWorkers
@@ -19,6 +21,9 @@ from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.sightings import Sightings
+
+_DIGEST_BYTES = 16
+"""Of what clients are told of the store."""
 
 
 @implementer(IServerContext)
@@ -38,6 +43,13 @@ class ServerContext:
     renewals: Renewals
     workers: IWorkers
     budget: MemoryBudget
+    store_id: Callable[[], str | None]
+    """The id of the store, which another one in its place has not; None where it has none. No client is told it."""
+
+    def share(self, home: Endpoint) -> str | None:
+        """What an account whose home is there is told of the store: nothing else has it. None where it has no id."""
+        id = self.store_id()
+        return id and hashlib.blake2b(home.whole.encode(), key=id.encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
     @property
     def limits(self) -> Limits:

@@ -217,8 +217,8 @@ class Router:
             answer["request_types"] += self._context.table.request_types
             answer["filetypes"] = self._context.server.settings.filetypes
             answer["rights"] = [right for right in ORDER if right in self.login.rights]
-            if self.login.view is not None:
-                answer["view"] = self.login.view
+            facts = {"share": self._context.server.share(self.login.home), "view": self.login.view}
+            answer.update((field, value) for field, value in facts.items() if value is not None)
             answer["read_only"] = self.login.files(states.HELLO).read_only is not None
             answer["limits"] = {
                 "request_line": MAX_REQUEST_LINE,

@@ -26,6 +26,21 @@ class KnownRootsTests(SynchronousTestCase):
             self.assertTrue(KnownRoots(self.state, location).is_known())
         self.assertFalse(KnownRoots(self.state, "/srv/other").is_known())
 
+    def test_id(self) -> None:
+        """Each location has an id, which stays; one that an earlier version remembered gets one when it is served."""
+        first, second = (KnownRoots(self.state, location) for location in ("/srv/photos", "/srv/music"))
+        self.assertIsNone(first.id())
+        for roots in (first, second, first):
+            roots.add()
+        ids = first.id(), second.id()
+        self.assertEqual([len(each or "") for each in ids], [32, 32])
+        self.assertEqual(len({*ids, KnownRoots(self.state, "/srv/photos").id()}), 2)
+        with open(os.path.join(self.state, FILE), "w", encoding="utf-8") as file:
+            file.write('["/srv/photos"]')
+        self.assertEqual((first.is_known(), first.id(), second.is_known()), (True, None, False))
+        first.add()
+        self.assertNotIn(first.id(), (None, *ids))
+
     def test_link(self) -> None:
         """A folder is known by every path that leads to it."""
         folder = os.path.abspath(self.mktemp())
@@ -40,7 +55,7 @@ class KnownRootsTests(SynchronousTestCase):
 
     def test_damaged(self) -> None:
         """A damaged file is not taken for an empty one: the start is refused, and the line says what to do."""
-        for content in (b"", b"[", b"{}", b"[1]", b"\xff"):
+        for content in (b"", b"[", b"{}", b'{"/srv": 1}', b"[1]", b"\xff"):
             with open(os.path.join(self.state, FILE), "wb") as file:
                 file.write(content)
             os.chmod(os.path.join(self.state, FILE), 0o600)

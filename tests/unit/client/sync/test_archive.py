@@ -121,12 +121,12 @@ class ArchiveTests(unittest.SynchronousTestCase):
         self.assertEqual(self.archive.read(PAIR).nodes, {})
         self.assertFalse(self.archive.begin(PAIR, "marker"))
 
-    def test_view(self) -> None:
-        """What the account could read is remembered for its pair alone, until the pair is forgotten."""
-        self.assertIsNone(self.archive.view(PAIR))
-        for view in ("one", "two"):
-            self.archive.record_view(PAIR, view)
-        self.assertEqual((self.archive.view(PAIR), self.archive.view(OTHER)), ("two", None))
+    def test_facts(self) -> None:
+        """What the server said is remembered for its pair alone, until the pair is forgotten."""
+        self.assertEqual(self.archive.facts(PAIR), {})
+        for field, value in (("view", "one"), ("share", "it"), ("view", "two")):
+            self.archive.record_fact(PAIR, field, value)
+        self.assertEqual((self.archive.facts(PAIR), self.archive.facts(OTHER)), ({"view": "two", "share": "it"}, {}))
         self.archive.forget(PAIR)
         self.archive.begin(PAIR, "marker")
-        self.assertIsNone(self.archive.view(PAIR))
+        self.assertEqual(self.archive.facts(PAIR), {})

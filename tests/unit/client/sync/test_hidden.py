@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 
+from msgspec import structs
+
 from homeftp.accounts.access import AccessChange, AccessTable, parse_folder, parse_folders
 from homeftp.client import Outcome
+from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import parse_rights
-from tests.support.syncs import SyncCase, versions_in
+from tests.support.syncs import SyncCase, contents, versions_in
 
 
 class HiddenTests(SyncCase):
@@ -93,12 +96,14 @@ class HiddenTests(SyncCase):
         self.assertEqual({result.name for result in self.results if not result.outcome.done}, {"a", "b", "c", "d"})
 
     def test_home(self) -> None:
-        """An account that gets another home, in which there is such a folder too, keeps what is not in it."""
+        """An account that gets another home, in which there is such a folder too, takes all it has there."""
         self.make_remote_file("other/Docs/new", b"new")
         self.accesses.change("ann", AccessChange(home=parse_folder("other")))
         self.log_in()
         self.sync(self.ann)
         self.assertEqual(self.ann.contents(), {**self.before, "new": b"new"})
+        self.assertEqual(self.there(), self.before, "the former home stays")
+        self.assertEqual(contents(os.path.join(self.server.root, "other/Docs")), self.ann.contents())
 
     def test_other_account(self) -> None:
         """After a removed account, one of the same name that sees less deletes nothing."""
@@ -128,3 +133,59 @@ class HiddenTests(SyncCase):
         expected = {**self.before, "a": b"edited", "new": b"new", "b": b"edited there"}
         del expected["d"], expected["d/x"]
         self.assertEqual(self.ann.contents(), expected)
+
+
+class RestoredTests(SyncCase):
+    """A server that was restored from a backup, which lacks what was changed since."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("deleted since", "edited since", "same"):
+            self.ann.put(name, b"before")
+        self.sync(self.ann)
+        self.backup = self.mktemp()
+        shutil.copytree(os.path.join(self.server.root, "Docs"), self.backup)
+        self.ann.put("edited since", b"after")
+        self.ann.put("new since", b"new")
+        os.unlink(os.path.join(self.ann.path, "deleted since"))
+        self.sync(self.ann)
+        self.lost = self.ann.contents()
+
+    def restore(self, share: str = "another") -> None:
+        """Restore the files of the backup; the server says then that its share is this one."""
+        shutil.rmtree(os.path.join(self.server.root, "Docs"))
+        shutil.copytree(self.backup, os.path.join(self.server.root, "Docs"))
+        self.client.server_info = structs.replace(self.client.server_info, share=share)
+
+    def test_restored(self) -> None:
+        """Nothing of what is here is lost: what the backup lacks comes back, and what differs is kept twice."""
+        self.restore()
+        notices: list[str] = []
+        planned = self.sync(self.ann, dry_run=True).plan
+        self.assertEqual(self.ann.contents(), self.lost)
+        observer = self.observer()
+        observer.on_notice = notices.append
+        self.assertEqual(list(self.sync(self.ann, observer=observer).plan.actions), list(planned.actions))
+        self.assertIn("The server was restored", notices[0])
+        copy = "edited since (conflict from ann-laptop 2026-05-01)"
+        expected = {"edited since": b"before", copy: b"after", "new since": b"new", "same": b"before"}
+        self.assertEqual(self.there(), {**expected, "deleted since": b"before"})
+        self.assert_in_step()
+        os.unlink(os.path.join(self.ann.path, "same"))
+        self.sync(self.ann)
+        self.assertNotIn("same", self.there(), "from now on deletions count again")
+
+    def test_control(self) -> None:
+        """The control: where the server does not know, the files of the backup count as changes there."""
+        self.restore(self.client.server_info.share or "")
+        self.sync(self.ann)
+        self.assertNotIn("new since", self.ann.contents())
+
+    def test_unmounted(self) -> None:
+        """A local folder that is not the synced one stops the sync then, too."""
+        self.restore()
+        shutil.rmtree(self.ann.path)
+        os.mkdir(self.ann.path)
+        with self.assertRaisesRegex(OperatorError, "is its disk mounted"):
+            self.sync(self.ann)
+        self.assertEqual(os.listdir(self.ann.path), [])

@@ -119,6 +119,8 @@ class HomeTests(AccessCase):
         """HELLO says whether other folders may be read than before, where the server knows that."""
         views = [self.enter("ann", **grants).ask("HELLO").body["view"] for grants in ({}, {}, {"notes": "add"})]
         self.assertEqual([view == views[0] for view in views], [True, True, False])
+        shares = [self.enter(name).ask("HELLO").body["share"] for name in ("ann", "ann", "bob")]
+        self.assertEqual([share == shares[0] for share in shares], [True, True, False], "each home is another share")
         unlisted = Connection(self.server, login=False)
         unlisted.enter(self.server.account("eve"))
         self.assertNotIn("view", unlisted.ask("HELLO").body)
