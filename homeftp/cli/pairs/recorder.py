@@ -120,6 +120,8 @@ class PairRecorder(SyncListener):
 
     def begins(self, observer: TransferObserver) -> None:
         """Follow a sync."""
+        if not self._is_open:
+            return
         self._progress = progress = _SyncProgress()
         self._waiting = []
         self._waiting_files = 0
@@ -133,7 +135,7 @@ class PairRecorder(SyncListener):
         observer.on_plan = _both(observer.on_plan, progress.plan)
         observer.on_bytes = _both(observer.on_bytes, progress.advance)
         observer.on_reconnected = _both(observer.on_reconnected, progress.restart)
-        if self._is_open and not self._ticking.running:
+        if not self._ticking.running:
             self._ticking.start(WRITE_SECONDS, now=False)
 
     def _add(self, result: FileResult) -> None:

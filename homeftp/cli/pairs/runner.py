@@ -85,8 +85,11 @@ class PairRunner:
         pairs = await run(load)
         processes = [await run(self._statuses.watched_by, pair.local) for pair in pairs]
         if None not in processes:
-            by = ", ".join(str(pid) for pid in sorted(set(filter(None, processes))))
-            raise OperatorError(f"All pairs are kept in step already, by process {by or 'of another user'}.")
+            by = ", ".join(
+                f"process {pid}" if pid else "another process"
+                for pid in sorted({each for each in processes if each is not None})
+            )
+            raise OperatorError(f"All pairs are kept in step already, by {by}. Stop that first.")
         running: dict[SavedPair, Deferred[None]] = {}
         failures: list[Failure] = []
 
