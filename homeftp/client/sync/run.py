@@ -137,11 +137,8 @@ class _Sync:
         endpoint = parse_remote_path(self._request.remote).endpoint
         local = await self._run(os.path.realpath, self._request.local)
         pair = SyncPair(client.fingerprint, client.server_info.account or "", str(endpoint), local)
-        facts, view, share = (
-            await self._run(self._archive.facts, pair),
-            client.server_info.view,
-            client.server_info.share,
-        )
+        facts = await self._run(self._archive.facts, pair)
+        view, share = client.server_info.view, client.server_info.share
         self._is_view_new = view is not None and facts.get("view", view) != view
         if share is not None and facts.get("share", share) != share:
             self._observer.on_notice(_ANOTHER_SHARE)

@@ -113,6 +113,13 @@ class HiddenTests(SyncCase):
         self.sync(self.ann)
         self.assertEqual(self.ann.contents(), self.before)
 
+    def test_another_account(self) -> None:
+        """Where another account is logged in to the server, nothing is agreed yet: what either side has is kept."""
+        os.unlink(os.path.join(self.server.root, "Docs/a"))
+        self.client.server_info = structs.replace(self.client.server_info, account="bob", view="bob's")
+        self.sync(self.ann)
+        self.assertEqual((self.ann.contents(), self.there()), (self.before, self.before))
+
     def test_no_folder(self) -> None:
         """Where the whole folder is hidden the sync stops."""
         self.grant("Docs", "none")
