@@ -1,12 +1,13 @@
 """Builds a Debian package of this checkout: `python3 packaging/build_deb.py [FOLDER]`, with Debian's own python3.
 
-The package has homeftp with the libraries that it needs in /usr/lib/homeftp, a unit for systemd, and a configuration
-file. It is for the architecture and the version of Python that it is built with.
+The package has homeftp with the libraries that it needs in /usr/lib/homeftp, a unit for systemd, a configuration file,
+manual pages and completion scripts. It is for the architecture and the version of Python that it is built with.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import re
 import shutil
@@ -47,6 +48,27 @@ from twisted.plugin import IPlugin, getPlugins
 list(getPlugins(IPlugin)), list(getPlugins(IPlugin, homeftp.plugins))
 """
 """Makes Twisted's lists of plugins, which the server could not write later."""
+
+MAN_PAGES = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+from homeftp.cli.manpages import main
+sys.exit(main([sys.argv[2]]))
+"""
+
+COMPLETION = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+from homeftp.cli.main import main
+sys.exit(main(["completion", sys.argv[2]]))
+"""
+
+COMPLETIONS = {
+    "bash": "usr/share/bash-completion/completions/homeftp",
+    "zsh": "usr/share/zsh/vendor-completions/_homeftp",
+    "fish": "usr/share/fish/vendor_completions.d/homeftp.fish",
+}
+"""Where Debian's shells look for the scripts of packages."""
 
 
 def said(*command: str) -> str:
@@ -119,13 +141,29 @@ def lay_out(tree: Path, pip: list[str]) -> None:
         ),
         encoding="utf-8",
     )
-    if "--no-deps" not in pip:
+    has_libraries = "--no-deps" not in pip
+    if has_libraries:
         subprocess.run([PYTHON, "-I", "-c", WARM_UP, str(libraries)], check=True, env=_environment())
+    write_help(tree, PYTHON if has_libraries else sys.executable)
     for path in tree.rglob("*"):
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     subprocess.run(
         [PYTHON, "-m", "compileall", "-q", "-s", str(tree), "-p", "/", str(libraries)], check=True, env=_environment()
     )
+
+
+def write_help(tree: Path, interpreter: str) -> None:
+    """Write the manual pages and the completion scripts; they are made from the program's own parsers."""
+    homeftp = [interpreter, "-I", "-B", "-c"]
+    libraries, pages = str(tree / LIBRARIES), tree / "usr/share/man/man1"
+    subprocess.run([*homeftp, MAN_PAGES, libraries, str(pages)], check=True, env=_environment())
+    for page in list(pages.iterdir()):
+        (pages / f"{page.name}.gz").write_bytes(gzip.compress(page.read_bytes(), mtime=0))
+        page.unlink()
+    for shell, target in COMPLETIONS.items():
+        path = tree / target
+        path.parent.mkdir(parents=True)
+        path.write_text(said(*homeftp, COMPLETION, libraries, shell) + "\n", encoding="utf-8")
 
 
 def main() -> int:

@@ -53,8 +53,15 @@ class DebTests(SynchronousTestCase):
         self.assertEqual(built.returncode, 0, built.stderr)
         package = built.stdout.strip()
         listed = subprocess.run(["dpkg-deb", "--contents", package], capture_output=True, text=True, check=True).stdout
-        for path in ("./usr/lib/homeftp/homeftp/cli/main.py", "./usr/lib/homeftp/twisted/plugins/homeftp_plugin.py"):
-            self.assertIn(path, listed)
+        for path in (
+            "lib/homeftp/homeftp/cli/main.py",
+            "lib/homeftp/twisted/plugins/homeftp_plugin.py",
+            "share/bash-completion/completions/homeftp",
+            "share/fish/vendor_completions.d/homeftp.fish",
+            "share/man/man1/homeftp-push.1.gz",
+            "share/zsh/vendor-completions/_homeftp",
+        ):
+            self.assertIn(f" ./usr/{path}\n", listed)
         tops = {line.split(" ./", 1)[1].split("/")[0] for line in listed.splitlines()}
         self.assertEqual(tops - {""}, {"etc", "usr"})
         scratch = os.path.join(folder, "scratch")
