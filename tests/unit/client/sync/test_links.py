@@ -9,6 +9,7 @@ from typing import Any
 from homeftp.client import Outcome
 from homeftp.client.selection import Selection
 from homeftp.client.sync.model import Act, SyncPlan
+from homeftp.client.sync.scope import Scope
 from tests.support.syncs import SyncCase, contents
 from tests.support.transfers import write_file
 
@@ -84,6 +85,19 @@ class LinkTests(SyncCase):
             self.assertEqual(self.problems(), dict.fromkeys(names, Outcome.FAILED))
         self.assertEqual(self.ann.contents()["renamed"], b"own", "the control: the rest is synced")
         self.assertEqual(sum("what a link leads to is not changed" in each.reason for each in self.results), 5)
+
+    def test_parts(self) -> None:
+        """Where only a part is compared, in which a link leads, the same holds."""
+        self.make_remote_file("Docs/photos/one", b"edited there")
+        self.write("photos/sub/two", b"edited here")
+        self.write("file", b"edited here")
+        self.follow(scope=Scope.of(["photos/one", "photos/sub/two"]))
+        self.assertEqual(self.problems(), {"photos/one": Outcome.FAILED})
+        self.assertEqual(self.there()["photos/sub/two"], b"edited here")
+        self.assertEqual(self.there()["d/file"], b"file", "the control: the rest was not compared")
+        self.follow(scope=Scope.of(["d"]))
+        self.assertEqual((self.problems(), self.there()["d/file"]), ({}, b"edited here"))
+        self.assert_links()
 
     def test_conflict(self) -> None:
         """Different edits on both sides stay as they are until a person decides."""

@@ -64,6 +64,22 @@ class MergeTests(unittest.SynchronousTestCase):
         if merged is not None:
             self.assertIn(merge_texts(base, one, merged), (merged, None))
 
+    @given(st.data())
+    def test_nothing_lost(self, data: st.DataObject) -> None:
+        """Each line that a side added is in the result, and none that a side removed and the other left."""
+        base = [b"%d\n" % number for number in range(8)]
+        edits = []
+        for mark in (b"a", b"b"):
+            lines = data.draw(st.lists(st.sampled_from(base), unique=True).map(sorted))
+            for place in data.draw(st.lists(st.integers(0, len(lines)), max_size=3)):
+                lines.insert(place, b"%s%d\n" % (mark, len(lines)))
+            edits.append(lines)
+        merged = merge_texts(b"".join(base), *map(b"".join, edits))
+        if merged is not None:
+            added = {line for lines in edits for line in lines} - {*base}
+            kept = {line for line in base if all(line in lines for lines in edits)}
+            self.assertEqual(set(merged.splitlines(keepends=True)), added | kept)
+
     def test_library(self) -> None:
         """Where the library is missing, that is said."""
         require_merge_library()
