@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from homeftp.cli.pairs.pairfile import PairFile
     from homeftp.client import IClientReactor
 
-_OF_ONE_PAIR = {
+OF_ONE_PAIR = {
     "direction": "--both, --push and --pull",
     "prefer": "--prefer",
     "max_delete": "--max-delete",
@@ -130,7 +130,7 @@ def sync_pairs(options: argparse.Namespace, check_question: Callable[[argparse.N
             f"Name a folder and its other side, as in: homeftp sync Documents nas:Documents. "
             f"Without them all saved pairs are synced, and {file.path} has none."
         )
-    wrong = [words for name, words in _OF_ONE_PAIR.items() if getattr(options, name) not in (None, False, [])]
+    wrong = [words for name, words in OF_ONE_PAIR.items() if getattr(options, name) not in (None, False, [])]
     if wrong:
         raise OperatorError(f"{wrong[0]} are for one pair. Name its folder, or change the pair in {file.path}.")
     if options.watch:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 
-from homeftp.cli.commands.pairs import pair_file
+from homeftp.cli.commands import sync
+from homeftp.cli.commands.pairs import OF_ONE_PAIR, pair_file
 from homeftp.cli.pairs.pair import SavedPair
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.client import Direction, Preference
@@ -103,6 +105,16 @@ class PairTests(RemoteCommandCase):
         self.assertEqual(self.homeftp("sync", "--forget", self.here, "x"), Exit.USAGE)
         self.assertEqual(self.homeftp("sync", "-y", self.here), Exit.USAGE)
         self.assertIn("has no saved pair", self.err.getvalue())
+
+    def test_options(self) -> None:
+        """Each option of a sync is one of a pair, or is known to be about the command only."""
+        parser = argparse.ArgumentParser()
+        sync.add_arguments(parser)
+        about_command = {
+            *("folder", "remote", "files_from", "dry_run", "yes", "plan", "watch", "list", "forget"),
+            *("conflicts", "resolve", "keep", "bwlimit", "verbose", "json", "quiet"),
+        }
+        self.assertEqual(set(vars(parser.parse_args([]))), about_command | set(OF_ONE_PAIR))
 
     def test_all(self) -> None:
         """What is for all pairs needs some, takes no option of one, and asks as one pair does."""
