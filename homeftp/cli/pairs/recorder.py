@@ -152,6 +152,11 @@ class PairRecorder(SyncListener):
         """Show that the connection was lost, or made again."""
         self._progress.notice = message
 
+    def unreachable(self, problem: Exception) -> None:
+        """Record that the server is away, unless a sync finds that out itself."""
+        if not self._ticking.running:
+            self._record(problem=str(problem), needs_person=False)
+
     def ended(self, result: SyncResult, *, in_step: bool) -> None:
         """Record a sync that was carried out."""
         self._stop()

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Awaitable, Callable
 
 import attrs
@@ -23,6 +24,7 @@ from homeftp.cli.transfer.screen import Screen
 from homeftp.client import (
     Act,
     ChangeSignal,
+    ConnectionFailed,
     LocalWatch,
     SyncArchive,
     SyncDeclined,
@@ -47,6 +49,9 @@ class SyncListener:
 
     def notice(self, message: str) -> None:
         """The connection was lost, or made again."""
+
+    def unreachable(self, problem: Exception) -> None:
+        """The server cannot be watched, and may be out of step; a sync follows when it can."""
 
     def ended(self, result: SyncResult, *, in_step: bool) -> None:
         """A sync has ended; `in_step` says whether both sides are the same now, as far as they can be."""
@@ -184,7 +189,8 @@ class SyncCommand:
         notify = self._print_problem
         strict = self._request.selection.strict_names
         local = LocalWatch(self._reactor, self._request.local, signal.changed, notify, strict_names=strict)
-        following = Deferred.fromCoroutine(follow_server(self._reactor, connect, endpoint, signal.changed, notify))
+        follow = follow_server(self._reactor, partial(self._follow, connect), endpoint, signal.changed, notify)
+        following = Deferred.fromCoroutine(follow)
         if at_once:
             signal.changed()
         try:
@@ -194,6 +200,14 @@ class SyncCommand:
             local.stop()
             signal.close()
         return Exit.DONE
+
+    async def _follow(self, connect: Callable[[], Awaitable[Client]]) -> Client:
+        """Connect, to be told of changes; what keeps the server from telling is told to the listener."""
+        try:
+            return await connect()
+        except ConnectionFailed as problem:
+            self._listener.unreachable(problem)
+            raise
 
     async def _sync_again(self, scope: Scope) -> Scope:
         """Sync this, on what may be another day than the first time; gives what is left."""

@@ -246,6 +246,7 @@ class WatchedPairTests(PairCase):
         self.save("music", server="other")
         process = self.watch()
         other.end(signal.SIGKILL)
+        wait_until(self.is_away, self.status)
         self.lay("music/late", b"late")
         self.lay("docs/here", b"here")
         wait_until(lambda: "here" in contents(self.there_folder("docs")))

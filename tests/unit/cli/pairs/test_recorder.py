@@ -157,6 +157,20 @@ class RecorderTests(SynchronousTestCase):
         self.recorder.ended(NOTHING, in_step=True)
         self.assertEqual((self.status.problem, self.status.in_step_us), ("", 1000))
 
+    def test_unreachable(self) -> None:
+        """A server that is away is known while nothing is to be synced, and forgotten with the next sync."""
+        self.begin(self.recorder)
+        self.recorder.unreachable(ConnectionFailed("no route"))
+        self.assertEqual((self.status.problem, self.status.needs_person), ("no route", False))
+        self.recorder.begins(TransferObserver())
+        self.recorder.ended(NOTHING, in_step=True)
+        self.assertEqual(self.status.problem, "")
+        self.recorder.begins(TransferObserver())
+        self.recorder.unreachable(ConnectionFailed("no route"))
+        self.assertEqual(self.status.problem, "", "the control: a sync is under way")
+        self.recorder.ended(NOTHING, in_step=True)
+        self.assertEqual(self.alerts, [])
+
     def test_alerts(self) -> None:
         """A person is alerted of conflicts, of new suspicious files, and once of what stops the sync."""
 
