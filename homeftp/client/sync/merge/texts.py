@@ -24,20 +24,30 @@ def require_merge_library() -> None:
 def merge_texts(base: bytes, one: bytes, other: bytes) -> bytes | None:
     """The text with what `one` and `other` each have changed in `base`; None where that is not clear.
 
-    So it is where both have changed the same lines, or lines beside each other, and where one of the three is no text
-    in UTF-8, or is too large. Blocks.
+    So it is where both have changed the same lines, or lines beside each other; where one of the three is no text in
+    UTF-8, or is too large; and where the same lines occur so often that merging the result again with one of the two,
+    as after an interruption, would repeat some. Blocks.
     """
+    texts = [_lines(each) for each in (base, one, other)]
+    if None in texts:
+        return None
+    agreed, first, second = (each for each in texts if each is not None)
+    merged = _merge(agreed, first, second)
+    if merged is None or any(_merge(agreed, each, merged) not in (merged, None) for each in (first, second)):
+        return None
+    return b"".join(merged)
+
+
+def _merge(agreed: Sequence[bytes], one: Sequence[bytes], other: Sequence[bytes]) -> list[bytes] | None:
+    """The merged lines; None for a conflict."""
     from merge3 import Merge3
 
-    agreed, first, second = _lines(base), _lines(one), _lines(other)
-    if agreed is None or first is None or second is None:
-        return None
     merged: list[bytes] = []
-    for group in Merge3(agreed, first, second).merge_groups():
+    for group in Merge3(agreed, one, other).merge_groups():
         if group[0] == "conflict":
             return None
         merged += group[1]
-    return b"".join(merged)
+    return merged
 
 
 def _lines(content: bytes) -> Sequence[bytes] | None:

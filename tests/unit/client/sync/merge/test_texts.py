@@ -64,6 +64,10 @@ class MergeTests(unittest.SynchronousTestCase):
         if merged is not None:
             self.assertIn(merge_texts(base, one, merged), (merged, None))
 
+    def test_repeated_lines(self) -> None:
+        """Edits that would be repeated, if they were merged once more, are a conflict."""
+        self.assertIsNone(merge_texts(b"a\na\n", b"a\na\na\n", b"a\nb\na\n"))
+
     @given(st.data())
     def test_nothing_lost(self, data: st.DataObject) -> None:
         """Each line that a side added is in the result, and none that a side removed and the other left."""
