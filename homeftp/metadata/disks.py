@@ -17,7 +17,7 @@ from typing import Iterator
 from msgspec import structs
 
 from homeftp.endpoint import RESERVED_PREFIX
-from homeftp.metadata.kept import EXACT, KeptMetadata
+from homeftp.metadata.kept import EXACT, ChangeTime, KeptMetadata
 from homeftp.model import MAX_MTIME_US, MODE_BITS, SECOND_US
 from homeftp.syscalls import System
 
@@ -40,6 +40,13 @@ _COARSEST_US = 2 * SECOND_US
 
 _STEPS_US = (*(10**digits for digits in range(7)), _COARSEST_US)
 """How far apart the times of file systems are."""
+
+_WITHOUT_CTIME_US = frozenset({10_000, _COARSEST_US})
+"""How far apart the times of exFAT and FAT are, which keep neither a ctime nor inode numbers.
+
+Linux's own drivers show a ctime as long as they have the file in memory. Times of whole seconds tell nothing: old ext4
+and HFS+ have them too.
+"""
 
 _NOT_KEPT = frozenset({errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 """What systems answer for a mode or a time that a file system does not keep, or that the user may not set."""
@@ -73,8 +80,11 @@ class Disks:
             if self._is_known(device, mtime_us) or os.fstat(directory).st_dev != device:
                 return  # it is known by now, or it is the directory in which another disk is mounted
             try:
-                with _new_file(directory) as fd:
+                with _new_file(directory) as (fd, is_named):
+                    is_new = device not in self._known
                     self._learn(device, fd, mtime_us)
+                    if is_new and is_named:
+                        self._learn_late_ctime(device, directory)
             except OSError:
                 self._known.setdefault(device, EXACT)
                 self._edges.add(device)
@@ -89,6 +99,15 @@ class Disks:
         if device not in self._edges and not is_common(mtime_us):
             self._known[device] = with_edges(self._system, fd, self._known[device])
             self._edges.add(device)
+
+    def _learn_late_ctime(self, device: int, directory: int) -> None:
+        """Learn whether the ctime of a file moves late. Raises OSError. Called with the lock.
+
+        Only a file with a name can tell; the drivers that move it have no files without one.
+        """
+        kept = self._known[device]
+        if kept.change_time is ChangeTime.CTIME and moves_ctime_late(self._system, directory):
+            self._known[device] = structs.replace(kept, change_time=ChangeTime.LATE_CTIME)
 
     def set_mode(self, fd: int, mode: int, found: os.stat_result | None = None) -> None:
         """Set the nine permission bits of an open file or directory, where they can be set. Raises OSError.
@@ -128,7 +147,37 @@ def learn(system: System, fd: int) -> KeptMetadata:
     modes = all(_keeps_mode(system, fd, mode) for mode in _MODES)
     shown = [(wanted, _shown(system, fd, wanted)) for wanted in _TIMES_US]
     step_us = next((step for step in _STEPS_US if all(_fits(step, *pair) for pair in shown)), MAX_MTIME_US)
-    return KeptMetadata(modes, step_us)
+    found = os.fstat(fd)
+    follows = shown[-1][1] is not None and found.st_ctime_ns == found.st_mtime_ns
+    without_ctime = follows or step_us in _WITHOUT_CTIME_US
+    return KeptMetadata(modes, step_us, change_time=ChangeTime.MTIME if without_ctime else ChangeTime.CTIME)
+
+
+def moves_ctime_late(system: System, directory: int) -> bool:
+    """Whether the ctime of a file that was renamed in an open directory moves once more when it is closed. OSError.
+
+    NTFS by FUSE: the file is linked and unlinked there, and the driver removes its old name when it is closed. The
+    kernel remembers the ctime until the file is read.
+    """
+    old, new = (_token() for _ in range(2))
+    fd = os.open(old, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+    try:
+        try:
+            system.write(fd, b"0")
+            system.rename_new(os.fsencode(old), os.fsencode(new), source_dir=directory, target_dir=directory)
+            renamed = os.fstat(fd)
+        finally:
+            os.close(fd)
+        fd = os.open(new, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=directory)
+        try:
+            os.read(fd, 1)
+            return os.fstat(fd).st_ctime_ns != renamed.st_ctime_ns
+        finally:
+            os.close(fd)
+    finally:
+        for name in (old, new):
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=directory)
 
 
 def with_edges(system: System, fd: int, kept: KeptMetadata) -> KeptMetadata:
@@ -208,26 +257,33 @@ def where_kept() -> contextlib.AbstractContextManager[None]:
 
 
 @contextlib.contextmanager
-def _new_file(directory: int) -> Iterator[int]:
-    """A new file in an open directory: without a name where that can be, so that no other program notices it."""
+def _new_file(directory: int) -> Iterator[tuple[int, bool]]:
+    """A new file in an open directory, and whether it has a name: none where that can be.
+
+    So no other program notices it.
+    """
     fd = _unnamed(directory)
     if fd is not None:
         try:
-            yield fd
+            yield fd, False
         finally:
             os.close(fd)
         return
-    name = RESERVED_PREFIX + secrets.token_hex(_NAME_BYTES)
+    name = _token()
     before = os.stat(b".", dir_fd=directory)
     fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=directory)
     try:
-        yield fd
+        yield fd, True
     finally:
         os.close(fd)
         os.unlink(name, dir_fd=directory)
         if os.stat(b".", dir_fd=directory).st_mtime_ns != before.st_mtime_ns:
             with contextlib.suppress(OSError):  # another user's directory, which keeps the time of this change
                 os.utime(b".", ns=(before.st_atime_ns, before.st_mtime_ns), dir_fd=directory)
+
+
+def _token() -> str:
+    return RESERVED_PREFIX + secrets.token_hex(_NAME_BYTES)
 
 
 def _unnamed(directory: int) -> int | None:

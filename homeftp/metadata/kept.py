@@ -6,9 +6,22 @@ file system keeps.
 
 from __future__ import annotations
 
+import enum
+
 import msgspec
 
 from homeftp.model import MAX_MTIME_US, TimeSpan
+
+
+class ChangeTime(enum.Enum):
+    """Which time of a file tells on a file system that nobody has written to the file."""
+
+    CTIME = "ctime"
+    """The ctime moves with every change, and no program can set it back."""
+    LATE_CTIME = "late ctime"
+    """The same, but the ctime of a file that was renamed moves once more when the file is closed: NTFS by FUSE."""
+    MTIME = "mtime"
+    """The ctime is made up, and so is the inode: FAT and exFAT. A program can set the mtime back."""
 
 
 class KeptMetadata(msgspec.Struct, frozen=True):
@@ -22,6 +35,8 @@ class KeptMetadata(msgspec.Struct, frozen=True):
     """The earliest time that it keeps."""
     last_us: int = MAX_MTIME_US
     """The latest time that it keeps."""
+    change_time: ChangeTime = ChangeTime.CTIME
+    """Which time tells that a file was changed."""
 
     def nearest(self, mtime_us: int) -> int:
         """The time to be set for a wanted one, which the file system then rounds."""

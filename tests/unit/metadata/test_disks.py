@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.metadata.disks import Disks, is_common, learn, where_kept, with_edges
-from homeftp.metadata.kept import EXACT, same_mtime
+from homeftp.metadata.disks import Disks, is_common, learn, moves_ctime_late, where_kept, with_edges
+from homeftp.metadata.kept import EXACT, ChangeTime, same_mtime
 from homeftp.model import SECOND_US
 from homeftp.syscalls import System
 from tests.support.coarsedisks import AnothersFiles, CoarseDisk
@@ -57,6 +58,45 @@ class DisksTests(SynchronousTestCase):
         """A disk that refuses modes keeps none, and neither does one that ignores them."""
         for refuses in (False, True):
             self.assertFalse(learn(CoarseDisk(refuses_modes=refuses), self.fd).modes)
+
+    def test_change_times(self) -> None:
+        """The times of FAT and exFAT tell that their ctime is made up; those of others do not."""
+        for step_us in (1, 10, 1000, 10_000, SECOND_US, 2 * SECOND_US):
+            expected = ChangeTime.MTIME if step_us in (10_000, 2 * SECOND_US) else ChangeTime.CTIME
+            self.assertIs(learn(CoarseDisk(step_us), self.fd).change_time, expected, step_us)
+
+    def test_ctime_that_follows(self) -> None:
+        """A ctime that is the mtime that was set is made up; unless that cannot be set."""
+        shown, fstat = [True], os.fstat
+
+        def following(fd: int) -> os.stat_result:
+            found = fstat(fd)
+            times = {"st_mtime_ns": found.st_mtime_ns, "st_ctime_ns": found.st_mtime_ns}
+            return os.stat_result(tuple(found), times if shown[0] else {**times, "st_ctime_ns": found.st_ctime_ns})
+
+        with mock.patch("os.fstat", following):
+            self.assertIs(learn(System(), self.fd).change_time, ChangeTime.MTIME)
+            self.assertIs(learn(AnothersFiles(), self.fd).change_time, ChangeTime.CTIME)
+            shown[0] = False
+            self.assertIs(learn(System(), self.fd).change_time, ChangeTime.CTIME, "the control")
+
+    def test_late_ctime(self) -> None:
+        """A ctime that moves when a renamed file is closed is noticed, where files need names; no file is left."""
+        close, writable = os.close, os.O_RDWR | os.O_WRONLY
+
+        def moving(fd: int) -> None:
+            if fcntl.fcntl(fd, fcntl.F_GETFL) & writable:
+                os.fchmod(fd, 0o640)
+            close(fd)
+
+        with mock.patch("os.close", moving):
+            self.assertTrue(moves_ctime_late(System(), self.directory))
+            self.assertIs(self.learned(System()).of(self.device).change_time, ChangeTime.CTIME)
+            with mock.patch.object(os, "O_TMPFILE", 1 << 30):
+                self.assertIs(self.learned(System()).of(self.device).change_time, ChangeTime.LATE_CTIME)
+        with mock.patch.object(os, "O_TMPFILE", 1 << 30):
+            self.assertIs(self.learned(System()).of(self.device).change_time, ChangeTime.CTIME, "the control")
+        self.assertEqual(os.listdir(self.folder), ["file"])
 
     def test_edges(self) -> None:
         """The first and last times are found, whether the disk takes the nearest one or any other instead."""
