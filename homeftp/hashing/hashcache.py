@@ -1,10 +1,11 @@
 """The hash cache: hashes of files that have not changed since they were hashed.
 
-A row counts only while the file's stat is the same to the nanosecond, and
-none is written for a file that was hashed within 2 s of its own mtime, since
-a later change could leave the same stat. So a lost, damaged or locked
-database costs time, never a wrong answer, and nothing here raises: what is
-not known is hashed again. Server and client have one each.
+A row counts only while the file's stat is the same to the nanosecond, as far
+as its disk shows one (`signatures`), and none is written for a file that was
+hashed within 2 s of its own mtime, since a later change could leave the same
+stat. So a lost, damaged or locked database costs time, never a wrong answer,
+and nothing here raises: what is not known is hashed again. Server and client
+have one each.
 
 It also tells whether a content was damaged: while the stat is the same no program
 has changed the file, so the first hash that was recorded for it stays, and a
@@ -17,86 +18,21 @@ import functools
 import os
 import sqlite3
 from collections import deque
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
+from homeftp.hashing import hashtable
 from homeftp.hashing.database import SharedDatabase, select_in
-from homeftp.hashing.filehash import is_trustworthy, signature
-
-_VERSION = 2
-_WITHOUT_DAMAGE = 1
-"""The version of databases that lack the last two columns."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS hashes (
-    directory BLOB NOT NULL,
-    name BLOB NOT NULL,
-    signature TEXT NOT NULL,
-    hash TEXT NOT NULL,
-    damage TEXT NOT NULL DEFAULT '',
-    content TEXT NOT NULL DEFAULT '',
-    read_us INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (directory, name)
-) WITHOUT ROWID
-"""
-
-_MIGRATION = (
-    "ALTER TABLE hashes ADD COLUMN damage TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE hashes ADD COLUMN content TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE hashes ADD COLUMN read_us INTEGER NOT NULL DEFAULT 0",
-)
-
-_INDEX = "CREATE INDEX IF NOT EXISTS damaged ON hashes (damage) WHERE damage != ''"
-
-_RECORD = """
-INSERT INTO hashes (directory, name, signature, hash, damage, content, read_us) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (directory, name) DO UPDATE
-SET signature = excluded.signature, hash = excluded.hash, damage = excluded.damage, content = excluded.content,
-    read_us = excluded.read_us
-WHERE signature != excluded.signature
-"""
-"""A hash that is known for the same stat stays: another one would be that of damaged content."""
-
-_RECORD_READ = """
-INSERT INTO hashes (directory, name, signature, hash, damage, content, read_us) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (directory, name) DO UPDATE
-SET hash = CASE WHEN signature = excluded.signature AND hash != '' THEN hash ELSE excluded.hash END,
-    signature = excluded.signature, damage = excluded.damage, content = excluded.content,
-    read_us = excluded.read_us
-"""
-
-_COLUMNS = "directory, name, signature, hash, damage, content, read_us"
-
-_IN_OR_BENEATH = "(directory = ? OR (directory > ? AND directory < ?))"
-
-_MOVE_MARKS = f"""
-UPDATE OR REPLACE hashes INDEXED BY damaged SET directory = CAST(? || substr(directory, ?) AS BLOB)
-WHERE damage != '' AND {_IN_OR_BENEATH}
-"""
-
-_TO_MOVE = f"SELECT {_COLUMNS} FROM hashes WHERE {_IN_OR_BENEATH} AND damage = '' LIMIT ?"
-
-_PLACE = f"""
-INSERT INTO hashes ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (directory, name) DO UPDATE
-SET signature = excluded.signature, hash = excluded.hash, damage = excluded.damage, content = excluded.content,
-    read_us = excluded.read_us
-WHERE damage = ''
-"""
-"""A mark stays: the file may have been found damaged at its new place."""
+from homeftp.hashing.filehash import is_trustworthy
+from homeftp.hashing.hashtable import beneath, known_rows
+from homeftp.hashing.ownchanges import FileKey, OwnChanges
+from homeftp.hashing.signatures import has_change_time, is_same, is_still_marked, signature_on
+from homeftp.metadata.kept import ChangeTime
 
 MOVED_AT_ONCE = 500
 """Rows that are moved in one transaction: 3 to 5 ms, in which no other thread learns a hash."""
 
-_BENEATH = f"SELECT 1 FROM hashes WHERE {_IN_OR_BENEATH} LIMIT 1"
-
-_KNOWN = "SELECT name, signature, hash, damage, read_us, content FROM hashes WHERE directory = ? AND name"
-"""What is asked of some files in a directory; the condition on the name follows."""
-
 _DAMAGE = 4
 """Where it is in the values of a row."""
-
-_SIZE, _MTIME, _INODE = 0, 1, 3
-"""Where they are in a signature."""
 
 CONTENT = "content"
 """The damage of a file that has another content than the one that was hashed, although no program has changed it."""
@@ -122,6 +58,8 @@ class CachedHash(NamedTuple):
     """The hash that it has instead, where it is known."""
     read_us: int = 0
     """When it was last read again, in microseconds since 1970; 0: never."""
+    changed_ns: int = 0
+    """Of what this program wrote where a stat may not show that: what `HashCache.end_change` returned."""
 
 
 class KnownHash(NamedTuple):
@@ -141,6 +79,8 @@ class KnownHash(NamedTuple):
     """Of a damaged file: the hash that it had when the damage was found; "" where it could not be read."""
     is_same: bool = True
     """Whether the ctime is the same too. Otherwise a program may have changed a damaged file."""
+    is_certain: bool = True
+    """Whether its disk shows every change. Otherwise a program may have changed the file and set its mtime back."""
 
 
 class StoredHash(NamedTuple):
@@ -157,11 +97,18 @@ class HashCache:
     """A hash cache in the file `path`, made with mode 0600; None: in memory. Safe in several threads."""
 
     def __init__(self, path: str | None, *, busy_seconds: float = 2.0) -> None:
-        self._database = SharedDatabase(path, _prepare, busy_seconds=busy_seconds)
+        self._database = SharedDatabase(path, hashtable.prepare, busy_seconds=busy_seconds)
         self._moves: deque[tuple[bytes, bytes]] = deque()
         """Directories that were moved, from where and to where, and whose rows are not all moved yet."""
+        self._own = OwnChanges()
         self.marked = 0
-        """Changes after each mark of a damaged file that was stored through this cache."""
+        """Changes with what no stat shows: a mark of a damaged file that was stored, and `begin_change`."""
+        self.change_time: Callable[[int], ChangeTime] = lambda device: ChangeTime.CTIME
+        """Which time tells on the disk with a device number that a file was changed."""
+
+    def signature(self, found: os.stat_result) -> str:
+        """What a row keeps of this stat."""
+        return signature_on(found, self.change_time(found.st_dev))
 
     def lookup(self, directory: str, files: Mapping[str, os.stat_result], *, whole: bool = False) -> dict[str, str]:
         """The known hashes of `files`: names in `directory`, with their current stat. Not those of damaged files.
@@ -171,10 +118,10 @@ class HashCache:
         found: dict[str, str] = {}
 
         def select(connection: sqlite3.Connection) -> None:
-            for key, seen, content_hash, damage, _, _ in _rows(connection, directory, list(files), whole=whole):
+            for key, seen, content_hash, damage, _, _ in known_rows(connection, directory, list(files), whole=whole):
                 name = os.fsdecode(key)
                 file = files.get(name)
-                if file is not None and not damage and seen == signature(file):
+                if file is not None and not damage and is_same(seen, self.signature(file)):
                     found[name] = content_hash
 
         self._database.run(select)
@@ -191,16 +138,17 @@ class HashCache:
         known: dict[str, KnownHash] = {}
 
         def select(connection: sqlite3.Connection) -> None:
-            for key, seen, content_hash, damage, read_us, content in _rows(
+            for key, seen, content_hash, damage, read_us, content in known_rows(
                 connection, directory, list(files), whole=whole
             ):
                 name = os.fsdecode(key)
                 file = files.get(name)
                 if file is None:
                     continue  # it was removed since
-                is_same = seen == signature(file)
-                if is_same or (damage and is_still_marked(seen, file)):
-                    known[name] = KnownHash(content_hash, damage, read_us, content, is_same)
+                unchanged = is_same(seen, self.signature(file))
+                if unchanged or (damage and is_still_marked(seen, file)):
+                    certain = has_change_time(seen)
+                    known[name] = KnownHash(content_hash, damage, read_us, content, unchanged, certain)
 
         self._database.run(select)
         return known
@@ -215,7 +163,7 @@ class HashCache:
         top = os.fsencode(directory)
 
         def select(connection: sqlite3.Connection) -> None:
-            found.extend(connection.execute(_BENEATH, (top, *_beneath(top, os.sep))))
+            found.extend(connection.execute(hashtable.BENEATH, beneath(top, os.sep)))
 
         self._database.run(select)
         return bool(found)
@@ -235,11 +183,13 @@ class HashCache:
 
     def record(self, rows: Iterable[CachedHash]) -> None:
         """Store hashes, in one transaction; rows that could not be trusted later are left out."""
-        self._insert(_RECORD, _values(rows))
+        rows = list(rows)
+        self._insert(hashtable.RECORD, self._values(row for row in rows if not row.changed_ns))
+        self._insert(hashtable.RECORD_WRITTEN, self._values(row for row in rows if row.changed_ns))
 
     def record_reads(self, rows: Iterable[CachedHash]) -> None:
         """Store what reading files again has shown; a known hash stays."""
-        self._insert(_RECORD_READ, _values(rows))
+        self._insert(hashtable.RECORD_READ, self._values(rows))
 
     def mark(self, row: CachedHash) -> bool:
         """Store what reading a damaged file again has shown; whether no such reading had found it damaged before.
@@ -247,7 +197,7 @@ class HashCache:
         In one step, so that of several that find the same damage at the same time one is told so. A mark with
         `read_us` 0 is not that of such a reading. Also true where that cannot be known.
         """
-        values = _values([row])
+        values = self._values([row])
         known: list[tuple[str, str, int]] = []
         query = "SELECT signature, damage, read_us FROM hashes WHERE directory = ? AND name = ?"
 
@@ -255,7 +205,7 @@ class HashCache:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 known.extend(connection.execute(query, values[0][:2]))
-                connection.executemany(_RECORD_READ, values)
+                connection.executemany(hashtable.RECORD_READ, values)
 
         if values:
             self._database.run(update)
@@ -280,7 +230,7 @@ class HashCache:
 
         def update(connection: sqlite3.Connection) -> None:
             with connection:
-                connection.execute(_MOVE_MARKS, (there, len(top) + 1, top, *_beneath(top)))
+                connection.execute(hashtable.MOVE_MARKS, (there, len(top) + 1, *beneath(top)))
             self._moves.append((top, there))
 
         self._database.run(update)
@@ -293,10 +243,10 @@ class HashCache:
             if not self._moves:
                 return
             top, there = self._moves[0]
-            rows = connection.execute(_TO_MOVE, (top, *_beneath(top), MOVED_AT_ONCE)).fetchall()
+            rows = connection.execute(hashtable.TO_MOVE, (*beneath(top), MOVED_AT_ONCE)).fetchall()
             with connection:
-                connection.executemany("DELETE FROM hashes WHERE directory = ? AND name = ?", [row[:2] for row in rows])
-                connection.executemany(_PLACE, [(there + row[0][len(top) :], *row[1:]) for row in rows])
+                connection.executemany(hashtable.DELETE, [row[:2] for row in rows])
+                connection.executemany(hashtable.PLACE, [(there + row[0][len(top) :], *row[1:]) for row in rows])
             if len(rows) < MOVED_AT_ONCE:
                 self._moves.popleft()
 
@@ -310,9 +260,60 @@ class HashCache:
 
         def delete(connection: sqlite3.Connection) -> None:
             with connection:
-                connection.execute("DELETE FROM hashes WHERE directory = ? AND name = ? AND signature = ?", keys)
+                connection.execute(f"{hashtable.DELETE} AND signature = ?", keys)
 
         self._database.run(delete)
+
+    def begin_change(self, file: FileKey, new: os.stat_result | None) -> bool:
+        """A file is about to be replaced or changed, on a disk whose stats may not show that.
+
+        What is known under its name is removed, durably, where it could be taken for what is known of the new file:
+        the one with the stat `new`, None for any. False where that cannot be done: then it may not be changed. The
+        caller calls `end_change` in any case.
+        """
+        directory, name = file
+        self._own.begin(file)
+        self.marked += 1
+
+        def delete(connection: sqlite3.Connection) -> None:
+            for key, seen, *_ in list(known_rows(connection, directory, [name], whole=False)):
+                if new is None or is_same(seen, self.signature(new)):
+                    _delete_durably(connection, hashtable.DELETE, (os.fsencode(directory), key))
+
+        return self._database.run(delete)
+
+    def end_change(self, file: FileKey) -> int:
+        """It was changed, or not. Returns the `changed_ns` of the row that is about the new file."""
+        self.marked += 1
+        return self._own.end(file)
+
+    def forget_beneath(self, directory: str) -> bool:
+        """Remove, durably, what is known of files in or beneath a directory; False where that cannot be done."""
+
+        def delete(connection: sqlite3.Connection) -> None:
+            top = beneath(os.fsencode(directory))
+            if connection.execute(hashtable.BENEATH, top).fetchone():
+                _delete_durably(connection, hashtable.DELETE_BENEATH, top)
+
+        return self._database.run(delete)
+
+    def _values(self, rows: Iterable[CachedHash]) -> list[tuple[object, ...]]:
+        """The columns of those rows that can be trusted later."""
+        encoded = functools.cache(os.fsencode)  # the rows of one call are those of few directories
+        return [
+            (
+                encoded(row.directory),
+                os.fsencode(row.name),
+                self.signature(row.found),
+                row.hash,
+                row.damage,
+                row.content,
+                row.read_us,
+            )
+            for row in rows
+            if is_trustworthy(row.found, row.hashed_ns)
+            and self._own.allows((row.directory, row.name), row.hashed_ns, row.changed_ns)
+        ]
 
     def _insert(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
         def insert(connection: sqlite3.Connection) -> None:
@@ -340,45 +341,11 @@ class HashCache:
         self._database.close()
 
 
-def _rows(connection: sqlite3.Connection, directory: str, names: Sequence[str], *, whole: bool) -> Iterator[Any]:
-    """The rows of these files in a directory; with `whole` perhaps those of others between them."""
-    keys = list(map(os.fsencode, names))
-    if whole and keys:
-        return connection.execute(f"{_KNOWN} BETWEEN ? AND ?", (os.fsencode(directory), min(keys), max(keys)))
-    return select_in(connection, f"{_KNOWN} IN", [os.fsencode(directory)], keys)
-
-
-def _prepare(connection: sqlite3.Connection) -> bool:
-    """The table; False for a database of another version."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, _WITHOUT_DAMAGE, _VERSION):
-        return False
-    if version == _WITHOUT_DAMAGE:
-        for statement in _MIGRATION:
-            connection.execute(statement)
-    connection.execute(_SCHEMA)
-    connection.execute(_INDEX)
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
-    return True
-
-
-def _beneath(directory: bytes, separator: str = "/") -> tuple[bytes, bytes]:
-    """The bounds of the directories beneath a directory."""
-    top = directory.removesuffix(separator.encode())
-    return top + separator.encode(), top + chr(ord(separator) + 1).encode()
-
-
-def is_still_marked(marked: str, found: os.stat_result) -> bool:
-    """Whether a file with this stat is the one that had the signature `marked` when its damage was found."""
-    before, now = marked.split("."), signature(found).split(".")
-    return all(before[part] == now[part] for part in (_SIZE, _MTIME, _INODE))
-
-
-def _values(rows: Iterable[CachedHash]) -> list[tuple[object, ...]]:
-    """The columns of those rows that can be trusted later."""
-    encoded = functools.cache(os.fsencode)  # the rows of one call are those of few directories
-    return [
-        (encoded(directory), os.fsencode(name), signature(found), content_hash, damage, content, read_us)
-        for directory, name, found, content_hash, hashed_ns, damage, content, read_us in rows
-        if is_trustworthy(found, hashed_ns)
-    ]
+def _delete_durably(connection: sqlite3.Connection, statement: str, parameters: Sequence[bytes]) -> None:
+    """Delete rows, so that they do not come back after a power cut."""
+    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        with connection:
+            connection.execute(statement, parameters)
+    finally:
+        connection.execute("PRAGMA synchronous = NORMAL")

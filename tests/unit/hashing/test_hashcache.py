@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.hashing.filehash import hash_bytes, signature
 from homeftp.hashing.hashcache import CONTENT, MOVED_AT_ONCE, UNREADABLE, CachedHash, HashCache, KnownHash
+from homeftp.metadata.kept import ChangeTime
 
 HASH = hash_bytes(b"content")
 OTHER = hash_bytes(b"other")
@@ -308,6 +309,94 @@ class MarkTests(IndexCase):
         self.assertEqual(len(self.cache.damaged()), 1)
         self.cache.forget(row)
         self.assertEqual(self.cache.damaged(), [])
+
+
+class OwnChangeTests(IndexCase):
+    """A disk without ctime and inodes: what this program writes is never taken for what was there before."""
+
+    FILE = ("/d", "file.txt")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cache.change_time = lambda device: ChangeTime.MTIME
+        self.cache.record([self.row()])
+
+    def open(self, busy_seconds: float = 2.0) -> HashCache:
+        """The cache, closed at the end of the test."""
+        cache = super().open(busy_seconds)
+        cache.change_time = lambda device: ChangeTime.MTIME
+        return cache
+
+    def test_same_stat(self) -> None:
+        """Size and mtime count alone, and are not certain to show a change; another mtime does."""
+        os.chmod(self.file, 0o600)
+        self.assertEqual(self.known(), HASH)
+        known = self.cache.known_file("/d", "file.txt", os.stat(self.file))
+        self.assertEqual(known, KnownHash(HASH, "", 0, is_certain=False))
+        os.utime(self.file, (1_700_000_000, 1_700_000_002))
+        self.assertIsNone(self.known())
+
+    def test_replaced(self) -> None:
+        """What could be taken for what is known of the new file is removed before, for good; nothing else is."""
+        self.cache.record([self.row("other.txt")])
+        self.assertTrue(self.cache.begin_change(self.FILE, self.found))
+        self.cache.close()
+        self.cache = self.open()
+        self.assertIsNone(self.known())
+        self.assertEqual(self.known("other.txt"), HASH)
+
+    def test_other_stat(self) -> None:
+        """What is known of the old file stays for its version, where the new one looks different; or nothing does."""
+        found = self.found
+        os.utime(self.file, (1_700_000_000, 1_700_000_002))
+        self.assertTrue(self.cache.begin_change(self.FILE, os.stat(self.file)))
+        self.assertEqual(self.cache.lookup("/d", {"file.txt": found}), {"file.txt": HASH})
+        self.assertTrue(self.cache.begin_change(self.FILE, None))
+        self.assertEqual(self.cache.lookup("/d", {"file.txt": found}), {})
+
+    def test_readers(self) -> None:
+        """A hash that was computed from the content before is not recorded after the change; the new one is."""
+        self.cache.begin_change(self.FILE, self.found)
+        self.cache.record([self.row(hash=OTHER)])
+        changed_ns = self.cache.end_change(self.FILE)
+        for record in (self.cache.record, self.cache.record_reads):
+            record([self.row(hash=OTHER)])
+            self.assertIsNone(self.known())
+        self.cache.record([self.row(hash=OTHER)._replace(changed_ns=changed_ns)])
+        self.assertEqual(self.known(), OTHER)
+
+    def test_written(self) -> None:
+        """What was written takes the place of what another process has recorded meanwhile."""
+        self.cache.begin_change(self.FILE, self.found)
+        self.open().record([self.row()])
+        changed_ns = self.cache.end_change(self.FILE)
+        self.assertEqual(self.known(), HASH, "the control")
+        self.cache.record([self.row(hash=OTHER)._replace(changed_ns=changed_ns)])
+        self.assertEqual(self.known(), OTHER)
+
+    def test_locked(self) -> None:
+        """Where nothing can be removed that is told, and still known."""
+        self.cache.close()
+        self.cache = self.open(busy_seconds=0)
+        other = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        self.assertFalse(self.cache.begin_change(self.FILE, self.found))
+        self.assertFalse(self.cache.forget_beneath("/d"))
+        self.assertEqual(self.known(), HASH)
+        self.assertTrue(self.cache.forget_beneath("/e"), "nothing is known there")
+        other.execute("ROLLBACK")
+        self.assertTrue(self.cache.forget_beneath("/d"))
+        self.assertIsNone(self.known())
+
+    def test_noticed(self) -> None:
+        """Whoever remembers digests notices the change, though no stat shows it."""
+        before = self.cache.marked
+        self.cache.begin_change(self.FILE, self.found)
+        begun = self.cache.marked
+        self.cache.end_change(self.FILE)
+        self.assertLess(before, begun)
+        self.assertLess(begun, self.cache.marked)
 
 
 class DamageTests(IndexCase):

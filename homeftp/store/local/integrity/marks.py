@@ -9,7 +9,8 @@ from typing import Sequence
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.hashing.hashcache import HashCache, StoredHash, is_still_marked
+from homeftp.hashing.hashcache import HashCache, StoredHash
+from homeftp.hashing.signatures import is_still_marked
 from homeftp.model import Damage, damage_kind
 from homeftp.store.local.disk.errnos import MISSING
 from homeftp.store.local.disk.handles import raw

@@ -1,0 +1,63 @@
+"""Signatures of files in the hash cache: what a disk shows of a file for as long as nobody has written to it.
+
+`filehash.signature` has the whole stat. Here is what counts of it on disks that make up a part of it, or show it late
+(`ChangeTime`). The form tells which disk it was: a signature of one form is never that of another.
+"""
+
+from __future__ import annotations
+
+import os
+
+from homeftp.hashing.filehash import signature
+from homeftp.metadata.kept import ChangeTime
+
+LATE_NS = 2_000_000_000
+"""Nanoseconds within which the ctime of a file that was renamed moves once more (`ChangeTime.LATE_CTIME`).
+
+It moves when the file is closed: with many files that are committed together, after the last of them.
+"""
+
+_LATE = "~"
+"""Before a ctime that may move."""
+
+_SIZE, _MTIME, _CTIME, _INODE = range(4)
+
+
+def signature_on(found: os.stat_result, change_time: ChangeTime) -> str:
+    """The signature of a file with that stat, on a disk of which this is known."""
+    if change_time is ChangeTime.CTIME:
+        return signature(found)
+    if change_time is ChangeTime.LATE_CTIME:
+        return f"{found.st_size}.{found.st_mtime_ns}.{_LATE}{found.st_ctime_ns}.{found.st_ino}"
+    return f"{found.st_size}.{found.st_mtime_ns}.."
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two signatures are of the same file, and nobody has written to it between them."""
+    if one == other:
+        return True
+    if _LATE not in one or _LATE not in other:
+        return False
+    first, second = one.split("."), other.split(".")
+    times = (int(parts[_CTIME].removeprefix(_LATE)) for parts in (first, second))
+    return _lasting(first) == _lasting(second) and abs(next(times) - next(times)) < LATE_NS
+
+
+def is_unchanged(before: os.stat_result, after: os.stat_result, change_time: ChangeTime) -> bool:
+    """Whether two stats are of the same file, and nobody has written to it between them."""
+    return is_same(signature_on(before, change_time), signature_on(after, change_time))
+
+
+def is_still_marked(marked: str, found: os.stat_result) -> bool:
+    """Whether a file with this stat is the one that had the signature `marked` when its damage was found."""
+    before, now = marked.split("."), signature(found).split(".")
+    return before[:_CTIME] == now[:_CTIME] and before[_INODE] in ("", now[_INODE])
+
+
+def has_change_time(signature: str) -> bool:
+    """Whether the ctime is part of a signature: otherwise a program may have written to the file nevertheless."""
+    return bool(signature.split(".")[_CTIME])
+
+
+def _lasting(parts: list[str]) -> list[str]:
+    return [parts[_SIZE], parts[_MTIME], parts[_INODE]]
