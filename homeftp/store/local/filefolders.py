@@ -99,7 +99,7 @@ class FileFolders:
     def _key(self, names: Sequence[str], stats: Sequence[os.stat_result], marked: int) -> bytes:
         """A hash of all that the digests depend on, but the contents: another content has another signature.
 
-        `marked` counts the marks of damage: a mark changes no stat.
+        `marked` counts what no stat shows: marks of damage, and what the server writes on disks that keep no ctime.
         """
         disks = self._root.disks
         kept = sorted((device, disks.of(device).modes) for device in {found.st_dev for found in stats})

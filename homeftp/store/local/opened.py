@@ -72,6 +72,8 @@ class OpenFolder:
         with contextlib.ExitStack() as opened:
             self.root = SafeRoot(path, system)
             opened.callback(self.root.close)
+            disks = self.root.disks
+            cache.change_time = lambda device: disks.of(device).change_time
             if known:
                 expect_metadata_dir(self.root, path)
             allowed = Filetypes(options.filetypes)
@@ -80,11 +82,13 @@ class OpenFolder:
             self.marks = DamageMarks(self.root, cache)
             try:
                 if inspected:
+                    disks.may_learn = True
+                    disks.learn(os.fstat(self.root.fd), self.root.fd)
                     raise ReadOnlyRoot("it is only inspected")
                 metadata_dir = self._metadata_dir = MetadataDir(self.root, path)
                 opened.callback(metadata_dir.close)
-                self.root.disks.may_learn = True
-                self.root.disks.learn(os.fstat(metadata_dir.incoming), metadata_dir.incoming)
+                disks.may_learn = True
+                disks.learn(os.fstat(metadata_dir.incoming), metadata_dir.incoming)
                 if system.syncs_whole(self.root.fd):
                     system.syncfs(self.root.fd)  # a server that was killed may have left names that are not durable
                 self._operations = compose(

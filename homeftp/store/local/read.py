@@ -14,6 +14,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound, Refusal, WrongKind
 from homeftp.hashing.filehash import digest_slices, hash_bytes, is_settled, read_at, same_content, signature
 from homeftp.hashing.hashcache import UNREADABLE, CachedHash, HashCache, KnownHash
+from homeftp.hashing.signatures import is_unchanged
 from homeftp.interfaces import IOpenFile
 from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
@@ -196,7 +197,8 @@ class LocalFile:
 
     def _row(self, found: os.stat_result) -> CachedHash | None:
         """A row for the hash cache; None if another file may have its name by now."""
-        if self.entry.hash is None or signature(found) != signature(self._found):
+        change_time = self._disks.of(found.st_dev).change_time
+        if self.entry.hash is None or not is_unchanged(self._found, found, change_time):
             return None
         return CachedHash(self._directory, self._file, found, self.entry.hash, self._opened_ns)
 

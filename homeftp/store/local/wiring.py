@@ -14,6 +14,7 @@ from homeftp.store.local.commit.directories import Directories
 from homeftp.store.local.commit.directorymaker import DirectoryMaker
 from homeftp.store.local.commit.existing import ExistingEntries
 from homeftp.store.local.commit.namespace import Namespace
+from homeftp.store.local.commit.outdated import OutdatedHashes
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.commit.renamer import NO_VERSIONS, Renamer, can_keep_versions
 from homeftp.store.local.commit.similarnames import NameCollisions
@@ -138,6 +139,7 @@ def compose(
         ArchiverFactory(root, system, folders, archive, cache),
         fsync,
         NameCollisions(allowed=options.similar_names),
+        OutdatedHashes(root, cache),
         changelog,
     )
     staging = () if system.keeps_order(root.fd) else (metadata_dir.folder, metadata_dir.incoming, metadata_dir.partial)

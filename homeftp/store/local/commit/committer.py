@@ -70,7 +70,7 @@ class Committer:
             if known is not None:
                 row = CachedHash(
                     cache_paths[pending.handle], pending.endpoint.name, found, known, pending.hashed_ns, damage
-                )
+                )._replace(changed_ns=pending.changed_ns)
                 rows.append(row if source is None else row._replace(content=source.content, read_us=source.read_us))
             results.append(self._entry(found, known, damage))
         self.cache.record(rows)

@@ -20,6 +20,7 @@ from homeftp.errors import Changed, NotFound, Refusal
 from homeftp.hashing.filehash import signature
 from homeftp.model import ABSENT, Actor, Change
 from homeftp.store.local.commit.outcome import InDoubt, in_doubt, not_archived
+from homeftp.store.local.commit.outdated import OutdatedHashes
 from homeftp.store.local.commit.pending import (
     ExistingTarget,
     PendingRename,
@@ -67,6 +68,7 @@ class Namespace:
     archivers: ArchiverFactory
     fsync: Fsync
     collisions: NameCollisions
+    outdated: OutdatedHashes
     changelog: ChangeLog
     _lock: Lock = attrs.field(factory=Lock, init=False)
 
@@ -194,7 +196,8 @@ class Namespace:
                 if failure.errno in FULL:
                     raise failure
                 raise not_archived(pending.endpoint) from failure
-            self.renamer.rename(pending, existing, name)
+            with self.outdated.renaming(pending):
+                self.renamer.rename(pending, existing, name)
         except InDoubt:
             self._renamed(pending, existing, name)
             raise
@@ -267,7 +270,8 @@ class Namespace:
             self.root.check_new_name(handle.fd, endpoint)
             try:
                 with self.changelog.changing() as record:
-                    with self._claimed(handle, endpoint, removed_name):
+                    claimed = self._claimed(handle, endpoint, removed_name)
+                    with claimed, self.outdated.moving(pending.endpoint, endpoint, handle):
                         self.renamer.rename_directory(pending, name, handle, endpoint)
                     self.collisions.removed(pending.handle, os.fsdecode(name))
                     record(Change("move", "directory", pending.endpoint, actor, endpoint))
@@ -283,7 +287,7 @@ class Namespace:
         with self._lock:
             self.check_directory({}, pending.handle, pending.endpoint)
             self._stat(pending)
-            with self.changelog.changing() as record:
+            with self.outdated.changing(pending), self.changelog.changing() as record:
                 if apply():
                     record(change)
 

@@ -88,6 +88,8 @@ class PendingRename:
     """Its stat when its hash was known; the hash is dropped if it changed. None: no other program can change it."""
     counted: bool = False
     """Whether its bytes are part of the used quota already."""
+    changed_ns: int = 0
+    """When it got its name, where its stat may be that of the file before: for the hash cache."""
 
     @property
     def known_hash(self) -> str | None:

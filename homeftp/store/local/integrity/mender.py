@@ -18,8 +18,9 @@ from twisted.logger import Logger
 from homeftp.config import PIECE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
-from homeftp.hashing.filehash import read_at, signature
+from homeftp.hashing.filehash import read_at
 from homeftp.hashing.hashcache import HashCache, StoredHash
+from homeftp.hashing.signatures import is_same
 from homeftp.model import MENDER, Verification, WriteRequest
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import close_quietly
@@ -120,7 +121,7 @@ class Mender:
             name = self.root.stored_name(directory, Endpoint((row.name,)))
             fd = open_private_file(directory, name, make=False)
         try:
-            if signature(os.fstat(fd)) != row.signature:
+            if not is_same(row.signature, self.cache.signature(os.fstat(fd))):
                 raise FileNotFoundError(f"{row.name} was changed")
             yield fd
         finally:

@@ -221,7 +221,8 @@ class _VerifyRun:
                 if self._is_left_out(known):
                     yield Verification()
                     return
-                reading = yield from reread(self._verifier.system, fd, found, known)
+                change_time = self._verifier.root.disks.of(found.st_dev).change_time
+                reading = yield from reread(self._verifier.system, fd, found, known, change_time)
         except (NotFound, WrongKind, FileNotFoundError):
             return  # it was removed, or replaced by something else, meanwhile
         except (Refusal, OSError) as error:
@@ -260,7 +261,8 @@ class _VerifyRun:
         if self._verifier.cache.mark(row._replace(read_us=self._verifier.system.wall_us())):
             self._record(item, found, content_hash)  # a reader that met it records nothing
         mended = False
-        if content_hash and self._verifier.mender is not None:
+        is_certain = damage == UNREADABLE or (known is not None and known.is_certain)
+        if content_hash and is_certain and self._verifier.mender is not None:
             mended = yield from self._verifier.mender.mend(
                 item.endpoint, item.version, content_hash, found, from_others=self._from_others
             )

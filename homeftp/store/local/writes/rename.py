@@ -91,8 +91,6 @@ class Mover:
             check_path(move.target, *self._reach(move.source))
         pending = PendingUnlink(source, move.source, None, inode=found.st_ino)
         self.namespace.move_directory(pending, target, move.target, move.actor)
-        cache = self.committer.cache
-        cache.moved(self.root.cache_path(move.source), self.root.cache_path(move.target))
         try:
             self.folders.moved(move.source, move.target)
             # By the descriptor: the name may belong to another directory by now.

@@ -9,8 +9,9 @@ import time
 import attrs
 
 from homeftp.errors import Changed
-from homeftp.hashing.filehash import Hasher, signature
+from homeftp.hashing.filehash import Hasher
 from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.hashing.signatures import is_unchanged
 from homeftp.model import Actor, Change, WriteRequest
 from homeftp.store.local.commit.outcome import in_doubt
 from homeftp.store.local.commit.space import SpaceReservation
@@ -116,7 +117,8 @@ class VersionRewrite:
         """The content was lost, so nothing is kept of what is replaced."""
         version, rewriter, temp_file = self._version, self._rewriter, self._temp_file
         now = os.stat(version.file, dir_fd=folder.fd, follow_symlinks=False)
-        if signature(now) != signature(version.found) or rewriter.archive.is_pinned(now.st_ino):
+        change_time = rewriter.root.disks.of(now.st_dev).change_time
+        if not is_unchanged(version.found, now, change_time) or rewriter.archive.is_pinned(now.st_ino):
             raise Changed(f"the version of {display_path(self._request.endpoint)} is not the one that was damaged")
         temp_file.make_name()
         with rewriter.changelog.changing() as record:

@@ -9,6 +9,7 @@ from homeftp.endpoint import MAX_PARTS, parse
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import CONTENT, CachedHash, HashCache
 from homeftp.hashing.treedigest import DirectoryDigester
+from homeftp.metadata.kept import ChangeTime
 from homeftp.model import TreeDigest
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.filefolders import MOST_FILES, FileFolders
@@ -71,6 +72,24 @@ class FileFoldersTests(StoreCase):
         self.cache.close()
         self.assertEqual(self.found(), self.expected())
         self.assertIsNone(self.begin().digests(parse("d")))
+
+    def test_written(self) -> None:
+        """A content that the server has put there counts, although the file looks as before; the control is a read."""
+        self.cache.change_time = lambda device: ChangeTime.MTIME
+        for name in NAMES:
+            self.remember(name)
+        before, file = self.found(), (self.root_opened.cache_path(parse("d")), "a.txt")
+        found = os.stat(self.path("d/a.txt"))
+        self.assertEqual(before, self.expected())
+        other = CachedHash(*file, found, hash_bytes(b"other"), 10**19)
+        self.cache.record([other])
+        self.assertEqual(self.found(), before)
+        self.cache.begin_change(file, found)
+        self.assertIsNone(self.found())
+        self.cache.record([other._replace(changed_ns=self.cache.end_change(file))])
+        after = self.found()
+        self.assertIsNotNone(after)
+        self.assertNotEqual(after, before)
 
     def test_changed(self) -> None:
         """Any change of a file or of the names is noticed, behind the server's back too."""

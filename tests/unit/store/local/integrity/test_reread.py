@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.config import SLICE
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import CONTENT, UNREADABLE, KnownHash
+from homeftp.metadata.kept import ChangeTime
 from homeftp.model import Verification
 from homeftp.store.local.integrity.reread import CHANGED, Reading, reread
 from homeftp.syscalls import System
@@ -94,6 +95,17 @@ class RereadTests(SynchronousTestCase):
             self.write(CONTENT_BYTES)
             system = _Between(partial(self.write_once, content))
             self.assertEqual(self.read(hash_bytes(b"what it was"), system)[0], CHANGED)
+
+    def test_late_ctime(self) -> None:
+        """A ctime that moves while the file is read does not count where that is usual; elsewhere it does."""
+        for change_time, expected in (
+            (ChangeTime.CTIME, CHANGED),
+            (ChangeTime.LATE_CTIME, Reading("", hash_bytes(CONTENT_BYTES))),
+            (ChangeTime.MTIME, Reading("", hash_bytes(CONTENT_BYTES))),
+        ):
+            system = _Between(lambda time: os.chmod(self.path, 0o600))
+            steps = reread(system, self.fd, os.fstat(self.fd), None, change_time)
+            self.assertEqual(_run(steps, []), expected)
 
     def test_unreadable(self) -> None:
         """What the disk cannot read is damaged; an error that says something else is raised."""

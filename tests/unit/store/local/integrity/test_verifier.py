@@ -12,8 +12,9 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Damaged, Forbidden, Internal
 from homeftp.hashing.filehash import read_at
 from homeftp.interfaces import StoreOptions
-from homeftp.model import ONLY_MARKED, Change, Damage, Verification
+from homeftp.model import ONLY_MARKED, SECOND_US, Change, Damage, Verification
 from homeftp.store.local.store import LocalStore
+from tests.support.coarsedisks import CoarseDisk
 from tests.support.flips import FlipCase
 from tests.support.stores import content_of, damages_in, put_of, sha
 
@@ -69,6 +70,34 @@ class VerifierTests(VerifierCase):
         self.unreadable.clear()
         self.assertEqual(damages_in(store), [])
         self.assertEqual((list(store.damaged()), content_of(store, "b")), ([], b"never read"))
+
+    def test_without_ctime(self) -> None:
+        """Where only size and mtime count, what differs is marked, and left for a push: it may be a change."""
+        store = self.store(CoarseDisk())
+        for name in "abcd":
+            self.put(store, name, b"good")
+        time_us = os.stat(self.path("a")).st_mtime_ns // 1000
+        self.lay("a", b"evil", mtime_us=time_us)
+        self.lay("b", b"mine", mtime_us=time_us + 2 * SECOND_US)
+        self.lose("c")
+        (step,) = self.verified(store)
+        found = [(damage.name, damage.damage, damage.mended) for damage in step.damages]
+        self.assertEqual(found, [("a", "content", False), ("c", "unreadable", True)])
+        self.assertEqual(self.content("a"), b"evil")
+        self.assertRaises(Damaged, store.open, parse("a"))
+        self.assertEqual(content_of(store, "b"), b"mine")
+        self.put(store, "a", b"good", precondition=sha(b"good"))
+        self.assertEqual(damages_in(store), [])
+        self.assertEqual([version.hash for page in store.versions(parse("a")) for version in page], [sha(b"evil")])
+
+    def test_touched(self) -> None:
+        """Where only size and mtime count, a file that was marked wrongly is served once it has another mtime."""
+        store = self.store(CoarseDisk())
+        self.put(store, "a", b"good")
+        self.lay("a", b"mine", mtime_us=os.stat(self.path("a")).st_mtime_ns // 1000)
+        self.assertEqual([damage.mended for damage in damages_in(store)], [False])
+        os.utime(self.path("a"))
+        self.assertEqual((content_of(store, "a"), list(store.damaged())), (b"mine", []))
 
     def test_met_by_a_reader(self) -> None:
         """A reader who meets a file that cannot be read marks it; it is recorded when it is read again."""
