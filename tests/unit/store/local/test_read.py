@@ -16,6 +16,7 @@ from homeftp.hashing.filehash import is_settled
 from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
 from homeftp.store.local.read import BATCH, LocalFile
+from tests.support.coarsedisks import CoarseDisk
 from tests.support.descriptors import count_descriptors
 from tests.support.stores import LONG_AGO, StoreCase, put_of, sha
 from tests.support.waiting import WITHIN, wait_until
@@ -131,6 +132,18 @@ class OpenTests(ReadingCase):
         self.assertEqual(file.read(0, 100), CONTENT)
         self.assertEqual(file.verify(sha(CONTENT)).hash, sha(CONTENT))
         self.assertEqual(self.known(), sha(b"something else"))
+
+    def test_ctime_that_moves(self) -> None:
+        """A hash is remembered although the ctime has moved where that tells nothing; not where it tells a change."""
+        for system, expected in ((CoarseDisk(), sha(CONTENT)), (None, None)):
+            self.files.close()
+            self.lay("file.txt", CONTENT, mtime_us=LONG_AGO)
+            self.files = self.store(system)
+            file = self.open()
+            os.chmod(self.path("file.txt"), 0o600)
+            os.chmod(self.path("file.txt"), 0o644)
+            file.verify(sha(CONTENT))
+            self.assertEqual(self.known(), expected)
 
     def test_hash(self) -> None:
         """The hash comes last, and the hash cache remembers it."""

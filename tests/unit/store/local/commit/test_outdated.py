@@ -112,6 +112,8 @@ class OutdatedHashesTests(StoreCase):
 
     def test_busy(self) -> None:
         """Where the old hash cannot be removed nothing is changed; what has no old one is written."""
+        self.put(self.opened, "d/a", OLD)
+        os.rename(self.path("d"), self.path("gone"))
         self.opened.close()
         self.cache.close()
         cache = HashCache(self.cache_path, busy_seconds=0)
@@ -124,6 +126,10 @@ class OutdatedHashesTests(StoreCase):
         self.assertRaises(Busy, self.put, self.opened, "a", NEW)
         with self.assertRaises(Busy):
             self.opened.set_metadata(parse("a"), mtime_us=TIME + 4 * SECOND_US, mode=None, precondition=None)
+        for target in ("d", "e"):
+            os.makedirs(self.path(f"new-{target}"))
+        self.assertRaises(Busy, self.opened.move, parse("new-d"), parse("d"), None, None)
+        self.opened.move(parse("new-e"), parse("e"), None, None)
         self.put(self.opened, "b", NEW)
         self.assertEqual((self.content("a"), self.content("b"), self.left()), (OLD, NEW, []))
         self.assertEqual(self.known(), sha(OLD))
