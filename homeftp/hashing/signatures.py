@@ -1,4 +1,4 @@
-"""Signatures of files in the hash cache: what a disk shows of a file for as long as nobody has written to it.
+"""Signatures of files in the hash cache: what a disk shows of a file for as long as no program has written to it.
 
 `filehash.signature` has the whole stat. Here is what counts of it on disks that make up a part of it, or show it late
 (`ChangeTime`). The form tells which disk it was: a signature of one form is never that of another.
@@ -33,7 +33,7 @@ def signature_on(found: os.stat_result, change_time: ChangeTime) -> str:
 
 
 def is_same(one: str, other: str) -> bool:
-    """Whether two signatures are of the same file, and nobody has written to it between them."""
+    """Whether two signatures are of the same file, and no program has written to it between them."""
     if one == other:
         return True
     if _LATE not in one or _LATE not in other:
@@ -44,7 +44,7 @@ def is_same(one: str, other: str) -> bool:
 
 
 def is_unchanged(before: os.stat_result, after: os.stat_result, change_time: ChangeTime) -> bool:
-    """Whether two stats are of the same file, and nobody has written to it between them."""
+    """Whether two stats are of the same file, and no program has written to it between them."""
     return is_same(signature_on(before, change_time), signature_on(after, change_time))
 
 

@@ -14,7 +14,7 @@ from homeftp.model import MAX_MTIME_US, TimeSpan
 
 
 class ChangeTime(enum.Enum):
-    """Which time of a file tells on a file system that nobody has written to the file."""
+    """Which time of a file tells on a file system that no program has written to the file."""
 
     CTIME = "ctime"
     """The ctime moves with every change, and no program can set it back."""
