@@ -131,7 +131,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.sync.local": CONTRACTS | {"hashing", "syscalls", "client.files"},
     "client.sync.merge": SHARED | {"wire"} | within("client", "api batches files transfer"),
     "client.sync": SHARED
-    | within("client", "api batches errors escapes files mirror plan remotehash seen selection transfer")
+    | within("client", "api batches errors escapes files mirror plan remotehash seen selection table transfer")
     | within("client", "sync.local sync.merge"),
     "client.manage": CONTRACTS | within("client", "api plan remotehash seen"),
     "client.opening": SHARED

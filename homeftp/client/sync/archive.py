@@ -13,7 +13,7 @@ from typing import Any, Collection, Iterable, Iterator, Mapping, NamedTuple, Seq
 import attrs
 
 from homeftp.client.plan.survey import names_around
-from homeftp.client.sync.model import SyncNode
+from homeftp.client.sync.model import SyncNode, inode_table, node_table
 from homeftp.hashing.database import SharedDatabase, tables
 from homeftp.hashing.filehash import ALGORITHM
 from homeftp.model import Kind
@@ -182,8 +182,8 @@ class SyncArchive:
 
         Of the folder only the `parts` count, names with all beneath them, and the directories around them.
         """
-        nodes: dict[str, SyncNode] = {}
-        inodes: dict[str, int] = {}
+        nodes = node_table()
+        inodes = inode_table()
         ignored = frozenset(left_out)
         single = {name for name in (*parts, *names_around(parts)) if name}
 

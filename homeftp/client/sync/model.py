@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
-from typing import Collection, Mapping, NamedTuple, Sequence
+from typing import Collection, Iterable, Mapping, MutableMapping, NamedTuple, Sequence
 
 import attrs
 
+from homeftp.client.table import Columns, NameTable, Packing
+from homeftp.hashing.filehash import binary, from_binary
 from homeftp.model import Kind
 
 
@@ -80,6 +82,41 @@ class SyncOptions:
     """Today, for the names of copies."""
     merge: bool = False
     """Whether texts that both sides have changed are merged where that is possible, before the preference counts."""
+
+
+def _pack(names: Sequence[str], nodes: Sequence[SyncNode]) -> Columns:
+    return (
+        [node.kind for node in nodes],
+        [None if node.hash is None else binary(node.hash) for node in nodes],
+        [node.size for node in nodes],
+        [node.mtime_us for node in nodes],
+        [node.mode for node in nodes],
+    )
+
+
+def _unpack(names: Sequence[str], columns: Columns) -> Iterable[SyncNode]:
+    kinds, digests, sizes, times, modes = columns
+    hashes = (None if digest is None else from_binary(digest) for digest in digests)
+    return map(SyncNode, kinds, hashes, sizes, times, modes)
+
+
+PACKING: Packing[SyncNode] = Packing(_pack, _unpack)
+"""Keeps all of a node, whose hash is one of a content."""
+
+
+def node_table() -> NameTable[SyncNode]:
+    """An empty table of nodes by name."""
+    return NameTable(PACKING)
+
+
+def copy_nodes(nodes: Mapping[str, SyncNode]) -> MutableMapping[str, SyncNode]:
+    """The same nodes, to be changed."""
+    return nodes.copy() if isinstance(nodes, NameTable) else dict(nodes)
+
+
+def inode_table() -> NameTable[int]:
+    """An empty table of inodes by name."""
+    return NameTable(Packing(lambda names, inodes: (list(inodes),), lambda names, columns: columns[0]))
 
 
 def same_content(one: SyncNode | None, other: SyncNode | None) -> bool:

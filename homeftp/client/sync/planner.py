@@ -7,6 +7,7 @@ long as something in it does, and a file that is in the way of a directory that 
 from __future__ import annotations
 
 import enum
+from itertools import chain
 from types import MappingProxyType
 from typing import Collection, Container, Iterable, Mapping
 
@@ -24,6 +25,7 @@ from homeftp.client.sync.model import (
     SyncPlan,
     SyncTree,
     Unsynced,
+    copy_nodes,
     same_content,
 )
 from homeftp.client.sync.renames import Rename, follow_renames, rename_node
@@ -84,10 +86,10 @@ def make_plan(
     assumed = {Direction.BOTH: known, Direction.PUSH: there.nodes, Direction.PULL: here.nodes}[options.direction]
     trees = follow_renames(assumed, inodes, here, there, permitted)
     moves = [_move(rename, here, there) for rename in trees.renames]
-    known = dict(known)
+    renamed = copy_nodes(known)
     for rename in trees.renames:
-        if rename.old in known:
-            rename_node(known, rename.old, rename.new)
+        if rename.old in renamed:
+            rename_node(renamed, rename.old, rename.new)
     sides = trees.sides
     builder = _PlanBuilder(trees.base, sides[Side.HERE], sides[Side.THERE], options, mergeable, here.links)
     builder.decide_all(opaque, (*here.partial, *there.partial))
@@ -97,8 +99,8 @@ def make_plan(
     }
     return SyncPlan(
         actions=(*moves, *made),
-        agreed={name: node for name, node in builder.agreed.items() if known.get(name) != node},
-        gone=[name for name in known if name not in builder.here and name not in builder.there],
+        agreed={name: node for name, node in builder.agreed.items() if renamed.get(name) != node},
+        gone=[name for name in renamed if name not in builder.here and name not in builder.there],
         opaque={**opaque, **dict.fromkeys(builder.kept_links, _LINK)},
         files=files,
         agreed_files=_count_files(base) + unchanged_files,
@@ -136,6 +138,16 @@ def _order(name: str) -> str:
     return name.replace("/", "\0")
 
 
+class _AnyOf:
+    """The names that are in any of several containers."""
+
+    def __init__(self, *containers: Container[str]) -> None:
+        self._containers = containers
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in each for each in self._containers)
+
+
 class _PlanBuilder:
     """One plan on its way, after the renames."""
 
@@ -157,15 +169,19 @@ class _PlanBuilder:
         self.there = there
         self._options = options
         self.agreed: dict[str, SyncNode] = {}
-        self._names = sorted({*base, *here, *there}, key=_order)
+        self._names = sorted(dict.fromkeys(chain(here, there, base)), key=_order)
         self._decisions: dict[str, Decision] = {}
         """About the names on which there is no agreement."""
         self._kept_files: dict[str, Side] = {}
         """Files that get another name, and the side that has them."""
-        self._steps: list[tuple[_Step, str, SyncAction]] = []
-        self._taken = {*here, *there}
+        self._steps: dict[_Step, list[SyncAction]] = {step: [] for step in _Step}
+        self._given: set[str] = set()
+        """The new names of these."""
+        copies = ((original_endpoint(name), name, node) for name, node in here.items())
         self._copies = {
-            (original_endpoint(name), node.hash) for name, node in here.items() if same_content(node, there.get(name))
+            (original, node.hash)
+            for original, name, node in copies
+            if original is not None and same_content(node, there.get(name))
         }
         """The contents that copies of conflicts have on both sides, with the names of their originals."""
 
@@ -245,8 +261,11 @@ class _PlanBuilder:
                 self._transfer(name, here, there, decision.target)
             elif here is not None and there is not None:
                 self._agree(name, here, there)
-        self._steps.sort(key=_sorted_step)
-        return [action for _, _, action in self._steps]
+        if self._given:
+            self._steps[_Step.COPY_FILE].sort(key=lambda action: _order(action.name))
+        for step in (_Step.CLEAR_DIRECTORY, _Step.DELETE_DIRECTORY):
+            self._steps[step].sort(key=lambda action: -action.name.count("/"))
+        return [action for step in _Step for action in self._steps[step]]
 
     def _agree(self, name: str, here: SyncNode, there: SyncNode) -> None:
         """The content is the same: what about time and mode?"""
@@ -283,22 +302,14 @@ class _PlanBuilder:
         """Give a file another name, and the other side its content under that."""
         side = self._kept_files[name]
         machine = self._options.machine if side is Side.HERE else "the server"
-        to = copy_name(name, machine, self._options.day, self._taken)
-        self._taken.add(to)
+        to = copy_name(name, machine, self._options.day, _AnyOf(self.here, self.there, self._given))
+        self._given.add(to)
         self._add(_Step.KEEP_BOTH, SyncAction(Act.KEEP_BOTH, side, name, here, there, to))
         copied = (here, None) if side is Side.HERE else (None, there)
         self._add(_Step.COPY_FILE, SyncAction(Act.COPY, side.other, to, *copied))
 
     def _add(self, step: _Step, action: SyncAction) -> None:
-        self._steps.append((step, _order(action.name), action))
-
-
-_DEEPEST_FIRST = (_Step.CLEAR_DIRECTORY, _Step.DELETE_DIRECTORY)
-
-
-def _sorted_step(item: tuple[_Step, str, SyncAction]) -> tuple[int, int, str]:
-    step, order, _ = item
-    return step, -order.count("\0") if step in _DEEPEST_FIRST else 0, order
+        self._steps[step].append(action)
 
 
 def changes_nothing(plan: SyncPlan) -> bool:

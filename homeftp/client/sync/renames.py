@@ -7,11 +7,11 @@ So a guess that is wrong costs work, and never a content.
 
 from __future__ import annotations
 
-from typing import Collection, Container, Iterator, Mapping, NamedTuple, Sequence
+from typing import Collection, Container, Iterator, Mapping, MutableMapping, NamedTuple, Sequence
 
 import attrs
 
-from homeftp.client.sync.model import Side, SyncNode, SyncTree, is_within
+from homeftp.client.sync.model import Side, SyncNode, SyncTree, copy_nodes, is_within
 
 
 class Rename(NamedTuple):
@@ -26,8 +26,8 @@ class Rename(NamedTuple):
 class RenamedTrees:
     """The agreed tree and both sides, as they are when each of the `renames` was carried out, in their order."""
 
-    base: dict[str, SyncNode]
-    sides: dict[Side, dict[str, SyncNode]]
+    base: MutableMapping[str, SyncNode]
+    sides: dict[Side, MutableMapping[str, SyncNode]]
     renames: list[Rename] = attrs.field(factory=list)
 
     def rename(self, rename: Rename) -> None:
@@ -49,7 +49,9 @@ def follow_renames(
     `inodes` are those that the agreed names had here; None: all renames are `permitted`. Directories come first, the
     topmost of each; then files.
     """
-    trees = RenamedTrees(dict(base), {Side.HERE: dict(here.nodes), Side.THERE: dict(there.nodes)})
+    trees = RenamedTrees(copy_nodes(base), {Side.HERE: copy_nodes(here.nodes), Side.THERE: copy_nodes(there.nodes)})
+    if all(name in here.nodes and name in there.nodes for name in base):
+        return trees  # neither side has lost anything
     opaque = {*here.opaque, *there.opaque}
     for side, tree in ((Side.HERE, here), (Side.THERE, there)):
         known = inodes if tree.inodes else {}
@@ -166,7 +168,7 @@ def _renamed_files(
         yield old, new
 
 
-def rename_node(nodes: dict[str, SyncNode], old: str, new: str) -> None:
+def rename_node(nodes: MutableMapping[str, SyncNode], old: str, new: str) -> None:
     """Give one of the nodes, and all beneath it, another name."""
     beneath = f"{old}/"
     moved = [old] if nodes[old].kind == "file" else [old, *(name for name in nodes if name.startswith(beneath))]

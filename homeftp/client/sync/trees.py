@@ -7,6 +7,7 @@ another side, or the agreement, has under the same name, or whose size says that
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain, islice
 from typing import AbstractSet, Callable, Container, Mapping, Sequence
 
 import attrs
@@ -23,7 +24,7 @@ from homeftp.client.plan.survey import Survey, names_around, survey, survey_part
 from homeftp.client.remotehash import hash_there
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
-from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced
+from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced, inode_table, node_table
 from homeftp.client.sync.scope import WHOLE, Scope
 from homeftp.client.transfer.metadata import differing, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, TransferContext
@@ -35,6 +36,9 @@ from homeftp.model import MODE_BITS, Entry, TreeProgress
 
 _READ_AT_ONCE = 64
 """Small files that are hashed in one job."""
+
+_LOOKED_UP = 16 * 1024
+"""Files whose remembered hashes are looked up in one step."""
 
 _MOST_INODE = 2**63 - 1
 """SQLite holds no larger number."""
@@ -137,15 +141,16 @@ class _Reading:
         self._agreed = agreed.nodes
         self._tree = surveyed.tree
         self._same = surveyed.same
-        entries = surveyed.listing.entries
-        self._there = {name: entry for name, entry in entries.items() if name and not self._is_same(name)}
-        self._files = {name: file for name, file in self._tree.files.items() if not self._is_same(name)}
-        self._hashes = {name: surveyed.local.hashes[name] for name in self._files if name in surveyed.local.hashes}
+        self._there = surveyed.listing.entries.of_folders(self._differs)
+        self._there.pop("", None)
+        self._files = self._tree.files.of_folders(self._differs)
+        self._hashes = surveyed.local.hashes.of_folders(self._differs)
         self._opaque_here = _unsynced(self._tree)
         self._opaque_there = _unsynced(surveyed.listing)
 
-    def _is_same(self, name: str) -> bool:
-        return name.rpartition("/")[0] in self._same
+    def _differs(self, folder: str) -> bool:
+        """Whether what is in a folder is looked at."""
+        return folder not in self._same
 
     async def run(self) -> None:
         """Hash what has to be hashed, on both sides."""
@@ -163,13 +168,13 @@ class _Reading:
 
     async def _hash_here(self, lost: set[int]) -> None:
         """Hash the files here that have no hash yet; `lost` are the sizes of files that may have been renamed."""
-        known = known_hashes(self._context.hash_cache, list(self._files.values()))
         wanted: list[FileStat] = []
-        for name, file in self._files.items():
-            if file.path in known:
-                self._hashes[name] = known[file.path]
-            elif self._is_compared(name, file.size, lost):
-                wanted.append(file)
+        unknown = (file for name, file in self._files.items() if name not in self._hashes)
+        while some := list(islice(unknown, _LOOKED_UP)):
+            known = known_hashes(self._context.hash_cache, some)
+            self._hashes.update((file.name, known[file.path]) for file in some if file.path in known)
+            others = (file for file in some if file.path not in known)
+            wanted += (file for file in others if self._is_compared(file.name, file.size, lost))
         small = [file for file in wanted if file.size <= STREAM_PIECE]
         groups = [small[start : start + _READ_AT_ONCE] for start in range(0, len(small), _READ_AT_ONCE)]
         await in_batches(self._read_small, groups)
@@ -210,11 +215,10 @@ class _Reading:
 
     def here(self) -> SyncTree:
         """What is here. Where time and mode only differ as far as a disk does not keep them, they are the server's."""
-        nodes: dict[str, SyncNode] = {}
-        inodes: dict[str, int] = {}
-        for name, found in {**self._tree.directories, **self._files}.items():
-            if not name or self._is_same(name):
-                continue
+        nodes, inodes = node_table(), inode_table()
+        directories = self._tree.directories.items()
+        differing = ((name, each) for name, each in directories if name and self._differs(name.rpartition("/")[0]))
+        for name, found in chain(differing, self._files.items()):
             inodes[name] = inode_of(found)
             mtime_us, mode = self._metadata(name, found)
             if found.is_directory:
@@ -235,7 +239,9 @@ class _Reading:
 
     def there(self) -> SyncTree:
         """What the server has."""
-        return SyncTree({name: node_of(entry) for name, entry in self._there.items()}, self._opaque_there)
+        nodes = node_table()
+        nodes.update((name, node_of(entry)) for name, entry in self._there.items())
+        return SyncTree(nodes, self._opaque_there)
 
 
 def _unsynced(side: LocalTree | RemoteListing) -> dict[str, Unsynced]:
