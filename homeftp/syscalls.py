@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import gc
 import os
 import struct
 import sys
@@ -97,9 +98,16 @@ class System:
         self._sync_file_range = self._function("sync_file_range", fd, ctypes.c_longlong, ctypes.c_longlong, unsigned)
         self._fstatfs = self._function("fstatfs", fd, ctypes.c_void_p)
         self._statx = self._function("statx", fd, text, fd, unsigned, ctypes.c_void_p)
+        self._malloc_trim = self._function("malloc_trim", ctypes.c_size_t)
         self._syncfs: Any = self._function("syncfs", fd) if _kernel() >= _SYNCFS_REPORTS else None
         self.has_openat2 = self._try_openat2()
         """Whether paths can be resolved beneath a directory by the kernel itself (Linux 5.6)."""
+
+    def release_memory(self) -> None:
+        """Give back to the system what the process needs no more, and Python or the C library would keep."""
+        gc.collect()
+        if self._malloc_trim is not None:
+            self._malloc_trim(0)
 
     def _function(self, name: str, *arguments: Any, result: Any = ctypes.c_int) -> Any:
         """A function of the C library; None where it has none of that name."""

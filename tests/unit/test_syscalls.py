@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import sys
+import weakref
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -33,7 +34,7 @@ class PlainSystem(System):
 
     def __init__(self) -> None:
         super().__init__()
-        self._renameat2 = self._syncfs = self._sync_file_range = None
+        self._renameat2 = self._syncfs = self._sync_file_range = self._malloc_trim = None
 
 
 class NoLinkSystem(NoCallSystem):
@@ -259,3 +260,22 @@ class BirthTests(SyscallCase):
         self.assertIsNone(System().made_us(self.fd, b"none"))
         self.assertIsNone(NoBirthSystem().made_us(self.fd, b"a"))
         self.assertEqual(System().made_us(self.fd, b"link") is None, System().made_us(self.fd, b"a") is None)
+
+
+class MemoryTests(SynchronousTestCase):
+    """Memory that is needed no more."""
+
+    def test_released(self) -> None:
+        """Python gives up what only refers to itself, also where the C library has nothing to say."""
+
+        class Circle:
+            """Refers to itself."""
+
+            def __init__(self) -> None:
+                self.itself = self
+
+        for system in (System(), PlainSystem()):
+            found = weakref.ref(Circle())
+            self.assertIsNotNone(found(), "the control")
+            system.release_memory()
+            self.assertIsNone(found())

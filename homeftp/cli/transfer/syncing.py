@@ -214,6 +214,8 @@ class SyncCommand:
         options = attrs.evolve(self._request.options, day=today())
         self._request = attrs.evolve(self._request, options=options, scope=scope)
         _, left = await self._sync(only_changes=True)
+        if scope.is_whole:  # the next one may be hours away
+            await self._context.workers.run_unbounded(self._context.system.release_memory)
         return left
 
     def _print_problem(self, message: str) -> None:

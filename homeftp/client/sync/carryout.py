@@ -15,12 +15,13 @@ from homeftp.client.files.names import unescaped_name
 from homeftp.client.files.remove import remove_local
 from homeftp.client.files.write import DownloadTarget
 from homeftp.client.mirror.remote import RemoteDeletion
+from homeftp.client.plan.listing import entry_table
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
 from homeftp.client.sync.merge.files import EditedFile, FileMerger
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within
+from homeftp.client.sync.model import Act, Side, SyncAction, is_within, node_table
 from homeftp.client.sync.planner import Edits
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.trees import BothSides, node_of
@@ -201,7 +202,7 @@ class CarryOut:
         if "" not in self._both.entries:
             tree.directories[""] = self._both.local.directories[""]
         options = TransferOptions(perms=True, ask=_unless_changed)
-        remote = dict(self._both.entries)
+        remote = self._both.entries.copy()
         for action in actions:
             if action.there is None:
                 remote.pop(action.name, None)
@@ -209,7 +210,8 @@ class CarryOut:
 
     async def _get(self, actions: Sequence[SyncAction]) -> None:
         tree = self._part(action.name for action in actions if action.here is not None)
-        remote: dict[str, Entry] = {action.name: self._both.entries[action.name] for action in actions}
+        remote = entry_table()
+        remote.update((action.name, self._both.entries[action.name]) for action in actions)
         folder = self._target()
         options = TransferOptions(perms=True, ask=_unless_changed)
         await GetTransfer(
@@ -282,7 +284,7 @@ class CarryOut:
     async def _record(self, actions: Sequence[SyncAction] = ()) -> None:
         """Record what both sides have now, as far as the results and `actions` say."""
         by_name = {action.name: action for action in actions}
-        agreed: dict[str, SyncNode] = {}
+        agreed = node_table()
         gone: list[str] = []
         unfinished: set[str] = set()
         for result in self._results.take():

@@ -9,6 +9,7 @@ from typing import Awaitable, Callable, Collection, Container, Mapping, Sequence
 import attrs
 
 from homeftp.client.api import Client
+from homeftp.client.files.model import FileStat
 from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
@@ -16,7 +17,7 @@ from homeftp.client.sync.carryout import CarryOut, ResultList
 from homeftp.client.sync.guards import hidden_names, objection
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncOptions, SyncPlan, Unsynced
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncOptions, SyncPlan, Unsynced
 from homeftp.client.sync.planner import Edits, changes_nothing, make_plan
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.scope import WHOLE, Scope, needs_whole
@@ -115,8 +116,8 @@ class _Sync:
         self._run = context.workers.run_unbounded
         self.results = ResultList(observer)
         self._versions = LocalVersions(time.time())
-        self._allowed: frozenset[tuple[object, ...]] | None = None
-        """The steps that were confirmed; None as long as there is no plan."""
+        self._is_confirmed = False
+        """Whether the steps of `plan` may be carried out."""
         self._renames: set[Rename] | None = None
         """The renames among them that have not failed."""
         self._mergeable: Mapping[str, Edits] = {}
@@ -151,7 +152,7 @@ class _Sync:
             self._scope = WHOLE
             both, plan = await self._read_and_plan(client, pair)
         self._scope = both.scope
-        if self._allowed is None:
+        if not self._is_confirmed:
             await self._confirm(pair, both, plan)
             self.plan = plan
             self.compared = max(plan.files.values())
@@ -191,7 +192,7 @@ class _Sync:
 
     async def _read_and_plan(self, client: Client, pair: SyncPair) -> tuple[BothSides, SyncPlan]:
         both = await self._read(client, pair)
-        if self._allowed is None:
+        if not self._is_confirmed:
             await self._find_mergeable(client, pair, both)
         return both, self._make_plan(both)
 
@@ -246,12 +247,14 @@ class _Sync:
         asked = self._request.confirm
         if asked is not None and not self._request.dry_run and not changes_nothing(plan) and not await asked(plan):
             raise SyncDeclined("Nothing was changed.")
-        self._allowed = frozenset(map(_identity, plan.actions))
+        self._is_confirmed = True
         self._renames = {Rename(each.target, each.name, each.to) for each in plan.actions if each.act is Act.MOVE}
 
     def _permitted(self, plan: SyncPlan) -> SyncPlan:
         """A plan without the steps that were not confirmed: something has changed meanwhile."""
-        allowed = self._allowed or frozenset()
+        if plan is self.plan:
+            return plan
+        allowed = frozenset(map(_identity, self.plan.actions))
         actions = []
         for action in plan.actions:
             if (permitted := _as_allowed(action, allowed)) is not None:
@@ -271,7 +274,7 @@ class _Sync:
         carry = self._carry_out(client, pair, both)
         contents = [action for action in plan.actions if action.act in _CONTENTS]
         deletions = [action for action in plan.actions if action.act is Act.DELETE]
-        replaced = {(action.target, action.name) for action in contents}
+        replaced = {(action.target, action.name) for action in contents if deletions}
         cleared = [action for action in deletions if _is_in_the_way(action, replaced)]
         merges = [action for action in plan.actions if action.act is Act.MERGE]
         self._report_plan([*contents, *merges])
@@ -340,14 +343,12 @@ def _record_same(archive: SyncArchive, pair: SyncPair, both: BothSides) -> None:
     outdated = {folder for folder, digest in both.same.items() if known.get(folder) != digest}
     if not outdated:
         return
-    folders: dict[str, dict[str, SyncNode]] = {folder: {} for folder in outdated}
-    inodes: dict[str, int] = {}
-    local = both.local
-    for name, found in (*local.files.items(), *local.directories.items()):
-        folder = name.rpartition("/")[0]
-        if name and folder in folders:
-            folders[folder][name] = both.same_node(found)
-            inodes[name] = inode_of(found)
-    for folder, nodes in folders.items():
-        archive.record_folder(pair, folder, nodes, inodes)
+    directories: dict[str, list[tuple[str, FileStat]]] = {}
+    for name, found in both.local.directories.items():
+        if name:
+            directories.setdefault(name.rpartition("/")[0], []).append((name, found))
+    for folder in outdated:
+        inside = [*both.local.files.inside(folder), *directories.get(folder, ())]
+        nodes = {name: both.same_node(found) for name, found in inside}
+        archive.record_folder(pair, folder, nodes, {name: inode_of(found) for name, found in inside})
     archive.record_digests(pair, both.same)

@@ -26,6 +26,7 @@ from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
 from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced, inode_table, node_table
 from homeftp.client.sync.scope import WHOLE, Scope
+from homeftp.client.table import NameTable
 from homeftp.client.transfer.metadata import differing, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, TransferContext
 from homeftp.client.transfer.payload import hash_file
@@ -52,7 +53,7 @@ class BothSides:
 
     local: LocalTree
     """All that is here, the folders that are the same among it."""
-    entries: Mapping[str, Entry]
+    entries: NameTable[Entry]
     """The server's, by name; "" is the directory itself, which may not exist."""
     here: SyncTree
     there: SyncTree

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from twisted.trial import unittest
 
-from homeftp.client.sync.model import Act, Side, SyncAction, is_within, same_content
+from homeftp.client.sync.model import (
+    Act,
+    Side,
+    SyncAction,
+    SyncNode,
+    copy_nodes,
+    inode_table,
+    is_within,
+    node_table,
+    same_content,
+)
+from homeftp.hashing.filehash import hash_bytes
 from tests.support.synctrees import DIRECTORY, file
 
 
@@ -30,3 +41,25 @@ class ModelTests(unittest.SynchronousTestCase):
         self.assertTrue(is_within("a/b", "a/b"))
         self.assertTrue(is_within("a/b/c", "a"))
         self.assertFalse(is_within("ab", "a"))
+
+
+class TableTests(unittest.SynchronousTestCase):
+    """Trees that are kept packed."""
+
+    def test_packed(self) -> None:
+        """A node, and an inode, comes out of a packed table as it was; a copy of the table is changed by itself."""
+        nodes: dict[str, SyncNode] = {"d": SyncNode("directory", mode=0o755)}
+        for number in range(40_000):
+            hash = hash_bytes(b"%d" % number) if number % 3 else None
+            nodes[f"d/{number:05}"] = SyncNode("file", hash, number, number or None, 0o644)
+        table = node_table()
+        table.update(nodes)
+        self.assertEqual(dict(table), nodes)
+        copies = copy_nodes(table), copy_nodes(nodes)
+        for copy in copies:
+            del copy["d/39999"]
+        self.assertEqual(dict(copies[0]), copies[1])
+        self.assertEqual((len(table), len(nodes), len(copies[0])), (40_001, 40_001, 40_000))
+        inodes = inode_table()
+        inodes.update((name, number) for number, name in enumerate(nodes))
+        self.assertEqual([inodes[name] for name in nodes], list(range(40_001)))
