@@ -237,8 +237,8 @@ class TableTests(SynchronousTestCase):
 
     def test_pair_file(self) -> None:
         """The page has each key of sync.toml, and its example is read."""
-        self.assertEqual([name.strip("`") for name, _ in table("client/index.rst")], list(KEYS))
-        page = (DOCS / "client" / "index.rst").read_text(encoding="utf-8")
+        self.assertEqual([name.strip("`") for name, _ in table("client/sync.rst")], list(KEYS))
+        page = (DOCS / "client" / "sync.rst").read_text(encoding="utf-8")
         (example,) = re.findall(r"\n((?:    .*\n|\n)*    \[\[pair\]\]\n(?:    .*\n|\n)*)", page)
         folder = Path(tempfile.mkdtemp(dir=Path.cwd()))
         (folder / "sync.toml").write_text(textwrap.dedent(example), encoding="utf-8")
