@@ -11,7 +11,6 @@ from homeftp.cli.connect.operands import parse_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.asking import can_ask
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
-from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.run import add_progress_arguments
 from homeftp.cli.transfer.selecting import add_pattern_arguments
@@ -212,7 +211,7 @@ async def _sync(
         await recorder.begin(keeps=options.watch)
     try:
         code = await command.once()
-        if command.declined or code in (Exit.REFUSED, Exit.UNREACHABLE):
+        if command.declined:
             return code
         if options.save:
             await context.workers.run_unbounded(PairFile(folder).save, pair)
