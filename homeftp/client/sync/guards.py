@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Container, Mapping
+import time
+from typing import Callable, Container, Mapping
 
 from homeftp.client.sync.model import Act, Side, SyncPlan, Unsynced
+
+_MINUTES = 60
+"""For so long the deletions of several syncs count together."""
 
 _WHERE = {Side.HERE: "on this machine", Side.THERE: "on the server"}
 
@@ -19,10 +23,11 @@ def count_deletions(plan: SyncPlan) -> Mapping[Side, int]:
     return counts
 
 
-def objection(plan: SyncPlan, max_delete: int | None = None) -> str | None:
+def objection(plan: SyncPlan, max_delete: int | None = None, most: Mapping[Side, int] | None = None) -> str | None:
     """Why a plan must not be carried out unasked, and how to have it carried out; None where nothing is against it.
 
-    More than half of the files of a side may not be deleted, or more than `max_delete` of both.
+    More than half of the files of a side may not be deleted, or more than `max_delete` of both. `most` is how many
+    files each side has had at most, where that counts and not only what it has now.
     """
     counts = count_deletions(plan)
     if max_delete is not None:
@@ -34,15 +39,49 @@ def objection(plan: SyncPlan, max_delete: int | None = None) -> str | None:
         )
     for side, count in counts.items():
         total = plan.files.get(side, 0)
-        if count * 2 <= total:
+        before = max(total, (most or {}).get(side, 0))
+        if not count or (total - count) * 2 >= before:
             continue
-        empty = "" if plan.files.get(side.other) else f", because there is none {_WHERE[side.other]}"
+        reason = "" if plan.files.get(side.other) else f", because there is none {_WHERE[side.other]}"
+        if before > total:
+            reason += f"; there were {before:,} within the last hour"
         return (
-            f"{count:,} of the {total:,} files {_WHERE[side]} would be deleted{empty}. Nothing was changed: check that "
-            f"both folders are the right ones and that all disks are there. If they are, use --max-delete "
+            f"{count:,} of the {total:,} files {_WHERE[side]} would be deleted{reason}. Nothing was changed: check "
+            "that both folders are the right ones and that all disks are there. If they are, use --max-delete "
             f"{sum(counts.values())}"
         )
     return None
+
+
+class DeletionGuard:
+    """Stops plans that delete too much, of one sync or of several one after the other, as in a watch.
+
+    A watch carries out in parts what takes a while, such as `rm -r`, and each part is less than half. So in an hour no
+    more is deleted than half of the most files that a side has had in it. What a person has decided begins a new hour.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds."""
+        self._clock = clock
+        self._most: dict[int, Mapping[Side, int]] = {}
+        """The most files of each side, by the minute."""
+        self._has_objected = False
+
+    def objection(self, plan: SyncPlan, max_delete: int | None = None) -> str | None:
+        """As the function `objection`; a plan that it allows counts for the next ones."""
+        minute = int(self._clock() // 60)
+        if not self._has_objected:
+            self._most = {at: files for at, files in self._most.items() if minute - at <= _MINUTES}
+        most = {side: max((files.get(side, 0) for files in self._most.values()), default=0) for side in Side}
+        problem = objection(plan, max_delete, most)
+        if problem is None and self._has_objected:
+            deleted = count_deletions(plan)
+            self._most = {minute: {side: count - deleted[side] for side, count in plan.files.items()}}
+        elif problem is None:
+            before = self._most.get(minute, {})
+            self._most[minute] = {side: max(count, before.get(side, 0)) for side, count in plan.files.items()}
+        self._has_objected = problem is not None
+        return problem
 
 
 _HIDDEN = (

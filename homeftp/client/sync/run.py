@@ -14,7 +14,7 @@ from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.carryout import CarryOut, ResultList
-from homeftp.client.sync.guards import hidden_names, objection
+from homeftp.client.sync.guards import DeletionGuard, hidden_names
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncOptions, SyncPlan, Unsynced
@@ -65,6 +65,8 @@ class SyncRequest:
     """Carry out exactly this plan, which was made earlier, or nothing; None: the plan that is made now."""
     scope: Scope = WHOLE
     """What is compared: in a watch, what events have named."""
+    guard: DeletionGuard = attrs.field(factory=DeletionGuard, eq=False)
+    """What stops a plan that deletes too much: in a watch one for all its syncs."""
 
 
 @attrs.frozen
@@ -231,7 +233,7 @@ class _Sync:
 
     async def _confirm(self, pair: SyncPair, both: BothSides, plan: SyncPlan) -> None:
         """Check a plan, and ask about it; what is confirmed may be carried out."""
-        problem = objection(plan, self._request.max_delete)
+        problem = self._request.guard.objection(plan, self._request.max_delete)
         if plan.agreed_files and "" not in both.entries:
             problem = (
                 f"the server has no folder '{pair.endpoint}' any more. Nothing was changed: check the path. If it is "

@@ -185,6 +185,34 @@ class SyncCommandTests(ServedCase):
             process.type("\x03")
             self.assertEqual(process.process.wait(WITHIN), 130)
 
+    def test_watch_refused(self) -> None:
+        """A watch begins and goes on where the server refuses a file."""
+        for name in ("a.txt", "A.txt"):
+            self.lay(f"first/{name}", name.encode())
+        process = self.watch("first")
+        self.assertIn("refused: a.txt: 'a.txt' differs from 'A.txt' beside it only in case", process.displayed)
+        self.lay("first/later", b"later")
+        wait_until(lambda: contents(self.server_folder) == {"A.txt": b"A.txt", "later": b"later"})
+
+    def test_watch_emptied(self) -> None:
+        """A folder that is emptied in parts stops a watch, as one that is emptied at once does, until a person decides.
+
+        What is added goes on to cross then.
+        """
+        names = [f"{number}" for number in range(8)]
+        for name in names:
+            self.lay(f"first/{name}", name.encode())
+        process = self.watch("first")
+        for count, name in enumerate(names[:4], 1):
+            os.unlink(f"{self.folder('first')}/{name}")
+            wait_until(lambda gone=count: len(contents(self.server_folder)) == 8 - gone)  # type: ignore[misc]
+        os.unlink(f"{self.folder('first')}/4")
+        process.wait_for("1 of the 4 files on the server would be deleted; there were 8 within the last hour")
+        self.assertEqual(set(contents(self.server_folder)), set(names[4:]))
+        self.sync("first", "--max-delete", "1")
+        self.lay("first/later", b"later")
+        wait_until(lambda: set(contents(self.server_folder)) == {*names[5:], "later"})
+
     def test_watch_part(self) -> None:
         """A watch looks only at the file that has changed. The control: after other patterns it looks at all files."""
         names = {f"d{number % 10}/{number}" for number in range(100)}

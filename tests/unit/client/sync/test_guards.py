@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from homeftp.client.sync.guards import count_deletions, hidden_names, objection
+from homeftp.client.sync.guards import DeletionGuard, count_deletions, hidden_names, objection
 from homeftp.client.sync.model import Side, SyncOptions, SyncPlan, SyncTree
 from homeftp.client.sync.planner import make_plan
 from tests.support.synctrees import DIRECTORY, Nodes, file
@@ -48,6 +49,59 @@ class GuardTests(unittest.SynchronousTestCase):
         """Directories do not count: each is empty when it is deleted."""
         made = plan({}, FILES)
         self.assertEqual((len(made.actions), count_deletions(made)[Side.THERE]), (5, 4))
+
+
+class DeletionGuardTests(unittest.SynchronousTestCase):
+    """A folder of a hundred files that is emptied in parts while a watch runs."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.guard = DeletionGuard(self.clock.seconds)
+        self.nodes: Nodes = {f"{number}": file(f"{number}") for number in range(100)}
+
+    def delete(self, count: int, max_delete: int | None = None, guard: DeletionGuard | None = None) -> str | None:
+        """Delete so many more files here; gives the objection against the same on the server, else carries it out."""
+        agreed = self.nodes
+        here = dict(list(agreed.items())[count:])
+        made = make_plan(agreed, {}, SyncTree(here), SyncTree(agreed), SyncOptions())
+        problem = (guard or self.guard).objection(made, max_delete)
+        if problem is None:
+            self.nodes = here
+        return problem
+
+    def test_parts(self) -> None:
+        """Half of the files are deleted in parts, and not one more. The control: each part alone would be allowed."""
+        for _ in range(5):
+            self.assertIsNone(self.delete(10))
+            self.clock.advance(30)
+        problem = str(self.delete(10))
+        self.assertIn("10 of the 50 files on the server would be deleted; there were 100 within the last hour", problem)
+        self.assertIn("use --max-delete 10", problem)
+        self.assertIsNone(self.delete(10, guard=DeletionGuard(self.clock.seconds)))
+
+    def test_waits(self) -> None:
+        """What was stopped stays so for as long as nobody decides, also if everything is to be deleted in parts."""
+        self.assertIsNone(self.delete(50))
+        for _ in range(5):
+            self.assertIn("within the last hour", str(self.delete(1)))
+            self.clock.advance(3600)
+
+    def test_decided(self) -> None:
+        """When a person has decided, what there is then is what counts."""
+        self.delete(50)
+        self.assertIsNotNone(self.delete(10))
+        self.assertIsNone(self.delete(10, 10))
+        self.assertIsNone(self.delete(20))
+        self.assertIsNotNone(self.delete(1))
+
+    def test_hour(self) -> None:
+        """Deletions of more than an hour ago do not count, nor does what is made and deleted again and again."""
+        self.delete(50)
+        self.clock.advance(3700)
+        self.assertIsNone(self.delete(25))
+        for number in range(10):
+            self.nodes = {**self.nodes, **{f"new {number} {each}": file(f"{each}") for each in range(25)}}
+            self.assertIsNone(self.delete(25))
 
 
 class HiddenTests(unittest.SynchronousTestCase):
