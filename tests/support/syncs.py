@@ -13,6 +13,8 @@ from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Direction, Preference, SyncOptions
 from homeftp.client.sync.run import SyncRequest, SyncResult, run_sync
 from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.history.prune import PruneDispatcher
+from homeftp.dispatchers.history.versions import VersionsDispatcher
 from homeftp.dispatchers.move import CopyDispatcher, MoveDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.dispatchers.verify import VerifyDispatcher
@@ -26,7 +28,10 @@ DAY = "2026-05-01"
 CONFLICT_COPY = "a (conflict from ann-laptop 2026-05-01).txt"
 """The name of the copy that Ann's laptop makes of `a.txt` in a conflict."""
 
-DISPATCHERS = (MoveDispatcher(), CopyDispatcher(), DeleteDispatcher(), SetstatDispatcher(), VerifyDispatcher())
+DISPATCHERS = (
+    *(MoveDispatcher(), CopyDispatcher(), DeleteDispatcher(), SetstatDispatcher(), VerifyDispatcher()),
+    *(VersionsDispatcher(), PruneDispatcher()),
+)
 """Those of the server that a sync uses, besides CMP, GET and PUSH."""
 
 

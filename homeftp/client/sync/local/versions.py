@@ -27,8 +27,14 @@ from homeftp.hashing import filehash
 VERSIONS = f"{RESERVED}/versions"
 """Where versions are kept, relative to the folder."""
 
-_STAMP = "%Y-%m-%dT%H%M%SZ"
-"""The name of the folder of one run, UTC. It sorts by time, and every file system can hold it."""
+_STAMP = "%Y-%m-%dT%H%M%S.%fZ"
+"""The name of the folder of one run, UTC. It sorts by time, and every file system can hold it.
+
+Two runs in one second have two folders: one may keep a file, and the other a file in a folder of that name.
+"""
+
+_STAMPS = (_STAMP, "%Y-%m-%dT%H%M%SZ")
+"""Names that such folders have, the second one by earlier versions."""
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 """What link(2) says on a disk without hard links, such as exFAT, for a file with too many, or on another disk."""
@@ -105,8 +111,8 @@ def prune_versions(path: str, *, now: float | None = None, seconds: float = Rete
 
 
 def _is_stamp(name: str) -> bool:
-    try:
-        datetime.strptime(name, _STAMP)
-    except ValueError:
-        return False
-    return True
+    for stamp in _STAMPS:
+        with contextlib.suppress(ValueError):
+            datetime.strptime(name, stamp)
+            return True
+    return False

@@ -49,9 +49,20 @@ class LocalVersionsTests(SynchronousTestCase):
     def test_removed(self) -> None:
         """A file that is deleted is kept under its name, in a folder that has the time of the run."""
         self.assertIsNone(self.remove(self.stat()))
-        self.assertEqual(self.versions.folder, f"{VERSIONS}/2026-05-28T202640Z")
+        self.assertEqual(self.versions.folder, f"{VERSIONS}/2026-05-28T202640.000000Z")
         self.assertEqual(self.read(self.kept), b"then")
         self.assertFalse(os.path.exists(self.local))
+
+    def test_same_second(self) -> None:
+        """Of two runs in one second one keeps a file, and the other a file in a folder of that name."""
+        path = os.path.join(self.path, "name")
+        for started, local in ((1_780_000_000.25, path), (1_780_000_000.5, os.path.join(path, "x"))):
+            os.makedirs(os.path.dirname(local), exist_ok=True)
+            with open(local, "wb"):
+                pass
+            self.versions = LocalVersions(started)
+            name = os.path.relpath(local, self.path)
+            self.assertIsNone(self.remove(FileStat(name, local, os.stat(local))))
 
     def test_removed_twice(self) -> None:
         """Two files of one name are both kept."""
@@ -125,6 +136,7 @@ class LocalVersionsTests(SynchronousTestCase):
         """Versions of old runs are removed; younger ones, and what is none, stay."""
         self.remove(self.stat())
         os.mkdir(os.path.join(self.path, *VERSIONS.split("/"), "2020 is no run"))
+        os.mkdir(os.path.join(self.path, *VERSIONS.split("/"), "2026-04-28T202640Z"))  # by an earlier version
         prune_versions(self.path, now=1_780_000_000 + 30 * DAY, seconds=30 * DAY)
         self.assertTrue(os.path.exists(self.kept))
         prune_versions(self.path, now=1_780_000_001 + 30 * DAY, seconds=30 * DAY)
