@@ -25,7 +25,7 @@ from homeftp.hashing.database import SharedDatabase, select_in
 from homeftp.hashing.filehash import is_trustworthy
 from homeftp.hashing.hashtable import beneath, known_rows
 from homeftp.hashing.ownchanges import FileKey, OwnChanges
-from homeftp.hashing.signatures import has_change_time, is_same, is_still_marked, signature_on
+from homeftp.hashing.signatures import form_on, has_change_time, is_same, is_still_marked, signature_on
 from homeftp.metadata.kept import ChangeTime
 
 MOVED_AT_ONCE = 500
@@ -110,18 +110,23 @@ class HashCache:
         """What a row keeps of this stat."""
         return signature_on(found, self.change_time(found.st_dev))
 
+    def _forms(self) -> Callable[[int], Callable[[os.stat_result], str]]:
+        """What makes the signatures on a disk, by its device number: the files of one call are on few disks."""
+        return functools.cache(lambda device: form_on(self.change_time(device)))
+
     def lookup(self, directory: str, files: Mapping[str, os.stat_result], *, whole: bool = False) -> dict[str, str]:
         """The known hashes of `files`: names in `directory`, with their current stat. Not those of damaged files.
 
         `whole` as in `known`.
         """
         found: dict[str, str] = {}
+        forms = self._forms()
 
         def select(connection: sqlite3.Connection) -> None:
             for key, seen, content_hash, damage, _, _ in known_rows(connection, directory, list(files), whole=whole):
                 name = os.fsdecode(key)
                 file = files.get(name)
-                if file is not None and not damage and is_same(seen, self.signature(file)):
+                if file is not None and not damage and is_same(seen, forms(file.st_dev)(file)):
                     found[name] = content_hash
 
         self._database.run(select)
@@ -136,6 +141,7 @@ class HashCache:
         finds them.
         """
         known: dict[str, KnownHash] = {}
+        forms = self._forms()
 
         def select(connection: sqlite3.Connection) -> None:
             for key, seen, content_hash, damage, read_us, content in known_rows(
@@ -145,7 +151,8 @@ class HashCache:
                 file = files.get(name)
                 if file is None:
                     continue  # it was removed since
-                unchanged = is_same(seen, self.signature(file))
+                now = forms(file.st_dev)(file)
+                unchanged = seen == now or is_same(seen, now)
                 if unchanged or (damage and is_still_marked(seen, file)):
                     certain = has_change_time(seen)
                     known[name] = KnownHash(content_hash, damage, read_us, content, unchanged, certain)
@@ -300,11 +307,12 @@ class HashCache:
     def _values(self, rows: Iterable[CachedHash]) -> list[tuple[object, ...]]:
         """The columns of those rows that can be trusted later."""
         encoded = functools.cache(os.fsencode)  # the rows of one call are those of few directories
+        forms = self._forms()
         return [
             (
                 encoded(row.directory),
                 os.fsencode(row.name),
-                self.signature(row.found),
+                forms(row.found.st_dev)(row.found),
                 row.hash,
                 row.damage,
                 row.content,

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from typing import Callable
 
 from homeftp.hashing.filehash import signature
 from homeftp.metadata.kept import ChangeTime
@@ -20,16 +21,35 @@ It moves when the file is closed: with many files that are committed together, a
 _LATE = "~"
 """Before a ctime that may move."""
 
+_WITHOUT_CTIME = ".."
+"""In the place of ctime and inode."""
+
 _SIZE, _MTIME, _CTIME, _INODE = range(4)
+
+
+def _with_late_ctime(found: os.stat_result) -> str:
+    return f"{found.st_size}.{found.st_mtime_ns}.{_LATE}{found.st_ctime_ns}.{found.st_ino}"
+
+
+def _without_ctime(found: os.stat_result) -> str:
+    return f"{found.st_size}.{found.st_mtime_ns}{_WITHOUT_CTIME}"
+
+
+_FORMS = {
+    ChangeTime.CTIME: signature,
+    ChangeTime.LATE_CTIME: _with_late_ctime,
+    ChangeTime.MTIME: _without_ctime,
+}
+
+
+def form_on(change_time: ChangeTime) -> Callable[[os.stat_result], str]:
+    """What makes the signatures of files on a disk of which this is known."""
+    return _FORMS[change_time]
 
 
 def signature_on(found: os.stat_result, change_time: ChangeTime) -> str:
     """The signature of a file with that stat, on a disk of which this is known."""
-    if change_time is ChangeTime.CTIME:
-        return signature(found)
-    if change_time is ChangeTime.LATE_CTIME:
-        return f"{found.st_size}.{found.st_mtime_ns}.{_LATE}{found.st_ctime_ns}.{found.st_ino}"
-    return f"{found.st_size}.{found.st_mtime_ns}.."
+    return _FORMS[change_time](found)
 
 
 def is_same(one: str, other: str) -> bool:
@@ -56,7 +76,7 @@ def is_still_marked(marked: str, found: os.stat_result) -> bool:
 
 def has_change_time(signature: str) -> bool:
     """Whether the ctime is part of a signature: otherwise a program may have written to the file nevertheless."""
-    return bool(signature.split(".")[_CTIME])
+    return not signature.endswith(_WITHOUT_CTIME)
 
 
 def _lasting(parts: list[str]) -> list[str]:
