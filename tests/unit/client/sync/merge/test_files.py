@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any, Sequence
+from typing import Any
 from unittest import mock
 
 from homeftp.client import Outcome
 from homeftp.client.sync.merge.texts import MOST_BYTES
 from homeftp.client.sync.model import Act
-from homeftp.dispatchers.history.prune import PruneDispatcher
-from homeftp.dispatchers.history.restore import RestoreDispatcher
-from homeftp.dispatchers.history.versions import VersionsDispatcher
-from homeftp.interfaces import IDispatcher
 from tests.support.syncs import DISPATCHERS, Laptop, SyncCase, versions_in
 
 BASE = b"one\ntwo\nthree\nfour\nfive\n"
@@ -25,8 +21,6 @@ COPY = "a (conflict from ann-laptop 2026-05-01).txt"
 
 class MergeCase(SyncCase):
     """Two laptops that agreed on a text with a server that keeps versions."""
-
-    extra: Sequence[IDispatcher] = (*DISPATCHERS, VersionsDispatcher(), RestoreDispatcher(), PruneDispatcher())
 
     def setUp(self) -> None:
         super().setUp()
@@ -176,7 +170,7 @@ class MergeTests(MergeCase):
 class VersionlessTests(MergeCase):
     """A server that has no requests for versions."""
 
-    extra = DISPATCHERS
+    extra = tuple(each for each in DISPATCHERS if each.request_type not in ("VERSIONS", "PRUNE"))
 
     def test_conflict(self) -> None:
         """Nothing is merged."""
