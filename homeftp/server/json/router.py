@@ -37,6 +37,10 @@ from homeftp.wire.codec import decode_body
 from homeftp.wire.messages import HelloBody, LoginBody, NoBody, PairBody, RenewBody, Request
 from homeftp.wire.states import ConnectionState, Phase
 
+BEFORE_LOGIN = 16
+"""Requests of one connection before its login, besides the logins that fail: pairing with three wrong codes has eleven.
+Beyond that a stranger has to do another TLS handshake, which costs him as much as the server."""
+
 
 @attrs.frozen
 class Route:
@@ -71,6 +75,8 @@ class Router:
         self.state = ConnectionState(phase)
         self.authenticator = Authenticator(server, connection, self.state, address)
         self._before_login = guest(address_group(address))
+        self._strange = 0
+        """How many requests have come before the login."""
         self.stopping = False
         self.disconnected = False
         """Whether the connection has ended."""
@@ -149,7 +155,7 @@ class Router:
             elif self.state.phase is Phase.CLOSING and self.login is not None:
                 refused = None  # it came before what closes the connection
             else:
-                refused = self.state.refusal(envelope.request_type)
+                refused = self.state.refusal(envelope.request_type) or self._refuse_stranger()
             if refused is not None:
                 if self.login is None or envelope.request_type == states.STARTTLS:
                     self._connection.finish()
@@ -162,6 +168,13 @@ class Router:
                 return None
 
         return guarded
+
+    def _refuse_stranger(self) -> Refusal | None:
+        """The refusal of one request more before the login; None where it may come."""
+        self._strange += self.login is None
+        if self.login is not None or self._strange <= BEFORE_LOGIN + self._context.server.limits.login_attempts:
+            return None
+        return Busy("too many requests before a login: connect again")
 
     def _late(self, envelope: Request, payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
         """A request that was sent behind a LOGIN: its dispatcher is looked up after the login."""

@@ -9,9 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from homeftp.config import Limits
 from homeftp.errors import ShuttingDown
 from homeftp.interfaces import IDispatcher, IRequest, IResolution
-from homeftp.server.json.router import Router
+from homeftp.server.json.router import BEFORE_LOGIN, Router
 from homeftp.status import Status
 from homeftp.wire.states import Phase
 from tests.support.inmemory import PASSWORD, Connection, Server
@@ -57,6 +58,16 @@ class RouterTests(SynchronousTestCase):
         self.echo = Echo()
         self.server = Server.make(extra=[self.echo, Failing()])
         self.addCleanup(self.server.close)
+
+    def test_few_before_login(self) -> None:
+        """A client that does not log in may make few requests; then it is refused, and the connection closes."""
+        connection = Connection(self.server, login=False)
+        most = BEFORE_LOGIN + Limits().login_attempts
+        self.assertEqual([connection.ask("HELLO").status for _ in range(most)], [Status.OK] * most)
+        self.assertEqual(connection.ask("HELLO").status, Status.BUSY)
+        self.assertTrue(connection.transport.disconnecting)
+        logged_in = Connection(self.server)
+        self.assertEqual([logged_in.ask("HELLO").status for _ in range(2 * most)], [Status.OK] * (2 * most))
 
     def test_dispatcher(self) -> None:
         """A request of a dispatcher's type reaches it, with the account, its files, and the body decoded."""
