@@ -19,7 +19,7 @@ import errno
 import os
 from typing import Callable
 
-from homeftp.config import KIB, PIECE
+from homeftp.config import KIB, MIB, PIECE
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint, parse
 from homeftp.errors import Internal, Refusal
 from homeftp.hashing.filehash import read_at
@@ -35,6 +35,10 @@ from homeftp.syscalls import System
 
 _UNDECIDED_MODE = 0o600
 """The mode of a temp file whose mode depends on what it replaces."""
+
+WRITEBACK = 8 * MIB
+"""Bytes after which the disk is asked to begin writing: the fsync of a gigabyte at the end would take as long again,
+and those of others would wait for it."""
 
 TOKEN_BYTES = 16
 """Random bytes in the name of a temp file: 128 bits do not repeat."""
@@ -88,13 +92,16 @@ class TempFile:
 
     def copy_from(self, fd: int, size: int) -> None:
         """Fill it with the first `size` bytes of an open file. Raises OSError."""
-        copied = 0
+        copied = started = 0
         while copied < size:
             data = read_at(fd, copied, min(PIECE, size - copied))
             if not data:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             self.write(data)
             copied += len(data)
+            if copied - started >= WRITEBACK:
+                self._system.start_writeback(self.fd, started, copied - started)
+                started = copied
 
     def truncate(self, size: int) -> None:
         """Cut it to `size` bytes and continue there. Raises OSError."""

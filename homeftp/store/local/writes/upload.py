@@ -8,7 +8,6 @@ from typing import Iterator, NoReturn
 import attrs
 from zope.interface import implementer
 
-from homeftp.config import MIB
 from homeftp.errors import Busy, Changed, NoSpace
 from homeftp.hashing.filehash import Hasher, hash_slices
 from homeftp.interfaces import IUpload
@@ -20,13 +19,11 @@ from homeftp.store.local.disk.errnos import FULL, close_quietly, refusal
 from homeftp.store.local.staging.partial import not_resumable
 from homeftp.store.local.staging.partialfile import PartialFile
 from homeftp.store.local.staging.partials import PartialUploads
+from homeftp.store.local.staging.tempfile import WRITEBACK
 from homeftp.store.local.writes.target import Target, TargetFinder
 from homeftp.store.policy.limits import WriteLimits, check_content, wrong_size
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
-
-_WRITEBACK = 8 * MIB
-"""Bytes after which the disk is asked to begin writing: the fsync of a gigabyte at the end would take as long again."""
 
 
 @attrs.frozen
@@ -170,7 +167,7 @@ class LocalUpload:
             raise
         self._hasher.update(data)
         self._size = size
-        if self._size - self._started >= _WRITEBACK:
+        if self._size - self._started >= WRITEBACK:
             self._system.start_writeback(self._file.fd, self._started, self._size - self._started)
             self._started = self._size
         if self._request.size is not None:

@@ -9,9 +9,10 @@ from unittest import mock
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Changed, FiletypeNotAllowed, NoSpace, NotFound, TooLarge, WrongKind
 from homeftp.model import ABSENT, PRESENT, Entry
+from homeftp.store.local.staging.tempfile import WRITEBACK
 from homeftp.store.local.store import LocalStore
 from tests.support.storecases import SpaceCase, VersionsCase
-from tests.support.stores import LONG_AGO, sha
+from tests.support.stores import LONG_AGO, Recording, sha
 
 
 def copy(store: LocalStore, source: str, target: str, of: str | None = None, at: str | None = None) -> Entry:
@@ -31,6 +32,21 @@ class CopyTests(VersionsCase):
         self.assertEqual((self.content("d/e/copy"), self.content("file")), (b"content" * 1000,) * 2)
         self.assertEqual((entry.hash, self.left()), (sha(b"content" * 1000), []))
         self.assertNotEqual(found.st_ino, os.stat(self.path("file")).st_ino, "a link would be changed with the source")
+
+    def test_writeback(self) -> None:
+        """The disk is told to begin writing while a large file is copied: nobody's flush finds all of it."""
+        told: list[tuple[int, int]] = []
+
+        class Told(Recording):
+            """Records what it was told to begin with."""
+
+            def start_writeback(self, fd: int, offset: int, length: int) -> None:
+                """Remember."""
+                told.append((offset, length))
+
+        self.lay("file", bytes(2 * WRITEBACK + 1))
+        copy(self.store(Told()), "file", "copy")
+        self.assertEqual(told, [(0, WRITEBACK), (WRITEBACK, WRITEBACK)])
 
     def test_replaced(self) -> None:
         """A file at the target becomes a version."""
