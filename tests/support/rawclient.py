@@ -33,7 +33,7 @@ class RawClient:
         self._context = context(ca_file)
         if device is not None:
             self._context.load_cert_chain(device)
-        self.socket: socket.socket = socket.create_connection((host, port), TIMEOUT, (source, 0))
+        self.socket: socket.socket = socket.create_connection((host, port), TIMEOUT, (source, 0) if source else None)
         self._buffer = b""
 
     def __enter__(self) -> RawClient:
