@@ -39,7 +39,7 @@ from homeftp.wire.states import ConnectionState, Phase
 
 BEFORE_LOGIN = 16
 """Requests of one connection before its login, besides the logins that fail: pairing with three wrong codes has eleven.
-Beyond that a stranger has to do another TLS handshake, which costs him as much as the server."""
+Beyond that a client has to do another TLS handshake, which costs it as much as the server."""
 
 
 @attrs.frozen
@@ -75,7 +75,7 @@ class Router:
         self.state = ConnectionState(phase)
         self.authenticator = Authenticator(server, connection, self.state, address)
         self._before_login = guest(address_group(address))
-        self._strange = 0
+        self._unauthenticated = 0
         """How many requests have come before the login."""
         self.stopping = False
         self.disconnected = False
@@ -155,7 +155,7 @@ class Router:
             elif self.state.phase is Phase.CLOSING and self.login is not None:
                 refused = None  # it came before what closes the connection
             else:
-                refused = self.state.refusal(envelope.request_type) or self._refuse_stranger()
+                refused = self.state.refusal(envelope.request_type) or self._refuse_too_many()
             if refused is not None:
                 if self.login is None or envelope.request_type == states.STARTTLS:
                     self._connection.finish()
@@ -169,10 +169,10 @@ class Router:
 
         return guarded
 
-    def _refuse_stranger(self) -> Refusal | None:
+    def _refuse_too_many(self) -> Refusal | None:
         """The refusal of one request more before the login; None where it may come."""
-        self._strange += self.login is None
-        if self.login is not None or self._strange <= BEFORE_LOGIN + self._context.server.limits.login_attempts:
+        self._unauthenticated += self.login is None
+        if self.login is not None or self._unauthenticated <= BEFORE_LOGIN + self._context.server.limits.login_attempts:
             return None
         return Busy("too many requests before a login: connect again")
 
