@@ -50,6 +50,8 @@ class ResultList:
         self._results: list[FileResult] = []
         self.unfinished: set[str] = set()
         """The names of all results so far that say that something is left to do."""
+        self.refused: dict[str, str] = {}
+        """Those of what the server has refused, with its reason."""
         observer.on_result = self._on_result
 
     def _on_result(self, result: FileResult) -> None:
@@ -57,6 +59,8 @@ class ResultList:
             result = result._replace(reason="it has changed on the server meanwhile: it is left for the next sync")
         if not result.outcome.done:
             self.unfinished.add(result.name)
+        if result.outcome is Outcome.REFUSED:
+            self.refused[result.name] = result.reason
         self._results.append(result)
         self._report(result)
 

@@ -20,7 +20,7 @@ from homeftp.client.sync.local.versions import LocalVersions, prune_versions
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncOptions, SyncPlan, Unsynced
 from homeftp.client.sync.planner import Edits, changes_nothing, make_plan
 from homeftp.client.sync.renames import Rename
-from homeftp.client.sync.scope import WHOLE, Scope, needs_whole
+from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
 from homeftp.client.sync.trees import BothSides, inode_of, read_both
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
@@ -67,6 +67,8 @@ class SyncRequest:
     """What is compared: in a watch, what events have named."""
     guard: DeletionGuard = attrs.field(factory=DeletionGuard, eq=False)
     """What stops a plan that deletes too much: in a watch one for all its syncs."""
+    refused: RefusedCopies = attrs.field(factory=RefusedCopies, eq=False)
+    """What earlier syncs of a watch have sent in vain."""
 
 
 @attrs.frozen
@@ -126,6 +128,8 @@ class _Sync:
         """The files that both sides have changed, and that can be merged."""
         self._starts_over = request.start_over
         """Whether what was agreed does not count."""
+        self._refused: Mapping[SyncAction, str] = {}
+        """What the newest plan leaves out, because the server has refused it in an earlier sync."""
         self._is_begun = False
         self._is_view_new = False
         """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
@@ -149,6 +153,8 @@ class _Sync:
         await self._begin(pair)
         if share is not None and share != facts.get("share") and not self._request.dry_run:
             await self._run(self._archive.record_fact, pair, "share", share)
+        if not self._is_confirmed:
+            self._request.refused.begin(self._request.scope)
         both, plan = await self._read_and_plan(client, pair)
         if not both.scope.is_whole and needs_whole(plan, both.agreed.nodes):
             self._scope = WHOLE
@@ -159,6 +165,8 @@ class _Sync:
             self.plan = plan
             self.compared = max(plan.files.values())
             self._report_unsynced(plan)
+            for action, reason in self._refused.items():
+                self._observer.add_result(FileResult(Outcome.REFUSED, action.name, 0, reason))
         if self._request.dry_run:
             return
         plan = self._permitted(plan)
@@ -215,7 +223,7 @@ class _Sync:
         """What to do; with `undecided` without what the user prefers in conflicts."""
         nodes = {} if self._starts_over else both.agreed.nodes
         options = attrs.evolve(self._request.options, preference=None) if undecided else self._request.options
-        return make_plan(
+        plan = make_plan(
             nodes,
             both.agreed.inodes,
             both.here,
@@ -225,6 +233,8 @@ class _Sync:
             both.same_files,
             self._mergeable,
         )
+        self._refused = self._request.refused.known(plan)
+        return attrs.evolve(plan, actions=[each for each in plan.actions if each not in self._refused])
 
     async def _find_mergeable(self, client: Client, pair: SyncPair, both: BothSides) -> None:
         if self._request.options.merge and not self._starts_over:
@@ -282,6 +292,10 @@ class _Sync:
         self._report_plan([*contents, *merges])
         await carry.delete(cleared)
         await carry.transfer(contents)
+        for action in contents:
+            if action.name in self.results.refused:
+                self._request.refused.record(action, self.results.refused[action.name])
+        self._request.refused.end(self.plan)
         await carry.merge(merges)
         await carry.delete([action for action in deletions if action not in cleared])
         for action in plan.actions:

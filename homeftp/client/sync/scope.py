@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Collection, Iterable
+from typing import Collection, Iterable, Mapping
 
 import attrs
 
 from homeftp.client.selection import IGNORE_FILE
-from homeftp.client.sync.model import Act, SyncPlan
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan
 
 MOST_PARTS = 256
 """Parts of a scope, each of which costs a request: with more of them the folders around them are compared."""
@@ -84,3 +84,42 @@ def needs_whole(plan: SyncPlan, agreed: Collection[str]) -> bool:
         or (action.act is Act.COPY and action.name in agreed and action.node(action.target) is None)
         for action in plan.actions
     )
+
+
+class RefusedCopies:
+    """What the server has refused to store in a watch. It is not sent again with each event, but with a look at all.
+
+    It is sent sooner where it has changed on either side, and where a name beside it has gone: it may have been in the
+    way.
+    """
+
+    def __init__(self) -> None:
+        self._reasons: dict[SyncAction, str] = {}
+        """By the step without the hash here, which is not known before the file was read."""
+
+    def record(self, action: SyncAction, reason: str) -> None:
+        """The server has refused this step, for this reason."""
+        if action.act is Act.COPY and action.target is Side.THERE:
+            self._reasons[_without_hash(action)] = reason
+
+    def begin(self, scope: Scope) -> None:
+        """A sync of this scope begins: one of all tries everything again."""
+        if scope.is_whole:
+            self._reasons.clear()
+
+    def end(self, plan: SyncPlan) -> None:
+        """A sync ends in which this plan was carried out: names that went may have been in the way."""
+        beside = {_above(action.name) for action in plan.actions if action.act in (Act.MOVE, Act.DELETE)}
+        if beside:
+            self._reasons = {each: why for each, why in self._reasons.items() if _above(each.name) not in beside}
+
+    def known(self, plan: SyncPlan) -> Mapping[SyncAction, str]:
+        """The steps of a plan that would be refused again, with the reason."""
+        if not self._reasons:
+            return {}
+        found = ((action, self._reasons.get(_without_hash(action))) for action in plan.actions)
+        return {action: reason for action, reason in found if reason is not None}
+
+
+def _without_hash(action: SyncAction) -> SyncAction:
+    return action if action.here is None else action._replace(here=action.here._replace(hash=None))

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.client import Outcome
 from homeftp.client.selection import IGNORE_FILE
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncPlan
-from homeftp.client.sync.scope import MOST_PARTS, WHOLE, Scope, needs_whole
+from homeftp.client.sync.scope import MOST_PARTS, WHOLE, RefusedCopies, Scope, needs_whole
 from homeftp.endpoint import RESERVED
 from homeftp.errors import OperatorError
 from tests.support.syncs import Laptop, SyncedCase
@@ -179,6 +179,37 @@ class PartTests(SyncedCase):
         self.assertEqual(self.sync(self.ann, scope=scope).left, Scope.of(["a.txt"]))
         self.assertEqual(self.sync(self.ann).left, Scope.of(["a.txt"]))
         self.assertEqual(self.sync(self.ann, prefer="there").left, Scope())
+
+    def test_refused(self) -> None:
+        """What the server has refused is reported with each part, but sent again only where that may help.
+
+        That is where all is compared, where it has changed, and where a name beside it has gone.
+        """
+        refused = RefusedCopies()
+        named: dict[str, Any] = {"scope": Scope.of(["A.txt", "d/x"]), "refused": refused}
+        self.ann.put("A.txt", BIG)
+
+        def sent(**request: Any) -> int:
+            observer = self.observer()
+            result = self.sync(self.ann, observer=observer, **request)
+            (found,) = [each for each in self.results if each.name == "A.txt"]
+            self.assertEqual(found.outcome, Outcome.REFUSED)
+            self.assertIn("differs from 'a.txt' beside it only in case", found.reason)
+            self.assertEqual(result.left, Scope.of(["A.txt"]))
+            return observer.bytes_moved
+
+        self.assertEqual((sent(**named), sent(**named)), (len(BIG), 0))
+        self.assertEqual(sent(refused=refused), len(BIG))
+        self.ann.put("A.txt", BIG + b"more")
+        self.assertEqual((sent(**named), sent(**named)), (len(BIG) + 4, 0))
+        self.ann.put("d/x", b"edit")
+        self.assertEqual((sent(**named), self.there()["d/x"]), (4, b"edit"))
+        os.unlink(os.path.join(self.ann.path, "a.txt"))
+        scope = Scope.of(["a.txt", "A.txt"])
+        for _ in range(2):
+            self.sync(self.ann, scope=scope, refused=refused)
+        self.assertEqual(set(self.there()), {"A.txt", "d", "d/x", "d/y"})
+        self.assert_in_step()
 
     def test_links(self) -> None:
         """What has become a link on either side stays on the other."""
