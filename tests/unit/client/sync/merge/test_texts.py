@@ -11,6 +11,7 @@ from twisted.trial import unittest
 from homeftp.client import require_merge_library
 from homeftp.client.sync.merge.texts import MOST_BYTES, merge_texts
 from homeftp.errors import OperatorError
+from tests.support.repeatable import REPEATABLE
 
 BASE = b"one\ntwo\nthree\nfour\nfive\n"
 
@@ -51,12 +52,14 @@ class MergeTests(unittest.SynchronousTestCase):
         largest = b"x" * 99 + b"\n"
         self.assertEqual(merge_texts(b"", b"", largest * 10_000), largest * 10_000, "the control")
 
+    @REPEATABLE
     @given(_LINES, _LINES)
     def test_one_edit(self, base: bytes, edit: bytes) -> None:
         """Where only one side has an edit, or both have the same, the result is that."""
         for one, other in ((edit, base), (base, edit), (edit, edit)):
             self.assertEqual(merge_texts(base, one, other), edit)
 
+    @REPEATABLE
     @given(_LINES, _LINES, _LINES)
     def test_again(self, base: bytes, one: bytes, other: bytes) -> None:
         """What is merged once more with one of the edits, as after an interruption, stays as it is."""
@@ -68,6 +71,7 @@ class MergeTests(unittest.SynchronousTestCase):
         """Edits that would be repeated, if they were merged once more, are a conflict."""
         self.assertIsNone(merge_texts(b"a\na\n", b"a\na\na\n", b"a\nb\na\n"))
 
+    @REPEATABLE
     @given(st.data())
     def test_nothing_lost(self, data: st.DataObject) -> None:
         """Each line that a side added is in the result, and none that a side removed and the other left."""
