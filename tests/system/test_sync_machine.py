@@ -5,13 +5,16 @@ With `HOMEFTP_TESTS_LONG=1` the machine takes some 10^5 steps.
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 from hypothesis import Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import strategies as st
+from hypothesis.stateful import rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import (
+    Act,
     Client,
     Preference,
     SyncArchive,
@@ -24,7 +27,10 @@ from homeftp.client import (
 )
 from tests.support.needs import LONG
 from tests.support.repeatable import REPEATABLE
-from tests.support.syncmachine import SyncMachine
+from tests.support.syncmachine import LAPTOPS, SyncMachine
+
+TEXTS = st.sampled_from(["a", "c.txt"])
+"""The names of texts that are edited by line."""
 
 RUNS = 5000 if LONG else 200
 STEPS = 20 if LONG else 5
@@ -49,6 +55,70 @@ class ClockMachine(SyncMachine):
     options = SyncOptions(preference=Preference.NEWER, day="2026-05-01")
 
 
+class MergingMachine(SyncMachine):
+    """An engine that merges texts: no line is lost that somebody wrote, and nobody replaced or deleted."""
+
+    options = SyncOptions(machine="", day="2026-05-01", merge=True)
+    merges: ClassVar[list[str]] = []
+    """The names of what was merged, in all runs."""
+
+    @staticmethod
+    async def run(
+        client: Client, context: TransferContext, archive: SyncArchive, request: SyncRequest, observer: TransferObserver
+    ) -> SyncResult:
+        """A sync whose merges are noted."""
+        result = await run_sync(client, context, archive, request, observer)
+        MergingMachine.merges.extend(each.name for each in result.plan.actions if each.act is Act.MERGE)
+        return result
+
+    def _forget(self, content: bytes | None) -> None:
+        self.written.difference_update((content or b"").split(b"\n"))
+
+    def check_contents(self) -> None:
+        """No line is lost."""
+        lost = self.written - {line for content in self.world.live() for line in content.split(b"\n")}
+        assert not lost, lost
+
+    @rule(number=LAPTOPS, name=TEXTS)
+    def write_text(self, number: int, name: str) -> None:
+        """Write a text, new or not, and let all laptops have it."""
+        self.write(number, name, 1)
+        for place in range(1, 6):
+            self._append(number, name, place)
+        self.agree()
+
+    def _append(self, number: int, name: str, place: int) -> None:
+        line = b"line %d of %d" % (place, self.count)
+        with open(self._path(number, name), "ab") as file:
+            file.write(b"\n" + line)
+        self.written.add(line)
+        self._has_changed(number)
+
+    @rule(name=TEXTS, places=st.tuples(*[st.integers(0, 5)] * 2))
+    def edit_both(self, name: str, places: tuple[int, int]) -> None:
+        """Both laptops change a line of a text that they agreed on."""
+        self.write_text(0, name)
+        for number, place in enumerate(places):
+            self.edit(number, name, place)
+
+    @rule(number=LAPTOPS, name=TEXTS, place=st.integers(0, 5))
+    def edit(self, number: int, name: str, place: int) -> None:
+        """Change a line of a text."""
+        path = self._path(number, name)
+        if not os.path.isfile(path):
+            return
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")
+        place %= len(lines)
+        self.count += 1
+        self._forget(lines[place])
+        lines[place] = b"edit %d" % self.count
+        self.written.add(lines[place])
+        with open(path, "wb") as file:
+            file.write(b"\n".join(lines))
+        self._has_changed(number)
+
+
 class MachineTests(SynchronousTestCase):
     """The engine as it is, and the controls: engines as they must not be."""
 
@@ -56,6 +126,12 @@ class MachineTests(SynchronousTestCase):
         """No run loses a content, and all laptops agree at the end of each."""
         limits = settings(REPEATABLE, max_examples=RUNS, stateful_step_count=STEPS)
         run_state_machine_as_test(SyncMachine, settings=limits)
+
+    def test_merging(self) -> None:
+        """The same holds of lines where texts are merged. The control: some are."""
+        limits = settings(REPEATABLE, max_examples=RUNS // 4, stateful_step_count=STEPS + 3)
+        run_state_machine_as_test(MergingMachine, settings=limits)
+        self.assertGreater(len(MergingMachine.merges), 5)
 
     def assert_caught(self, machine: type[SyncMachine]) -> None:
         """The machine notices what is wrong. It is not asked for the shortest run that shows it."""
