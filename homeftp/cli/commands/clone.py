@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError(
             f"{options.folder} is not empty: name another folder, or use sync, which keeps what either side has"
         )
-    return sync.run(options)
+    return sync.run(options, clones=True)
 
 
 def _may_be_filled(folder: str) -> bool:

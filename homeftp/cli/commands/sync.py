@@ -14,7 +14,7 @@ from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.run import add_progress_arguments
 from homeftp.cli.transfer.selecting import add_pattern_arguments
-from homeftp.errors import OperatorError
+from homeftp.errors import NotFound, OperatorError
 
 if TYPE_CHECKING:
     from homeftp.cli.pairs.pair import SavedPair
@@ -104,8 +104,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_progress_arguments(parser)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Sync; returns the exit code."""
+def run(options: argparse.Namespace, *, clones: bool = False) -> int:
+    """Sync; returns the exit code. With `clones` the folder on the server has to exist."""
     if options.conflicts or options.resolve is not None:
         from homeftp.cli.commands.conflicts import list_conflicts, resolve
 
@@ -127,7 +127,9 @@ def run(options: argparse.Namespace) -> int:
         return with_remote(read.head.remote, partial(_carry_out, options, read), options.bwlimit, uses=_USES)
     pair = _pair_of_options(options)
     _check_question(options)
-    return with_remote(pair.server, partial(_sync, options, pair), options.bwlimit or pair.rate, uses=_USES)
+    return with_remote(
+        pair.server, partial(_sync, options, pair, clones=clones), options.bwlimit or pair.rate, uses=_USES
+    )
 
 
 def _pair_of_options(options: argparse.Namespace) -> SavedPair:
@@ -192,15 +194,31 @@ async def _same(client: Client) -> Client:
 
 
 async def _sync(
-    options: argparse.Namespace, pair: SavedPair, reactor: IClientReactor, client: Client, context: TransferContext
+    options: argparse.Namespace,
+    pair: SavedPair,
+    reactor: IClientReactor,
+    client: Client,
+    context: TransferContext,
+    *,
+    clones: bool,
 ) -> int:
     """Sync a pair, and then do what the options ask besides."""
     from homeftp.cli.pairs.desktop import DesktopNotifier
     from homeftp.cli.pairs.pairfile import PairFile
     from homeftp.cli.pairs.recorder import PairRecorder
     from homeftp.cli.transfer.syncing import SyncCommand
-    from homeftp.client import Remotes, StatusFolder, client_folder, connect_remote, pair_status_path
+    from homeftp.client import (
+        Remotes,
+        StatusFolder,
+        client_folder,
+        connect_remote,
+        pair_status_path,
+        parse_remote_path,
+    )
 
+    endpoint = parse_remote_path(pair.path).endpoint
+    if clones and (await client.cmp(str(endpoint))).remote is None:
+        raise NotFound(f"'{endpoint}' does not exist on the server")
     folder = client_folder(os.environ)
     statuses = StatusFolder(pair_status_path(os.environ))
     alert = DesktopNotifier.installed(reactor).show if options.watch else _ignore

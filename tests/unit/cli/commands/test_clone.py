@@ -46,6 +46,12 @@ class CloneTests(RemoteCommandCase):
         self.assertEqual(self.homeftp("clone", "nas:Docs", f"{self.folder}/mine"), Exit.USAGE)
         self.assertIn("cannot be used", self.err.getvalue())
 
+    def test_missing(self) -> None:
+        """A folder that the server does not have is no clone of nothing: it is said, and none is made here."""
+        self.assertEqual(self.homeftp("clone", "nas:Dosc", self.folder), Exit.REFUSED)
+        self.assertIn("'Dosc' does not exist on the server", self.err.getvalue())
+        self.assertFalse(os.path.exists(self.folder))
+
     def test_name(self) -> None:
         """Without a folder it is the last name of the path, here."""
         os.mkdir(self.folder)
