@@ -48,7 +48,7 @@ def _print_conflict(conflict: Conflict) -> None:
     print(printable(conflict.original_name))
     for words, file in (("original", conflict.original), ("copy", conflict.copy)):
         if file is None:
-            print(f"  {words:8}  is gone")
+            print(f"  {words:8}  {'is no file now' if conflict.is_in_the_way else 'is gone'}")
             continue
         name = f"  {printable(file.name.rpartition('/')[2])}" if file is conflict.copy else ""
         print(f"  {words:8}  {format_size(file.size):>9}  {format_time(file.mtime_us)}{name}")
@@ -62,7 +62,8 @@ def resolve(options: argparse.Namespace) -> Exit:
         raise OperatorError("Name the copy and say which file stays: homeftp sync --resolve COPY --keep original|copy")
     conflict = resolve_conflict(options.resolve, options.keep)
     other = "copy" if options.keep == "original" else "original"
-    where = "there was no original" if conflict.original is None else f"the {other} is in .homeftp/versions"
+    is_kept = conflict.original is not None or conflict.is_in_the_way
+    where = f"the {other} is in .homeftp/versions" if is_kept else "there was no original"
     sentence = (
         f"{conflict.original_name} is the {options.keep} now; {where}. The next sync takes this over to the server."
     )

@@ -31,6 +31,8 @@ class Conflict(NamedTuple):
     original: FileStat | None
     """The file that has the name now; None where there is none any more."""
     original_name: str
+    is_in_the_way: bool = False
+    """Whether something that is no file, such as a folder, has the name now."""
 
 
 def find_conflicts(folder: str) -> Iterator[Conflict]:
@@ -47,7 +49,13 @@ def find_conflicts(folder: str) -> Iterator[Conflict]:
             original = original_name(name)
             copy = None if original is None else _stat(top, name, inside)
             if copy is not None and original is not None:
-                yield Conflict(copy, _stat(top, original, inside), _join(inside, original))
+                yield _conflict(copy, top, original, inside)
+
+
+def _conflict(copy: FileStat, top: str, original: str, inside: str) -> Conflict:
+    found = _stat(top, original, inside)
+    is_in_the_way = found is None and os.path.lexists(os.path.join(top, original))
+    return Conflict(copy, found, _join(inside, original), is_in_the_way)
 
 
 def _stat(top: str, name: str, inside: str) -> FileStat | None:
@@ -86,8 +94,13 @@ def resolve_conflict(path: str, kept: Kept) -> Conflict:
     copy = _stat(os.path.dirname(path), last, inside)
     if original is None or copy is None:
         raise OperatorError(f"{path} is no copy that a conflict has left: homeftp sync --conflicts lists them")
-    conflict = Conflict(copy, _stat(os.path.dirname(path), original, inside), _join(inside, original))
-    if conflict.original is None and kept == "original":
+    conflict = _conflict(copy, os.path.dirname(path), original, inside)
+    if conflict.is_in_the_way and kept == "copy":
+        raise OperatorError(
+            f"{path} stays as it is: {conflict.original_name} is no file now. Rename or delete one of them yourself, "
+            "or use --keep original"
+        )
+    if conflict.original is None and not conflict.is_in_the_way and kept == "original":
         raise OperatorError(
             f"{path} stays as it is: its original is gone. Use --keep copy, or delete the copy yourself"
         )

@@ -57,6 +57,16 @@ class ConflictsTests(RemoteCommandCase):
         self.assertEqual(self.homeftp("sync", "--resolve", self.copy, "--keep", "copy"), Exit.DONE)
         self.assertIn("d/a.txt is the copy now; there was no original.", self.out.getvalue())
 
+    def test_folder(self) -> None:
+        """A folder that has the name now is not said to be gone, and may be kept."""
+        os.unlink(f"{self.here}/d/a.txt")
+        os.mkdir(f"{self.here}/d/a.txt")
+        self.homeftp("sync", "--conflicts", self.here)
+        self.assertIn("original  is no file now", self.out.getvalue())
+        self.assertEqual(self.homeftp("sync", "--resolve", self.copy, "--keep", "copy"), Exit.USAGE)
+        self.assertEqual(self.homeftp("sync", "--resolve", self.copy, "--keep", "original"), Exit.DONE)
+        self.assertIn("d/a.txt is the original now; the copy is in .homeftp/versions.", self.out.getvalue())
+
     def test_usage(self) -> None:
         """What is missing is said."""
         for words in (

@@ -66,9 +66,13 @@ class ConflictTests(SynchronousTestCase):
         self.assertEqual(contents(self.path), before)
 
     def test_in_the_way(self) -> None:
-        """Where a folder has the name of the original, the copy stays."""
+        """Where a folder has the name of the original, the copy does not get that name; the folder may be kept."""
         os.unlink(f"{self.path}/d/a.txt")
         os.mkdir(f"{self.path}/d/a.txt")
+        self.assertEqual([each.is_in_the_way for each in find_conflicts(self.path)], [False, True])
         error = self.assertRaises(OperatorError, self.resolve, f"d/{COPY}", "copy")
-        self.assertIn("stays as it is", str(error))
+        self.assertIn("stays as it is: d/a.txt is no file now", str(error))
         self.assertIn(f"d/{COPY}", contents(self.path))
+        self.resolve(f"d/{COPY}", "original")
+        self.assertEqual(contents(f"{self.path}/d"), {"a.txt": None})
+        self.assertEqual(versions_in(self.path), {f"d/{COPY}": b"copy"})
