@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Awaitable, Callable, Collection, Iterable, Iterator
 
 from twisted.internet.defer import Deferred
@@ -104,7 +103,7 @@ class ChangeSignal:
 class LocalWatch:
     """Calls `changed` in the reactor's thread with where something may have changed beneath the local folder `path`.
 
-    Where the library watchfiles is missing it does so every `POLL_SECONDS`, and `notify` is called with a message.
+    Where the folder cannot be watched it does so every `POLL_SECONDS`, and `notify` is called with a message.
     """
 
     def __init__(
@@ -134,15 +133,8 @@ class LocalWatch:
         self._strict_names = strict_names
         self._polling = LoopingCall(changed, WHOLE)
         self._polling.clock = reactor
-        if events is None and find_spec("watchfiles") is None:
-            notify(
-                f"changes in {path} are noticed after up to {POLL_SECONDS:.0f} s. To notice them at once, install "
-                "homeftp[watch]"
-            )
-            self._polling.start(POLL_SECONDS, now=False)
-        else:
-            self._polling.start(COMPARE_SECONDS, now=False)
-            threading.Thread(target=self._run, name="local changes", daemon=True).start()
+        self._polling.start(COMPARE_SECONDS, now=False)
+        threading.Thread(target=self._run, name="local changes", daemon=True).start()
 
     def _run(self) -> None:
         """Watch until the end. The library fails where the system watches no more folders, or at names not in UTF-8."""

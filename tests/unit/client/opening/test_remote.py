@@ -295,14 +295,17 @@ class RemoteSyncTests(RemoteCase):
         self.assertEqual(self.remote_files(), {"Docs/a": b""})
 
     def test_merge(self) -> None:
-        """Without the library for it nothing is merged, and nothing else is done."""
-        self.make_file("a")
-        missing = mock.patch("homeftp.client.sync.merge.texts.find_spec", lambda name: None)
-        with missing, self.assertRaisesRegex(OperatorError, "merging needs a library"):
-            self.sync(merge=True)
-        self.assertEqual(self.remote_files(), {})
+        """Edits of different lines are merged, if that is asked for, and with a version of what was agreed."""
+        self.make_file("a", b"1\n2\n3\n4\n5\n")
+        self.sync()
+        self.make_file("a", b"1\n2\n3\n4\nfive\n")
+        there = os.path.join(self.mktemp(), "a")
+        os.makedirs(os.path.dirname(there))
+        with open(there, "wb") as file:
+            file.write(b"one\n2\n3\n4\n5\n")
+        self.run_work(self.remote.upload(there, "Docs/a", force=True))
         self.sync(merge=True)
-        self.assertEqual(set(self.remote_files()), {"Docs/a"})
+        self.assertEqual(self.remote_files()["Docs/a"], b"one\n2\n3\n4\nfive\n")
 
 
 class OpeningTests(SynchronousTestCase):

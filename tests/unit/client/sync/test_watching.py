@@ -6,7 +6,6 @@ import errno
 import os
 import threading
 from typing import Any, AsyncIterator, Callable, Iterator, Sequence, cast
-from unittest import mock
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
@@ -199,21 +198,6 @@ class LocalTests(TestCase):
         self.assertEqual(changes, [WHOLE])
         watch.stop()
         self.assertEqual(clock.getDelayedCalls(), [])
-
-    def test_polled(self) -> None:
-        """Without the library, something may have changed now and then; that is said, with what to do."""
-        clock = Clock()
-        events: list[Scope] = []
-        messages: list[str] = []
-        with mock.patch("homeftp.client.sync.watching.find_spec", return_value=None):
-            watch = LocalWatch(clock, "Docs", events.append, messages.append)
-        clock.advance(POLL_SECONDS)
-        clock.advance(POLL_SECONDS)
-        self.assertEqual(len(events), 2)
-        self.assertIn("install homeftp[watch]", "".join(messages))
-        watch.stop()
-        clock.advance(POLL_SECONDS)
-        self.assertEqual(len(events), 2)
 
 
 class FakeClient:
