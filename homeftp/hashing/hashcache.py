@@ -18,7 +18,7 @@ import functools
 import os
 import sqlite3
 from collections import deque
-from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.hashing import hashtable
 from homeftp.hashing.database import SharedDatabase, select_in
@@ -31,8 +31,8 @@ from homeftp.metadata.kept import ChangeTime
 MOVED_AT_ONCE = 500
 """Rows that are moved in one transaction: 3 to 5 ms, in which no other thread learns a hash."""
 
-_DAMAGE = 4
-"""Where it is in the values of a row."""
+_SIGNATURE, _DAMAGE = 2, 4
+"""Where they are in the values of a row."""
 
 CONTENT = "content"
 """The damage of a file that has another content than the one that was hashed, although no program has changed it."""
@@ -101,6 +101,8 @@ class HashCache:
         self._moves: deque[tuple[bytes, bytes]] = deque()
         """Directories that were moved, from where and to where, and whose rows are not all moved yet."""
         self._own = OwnChanges()
+        self._removed: dict[FileKey, tuple[Any, ...]] = {}
+        """The rows of files that are being changed."""
         self.marked = 0
         """Changes with what no stat shows: a mark of a damaged file that was stored, and `begin_change`."""
         self.change_time: Callable[[int], ChangeTime] = lambda device: ChangeTime.CTIME
@@ -275,22 +277,32 @@ class HashCache:
         """A file is about to be replaced or changed, on a disk whose stats may not show that.
 
         What is known under its name is removed, durably, where it could be taken for what is known of the new file:
-        the one with the stat `new`, None for any. False where that cannot be done: then it may not be changed. The
-        caller calls `end_change` in any case.
+        the one with the stat `new`, None for any. A mark stays, which keeps the damaged content from passing for sound
+        after a crash. False where that cannot be done: then the file may not be changed. The caller calls `end_change`
+        in any case.
         """
-        directory, name = file
+        keys = _keys(file)
         self._own.begin(file)
         self.marked += 1
 
         def delete(connection: sqlite3.Connection) -> None:
-            for key, seen, *_ in list(known_rows(connection, directory, [name], whole=False)):
-                if new is None or is_same(seen, self.signature(new)):
-                    _delete_durably(connection, hashtable.DELETE, (os.fsencode(directory), key))
+            for row in connection.execute(hashtable.ROW, keys).fetchall():
+                if new is None or is_same(row[_SIGNATURE], self.signature(new)):
+                    if not row[_DAMAGE]:
+                        _delete_durably(connection, hashtable.DELETE, keys)
+                    self._removed[file] = row
 
         return self._database.run(delete)
 
-    def end_change(self, file: FileKey) -> int:
-        """It was changed, or not. Returns the `changed_ns` of the row that is about the new file."""
+    def end_change(self, file: FileKey, *, changed: bool = True) -> int:
+        """It was changed, or not: then what was removed is known again.
+
+        Returns the `changed_ns` of the row that is about the new file.
+        """
+        removed = self._removed.pop(file, None)
+        if removed is not None:
+            change = (hashtable.DELETE_MARK, _keys(file)) if changed else (hashtable.RECORD, removed)
+            self._database.run(lambda connection: _commit(connection, *change))
         self.marked += 1
         return self._own.end(file)
 
@@ -353,7 +365,17 @@ def _delete_durably(connection: sqlite3.Connection, statement: str, parameters: 
     """Delete rows, so that they do not come back after a power cut."""
     connection.execute("PRAGMA synchronous = FULL")
     try:
-        with connection:
-            connection.execute(statement, parameters)
+        _commit(connection, statement, parameters)
     finally:
         connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _commit(connection: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> None:
+    """Execute one statement in a transaction."""
+    with connection:
+        connection.execute(statement, parameters)
+
+
+def _keys(file: FileKey) -> tuple[bytes, bytes]:
+    directory, name = file
+    return os.fsencode(directory), os.fsencode(name)

@@ -75,8 +75,14 @@ TO_MOVE = f"SELECT {_COLUMNS} FROM hashes WHERE {_IN_OR_BENEATH} AND damage = ''
 PLACE = f"{RECORD_WRITTEN} WHERE damage = ''"
 """Put a row at its new place. A mark stays: the file may have been found damaged there."""
 
+ROW = f"SELECT {_COLUMNS} FROM hashes WHERE directory = ? AND name = ?"
+"""One row, with the columns in the order in which it is inserted."""
+
 DELETE = "DELETE FROM hashes WHERE directory = ? AND name = ?"
 """Remove a row."""
+
+DELETE_MARK = f"{DELETE} AND damage != ''"
+"""Remove the row of a damaged file."""
 
 DELETE_BENEATH = f"DELETE FROM hashes WHERE {_IN_OR_BENEATH}"
 """Remove the rows of files in or beneath a directory."""

@@ -389,6 +389,26 @@ class OwnChangeTests(IndexCase):
         self.assertTrue(self.cache.forget_beneath("/d"))
         self.assertIsNone(self.known())
 
+    def test_not_changed(self) -> None:
+        """What was removed for a change that was not made is known again."""
+        for new in (self.found, None):
+            self.cache.begin_change(self.FILE, new)
+            self.assertIsNone(self.known())
+            self.cache.end_change(self.FILE, changed=False)
+            self.assertEqual(self.known(), HASH)
+        self.cache.begin_change(self.FILE, self.found)
+        self.cache.end_change(self.FILE)
+        self.assertIsNone(self.known(), "the control")
+
+    def test_marked(self) -> None:
+        """A mark goes only once the damaged file was replaced: a crash before that must not make it pass for sound."""
+        self.cache.mark(self.row()._replace(damage=CONTENT, content=OTHER, read_us=5))
+        for changed in (False, True):
+            self.cache.begin_change(self.FILE, self.found)
+            self.assertEqual(len(self.cache.damaged()), 1)
+            self.cache.end_change(self.FILE, changed=changed)
+            self.assertEqual(len(self.cache.damaged()), 0 if changed else 1)
+
     def test_noticed(self) -> None:
         """Whoever remembers digests notices the change, though no stat shows it."""
         before = self.cache.marked

@@ -14,7 +14,7 @@ from typing import Iterator
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Busy
+from homeftp.errors import Busy, Refusal
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.ownchanges import FileKey
 from homeftp.metadata.kept import ChangeTime
@@ -37,11 +37,16 @@ class OutdatedHashes:
             yield
             return
         key = self._key(pending.endpoint)
+        changed = False
         try:
             self._begin(key, os.fstat(pending.source.fd))
+            changed = True
             yield
+        except BaseException:
+            changed = changed and self._may_have_name(pending)
+            raise
         finally:
-            pending.changed_ns = self.cache.end_change(key)
+            pending.changed_ns = self.cache.end_change(key, changed=changed)
 
     @contextlib.contextmanager
     def changing(self, pending: PendingUnlink) -> Iterator[None]:
@@ -67,6 +72,14 @@ class OutdatedHashes:
         self.cache.moved(old, new)
         while look_the_same and self.cache.do_deferred():
             pass  # what is moved later could be taken for what is known of a file that is written meanwhile
+
+    def _may_have_name(self, pending: PendingRename) -> bool:
+        """Whether the new file has its name, or another one than the old file may have it."""
+        try:
+            found = self.root.stat_in(pending.handle.fd, pending.endpoint)
+            return found is None or os.path.samestat(found, os.fstat(pending.source.fd))
+        except (Refusal, OSError):
+            return True
 
     def _begin(self, key: FileKey, found: os.stat_result | None) -> None:
         if not self.cache.begin_change(key, found):

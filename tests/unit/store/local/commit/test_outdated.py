@@ -5,21 +5,43 @@ The hash that is known of a file must be that of its content, whichever request 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
-from typing import Callable
+from typing import Any, Callable
 
 from homeftp.endpoint import parse
-from homeftp.errors import Busy
+from homeftp.errors import Busy, Damaged, Forbidden, Refusal
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import SECOND_US
 from homeftp.store.local.store import LocalStore
 from tests.support.coarsedisks import CoarseDisk
-from tests.support.stores import LONG_AGO, StoreCase, sha
+from tests.support.stores import LONG_AGO, StoreCase, damages_in, sha
 
 OLD, NEW = b"old content", b"new content"
 TIME = LONG_AGO // (2 * SECOND_US) * 2 * SECOND_US
 """A time that the disk keeps."""
+
+
+class WithoutVersions(CoarseDisk):
+    """exFAT: neither hard links nor an exchange of two files."""
+
+    def link(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Refuse."""
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def exchange(self, one: bytes, other: bytes, *, one_dir: int, other_dir: int) -> None:
+        """Refuse."""
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+
+class DoubtfulDisk(CoarseDisk):
+    """Fails once a name was changed."""
+
+    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Rename, and fail."""
+        super().rename(source, target, **directories)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 class OutdatedHashesTests(StoreCase):
@@ -109,6 +131,27 @@ class OutdatedHashesTests(StoreCase):
         file = self.opened.open(parse("a"))
         file.verify(sha(NEW))
         self.assertEqual(self.known(), sha(NEW), "the control")
+
+    def test_not_replaced(self) -> None:
+        """What is known, and that a file is damaged, stays so where the disk refuses to replace it."""
+        self.opened.close()
+        self.opened = self.store(WithoutVersions())
+        self.assertRaises(Forbidden, self.put, self.opened, "a", NEW)
+        self.assertEqual(self.known(), sha(OLD))
+        self.lay("a", b"bad content", mtime_us=TIME)
+        for _ in range(2):
+            self.assertEqual([damage.name for damage in damages_in(self.opened)], ["a"])
+            self.assertRaises(Forbidden, self.put, self.opened, "a", OLD)
+        self.assertRaises(Damaged, self.opened.open, parse("a"))
+
+    def test_replaced_and_failed(self) -> None:
+        """The old hash does not come back where the disk fails after it has replaced the file."""
+        self.opened.close()
+        self.opened = self.store(DoubtfulDisk())
+        with self.assertRaises(Refusal):
+            self.put(self.opened, "a", NEW)
+        self.assertEqual(self.content("a"), NEW)
+        self.assertIsNone(self.known())
 
     def test_busy(self) -> None:
         """Where the old hash cannot be removed nothing is changed; what has no old one is written."""
