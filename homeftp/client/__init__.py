@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from homeftp.client.sync.archive import SyncArchive
     from homeftp.client.sync.conflicts import Conflict, find_conflicts, resolve_conflict
     from homeftp.client.sync.local.pairstatus import MOST_WAITING, PairLock, PairStatus, StatusFolder, WaitingFile
+    from homeftp.client.sync.merge.texts import require_merge_library
     from homeftp.client.sync.model import (
         Act,
         Direction,
@@ -137,6 +138,7 @@ _MODULES = {
     "sync.archive": ("SyncArchive",),
     "sync.conflicts": ("Conflict", "find_conflicts", "resolve_conflict"),
     "sync.local.pairstatus": ("MOST_WAITING", "PairLock", "PairStatus", "StatusFolder", "WaitingFile"),
+    "sync.merge.texts": ("require_merge_library",),
     "sync.model": ("Act", "Direction", "Preference", "Side", "SyncAction", "SyncNode", "SyncOptions", "SyncPlan"),
     "sync.planfile": ("PlanFile", "plan_lines", "read_plan"),
     "sync.run": ("SyncDeclined", "SyncRequest", "SyncResult", "run_sync"),
@@ -258,6 +260,7 @@ __all__ = [
     "push",
     "push_stream",
     "read_plan",
+    "require_merge_library",
     "resolve_conflict",
     "run_sync",
     "seen_path",

@@ -83,8 +83,12 @@ class SavedPair:
 
     def check(self) -> None:
         """Raise `OperatorError` where nothing could be merged."""
+        from homeftp.client import require_merge_library
+
         if self.merge and self.direction is not Direction.BOTH:
             raise OperatorError(f"With --{self.direction.value} one side is taken as it is. Leave out --merge.")
+        if self.merge:
+            require_merge_library()
 
     def request(self, **more: Any) -> SyncRequest:
         """What a sync of this pair is asked, with the fields `more` of the request. Raises `OperatorError`."""

@@ -200,11 +200,14 @@ class RemoteClient(Client):
         out: where something has changed since, nothing is. What was agreed on is remembered for the command line, too.
 
         Raises `TransferIncomplete`, also for files that wait for a person; `OperatorError` where the plan may not be
-        carried out, and where another sync works on the folder; `WrongKind` (43), `Forbidden` (33), and
-        `ConnectionFailed` as in `upload`.
+        carried out, where another sync works on the folder, and where the library for `merge` is missing; `WrongKind`
+        (43), `Forbidden` (33), and `ConnectionFailed` as in `upload`.
         """
+        from homeftp.client.sync.merge.texts import require_merge_library
         from homeftp.client.sync.run import SyncRequest, run_sync
 
+        if merge:
+            require_merge_library()
         request = SyncRequest(
             os.fspath(folder),
             remote,

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Sequence
 
 from homeftp.config import MIB
+from homeftp.errors import OperatorError
 
 MOST_BYTES = MIB
 """Bytes of a text that is merged."""
 
 _MOST_LINES = 20_000
 """Lines of a text that is merged: with lines that are made for it the library takes a few seconds then."""
+
+
+def require_merge_library() -> None:
+    """Raise `OperatorError` where the library is not installed."""
+    if find_spec("merge3") is None:
+        raise OperatorError("merging needs a library: install homeftp[merge], or leave out --merge")
 
 
 def merge_texts(base: bytes, one: bytes, other: bytes) -> bytes | None:

@@ -295,7 +295,7 @@ class RemoteSyncTests(RemoteCase):
         self.assertEqual(self.remote_files(), {"Docs/a": b""})
 
     def test_merge(self) -> None:
-        """Edits of different lines are merged, if that is asked for, and with a version of what was agreed."""
+        """Edits of different lines are merged, if that is asked for; without the library for it nothing is done."""
         self.make_file("a", b"1\n2\n3\n4\n5\n")
         self.sync()
         self.make_file("a", b"1\n2\n3\n4\nfive\n")
@@ -304,6 +304,9 @@ class RemoteSyncTests(RemoteCase):
         with open(there, "wb") as file:
             file.write(b"one\n2\n3\n4\n5\n")
         self.run_work(self.remote.upload(there, "Docs/a", force=True))
+        missing = mock.patch("homeftp.client.sync.merge.texts.find_spec", lambda name: None)
+        with missing, self.assertRaisesRegex(OperatorError, "merging needs a library"):
+            self.sync(merge=True)
         self.sync(merge=True)
         self.assertEqual(self.remote_files()["Docs/a"], b"one\n2\n3\n4\nfive\n")
 

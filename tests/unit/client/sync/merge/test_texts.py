@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
+from homeftp.client import require_merge_library
 from homeftp.client.sync.merge.texts import MOST_BYTES, merge_texts
+from homeftp.errors import OperatorError
 from tests.support.repeatable import REPEATABLE
 
 BASE = b"one\ntwo\nthree\nfour\nfive\n"
@@ -83,3 +87,10 @@ class MergeTests(unittest.SynchronousTestCase):
             added = {line for lines in edits for line in lines} - {*base}
             kept = {line for line in base if all(line in lines for lines in edits)}
             self.assertEqual(set(merged.splitlines(keepends=True)), added | kept)
+
+    def test_library(self) -> None:
+        """Where the library is missing, that is said."""
+        require_merge_library()
+        missing = mock.patch("homeftp.client.sync.merge.texts.find_spec", lambda name: None)
+        with missing, self.assertRaisesRegex(OperatorError, r"install homeftp\[merge\], or leave out --merge"):
+            require_merge_library()
