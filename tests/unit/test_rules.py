@@ -108,6 +108,19 @@ def generic_tuples(source: str) -> list[str]:
     ]
 
 
+def unrepeatable(source: str) -> list[str]:
+    """The tests with random input whose settings are not those of `tests.support.repeatable`, or made from them."""
+    if "given" not in source:
+        return []
+    found = []
+    for node in nodes(source):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            words = [ast.unparse(each) for each in node.decorator_list]
+            if any(word.startswith("given(") for word in words) and not any("REPEATABLE" in word for word in words):
+                found.append(node.name)
+    return found
+
+
 class RuleTests(SynchronousTestCase):
     """What every test keeps to."""
 
@@ -132,6 +145,13 @@ class RuleTests(SynchronousTestCase):
         """No NamedTuple has another base: Python 3.10 cannot import such a class, and mypy does not say so."""
         self.assertEqual([f"{module}: {name}" for module, source in modules() for name in generic_tuples(source)], [])
         self.assertEqual(generic_tuples("class A(NamedTuple, Generic[T]): ...\nclass B(NamedTuple): ..."), ["A"])
+
+    def test_repeatable(self) -> None:
+        """Random input is the same in each run, and may be slow on a slow machine."""
+        found = {path: unrepeatable(source) for path, source in sources()}
+        self.assertEqual({path: names for path, names in found.items() if names}, {})
+        source = "@given(x)\ndef test_a(): ...\n@REPEATABLE\n@given(x)\ndef test_b(): ...\n"
+        self.assertEqual(unrepeatable(source), ["test_a"])
 
     def test_breaches_are_noticed(self) -> None:
         """The control: a sleep, a skip and a private patch are found however they are written; a public one is none."""

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.escapes import ESCAPE, escape_name, unescape_name
 from homeftp.endpoint import MAX_NAME_BYTES, name_problem
+from tests.support.repeatable import REPEATABLE
 
 SPECIAL = (
     '\\<>:"|?*.\x01\x1f\x7f\x85\u2028\u2029\udc80\udcff\u201b\uff1a\uff0e\u2420\u2801\u2880\uff23 CONnulax\u0338e\u0301'
@@ -49,6 +50,7 @@ class EscapeTests(SynchronousTestCase):
             self.assertEqual(escape_name(name), escaped, name)
             self.assertEqual(unescape_name(escaped), name)
 
+    @REPEATABLE
     @given(NAMES)
     @example("\u201b\u201b:")
     @example("CON.")
@@ -64,6 +66,7 @@ class EscapeTests(SynchronousTestCase):
         if problem is not None and len(escaped.encode()) <= MAX_NAME_BYTES:
             self.assertEqual(problem, "is reserved")
 
+    @REPEATABLE
     @given(NAMES)
     @example("a\u201b\u201bb")
     @example("\u201b\uff0e")

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.pairs.pair import PairFault, SavedPair, pair_text, parse_pair
 from homeftp.client import Direction, Preference
 from homeftp.errors import OperatorError
+from tests.support.repeatable import REPEATABLE
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -57,6 +58,7 @@ class PairTests(SynchronousTestCase):
         plain = SavedPair(folder="/a", server="nas", path="b")
         self.assertEqual(pair_text(plain), '[[pair]]\nfolder = "/a"\nremote = "nas:b"\n')
 
+    @REPEATABLE
     @given(TEXTS, TEXTS, st.lists(TEXTS.map(lambda text: f"a{text}".rstrip("\\")), max_size=3))
     def test_any_names(self, folder: str, path: str, patterns: list[str]) -> None:
         """Names and patterns of any characters are read as they were written."""
