@@ -26,15 +26,22 @@ def explained(phase: Phase, reason: BaseException | None) -> Exception:
             "the server closed the connection without an answer: is it homeftp, and is the port right? A port that is "
             "TLS from the first byte (--listen-tls) is for other programs"
         )
-    if phase is not Phase.HANDSHAKE:
-        return ConnectionFailed("the connection to the server was lost")
     from OpenSSL import SSL  # here, so that the command line can import the errors without it
     from service_identity import VerificationError
 
+    said = ""
+    if isinstance(reason, SSL.Error):
+        said = "; ".join(str(line[-1]) for line in (reason.args[0] if reason.args else ()) if line)
+    if "alert certificate" in said or "alert bad certificate" in said:  # in TLS 1.3 it comes after the handshake
+        return ConnectionFailed(
+            f"the server refuses this machine's certificate ({said}). Check both machines' clocks; if they are right, "
+            "pair this machine again"
+        )
+    if phase is not Phase.HANDSHAKE:
+        return ConnectionFailed("the connection to the server was lost")
     if isinstance(reason, VerificationError):
         return UntrustedServer("the server's certificate is for another name than the pinned CA's")
     if isinstance(reason, SSL.Error):
-        said = "; ".join(str(line[-1]) for line in (reason.args[0] if reason.args else ()) if line)
         if "certificate verify failed" in said:
             return UntrustedServer(
                 "the server does not prove to be the one that was pinned: its certificate is from another CA, is a "

@@ -33,6 +33,15 @@ class FailureTests(SynchronousTestCase):
         self.assertEqual(len({str(error) for error, _ in found}), len(found))
         self.assertIn("no application protocol", str(found[4][0]))
 
+    def test_own_certificate(self) -> None:
+        """A server that refuses this machine's certificate is named as the cause, also after TLS 1.3 began."""
+        alert = SSL.Error([("SSL routines", "", "tls alert certificate expired")])
+        for phase in (Phase.HANDSHAKE, Phase.AUTHENTICATED):
+            error = explained(phase, alert)
+            self.assertIs(type(error), ConnectionFailed)
+            self.assertIn("refuses this machine's certificate (tls alert certificate expired)", str(error))
+        self.assertIn("was lost", str(explained(Phase.AUTHENTICATED, SSL.Error([("SSL routines", "", "bad record")]))))
+
     def test_before_tls(self) -> None:
         """A message from before TLS is shown short and harmless, and is no refusal of the server."""
         error = before_tls("no\x1b[2J\nroom" + "x" * 1000)
