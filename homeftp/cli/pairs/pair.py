@@ -211,31 +211,24 @@ def _with_remote(fields: dict[str, Any]) -> SavedPair:
 
 def pair_text(pair: SavedPair) -> str:
     """The table of a pair, in TOML. Raises `OperatorError` for names that are not Unicode."""
-    values: dict[str, object] = {"folder": pair.folder, "remote": pair.remote}
-    if pair.direction is not Direction.BOTH:
-        values["direction"] = pair.direction.value
-    if pair.preference is not None:
-        values["prefer"] = pair.preference.value
-    if pair.max_delete is not None:
-        values["max-delete"] = pair.max_delete
-    if pair.patterns:
-        values["ignore"] = list(pair.patterns)
-    if not pair.ignore_files:
-        values["no-ignore"] = True
-    if pair.strict_names:
-        values["strict-names"] = True
-    if pair.follow_links:
-        values["follow-links"] = True
-    if pair.merge:
-        values["merge"] = True
-    if pair.bandwidth:
-        values["bwlimit"] = pair.bandwidth
+    default = SavedPair(folder="", server="", path="")
+    fields = {key: (getattr(pair, field), getattr(default, field)) for key, (field, _) in KEYS.items()}
+    values = {key: _plain(value) for key, (value, usual) in fields.items() if value != usual}
     text = "".join(f"{key} = {_value(value)}\n" for key, value in values.items())
     try:
         text.encode()
     except UnicodeEncodeError:
         raise OperatorError(f"{pair.folder!a} cannot be saved: its name is not in UTF-8") from None
     return f"[[pair]]\n{text}"
+
+
+def _plain(value: object) -> object:
+    """A value that is not the usual one, as TOML has it. A key of a flag says what is not usual, so it is true then."""
+    if isinstance(value, bool):
+        return True
+    if isinstance(value, Direction | Preference):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _value(value: object) -> str:
