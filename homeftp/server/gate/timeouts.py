@@ -87,21 +87,18 @@ class StallTimer:
             self.begin()
 
 
-class KeepAlive:
-    """Calls `send` after each `seconds` in which `total`, the count of bytes that were sent, did not grow."""
+class _RepeatedCheck:
+    """Calls `_check` so many seconds after `start`, which may be called again there."""
 
-    def __init__(self, clock: IReactorTime, seconds: float, total: Callable[[], int], send: Callable[[], None]) -> None:
+    def __init__(self, clock: IReactorTime, seconds: float) -> None:
         self._clock = clock
         self._seconds = seconds
-        self._total = total
-        self._send = send
-        self._before = -1
         self._timer: Deadline | None = None
 
     def start(self) -> None:
         """Begin. May be called twice."""
         if self._timer is None:
-            self._timer = Deadline(self._clock, self._seconds, self._check)
+            self._timer = Deadline(self._clock, self._seconds, self._fire)
 
     def stop(self) -> None:
         """Stop the timer."""
@@ -109,8 +106,24 @@ class KeepAlive:
         if timer is not None:
             timer.cancel()
 
-    def _check(self) -> None:
+    def _fire(self) -> None:
         self._timer = None
+        self._check()
+
+    def _check(self) -> None:
+        raise NotImplementedError
+
+
+class KeepAlive(_RepeatedCheck):
+    """Calls `send` after each `seconds` in which `total`, the count of bytes that were sent, did not grow."""
+
+    def __init__(self, clock: IReactorTime, seconds: float, total: Callable[[], int], send: Callable[[], None]) -> None:
+        super().__init__(clock, seconds)
+        self._total = total
+        self._send = send
+        self._before = -1
+
+    def _check(self) -> None:
         if self._total() == self._before:
             self._send()
         self._before = self._total()
@@ -121,7 +134,7 @@ HANGUP_SECONDS = 1.0
 """How often to look whether the client of a connection that is not read is still there."""
 
 
-class HangupCheck:
+class HangupCheck(_RepeatedCheck):
     """Looks from time to time whether the client of a connection that is not read has closed it: `hung_up` is called.
 
     `waits` tells whether the connection is still not read, and `closed` whether the client has closed it. Connections
@@ -131,31 +144,18 @@ class HangupCheck:
     def __init__(
         self, clock: IReactorTime, waits: Callable[[], bool], closed: Callable[[], bool], hung_up: Callable[[], None]
     ) -> None:
-        self._clock = clock
+        super().__init__(clock, HANGUP_SECONDS)
         self._waits = waits
         self._closed = closed
         self._hung_up = hung_up
-        self._timer: Deadline | None = None
-
-    def begin(self) -> None:
-        """The connection is not read from now on. May be called again."""
-        if self._timer is None:
-            self._timer = Deadline(self._clock, HANGUP_SECONDS, self._check)
-
-    def stop(self) -> None:
-        """The connection has ended."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
 
     def _check(self) -> None:
-        self._timer = None
         if not self._waits():
             return
         if self._closed():
             self._hung_up()
         else:
-            self.begin()
+            self.start()
 
 
 LINGER_SECONDS = 10.0

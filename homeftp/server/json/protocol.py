@@ -345,7 +345,7 @@ class ServerProtocol(RequestReceiver):
         if full and not self.paused:
             self._deadlines.input.end()
             self.pauseProducing()
-            self._hangup.begin()
+            self._hangup.start()
         elif not full and self.paused:
             self.resumeProducing()
 

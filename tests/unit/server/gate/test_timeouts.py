@@ -133,8 +133,8 @@ class HangupCheckTests(SynchronousTestCase):
 
     def test_noticed(self) -> None:
         """It is noticed within its time that the client has closed a connection that is not read, and told once."""
-        self.check.begin()
-        self.check.begin()
+        self.check.start()
+        self.check.start()
         self.clock.pump([HANGUP_SECONDS] * 3)
         self.assertEqual(self.hung_up, [], "the control")
         self.closed = True
@@ -144,18 +144,18 @@ class HangupCheckTests(SynchronousTestCase):
 
     def test_read_again(self) -> None:
         """A connection that is read tells that itself: there is no timer until it is paused again."""
-        self.check.begin()
+        self.check.start()
         self.waits, self.closed = False, True
         self.clock.advance(HANGUP_SECONDS)
         self.assertEqual((self.hung_up, self.clock.getDelayedCalls()), ([], []))
         self.waits = True
-        self.check.begin()
+        self.check.start()
         self.clock.advance(HANGUP_SECONDS)
         self.assertEqual(len(self.hung_up), 1)
 
     def test_stop(self) -> None:
         """Stopped, it leaves no timer."""
-        self.check.begin()
+        self.check.start()
         self.check.stop()
         self.check.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
