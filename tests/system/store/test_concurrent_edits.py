@@ -146,13 +146,12 @@ class EditTests(StoreCase):
 
     mktemp = SynchronousTestCase.mktemp
 
-    def race(self) -> tuple[int, int, list[str]]:
+    def race(self, store: LocalStore) -> tuple[int, int, list[str]]:
         """The number of successful and refused readings, and every result that never was the file's content.
 
         It goes on until there were many of both, however seldom the editor has its turn.
         """
         editor = Editor(self.path("file"))
-        store = self.store()
         wrong: list[str] = []
         well = refused = 0
         lock = Lock()
@@ -188,11 +187,12 @@ class EditTests(StoreCase):
 
     def test_race(self) -> None:
         """A reading is the content of one moment, with its hash, or it is refused (44)."""
-        well, refused, wrong = self.race()
+        well, refused, wrong = self.race(self.store())
         self.assertEqual(wrong, [])
         self.assertGreaterEqual(min(well, refused), OFTEN)
 
     def test_control(self) -> None:
         """Without the check for changes a mixture of contents is noticed, on a busy machine in one of a few races."""
         with patch.object(reading, "same_content", lambda *_: True):
-            self.assertTrue(any(self.race()[2] for _ in range(CONTROL_RACES)))
+            store = self.store()
+            self.assertTrue(any(self.race(store)[2] for _ in range(CONTROL_RACES)))
