@@ -191,6 +191,7 @@ def _line(time: str, event: str, actor: Actor, status: int, fields: dict[str, An
         "address": actor.address,
         "request": _short(actor.request),
         "status": int(status),
+        **({} if actor.front_end is None else {"front_end": actor.front_end}),
     }
     line.update((name, value) for name, value in fields.items() if value is not None)
     return _encoded(line) + b"\n"

@@ -252,7 +252,10 @@ class Allotment(msgspec.Struct, frozen=True):
 
 @attrs.frozen
 class Actor:
-    """The account and device that ask for something, their address, and the request: fields of an audit record."""
+    """The account and device that ask for something, their address, the request, and the front end.
+
+    These are fields of an audit record.
+    """
 
     account: str | None = None
     device: str | None = None
@@ -264,6 +267,8 @@ class Actor:
     """The part of the store that is its account's own; None: nothing is limited."""
     account_id: str | None = attrs.field(default=None, eq=False)
     """The id of its account; unlike a name it never becomes that of another. None where accounts have only names."""
+    front_end: str | None = attrs.field(default=None, eq=False)
+    """The name of the front end through which it acts; None: the server's own protocol, or no client."""
 
     @property
     def owner(self) -> str | None:

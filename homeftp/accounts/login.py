@@ -7,8 +7,9 @@ protocol.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, Iterator, Sequence, cast
+from typing import Callable, Iterator, Sequence, cast
 
+import attrs
 from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
@@ -54,11 +55,20 @@ class Login:
 
     _log = Logger()
 
-    def __init__(self, service: LoginService, account: Account, device: Device | None, address: str) -> None:
+    def __init__(
+        self,
+        service: LoginService,
+        account: Account,
+        device: Device | None,
+        address: str,
+        front_end: str | None = None,
+    ) -> None:
         self._service = service
         self._connections: set[IConnection] = set()
         self._files: dict[tuple[str, bool], IFiles] = {}
         self._address = address
+        self.front_end = front_end
+        """The name of the front end through which it came; None: the server's own protocol."""
         self.avatar = account
         self.paired_device = device
         self.since = now()
@@ -107,7 +117,7 @@ class Login:
 
     def actor(self, request: str | None = None) -> Actor:
         """Who acts, in audit records of this request."""
-        return self.avatar.actor(self.device, self._address, request)
+        return attrs.evolve(self.avatar.actor(self.device, self._address, request), front_end=self.front_end)
 
     def files(self, request: str, *, record_refusals: bool = True) -> IFiles:
         """The files of the account; changes are recorded as made by this request, and refused once it is revoked."""
@@ -271,11 +281,10 @@ class LoginService:
         self._logins.pop(login, None)
 
     async def _login(self, credentials: ICredentials, address: str, front_end: str | None) -> ILogin:
-        fields = {} if front_end is None else {"front_end": front_end}
         try:
             if isinstance(credentials, DeviceCertificate):
-                return await self._login_device(credentials, address, fields)
-            return await self._login_password(credentials, address, fields)
+                return await self._login_device(credentials, address, front_end)
+            return await self._login_password(credentials, address, front_end)
         except Internal as refusal:
             self._log.error("a login could not be checked: {why}", why=refusal.message)
             raise
@@ -285,42 +294,42 @@ class LoginService:
             self._log.failure("a login could not be checked", Failure(error))
             raise Internal(INTERNAL_ERROR) from error
 
-    async def _login_password(self, credentials: ICredentials, address: str, fields: dict[str, Any]) -> Login:
+    async def _login_password(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:
         """A wrong name and a wrong password get the same answer."""
-        actor = Actor(None, None, address, _REQUEST)
+        actor = Actor(None, None, address, _REQUEST, front_end=front_end)
         self._throttle.take(address)
         try:
-            login = await self._checked(credentials, address)
+            login = await self._checked(credentials, address, front_end)
         except UnauthorizedLogin:
             user = _user_name(credentials)
             self._log.info("login failed for {user} from {address}", user=ascii(user), address=address)
-            await self._audit.note("login", actor, Status.LOGIN_FAILED, user=user, **fields)
+            await self._audit.note("login", actor, Status.LOGIN_FAILED, user=user)
             raise LoginFailed("the user name or the password is wrong") from None
         except BaseException:
             self._throttle.give_back(address)  # the password was not looked at: that is no wrong one
             raise
         self._throttle.give_back(address)
-        return await self._recorded(login, login.actor(_REQUEST), fields)
+        return await self._recorded(login, login.actor(_REQUEST))
 
-    async def _login_device(self, credentials: DeviceCertificate, address: str, fields: dict[str, Any]) -> Login:
+    async def _login_device(self, credentials: DeviceCertificate, address: str, front_end: str | None) -> Login:
         """TLS has verified the certificate: there is nothing to guess."""
-        actor = Actor(None, None, address)
+        actor = Actor(None, None, address, front_end=front_end)
         try:
-            login = await self._checked(credentials, address)
+            login = await self._checked(credentials, address, front_end)
         except UnauthorizedLogin:
             self._log.info("login refused for a device that is no longer paired, from {address}", address=address)
-            await self._audit.refused_login(f"device {credentials.id}", actor, certificate=credentials.id, **fields)
+            await self._audit.refused_login(f"device {credentials.id}", actor, certificate=credentials.id)
             raise LoginFailed("this device is no longer paired: pair it again") from None
-        return await self._recorded(login, login.actor(), fields)
+        return await self._recorded(login, login.actor())
 
-    async def _checked(self, credentials: ICredentials, address: str) -> Login:
+    async def _checked(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:
         """A login that is valid, also by what the database says once the login is watched for revocation.
 
         Raises UnauthorizedLogin, and whatever a checker raises.
         """
         _, avatar, _ = await self._portal.login(credentials, None, IAccount)
         device = credentials.device if isinstance(credentials, DeviceCertificate) else None
-        login = Login(self, cast(Account, avatar), device, address)  # the realm gives no other
+        login = Login(self, cast(Account, avatar), device, address, front_end)  # the realm gives no other
         self.opened(login)
         try:
             if not await self._workers.run_unbounded(login.check):
@@ -330,10 +339,10 @@ class LoginService:
             raise
         return login
 
-    async def _recorded(self, login: Login, actor: Actor, fields: dict[str, Any]) -> Login:
+    async def _recorded(self, login: Login, actor: Actor) -> Login:
         """The login, once the audit log has it."""
         try:
-            await self._audit.note("login", actor, **fields)
+            await self._audit.note("login", actor)
         except BaseException:
             login.close()
             raise

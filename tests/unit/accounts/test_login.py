@@ -204,6 +204,17 @@ class AuditTests(LoginCase):
         with open(os.path.join(self.server.folder, "audit.jsonl"), encoding="ascii") as file:
             self.assertNotIn("secret!", file.read())
 
+    def test_front_end(self) -> None:
+        """What is changed, or refused, through another front end names it; the server's own protocol is not named."""
+        for front_end in ("webdav", None):
+            files = self.successResultOf(self.attempt(self.password(), front_end)).files("PUT")
+            self.successResultOf(files.write(WriteRequest(endpoint=parse("a"), size=1, precondition=None), b"x"))
+            refused = WriteRequest(endpoint=parse("a"), size=1, precondition="absent")
+            self.failureResultOf(files.write(refused, b"y"), Changed)
+        named = [(each["event"], each.get("front_end")) for each in self.records()]
+        events = ("login", "change", "refused")
+        self.assertEqual(named, [(each, "webdav") for each in events] + [(each, None) for each in events])
+
     def test_unwritable(self) -> None:
         """A login that cannot be recorded is refused, right or wrong, and says why."""
         with mock.patch.object(Audit, "append", side_effect=OSError(28, "No space left on device")):
