@@ -25,8 +25,9 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution, IStore, StoreOptions
 from homeftp.model import PathLock, WriteRequest
+from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.json.payload import WholePayload
-from homeftp.server.json.resolution import OutputBuffer, Resolution
+from homeftp.server.json.resolution import Resolution
 from homeftp.store.memory import MemoryStore
 from homeftp.wire.codec import decode_request, decode_response, encode_request
 from homeftp.workers import InlineWorkers

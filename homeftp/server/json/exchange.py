@@ -11,10 +11,10 @@ from homeftp.files.upload import IncomingPayload
 from homeftp.interfaces import IPayload
 from homeftp.model import PathLock
 from homeftp.server.gate.requestmemory import Weight
+from homeftp.server.gate.stuckrequests import StuckRequestLog
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.resolution import Resolution
 from homeftp.server.json.router import Route
-from homeftp.server.json.stuckrequests import StuckRequestLog
 
 REQUEST_BYTES = 8 * KIB
 """Bytes that a request takes up until its answer is in memory, besides its line and its payload: 3 to 8 KiB with

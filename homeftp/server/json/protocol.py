@@ -23,15 +23,16 @@ from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport, group_records
 from homeftp.errors import Refusal, TimedOut, refusal
 from homeftp.interfaces import IPayload
 from homeftp.interfaces.usage import Activity, IActiveConnection
+from homeftp.server.gate.output import OutputBuffer
+from homeftp.server.gate.stuckrequests import StuckRequestLog
 from homeftp.server.gate.timeouts import Deadlines, HangupCheck, KeepAlive
 from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.exchange import REFUSED, Exchange
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.pipeline import Pipeline
 from homeftp.server.json.receiver import RequestReceiver
-from homeftp.server.json.resolution import OutputBuffer, Resolution
+from homeftp.server.json.resolution import Resolution
 from homeftp.server.json.router import Route, Router, refuse
-from homeftp.server.json.stuckrequests import StuckRequestLog
 from homeftp.server.json.transport import ConnectionTransport
 from homeftp.status import Status
 from homeftp.tcp import detect_dead_peer, peer_has_closed, send_at_once

@@ -11,10 +11,11 @@ from homeftp.config import PIECE
 from homeftp.dispatchers.table import EVERYTHING
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.upload import IncomingPayload
+from homeftp.server.gate.output import OutputBuffer
+from homeftp.server.gate.stuckrequests import StuckRequestLog
 from homeftp.server.json.exchange import Exchange
-from homeftp.server.json.resolution import OutputBuffer, Resolution
+from homeftp.server.json.resolution import Resolution
 from homeftp.server.json.router import Route
-from homeftp.server.json.stuckrequests import StuckRequestLog
 
 
 class ExchangeTests(SynchronousTestCase):

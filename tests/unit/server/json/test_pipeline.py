@@ -17,13 +17,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.config import KIB, SMALL_FILE, TLS_WRITE, Limits
 from homeftp.endpoint import MAX_PARTS, Endpoint, parse
 from homeftp.model import PathLock
+from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.requestmemory import RequestMemory, Weight
+from homeftp.server.gate.stuckrequests import StuckRequestLog
 from homeftp.server.json.exchange import ANSWER_BYTES, REQUEST_BYTES, Exchange
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.pipeline import PathLocks, Pipeline
-from homeftp.server.json.resolution import OutputBuffer, Resolution
+from homeftp.server.json.resolution import Resolution
 from homeftp.server.json.router import Route
-from homeftp.server.json.stuckrequests import StuckRequestLog
 from homeftp.wire.codec import decode_response
 from tests.support.repeatable import REPEATABLE
 

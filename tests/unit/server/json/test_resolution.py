@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IPushProducer
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,8 +11,9 @@ from zope.interface.verify import verifyObject
 
 from homeftp.config import MAX_RESPONSE_LINE, TLS_WRITE
 from homeftp.interfaces import IResolution
+from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.json.payload import WholePayload
-from homeftp.server.json.resolution import OutputBuffer, Resolution
+from homeftp.server.json.resolution import Resolution
 
 
 class Lying(WholePayload):
@@ -39,10 +39,9 @@ class ResolutionTests(SynchronousTestCase):
         )
         self.resolution = Resolution(7, self.output, lambda: self.events.append("resolved"))
 
-    def test_interfaces(self) -> None:
-        """Both are what they say."""
+    def test_interface(self) -> None:
+        """It is what it says."""
         verifyObject(IResolution, self.resolution)
-        verifyObject(IPushProducer, self.output)
 
     def test_answer(self) -> None:
         """The answer is kept until it is written, with the request's id and the payload's size."""
