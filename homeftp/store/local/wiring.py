@@ -150,7 +150,7 @@ def compose(
     existing = ExistingEntries(root, filetypes, preconditions, fsync)
 
     keeps = not options.retention.seconds or can_keep_versions(system, metadata_dir.incoming)
-    targets = TargetFinder(root, limits, preconditions)
+    targets = TargetFinder(root, limits, preconditions, namespace)
     staged = StagedFiles(limits, space, temp_files, committer)
     uploads = Uploads(targets, limits, partials, space, system, committer)
     rewriter = VersionRewriter(root, system, catalog, archive, temp_files, space, fsync, changelog, cache)

@@ -78,6 +78,11 @@ class Namespace:
         with self.collisions.known(gaining), self._lock, self.collisions.changing([*gaining, *others]):
             yield
 
+    def foresee(self, handle: DirHandle, endpoint: Endpoint) -> None:
+        """Raise `BadEndpoint` (41) where nothing new could get this name in the open directory now. Raises OSError."""
+        self.root.check_new_name(handle.fd, endpoint)
+        self.collisions.foresee(handle, endpoint)
+
     def make_directory(self, handle: DirHandle, endpoint: Endpoint, make: Callable[[], T]) -> T:
         """Call `make`, which makes a directory in the open one, and records that; returns what it returns.
 

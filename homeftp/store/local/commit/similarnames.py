@@ -152,6 +152,20 @@ class NameCollisions:
             self._add(directory, name, claimed=not alike)
             return True
 
+    def foresee(self, handle: DirHandle, endpoint: Endpoint) -> None:
+        """Raise `BadEndpoint` (41) for a name that `check` would refuse as a new one now; reads the directory for that.
+
+        Says nothing where that cannot be read. Called without the namespace's lock.
+        """
+        with self.known([handle]):
+            directory = self._find(handle)
+            if directory is None or directory.index is None:
+                return
+            with self._guard:
+                sibling = similar(endpoint.name, directory.index.similar(endpoint.name))
+        if sibling is not None:
+            raise too_similar(endpoint.name, sibling)
+
     def added(self, handle: DirHandle, name: str) -> None:
         """Note that a directory has a name now. Called in `changing`."""
         directory = self._find(handle)

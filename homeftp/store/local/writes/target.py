@@ -8,6 +8,7 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.model import WriteRequest
+from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.preconditions import Preconditions, check_file
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle
@@ -37,11 +38,12 @@ class TargetFinder:
     root: SafeRoot
     limits: WriteLimits
     preconditions: Preconditions
+    namespace: Namespace
 
     def find(self, request: WriteRequest) -> Target:
         """Refuse what can be refused now. The caller closes `Target.nearest`.
 
-        Raises `Changed` (44), `WrongKind` (43), `TooLarge` (22), `FiletypeNotAllowed` (42).
+        Raises `Changed` (44), `WrongKind` (43), `TooLarge` (22), `FiletypeNotAllowed` (42), `BadEndpoint` (41).
         """
         self.limits.check(request)
         parent = request.endpoint.parent
@@ -59,6 +61,8 @@ class TargetFinder:
                 expected = result
             else:
                 check_kind(request.endpoint, None, request.precondition)
+            if found is None:
+                self.namespace.foresee(nearest, request.endpoint.first(depth + 1))
             return Target(nearest, parent.first(depth), device, found, expected)
         except OSError as error:
             close_quietly(nearest.fd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from homeftp.errors import BadRequest, FiletypeNotAllowed, NoSpace, Refusal, TooLarge, WrongKind
+from homeftp.errors import BadEndpoint, BadRequest, FiletypeNotAllowed, NoSpace, Refusal, TooLarge, WrongKind
 from homeftp.model import WriteRequest
 from homeftp.syscalls import System
 from tests.support.stores import StoreCase, put_of
@@ -53,3 +53,24 @@ class TargetTests(StoreCase):
         self.assertIsInstance(refused, NoSpace)
         self.assertRegex(str(refused), r"it needs 4611686\.0 TB, about [\d.]+ .?B are free")
         self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
+
+    def test_similar(self) -> None:
+        """A new name that some systems take for another one is refused, also that of a directory; the control: its own.
+
+        So it is if that name appears while the content arrives.
+        """
+        store = self.store(System())
+        self.together(store, put_of("d/A", b"old"), put_of("late", b""))
+        for wrong in ("d/a", "D/new", "D/e/new"):
+            with self.assertRaises(BadEndpoint):
+                store.upload(put_of(wrong, b"")[0])
+        for right in ("d/A", "d/b", "e/a"):
+            store.upload(put_of(right, b"")[0]).abort()
+        upload = store.upload(put_of("d/c", b"")[0])
+        self.together(store, put_of("d/C", b""))
+        with self.assertRaises(BadEndpoint):
+            upload.commit(None)
+        self.assertEqual(self.left(), [])
+        store.close()
+        store = self.store(System(), similar_names=True)
+        store.upload(put_of("d/a", b"")[0]).abort()
