@@ -23,6 +23,10 @@ class ConnectionFailed(Exception):
         """The same in short, to be shown beside an address."""
 
 
+class UploadAbandoned(ConnectionFailed):
+    """The server has refused a file of which much was still to be sent, so the connection was ended on purpose."""
+
+
 class AllAddressesFailed(ConnectionFailed):
     """The server was reached at none of several addresses; the message names each address and its failure."""
 

@@ -74,6 +74,11 @@ class SourceFile:
         """Bytes that `read` gives in all: the content from `offset` on, and the hash."""
         return self.file.size - self.offset + HASH_LENGTH
 
+    @property
+    def left(self) -> int:
+        """Bytes of the content that `read` has not given yet."""
+        return max(0, self.file.size - self._position)
+
     def read(self) -> bytes:
         """The next bytes of the content, then its hash, then b"".
 

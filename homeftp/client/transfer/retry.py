@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from homeftp.client.api import Client
-from homeftp.client.errors import AllAddressesFailed, ConnectionFailed, ProtocolViolation
+from homeftp.client.errors import AllAddressesFailed, ConnectionFailed, ProtocolViolation, UploadAbandoned
 from homeftp.client.transfer.model import IReconnector, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.config import ClientTimeouts
@@ -75,9 +75,19 @@ class Reconnector:
         self._pause = _FIRST_PAUSE
 
     async def reconnect(self, reason: Exception) -> Client:
-        """Abandon the connection, which failed for `reason`, and make another; raises the last reason to give up."""
+        """Abandon the connection, which failed for `reason`, and make another; raises the last reason to give up.
+
+        That is at once, and without a word, where the transfer itself has ended the connection.
+        """
         if self.client is not None:
             self.client.protocol.abort(reason)
+        if isinstance(reason, UploadAbandoned):
+            try:
+                self.client = await self._connect()
+            except _TEMPORARY as failed:
+                reason = failed
+            else:
+                return self.client
         while is_temporary(reason) and self._clock.seconds() - self._progress_at + self._pause <= self._seconds:
             self.notify(f"{reason}: trying again in {self._pause:.0f} s")
             await deferLater(self._clock, self._pause)

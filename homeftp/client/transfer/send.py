@@ -11,7 +11,7 @@ from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal
 from homeftp.client.connection.answer import AnswerHandler
 from homeftp.client.connection.replies import Comparison, own_entry
-from homeftp.client.errors import ConnectionFailed, ProtocolViolation
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation, UploadAbandoned
 from homeftp.client.files.source import SourceFile
 from homeftp.client.transfer.batches.push import BatchSender, SmallPush
 from homeftp.client.transfer.copies import RemoteCopies
@@ -19,6 +19,7 @@ from homeftp.client.transfer.metadata import differing, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileTask, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.payload import UploadPayload, hash_file, resume_from
+from homeftp.config import MIB
 from homeftp.errors import Changed, Refusal, ShuttingDown
 from homeftp.interfaces import IPayload
 from homeftp.model import ABSENT, Entry
@@ -27,6 +28,9 @@ from homeftp.wire.messages import MetaData, Response
 
 MAX_REJECTED_RESUMES = 3
 """After the server could not use its partial upload this often the file is sent whole."""
+
+_WORTH_SENDING = 16 * MIB
+"""Bytes of a refused file that are sent all the same, at most: they take about as long as a new connection."""
 
 _GROWN = "it grew while it was read, and was stored as it was when reading began. Push it again to add the rest."
 """The reason of results of files, such as logs, of which a beginning was stored."""
@@ -266,7 +270,11 @@ class FileSender:
             reason = response.message
             if response.status == Status.FORBIDDEN and not self._client.server_info.may("read"):
                 reason += "; perhaps there is a file of that name already, which this account may not see"
+            left = 0 if task.source is None else task.source.left
             self._receiver.finish_task(task, Outcome.REFUSED, reason, moved=True)
+            if left > _WORTH_SENDING and self._context.reconnector is not None:
+                # A request cannot be cut short: the server would read the rest and discard it.
+                self._receiver.fail(UploadAbandoned(f"{task.name}: {response.message}"))
 
     def _may_resume(self, endpoint: str) -> bool:
         """Whether the server is asked what it has of an interrupted upload."""

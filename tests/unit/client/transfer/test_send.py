@@ -7,7 +7,9 @@ import os
 from typing import Any, Callable, TypeVar
 from unittest import mock
 
+import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
 
 from homeftp.client import (
     FileResult,
@@ -16,7 +18,7 @@ from homeftp.client import (
 )
 from homeftp.client.files.read import read_many
 from homeftp.client.files.source import SourceFile
-from homeftp.config import STREAM_PIECE
+from homeftp.config import MIB, STREAM_PIECE
 from homeftp.errors import ShuttingDown
 from homeftp.hashing import filehash
 from homeftp.syscalls import System
@@ -203,3 +205,42 @@ class RestartTests(ReconnectCase):
             self.push(path, "file")
         self.assertEqual(self.outcomes(), {"file": Outcome.SAME})
         self.assertEqual(len(self.wires), 2, "the control")
+
+
+class _SlowDisk(InlineWorkers):
+    """Each job ends when the clock goes on, so that the server has answered what was sent before it."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run it later."""
+        return deferLater(self._clock, 0, job, *args)
+
+
+class RefusedTests(ReconnectCase):
+    """A large file that the server refuses while it is sent."""
+
+    def sent(self, size: int) -> tuple[int, int]:
+        """Bytes that are sent, and connections, to push a file of that size, which is refused, and one that is not."""
+        self.setUp()
+        self.context = attrs.evolve(self.context, workers=_SlowDisk(self.server.clock))
+        self.make_remote_file("folder/REFUSED", b"")
+        os.truncate(self.make_file("folder/refused"), size)
+        self.make_file("folder/stored", BIG)
+        self.push(f"{self.here}/folder", "folder", recursive=True)
+        self.assertEqual(self.outcomes(), {"refused": Outcome.REFUSED, "stored": Outcome.NEW})
+        self.assertEqual(self.remote_files(), {"folder/REFUSED": b"", "folder/stored": BIG})
+        self.assertEqual(self.messages, [], "nothing went wrong with the connection")
+        return self.moved(), len(self.wires)
+
+    def test_rest(self) -> None:
+        """Its rest is not sent: another connection takes less time. The control: of a smaller one it is."""
+        size = 12 * MIB
+        sent, connections = self.sent(size)
+        self.assertGreater(sent, size)
+        self.assertEqual(connections, 1)
+        sent, connections = self.sent(64 * MIB)
+        self.assertLess(sent, 32 * MIB)
+        self.assertEqual(connections, 2)
