@@ -17,7 +17,7 @@ from homeftp.client.sync.carryout import CarryOut, ResultList
 from homeftp.client.sync.guards import DeletionGuard, hidden_names
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncOptions, SyncPlan, Unsynced
+from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOptions, SyncPlan, Unsynced
 from homeftp.client.sync.planner import Edits, changes_nothing, make_plan
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
@@ -25,7 +25,7 @@ from homeftp.client.sync.trees import BothSides, inode_of, read_both
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import with_reconnects
-from homeftp.errors import OperatorError
+from homeftp.errors import NotFound, OperatorError
 
 _NAMES = (Act.MOVE, Act.KEEP_BOTH)
 _CONTENTS = (Act.COPY, Act.METADATA)
@@ -89,8 +89,9 @@ async def run_sync(
 ) -> SyncResult:
     """Make a local folder and a directory of the server agree; what became of each file is reported to `observer`.
 
-    Raises `OperatorError` where the plan may not be carried out, `SyncDeclined` where the user says no, `WrongKind`
-    (43), `Forbidden` (33), and `ConnectionFailed` where the connection is lost and `context` cannot reconnect.
+    Raises `OperatorError` where the plan may not be carried out, `SyncDeclined` where the user says no, `NotFound` (40)
+    where the folder that a first sync begins with does not exist, `WrongKind` (43), `Forbidden` (33), and
+    `ConnectionFailed` where the connection is lost and `context` cannot reconnect.
     """
     run = context.workers.run_unbounded
     started = time.monotonic()
@@ -150,7 +151,7 @@ class _Sync:
         if share is not None and facts.get("share", share) != share:
             self._observer.on_notice(_ANOTHER_SHARE)
             self._starts_over, self._is_begun = True, False
-        await self._begin(pair)
+        await self._begin(client, pair)
         if share is not None and share != facts.get("share") and not self._request.dry_run:
             await self._run(self._archive.record_fact, pair, "share", share)
         if not self._is_confirmed:
@@ -179,7 +180,7 @@ class _Sync:
         if view is not None and view != facts.get("view") and not self._hidden(both):
             await self._run(self._archive.record_fact, pair, "view", view)
 
-    async def _begin(self, pair: SyncPair) -> None:
+    async def _begin(self, client: Client, pair: SyncPair) -> None:
         """Check that the local folder is the one that was synced, and note that it is synced again."""
         if self._is_begun:
             return
@@ -191,6 +192,8 @@ class _Sync:
                 "was changed. If it is right that it is another folder, or empty, use --start-over: what exists on "
                 "either side is kept"
             )
+        if before is None:
+            await self._check_exists(client, pair)
         if not self._request.dry_run:  # only now: the lock makes the folder where it is missing
             if self.lock is None:
                 self.lock = await self._run(FolderLock, self._request.local)
@@ -199,6 +202,16 @@ class _Sync:
             marker = await self._run(self.lock.mark)
             await self._run(self._archive.begin, pair, marker)
         self._is_begun = True
+
+    async def _check_exists(self, client: Client, pair: SyncPair) -> None:
+        """Raise where what a first sync would begin with does not exist: a name may be mistyped."""
+        direction = self._request.options.direction
+        is_here = await self._run(os.path.isdir, pair.local)
+        if direction is Direction.PUSH and not is_here:
+            raise OperatorError(f"{self._request.local} does not exist, or is no folder")
+        if (direction is Direction.PULL or not is_here) and (await client.cmp(pair.endpoint)).remote is None:
+            other = "" if direction is Direction.PULL else f", and neither does {self._request.local} here"
+            raise NotFound(f"'{pair.endpoint}' does not exist on the server{other}")
 
     async def _read_and_plan(self, client: Client, pair: SyncPair) -> tuple[BothSides, SyncPlan]:
         both = await self._read(client, pair)

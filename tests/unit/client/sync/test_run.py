@@ -10,8 +10,8 @@ from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Act, Side, SyncPlan, Unsynced
 from homeftp.client.sync.run import SyncDeclined
-from homeftp.errors import OperatorError
-from tests.support.syncs import CONFLICT_COPY, SyncCase, SyncedCase, versions_in
+from homeftp.errors import NotFound, OperatorError
+from tests.support.syncs import CONFLICT_COPY, Laptop, SyncCase, SyncedCase, versions_in
 from tests.support.transfers import BIG
 
 
@@ -37,6 +37,18 @@ class FirstSyncTests(SyncCase):
         self.sync(self.ann)
         self.assertEqual(self.ann.contents(), {"a": None, "a/b": None, "a/b/x": b"a/b/x", "y": b"y"})
         self.assert_in_step()
+
+    def test_mistyped(self) -> None:
+        """The folder that the other one is made like has to exist; so has one of both, where each gets the other's."""
+        missing = Laptop("ann-laptop", self.mktemp())
+        for laptop, direction in ((missing, "pull"), (missing, "both"), (missing, "push"), (self.ann, "pull")):
+            for dry_run in (True, False):
+                with self.assertRaisesRegex((NotFound, OperatorError), "does not exist|neither"):
+                    self.sync(laptop, direction=direction, dry_run=dry_run)
+                self.assertFalse(os.path.exists(missing.path))
+        self.make_remote_file("Docs/a")
+        self.sync(missing, direction="pull")
+        self.assertEqual(list(missing.contents()), ["a"], "the control")
 
     def test_both(self) -> None:
         """What either side has is kept; of a file that both have, with other contents, both are."""
