@@ -20,6 +20,7 @@ DAY = 24 * HOUR
 """In seconds."""
 
 DEFAULT_PORT = 8421
+HTTPS_PORT = 8443
 MAX_PORT = 2**16 - 1
 ALPN = b"homeftp/1"
 PROTOCOL_VERSION = 1
@@ -231,6 +232,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Endpoint descriptions on which clients begin TLS with STARTTLS."""
     listen_tls: tuple[str, ...] = ()
     """Endpoint descriptions with TLS from the first byte."""
+    https: tuple[str, ...] = ()
+    """Endpoint descriptions on which the web page and WebDAV are served; none: there is no HTTPS."""
     tls_minimum: str = "1.3"
     """The lowest TLS version that is accepted: "1.3", or "1.2" where the owner allows it."""
     pool_size: int = 4

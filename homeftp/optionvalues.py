@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from msgspec import structs
 
-from homeftp.config import DAY, KIB, MIB, Settings
+from homeftp.config import DAY, HTTPS_PORT, KIB, MIB, Settings
 
 DEFAULTS = Settings(root="", state="")
 """What the options are where they are not given."""
@@ -140,11 +140,15 @@ FLAGS = ("similar-names", "no-announce", "audit-reads", "watch-root")
 MANY: dict[str, Callable[[str], Any]] = {
     "listen": str,
     "listen-tls": str,
+    "https": str,
     "filetypes": suffix,
     "dispatcher": str,
     "plugin-dir": os.path.abspath,
 }
 """Options that may be repeated."""
+
+OPTIONAL = {"https": f"tcp:{HTTPS_PORT}"}
+"""Options that may be given without a value, and what they mean then."""
 
 LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "max-connections": ("connections", count),

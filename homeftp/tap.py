@@ -24,9 +24,12 @@ from homeftp import __version__, optionvalues
 from homeftp.accounts.database import default_state_dir
 from homeftp.config import Limits, Retention, Settings
 from homeftp.errors import OperatorError
-from homeftp.optionvalues import DEFAULTS, FLAGS, LIMITS, MANY, PARAMETERS, RETENTION
+from homeftp.optionvalues import DEFAULTS, FLAGS, LIMITS, MANY, OPTIONAL, PARAMETERS, RETENTION
 
 T = TypeVar("T")
+
+_ENDPOINT = re.compile(r"[a-z][a-z0-9]*:(?!//)")
+"""What an endpoint's description begins with; a URL of a store does not."""
 
 _LOOPBACK = re.compile(r"unix:|.*:interface=(127\.|localhost\b|\\:\\:1\b)")
 
@@ -90,6 +93,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def opt_listen_tls(self, endpoint: str) -> None:
         """Listen on this endpoint with TLS from the first byte; repeatable. For `openssl s_client`, for example."""
         self._many.setdefault("listen-tls", []).append(endpoint)
+
+    def opt_https(self, endpoint: str) -> None:
+        """Serve a web page and WebDAV on this endpoint; repeatable. Alone, without an endpoint, it means tcp:8443."""
+        self._many.setdefault("https", []).append(endpoint)
 
     def opt_filetypes(self, suffixes: str) -> None:
         """Share only these file types, such as .txt,.md. [default: any file]"""
@@ -176,7 +183,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def _options_first(self, arguments: Sequence[str]) -> list[str]:
         """The arguments in the order that Twisted needs, so that DIR may be anywhere; raises `UsageError`."""
         try:
-            found, rest = getopt.gnu_getopt(list(arguments), self.shortOpt, self.longOpt)
+            found, rest = getopt.gnu_getopt(_with_endpoints(arguments), self.shortOpt, self.longOpt)
         except getopt.error as error:
             raise usage.UsageError(str(error)) from None
         ordered: list[str] = []
@@ -208,6 +215,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             **{name.replace("-", "_"): value for name, value in values.items()},
             listen=many["listen"] or (() if many["listen-tls"] else DEFAULTS.listen),
             listen_tls=many["listen-tls"],
+            https=many["https"],
             filetypes=many["filetypes"],
             dispatchers=many["dispatcher"],
             plugin_dirs=many["plugin-dir"],
@@ -219,7 +227,9 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             watch_root=flags.get("watch-root", DEFAULTS.watch_root),
             limits=Limits(**limits),
         )
-        if self.get("auth-memory") and not all(map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls))):
+        if self.get("auth-memory") and not all(
+            map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls, *settings.https))
+        ):
             raise OperatorError(
                 "--auth memory: is only for loopback endpoints, because the process list shows its passwords"
             )
@@ -250,6 +260,16 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             else:
                 raise OperatorError(f"--config {path}: unknown option {name}")
         return given
+
+
+def _with_endpoints(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with the usual endpoint behind each option of a front end that has none."""
+    completed: list[str] = []
+    for at, word in enumerate(arguments):
+        usual = OPTIONAL.get(word.removeprefix("--")) if word.startswith("--") else None
+        alone = usual is not None and not _ENDPOINT.match(next(iter(arguments[at + 1 :]), ""))
+        completed.append(f"{word}={usual}" if alone else word)
+    return completed
 
 
 def _retention(given: Mapping[str, list[str]]) -> Retention:

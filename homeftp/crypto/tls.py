@@ -30,6 +30,9 @@ from homeftp.crypto.devicecert import device_id
 from homeftp.crypto.tlsrecords import whole_writes
 from homeftp.errors import UntrustedServer
 
+HTTP_ALPN = b"http/1.1"
+"""The application protocol of the web (RFC 7301)."""
+
 BINDING_BYTES = 32
 """Length of the secret of a session that a pairing is bound to."""
 
@@ -74,6 +77,31 @@ def server_options(identity: Identity, minimum: str = "1.3") -> ssl.CertificateO
     whole_writes(context)
     context.set_alpn_select_callback(_choose_protocol)
     return options
+
+
+def web_options(identity: Identity, minimum: str = "1.3") -> ssl.CertificateOptions:
+    """The server's end for browsers and other HTTP clients: HTTP/1.1, and no certificate is asked of a client.
+
+    A browser that is asked for one shows its user a dialog that few people understand.
+    """
+    own: dict[str, Any] = {
+        "privateKey": identity.key,
+        "certificate": identity.certificate,
+        "extraCertChain": list(identity.chain[1:]),
+    }
+    options = ssl.CertificateOptions(**own, acceptableProtocols=[HTTP_ALPN], **_common(minimum))
+    context = options.getContext()
+    context.set_options(SSL.OP_NO_RENEGOTIATION)
+    whole_writes(context)
+    context.set_alpn_select_callback(_choose_http)
+    return options
+
+
+def _choose_http(connection: SSL.Connection, offered: list[bytes]) -> bytes:
+    """Choose HTTP/1.1; a client that offers none of it, such as one of HTTP/2 only, is refused."""
+    if HTTP_ALPN not in offered:
+        raise SSL.Error([("homeftp", "ALPN", "the client offers other application protocols only")])
+    return HTTP_ALPN
 
 
 def _accept(connection: SSL.Connection, certificate: X509, error: int, depth: int, chain_valid: int) -> bool:

@@ -35,6 +35,7 @@ from homeftp.interfaces.frontend import (
     ILogin,
     ILoginService,
     IServerContext,
+    IShownFrontEnd,
 )
 from homeftp.interfaces.history import IHistory
 from homeftp.interfaces.store import (
@@ -153,6 +154,7 @@ __all__ = [
     "IResolution",
     "IScopedStore",
     "IServerContext",
+    "IShownFrontEnd",
     "IStore",
     "IStoreFactory",
     "IStoreHealth",

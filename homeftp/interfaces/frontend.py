@@ -6,7 +6,7 @@ A front end implements `IFrontEnd` and, for each of its connections,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Awaitable, Callable
+from typing import TYPE_CHECKING, Awaitable, Callable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
@@ -142,6 +142,7 @@ class IServerContext(Interface):
     reactor: IReactorTime = Attribute("The reactor; in tests a clock.")
     limits: Limits = Attribute("What one client may cost.")
     tls: IOpenSSLServerConnectionCreator = Attribute("The server's side of TLS. Certificates may be renewed.")
+    web_tls: IOpenSSLServerConnectionCreator = Attribute("The same for HTTP/1.1: it asks for no client certificate.")
     connections: IConnections = Attribute("Counts the connections of all front ends.")
     logins: ILoginService = Attribute("Logs clients in.")
     workers: IWorkers = Attribute("The pool for everything that blocks.")
@@ -166,3 +167,10 @@ class IFrontEnd(Interface):
         `startService`. When it has stopped listening, the server stops the
         connections that it has added to `context.connections`.
         """
+
+
+class IShownFrontEnd(Interface):
+    """A front end that tells the owner how clients reach it. Optional besides `IFrontEnd`."""
+
+    def lines() -> Sequence[str]:
+        """What is printed at the server's start, once it listens: the exact URL, or the command, for each listener."""

@@ -72,10 +72,16 @@ def banner(
     *,
     fingerprint: str,
     read_only: str | None,
+    others: Sequence[str] = (),
 ) -> list[str]:
-    """The lines, which may be logged. `read_only` is why nothing can be changed, or None."""
+    """The lines, which may be logged. `read_only` is why nothing can be changed, or None; `others` are front ends'."""
     only = f" (only {', '.join(settings.filetypes)})" if settings.filetypes else ""
-    lines = [f"sharing    {settings.root}{only}", *(one.line() for one in listened), f"identity   {fingerprint}"]
+    lines = [
+        f"sharing    {settings.root}{only}",
+        *(one.line() for one in listened),
+        *others,
+        f"identity   {fingerprint}",
+    ]
     if read_only is not None:
         lines.insert(1, f"read-only  {read_only}")
     if methods.accounts is None:

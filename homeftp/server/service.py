@@ -22,11 +22,11 @@ from homeftp.accounts.database import REACHABLE
 from homeftp.accounts.devices import Devices
 from homeftp.config import DAY, HOUR, Settings
 from homeftp.control.statelock import StateLock
-from homeftp.crypto.ca import FOLDER, is_possible, open_identity
+from homeftp.crypto.ca import FOLDER, Identity, is_possible, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
 from homeftp.errors import OperatorError, Refusal, counted
 from homeftp.host import now
-from homeftp.interfaces import IFrontEnd, IStore, IStoreHealth, UnrecordedChanges
+from homeftp.interfaces import IFrontEnd, IShownFrontEnd, IStore, IStoreHealth, UnrecordedChanges
 from homeftp.server.banner import LoginMethods, banner, first_code, reachable
 from homeftp.server.control import Command
 from homeftp.server.gate.timeouts import Deadline
@@ -120,7 +120,7 @@ class HomeFTPService(MultiService):
         server, folder = self._server, private_folder(self._settings.state)
         self._lock.open()
         is_new = not os.path.exists(os.path.join(folder, FOLDER))
-        server.context.tls.renew(open_identity(folder, now=now))
+        self._use(open_identity(folder, now=now))
         self._check_clock()
         server.audit.open()
         server.store.open()
@@ -147,12 +147,14 @@ class HomeFTPService(MultiService):
         identity = self._server.context.tls.identity
         listened = self._status.listened()
         write_private(os.path.join(self._settings.state, REACHABLE), reachable(listened).encode())
+        front_ends = [each for each in self._server.front_ends if IShownFrontEnd.providedBy(each)]
         for line in banner(
             self._settings,
             listened,
             methods,
             fingerprint=identity.fingerprint,
             read_only=self.store.read_only,
+            others=[line for each in front_ends for line in each.lines()],
         ):
             self._log.info("{line}", line=line)
         shown = self._terminal()
@@ -178,12 +180,17 @@ class HomeFTPService(MultiService):
             return
         context = self._server.context
         try:
-            context.tls.renew(await context.workers.run(lambda: open_identity(self._settings.state, now=now)))
+            self._use(await context.workers.run(lambda: open_identity(self._settings.state, now=now)))
         except Exception:  # noqa: BLE001 (the server continues with what it has; the log says why)
             self._log.failure("the certificates could not be renewed: the old ones stay in use")
         else:
             self._log.info("certificates read again; accounts are read at each login")
             self._check_clock()
+
+    def _use(self, identity: Identity) -> None:
+        """Show these certificates from the next connection on."""
+        for options in (self._server.context.tls, self._server.context.web_tls):
+            options.renew(identity)
 
     def _check_clock(self) -> None:
         at, ca = now(), self._server.context.tls.identity.ca

@@ -31,6 +31,7 @@ from homeftp.accounts.validator import AccessValidator
 from homeftp.audit import Audit
 from homeftp.config import Settings
 from homeftp.crypto.devicecert import certify_device
+from homeftp.crypto.tls import web_options
 from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.enabled import enabled
 from homeftp.files.budget import MemoryBudget
@@ -46,10 +47,12 @@ from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.gate.sightings import Sightings
+from homeftp.server.http.frontend import HttpsFrontEnd
 from homeftp.server.json.frontend import JsonFrontEnd
 from homeftp.server.otherprograms import OtherPrograms
 from homeftp.server.roots import KnownRoots
 from homeftp.server.scrub import Scrub
+from homeftp.server.webhandlers import handlers
 from homeftp.store.factory import check_store, open_store
 from homeftp.workers import ThreadWorkers
 
@@ -208,6 +211,7 @@ def compose(
         reactor=reactor,
         settings=settings,
         tls=RenewableOptions(settings.tls_minimum),
+        web_tls=RenewableOptions(settings.tls_minimum, web_options),
         connections=Connections(settings.limits, reactor),
         logins=login_service,
         pairings=PairingService(
@@ -235,6 +239,8 @@ def compose(
             *enabled(settings.dispatchers, settings.plugin_dirs, BUILT_IN),
         ],
     )
+    if settings.https:
+        front_ends = (HttpsFrontEnd(listen=settings.https, make_handlers=handlers), *front_ends)
     return Server(
         context=context,
         json=json,

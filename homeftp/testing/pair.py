@@ -95,7 +95,9 @@ class InMemoryServer:
         unlisted = None if own_accounts else WHOLE_STORE
         login_portal = portal(store, [*checkers, devices], InlineWorkers(), AccessTable(state), unlisted)
         options = RenewableOptions(settings.tls_minimum)
-        options.renew(open_identity(state_dir, now=now))
+        web_options = RenewableOptions(settings.tls_minimum, tls.web_options)
+        for each in (options, web_options):
+            each.renew(open_identity(state_dir, now=now))
         login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
         refusals = RefusalAudit(audit, workers, AuditRateLimit(clock))
         budget = MemoryBudget()
@@ -104,6 +106,7 @@ class InMemoryServer:
             reactor=clock,
             settings=settings,
             tls=options,
+            web_tls=web_options,
             connections=Connections(limits, clock),
             logins=LoginService(
                 login_portal,

@@ -94,8 +94,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.gate": CONTRACTS | {"accounts", "audit", "control", "crypto", "files"},
     "server.json": CONTRACTS
     | {"accounts", "audit", "crypto", "dispatchers", "files", "server.gate", "store.policy", "tcp", "wire"},
+    "server.http": CONTRACTS | {"accounts", "crypto", "host", "server.gate", "tcp"},
     "server": SHARED
-    | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.json", "store", "store.policy"},
+    | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json", "store"}
+    | {"store.policy"},
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},

@@ -26,7 +26,8 @@ PATCHES = ("patch", "patch.object", "mock.patch", "mock.patch.object", "self.pat
 DECLARATIONS = frozenset(
     (
         "__main__ history/writer interfaces/deferredwork interfaces/files interfaces/frontend interfaces/history"
-        " interfaces/observing interfaces/storefiles interfaces/usage interfaces/workers server/json/context"
+        " interfaces/observing interfaces/storefiles interfaces/usage interfaces/workers server/http/context"
+        " server/json/context"
         " wire/events"
     ).split()
 )

@@ -60,7 +60,7 @@ class OptionsTests(SynchronousTestCase):
     def test_everything(self) -> None:
         """Each option reaches its setting."""
         settings = self.parse(
-            *"--root r --listen tcp:1 --listen tcp6:2 --listen-tls tcp:3 --state s".split(),
+            *"--root r --listen tcp:1 --listen tcp6:2 --listen-tls tcp:3 --https tcp:4 --state s".split(),
             *"--pool-size 7 --tls-minimum 1.2".split(),
             *"--filetypes .txt,MD --dispatcher A --dispatcher B --plugin-dir p --max-connections 5".split(),
             *"--max-connections-per-address 4 --max-unauthenticated 3 --max-in-flight 2 --max-file-size 2G".split(),
@@ -76,6 +76,7 @@ class OptionsTests(SynchronousTestCase):
                 state=os.path.abspath("s"),
                 listen=("tcp:1", "tcp6:2"),
                 listen_tls=("tcp:3",),
+                https=("tcp:4",),
                 pool_size=7,
                 tls_minimum="1.2",
                 filetypes=(".txt", ".md"),
@@ -105,6 +106,19 @@ class OptionsTests(SynchronousTestCase):
                 ),
             ),
         )
+
+    def test_usual_endpoint(self) -> None:
+        """An option of a front end may stand alone: then it means the usual port, and what follows is the folder."""
+        for arguments, https in (
+            (["--https", "share"], "tcp:8443"),
+            (["share", "--https"], "tcp:8443"),
+            (["--https", "--audit-reads", "share"], "tcp:8443"),
+            (["--https", "tcp:1:interface=127.0.0.1", "share"], "tcp:1:interface=127.0.0.1"),
+            (["--https=tcp:2", "share"], "tcp:2"),
+        ):
+            settings = self.parse(*arguments)
+            self.assertEqual((settings.https, settings.root), ((https,), os.path.abspath("share")))
+        self.assertEqual(self.parse("share").https, ())
 
     def test_versions(self) -> None:
         """How long versions are kept and protected, and how much space they get, in percent or in bytes."""
@@ -177,6 +191,7 @@ class OptionsTests(SynchronousTestCase):
         loopback = ("--listen", "tcp:1:interface=127.0.0.1", "--listen-tls", "unix:/tmp/x")
         self.assertEqual(len(self.parse("a", "--auth", "memory:ann:secret", *loopback).listen), 1)
         self.fault("a", "--auth", "memory:ann:secret", *loopback, "--listen", "tcp:2")
+        self.fault("a", "--auth", "memory:ann:secret", *loopback, "--https")
 
     def test_help(self) -> None:
         """--help names every option and ends well."""

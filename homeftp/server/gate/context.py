@@ -34,6 +34,7 @@ class ServerContext:
     reactor: IReactorTime
     settings: Settings
     tls: RenewableOptions
+    web_tls: RenewableOptions
     connections: Connections
     logins: LoginService
     pairings: PairingService

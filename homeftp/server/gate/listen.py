@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from typing import Callable
 
 from OpenSSL import SSL
 from twisted.application.service import Service
@@ -17,6 +18,7 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamServerEndpoint,
 )
+from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -31,6 +33,9 @@ BACKLOG = 512
 511). Twisted's 50 are full after a burst of a few clients; the system then drops what comes, and an honest client
 tries again only after one, three and seven seconds."""
 
+MakeOptions = Callable[[Identity, str], CertificateOptions]
+"""Makes the TLS options of an identity and a lowest version."""
+
 _WITH_BACKLOG = ("tcp:", "tcp6:", "unix:")
 
 
@@ -38,8 +43,9 @@ _WITH_BACKLOG = ("tcp:", "tcp6:", "unix:")
 class RenewableOptions:
     """The server's TLS options. New connections use renewed ones; established connections keep theirs."""
 
-    def __init__(self, minimum: str) -> None:
+    def __init__(self, minimum: str, options: MakeOptions = server_options) -> None:
         self._minimum = minimum
+        self._options = options
         self._identity: Identity | None = None
         self._context: SSL.Context | None = None
 
@@ -52,7 +58,7 @@ class RenewableOptions:
     def renew(self, identity: Identity) -> None:
         """Use these certificates from the next connection on."""
         self._identity = identity
-        self._context = server_options(identity, self._minimum).getContext()
+        self._context = self._options(identity, self._minimum).getContext()
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """The OpenSSL end of one new connection."""

@@ -158,6 +158,28 @@ class HangupCheck(_RepeatedCheck):
             self.start()
 
 
+class IdleTimer(_RepeatedCheck):
+    """Calls `expired` once a connection has been idle for `seconds`, or up to twice as long.
+
+    `idle_seconds` tells for how long it has been. A connection becomes busy and idle again all the time, so the timer
+    is kept running, and checks the state only when it fires.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, seconds: float, idle_seconds: Callable[[], float], expired: Callable[[], None]
+    ) -> None:
+        super().__init__(clock, seconds)
+        self._idle_seconds = idle_seconds
+        self._least = seconds
+        self._expired = expired
+
+    def _check(self) -> None:
+        if self._idle_seconds() >= self._least:
+            self._expired()
+        else:
+            self.start()
+
+
 LINGER_SECONDS = 10.0
 """How long the client may take to close its end of a connection that the server has closed."""
 

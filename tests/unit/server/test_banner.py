@@ -47,6 +47,13 @@ class AnnouncementTests(SynchronousTestCase):
             self.assertRegex(text, r"homeftp remote add [a-z0-9-]+ ")
             self.assertIn(f" {typed}--user ann --fingerprint {FINGERPRINT}", text)
 
+    def test_front_ends(self) -> None:
+        """The lines of other front ends stand behind what is listened on."""
+        made = Settings(root="/srv/files", state="/var/state")
+        methods = LoginMethods(accounts=None, password=None, code=None)
+        lines = banner(made, (), methods, read_only=None, fingerprint=FINGERPRINT, others=["web        https://x/"])
+        self.assertEqual(lines[1], "web        https://x/")
+
     def test_accounts(self) -> None:
         """It names the accounts and the command that invites the next; --state only if it is not the default."""
         address = IPv4Address("TCP", "192.0.2.7", 8421)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.server.gate.timeouts import HANGUP_SECONDS, Deadline, HangupCheck, KeepAlive, StallTimer
+from homeftp.server.gate.timeouts import HANGUP_SECONDS, Deadline, HangupCheck, IdleTimer, KeepAlive, StallTimer
 
 
 class DeadlineTests(SynchronousTestCase):
@@ -159,3 +159,30 @@ class HangupCheckTests(SynchronousTestCase):
         self.check.stop()
         self.check.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class IdleTests(SynchronousTestCase):
+    """A connection without a request."""
+
+    def test_idle(self) -> None:
+        """It expires once it has been idle for long enough, and not while it is busy from time to time."""
+        clock, since = Clock(), [0.0]
+        expired: list[float] = []
+        timer = IdleTimer(clock, 10, lambda: clock.seconds() - since[0], lambda: expired.append(clock.seconds()))
+        timer.start()
+        for _ in range(5):
+            clock.advance(9)
+            since[0] = clock.seconds()
+        self.assertEqual(expired, [])
+        clock.pump([1] * 20)
+        self.assertEqual(len(expired), 1)
+        self.assertLessEqual(expired[0] - since[0], 20)
+
+    def test_stopped(self) -> None:
+        """A timer that is stopped does not expire."""
+        clock = Clock()
+        timer = IdleTimer(clock, 10, lambda: 100.0, self.fail)
+        timer.start()
+        timer.stop()
+        clock.advance(20)
+        self.assertEqual(clock.getDelayedCalls(), [])

@@ -1,0 +1,394 @@
+"""One connection of a client: bytes to requests, one at a time, and responses at the client's pace.
+
+The reader finds the requests, the router answers them, an `HttpExchange` sends each answer. Here is what a connection
+adds: deadlines, back-pressure in both directions, and its end.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Sequence
+
+import h11
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from homeftp.accounts.throttle import address_group
+from homeftp.config import GOODBYE_BYTES, SOCKET_WRITE, TLS_WRITE
+from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport, group_records
+from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal, TimedOut
+from homeftp.interfaces import IConnection, ILogin, guest
+from homeftp.interfaces.usage import Activity, IActiveConnection
+from homeftp.server.gate.output import OutputBuffer
+from homeftp.server.gate.stuckrequests import StuckRequestLog
+from homeftp.server.gate.timeouts import Deadlines, HangupCheck, IdleTimer
+from homeftp.server.http.body import RequestBody
+from homeftp.server.http.context import HttpContext
+from homeftp.server.http.exchange import HttpExchange
+from homeftp.server.http.messages import HttpHeaders, HttpRequest, HttpResponse
+from homeftp.server.http.reader import BodyEnd, Malformed, RequestHead, RequestReader
+from homeftp.server.http.refusals import HttpError, error_response
+from homeftp.server.http.target import parse_target
+from homeftp.tcp import detect_dead_peer, peer_has_closed, send_at_once
+
+IDLE_SECONDS = 75.0
+"""How long a connection is kept between two requests, at least; nginx has 75 seconds."""
+
+
+@implementer(IHandshakeListener, IConnection, IActiveConnection)
+class HttpConnection(Protocol):
+    """The server's end of one connection, inside TLS."""
+
+    _log = Logger()
+
+    def __init__(self, context: HttpContext, address: str, peer: str) -> None:
+        self._context = context
+        self._server = context.server
+        self._address = address
+        self.peer = peer
+        self._reader = RequestReader()
+        self._exchange: HttpExchange | None = None
+        self._login: ILogin | None = None
+        self._share = context.memory.share()
+        self._tls: GroupedTLSTransport | None = None
+        self._secure = False
+        self._received = self._received_at_close = 0
+        self._idle_since = 0.0
+        self._reading = True
+        self._stopping = self._closing = self._aborted = self._lost = False
+
+    # -- the connection ---------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Start the deadlines. The client speaks first."""
+        self._socket = _lowest(self.transport)
+        self._socket.SEND_LIMIT = SOCKET_WRITE
+        self._output = OutputBuffer(
+            self.transport,  # type: ignore[arg-type]
+            paused=self._output_paused,
+            resumed=self._output_resumed,
+            failed=self._output_failed,
+        )
+        clock = self._server.reactor
+        self._deadlines = Deadlines(
+            clock,
+            self._server.limits,
+            received=lambda: self._received,
+            written=lambda: self._output.written,
+            stalled=self._input_stalled,
+            expired=self._expire,
+        )
+        self._idle = IdleTimer(clock, IDLE_SECONDS, self._idle_seconds, lambda: self._expire("it has been idle"))
+        self._hangup = HangupCheck(
+            clock, lambda: not self._reading, lambda: peer_has_closed(self.transport), self._abort
+        )
+        self._idle_since = clock.seconds()
+        self._idle.start()
+        self._stuck = StuckRequestLog(clock, self._server.limits.stuck_seconds, self.peer)
+        detect_dead_peer(self.transport)
+        send_at_once(self.transport)
+
+    def handshakeCompleted(self) -> None:
+        """TLS is established."""
+        if self._secure:
+            return
+        self._secure = True
+        self._deadlines.tls.cancel()
+        self._tls = group_records(self.transport)
+        self._size_buffer()
+        self._output.attach()
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
+        """Free what the connection holds, and fail what still waits for the client."""
+        self._lost = True
+        self._use(None)
+        self._deadlines.stop()
+        self._idle.stop()
+        self._hangup.stop()
+        self._stuck.stop()
+        self._fail_body(ConnectionLost("the client disconnected"))
+        self._output.stopProducing()
+        self._share.close()
+        self._server.connections.remove(self)
+
+    def activities(self) -> Sequence[Activity]:
+        """The request that is being carried out."""
+        return self._stuck.activities()
+
+    def abort(self) -> None:
+        """The server does not wait any longer: close at once, and log what was not finished."""
+        self._stuck.log_aborted()
+        self._abort()
+
+    def disconnect(self) -> None:
+        """Access was revoked: close at once, and keep nothing of an upload in progress."""
+        self._fail_body(ConnectionLost("access was revoked"))
+        self._abort()
+
+    def stop(self) -> None:
+        """The server is stopping: answer the request in progress, then close."""
+        self._stopping = True
+        if self._exchange is None:
+            self._close()
+
+    def _abort(self) -> None:
+        self._aborted = True
+        if not self._lost:
+            self.transport.abortConnection()  # type: ignore[union-attr]
+
+    def _expire(self, reason: str) -> None:
+        self._log.info("closing the connection of {peer}: {reason}", peer=self.peer, reason=reason)
+        self._abort()
+
+    def _fail_body(self, reason: Exception) -> None:
+        if self._exchange is not None:
+            self._exchange.body.fail(reason)
+
+    def _close(self) -> None:
+        """Close in good order; a client that does not close its end is disconnected after a while."""
+        if self._closing or self._lost:
+            return
+        self._closing = True
+        self._received_at_close = self._received
+        self._deadlines.input.end()
+        self._deadlines.linger()
+        self._output.detach()
+        self._resume()
+        self.transport.loseConnection()  # type: ignore[union-attr]
+
+    def _idle_seconds(self) -> float:
+        """How long no request has been in progress."""
+        return 0.0 if self._exchange is not None else self._server.reactor.seconds() - self._idle_since
+
+    # -- bytes ------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self._aborted:
+            return  # TLS still delivers what it had read
+        self._received += len(data)
+        if not self._secure:
+            # Behind a wrapper (haproxy:) handshakeCompleted is not called; bytes that arrive prove the handshake too.
+            self.handshakeCompleted()
+        if self._closing:
+            if self._received - self._received_at_close > GOODBYE_BYTES:
+                self._expire("the client goes on sending after the last answer")
+            return
+        if self._exchange is not None and self._reader.skip_body(len(data)):
+            exchange = self._exchange
+            exchange.body.deliver(data)
+            self._limit_discarded(exchange)
+            return
+        self._reader.receive(data)
+        self._process()
+
+    def _process(self) -> None:
+        """Handle what has arrived, until more is needed or the request has to be answered first."""
+        try:
+            while not self._closing and not self._aborted:
+                event = self._reader.next_event()
+                if event is None:
+                    break
+                if isinstance(event, RequestHead):
+                    self._begin(event)
+                elif (exchange := self._exchange) is not None:
+                    if isinstance(event, BodyEnd):
+                        exchange.body.end()
+                        self._finish(exchange)
+                    else:
+                        exchange.body.deliver(event)
+                        self._limit_discarded(exchange)
+        except Malformed as malformed:
+            self._refuse(malformed)
+        self._update_reading()
+
+    def _limit_discarded(self, exchange: HttpExchange) -> None:
+        """A client whose request is answered may not send its body for ever."""
+        if exchange.answered and exchange.body.arrived - exchange.body.taken > GOODBYE_BYTES:
+            self._close()
+
+    def _size_buffer(self) -> None:
+        """Set the sizes by this connection's share of the memory of all."""
+        buffer = self._share.buffer
+        self._socket.bufferSize = buffer
+        self._output.slice = min(TLS_WRITE, buffer)
+        if self._tls is not None:
+            self._tls.part = max(PART, buffer // 2)
+
+    # -- requests ---------------------------------------------------------------
+
+    def _begin(self, head: RequestHead) -> None:
+        """A head has arrived: answer the request in turn with those of others."""
+        body = RequestBody(head.size, self._server.payload, self._update_reading, self._body_wanted)
+        exchange = self._exchange = HttpExchange(head, body, self._output)
+        self._size_buffer()
+        self._stuck.begin(exchange)
+        account = guest(address_group(self._address)) if self._login is None else self._login.account
+        self._server.workers.of(account).in_turn(self._start, exchange)
+
+    def _body_wanted(self) -> None:
+        """A handler reads the body now."""
+        if self._exchange is not None and not self._aborted and not self._closing:
+            self._exchange.continue_body()
+
+    def _start(self, exchange: HttpExchange) -> None:
+        Deferred.fromCoroutine(self._answer(exchange)).addErrback(self._failed, exchange)
+
+    async def _answer(self, exchange: HttpExchange) -> None:
+        head = exchange.head
+        try:
+            target = parse_target(head.target)
+            exchange.request = request = HttpRequest(
+                method=head.method,
+                target=target,
+                headers=head.headers,
+                body=exchange.body,
+                address=self._address,
+                attach=self._use,
+            )
+            response = await self._context.router.handle(request)
+        except Refusal as refusal:
+            response = error_response(refusal, head.headers)
+        except ConnectionLost:
+            raise
+        except Exception:  # noqa: BLE001 (a bug: the client gets no detail)
+            self._log.failure("{method} of {peer} failed", method=head.method, peer=self.peer)
+            response = error_response(Internal(INTERNAL_ERROR), head.headers)
+        await self._respond(exchange, response)
+
+    async def _respond(self, exchange: HttpExchange, response: HttpResponse) -> None:
+        """Send the response; the connection goes on where the rest of the body is short."""
+        body = exchange.body
+        close = self._stopping or self._closing
+        if not body.complete:
+            rest = body.missing if body.size is not None else 0
+            close = close or exchange.head.expects_continue or rest > GOODBYE_BYTES
+        body.discard()
+        await exchange.send(response, close=close)
+        self._stuck.end(exchange)
+        self._finish(exchange)
+
+    def _finish(self, exchange: HttpExchange) -> None:
+        """Go on with the next request once this one is answered and its body has arrived."""
+        if not exchange.answered or exchange is not self._exchange or self._lost:
+            return
+        if self._stopping or not exchange.keeps_alive:
+            self._exchange = None
+            self._close()
+        elif exchange.body.complete:
+            self._exchange = None
+            self._idle_since = self._server.reactor.seconds()
+            self._reader.next_request()
+            if self._reader.idle:
+                self._update_reading()
+            else:
+                self._server.reactor.callLater(0, self._go_on)
+
+    def _go_on(self) -> None:
+        """The next request has arrived already."""
+        if not self._lost:
+            self._process()
+
+    def _failed(self, failure: Failure, exchange: HttpExchange) -> None:
+        """A response could not be sent whole: nothing can follow it."""
+        self._stuck.end(exchange)
+        if not failure.check(ConnectionLost):
+            if failure.check(Refusal):
+                self._log.info("sending to {peer} failed: {why}", peer=self.peer, why=failure.getErrorMessage())
+            else:
+                self._log.failure("sending to {peer} failed; connection aborted", failure, peer=self.peer)
+        self._abort()
+
+    def _refuse(self, malformed: Malformed) -> None:
+        """What cannot be understood is answered, where nothing else is, and the connection is closed."""
+        self._log.info("a malformed request from {peer}: {why}", peer=self.peer, why=malformed.message)
+        if self._exchange is not None:  # chunks that make no sense, of a request that may be half answered
+            self._fail_body(BadRequest(malformed.message))
+            self._abort()
+            return
+        connection = h11.Connection(h11.SERVER)
+        head = RequestHead("GET", "/", HttpHeaders(), 0, connection)
+        body = RequestBody(0, self._server.payload, lambda: None, lambda: None)
+        exchange = self._exchange = HttpExchange(head, body, self._output)
+        response = error_response(HttpError(malformed.status, malformed.message), head.headers)
+        Deferred.fromCoroutine(self._respond_last(exchange, response)).addErrback(self._failed, exchange)
+
+    async def _respond_last(self, exchange: HttpExchange, response: HttpResponse) -> None:
+        await exchange.send(response, close=True)
+        self._exchange = None
+        self._close()
+
+    def _use(self, login: ILogin | None) -> None:
+        """The connection's requests are those of this login from now on."""
+        before, self._login = self._login, login
+        if before is login:
+            return
+        cache = self._context.router.authenticator.cache
+        if before is not None:
+            before.remove_connection(self)
+            cache.release(before)
+        if login is not None:
+            self._share.log_in(login.account)
+            self._server.connections.authenticated(self, login.account)
+            cache.use(login)
+            login.add_connection(self)  # last: where access was revoked meanwhile it ends the connection
+
+    # -- pace -------------------------------------------------------------------
+
+    def _output_paused(self) -> None:
+        self._deadlines.output.begin()
+
+    def _output_resumed(self) -> None:
+        self._deadlines.output.end()
+
+    def _output_failed(self, failure: Failure) -> None:
+        self._abort()
+
+    def _input_stalled(self) -> None:
+        """A head or a body has begun and does not go on."""
+        self._log.info("{peer} stalled", peer=self.peer)
+        late = f"the request stalled for {self._server.limits.stall_seconds:.0f} seconds"
+        if self._exchange is None:
+            self._refuse(Malformed(HTTPStatus.REQUEST_TIMEOUT, late))
+        elif self._exchange.answered:
+            self._abort()
+        else:
+            self._stopping = True
+            self._exchange.body.fail(TimedOut(late))
+
+    def _update_reading(self) -> None:
+        """Pause or resume reading, and watch for a stall: whatever the present state asks for."""
+        if self._lost or self._closing or self._aborted:
+            return
+        exchange = self._exchange
+        full = self._reader.waiting > 0 or (exchange is not None and exchange.body.full)
+        if full and self._reading:
+            self._reading = False
+            self.transport.pauseProducing()  # type: ignore[union-attr]
+            self._hangup.start()
+        elif not full:
+            self._resume()
+        owes = self._reader.incomplete and not full
+        waits = exchange is None or exchange.answered or exchange.body.is_wanted
+        if owes and waits:
+            self._deadlines.input.begin()
+        else:
+            self._deadlines.input.end()
+
+    def _resume(self) -> None:
+        if not self._reading:
+            self._reading = True
+            self.transport.resumeProducing()  # type: ignore[union-attr]
+
+
+def _lowest(transport: Any) -> Any:
+    """The transport of the system's socket, beneath TLS and other wrappers."""
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    return transport

@@ -1,0 +1,141 @@
+"""Logins that are kept between requests: HTTP sends its credentials with each, on as many connections as it likes.
+
+To check a password takes a quarter of a second, and each login is a record in the audit log. So one login serves all
+requests that bring the same credentials from the same address, as long as they come often enough. Wrong credentials
+are not remembered: each attempt counts for the throttle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Callable
+
+import attrs
+from twisted.cred.credentials import ICredentials
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from homeftp.interfaces import ILogin, ILoginService
+
+IDLE_SECONDS = 120.0
+"""How long a login is kept that no connection uses: programs that look for changes do so every minute."""
+
+MOST_LOGINS = 256
+"""Logins that are kept, at most: beyond that the one that was used least recently is closed."""
+
+_KEY_BYTES = 16
+
+
+@attrs.define(eq=False)
+class _Kept:
+    """One login, or one that is being checked."""
+
+    login: ILogin | None = None
+    waiting: list[Deferred[ILogin]] = attrs.field(factory=list)
+    used: float = 0.0
+    """When a request brought it last."""
+    users: int = 0
+    """Connections that use it."""
+
+
+class LoginCache:
+    """The logins of one front end, by their credentials and addresses."""
+
+    def __init__(self, logins: Callable[[], ILoginService], clock: IReactorTime, front_end: str) -> None:
+        self._logins = logins
+        self._clock = clock
+        self._front_end = front_end
+        self._secret = os.urandom(_KEY_BYTES)
+        self._kept: dict[bytes, _Kept] = {}
+        self._timer: IDelayedCall | None = None
+        self._stopping = False
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    async def login(self, credentials: ICredentials, proof: bytes, address: str) -> ILogin:
+        """The login of these credentials, of which `proof` are the bytes that were sent. Raises as `ILoginService`."""
+        key = hashlib.blake2b(proof + b"\0" + address.encode(), key=self._secret, digest_size=_KEY_BYTES).digest()
+        kept = self._kept.pop(key, None)
+        if kept is not None and kept.login is not None and (kept.login.revoked or kept.login.closed):
+            self._close(kept)
+            kept = None
+        if kept is not None:
+            self._kept[key] = kept  # the last of all, as used most recently
+            kept.used = self._clock.seconds()
+            if kept.login is not None:
+                return kept.login
+            waiting: Deferred[ILogin] = Deferred()
+            kept.waiting.append(waiting)
+            return await waiting
+        kept = self._kept[key] = _Kept(used=self._clock.seconds())
+        return await self._log_in(key, kept, credentials, address)
+
+    async def _log_in(self, key: bytes, kept: _Kept, credentials: ICredentials, address: str) -> ILogin:
+        try:
+            login = await self._logins().login(credentials, address, self._front_end)
+        except BaseException as error:
+            if self._kept.get(key) is kept:
+                del self._kept[key]
+            waiting, kept.waiting = kept.waiting, []
+            for each in waiting:
+                each.errback(error)
+            raise
+        kept.login, kept.used = login, self._clock.seconds()
+        if self._kept.get(key) is not kept:
+            self._kept[key] = kept
+        waiting, kept.waiting = kept.waiting, []
+        for each in waiting:
+            each.callback(login)
+        self._limit()
+        if self._timer is None and not self._stopping:
+            self._timer = self._clock.callLater(IDLE_SECONDS, self._expire)
+        return login
+
+    def use(self, login: ILogin) -> None:
+        """A connection uses this login, until `release`."""
+        self._count(login, 1)
+
+    def release(self, login: ILogin) -> None:
+        """A connection uses it no more."""
+        self._count(login, -1)
+
+    def _count(self, login: ILogin, change: int) -> None:
+        for kept in self._kept.values():
+            if kept.login is login:
+                kept.users += change
+                kept.used = self._clock.seconds()
+                if self._stopping and not kept.users:
+                    self._close(kept)
+                return
+
+    def stop(self) -> None:
+        """Close all of them: those that connections use, once these have ended."""
+        self._stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for each in self._kept.values():
+            if not each.users:
+                self._close(each)
+
+    def _limit(self) -> None:
+        """Close those that were used least recently; there are fewer connections than logins may be kept."""
+        unused = [key for key, kept in self._kept.items() if kept.login is not None and not kept.users]
+        for key in unused[: max(0, len(self._kept) - MOST_LOGINS)]:
+            self._close(self._kept.pop(key))
+
+    def _expire(self) -> None:
+        self._timer = None
+        before = self._clock.seconds() - IDLE_SECONDS
+        for key, kept in list(self._kept.items()):
+            if kept.login is not None and (kept.login.revoked or (not kept.users and kept.used <= before)):
+                del self._kept[key]
+                self._close(kept)
+        if self._kept:
+            self._timer = self._clock.callLater(IDLE_SECONDS / 2, self._expire)
+
+    def _close(self, kept: _Kept) -> None:
+        if kept.login is not None:
+            kept.login.close()

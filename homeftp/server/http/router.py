@@ -1,0 +1,43 @@
+"""Which handler answers a request, and whether it may: the first name of the path decides."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+import attrs
+
+from homeftp.errors import LoginRequired, NotFound, Refusal
+from homeftp.server.http.authentication import HttpAuthenticator
+from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
+from homeftp.server.http.refusals import HttpError, error_response
+
+PAGE = ""
+"""The handler of the root itself, and of no name below it."""
+
+BASIC = frozenset({"dav"})
+"""Where programs ask without a page: there a 401 asks for a name and a password."""
+
+
+@attrs.frozen
+class HttpRouter:
+    """Answers every request of one front end; what is refused becomes a response here."""
+
+    handlers: Mapping[str, IHandler]
+    """By the first name of the path."""
+    authenticator: HttpAuthenticator
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """The response. Raises only what is a bug, or the end of the connection."""
+        name = request.path[0] if request.path else PAGE
+        try:
+            handler = self.handlers.get(name)
+            if handler is None:
+                raise NotFound("nothing is at this address")
+            request.login = await self.authenticator.login(request)
+            if request.login is not None:
+                request.attach(request.login)
+            elif not handler.allows_without_login(request):
+                raise LoginRequired("log in first")
+            return await handler.handle(request)
+        except (Refusal, HttpError) as error:
+            return error_response(error, request.headers, basic=name in BASIC)

@@ -1,0 +1,440 @@
+"""Connections of the HTTPS front end: requests in order, the pace of both ends, and how connections end."""
+
+from __future__ import annotations
+
+from typing import AsyncIterator, Awaitable, Callable, Mapping
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from homeftp.config import GOODBYE_BYTES, Limits
+from homeftp.endpoint import parse
+from homeftp.errors import Busy, NotFound
+from homeftp.interfaces import IConnection, IServerContext
+from homeftp.interfaces.usage import IActiveConnection
+from homeftp.model import WriteRequest
+from homeftp.server.http.connection import IDLE_SECONDS, HttpConnection
+from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
+from tests.support.httpclient import HttpCase, basic
+
+Handle = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+
+@implementer(IHandler)
+@attrs.define
+class Scripted:
+    """Answers as the test says."""
+
+    answer: Handle
+    strangers: bool = True
+    requests: list[HttpRequest] = attrs.field(factory=list)
+
+    def allows_without_login(self, request: HttpRequest) -> bool:
+        return self.strangers
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        self.requests.append(request)
+        return await self.answer(request)
+
+
+async def echo(request: HttpRequest) -> HttpResponse:
+    """The method, the names of the path and the body."""
+    body = await request.body.read_all(GOODBYE_BYTES)
+    return HttpResponse(200, [("X-Names", "|".join(request.path))], request.method.encode() + b" " + body)
+
+
+class ConnectionCase(HttpCase):
+    """A handler at `/t/`, and one for members only at `/m/`."""
+
+    def handlers(self, context: IServerContext) -> Mapping[str, IHandler]:
+        self.handler = Scripted(echo)
+        self.members = Scripted(echo, strangers=False)
+        return {"t": self.handler, "m": self.members}
+
+    def answer(self, answer: Handle) -> None:
+        self.handler.answer = answer
+
+
+class RequestTests(ConnectionCase):
+    """Requests and their responses."""
+
+    def test_interfaces(self) -> None:
+        """The protocol is what the gate expects."""
+        verifyObject(IConnection, self.client.protocol)
+        verifyObject(IActiveConnection, self.client.protocol)
+
+    def test_answer(self) -> None:
+        """A request is answered with a length, a date and the headers of security; the connection goes on."""
+        for body in (b"hello", b""):
+            answer = self.client.ask("PUT", "/t/a%20b", body=body)
+            self.assertEqual((answer.status, answer.body), (200, b"PUT " + body))
+            self.assertEqual(answer.headers["x-names"], "t|a b")
+            self.assertEqual(answer.headers["content-length"], str(len(answer.body)))
+            self.assertIn("GMT", answer.headers["date"])
+            self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
+            self.assertIn("default-src 'none'", answer.headers["content-security-policy"])
+        self.assertFalse(self.client.closed)
+
+    def test_own_headers(self) -> None:
+        """A handler's own headers replace those of the engine."""
+
+        async def own(request: HttpRequest) -> HttpResponse:
+            return HttpResponse(200, [("content-security-policy", "default-src 'self'")], b"page")
+
+        self.answer(own)
+        self.assertEqual(self.client.ask("GET", "/t").headers["content-security-policy"], "default-src 'self'")
+
+    def test_pipelined(self) -> None:
+        """Requests that are sent without waiting are answered one after the other, in order."""
+        waiting: list[Deferred[None]] = []
+
+        async def wait(request: HttpRequest) -> HttpResponse:
+            waiting.append(Deferred())
+            await waiting[-1]
+            return await echo(request)
+
+        self.answer(wait)
+        self.client.send_raw(
+            b"".join(
+                b"PUT /t/%d HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n%d" % (each, each) for each in range(3)
+            )
+        )
+        for each in range(3):
+            self.assertEqual(len(waiting), each + 1)
+            waiting[each].callback(None)
+            self.client.link.pump()
+        bodies = [answer.body for answer in self.client.answers("PUT", "PUT", "PUT")]
+        self.assertEqual(bodies, [b"PUT 0", b"PUT 1", b"PUT 2"])
+
+    def test_chunked(self) -> None:
+        """A body in chunks is read as one of a known length, and the next request follows it."""
+        chunks = b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: z\r\n\r\n"
+        head = (("Transfer-Encoding", "chunked"),)
+        self.assertEqual(self.client.ask("PUT", "/t", head, chunks).body, b"PUT hello world")
+        self.assertIsNone(self.handler.requests[0].content_length)
+        self.client.send("PUT", "/t", head, chunks + b"GET /t HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertEqual([each.body for each in self.client.answers("PUT", "GET")], [b"PUT hello world", b"GET "])
+
+    def test_pieces(self) -> None:
+        """A response of unknown length is sent in chunks; nothing is sent as a body for HEAD, 204 and 304."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for each in (b"one", b"", b"two"):
+                yield each
+
+        async def answer(request: HttpRequest) -> HttpResponse:
+            return HttpResponse(int(request.query["status"]), (), pieces())
+
+        self.answer(answer)
+        found = self.client.ask("GET", "/t?status=200")
+        self.assertEqual((found.body, found.headers["transfer-encoding"]), (b"onetwo", "chunked"))
+        for method, status in (("HEAD", 200), ("GET", 204), ("GET", 304)):
+            self.assertEqual(self.client.ask(method, f"/t?status={status}").body, b"")
+        self.assertEqual(self.client.ask("GET", "/t?status=200").body, b"onetwo")
+
+    def test_http_1_0(self) -> None:
+        """A client of HTTP/1.0 gets its answer without chunks, and the connection is closed."""
+        self.client.send_raw(b"GET /t HTTP/1.0\r\n\r\n")
+        (answer,) = self.client.answers("GET")
+        self.assertEqual((answer.body, answer.headers["connection"]), (b"GET ", "close"))
+        self.assertTrue(self.client.closed)
+
+    def test_continue(self) -> None:
+        """A client that waits is asked for the body when a handler reads it, and not where the request is refused."""
+        self.client.send_raw(b"PUT /t HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        self.assertEqual(self.client.received, b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.client.send_raw(b"hi")
+        self.assertEqual(self.client.answers("PUT")[0].body, b"PUT hi")
+        self.client.send_raw(b"PUT /m HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        self.assertNotIn(b"100 Continue", self.client.received)
+        self.assertEqual(self.client.answers("PUT")[0].status, 401)
+        self.assertTrue(self.client.closed)
+
+
+class RefusalTests(ConnectionCase):
+    """What is refused, and what becomes of the connection."""
+
+    def test_refused(self) -> None:
+        """A refusal is answered with its status; a bug without detail; the connection goes on."""
+
+        async def busy(request: HttpRequest) -> HttpResponse:
+            raise {"busy": Busy("later"), "gone": NotFound("<no>"), "bug": ZeroDivisionError()}[request.path[1]]
+
+        self.answer(busy)
+        answer = self.client.ask("GET", "/t/busy")
+        self.assertEqual((answer.status, answer.body), (503, b"later\n"))
+        self.assertIn("retry-after", answer.headers)
+        answer = self.client.ask("GET", "/t/gone", (("Accept", "text/html"),))
+        self.assertEqual(answer.status, 404)
+        self.assertIn(b"&lt;no&gt;", answer.body)
+        answer = self.client.ask("GET", "/t/bug", (("Accept", "application/json"),))
+        self.assertEqual(answer.status, 500)
+        self.assertNotIn(b"Zero", answer.body)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.client.ask("GET", "/nothing").status, 404)
+        self.assertFalse(self.client.closed)
+
+    def test_malformed(self) -> None:
+        """What is no request, or could be read in two ways, is answered once, and the connection closed."""
+        cases = {
+            b"GET /t HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": 400,
+            b"GET /t HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc": 400,
+            b"GET /t HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd": 400,
+            b"GET /t HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc": 400,
+            b"GET /t HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n": 501,
+            b"GET /t HTTP/1.1\nHost: x\n\n": 400,
+            b"GET /t HTTP/1.1\r\nHost: x\nX: y\r\n\r\n": 400,
+            b"GET /t HTTP/1.1\r\nHost: x\r\nX: y\rz\r\n\r\n": 400,
+            b"GET /t HTTP/1.1\r\nHost: x\r\n folded: y\r\n\r\n": 400,
+            b"GET /t HTTP/1.1\r\nHost : x\r\n\r\n": 400,
+            b"GET /t HTTP/1.1\r\n\r\n": 400,
+            b"GET /t HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n": 400,
+            b"GET /t HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": 400,
+            b"\x16\x03\x01\x00\r\n\r\n": 400,
+            b'{"request_type": "STARTTLS"}\n': 400,
+            b"GET /" + b"a" * 40_000: 431,
+            b"GET /t HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 200 + b"\r\n": 431,
+        }
+        for sent, status in cases.items():
+            client = self.web.connect()
+            client.send_raw(sent + b"GET /t/smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
+            (answer,) = client.answers("GET")
+            self.assertEqual((answer.status, answer.headers["connection"]), (status, "close"), sent[:90])
+            self.assertEqual((client.received, client.closed), (b"", True), sent[:90])
+        self.assertEqual([each.path for each in self.handler.requests], [])
+        self.assertEqual(self.client.ask("GET", "/t").status, 200, "the control")
+
+    def test_split(self) -> None:
+        """A request may arrive in pieces of any size, and so may one that is refused."""
+        good = b"PUT /t HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+        for split in (1, 2, 3, 7):
+            client = self.web.connect()
+            for sent, status in ((good, 200), (good.replace(b"Host: x\r", b"Host: x"), 400)):
+                for start in range(0, len(sent), split):
+                    client.send_raw(sent[start : start + split])
+                self.assertEqual(client.answers("PUT")[0].status, status)
+
+    def test_bad_chunks(self) -> None:
+        """Chunks that make no sense end the connection: nothing behind them is a request."""
+        for bad in (b"zz\r\n", b"5\r\nhelloX", b"5\nhello\n", b"-1\r\n"):
+            client = self.web.connect()
+            client.send("PUT", "/t", (("Transfer-Encoding", "chunked"),), bad + b"GET /t/smuggled HTTP/1.1\r\n\r\n")
+            self.assertTrue(client.closed, bad)
+        self.assertNotIn(("t", "smuggled"), [each.path for each in self.handler.requests])
+
+    def test_large_body(self) -> None:
+        """Of a refused request the rest of a short body is skipped; a long one ends the connection."""
+        self.client.send("PUT", "/m", body=bytes(1000))
+        self.assertEqual(self.client.answers("PUT")[0].status, 401)
+        self.assertEqual(self.client.ask("GET", "/t").status, 200)
+        self.client.send_raw(b"PUT /m HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000000\r\n\r\n" + bytes(1000))
+        (answer,) = self.client.answers("PUT")
+        self.assertEqual((answer.status, answer.headers["connection"]), (401, "close"))
+
+    def test_endless_chunks(self) -> None:
+        """A refused body in chunks is skipped up to a limit."""
+        self.client.send("PUT", "/m", (("Transfer-Encoding", "chunked"),), b"")
+        self.assertEqual(self.client.answers("PUT")[0].status, 401)
+        chunk = b"%x\r\n%b\r\n" % (100_000, bytes(100_000))
+        for _ in range(2 * GOODBYE_BYTES // 100_000):
+            self.client.send_raw(chunk)
+        self.assertTrue(self.client.closed)
+
+
+class LoginTests(ConnectionCase):
+    """Members and strangers."""
+
+    def test_login(self) -> None:
+        """Members are let in with their password; strangers get 401, and a wrong password does too."""
+        self.assertEqual(self.client.ask("GET", "/m").status, 401)
+        self.assertEqual(self.client.ask("GET", "/m", (basic(password="wrong"),)).status, 401)
+        self.assertEqual(self.client.ask("GET", "/m", (basic(),)).status, 200)
+        login = self.members.requests[0].login
+        assert login is not None
+        self.assertEqual((login.account, login.actor("PUT").front_end), ("ann", "https"))
+        self.assertIsNone(self.handler.requests[0].login if self.handler.requests else None)
+
+    def test_revoked(self) -> None:
+        """A revoked login ends its connections, and others stay."""
+        other = self.web.connect()
+        self.assertEqual(self.client.ask("GET", "/m", (basic(),)).status, 200)
+        (login,) = self.server.services.logins.logins()
+        login.disconnect()
+        self.client.link.pump()
+        self.assertTrue(self.client.closed)
+        self.assertEqual(other.ask("GET", "/t").status, 200)
+
+    def test_revoked_upload(self) -> None:
+        """The revocation of a login ends an upload in progress, of which nothing is kept."""
+
+        async def put(request: HttpRequest) -> HttpResponse:
+            assert request.login is not None
+            await request.login.files("PUT").upload(WriteRequest(endpoint=parse("a"), size=None), request.body)
+            return HttpResponse(201)
+
+        self.members.answer = put
+        self.client.send("PUT", "/m", (basic(), ("Transfer-Encoding", "chunked")), b"3\r\nabc\r\n")
+        (login,) = self.server.services.logins.logins()
+        login.disconnect()
+        self.client.link.pump()
+        self.assertTrue(self.client.closed)
+        self.assertEqual(self.client.received, b"")
+        self.assertIsNone(self.server.store.stat(parse("a")))
+
+
+class PaceTests(ConnectionCase):
+    """Back-pressure, deadlines and ends."""
+
+    limits = Limits(stall_seconds=10, tls_seconds=5)
+
+    def test_slow_head(self) -> None:
+        """A head that does not go on is answered 408."""
+        self.client.send_raw(b"GET /t HTTP/1.1\r\n")
+        for _ in range(5):
+            self.web.clock.advance(3)
+            self.client.send_raw(b"X: y\r\n") if not self.client.closed else None
+        self.client.link.pump()
+        self.assertEqual(self.client.answers("GET")[0].status, 408)
+
+    def test_slow_body(self) -> None:
+        """A body that does not go on is answered 408, and the connection ends."""
+        self.client.send_raw(b"PUT /t HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+        self.web.clock.advance(11)
+        self.client.link.pump()
+        self.assertEqual(self.client.answers("PUT")[0].status, 408)
+        self.assertTrue(self.client.closed)
+
+    def test_slow_work(self) -> None:
+        """A client that waits for its answer owes nothing."""
+        work: Deferred[None] = Deferred()
+
+        async def slow(request: HttpRequest) -> HttpResponse:
+            await work
+            return HttpResponse(204)
+
+        self.members.answer = slow
+        self.client.send("GET", "/m", (basic(),))
+        for _ in range(30):
+            self.web.clock.advance(10)
+        work.callback(None)
+        self.client.link.pump()
+        self.assertEqual(self.client.answers("GET")[0].status, 204)
+
+    def test_idle(self) -> None:
+        """A connection is closed when no request came for a while."""
+        self.assertEqual(self.client.ask("GET", "/m", (basic(),)).status, 200)
+        for _ in range(3):
+            self.web.clock.advance(IDLE_SECONDS)
+        self.client.link.pump()
+        self.assertTrue(self.client.closed)
+
+    def test_no_login(self) -> None:
+        """A connection without a login is closed after `login_seconds`; one with a login stays."""
+        other = self.web.connect()
+        self.assertEqual(other.ask("GET", "/m", (basic(),)).status, 200)
+        self.web.clock.advance(Limits().login_seconds + 1)
+        self.client.link.pump()
+        other.link.pump()
+        self.assertEqual((self.client.closed, other.closed), (True, False))
+
+    def test_no_handshake(self) -> None:
+        """A client that begins no TLS is disconnected."""
+        protocol = HttpConnection(self.web.context, "192.0.2.1", "192.0.2.1:5")
+        self.server.services.connections.add(protocol, None)
+        from tests.support.inmemory import FakeTransport
+
+        transport = FakeTransport()
+        protocol.makeConnection(transport)
+        self.web.clock.advance(6)
+        self.assertTrue(transport.aborted)
+        protocol.connectionLost()
+
+    def test_does_not_read(self) -> None:
+        """A response is produced no faster than the client reads, and a client that never reads is disconnected."""
+        sent = []
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(100):
+                sent.append(1)
+                yield bytes(100_000)
+
+        async def large(request: HttpRequest) -> HttpResponse:
+            return HttpResponse(200, (), pieces())
+
+        self.answer(large)
+        self.client.link.near.pauseProducing()
+        self.client.send("GET", "/t")
+        self.assertLess(len(sent), 20)
+        self.client.link.near.resumeProducing()
+        self.client.link.pump()
+        self.assertEqual(len(self.client.answers("GET")[0].body), 10_000_000)
+        self.client.link.near.pauseProducing()
+        self.client.send("GET", "/t")
+        self.web.clock.advance(11)
+        self.assertTrue(self.client.link.far.aborted)
+
+    def test_hung_up(self) -> None:
+        """A client that hangs up ends its upload, and the response is closed."""
+        closed = []
+        failures = []
+
+        async def close() -> None:
+            closed.append(1)
+
+        async def read(request: HttpRequest) -> HttpResponse:
+            try:
+                await request.body.read_all(GOODBYE_BYTES)
+            except ConnectionLost:
+                failures.append(1)
+                raise
+            return HttpResponse(200, (), b"x", close)
+
+        self.answer(read)
+        self.client.send_raw(b"PUT /t HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+        self.client.link.cut()
+        self.assertEqual(failures, [1])
+        other = self.web.connect()
+        self.assertEqual(other.ask("GET", "/t").status, 200)
+        self.assertEqual(closed, [1])
+
+    def test_stop(self) -> None:
+        """A stopping server answers what is in progress, and closes; idle connections are closed at once."""
+        work: Deferred[None] = Deferred()
+
+        async def slow(request: HttpRequest) -> HttpResponse:
+            await work
+            return HttpResponse(204)
+
+        self.answer(slow)
+        idle = self.web.connect()
+        self.client.send("GET", "/t")
+        for each in (self.client, idle):
+            each.protocol.stop()
+            each.link.pump()
+        self.assertEqual((self.client.closed, idle.closed), (False, True))
+        work.callback(None)
+        self.client.link.pump()
+        self.assertEqual(self.client.answers("GET")[0].headers["connection"], "close")
+        self.assertTrue(self.client.closed)
+
+    def test_forgotten(self) -> None:
+        """A connection that has ended counts no more, and neither does its login."""
+        self.assertEqual(self.client.ask("GET", "/m", (basic(),)).status, 200)
+        self.assertIn(self.client.protocol, self.server.services.connections)
+        self.client.link.cut()
+        self.assertNotIn(self.client.protocol, self.server.services.connections)
+        self.assertEqual(self.server.services.logins.logins()[0].connections, [])
+
+
+class TLSTests(ConnectionCase):
+    """What is negotiated."""
+
+    def test_alpn(self) -> None:
+        """HTTP/1.1 is negotiated, and TLS 1.3; no certificate is asked of the client."""
+        handle = self.client.tls.getHandle()
+        self.assertEqual(handle.get_alpn_proto_negotiated(), b"http/1.1")
+        self.assertEqual(handle.get_protocol_version_name(), "TLSv1.3")
+        self.assertEqual(handle.get_client_ca_list(), [])

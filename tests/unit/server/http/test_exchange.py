@@ -1,0 +1,105 @@
+"""One request and its response: what is sent, and what becomes of a body that breaks off."""
+
+from __future__ import annotations
+
+from typing import Any, AsyncIterator
+
+import h11
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import Endpoint
+from homeftp.server.gate.output import OutputBuffer
+from homeftp.server.http.body import RequestBody
+from homeftp.server.http.exchange import HttpExchange
+from homeftp.server.http.messages import HttpRequest, HttpResponse
+from homeftp.server.http.reader import RequestHead, RequestReader
+from homeftp.server.http.target import parse_target
+from homeftp.server.json.payload import WholePayload
+
+
+class ExchangeTests(SynchronousTestCase):
+    """One exchange."""
+
+    def make(self, head: bytes = b"GET /dav/a HTTP/1.1\r\nHost: x\r\n\r\n") -> HttpExchange:
+        reader = RequestReader()
+        reader.receive(head)
+        found = reader.next_event()
+        assert isinstance(found, RequestHead)
+        self.transport = StringTransport()
+        self.output = OutputBuffer(
+            self.transport, paused=lambda: None, resumed=lambda: None, failed=lambda failure: None
+        )
+        body = RequestBody(0, lambda size, changed: self.fail(), lambda: None, lambda: None)
+        return HttpExchange(found, body, self.output)
+
+    def send(self, exchange: HttpExchange, *args: Any, close: bool = False) -> Deferred[None]:
+        return Deferred.fromCoroutine(exchange.send(HttpResponse(200, (), *args), close=close))
+
+    def received(self) -> bytes:
+        sent: bytes = self.transport.value()
+        return sent.partition(b"\r\n\r\n")[2]
+
+    def test_bodies(self) -> None:
+        """Bytes, a payload and pieces are sent whole, and a further request may follow."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"xyz"
+
+        for body, sent in ((b"xyz", b"xyz"), (WholePayload(b"xyz"), b"xyz"), (pieces(), b"3\r\nxyz\r\n0\r\n\r\n")):
+            exchange = self.make()
+            self.successResultOf(self.send(exchange, body))
+            self.assertEqual((self.received(), exchange.answered, exchange.keeps_alive), (sent, True, True))
+        exchange = self.make()
+        self.successResultOf(self.send(exchange, b"x" * 1_000_000))
+        self.assertEqual(len(self.received()), 1_000_000)
+
+    def test_close(self) -> None:
+        """The last response of a connection says so."""
+        exchange = self.make()
+        self.successResultOf(self.send(exchange, b"x", close=True))
+        self.assertIn(b"Connection: close", self.transport.value())
+        self.assertFalse(exchange.keeps_alive)
+
+    def test_broken(self) -> None:
+        """A body that breaks off, or has another length, is never completed; what it is read from is closed."""
+
+        short = WholePayload(b"xyz")
+        short.size = 10
+
+        async def broken() -> AsyncIterator[bytes]:
+            yield b"x"
+            raise ZeroDivisionError
+
+        closed = []
+
+        async def close() -> None:
+            closed.append(1)
+
+        for body, error in ((short, h11.LocalProtocolError), (broken(), ZeroDivisionError)):
+            exchange = self.make()
+            self.failureResultOf(self.send(exchange, body, close), error)
+            self.assertEqual((exchange.answered, exchange.keeps_alive), (False, False))
+            self.assertFalse(self.received().endswith(b"0\r\n\r\n"))
+        self.assertEqual(len(closed), 2)
+
+    def test_progress(self) -> None:
+        """The owner sees what it is about until it is answered; while the client does not read it makes no progress."""
+        exchange = self.make()
+        self.assertIsNone(exchange.endpoint)
+        exchange.request = HttpRequest(
+            method="GET",
+            target=parse_target("/dav/a/b"),
+            headers=exchange.head.headers,
+            body=exchange.body,
+            address="",
+        )
+        self.assertEqual((exchange.endpoint, exchange.request_type), (Endpoint(("a", "b")), "GET"))
+        before = exchange.progress()
+        self.output.pauseProducing()
+        self.assertIsNone(exchange.progress())
+        self.output.resumeProducing()
+        self.successResultOf(self.send(exchange, b"x"))
+        self.assertNotEqual(exchange.progress(), before)
+        self.assertIsNone(exchange.endpoint)

@@ -1,0 +1,105 @@
+"""Logins that are kept between requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.cred.credentials import ICredentials, UsernamePassword
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.errors import LoginFailed
+from homeftp.interfaces import ILogin, ILoginService
+from homeftp.server.http.logincache import IDLE_SECONDS, MOST_LOGINS, LoginCache
+from tests.support.httpclient import HttpServer
+from tests.support.inmemory import PASSWORD
+
+
+class LoginCacheTests(SynchronousTestCase):
+    """One cache."""
+
+    def setUp(self) -> None:
+        self.web = HttpServer(lambda context: {})
+        self.addCleanup(self.web.close)
+        self.asked = 0
+        self.held: list[Deferred[None]] | None = None
+        self.clock = Clock()
+        self.cache = LoginCache(lambda: self, self.clock, "https")  # type: ignore[arg-type, return-value]
+
+    def login(self, credentials: ICredentials, address: str, front_end: str | None) -> Deferred[ILogin]:
+        """The service."""
+        self.asked += 1
+        service: ILoginService = self.web.server.services.logins
+        if self.held is None:
+            return service.login(credentials, address, front_end)
+        held: Deferred[None] = Deferred()
+        self.held.append(held)
+        return held.addCallback(lambda _: service.login(credentials, address, front_end))
+
+    def ask(self, password: str = PASSWORD, address: str = "192.0.2.1") -> Deferred[Any]:
+        made = self.cache.login(UsernamePassword(b"ann", password.encode()), password.encode(), address)
+        return Deferred.fromCoroutine(made)
+
+    def test_kept(self) -> None:
+        """The same credentials from the same address have the same login; others have their own."""
+        login = self.successResultOf(self.ask())
+        self.assertIs(self.successResultOf(self.ask()), login)
+        self.assertIsNot(self.successResultOf(self.ask(address="192.0.2.2")), login)
+        self.assertEqual((self.asked, len(self.cache)), (2, 2))
+
+    def test_together(self) -> None:
+        """Requests that come while the credentials are checked wait for that."""
+        self.held = []
+        waiting = [self.ask() for _ in range(3)]
+        self.held[0].callback(None)
+        self.assertEqual(len({id(self.successResultOf(each)) for each in waiting}), 1)
+        self.assertEqual(self.asked, 1)
+
+    def test_wrong(self) -> None:
+        """Wrong credentials are checked anew each time, and fail for all who wait."""
+        self.held = []
+        waiting = [self.ask("wrong") for _ in range(2)]
+        self.held[0].callback(None)
+        for each in waiting:
+            self.failureResultOf(each, LoginFailed)
+        self.assertEqual(len(self.cache), 0)
+        self.held = None
+        self.failureResultOf(self.ask("wrong"), LoginFailed)
+        self.assertEqual(self.asked, 2)
+
+    def test_idle(self) -> None:
+        """A login is closed when no connection has used it for a while; requests and connections keep it."""
+        login = self.successResultOf(self.ask())
+        self.cache.use(login)
+        self.clock.pump([IDLE_SECONDS / 2] * 6)
+        self.assertFalse(login.closed)
+        self.cache.release(login)
+        self.clock.pump([IDLE_SECONDS / 2] * 3)
+        self.assertTrue(login.closed)
+        self.assertEqual((len(self.cache), self.clock.getDelayedCalls()), (0, []))
+
+    def test_revoked(self) -> None:
+        """A revoked login is not used again."""
+        login = self.successResultOf(self.ask())
+        login.disconnect()
+        self.assertIsNot(self.successResultOf(self.ask()), login)
+        self.assertTrue(login.closed)
+
+    def test_bounded(self) -> None:
+        """There are no more than so many; the one that was used least recently goes first."""
+        first, second = (self.successResultOf(self.ask(address=f"192.0.3.{each}")) for each in range(2))
+        for number in range(MOST_LOGINS - 1):
+            self.successResultOf(self.ask(address=f"10.0.{number // 256}.{number % 256}"))
+            self.successResultOf(self.ask(address="192.0.3.0"))
+        self.assertEqual((first.closed, second.closed, len(self.cache)), (False, True, MOST_LOGINS))
+
+    def test_stop(self) -> None:
+        """When the server stops all are closed, those in use once their connections have ended."""
+        used, other = self.successResultOf(self.ask()), self.successResultOf(self.ask(address="192.0.2.2"))
+        self.cache.use(used)
+        self.cache.stop()
+        self.assertEqual((used.closed, other.closed), (False, True))
+        self.cache.release(used)
+        self.assertTrue(used.closed)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
