@@ -259,7 +259,7 @@ class Actor:
 
     account: str | None = None
     device: str | None = None
-    """The device's name, where it logged in with its certificate; None: with a password."""
+    """The name of the device that logged in; None: the account's own password was used."""
     address: str | None = None
     request: str | None = None
     """The name of the operation, such as a request_type."""

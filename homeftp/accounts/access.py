@@ -133,7 +133,7 @@ class AccessTable:
         """
         with self.state.transaction() as connection:
             access = change.applied(name, WHOLE_STORE)
-            home, rights = _folder_stored(access.home), rights_shown(access.rights.everywhere)
+            home, rights = stored_folder(access.home), rights_shown(access.rights.everywhere)
             add_account(connection, name, password, home=home, rights=rights, quota=access.quota)
             _write_folders(connection, name, access)
             return _existing(connection, name)
@@ -183,12 +183,12 @@ def _read(connection: sqlite3.Connection, name: str) -> Access | None:
     if connection.execute(orphans).fetchone() is not None:
         raise OperatorError("the accounts are damaged: a restriction belongs to no account")
     try:
-        narrower = tuple((_folder_read(path).parts, _rights_read(most)) for path, most in grants)
-        folders = tuple((_folder_read(path).parts, _rights_read(given)) for path, given in own)
-        everywhere = _rights_read(rights)
+        narrower = tuple((read_folder(path).parts, read_rights(most)) for path, most in grants)
+        folders = tuple((read_folder(path).parts, read_rights(given)) for path, given in own)
+        everywhere = read_rights(rights)
         if folders and (home != WHOLE_SHARE or everywhere):
             raise ValueError
-        access = Access(ROOT if home == WHOLE_SHARE else _folder_read(home), Rights(everywhere, narrower, folders))
+        access = Access(ROOT if home == WHOLE_SHARE else read_folder(home), Rights(everywhere, narrower, folders))
         if not (quota is None or (type(quota) is int and quota > 0)):
             raise ValueError
         if not all(type(each) is str and each for each in (stamp, id)):
@@ -201,18 +201,19 @@ def _read(connection: sqlite3.Connection, name: str) -> Access | None:
     return attrs.evolve(access, quota=quota, stamp=stamp, id=id)
 
 
-def _folder_stored(folder: Endpoint) -> str:
+def stored_folder(folder: Endpoint) -> str:
+    """A folder in its stored form."""
     return folder.whole or WHOLE_SHARE
 
 
-def _folder_read(stored: object) -> Endpoint:
+def read_folder(stored: object) -> Endpoint:
     """A folder in the store, exactly as it is written here; raises ValueError or `OperatorError`."""
     if not isinstance(stored, str) or not (found := parse_folder(stored)).parts or found.whole != stored:
         raise ValueError
     return found
 
 
-def _rights_read(stored: object) -> frozenset[str]:
+def read_rights(stored: object) -> frozenset[str]:
     """Rights exactly as they are stored; raises ValueError or `OperatorError`."""
     if not isinstance(stored, str) or rights_shown(found := parse_rights(stored)) != stored:
         raise ValueError
@@ -231,7 +232,7 @@ def _change(connection: sqlite3.Connection, name: str, change: AccessChange) -> 
     after = change.applied(name, _existing(connection, name))
     connection.execute(
         "UPDATE accounts SET home = ?, rights = ?, quota = ? WHERE name = ?",
-        (_folder_stored(after.home), rights_shown(after.rights.everywhere), after.quota, name),
+        (stored_folder(after.home), rights_shown(after.rights.everywhere), after.quota, name),
     )
     _write_folders(connection, name, after)
     return _existing(connection, name)

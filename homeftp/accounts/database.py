@@ -41,6 +41,9 @@ WHOLE_SHARE = "/"
 EVERY_RIGHT = "read,add,replace,delete"
 """All rights, as they are stored."""
 
+EVERYTHING = "/"
+"""The home of a device that sees all that its account sees, as it is stored."""
+
 Version = tuple[int, int, int, int]
 """What `AccountDatabase.version` gives: to be compared."""
 
@@ -61,6 +64,9 @@ _STAMPING = (
 Logins are valid while the stamp is what it was when they began. Removed names
 are kept, so that no other checker's account of that name counts as one that never had a record.
 """
+
+_NEW_DEVICE_STAMP = "UPDATE devices SET stamp = hex(randomblob(16)) WHERE id = NEW.id"
+"""Likewise every change of what a device proves, or of what it may do, ends its logins."""
 
 SCHEMA = (
     "CREATE TABLE accounts (name TEXT PRIMARY KEY, password TEXT NOT NULL)",
@@ -109,6 +115,20 @@ SCHEMA = (
     "UPDATE accounts SET account_id = hex(randomblob(16))",
     "CREATE TRIGGER account_identified AFTER INSERT ON accounts BEGIN"
     " UPDATE accounts SET account_id = hex(randomblob(16)) WHERE name = NEW.name; END",
+    # Devices of several kinds, each perhaps narrower than its account. What is missing gives nothing: no kind and no
+    # home are no login, and no right is `none`.
+    "ALTER TABLE devices ADD COLUMN kind TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE devices ADD COLUMN credential TEXT",
+    "ALTER TABLE devices ADD COLUMN rights TEXT NOT NULL DEFAULT 'none'",
+    "ALTER TABLE devices ADD COLUMN home TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE devices ADD COLUMN stamp TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE devices ADD COLUMN front_end TEXT",
+    f"UPDATE devices SET kind = 'certificate', rights = '{EVERY_RIGHT}', home = '{EVERYTHING}',"
+    " stamp = hex(randomblob(16))",
+    "CREATE UNIQUE INDEX device_credentials ON devices (credential, account)",
+    f"CREATE TRIGGER device_added AFTER INSERT ON devices BEGIN {_NEW_DEVICE_STAMP}; END",
+    "CREATE TRIGGER device_changed AFTER UPDATE OF id, account, kind, credential, rights, home ON devices BEGIN"
+    f" {_NEW_DEVICE_STAMP}; END",
 )
 """Entry N upgrades a database of version N to version N + 1. Entries are only ever appended."""
 
@@ -135,6 +155,12 @@ _COLUMN_TYPES = {
         "address": _TEXT_OR_NULL,
         "client": _TEXT_OR_NULL,
         "expires": _NUMBER_OR_NULL,
+        "kind": _TEXT,
+        "credential": _TEXT_OR_NULL,
+        "rights": _TEXT,
+        "home": _TEXT,
+        "stamp": _TEXT,
+        "front_end": _TEXT_OR_NULL,
     },
     "invitations": {"number": _NUMBER, "words": _TEXT, "account": _TEXT, "ends": _NUMBER, "misses": _NUMBER},
     "grants": {"account": _TEXT, "path": _TEXT, "rights": _TEXT},

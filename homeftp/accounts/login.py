@@ -9,8 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Callable, Iterator, Sequence, cast
 
-import attrs
-from twisted.cred.credentials import ICredentials, IUsernamePassword
+from twisted.cred.credentials import ICredentials
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
@@ -19,8 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.accounts.database import Version
-from homeftp.accounts.devicelogin import DeviceCertificate
-from homeftp.accounts.devices import Device
+from homeftp.accounts.devicelogin import IDeviceCredentials
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.realm import Account
 from homeftp.accounts.throttle import Throttle
@@ -48,6 +46,9 @@ _AUDITED_NAME = 64
 FindWriter = Callable[[Endpoint, str], Iterator[Sequence[Writer]]]
 """Looks for who gave a file of the store a content, step by step: each finds nothing, or the last one the writer."""
 
+Seen = Callable[[str, str, "str | None"], None]
+"""Records that a device (its id) was there, from an address, through a front end."""
+
 
 @implementer(ILogin)
 class Login:
@@ -55,14 +56,7 @@ class Login:
 
     _log = Logger()
 
-    def __init__(
-        self,
-        service: LoginService,
-        account: Account,
-        device: Device | None,
-        address: str,
-        front_end: str | None = None,
-    ) -> None:
+    def __init__(self, service: LoginService, account: Account, address: str, front_end: str | None = None) -> None:
         self._service = service
         self._connections: set[IConnection] = set()
         self._files: dict[tuple[str, bool], IFiles] = {}
@@ -70,14 +64,14 @@ class Login:
         self.front_end = front_end
         """The name of the front end through which it came; None: the server's own protocol."""
         self.avatar = account
-        self.paired_device = device
         self.since = now()
         """When it began."""
         self.revoked = False
         self.closed = False
         self.valid_at: Version | None = None
         """The version of the database by which it was valid when that was last looked up."""
-        key = account.access.stamp, None if device is None else device.id
+        device = account.device
+        key = account.access.stamp, *((None, None) if device is None else (device.id, device.stamp))
         self._store = CheckedStore.of(account.store, self._confirm, key)
 
     @property
@@ -97,8 +91,13 @@ class Login:
 
     @property
     def device(self) -> str | None:
-        """The name of the device whose certificate was used; None after a password."""
-        return None if self.paired_device is None else self.paired_device.name
+        """The name of the device that logged in; None after the account's own password."""
+        return None if self.avatar.device is None else self.avatar.device.name
+
+    @property
+    def device_id(self) -> str | None:
+        """The id of that device."""
+        return None if self.avatar.device is None else self.avatar.device.id
 
     @property
     def rights(self) -> frozenset[str]:
@@ -117,7 +116,7 @@ class Login:
 
     def actor(self, request: str | None = None) -> Actor:
         """Who acts, in audit records of this request."""
-        return attrs.evolve(self.avatar.actor(self.device, self._address, request), front_end=self.front_end)
+        return self.avatar.actor(self._address, request, self.front_end)
 
     def files(self, request: str, *, record_refusals: bool = True) -> IFiles:
         """The files of the account; changes are recorded as made by this request, and refused once it is revoked."""
@@ -217,6 +216,7 @@ class LoginService:
         workers: IWorkers,
         reads: Audit | None = None,
         writers: FindWriter | None = None,
+        seen: Seen = lambda id, address, front_end: None,
     ) -> None:
         self._portal = portal
         self.files = files
@@ -228,6 +228,7 @@ class LoginService:
         self._audit = audit
         self._validator = validator
         self._workers = workers
+        self._seen = seen
         self._logins: dict[Login, None] = {}
 
     def login(self, credentials: ICredentials, address: str, front_end: str | None) -> Deferred[ILogin]:
@@ -264,10 +265,10 @@ class LoginService:
     def find_revoked(self, logins: Sequence[Login]) -> list[Login]:
         """Those whose device or account was removed, or whose account was changed. Blocks; raises `OperatorError`."""
         version = self._validator.version()  # before the look: what changes meanwhile is looked up again
-        unsure = [login for login in logins if login.valid_at != version]
+        unsure = [login for login in logins if login.valid_at != version or self._validator.has_ended(login.avatar)]
         if not unsure:
             return []
-        valid = self._validator.are_valid([(login.avatar, login.paired_device) for login in unsure])
+        valid = self._validator.are_valid([login.avatar for login in unsure])
         for login, is_valid in zip(unsure, valid, strict=True):
             login.valid_at = version if is_valid else None
         return [login for login, is_valid in zip(unsure, valid, strict=True) if not is_valid]
@@ -282,9 +283,9 @@ class LoginService:
 
     async def _login(self, credentials: ICredentials, address: str, front_end: str | None) -> ILogin:
         try:
-            if isinstance(credentials, DeviceCertificate):
+            if IDeviceCredentials.providedBy(credentials):
                 return await self._login_device(credentials, address, front_end)
-            return await self._login_password(credentials, address, front_end)
+            return await self._login_guessable(credentials, address, front_end)
         except Internal as refusal:
             self._log.error("a login could not be checked: {why}", why=refusal.message)
             raise
@@ -294,8 +295,8 @@ class LoginService:
             self._log.failure("a login could not be checked", Failure(error))
             raise Internal(INTERNAL_ERROR) from error
 
-    async def _login_password(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:
-        """A wrong name and a wrong password get the same answer."""
+    async def _login_guessable(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:
+        """A wrong name and a wrong password or key get the same answer."""
         actor = Actor(None, None, address, _REQUEST, front_end=front_end)
         self._throttle.take(address)
         try:
@@ -311,15 +312,17 @@ class LoginService:
         self._throttle.give_back(address)
         return await self._recorded(login, login.actor(_REQUEST))
 
-    async def _login_device(self, credentials: DeviceCertificate, address: str, front_end: str | None) -> Login:
-        """TLS has verified the certificate: there is nothing to guess."""
+    async def _login_device(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:
+        """There is nothing to guess: TLS has verified a certificate, or the secret is too long for that."""
         actor = Actor(None, None, address, front_end=front_end)
+        shown = IDeviceCredentials(credentials)
         try:
             login = await self._checked(credentials, address, front_end)
         except UnauthorizedLogin:
-            self._log.info("login refused for a device that is no longer paired, from {address}", address=address)
-            await self._audit.refused_login(f"device {credentials.id}", actor, certificate=credentials.id)
-            raise LoginFailed("this device is no longer paired: pair it again") from None
+            self._log.info("login refused for a device that is not there any more, from {address}", address=address)
+            who = shown.subject or address
+            await self._audit.refused_login(who, actor, certificate=shown.certificate)
+            raise LoginFailed(shown.refusal) from None
         return await self._recorded(login, login.actor())
 
     async def _checked(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:
@@ -328,8 +331,7 @@ class LoginService:
         Raises UnauthorizedLogin, and whatever a checker raises.
         """
         _, avatar, _ = await self._portal.login(credentials, None, IAccount)
-        device = credentials.device if isinstance(credentials, DeviceCertificate) else None
-        login = Login(self, cast(Account, avatar), device, address, front_end)  # the realm gives no other
+        login = Login(self, cast(Account, avatar), address, front_end)  # the realm gives no other
         self.opened(login)
         try:
             if not await self._workers.run_unbounded(login.check):
@@ -346,12 +348,14 @@ class LoginService:
         except BaseException:
             login.close()
             raise
+        if login.device_id is not None:
+            self._seen(login.device_id, login.address, login.front_end)
         return login
 
 
 def _user_name(credentials: ICredentials) -> str | None:
     """The user name that was given, where the credentials have one."""
-    if not IUsernamePassword.providedBy(credentials):
+    name = getattr(credentials, "username", None)
+    if not isinstance(name, bytes):
         return None
-    name: bytes = credentials.username
     return name.decode("utf-8", "backslashreplace")[:_AUDITED_NAME]

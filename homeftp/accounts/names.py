@@ -1,4 +1,4 @@
-"""The rule for the names of accounts and devices: any system can show and type them; and names that were verified."""
+"""The rule for the names of accounts and devices: any system can show and type them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,3 @@ def plain_name(text: str, whose: str, longest: int) -> str:
             "the first a letter or a digit"
         )
     return text
-
-
-class VerifiedName(bytes):
-    """The name of an account of our own database whose credentials were right, in UTF-8.
-
-    `stamp` is the account's stamp when they were read: the credentials say nothing about an account that has another.
-    """
-
-    stamp: str
-
-    def __new__(cls, name: str, stamp: str) -> VerifiedName:
-        """The name, verified while the account had that stamp."""
-        made = super().__new__(cls, name.encode())
-        made.stamp = stamp
-        return made

@@ -24,7 +24,8 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.names import VerifiedName, plain_name
+from homeftp.accounts.devicelogin import VerifiedName
+from homeftp.accounts.names import plain_name
 from homeftp.config import MIB
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IWorkers

@@ -13,12 +13,14 @@ from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from homeftp.accounts.access import Access, AccessTable
-from homeftp.accounts.names import VerifiedName
+from homeftp.accounts.devicelogin import VerifiedName
+from homeftp.accounts.devices import WHOLE_ACCOUNT, Device
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
 from homeftp.interfaces import IAccount, IStore, IWorkers
 from homeftp.model import Actor, WriteRequest
 from homeftp.store.policy.authorized import AuthorizedStore
+from homeftp.store.policy.rights import ADD
 
 Avatar = tuple[type[Interface], object, Callable[[], None]]
 
@@ -33,29 +35,46 @@ class Account:
     """The store of the server."""
     access: Access
     """Its home and rights at the time of the login."""
+    device: Device | None = None
+    """The device that logged in, which may narrow them; None: the account's own password was used."""
     store: AuthorizedStore = attrs.field(init=False, eq=False)
     """The part of the store that it may use."""
 
     @store.default
     def _authorize(self) -> AuthorizedStore:
-        home, rights = self.access.home, self.access.rights
+        access, rights = self.access, self.access.rights
         if rights.grants or rights.folders:
-            rights = rights.at_all_places(home, self._whole.places)
-        return AuthorizedStore(self._whole, home, rights, self.actor(), self.access.quota)
+            rights = rights.at_all_places(access.home, self._whole.places)
+        shown = self._narrowed(attrs.evolve(access, rights=rights))
+        counted = access.home if shown.home != access.home else None
+        return AuthorizedStore(self._whole, shown.home, shown.rights, self.actor(), access.quota, counted)
 
-    def actor(self, device: str | None = None, address: str | None = None, request: str | None = None) -> Actor:
-        """The account as an actor, with that device, from that address, in that request."""
-        return Actor(self.name, device, address, request, account_id=self.access.id)
+    def _narrowed(self, access: Access) -> Access:
+        """The part of an access that the device has. Raises `UnauthorizedLogin` where the device's is damaged."""
+        narrowing = WHOLE_ACCOUNT if self.device is None else self.device.narrowing
+        if narrowing is None:
+            raise UnauthorizedLogin
+        if narrowing == WHOLE_ACCOUNT:
+            return access
+        top = narrowing.home.parts
+        return attrs.evolve(
+            access, home=access.home.beneath(*top), rights=access.rights.narrowed(top, narrowing.rights)
+        )
+
+    def actor(self, address: str | None = None, request: str | None = None, front_end: str | None = None) -> Actor:
+        """The account as an actor, with its device, from that address, in that request through that front end."""
+        device = None if self.device is None else self.device.name
+        return Actor(self.name, device, address, request, account_id=self.access.id, front_end=front_end)
 
     @property
     def rights(self) -> frozenset[str]:
         """What it may do outside the folders with narrower rights."""
-        return self.access.rights.at_most
+        return self.store.rights.at_most
 
     @property
     def view(self) -> str | None:
         """A digest that changes where it may read other folders than before; None where that is not known."""
-        return self.access.view
+        return self._narrowed(self.access).view
 
 
 @implementer(IRealm)
@@ -90,10 +109,17 @@ class Realm:
         return self.workers.run(self._avatar, avatarId)
 
     def _avatar(self, avatar_id: bytes) -> Avatar:
-        """In a worker; creates the account's home and folders where they do not exist."""
+        """In a worker; creates the account's home and folders, and its device's home, where they do not exist.
+
+        A device's home only where it may add files itself.
+        """
         store, name = self.store(), avatar_id.decode("utf-8", "backslashreplace")
-        account = Account(name, store, self._access(name, avatar_id))
-        for parts in (account.store.home.parts, *(folder for folder, _ in account.access.rights.folders)):
+        device = avatar_id.device if isinstance(avatar_id, VerifiedName) else None
+        account = Account(name, store, self._access(name, avatar_id), device)
+        home, folders = account.access.home, [folder for folder, _ in account.access.rights.folders]
+        if ADD in account.store.rights.everywhere:
+            folders.append(account.store.home.parts[len(home.parts) :])
+        for parts in (home.parts, *(home.beneath(*folder).parts for folder in folders)):
             if parts and store.read_only is None:
                 self._make(store, name, Endpoint(parts))
         return IAccount, account, lambda: None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Callable, Sequence
 
 import attrs
@@ -9,12 +10,15 @@ from zope.interface import implementer
 
 from homeftp.accounts.access import UNLISTED
 from homeftp.accounts.database import AccountDatabase, Version
-from homeftp.accounts.devices import Device
+from homeftp.accounts.devices import DeviceKind
 from homeftp.accounts.realm import Account
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IOpenFile, IStore
 from homeftp.model import Entry
 from homeftp.store.policy.authorized import AuthorizedStore
+
+_NO_DEVICE = (None, None, None, None)
+"""The account, the stamp, the kind and the end of a device that is not there."""
 
 
 @attrs.frozen
@@ -22,31 +26,51 @@ class AccessValidator:
     """Compares logins with the database. Its methods block and raise `OperatorError`."""
 
     state: AccountDatabase
+    clock: Callable[[], float] = time.time
+    """Seconds since 1970 UTC."""
 
     def version(self) -> Version:
         """The version of the database: while it stays the same a login that was valid is valid. Cheap."""
         return self.state.version()
 
-    def are_valid(self, logins: Sequence[tuple[Account, Device | None]]) -> list[bool]:
-        """Whether each login (its account, and its device if it has one) is valid.
+    def has_ended(self, account: Account) -> bool:
+        """Whether the login must be looked up although nothing has changed: its session had this time to live. Cheap.
 
-        The account's stamp must be what it was when the login began, and the device must belong to the account. An
-        account of another checker must still have no record, unless it had one.
+        It may have been renewed since.
+        """
+        return account.device is not None and not self._is_running(account.device.kind, account.device.expires)
+
+    def are_valid(self, logins: Sequence[Account]) -> list[bool]:
+        """Whether each login, by its account and the device in it, is valid.
+
+        The account's stamp and the device's must be what they were when the login began, and the device must belong
+        to the account. An account of another checker must still have no record, unless it had one. A web session must
+        not have ended.
         """
         with self.state.connection() as connection:
             connection.execute("BEGIN")
             stamps = dict(connection.execute("SELECT name, stamp FROM accounts"))
             removed = {name for (name,) in connection.execute("SELECT name FROM removed_accounts")}
-            devices = dict(connection.execute("SELECT id, account FROM devices"))
+            rows = connection.execute("SELECT id, account, stamp, kind, expires FROM devices")
+            devices = {row[0]: row[1:] for row in rows}
 
-        def is_valid(account: Account, device: Device | None) -> bool:
-            if device is not None and devices.get(device.id) != account.name:
-                return False
+        def is_valid(account: Account) -> bool:
+            device = account.device
+            if device is not None:
+                owner, stamp, kind, expires = devices.get(device.id, _NO_DEVICE)
+                if (owner, stamp) != (account.name, device.stamp) or not self._is_running(kind, expires):
+                    return False
             if account.access.stamp == UNLISTED:
                 return device is None and account.name not in stamps and account.name not in removed
             return stamps.get(account.name) == account.access.stamp
 
-        return [is_valid(account, device) for account, device in logins]
+        return [is_valid(account) for account in logins]
+
+    def _is_running(self, kind: str | None, expires: float | None) -> bool:
+        """Whether a device has not ended by itself, as only web sessions do. TLS checks when certificates end."""
+        if kind != DeviceKind.WEB_SESSION.value:
+            return True
+        return isinstance(expires, int | float) and self.clock() < expires
 
 
 @implementer(IStore)
@@ -61,11 +85,13 @@ class CheckedStore(AuthorizedStore):
 
     _confirm: Callable[[], None] = attrs.field(kw_only=True, eq=False)
     """Raises a refusal where access was revoked; blocks."""
-    _key: tuple[str, str | None] = attrs.field(kw_only=True)
-    """The stamp of the account, and the id of the device."""
+    _key: tuple[str, str | None, str | None] = attrs.field(kw_only=True)
+    """The stamp of the account, and the id and the stamp of the device."""
 
     @classmethod
-    def of(cls, store: AuthorizedStore, confirm: Callable[[], None], key: tuple[str, str | None]) -> CheckedStore:
+    def of(
+        cls, store: AuthorizedStore, confirm: Callable[[], None], key: tuple[str, str | None, str | None]
+    ) -> CheckedStore:
         """The same part of the store, with all that limits it."""
         same = {str(each.alias): getattr(store, each.name) for each in attrs.fields(AuthorizedStore) if each.init}
         return cls(**same, confirm=confirm, key=key)

@@ -75,7 +75,8 @@ class ILogin(Interface):
     """One account, logged in from one address. A front end keeps it as long as the client may use it."""
 
     account: str = Attribute("The account's name.")
-    device: str | None = Attribute("The name of the paired device that logged in; None after a password.")
+    device: str | None = Attribute("The name of the device that logged in; None after the account's own password.")
+    device_id: str | None = Attribute("The id of that device, which never changes.")
     rights: frozenset[str] = Attribute("What the account may do outside the folders with narrower rights.")
     view: str | None = Attribute("A digest that changes where the account may read other folders; None: not known.")
     home: Endpoint = Attribute("The endpoint in the store at which the account's endpoints begin, for audit records.")

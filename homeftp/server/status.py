@@ -62,7 +62,7 @@ class ServerStatus:
         accounts = found.pop("accounts")
         for account in accounts:
             account["budgets"] = self._budgets(account["name"], account.pop("held_back"))
-        connected = {login.paired_device.id for login in logins if login.paired_device is not None}
+        connected = {login.device_id for login in logins}
         for device in found["devices"]:
             device["connected"] = device.pop("id") in connected
         return {

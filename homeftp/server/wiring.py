@@ -17,6 +17,9 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IRea
 from twisted.logger import Logger
 
 from homeftp.accounts.access import WHOLE_STORE, AccessTable
+from homeftp.accounts.credentials.apppasswords import with_app_passwords
+from homeftp.accounts.credentials.sshkeys import SSHKeyChecker
+from homeftp.accounts.credentials.websessions import WebSessionChecker
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
@@ -190,10 +193,18 @@ def compose(
     own_accounts = not checkers
     budget = MemoryBudget()
     refusals = RefusalAudit(audit, workers, AuditRateLimit(reactor))
+    devices = Devices(state)
+    ssh_keys = SSHKeyChecker(devices, login_work)
+    sightings = Sightings(devices, workers, reactor)
     login_service = LoginService(
         portal(
             store.get,
-            [*(checkers or [PasswordChecker(state, logins)]), DeviceChecker(Devices(state), login_work)],
+            [
+                *with_app_passwords(checkers or [PasswordChecker(state, logins)], devices, login_work),
+                DeviceChecker(devices, login_work),
+                ssh_keys,
+                WebSessionChecker(devices, login_work),
+            ],
             login_work,
             AccessTable(state),
             None if own_accounts else WHOLE_STORE,
@@ -206,6 +217,7 @@ def compose(
         workers=login_work,
         reads=audit if settings.audit_reads else None,
         writers=partial(find_writer, audit),
+        seen=sightings.saw,
     )
     context = ServerContext(
         reactor=reactor,
@@ -225,7 +237,8 @@ def compose(
         ),
         audit=LoginAudit(audit, login_work, AuditRateLimit(reactor)),
         refusals=refusals,
-        sightings=Sightings(Devices(state), workers, reactor),
+        sightings=sightings,
+        ssh_keys=ssh_keys,
         renewals=Renewals(reactor),
         workers=workers,
         budget=budget,

@@ -23,6 +23,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from homeftp.accounts.access import WHOLE_STORE, AccessTable
+from homeftp.accounts.credentials.apppasswords import with_app_passwords
+from homeftp.accounts.credentials.sshkeys import SSHKeyChecker
+from homeftp.accounts.credentials.websessions import WebSessionChecker
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
@@ -91,9 +94,13 @@ class InMemoryServer:
         workers = workers or InlineWorkers()
         limits, clock = settings.limits, Clock()
         state = AccountDatabase(state_dir)
-        devices = DeviceChecker(Devices(state), workers)
+        devices = Devices(state)
+        ssh_keys = SSHKeyChecker(devices, workers)
+        kinds = [DeviceChecker(devices, workers), ssh_keys, WebSessionChecker(devices, workers)]
+        all_checkers = [*with_app_passwords(checkers, devices, workers), *kinds]
         unlisted = None if own_accounts else WHOLE_STORE
-        login_portal = portal(store, [*checkers, devices], InlineWorkers(), AccessTable(state), unlisted)
+        login_portal = portal(store, all_checkers, InlineWorkers(), AccessTable(state), unlisted)
+        sightings = Sightings(devices, workers, clock)
         options = RenewableOptions(settings.tls_minimum)
         web_options = RenewableOptions(settings.tls_minimum, tls.web_options)
         for each in (options, web_options):
@@ -118,6 +125,7 @@ class InMemoryServer:
                 workers=workers,
                 reads=audit if settings.audit_reads else None,
                 writers=partial(find_writer, audit),
+                seen=sightings.saw,
             ),
             pairings=PairingService(
                 invitations=Invitations(state),
@@ -130,7 +138,8 @@ class InMemoryServer:
             ),
             audit=login_audit,
             refusals=refusals,
-            sightings=Sightings(Devices(state), workers, clock),
+            sightings=sightings,
+            ssh_keys=ssh_keys,
             renewals=Renewals(clock),
             workers=workers,
             budget=budget,

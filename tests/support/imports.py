@@ -89,15 +89,16 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "files.watches": CONTRACTS | {"files.jobs"},
     "files": CONTRACTS | {"files.history", "files.jobs", "files.watches", "hashing", "store.policy", "workers"},
     "accounts": CONTRACTS | {"audit", "crypto", "files", "host", "store.policy"},
+    "accounts.credentials": CONTRACTS | {"accounts"},
     "dispatchers": CONTRACTS | {"plugins", "wire"},
     "plugins": VALUES,
-    "server.gate": CONTRACTS | {"accounts", "audit", "control", "crypto", "files"},
+    "server.gate": CONTRACTS | {"accounts", "accounts.credentials", "audit", "control", "crypto", "files"},
     "server.json": CONTRACTS
     | {"accounts", "audit", "crypto", "dispatchers", "files", "server.gate", "store.policy", "tcp", "wire"},
     "server.http": CONTRACTS | {"accounts", "crypto", "host", "server.gate", "tcp"},
     "server": SHARED
     | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json", "store"}
-    | {"store.policy"},
+    | {"accounts.credentials", "store.policy"},
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},
@@ -159,8 +160,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | CLIENT
     | frozenset(
         (
-            "accounts client dispatchers files files.watches server server.gate server.json store store.local"
-            " store.policy wire"
+            "accounts accounts.credentials client dispatchers files files.watches server server.gate server.json store"
+            " store.local store.policy wire"
         ).split()
     ),
 }

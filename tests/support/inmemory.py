@@ -144,7 +144,7 @@ class Server:
 
     def login(self, account: Account, device: Device | None = None) -> Login:
         """A login of that account, without its checks."""
-        login = Login(self.services.logins, account, device, "192.0.2.1")
+        login = Login(self.services.logins, attrs.evolve(account, device=device), "192.0.2.1")
         self.services.logins.opened(login)
         return login
 

@@ -18,6 +18,8 @@ from tests.support.inmemory import PASSWORD, Server
 ADDRESS = "192.0.2.7"
 ID = "1" * 32
 CHEAP = Cost(n=2, r=1, p=1)
+PAIRED: dict[str, Any] = {"kind": "certificate", "rights": "read,add,replace,delete", "home": "/"}
+"""The fields of a device that pairing has made."""
 
 T = TypeVar("T")
 

@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.interface import Method
 
 from homeftp.accounts import login
-from homeftp.accounts.devices import Device
 from homeftp.accounts.realm import Account
 from homeftp.accounts.validator import AccessValidator, CheckedStore
 from homeftp.config import Retention
@@ -63,7 +62,7 @@ class ForgetfulMachine(TenancyMachine):
 class TrustingValidator(AccessValidator):
     """Takes every login for valid."""
 
-    def are_valid(self, logins: Sequence[tuple[Account, Device | None]]) -> list[bool]:
+    def are_valid(self, logins: Sequence[Account]) -> list[bool]:
         return [True for _ in logins]
 
 

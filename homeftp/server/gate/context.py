@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from homeftp.accounts.credentials.sshkeys import SSHKeyChecker
 from homeftp.accounts.login import LoginService
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.pairing import PairingService
@@ -41,6 +42,7 @@ class ServerContext:
     audit: LoginAudit
     refusals: RefusalAudit
     sightings: Sightings
+    ssh_keys: SSHKeyChecker
     renewals: Renewals
     workers: IWorkers
     budget: MemoryBudget

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from homeftp.accounts.devices import Device, Devices
+from homeftp.accounts.devices import Devices
 from homeftp.config import MINUTE
 from homeftp.interfaces import IWorkers
 
@@ -27,6 +27,7 @@ class _Seen:
 
     at: float
     address: str
+    front_end: str | None
     client: str | None
     expires: float | None
 
@@ -51,16 +52,25 @@ class Sightings:
         self._writing: Deferred[None] | None = None
         self._stopped = False
 
-    def saw(self, device: Device, address: str, *, client: str | None = None, expires: float | None = None) -> None:
-        """A device is connected from `address` with `client`; its certificate ends at `expires`.
+    def saw(
+        self,
+        id: str,
+        address: str,
+        front_end: str | None,
+        *,
+        client: str | None = None,
+        expires: float | None = None,
+    ) -> None:
+        """The device of that id is connected from `address` with `client`; its certificate ends at `expires`.
 
-        What is None stays as it was. It is written within a pause.
+        What is None stays as it was, but for `front_end`: None is the server's own protocol. It is written within a
+        pause.
         """
-        before = self._unwritten.get(device.id)
+        before = self._unwritten.get(id)
         if before is not None:
             client = before.client if client is None else client
             expires = before.expires if expires is None else expires
-        self._unwritten[device.id] = _Seen(self._now(), address, client, expires)
+        self._unwritten[id] = _Seen(self._now(), address, front_end, client, expires)
         if self._next is None and self._writing is None and not self._stopped:
             self._next = self._clock.callLater(GATHER_SECONDS, self._write)
 
@@ -92,7 +102,7 @@ class Sightings:
     def _record(self, unwritten: dict[str, _Seen]) -> None:
         """In a worker."""
         for id, seen in unwritten.items():
-            self._devices.saw(id, seen.at, seen.address, seen.client, seen.expires)
+            self._devices.saw(id, seen.at, seen.address, seen.client, seen.expires, seen.front_end)
 
     def _written(self, ignored: None) -> None:
         writing, self._writing = self._writing, None

@@ -9,7 +9,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from homeftp.accounts.devicelogin import DeviceCertificate
-from homeftp.accounts.devices import Device
 from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, LoginFailed, Refusal
 from homeftp.interfaces import ILogin, IResolution
 from homeftp.server.gate.context import ServerContext
@@ -35,7 +34,8 @@ class Authenticator:
         self._address = address
         self._pairing = PairingSession(context.pairings, connection.secret, address)
         self._failed_logins = 0
-        self._device: Device | None = None
+        self._is_certified = False
+        """Whether it logged in with a certificate."""
         self._client: str | None = None
         self.login: ILogin | None = None
         """None before the client has logged in."""
@@ -55,10 +55,8 @@ class Authenticator:
         log in with a password, or pair again.
         """
         try:
-            credentials = DeviceCertificate(id)
-            await self._log_in(credentials)
-            self._device = credentials.device
-            self._saw()
+            await self._log_in(DeviceCertificate(id))
+            self._is_certified = True
         except LoginFailed:
             pass
         except Refusal as refusal:
@@ -71,8 +69,9 @@ class Authenticator:
             self._saw()
 
     def _saw(self, expires: float | None = None) -> None:
-        if self._device is not None:
-            self._context.sightings.saw(self._device, self._address, client=self._client, expires=expires)
+        if self.login is not None and self.login.device_id is not None:
+            id, client = self.login.device_id, self._client
+            self._context.sightings.saw(id, self._address, None, client=client, expires=expires)
 
     def log_in(self, body: LoginBody, resolution: IResolution) -> Deferred[None]:
         """LOGIN."""
@@ -109,11 +108,12 @@ class Authenticator:
 
     async def _answer_renew(self, body: RenewBody, resolution: IResolution) -> None:
         try:
-            if self.login is None or self._device is None:
+            if self.login is None or self.login.device_id is None or not self._is_certified:
                 raise BadRequest("only a device that logged in with its certificate can have it renewed")
-            self._context.renewals.take(self._device.id)
+            id = self.login.device_id
+            self._context.renewals.take(id)
             workers, certify = self._context.workers.of(self.login.account), self._context.pairings.certify
-            made = await workers.run(certify, body.request.encode(), self._device.id)
+            made = await workers.run(certify, body.request.encode(), id)
             await self._context.audit.note("renewal", self.login.actor(states.RENEW))
             self._saw(expires=made.not_valid_after_utc.timestamp())
         except Exception as error:  # noqa: BLE001 (the disk may fail)

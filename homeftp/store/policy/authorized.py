@@ -70,6 +70,8 @@ class AuthorizedStore:
     """The actor that changes are recorded for."""
     quota: int | None = None
     """Bytes that may be beneath `home`; None: no limit."""
+    quota_home: Endpoint | None = None
+    """Where the quota counts in place of `home`, which is beneath it."""
     _owner: str | None = attrs.field(init=False)
     """`Actor.owner`: no other account continues its partial uploads."""
 
@@ -371,7 +373,7 @@ class AuthorizedStore:
         """An actor of this account, with the part of the store that is its own. Raises `Forbidden` (33)."""
         if self.quota is not None and not self.store.capabilities.account_quotas:
             raise unsupported("limit what one account stores: ask the server's owner to remove your account's quota")
-        return attrs.evolve(actor, allotment=allotment(self.rights, self.home, self.quota))
+        return attrs.evolve(actor, allotment=allotment(self.rights, self.home, self.quota, self.quota_home))
 
     def _begin(self, request: WriteRequest, write: Callable[[WriteRequest], T]) -> tuple[T, Disclose | None]:
         """What `write` returns for the allowed part of a request; raises what may be disclosed otherwise.

@@ -47,13 +47,17 @@ def not_restorable(rights: Rights, endpoint: Endpoint, at_us: int | None) -> Ref
     return None if {ADD, REPLACE} <= here else forbidden(endpoint, "restore a version")
 
 
-def allotment(rights: Rights, home: Endpoint, quota: int | None) -> Allotment:
-    """The part of the store that is an account's own, and what it may do with all of it."""
+def allotment(rights: Rights, home: Endpoint, quota: int | None, quota_home: Endpoint | None = None) -> Allotment:
+    """The part of the store that is an account's own, and what it may do with all of it.
+
+    A quota counts what is beneath `quota_home`; None: beneath `home`. Who sees only a part of that discards nothing.
+    """
     everything = rights.in_all_of(())
+    counted = home if quota is None or quota_home is None else quota_home
     return Allotment(
-        home,
+        counted,
         quota,
-        may_discard={REPLACE, DELETE} <= everything,
+        may_discard={REPLACE, DELETE} <= everything and counted == home,
         sees_all=READ in everything and not home.parts,
     )
 

@@ -127,6 +127,31 @@ class Rights:
         }
         return attrs.evolve(self, grants=tuple(sorted(grants, key=lambda grant: grant[0])))
 
+    def narrowed(self, top: tuple[str, ...], most: frozenset[str]) -> Rights:
+        """The same rights beneath `top`, as seen from there, and at most `most` of them."""
+        depth, alike, grants = len(top), _spelled_alike(top), []
+        for folder, allowed in self.grants:
+            if alike[: len(folder)] == _spelled_alike(folder):
+                most &= allowed
+            elif _spelled_alike(folder[:depth]) == alike:
+                grants.append((folder[depth:], allowed))
+        for folder, given in self.folders:  # in another spelling, which some disks take for the same
+            if folder[:depth] == top or _spelled_alike(folder[:depth]) != alike:
+                continue
+            if len(folder) == depth:
+                most &= given
+            else:
+                grants.append((folder[depth:], given))
+        here = (self._in_folders(top) if self.folders else self.everywhere) & most
+        folders = [
+            (folder[depth:], given & most)
+            for folder, given in self.folders
+            if len(folder) > depth and folder[:depth] == top
+        ]
+        if folders and self._is_in_folder(top):
+            folders.append(((), here))
+        return Rights(frozenset() if folders else here, tuple(grants), tuple(sorted(folders, key=lambda each: each[0])))
+
     def without(self, right: str) -> FolderSet:
         """The folders in which a grant leaves out a right."""
         narrower = (*self.grants, *self.folders)

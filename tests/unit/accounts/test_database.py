@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.accounts import database
 from homeftp.accounts.access import WHOLE_STORE, AccessChange, AccessTable, parse_folders
 from homeftp.accounts.database import AccountDatabase, default_state_dir
-from homeftp.accounts.devices import add_device
+from homeftp.accounts.devices import WHOLE_ACCOUNT, Devices, Narrowing, add_device
 from homeftp.accounts.invitations import Invitations
 from homeftp.endpoint import parse
 from homeftp.errors import OperatorError
@@ -114,6 +114,7 @@ class StateTests(SynchronousTestCase):
 
     def test_older(self) -> None:
         """A database of each older version is upgraded as a whole, and keeps its accounts."""
+        upgraded = 0
         for version in range(1, len(database.SCHEMA)):
             folder = os.path.abspath(self.mktemp())
             os.mkdir(folder, 0o700)
@@ -124,11 +125,17 @@ class StateTests(SynchronousTestCase):
                     connection.execute(statement)
                     if position == 0:
                         connection.execute("INSERT INTO accounts VALUES ('ann', 'hers')")
+                    if statement.startswith("CREATE TABLE devices"):
+                        connection.execute("INSERT INTO devices VALUES ('1', 'laptop', 'ann', 5.0)")
                 connection.execute(f"PRAGMA user_version = {version}")
             state = AccountDatabase(folder).open()
             state.check()
             self.assertEqual((state.account_names(), state.password("ann")), (["ann"], "hers"), version)
             self.assertEqual(AccessTable(state).find("ann"), WHOLE_STORE, version)
+            if (found := Devices(state).find_certified("1")) is not None:
+                self.assertEqual((found[0].name, found[0].narrowing), ("laptop", WHOLE_ACCOUNT), version)
+                upgraded += 1
+        self.assertGreater(upgraded, 20)
 
     def test_newer(self) -> None:
         """A database of a later version is left alone."""
@@ -170,6 +177,21 @@ class StateTests(SynchronousTestCase):
         """The database itself gives an account neither rights nor a home."""
         with self.assertRaisesRegex(OperatorError, "NOT NULL"), self.state.connection() as connection:
             connection.execute("INSERT INTO accounts (name, password) VALUES ('anna', 'x')")
+
+    def test_no_default_of_devices(self) -> None:
+        """Nor does it give a device a kind, a right or a home; what is there without these cannot log in."""
+        self.state.add_account("anna", None)
+        with self.state.transaction() as connection:
+            connection.execute("INSERT INTO devices (id, name, account, paired) VALUES ('1', 'x', 'anna', 5.0)")
+        self.assertIsNone(Devices(self.state).find_certified("1"))
+        with self.state.transaction() as connection:
+            connection.execute("UPDATE devices SET kind = 'certificate'")
+        self.assertIsNone(Devices(self.state).find_certified("1"))
+        with self.state.transaction() as connection:
+            connection.execute("UPDATE devices SET home = '/'")
+        found = Devices(self.state).find_certified("1")
+        assert found is not None
+        self.assertEqual(found[0].narrowing, Narrowing(frozenset()))
 
     def test_threads(self) -> None:
         """Many threads at once lose nothing."""

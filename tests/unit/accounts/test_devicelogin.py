@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.devicelogin import DeviceCertificate, DeviceChecker, IDeviceCertificate
+from homeftp.accounts.devicelogin import DeviceCertificate, DeviceChecker, IDeviceCertificate, VerifiedName
 from homeftp.accounts.devices import Devices, add_device
 from homeftp.workers import InlineWorkers
 
@@ -30,10 +30,10 @@ class DeviceLoginTests(SynchronousTestCase):
         verifyObject(IDeviceCertificate, DeviceCertificate("1" * 32))
 
     def test_paired(self) -> None:
-        """A paired device gives its account's name, and the credentials know the device then."""
-        credentials = DeviceCertificate("1" * 32)
-        self.assertEqual(self.successResultOf(self.checker.requestAvatarId(credentials)), b"ann")
-        self.assertEqual(credentials.device, self.device)
+        """A paired device gives its account's name, and the device."""
+        name = self.successResultOf(self.checker.requestAvatarId(DeviceCertificate("1" * 32)))
+        assert isinstance(name, VerifiedName)
+        self.assertEqual((name, name.device), (b"ann", self.device))
 
     def test_not_paired(self) -> None:
         """An unknown id and a revoked device are refused."""

@@ -5,8 +5,24 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.devices import LONGEST, Device, Devices, add_device, device_name, pair_device, suggest_name
+from homeftp.accounts.devices import (
+    LONGEST,
+    WHOLE_ACCOUNT,
+    Device,
+    DeviceKind,
+    Devices,
+    Narrowing,
+    add_device,
+    device_name,
+    pair_device,
+    suggest_name,
+)
+from homeftp.endpoint import ROOT, parse
 from homeftp.errors import OperatorError
+from homeftp.store.policy.rights import ALL, parse_rights
+from tests.support.logins import PAIRED
+
+READ = parse_rights("read")
 
 
 class NameTests(SynchronousTestCase):
@@ -54,7 +70,7 @@ class TableTests(SynchronousTestCase):
 
     def test_found(self) -> None:
         """Each device is found by its id; no other is."""
-        self.assertEqual(self.devices.find(self.laptop.id), Device("1" * 32, "ann-laptop", "ann", 5.0))
+        self.assertEqual(self.devices.find(self.laptop.id), Device("1" * 32, "ann-laptop", "ann", 5.0, **PAIRED))
         self.assertIsNone(self.devices.find("3" * 32))
         self.assertEqual(self.devices.all(), [self.laptop, self.phone])
 
@@ -107,6 +123,54 @@ class TableTests(SynchronousTestCase):
         self.assertEqual((again.find(self.laptop.id), again.all()), (None, [self.phone]))
         with self.assertRaisesRegex(OperatorError, "no device named"):
             self.devices.revoke("ann-laptop")
+
+    def test_added(self) -> None:
+        """A device is added to an account that exists, with exactly its name, what it proves and what narrows it."""
+        with self.assertRaisesRegex(OperatorError, "no account named 'ann'"):
+            self.devices.add("tv", "ann", DeviceKind.APP_PASSWORD, "0" * 64, 7.0)
+        self.state.add_account("ann", None)
+        self.state.add_account("bob", None)
+        narrowing = Narrowing(parse_rights("read"), parse("photos/tv"))
+        made = self.devices.add("tv", "ann", DeviceKind.APP_PASSWORD, "0" * 64, 7.0, narrowing)
+        self.assertEqual((made.name, made.account, made.paired, made.kind), ("tv", "ann", 7.0, "app password"))
+        self.assertEqual((made.narrowing, made.seen, made.front_end), (narrowing, None, None))
+        self.assertEqual(self.devices.find(made.id), made)
+        for name, account, credential, fault in (
+            ("tv", "ann", "1" * 64, "a device called tv exists already"),
+            ("box", "ann", "0" * 64, "ann has this app password already: its device is tv"),
+            ("A B", "ann", "1" * 64, "cannot be a device's name"),
+        ):
+            with self.assertRaisesRegex(OperatorError, fault):
+                self.devices.add(name, account, DeviceKind.APP_PASSWORD, credential, 8.0)
+        self.devices.add("box", "bob", DeviceKind.APP_PASSWORD, "0" * 64, 8.0)
+
+    def test_narrowed(self) -> None:
+        """What is not given stays; each change gives the device another stamp, and others none."""
+        narrowed = self.devices.narrow("ann-laptop", parse_rights("read,add"), None)
+        self.assertEqual(narrowed.narrowing, Narrowing(parse_rights("read,add")))
+        again = self.devices.narrow("ann-laptop", None, parse("photos"))
+        self.assertEqual(again.narrowing, Narrowing(parse_rights("read,add"), parse("photos")))
+        self.assertEqual(self.devices.narrow("ann-laptop", ALL, ROOT).narrowing, WHOLE_ACCOUNT)
+        self.assertEqual(len({self.laptop.stamp, narrowed.stamp, again.stamp, "", self.phone.stamp}), 5)
+        self.assertEqual([each.stamp for each in self.devices.all() if each.name == "ann-phone"], [self.phone.stamp])
+        with self.assertRaisesRegex(OperatorError, "no device named"):
+            self.devices.narrow("nobody", ALL, None)
+
+    def test_damaged(self) -> None:
+        """What narrows a device and cannot be understood is nothing, not everything."""
+        for rights, home in (
+            ("", "/"),
+            ("all", "/"),
+            ("read", ""),
+            ("read", "/a"),
+            ("read", "a/../b"),
+            ("add,read", "/"),
+        ):
+            self.assertIsNone(Device("1" * 32, "x", "ann", 0.0, rights=rights, home=home).narrowing, (rights, home))
+        self.assertIsNone(Device("1" * 32, "x", "ann", 0.0).narrowing)
+        self.assertEqual(
+            Device("1" * 32, "x", "ann", 0.0, rights="read", home="a").narrowing, Narrowing(READ, parse("a"))
+        )
 
     def test_account_removed(self) -> None:
         """With their account its devices go."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing, contextmanager
-from typing import Any, Awaitable, Callable, Iterator, TypeVar
+from typing import Any, Awaitable, Callable, Iterator, Sequence, TypeVar
 from unittest import mock
 
 from twisted.cred.credentials import ICredentials, UsernamePassword
@@ -14,11 +14,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts import database
 from homeftp.accounts.access import AccessChange, AccessTable, parse_folder
+from homeftp.accounts.credentials.apppasswords import AppPasswordChecker, app_password_hash, new_app_password
+from homeftp.accounts.credentials.sshkeys import SSHKey
+from homeftp.accounts.credentials.tokens import token_hash
+from homeftp.accounts.credentials.websessions import WebSession
 from homeftp.accounts.database import FILE
-from homeftp.accounts.devicelogin import DeviceCertificate, DeviceChecker
-from homeftp.accounts.devices import Devices, add_device
+from homeftp.accounts.devicelogin import DeviceCertificate
+from homeftp.accounts.devices import DeviceKind, Devices, Narrowing, add_device
 from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
+from homeftp.config import Limits
 from homeftp.endpoint import parse
 from homeftp.errors import Forbidden, Internal, Refusal
 from homeftp.model import Entry, WriteRequest
@@ -29,6 +34,7 @@ from tests.support.logins import started
 
 CHEAP = Cost(n=2, r=1, p=1)
 ID = "1" * 32
+APP_PASSWORD = new_app_password()
 
 T = TypeVar("T")
 
@@ -56,7 +62,7 @@ GARBAGE: dict[str, object] = {
 
 COLUMNS = {
     "accounts": ("name", "password", "home", "rights", "quota", "stamp", "account_id"),
-    "devices": ("id", "name", "account", "paired"),
+    "devices": ("id", "name", "account", "paired", "kind", "credential", "rights", "home", "stamp"),
     "grants": ("account", "path", "rights"),
 }
 """Everything that a login's access is read from."""
@@ -87,9 +93,25 @@ EXPECTED: dict[tuple[str, str, str], Given] = {
     **dict.fromkeys((("accounts", column, name) for column in ("stamp", "account_id") for name in TEXTS), SAME),
     **{("devices", "paired", name): SAME for name in GARBAGE},
     **dict.fromkeys((("devices", "name", name) for name in ("empty text", *TEXTS)), SAME),
+    **{("devices", "home", name): [["letter"], []] for name in FOLDERS},
+    **dict.fromkeys((("devices", "stamp", name) for name in TEXTS), SAME),
     **dict.fromkeys((("grants", "path", name) for name in FOLDERS), NO_RESTRICTION),
 }
 """Values that mean something, which is what the logins get: another home, no quota, no password, another stamp."""
+
+KINDS: dict[DeviceKind, tuple[ICredentials, str, float | None]] = {
+    DeviceKind.APP_PASSWORD: (
+        UsernamePassword(b"ann", APP_PASSWORD.encode()),
+        str(app_password_hash(APP_PASSWORD)),
+        None,
+    ),
+    DeviceKind.SSH_KEY: (SSHKey(b"ann", b"a key", verified=True), token_hash(b"a key"), None),
+    DeviceKind.WEB_SESSION: (WebSession("a secret"), token_hash("a secret"), 1e10),
+}
+"""The kinds that have a credential: what is proven, the hash that is stored, and when it ends."""
+
+OPEN_SESSIONS = ("a large number",)
+"""Ends at which a session has not ended."""
 
 UNIMPORTANT = {("devices", "name"), ("devices", "paired")}
 """Columns whose change ends no login: they do not decide about access."""
@@ -98,21 +120,19 @@ OPEN_CODES = {("ends", "a large number"), ("ends", "a fraction"), ("misses", "ze
 """Values with which a code is still open."""
 
 
-class FailClosedTests(SynchronousTestCase):
-    """The account ann: her home, the right to read it but for one folder, a quota, a password and a laptop."""
+class FailClosedCase(SynchronousTestCase):
+    """The account ann: her home, the right to read it but for one folder, a quota and a password."""
 
     def setUp(self) -> None:
-        self.server = Server.make(own_accounts=True)
+        self.server = Server.make(own_accounts=True, limits=Limits(guesses=10_000))
         self.addCleanup(self.server.close)
         self.state = self.server.state
         self.path = os.path.join(self.server.folder, FILE)
         access = AccessChange(parse_folder("home"), parse_rights("read"), 1000)
         AccessTable(self.state).add("ann", hash_password(PASSWORD, CHEAP), access)
         AccessTable(self.state).grant("ann", parse("tax"), frozenset())
-        with self.state.transaction() as connection:
-            add_device(connection, ID, "ann", "laptop", 0.0)
-        self.server.portal.registerChecker(PasswordChecker(self.state, InlineWorkers(), CHEAP))
-        self.server.portal.registerChecker(DeviceChecker(Devices(self.state), InlineWorkers()))
+        passwords = PasswordChecker(self.state, InlineWorkers(), CHEAP)
+        self.server.portal.registerChecker(AppPasswordChecker(Devices(self.state), InlineWorkers(), passwords))
         for endpoint in ("secret", "home/letter", "home/tax/form"):
             self.server.put(endpoint, b"content")
 
@@ -145,10 +165,6 @@ class FailClosedTests(SynchronousTestCase):
         login.close()
         return seen + ["change"] * isinstance(written, Entry)
 
-    def both(self) -> list[list[str] | None]:
-        """What a login with the password gives, and one with the laptop."""
-        return [self.given(UsernamePassword(b"ann", PASSWORD.encode())), self.given(DeviceCertificate(ID))]
-
     @contextmanager
     def damaged(self, *statements: str, value: object = None) -> Iterator[None]:
         """The database after these statements, which may use `value`; then as it was."""
@@ -166,6 +182,100 @@ class FailClosedTests(SynchronousTestCase):
                     if kind == "table":
                         connection.execute(f"DROP TABLE IF EXISTS {name}")
                 connection.executescript(before)
+
+    def garble(self, table: str, column: str, garbage: object) -> bool:
+        """Write `garbage` over a value; gives whether that is possible and changes something."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            (value,) = connection.execute(f"SELECT {column} FROM {table}").fetchone()
+            if garbage is ITSELF:
+                garbage = str(value).encode()
+            try:
+                connection.execute(f"UPDATE {table} SET {column} = ?", (garbage,))
+            except sqlite3.IntegrityError:
+                return False
+            (after,) = connection.execute(f"SELECT {column} FROM {table}").fetchone()
+            return bool((type(after), after) != (type(value), value))
+
+
+class KindTests(FailClosedCase):
+    """A device of each kind that proves something of which the hash is kept: narrowed to one folder of ann's home."""
+
+    def add(self, kind: DeviceKind) -> ICredentials:
+        """The only device, of that kind; gives what it proves."""
+        proven, credential, expires = KINDS[kind]
+        narrowing = Narrowing(parse_rights("read,add"), parse("shown"))
+        with self.state.transaction() as connection:
+            connection.execute("DELETE FROM devices")
+            add_device(connection, ID, "ann", "x", 0.0, kind, credential, narrowing, expires)
+        return proven
+
+    def test_columns(self) -> None:
+        """A value that is missing or that nobody wrote refuses the login, unless it means something."""
+        self.server.put("home/shown/letter", b"content")
+        shown: Sequence[str] = ("letter",)
+        homes: dict[str, Sequence[str]] = {**dict.fromkeys(FOLDERS, ()), "the top": shown}
+        tried = 0
+        for kind in KINDS:
+            proven = self.add(kind)
+            for column in (*COLUMNS["devices"], "expires"):
+                for name, garbage in GARBAGE.items():
+                    with self.damaged():
+                        if not self.garble("devices", column, garbage):
+                            continue
+                        tried += 1
+                        found = self.given(proven)
+                    fine = (
+                        (column == "stamp" and name in TEXTS)
+                        or (column == "name" and name in ("empty text", *TEXTS))
+                        or (column == "id" and name in ("empty text", *TEXTS))
+                        or column == "paired"
+                        or (column == "expires" and (kind is not DeviceKind.WEB_SESSION or name in OPEN_SESSIONS))
+                    )
+                    expected = homes.get(name) if column == "home" else shown if fine else None
+                    self.assertEqual(found, None if expected is None else list(expected), (kind, column, name))
+            self.assertEqual(self.given(proven), ["letter"], "the control")
+        self.assertGreater(tried, 200)
+
+    def test_others(self) -> None:
+        """What a device of one kind has stored is no credential of another kind, nor of another account."""
+        AccessTable(self.state).add("bob", None, AccessChange())
+        for kind, (proven, _, _) in KINDS.items():
+            self.add(kind)
+            for other, (proven_of_other, _, _) in KINDS.items():
+                self.assertEqual(self.given(proven_of_other) is None, other is not kind, (kind, other))
+            self.assertIsNone(self.given(DeviceCertificate(ID)), kind)
+            with self.damaged("UPDATE devices SET account = 'bob'"):
+                given = self.given(proven)
+                self.assertIs(given is None, kind is not DeviceKind.WEB_SESSION, "a session names no account")
+
+    def test_logins_that_are_in_use(self) -> None:
+        """A login from before sees nothing either, whatever value is overwritten, by whatever program."""
+        self.server.put("home/shown/letter", b"content")
+        for kind in KINDS:
+            for column in ("id", "account", "kind", "credential", "rights", "home", "stamp"):
+                login = self.outcome(self.server.services.logins.login(self.add(kind), "192.0.2.7", None))
+                assert not isinstance(login, Exception), login
+                files = login.files("GET")
+                self.assertIsInstance(self.outcome(files.stat(parse("letter"))), Entry)
+                with self.damaged():
+                    self.assertTrue(self.garble("devices", column, "text of nobody"))
+                    refused = self.outcome(files.stat(parse("letter")))
+                    self.assertIsInstance(refused, Forbidden | Internal, (kind, column))
+                    self.flushLoggedErrors()
+                login.close()
+
+
+class FailClosedTests(FailClosedCase):
+    """The same account with a laptop."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        with self.state.transaction() as connection:
+            add_device(connection, ID, "ann", "laptop", 0.0)
+
+    def both(self) -> list[list[str] | None]:
+        """What a login with the password gives, and one with the laptop."""
+        return [self.given(UsernamePassword(b"ann", PASSWORD.encode())), self.given(DeviceCertificate(ID))]
 
     def test_intact(self) -> None:
         """The control of all others: the home but for one folder, and no change."""
@@ -186,19 +296,6 @@ class FailClosedTests(SynchronousTestCase):
                     self.assertEqual(found, expected, (table, column, name))
         self.assertGreater(tried, 100)
         self.test_intact()
-
-    def garble(self, table: str, column: str, garbage: object) -> bool:
-        """Write `garbage` over a value; gives whether that is possible and changes something."""
-        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-            (value,) = connection.execute(f"SELECT {column} FROM {table}").fetchone()
-            if garbage is ITSELF:
-                garbage = str(value).encode()
-            try:
-                connection.execute(f"UPDATE {table} SET {column} = ?", (garbage,))
-            except sqlite3.IntegrityError:
-                return False
-            (after,) = connection.execute(f"SELECT {column} FROM {table}").fetchone()
-            return bool((type(after), after) != (type(value), value))
 
     def test_tables(self) -> None:
         """A table or a row that is missing refuses the login that needs it."""

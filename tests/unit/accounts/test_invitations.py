@@ -15,6 +15,7 @@ from homeftp.accounts.invitations import TRIES, Invitation, Invitations, Invitat
 from homeftp.crypto.pake import Code
 from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import parse_rights
+from tests.support.logins import PAIRED
 
 DAY = 24 * 60 * 60
 
@@ -75,7 +76,7 @@ class InvitationTests(SynchronousTestCase):
     def test_used(self) -> None:
         """It admits one device, once."""
         device = self.invitations.use(self.code, "1" * 32, "laptop")
-        self.assertEqual(device, Device("1" * 32, "ann-laptop", "ann", self.now))
+        self.assertEqual(device, Device("1" * 32, "ann-laptop", "ann", self.now, **PAIRED))
         self.assertEqual(Devices(self.state).all(), [device])
         self.assertEqual(
             (self.invitation_state(), self.invitations.open_code(self.code.number)), (InvitationState.USED, None)

@@ -16,7 +16,8 @@ from zope.interface.verify import verifyObject
 
 from homeftp.accounts.access import WHOLE_STORE, Access, AccessChange, AccessTable
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.names import VerifiedName
+from homeftp.accounts.devicelogin import VerifiedName
+from homeftp.accounts.devices import Device, Devices, add_device
 from homeftp.accounts.realm import Account, Realm, portal
 from homeftp.accounts.validator import CheckedStore
 from homeftp.endpoint import ROOT, Endpoint, parse
@@ -24,7 +25,7 @@ from homeftp.errors import NotFound
 from homeftp.interfaces import IAccount, IStore
 from homeftp.model import Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
-from homeftp.store.policy.rights import Rights
+from homeftp.store.policy.rights import Rights, parse_rights
 from homeftp.workers import InlineWorkers
 
 SHARE = cast(IStore, object())
@@ -70,7 +71,7 @@ class RealmTests(SynchronousTestCase):
 
         access = Access(parse("home"), Rights(frozenset({"read"}), ((("secret",), frozenset()),)))
         account = Account("anna", Bound(), access)
-        for store in (account.store, CheckedStore.of(account.store, lambda: None, ("", None))):
+        for store in (account.store, CheckedStore.of(account.store, lambda: None, ("", None, None))):
             self.assertEqual(store.rights.without("read").folders, {("secret",), ("bound",)})
 
     def test_home(self) -> None:
@@ -88,6 +89,26 @@ class RealmTests(SynchronousTestCase):
             self.accesses.set_home("anna", parse("people/other"))
             self.avatar(b"anna", realm)
         make.assert_not_called()
+
+    def test_home_of_device(self) -> None:
+        """A device's home is made beneath that of its account, where the device may add files; else it is left out."""
+        with self.state.transaction() as connection:
+            add_device(connection, "1" * 32, "anna", "phone", 0.0)
+        self.accesses.change("anna", AccessChange(home=parse("people/anna"), rights=parse_rights("read,add")))
+        store = MemoryStore()
+        realm = Realm(lambda: store, self.accesses, InlineWorkers())
+        for rights, is_made in (("read", False), ("read,add", True)):
+            device = Devices(self.state).narrow("anna-phone", parse_rights(rights), parse("phone"))
+            name = VerifiedName("anna", self.state.password_and_stamp("anna")[1], device)
+            account = self.avatar(name, realm)
+            self.assertEqual(account.store.home, parse("people/anna/phone"))
+            self.assertEqual(account.store.rights, Rights(parse_rights(rights)))
+            self.assertIsNotNone(store.stat(parse("people/anna")))
+            self.assertEqual(store.stat(parse("people/anna/phone")) is not None, is_made)
+
+    def test_damaged_device(self) -> None:
+        """A device whose narrowing cannot be understood has no account."""
+        self.refused(VerifiedName("anna", self.state.password_and_stamp("anna")[1], Device("1" * 32, "x", "anna", 0.0)))
 
     def test_not_made(self) -> None:
         """A home or a folder that cannot be made, or is a file, fails no login: the others work. It is logged once."""

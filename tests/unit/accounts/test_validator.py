@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import WHOLE_STORE, Access, AccessChange, AccessTable
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.devices import Device, Devices, add_device
+from homeftp.accounts.devices import DeviceKind, Devices, Narrowing, add_device
 from homeftp.accounts.realm import Account
 from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
@@ -38,8 +39,7 @@ class ValidatorTests(SynchronousTestCase):
     def valid(self, access: Access | None = None) -> list[bool]:
         """Whether a login with a password, and one with the laptop, are valid."""
         account = Account("ann", STORE, access or self.access)
-        logins: list[tuple[Account, Device | None]] = [(account, None), (account, self.laptop)]
-        return AccessValidator(self.state).are_valid(logins)
+        return AccessValidator(self.state).are_valid([account, attrs.evolve(account, device=self.laptop)])
 
     def test_valid(self) -> None:
         """Nothing has changed, or only what concerns others or names."""
@@ -67,11 +67,11 @@ class ValidatorTests(SynchronousTestCase):
         """Another checker's account without a record is valid until it has one, and not after that was removed."""
         account = Account("eve", STORE, WHOLE_STORE)
         validator = AccessValidator(self.state)
-        self.assertEqual(validator.are_valid([(account, None), (account, self.laptop)]), [True, False])
+        self.assertEqual(validator.are_valid([account, attrs.evolve(account, device=self.laptop)]), [True, False])
         self.state.add_account("eve", None)
-        self.assertEqual(validator.are_valid([(account, None)]), [False])
+        self.assertEqual(validator.are_valid([account]), [False])
         self.state.remove_account("eve")
-        self.assertEqual(validator.are_valid([(account, None)]), [False])
+        self.assertEqual(validator.are_valid([account]), [False])
 
     def test_password(self) -> None:
         """A changed password ends the logins from before; the same password in another form does not."""
@@ -96,3 +96,25 @@ class ValidatorTests(SynchronousTestCase):
             change()
             self.assertEqual(self.valid(before), [False, False])
         self.assertEqual(self.valid(self.find()), [True, True])
+
+    def test_narrowed(self) -> None:
+        """A device that is narrowed, also to the same again, ends its own logins only; those from after hold."""
+        for narrowing in (Narrowing(parse_rights("read")), Narrowing(home=parse("photos")), Narrowing()):
+            self.assertEqual(self.valid(), [True, True], "the control")
+            changed = Devices(self.state).narrow("ann-laptop", narrowing.rights, narrowing.home)
+            self.assertEqual((self.valid(), changed.narrowing), ([True, False], narrowing))
+            self.laptop = changed
+        self.assertEqual(self.valid(), [True, True])
+
+    def test_ended_session(self) -> None:
+        """A web session is valid until it ends, also while nothing in the database changes; it may be renewed."""
+        now = [100.0]
+        with self.state.transaction() as connection:
+            phone = add_device(connection, "2" * 32, "ann", "p", 0.0, DeviceKind.WEB_SESSION, "0" * 64, expires=200.0)
+        account = Account("ann", STORE, self.access, phone)
+        validator = AccessValidator(self.state, clock=lambda: now[0])
+        self.assertEqual((validator.has_ended(account), validator.are_valid([account])), (False, [True]))
+        now[0] = 200.0
+        self.assertEqual((validator.has_ended(account), validator.are_valid([account])), (True, [False]))
+        Devices(self.state).saw(phone.id, 150.0, "192.0.2.7", None, 300.0)
+        self.assertEqual((validator.has_ended(account), validator.are_valid([account])), (True, [True]))

@@ -137,7 +137,7 @@ class PairTests(PairingCase):
         """A failed lookup of a device answers with the failure, not that the device is not paired."""
         paired = self.pair()
         for reason, kind in ((OSError(5, "the disk"), Internal), (Busy("too much to do"), Busy)):
-            with mock.patch.object(Devices, "find_with_stamp", side_effect=reason):
+            with mock.patch.object(Devices, "find_certified", side_effect=reason):
                 wire, client = self.member(paired)
                 hello = Deferred.fromCoroutine(client.hello())
                 wire.pump()

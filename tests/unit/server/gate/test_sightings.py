@@ -50,7 +50,7 @@ class SightingTests(SynchronousTestCase):
         return found
 
     def saw(self, address: str = "192.0.2.7", client: str | None = None, expires: float | None = None) -> None:
-        self.sightings.saw(self.device, address, client=client, expires=expires)
+        self.sightings.saw(self.device.id, address, None, client=client, expires=expires)
 
     def test_kept(self) -> None:
         """Time and place are those of the last time; what is not said again stays."""
@@ -92,7 +92,7 @@ class SightingTests(SynchronousTestCase):
         self.saw(client="first")
         self.clock.advance(GATHER_SECONDS)
         for number in range(5):
-            self.sightings.saw(Device(f"{number:032}", "x", "ann", 0.0), "192.0.2.9")
+            self.sightings.saw(f"{number:032}", "192.0.2.9", "https")
             self.saw(client=str(number))
             self.clock.advance(PAUSE_SECONDS)
         self.assertEqual(len(workers.waiting), 1)

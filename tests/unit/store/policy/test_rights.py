@@ -154,3 +154,47 @@ def leads(rules: Rules, path: str) -> bool:
     """Whether a path leads to one of the folders, and is in none."""
     leading = any(inside(folder, path) for folder in rules.folders)
     return leading and not any(inside(path, folder) for folder in rules.folders)
+
+
+class NarrowedTests(SynchronousTestCase):
+    """The rights of a device that has a part of what its account has."""
+
+    TOPS = ("", "a", "a/b", "A", "d", "x")
+    PATHS = ("", "b", "b/c", "B", "c", "e", "x", "b/x", "b/c/x", "B/c")
+
+    def check(self, rights: Rights, *, exactly: bool) -> None:
+        """Compare what is narrowed with the whole: never more, and in the same spelling the same but for `most`."""
+        for top, most in itertools.product(self.TOPS, (READ, frozenset({"read", "add"}), NONE, ALL)):
+            narrowed = rights.narrowed(parse(top).parts, most)
+            hidden = narrowed.without("read")
+            for path in self.PATHS:
+                parts, whole = parse(path).parts, parse(top).beneath(*parse(path).parts).parts
+                here, label = narrowed.at(parts), (rights, top, most, path)
+                self.assertLessEqual(here, rights.at(whole) & most, label)
+                self.assertLessEqual(narrowed.in_all_of(parts), rights.in_all_of(whole) & most, label)
+                self.assertTrue(not narrowed.leads_to_folder(parts) or rights.leads_to_folder(whole), label)
+                if "read" in narrowed.everywhere and "read" not in here:
+                    self.assertTrue(hidden.covers(parts), label)
+                if exactly:
+                    self.assertEqual(here, rights.at(whole) & most, label)
+                    self.assertEqual(narrowed.leads_to_folder(parts), rights.leads_to_folder(whole), label)
+
+    def test_grants(self) -> None:
+        """Of grants, above it, at it and beneath it, in every spelling."""
+        for chosen in itertools.combinations(("a", "a/b", "a/b/c", "A/b", "d/e"), 2):
+            for given in itertools.product((READ, NONE, frozenset({"add"})), repeat=2):
+                grants = tuple((parse(path).parts, most) for path, most in zip(chosen, given, strict=True))
+                self.check(Rights(frozenset({"read", "add"}), grants), exactly=True)
+
+    def test_folders(self) -> None:
+        """Of folders that are all that the account has; another spelling of one only takes rights away."""
+        for chosen in itertools.combinations(("a", "a/b", "a/b/c", "A/b", "d/e"), 2):
+            for given in itertools.product((READ, NONE, frozenset({"read", "add"}), ALL), repeat=2):
+                found = tuple((parse(path).parts, rights) for path, rights in zip(chosen, given, strict=True))
+                for grants in ((), ((("a", "b"), READ),)):
+                    self.check(Rights(NONE, grants, found), exactly="A/b" not in chosen)
+
+    def test_nothing(self) -> None:
+        """Where the account has nothing, so has the device."""
+        narrowed = folders(a="read,add").narrowed(("b",), ALL)
+        self.assertEqual((narrowed.at(("a",)), narrowed.at(()), narrowed.at_most), (NONE, NONE, NONE))
