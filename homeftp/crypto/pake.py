@@ -98,13 +98,15 @@ class Proofs:
 
 
 class PakeExchange:
-    """One end of one pairing. It computes for some hundredths of a second: a server runs it in a worker."""
+    """One end of one pairing. It computes for a millisecond: a server runs it in a worker."""
 
     def __init__(self, code: Code, *, is_server: bool) -> None:
         from spake2 import SPAKE2_A, SPAKE2_B  # here: it computes tables when it is imported, and few pair
 
+        from homeftp.crypto.ed25519group import parameters
+
         side = SPAKE2_B if is_server else SPAKE2_A
-        self._spake = side(str(code).encode("ascii"), idA=_DEVICE, idB=_SERVER)
+        self._spake = side(str(code).encode("ascii"), idA=_DEVICE, idB=_SERVER, params=parameters())
         self.message: bytes = self._spake.start()
 
     def finish(self, message: bytes, binding: bytes) -> Proofs:

@@ -47,6 +47,7 @@ _IMPORTED = (
     "homeftp.client.plan.get",
     "homeftp.client.plan.push",
     "homeftp.client.transfer.retry",
+    "homeftp.crypto.ed25519group",
     "homeftp.hashing.hashcache",
     "homeftp.server.control",
     "homeftp.server.service",
