@@ -5,10 +5,12 @@
 
 A server that does not run as root shares a folder with 100,000 names, as many versions, and large files. One account
 compares, fetches, pushes and lists at a fixed rate; then it does the same beside each attack by another account, or by
-strangers. Printed are the median, the 99th percentile and the longest of the times that its requests took, alone (just
-before) and beside the attack, how much of a processor the server used, and the most memory that it had meanwhile. The
-attack runs with a lower priority: the server is measured, and not the share of the processors that a client takes.
-To mount a new ext4 or NTFS takes root.
+strangers. Printed are the median, the 99th percentile and the longest of the times that its requests took, alone and
+beside the attack, how much of a processor the attacker and the server used, and the most memory that the server had
+meanwhile. With --turns both are measured so many times, one after the other, and all times of a kind count together.
+The attack runs with a lower priority: the server is measured, and not the share of the processors that a client takes.
+What remains of that share shows --burner: the account is measured a third time beside a program of the same priority
+that computes for as long as the attacker did, and never meets the server. To mount a new ext4 or NTFS takes root.
 """
 
 from __future__ import annotations
@@ -40,6 +42,9 @@ MIX = (
 )
 """What the honest client asks, over and over."""
 
+NICE = ("nice", "-n", "10")
+"""Before the command of an attacker."""
+
 SETTLE_SECONDS = 0.5
 """After an attack, until the server has noticed that its clients are gone."""
 
@@ -49,6 +54,12 @@ class Answers(NamedTuple):
 
     seconds: dict[str, list[float]]
     refused: list[str]
+
+    def add(self, more: Answers) -> None:
+        """Count what was seen another time."""
+        for name, seconds in more.seconds.items():
+            self.seconds.setdefault(name, []).extend(seconds)
+        self.refused.extend(more.refused)
 
     @property
     def all(self) -> list[float]:
@@ -89,48 +100,85 @@ def processor(process: int) -> float:
     return sum(map(int, fields[11:13])) / TICKS
 
 
+class Attacked(NamedTuple):
+    """What the honest client saw beside an attack, and how much of a processor both programs used meanwhile."""
+
+    answers: Answers
+    attacker: float
+    server: float
+
+
+def beside_attack(attacker: list[str], client: RawClient, server: int, options: argparse.Namespace) -> Attacked:
+    """The honest client beside an attack."""
+    with subprocess.Popen([*NICE, *attacker], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdin and process.stdout
+            if process.stdout.readline() != b"ready\n":
+                sys.exit("the attacker could not log in")
+            before = processor(process.pid), processor(server)
+            process.stdin.write(b"go\n")
+            process.stdin.flush()
+            answers = behave(client, options.seconds, options.rate)
+            after = processor(process.pid), processor(server)
+        finally:
+            process.kill()
+    used = [(one - other) / options.seconds for one, other in zip(after, before, strict=True)]
+    return Attacked(answers, *used)
+
+
+def beside_burner(share: float, client: RawClient, options: argparse.Namespace) -> Answers:
+    """The honest client beside a program that uses this much of a processor, and nothing else."""
+    script = Path(__file__).with_name("burner.py")
+    with subprocess.Popen([*NICE, sys.executable, str(script), str(share)]) as process:
+        try:
+            return behave(client, options.seconds, options.rate)
+        finally:
+            process.kill()
+
+
 def measure(name: str, server: int, port: int, ca_file: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """The honest client alone, and then beside an attack."""
+    """The honest client alone, and beside an attack, in turn."""
     script = Path(__file__).with_name("attackers.py")
-    command = ["nice", "-n", "10", sys.executable, str(script), name, str(port), str(ca_file), str(options.seconds + 1)]
-    with RawClient(port, str(ca_file)) as client:
-        client.start_tls().login("honest", PASSWORD)
-        alone = behave(client, options.alone, options.rate)
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as attacker:
-            try:
-                assert attacker.stdin and attacker.stdout
-                if attacker.stdout.readline() != b"ready\n":
-                    sys.exit(f"{name}: the attacker could not log in")
-                reset_peak(server)
-                before = processor(server)
-                attacker.stdin.write(b"go\n")
-                attacker.stdin.flush()
-                beside = behave(client, options.seconds, options.rate)
-                used = (processor(server) - before) / options.seconds
-            finally:
-                attacker.kill()
-        peak = memory_kib(server, "VmHWM") / 1024
-        time.sleep(SETTLE_SECONDS)
-        left = memory_kib(server, "VmRSS") / 1024
-    slowest = {each: max(times) * 1e3 for each, times in beside.seconds.items()}
-    return {
+    attacker = [sys.executable, str(script), name, str(port), str(ca_file), str(options.seconds + 1)]
+    alone, beside, burner = Answers({}, []), Answers({}, []), Answers({}, [])
+    used: list[Attacked] = []
+    reset_peak(server)
+    for _ in range(options.turns):
+        with RawClient(port, str(ca_file)) as client:
+            client.start_tls().login("honest", PASSWORD)
+            alone.add(behave(client, options.alone, options.rate))
+            used.append(beside_attack(attacker, client, server, options))
+            beside.add(used[-1].answers)
+            time.sleep(SETTLE_SECONDS)
+            if options.burner:
+                burner.add(beside_burner(used[-1].attacker, client, options))
+    found: dict[str, Any] = {
         "attack": name,
         "alone": alone.figures(),
         "beside": beside.figures(),
-        "slowest": slowest,
+        "slowest": {each: max(times) * 1e3 for each, times in beside.seconds.items()},
         "refused": beside.refused,
-        "processors": used,
-        "peak_mib": peak,
-        "left_mib": left,
+        "attacker": statistics.mean(each.attacker for each in used),
+        "processors": statistics.mean(each.server for each in used),
+        "peak_mib": memory_kib(server, "VmHWM") / 1024,
+        "left_mib": memory_kib(server, "VmRSS") / 1024,
     }
+    if options.burner:
+        found["burner"] = burner.figures()
+    return found
 
 
 def show(found: dict[str, Any]) -> None:
     """One line."""
-    alone, beside = found["alone"], found["beside"]
-    times = "  ".join(f"{alone[each]:6.1f} {beside[each]:7.1f} x{beside[each] / alone[each]:<5.1f}" for each in alone)
+    alone, beside, burner = found["alone"], found["beside"], found.get("burner")
+    times = "  ".join(
+        f"{alone[each]:6.1f} {beside[each]:7.1f} x{beside[each] / alone[each]:<5.1f}"
+        + (f"{burner[each]:6.1f} x{beside[each] / burner[each]:<5.1f}" if burner else "")
+        for each in alone
+    )
     refused = f"  refused {len(found['refused'])}: {found['refused'][0]}" if found["refused"] else ""
-    print(f"{found['attack']:40} {times} {found['processors']:5.0%} {found['peak_mib']:6.0f}{refused}", flush=True)
+    used = f"{found['attacker']:5.0%} {found['processors']:5.0%} {found['peak_mib']:6.0f}"
+    print(f"{found['attack']:40} {times} {used}{refused}", flush=True)
 
 
 def main() -> None:
@@ -143,6 +191,8 @@ def main() -> None:
     )
     parser.add_argument("--names", type=int, default=100_000, metavar="N", help="in one directory, and versions")
     parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="of each attack")
+    parser.add_argument("--turns", type=int, default=1, metavar="N", help="alone and beside each attack")
+    parser.add_argument("--burner", action="store_true", help="also beside a program that uses what the attacker used")
     parser.add_argument("--alone", type=float, default=4.0, metavar="S", help="before each attack")
     parser.add_argument(
         "--rate", type=float, default=40.0, metavar="N", help="the honest client's requests in a second"
@@ -155,8 +205,10 @@ def main() -> None:
         disk(Path(folder, "share"), options.disk),
         victim(Path(folder), options.names) as (server, port, ca_file),
     ):
-        head = "  ".join(f"{each + ', ms: alone, beside':23}" for each in ("median", "p99", "longest"))
-        print(f"{'':40} {head}   cpu    MiB")
+        columns = "alone, beside, burner" if options.burner else "alone, beside"
+        width = 36 if options.burner else 23
+        head = "  ".join(f"{each + ', ms: ' + columns:{width}}" for each in ("median", "p99", "longest"))
+        print(f"{'':40} {head} attk   cpu    MiB")
         for name in options.attack or EVERY_ATTACK:
             found.append(measure(name, server, port, ca_file, options))
             show(found[-1])
