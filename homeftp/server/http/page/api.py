@@ -37,10 +37,10 @@ class ApiHandler:
     others: Mapping[str, IHandler] = attrs.field(factory=dict)
     """Handlers of calls that are not about files, by their name."""
 
-    def admits_strangers(self, request: HttpRequest) -> bool:
+    def allows_without_login(self, request: HttpRequest) -> bool:
         """As the call says; nothing about files is for strangers."""
         other = self.others.get(_call(request))
-        return other is not None and other.admits_strangers(request)
+        return other is not None and other.allows_without_login(request)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """The response."""

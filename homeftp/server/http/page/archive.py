@@ -80,12 +80,15 @@ class _Sink:
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes, /) -> int:
         self._pieces.append(bytes(data))
         return len(data)
 
     def flush(self) -> None:
         """Nothing is behind it."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def take(self) -> bytes:
         """What was written since the last time."""
@@ -102,7 +105,7 @@ async def archive(files: IFiles, members: Sequence[ArchiveMember]) -> AsyncItera
     """
     sink = _Sink()
     missing: list[str] = []
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as made:  # type: ignore[arg-type]
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as made:
         for member in members:
             if member.entry.kind == "directory":
                 made.writestr(_info(member.name + "/", member.entry), b"")

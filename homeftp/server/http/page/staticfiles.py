@@ -97,7 +97,7 @@ class StaticFiles:
 
     files: Mapping[str, StaticFile] = attrs.field(factory=read_static_files)
 
-    def admits_strangers(self, request: HttpRequest) -> bool:
+    def allows_without_login(self, request: HttpRequest) -> bool:
         """Everybody may see the page: it asks for the rest."""
         return True
 

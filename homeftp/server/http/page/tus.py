@@ -60,7 +60,7 @@ class PartPayload:
 class TusHandler:
     """Begins uploads, says how far they are, and takes what follows."""
 
-    def admits_strangers(self, request: HttpRequest) -> bool:
+    def allows_without_login(self, request: HttpRequest) -> bool:
         """No."""
         return False
 

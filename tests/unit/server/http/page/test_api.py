@@ -18,7 +18,7 @@ from tests.support.pagerequests import HandlerCase
 class Other:
     """A handler of another package."""
 
-    def admits_strangers(self, request: HttpRequest) -> bool:
+    def allows_without_login(self, request: HttpRequest) -> bool:
         return True
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
@@ -105,6 +105,6 @@ class ApiTests(HandlerCase):
     def test_others(self) -> None:
         """Other packages answer calls that are not about files, for strangers where they say so."""
         self.assertEqual(self.ask("POST", "api", "session").json, {"other": "session"})
-        self.assertTrue(self.handler.admits_strangers(self.request("POST", "api", "session")))
+        self.assertTrue(self.handler.allows_without_login(self.request("POST", "api", "session")))
         for names in (("api",), ("api", "list"), ("api", "session2")):
-            self.assertFalse(self.handler.admits_strangers(self.request("GET", *names)))
+            self.assertFalse(self.handler.allows_without_login(self.request("GET", *names)))

@@ -41,7 +41,7 @@ class StaticFileTests(HandlerCase):
         policy = answer.headers["content-security-policy"]
         self.assertIn("default-src 'none'; script-src 'self'; style-src 'self';", policy)
         self.assertNotIn("unsafe", policy)
-        self.assertTrue(self.handler.admits_strangers(self.request("GET")))
+        self.assertTrue(self.handler.allows_without_login(self.request("GET")))
 
     def test_files(self) -> None:
         """Each file has its type; a browser that has it gets 304, one that can gets it compressed."""

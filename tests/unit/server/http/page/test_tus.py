@@ -14,6 +14,7 @@ from homeftp.hashing.filehash import hash_bytes
 from homeftp.server.http.messages import HttpRequest
 from homeftp.server.http.page.tus import TusHandler
 from homeftp.server.http.refusals import HttpError
+from tests.support.logins import started
 from tests.support.pagerequests import Answer, HandlerCase
 
 CONTENT = bytes(range(256)) * (3 * MIB // 256)
@@ -31,15 +32,15 @@ class TusTests(HandlerCase):
         super().setUp()
         self.handler = TusHandler()
 
-    def creation(self, content: bytes, body: bytes = b"", **about: str) -> HttpRequest:
+    def creation(self, content: bytes, body: bytes = b"", **about: Any) -> HttpRequest:
         told = {"path": "film.mp4", "mtime_us": "1700000000123000", **about}
         headers = {**SENT, "Upload-Length": str(len(content)), "Upload-Metadata": metadata(**told)}
         return self.request("POST", "upload", headers=headers, body=body)
 
-    def begin(self, **about: str) -> str:
+    def begin(self, **about: Any) -> str:
         return self.answer(self.creation(CONTENT, **about)).headers["location"]
 
-    def patch(self, url: str, offset: int, body: bytes, **given: Any) -> HttpRequest:
+    def sent(self, url: str, offset: int, body: bytes, **given: Any) -> HttpRequest:
         return self.request_of("PATCH", url, {**SENT, "Upload-Offset": str(offset)}, body, **given)
 
     def head(self, url: str) -> Mapping[str, str]:
@@ -47,8 +48,8 @@ class TusTests(HandlerCase):
 
     def lose(self, url: str, offset: int, body: bytes, arrives: int) -> None:
         """The connection is lost when so much of a body has arrived."""
-        request = self.patch(url, offset, body, arrives=arrives)
-        work = self.start(self.handler.handle(request))
+        request = self.sent(url, offset, body, arrives=arrives)
+        work = started(self.handler.handle(request))
         self.workers.work_all()
         request.body.fail(ConnectionLost())
         self.workers.work_all()
@@ -84,7 +85,7 @@ class TusTests(HandlerCase):
         self.assertEqual(found["upload-offset"], str(2 * MIB))
         self.assertEqual(found["homeftp-arrived-hash"], hash_bytes(CONTENT[: 2 * MIB]))
         self.assertIsNone(self.content("film.mp4"), "nothing is visible before it is whole")
-        answer = self.answer(self.patch(url, 2 * MIB, CONTENT[2 * MIB :]))
+        answer = self.answer(self.sent(url, 2 * MIB, CONTENT[2 * MIB :]))
         self.assertEqual((answer.status, answer.headers["homeftp-hash"]), (204, hash_bytes(CONTENT)))
         self.assertEqual(self.content("film.mp4"), CONTENT)
         done = self.head(url)
@@ -94,19 +95,19 @@ class TusTests(HandlerCase):
         """A file may come in parts of a mebibyte and more; smaller beginnings are refused, not forgotten."""
         url = self.begin()
         for start in range(0, len(CONTENT), MIB):
-            answer = self.answer(self.patch(url, start, CONTENT[start : start + MIB]))
+            answer = self.answer(self.sent(url, start, CONTENT[start : start + MIB]))
             self.assertEqual(answer.headers["upload-offset"], str(start + MIB))
         self.assertEqual(self.content("film.mp4"), CONTENT)
-        small = self.refused(HttpError, self.patch(self.begin(path="b.bin"), 0, b"x" * 1000))
+        small = self.refused(HttpError, self.sent(self.begin(path="b.bin"), 0, b"x" * 1000))
         self.assertEqual(small.status, 400)
 
     def test_other_offset(self) -> None:
         """A PATCH anywhere but behind what has arrived is refused with 409."""
         url = self.begin()
-        self.assertEqual(self.refused(HttpError, self.patch(url, 5, CONTENT[5:])).status, 409)
+        self.assertEqual(self.refused(HttpError, self.sent(url, 5, CONTENT[5:])).status, 409)
         self.lose(url, 0, CONTENT, 2 * MIB)
         for offset in (0, MIB):
-            self.assertEqual(self.refused(HttpError, self.patch(url, offset, CONTENT[offset:])).status, 409)
+            self.assertEqual(self.refused(HttpError, self.sent(url, offset, CONTENT[offset:])).status, 409)
 
     def test_begun_again(self) -> None:
         """A client whose file has another beginning than what arrived begins again, and gets what it sends."""
@@ -124,7 +125,7 @@ class TusTests(HandlerCase):
         self.assertEqual(self.head(longer)["upload-offset"], "0")
 
     def test_no_time(self) -> None:
-        """An upload without a time gets that of its beginning: a file of the same size at its path is not taken for it."""
+        """An upload without a time gets that of its beginning: no file of its size at its path is taken for it."""
         self.lay({"film.mp4": CONTENT})
         headers = {**SENT, "Upload-Length": str(len(CONTENT)), "Upload-Metadata": metadata(filename="film.mp4")}
         url = self.answer(self.request("POST", "upload", headers=headers)).headers["location"]
@@ -150,7 +151,7 @@ class TusTests(HandlerCase):
         url = self.begin(**{"if": "absent"})
         self.lose(url, 0, CONTENT, 2 * MIB)
         self.lay({"film.mp4": b"quicker"})
-        self.refused(Changed, self.patch(url, 2 * MIB, CONTENT[2 * MIB :]))
+        self.refused(Changed, self.sent(url, 2 * MIB, CONTENT[2 * MIB :]))
         self.assertEqual(self.content("film.mp4"), b"quicker")
 
     def test_malformed(self) -> None:
@@ -171,14 +172,14 @@ class TusTests(HandlerCase):
         """Content needs its type and its length, and is never more than the upload has."""
         url = self.begin()
         status = [
-            self.refused(HttpError, self.patch(url, 0, CONTENT + b"x")).status,
-            self.refused(HttpError, self.patch(url, 0, b"", length=None)).status,
+            self.refused(HttpError, self.sent(url, 0, CONTENT + b"x")).status,
+            self.refused(HttpError, self.sent(url, 0, b"", length=None)).status,
             self.refused(
                 HttpError, self.request_of("PATCH", url, {"Tus-Resumable": "1.0.0", "Upload-Offset": "0"}, b"x")
             ).status,
         ]
         self.assertEqual(status, [413, 411, 415])
-        self.refused(BadRequest, self.patch(url, -1, b""))
+        self.refused(BadRequest, self.sent(url, -1, b""))
 
     def test_protocol(self) -> None:
         """OPTIONS says what is spoken; other versions and methods are refused."""
@@ -187,4 +188,4 @@ class TusTests(HandlerCase):
         other = self.refused(HttpError, self.request("POST", "upload", headers={"Tus-Resumable": "0.2.2"}))
         self.assertEqual((other.status, other.headers), (412, [("Tus-Version", "1.0.0")]))
         self.assertEqual(self.refused(HttpError, self.request("DELETE", "upload", "a", headers=SENT)).status, 405)
-        self.assertFalse(self.handler.admits_strangers(self.request("OPTIONS", "upload")))
+        self.assertFalse(self.handler.allows_without_login(self.request("OPTIONS", "upload")))
