@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Awaitable, Callable, Mapping
 from urllib.parse import parse_qs
 
@@ -38,7 +39,7 @@ class ApiHandler:
     """Handlers of calls that are not about files, by their name."""
 
     def allows_without_login(self, request: HttpRequest) -> bool:
-        """As the call says; nothing about files is for strangers."""
+        """As the call says; nothing about files is answered without a login."""
         other = self.others.get(_call(request))
         return other is not None and other.allows_without_login(request)
 
@@ -53,7 +54,9 @@ class ApiHandler:
             raise NotFound("the API has no call of that name")
         found = methods.get("GET" if request.method == "HEAD" else request.method)
         if found is None:
-            raise HttpError(405, f"{name} knows {', '.join(methods)}", [("Allow", ", ".join(methods))])
+            raise HttpError(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"{name} knows {', '.join(methods)}", [("Allow", ", ".join(methods))]
+            )
         assert request.login is not None
         audited, call = found
         return await call(request, request.login.files(audited), parse("/".join(request.path[2:])))
@@ -81,7 +84,7 @@ async def _deleted(request: HttpRequest, files: IFiles, endpoint: Endpoint) -> H
 
 async def _restore(request: HttpRequest, files: IFiles, endpoint: Endpoint) -> HttpResponse:
     try:
-        body = msgspec.json.decode(await request.body.read_all(MOST_BODY) or b"{}", type=history.RestoreBody)
+        body = msgspec.json.decode(await request.body.read_all(MOST_BODY) or b"{}", type=history.WantedVersion)
     except msgspec.MsgspecError as error:
         raise BadRequest(f"the body is not what restore takes: {error}") from None
     return json_response(await history.restore(files, endpoint, body))
@@ -104,7 +107,7 @@ async def _zip(request: HttpRequest, files: IFiles, endpoint: Endpoint) -> HttpR
     top = endpoint.name or "homeftp"
     members = await archive.members_of(files, endpoint, names, top)
     return HttpResponse(
-        200,
+        HTTPStatus.OK,
         [("Content-Type", "application/zip"), archive.attachment(f"{top}.zip"), ("Cache-Control", "no-store")],
         archive.archive(files, members),
     )

@@ -29,6 +29,16 @@ _FIRST_TIME = (1980, 1, 1, 0, 0, 0)
 _LAST_YEAR = 2107
 """What a ZIP file can hold as a time."""
 
+_UNIX = 3
+_MODE_SHIFT = 16
+_DOS_FOLDER = 0x10
+"""Where a ZIP file that was made on Unix has the mode, and what other systems know a folder by (APPNOTE, 4.4.15)."""
+
+_TIMESTAMP = struct.Struct("<HHBl")
+_TIMESTAMP_HEAD = (0x5455, 5, 1)
+_TIMESTAMP_END = 2**31
+"""The extra field with a time in UTC, as Info-ZIP writes it: its id, size and flags."""
+
 
 @attrs.frozen
 class ArchiveMember:
@@ -101,7 +111,7 @@ async def archive(files: IFiles, members: Sequence[ArchiveMember]) -> AsyncItera
     """The ZIP file, piece by piece, no faster than they are asked for.
 
     What is refused before its content begins is left out, and named in a file at the end. What fails later is raised:
-    the download is cut off, so that nobody takes it for complete.
+    the download breaks off, and is not taken for complete.
     """
     sink = _Sink()
     missing: list[str] = []
@@ -150,10 +160,11 @@ def _info(name: str, entry: Entry | None) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, _dos_time(time.time() if seconds is None else seconds))
     is_folder = name.endswith("/")
     mode = (0o755 if is_folder else 0o644) if entry is None or entry.mode is None else entry.mode
-    info.external_attr = ((0o040000 if is_folder else 0o100000) | mode) << 16 | (0x10 if is_folder else 0)
-    info.create_system = 3
-    if seconds is not None and 0 <= seconds < 2**31:
-        info.extra = struct.pack("<HHBl", 0x5455, 5, 1, seconds)  # the time without a time zone (Info-ZIP)
+    kind, dos = (0o040000, _DOS_FOLDER) if is_folder else (0o100000, 0)
+    info.external_attr = (kind | mode) << _MODE_SHIFT | dos
+    info.create_system = _UNIX
+    if seconds is not None and 0 <= seconds < _TIMESTAMP_END:
+        info.extra = _TIMESTAMP.pack(*_TIMESTAMP_HEAD, seconds)
     return info
 
 

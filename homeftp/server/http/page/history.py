@@ -15,7 +15,7 @@ MOST_DELETED = 1000
 """Deleted files that one answer names, at most."""
 
 
-class RestoreBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WantedVersion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is to be put back: a version by its time, or what was there before the last change."""
 
     at_us: int | None = msgspec.field(default=None)
@@ -82,7 +82,7 @@ async def _is_gone(files: IFiles, endpoint: Endpoint, version: Version) -> bool:
     return bool(version.name) and await files.stat(endpoint.at(version.name)) is None
 
 
-async def restore(files: IFiles, endpoint: Endpoint, body: RestoreBody) -> dict[str, Any]:
+async def restore(files: IFiles, endpoint: Endpoint, body: WantedVersion) -> dict[str, Any]:
     """Put back one version of a file, or what was at an endpoint and beneath it before its last change."""
     if body.at_us is not None or await _is_file(files, endpoint):
         await files.restore(endpoint, body.at_us)

@@ -1,11 +1,12 @@
 """Answers of the page's API: one JSON value, or lines of JSON that are sent as they come.
 
-The last of several lines is `{"end": true}`: without it the answer was cut off. One that cannot be completed ends with
-`{"error": {"status": N, "message": "..."}}`.
+The last of several lines is `{"end": true}`: without it the answer is incomplete. One that cannot be completed ends
+with `{"error": {"status": N, "message": "..."}}`.
 """
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, AsyncGenerator, AsyncIterator
 
 import msgspec
@@ -18,7 +19,7 @@ _encode = msgspec.json.Encoder().encode
 _HEADERS = (("Cache-Control", "no-store"),)
 
 
-def json_response(value: Any, status: int = 200) -> HttpResponse:
+def json_response(value: Any, status: int = HTTPStatus.OK) -> HttpResponse:
     """A response that is one JSON value."""
     return HttpResponse(status, [*_HEADERS, ("Content-Type", "application/json")], _encode(value))
 
@@ -33,7 +34,7 @@ async def lines_response(values: AsyncGenerator[Any, None]) -> HttpResponse:
         await values.aclose()
         raise
     headers = [*_HEADERS, ("Content-Type", "application/x-ndjson")]
-    return HttpResponse(200, headers, _lines(first, values), values.aclose)
+    return HttpResponse(HTTPStatus.OK, headers, _lines(first, values), values.aclose)
 
 
 async def _lines(first: Any, values: AsyncIterator[Any]) -> AsyncIterator[bytes]:

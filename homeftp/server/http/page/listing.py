@@ -12,7 +12,7 @@ from homeftp.interfaces import IFiles
 from homeftp.model import Entry
 
 MOST_FOUND = 1000
-"""Matches of one search, at most: nobody reads more."""
+"""Matches of one search, at most: more are no help to a reader."""
 
 MOST_WORDS = 20
 """Words of one search, at most."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 from hashlib import sha256
+from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Iterator, Mapping
 
@@ -65,7 +66,7 @@ class StaticFile:
 
     @etag.default
     def _digest(self) -> str:
-        return f'"{sha256(self.content).hexdigest()[:24]}"'
+        return f'"{sha256(self.content).hexdigest()}"'
 
 
 def read_static_files() -> Mapping[str, StaticFile]:
@@ -104,7 +105,7 @@ class StaticFiles:
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """The file, whole or compressed, or 304 where the browser has it."""
         if request.method not in ("GET", "HEAD"):
-            raise HttpError(405, "the page can only be read", [("Allow", "GET, HEAD")])
+            raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "the page can only be read", [("Allow", "GET, HEAD")])
         name = "/".join(request.path[1:]) if request.path else "index.html"
         file = self.files.get(name)
         if file is None or (request.path and request.is_folder):
@@ -118,7 +119,7 @@ class StaticFiles:
             ("Cross-Origin-Opener-Policy", "same-origin"),
         ]
         if file.etag in (request.headers.get("If-None-Match") or ""):
-            return HttpResponse(304, headers)
+            return HttpResponse(HTTPStatus.NOT_MODIFIED, headers)
         if "gzip" in (request.headers.get("Accept-Encoding") or ""):
-            return HttpResponse(200, [*headers, ("Content-Encoding", "gzip")], file.compressed)
-        return HttpResponse(200, headers, file.content)
+            return HttpResponse(HTTPStatus.OK, [*headers, ("Content-Encoding", "gzip")], file.compressed)
+        return HttpResponse(HTTPStatus.OK, headers, file.content)

@@ -8,6 +8,7 @@ only what is the beginning of its own file. `Homeftp-Hash` is that of the file t
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 
 import attrs
 from twisted.internet.error import ConnectionLost
@@ -19,7 +20,7 @@ from homeftp.interfaces import IFiles, IPayload
 from homeftp.metadata.kept import same_mtime
 from homeftp.model import ABSENT, Entry, ResumePoint
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
-from homeftp.server.http.page.uploadurl import UploadUrl
+from homeftp.server.http.page.uploadurl import UploadUrl, whole_number
 from homeftp.server.http.refusals import HttpError
 
 VERSION = "1.0.0"
@@ -28,6 +29,7 @@ REQUEST = "PUSH"
 """The name in the audit log: the same as for every other upload of a file that can be resumed."""
 
 _PROTOCOL = [("Tus-Resumable", VERSION), ("Cache-Control", "no-store")]
+_ALLOWED = [("Allow", "POST, HEAD, PATCH, OPTIONS")]
 _OPTIONS = [("Tus-Version", VERSION), ("Tus-Extension", "creation,creation-with-upload")]
 
 
@@ -67,9 +69,9 @@ class TusHandler:
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """The response."""
         if request.method == "OPTIONS":
-            return HttpResponse(204, [*_PROTOCOL, *_OPTIONS])
+            return HttpResponse(HTTPStatus.NO_CONTENT, [*_PROTOCOL, *_OPTIONS])
         if request.headers.get("Tus-Resumable") != VERSION:
-            raise HttpError(412, f"this server speaks tus {VERSION}", _OPTIONS[:1])
+            raise HttpError(HTTPStatus.PRECONDITION_FAILED, f"this server speaks tus {VERSION}", _OPTIONS[:1])
         assert request.login is not None
         files = request.login.files(REQUEST)
         if request.method == "POST" and len(request.path) == 1:
@@ -77,7 +79,11 @@ class TusHandler:
         if len(request.path) > 1 and request.method in ("HEAD", "PATCH"):
             url = UploadUrl.of(request.path[1:], request.query)
             return await (self._head(url, files) if request.method == "HEAD" else self._patch(url, request, files))
-        raise HttpError(405, "an upload knows POST, HEAD and PATCH", [("Allow", "POST, HEAD, PATCH, OPTIONS")])
+        raise HttpError(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            "an upload knows POST, HEAD and PATCH",
+            [("Allow", "POST, HEAD, PATCH, OPTIONS")],
+        )
 
     async def _create(self, request: HttpRequest, files: IFiles) -> HttpResponse:
         headers = request.headers
@@ -85,9 +91,9 @@ class TusHandler:
         url = UploadUrl.created(headers.get("Upload-Length"), headers.get("Upload-Metadata"), now_us)
         location = ("Location", url.location())
         if request.content_length == 0 and url.size:
-            return HttpResponse(201, [*_PROTOCOL, location])
+            return HttpResponse(HTTPStatus.CREATED, [*_PROTOCOL, location])
         arrived = await self._receive(url, 0, request, files)
-        return HttpResponse(201, [*_PROTOCOL, location, *arrived])
+        return HttpResponse(HTTPStatus.CREATED, [*_PROTOCOL, location, *arrived])
 
     async def _head(self, url: UploadUrl, files: IFiles) -> HttpResponse:
         entry, resume = await _state(url, files)
@@ -96,17 +102,14 @@ class TusHandler:
             stored = entry if entry.hash is not None else await files.hash(url.endpoint)
             if url.hash in (None, stored.hash):
                 done = ("Upload-Offset", str(url.size)), ("Homeftp-Hash", stored.hash or "")
-                return HttpResponse(200, [*headers, *done])
+                return HttpResponse(HTTPStatus.OK, [*headers, *done])
         if resume is None:
-            return HttpResponse(200, [*headers, ("Upload-Offset", "0")])
+            return HttpResponse(HTTPStatus.OK, [*headers, ("Upload-Offset", "0")])
         so_far = ("Upload-Offset", str(resume.size)), ("Homeftp-Arrived-Hash", resume.hash)
-        return HttpResponse(200, [*headers, *so_far])
+        return HttpResponse(HTTPStatus.OK, [*headers, *so_far])
 
     async def _patch(self, url: UploadUrl, request: HttpRequest, files: IFiles) -> HttpResponse:
-        given = request.headers.get("Upload-Offset") or ""
-        if not (given.isascii() and given.isdigit() and len(given) < 20):
-            raise BadRequest("Upload-Offset must be a whole number")
-        offset = int(given)
+        offset = whole_number("Upload-Offset", request.headers.get("Upload-Offset"), 0, url.size)
         _, resume = await files.stat_with_resume(url.endpoint, url.hash, url.size, url.mtime_us)
         if offset != (0 if resume is None else resume.size):
             raise _elsewhere()
@@ -116,25 +119,27 @@ class TusHandler:
             if not offset or not await _meets(url, files):
                 raise
             raise _elsewhere() from None
-        return HttpResponse(204, [*_PROTOCOL, *arrived])
+        return HttpResponse(HTTPStatus.NO_CONTENT, [*_PROTOCOL, *arrived])
 
     async def _receive(self, url: UploadUrl, offset: int, request: HttpRequest, files: IFiles) -> list[tuple[str, str]]:
         """Write what a request brings behind `offset`; what is said of the upload then."""
         content_type = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if content_type != CONTENT_TYPE and request.content_length != 0:
-            raise HttpError(415, f"the content of an upload has the type {CONTENT_TYPE}")
+            raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the content of an upload has the type {CONTENT_TYPE}")
         length = request.content_length
         if length is None:
-            raise HttpError(411, "an upload needs a Content-Length")
+            raise HttpError(HTTPStatus.LENGTH_REQUIRED, "an upload needs a Content-Length")
         end = offset + length
         if end > url.size:
-            raise HttpError(413, f"more than the {url.size} bytes that the upload has")
+            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than the {url.size} bytes that the upload has")
         if end == url.size:
             entry = await files.upload(url.write_request(offset), request.body)
             stored = [] if entry.hash is None else [("Homeftp-Hash", entry.hash)]
             return [("Upload-Offset", str(url.size)), *stored]
         if end < RESUMABLE:
-            raise HttpError(400, f"send the whole file at once, or parts of {RESUMABLE} bytes and more")
+            raise HttpError(
+                HTTPStatus.BAD_REQUEST, f"send the whole file at once, or parts of {RESUMABLE} bytes and more"
+            )
         try:
             await files.upload(url.write_request(offset), PartPayload(request.body))
         except _PartArrived:
@@ -146,7 +151,7 @@ class TusHandler:
 
 
 def _elsewhere() -> HttpError:
-    return HttpError(409, "something else has arrived by now: ask for the Upload-Offset again")
+    return HttpError(HTTPStatus.CONFLICT, "something else has arrived by now: ask for the Upload-Offset again")
 
 
 async def _state(url: UploadUrl, files: IFiles) -> tuple[Entry | None, ResumePoint | None]:

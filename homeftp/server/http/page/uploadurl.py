@@ -21,6 +21,8 @@ from homeftp.server.http.target import path_of
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _NUMBER = re.compile(r"-?[0-9]{1,19}\Z")
+_SHOWN = 40
+"""Characters of a wrong name in a message."""
 
 
 @attrs.frozen
@@ -39,8 +41,8 @@ class UploadUrl:
     @classmethod
     def of(cls, path: tuple[str, ...], query: Mapping[str, str]) -> UploadUrl:
         """What a URL below `/upload/` says. Raises `BadRequest` (20) and `BadEndpoint` (41)."""
-        size = _number("size", query.get("size"), 0, MAX_SIZE)
-        mtime_us = _number("mtime_us", query.get("mtime_us"), -MAX_MTIME_US, MAX_MTIME_US)
+        size = whole_number("size", query.get("size"), 0, MAX_SIZE)
+        mtime_us = whole_number("mtime_us", query.get("mtime_us"), -MAX_MTIME_US, MAX_MTIME_US)
         return cls(_endpoint("/".join(path)), size, mtime_us, _hash(query.get("hash")), _condition(query.get("if")))
 
     @classmethod
@@ -50,12 +52,12 @@ class UploadUrl:
         The metadata have `path`, or `filename` as other clients of tus call it, and may have `mtime_us`, `hash` and
         `if`. Raises `BadRequest` (20) and `BadEndpoint` (41).
         """
-        size = _number("Upload-Length", length, 0, MAX_SIZE)
+        size = whole_number("Upload-Length", length, 0, MAX_SIZE)
         given = _metadata(metadata or "")
         path = given.get("path") or given.get("filename")
         if not path:
             raise BadRequest("Upload-Metadata needs a path: the name of the file, behind the folders that it is in")
-        mtime_us = _number("mtime_us", given.get("mtime_us") or str(now_us), -MAX_MTIME_US, MAX_MTIME_US)
+        mtime_us = whole_number("mtime_us", given.get("mtime_us") or str(now_us), -MAX_MTIME_US, MAX_MTIME_US)
         return cls(_endpoint(path), size, mtime_us, _hash(given.get("hash")), _condition(given.get("if")))
 
     def location(self) -> str:
@@ -86,7 +88,8 @@ def _endpoint(path: str) -> Endpoint:
     return endpoint
 
 
-def _number(name: str, text: str | None, least: int, most: int) -> int:
+def wholewhole_number(name: str, text: str | None, least: int, most: int) -> int:
+    """The number that a field has. Raises `BadRequest` (20), naming it."""
     if text is None or not _NUMBER.match(text) or not least <= int(text) <= most:
         raise BadRequest(f"{name} must be a whole number from {least} to {most}")
     return int(text)
@@ -110,5 +113,5 @@ def _metadata(text: str) -> dict[str, str]:
         try:
             found[name] = base64.b64decode(value.strip(), validate=True).decode()
         except (binascii.Error, ValueError):
-            raise BadRequest(f"Upload-Metadata: the value of {name[:40]!a} is not UTF-8 in base64") from None
+            raise BadRequest(f"Upload-Metadata: the value of {name[:_SHOWN]!a} is not UTF-8 in base64") from None
     return found

@@ -6,7 +6,7 @@ from typing import Any, AsyncGenerator
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import NotFound
-from homeftp.server.http.page.history import RestoreBody, list_deleted, list_versions, restore
+from homeftp.server.http.page.history import WantedVersion, list_deleted, list_versions, restore
 from tests.support.filestores import FilesTestCase
 
 
@@ -28,7 +28,7 @@ class HistoryTests(FilesTestCase):
         self.result_of(self.files.remove(parse(name), recursive=True))
 
     def restore(self, name: str, at_us: int | None = None) -> dict[str, Any]:
-        return self.result_of(restore(self.files, parse(name), RestoreBody(at_us)))
+        return self.result_of(restore(self.files, parse(name), WantedVersion(at_us)))
 
     def test_versions(self) -> None:
         """The versions of a file are its own, not those of what is beneath a folder of that name."""
@@ -67,5 +67,5 @@ class HistoryTests(FilesTestCase):
     def test_nothing(self) -> None:
         """Where nothing was deleted nothing can be put back."""
         for name in ("a.txt", "d/a.txt"):
-            self.error_of(NotFound, restore(self.files, parse(name), RestoreBody()))
-        self.error_of(NotFound, restore(self.files, ROOT, RestoreBody()))
+            self.error_of(NotFound, restore(self.files, parse(name), WantedVersion()))
+        self.error_of(NotFound, restore(self.files, ROOT, WantedVersion()))
