@@ -137,9 +137,7 @@ class TusHandler:
             stored = [] if entry.hash is None else [("Homeftp-Hash", entry.hash)]
             return [("Upload-Offset", str(url.size)), *stored]
         if end < RESUMABLE:
-            raise HttpError(
-                HTTPStatus.BAD_REQUEST, f"send the whole file at once, or parts of {RESUMABLE} bytes and more"
-            )
+            raise BadRequest(f"send the whole file at once, or parts of {RESUMABLE} bytes and more")
         try:
             await files.upload(url.write_request(offset), PartPayload(request.body))
         except _PartArrived:

@@ -88,7 +88,7 @@ def _endpoint(path: str) -> Endpoint:
     return endpoint
 
 
-def wholewhole_number(name: str, text: str | None, least: int, most: int) -> int:
+def whole_number(name: str, text: str | None, least: int, most: int) -> int:
     """The number that a field has. Raises `BadRequest` (20), naming it."""
     if text is None or not _NUMBER.match(text) or not least <= int(text) <= most:
         raise BadRequest(f"{name} must be a whole number from {least} to {most}")
