@@ -173,10 +173,12 @@ class Login:
             connection.disconnect()
         else:
             self._connections.add(connection)
+            self._service.saw(self)
 
     def remove_connection(self, connection: IConnection) -> None:
         """The connection has ended."""
         self._connections.discard(connection)
+        self._service.saw(self)
 
     def disconnect(self) -> None:
         """Access was revoked: mark the login as revoked and end its connections at once."""
@@ -189,6 +191,8 @@ class Login:
 
     def close(self) -> None:
         """Log out. May be called twice. Changes that are still queued look up whether access is granted."""
+        if self._connections:
+            self._service.saw(self)
         self.closed = True
         self._connections.clear()
         self._service.closed(self)
@@ -199,7 +203,8 @@ class LoginService:
     """Logs clients in by `portal`. Wrong passwords count in `throttle`; `validator` says which logins stay valid.
 
     `files` makes the files of each login, whose refused changes are recorded in `refusals`, and what they read in
-    `reads` where that is given; `writers` looks for who stored a file. What blocks runs in `workers`.
+    `reads` where that is given; `writers` looks for who stored a file. `seen` is told which devices are
+    connected, whenever a connection begins and ends. What blocks runs in `workers`.
     """
 
     _log = Logger()
@@ -272,6 +277,11 @@ class LoginService:
         for login, is_valid in zip(unsure, valid, strict=True):
             login.valid_at = version if is_valid else None
         return [login for login, is_valid in zip(unsure, valid, strict=True) if not is_valid]
+
+    def saw(self, login: Login) -> None:
+        """A client that uses this login is there."""
+        if login.device_id is not None:
+            self._seen(login.device_id, login.address, login.front_end)
 
     def opened(self, login: Login) -> None:
         """Remember a login, for `logins`."""
@@ -348,8 +358,6 @@ class LoginService:
         except BaseException:
             login.close()
             raise
-        if login.device_id is not None:
-            self._seen(login.device_id, login.address, login.front_end)
         return login
 
 

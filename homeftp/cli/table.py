@@ -26,7 +26,9 @@ class Command(NamedTuple):
 COMMANDS: Mapping[str, Command] = {
     "serve": Command("homeftp.cli.owner.serve", "Share a folder: run the server in the foreground.", raw=True),
     "invite": Command("homeftp.cli.owner.invite", "Print a pairing code for one device, and wait until it is used."),
-    "device": Command("homeftp.cli.owner.device", "List, rename and revoke the devices of this machine's server."),
+    "device": Command(
+        "homeftp.cli.owner.device", "Add, list, narrow, rename and revoke the devices of this machine's server."
+    ),
     "state": Command("homeftp.cli.owner.state", "Back up and restore the state of this machine's server."),
     "account": Command(
         "homeftp.cli.owner.account", "Add, list, change and remove the accounts of this machine's server."

@@ -92,7 +92,7 @@ class HomeFTPService(MultiService):
 
     def commands(self) -> dict[str, Command]:
         """What the server answers its owner over a control socket (control.py), while it runs."""
-        return {"hello": self._status.hello, "status": self._status.status}
+        return {"hello": self._status.hello, "status": self._status.status, "reach": self._status.reach}
 
     def check(self) -> None:
         """Raise `OperatorError` for a state folder or a store that cannot be opened, as far as can be told before."""

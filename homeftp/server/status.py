@@ -18,7 +18,7 @@ from homeftp.accounts.login import Login
 from homeftp.config import Settings
 from homeftp.errors import Refusal
 from homeftp.host import now
-from homeftp.interfaces import IStoreHealth
+from homeftp.interfaces import IShownFrontEnd, IStoreHealth
 from homeftp.interfaces.usage import AccountUsage, IActiveConnection, IMeasuredStore, StoreUsage
 from homeftp.model import SECOND_US, Actor
 from homeftp.server.banner import ListeningAddress
@@ -53,6 +53,11 @@ class ServerStatus:
             "root": self.settings.root,
             "ports": [port for port in ports if port is not None],
         }
+
+    async def reach(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """How the front ends for other programs are reached: the lines that were shown at the start."""
+        shown = [each for each in self.server.front_ends if IShownFrontEnd.providedBy(each)]
+        return {"lines": [line for each in shown for line in each.lines()]}
 
     async def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Everything."""

@@ -148,7 +148,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli.pairs": frozenset({"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "errors", "host"}),
     "cli.commands": CONTRACTS
     | {"cli.connect", "cli.pairs", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "host", "wire"},
-    "cli.owner": SHARED | {"accounts", "cli.terminal", "optionvalues", "store", "store.policy", "tap"},
+    "cli.owner": SHARED
+    | {"accounts", "accounts.credentials", "cli.terminal", "optionvalues", "store", "store.policy", "tap"},
     "cli.service": SHARED | {"cli.owner", "cli.pairs", "cli.terminal", "client", "tap"},
     "cli.status": SHARED
     | {"accounts", "cli.connect", "cli.owner", "cli.pairs", "cli.terminal", "client", "store.policy"},

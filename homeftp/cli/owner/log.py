@@ -43,7 +43,7 @@ _CHANGES = {
 _KINDS = {"directory": "folder ", "version": "a version of ", "upload": "an unfinished upload of "}
 
 EVENTS = (
-    *("account", "backup", "cancellation", "change", "disconnect", "invitation", "login", "pairing"),
+    *("account", "backup", "cancellation", "change", "device", "disconnect", "invitation", "login", "pairing"),
     *("password", "read", "refused", "rename", "renewal", "restore", "revocation", "unrecorded"),
 )
 """The kinds of records; docs/owner/audit.rst describes each."""
@@ -224,6 +224,7 @@ def _what(record: dict[str, Any]) -> str:
         folders = record.get("folders") or {at: record.get("rights")}
         return "got the rights " + "; ".join(f"{rights} in {folder}" for folder, rights in folders.items())
     known = {
+        "device": f"was given the rights {record.get('rights')} in {at} at most ({record.get('kind')})",
         "disconnect": "was disconnected by the server",
         "invitation": f"code {record.get('invitation')} was made",
         "cancellation": f"code {record.get('invitation')} was cancelled",

@@ -44,7 +44,6 @@ class Authenticator:
 
     def close(self) -> None:
         """The connection has ended."""
-        self._saw()
         if self.login is not None:
             self.login.close()
 

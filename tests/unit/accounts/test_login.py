@@ -16,7 +16,7 @@ from homeftp.accounts.credentials.sshkeys import SSHKey
 from homeftp.accounts.credentials.tokens import new_token, token_hash
 from homeftp.accounts.credentials.websessions import WebSession
 from homeftp.accounts.devicelogin import DeviceCertificate
-from homeftp.accounts.devices import DeviceKind, Devices, add_device
+from homeftp.accounts.devices import Device, DeviceKind, Devices, add_device
 from homeftp.accounts.login import Login, LoginService
 from homeftp.accounts.loginaudit import REFUSALS as AUDITED
 from homeftp.accounts.realm import Account
@@ -30,6 +30,7 @@ from homeftp.files.jobs.share import SEARCHES_AT_ONCE
 from homeftp.history.writer import Writer
 from homeftp.interfaces import ILogin, ILoginService
 from homeftp.model import Actor, WriteRequest
+from homeftp.server.gate.sightings import GATHER_SECONDS, PAUSE_SECONDS
 from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import parse_rights
@@ -238,13 +239,29 @@ class KindTests(LoginCase):
         self.failureResultOf(phone.write(WriteRequest(endpoint=parse("c"), size=1), b"c"), NoSpace)
 
     def test_seen(self) -> None:
-        """Each login is a sighting of its device, with the front end."""
-        for name, proven in self.proven.items():
-            self.successResultOf(self.attempt(proven, "sftp"))
-            self.server.clock.pump([1.0, 60.0])
-            (device,) = (each for each in self.devices.all() if each.name == name)
-            self.assertEqual((device.front_end, device.address), ("sftp", ADDRESS))
-            self.assertIsNotNone(device.seen)
+        """The begin and the end of each connection of a login is a sighting of its device, with the front end."""
+        login: Login = self.successResultOf(self.attempt(self.proven["ann-tv"], "sftp"))
+        connection = FakeConnection()
+        self.assertIsNone(self.seen("ann-tv").seen, "a login that no connection uses")
+        login.add_connection(connection)
+        first = self.seen("ann-tv")
+        self.assertEqual((first.front_end, first.address), ("sftp", ADDRESS))
+        self.assertIsNotNone(first.seen)
+        login.remove_connection(connection)
+        second = self.seen("ann-tv")
+        self.assertNotEqual(second.seen, first.seen)
+        login.close()
+        self.assertEqual(self.seen("ann-tv"), second, "it was not connected any more")
+        login = self.login(self.proven["ann-tv"])
+        login.add_connection(connection)
+        login.close()
+        self.assertIsNone(self.seen("ann-tv").front_end, "the server's own protocol")
+
+    def seen(self, name: str) -> Device:
+        """What is known of a device once all sightings are written."""
+        self.server.clock.pump([GATHER_SECONDS, PAUSE_SECONDS, PAUSE_SECONDS])
+        (device,) = (each for each in self.devices.all() if each.name == name)
+        return device
 
 
 class SearchTests(SynchronousTestCase):

@@ -11,6 +11,7 @@ from homeftp.accounts.devices import add_device
 from homeftp.config import KIB
 from homeftp.endpoint import parse
 from homeftp.interfaces.usage import StoreUsage
+from homeftp.server.http.frontend import HttpsFrontEnd
 from homeftp.server.status import ServerStatus
 from tests.support.embedded import EmbeddedServer
 
@@ -31,6 +32,14 @@ class StatusTests(TestCase):
         self.assertEqual((hello["pid"], hello["state"], hello["root"]), (os.getpid(), server.state_dir, server.root))
         (port,) = hello["ports"]
         self.assertGreater(port, 0)
+
+    async def test_reach(self) -> None:
+        """How other programs reach it: the lines of its front ends, as at the start."""
+        front_end = HttpsFrontEnd(listen=("tcp:0:interface=127.0.0.1",), make_handlers=lambda context: {})
+        server = await self.start(front_ends=[front_end])
+        told = await server.service.commands()["reach"]({})
+        self.assertEqual(told, {"lines": list(front_end.lines())})
+        self.assertRegex(told["lines"][0], r"https://127\.0\.0\.1:[0-9]+/dav/")
 
     async def test_status(self) -> None:
         """Addresses, limits, accounts with quotas and budgets, devices: each with what is used."""

@@ -8,7 +8,8 @@ from unittest import mock
 
 from twisted.internet.defer import Deferred, fail
 
-from homeftp.accounts.devices import Devices
+from homeftp.accounts.credentials.apppasswords import app_password_hash, new_app_password
+from homeftp.accounts.devices import DeviceKind, Devices
 from homeftp.accounts.invitations import InvitationState
 from homeftp.accounts.loginaudit import REFUSALS
 from homeftp.audit import Audit
@@ -205,3 +206,14 @@ class RenewTests(DeviceCase):
         """Only a device that logged in with its certificate can renew it."""
         self.assertEqual(self.connection.ask("RENEW", {"request": REQUEST}).status, Status.LOGIN_REQUIRED)
         self.assertEqual(Connection(self.server).ask("RENEW", {"request": REQUEST}).status, Status.BAD_REQUEST)
+
+    def test_app_password(self) -> None:
+        """An app password logs its device in here, too, and has no certificate to be renewed."""
+        password = new_app_password()
+        self.server.state.add_account("tv", None)
+        credential = str(app_password_hash(password))
+        Devices(self.server.state).add("box", "tv", DeviceKind.APP_PASSWORD, credential, 0.0)
+        connection = Connection(self.server, login=False)
+        self.assertEqual(connection.ask("LOGIN", {"username": "tv", "password": password}).status, Status.OK)
+        self.assertEqual([each.device for each in self.server.services.logins.logins()], ["box"])
+        self.assertEqual(connection.ask("RENEW", {"request": REQUEST}).status, Status.BAD_REQUEST)
