@@ -48,8 +48,8 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 
 CLIENT = within(
     "client",
-    "aio api batches connection dial download errors escapes files hashedlist known manage mirror nameset opening plan"
-    " remotehash seen selection session sync sync.local sync.merge table transfer verifycopy writer",
+    "aio api batches connection dial download errors escapes files hashedlist known manage mirror opening plan"
+    " remotehash seen selection session sync sync.local sync.merge tables transfer verifycopy writer",
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -106,12 +106,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.errors": VALUES,
     "client.connection": SHARED | {"client.errors", "wire"},
     "client.escapes": VALUES,
-    "client.nameset": frozenset(),
-    "client.table": frozenset(),
+    "client.tables": frozenset(),
     "client.selection": VALUES | {"client.escapes"},
     "client.files": CONTRACTS
     | {"hashing", "metadata.disks", "syscalls"}
-    | within("client", "errors escapes selection table"),
+    | within("client", "errors escapes selection tables"),
     "client.download": CONTRACTS | {"hashing"} | within("client", "connection errors"),
     "client.session": CONTRACTS | within("client", "connection"),
     "client.api": CONTRACTS | {"hashing", "wire"} | within("client", "connection download errors session"),
@@ -124,17 +123,17 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.seen": CONTRACTS | {"client.api", "hashing"},
     "client.transfer": SHARED
     | {"wire"}
-    | within("client", "api batches connection download errors files nameset remotehash seen selection")
+    | within("client", "api batches connection download errors files remotehash seen selection tables")
     | within("client", "verifycopy writer"),
     "client.mirror": CONTRACTS | within("client", "api batches files remotehash seen selection transfer"),
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
-    | within("client", "api batches download errors escapes files mirror seen selection table transfer")
+    | within("client", "api batches download errors escapes files mirror seen selection tables transfer")
     | within("client", "verifycopy writer"),
     "client.sync.local": CONTRACTS | {"hashing", "syscalls", "client.files"},
     "client.sync.merge": SHARED | {"wire"} | within("client", "api batches files transfer"),
     "client.sync": SHARED
-    | within("client", "api batches errors escapes files mirror plan remotehash seen selection table transfer")
+    | within("client", "api batches errors escapes files mirror plan remotehash seen selection tables transfer")
     | within("client", "sync.local sync.merge"),
     "client.manage": CONTRACTS | within("client", "api plan remotehash seen"),
     "client.opening": SHARED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Mapping
 
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ def carry_out(plan: SyncPlan, here: Nodes, there: Nodes, steps: int | None = Non
     """Carry a plan, or its first `steps`, out on both sides; gives what was agreed. Raises `Refused`."""
     sides = {Side.HERE: here, Side.THERE: there}
     agreed = dict(plan.agreed)
-    for action in plan.actions[:steps]:
+    for action in islice(plan.actions, steps):
         _carry_out(action, sides[action.target], sides[action.target.other], agreed)
     return agreed
 

@@ -53,7 +53,7 @@ def _named(action: SyncAction) -> str:
 
 def describe_plan(plan: SyncPlan, most: int | None = None) -> Iterator[str]:
     """The lines of a plan: at most so many steps, and what they are in all."""
-    shown = plan.actions if most is None or len(plan.actions) <= most + 1 else plan.actions[:most]
+    shown = plan.actions if most is None or len(plan.actions) <= most + 1 else plan.actions.first(most)
     for action in shown:
         yield f"  {describe_action(action)}"
     if len(shown) < len(plan.actions):

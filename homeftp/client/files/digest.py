@@ -10,7 +10,7 @@ from typing import Iterator, Mapping, Sequence
 import attrs
 
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
-from homeftp.client.table import NameTable, Packing
+from homeftp.client.tables.nametable import NameTable, Packing
 from homeftp.hashing.filehash import binary, from_binary
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import UNKNOWN, DirectoryDigester

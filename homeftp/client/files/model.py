@@ -9,7 +9,7 @@ from typing import Iterable, Mapping, NamedTuple, Sequence
 import attrs
 
 from homeftp.client.selection import EVERYTHING, Selector
-from homeftp.client.table import Columns, NameTable, Packing
+from homeftp.client.tables.nametable import Columns, NameTable, Packing
 from homeftp.metadata.kept import in_range
 
 HAS_MODES = os.name == "posix"

@@ -11,7 +11,7 @@ import attrs
 from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
 from homeftp.client.selection import Selector
-from homeftp.client.table import Columns, NameTable, Packing
+from homeftp.client.tables.nametable import Columns, NameTable, Packing
 from homeftp.endpoint import Endpoint, name_problem
 from homeftp.errors import BadEndpoint, Forbidden, NotFound
 from homeftp.hashing.filehash import binary, from_binary

@@ -5,7 +5,7 @@ What was done is recorded in the archive on the way. What was not is left to the
 
 from __future__ import annotations
 
-from typing import Awaitable, Iterable, Mapping, Sequence
+from typing import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal
@@ -21,10 +21,11 @@ from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
 from homeftp.client.sync.merge.files import EditedFile, FileMerger
-from homeftp.client.sync.model import Act, Side, SyncAction, is_within, node_table
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within, node_table
 from homeftp.client.sync.planner import Edits
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.trees import BothSides, node_of
+from homeftp.client.tables.packedlist import PackedList
 from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import (
     DeletionPlan,
@@ -42,12 +43,13 @@ from homeftp.model import ABSENT, Entry
 _NOT_EMPTY = "it holds something that is not synced"
 
 
-class ResultList:
-    """The results that an observer receives from now on, until they are taken."""
+class ResultFilter:
+    """Stands before an observer's receiver of results: it passes them on, and remembers those that are not done."""
 
     def __init__(self, observer: TransferObserver) -> None:
         self._report = observer.on_result
-        self._results: list[FileResult] = []
+        self.record: Callable[[FileResult], None] = _forget
+        """Receives each result too."""
         self.unfinished: set[str] = set()
         """The names of all results so far that say that something is left to do."""
         self.refused: dict[str, str] = {}
@@ -61,13 +63,41 @@ class ResultList:
             self.unfinished.add(result.name)
         if result.outcome is Outcome.REFUSED:
             self.refused[result.name] = result.reason
-        self._results.append(result)
+        self.record(result)
         self._report(result)
 
-    def take(self) -> Sequence[FileResult]:
-        """The results since the last call."""
-        results, self._results = self._results, []
-        return results
+
+def _forget(result: FileResult) -> None:
+    """What nothing is recorded of."""
+
+
+class _Recorder:
+    """What both sides have, as far as the steps and their results say."""
+
+    def __init__(self, actions: Iterable[SyncAction]) -> None:
+        self._sources = node_table()
+        for action in actions:
+            if action.source is not None:
+                self._sources[action.name] = action.source
+        self._unfinished: set[str] = set()
+        self._agreed = node_table()
+        self.gone: list[str] = []
+
+    def add(self, result: FileResult) -> None:
+        """A step has ended."""
+        source = self._sources.get(result.name)
+        if result.outcome is Outcome.DELETED:
+            self.gone.append(result.name)
+        elif not result.outcome.done:
+            self._unfinished.add(result.name)
+        elif source is not None and source.kind == "file" and result.hash is not None:
+            self._agreed[result.name] = source._replace(hash=result.hash, size=result.size)
+
+    def agreed(self) -> Mapping[str, SyncNode]:
+        """What both sides have now."""
+        directories = ((name, node) for name, node in self._sources.items() if node.kind == "directory")
+        self._agreed.update((name, node) for name, node in directories if name not in self._unfinished)
+        return self._agreed
 
 
 class CarryOut:
@@ -85,7 +115,7 @@ class CarryOut:
         both: BothSides,
         versions: LocalVersions,
         observer: TransferObserver,
-        results: ResultList,
+        results: ResultFilter,
     ) -> None:
         self._client = client
         self._context = context
@@ -172,6 +202,9 @@ class CarryOut:
         await self._recorded(deletion.run(DeletionPlan(tuple(files), tuple(directories), 0, 0)))
 
     async def _delete_here(self, files: Sequence[str], directories: Sequence[str]) -> None:
+        await self._recorded(self._remove_local(files, directories))
+
+    async def _remove_local(self, files: Sequence[str], directories: Sequence[str]) -> None:
         observer, local = self._observer, self._both.local
         found = [local.files[name] for name in files]
         remove, system = self._versions.remove, self._context.system
@@ -186,18 +219,17 @@ class CarryOut:
             else:
                 reason = failure.strerror if isinstance(failure, OSError) else str(failure)
                 observer.add_result(FileResult(Outcome.FAILED, name, 0, f"not deleted: {reason}", kind=kind))
-        await self._record()
 
-    async def transfer(self, actions: Sequence[SyncAction]) -> None:
+    async def transfer(self, actions: PackedList[SyncAction]) -> None:
         """Carry out COPY and METADATA: what goes to the server first."""
-        there = [action for action in actions if action.target is Side.THERE]
-        here = [action for action in actions if action.target is Side.HERE]
+        there = actions.where(lambda action: action.target is Side.THERE)
+        here = actions.where(lambda action: action.target is Side.HERE)
         if there or "" not in self._both.entries:
             await self._recorded(self._push(there), there)
         if here:
             await self._recorded(self._get(here), here)
 
-    async def _push(self, actions: Sequence[SyncAction]) -> None:
+    async def _push(self, actions: PackedList[SyncAction]) -> None:
         replaced = [(action.name, action.there.hash) for action in actions if action.there is not None]
         for name, hash in replaced:
             self._seen.record(self._endpoint_of(name), hash)  # the plan has shown it
@@ -212,7 +244,7 @@ class CarryOut:
                 remote.pop(action.name, None)
         await PushTransfer(self._client, self._context, self._endpoint_of, tree, remote, options, self._observer).run()
 
-    async def _get(self, actions: Sequence[SyncAction]) -> None:
+    async def _get(self, actions: PackedList[SyncAction]) -> None:
         tree = self._part(action.name for action in actions if action.here is not None)
         remote = entry_table()
         remote.update((action.name, self._both.entries[action.name]) for action in actions)
@@ -278,32 +310,15 @@ class CarryOut:
                 part.directories[name] = local.directories[name]
         return part
 
-    async def _recorded(self, work: Awaitable[None], actions: Sequence[SyncAction] = ()) -> None:
-        """Do some work, and record what it has reported, also where it ends early."""
+    async def _recorded(self, work: Awaitable[None], actions: Iterable[SyncAction] = ()) -> None:
+        """Do some work, and record what it and the actions say of both sides, also where it ends early."""
+        recorder = _Recorder(actions)
+        self._results.record = recorder.add
         try:
             await work
         finally:
-            await self._record(actions)
-
-    async def _record(self, actions: Sequence[SyncAction] = ()) -> None:
-        """Record what both sides have now, as far as the results and `actions` say."""
-        by_name = {action.name: action for action in actions}
-        agreed = node_table()
-        gone: list[str] = []
-        unfinished: set[str] = set()
-        for result in self._results.take():
-            action = by_name.get(result.name)
-            source = None if action is None else action.source
-            if result.outcome is Outcome.DELETED:
-                gone.append(result.name)
-            elif not result.outcome.done:
-                unfinished.add(result.name)
-            elif source is not None and source.kind == "file" and result.hash is not None:
-                agreed[result.name] = source._replace(hash=result.hash, size=result.size)
-        for name, action in by_name.items():
-            if action.source is not None and action.source.kind == "directory" and name not in unfinished:
-                agreed[name] = action.source
-        await self._run(self._archive.record, self._pair, agreed, gone)
+            self._results.record = _forget
+            await self._run(self._archive.record, self._pair, recorder.agreed(), recorder.gone)
 
 
 def _renamed(action: SyncAction) -> FileResult:

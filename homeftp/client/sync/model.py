@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
-from typing import Collection, Iterable, Mapping, MutableMapping, NamedTuple, Sequence
+from itertools import repeat
+from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 import attrs
 
-from homeftp.client.table import Columns, NameTable, Packing
+from homeftp.client.tables.nametable import Columns, NameTable, Packing
+from homeftp.client.tables.packedlist import ListPacking, PackedList
 from homeftp.hashing.filehash import binary, from_binary
 from homeftp.model import Kind
 
@@ -109,9 +111,9 @@ def node_table() -> NameTable[SyncNode]:
     return NameTable(PACKING)
 
 
-def copy_nodes(nodes: Mapping[str, SyncNode]) -> MutableMapping[str, SyncNode]:
+def copy_nodes(nodes: Mapping[str, SyncNode]) -> NameTable[SyncNode]:
     """The same nodes, to be changed."""
-    return nodes.copy() if isinstance(nodes, NameTable) else dict(nodes)
+    return nodes.copy() if isinstance(nodes, NameTable) else NameTable(PACKING, nodes)
 
 
 def inode_table() -> NameTable[int]:
@@ -197,11 +199,58 @@ class SyncAction(NamedTuple):
         return self.node(self.target.other)
 
 
+_ACTS, _SIDES = tuple(Act), tuple(Side)
+
+_NO_NODE = SyncNode("file")
+"""Is packed where a side has nothing."""
+
+
+def _pack_actions(actions: Sequence[SyncAction]) -> Columns:
+    here, there = [action.here for action in actions], [action.there for action in actions]
+    return (
+        [_ACTS.index(action.act) for action in actions],
+        [_SIDES.index(action.target) for action in actions],
+        [action.name for action in actions],
+        _pack_nodes(here),
+        _pack_nodes(there),
+        [action.to for action in actions],
+    )
+
+
+def _pack_nodes(nodes: Sequence[SyncNode | None]) -> Columns | None:
+    """The columns of what a side has; None where it has nothing at all."""
+    if not any(nodes):
+        return None
+    return [node is not None for node in nodes], *_pack((), [node or _NO_NODE for node in nodes])
+
+
+def _unpack_actions(columns: Columns) -> Iterable[SyncAction]:
+    acts, sides, names, here, there, new_names = columns
+    nodes = (_unpack_nodes(each, len(names)) for each in (here, there))
+    return map(SyncAction, map(_ACTS.__getitem__, acts), map(_SIDES.__getitem__, sides), names, *nodes, new_names)
+
+
+def _unpack_nodes(columns: Columns | None, count: int) -> Iterable[SyncNode | None]:
+    if columns is None:
+        return repeat(None, count)
+    exists, *others = columns
+    return (node if known else None for known, node in zip(exists, _unpack((), tuple(others)), strict=True))
+
+
+ACTION_PACKING: ListPacking[SyncAction] = ListPacking(_pack_actions, _unpack_actions)
+"""Keeps all of a step."""
+
+
+def step_list(actions: Iterable[SyncAction] = ()) -> PackedList[SyncAction]:
+    """Steps in their order, a million of which take little memory."""
+    return actions if isinstance(actions, PackedList) else PackedList(ACTION_PACKING, actions)
+
+
 @attrs.frozen
 class SyncPlan:
     """What makes both sides agree."""
 
-    actions: Sequence[SyncAction] = ()
+    actions: PackedList[SyncAction] = attrs.field(factory=step_list, converter=step_list)
     """In the order in which they are carried out."""
     agreed: Mapping[str, SyncNode] = attrs.field(factory=dict)
     """What both sides have already, and was not known to be agreed."""

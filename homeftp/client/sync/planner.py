@@ -7,9 +7,10 @@ long as something in it does, and a file that is in the way of a directory that 
 from __future__ import annotations
 
 import enum
+import heapq
 from itertools import chain
 from types import MappingProxyType
-from typing import Collection, Container, Iterable, Mapping
+from typing import Collection, Container, Iterable, Iterator, Mapping
 
 import attrs
 
@@ -26,9 +27,13 @@ from homeftp.client.sync.model import (
     SyncTree,
     Unsynced,
     copy_nodes,
+    node_table,
     same_content,
+    step_list,
 )
 from homeftp.client.sync.renames import Rename, follow_renames, rename_node
+from homeftp.client.tables.allnames import AllNames, name_order
+from homeftp.client.tables.nametable import NameTable
 
 _DIRECTORY = SyncNode("directory")
 
@@ -98,8 +103,8 @@ def make_plan(
         side: _count_files(tree.nodes) + unchanged_files for side, tree in ((Side.HERE, here), (Side.THERE, there))
     }
     return SyncPlan(
-        actions=(*moves, *made),
-        agreed={name: node for name, node in builder.agreed.items() if renamed.get(name) != node},
+        actions=step_list(chain(moves, made)),
+        agreed=builder.agreed_but(renamed),
         gone=[name for name in renamed if name not in builder.here and name not in builder.there],
         opaque={**opaque, **dict.fromkeys(builder.kept_links, _LINK)},
         files=files,
@@ -123,7 +128,9 @@ def _without(nodes: Mapping[str, SyncNode], opaque: Container[str]) -> Mapping[s
     """The nodes that are neither opaque nor beneath what is."""
     if not opaque:
         return nodes
-    return {name: node for name, node in nodes.items() if not any(each in opaque for each in _upwards(name))}
+    known = copy_nodes(nodes)
+    known.keep(lambda name, _: not any(each in opaque for each in _upwards(name)))
+    return known
 
 
 def _upwards(name: str) -> Iterable[str]:
@@ -133,9 +140,8 @@ def _upwards(name: str) -> Iterable[str]:
         name = name.rpartition("/")[0]
 
 
-def _order(name: str) -> str:
-    """Sorts a directory before what it holds, and that before what comes after the directory."""
-    return name.replace("/", "\0")
+def _in_order(action: SyncAction) -> str:
+    return name_order(action.name)
 
 
 class _AnyOf:
@@ -153,9 +159,9 @@ class _PlanBuilder:
 
     def __init__(
         self,
-        base: Mapping[str, SyncNode],
-        here: Mapping[str, SyncNode],
-        there: Mapping[str, SyncNode],
+        base: NameTable[SyncNode],
+        here: NameTable[SyncNode],
+        there: NameTable[SyncNode],
         options: SyncOptions,
         mergeable: Mapping[str, Edits],
         links: Collection[str],
@@ -168,15 +174,17 @@ class _PlanBuilder:
         self.here = here
         self.there = there
         self._options = options
-        self.agreed: dict[str, SyncNode] = {}
-        self._names = sorted(dict.fromkeys(chain(here, there, base)), key=_order)
-        self._decisions: dict[str, Decision] = {}
-        """About the names on which there is no agreement."""
+        self._agreed = node_table()
+        self._names = AllNames(here, there, base)
+        self._decisions: list[Decision] = []
+        """About the names, the last name first."""
         self._kept_files: dict[str, Side] = {}
         """Files that get another name, and the side that has them."""
-        self._steps: dict[_Step, list[SyncAction]] = {step: [] for step in _Step}
+        self._steps = {step: step_list() for step in _Step}
         self._given: set[str] = set()
         """The new names of these."""
+        self._given_copies: list[SyncAction] = []
+        """The steps that give the other side their contents."""
         copies = ((original_endpoint(name), name, node) for name, node in here.items())
         self._copies = {
             (original, node.hash)
@@ -200,8 +208,7 @@ class _PlanBuilder:
                 decision = self._keep_directory(name, here, there, decision)
             elif decision is Decision.CONFLICT:
                 decision = self._keep_both(name, here, there)
-            if decision is not Decision.AGREED:
-                self._decisions[name] = decision
+            self._decisions.append(decision)
             result = there if decision is Decision.TO_HERE else here
             if result is not None or name in self._kept_files:
                 needed.update(_upwards(name.rpartition("/")[0]))
@@ -246,11 +253,10 @@ class _PlanBuilder:
             self._kept_files[name] = Side.HERE
         return Decision.TO_HERE
 
-    def actions(self) -> list[SyncAction]:
+    def actions(self) -> Iterator[SyncAction]:
         """The steps that carry the decisions out, in order."""
-        for name in self._names:
+        for name, decision in zip(self._names, reversed(self._decisions), strict=True):
             here, there = self.here.get(name), self.there.get(name)
-            decision = self._decisions.get(name, Decision.AGREED)
             if decision in (Decision.EMPTY_HERE, Decision.EMPTY_THERE):
                 self._add(_Step.SUSPICIOUS, SyncAction(Act.SUSPICIOUS, decision.target, name, here, there))
             elif decision is Decision.LINK:
@@ -261,17 +267,24 @@ class _PlanBuilder:
                 self._transfer(name, here, there, decision.target)
             elif here is not None and there is not None:
                 self._agree(name, here, there)
-        if self._given:
-            self._steps[_Step.COPY_FILE].sort(key=lambda action: _order(action.name))
+        self._given_copies.sort(key=_in_order)
+        ordered: dict[_Step, Iterable[SyncAction]] = {**self._steps}
+        ordered[_Step.COPY_FILE] = heapq.merge(self._steps[_Step.COPY_FILE], self._given_copies, key=_in_order)
         for step in (_Step.CLEAR_DIRECTORY, _Step.DELETE_DIRECTORY):
-            self._steps[step].sort(key=lambda action: -action.name.count("/"))
-        return [action for step in _Step for action in self._steps[step]]
+            ordered[step] = sorted(self._steps[step], key=lambda action: -action.name.count("/"))
+        return chain.from_iterable(ordered[step] for step in _Step)
+
+    def agreed_but(self, known: Mapping[str, SyncNode]) -> NameTable[SyncNode]:
+        """What both sides have already, without what is `known`."""
+        agreed = self._agreed.copy()
+        agreed.keep(lambda name, node: known.get(name) != node)
+        return agreed
 
     def _agree(self, name: str, here: SyncNode, there: SyncNode) -> None:
         """The content is the same: what about time and mode?"""
         decision = decide_metadata(self._base.get(name), here, there)
         if decision is Decision.AGREED:
-            self.agreed[name] = here
+            self._agreed[name] = here
         else:
             self._add(_Step.METADATA, SyncAction(Act.METADATA, decision.target, name, here, there))
 
@@ -306,7 +319,7 @@ class _PlanBuilder:
         self._given.add(to)
         self._add(_Step.KEEP_BOTH, SyncAction(Act.KEEP_BOTH, side, name, here, there, to))
         copied = (here, None) if side is Side.HERE else (None, there)
-        self._add(_Step.COPY_FILE, SyncAction(Act.COPY, side.other, to, *copied))
+        self._given_copies.append(SyncAction(Act.COPY, side.other, to, *copied))
 
     def _add(self, step: _Step, action: SyncAction) -> None:
         self._steps[step].append(action)

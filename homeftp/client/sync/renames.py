@@ -12,6 +12,7 @@ from typing import Collection, Container, Iterator, Mapping, MutableMapping, Nam
 import attrs
 
 from homeftp.client.sync.model import Side, SyncNode, SyncTree, copy_nodes, is_within
+from homeftp.client.tables.nametable import NameTable
 
 
 class Rename(NamedTuple):
@@ -26,8 +27,8 @@ class Rename(NamedTuple):
 class RenamedTrees:
     """The agreed tree and both sides, as they are when each of the `renames` was carried out, in their order."""
 
-    base: MutableMapping[str, SyncNode]
-    sides: dict[Side, MutableMapping[str, SyncNode]]
+    base: NameTable[SyncNode]
+    sides: dict[Side, NameTable[SyncNode]]
     renames: list[Rename] = attrs.field(factory=list)
 
     def rename(self, rename: Rename) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Awaitable, Callable, Collection, Container, Mapping, Sequence
+from itertools import chain
+from typing import Awaitable, Callable, Collection, Container, Iterable, Mapping
 
 import attrs
 
@@ -13,11 +14,11 @@ from homeftp.client.files.model import FileStat
 from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
-from homeftp.client.sync.carryout import CarryOut, ResultList
+from homeftp.client.sync.carryout import CarryOut, ResultFilter
 from homeftp.client.sync.guards import DeletionGuard, hidden_names
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
-from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOptions, SyncPlan, Unsynced
+from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOptions, SyncPlan, Unsynced, step_list
 from homeftp.client.sync.planner import Edits, changes_nothing, make_plan
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
@@ -119,7 +120,7 @@ class _Sync:
         self._request = request
         self._observer = observer
         self._run = context.workers.run_unbounded
-        self.results = ResultList(observer)
+        self.results = ResultFilter(observer)
         self._versions = LocalVersions(time.time())
         self._is_confirmed = False
         """Whether the steps of `plan` may be carried out."""
@@ -247,7 +248,9 @@ class _Sync:
             self._mergeable,
         )
         self._refused = self._request.refused.known(plan)
-        return attrs.evolve(plan, actions=[each for each in plan.actions if each not in self._refused])
+        if not self._refused:
+            return plan
+        return attrs.evolve(plan, actions=plan.actions.where(lambda action: action not in self._refused))
 
     async def _find_mergeable(self, client: Client, pair: SyncPair, both: BothSides) -> None:
         if self._request.options.merge and not self._starts_over:
@@ -267,7 +270,7 @@ class _Sync:
         if problem is not None:
             self._observer.on_notice(problem)
         expected = self._request.expected
-        if expected is not None and list(expected.actions) != list(plan.actions):
+        if expected is not None and expected.actions != plan.actions:
             raise OperatorError("Something has changed on either side since the plan was made: make it again")
         asked = self._request.confirm
         if asked is not None and not self._request.dry_run and not changes_nothing(plan) and not await asked(plan):
@@ -280,7 +283,7 @@ class _Sync:
         if plan is self.plan:
             return plan
         allowed = frozenset(map(_identity, self.plan.actions))
-        actions = []
+        actions = step_list()
         for action in plan.actions:
             if (permitted := _as_allowed(action, allowed)) is not None:
                 actions.append(permitted)
@@ -297,17 +300,18 @@ class _Sync:
         await self._run(self._archive.record, pair, plan.agreed, plan.gone, both.here.inodes)
         await self._run(_record_same, self._archive, pair, both)
         carry = self._carry_out(client, pair, both)
-        contents = [action for action in plan.actions if action.act in _CONTENTS]
+        contents = plan.actions.where(lambda action: action.act in _CONTENTS)
         deletions = [action for action in plan.actions if action.act is Act.DELETE]
         replaced = {(action.target, action.name) for action in contents if deletions}
         cleared = [action for action in deletions if _is_in_the_way(action, replaced)]
         merges = [action for action in plan.actions if action.act is Act.MERGE]
-        self._report_plan([*contents, *merges])
+        self._report_plan(chain(contents, merges))
         await carry.delete(cleared)
         await carry.transfer(contents)
-        for action in contents:
-            if action.name in self.results.refused:
-                self._request.refused.record(action, self.results.refused[action.name])
+        refused = self.results.refused
+        for action in contents if refused else ():
+            if action.name in refused:
+                self._request.refused.record(action, refused[action.name])
         self._request.refused.end(self.plan)
         await carry.merge(merges)
         await carry.delete([action for action in deletions if action not in cleared])
@@ -321,10 +325,13 @@ class _Sync:
             outcome = Outcome.FAILED if unsynced.failed else Outcome.SKIPPED
             self._observer.add_result(FileResult(outcome, name, 0, unsynced.reason, kind="other"))
 
-    def _report_plan(self, contents: Sequence[SyncAction]) -> None:
-        sources = [action.source for action in contents]
-        sizes = [source.size for source in sources if source is not None and source.kind == "file"]
-        self._observer.on_plan(len(sizes), sum(sizes))
+    def _report_plan(self, contents: Iterable[SyncAction]) -> None:
+        files = size = 0
+        for action in contents:
+            source = action.source
+            if source is not None and source.kind == "file":
+                files, size = files + 1, size + source.size
+        self._observer.on_plan(files, size)
 
     def _report_suspicious(self, action: SyncAction) -> None:
         where = "here" if action.target is Side.HERE else "on the server"

@@ -26,7 +26,7 @@ from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
 from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced, inode_table, node_table
 from homeftp.client.sync.scope import WHOLE, Scope
-from homeftp.client.table import NameTable
+from homeftp.client.tables.nametable import NameTable
 from homeftp.client.transfer.metadata import differing, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, TransferContext
 from homeftp.client.transfer.payload import hash_file

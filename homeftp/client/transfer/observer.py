@@ -9,7 +9,7 @@ from typing import Callable, Iterable, Iterator, Sequence
 
 import attrs
 
-from homeftp.client.nameset import NameSet
+from homeftp.client.tables.nameset import NameSet
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome
 from homeftp.model import TreeProgress
 

@@ -7,7 +7,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.files.model import PACKING, FileStat
-from homeftp.client.table import NameTable
+from homeftp.client.tables.nametable import NameTable
 from homeftp.hashing.filehash import signature
 
 

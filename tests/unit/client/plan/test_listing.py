@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import Outcome
 from homeftp.client.plan.listing import PACKING, stat_names
-from homeftp.client.table import NameTable
+from homeftp.client.tables.nametable import NameTable
 from homeftp.endpoint import parse
 from homeftp.errors import Forbidden, Internal, Refusal, WrongKind
 from homeftp.hashing.filehash import hash_bytes

@@ -7,23 +7,29 @@ import shutil
 from typing import Callable
 
 from homeftp.client import FileResult, Outcome, TransferObserver
-from homeftp.client.sync.carryout import ResultList
+from homeftp.client.sync.carryout import ResultFilter
 from homeftp.client.sync.model import SyncPlan
 from tests.support.syncs import SyncCase, versions_in
 
 
-class ResultListTests(SyncCase):
-    """Results that are taken while they are reported."""
+class ResultFilterTests(SyncCase):
+    """Results on their way to the observer's receiver."""
 
-    def test_taken(self) -> None:
-        """Each result is reported on, and taken once."""
+    def test_passed_on(self) -> None:
+        """Each result is reported on, and recorded while something records; what is not done is remembered."""
         observer = self.observer()
-        found = ResultList(observer)
-        one, other = FileResult(Outcome.NEW, "one"), FileResult(Outcome.SAME, "other")
+        found = ResultFilter(observer)
+        one, other, wrong = (
+            FileResult(outcome, name)
+            for outcome, name in ((Outcome.NEW, "one"), (Outcome.SAME, "other"), (Outcome.REFUSED, "wrong"))
+        )
+        recorded: list[FileResult] = []
         observer.add_result(one)
-        self.assertEqual((found.take(), found.take()), ([one], []))
+        found.record = recorded.append
         observer.add_result(other)
-        self.assertEqual((found.take(), self.results), ([other], [one, other]))
+        observer.add_result(wrong)
+        self.assertEqual((recorded, self.results), ([other, wrong], [one, other, wrong]))
+        self.assertEqual((found.unfinished, found.refused), ({"wrong"}, {"wrong": ""}))
 
 
 class ChangedTests(SyncCase):

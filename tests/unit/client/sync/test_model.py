@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from twisted.trial import unittest
 
 from homeftp.client.sync.model import (
+    ACTION_PACKING,
     Act,
     Side,
     SyncAction,
@@ -15,6 +18,7 @@ from homeftp.client.sync.model import (
     node_table,
     same_content,
 )
+from homeftp.client.tables.packedlist import PackedList
 from homeftp.hashing.filehash import hash_bytes
 from tests.support.synctrees import DIRECTORY, file
 
@@ -41,6 +45,28 @@ class ModelTests(unittest.SynchronousTestCase):
         self.assertTrue(is_within("a/b", "a/b"))
         self.assertTrue(is_within("a/b/c", "a"))
         self.assertFalse(is_within("ab", "a"))
+
+
+class StepListTests(unittest.SynchronousTestCase):
+    """Steps that are kept packed."""
+
+    def test_packed(self) -> None:
+        """A step comes out of a packed list as it was, whatever the sides have."""
+        nodes = (
+            None,
+            DIRECTORY,
+            SyncNode("file", hash_bytes(b"a"), 1, None, None),
+            SyncNode("file", None, 2, 3, 0o644),
+        )
+        steps = [
+            SyncAction(act, side, f"{number}", here, there, to)
+            for number, (act, side, here, there, to) in enumerate(product(Act, Side, nodes, nodes, ("", "new")))
+        ]
+        for together in (1, 3, len(steps)):
+            packed = PackedList(ACTION_PACKING, steps, plain=0, together=together)
+            self.assertEqual([*packed], steps)
+        here_only = [step for step in steps if step.there is None]
+        self.assertEqual([*PackedList(ACTION_PACKING, here_only, plain=0, together=len(here_only))], here_only)
 
 
 class TableTests(unittest.SynchronousTestCase):

@@ -97,7 +97,7 @@ class PartTests(SyncedCase):
         self.assertEqual(inside, {top, os.path.join(top, "d")})
         self.assertEqual([each for each in requests if not each.startswith("PUSH")], ["CMP ", "CMP d", "CMP d/x"])
         self.assertEqual(self.there(), {**self.before, "d/x": b"new"})
-        self.assertEqual(self.part(self.bob, "d").actions[0].name, "d/x")
+        self.assertEqual(self.part(self.bob, "d").actions.first(1)[0].name, "d/x")
         self.assertEqual(self.bob.contents(), self.there())
         self.sync(self.ann)
         self.assert_in_step()

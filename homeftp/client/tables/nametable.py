@@ -43,7 +43,7 @@ _LOOSE_PACKS = 4
 _OPEN_PACKS = 4
 """Packs that stay unpacked after they were read: tables are read in about the order in which they were filled."""
 
-_LEVEL = 1
+LEVEL = 1
 """Of zlib: the fastest. Names and times of one folder are much alike."""
 
 Columns = tuple[Any, ...]
@@ -314,7 +314,7 @@ class NameTable(MutableMapping[str, V]):
     def _pack(self, names: Sequence[str], values: Sequence[V], marks: Sequence[tuple[_FolderRows[V], int]]) -> None:
         """Pack rows; the marks say where those of each folder begin."""
         data = ("\0".join(names), self._packing.pack(names, values))
-        pack = zlib.compress(marshal.dumps(data), _LEVEL)
+        pack = zlib.compress(marshal.dumps(data), LEVEL)
         stops = [*(start for _, start in marks[1:]), len(names)]
         for (folder, start), stop in zip(marks, stops, strict=True):
             if start < stop:

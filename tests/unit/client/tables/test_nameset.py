@@ -6,7 +6,7 @@ import tracemalloc
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.nameset import NameSet
+from homeftp.client.tables.nameset import NameSet
 
 
 class NameSetTests(SynchronousTestCase):

@@ -1,0 +1,1 @@
+"""Values and names of trees of a million files, in little memory."""

@@ -1,0 +1,66 @@
+"""The names of several tables together, in the order in which a tree is walked."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any, Iterator
+
+from homeftp.client.tables.nametable import NameTable
+
+
+def name_order(name: str) -> str:
+    """Sorts a directory before what it holds, and that before what comes after the directory."""
+    return name.replace("/", "\0")
+
+
+class AllNames:
+    """The names of some tables, each once and in `name_order`; found folder by folder whenever they are iterated."""
+
+    def __init__(self, *tables: NameTable[Any]) -> None:
+        self._tables = tables
+        self._below: dict[str, set[str]] = {}
+        """The folders that are in each folder, as far as there are names beneath them."""
+        for folder in chain.from_iterable(table.folders() for table in tables):
+            for name in _upwards(folder):
+                self._below.setdefault(name.rpartition("/")[0], set()).add(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._walk(reverse=False)
+
+    def __reversed__(self) -> Iterator[str]:
+        return self._walk(reverse=True)
+
+    def _walk(self, *, reverse: bool) -> Iterator[str]:
+        pending = [self._in("", reverse=reverse)]
+        while pending:
+            for name, is_known, below in pending[-1]:
+                if is_known:
+                    yield name
+                if below:
+                    pending.append(self._in(name, reverse=reverse))
+                    break
+            else:
+                pending.pop()
+
+    def _in(self, folder: str, *, reverse: bool) -> Iterator[tuple[str, bool, bool]]:
+        """What is in a folder: its name, whether it is one of the names, and whether what is beneath it follows.
+
+        In reverse a directory comes once for what is beneath it, and then for itself.
+        """
+        below = self._below.get(folder, set())
+        known = {name for table in self._tables for name, _ in table.inside(folder)}
+        for name in sorted(known | below if below else known, reverse=reverse):
+            if name not in below:
+                yield name, True, False
+            elif reverse:
+                yield name, False, True
+                yield name, name in known, False
+            else:
+                yield name, name in known, True
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    """A folder, and those around it."""
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
