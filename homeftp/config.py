@@ -234,6 +234,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Endpoint descriptions with TLS from the first byte."""
     https: tuple[str, ...] = ()
     """Endpoint descriptions on which the web page and WebDAV are served; none: there is no HTTPS."""
+    web_cert: str | None = None
+    """The file of the web's certificate, and those above it; None: the home's CA makes one."""
+    web_key: str | None = None
+    """The file of its private key."""
     tls_minimum: str = "1.3"
     """The lowest TLS version that is accepted: "1.3", or "1.2" where the owner allows it."""
     pool_size: int = 4

@@ -117,6 +117,8 @@ def suffix(text: str) -> str:
 
 SINGLE: dict[str, Callable[[str], Any]] = {
     "state": os.path.abspath,
+    "web-cert": os.path.abspath,
+    "web-key": os.path.abspath,
     "pool-size": count,
     "tls-minimum": tls_version,
     "quota": quota,
@@ -176,7 +178,20 @@ PARAMETERS: list[list[str | None]] = [
     ["root", "r", None, "The folder to share, or the URL of a store. DIR or URL alone means the same."],
     ["config", "c", None, "An ini file with these options in a section [homeftp]; the command line wins."],
     ["pool-size", None, None, f"Threads for disk access and hashing. [default: {DEFAULTS.pool_size}]"],
-    ["tls-minimum", None, None, f"The lowest TLS version: 1.3 or 1.2. [default: {DEFAULTS.tls_minimum}]"],
+    [
+        "tls-minimum",
+        None,
+        None,
+        "The lowest TLS version of homeftp's own protocol: 1.3 or 1.2. HTTPS takes both. "
+        f"[default: {DEFAULTS.tls_minimum}]",
+    ],
+    [
+        "web-cert",
+        None,
+        None,
+        "A certificate for HTTPS, with those above it (PEM); needs --web-key. SIGHUP reads it again.",
+    ],
+    ["web-key", None, None, "The private key of --web-cert (PEM)."],
     [
         "keep-versions",
         None,

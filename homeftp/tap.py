@@ -75,6 +75,8 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             "config": usage.CompleteFiles("*.ini"),
             "plugin-dir": usage.CompleteDirs(),
             "tls-minimum": usage.CompleteList(["1.3", "1.2"]),
+            "web-cert": usage.CompleteFiles("*.pem"),
+            "web-key": usage.CompleteFiles("*.pem"),
         },
         extraActions=[usage.CompleteDirs(descr="folder to share")],
     )
@@ -167,7 +169,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             elif name == "filetypes":
                 words.append(f"--{name}={','.join(texts)}")
             else:
-                absolute = name in ("root", "state", "plugin-dir")
+                absolute = name in ("root", "state", "plugin-dir", "web-cert", "web-key")
                 words += [f"--{name}={(_SINGLE | MANY)[name](text) if absolute else text}" for text in texts]
         return words
 
@@ -206,6 +208,8 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             given["state"] = [default_state_dir(os.environ)]
         values = {name: _convert(name, given[name][0], kind) for name, kind in _SINGLE.items() if name in given}
         many = {name: tuple(_convert(name, text, kind) for text in given.get(name, ())) for name, kind in MANY.items()}
+        if ("web-cert" in given) != ("web-key" in given):
+            raise OperatorError("Give both --web-cert FILE and --web-key FILE, or neither")
         limits = {
             field: _convert(name, given[name][0], kind) for name, (field, kind) in LIMITS.items() if name in given
         }

@@ -253,15 +253,22 @@ def load_ca(folder: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
 
 def _load_server(folder: str, ca: x509.Certificate) -> Identity | None:
     """The server's certificate, if it is intact and made by this CA."""
-    pair = _load_pair(folder, "server")
+    pair = issued_pair(folder, "server", ca)
+    return None if pair is None else Identity(ca, *pair)
+
+
+def issued_pair(
+    folder: str, name: str, ca: x509.Certificate
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
+    """A certificate and its key, if they are intact and made by this CA."""
+    pair = _load_pair(folder, name)
     if pair is None:
         return None
-    certificate, key = pair
     try:
-        certificate.verify_directly_issued_by(ca)
+        pair[0].verify_directly_issued_by(ca)
     except (ValueError, TypeError, InvalidSignature):
         return None
-    return Identity(ca, certificate, key)
+    return pair
 
 
 def _load_pair(folder: str, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:

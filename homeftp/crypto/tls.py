@@ -28,6 +28,7 @@ from homeftp.config import ALPN
 from homeftp.crypto.ca import Identity, server_name
 from homeftp.crypto.devicecert import device_id
 from homeftp.crypto.tlsrecords import whole_writes
+from homeftp.crypto.webcert import ServedCertificate
 from homeftp.errors import UntrustedServer
 
 HTTP_ALPN = b"http/1.1"
@@ -79,15 +80,16 @@ def server_options(identity: Identity, minimum: str = "1.3") -> ssl.CertificateO
     return options
 
 
-def web_options(identity: Identity, minimum: str = "1.3") -> ssl.CertificateOptions:
+def web_options(served: ServedCertificate, minimum: str = "1.2") -> ssl.CertificateOptions:
     """The server's end for browsers and other HTTP clients: HTTP/1.1, and no certificate is asked of a client.
 
-    A browser that is asked for one shows its user a dialog that few people understand.
+    A browser that is asked for one shows its user a dialog that few people understand. Televisions and older phones
+    have no TLS 1.3; of 1.2 only the ciphers of `_CIPHERS_1_2` are offered.
     """
     own: dict[str, Any] = {
-        "privateKey": identity.key,
-        "certificate": identity.certificate,
-        "extraCertChain": list(identity.chain[1:]),
+        "privateKey": served.key,
+        "certificate": served.certificate,
+        "extraCertChain": list(served.chain[1:]),
     }
     options = ssl.CertificateOptions(**own, acceptableProtocols=[HTTP_ALPN], **_common(minimum))
     context = options.getContext()

@@ -22,7 +22,7 @@ from homeftp.accounts.database import REACHABLE
 from homeftp.accounts.devices import Devices
 from homeftp.config import DAY, HOUR, Settings
 from homeftp.control.statelock import StateLock
-from homeftp.crypto.ca import FOLDER, Identity, is_possible, open_identity
+from homeftp.crypto.ca import FOLDER, is_possible, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
 from homeftp.errors import OperatorError, Refusal, counted
 from homeftp.host import now
@@ -30,6 +30,7 @@ from homeftp.interfaces import IFrontEnd, IShownFrontEnd, IStore, IStoreHealth, 
 from homeftp.server.banner import LoginMethods, banner, first_code, reachable
 from homeftp.server.control import Command
 from homeftp.server.gate.timeouts import Deadline
+from homeftp.server.gate.webcertificates import CHECK_SECONDS
 from homeftp.server.loginmethods import own_login_methods
 from homeftp.server.mdns import MdnsAnnouncer
 from homeftp.server.status import ServerStatus
@@ -80,6 +81,7 @@ class HomeFTPService(MultiService):
             LoopingCall(self.renew): RENEWAL_SECONDS,
             LoopingCall(self.maintain): MAINTENANCE_SECONDS,
             LoopingCall(self.watch_store): STORE_SECONDS,
+            LoopingCall(self._server.web_certificates.check): CHECK_SECONDS,
         }
         self._problems: tuple[str, ...] = ()
         for front_end in self._server.front_ends:
@@ -120,7 +122,8 @@ class HomeFTPService(MultiService):
         server, folder = self._server, private_folder(self._settings.state)
         self._lock.open()
         is_new = not os.path.exists(os.path.join(folder, FOLDER))
-        self._use(open_identity(folder, now=now))
+        self._server.context.tls.renew(open_identity(folder, now=now))
+        self._server.web_certificates.open()
         self._check_clock()
         server.audit.open()
         server.store.open()
@@ -180,17 +183,13 @@ class HomeFTPService(MultiService):
             return
         context = self._server.context
         try:
-            self._use(await context.workers.run(lambda: open_identity(self._settings.state, now=now)))
+            context.tls.renew(await context.workers.run(lambda: open_identity(self._settings.state, now=now)))
         except Exception:  # noqa: BLE001 (the server continues with what it has; the log says why)
             self._log.failure("the certificates could not be renewed: the old ones stay in use")
         else:
             self._log.info("certificates read again; accounts are read at each login")
             self._check_clock()
-
-    def _use(self, identity: Identity) -> None:
-        """Show these certificates from the next connection on."""
-        for options in (self._server.context.tls, self._server.context.web_tls):
-            options.renew(identity)
+        await self._server.web_certificates.check(again=True)
 
     def _check_clock(self) -> None:
         at, ca = now(), self._server.context.tls.identity.ca

@@ -34,7 +34,8 @@ from homeftp.accounts.validator import AccessValidator
 from homeftp.audit import Audit
 from homeftp.config import Settings
 from homeftp.crypto.devicecert import certify_device
-from homeftp.crypto.tls import web_options
+from homeftp.crypto.tls import server_options, web_options
+from homeftp.discovery import own_addresses
 from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.enabled import enabled
 from homeftp.files.budget import MemoryBudget
@@ -50,6 +51,7 @@ from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.gate.sightings import Sightings
+from homeftp.server.gate.webcertificates import WebCertificates
 from homeftp.server.http.frontend import HttpsFrontEnd
 from homeftp.server.json.frontend import JsonFrontEnd
 from homeftp.server.otherprograms import OtherPrograms
@@ -62,6 +64,9 @@ from homeftp.workers import ThreadWorkers
 BEGUN_PER_TRIED = 5
 """Pairings that may be begun for each code that may be tried: beginning one costs computation but reveals nothing."""
 
+
+WEB_TLS_MINIMUM = "1.2"
+"""The lowest version of the web: televisions and older phones speak no other."""
 
 LOGIN_QUEUE = "(logins)"
 """The queue of what clients without a login cause; no account can have this name."""
@@ -165,6 +170,7 @@ class Server:
     other_programs: OtherPrograms | None
     """What notices the changes by other programs; None: they are not noticed."""
     scrub: Scrub
+    web_certificates: WebCertificates
     revocation: RevocationMonitor
     pools: Sequence[ThreadWorkers]
     """Every pool of threads; the first does the work of the files."""
@@ -219,11 +225,12 @@ def compose(
         writers=partial(find_writer, audit),
         seen=sightings.saw,
     )
+    web_tls = RenewableOptions(WEB_TLS_MINIMUM, web_options)
     context = ServerContext(
         reactor=reactor,
         settings=settings,
-        tls=RenewableOptions(settings.tls_minimum),
-        web_tls=RenewableOptions(settings.tls_minimum, web_options),
+        tls=RenewableOptions(settings.tls_minimum, server_options),
+        web_tls=web_tls,
         connections=Connections(settings.limits, reactor),
         logins=login_service,
         pairings=PairingService(
@@ -275,6 +282,7 @@ def compose(
             seconds=settings.scrub_seconds,
             now_us=lambda: time.time_ns() // 1000,
         ),
+        web_certificates=WebCertificates(settings, web_tls, workers, name=own_name(), addresses=own_addresses, now=now),
         revocation=RevocationMonitor(reactor, login_service, revocations, audit),
         pools=(workers, logins, revocations),
     )

@@ -43,6 +43,7 @@ from homeftp.config import ClientTimeouts, Limits, Settings
 from homeftp.crypto import tls
 from homeftp.crypto.ca import open_identity
 from homeftp.crypto.devicecert import certify_device
+from homeftp.crypto.webcert import host_names, open_web_certificate
 from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.table import Table
 from homeftp.files.budget import MemoryBudget
@@ -58,7 +59,7 @@ from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.sightings import Sightings
 from homeftp.server.json.context import JsonContext
 from homeftp.server.json.protocol import ServerProtocol
-from homeftp.server.wiring import BEGUN_PER_TRIED
+from homeftp.server.wiring import BEGUN_PER_TRIED, WEB_TLS_MINIMUM
 from homeftp.store.memory import MemoryStore
 from homeftp.testing.memorylink import MemoryLink
 from homeftp.workers import InlineWorkers
@@ -101,10 +102,10 @@ class InMemoryServer:
         unlisted = None if own_accounts else WHOLE_STORE
         login_portal = portal(store, all_checkers, InlineWorkers(), AccessTable(state), unlisted)
         sightings = Sightings(devices, workers, clock)
-        options = RenewableOptions(settings.tls_minimum)
-        web_options = RenewableOptions(settings.tls_minimum, tls.web_options)
-        for each in (options, web_options):
-            each.renew(open_identity(state_dir, now=now))
+        options = RenewableOptions(settings.tls_minimum, tls.server_options)
+        web_options = RenewableOptions(WEB_TLS_MINIMUM, tls.web_options)
+        options.renew(open_identity(state_dir, now=now))
+        web_options.renew(open_web_certificate(state_dir, host_names("nas", ()), now=now))
         login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
         refusals = RefusalAudit(audit, workers, AuditRateLimit(clock))
         budget = MemoryBudget()

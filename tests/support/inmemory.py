@@ -24,6 +24,7 @@ from homeftp.accounts.realm import Account
 from homeftp.audit import Audit
 from homeftp.config import Limits, Settings
 from homeftp.crypto.ca import Identity
+from homeftp.crypto.tls import server_options
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.push import PushDispatcher
@@ -135,7 +136,7 @@ class Server:
         """The server's end of a new connection; `identity` are the certificates it shows, if not the server's own."""
         context = self.json
         if identity is not None:
-            tls = RenewableOptions("1.3")
+            tls = RenewableOptions("1.3", server_options)
             tls.renew(identity)
             context = attrs.evolve(context, server=attrs.evolve(context.server, tls=tls))
         made = ServerProtocol(context, "192.0.2.1:5", immediate_tls=immediate_tls)

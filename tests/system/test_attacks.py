@@ -23,6 +23,7 @@ from twisted.trial.unittest import TestCase
 
 from homeftp.config import Limits
 from homeftp.crypto.ca import open_identity
+from homeftp.crypto.tls import server_options
 from homeftp.host import now
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.json import frontend as factory
@@ -65,7 +66,7 @@ class InjectionTests(TestCase):
     def setUp(self) -> None:
         self.server = Server.make(limits=LIMITS)
         state = tempfile.mkdtemp(dir=os.getcwd())
-        options = RenewableOptions("1.3")
+        options = RenewableOptions("1.3", server_options)
         options.renew(open_identity(state, now=now))
         self.ca_file = os.path.join(state, "identity", "ca.crt")
         context = attrs.evolve(self.server.services, reactor=reactor, tls=options)

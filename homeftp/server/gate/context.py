@@ -14,6 +14,8 @@ from homeftp.accounts.login import LoginService
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.pairing import PairingService
 from homeftp.config import Limits, Settings
+from homeftp.crypto.ca import Identity
+from homeftp.crypto.webcert import ServedCertificate
 from homeftp.endpoint import Endpoint
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.upload import IncomingPayload
@@ -34,8 +36,8 @@ class ServerContext:
 
     reactor: IReactorTime
     settings: Settings
-    tls: RenewableOptions
-    web_tls: RenewableOptions
+    tls: RenewableOptions[Identity]
+    web_tls: RenewableOptions[ServedCertificate]
     connections: Connections
     logins: LoginService
     pairings: PairingService

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from typing import Callable
+from typing import Callable, Generic, TypeVar
 
 from OpenSSL import SSL
 from twisted.application.service import Service
@@ -24,8 +24,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.control.ask import server_on
-from homeftp.crypto.ca import Identity
-from homeftp.crypto.tls import server_options
 from homeftp.errors import OperatorError
 
 BACKLOG = 512
@@ -33,29 +31,32 @@ BACKLOG = 512
 511). Twisted's 50 are full after a burst of a few clients; the system then drops what comes, and an honest client
 tries again only after one, three and seven seconds."""
 
-MakeOptions = Callable[[Identity, str], CertificateOptions]
-"""Makes the TLS options of an identity and a lowest version."""
+T = TypeVar("T")
+"""What a server shows of itself: the home's identity, or the certificate of the web."""
 
 _WITH_BACKLOG = ("tcp:", "tcp6:", "unix:")
 
 
 @implementer(IOpenSSLServerConnectionCreator)
-class RenewableOptions:
-    """The server's TLS options. New connections use renewed ones; established connections keep theirs."""
+class RenewableOptions(Generic[T]):
+    """The server's TLS options. New connections use renewed ones; established connections keep theirs.
 
-    def __init__(self, minimum: str, options: MakeOptions = server_options) -> None:
+    `options` makes them of what is shown and of the lowest version, `minimum`.
+    """
+
+    def __init__(self, minimum: str, options: Callable[[T, str], CertificateOptions]) -> None:
         self._minimum = minimum
         self._options = options
-        self._identity: Identity | None = None
+        self._identity: T | None = None
         self._context: SSL.Context | None = None
 
     @property
-    def identity(self) -> Identity:
-        """The home's certificates, once the server has started."""
+    def identity(self) -> T:
+        """What is shown, once the server has started."""
         assert self._identity is not None, "the server has not started"
         return self._identity
 
-    def renew(self, identity: Identity) -> None:
+    def renew(self, identity: T) -> None:
         """Use these certificates from the next connection on."""
         self._identity = identity
         self._context = self._options(identity, self._minimum).getContext()

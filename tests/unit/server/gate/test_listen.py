@@ -12,6 +12,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from homeftp.crypto.tls import server_options
 from homeftp.errors import OperatorError
 from homeftp.server.gate.listen import BACKLOG, ListeningService, RenewableOptions, listening
 from tests.support.fakeserver import identity
@@ -68,7 +69,7 @@ class RenewableOptionsTests(SynchronousTestCase):
 
     def test_renew(self) -> None:
         """New connections get the renewed certificates; one that is up keeps its own."""
-        options = RenewableOptions("1.3")
+        options = RenewableOptions("1.3", server_options)
         self.assertRaises(AssertionError, lambda: options.identity)
         protocol = TLSMemoryBIOFactory(options, False, Factory(), reactor)
         options.renew(identity("home"))
