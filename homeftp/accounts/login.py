@@ -114,6 +114,10 @@ class Login:
         """The endpoint in the store at which the account's endpoints begin."""
         return self.avatar.store.home
 
+    def rights_at(self, endpoint: Endpoint) -> frozenset[str]:
+        """What the account may do at an endpoint."""
+        return self.avatar.store.rights.at(endpoint.parts)
+
     def actor(self, request: str | None = None) -> Actor:
         """Who acts, in audit records of this request."""
         return self.avatar.actor(self._address, request, self.front_end)

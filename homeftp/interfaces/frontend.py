@@ -83,6 +83,9 @@ class ILogin(Interface):
     revoked: bool = Attribute("Whether access was found to be revoked. Costs nothing to read.")
     closed: bool = Attribute("Whether it was closed: `revoked` is not set any more, and `check` must be asked.")
 
+    def rights_at(endpoint: Endpoint) -> frozenset[str]:
+        """What the account may do at an endpoint: some of read, add, replace and delete. Costs nothing."""
+
     def actor(request: str | None = None) -> Actor:
         """Who acts, in audit records of this request."""
 

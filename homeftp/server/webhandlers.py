@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Mapping
 
 from homeftp.interfaces import IServerContext
+from homeftp.server.gate.context import ServerContext
+from homeftp.server.http.dav.handler import DavHandler
+from homeftp.server.http.dav.properties.database import PropertyDatabase
 from homeftp.server.http.messages import IHandler
 from homeftp.server.http.page.api import ApiHandler
 from homeftp.server.http.page.staticfiles import StaticFiles
@@ -13,5 +16,7 @@ from homeftp.server.http.page.tus import TusHandler
 
 def handlers(context: IServerContext) -> Mapping[str, IHandler]:
     """The handlers of one server; the page has the name ""."""
+    assert isinstance(context, ServerContext), "they keep things in the state folder"
     page = StaticFiles()
-    return {"": page, "static": page, "api": ApiHandler(), "upload": TusHandler()}
+    dav = DavHandler(context, PropertyDatabase(context.settings.state))
+    return {"": page, "static": page, "api": ApiHandler(), "upload": TusHandler(), "dav": dav}

@@ -95,7 +95,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.gate": CONTRACTS | {"accounts", "accounts.credentials", "audit", "control", "crypto", "files"},
     "server.json": CONTRACTS
     | {"accounts", "audit", "crypto", "dispatchers", "files", "server.gate", "store.policy", "tcp", "wire"},
-    "server.http": CONTRACTS | {"accounts", "crypto", "host", "server.gate", "tcp"},
+    "server.http": CONTRACTS | {"accounts", "crypto", "hashing", "host", "server.gate", "tcp"},
     "server": SHARED
     | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json", "store"}
     | {"accounts.credentials", "store.policy"},

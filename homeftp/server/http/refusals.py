@@ -41,10 +41,20 @@ _CHALLENGE = ("WWW-Authenticate", 'Basic realm="homeftp", charset="UTF-8"')
 
 
 class HttpError(Exception):
-    """A refusal that only HTTP knows, such as 405 and 423: `status` is the response's, `message` says why."""
+    """A refusal that only HTTP knows, such as 405 and 423: `status` is the response's, `message` says why.
 
-    def __init__(self, status: int, message: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+    With `content`, a media type and bytes, that is sent in the message's place.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: Sequence[tuple[str, str]] = (),
+        content: tuple[str, bytes] | None = None,
+    ) -> None:
         super().__init__(message)
+        self.content = content
         self.status = status
         self.message = message
         self.headers = headers
@@ -67,6 +77,9 @@ def error_response(error: Refusal | HttpError, headers: HttpHeaders, *, basic: b
     if status == HTTP_STATUS[Status.LOGIN_REQUIRED] and basic:
         fields.append(_CHALLENGE)
     fields.append(("Cache-Control", "no-store"))
+    if isinstance(error, HttpError) and error.content is not None:
+        media_type, content = error.content
+        return HttpResponse(status, [*fields, ("Content-Type", media_type)], content)
     accepted = headers.get("accept") or ""
     if "application/json" in accepted:
         code = int(error.status) if isinstance(error, Refusal) else status

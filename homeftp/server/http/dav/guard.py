@@ -1,0 +1,86 @@
+"""What stands before every change: the `If` header, the locks, and the folder in which something is made."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Collection
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import BadEndpoint, Forbidden
+from homeftp.model import Entry
+from homeftp.server.http.dav.locks.ifheader import IfHeader, holds, parse_if, require
+from homeftp.server.http.dav.locks.table import Lock, LockTable
+from homeftp.server.http.dav.multistatus import XML_TYPE, error_text
+from homeftp.server.http.dav.resource import PREFIX, DavRequest, endpoint_of, etag, href
+from homeftp.server.http.dav.xmlbody import xml_text
+from homeftp.server.http.refusals import HttpError
+
+
+async def look(dav: DavRequest, endpoint: Endpoint) -> Entry | None:
+    """What is at an endpoint; None where nothing is, or where the account may not see it, such as in a drop box."""
+    try:
+        return await dav.files.stat(endpoint)
+    except Forbidden:
+        return None
+
+
+async def require_parent(dav: DavRequest, endpoint: Endpoint) -> None:
+    """Raise 409 where the folder of an endpoint is not there: WebDAV makes none by itself (RFC 4918, 9.7.1)."""
+    if endpoint.parent.is_top:
+        return
+    try:
+        parent = await dav.files.stat(endpoint.parent)
+    except Forbidden:
+        return
+    if parent is None or parent.kind != "directory":
+        raise HttpError(HTTPStatus.CONFLICT, "the folder is not there: make it first")
+
+
+@attrs.frozen
+class ChangeGuard:
+    """Decides whether a change may be made, by what its request submits."""
+
+    locks: LockTable
+
+    async def conditions(self, dav: DavRequest, entry: Entry | None) -> IfHeader:
+        """The `If` header, which holds; raises 412 where it does not."""
+        header = parse_if(dav.header("if"))
+
+        async def state(names: tuple[str, ...] | None) -> tuple[str | None, Collection[str]]:
+            if names is None:
+                return None if entry is None else etag(entry), self._tokens(dav, dav.endpoint)
+            if not names or names[0] != PREFIX:
+                return None, ()
+            try:
+                endpoint = endpoint_of(names[1:])
+            except BadEndpoint:
+                return None, ()
+            found = await look(dav, endpoint)
+            return None if found is None else etag(found), self._tokens(dav, endpoint)
+
+        require(await holds(header, state))
+        return header
+
+    def _tokens(self, dav: DavRequest, endpoint: Endpoint) -> list[str]:
+        return [lock.token for lock in self.locks.on(dav.whole_of(endpoint))]
+
+    def admit(
+        self, dav: DavRequest, endpoint: Endpoint, header: IfHeader, *, deep: bool = False, names: bool = False
+    ) -> None:
+        """Raise 423 where a lock forbids the change, as `LockTable.keeping_out`."""
+        lock = self.locks.keeping_out(dav.whole_of(endpoint), dav.login.account, header.tokens, deep=deep, names=names)
+        if lock is not None:
+            raise locked(dav, lock, "lock-token-submitted")
+
+
+def locked(dav: DavRequest, lock: Lock, condition: str) -> HttpError:
+    """The refusal because of a lock. It names what is locked, where the account can see that."""
+    parts = lock.endpoint.parts
+    home = dav.login.home.parts
+    seen = parts[len(home) :] if parts[: len(home)] == home else ()
+    where = xml_text(href(Endpoint(seen), is_folder=lock.is_folder))
+    content = error_text(condition, f"<D:href>{where}</D:href>")
+    media_type = XML_TYPE[1]
+    return HttpError(HTTPStatus.LOCKED, "it is locked", content=(media_type, content))

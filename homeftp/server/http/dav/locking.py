@@ -1,0 +1,104 @@
+"""LOCK and UNLOCK."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import attrs
+
+from homeftp.errors import BadRequest, Changed, Forbidden
+from homeftp.model import ABSENT, WriteRequest
+from homeftp.server.http.dav.guard import ChangeGuard, locked, look, require_parent
+from homeftp.server.http.dav.locks.lockinfo import lock_discovery, lock_request, timeout_seconds
+from homeftp.server.http.dav.locks.table import Lock
+from homeftp.server.http.dav.multistatus import XML_TYPE, error_text
+from homeftp.server.http.dav.resource import DavRequest, depth
+from homeftp.server.http.dav.xmlbody import XmlElement, read_xml
+from homeftp.server.http.messages import HttpResponse
+from homeftp.server.http.refusals import HttpError
+
+_CHANGING = frozenset({"add", "replace", "delete"})
+
+
+@attrs.frozen
+class Locker:
+    """Answers LOCK and UNLOCK."""
+
+    guard: ChangeGuard
+
+    async def lock(self, dav: DavRequest) -> HttpResponse:
+        """LOCK: a new lock, or with an `If` header and no body a longer life for one that there is."""
+        root = await read_xml(dav.http)
+        seconds = timeout_seconds(dav.header("timeout"))
+        if root is None:
+            return await self._refresh(dav, seconds)
+        return await self._new(dav, root, seconds)
+
+    async def _new(self, dav: DavRequest, root: XmlElement, seconds: int | None) -> HttpResponse:
+        asked = lock_request(root)
+        deep = depth(dav, None) is None
+        if depth(dav, None) == 1:
+            raise BadRequest("a lock has a Depth of 0 or infinity")
+        if dav.endpoint.is_top or not dav.login.rights_at(dav.endpoint) & _CHANGING:
+            raise Forbidden("an account locks only what it may change, and not the shared folder itself")
+        entry = await look(dav, dav.endpoint)
+        header = await self.guard.conditions(dav, entry)
+        conflict = self.guard.locks.conflicting(dav.whole, deep=deep, exclusive=asked.is_exclusive)
+        if conflict is not None:
+            raise locked(dav, conflict, "no-conflicting-lock")
+        status = HTTPStatus.OK
+        if entry is None:
+            self.guard.admit(dav, dav.endpoint, header, names=True)
+            await require_parent(dav, dav.endpoint)
+            await self._make_empty(dav)
+            status = HTTPStatus.CREATED
+        lock = self.guard.locks.add(
+            dav.whole,
+            dav.login.account,
+            deep=deep,
+            exclusive=asked.is_exclusive,
+            owner=asked.owner,
+            is_folder=entry is not None and entry.kind == "directory",
+            seconds=seconds,
+        )
+        return _described(dav, lock, status, [("Lock-Token", f"<{lock.token}>")])
+
+    async def _make_empty(self, dav: DavRequest) -> None:
+        """What is not there and is locked becomes an empty file (RFC 4918, 7.3)."""
+        try:
+            await dav.files.write(WriteRequest(endpoint=dav.endpoint, size=0, precondition=ABSENT), b"")
+        except Changed:
+            raise HttpError(HTTPStatus.CONFLICT, "it has just been made: lock it again") from None
+
+    async def _refresh(self, dav: DavRequest, seconds: int | None) -> HttpResponse:
+        header = await self.guard.conditions(dav, await look(dav, dav.endpoint))
+        own = [
+            lock
+            for lock in self.guard.locks.on(dav.whole)
+            if lock.token in header.tokens and lock.account == dav.login.account
+        ]
+        if not own:
+            raise HttpError(HTTPStatus.PRECONDITION_FAILED, "there is no such lock: lock it again")
+        self.guard.locks.refresh(own[0], seconds)
+        return _described(dav, own[0], HTTPStatus.OK, [])
+
+    async def unlock(self, dav: DavRequest) -> HttpResponse:
+        """UNLOCK: the end of one lock."""
+        token = (dav.header("lock-token") or "").strip()
+        if not token.startswith("<") or not token.endswith(">"):
+            raise BadRequest("UNLOCK needs a Lock-Token")
+        lock = next((each for each in self.guard.locks.on(dav.whole) if each.token == token[1:-1]), None)
+        if lock is None:
+            content = XML_TYPE[1], error_text("lock-token-matches-request-uri")
+            raise HttpError(HTTPStatus.CONFLICT, "there is no such lock here", content=content)
+        if lock.account != dav.login.account:
+            raise Forbidden("another account has made this lock")
+        self.guard.locks.remove(lock)
+        return HttpResponse(HTTPStatus.NO_CONTENT)
+
+
+def _described(dav: DavRequest, lock: Lock, status: int, headers: list[tuple[str, str]]) -> HttpResponse:
+    shown = lock_discovery([lock], dav.login.home, dav.login.account)
+    prop = f'<D:prop xmlns:D="DAV:"><D:lockdiscovery>{shown}</D:lockdiscovery></D:prop>\n'
+    body = f'<?xml version="1.0" encoding="utf-8"?>\n{prop}'.encode()
+    return HttpResponse(status, [*headers, XML_TYPE], body)

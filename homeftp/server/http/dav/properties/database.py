@@ -1,0 +1,175 @@
+"""The dead properties: what WebDAV clients attach to files and the server does not understand (RFC 4918, section 4).
+
+They are in a database of their own in the state folder, by the path in the store. WebDAV's own COPY, MOVE and DELETE
+take them along; a file that is moved or removed in another way leaves them behind, until a WebDAV client asks for that
+path. They are hints of programs to themselves: losing them loses no content, and no backup has them.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from threading import Lock
+from typing import Callable, Mapping, TypeVar
+
+from homeftp.config import KIB
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Internal, NoSpace
+from homeftp.hashing.database import SharedDatabase, tables
+from homeftp.server.http.dav.xmlbody import Name
+
+FILE = "webdav.sqlite"
+"""Inside the state folder."""
+
+MAX_VALUE = 16 * KIB
+"""Characters of the values of one resource together, at most."""
+
+MAX_PROPERTIES = 100_000
+"""Properties of all resources, at most; they take up a quarter of a KiB each, as far as programs have any."""
+
+_BUSY_SECONDS = 5.0
+_VERSION = 1
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS properties (parent TEXT NOT NULL, name TEXT NOT NULL, namespace TEXT NOT NULL,"
+    " local TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (parent, name, namespace, local)) WITHOUT ROWID",
+)
+
+Properties = dict[Name, str]
+"""The properties of one resource: values as XML."""
+
+T = TypeVar("T")
+
+
+class PropertyDatabase:
+    """The properties of all resources. Blocks; for any thread."""
+
+    def __init__(self, folder: str) -> None:
+        self._path = os.path.join(folder, FILE)
+        self._database: SharedDatabase | None = None
+        self._lock = Lock()
+
+    def close(self) -> None:
+        """Close the database; a later call opens it again."""
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
+
+    def of(self, endpoint: Endpoint) -> Properties:
+        """The properties of what is at an endpoint."""
+        found: Properties = {}
+
+        def read(connection: sqlite3.Connection) -> None:
+            query = "SELECT namespace, local, value FROM properties WHERE parent = ? AND name = ?"
+            for namespace, local, value in connection.execute(query, _key(endpoint)):
+                found[namespace, local] = value
+
+        self._read(read)
+        return found
+
+    def inside(self, directory: Endpoint) -> Mapping[str, Properties]:
+        """The properties of everything directly in a directory, by name."""
+        found: dict[str, Properties] = {}
+
+        def read(connection: sqlite3.Connection) -> None:
+            query = "SELECT name, namespace, local, value FROM properties WHERE parent = ? AND name != ''"
+            for name, namespace, local, value in connection.execute(query, (directory.whole,)):
+                found.setdefault(name, {})[namespace, local] = value
+
+        self._read(read)
+        return found
+
+    def change(self, endpoint: Endpoint, values: Mapping[Name, str | None]) -> None:
+        """Set properties, or with None remove them: all or none. Raises `NoSpace` (52) and `Internal` (50)."""
+        before = self.of(endpoint)
+        after = {name: value for name, value in {**before, **values}.items() if value is not None}
+        if sum(len(namespace) + len(local) + len(value) for (namespace, local), value in after.items()) > MAX_VALUE:
+            raise NoSpace(f"the properties of one file or folder have more than {MAX_VALUE} characters")
+
+        def write(connection: sqlite3.Connection) -> None:
+            (count,) = connection.execute("SELECT count(*) FROM properties").fetchone()
+            if count + len(after) - len(before) > MAX_PROPERTIES:
+                raise NoSpace(f"the server keeps no more than {MAX_PROPERTIES} properties")
+            key = _key(endpoint)
+            with connection:
+                for (namespace, local), value in values.items():
+                    connection.execute(
+                        "DELETE FROM properties WHERE parent = ? AND name = ? AND namespace = ? AND local = ?",
+                        (*key, namespace, local),
+                    )
+                    if value is not None:
+                        connection.execute(
+                            "INSERT INTO properties VALUES (?, ?, ?, ?, ?)", (*key, namespace, local, value)
+                        )
+
+        self._write(write)
+
+    def removed(self, endpoint: Endpoint) -> None:
+        """Forget the properties of what was at an endpoint and beneath it."""
+        self._write(lambda connection: _remove(connection, endpoint))
+
+    def moved(self, source: Endpoint, target: Endpoint) -> None:
+        """What was at an endpoint is at another one."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            with connection:
+                _remove(connection, target)
+                _copy(connection, source, target, deep=True)
+                _remove(connection, source)
+
+        self._write(write)
+
+    def copied(self, source: Endpoint, target: Endpoint, *, deep: bool) -> None:
+        """What is at an endpoint is at another one too; without `deep` nothing beneath it."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            with connection:
+                _remove(connection, target)
+                _copy(connection, source, target, deep=deep)
+
+        self._write(write)
+
+    def _read(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Where the database cannot be read there are no properties."""
+        if self._database is not None or os.path.exists(self._path):
+            self._open().run(work)
+
+    def _write(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        if not self._open().run(work):
+            raise Internal("the server cannot keep properties: see whether its state folder's disk is full")
+
+    def _open(self) -> SharedDatabase:
+        with self._lock:
+            if self._database is None:
+                self._database = SharedDatabase(self._path, tables(_VERSION, _TABLES), busy_seconds=_BUSY_SECONDS)
+            return self._database
+
+
+def _key(endpoint: Endpoint) -> tuple[str, str]:
+    """The directory and the name of a resource; the root has the name ""."""
+    return endpoint.parent.whole, endpoint.name
+
+
+def _range(endpoint: Endpoint) -> tuple[str, str, str]:
+    """The directory itself, and the bounds of the paths beneath it; `0` is the character behind `/`."""
+    whole = endpoint.whole
+    return whole, f"{whole}/", f"{whole}0"
+
+
+_BENEATH = "(parent = ? OR (parent > ? AND parent < ?))"
+
+
+def _remove(connection: sqlite3.Connection, endpoint: Endpoint) -> None:
+    connection.execute("DELETE FROM properties WHERE parent = ? AND name = ?", _key(endpoint))
+    connection.execute(f"DELETE FROM properties WHERE {_BENEATH} AND name != ''", _range(endpoint))
+
+
+def _copy(connection: sqlite3.Connection, source: Endpoint, target: Endpoint, *, deep: bool) -> None:
+    columns = "namespace, local, value FROM properties"
+    connection.execute(
+        f"INSERT INTO properties SELECT ?, ?, {columns} WHERE parent = ? AND name = ?", (*_key(target), *_key(source))
+    )
+    if deep:
+        connection.execute(
+            f"INSERT INTO properties SELECT ? || substr(parent, ?), name, {columns} WHERE {_BENEATH} AND name != ''",
+            (target.whole, len(source.whole) + 1, *_range(source)),
+        )

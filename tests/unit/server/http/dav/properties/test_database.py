@@ -1,0 +1,81 @@
+"""The database of dead properties."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Internal, NoSpace
+from homeftp.server.http.dav.properties.database import FILE, MAX_VALUE, PropertyDatabase
+
+ONE, TWO = ("urn:x", "one"), ("", "two")
+
+
+class PropertyDatabaseTests(SynchronousTestCase):
+    """One database."""
+
+    def setUp(self) -> None:
+        self.folder = os.path.abspath(self.mktemp())
+        os.mkdir(self.folder, 0o700)
+        self.database = PropertyDatabase(self.folder)
+        self.addCleanup(self.database.close)
+
+    def test_change(self) -> None:
+        """Properties are set, replaced and removed; they are there after a restart. Reading makes no file."""
+        self.assertEqual((self.database.of(parse("a")), self.database.inside(ROOT)), ({}, {}))
+        self.assertEqual(os.listdir(self.folder), [])
+        self.database.change(parse("a"), {ONE: "1", TWO: "2"})
+        self.database.change(parse("a"), {ONE: "3", TWO: None})
+        self.database.close()
+        self.assertEqual(self.database.of(parse("a")), {ONE: "3"})
+        self.assertEqual(os.stat(os.path.join(self.folder, FILE)).st_mode & 0o077, 0)
+
+    def test_inside(self) -> None:
+        """Those of everything in a folder come together, without those of the folder and of what is deeper."""
+        for path in ("d", "d/a", "d/b", "d/b/c", "da"):
+            self.database.change(parse(path), {ONE: path})
+        self.assertEqual(self.database.inside(parse("d")), {"a": {ONE: "d/a"}, "b": {ONE: "d/b"}})
+        self.assertEqual(set(self.database.inside(ROOT)), {"d", "da"})
+
+    def test_tree(self) -> None:
+        """They go with what is moved, copied and removed, and with nothing else."""
+        for path in ("d", "d/a", "d/b/c", "da", "d0", "e/x"):
+            self.database.change(parse(path), {ONE: path})
+        self.database.copied(parse("d"), parse("e"), deep=True)
+        self.assertEqual(self.database.of(parse("e/b/c")), {ONE: "d/b/c"})
+        self.assertEqual(self.database.of(parse("e/x")), {})
+        self.database.copied(parse("d"), parse("f"), deep=False)
+        self.assertEqual((self.database.of(parse("f")), self.database.of(parse("f/a"))), ({ONE: "d"}, {}))
+        self.database.moved(parse("d"), parse("g/h"))
+        self.assertEqual((self.database.of(parse("d/a")), self.database.of(parse("g/h/a"))), ({}, {ONE: "d/a"}))
+        self.database.removed(parse("g"))
+        self.assertEqual(self.database.of(parse("g/h/b/c")), {})
+        for path in ("da", "d0"):
+            self.assertEqual(self.database.of(parse(path)), {ONE: path})
+
+    def test_bounds(self) -> None:
+        """One resource has no more than so much: a change beyond that is refused, and changes nothing."""
+        self.database.change(parse("a"), {ONE: "1"})
+        self.assertRaises(NoSpace, self.database.change, parse("a"), {ONE: None, TWO: "x" * MAX_VALUE})
+        self.assertEqual(self.database.of(parse("a")), {ONE: "1"})
+
+    def test_all(self) -> None:
+        """All together there are no more than so many."""
+        import homeftp.server.http.dav.properties.database as module
+
+        self.patch(module, "MAX_PROPERTIES", 2)
+        self.database.change(parse("a"), {ONE: "1", TWO: "2"})
+        self.assertRaises(NoSpace, self.database.change, parse("b"), {ONE: "1"})
+        self.database.change(parse("a"), {ONE: None})
+        self.database.change(parse("b"), {ONE: "1"})
+
+    def test_unwritable(self) -> None:
+        """Where nothing can be kept that is said; reading finds nothing."""
+        database = PropertyDatabase(os.path.join(self.folder, FILE))
+        with open(os.path.join(self.folder, FILE), "w") as file:
+            file.write("no folder")
+        self.addCleanup(database.close)
+        self.assertRaises(Internal, database.change, parse("a"), {ONE: "1"})
+        self.assertEqual(database.of(parse("a")), {})

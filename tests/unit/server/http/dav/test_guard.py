@@ -1,0 +1,91 @@
+"""What stands before a change."""
+
+from __future__ import annotations
+
+from tests.support.davcases import DavCase, destination
+from tests.support.httpclient import HOST
+
+TOKEN = "(<urn:uuid:0>)"
+
+
+class GuardTests(DavCase):
+    """Locks and `If` headers of all methods."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.put("a", b"x")
+        self.status("MKCOL", "d")
+        self.put("d/a", b"x")
+
+    def changes(self, *headers: tuple[str, str]) -> dict[str, int]:
+        """The statuses of what changes `d/a`, or the folder that it is in."""
+        return {
+            "PUT": self.status("PUT", "d/a", *headers, body=b"y"),
+            "PROPPATCH": self.status(
+                "PROPPATCH",
+                "d/a",
+                *headers,
+                body=b'<propertyupdate xmlns="DAV:"><set><prop><x xmlns="urn:x">1</x></prop></set></propertyupdate>',
+            ),
+            "COPY": self.status("COPY", "a", destination("d/a"), *headers),
+            "MOVE": self.status("MOVE", "d/a", destination("b"), *headers),
+        }
+
+    def test_locked(self) -> None:
+        """Without the token of a lock all of these are refused, with it they are made."""
+        token = self.lock("d/a")
+        self.assertEqual(set(self.changes().values()), {423})
+        self.assertEqual(set(self.changes(("If", TOKEN)).values()), {412})
+        self.assertEqual(set(self.changes(("If", f"(Not {TOKEN[1:-1]})")).values()), {423})
+        self.assertEqual(self.content("d/a"), b"x")
+        given = (("If", f"</dav/d/a> (<{token}>)"),)
+        self.assertEqual(self.changes(*given), {"PUT": 204, "PROPPATCH": 207, "COPY": 204, "MOVE": 201})
+
+    def test_folder(self) -> None:
+        """A lock of a folder forbids new names in it, and a deep one everything."""
+        token = self.lock("d", ("Depth", "0"))
+        self.assertEqual(self.status("PUT", "d/new", body=b"x"), 423)
+        self.assertEqual(self.status("DELETE", "d/a"), 423)
+        self.assertEqual(self.status("MKCOL", "d/new"), 423)
+        self.assertEqual(self.status("PUT", "d/a", body=b"y"), 204)
+        self.ask("UNLOCK", "d", ("Lock-Token", f"<{token}>"))
+        self.lock("d")
+        self.assertEqual(self.status("PUT", "d/a", body=b"y"), 423)
+        self.assertEqual(self.status("DELETE", "d"), 423)
+        self.assertEqual(self.status("PUT", "a", body=b"y"), 204, "the control")
+
+    def test_beneath(self) -> None:
+        """A folder is neither moved nor removed while something in it is locked."""
+        token = self.lock("d/a")
+        answer = self.ask("DELETE", "d")
+        self.assertEqual((answer.status, b"<D:href>/dav/d/a</D:href>" in answer.body), (423, True))
+        self.assertEqual(self.status("MOVE", "d", destination("e")), 423)
+        self.assertEqual(self.status("DELETE", "d", ("If", f"<https://{HOST}/dav/d/a> (<{token}>)")), 204)
+        self.assertIsNone(self.content("d/a"))
+        self.put("a", b"z")
+        self.status("MKCOL", "d")
+        self.put("d/a", b"the lock is gone with the file")
+
+    def test_if(self) -> None:
+        """An `If` header that does not hold refuses the change, whatever it is about."""
+        for value, status in (
+            ("([{}])", 204),
+            ("</dav/a> ([{}])", 204),
+            ('</dav/nothing> (Not ["x"])', 204),
+            ('</dav/nothing> (["x"])', 412),
+            ('</api> (["x"])', 412),
+            ('</dav/a:b> (["x"])', 412),
+            ('(["x"]) (Not <urn:x>)', 204),
+            ("(<urn:x>)", 412),
+            ("nonsense", 400),
+        ):
+            tag = self.ask("HEAD", "a").headers["etag"]
+            self.assertEqual(self.status("PUT", "a", ("If", value.format(tag)), body=b"x"), status, value)
+
+    def test_parent(self) -> None:
+        """Nothing is made in a folder that is not there, or is none."""
+        for path in ("nothing/x", "a/x"):
+            self.assertEqual(self.status("PUT", path, body=b"x"), 409)
+            self.assertEqual(self.status("MKCOL", path), 409)
+        self.assertEqual(self.status("COPY", "a", destination("nothing/x")), 409)
+        self.assertEqual(self.status("COPY", "d/a", destination("a/x")), 409)
