@@ -10,6 +10,7 @@ from homeftp.server.http.dav.handler import DavHandler
 from homeftp.server.http.dav.properties.database import PropertyDatabase
 from homeftp.server.http.messages import IHandler
 from homeftp.server.http.page.api import ApiHandler
+from homeftp.server.http.page.filehandler import FileHandler
 from homeftp.server.http.page.staticfiles import StaticFiles
 from homeftp.server.http.page.tus import TusHandler
 
@@ -18,5 +19,11 @@ def handlers(context: IServerContext) -> Mapping[str, IHandler]:
     """The handlers of one server; the page has the name ""."""
     assert isinstance(context, ServerContext), "they keep things in the state folder"
     page = StaticFiles()
-    dav = DavHandler(context, PropertyDatabase(context.settings.state))
-    return {"": page, "static": page, "api": ApiHandler(), "upload": TusHandler(), "dav": dav}
+    return {
+        "": page,
+        "static": page,
+        "api": ApiHandler(),
+        "dav": DavHandler(context, PropertyDatabase(context.settings.state)),
+        "file": FileHandler(),
+        "upload": TusHandler(),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 from typing import Any, Callable
 
@@ -78,6 +79,20 @@ class Cutter:
         for each in (source, target):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+class Resetting(Cutter):
+    """Ends a connection that has used up its allowance with a reset, as a router does that has forgotten it.
+
+    A client that only sends would not notice that the other end reads nothing any more.
+    """
+
+    def _carry(self, source: socket.socket, target: socket.socket, left: int | None, *how: Any) -> None:
+        super()._carry(source, target, left, *how)
+        if left is not None:
+            with contextlib.suppress(OSError):
+                source.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                source.close()
 
 
 class Slow(Cutter):

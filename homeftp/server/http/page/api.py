@@ -1,7 +1,7 @@
 """The JSON API of the page, below `/api/`: what the verbs of WebDAV do not have.
 
-`GET list`, `search`, `versions`, `deleted` and `zip`, each followed by a path; `GET version` with the time of one, and
-`GET space`; `POST restore` and `POST zip`. Handlers of other packages answer further names, such as `session`.
+`GET list`, `search`, `versions`, `deleted` and `zip`, each followed by a path; `GET space`; `POST restore` and
+`POST zip`. Handlers of other packages answer further names, such as `session`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from homeftp.config import MIB
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadRequest, NotFound
 from homeftp.interfaces import IFiles
+from homeftp.server.http.content import attachment
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
 from homeftp.server.http.page import archive, history, listing
 from homeftp.server.http.page.jsonlines import json_response, lines_response
@@ -108,7 +109,7 @@ async def _zip(request: HttpRequest, files: IFiles, endpoint: Endpoint) -> HttpR
     members = await archive.members_of(files, endpoint, names, top)
     return HttpResponse(
         HTTPStatus.OK,
-        [("Content-Type", "application/zip"), archive.attachment(f"{top}.zip"), ("Cache-Control", "no-store")],
+        [("Content-Type", "application/zip"), attachment(f"{top}.zip"), ("Cache-Control", "no-store")],
         archive.archive(files, members),
     )
 

@@ -10,7 +10,6 @@ import struct
 import time
 import zipfile
 from typing import AsyncIterator, Sequence
-from urllib.parse import quote
 
 import attrs
 
@@ -147,11 +146,6 @@ async def _add_file(made: zipfile.ZipFile, name: str, stream: IFileStream) -> As
         yield 0
     finally:
         await stream.close()
-
-
-def attachment(name: str) -> tuple[str, str]:
-    """The header that lets a browser save a response under a name (RFC 6266)."""
-    return "Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _info(name: str, entry: Entry | None) -> zipfile.ZipInfo:

@@ -47,6 +47,9 @@ _TYPES = {
 }
 """The type of each kind of file that the page has."""
 
+_PICTURES_CACHED = "max-age=600"
+"""Browsers ask for the pictures again with each that is shown; the page and its modules must always fit each other."""
+
 _LANGUAGES = "languages"
 _INDEX = f"{_LANGUAGES}/index.json"
 
@@ -113,7 +116,7 @@ class StaticFiles:
         headers = [
             ("Content-Type", file.content_type),
             ("ETag", file.etag),
-            ("Cache-Control", "no-cache"),
+            ("Cache-Control", _PICTURES_CACHED if file.content_type == _TYPES["svg"] else "no-cache"),
             ("Vary", "Accept-Encoding"),
             ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
             ("Cross-Origin-Opener-Policy", "same-origin"),

@@ -6,7 +6,7 @@ import { folderPicker } from "./folders.js";
 import { kindOf, shown } from "./format.js";
 import { showDeleted, showVersions } from "./history.js";
 import { choice, question, sheet } from "./menus.js";
-import { apiUrl, fileUrl, freeName } from "./paths.js";
+import { apiUrl, davUrl, fileUrl, freeName } from "./paths.js";
 import { newLink, showLinks } from "./links.js";
 import { t } from "./words.js";
 
@@ -16,6 +16,14 @@ export function save(url, name) {
   document.body.append(link);
   link.click();
   link.remove();
+}
+
+/** Save what a URL answers to a form with these names: a URL has no place for many. */
+function saveSome(url, names) {
+  const form = h("form", { method: "post", action: url, hidden: true }, names.map((name) => h("input", { name: "name", value: name })));
+  document.body.append(form);
+  form.submit();
+  form.remove();
 }
 
 export class Actions {
@@ -97,9 +105,9 @@ export class Actions {
   download(entries) {
     const [entry] = entries;
     const path = this.files.pathOf(entry);
-    if (entries.length === 1 && entry.kind === "file") save(fileUrl(path), path.at(-1));
+    if (entries.length === 1 && entry.kind === "file") save(fileUrl(path, { save: 1 }), path.at(-1));
     else if (entries.length === 1) save(apiUrl("zip", path), `${path.at(-1)}.zip`);
-    else save(apiUrl("zip", this.files.path, { name: entries.map((each) => each.name) }), `${this.files.path.at(-1) ?? "homeftp"}.zip`);
+    else saveSome(apiUrl("zip", this.files.path), entries.map((each) => each.name));
   }
 
   /** Ask for a name until it can be used; null where the person cancels. */
@@ -124,7 +132,7 @@ export class Actions {
     let made = "";
     const done = await this.name(t("new-folder"), "", t("make"), async (name) => {
       made = name;
-      await ask("MKCOL", fileUrl([...this.files.path, name], true));
+      await ask("MKCOL", davUrl([...this.files.path, name], true));
     });
     if (!done) return;
     await this.files.read();
@@ -148,8 +156,8 @@ export class Actions {
 
   moveOne(from, to, kind) {
     const folder = kind === "directory";
-    return ask("MOVE", fileUrl(from, folder), {
-      headers: { Destination: `${location.origin}${fileUrl(to, folder)}`, Overwrite: "F" },
+    return ask("MOVE", davUrl(from, folder), {
+      headers: { Destination: `${location.origin}${davUrl(to, folder)}`, Overwrite: "F" },
     });
   }
 
@@ -203,20 +211,27 @@ export class Actions {
     await this.doing(async () => {
       for (const entry of entries) {
         const path = this.files.pathOf(entry);
-        await ask("DELETE", fileUrl(path, entry.kind === "directory"));
-        removed.push(path);
+        await ask("DELETE", davUrl(path, entry.kind === "directory"));
+        removed.push([path, entry.kind]);
       }
     });
     if (!removed.length) return;
-    const text = removed.length === 1 ? t("deleted-one", { name: shown(removed[0].at(-1)) }) : t("deleted", { n: removed.length });
+    const text = removed.length === 1 ? t("deleted-one", { name: shown(removed[0][0].at(-1)) }) : t("deleted", { n: removed.length });
     this.toasts.say(text, [t("undo"), () => this.restore(removed)]);
   }
 
   /** Put back what was removed last at each path. */
-  async restore(paths) {
+  async restore(removed) {
     await this.doing(async () => {
-      for (const path of paths) await askJson("POST", apiUrl("restore", path), { json: {} });
-      this.toasts.say(t("restored", { n: paths.length }));
+      for (const [path, kind] of removed) {
+        try {
+          await askJson("POST", apiUrl("restore", path), { json: {} });
+        } catch (error) {
+          if (kind !== "directory" || error.status !== 404) throw error;
+          await ask("MKCOL", davUrl(path, true)); // it held no file, so that there is no version
+        }
+      }
+      this.toasts.say(t("restored", { n: removed.length }));
     });
   }
 

@@ -116,10 +116,14 @@ export class Files {
     const { signal } = this.reading;
     const url = this.words ? apiUrl("search", this.path, { q: this.words }) : apiUrl("list", this.path);
     document.title = `${this.path.length ? shown(this.path.at(-1)) : "homeftp"}${this.path.length ? " – homeftp" : ""}`;
-    this.waiting.hidden = false;
     this.list.clear(Boolean(this.words));
     this.drawSelected();
     fill(this.said);
+    if (!this.may("read")) {
+      this.list.complete({ picture: "upload", title: t("drop-box"), text: t("drop-box-help") });
+      return;
+    }
+    this.waiting.hidden = false;
     const skipped = [];
     let more = false;
     try {

@@ -1,10 +1,10 @@
 // Earlier versions of a file, and files that were deleted from a folder: to look at and to put back.
 
 import { askJson, explain, lines } from "./api.js";
-import { button, fill, h } from "./dom.js";
+import { button, fill, h, icon } from "./dom.js";
 import { moment, shown, size } from "./format.js";
 import { sheet } from "./menus.js";
-import { apiUrl } from "./paths.js";
+import { apiUrl, fileUrl } from "./paths.js";
 import { t } from "./words.js";
 
 /** A dialog with a list that is read from the server, a row for each item. */
@@ -50,7 +50,7 @@ export function showVersions(path, files) {
       "li",
       {},
       h("div", {}, t("until", { when: moment(version.at_us) }), h("small", {}, [size(version.size), version.mtime_us === null ? "" : t("changed-at", { when: moment(version.mtime_us) })].filter(Boolean).join(" · "))),
-      h("a", { class: "button quiet", href: apiUrl("version", path, { at: version.at_us }), download: path.at(-1), "aria-label": t("download-version", { when: moment(version.at_us) }), title: t("download") }, h("span", {}, "↓")),
+      h("a", { class: "button quiet", href: fileUrl(path, { at: version.at_us, save: 1 }), download: path.at(-1), "aria-label": t("download-version", { when: moment(version.at_us) }), title: t("download") }, icon("download")),
       files.may("replace") ? button(t("restore"), null, () => putBack(path, version.at_us, dialog, files)) : null,
     );
   return showList(t("versions-title", { name: shown(path.at(-1)) }), t("versions-help"), apiUrl("versions", path), (line) => line.versions ?? [], row, t("no-versions"));

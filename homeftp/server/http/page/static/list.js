@@ -51,8 +51,7 @@ export class FileList {
     this.drawn = 0;
     this.picked.clear();
     this.all.checked = false;
-    this.done = false;
-    this.before = [...this.rows.children];
+    this.rows.inert = true; // what is shown until the first entries come belongs to another folder
     this.heads.hidden = true;
   }
 
@@ -62,6 +61,7 @@ export class FileList {
     this.order_ = null;
     if (first && entries.length) {
       this.drawn = 0;
+      this.rows.inert = false;
       fill(this.rows);
       this.more();
     }
@@ -69,8 +69,8 @@ export class FileList {
 
   /** All entries are there; `empty` says what is shown where there are none. */
   complete(empty) {
-    this.done = true;
     this.order_ = null;
+    this.rows.inert = false;
     this.redraw();
     this.heads.hidden = !this.entries.length;
     this.rows.hidden = false;

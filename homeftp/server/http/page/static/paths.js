@@ -5,8 +5,14 @@ export function encoded(path) {
   return path.map(encodeURIComponent).join("/");
 }
 
-/** The URL that a file is fetched from, and changed at by the verbs of WebDAV. */
-export function fileUrl(path, folder = false) {
+/** The URL that a file is shown from; with `save` a browser saves it, with `at` it is the version until that time. */
+export function fileUrl(path, query = {}) {
+  const asked = new URLSearchParams(query).toString();
+  return `/file/${encoded(path)}${asked ? `?${asked}` : ""}`;
+}
+
+/** The URL that a file or a folder is changed at, by the verbs of WebDAV. */
+export function davUrl(path, folder = false) {
   return `/dav/${encoded(path)}${folder && path.length ? "/" : ""}`;
 }
 

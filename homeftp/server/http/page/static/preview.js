@@ -35,25 +35,31 @@ export function preview(files, first, { pathOf, actionsOf, kindOf }) {
     const path = pathOf(entry);
     const url = fileUrl(path);
     fill(title, shown(path.at(-1)), h("small", {}, `${size(entry.size)}${files.length > 1 ? ` · ${place + 1}/${files.length}` : ""}`));
-    save.href = url;
+    save.href = fileUrl(path, { save: 1 });
     save.download = path.at(-1);
     const turn = (step, text, picture, side) =>
       files[place + step] ? button(text, picture, () => show(place + step), { quiet: true, kind: `turn ${side}` }) : null;
-    fill(stage, shownAs(kindOf(entry.name), url, path.at(-1)), turn(-1, t("previous"), "back", "previous"), turn(1, t("next"), "forward", "next"));
+    const side = ["next", "previous"].find((each) => document.activeElement?.classList.contains(each));
+    fill(stage, shownAs(kindOf(entry.name), path), turn(-1, t("previous"), "back", "previous"), turn(1, t("next"), "forward", "next"));
+    // the button that was pressed is a new one, or gone: keys must go on working
+    if (side) (stage.querySelector(`.${side}`) ?? dialog).focus();
+    else if (!dialog.contains(document.activeElement)) dialog.focus();
   }
 
-  function cannot(text, url, name) {
-    return h("div", { class: "empty" }, icon("file"), h("h2", {}, text), h("a", { class: "button main", href: url, download: name }, icon("download"), h("span", {}, t("download"))));
+  function cannot(text) {
+    const path = pathOf(files[place]);
+    return h("div", { class: "empty" }, icon("file"), h("h2", {}, text), h("a", { class: "button main", href: fileUrl(path, { save: 1 }), download: path.at(-1) }, icon("download"), h("span", {}, t("download"))));
   }
 
-  function shownAs(kind, url, name) {
-    const failed = (event) => event.target.replaceWith(cannot(t("cannot-show"), url, name));
+  function shownAs(kind, path) {
+    const [url, name] = [fileUrl(path), path.at(-1)];
+    const failed = (event) => event.target.replaceWith(cannot(t("cannot-show")));
     if (kind === "picture") return h("img", { src: url, alt: shown(name), onerror: failed });
     if (kind === "video") return h("video", { src: url, controls: true, playsinline: true, preload: "metadata", onerror: failed });
     if (kind === "audio") return h("audio", { src: url, controls: true, preload: "metadata", onerror: failed });
-    if (kind === "text") return text(url, name);
+    if (kind === "text") return text(url);
     if (kind === "pdf") return pdf(url, name);
-    return cannot(t("no-preview"), url, name);
+    return cannot(t("no-preview"));
   }
 
   function pdf(url, name) {
@@ -61,7 +67,7 @@ export function preview(files, first, { pathOf, actionsOf, kindOf }) {
     return h("div", { class: "empty" }, icon("pdf"), h("h2", {}, shown(name)), h("p", {}, t("pdf-help")), tab);
   }
 
-  function text(url, name) {
+  function text(url) {
     const box = h("pre", { tabindex: "0" }, t("loading"));
     const { signal } = reading;
     (async () => {
@@ -76,7 +82,7 @@ export function preview(files, first, { pathOf, actionsOf, kindOf }) {
       } catch (error) {
         if (error.name === "AbortError") return;
         if (error.status === 416) box.textContent = "";
-        else box.replaceWith(cannot(explain(error), url, name));
+        else box.replaceWith(cannot(explain(error)));
       }
     })();
     return box;
@@ -87,6 +93,7 @@ export function preview(files, first, { pathOf, actionsOf, kindOf }) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step && files[place + step]) show(place + step);
   });
+  dialog.tabIndex = -1;
   let touched = null;
   stage.addEventListener("pointerdown", (event) => {
     touched = event.pointerType === "touch" && event.isPrimary ? [event.clientX, event.clientY] : null;

@@ -12,6 +12,8 @@ import { t } from "./words.js";
 const SMALL = 16 * 1024 * 1024;
 /** Milliseconds between two tries. */
 const WAITS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000];
+/** Milliseconds without progress after which a request is given up: a network that is gone tells nobody. */
+const STALLS = 60_000;
 const ALWAYS = { "Tus-Resumable": "1.0.0", "X-Homeftp": "1", Accept: "application/json" };
 
 /** The file was changed, or cannot be read any more, on this device. */
@@ -64,6 +66,7 @@ export class Upload {
     this.progress = progress;
     this.waiting = waiting;
     this.stop = new AbortController();
+    this.patience = STALLS; // doubled when it was too short: the server may be reading what arrived earlier
     this.hasher = new Hasher(file);
   }
 
@@ -80,7 +83,7 @@ export class Upload {
       if (file.size <= SMALL) hash = await this.wholeHash();
       else this.whole = this.hasher.hash(file.size).catch((error) => error);
       this.url = this.address(hash);
-      let stored = await this.trying(() => (hash === null ? this.resumed() : this.begun()));
+      const stored = await this.trying(() => (hash === null ? this.resumed() : this.begun()));
       const here = hash ?? (await this.whole);
       if (here instanceof Error) throw here;
       if (stored && stored !== here) throw new Unreadable(t("error-arrived-different"));
@@ -148,6 +151,7 @@ export class Upload {
   /** Begin the upload and send the whole file, in one request. */
   begun() {
     const { file, path, condition } = this;
+    this.arrived = 0;
     const about = { path: path.join("/"), mtime_us: String(file.lastModified * 1000) };
     const hash = new URLSearchParams(this.url.split("?")[1]).get("hash");
     if (hash) about.hash = hash;
@@ -160,11 +164,11 @@ export class Upload {
   async resumed() {
     const { file } = this;
     const head = await this.request("HEAD", this.url, null, 0, {}, true);
-    let offset = Number(head.getResponseHeader("Upload-Offset"));
+    const offset = Number(head.getResponseHeader("Upload-Offset"));
     const stored = head.getResponseHeader("Homeftp-Hash");
     if (stored && offset === file.size) return stored;
     const prefix = head.getResponseHeader("Homeftp-Arrived-Hash");
-    if (offset && prefix !== (await this.hasher.hash(offset))) offset = 0;
+    if (offset && prefix !== (await this.hasher.hash(offset))) return this.begun(); // the beginning of another file
     this.arrived = offset;
     this.progress(offset);
     return this.request("PATCH", this.url, file.slice(offset), offset, { "Upload-Offset": offset });
@@ -175,26 +179,41 @@ export class Upload {
     return new Promise((resolve, reject) => {
       const sent = new XMLHttpRequest();
       const { signal } = this.stop;
+      let stalled = false;
+      let timer = null;
       const abort = () => sent.abort();
       const ended = (act) => () => {
+        clearTimeout(timer);
         signal.removeEventListener("abort", abort);
         act();
+      };
+      const wait = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          stalled = true;
+          this.patience *= 2;
+          abort();
+        }, this.patience);
       };
       sent.open(method, url);
       for (const [name, value] of Object.entries({ ...ALWAYS, ...headers })) sent.setRequestHeader(name, value);
       if (body) sent.setRequestHeader("Content-Type", "application/offset+octet-stream");
-      sent.upload.onprogress = (event) => this.progress(offset + event.loaded);
+      sent.upload.onprogress = (event) => {
+        wait();
+        this.progress(offset + event.loaded);
+      };
       sent.onload = ended(() => {
         if (sent.status < 300) resolve(whole ? sent : sent.getResponseHeader("Homeftp-Hash"));
         else reject(refused(sent));
       });
       sent.onerror = ended(() => reject(new Refused(0, null, "")));
-      sent.onabort = ended(() => reject(new DOMException("", "AbortError")));
+      sent.onabort = ended(() => reject(stalled ? new Refused(0, null, "") : new DOMException("", "AbortError")));
       if (signal.aborted) {
         reject(new DOMException("", "AbortError"));
         return;
       }
       signal.addEventListener("abort", abort);
+      wait();
       sent.send(body);
     });
   }

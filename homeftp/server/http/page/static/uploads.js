@@ -4,7 +4,7 @@ import { ask, explain, Refused } from "./api.js";
 import { announce, button, fill, h } from "./dom.js";
 import { shown, size } from "./format.js";
 import { choice } from "./menus.js";
-import { fileUrl, freeName } from "./paths.js";
+import { davUrl, freeName } from "./paths.js";
 import { Upload } from "./tus.js";
 import { t } from "./words.js";
 
@@ -62,7 +62,7 @@ export class Uploads {
   async makeFolder(folder, names) {
     for (let depth = 1; depth <= names.length; depth += 1) {
       try {
-        await ask("MKCOL", fileUrl([...folder, ...names.slice(0, depth)], true));
+        await ask("MKCOL", davUrl([...folder, ...names.slice(0, depth)], true));
       } catch (error) {
         if (!(error instanceof Refused && (error.status === 405 || error.status === 412))) return;
       }

@@ -12,7 +12,7 @@ from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, Changed, NotFound, TooLarge
 from homeftp.model import WriteRequest
 from homeftp.server.http.page import archive
-from homeftp.server.http.page.archive import MISSING, attachment, members_of
+from homeftp.server.http.page.archive import MISSING, members_of
 from tests.support.filestores import FilesTestCase
 
 
@@ -101,7 +101,3 @@ class ArchiveTests(FilesTestCase):
         self.lay({f"{number}.txt": b"" for number in range(4)})
         with mock.patch("homeftp.server.http.page.archive.MOST_MEMBERS", 3):
             self.error_of(TooLarge, members_of(self.files, ROOT, (), "top"))
-
-    def test_attachment(self) -> None:
-        """A name is saved as it is, whatever is in it."""
-        self.assertEqual(attachment('ü";\r\n.zip')[1], "attachment; filename*=UTF-8''%C3%BC%22%3B%0D%0A.zip")
