@@ -5,7 +5,11 @@ What was done is recorded in the archive on the way. What was not is left to the
 
 from __future__ import annotations
 
+from functools import partial
+from types import MappingProxyType
 from typing import Awaitable, Callable, Iterable, Mapping, Sequence
+
+from twisted.internet.defer import Deferred, gatherResults
 
 from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal
@@ -21,7 +25,7 @@ from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
 from homeftp.client.sync.merge.files import EditedFile, FileMerger
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within, node_table
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within
 from homeftp.client.sync.planner import Edits
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.trees import BothSides, node_of
@@ -39,6 +43,8 @@ from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.push import PushTransfer
 from homeftp.errors import Changed, Refusal
 from homeftp.model import ABSENT, Entry
+
+_NO_NODES: Mapping[str, SyncNode] = MappingProxyType({})
 
 _NOT_EMPTY = "it holds something that is not synced"
 
@@ -71,33 +77,57 @@ def _forget(result: FileResult) -> None:
     """What nothing is recorded of."""
 
 
-class _Recorder:
-    """What both sides have, as far as the steps and their results say."""
+RECORDED_TOGETHER = 16_384
+"""Files that are recorded in one transaction."""
 
-    def __init__(self, actions: Iterable[SyncAction]) -> None:
-        self._sources = node_table()
-        for action in actions:
-            if action.source is not None:
-                self._sources[action.name] = action.source
+
+class ResultRecorder:
+    """Records what both sides have, as far as results say: a part at a time, by `record`, in the order of the calls."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, SyncNode],
+        record: Callable[[Mapping[str, SyncNode], Sequence[str]], Deferred[None]],
+        *,
+        together: int = RECORDED_TOGETHER,
+    ) -> None:
+        """`sources` is what the targets are given; so many files are recorded `together`."""
+        self._together = together
+        self._sources = sources
+        self._record = record
         self._unfinished: set[str] = set()
-        self._agreed = node_table()
-        self.gone: list[str] = []
+        self._agreed: dict[str, SyncNode] = {}
+        self._gone: list[str] = []
+        self._recording: list[Deferred[None]] = []
 
     def add(self, result: FileResult) -> None:
         """A step has ended."""
-        source = self._sources.get(result.name)
         if result.outcome is Outcome.DELETED:
-            self.gone.append(result.name)
+            self._gone.append(result.name)
         elif not result.outcome.done:
             self._unfinished.add(result.name)
-        elif source is not None and source.kind == "file" and result.hash is not None:
-            self._agreed[result.name] = source._replace(hash=result.hash, size=result.size)
+        elif result.hash is not None:
+            source = self._sources.get(result.name)
+            if source is not None and source.kind == "file":
+                self._agree(result.name, source._replace(hash=result.hash, size=result.size))
 
-    def agreed(self) -> Mapping[str, SyncNode]:
-        """What both sides have now."""
-        directories = ((name, node) for name, node in self._sources.items() if node.kind == "directory")
-        self._agreed.update((name, node) for name, node in directories if name not in self._unfinished)
-        return self._agreed
+    def _agree(self, name: str, node: SyncNode) -> None:
+        self._agreed[name] = node
+        if len(self._agreed) == self._together:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._recording.append(self._record(self._agreed, self._gone))
+        self._agreed, self._gone = {}, []
+
+    async def end(self, actions: Iterable[SyncAction]) -> None:
+        """All steps have ended; of these no results tell what became of directories."""
+        for action in actions:
+            source = action.source
+            if source is not None and source.kind == "directory" and action.name not in self._unfinished:
+                self._agree(action.name, source)
+        self._flush()
+        await gatherResults(self._recording)
 
 
 class CarryOut:
@@ -225,9 +255,9 @@ class CarryOut:
         there = actions.where(lambda action: action.target is Side.THERE)
         here = actions.where(lambda action: action.target is Side.HERE)
         if there or "" not in self._both.entries:
-            await self._recorded(self._push(there), there)
+            await self._recorded(self._push(there), there, self._both.here.nodes)
         if here:
-            await self._recorded(self._get(here), here)
+            await self._recorded(self._get(here), here, self._both.there.nodes)
 
     async def _push(self, actions: PackedList[SyncAction]) -> None:
         replaced = [(action.name, action.there.hash) for action in actions if action.there is not None]
@@ -310,15 +340,17 @@ class CarryOut:
                 part.directories[name] = local.directories[name]
         return part
 
-    async def _recorded(self, work: Awaitable[None], actions: Iterable[SyncAction] = ()) -> None:
+    async def _recorded(
+        self, work: Awaitable[None], actions: Iterable[SyncAction] = (), sources: Mapping[str, SyncNode] = _NO_NODES
+    ) -> None:
         """Do some work, and record what it and the actions say of both sides, also where it ends early."""
-        recorder = _Recorder(actions)
+        recorder = ResultRecorder(sources, partial(self._run, self._archive.record, self._pair))
         self._results.record = recorder.add
         try:
             await work
         finally:
             self._results.record = _forget
-            await self._run(self._archive.record, self._pair, recorder.agreed(), recorder.gone)
+            await recorder.end(actions)
 
 
 def _renamed(action: SyncAction) -> FileResult:

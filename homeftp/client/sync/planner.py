@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import enum
 import heapq
-from itertools import chain
 from types import MappingProxyType
-from typing import Collection, Container, Iterable, Iterator, Mapping
+from typing import Collection, Container, Iterable, Mapping
 
 import attrs
 
@@ -34,6 +33,7 @@ from homeftp.client.sync.model import (
 from homeftp.client.sync.renames import Rename, follow_renames, rename_node
 from homeftp.client.tables.allnames import AllNames, name_order
 from homeftp.client.tables.nametable import NameTable
+from homeftp.client.tables.packedlist import PackedList
 
 _DIRECTORY = SyncNode("directory")
 
@@ -98,12 +98,12 @@ def make_plan(
     sides = trees.sides
     builder = _PlanBuilder(trees.base, sides[Side.HERE], sides[Side.THERE], options, mergeable, here.links)
     builder.decide_all(opaque, (*here.partial, *there.partial))
-    made = builder.actions()
+    actions = builder.actions(moves)
     files = {
         side: _count_files(tree.nodes) + unchanged_files for side, tree in ((Side.HERE, here), (Side.THERE, there))
     }
     return SyncPlan(
-        actions=step_list(chain(moves, made)),
+        actions=actions,
         agreed=builder.agreed_but(renamed),
         gone=[name for name in renamed if name not in builder.here and name not in builder.there],
         opaque={**opaque, **dict.fromkeys(builder.kept_links, _LINK)},
@@ -140,7 +140,7 @@ def _upwards(name: str) -> Iterable[str]:
         name = name.rpartition("/")[0]
 
 
-def _in_order(action: SyncAction) -> str:
+def _by_name(action: SyncAction) -> str:
     return name_order(action.name)
 
 
@@ -253,8 +253,8 @@ class _PlanBuilder:
             self._kept_files[name] = Side.HERE
         return Decision.TO_HERE
 
-    def actions(self) -> Iterator[SyncAction]:
-        """The steps that carry the decisions out, in order."""
+    def actions(self, moves: Iterable[SyncAction]) -> PackedList[SyncAction]:
+        """These steps, and those that carry the decisions out, in order."""
         for name, decision in zip(self._names, reversed(self._decisions), strict=True):
             here, there = self.here.get(name), self.there.get(name)
             if decision in (Decision.EMPTY_HERE, Decision.EMPTY_THERE):
@@ -267,12 +267,18 @@ class _PlanBuilder:
                 self._transfer(name, here, there, decision.target)
             elif here is not None and there is not None:
                 self._agree(name, here, there)
-        self._given_copies.sort(key=_in_order)
-        ordered: dict[_Step, Iterable[SyncAction]] = {**self._steps}
-        ordered[_Step.COPY_FILE] = heapq.merge(self._steps[_Step.COPY_FILE], self._given_copies, key=_in_order)
-        for step in (_Step.CLEAR_DIRECTORY, _Step.DELETE_DIRECTORY):
-            ordered[step] = sorted(self._steps[step], key=lambda action: -action.name.count("/"))
-        return chain.from_iterable(ordered[step] for step in _Step)
+        ordered = step_list(moves)
+        for step in _Step:
+            ordered.extend(self._in_order(step))
+        return ordered
+
+    def _in_order(self, step: _Step) -> Iterable[SyncAction]:
+        steps = self._steps[step]
+        if step is _Step.COPY_FILE and self._given_copies:
+            return heapq.merge(steps, sorted(self._given_copies, key=_by_name), key=_by_name)
+        if step in (_Step.CLEAR_DIRECTORY, _Step.DELETE_DIRECTORY):
+            return sorted(steps, key=lambda action: -action.name.count("/"))
+        return steps
 
     def agreed_but(self, known: Mapping[str, SyncNode]) -> NameTable[SyncNode]:
         """What both sides have already, without what is `known`."""

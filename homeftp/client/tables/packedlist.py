@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import zlib
 from itertools import chain, islice
-from typing import Callable, Generic, Iterable, Iterator, TypeVar
+from typing import Callable, Generic, Iterable, Iterator, NamedTuple, TypeVar
 
 import msgspec
 
@@ -23,8 +23,18 @@ class ListPacking(msgspec.Struct, Generic[V], frozen=True):
     """Gets the columns, and gives the values."""
 
 
+class _Pack(NamedTuple):
+    """Values that are packed together."""
+
+    size: int
+    data: bytes
+
+
 class PackedList(Generic[V]):
-    """Values in an order, to be iterated. One that is iterated must not grow meanwhile."""
+    """Values in an order, to be iterated. One that is iterated must not grow meanwhile.
+
+    Lists share what is packed where one is made of others, or of the values of one that are chosen.
+    """
 
     def __init__(
         self,
@@ -39,12 +49,12 @@ class PackedList(Generic[V]):
         self._plain_most = plain
         self._together = together
         self._plain: list[V] = []
-        self._packs: list[bytes] = []
+        self._packs: list[_Pack] = []
         self._loose: list[V] = []
         self.extend(values)
 
     def __len__(self) -> int:
-        return len(self._plain) + len(self._packs) * self._together + len(self._loose)
+        return len(self._plain) + sum(pack.size for pack in self._packs) + len(self._loose)
 
     def __iter__(self) -> Iterator[V]:
         packed = chain.from_iterable(map(self._unpack, self._packs))
@@ -68,21 +78,47 @@ class PackedList(Generic[V]):
             return
         self._loose.append(value)
         if len(self._loose) == self._together:
-            self._packs.append(zlib.compress(marshal.dumps(self._packing.pack(self._loose)), LEVEL))
-            self._loose = []
+            self._pack_loose()
 
     def extend(self, values: Iterable[V]) -> None:
         """Add values at the end."""
-        for value in values:
-            self.append(value)
+        if not isinstance(values, PackedList):
+            for value in values:
+                self.append(value)
+            return
+        self.extend(values._plain)
+        for pack in values._packs:
+            self._add(pack)
+        self.extend(values._loose)
 
     def where(self, chosen: Callable[[V], bool]) -> PackedList[V]:
         """A list of the values that are chosen."""
-        return PackedList(self._packing, filter(chosen, self), plain=self._plain_most, together=self._together)
+        some: PackedList[V] = PackedList(self._packing, plain=self._plain_most, together=self._together)
+        some.extend(filter(chosen, self._plain))
+        for pack in self._packs:
+            values = [*filter(chosen, self._unpack(pack))]
+            if len(values) == pack.size:
+                some._add(pack)
+            else:
+                some.extend(values)
+        some.extend(filter(chosen, self._loose))
+        return some
 
     def first(self, count: int) -> list[V]:
         """The first values, at most so many."""
         return list(islice(self, count))
 
-    def _unpack(self, pack: bytes) -> Iterable[V]:
-        return self._packing.unpack(marshal.loads(zlib.decompress(pack)))
+    def _add(self, pack: _Pack) -> None:
+        """Add what is packed already; nothing stays plain behind that."""
+        self._plain_most = 0
+        if self._loose:
+            self._pack_loose()
+        self._packs.append(pack)
+
+    def _pack_loose(self) -> None:
+        data = zlib.compress(marshal.dumps(self._packing.pack(self._loose)), LEVEL)
+        self._packs.append(_Pack(len(self._loose), data))
+        self._loose = []
+
+    def _unpack(self, pack: _Pack) -> Iterable[V]:
+        return self._packing.unpack(marshal.loads(zlib.decompress(pack.data)))

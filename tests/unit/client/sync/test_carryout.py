@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Callable
+from typing import Callable, Mapping, Sequence
+
+from twisted.internet.defer import Deferred, succeed
 
 from homeftp.client import FileResult, Outcome, TransferObserver
-from homeftp.client.sync.carryout import ResultFilter
-from homeftp.client.sync.model import SyncPlan
+from homeftp.client.sync.carryout import ResultFilter, ResultRecorder
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncPlan
 from tests.support.syncs import SyncCase, versions_in
+from tests.support.synctrees import DIRECTORY, file
 
 
 class ResultFilterTests(SyncCase):
@@ -30,6 +33,28 @@ class ResultFilterTests(SyncCase):
         observer.add_result(wrong)
         self.assertEqual((recorded, self.results), ([other, wrong], [one, other, wrong]))
         self.assertEqual((found.unfinished, found.refused), ({"wrong"}, {"wrong": ""}))
+
+
+class ResultRecorderTests(SyncCase):
+    """What is recorded of results."""
+
+    def test_parts(self) -> None:
+        """What is done is recorded a part at a time, what is not done never; directories at the end."""
+        sources = {**{name: file(name) for name in "abcd"}, "e": DIRECTORY, "f": DIRECTORY}
+        recorded: list[tuple[dict[str, SyncNode], list[str]]] = []
+
+        def record(agreed: Mapping[str, SyncNode], gone: Sequence[str]) -> Deferred[None]:
+            recorded.append((dict(agreed), list(gone)))
+            return succeed(None)
+
+        recorder = ResultRecorder(sources, record, together=2)
+        outcomes = {"a": Outcome.NEW, "x": Outcome.DELETED, "b": Outcome.REFUSED, "c": Outcome.SAME, "d": Outcome.NEW}
+        for name, outcome in {**outcomes, "other": Outcome.NEW, "f": Outcome.FAILED}.items():
+            recorder.add(FileResult(outcome, name, 1, hash=name))
+        self.assertEqual(recorded, [({"a": file("a"), "c": file("c")}, ["x"])])
+        actions = [SyncAction(Act.COPY, Side.THERE, name, node) for name, node in sources.items()]
+        self.run_work(recorder.end(actions))
+        self.assertEqual(recorded[1:], [({"d": file("d"), "e": DIRECTORY}, []), ({}, [])])
 
 
 class ChangedTests(SyncCase):
