@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, Command] = {
     "device": Command(
         "homeftp.cli.owner.device", "Add, list, narrow, rename and revoke the devices of this machine's server."
     ),
+    "cert": Command("homeftp.cli.owner.cert", "Print or write the certificate authority that browsers need."),
     "state": Command("homeftp.cli.owner.state", "Back up and restore the state of this machine's server."),
     "account": Command(
         "homeftp.cli.owner.account", "Add, list, change and remove the accounts of this machine's server."

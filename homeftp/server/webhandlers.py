@@ -6,6 +6,8 @@ from typing import Mapping
 
 from homeftp.interfaces import IServerContext
 from homeftp.server.gate.context import ServerContext
+from homeftp.server.http.certificate.handler import PATH as CERTIFICATE
+from homeftp.server.http.certificate.handler import CertificateHandler
 from homeftp.server.http.dav.handler import DavHandler
 from homeftp.server.http.dav.properties.database import PropertyDatabase
 from homeftp.server.http.messages import IHandler
@@ -21,6 +23,7 @@ def handlers(context: IServerContext) -> Mapping[str, IHandler]:
     page = StaticFiles()
     return {
         "": page,
+        CERTIFICATE: CertificateHandler(lambda: context.tls.identity.ca),
         "static": page,
         "api": ApiHandler(),
         "dav": DavHandler(context, PropertyDatabase(context.settings.state)),
