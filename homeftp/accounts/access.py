@@ -38,6 +38,8 @@ class Access:
     rights: Rights
     quota: int | None = None
     """Bytes that may be beneath its home, at most: files, versions and uploads under way. None: no limit."""
+    links: bool = False
+    """Whether it may make share links."""
     stamp: str = attrs.field(default=UNLISTED, eq=False)
     """Changes with every change of the account, and never repeats: a login is valid while it stays the same."""
     id: str | None = attrs.field(default=None, eq=False)
@@ -77,6 +79,8 @@ class AccessChange:
     """Bytes; `NO_QUOTA` removes the limit."""
     folders: tuple[tuple[tuple[str, ...], frozenset[str]], ...] | None = None
     """All that the account has, in place of a home and of rights everywhere; () gives it those again."""
+    links: bool | None = None
+    """Whether it may make share links; False ends those that it has."""
 
     def applied(self, name: str, before: Access) -> Access:
         """The access of the account `name` after the change. Raises `OperatorError` for a quota without a home."""
@@ -98,7 +102,9 @@ class AccessChange:
             everywhere = frozenset()
         elif before.rights.folders and self.rights is None:
             raise OperatorError(f"say with --rights what {name} may do in place of its folders")
-        return attrs.evolve(before, home=home, rights=Rights(everywhere, before.rights.grants, folders), quota=quota)
+        links = before.links if self.links is None else self.links
+        rights = Rights(everywhere, before.rights.grants, folders)
+        return attrs.evolve(before, home=home, rights=rights, quota=quota, links=links)
 
 
 @attrs.frozen
@@ -134,7 +140,7 @@ class AccessTable:
         with self.state.transaction() as connection:
             access = change.applied(name, WHOLE_STORE)
             home, rights = stored_folder(access.home), rights_shown(access.rights.everywhere)
-            add_account(connection, name, password, home=home, rights=rights, quota=access.quota)
+            add_account(connection, name, password, home=home, rights=rights, quota=access.quota, links=access.links)
             _write_folders(connection, name, access)
             return _existing(connection, name)
 
@@ -172,11 +178,11 @@ def _read(connection: sqlite3.Connection, name: str) -> Access | None:
     Raises `OperatorError` for anything that this module does not write: what cannot be understood gives nothing.
     """
     row = connection.execute(
-        "SELECT home, rights, quota, stamp, account_id FROM accounts WHERE name = ?", (name,)
+        "SELECT home, rights, quota, stamp, account_id, links FROM accounts WHERE name = ?", (name,)
     ).fetchone()
     if row is None:
         return None
-    home, rights, quota, stamp, id = row
+    home, rights, quota, stamp, id, links = row
     grants = connection.execute("SELECT path, rights FROM grants WHERE account = ? ORDER BY path", (name,)).fetchall()
     own = connection.execute("SELECT path, rights FROM folders WHERE account = ? ORDER BY path", (name,)).fetchall()
     orphans = "SELECT 1 FROM grants WHERE account NOT IN (SELECT name FROM accounts)"
@@ -191,14 +197,14 @@ def _read(connection: sqlite3.Connection, name: str) -> Access | None:
         access = Access(ROOT if home == WHOLE_SHARE else read_folder(home), Rights(everywhere, narrower, folders))
         if not (quota is None or (type(quota) is int and quota > 0)):
             raise ValueError
-        if not all(type(each) is str and each for each in (stamp, id)):
+        if not all(type(each) is str and each for each in (stamp, id)) or links not in (0, 1):
             raise ValueError
     except (ValueError, OperatorError) as error:
         raise OperatorError(
             f"the record of the account {name} is damaged: set it anew with `homeftp account remove {name}` and "
             f"`homeftp account add {name}`, or restore a backup"
         ) from error
-    return attrs.evolve(access, quota=quota, stamp=stamp, id=id)
+    return attrs.evolve(access, quota=quota, stamp=stamp, id=id, links=links == 1)
 
 
 def stored_folder(folder: Endpoint) -> str:
@@ -234,6 +240,7 @@ def _change(connection: sqlite3.Connection, name: str, change: AccessChange) -> 
         "UPDATE accounts SET home = ?, rights = ?, quota = ? WHERE name = ?",
         (stored_folder(after.home), rights_shown(after.rights.everywhere), after.quota, name),
     )
+    connection.execute("UPDATE accounts SET links = ? WHERE name = ?", (after.links, name))
     _write_folders(connection, name, after)
     return _existing(connection, name)
 
@@ -247,12 +254,13 @@ def _write_folders(connection: sqlite3.Connection, name: str, access: Access) ->
 
 
 def access_fields(access: Access) -> dict[str, Any]:
-    """An account's home, rights, folders and quota (bytes) for scripts."""
+    """An account's home, rights, folders, quota (bytes), and whether it may make share links, for scripts."""
     return {
         "home": access.home.whole,
         "rights": rights_shown(access.rights.everywhere),
         "folders": folder_fields(access.rights.folders),
         "quota": access.quota,
+        "links": access.links,
     }
 
 

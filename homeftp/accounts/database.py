@@ -29,6 +29,9 @@ FILE = "state.sqlite"
 REACHABLE = "reachable"
 """A file beside it: the address at which the last server that used this state folder could be reached."""
 
+WEB_ORIGIN = "web"
+"""Another: the address of its web front end, such as `https://nas.local:8443`; empty where it had none."""
+
 _LOW_SPACE = 256 * KIB
 """Free bytes below which SQLite cannot open its write-ahead log."""
 
@@ -129,6 +132,17 @@ SCHEMA = (
     f"CREATE TRIGGER device_added AFTER INSERT ON devices BEGIN {_NEW_DEVICE_STAMP}; END",
     "CREATE TRIGGER device_changed AFTER UPDATE OF id, account, kind, credential, rights, home ON devices BEGIN"
     f" {_NEW_DEVICE_STAMP}; END",
+    # Share links are devices, and go with what allowed them; here is what only links have.
+    "ALTER TABLE accounts ADD COLUMN links INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE links (device TEXT PRIMARY KEY, creator TEXT, uses_left INTEGER, password TEXT)",
+    "CREATE TRIGGER links_forbidden AFTER UPDATE OF links, home ON accounts WHEN NEW.links IS NOT 1 OR"
+    " OLD.home IS NOT NEW.home BEGIN DELETE FROM devices WHERE account = NEW.name AND kind = 'share link'; END",
+    "CREATE TRIGGER creator_removed AFTER DELETE ON devices BEGIN DELETE FROM devices WHERE id IN"
+    " (SELECT device FROM links WHERE creator = OLD.id); DELETE FROM links WHERE OLD.id IN (device, creator); END",
+    "CREATE TRIGGER creator_changed AFTER UPDATE OF id, account, kind, credential, rights, home ON devices BEGIN"
+    " DELETE FROM devices WHERE id IN (SELECT device FROM links WHERE creator IN (OLD.id, NEW.id)); END",
+    # The hash of what is in the URL of an invitation for the web.
+    "ALTER TABLE invitations ADD COLUMN secret TEXT",
 )
 """Entry N upgrades a database of version N to version N + 1. Entries are only ever appended."""
 
@@ -144,6 +158,7 @@ _COLUMN_TYPES = {
         "quota": _COUNT_OR_NULL,
         "stamp": _TEXT,
         "account_id": _TEXT,
+        "links": _NUMBER,
     },
     "devices": {
         "id": _TEXT,
@@ -162,6 +177,7 @@ _COLUMN_TYPES = {
         "stamp": _TEXT,
         "front_end": _TEXT_OR_NULL,
     },
+    "links": {"device": _TEXT, "creator": _TEXT_OR_NULL, "uses_left": _COUNT_OR_NULL, "password": _TEXT_OR_NULL},
     "invitations": {"number": _NUMBER, "words": _TEXT, "account": _TEXT, "ends": _NUMBER, "misses": _NUMBER},
     "grants": {"account": _TEXT, "path": _TEXT, "rights": _TEXT},
     "folders": {"account": _TEXT, "path": _TEXT, "rights": _TEXT},
@@ -361,10 +377,11 @@ def add_account(
     home: str = WHOLE_SHARE,
     rights: str = EVERY_RIGHT,
     quota: int | None = None,
+    links: bool = False,
 ) -> None:
     """Within a transaction: add an account. Raises `OperatorError` where the name is taken."""
-    insert = "INSERT OR IGNORE INTO accounts (name, password, home, rights, quota) VALUES (?, ?, ?, ?, ?)"
-    if not connection.execute(insert, (name, password, home, rights, quota)).rowcount:
+    insert = "INSERT OR IGNORE INTO accounts (name, password, home, rights, quota, links) VALUES (?, ?, ?, ?, ?, ?)"
+    if not connection.execute(insert, (name, password, home, rights, quota, links)).rowcount:
         raise OperatorError(
             f"the account {name} exists already: `homeftp account password {name}` changes its password"
         )

@@ -47,6 +47,12 @@ class DeviceKind(enum.Enum):
     """A key whose public half the owner has added, with the name of the account."""
     WEB_SESSION = "web session"
     """The secret in the cookie of a browser that has signed in. It ends at `Device.expires`."""
+    SHARE_LINK = "share link"
+    """The secret in a URL, which anybody may have (`homeftp.accounts.links`). It ends at `Device.expires`."""
+
+
+ENDING_KINDS = frozenset({DeviceKind.WEB_SESSION.value, DeviceKind.SHARE_LINK.value})
+"""Those that end by themselves at `Device.expires`; TLS checks when certificates end."""
 
 
 @attrs.frozen
@@ -78,7 +84,7 @@ class Device:
     client: str | None = None
     """The program that it used then, by its own account, such as `homeftp 1.2`."""
     expires: float | None = None
-    """When its certificate or its session ends, unless it is renewed before: seconds since 1970 UTC."""
+    """When its certificate, session or link ends, unless it is renewed before: seconds since 1970 UTC."""
     kind: str = ""
     """The value of its `DeviceKind`."""
     rights: str = ""
@@ -99,7 +105,7 @@ class Device:
             return None
 
 
-_COLUMNS = ", ".join(f"devices.{field.name}" for field in attrs.fields(Device))
+DEVICE_COLUMNS = ", ".join(f"devices.{field.name}" for field in attrs.fields(Device))
 """The columns of a `Device`, in its order."""
 
 
@@ -146,12 +152,12 @@ class Devices:
     def all(self) -> list[Device]:
         """All devices, sorted by name."""
         with self.state.connection() as connection:
-            return [Device(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM devices ORDER BY name")]
+            return [Device(*row) for row in connection.execute(f"SELECT {DEVICE_COLUMNS} FROM devices ORDER BY name")]
 
     def find(self, id: str) -> Device | None:
         """The device of that id; None where it is not paired."""
         with self.state.connection() as connection:
-            row = connection.execute(f"SELECT {_COLUMNS} FROM devices WHERE id = ?", (id,)).fetchone()
+            row = connection.execute(f"SELECT {DEVICE_COLUMNS} FROM devices WHERE id = ?", (id,)).fetchone()
         return None if row is None else Device(*row)
 
     def saw(
@@ -184,7 +190,14 @@ class Devices:
 
     def find_session(self, credential: str, now: float) -> tuple[Device, str] | None:
         """The session with that credential (its hash), and the stamp of its account; None: none, or it has ended."""
-        found = self._find_intact(DeviceKind.WEB_SESSION, "credential = ?", credential)
+        return self._find_running(DeviceKind.WEB_SESSION, "credential = ?", credential, now)
+
+    def find_link(self, id: str, now: float) -> tuple[Device, str] | None:
+        """A share link by its id, and the stamp of its account; None: none, or it has ended."""
+        return self._find_running(DeviceKind.SHARE_LINK, "id = ?", id, now)
+
+    def _find_running(self, kind: DeviceKind, where: str, value: str, now: float) -> tuple[Device, str] | None:
+        found = self._find_intact(kind, where, value)
         if found is None or not isinstance(found[0].expires, int | float) or found[0].expires <= now:
             return None
         return found
@@ -193,7 +206,7 @@ class Devices:
         """The device and the stamp of its account; None also where what is stored of it is damaged."""
         with self.state.connection() as connection:
             row = connection.execute(
-                f"SELECT {_COLUMNS}, accounts.stamp FROM devices JOIN accounts ON accounts.name = account"
+                f"SELECT {DEVICE_COLUMNS}, accounts.stamp FROM devices JOIN accounts ON accounts.name = account"
                 f" WHERE kind = ? AND {where}",
                 (kind.value, *values),
             ).fetchone()
@@ -227,7 +240,7 @@ class Devices:
             known = "SELECT name FROM devices WHERE credential = ? AND account = ?"
             if (row := connection.execute(known, (credential, account)).fetchone()) is not None:
                 raise OperatorError(f"{account} has this {kind.value} already: its device is {row[0]}")
-            return _insert(connection, new_id(), name, account, now, kind, credential, narrowing)
+            return insert_device(connection, new_id(), name, account, now, kind, credential, narrowing)
 
     def narrow(self, name: str, rights: frozenset[str] | None, home: Endpoint | None) -> Device:
         """Set what a device may do at most, which ends its logins; None stays as it is. Gives it as it is then.
@@ -274,7 +287,7 @@ def pair_device(
     It keeps its id and its name, so that its other pairings with this server go on.
     """
     if machine is not None:
-        known = f"SELECT {_COLUMNS} FROM devices WHERE account = ? AND machine = ?"
+        known = f"SELECT {DEVICE_COLUMNS} FROM devices WHERE account = ? AND machine = ?"
         row = connection.execute(known, (account, machine)).fetchone()
         if row is not None:
             connection.execute("UPDATE devices SET paired = ? WHERE id = ?", (now, row[0]))
@@ -304,7 +317,7 @@ def add_device(
     while connection.execute("SELECT 1 FROM devices WHERE name = ?", (name,)).fetchone():
         number += 1
         name = f"{wanted}-{number}"
-    return _insert(connection, id, name, account, now, kind, credential, narrowing, expires)
+    return insert_device(connection, id, name, account, now, kind, credential, narrowing, expires)
 
 
 def new_id() -> str:
@@ -312,7 +325,7 @@ def new_id() -> str:
     return secrets.token_hex(_ID_BYTES)
 
 
-def _insert(
+def insert_device(
     connection: sqlite3.Connection,
     id: str,
     name: str,
@@ -320,10 +333,10 @@ def _insert(
     now: float,
     kind: DeviceKind,
     credential: str | None,
-    narrowing: Narrowing,
+    narrowing: Narrowing = WHOLE_ACCOUNT,
     expires: float | None = None,
 ) -> Device:
-    """Within a transaction: the new device, with the stamp that it got."""
+    """Within a transaction: the new device, under exactly that name, with the stamp that it got."""
     connection.execute(
         "INSERT INTO devices (id, name, account, paired, kind, credential, rights, home, expires)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -347,7 +360,7 @@ def _taken(name: str) -> OperatorError:
 
 
 def _find_named(connection: sqlite3.Connection, name: str) -> Device:
-    row = connection.execute(f"SELECT {_COLUMNS} FROM devices WHERE name = ?", (name,)).fetchone()
+    row = connection.execute(f"SELECT {DEVICE_COLUMNS} FROM devices WHERE name = ?", (name,)).fetchone()
     if row is None:
         raise OperatorError(f"there is no device named {name!a}: `homeftp device list` shows all")
     return Device(*row)

@@ -96,8 +96,12 @@ class Invitations:
     clock: Callable[[], float] = time.time
     """Seconds since 1970 UTC: an invitation outlives a restart."""
 
-    def make(self, account: str, seconds: float, rights: frozenset[str] | None = None) -> Invitation:
+    def make(
+        self, account: str, seconds: float, rights: frozenset[str] | None = None, secret: str | None = None
+    ) -> Invitation:
         """A new code for an account, which is created where it does not exist, with these rights or all.
+
+        With `secret` it is an invitation for the web: the secret that has this hash spares the code.
 
         Raises `OperatorError` where the account exists with other rights.
         """
@@ -123,8 +127,8 @@ class Invitations:
                     f"all devices of this one: homeftp account change {account} --rights {wanted}"
                 )
             connection.execute(
-                "INSERT INTO invitations (number, words, account, ends) VALUES (?, ?, ?, ?)",
-                (number, invitation.code.words, account, invitation.ends),
+                "INSERT INTO invitations (number, words, account, ends, secret) VALUES (?, ?, ?, ?, ?)",
+                (number, invitation.code.words, account, invitation.ends, secret),
             )
         return invitation
 
@@ -160,6 +164,12 @@ class Invitations:
         found = self.find(number)
         return found.code if found is not None and found.state is InvitationState.OPEN else None
 
+    def find_secret(self, secret: str) -> Code | None:
+        """The code of the open invitation for the web whose secret has this hash, else None."""
+        with self.state.connection() as connection:
+            row = connection.execute("SELECT number FROM invitations WHERE secret = ?", (secret,)).fetchone()
+        return None if row is None else self.open_code(row[0])
+
     def reserve(self, code: Code) -> bool:
         """Count a try before its proof is checked; gives whether the code is open.
 
@@ -193,13 +203,26 @@ class Invitations:
         It gets this id, or is the one that the account has on the same `machine`. `note` records
         the pairing; when it raises, nothing is changed.
         """
+
+        def pair(connection: sqlite3.Connection, account: str) -> Device:
+            return pair_device(connection, id, account, suggestion, machine, self.clock())
+
+        return self.spend(code, pair, note)
+
+    def spend(
+        self, code: Code, add: Callable[[sqlite3.Connection, str], Device], note: Callable[[Device], None]
+    ) -> Device | None:
+        """Use a code up for the device that `add` makes, within the transaction, of the account it is given.
+
+        None where the code is not open any more. When `add` or `note` raises, nothing is changed.
+        """
         with self.state.transaction() as connection:
             found = self._find(connection, code.number)
             if found is None or found.code != code or found.state is not InvitationState.OPEN:
                 return None
             if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (found.account,)).fetchone() is None:
                 return None
-            device = pair_device(connection, id, found.account, suggestion, machine, self.clock())
+            device = add(connection, found.account)
             connection.execute("UPDATE invitations SET device = ? WHERE number = ?", (device.name, code.number))
             note(device)
         return device

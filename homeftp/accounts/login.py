@@ -31,7 +31,7 @@ from homeftp.files.pages import Steps
 from homeftp.files.refusals import RefusedChange
 from homeftp.history.writer import Writer
 from homeftp.host import now
-from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginService, IWorkers
+from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginService, IShareLinks, IWorkers
 from homeftp.model import Actor
 from homeftp.status import Status
 from homeftp.store.policy.permissions import allotment
@@ -171,6 +171,11 @@ class Login:
         if not is_valid:
             raise Forbidden("access was revoked")
 
+    @property
+    def links(self) -> IShareLinks | None:
+        """Share links of the account; None for a login that may have none."""
+        return self._service.share_links(self)
+
     def add_connection(self, connection: IConnection) -> None:
         """Let `disconnect` reach this connection, from now until `remove_connection`, or at once if that was before."""
         if self.revoked or self.closed:
@@ -226,12 +231,15 @@ class LoginService:
         reads: Audit | None = None,
         writers: FindWriter | None = None,
         seen: Seen = lambda id, address, front_end: None,
+        share_links: Callable[[Login], IShareLinks | None] = lambda login: None,
     ) -> None:
         self._portal = portal
         self.files = files
         self.reads = reads
         """Where reads are recorded; None: they are not."""
         self.refusals = refusals
+        self.share_links = share_links
+        """Share links of a login."""
         self._writers = writers
         self._throttle = throttle
         self._audit = audit

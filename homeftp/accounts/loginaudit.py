@@ -60,9 +60,13 @@ class LoginAudit:
 
     def refused_login(self, who: str, actor: Actor, **fields: Any) -> Deferred[None]:
         """Record a refused login, within the limit for `who`."""
+        return self.note_limited(who, "login", actor, Status.LOGIN_FAILED, **fields)
+
+    def note_limited(self, who: str, event: str, actor: Actor, status: int, **fields: Any) -> Deferred[None]:
+        """Record an event that `who` may cause as often as they like, within the limit for them."""
         write = self._limit.take(who)
         if write:
-            return self.note("login", actor, Status.LOGIN_FAILED, **fields)
+            return self.note(event, actor, status, **fields)
         return succeed(None) if write is False else self.note("unrecorded", actor, Status.FORBIDDEN)
 
 

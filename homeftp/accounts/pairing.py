@@ -12,6 +12,7 @@ A number that no code has, or whose code has ended, gets the same answers as one
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from typing import Callable
 
@@ -50,6 +51,8 @@ class PairingAttempt:
     """SPAKE2's message of the server."""
     proofs: Proofs = attrs.field(repr=False)
     address: str
+    front_end: str | None = None
+    """The front end that it came through; None: the server's own protocol."""
 
 
 @attrs.frozen(kw_only=True)
@@ -104,6 +107,19 @@ class PairingService:
         )
         return certificate, device
 
+    async def check_typed(self, code: Code, address: str, front_end: str) -> None:
+        """Check a code that was typed into a page, for which tries count as for a proof. Raises as `prove`.
+
+        A browser cannot prove that it knows the code without telling it.
+        """
+        attempt = await self.workers.run(self._typed_attempt, code.number, address, front_end)
+        await self.prove(attempt, _typed_proof(code.words))
+
+    def _typed_attempt(self, number: int, address: str, front_end: str) -> PairingAttempt:
+        """In a worker."""
+        code = self.invitations.open_code(number) or Code(number, new_words())
+        return PairingAttempt(code, b"", Proofs(_typed_proof(code.words), b""), address, front_end)
+
     def _compute(self, number: int, message: bytes, secret: bytes, address: str) -> PairingAttempt:
         """In a worker."""
         code = self.invitations.open_code(number) or Code(number, new_words())
@@ -121,7 +137,12 @@ class PairingService:
             self.invitations.give_back(code)
             return None
         self._log.info("a wrong pairing code, from {address}", address=address)
-        self.audit.note("pairing", Actor(None, None, address, _REQUEST), Status.LOGIN_FAILED, invitation=code.number)
+        self.audit.note(
+            "pairing",
+            Actor(None, None, address, _REQUEST, front_end=attempt.front_end),
+            Status.LOGIN_FAILED,
+            invitation=code.number,
+        )
         found = self.invitations.find(code.number)
         if is_open and found is not None and found.code == code and found.state is InvitationState.CANCELLED:
             self._log.warn(
@@ -174,6 +195,11 @@ class GuessedNumbers:
         if len(self._misses) > MOST_GUESSED:
             del self._misses[next(iter(self._misses))]
         return TRIES - misses
+
+
+def _typed_proof(words: str) -> bytes:
+    """What is compared of a code that was typed: of one length, in constant time."""
+    return hashlib.sha256(words.encode()).digest()
 
 
 def _wrong(left: int) -> LoginFailed:

@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from homeftp.accounts.access import UNLISTED
 from homeftp.accounts.database import AccountDatabase, Version
-from homeftp.accounts.devices import DeviceKind
+from homeftp.accounts.devices import ENDING_KINDS
 from homeftp.accounts.realm import Account
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IOpenFile, IStore
@@ -44,8 +44,8 @@ class AccessValidator:
         """Whether each login, by its account and the device in it, is valid.
 
         The account's stamp and the device's must be what they were when the login began, and the device must belong
-        to the account. An account of another checker must still have no record, unless it had one. A web session must
-        not have ended.
+        to the account. An account of another checker must still have no record, unless it had one. A web session or a
+        share link must not have ended.
         """
         with self.state.connection() as connection:
             connection.execute("BEGIN")
@@ -67,8 +67,8 @@ class AccessValidator:
         return [is_valid(account) for account in logins]
 
     def _is_running(self, kind: str | None, expires: float | None) -> bool:
-        """Whether a device has not ended by itself, as only web sessions do. TLS checks when certificates end."""
-        if kind != DeviceKind.WEB_SESSION.value:
+        """Whether a device has not ended by itself, as only some kinds do."""
+        if kind not in ENDING_KINDS:
             return True
         return isinstance(expires, int | float) and self.clock() < expires
 

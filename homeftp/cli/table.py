@@ -61,6 +61,7 @@ COMMANDS: Mapping[str, Command] = {
     "mkdir": Command("homeftp.cli.commands.files.mkdir", "Make folders on a server."),
     "mv": Command("homeftp.cli.commands.files.mv", "Move and rename files and folders on a server."),
     "rm": Command("homeftp.cli.commands.files.rm", "Remove files and folders on a server."),
+    "share": Command("homeftp.cli.commands.share", "Make, list and revoke links to files on a server, for a browser."),
     "versions": Command(
         "homeftp.cli.commands.past.versions",
         "List previous versions of files on a server, or remove them for good.",
@@ -95,6 +96,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "rename": ("mv",),
     "rmdir": ("rm -r",),
     "size": ("du",),
+    "link": ("share",),
     "bisync": ("sync",),
     "mirror": ("sync --push", "sync --pull"),
     "undelete": ("restore",),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, AsyncIterator, Callable, Sequence
 
 from homeftp.client.connection.historyreplies import PruneSteps, RestoreSteps
+from homeftp.client.connection.linkreplies import listed_links, made_link
 from homeftp.client.connection.replies import (
     Comparison,
     Names,
@@ -34,6 +35,7 @@ from homeftp.errors import Forbidden, Refusal, WrongKind
 from homeftp.hashing import filehash
 from homeftp.history.changes import PruneStep, RestoreStep
 from homeftp.interfaces import ChangedNames, IPayload
+from homeftp.interfaces.links import MadeLink, ShareLink
 from homeftp.model import Entry, ListingPage, TreeProgress, Verification, Version
 from homeftp.wire.messages import MetaData
 
@@ -323,6 +325,43 @@ class Client(ClientSession):
                 yield steps.step(part.body)
         finally:
             answer.discard()
+
+    async def share(
+        self,
+        rel_endpoint: str,
+        *,
+        seconds: int | None = None,
+        uses: int | None = None,
+        upload: bool = False,
+        password: str | None = None,
+    ) -> MadeLink:
+        """Make a share link: who has its URL can fetch the file, or everything in the directory, without an account.
+
+        With `upload` files can be added to the directory instead, and nothing of it can be seen. The link works for
+        `seconds` (by default a week), and at most `uses` times. Raises `Forbidden` (33) where the server's owner does
+        not allow it, `NotFound` (40), `Busy` (51) where there are too many links, and `UnknownRequestType` (21).
+        """
+        body = _given(rel_endpoint=rel_endpoint, seconds=seconds, uses=uses, upload=upload or None, password=password)
+        return made_link((await self.request("LINK", body).last()).body)
+
+    async def share_links(self) -> AsyncIterator[Sequence[ShareLink]]:
+        """All share links of the account, page by page, the newest first. Raises `Forbidden` (33)."""
+        answer, count = self.request("LINKS"), 0
+        try:
+            async for part in answer:
+                if not part.response.more:
+                    check_total(part.body, "links", count)
+                    return
+                listed = listed_links(part.body)
+                count += len(listed)
+                check_count(count)
+                yield listed
+        finally:
+            answer.discard()
+
+    async def revoke_link(self, id: str) -> None:
+        """End a share link of the account, by its id. Raises `NotFound` (40) and `Forbidden` (33)."""
+        await self.request("UNLINK", {"link": id}).last()
 
     def _require_history(self) -> None:
         """Raise `Forbidden` (33) where the server would ignore the time that a request names."""

@@ -10,6 +10,7 @@ from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.history.prune import PruneDispatcher
 from homeftp.dispatchers.history.restore import RestoreDispatcher
 from homeftp.dispatchers.history.versions import VersionsDispatcher
+from homeftp.dispatchers.links import LinkDispatcher, LinksDispatcher, UnlinkDispatcher
 from homeftp.dispatchers.move import CopyDispatcher, MoveDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
@@ -30,5 +31,8 @@ BUILT_IN: Mapping[str, Callable[[], IDispatcher]] = {
     "PRUNE": PruneDispatcher,
     "VERIFY": VerifyDispatcher,
     "WATCH": WatchDispatcher,
+    "LINK": LinkDispatcher,
+    "LINKS": LinksDispatcher,
+    "UNLINK": UnlinkDispatcher,
 }
 """How each is made, by request_type."""

@@ -15,7 +15,16 @@ from zope.interface import implementer
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import INTERNAL_ERROR, Internal, OperatorError, Refusal, UnknownRequestType
 from homeftp.history.writer import Writer
-from homeftp.interfaces import IDispatcher, IFiles, IPathLocking, IPayload, IRequest, IResolution, IWorkers
+from homeftp.interfaces import (
+    IDispatcher,
+    IFiles,
+    IPathLocking,
+    IPayload,
+    IRequest,
+    IResolution,
+    IShareLinks,
+    IWorkers,
+)
 from homeftp.model import PathLock
 from homeftp.status import Status
 from homeftp.wire.codec import decode_body
@@ -56,6 +65,7 @@ class DispatchedRequest:
     workers: IWorkers
     _connection: Connection | None = None
     _find_writer: FindWriter = lambda endpoint, content_hash: succeed(None)
+    links: IShareLinks | None = None
 
     def find_writer(self, endpoint: Endpoint, content_hash: str) -> Awaitable[Writer | None]:
         """Who stored a file of the account."""

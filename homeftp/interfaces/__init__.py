@@ -36,8 +36,10 @@ from homeftp.interfaces.frontend import (
     ILoginService,
     IServerContext,
     IShownFrontEnd,
+    IWebFrontEnd,
 )
 from homeftp.interfaces.history import IHistory
+from homeftp.interfaces.links import IShareLinks
 from homeftp.interfaces.store import (
     HashNeeded,
     IDraft,
@@ -65,6 +67,7 @@ class IRequest(Interface):
     account: str = Attribute("The name of the account that is logged in.")
     files: IFiles = Attribute("The files of the account.")
     workers: IWorkers = Attribute("The pool for blocking work of the dispatcher's own.")
+    links: IShareLinks | None = Attribute("Share links of the account; None for a login that may have none.")
 
     def find_writer(endpoint: Endpoint, content_hash: str) -> Awaitable[Writer | None]:
         """Who stored a file of the account, as `ILogin.find_writer`."""
@@ -154,11 +157,13 @@ __all__ = [
     "IResolution",
     "IScopedStore",
     "IServerContext",
+    "IShareLinks",
     "IShownFrontEnd",
     "IStore",
     "IStoreFactory",
     "IStoreHealth",
     "IUpload",
+    "IWebFrontEnd",
     "IWholePayload",
     "IWorkers",
     "ListingPage",

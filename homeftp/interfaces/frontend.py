@@ -16,6 +16,7 @@ from homeftp.config import Limits
 from homeftp.endpoint import Endpoint
 from homeftp.history.writer import Writer
 from homeftp.interfaces.files import IFiles, IIncomingPayload
+from homeftp.interfaces.links import IShareLinks
 from homeftp.interfaces.store import IStore
 from homeftp.interfaces.workers import IWorkers
 from homeftp.model import Actor
@@ -80,6 +81,7 @@ class ILogin(Interface):
     rights: frozenset[str] = Attribute("What the account may do outside the folders with narrower rights.")
     view: str | None = Attribute("A digest that changes where the account may read other folders; None: not known.")
     home: Endpoint = Attribute("The endpoint in the store at which the account's endpoints begin, for audit records.")
+    links: IShareLinks | None = Attribute("Share links of the account; None for a login that may have none.")
     revoked: bool = Attribute("Whether access was found to be revoked. Costs nothing to read.")
     closed: bool = Attribute("Whether it was closed: `revoked` is not set any more, and `check` must be asked.")
 
@@ -171,6 +173,13 @@ class IFrontEnd(Interface):
         `startService`. When it has stopped listening, the server stops the
         connections that it has added to `context.connections`.
         """
+
+
+class IWebFrontEnd(IFrontEnd):
+    """The front end that browsers use."""
+
+    def origin() -> str | None:
+        """Its address, such as `https://nas.local:8443`, once it listens; None: it has none."""
 
 
 class IShownFrontEnd(Interface):

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from homeftp.accounts.database import REACHABLE
+from homeftp.accounts.database import REACHABLE, WEB_ORIGIN
 from homeftp.accounts.devices import Devices
 from homeftp.config import DAY, HOUR, Settings
 from homeftp.control.statelock import StateLock
@@ -150,6 +150,7 @@ class HomeFTPService(MultiService):
         identity = self._server.context.tls.identity
         listened = self._status.listened()
         write_private(os.path.join(self._settings.state, REACHABLE), reachable(listened).encode())
+        write_private(os.path.join(self._settings.state, WEB_ORIGIN), (self._server.web_origin() or "").encode())
         front_ends = [each for each in self._server.front_ends if IShownFrontEnd.providedBy(each)]
         for line in banner(
             self._settings,

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import time
 from typing import Mapping
 
 from homeftp.interfaces import IServerContext
+from homeftp.interfaces.links import LINK_PATH
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.http.certificate.handler import PATH as CERTIFICATE
 from homeftp.server.http.certificate.handler import CertificateHandler
 from homeftp.server.http.dav.handler import DavHandler
 from homeftp.server.http.dav.properties.database import PropertyDatabase
+from homeftp.server.http.links.api import LinksApi
+from homeftp.server.http.links.handler import LinkHandler
 from homeftp.server.http.messages import IHandler
 from homeftp.server.http.page.api import ApiHandler
 from homeftp.server.http.page.filehandler import FileHandler
 from homeftp.server.http.page.staticfiles import StaticFiles
 from homeftp.server.http.page.tus import TusHandler
+from homeftp.server.http.signin.session import SessionHandler
 
 
 def handlers(context: IServerContext) -> Mapping[str, IHandler]:
     """The handlers of one server; the page has the name ""."""
-    assert isinstance(context, ServerContext), "they keep things in the state folder"
+    assert isinstance(context, ServerContext), "it needs more than others: docs/architecture/interfaces says what"
     page = StaticFiles()
+    session = SessionHandler(
+        signins=context.signins, fingerprint=lambda: context.tls.identity.fingerprint, now=time.time
+    )
     return {
         "": page,
         CERTIFICATE: CertificateHandler(lambda: context.tls.identity.ca),
         "static": page,
-        "api": ApiHandler(),
+        "api": ApiHandler({"session": session, "links": LinksApi()}),
         "dav": DavHandler(context, PropertyDatabase(context.settings.state)),
         "file": FileHandler(),
         "upload": TusHandler(),
+        LINK_PATH: LinkHandler(context.visits),
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Sequence
+from typing import Callable, Sequence
 
 import attrs
 from twisted.cred.checkers import ICredentialsChecker
@@ -24,11 +24,16 @@ from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.links.accountlinks import SharingService
+from homeftp.accounts.links.table import Links
+from homeftp.accounts.links.visits import LinkVisits, OpenedLinkChecker
 from homeftp.accounts.login import LoginService
 from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
 from homeftp.accounts.pairing import PairingService
 from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
+from homeftp.accounts.sessions.signin import SignInService
+from homeftp.accounts.sessions.table import SessionTable
 from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator
 from homeftp.audit import Audit
@@ -42,7 +47,7 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now, own_name
-from homeftp.interfaces import IFrontEnd, IStore, StoreOptions
+from homeftp.interfaces import IFrontEnd, IStore, IWebFrontEnd, StoreOptions
 from homeftp.model import MENDER, Change
 from homeftp.server.auditsearch import find_writer
 from homeftp.server.gate.connections import Connections
@@ -52,6 +57,7 @@ from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.gate.sightings import Sightings
 from homeftp.server.gate.webcertificates import WebCertificates
+from homeftp.server.http.frontend import NAME as HTTPS
 from homeftp.server.http.frontend import HttpsFrontEnd
 from homeftp.server.json.frontend import JsonFrontEnd
 from homeftp.server.otherprograms import OtherPrograms
@@ -161,6 +167,8 @@ class Server:
     json: JsonFrontEnd
     front_ends: Sequence[IFrontEnd]
     """All of them, the JSON front end first."""
+    web_origin: Callable[[], str | None]
+    """The address of the front end that browsers use, once it listens; None where there is none."""
     own_accounts: bool
     """Whether accounts are those of `state`, and not those of another checker."""
     audit: Audit
@@ -202,6 +210,13 @@ def compose(
     devices = Devices(state)
     ssh_keys = SSHKeyChecker(devices, login_work)
     sightings = Sightings(devices, workers, reactor)
+    throttle = _throttle(settings, reactor)
+    login_audit = LoginAudit(audit, login_work, AuditRateLimit(reactor))
+    if settings.https:
+        front_ends = (HttpsFrontEnd(listen=settings.https, make_handlers=handlers), *front_ends)
+    web_origin = partial(_web_origin, front_ends)
+    links = Links(state)
+    sharing = SharingService(links=links, audit=audit, workers=workers, hashing=logins, origin=web_origin)
     login_service = LoginService(
         portal(
             store.get,
@@ -210,13 +225,14 @@ def compose(
                 DeviceChecker(devices, login_work),
                 ssh_keys,
                 WebSessionChecker(devices, login_work),
+                OpenedLinkChecker(devices, login_work),
             ],
             login_work,
             AccessTable(state),
             None if own_accounts else WHOLE_STORE,
         ),
-        throttle=_throttle(settings, reactor),
-        audit=LoginAudit(audit, login_work, AuditRateLimit(reactor)),
+        throttle=throttle,
+        audit=login_audit,
         refusals=refusals,
         validator=AccessValidator(state),
         files=FilesFactory(workers, budget, listings=settings.limits.account_listings, hub=hub),
@@ -224,6 +240,16 @@ def compose(
         reads=audit if settings.audit_reads else None,
         writers=partial(find_writer, audit),
         seen=sightings.saw,
+        share_links=sharing.of,
+    )
+    pairings = PairingService(
+        invitations=Invitations(state),
+        begun=_throttle(settings, reactor, times=BEGUN_PER_TRIED),
+        tried=_throttle(settings, reactor),
+        workers=logins,
+        certify=lambda request, id: certify_device(settings.state, request, id, now=now),
+        host=own_name(),
+        audit=audit,
     )
     web_tls = RenewableOptions(WEB_TLS_MINIMUM, web_options)
     context = ServerContext(
@@ -233,19 +259,28 @@ def compose(
         web_tls=web_tls,
         connections=Connections(settings.limits, reactor),
         logins=login_service,
-        pairings=PairingService(
-            invitations=Invitations(state),
-            begun=_throttle(settings, reactor, times=BEGUN_PER_TRIED),
-            tried=_throttle(settings, reactor),
-            workers=logins,
-            certify=lambda request, id: certify_device(settings.state, request, id, now=now),
-            host=own_name(),
-            audit=audit,
-        ),
-        audit=LoginAudit(audit, login_work, AuditRateLimit(reactor)),
+        pairings=pairings,
+        audit=login_audit,
         refusals=refusals,
         sightings=sightings,
         ssh_keys=ssh_keys,
+        visits=LinkVisits(
+            links,
+            throttle=throttle,
+            audit=login_audit,
+            workers=login_work,
+            hashing=logins,
+            clock=reactor,
+            front_end=HTTPS,
+        ),
+        signins=SignInService(
+            sessions=SessionTable(state),
+            pairings=pairings,
+            logins=login_service,
+            workers=login_work,
+            audit=audit,
+            front_end=HTTPS,
+        ),
         renewals=Renewals(reactor),
         workers=workers,
         budget=budget,
@@ -259,12 +294,11 @@ def compose(
             *enabled(settings.dispatchers, settings.plugin_dirs, BUILT_IN),
         ],
     )
-    if settings.https:
-        front_ends = (HttpsFrontEnd(listen=settings.https, make_handlers=handlers), *front_ends)
     return Server(
         context=context,
         json=json,
         front_ends=(json, *front_ends),
+        web_origin=web_origin,
         own_accounts=own_accounts,
         audit=audit,
         state=state,
@@ -286,6 +320,12 @@ def compose(
         revocation=RevocationMonitor(reactor, login_service, revocations, audit),
         pools=(workers, logins, revocations),
     )
+
+
+def _web_origin(front_ends: Sequence[IFrontEnd]) -> str | None:
+    """The address of the front end that browsers use; None where there is none."""
+    found = (each.origin() for each in front_ends if IWebFrontEnd.providedBy(each))
+    return next(found, None)
 
 
 def _throttle(settings: Settings, clock: IReactorTime, times: int = 1) -> Throttle:

@@ -30,10 +30,16 @@ from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.links.accountlinks import SharingService
+from homeftp.accounts.links.table import Links
+from homeftp.accounts.links.visits import LinkVisits, OpenedLinkChecker
 from homeftp.accounts.login import LoginService
 from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
 from homeftp.accounts.pairing import PairingService
+from homeftp.accounts.passwords import Cost
 from homeftp.accounts.realm import portal
+from homeftp.accounts.sessions.signin import SignInService
+from homeftp.accounts.sessions.table import SessionTable
 from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator
 from homeftp.audit import Audit
@@ -57,6 +63,7 @@ from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.sightings import Sightings
+from homeftp.server.http.frontend import NAME as HTTPS
 from homeftp.server.json.context import JsonContext
 from homeftp.server.json.protocol import ServerProtocol
 from homeftp.server.wiring import BEGUN_PER_TRIED, WEB_TLS_MINIMUM
@@ -65,6 +72,12 @@ from homeftp.testing.memorylink import MemoryLink
 from homeftp.workers import InlineWorkers
 
 T = TypeVar("T")
+
+WEB_ORIGIN = "https://nas.example:8443"
+"""The address of a web front end that the server believes to have."""
+
+CHEAP = Cost(n=2, r=1, p=1)
+"""Of the passwords of share links."""
 
 
 @attrs.frozen(kw_only=True)
@@ -97,7 +110,8 @@ class InMemoryServer:
         state = AccountDatabase(state_dir)
         devices = Devices(state)
         ssh_keys = SSHKeyChecker(devices, workers)
-        kinds = [DeviceChecker(devices, workers), ssh_keys, WebSessionChecker(devices, workers)]
+        opened_links = OpenedLinkChecker(devices, workers)
+        kinds = [DeviceChecker(devices, workers), ssh_keys, WebSessionChecker(devices, workers), opened_links]
         all_checkers = [*with_app_passwords(checkers, devices, workers), *kinds]
         unlisted = None if own_accounts else WHOLE_STORE
         login_portal = portal(store, all_checkers, InlineWorkers(), AccessTable(state), unlisted)
@@ -110,37 +124,62 @@ class InMemoryServer:
         refusals = RefusalAudit(audit, workers, AuditRateLimit(clock))
         budget = MemoryBudget()
         tried = Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds)
+        throttle = Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds)
+        links = Links(state)
+        sharing = SharingService(
+            links=links, audit=audit, workers=workers, hashing=workers, origin=lambda: WEB_ORIGIN, cost=CHEAP
+        )
+        login_service = LoginService(
+            login_portal,
+            throttle=throttle,
+            audit=login_audit,
+            refusals=refusals,
+            validator=AccessValidator(state),
+            files=FilesFactory(workers, budget, hub=hub),
+            workers=workers,
+            reads=audit if settings.audit_reads else None,
+            writers=partial(find_writer, audit),
+            seen=sightings.saw,
+            share_links=sharing.of,
+        )
+        pairings = PairingService(
+            invitations=Invitations(state),
+            begun=Throttle(clock, most=BEGUN_PER_TRIED * limits.guesses, seconds=limits.guess_seconds),
+            tried=tried,
+            workers=workers,
+            certify=lambda request, id: certify_device(state_dir, request, id, now=now),
+            host="nas",
+            audit=audit,
+        )
         context = ServerContext(
             reactor=clock,
             settings=settings,
             tls=options,
             web_tls=web_options,
             connections=Connections(limits, clock),
-            logins=LoginService(
-                login_portal,
-                throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
-                audit=login_audit,
-                refusals=refusals,
-                validator=AccessValidator(state),
-                files=FilesFactory(workers, budget, hub=hub),
-                workers=workers,
-                reads=audit if settings.audit_reads else None,
-                writers=partial(find_writer, audit),
-                seen=sightings.saw,
-            ),
-            pairings=PairingService(
-                invitations=Invitations(state),
-                begun=Throttle(clock, most=BEGUN_PER_TRIED * limits.guesses, seconds=limits.guess_seconds),
-                tried=tried,
-                workers=workers,
-                certify=lambda request, id: certify_device(state_dir, request, id, now=now),
-                host="nas",
-                audit=audit,
-            ),
+            logins=login_service,
+            pairings=pairings,
             audit=login_audit,
             refusals=refusals,
             sightings=sightings,
             ssh_keys=ssh_keys,
+            visits=LinkVisits(
+                links,
+                throttle=throttle,
+                audit=login_audit,
+                workers=workers,
+                hashing=workers,
+                clock=clock,
+                front_end=HTTPS,
+            ),
+            signins=SignInService(
+                sessions=SessionTable(state),
+                pairings=pairings,
+                logins=login_service,
+                workers=workers,
+                audit=audit,
+                front_end=HTTPS,
+            ),
             renewals=Renewals(clock),
             workers=workers,
             budget=budget,

@@ -20,6 +20,7 @@ from homeftp.server.gate.requestmemory import RequestMemory
 from homeftp.server.http.authentication import HttpAuthenticator
 from homeftp.server.http.connection import HttpConnection
 from homeftp.server.http.context import HttpContext
+from homeftp.server.http.frontend import SCHEMES
 from homeftp.server.http.logincache import LoginCache
 from homeftp.server.http.messages import IHandler
 from homeftp.server.http.router import HttpRouter
@@ -149,7 +150,7 @@ class HttpServer:
         self.cache = LoginCache(lambda: services.logins, self.server.clock, "https")
         self.context = HttpContext(
             server=services,
-            router=HttpRouter(handlers(services), HttpAuthenticator(self.cache)),
+            router=HttpRouter(handlers(services), HttpAuthenticator(self.cache, SCHEMES)),
             memory=RequestMemory(services.limits),
         )
         self.client_options = CertificateOptions(acceptableProtocols=[b"http/1.1"])

@@ -90,15 +90,29 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "files": CONTRACTS | {"files.history", "files.jobs", "files.watches", "hashing", "store.policy", "workers"},
     "accounts": CONTRACTS | {"audit", "crypto", "files", "host", "store.policy"},
     "accounts.credentials": CONTRACTS | {"accounts"},
+    "accounts.links": CONTRACTS | {"accounts", "accounts.credentials", "audit", "store.policy"},
+    "accounts.sessions": CONTRACTS | {"accounts", "accounts.credentials", "audit", "crypto"},
     "dispatchers": CONTRACTS | {"plugins", "wire"},
     "plugins": VALUES,
-    "server.gate": CONTRACTS | {"accounts", "accounts.credentials", "audit", "control", "crypto", "files"},
+    "server.gate": CONTRACTS
+    | {
+        "accounts",
+        "accounts.credentials",
+        "accounts.links",
+        "accounts.sessions",
+        "audit",
+        "control",
+        "crypto",
+        "files",
+    },
     "server.json": CONTRACTS
     | {"accounts", "audit", "crypto", "dispatchers", "files", "server.gate", "store.policy", "tcp", "wire"},
-    "server.http": CONTRACTS | {"accounts", "crypto", "hashing", "host", "server.gate", "tcp"},
+    "server.http": CONTRACTS
+    | {"accounts", "accounts.credentials", "accounts.links", "accounts.sessions", "crypto", "hashing", "host"}
+    | {"server.gate", "store.policy", "tcp"},
     "server": SHARED
     | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json", "store"}
-    | {"accounts.credentials", "store.policy"},
+    | {"accounts.credentials", "accounts.links", "accounts.sessions", "store.policy"},
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},
@@ -160,8 +174,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | CLIENT
     | frozenset(
         (
-            "accounts accounts.credentials client dispatchers files files.watches server server.gate server.json store"
-            " store.local store.policy wire"
+            "accounts accounts.credentials accounts.links accounts.sessions client dispatchers files files.watches"
+            " server server.gate server.http server.json store store.local store.policy wire"
         ).split()
     ),
 }

@@ -13,7 +13,7 @@ from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.crypto.ca import server_name
-from tests.support.processes import PASSWORD, ServerProcess
+from tests.support.processes import PASSWORD, ServerProcess, run_homeftp
 from tests.support.rawclient import RawClient
 from tests.support.vectors import PAGES, SENDS, Player, fits, lay_share, sent, sessions
 
@@ -25,8 +25,10 @@ class SessionTests(SynchronousTestCase):
 
     def test_server(self) -> None:
         """A real server, over real TLS, answers each session as the page has it, its messages included."""
-        server = ServerProcess()
+        server = ServerProcess("--https", "tcp:0:interface=127.0.0.1")
         self.addCleanup(server.end)
+        allowed = run_homeftp("account", "change", "ann", "--links", "on", "--state", server.state)
+        self.assertEqual(allowed.returncode, 0, allowed.stderr)
         player = Player(server)
         self.addCleanup(player.leave)
         members_first = sorted(sessions(), key=lambda session: session.phase)

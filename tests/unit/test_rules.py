@@ -26,9 +26,8 @@ PATCHES = ("patch", "patch.object", "mock.patch", "mock.patch.object", "self.pat
 DECLARATIONS = frozenset(
     (
         "__main__ history/writer interfaces/deferredwork interfaces/files interfaces/frontend interfaces/history"
-        " interfaces/observing interfaces/storefiles interfaces/usage interfaces/workers server/http/context"
-        " server/json/context"
-        " wire/events"
+        " interfaces/links interfaces/observing interfaces/storefiles interfaces/usage interfaces/workers"
+        " server/http/context server/json/context wire/events"
     ).split()
 )
 """Modules that only declare: there is nothing in them to be tested."""

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "list": "List the accounts.",
         "remove": "Remove an account, its devices and its invitations. Its files stay.",
         "password": "Change an account's password.",
-        "change": "Change an account's home, rights or quota. The server closes its connections; they connect again.",
+        "change": "Change what an account may see and do. The server closes its connections; they connect again.",
     }
     actions = add_actions(parser, summaries)
     for name in ("add", "remove", "password", "change"):
@@ -65,6 +65,11 @@ def _add_access_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder that the account sees, with its rights there, such as photos:read or ann:all; "
         "repeatable, in place of --home and --rights; none removes all",
     )
+    parser.add_argument(
+        "--links",
+        choices=("on", "off"),
+        help="whether the account may make share links, see `homeftp share`; off ends all it has (default: off)",
+    )
 
 
 def run(options: argparse.Namespace, cost: Cost | None = None) -> int:
@@ -85,7 +90,8 @@ def run(options: argparse.Namespace, cost: Cost | None = None) -> int:
         change = _change(options)
         if change == AccessChange():
             raise OperatorError(
-                "Give what to change: --home FOLDER, --rights RIGHTS, --quota SIZE or --folder FOLDER:RIGHTS."
+                "Give what to change: --home FOLDER, --rights RIGHTS, --quota SIZE, --folder FOLDER:RIGHTS or "
+                "--links on|off."
             )
         access = AccessTable(state).change(options.name, change)
         _note(log, options.name, access)
@@ -112,7 +118,8 @@ def _change(options: argparse.Namespace) -> AccessChange:
     home = None if options.home is None else parse_folder(options.home)
     rights = None if options.rights is None else parse_rights(options.rights)
     folders = None if options.folder is None else parse_folders(options.folder)
-    return AccessChange(home, rights, None if options.quota is None else _parse_quota(options.quota), folders)
+    quota = None if options.quota is None else _parse_quota(options.quota)
+    return AccessChange(home, rights, quota, folders, None if options.links is None else options.links == "on")
 
 
 def _parse_quota(text: str) -> int:
@@ -152,6 +159,8 @@ def describe(name: str, access: Access) -> str:
         line = f"{name}: home {access.home.whole or '/'}, rights {rights_shown(access.rights.everywhere)}"
     if access.quota is not None:
         line += f", quota {size_shown(access.quota)}"
+    if access.links:
+        line += ", share links"
     for parts, rights in access.rights.grants:
         line += f"; in {'/'.join(parts)} at most {rights_shown(rights)}"
     return line

@@ -1,4 +1,4 @@
-"""`homeftp invite`: make a code with which one device can pair with this machine's server, once.
+"""`homeftp invite`: make a code with which one device can pair with this machine's server, once; or a browser's link.
 
 It works on the state folder, so the server need not run. Ctrl-C while it waits cancels the code.
 """
@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import os
 import re
+import secrets
 import signal
 import sys
 import time
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 _UNITS = {"s": (1, "second"), "m": (60, "minute"), "h": (60 * 60, "hour"), "d": (24 * 60 * 60, "day")}
 _MAX_SECONDS = 7 * 24 * 60 * 60
 
+_SECRET_BYTES = 16
+"""Random bytes in the link of an invitation for the web: 128 bits cannot be guessed."""
+
 _POLL_SECONDS = 0.5
 """Seconds between two checks whether the invitation was used."""
 
@@ -46,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--for", dest="time", metavar="TIME", default="10m", help="how long the code is valid (default: 10m)"
     )
+    parser.add_argument(
+        "--web", action="store_true", help="for a browser: print a link that signs it in, instead of a code"
+    )
     parser.add_argument("--no-wait", action="store_true", help="do not wait until the code is used")
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--list", action="store_true", help="list the codes by their numbers, and what became of them")
@@ -56,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make a code, print it and, at a terminal, wait until it is used; returns the exit code."""
+    from homeftp.accounts.credentials.tokens import token_hash
     from homeftp.accounts.database import AccountDatabase
     from homeftp.accounts.invitations import Invitations, default_account
     from homeftp.accounts.passwords import account_name
@@ -72,21 +80,28 @@ def run(options: argparse.Namespace) -> int:
     if options.cancel is not None:
         return _cancel(invitations, folder, options)
     account = account_name(options.account) if options.account else default_account(state.account_names())
+    web = _web_address(folder) if options.web else None
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
     log = CommandAudit(folder, "invite")
     with ended_like_ctrl_c():
-        made = invitations.make(account, seconds, rights)
+        made = invitations.make(account, seconds, rights, None if web is None else token_hash(secret))
+        url = f"{web}/#secret={secret}"
         try:
             log.note("invitation", account, invitation=made.code.number)
             if options.json:
-                print_json({"code": str(made.code), "account": account, "seconds": seconds, "state": folder})
+                shown = {"code": str(made.code)} if web is None else {"url": url, "invitation": made.code.number}
+                print_json({**shown, "account": account, "seconds": seconds, "state": folder})
                 return Exit.DONE
-            command = f"homeftp pair {_server_address(folder)}"
             within = f"{number} {_UNITS[unit][1]}{'' if number == 1 else 's'}"
-            print(f"Run this on the other machine within {within}:   {command}")
-            print(f"It asks for this code, which works once:   {made.code}", flush=True)
+            command = f"homeftp pair {_server_address(folder)}"
+            if web is None:
+                print(f"Run this on the other machine within {within}:   {command}")
+                print(f"It asks for this code, which works once:   {made.code}", flush=True)
+            else:
+                print(f"Open this in the other machine's browser within {within}; it works once:   {url}", flush=True)
             if not sys.stdout.isatty():
                 return Exit.DONE
-            print_qr_code(f"{command} {made.code}")
+            print_qr_code(f"{command} {made.code}" if web is None else url)
             return Exit.DONE if options.no_wait else wait_until_used(invitations, made)
         except KeyboardInterrupt:
             _withdraw(invitations, folder, made)
@@ -224,6 +239,17 @@ def parse_time(text: str) -> tuple[int, str]:
     if match is None or not 0 < int(match[1]) * _UNITS[match[2]][0] <= _MAX_SECONDS:
         raise OperatorError(f"--for {text}: give a time such as 90s, 10m or 2h, at most 7d.")
     return int(match[1]), match[2]
+
+
+def _web_address(folder: str) -> str:
+    """The address of the web front end that the server published when it last started. Raises `OperatorError`."""
+    from homeftp.accounts.database import WEB_ORIGIN
+    from homeftp.crypto.secretfiles import read_private
+
+    published = (read_private(os.path.join(folder, WEB_ORIGIN)) or b"").decode("utf-8", "replace")
+    if not published:
+        raise OperatorError("The server has no web page. Start it with: homeftp serve --https")
+    return published
 
 
 def _server_address(folder: str) -> str:

@@ -73,6 +73,22 @@ def parse_moment_us(text: str, option: str) -> int:
     return (at - datetime.fromtimestamp(0, timezone.utc)) // timedelta(microseconds=1)
 
 
+def parse_duration(text: str, option: str, most: int) -> int:
+    """A time such as 90s, 12h, 7d or 2w that a person typed, in seconds; raises `OperatorError`, naming the option.
+
+    `most` seconds are allowed, a number of whole days.
+    """
+    import re
+
+    from homeftp.errors import OperatorError
+
+    found = re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip().lower())
+    seconds = 0 if found is None else int(found[1]) * _AGO[found[2]]
+    if not 0 < seconds <= most:
+        raise OperatorError(f"{option} {text}: give a time such as 90s, 12h or 7d, at most {most // _AGO['d']}d.")
+    return seconds
+
+
 def format_second(iso: str) -> str:
     """A time in ISO 8601 to the second, in this machine's time zone; as it is where it is none."""
     from datetime import datetime

@@ -10,9 +10,11 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from homeftp.accounts.credentials.sshkeys import SSHKeyChecker
+from homeftp.accounts.links.visits import LinkVisits
 from homeftp.accounts.login import LoginService
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.pairing import PairingService
+from homeftp.accounts.sessions.signin import SignInService
 from homeftp.config import Limits, Settings
 from homeftp.crypto.ca import Identity
 from homeftp.crypto.webcert import ServedCertificate
@@ -45,6 +47,8 @@ class ServerContext:
     refusals: RefusalAudit
     sightings: Sightings
     ssh_keys: SSHKeyChecker
+    visits: LinkVisits
+    signins: SignInService
     renewals: Renewals
     workers: IWorkers
     budget: MemoryBudget

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import attrs
 from twisted.cred.credentials import ICredentials, UsernamePassword
 
-from homeftp.errors import BadRequest, Forbidden
+from homeftp.errors import BadRequest, Forbidden, LoginFailed
 from homeftp.interfaces import ILogin
 from homeftp.server.http.logincache import LoginCache
 from homeftp.server.http.messages import HttpRequest
@@ -83,7 +83,12 @@ class HttpAuthenticator:
             if presented is not None:
                 if presented.unasked and request.changes and not _from_own_page(request):
                     raise Forbidden(f"a change needs Sec-Fetch-Site: same-origin, or {OWN_PAGE}: 1")
-                return await self.cache.login(presented.credentials, presented.proof, request.address)
+                try:
+                    return await self.cache.login(presented.credentials, presented.proof, request.address)
+                except LoginFailed:
+                    if not presented.unasked:
+                        raise
+                    return None  # a session that has ended: the browser brings its cookie to every page
         return None
 
 

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Sequence
 
 import h11
+from twisted.cred.credentials import ICredentials
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener
@@ -251,6 +252,7 @@ class HttpConnection(Protocol):
                 body=exchange.body,
                 address=self._address,
                 attach=self._use,
+                log_in=self._log_in,
             )
             response = await self._context.router.handle(request)
         except Refusal as refusal:
@@ -323,6 +325,12 @@ class HttpConnection(Protocol):
         await exchange.send(response, close=True)
         self._exchange = None
         self._close()
+
+    async def _log_in(self, credentials: ICredentials, proof: bytes) -> ILogin:
+        """Log in for a handler, which has found credentials where no other has them."""
+        login = await self._context.router.authenticator.cache.login(credentials, proof, self._address)
+        self._use(login)
+        return login
 
     def _use(self, login: ILogin | None) -> None:
         """The connection's requests are those of this login from now on."""

@@ -12,6 +12,7 @@ import h11
 
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IPayload
+from homeftp.interfaces.links import LINK_PATH
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.http.body import RequestBody
 from homeftp.server.http.messages import HttpRequest, HttpResponse
@@ -52,8 +53,10 @@ class HttpExchange:
 
     @property
     def endpoint(self) -> Endpoint | None:
-        """What the request is about, for the owner to see."""
-        return None if self.request is None or self.answered else Endpoint(self.request.path[1:])
+        """What the request is about, for the owner to see; not the secret of a share link."""
+        if self.request is None or self.answered or self.request.path[:1] == (LINK_PATH,):
+            return None
+        return Endpoint(self.request.path[1:])
 
     def progress(self) -> tuple[int, int] | None:
         """A value that changes when it makes progress; None while it waits for the client."""

@@ -14,18 +14,22 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from homeftp.host import own_address
-from homeftp.interfaces import IFrontEnd, IServerContext, IShownFrontEnd
+from homeftp.interfaces import IServerContext, IShownFrontEnd, IWebFrontEnd
 from homeftp.server.gate.listen import ListeningService, listening
 from homeftp.server.gate.requestmemory import RequestMemory
-from homeftp.server.http.authentication import HttpAuthenticator
+from homeftp.server.http.authentication import BasicScheme, HttpAuthenticator, IScheme
 from homeftp.server.http.connection import HttpConnection
 from homeftp.server.http.context import HttpContext
 from homeftp.server.http.logincache import LoginCache
 from homeftp.server.http.messages import IHandler
 from homeftp.server.http.router import HttpRouter
+from homeftp.server.http.signin.cookie import CookieScheme
 
 NAME = "https"
 """The front end's name, in audit records too."""
+
+SCHEMES: Sequence[IScheme] = (BasicScheme(), CookieScheme())
+"""How a client may say who it is, the first that it uses counts."""
 
 Handlers = Callable[[IServerContext], Mapping[str, IHandler]]
 """Makes the handlers, by the first name of the path."""
@@ -76,7 +80,7 @@ class LoginCacheService(MultiService):
         return stopping
 
 
-@implementer(IFrontEnd, IShownFrontEnd)
+@implementer(IWebFrontEnd, IShownFrontEnd)
 @attrs.define(eq=False, kw_only=True)
 class HttpsFrontEnd:
     """Speaks HTTPS on `listen`: WebDAV, the web page and what belongs to it."""
@@ -94,7 +98,7 @@ class HttpsFrontEnd:
         cache = LoginCache(lambda: context.logins, context.reactor, NAME)
         shared = HttpContext(
             server=context,
-            router=HttpRouter(self.make_handlers(context), HttpAuthenticator(cache)),
+            router=HttpRouter(self.make_handlers(context), HttpAuthenticator(cache, SCHEMES)),
             memory=RequestMemory(context.limits),
         )
         service = LoginCacheService(cache)
@@ -104,6 +108,10 @@ class HttpsFrontEnd:
             listener.setServiceParent(service)
             self.listeners.append(listener)
         return service
+
+    def origin(self) -> str | None:
+        """The address of the web page."""
+        return _url(self.listeners[0]).rstrip("/") if self.listeners else None
 
     def lines(self) -> Sequence[str]:
         """The URLs, for the owner: of the page, and for WebDAV programs."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence, TypeAlias
 
 import attrs
+from twisted.cred.credentials import ICredentials
 from zope.interface import Interface
 
+from homeftp.errors import LoginRequired
 from homeftp.interfaces import ILogin, IPayload
 from homeftp.server.http.body import RequestBody
 from homeftp.server.http.target import RequestTarget
@@ -38,6 +40,13 @@ class HttpHeaders:
         return name.lower() in self._fields
 
 
+LogIn: TypeAlias = "Callable[[ICredentials, bytes], Awaitable[ILogin]]"
+
+
+async def _no_login(credentials: ICredentials, proof: bytes) -> ILogin:
+    raise LoginRequired("log in first")
+
+
 @attrs.define(eq=False, kw_only=True)
 class HttpRequest:
     """One request."""
@@ -51,6 +60,11 @@ class HttpRequest:
     """Where the client is."""
     login: ILogin | None = None
     """Who asks; None for a request without a login, where the handler allows that."""
+    log_in: LogIn = attrs.field(default=_no_login, repr=False)
+    """Logs in with other credentials, which the second argument identifies, for handlers that find them elsewhere.
+
+    The connection is one of that login then. Raises as `ILoginService.login`.
+    """
     attach: Callable[[ILogin], None] = attrs.field(default=lambda login: None, repr=False)
     """Counts the connection as one of this login, whose revocation ends it: for handlers that log a client in."""
 

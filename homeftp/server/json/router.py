@@ -200,7 +200,9 @@ class Router:
         login, request_type = self.login, dispatcher.request_type
         workers = self._context.server.workers.of(login.account)
         files = login.files(request_type, record_refusals=False)  # `_refused` records the request as it was sent
-        request = DispatchedRequest(request_type, body, payload, login.account, files, workers, self, login.find_writer)
+        request = DispatchedRequest(
+            request_type, body, payload, login.account, files, workers, self, login.find_writer, login.links
+        )
         return self._in_flight(login, partial(self._context.table.dispatch, dispatcher, request, resolution))
 
     def _in_flight(self, login: ILogin, answer: Callable[[], Deferred[None]]) -> Deferred[None]:

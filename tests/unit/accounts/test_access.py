@@ -42,9 +42,9 @@ class AccessTests(SynchronousTestCase):
         folders = AccessChange(folders=parse_folders(["photos:read", "people/bob:all"]))
         self.accesses.add("bob", None, folders)
         self.accesses.change("ann", AccessChange(parse_folder("people/ann"), parse_rights("read"), MIB))
-        ann = {"home": "people/ann", "rights": "read", "folders": {}, "quota": MIB}
+        ann = {"home": "people/ann", "rights": "read", "folders": {}, "quota": MIB, "links": False}
         own = {"people/bob": "read,add,replace,delete", "photos": "read"}
-        bob = {"home": "", "rights": "none", "folders": own, "quota": None}
+        bob = {"home": "", "rights": "none", "folders": own, "quota": None, "links": False}
         found = [(name, access_fields(access)) for name, access in self.accesses.all()]
         self.assertEqual(found, [("ann", ann), ("bob", bob)])
 
@@ -64,6 +64,18 @@ class AccessTests(SynchronousTestCase):
         self.accesses.set_home("ann", parse_folder(""))
         self.accesses.set_rights("ann", ALL)
         self.assertEqual(self.accesses.find("ann"), WHOLE_STORE)
+
+    def test_links(self) -> None:
+        """The permission to share is given by the owner alone, stays with other changes, and nobody has it at first."""
+        self.assertFalse(self.accesses.add("bob", None, AccessChange()).links)
+        self.assertTrue(self.accesses.change("ann", AccessChange(links=True)).links)
+        self.assertTrue(self.accesses.change("ann", AccessChange(rights=parse_rights("read"))).links)
+        self.assertFalse(self.accesses.change("ann", AccessChange(links=False)).links)
+        self.assertTrue(self.accesses.add("kid", None, AccessChange(links=True)).links)
+        with self.state.transaction() as connection:
+            connection.execute("UPDATE accounts SET links = 2 WHERE name = 'ann'")
+        with self.assertRaisesRegex(OperatorError, "record of the account ann is damaged"):
+            self.accesses.find("ann")
 
     def test_one_change(self) -> None:
         """Home, rights and quota change together or not at all, and keep what was not named."""

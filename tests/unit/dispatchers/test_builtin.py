@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -24,6 +25,7 @@ from homeftp.status import Status
 from homeftp.store.memory import MemoryStore
 from homeftp.wire.codec import decode_request
 from homeftp.workers import InlineWorkers
+from tests.support.sharelinks import ENDED, FakeShareLinks
 from tests.support.verbs import VerbTestCase, digest
 
 
@@ -63,8 +65,16 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "PRUNE": {},
     "VERIFY": {},
     "WATCH": {},
+    "LINK": {},
+    "LINKS": {},
+    "UNLINK": {"link": "link-1"},
 }
 """Bodies, without the endpoint."""
+
+
+def decoded_endpoint(body: object) -> object:
+    """The endpoint that a body has; None for a request that has none."""
+    return getattr(body, "rel_endpoint", None)
 
 
 class BuiltInTests(SynchronousTestCase):
@@ -93,12 +103,14 @@ class BuiltInTests(SynchronousTestCase):
             answer = Answer()
             before = parse.cache_info()
             dispatcher, decoded, _ = table.decode(decode_request(line))
-            request = DispatchedRequest(request_type, decoded, WholePayload(b""), "ann", files, workers)
+            links = FakeShareLinks([attrs.evolve(ENDED[0], id="link-1")])
+            request = DispatchedRequest(request_type, decoded, WholePayload(b""), "ann", files, workers, links=links)
             self.successResultOf(table.dispatch(dispatcher, request, answer))
             after = parse.cache_info()
             self.assertIn(answer.status, (Status.OK, Status.SAME, Status.SHUTTING_DOWN), request_type)
             calls = after.hits + after.misses - before.hits - before.misses
-            self.assertEqual(calls, 2 if "to" in body else 1, request_type)
+            expected = 0 if decoded_endpoint(decoded) is None else 2 if "to" in body else 1
+            self.assertEqual(calls, expected, request_type)
 
 
 class FiletypeTests(VerbTestCase):

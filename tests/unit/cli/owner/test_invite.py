@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import sys
@@ -13,11 +14,13 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import AccessTable
-from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.credentials.tokens import token_hash
+from homeftp.accounts.database import WEB_ORIGIN, AccountDatabase
 from homeftp.accounts.invitations import Invitation, Invitations, InvitationState
 from homeftp.cli.main import main
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.crypto.pake import Code, parse_code
+from homeftp.crypto.secretfiles import write_private
 from homeftp.store.policy.rights import rights_shown
 from tests.support import replay
 
@@ -72,6 +75,30 @@ class InviteTests(SynchronousTestCase):
         lines = self.out.getvalue().splitlines()
         self.assertGreater(len(lines), 10)
         self.assertTrue(any("\N{LOWER HALF BLOCK}" in line for line in lines))
+
+    def test_web(self) -> None:
+        """For a browser there is a link, once the server has said where it is; its secret is that of the invitation."""
+        self.assertEqual(self.invite("--web"), Exit.USAGE)
+        self.assertIn("homeftp serve --https", self.err.getvalue())
+        self.assertEqual(self.invitations(), [])
+        write_private(os.path.join(self.folder, WEB_ORIGIN), b"https://nas.local:8443")
+        self.assertEqual(self.invite("--web", "--account", "ann", "--no-wait"), Exit.DONE)
+        lines = self.out.getvalue().splitlines()
+        address, _, secret = lines[0].split()[-1].partition("/#secret=")
+        self.assertEqual(address, "https://nas.local:8443")
+        self.assertRegex(secret, r"^[A-Za-z0-9_-]{22}$")
+        (found,) = self.invitations()
+        self.assertEqual(Invitations(AccountDatabase(self.folder)).find_secret(token_hash(secret)), found.code)
+        self.assertNotIn(found.code.words, self.out.getvalue())
+        self.assertTrue(any("\N{LOWER HALF BLOCK}" in line for line in lines))
+        self.assertNotIn(secret, repr(replay.lines(self.folder)))
+
+    def test_web_json(self) -> None:
+        """Scripts get the link, and no code."""
+        write_private(os.path.join(self.folder, WEB_ORIGIN), b"https://nas.local:8443")
+        self.assertEqual(self.invite("--web", "--account", "ann", "--json"), Exit.DONE)
+        made = json.loads(self.out.getvalue())
+        self.assertEqual(sorted(made), ["account", "invitation", "seconds", "state", "url"])
 
     def test_used(self) -> None:
         """The device that used it is named."""

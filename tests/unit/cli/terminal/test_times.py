@@ -7,7 +7,7 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.terminal.times import format_minute, format_moment, parse_moment, parse_moment_us
+from homeftp.cli.terminal.times import format_minute, format_moment, parse_duration, parse_moment, parse_moment_us
 from homeftp.errors import OperatorError
 
 AT_US = 1_700_000_000_123_456
@@ -49,3 +49,11 @@ class TimesTests(SynchronousTestCase):
         self.assertLess(abs(ago - 2 * 3600 * 1_000_000), 60_000_000)
         for wrong in ("yesterday", "", "1999", "123456789012345678901"):
             self.assertIn("--at", str(self.assertRaises(OperatorError, parse_moment_us, wrong, "--at")))
+
+    def test_durations(self) -> None:
+        """A number and a unit; nothing, more than is allowed, and anything else is refused by the option's name."""
+        for text, seconds in (("90s", 90), (" 2H ", 7200), ("7d", 604_800), ("1w", 604_800)):
+            self.assertEqual(parse_duration(text, "--for", 604_800), seconds)
+        for wrong in ("0s", "8d", "7", "d", "-1d", "1.5h", "1y", "9999999999d"):
+            refused = self.assertRaises(OperatorError, parse_duration, wrong, "--for", 604_800)
+            self.assertRegex(str(refused), "^--for .*at most 7d")

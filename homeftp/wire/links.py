@@ -1,0 +1,59 @@
+"""The messages about share links: to make, list and revoke them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from homeftp.wire.messages import Moment, Name, RelEndpoint
+
+_MOST_SECONDS = 366 * 24 * 60 * 60
+_MOST_USES = 10_000
+_URL = r"\Ahttps://[!-~]{1,1024}\Z"
+
+LinkId = Annotated[str, Meta(min_length=1, max_length=64)]
+"""The id of a link, which is no secret."""
+
+
+class LinkBody(msgspec.Struct, frozen=True):
+    """LINK's body."""
+
+    rel_endpoint: RelEndpoint
+    seconds: Annotated[int, Meta(ge=1, le=_MOST_SECONDS)] | None = None
+    uses: Annotated[int, Meta(ge=1, le=_MOST_USES)] | None = None
+    upload: bool = False
+    password: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+
+    def __repr__(self) -> str:
+        return f"LinkBody(rel_endpoint={self.rel_endpoint!r})"  # the password is a secret
+
+
+class UnlinkBody(msgspec.Struct, frozen=True):
+    """UNLINK's body."""
+
+    link: LinkId
+
+
+class ShareLinkBody(msgspec.Struct, frozen=True):
+    """A link as LINKS lists it, and as a part of the answer to LINK."""
+
+    link: LinkId
+    state: Literal["open", "used", "expired", "broken"]
+    made: Moment
+    ends: Moment
+    rel_endpoint: Annotated[str, Meta(max_length=4096)]
+    upload: bool = False
+    uses_left: Annotated[int, Meta(ge=0, le=_MOST_USES)] | None = None
+    password: bool = False
+    device: Name | None = None
+
+
+class MadeLinkBody(ShareLinkBody, frozen=True, kw_only=True):
+    """The answer to LINK."""
+
+    url: Annotated[str, Meta(pattern=_URL)]
+
+    def __repr__(self) -> str:
+        return f"MadeLinkBody(link={self.link!r})"  # the URL is a secret

@@ -1,0 +1,390 @@
+"""Share links as people meet them: pages, downloads, passwords and drop boxes, through the engine."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import zipfile
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from homeftp.accounts.access import AccessChange, AccessTable
+from homeftp.accounts.devices import Devices
+from homeftp.config import Limits
+from homeftp.endpoint import parse
+from homeftp.interfaces.links import MadeLink
+from homeftp.server.http.links.handler import COOKIE
+from homeftp.server.webhandlers import handlers
+from homeftp.store.policy.rights import parse_rights
+from tests.support import replay
+from tests.support.folders import QuickCase
+from tests.support.httpclient import Answer, HttpServer
+from tests.support.linkcases import (
+    HOME,
+    add_ann,
+    allow_links,
+    enter,
+    lay_files,
+    links_of,
+    notice_revoked,
+    record,
+    terms,
+    token,
+)
+from tests.support.logins import started
+
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+GERMAN = ("Accept-Language", "de,en;q=0.5")
+
+
+def form(*files: tuple[str, bytes], boundary: str = "XX") -> tuple[tuple[str, str], bytes]:
+    """The content type and the body of a form with files."""
+    body = b""
+    for name, content in files:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+        body += head.encode() + content + b"\r\n"
+    return ("Content-Type", f"multipart/form-data; boundary={boundary}"), body + f"--{boundary}--\r\n".encode()
+
+
+class LinkHandlerCase(QuickCase):
+    """A server whose account ann may make links."""
+
+    def setUp(self) -> None:
+        self.web = HttpServer(handlers, limits=Limits(guesses=3), own_accounts=True)
+        self.addCleanup(self.web.close)
+        self.server = self.web.server
+        lay_files(self.server)
+        add_ann(self.server)
+        self.client = self.web.connect()
+
+    def make(self, path: str, **more: Any) -> MadeLink:
+        made: MadeLink = self.successResultOf(started(links_of(enter(self.server)).make(terms(path, **more))))
+        return made
+
+    def ask(self, made: MadeLink, rest: str = "", *fields: tuple[str, str], method: str = "GET", **more: Any) -> Answer:
+        """The answer to a request below a link."""
+        if self.client.closed:
+            self.client = self.web.connect()
+        return self.client.ask(method, f"/s/{token(made)}/{rest}", fields, **more)
+
+    def send(self, made: MadeLink, *files: tuple[str, bytes]) -> Answer:
+        """The answer to a form with files."""
+        kind, body = form(*files)
+        return self.ask(made, "", kind, method="POST", body=body)
+
+    def files(self, folder: str = "inbox") -> dict[str, bytes]:
+        """What is in a folder of ann's."""
+        path = os.path.join(self.server.root, HOME, folder)
+        found = {}
+        for name in os.listdir(path):
+            if os.path.isfile(os.path.join(path, name)):
+                found[name] = self.server.read(f"{HOME}/{folder}/{name}")
+        return found
+
+    def records(self, event: str) -> list[dict[str, Any]]:
+        return [each for each in replay.lines(self.server.folder) if each["event"] == event]
+
+
+class ReadTests(LinkHandlerCase):
+    """Links for reading."""
+
+    def test_file(self) -> None:
+        """A link to a file is a page with a button; the file comes as an attachment, under its own name."""
+        made = self.make("photos/lake.jpg")
+        page = self.ask(made)
+        self.assertEqual((page.status, page.headers["content-type"]), (200, "text/html; charset=utf-8"))
+        self.assertIn(b"lake.jpg", page.body)
+        self.assertIn(b'href="?download"', page.body)
+        file = self.ask(made, "?download")
+        self.assertEqual((file.status, file.body), (200, b"lake"))
+        self.assertEqual(
+            file.headers["content-disposition"], "attachment; filename=\"lake.jpg\"; filename*=UTF-8''lake.jpg"
+        )
+        self.assertEqual(file.headers["content-type"], "application/octet-stream")
+        self.assertEqual(self.ask(made, "?download", ("Range", "bytes=1-2")).body, b"ak")
+        self.assertEqual(self.ask(made, "more").status, 404)
+
+    def test_folder(self) -> None:
+        """A link to a folder lists it, and what is in its folders; every file can be fetched."""
+        made = self.make("photos")
+        page = self.ask(made)
+        self.assertEqual(page.status, 200)
+        links = re.findall(r'href="([^"]*)"', page.body.decode())
+        self.assertEqual(sorted(links), ["./lake.jpg?download", "./sub/", "?zip"])
+        self.assertEqual(self.ask(made, "lake.jpg").body, b"lake")
+        below = self.ask(made, "sub/")
+        self.assertIn(b'href="../"', below.body)
+        self.assertEqual(self.ask(made, "sub/hill.jpg?download").body, b"hill")
+
+    def test_zip(self) -> None:
+        """A folder comes as one zip file."""
+        answer = self.ask(self.make("photos"), "?zip")
+        self.assertEqual(answer.headers["content-type"], "application/zip")
+        self.assertIn('filename="photos.zip"', answer.headers["content-disposition"])
+        with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+            found = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+        self.assertEqual(found, {"photos/lake.jpg": b"lake", "photos/sub/hill.jpg": b"hill"})
+
+    def test_slash(self) -> None:
+        """A folder without its slash is redirected to where relative links work."""
+        made = self.make("photos")
+        answer = self.client.ask("GET", f"/s/{token(made)}")
+        self.assertEqual((answer.status, answer.headers["location"]), (308, f"/s/{token(made)}/"))
+        answer = self.ask(made, "sub")
+        self.assertEqual((answer.status, answer.headers["location"]), (308, f"/s/{token(made)}/sub/"))
+
+    def test_nothing_else(self) -> None:
+        """No path leads to anything beside what is shared, and no method but to read does anything."""
+        made = self.make("photos")
+        for rest in (
+            "../notes.txt",
+            "%2e%2e/notes.txt",
+            "..%2fnotes.txt",
+            "sub/../../notes.txt",
+            "%00",
+            "/notes.txt",
+            "none",
+        ):
+            self.assertIn(self.ask(made, rest).status, (400, 404), rest)
+        for method in ("PUT", "DELETE", "PROPFIND", "MOVE", "OPTIONS"):
+            self.assertEqual(self.ask(made, "lake.jpg", method=method).status, 405, method)
+        self.assertEqual(self.send(made, ("new.txt", b"x")).status, 405)
+        self.assertEqual(self.files("photos"), {"lake.jpg": b"lake"})
+
+    def test_headers(self) -> None:
+        """A page loads and runs nothing, is not kept, and does not tell its address to others."""
+        for answer in (self.ask(self.make("photos")), self.client.ask("GET", "/s/none/")):
+            self.assertIn("default-src 'none'", answer.headers["content-security-policy"])
+            self.assertEqual(answer.headers["cache-control"], "no-store")
+            self.assertEqual(answer.headers["referrer-policy"], "no-referrer")
+            self.assertNotIn(b"<script", answer.body)
+
+    def test_hostile_names(self) -> None:
+        """A name with everything that HTML has is text on the page, and leads to its file."""
+        name = "<img src=x onerror=alert(1)>&'.html"
+        legal = name.replace("<", "[").replace(">", "]")  # the store's names have none of <>:"|?*
+        self.server.put(f"{HOME}/photos/{legal}", b"html")
+        made = self.make("photos")
+        page = self.ask(made).body.decode()
+        self.assertIn("[img src=x onerror=alert(1)]&amp;&#x27;.html", page)
+        answer = self.ask(made, quote(legal))
+        self.assertEqual((answer.status, answer.body), (200, b"html"))
+        self.assertIn("sandbox", answer.headers["content-security-policy"])
+        self.assertTrue(answer.headers["content-disposition"].startswith("attachment"))
+
+    def test_recorded(self) -> None:
+        """Every use is in the audit log, with the address; what is opened, by the path from the top."""
+        made = self.make("photos")
+        self.ask(made)
+        self.ask(made, "lake.jpg")
+        noted = [(each["link"], each["address"], each["endpoint"], each["front_end"]) for each in self.records("link")]
+        expected = [(made.link.id, "192.0.2.1", f"{HOME}/{path}", "https") for path in ("photos", "photos/lake.jpg")]
+        self.assertEqual(noted, expected)
+        self.assertNotIn(token(made), repr(replay.lines(self.server.folder)))
+
+    def test_once(self) -> None:
+        """A link that may be used once shows its page any number of times, and is fetched by one address."""
+        made = self.make("notes.txt", uses=1)
+        for _ in range(3):
+            self.assertEqual(self.ask(made).status, 200)
+        self.assertEqual(self.ask(made, "?download", method="HEAD").status, 200)
+        stored = record(self.server, made)
+        assert stored is not None
+        self.assertEqual(stored.uses_left, 1)
+        self.assertEqual(self.ask(made, "?download").body, b"notes")
+        self.assertEqual(self.ask(made, "?download", ("Range", "bytes=2-")).body, b"tes")
+        self.server.clock.advance(3600)
+        self.client = self.web.connect()
+        answer = self.ask(made, "?download")
+        self.assertEqual((answer.status, b"as often as it may" in answer.body), (404, True))
+
+    def test_ends(self) -> None:
+        """A link that was revoked, whose account was removed, or that is broken is a page that says so."""
+        for end, words in (
+            (lambda made: Devices(self.server.state).revoke(made.link.id), b"no such link"),
+            (lambda made: allow_links(self.server, False), b"no such link"),
+            (
+                lambda made: self.server.store.move(parse(f"{HOME}/photos"), parse(f"{HOME}/x"), None, None),
+                b"not there any more",
+            ),
+            (lambda made: self.server.state.remove_account("ann"), b"no such link"),
+        ):
+            allow_links(self.server)
+            lay_files(self.server)
+            made = self.make("photos")
+            self.assertEqual(self.ask(made).status, 200)
+            end(made)
+            answer = self.ask(made)
+            self.assertEqual((answer.status, words in answer.body), (404, True), words)
+
+    def test_narrowed(self) -> None:
+        """What the account loses its link loses at once."""
+        made = self.make("photos")
+        self.assertEqual(self.ask(made, "sub/hill.jpg").status, 200)
+        AccessTable(self.server.state).grant("ann", parse("photos/sub"), parse_rights("none"))
+        self.assertIn(b"access was revoked", self.ask(made, "sub/hill.jpg").body)  # until the server has noticed
+        notice_revoked(self.server)
+        self.client = self.web.connect()
+        self.assertEqual(self.ask(made, "sub/hill.jpg").status, 404)
+        self.assertEqual(self.ask(made, "lake.jpg").status, 200)
+        self.assertNotIn(b"sub", self.ask(made).body)
+
+    def test_language(self) -> None:
+        """The page speaks the language of the browser, also where there is no link."""
+        self.assertIn("Herunterladen", self.ask(self.make("notes.txt"), "", GERMAN).body.decode())
+        self.assertIn("Diesen Link gibt es nicht", self.client.ask("GET", "/s/none/", (GERMAN,)).body.decode())
+
+    def test_guessing(self) -> None:
+        """Wrong secrets are throttled like wrong passwords, also for a login."""
+        made = self.make("notes.txt")
+        for _ in range(3):
+            self.assertEqual(self.client.ask("GET", f"/s/{'A' * 43}/").status, 404)
+        answer = self.ask(made)
+        self.assertEqual((answer.status, b"too many wrong" in answer.body), (503, True))
+
+    def test_bare_prefix(self) -> None:
+        """Below /s there is nothing without a secret."""
+        for path in ("/s", "/s/"):
+            self.assertEqual(self.client.ask("GET", path).status, 404)
+
+
+class PasswordTests(LinkHandlerCase):
+    """Links with a password."""
+
+    def unlock(self, made: MadeLink, password: str) -> Answer:
+        return self.ask(made, "", FORM, method="POST", body=urlencode({"password": password}).encode())
+
+    def test_unlocked(self) -> None:
+        """Nothing is told before the password; it is kept as a cookie for this link alone, which no script sees."""
+        made = self.make("photos", password="größer als 8")
+        page = self.ask(made)
+        self.assertEqual((page.status, b"lake" in page.body, b"ann" in page.body), (403, False, False))
+        self.assertEqual(self.ask(made, "lake.jpg").status, 403)
+        answer = self.unlock(made, "größer als 8")
+        self.assertEqual((answer.status, answer.headers["location"]), (303, f"/s/{token(made)}/"))
+        value = re.fullmatch(
+            rf"{COOKIE}=([0-9a-f]{{64}}); Path=/s/{re.escape(token(made))}/; Secure; HttpOnly; SameSite=Lax",
+            answer.headers["set-cookie"],
+        )
+        assert value is not None
+        known = ("Cookie", f"other=1; {COOKIE}={value[1]}")
+        self.assertEqual(self.ask(made, "lake.jpg", known).body, b"lake")
+        self.assertEqual(self.ask(self.make("photos", password="another one"), "", known).status, 403)
+
+    def test_wrong(self) -> None:
+        """A wrong password is said so, and after some of them not even the right one is looked at."""
+        made = self.make("photos", password="a long one")
+        for _ in range(3):
+            answer = self.unlock(made, "wrong")
+            self.assertEqual((answer.status, b"is wrong" in answer.body), (403, True))
+        self.assertEqual(self.unlock(made, "a long one").status, 503)
+
+    def test_malformed(self) -> None:
+        """A form that is none, or too large, is refused."""
+        made = self.make("photos", password="a long one")
+        for body, status in (
+            (b"password=%ff", 400),
+            (b"\xff", 400),
+            (b"a=1&" * 9, 400),
+            (b"x" * 9000, 413),
+            (b"", 403),
+        ):
+            self.assertEqual(self.ask(made, "", FORM, method="POST", body=body).status, status, body[:20])
+
+
+class DropBoxTests(LinkHandlerCase):
+    """Links for uploading."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.box = self.make("inbox", upload=True)
+
+    def test_stored(self) -> None:
+        """Files of any size are stored whole, recorded as the link's, and counted in the account's quota."""
+        large = os.urandom(700_000)
+        answer = self.send(self.box, ("a.txt", b"first"), ("large.bin", large), ("empty", b""))
+        self.assertEqual((answer.status, b"a.txt" in answer.body), (200, True))
+        self.assertEqual(self.files(), {"there.txt": b"there", "a.txt": b"first", "large.bin": large, "empty": b""})
+        changes = [
+            (each["change"], each["account"], each["device"], each["address"]) for each in self.records("change")
+        ]
+        self.assertEqual(changes, [("add", "ann", self.box.link.id, "192.0.2.1")] * 3)
+
+    def test_page(self) -> None:
+        """The page has a form, and nothing of the folder."""
+        page = self.ask(self.box)
+        self.assertEqual(page.status, 200)
+        self.assertIn(b'type="file"', page.body)
+        self.assertNotIn(b"there", page.body)
+
+    def test_collisions(self) -> None:
+        """Nothing is ever replaced: a name that is taken gets a number, within one form too."""
+        self.send(self.box, ("there.txt", b"new"), ("there.txt", b"newer"))
+        self.send(self.box, ("there.txt", b"newest"))
+        expected = {
+            "there.txt": b"there",
+            "there (2).txt": b"new",
+            "there (3).txt": b"newer",
+            "there (4).txt": b"newest",
+        }
+        self.assertEqual(self.files(), expected)
+
+    def test_names(self) -> None:
+        """A name leads nowhere else, whatever it is."""
+        self.send(self.box, ("../../bob/secret.txt", b"1"), ("..", b"2"), ("a\\b\\c.txt", b"3"), ("CON", b"4"))
+        self.assertEqual(set(self.files()), {"there.txt", "secret.txt", "upload", "c.txt", "_CON"})
+        self.assertEqual(self.server.read("people/bob/secret.txt"), b"secret")
+
+    def test_sees_nothing(self) -> None:
+        """Nothing in it can be read, listed or found out, by whoever has the link."""
+        for rest in ("there.txt", "there.txt?download", "?zip", "sub/"):
+            answer = self.ask(self.box, rest)
+            self.assertNotIn(b"there.txt", answer.body, rest)
+            self.assertNotEqual(answer.body, b"there", rest)
+        self.assertEqual(self.ask(self.box, "there.txt").status, 404)
+        self.assertEqual(self.ask(self.box, "none.txt").status, 404)
+
+    def test_malformed(self) -> None:
+        """A form that ends early leaves nothing of the file that it was in; what is no form is refused."""
+        kind, body = form(("whole.txt", b"whole"), ("cut.txt", b"c" * 1000))
+        answer = self.ask(self.box, "", kind, method="POST", body=body[:-500])
+        self.assertEqual(answer.status, 400)
+        self.assertEqual(set(self.files()), {"there.txt", "whole.txt"})
+        for more in (("Content-Type", "text/plain"), ("Content-Type", "multipart/form-data")):
+            self.assertEqual(self.ask(self.box, "", more, method="POST", body=b"x").status, 400)
+
+    def test_nothing_chosen(self) -> None:
+        """A form without a file changes nothing."""
+        self.assertEqual(self.send(self.box, ("", b"")).status, 200)
+        self.assertEqual(set(self.files()), {"there.txt"})
+
+    def test_quota(self) -> None:
+        """What goes over the quota of the account is refused in words, and the others are stored."""
+        AccessTable(self.server.state).change("ann", AccessChange(quota=200_000))
+        answer = self.send(self.box, ("small.txt", b"x"), ("huge.bin", b"y" * 400_000), ("more.txt", b"z"))
+        self.assertIn(b"huge.bin: There is not enough space", answer.body)
+        self.assertEqual(set(self.files()), {"there.txt", "small.txt", "more.txt"})
+
+    def test_once(self) -> None:
+        """A drop box that may be used once takes what one address sends within an hour."""
+        box = self.make("inbox", upload=True, uses=1)
+        for name in ("a", "b"):
+            self.assertEqual(self.send(box, (name, b"x")).status, 200)
+        self.server.clock.advance(3600)
+        self.client = self.web.connect()
+        self.assertEqual(self.send(box, ("c", b"x")).status, 404)
+        self.assertEqual(set(self.files()), {"there.txt", "a", "b"})
+
+    def test_lost_folder(self) -> None:
+        """A drop box whose folder was renamed is broken, and makes no new one."""
+        self.server.store.move(parse(f"{HOME}/inbox"), parse(f"{HOME}/old"), None, None)
+        self.assertEqual(self.send(self.box, ("a", b"x")).status, 404)
+        self.assertIsNone(self.server.store.stat(parse(f"{HOME}/inbox")))
+
+    def test_foreign_page(self) -> None:
+        """A page of another site cannot send files."""
+        kind, body = form(("a", b"x"))
+        answer = self.ask(self.box, "", kind, ("Sec-Fetch-Site", "cross-site"), method="POST", body=body)
+        self.assertEqual(answer.status, 403)
+        self.assertEqual(set(self.files()), {"there.txt"})
