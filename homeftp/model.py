@@ -10,6 +10,7 @@ from typing import Literal, Sequence
 
 import attrs
 import msgspec
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 
@@ -334,6 +335,8 @@ class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`ABSENT`, `PRESENT` or the hash that the current content must have; None: replace whatever is there."""
     offset: int = 0
     """Bytes of the content that arrived in an earlier upload; the next ones are appended to them."""
+    empty: bool = False
+    """For `IStore.edit`: begin with no content instead of the current one, which then need not be readable."""
     actor: Actor = SERVER
     """The actor; with `SERVER` it is the actor that the store is bound to (`IStore.bind`)."""
 
@@ -343,6 +346,14 @@ class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
         if self.size is None:
             raise ValueError("this request declares no size")
         return self.size
+
+    def with_metadata(self, mtime_us: int | None, mode: int | None) -> WriteRequest:
+        """The same request, with this mtime and this mode where they are not None."""
+        return structs.replace(
+            self,
+            mtime_us=self.mtime_us if mtime_us is None else mtime_us,
+            mode=self.mode if mode is None else mode,
+        )
 
     def acting(self, bound: Actor) -> Actor:
         """The actor of this request, or the actor that the store is bound to if the request names none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, fail
@@ -55,9 +56,9 @@ class FileDraft:
         """Cut or extend the draft."""
         return self._turns.take(self._change, self._draft.truncate, size)
 
-    def commit(self) -> Deferred[Entry]:
+    def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Deferred[Entry]:
         """Put the draft in place; after any failure it is aborted."""
-        return self._turns.take(self._commit)
+        return self._turns.take(self._commit, partial(self._draft.commit, mtime_us=mtime_us, mode=mode))
 
     def abort(self) -> Deferred[None]:
         """Discard the draft."""
@@ -73,10 +74,10 @@ class FileDraft:
         self._failure = failure
         return fail(failure)
 
-    def _commit(self) -> Deferred[Entry]:
+    def _commit(self, commit: Callable[[], Entry]) -> Deferred[Entry]:
         committing: Deferred[Entry]
         if self._failure is None:
-            committing = self._recorded(self._jobs.run_slice(self._draft.commit))
+            committing = self._recorded(self._jobs.run_slice(commit))
         else:
             committing = fail(self._failure)
         return committing.addErrback(self._abort_failed)

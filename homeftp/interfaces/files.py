@@ -133,8 +133,8 @@ class IFileDraft(Interface):
     def truncate(size: int) -> Awaitable[None]:
         """Cut the draft to `size` bytes, or extend it with zeros."""
 
-    def commit() -> Awaitable[Entry]:
-        """Put the draft in place, durably. Where it fails the draft is aborted."""
+    def commit(*, mtime_us: int | None = ..., mode: int | None = ...) -> Awaitable[Entry]:
+        """Put the draft in place, durably, with this mtime and mode. Where it fails the draft is aborted."""
 
     def abort() -> Awaitable[None]:
         """Discard the draft. May be called twice, and does nothing after `commit`."""
@@ -298,7 +298,7 @@ class IFiles(Interface):
         """
 
     def edit(request: WriteRequest) -> Awaitable[IFileDraft]:
-        """Begin to change a file's content at any offset."""
+        """Begin to change a file's content at any offset; with `request.empty` without what it has now."""
 
     def make_directory(request: WriteRequest) -> Awaitable[Entry]:
         """Make a directory and its parents; where it exists, give it the request's mtime and mode."""

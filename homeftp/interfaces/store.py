@@ -255,7 +255,7 @@ class IStore(Interface):
         """Begin to change a file's content at any offset. Nothing is visible before `IDraft.commit`.
 
         The draft starts with the current content, or empty where nothing
-        exists. `request.size`, `hash` and `offset` do not count. Without a mode
+        exists or `request.empty` asks for that. `request.size`, `hash` and `offset` do not count. Without a mode
         an existing file keeps its own, and without an mtime it is changed now.
         Raises `Changed` (44), `WrongKind` (43), `NoSpace` (52), and `Forbidden`
         (33) without `capabilities.edit`.

@@ -116,9 +116,10 @@ class IDraft(Interface):
     def truncate(size: int) -> None:
         """Cut the draft to `size` bytes, or extend it with zeros. Raises as `write`."""
 
-    def commit() -> Entry:
+    def commit(*, mtime_us: int | None = ..., mode: int | None = ...) -> Entry:
         """Check the precondition, make the content durable, and put it in place; the old content becomes a version.
 
+        An mtime (microseconds since 1970 UTC) and a mode count instead of those of the request.
         Raises `Changed` (44), `WrongKind` (43), `NoSpace` (52); then the old
         content stands and the draft is aborted.
         """

@@ -122,9 +122,11 @@ class BytesUpload:
 
 @implementer(IDraft)
 class BytesDraft:
-    """A content that is changed in memory; `commit` puts it in place."""
+    """A content that is changed in memory; `commit` puts it in place, with an mtime and a mode where they are given."""
 
-    def __init__(self, content: bytes, *, check_size: CheckSize, commit: Callable[[bytes], Entry]) -> None:
+    def __init__(
+        self, content: bytes, *, check_size: CheckSize, commit: Callable[[bytes, int | None, int | None], Entry]
+    ) -> None:
         self._content = bytearray(content)
         self._check_size = check_size
         self._commit = commit
@@ -155,11 +157,11 @@ class BytesDraft:
         self._grow(size)
         del self._content[size:]
 
-    def commit(self) -> Entry:
+    def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:
         """Put the content in place."""
         self._expect_open()
         try:
-            return self._commit(bytes(self._content))
+            return self._commit(bytes(self._content), mtime_us, mode)
         finally:
             self.abort()
 

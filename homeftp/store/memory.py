@@ -122,12 +122,16 @@ class MemoryStore(MemoryVersions):
         node = self._begin(request)
         if node is not None and request.mode is None:
             request = structs.replace(request, mode=node.mode)
-        if node is not None and node.damaged:
+        if node is not None and node.damaged and not request.empty:
             raise wording.damaged(request.endpoint)
+
+        def commit(content: bytes, mtime_us: int | None, mode: int | None) -> Entry:
+            return self._put(request.with_metadata(mtime_us, mode), content, None)
+
         return BytesDraft(
-            b"" if node is None else node.content,
+            b"" if node is None or request.empty else node.content,
             check_size=partial(self._check_size, request),
-            commit=partial(self._put, request, declared=None),
+            commit=commit,
         )
 
     def _begin(self, request: WriteRequest) -> Node | None:

@@ -271,8 +271,9 @@ class AuthorizedStore:
         return results
 
     def edit(self, request: WriteRequest) -> IDraft:
-        """Begin to change a file; an account that may not read it can only make a new one."""
-        if READ not in self.rights.at(request.endpoint.parts) and request.precondition != ABSENT:
+        """Begin to change a file; an account that may not read it can only begin with nothing."""
+        begins_empty = request.empty or request.precondition == ABSENT
+        if READ not in self.rights.at(request.endpoint.parts) and not begins_empty:
             raise forbidden(request.endpoint, "change part of a file")
         draft, disclose = self._begin(request, self._bound.edit)
         return draft if disclose is None else DisclosedDraft(draft, disclose)

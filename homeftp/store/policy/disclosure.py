@@ -91,10 +91,10 @@ class DisclosedDraft:
         """Cut the draft, or extend it."""
         self._draft.truncate(size)
 
-    def commit(self) -> Entry:
+    def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:
         """Put the draft in place."""
         with disclosing(self._disclose):
-            return self._draft.commit()
+            return self._draft.commit(mtime_us=mtime_us, mode=mode)
 
     def abort(self) -> None:
         """Discard the draft."""

@@ -122,6 +122,12 @@ class ContractCase(Mixin):
         finally:
             file.close()
 
+    def metadata(self, store: IStore, path: str) -> tuple[int | None, int | None]:
+        """The time and the mode of what is there."""
+        found = store.stat(parse(path))
+        assert found is not None
+        return found.mtime_us, found.mode
+
     def listed(self, store: IStore, endpoint: Endpoint = ROOT, *, recursive: bool = True) -> list[Entry]:
         """All entries of a directory."""
         return [entry for page in store.list(endpoint, recursive) for entry in page.entries]

@@ -100,6 +100,35 @@ class EditingContract(ContractCase):
         entry = store.edit(request("a.txt", mtime_us=1_650_000_000_000_000, mode=0o600)).commit()
         self.assertEqual((entry.mtime_us, entry.mode), (1_650_000_000_000_000, 0o600))
 
+    def test_empty_draft(self) -> None:
+        """A draft that was to begin empty has nothing of the content that it replaces, which becomes a version."""
+        store = self.store()
+        self.write(store, "a.txt", b"0123456789", mode=0o640)
+        if not store.capabilities.edit:
+            return
+        draft = store.edit(request("a.txt", empty=True))
+        self.assertEqual((draft.size, draft.read(0, 99)), (0, b""))
+        draft.write(1, b"new")
+        self.assertEqual(self.content(store, "a.txt"), b"0123456789")
+        entry = draft.commit()
+        self.assertEqual((self.content(store, "a.txt"), entry.hash), (b"\0new", sha(b"\0new")))
+        if store.capabilities.metadata:
+            self.assertEqual(entry.mode, 0o640)
+        if store.capabilities.versions:
+            self.assertEqual([version.size for version in self.kept(store, "a.txt")], [10])
+
+    def test_draft_metadata_late(self) -> None:
+        """Time and mode that are known only at the commit count instead of those of the request."""
+        store = self.store()
+        if not (store.capabilities.edit and store.capabilities.metadata):
+            return
+        draft = store.edit(request("a.txt", mtime_us=1_600_000_000_000_000, mode=0o600))
+        draft.write(0, b"content")
+        draft.commit(mtime_us=1_700_000_000_000_000, mode=0o640)
+        self.assertEqual(self.metadata(store, "a.txt"), (1_700_000_000_000_000, 0o640))
+        store.edit(request("a.txt")).commit(mtime_us=1_650_000_000_000_000)
+        self.assertEqual(self.metadata(store, "a.txt"), (1_650_000_000_000_000, 0o640))
+
     def test_draft_ended(self) -> None:
         """A draft that was committed or aborted can be neither read nor changed nor committed."""
         store = self.store()

@@ -83,7 +83,8 @@ class DraftTests(SynchronousTestCase):
         """Content over the limit leaves the draft as it was; a draft that has ended takes nothing more."""
         contents: list[bytes] = []
 
-        def commit(content: bytes) -> Entry:
+        def commit(content: bytes, mtime_us: int | None, mode: int | None) -> Entry:
+            self.assertEqual((mtime_us, mode), (7, 0o600))
             contents.append(content)
             return ENTRY
 
@@ -94,7 +95,7 @@ class DraftTests(SynchronousTestCase):
         draft.write(9, b"")
         self.assertEqual((draft.size, draft.read(0, 99)), (4, b"1234"))
         draft.write(6, b"7890")
-        self.assertIs(draft.commit(), ENTRY)
+        self.assertIs(draft.commit(mtime_us=7, mode=0o600), ENTRY)
         self.assertEqual(contents, [b"1234\0\x007890"])
         for act in (draft.commit, lambda: draft.write(0, b""), lambda: draft.truncate(0)):
             self.assertRaises(ValueError, act)

@@ -90,6 +90,10 @@ class TempFile:
             rest = rest[taken:]
             taken = self._system.write(self.fd, rest)
 
+    def start_writeback(self, offset: int, size: int) -> None:
+        """Ask the disk to begin writing a part of it."""
+        self._system.start_writeback(self.fd, offset, size)
+
     def copy_from(self, fd: int, size: int) -> None:
         """Fill it with the first `size` bytes of an open file. Raises OSError."""
         copied = started = 0

@@ -37,7 +37,7 @@ class Editor:
         staged = None
         try:
             staged = self.files.create(request, actor, target)
-            if target.found is not None:
+            if target.found is not None and not request.empty:
                 self._copy_content(request.endpoint, target, staged)
             return LocalDraft(request.endpoint, staged)
         except BaseException as error:
@@ -97,11 +97,11 @@ class LocalDraft:
         with self._refusals():
             self._staged.truncate(size)
 
-    def commit(self) -> Entry:
+    def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:
         """Make the content durable and give it the file's name; on any error the draft is aborted."""
         self._expect_open()
         with self._refusals(self.size):
-            return self._staged.commit()
+            return self._staged.commit(mtime_us=mtime_us, mode=mode)
 
     def abort(self) -> None:
         """Discard the draft. May be called twice, and after `commit`."""

@@ -9,14 +9,14 @@ import time
 import attrs
 
 from homeftp.config import SLICE
-from homeftp.hashing.filehash import digest
+from homeftp.hashing.filehash import Hasher, digest
 from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.outcome import InDoubt
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, close_quietly
-from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
+from homeftp.store.local.staging.tempfile import TOKEN_BYTES, WRITEBACK, TempFile, TempFiles
 from homeftp.store.local.writes.target import Target
 from homeftp.store.policy.limits import WriteLimits
 
@@ -38,7 +38,10 @@ class StagedFiles:
 
 
 class StagedFile:
-    """A temp file and the space that is reserved for it; `StagedFiles.create` makes one. For one thread at a time."""
+    """A temp file and the space that is reserved for it; `StagedFiles.create` makes one. For one thread at a time.
+
+    A content that is written from its beginning to its end, without a gap or a change, is hashed as it comes.
+    """
 
     def __init__(
         self, files: StagedFiles, request: WriteRequest, actor: Actor, target: Target, temp_file: TempFile
@@ -52,6 +55,9 @@ class StagedFile:
         self._temp_file = temp_file
         self._allocation = Allocation(request.acting(actor), request.endpoint, target.device)
         self._files.space.begin(self._allocation, target.nearest, target.directory, 0)
+        self._hasher: Hasher | None = Hasher()
+        self._hashing_since = time.time_ns()
+        self._started = 0
         self.closed = False
 
     def resize(self, size: int, *, arrived: bool = True) -> None:
@@ -82,7 +88,18 @@ class StagedFile:
             except OSError:
                 self._shrink_back()
                 raise
+        appended = offset == self.size
         self.size = end
+        self._hash(data, appended=appended)
+        if self.size - self._started >= WRITEBACK:
+            self._temp_file.start_writeback(self._started, self.size - self._started)
+            self._started = self.size
+
+    def _hash(self, data: bytes, *, appended: bool) -> None:
+        if self._hasher is not None and appended:
+            self._hasher.update(data)
+        else:
+            self._hasher = None
 
     def _write(self, offset: int, data: bytes) -> None:
         os.lseek(self.fd, offset, os.SEEK_SET)
@@ -96,25 +113,36 @@ class StagedFile:
     def truncate(self, size: int) -> None:
         """Cut or extend it to `size` bytes. Raises what `resize` raises, and OSError."""
         self.resize(max(size, self.size), arrived=False)
+        self._forget_hash(size)
         os.ftruncate(self.fd, size)
         self.size = size
         self.resize(size)
 
+    def _forget_hash(self, size: int) -> None:
+        """Its size is set: only that of nothing, or the one that it has, leaves a hash."""
+        if not size:
+            self._hasher, self._started = Hasher(), 0
+        elif size != self.size:
+            self._hasher = None
+
     def copy_from(self, fd: int, size: int) -> None:
         """Fill it with the first `size` bytes of an open file. Raises what `write` raises."""
+        self._hasher, self._started = None, size
         self.resize(size)
         self._temp_file.copy_from(fd, size)
         self.size = size
 
-    def commit(self, content_hash: str | None = None) -> Entry:
+    def commit(self, content_hash: str | None = None, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:
         """Commit it and close it. Raises what `Committer.commit_temp_file` raises."""
         try:
             self.resize(self.size)  # an empty file has a name too
             began = time.time_ns()
+            if content_hash is None and self._hasher is not None:
+                began, content_hash = self._hashing_since, self._hasher.hash()
             if content_hash is None and self.size <= SLICE:
                 content_hash = digest(self.fd, self.size)
             entry = self._files.committer.commit_temp_file(
-                self._request,
+                self._request.with_metadata(mtime_us, mode),
                 self._temp_file,
                 self._target.nearest,
                 actor=self._actor,

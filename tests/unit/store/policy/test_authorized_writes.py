@@ -120,6 +120,16 @@ class WritingTests(AuthorizedCase):
         self.assertTrue(self.exists("home/new.txt"))
         self.assertRaises(Forbidden, self.seen("add").edit, request("a.txt", precondition=ABSENT))
 
+    def test_edit_empty(self) -> None:
+        """A draft that begins empty shows nothing: `read` is not needed for it, and `replace` is."""
+        self.assertRaises(Forbidden, self.seen("add").edit, request("a.txt", empty=True))
+        draft = self.seen("add,replace").edit(request("a.txt", empty=True))
+        self.assertEqual(draft.size, 0)
+        draft.commit()
+        found = self.seen("read").stat(parse("a.txt"))
+        assert found is not None
+        self.assertEqual(found.size, 0)
+
     def copy(self, store: IStore, source: str, target: str) -> Entry:
         return store.copy(parse(source), parse(target), source_precondition=None, target_precondition=None)
 

@@ -40,6 +40,11 @@ def edit(path: str, precondition: str | None, store: IStore) -> object:
     return store.edit(request(path, precondition=precondition)).commit()
 
 
+def edit_empty(path: str, store: IStore) -> object:
+    """Change a file without reading it."""
+    return store.edit(request(path, empty=True)).commit()
+
+
 def copy(source: str, target: str, store: IStore, to: str | None = None) -> object:
     """Copy a file."""
     return store.copy(parse(source), parse(target), source_precondition=None, target_precondition=to)
@@ -75,6 +80,8 @@ TABLE: dict[str, tuple[Act, set[str]]] = {
     "upload old if the same": (partial(upload, OLD, sha(b"old")), {READ, REPLACE}),
     "edit new": (partial(edit, NEW, ABSENT), {ADD}),
     "edit old": (partial(edit, OLD, None), {READ, REPLACE}),
+    "edit emptied with add": (partial(edit_empty, OLD), {ADD, REPLACE}),
+    "edit emptied with read": (partial(edit_empty, OLD), {READ, REPLACE}),
     "make": (lambda store: store.make_directory(request("d/made")), {ADD}),
     "make old": (lambda store: store.make_directory(request(FOLDER)), {READ, REPLACE}),
     "metadata": (
@@ -99,7 +106,12 @@ TABLE: dict[str, tuple[Act, set[str]]] = {
 }
 """Each act, and the rights in `d` that it needs. Elsewhere the account may do everything."""
 
-BY_OTHER_RIGHTS = {"write old with add": {READ, REPLACE}, "write old with read": {ADD, REPLACE}}
+BY_OTHER_RIGHTS = {
+    "write old with add": {READ, REPLACE},
+    "write old with read": {ADD, REPLACE},
+    "edit emptied with add": {READ, REPLACE},
+    "edit emptied with read": {ADD, REPLACE},
+}
 
 EXISTENCE_SHOWS = {"write", "upload", "edit", "move", "make", "copy"}
 """First words of acts by which an account that may add learns that a name is taken; its owner is told so."""

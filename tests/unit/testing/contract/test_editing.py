@@ -82,6 +82,26 @@ class EditingControls(ControlCase):
         self.assert_caught("test_draft_metadata", OldTime)
         self.assert_caught("test_draft_ended", Endless)
 
+    def test_beginnings(self) -> None:
+        """Drafts that begin with the content although that was not wanted, and commits without the late metadata."""
+
+        class Full(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                return super().edit(structs.replace(request, empty=False))
+
+        class Early(BytesDraft):
+            def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:
+                return super().commit()
+
+        class Edits(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                draft = super().edit(request)
+                draft.__class__ = Early
+                return draft
+
+        self.assert_caught("test_empty_draft", Full)
+        self.assert_caught("test_draft_metadata_late", Edits)
+
     def test_special_modes(self) -> None:
         """Set-user-ID bits that are kept."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from homeftp.config import SLICE
 from homeftp.endpoint import parse
 from homeftp.model import SERVER, WriteRequest
 from homeftp.store.local.store import LocalStore
@@ -44,6 +45,31 @@ class StagedTests(SpaceCase):
         staged.copy_from(fd, 5)
         self.assertEqual(staged.commit("sha256:given").hash, "sha256:given")
         self.assertEqual(self.content("d/file"), b"01234")
+
+    def test_hashed(self) -> None:
+        """What is written in order is hashed as it comes; after a change of what was written no hash is known."""
+        store = self.counted(8 * SLICE)
+        piece = b"x" * (SLICE // 2 + 1)
+        for changes, known in (
+            ([(0, piece), (len(piece), piece)], True),
+            ([(0, piece), (0, piece), (len(piece), piece)], False),
+            ([(len(piece), piece), (0, piece)], False),
+        ):
+            staged = self.staged(store)
+            for offset, data in changes:
+                staged.write(offset, data)
+            self.assertEqual(staged.commit().hash, sha(2 * piece) if known else None)
+
+    def test_hashed_again(self) -> None:
+        """What is cut to nothing is hashed from there on; what is cut otherwise is not."""
+        store = self.counted(8 * SLICE)
+        piece = b"x" * (SLICE + 1)
+        for size, known in ((0, True), (1, False)):
+            staged = self.staged(store)
+            staged.write(0, b"yyy")
+            staged.truncate(size)
+            staged.write(size, piece)
+            self.assertEqual(staged.commit().hash, sha(piece) if known else None)
 
     def test_closed(self) -> None:
         """A closed file gives its space back, and leaves no file and no descriptor."""
