@@ -1,0 +1,100 @@
+"""The handles of one session: what a client has open, by the names that it was told."""
+
+from __future__ import annotations
+
+import struct
+
+import attrs
+
+from homeftp.errors import BadRequest, Busy, Forbidden
+from homeftp.server.sftp.listing import DirectoryReader
+from homeftp.server.sftp.overlay.openfile import OpenFile
+from homeftp.server.sftp.overlay.overlay import is_writer
+from homeftp.server.sftp.wire.numbers import OpenFlag
+
+MOST_HANDLES = 128
+"""Handles of one session at once. A small file that is open is held in memory, a large one has a descriptor."""
+
+_NAME = struct.Struct(">I")
+
+
+@attrs.frozen(eq=False)
+class FileHandle:
+    """A file that was opened."""
+
+    opened: OpenFile
+    flags: OpenFlag
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change the file."""
+        return is_writer(self.flags)
+
+
+Handle = FileHandle | DirectoryReader
+
+
+class Handles:
+    """The handles that are open."""
+
+    def __init__(self, most: int = MOST_HANDLES) -> None:
+        self._most = most
+        self._open: dict[bytes, Handle] = {}
+        self._reserved = 0
+        self._last = 0
+
+    def reserve(self) -> None:
+        """Keep a place for a handle that is about to be opened; raises `Busy` (51) where there are too many."""
+        if len(self._open) + self._reserved >= self._most:
+            raise Busy(f"a session can have {self._most} files and directories open: close some first")
+        self._reserved += 1
+
+    def give_back(self) -> None:
+        """It was not opened."""
+        self._reserved -= 1
+
+    def add(self, handle: Handle) -> bytes:
+        """The name of a handle, whose place was reserved."""
+        self._reserved -= 1
+        self._last = (self._last + 1) % 2**32
+        name = _NAME.pack(self._last)
+        self._open[name] = handle
+        return name
+
+    def file(self, name: bytes, *, to_write: bool = False, to_read: bool = False) -> FileHandle:
+        """The open file of that name. Raises `BadRequest` (20), and `Forbidden` (33) where it was not opened for that."""
+        found = self._open.get(name)
+        if not isinstance(found, FileHandle):
+            raise BadRequest("no file has this handle")
+        if to_write and not found.flags & (OpenFlag.WRITE | OpenFlag.APPEND):
+            raise Forbidden("the file was not opened for writing")
+        if to_read and not found.flags & OpenFlag.READ:
+            raise Forbidden("the file was not opened for reading")
+        return found
+
+    def directory(self, name: bytes) -> DirectoryReader:
+        """The open directory of that name. Raises `BadRequest` (20)."""
+        found = self._open.get(name)
+        if not isinstance(found, DirectoryReader):
+            raise BadRequest("no directory has this handle")
+        return found
+
+    def any(self, name: bytes) -> Handle:
+        """What has that name. Raises `BadRequest` (20)."""
+        found = self._open.get(name)
+        if found is None:
+            raise BadRequest("nothing has this handle")
+        return found
+
+    def remove(self, name: bytes) -> Handle:
+        """The same, which has that name no more."""
+        found = self.any(name)
+        del self._open[name]
+        return found
+
+    def end(self) -> None:
+        """The session has ended: close the directories."""
+        for each in self._open.values():
+            if isinstance(each, DirectoryReader):
+                each.close()
+        self._open.clear()

@@ -1,0 +1,3 @@
+"""The files that one session has open: its drafts, which it sees itself, and what everyone else sees until they are put
+in place.
+"""

@@ -1,0 +1,382 @@
+"""One file that a session has open, with all handles that it has on this path: they share one content.
+
+What is asked of the file is carried out in order. Until it is committed, what was written is in a draft that only this
+session sees. A commit comes when the last handle that may write is closed, and for fsync and renames.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from typing import Any, Awaitable, Callable, Iterator
+
+import attrs
+from twisted.internet.defer import Deferred
+
+from homeftp.config import STREAM_PIECE
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Changed, NotFound
+from homeftp.files.budget import MemoryBudget
+from homeftp.interfaces import IFileDraft, IFiles
+from homeftp.model import Entry, kept_mode
+from homeftp.server.sftp.overlay.content import Content, Pending, SmallMemory
+from homeftp.server.sftp.overlay.reader import SequentialReader
+
+FilesOf = Callable[[str], IFiles]
+"""The files of the login, whose changes are recorded as those of a request of that name."""
+
+NEW_MODE = 0o644
+"""The mode that is shown of a new file until it is committed, where the client gave none."""
+
+
+@attrs.frozen(eq=False)
+class PendingRead:
+    """A part to be read; `done` gets it, or what went wrong."""
+
+    offset: int
+    length: int
+    done: Callable[[bytes | memoryview | Exception], None]
+
+
+@attrs.frozen(eq=False)
+class PendingWrite:
+    """A part to be written, at the end where there is no offset; `done` gets None, or what went wrong."""
+
+    offset: int | None
+    data: bytes | memoryview
+    done: Callable[[Exception | None], None]
+
+
+@attrs.frozen(eq=False)
+class PendingAct:
+    """Something else that is done in turn."""
+
+    act: Callable[[], Awaitable[Any]]
+    answer: Deferred[Any]
+
+
+PendingJob = PendingRead | PendingWrite | PendingAct
+
+
+class OpenFile:
+    """A file that is open. `entry` is what the store has there; None: nothing.
+
+    `can_send` fires when the client reads fast enough for the next answer.
+    """
+
+    def __init__(
+        self,
+        files: FilesOf,
+        endpoint: Endpoint,
+        entry: Entry | None,
+        *,
+        memory: SmallMemory,
+        budget: MemoryBudget,
+        can_send: Callable[[], Deferred[None] | None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.entry = entry
+        self.handles = 0
+        self.writers = 0
+        self.detached = False
+        """Whether its name was removed or given to another file: nothing of it is committed any more."""
+        self._files = files
+        self._pending = Pending(endpoint)
+        self._memory = memory
+        self._budget = budget
+        self._can_send = can_send
+        self._now = now
+        self._content: Content | None = None
+        self._changed_us = 0
+        self._reader: SequentialReader | None = None
+        self._jobs: deque[PendingJob] = deque()
+        self._running = False
+        self._aborted = False
+        self._failure: Exception | None = None
+
+    # -- what it is ------------------------------------------------------------------
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is, or will be."""
+        return self._pending.endpoint
+
+    @endpoint.setter
+    def endpoint(self, endpoint: Endpoint) -> None:
+        self._pending.endpoint = endpoint
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it has a content that is not committed."""
+        return self._content is not None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file, for this session."""
+        return self._content is not None or self.entry is not None
+
+    def shown(self, name: str) -> Entry | None:
+        """What this session sees, under that name; None where it is what everyone sees."""
+        if self._content is None:
+            return None
+        pending, old = self._pending, self.entry
+        mode = pending.mode if pending.mode is not None else None if old is None else old.mode
+        return Entry(
+            name=name,
+            kind="file",
+            size=self._content.size,
+            mtime_us=self._changed_us if pending.mtime_us is None else pending.mtime_us,
+            mode=kept_mode("file", NEW_MODE if mode is None else mode),
+        )
+
+    # -- what is asked of it ---------------------------------------------------------
+
+    def read(self, offset: int, length: int, done: Callable[[bytes | memoryview | Exception], None]) -> None:
+        """Read a part; b"" at the end."""
+        self._add(PendingRead(offset, length, done))
+
+    def write(self, offset: int | None, data: bytes | memoryview, done: Callable[[Exception | None], None]) -> None:
+        """Write a part."""
+        self._add(PendingWrite(offset, data, done))
+
+    def create(self, mode: int | None, precondition: str | None) -> Deferred[None]:
+        """Begin a new, empty content, whatever is there."""
+
+        async def act() -> None:
+            self._pending.precondition = precondition
+            if self.entry is None:
+                self._pending.mode = mode
+            with self._lost_if_failed():
+                await self._empty()
+
+        return self._in_turn(act)
+
+    def truncate(self, size: int) -> Deferred[None]:
+        """Cut it to `size` bytes, or extend it with zeros."""
+
+        async def act() -> None:
+            with self._lost_if_failed():
+                if size:
+                    await (await self._begun()).truncate(self._pending, size)
+                    self._touched()
+                else:
+                    await self._empty()
+
+        return self._in_turn(act)
+
+    def set_metadata(self, mtime_us: int | None, mode: int | None) -> Deferred[bool]:
+        """Give a content that is not committed a time and a mode; False where there is none."""
+
+        async def act() -> bool:
+            if self._content is None:
+                return False
+            if mtime_us is not None:
+                self._pending.mtime_us = mtime_us
+            if mode is not None:
+                self._pending.mode = mode
+            return True
+
+        return self._in_turn(act)
+
+    def stat(self) -> Deferred[Entry | None]:
+        """What this session sees, after all that was asked for; None: what everyone sees."""
+
+        async def act() -> Entry | None:
+            return self.shown("")
+
+        return self._in_turn(act)
+
+    def refresh(self, entry: Entry | None) -> Deferred[None]:
+        """The store has this there now: another one than before is read from now on."""
+
+        async def act() -> None:
+            old = self.entry
+            if self._content is None and (entry is None or old is None or entry.tag != old.tag or entry != old):
+                self.entry = entry
+                await self._close_reader()
+
+        return self._in_turn(act)
+
+    def commit(self) -> Deferred[None]:
+        """Put in place what is not; nothing where the name is gone."""
+        return self._in_turn(self._commit)
+
+    def release(self, *, writer: bool) -> Deferred[None]:
+        """A handle is closed. The last that may write commits; the last of all closes the file."""
+
+        async def act() -> None:
+            self.handles -= 1
+            self.writers -= writer
+            try:
+                if writer and not self.writers:
+                    await self._commit()
+            finally:
+                if not self.handles:
+                    await self._close_reader()
+
+        return self._in_turn(act)
+
+    def detach(self) -> Deferred[None]:
+        """Its name was removed, or is that of another file now: its handles still work, and nothing is committed."""
+
+        async def act() -> None:
+            self.detached = True
+
+        return self._in_turn(act)
+
+    async def abort(self) -> None:
+        """Discard what was not committed; nothing that is still waiting is done."""
+        self._aborted = True
+        content, self._content = self._content, None
+        if content is not None:
+            await content.abort()
+        await self._close_reader()
+
+    # -- one after another -----------------------------------------------------------
+
+    def _in_turn(self, act: Callable[[], Awaitable[Any]]) -> Deferred[Any]:
+        answer: Deferred[Any] = Deferred()
+        self._add(PendingAct(act, answer))
+        return answer
+
+    def _add(self, job: PendingJob) -> None:
+        self._jobs.append(job)
+        if not self._running:
+            self._running = True
+            Deferred.fromCoroutine(self._run())
+
+    async def _run(self) -> None:
+        try:
+            while self._jobs:
+                job = self._jobs.popleft()
+                if isinstance(job, PendingRead):
+                    await self._run_read(job)
+                elif isinstance(job, PendingWrite):
+                    await self._run_writes(job)
+                else:
+                    await self._run_act(job)
+        finally:
+            self._running = False
+
+    async def _run_act(self, job: PendingAct) -> None:
+        try:
+            result = await job.act()
+        except Exception as error:  # noqa: BLE001 (whoever asked gets it)
+            job.answer.errback(error)
+        else:
+            job.answer.callback(result)
+
+    async def _run_read(self, job: PendingRead) -> None:
+        waiting = self._can_send()
+        if waiting is not None:
+            await waiting
+        try:
+            result = await self._read(job.offset, job.length)
+        except Exception as error:  # noqa: BLE001 (the client gets it)
+            job.done(error)
+        else:
+            job.done(result)
+
+    async def _run_writes(self, first: PendingWrite) -> None:
+        """This write, together with those right behind it that continue it."""
+        together, size = [first], len(first.data)
+        end = None if first.offset is None else first.offset + size
+        while self._jobs:
+            job = self._jobs[0]
+            if not isinstance(job, PendingWrite) or job.offset != end or size + len(job.data) > STREAM_PIECE:
+                break
+            self._jobs.popleft()
+            together.append(job)
+            size += len(job.data)
+            end = None if end is None else end + len(job.data)
+        data = first.data if len(together) == 1 else b"".join(job.data for job in together)
+        error = None
+        try:
+            with self._lost_if_failed():
+                content = await self._begun()
+                await content.write(self._pending, content.size if first.offset is None else first.offset, data)
+                self._touched()
+        except Exception as caught:  # noqa: BLE001 (the client gets it)
+            error = caught
+        for job in together:
+            job.done(error)
+
+    # -- the content -----------------------------------------------------------------
+
+    async def _read(self, offset: int, length: int) -> bytes | memoryview:
+        if self._content is not None:
+            return await self._content.read(offset, length)
+        if self._reader is not None:
+            try:
+                return await self._reader.read(offset, length)
+            except Changed:  # another program writes it in place: read what it holds now
+                await self._close_reader()
+        return await (await self.reader()).read(offset, length)
+
+    async def reader(self) -> SequentialReader:
+        """The file of the store, opened; to be called in turn, or before anything is asked of it. Raises a refusal."""
+        if self._reader is None:
+            self._expect_running()
+            stream = await self._files("READ").open(self.endpoint)
+            self._reader = SequentialReader(stream, self._budget)
+            self.entry = stream.entry
+        return self._reader
+
+    async def _close_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+
+    @contextlib.contextmanager
+    def _lost_if_failed(self) -> Iterator[None]:
+        """A change that fails: what lacks it is never committed."""
+        self._expect_running()
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield
+        except Exception as error:
+            self._failure = error
+            raise
+
+    async def _begun(self) -> Content:
+        """The content that is written: begun with what the store has, unless it was begun before."""
+        if self._content is None:
+            if self.entry is None:
+                self._content = self._new_content()
+            else:
+                draft = await self._files("WRITE").edit(self._pending.request(None))
+                self._content = self._new_content(draft)
+            await self._close_reader()
+        return self._content
+
+    def _new_content(self, draft: IFileDraft | None = None) -> Content:
+        return Content(self._files("WRITE"), self._memory, draft)
+
+    async def _empty(self) -> None:
+        """An empty content, in place of any."""
+        old, self._content = self._content, self._new_content()
+        self._touched()
+        if old is not None:
+            await old.abort()
+        await self._close_reader()
+
+    def _touched(self) -> None:
+        self._changed_us = int(self._now() * 1_000_000)
+        self._pending.mtime_us = None
+
+    async def _commit(self) -> None:
+        content, self._content = self._content, None
+        failure, self._failure = self._failure, None
+        if content is not None and (self.detached or self._aborted or failure is not None):
+            await content.abort()
+        if failure is not None:
+            raise failure
+        if content is not None and not (self.detached or self._aborted):
+            pending, self._pending = self._pending, Pending(self.endpoint)
+            self.entry = await content.commit(pending)
+
+    def _expect_running(self) -> None:
+        if self._aborted:
+            raise NotFound("the session has ended")

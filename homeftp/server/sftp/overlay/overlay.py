@@ -1,0 +1,278 @@
+"""What one session sees: the store, with the session's own drafts laid over it by path.
+
+Operations that concern the same names must come here one after another (`homeftp.server.sftp.order`).
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Iterable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
+from homeftp.files.budget import MemoryBudget
+from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.server.sftp.overlay.content import SmallMemory
+from homeftp.server.sftp.overlay.openfile import FilesOf, OpenFile
+from homeftp.server.sftp.wire.fields import Attributes
+from homeftp.server.sftp.wire.numbers import OpenFlag
+
+WRITING = OpenFlag.WRITE | OpenFlag.APPEND
+
+
+class Overlay:
+    """The open files of a session, by their paths. `can_send` is as in `OpenFile`."""
+
+    def __init__(
+        self, files: FilesOf, budget: MemoryBudget, can_send: Callable[[], Deferred[None] | None] = lambda: None
+    ) -> None:
+        self._files = files
+        self._budget = budget
+        self._can_send = can_send
+        self._memory = SmallMemory()
+        self._open: dict[tuple[str, ...], OpenFile] = {}
+        self._detached: set[OpenFile] = set()
+        self._ended = False
+
+    # -- open files ------------------------------------------------------------------
+
+    async def open(self, endpoint: Endpoint, flags: OpenFlag, attributes: Attributes) -> OpenFile:
+        """Open a file; `close` ends it. Raises a refusal."""
+        found = self._open.get(endpoint.parts)
+        if found is None:
+            found = await self._open_new(endpoint, flags, attributes)
+            if self._ended:
+                await found.abort()
+                raise ConnectionLost("the session has ended")
+            self._open[endpoint.parts] = found
+        else:
+            await self._open_again(found, flags, attributes)
+        found.handles += 1
+        found.writers += is_writer(flags)
+        return found
+
+    async def _open_new(self, endpoint: Endpoint, flags: OpenFlag, attributes: Attributes) -> OpenFile:
+        if not is_writer(flags):
+            opened = self._made(endpoint, None)
+            await opened.reader()
+            return opened
+        if endpoint.is_top:
+            raise WrongKind("the shared folder is a directory")
+        entry = await self._replaceable(endpoint)
+        if entry is None and not flags & OpenFlag.CREATE:
+            raise NotFound(f"{endpoint} does not exist")
+        if entry is not None and flags & OpenFlag.CREATE and flags & OpenFlag.EXCLUSIVE:
+            raise Changed(f"{endpoint} exists already")
+        opened = self._made(endpoint, entry)
+        if entry is None or flags & OpenFlag.TRUNCATE:
+            exclusive = flags & OpenFlag.CREATE and flags & OpenFlag.EXCLUSIVE
+            await opened.create(mode_of(attributes), ABSENT if exclusive else None)
+        return opened
+
+    async def _open_again(self, found: OpenFile, flags: OpenFlag, attributes: Attributes) -> None:
+        if not found.is_changed:
+            await found.refresh(await self._stat_file(found.endpoint))
+        creates = flags & OpenFlag.CREATE
+        if not found.exists and not creates:
+            raise NotFound(f"{found.endpoint} does not exist")
+        if found.exists and creates and flags & OpenFlag.EXCLUSIVE:
+            raise Changed(f"{found.endpoint} exists already")
+        if not found.exists or (flags & OpenFlag.TRUNCATE and is_writer(flags)):
+            await found.create(mode_of(attributes), None)
+
+    def _made(self, endpoint: Endpoint, entry: Entry | None) -> OpenFile:
+        return OpenFile(self._files, endpoint, entry, memory=self._memory, budget=self._budget, can_send=self._can_send)
+
+    async def _replaceable(self, endpoint: Endpoint) -> Entry | None:
+        """What a file at the endpoint would replace; its directory has to exist. An account may not see either."""
+        entry = await self._stat_file(endpoint)
+        if entry is None:
+            await self.expect_parent(endpoint)
+        return entry
+
+    async def _stat_file(self, endpoint: Endpoint) -> Entry | None:
+        try:
+            entry = await self._files("STAT").stat(endpoint)
+        except Forbidden:
+            return None
+        if entry is not None and entry.kind != "file":
+            raise WrongKind(f"{endpoint} is a directory")
+        return entry
+
+    async def close(self, opened: OpenFile, flags: OpenFlag) -> None:
+        """Close one handle; what it raises is why the content was not put in place."""
+        try:
+            await opened.release(writer=is_writer(flags))
+        finally:
+            if not opened.handles:
+                self._forget(opened)
+
+    def _forget(self, opened: OpenFile) -> None:
+        self._detached.discard(opened)
+        if self._open.get(opened.endpoint.parts) is opened:
+            del self._open[opened.endpoint.parts]
+
+    async def abort(self) -> None:
+        """Discard all that was not committed."""
+        self._ended = True
+        opened, self._open = [*self._open.values(), *self._detached], {}
+        self._detached.clear()
+        for each in opened:
+            await each.abort()
+
+    # -- what there is ---------------------------------------------------------------
+
+    async def stat(self, endpoint: Endpoint) -> Entry:
+        """What the session sees at an endpoint. Raises `NotFound` (40)."""
+        opened = self._open.get(endpoint.parts)
+        entry = None if opened is None else await opened.stat()
+        entry = entry or await self._files("STAT").stat(endpoint)
+        if entry is None:
+            raise NotFound(f"{str(endpoint) or 'the shared folder'} does not exist")
+        return entry
+
+    async def stat_open(self, opened: OpenFile) -> Entry:
+        """What the session sees of a file that is open, whether it still has its name or not."""
+        entry = await opened.stat()
+        if entry is None and not opened.detached:
+            entry = await self._files("STAT").stat(opened.endpoint)
+        entry = entry or opened.entry
+        if entry is None:
+            raise NotFound(f"{opened.endpoint} does not exist")
+        return entry
+
+    async def exists(self, endpoint: Endpoint) -> bool:
+        """Whether the session sees anything there."""
+        try:
+            await self.stat(endpoint)
+        except (NotFound, WrongKind):
+            return False
+        return True
+
+    def changed_in(self, directory: Endpoint) -> Iterable[Entry]:
+        """The files directly in a directory that are not committed, as the session sees them."""
+        depth = len(directory.parts)
+        for parts, opened in self._open.items():
+            if len(parts) == depth + 1 and parts[:depth] == directory.parts:
+                shown = opened.shown(parts[-1])
+                if shown is not None:
+                    yield shown
+
+    async def expect_parent(self, endpoint: Endpoint) -> None:
+        """Raise `NotFound` (40) where the directory of an endpoint does not exist, as far as the account may know."""
+        try:
+            parent = await self._files("STAT").stat(endpoint.parent)
+        except Forbidden:
+            return
+        if parent is None or parent.kind != "directory":
+            raise NotFound(f"{endpoint.parent} is no directory")
+
+    # -- changes ---------------------------------------------------------------------
+
+    async def set_attributes(self, endpoint: Endpoint, attributes: Attributes) -> None:
+        """Change size, time and mode of what is at an endpoint."""
+        if attributes.size is not None:
+            opened = await self.open(endpoint, OpenFlag.WRITE, attributes)
+            try:
+                await opened.truncate(attributes.size)
+                await opened.set_metadata(mtime_of(attributes), mode_of(attributes))
+            finally:
+                await self.close(opened, OpenFlag.WRITE)
+            return
+        mtime_us, mode = mtime_of(attributes), mode_of(attributes)
+        opened_now = self._open.get(endpoint.parts)
+        if opened_now is not None and await opened_now.set_metadata(mtime_us, mode):
+            return
+        if mtime_us is not None or mode is not None:
+            await self._files("SETSTAT").set_metadata(endpoint, mtime_us=mtime_us, mode=mode)
+
+    async def set_open_attributes(self, opened: OpenFile, attributes: Attributes) -> None:
+        """The same for a file that is open."""
+        if attributes.size is not None:
+            await opened.truncate(attributes.size)
+        mtime_us, mode = mtime_of(attributes), mode_of(attributes)
+        if (mtime_us is None and mode is None) or await opened.set_metadata(mtime_us, mode) or opened.detached:
+            return
+        await self._files("SETSTAT").set_metadata(opened.endpoint, mtime_us=mtime_us, mode=mode)
+
+    async def make_directory(self, endpoint: Endpoint, attributes: Attributes) -> None:
+        """Make a directory in one that exists. Raises `Changed` (44) where something exists there."""
+        if endpoint.is_top or endpoint.parts in self._open:
+            raise Changed(f"{str(endpoint) or 'the shared folder'} exists already")
+        await self.expect_parent(endpoint)
+        request = WriteRequest(endpoint=endpoint, mode=mode_of(attributes), precondition=ABSENT)
+        await self._files("MKDIR").make_directory(request)
+
+    async def remove(self, endpoint: Endpoint) -> None:
+        """Remove a file. Handles that are open on it keep working, and what they write is discarded."""
+        entry = await self._in_store(endpoint)
+        if entry is not None and entry.kind != "file":
+            raise WrongKind(f"{endpoint} is a directory")
+        if entry is not None:
+            await self._files("REMOVE").remove(endpoint)
+        elif not await self.exists(endpoint):
+            raise NotFound(f"{endpoint} does not exist")
+        await self._detach(endpoint)
+
+    async def remove_directory(self, endpoint: Endpoint) -> None:
+        """Remove an empty directory."""
+        entry = await self._in_store(endpoint)
+        if entry is None:
+            raise NotFound(f"{endpoint} does not exist")
+        if entry.kind != "directory":
+            raise WrongKind(f"{endpoint} is no directory")
+        if any(self.changed_in(endpoint)):
+            raise WrongKind(f"{endpoint} is not empty")
+        await self._files("RMDIR").remove(endpoint)
+
+    async def rename(self, source: Endpoint, target: Endpoint, *, replace: bool) -> None:
+        """Give a file or a directory another name. What is not committed of it is put in place first.
+
+        Raises `Changed` (44) where something has that name and is not to be replaced.
+        """
+        for opened in self._at_or_beneath(source):
+            await opened.commit()
+        if source == target:
+            await self.stat(source)
+            return
+        if not replace and await self.exists(target):
+            raise Changed(f"{target} exists already")
+        await self.expect_parent(target)
+        await self._files("RENAME").move(source, target, target_precondition=None if replace else ABSENT)
+        await self._detach(target)
+        for opened in self._at_or_beneath(source):
+            del self._open[opened.endpoint.parts]
+            opened.endpoint = Endpoint((*target.parts, *opened.endpoint.parts[len(source.parts) :]))
+            self._open[opened.endpoint.parts] = opened
+
+    async def _in_store(self, endpoint: Endpoint) -> Entry | None:
+        try:
+            return await self._files("STAT").stat(endpoint)
+        except WrongKind:
+            return None
+
+    def _at_or_beneath(self, endpoint: Endpoint) -> list[OpenFile]:
+        return [each for parts, each in self._open.items() if parts[: len(endpoint.parts)] == endpoint.parts]
+
+    async def _detach(self, endpoint: Endpoint) -> None:
+        opened = self._open.pop(endpoint.parts, None)
+        if opened is not None:
+            self._detached.add(opened)
+            await opened.detach()
+
+
+def is_writer(flags: OpenFlag) -> bool:
+    """Whether a handle may change its file: also one that makes it."""
+    return bool(flags & (WRITING | OpenFlag.CREATE))
+
+
+def mode_of(attributes: Attributes) -> int | None:
+    """The permission bits that a client gives."""
+    return None if attributes.permissions is None else attributes.permissions & 0o777
+
+
+def mtime_of(attributes: Attributes) -> int | None:
+    """The time that a client gives, in microseconds since 1970 UTC."""
+    return None if attributes.mtime is None else attributes.mtime * 1_000_000

@@ -1,0 +1,210 @@
+"""One SFTP session: packets come in, answers go out, within bounds.
+
+Each packet is answered, except after what makes no sense of all that follows. A request counts as held until it is
+answered; the channel takes no more from its client than it may hold. Nothing is read for a client that does not read.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from homeftp.errors import BadRequest
+from homeftp.files.budget import MemoryBudget
+from homeftp.model import MAX_SIZE
+from homeftp.server.sftp.handles import Handles
+from homeftp.server.sftp.operations import Operation, Operations
+from homeftp.server.sftp.overlay.openfile import FilesOf
+from homeftp.server.sftp.overlay.overlay import Overlay
+from homeftp.server.sftp.statuses import told_status
+from homeftp.server.sftp.wire import answers
+from homeftp.server.sftp.wire.numbers import MAX_READ, Code, OpenFlag
+from homeftp.server.sftp.wire.requests import (
+    Asked,
+    PacketReader,
+    ReadAsked,
+    SessionBroken,
+    WriteAsked,
+    parse_request,
+)
+
+MAX_IN_FLIGHT = 128
+"""Requests of one session that are carried out at once: OpenSSH's client has 64."""
+
+_LENGTH_BYTES = 4
+
+
+class Output(Protocol):
+    """Where a session's answers go."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether the client reads fast enough for more; where it does not, `Session.resume` is called later."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Send a part of an answer."""
+
+    def consumed(self) -> None:
+        """Less is held than before (`Session.held`)."""
+
+    def lose(self) -> None:
+        """End the session."""
+
+
+class Session:
+    """One session of a login whose files `files` gives."""
+
+    _log = Logger()
+
+    def __init__(
+        self, files: FilesOf, owner: str, output: Output, *, budget: MemoryBudget, clock: IReactorTime
+    ) -> None:
+        self._output = output
+        self._packets = PacketReader()
+        self._handles = Handles()
+        self._overlay = Overlay(files, budget, self._can_send)
+        self._operations = Operations(files, self._overlay, self._handles, owner, clock)
+        self._waiting: list[Deferred[None]] = []
+        self._in_flight = 0
+        self._bytes = 0
+        self._processing = False
+        self._ended = False
+
+    @property
+    def held(self) -> int:
+        """Bytes of packets that have arrived completely and were not answered."""
+        return self._bytes + self._packets.held - self._packets.partial
+
+    @property
+    def partial(self) -> bool:
+        """Whether a packet has begun and is not complete."""
+        return bool(self._packets.partial)
+
+    @property
+    def busy(self) -> bool:
+        """Whether requests are being carried out."""
+        return bool(self._in_flight)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if not self._ended:
+            self._packets.append(data)
+            self._process()
+
+    def resume(self) -> None:
+        """The output is writable again."""
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
+        self._process()
+
+    def end(self) -> Deferred[None]:
+        """The client has gone, or may not go on: nothing that was not committed is kept."""
+        if self._ended:
+            return Deferred.fromCoroutine(_nothing())
+        self._ended = True
+        self._handles.end()
+        self._operations.end()
+        aborting = Deferred.fromCoroutine(self._overlay.abort())
+        aborting.addErrback(lambda failure: self._log.failure("a draft could not be removed", failure))
+        self.resume()
+        return aborting
+
+    def _can_send(self) -> Deferred[None] | None:
+        """Fires when the client reads fast enough; None where it does."""
+        if self._output.writable or self._ended:
+            return None
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def _process(self) -> None:
+        """Begin what has arrived, as far as it may be begun now."""
+        if self._processing:
+            return
+        self._processing = True
+        try:
+            while not self._ended and self._in_flight < MAX_IN_FLIGHT and self._output.writable:
+                packet = self._packets.next_packet()
+                if packet is None:
+                    break
+                self._begin(parse_request(packet), len(packet) + _LENGTH_BYTES)
+        except SessionBroken as error:
+            self._log.info("an SFTP session is ended: {why}", why=error)
+            self._output.lose()
+        finally:
+            self._processing = False
+        if not self._ended:
+            self._output.consumed()
+
+    def _begin(self, asked: Asked, size: int) -> None:
+        self._in_flight += 1
+        self._bytes += size
+        try:
+            if isinstance(asked, ReadAsked):
+                self._read(asked, size)
+            elif isinstance(asked, WriteAsked):
+                self._write(asked, size)
+            else:
+                Deferred.fromCoroutine(self._operate(asked, size))
+        except Exception as error:  # noqa: BLE001 (it is the answer)
+            self._refuse(asked.id, error, size)
+
+    def _read(self, asked: ReadAsked, size: int) -> None:
+        id = asked.id
+
+        def done(result: bytes | memoryview | Exception) -> None:
+            if isinstance(result, Exception):
+                self._refuse(id, result, size)
+            elif not result:
+                self._answer(answers.status(id, Code.EOF, "end of file"), size)
+            else:
+                head, content = answers.data(id, result)
+                if not self._ended:
+                    self._output.write(head)
+                self._answer(content, size)
+
+        opened = self._handles.file(asked.handle, to_read=True).opened
+        if asked.offset > MAX_SIZE:
+            done(b"")
+        else:
+            opened.read(asked.offset, min(asked.length, MAX_READ), done)
+
+    def _write(self, asked: WriteAsked, size: int) -> None:
+        id = asked.id
+
+        def done(error: Exception | None) -> None:
+            if error is None:
+                self._answer(answers.status(id, Code.OK), size)
+            else:
+                self._refuse(id, error, size)
+
+        handle = self._handles.file(asked.handle, to_write=True)
+        if asked.offset + len(asked.data) > MAX_SIZE:
+            raise BadRequest("no file is so large")
+        handle.opened.write(None if handle.flags & OpenFlag.APPEND else asked.offset, asked.data, done)
+
+    async def _operate(self, asked: Operation, size: int) -> None:
+        try:
+            answer = await self._operations.carry_out(asked)
+        except Exception as error:  # noqa: BLE001 (it is the answer)
+            self._refuse(asked.id, error, size)
+        else:
+            self._answer(answer, size)
+
+    def _refuse(self, id: int, error: Exception, size: int) -> None:
+        self._answer(answers.status(id, *told_status(error)), size)
+
+    def _answer(self, data: bytes | memoryview, size: int) -> None:
+        self._in_flight -= 1
+        self._bytes -= size
+        if not self._ended:
+            self._output.write(data)
+            self._process()
+
+
+async def _nothing() -> None:
+    pass

@@ -1,0 +1,93 @@
+"""The fields of a packet: integers and strings, read one after another, never past the end."""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from homeftp.server.sftp.wire.numbers import AttributeFlag
+
+_U32 = struct.Struct(">I")
+_U64 = struct.Struct(">Q")
+
+MAX_EXTENDED = 64
+"""Extended attributes that are skipped in one packet, at most: no client sends any in version 3."""
+
+
+class Malformed(Exception):
+    """A packet ends before its last field, or has more fields than any client sends."""
+
+
+class Attributes(msgspec.Struct, frozen=True):
+    """What a client wants to set; None: it does not say."""
+
+    size: int | None = None
+    owner: tuple[int, int] | None = None
+    """The numbers of the user and the group."""
+    permissions: int | None = None
+    mtime: int | None = None
+    """Seconds since 1970 UTC."""
+
+
+class FieldReader:
+    """Reads the fields of one packet, from `offset` on. Raises `Malformed`."""
+
+    def __init__(self, packet: memoryview, offset: int) -> None:
+        self._packet = packet
+        self._offset = offset
+
+    def u32(self) -> int:
+        """An integer of 32 bits."""
+        value: int = _U32.unpack_from(self._packet, self._take(4))[0]
+        return value
+
+    def u64(self) -> int:
+        """An integer of 64 bits."""
+        value: int = _U64.unpack_from(self._packet, self._take(8))[0]
+        return value
+
+    def view(self) -> memoryview:
+        """A string, not copied."""
+        size = self.u32()
+        start = self._take(size)
+        return self._packet[start : start + size]
+
+    def string(self) -> bytes:
+        """A string."""
+        return bytes(self.view())
+
+    def attributes(self) -> Attributes:
+        """The attributes of a file."""
+        flags = self.u32()
+        size = self.u64() if flags & AttributeFlag.SIZE else None
+        owner = (self.u32(), self.u32()) if flags & AttributeFlag.OWNER else None
+        permissions = self.u32() if flags & AttributeFlag.PERMISSIONS else None
+        mtime = None
+        if flags & AttributeFlag.TIMES:
+            self.u32()  # the time of the last access is kept nowhere
+            mtime = self.u32()
+        if flags & AttributeFlag.EXTENDED:
+            count = self.u32()
+            if count > MAX_EXTENDED:
+                raise Malformed("too many extended attributes")
+            for _ in range(2 * count):
+                self.view()
+        return Attributes(size, owner, permissions, mtime)
+
+    def _take(self, size: int) -> int:
+        start = self._offset
+        if start + size > len(self._packet):
+            raise Malformed("the packet ends too early")
+        self._offset = start + size
+        return start
+
+
+def u32(value: int) -> bytes:
+    """An integer of 32 bits."""
+    return _U32.pack(value)
+
+
+def string(data: bytes) -> bytes:
+    """A string."""
+    return _U32.pack(len(data)) + data

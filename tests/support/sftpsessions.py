@@ -1,0 +1,96 @@
+"""A session of SFTP over a store in memory, as its client sees it: packets in, answers out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from homeftp.interfaces import IFiles
+from homeftp.server.sftp.session import Session
+from tests.support.filestores import FilesTestCase
+from tests.support.sftppackets import INIT, Answer, Raw, answers, attrs, request, u64
+
+
+class FakeOutput:
+    """Collects what is sent, and counts what else is asked of it."""
+
+    def __init__(self) -> None:
+        self.writable = True
+        self.sent: list[bytes] = []
+        self.lost = False
+        self.most_held = 0
+        self.session: Session | None = None
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Keep it."""
+        self.sent.append(bytes(data))
+
+    def consumed(self) -> None:
+        """Note how much is held."""
+        assert self.session is not None
+        self.most_held = max(self.most_held, self.session.held)
+
+    def lose(self) -> None:
+        """Note it."""
+        self.lost = True
+
+    def take(self) -> list[Answer]:
+        """The answers that were sent."""
+        sent, self.sent = b"".join(self.sent), []
+        return answers(sent)
+
+
+class SessionCase(FilesTestCase):
+    """One session of ann."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.output, self.session = self.connect()
+        self.last = 0
+
+    def connect(self) -> tuple[FakeOutput, Session]:
+        """Another session."""
+        output = FakeOutput()
+        session = Session(self.files_of, "ann", output, budget=self.budget, clock=self.clock)
+        output.session = session
+        session.data_received(INIT)
+        self.workers.work_all()
+        (version,) = output.take()
+        self.assertEqual((version.kind, version.id), (2, 3))
+        return output, session
+
+    def files_of(self, request: str) -> IFiles:
+        """The files of the login."""
+        return self.files
+
+    def send(self, kind: int, *fields: Any) -> int:
+        """Send a request; its id."""
+        self.last += 1
+        self.session.data_received(request(kind, self.last, *fields))
+        return self.last
+
+    def ask(self, kind: int, *fields: Any) -> Answer:
+        """The answer to a request."""
+        id = self.send(kind, *fields)
+        self.workers.work_all()
+        (answer,) = self.output.take()
+        self.assertEqual(answer.id, id)
+        return answer
+
+    def code(self, kind: int, *fields: Any) -> int:
+        """The code with which a request is answered."""
+        return self.ask(kind, *fields).code
+
+    def open(self, path: str, flags: int, **attributes: Any) -> bytes:
+        """The handle of a file."""
+        return self.ask(3, path.encode(), flags, Raw(attrs(**attributes))).string
+
+    def write(self, handle: bytes, offset: int, data: bytes) -> int:
+        """Write a part."""
+        return self.code(6, handle, Raw(u64(offset)), data)
+
+    def read(self, handle: bytes, offset: int, length: int) -> Answer:
+        """Read a part."""
+        return self.ask(5, handle, Raw(u64(offset)), length)
