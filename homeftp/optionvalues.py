@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from msgspec import structs
 
-from homeftp.config import DAY, HTTPS_PORT, KIB, MIB, Settings
+from homeftp.config import DAY, HTTPS_PORT, KIB, MIB, SFTP_PORT, Settings
 
 DEFAULTS = Settings(root="", state="")
 """What the options are where they are not given."""
@@ -143,13 +143,14 @@ MANY: dict[str, Callable[[str], Any]] = {
     "listen": str,
     "listen-tls": str,
     "https": str,
+    "sftp": str,
     "filetypes": suffix,
     "dispatcher": str,
     "plugin-dir": os.path.abspath,
 }
 """Options that may be repeated."""
 
-OPTIONAL = {"https": f"tcp:{HTTPS_PORT}"}
+OPTIONAL = {"https": f"tcp:{HTTPS_PORT}", "sftp": f"tcp:{SFTP_PORT}"}
 """Options that may be given without a value, and what they mean then."""
 
 LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {

@@ -100,6 +100,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         """Serve a web page and WebDAV on this endpoint; repeatable. Alone, without an endpoint, it means tcp:8443."""
         self._many.setdefault("https", []).append(endpoint)
 
+    def opt_sftp(self, endpoint: str) -> None:
+        """Serve SFTP on this endpoint; repeatable. Alone, without an endpoint, it means tcp:8022. Needs
+        `pip install 'homeftp[sftp]'`."""
+        self._many.setdefault("sftp", []).append(endpoint)
+
     def opt_filetypes(self, suffixes: str) -> None:
         """Share only these file types, such as .txt,.md. [default: any file]"""
         self._many.setdefault("filetypes", []).extend(re.split(r"[,\s]+", suffixes.strip(", ")))
@@ -220,6 +225,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             listen=many["listen"] or (() if many["listen-tls"] else DEFAULTS.listen),
             listen_tls=many["listen-tls"],
             https=many["https"],
+            sftp=many["sftp"],
             filetypes=many["filetypes"],
             dispatchers=many["dispatcher"],
             plugin_dirs=many["plugin-dir"],
@@ -232,7 +238,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             limits=Limits(**limits),
         )
         if self.get("auth-memory") and not all(
-            map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls, *settings.https))
+            map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls, *settings.https, *settings.sftp))
         ):
             raise OperatorError(
                 "--auth memory: is only for loopback endpoints, because the process list shows its passwords"

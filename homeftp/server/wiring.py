@@ -43,6 +43,7 @@ from homeftp.crypto.tls import server_options, web_options
 from homeftp.discovery import own_addresses
 from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.enabled import enabled
+from homeftp.errors import OperatorError
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.files.watches.hub import ChangeHub
@@ -214,6 +215,8 @@ def compose(
     login_audit = LoginAudit(audit, login_work, AuditRateLimit(reactor))
     if settings.https:
         front_ends = (HttpsFrontEnd(listen=settings.https, make_handlers=handlers), *front_ends)
+    if settings.sftp:
+        front_ends = (_sftp(settings.sftp), *front_ends)
     web_origin = partial(_web_origin, front_ends)
     links = Links(state)
     sharing = SharingService(links=links, audit=audit, workers=workers, hashing=logins, origin=web_origin)
@@ -326,6 +329,15 @@ def _web_origin(front_ends: Sequence[IFrontEnd]) -> str | None:
     """The address of the front end that browsers use; None where there is none."""
     found = (each.origin() for each in front_ends if IWebFrontEnd.providedBy(each))
     return next(found, None)
+
+
+def _sftp(listen: Sequence[str]) -> IFrontEnd:
+    """The SFTP front end, which needs an extra; raises `OperatorError` without it."""
+    try:
+        from homeftp.server.sftp.frontend import SftpFrontEnd
+    except ImportError as error:
+        raise OperatorError(f"--sftp needs more packages ({error}): pip install 'homeftp[sftp]'") from None
+    return SftpFrontEnd(listen=listen)
 
 
 def _throttle(settings: Settings, clock: IReactorTime, times: int = 1) -> Throttle:

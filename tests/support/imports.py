@@ -110,9 +110,15 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.http": CONTRACTS
     | {"accounts", "accounts.credentials", "accounts.links", "accounts.sessions", "crypto", "hashing", "host"}
     | {"server.gate", "store.policy", "tcp"},
+    "server.sftp.wire": CONTRACTS,
+    "server.sftp.overlay": CONTRACTS | {"files", "server.sftp.wire"},
+    "server.sftp.ssh": CONTRACTS | {"accounts.credentials", "crypto", "files"},
+    "server.sftp": CONTRACTS
+    | {"crypto", "files", "host", "server.gate", "tcp"}
+    | within("server.sftp", "overlay ssh wire"),
     "server": SHARED
-    | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json", "store"}
-    | {"accounts.credentials", "accounts.links", "accounts.sessions", "store.policy"},
+    | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json"}
+    | {"accounts.credentials", "accounts.links", "accounts.sessions", "server.sftp", "store", "store.policy"},
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},

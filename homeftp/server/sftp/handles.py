@@ -16,6 +16,7 @@ MOST_HANDLES = 128
 """Handles of one session at once. A small file that is open is held in memory, a large one has a descriptor."""
 
 _NAME = struct.Struct(">I")
+_NAMES = 2**32
 
 
 @attrs.frozen(eq=False)
@@ -56,13 +57,13 @@ class Handles:
     def add(self, handle: Handle) -> bytes:
         """The name of a handle, whose place was reserved."""
         self._reserved -= 1
-        self._last = (self._last + 1) % 2**32
+        self._last = (self._last + 1) % _NAMES
         name = _NAME.pack(self._last)
         self._open[name] = handle
         return name
 
     def file(self, name: bytes, *, to_write: bool = False, to_read: bool = False) -> FileHandle:
-        """The open file of that name. Raises `BadRequest` (20), and `Forbidden` (33) where it was not opened for that."""
+        """The open file of that name. Raises `BadRequest` (20), or `Forbidden` (33) if it was not opened for that."""
         found = self._open.get(name)
         if not isinstance(found, FileHandle):
             raise BadRequest("no file has this handle")

@@ -33,6 +33,6 @@ def plain_parts(path: bytes) -> list[str]:
     return parts
 
 
-def told(parts: list[str]) -> bytes:
+def shown_path(parts: list[str]) -> bytes:
     """The absolute path of these parts, as a client is told it."""
     return ("/" + "/".join(parts)).encode()

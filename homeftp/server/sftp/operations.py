@@ -16,14 +16,14 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, BadRequest, Forbidden, NotFound, UnknownRequestType, WrongKind
 from homeftp.server.sftp.handles import FileHandle, Handles
 from homeftp.server.sftp.listing import DirectoryReader
-from homeftp.server.sftp.names import endpoint_of, plain_parts, told
+from homeftp.server.sftp.names import endpoint_of, plain_parts, shown_path
 from homeftp.server.sftp.order import Extent, Order
 from homeftp.server.sftp.overlay.openfile import FilesOf
 from homeftp.server.sftp.overlay.overlay import Overlay
 from homeftp.server.sftp.wire import answers
 from homeftp.server.sftp.wire.answers import OWNER
 from homeftp.server.sftp.wire.fields import Attributes
-from homeftp.server.sftp.wire.numbers import Code
+from homeftp.server.sftp.wire.numbers import StatusCode
 from homeftp.server.sftp.wire.requests import (
     AttributesAsked,
     CopyAsked,
@@ -44,7 +44,7 @@ _NO_SETUID = 2
 NO_LINKS = "there are no links here"
 
 
-class Operations:
+class SessionOperations:
     """The operations of one session, whose account is `owner`."""
 
     def __init__(self, files: FilesOf, overlay: Overlay, handles: Handles, owner: str, clock: IReactorTime) -> None:
@@ -78,7 +78,7 @@ class Operations:
                 if verb is Verb.INIT:
                     return answers.version()
                 if verb is Verb.MALFORMED:
-                    return answers.status(id, Code.BAD_MESSAGE, "malformed packet")
+                    return answers.status(id, StatusCode.BAD_MESSAGE, "malformed packet")
                 raise UnknownRequestType("the server does not know this request")
 
     # -- files and directories that are opened ------------------------------------------
@@ -128,7 +128,7 @@ class Operations:
             case Verb.READDIR:
                 entries = await self._handles.directory(asked.handle).read()
                 if not entries:
-                    return answers.status(asked.id, Code.EOF, "no more names")
+                    return answers.status(asked.id, StatusCode.EOF, "no more names")
                 now = time.time()
                 return answers.names(asked.id, [answers.named(each, self._owner, now) for each in entries])
             case Verb.FSTAT:
@@ -137,7 +137,7 @@ class Operations:
             case _:
                 self._handles.any(asked.handle)
                 return await self._free_space(asked.id)
-        return answers.status(asked.id, Code.OK)
+        return answers.status(asked.id, StatusCode.OK)
 
     async def _close(self, name: bytes) -> None:
         handle = self._handles.remove(name)
@@ -158,7 +158,7 @@ class Operations:
             case Verb.OPENDIR:
                 return await self._open_directory(asked)
             case Verb.REALPATH:
-                return answers.names(asked.id, [answers.name_only(told(plain_parts(asked.path)))])
+                return answers.names(asked.id, [answers.name_only(shown_path(plain_parts(asked.path)))])
             case Verb.REMOVE:
                 endpoint = _existing(asked.path)
                 await self._order.run([Extent(endpoint, True)], lambda: self._overlay.remove(endpoint))
@@ -170,7 +170,7 @@ class Operations:
                 return await self._free_space(asked.id)
             case _:
                 raise UnknownRequestType(NO_LINKS)
-        return answers.status(asked.id, Code.OK)
+        return answers.status(asked.id, StatusCode.OK)
 
     async def _about_paths(self, asked: PathsAsked) -> bytes:
         if asked.verb not in (Verb.RENAME, Verb.POSIX_RENAME):
@@ -179,7 +179,7 @@ class Operations:
         replace = asked.verb is Verb.POSIX_RENAME
         extents = [Extent(source, True, deep=True), Extent(target, True, deep=True)]
         await self._order.run(extents, lambda: self._overlay.rename(source, target, replace=replace))
-        return answers.status(asked.id, Code.OK)
+        return answers.status(asked.id, StatusCode.OK)
 
     async def _with_attributes(self, asked: AttributesAsked) -> bytes:
         _check_owner(asked.attributes)
@@ -195,7 +195,7 @@ class Operations:
             endpoint = endpoint_of(asked.where)
             extent = Extent(endpoint, True)
             await self._order.run([extent], lambda: self._overlay.make_directory(endpoint, asked.attributes))
-        return answers.status(asked.id, Code.OK)
+        return answers.status(asked.id, StatusCode.OK)
 
     # -- the rest -----------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class Operations:
                 break
             await _write(target.write, asked.target_offset + done, data)
             done += len(data)
-        return answers.status(asked.id, Code.OK)
+        return answers.status(asked.id, StatusCode.OK)
 
     async def _free_space(self, id: int) -> bytes:
         files = self._files("STATVFS")

@@ -1,4 +1,4 @@
-"""One SFTP session: packets come in, answers go out, within bounds.
+"""One SFTP session: each packet gets its answer, within bounds.
 
 Each packet is answered, except after what makes no sense of all that follows. A request counts as held until it is
 answered; the channel takes no more from its client than it may hold. Nothing is read for a client that does not read.
@@ -16,12 +16,12 @@ from homeftp.errors import BadRequest
 from homeftp.files.budget import MemoryBudget
 from homeftp.model import MAX_SIZE
 from homeftp.server.sftp.handles import Handles
-from homeftp.server.sftp.operations import Operation, Operations
+from homeftp.server.sftp.operations import Operation, SessionOperations
 from homeftp.server.sftp.overlay.openfile import FilesOf
 from homeftp.server.sftp.overlay.overlay import Overlay
-from homeftp.server.sftp.statuses import told_status
+from homeftp.server.sftp.statuses import status_of
 from homeftp.server.sftp.wire import answers
-from homeftp.server.sftp.wire.numbers import MAX_READ, Code, OpenFlag
+from homeftp.server.sftp.wire.numbers import MAX_READ, OpenFlag, StatusCode
 from homeftp.server.sftp.wire.requests import (
     Asked,
     PacketReader,
@@ -66,7 +66,7 @@ class Session:
         self._packets = PacketReader()
         self._handles = Handles()
         self._overlay = Overlay(files, budget, self._can_send)
-        self._operations = Operations(files, self._overlay, self._handles, owner, clock)
+        self._operations = SessionOperations(files, self._overlay, self._handles, owner, clock)
         self._waiting: list[Deferred[None]] = []
         self._in_flight = 0
         self._bytes = 0
@@ -160,7 +160,7 @@ class Session:
             if isinstance(result, Exception):
                 self._refuse(id, result, size)
             elif not result:
-                self._answer(answers.status(id, Code.EOF, "end of file"), size)
+                self._answer(answers.status(id, StatusCode.EOF, "end of file"), size)
             else:
                 head, content = answers.data(id, result)
                 if not self._ended:
@@ -178,7 +178,7 @@ class Session:
 
         def done(error: Exception | None) -> None:
             if error is None:
-                self._answer(answers.status(id, Code.OK), size)
+                self._answer(answers.status(id, StatusCode.OK), size)
             else:
                 self._refuse(id, error, size)
 
@@ -196,7 +196,7 @@ class Session:
             self._answer(answer, size)
 
     def _refuse(self, id: int, error: Exception, size: int) -> None:
-        self._answer(answers.status(id, *told_status(error)), size)
+        self._answer(answers.status(id, *status_of(error)), size)
 
     def _answer(self, data: bytes | memoryview, size: int) -> None:
         self._in_flight -= 1

@@ -57,7 +57,7 @@ class Pending:
         )
 
 
-class Content:
+class DraftContent:
     """One content that is written. Ends with `commit` or `abort`. For one call at a time.
 
     Where a change fails, later changes and the commit fail too.

@@ -20,7 +20,7 @@ from homeftp.errors import Changed, NotFound
 from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces import IFileDraft, IFiles
 from homeftp.model import Entry, kept_mode
-from homeftp.server.sftp.overlay.content import Content, Pending, SmallMemory
+from homeftp.server.sftp.overlay.content import DraftContent, Pending, SmallMemory
 from homeftp.server.sftp.overlay.reader import SequentialReader
 
 FilesOf = Callable[[str], IFiles]
@@ -87,7 +87,7 @@ class OpenFile:
         self._budget = budget
         self._can_send = can_send
         self._now = now
-        self._content: Content | None = None
+        self._content: DraftContent | None = None
         self._changed_us = 0
         self._reader: SequentialReader | None = None
         self._jobs: deque[PendingJob] = deque()
@@ -102,8 +102,8 @@ class OpenFile:
         """Where it is, or will be."""
         return self._pending.endpoint
 
-    @endpoint.setter
-    def endpoint(self, endpoint: Endpoint) -> None:
+    def move(self, endpoint: Endpoint) -> None:
+        """It has been renamed."""
         self._pending.endpoint = endpoint
 
     @property
@@ -262,7 +262,7 @@ class OpenFile:
     async def _run_act(self, job: PendingAct) -> None:
         try:
             result = await job.act()
-        except Exception as error:  # noqa: BLE001 (whoever asked gets it)
+        except Exception as error:  # noqa: BLE001 (it is the answer)
             job.answer.errback(error)
         else:
             job.answer.callback(result)
@@ -340,7 +340,7 @@ class OpenFile:
             self._failure = error
             raise
 
-    async def _begun(self) -> Content:
+    async def _begun(self) -> DraftContent:
         """The content that is written: begun with what the store has, unless it was begun before."""
         if self._content is None:
             if self.entry is None:
@@ -351,8 +351,8 @@ class OpenFile:
             await self._close_reader()
         return self._content
 
-    def _new_content(self, draft: IFileDraft | None = None) -> Content:
-        return Content(self._files("WRITE"), self._memory, draft)
+    def _new_content(self, draft: IFileDraft | None = None) -> DraftContent:
+        return DraftContent(self._files("WRITE"), self._memory, draft)
 
     async def _empty(self) -> None:
         """An empty content, in place of any."""

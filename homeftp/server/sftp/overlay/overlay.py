@@ -1,6 +1,6 @@
 """What one session sees: the store, with the session's own drafts laid over it by path.
 
-Operations that concern the same names must come here one after another (`homeftp.server.sftp.order`).
+SessionOperations that concern the same names must come here one after another (`homeftp.server.sftp.order`).
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ class Overlay:
         await self._detach(target)
         for opened in self._at_or_beneath(source):
             del self._open[opened.endpoint.parts]
-            opened.endpoint = Endpoint((*target.parts, *opened.endpoint.parts[len(source.parts) :]))
+            opened.move(target.beneath(*opened.endpoint.parts[len(source.parts) :]))
             self._open[opened.endpoint.parts] = opened
 
     async def _in_store(self, endpoint: Endpoint) -> Entry | None:

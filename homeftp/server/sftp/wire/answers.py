@@ -7,14 +7,19 @@ import struct
 import time
 from typing import Iterable
 
+from homeftp.endpoint import MAX_NAME_BYTES
 from homeftp.model import SECOND_US, Entry
 from homeftp.server.sftp.wire.fields import string, u32
-from homeftp.server.sftp.wire.numbers import VERSION, AttributeFlag, Code, PacketType
+from homeftp.server.sftp.wire.numbers import VERSION, AttributeFlag, PacketType, StatusCode
 
 _ID = struct.Struct(">IBI")
 _DATA = struct.Struct(">IBII")
 _ATTRIBUTES = struct.Struct(">IQIIIII")
 _STATVFS = struct.Struct(">11Q")
+
+_LENGTH_BYTES = 4
+_MANY = 2**63
+"""Files that there may be: it is not known how many."""
 
 OWNER = 1000
 """The number that every file has as its user and its group: accounts have no numbers, and this is the one that a
@@ -48,7 +53,7 @@ def version() -> bytes:
     return string(bytes((PacketType.VERSION,)) + u32(VERSION) + extensions)
 
 
-def status(id: int, code: Code, message: str = "") -> bytes:
+def status(id: int, code: StatusCode, message: str = "") -> bytes:
     """How a request ended."""
     text = message.encode("utf-8", "replace")
     return _packet(PacketType.STATUS, id, u32(code) + string(text) + string(b"en" if text else b""))
@@ -61,7 +66,7 @@ def handle(id: int, name: bytes) -> bytes:
 
 def data(id: int, content: bytes | memoryview) -> tuple[bytes, bytes | memoryview]:
     """What was read: the packet's head, and the content, which is not copied."""
-    return _DATA.pack(9 + len(content), PacketType.DATA, id, len(content)), content
+    return _DATA.pack(_DATA.size - _LENGTH_BYTES + len(content), PacketType.DATA, id, len(content)), content
 
 
 def attributes(id: int, entry: Entry) -> bytes:
@@ -89,11 +94,10 @@ def named(entry: Entry, owner: str, now: float) -> tuple[bytes, bytes]:
 def statvfs(id: int, free: int, flags: int) -> bytes:
     """The free space, as of a file system that has no other."""
     blocks = free // BLOCK
-    most = 2**63
     return _packet(
         PacketType.EXTENDED_REPLY,
         id,
-        _STATVFS.pack(BLOCK, BLOCK, blocks, blocks, blocks, most, most, most, 0, flags, 255),
+        _STATVFS.pack(BLOCK, BLOCK, blocks, blocks, blocks, _MANY, _MANY, _MANY, 0, flags, MAX_NAME_BYTES),
     )
 
 
@@ -117,4 +121,4 @@ def _encoded(entry: Entry) -> bytes:
 
 
 def _packet(kind: PacketType, id: int, fields: bytes) -> bytes:
-    return _ID.pack(5 + len(fields), kind, id) + fields
+    return _ID.pack(_ID.size - _LENGTH_BYTES + len(fields), kind, id) + fields

@@ -15,7 +15,7 @@ MAX_EXTENDED = 64
 """Extended attributes that are skipped in one packet, at most: no client sends any in version 3."""
 
 
-class Malformed(Exception):
+class MalformedPacket(Exception):
     """A packet ends before its last field, or has more fields than any client sends."""
 
 
@@ -31,7 +31,7 @@ class Attributes(msgspec.Struct, frozen=True):
 
 
 class FieldReader:
-    """Reads the fields of one packet, from `offset` on. Raises `Malformed`."""
+    """Reads the fields of one packet, from `offset` on. Raises `MalformedPacket`."""
 
     def __init__(self, packet: memoryview, offset: int) -> None:
         self._packet = packet
@@ -39,12 +39,12 @@ class FieldReader:
 
     def u32(self) -> int:
         """An integer of 32 bits."""
-        value: int = _U32.unpack_from(self._packet, self._take(4))[0]
+        value: int = _U32.unpack_from(self._packet, self._take(_U32.size))[0]
         return value
 
     def u64(self) -> int:
         """An integer of 64 bits."""
-        value: int = _U64.unpack_from(self._packet, self._take(8))[0]
+        value: int = _U64.unpack_from(self._packet, self._take(_U64.size))[0]
         return value
 
     def view(self) -> memoryview:
@@ -70,7 +70,7 @@ class FieldReader:
         if flags & AttributeFlag.EXTENDED:
             count = self.u32()
             if count > MAX_EXTENDED:
-                raise Malformed("too many extended attributes")
+                raise MalformedPacket("too many extended attributes")
             for _ in range(2 * count):
                 self.view()
         return Attributes(size, owner, permissions, mtime)
@@ -78,7 +78,7 @@ class FieldReader:
     def _take(self, size: int) -> int:
         start = self._offset
         if start + size > len(self._packet):
-            raise Malformed("the packet ends too early")
+            raise MalformedPacket("the packet ends too early")
         self._offset = start + size
         return start
 

@@ -46,7 +46,7 @@ class PacketType(enum.IntEnum):
     EXTENDED_REPLY = 201
 
 
-class Code(enum.IntEnum):
+class StatusCode(enum.IntEnum):
     """The code of a STATUS."""
 
     OK = 0
@@ -67,6 +67,10 @@ class OpenFlag(enum.IntFlag):
     CREATE = 0x08
     TRUNCATE = 0x10
     EXCLUSIVE = 0x20
+
+
+ALL_FLAGS = 0x3F
+"""Those that version 3 has."""
 
 
 class AttributeFlag(enum.IntFlag):

@@ -13,8 +13,8 @@ from typing import Callable
 
 import msgspec
 
-from homeftp.server.sftp.wire.fields import Attributes, FieldReader, Malformed
-from homeftp.server.sftp.wire.numbers import MAX_PACKET, OpenFlag, PacketType
+from homeftp.server.sftp.wire.fields import Attributes, FieldReader, MalformedPacket
+from homeftp.server.sftp.wire.numbers import ALL_FLAGS, MAX_PACKET, OpenFlag, PacketType
 
 _HEAD = struct.Struct(">BI")
 _LENGTH = struct.Struct(">I")
@@ -161,12 +161,12 @@ def _attributes(verb: Verb, most: int) -> Callable[[int, FieldReader], Asked]:
 def _short(fields: FieldReader, most: int) -> bytes:
     text = fields.view()
     if len(text) > most:
-        raise Malformed("a name is too long")
+        raise MalformedPacket("a name is too long")
     return bytes(text)
 
 
 def _open(id: int, fields: FieldReader) -> Asked:
-    return OpenAsked(id, _short(fields, MAX_PATH), OpenFlag(fields.u32() & 0x3F), fields.attributes())
+    return OpenAsked(id, _short(fields, MAX_PATH), OpenFlag(fields.u32() & ALL_FLAGS), fields.attributes())
 
 
 def _read(id: int, fields: FieldReader) -> Asked:
@@ -233,7 +233,7 @@ def parse_request(packet: bytes) -> Asked:
         return OtherAsked(id, Verb.UNKNOWN)
     try:
         return parse(id, FieldReader(memoryview(packet), _HEAD.size))
-    except Malformed:
+    except MalformedPacket:
         return OtherAsked(id, Verb.MALFORMED)
 
 

@@ -263,7 +263,7 @@ class MalformedTests(SessionCase):
     """What makes no sense."""
 
     def test_answered(self) -> None:
-        """Malformed and unknown packets are answered, and the session continues."""
+        """MalformedPacket and unknown packets are answered, and the session continues."""
         for data, code in (
             (request(3, 1, b"/a"), BAD),
             (request(200, 1), BAD),

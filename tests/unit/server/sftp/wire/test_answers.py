@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.model import Entry
 from homeftp.server.sftp.wire import answers
-from homeftp.server.sftp.wire.numbers import Code
+from homeftp.server.sftp.wire.numbers import StatusCode
 from tests.support.sftppackets import Shown
 from tests.support.sftppackets import answers as read
 
@@ -26,7 +26,7 @@ class AnswerTests(SynchronousTestCase):
 
     def test_status(self) -> None:
         """A status has a code and a message."""
-        (found,) = read(answers.status(7, Code.FAILURE, "ä"))
+        (found,) = read(answers.status(7, StatusCode.FAILURE, "ä"))
         self.assertEqual((found.id, found.code, found.message), (7, 4, "ä"))
 
     def test_content(self) -> None:

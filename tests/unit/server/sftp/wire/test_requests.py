@@ -29,6 +29,7 @@ from homeftp.server.sftp.wire.requests import (
     WriteAsked,
     parse_request,
 )
+from tests.support.repeatable import REPEATABLE
 from tests.support.sftppackets import Raw, attrs, packet, request, text, u32, u64
 
 
@@ -102,6 +103,7 @@ class RequestTests(SynchronousTestCase):
         extended = u32(0x80000000) + u32(1) + 2 * text(b"")
         self.assertIsInstance(parsed(request(9, 1, b"/a", Raw(extended))), AttributesAsked, "the control")
 
+    @REPEATABLE
     @given(st.sampled_from([*sorted(PARSERS), 1, 2, 0, 77]), st.binary(max_size=80))
     def test_any(self, kind: int, rest: bytes) -> None:
         """Whatever follows the id, the request has that id."""
@@ -117,6 +119,7 @@ class RequestTests(SynchronousTestCase):
 class ReaderTests(SynchronousTestCase):
     """Dividing what arrives."""
 
+    @REPEATABLE
     @given(st.lists(st.binary(min_size=5, max_size=40), max_size=8), st.lists(st.integers(1, 9), min_size=1))
     def test_divided(self, bodies: list[bytes], sizes: list[int]) -> None:
         """Packets come out whole and in order, in whatever pieces they arrive; what is incomplete is known."""

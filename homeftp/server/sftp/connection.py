@@ -1,0 +1,216 @@
+"""One SSH connection as the server sees it: counted, within deadlines, logged in, stopped and disconnected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.conch.ssh.service import SSHService
+from twisted.conch.ssh.transport import MSG_SERVICE_ACCEPT
+from twisted.cred.credentials import ICredentials
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from homeftp.config import READ_BUFFER, SOCKET_WRITE
+from homeftp.errors import LoginFailed
+from homeftp.files.budget import MemoryBudget
+from homeftp.interfaces import IConnection, IFiles, ILogin
+from homeftp.server.gate.context import ServerContext
+from homeftp.server.gate.timeouts import StallTimer
+from homeftp.server.sftp.session import Session
+from homeftp.server.sftp.ssh.channel import SftpChannel
+from homeftp.server.sftp.ssh.channels import Channels
+from homeftp.server.sftp.ssh.transport import StrictTransport
+from homeftp.server.sftp.ssh.userauth import UserAuthentication
+from homeftp.tcp import detect_dead_peer, send_at_once
+
+NAME = "sftp"
+"""The front end's name, in audit records too."""
+
+
+@implementer(IConnection, IPushProducer)
+class SftpConnection(StrictTransport):
+    """One connection. `windows` is the memory of what its clients have sent and were not answered."""
+
+    _log = Logger()
+
+    def __init__(self, context: ServerContext, windows: MemoryBudget, address: str, peer: str) -> None:
+        super().__init__()
+        self._context = context
+        self._windows = windows
+        self._address = address
+        self._peer = peer
+        self._login: ILogin | None = None
+        self._channels: Channels | None = None
+        self._paused = False
+        self._lost = False
+        self._stopping = False
+        limits, clock = context.limits, context.reactor
+        self._input_timer = StallTimer(
+            clock, limits.stall_seconds, lambda: self.received, lambda: self._expire("it does not complete its packet")
+        )
+        self._output_timer = StallTimer(
+            clock, limits.stall_seconds, lambda: self.written, lambda: self._expire("it does not read its answers")
+        )
+
+    # -- the connection --------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Begin the exchange of keys."""
+        self.transport.bufferSize = READ_BUFFER
+        self.transport.SEND_LIMIT = SOCKET_WRITE
+        detect_dead_peer(self.transport)
+        send_at_once(self.transport)
+        self.transport.registerProducer(self, True)
+        super().connectionMade()
+        if self._ended:
+            self.transport.abortConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the client."""
+        super().dataReceived(data)
+        self.changed()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Free what the connection holds, and discard what was not committed."""
+        self._lost = self._ended = True
+        self.channel_data = None
+        self._input_timer.stop()
+        self._output_timer.stop()
+        if self.service is not None:
+            self.service.serviceStopped()
+            self.service = None
+        login, self._login = self._login, None
+        if login is not None:
+            login.remove_connection(self)
+            login.close()
+        self._context.connections.remove(self)
+
+    def pauseProducing(self) -> None:
+        """The client does not read: nothing more is read of it either."""
+        self._paused = True
+        self.transport.pauseProducing()
+        self.changed()
+
+    def resumeProducing(self) -> None:
+        """The client reads again."""
+        self._paused = False
+        if not self._lost:
+            self.transport.resumeProducing()
+            self._resume()
+
+    def stopProducing(self) -> None:
+        """The transport has ended."""
+
+    def exchange_ended(self) -> None:
+        """Keys were exchanged: the sessions go on."""
+        self._resume()
+
+    def _resume(self) -> None:
+        if self._channels is not None and self.may_send:
+            self._channels.resume()
+        self.changed()
+
+    # -- deadlines and the end ---------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Look what the client owes; where the server stops, whether everything is done."""
+        if self._lost:
+            return
+        channels = self._channels
+        owes = channels is not None and (self.partial or channels.partial)
+        (self._input_timer.begin if owes and not self._paused else self._input_timer.end)()
+        unread = self._paused or (channels is not None and channels.pending)
+        (self._output_timer.begin if unread else self._output_timer.end)()
+        if self._stopping and not (channels is not None and channels.busy):
+            self.goodbye("the server stops")
+
+    def _expire(self, reason: str) -> None:
+        self._log.info("closing the connection of {peer}: {reason}", peer=self._peer, reason=reason)
+        self.abort()
+
+    def stop(self) -> None:
+        """The server stops: what was begun is completed."""
+        self._stopping = True
+        self.changed()
+
+    def abort(self) -> None:
+        """Close at once. A connection that is only being made is closed when it is."""
+        self._ended = True
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def disconnect(self) -> None:
+        """Access was revoked: nothing that was not committed is kept."""
+        self.channel_data = None
+        if self.service is not None:
+            self.service.serviceStopped()
+        self.abort()
+
+    # -- logging in ----------------------------------------------------------------------------
+
+    def ssh_SERVICE_REQUEST(self, packet: bytes) -> None:
+        """The client wants to log in."""
+        if self.service is not None or packet != b"\0\0\0\x0cssh-userauth":
+            self.fail("log in first, once")
+            return
+        self.sendPacket(MSG_SERVICE_ACCEPT, packet)
+        self._serve(UserAuthentication(self._context.limits.login_attempts))
+
+    def _serve(self, service: SSHService) -> None:
+        if self.service is not None:
+            self.service.serviceStopped()
+        self.service = service
+        service.transport = self
+
+    async def _logged_in(self, credentials: ICredentials) -> None:
+        login = await self._context.logins.login(credentials, self._address, NAME)
+        if self._ended:
+            login.close()
+            raise LoginFailed("the connection has ended")
+        self._login = login
+
+    def log_in(self, credentials: ICredentials) -> Deferred[None]:
+        """Log in; fails with a refusal."""
+        return Deferred.fromCoroutine(self._logged_in(credentials))
+
+    def knows_key(self, user: bytes, blob: bytes) -> Deferred[bool]:
+        """Whether an account has a key."""
+        return self._context.ssh_keys.knows(user, blob)
+
+    def begin_service(self) -> None:
+        """The client knows that it is logged in: serve it."""
+        assert self._login is not None
+        self.logged_in = True
+        self._channels = Channels(self._make_session, self._windows, self._context.reactor)
+        self.channel_data = self._channels.channel_data
+        self._serve(self._channels)
+        self._context.connections.authenticated(self, self._login.account)
+        self._login.add_connection(self)
+
+    def _make_session(self, channel: SftpChannel) -> Session:
+        login = self._login
+        assert login is not None
+        context = self._context
+        return Session(self._files, login.account, channel, budget=context.budget, clock=context.reactor)
+
+    def _files(self, request: str) -> IFiles:
+        assert self._login is not None
+        return self._login.files(request)
+
+    # -- sending -------------------------------------------------------------------------------
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the transport takes more now."""
+        return not (self._paused or self.in_exchange or self._ended)
+
+
+def shown_peer(address: Any) -> tuple[str, str]:
+    """What a client's address is called where logins are counted, and in the log."""
+    host = getattr(address, "host", None)
+    if host is None:
+        return "a local socket", "a local socket"
+    return host, f"{host}:{getattr(address, 'port', '')}"

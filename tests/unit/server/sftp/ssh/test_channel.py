@@ -1,0 +1,111 @@
+"""One channel: what it holds, and when it sends."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.server.sftp.ssh.channel import LOCAL_PACKET, MIN_WINDOW, MOST_PENDING, SftpChannel
+
+
+class FakeConnection:
+    """Keeps what a channel sends."""
+
+    def __init__(self) -> None:
+        self.may_send = True
+        self.sent: list[bytes] = []
+        self.reopened = 0
+        self.lost = False
+
+    def send_data(self, channel: int, parts: list[bytes | memoryview], size: int) -> None:
+        """Keep it."""
+        self.sent.append(b"".join(parts))
+        assert len(self.sent[-1]) == size
+
+    def reopen(self, channel: int, size: int) -> None:
+        """Count it."""
+        self.reopened += size
+
+    def channel_changed(self, channel: SftpChannel) -> None:
+        """Nothing to do."""
+
+    def channel_lost(self, channel: SftpChannel) -> None:
+        """Note it."""
+        self.lost = True
+
+
+class FakeSession:
+    """Holds what a test says."""
+
+    held = 0
+    partial = busy = False
+    resumed = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Keep it."""
+        self.held += len(data)
+
+    def resume(self) -> None:
+        """Count it."""
+        self.resumed += 1
+
+    def end(self) -> None:
+        """Nothing to do."""
+
+
+class ChannelTests(SynchronousTestCase):
+    """A channel with a window of 64 KiB, whose client takes 1,000 bytes in messages of 100."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.connection = FakeConnection()
+        self.session = FakeSession()
+        self.channel = SftpChannel(
+            self.connection, 3, window=MIN_WINDOW, remote_window=1000, remote_packet=100, clock=self.clock
+        )
+        self.channel.session = self.session
+
+    def test_gathered(self) -> None:
+        """Full messages are sent at once, and the rest when everything of this turn is there."""
+        for size in (70, 70, 70):
+            self.channel.write(bytes(size))
+        self.assertEqual([len(each) for each in self.connection.sent], [100, 100])
+        self.clock.advance(0)
+        self.assertEqual(([len(each) for each in self.connection.sent], self.channel.pending), ([100, 100, 10], 0))
+
+    def test_client_window(self) -> None:
+        """No more is sent than the client takes."""
+        self.channel.write(bytes(1300))
+        self.clock.advance(0)
+        self.assertEqual((sum(map(len, self.connection.sent)), self.channel.pending), (1000, 300))
+        self.assertTrue(self.channel.widen(250))
+        self.assertEqual((self.channel.pending, self.session.resumed), (50, 1))
+        self.assertTrue(self.channel.widen(2**32 - 51))
+        self.assertFalse(self.channel.widen(2**32 - 1))
+
+    def test_writable(self) -> None:
+        """It is writable while little waits, and the transport takes more."""
+        self.connection.may_send = False
+        self.assertFalse(self.channel.writable)
+        self.channel.write(bytes(MOST_PENDING))
+        self.connection.may_send = True
+        self.assertFalse(self.channel.writable)
+        self.channel.resume()
+        self.assertTrue(self.channel.writable)
+        self.channel.stop()
+        self.assertEqual((self.channel.pending, self.clock.getDelayedCalls()), (0, []))
+
+    def test_window(self) -> None:
+        """What is held is not reopened; a client that sends more than it may is refused."""
+        piece = memoryview(bytes(LOCAL_PACKET))
+        self.assertTrue(self.channel.received(piece))
+        self.channel.consumed()
+        self.assertEqual(self.connection.reopened, 0)
+        self.assertTrue(self.channel.received(piece))
+        self.assertFalse(self.channel.received(piece[:1]))
+        self.session.held = 100
+        self.channel.consumed()
+        self.assertEqual(self.connection.reopened, MIN_WINDOW - 100)
+        self.assertFalse(self.channel.received(memoryview(bytes(LOCAL_PACKET + 1))))
+        self.channel.lose()
+        self.assertTrue(self.connection.lost)

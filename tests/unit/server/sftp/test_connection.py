@@ -1,0 +1,114 @@
+"""One connection: its deadlines, revoked access, and the stop of the server."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from homeftp.config import MIB, Limits
+from homeftp.server.sftp.connection import shown_peer
+from tests.support.sftppackets import Raw, attrs, request, text, u32, u64
+from tests.support.sshclient import SshCase, SshClient
+
+
+class ConnectionTests(SshCase):
+    """Clients of one server."""
+
+    def begun(self, content: bytes = b"new") -> SshClient:
+        """A client that has begun to write a file."""
+        client = self.member()
+        client.write(request(3, 1, b"/a", 0x1A, Raw(attrs())))
+        (opened,) = client.answers()
+        client.write(request(6, 2, opened.string, Raw(u64(0)), content))
+        self.assertEqual([answer.code for answer in client.answers()], [0])
+        self.handle = opened.string
+        return client
+
+    def left(self) -> list[str]:
+        """The names in the shared folder, and what is left of uploads."""
+        return [name for name in os.listdir(self.server.root) if name != ".homeftp"] + os.listdir(
+            os.path.join(self.server.root, ".homeftp", "incoming")
+        )
+
+    def test_no_login(self) -> None:
+        """A client that does not log in is disconnected; one that did stays."""
+        member = self.member()
+        idle = self.connect()
+        self.clock.advance(31)
+        idle.pump()
+        member.pump()
+        self.assertEqual((idle.closed, member.closed), (True, False))
+
+    def test_lost(self) -> None:
+        """A connection that is lost leaves nothing of what was not closed, and no login."""
+        for content in (b"small", bytes(MIB)):
+            client = self.begun(content[:200_000])
+            assert client.link is not None
+            client.link.cut()
+            self.assertEqual((self.left(), self.server.services.logins.logins()), ([], []))
+            self.assertEqual(len(self.server.services.connections), 0)
+
+    def test_disconnected(self) -> None:
+        """Where access is revoked the connection ends at once, and nothing of its drafts is left."""
+        client = self.begun()
+        (login,) = self.server.services.logins.logins()
+        client.send(94, u32(0) + text(request(4, 3, self.handle)))
+        login.disconnect()
+        client.pump()
+        self.assertEqual((client.closed, self.left()), (True, []))
+
+    def test_stopped(self) -> None:
+        """When the server stops, connections without a request in progress end."""
+        client = self.begun()
+        self.connection.stop()
+        client.pump()
+        self.assertEqual((client.closed, self.left()), (True, []))
+
+    def test_stalled(self) -> None:
+        """A client that begins a packet and does not end it is disconnected; one that is idle is not."""
+        idle, client = self.member(), self.member()
+        client.write(request(17, 1, b"/")[:9])
+        self.clock.advance(61)
+        client.pump()
+        idle.pump()
+        self.assertEqual((client.closed, idle.closed), (True, False))
+
+    def test_not_read(self) -> None:
+        """Of a client that does not read nothing is read either, and after a while it is disconnected."""
+        self.server.put("big", bytes(4 * MIB))
+        client = self.member()
+        client.write(request(3, 1, b"/big", 1, Raw(attrs())))
+        (opened,) = client.answers()
+        assert client.link is not None
+        client.link.near.reading = False
+        for number in range(100):
+            client.send(94, u32(0) + text(request(5, number, opened.string, Raw(u64(0)), 200_000)))
+        client.pump()
+        self.assertLess(len(client.link.far.outgoing), MIB)
+        self.assertFalse(client.link.far.reading)
+        self.clock.advance(61)
+        client.pump()
+        self.assertTrue(client.link.far.aborted)
+
+    def test_peer(self) -> None:
+        """A local socket has no address."""
+
+        class Address:
+            host, port = "192.0.2.1", 5
+
+        self.assertEqual(shown_peer(Address()), ("192.0.2.1", "192.0.2.1:5"))
+        self.assertEqual(shown_peer(None), ("a local socket", "a local socket"))
+
+
+class CountedTests(SshCase):
+    """Limits on connections."""
+
+    limits = Limits(unauthenticated=2, unauthenticated_per_address=2)
+
+    def test_full(self) -> None:
+        """Connections count with all others: one for which there is no place is closed."""
+        address: Any = type("Address", (), {"host": "192.0.2.9", "port": 1})()
+        self.clock.advance(10)
+        for _ in range(3):
+            assert self.factory.buildProtocol(address) is not None
+        self.assertEqual(self.server.services.connections.unauthenticated, 3)
