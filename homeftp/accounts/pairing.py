@@ -22,11 +22,11 @@ from twisted.logger import Logger
 
 from homeftp.accounts.devices import Device, Devices
 from homeftp.accounts.invitations import TRIES, Invitations, InvitationState
-from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.throttle import Throttle, address_group
 from homeftp.audit import Audit
 from homeftp.crypto.pake import Code, PakeExchange, Proofs, new_words, proves
 from homeftp.errors import LoginFailed
-from homeftp.interfaces import IWorkers
+from homeftp.interfaces import IWorkers, guest
 from homeftp.model import Actor
 from homeftp.status import Status
 
@@ -65,7 +65,7 @@ class PairingService:
     tried: Throttle
     """Limits wrong codes."""
     workers: IWorkers
-    """The pool that checks passwords: guessing must not delay file transfers."""
+    """The pool that checks passwords: guessing must not delay file transfers. Each address has a queue there."""
     certify: Callable[[bytes, str], x509.Certificate]
     """A certificate, from a signing request (PEM) and a device's id. Blocks; raises `BadRequest`."""
     host: str
@@ -78,12 +78,12 @@ class PairingService:
     async def begin(self, number: int, message: bytes, secret: bytes, address: str) -> PairingAttempt:
         """The first step. `secret` belongs to the TLS session. Raises `BadRequest` (20), `Busy` (51)."""
         self.begun.take(address)
-        return await self.workers.run(self._compute, number, message, secret, address)
+        return await self._workers(address).run(self._compute, number, message, secret, address)
 
     async def prove(self, attempt: PairingAttempt, proof: bytes) -> bytes:
         """The server's proof. Raises `LoginFailed` (32) for a wrong proof, `Busy` (51) after too many of them."""
         self.tried.take(attempt.address)
-        left = await self.workers.run_unbounded(self._check, attempt, proof)
+        left = await self._workers(attempt.address).run_unbounded(self._check, attempt, proof)
         if left is not None:
             raise _wrong(left)
         self.tried.give_back(attempt.address)
@@ -96,7 +96,8 @@ class PairingService:
 
         A `machine` that the account has already paired stays the same device.
         """
-        certificate, device = await self.workers.run(self._admit, attempt, request, name, machine)
+        workers = self._workers(attempt.address)
+        certificate, device = await workers.run(self._admit, attempt, request, name, machine)
         if device is None or certificate is None:
             raise _wrong(0)
         self._log.info(
@@ -112,13 +113,17 @@ class PairingService:
 
         A browser cannot prove that it knows the code without telling it.
         """
-        attempt = await self.workers.run(self._typed_attempt, code.number, address, front_end)
+        attempt = await self._workers(address).run(self._typed_attempt, code.number, address, front_end)
         await self.prove(attempt, _typed_proof(code.words))
 
     def _typed_attempt(self, number: int, address: str, front_end: str) -> PairingAttempt:
         """In a worker."""
         code = self.invitations.open_code(number) or Code(number, new_words())
         return PairingAttempt(code, b"", Proofs(_typed_proof(code.words), b""), address, front_end)
+
+    def _workers(self, address: str) -> IWorkers:
+        """The queue of a client that has not logged in."""
+        return self.workers.of(guest(address_group(address)))
 
     def _compute(self, number: int, message: bytes, secret: bytes, address: str) -> PairingAttempt:
         """In a worker."""

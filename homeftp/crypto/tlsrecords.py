@@ -26,6 +26,8 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import BufferingTLSTransport
 from twisted.python.failure import Failure
 
+from homeftp.crypto.tlsturns import TurnedTLSTransport
+
 RECORD = 2**14
 """Bytes of plaintext in a TLS record, at most (RFC 8446, 5.1)."""
 
@@ -140,7 +142,7 @@ def group_records(transport: Any) -> GroupedTLSTransport | None:
     Returns the layer that does it from now on; None if nothing changed.
     """
     for layer in (transport, getattr(transport, "protocol", None)):
-        if type(layer) is BufferingTLSTransport and all(hasattr(layer, name) for name in _NEEDED):
+        if type(layer) in (BufferingTLSTransport, TurnedTLSTransport) and all(hasattr(layer, name) for name in _NEEDED):
             layer.__class__ = GroupedTLSTransport
             return cast(GroupedTLSTransport, layer)
     return None

@@ -198,7 +198,9 @@ def compose(
     threads = IReactorFromThreads(reactor)
     workers = ThreadWorkers(threads, size=settings.pool_size, queue=settings.pool_queue, name="work")
     # Guessing passwords must not delay file transfers, nor either of them a revocation.
-    logins = ThreadWorkers(threads, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth")
+    logins = ThreadWorkers(
+        threads, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth", beside=workers
+    )
     revocations = ThreadWorkers(threads, size=1, queue=1, name="revocation")
     login_work = workers.of(LOGIN_QUEUE)
     audit = Audit(settings.state, size=settings.audit_size, kept=settings.audit_files)

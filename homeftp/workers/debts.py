@@ -2,8 +2,9 @@
 
 An account is charged for what is done for it, in seconds of a processor, on the reactor's thread and in the pool. What
 it owes is forgiven as time passes: an account that uses less than `FORGIVEN` owes next to nothing. While a short piece
-of work is in progress for one account, nothing is begun for an account that owes more. docs/decisions/fair-scheduling
-has the reasons.
+of work is in progress for one account, nothing is begun for an account that owes more. Clients that have not logged in
+owe accounts together: otherwise one machine would have another turn for each address that it has.
+docs/decisions/fair-scheduling has the reasons.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ MOST_OWED = 0.02
 """Seconds of a processor that an account can owe. So an account waits for `MOST_OWED / FORGIVEN` seconds at most before
 it owes nothing, and has its turn as all others do; and one that has used the server alone for hours owes no more."""
 
+FORGIVEN_GUESTS = 0.25
+"""The same for all clients together that have not logged in, as accounts see them: what they get while accounts are
+served. A handshake and a login take 2 ms, so that is a hundred logins in a second."""
+
 EQUAL = 0.002
 """Accounts whose debts differ by no more than that, a few requests, have their turns one after the other: they do not
 wait for each other's jobs, which may wait for the disk meanwhile."""
@@ -37,6 +42,8 @@ class _Account:
     is_guest: bool
     served: float
     """When it was served the last time."""
+    forgiven: float = FORGIVEN
+    """Seconds of a processor that are forgiven in a second."""
     owed: float = 0.0
     """What it owed then."""
     pieces: int = 0
@@ -44,7 +51,11 @@ class _Account:
 
     def owes(self, now: float) -> float:
         """What it owes now, in seconds of a processor."""
-        return max(0.0, self.owed - FORGIVEN * (now - self.served))
+        return max(0.0, self.owed - self.forgiven * (now - self.served))
+
+    def charge(self, now: float, seconds: float) -> None:
+        """It was served now, and used so much of a processor."""
+        self.owed, self.served = min(MOST_OWED, self.owes(now) + seconds), now
 
     def in_use(self, now: float) -> bool:
         """Whether it counts as an account that uses the server; a guest does while something is in progress for it."""
@@ -65,6 +76,8 @@ class Debts:
         """`seconds` is a monotonic clock."""
         self._seconds = seconds
         self._accounts: dict[str, _Account] = {}
+        self._guests = _Account(True, seconds(), FORGIVEN_GUESTS)
+        """All clients that have not logged in, as the accounts see them."""
         self._swept = seconds()
         """When the accounts were forgotten that were not served any more."""
 
@@ -75,8 +88,11 @@ class Debts:
     def charge(self, account: str | None, seconds: float) -> None:
         """So much of a processor's time was used for an account."""
         if account is not None:
+            now = self._seconds()
             found = self._use(account)
-            found.owed = min(MOST_OWED, found.owed + seconds)
+            found.charge(now, seconds)
+            if found.is_guest:
+                self._guests.charge(now, seconds)
 
     def owed(self, account: str | None) -> float:
         """What an account owes now, in seconds of a processor."""
@@ -94,12 +110,27 @@ class Debts:
             self._use(account).pieces -= 1
 
     def must_wait(self, account: str | None) -> bool:
-        """Whether work for this account must not begin now: it owes more than another that is being served."""
-        less = self.owed(account) - EQUAL
-        if less <= 0:
+        """Whether work for this account must not begin now: it owes more than another that is being served.
+
+        A guest owes accounts what all guests owe, and another guest only what it owes itself. It also waits for an
+        account that was served within the last `REMEMBERED` seconds: guests do not fill what time accounts leave.
+        """
+        if account is None:
             return False
         now = self._seconds()
-        return any(each.pieces and other != account and each.owes(now) < less for other, each in self._accounts.items())
+        own, guests = self.owed(account), self._guests.owes(now)
+        as_guest = is_guest(account)
+        if max(own, guests if as_guest else 0.0) <= EQUAL:
+            return False
+        for other, each in self._accounts.items():
+            if as_guest and guests > EQUAL and not each.is_guest and each.in_use(now):
+                return True
+            if each.pieces and other != account:
+                owes = guests if as_guest and not each.is_guest else own
+                other_owes = guests if each.is_guest and not as_guest else each.owes(now)
+                if owes - other_owes > EQUAL:
+                    return True
+        return False
 
     def others_served(self, account: str | None) -> bool:
         """Whether anything was done for another account within the last `REMEMBERED` seconds.

@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from homeftp.interfaces import is_guest
 from homeftp.workers.debts import Debts
 
 TURN_SECONDS = 0.0005
@@ -25,6 +26,9 @@ With the shorter turn, a client that pushes or fetches small files alone takes a
 
 RECHECK_SECONDS = 0.001
 """How soon it is checked again whether those who wait for others owe less now: the finest step of epoll(7)."""
+
+_GUESTS = "()"
+"""Stands for all clients that have not logged in; no account can have this name."""
 
 Call = tuple[Callable[..., object], tuple[Any, ...]]
 
@@ -44,7 +48,7 @@ class FairLoop:
         self._calls: dict[str | None, deque[Call]] = {}
         """The calls of each account that has any, the account whose turn it is first."""
         self._spent: defaultdict[str | None, float] = defaultdict(float)
-        """Processor time of each account since the last turn of the reactor."""
+        """Processor time since the last turn of the reactor, of each account and of all guests together."""
         self._turned = clock.seconds()
         """When that was, at the latest."""
         self._longest = TURN_SECONDS
@@ -107,7 +111,7 @@ class FairLoop:
 
     def _has_time(self, account: str | None) -> bool:
         """Whether an account may use more of the reactor's thread in this turn, which is longer where it is alone."""
-        spent = self._spent[account]
+        spent = self._spent[_payer(account)]
         if spent < TURN_SECONDS:
             return True
         if spent >= ALONE_SECONDS or self._debts.others_served(account):
@@ -125,8 +129,13 @@ class FairLoop:
         except Exception:  # noqa: BLE001 (one account's bug must not keep the others waiting)
             self._log.failure("a call for {account} failed", account=account or "the server")
         used = self._processor() - began
-        self._spent[account] += used
+        self._spent[_payer(account)] += used
         self._debts.charge(account, used)
         if not calls:
             del self._calls[account]
             self._debts.end(account)
+
+
+def _payer(account: str | None) -> str | None:
+    """Who shares the time of a turn: an account alone, and all guests, who may come from any number of addresses."""
+    return _GUESTS if account is not None and is_guest(account) else account

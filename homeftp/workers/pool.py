@@ -68,7 +68,8 @@ class ThreadWorkers:
     """`size` threads, and for each account a queue of `queue` jobs that wait for one.
 
     What runs through it directly, and not through `of`, is the work of the program itself. At most `hashing` threads
-    hash at once: by default one processor is left to the reactor. `processor` is the time that a thread has used.
+    hash at once: by default one processor is left to the reactor. `processor` is the time that a thread has used. What
+    an account has used in the pool `beside` this one counts here too, and the other way round.
     """
 
     _log = Logger()
@@ -83,6 +84,7 @@ class ThreadWorkers:
         hashing: int | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         processor: Callable[[], float] = time.thread_time,
+        beside: ThreadWorkers | None = None,
     ) -> None:
         self.size = size
         self._reactor = reactor
@@ -91,9 +93,11 @@ class ThreadWorkers:
         self._processor = processor
         if hashing is None:
             hashing = max(1, min(size, os.cpu_count() or 1) - 1)
-        clock = IReactorTime(reactor)
-        self._debts = Debts(monotonic)
-        self._loop = FairLoop(clock, self._debts, processor)
+        if beside is None:
+            self._debts = Debts(monotonic)
+            self._loop = FairLoop(IReactorTime(reactor), self._debts, processor)
+        else:
+            self._debts, self._loop = beside._debts, beside._loop
         self._recheck: IDelayedCall | None = None
         self._queue: FairQueue[_Job] = FairQueue(threads=size, hashing=hashing, must_wait=self._debts.must_wait)
         self._runs: dict[_Run, None] = {}

@@ -1,8 +1,8 @@
 """One connection of the server: bytes in, bytes out, no policy and no disk.
 
 receiver.py finds the requests; the session routes each, and the pipeline runs
-them. Only STARTTLS is answered here, at once: nothing may cross between its
-answer and the handshake. Only two methods write to the transport:
+them. Only STARTTLS is answered here, in one call: nothing may cross between
+its answer and the handshake. Only two methods write to the transport:
 `OutputBuffer.write` and, before TLS, `_write_plain`.
 """
 
@@ -20,6 +20,7 @@ from zope.interface import implementer
 from homeftp.config import GOODBYE_BYTES, KEEPALIVE_SECONDS, SOCKET_WRITE, TLS_WRITE
 from homeftp.crypto.tls import negotiated_ok, pairing_secret, presented_device
 from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport, group_records
+from homeftp.crypto.tlsturns import handshake_in_turn
 from homeftp.errors import Refusal, TimedOut, refusal
 from homeftp.interfaces import IPayload
 from homeftp.interfaces.usage import Activity, IActiveConnection
@@ -39,7 +40,7 @@ from homeftp.tcp import detect_dead_peer, peer_has_closed, send_at_once
 from homeftp.wire.codec import response_line
 from homeftp.wire.events import Violation
 from homeftp.wire.messages import Identifier, Request
-from homeftp.wire.states import TLS_ACTIVE, Phase
+from homeftp.wire.states import Phase
 
 
 @implementer(IHandshakeListener, IConnectionControl, IActiveConnection)
@@ -70,6 +71,7 @@ class ServerProtocol(RequestReceiver):
         self.transport.SEND_LIMIT = SOCKET_WRITE
         if self._state.phase is Phase.HANDSHAKE:
             self.setRawMode()
+            handshake_in_turn(self.transport, self._in_turn)
         self._output = OutputBuffer(
             self.transport, paused=self._output_paused, resumed=self._output_resumed, failed=self._output_failed
         )
@@ -138,6 +140,7 @@ class ServerProtocol(RequestReceiver):
         self._connection.begin_tls()
         self.setRawMode()
         self.transport.startTLS(self._server.tls)
+        handshake_in_turn(self.transport, self._in_turn)
 
     def handshakeCompleted(self) -> None:
         """TLS is established."""
@@ -274,11 +277,11 @@ class ServerProtocol(RequestReceiver):
         self._update_reading()
 
     def _in_turn(self, call: Callable[[], None]) -> None:
-        """Before TLS one line is answered, at once. Then each account has its turn; before the login, each address."""
-        if self._state.phase in TLS_ACTIVE:
-            self._server.workers.of(self.session.account).in_turn(call)
-        else:
+        """Each account has its turn; before the login, each address. The end of a connection does not wait."""
+        if self._state.phase is Phase.CLOSING:
             call()
+        else:
+            self._server.workers.of(self.session.account).in_turn(call)
 
     # -- pace -------------------------------------------------------------------
 

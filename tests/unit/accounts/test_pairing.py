@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Coroutine, TypeVar
 from unittest import mock
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +16,7 @@ from homeftp.config import Limits
 from homeftp.crypto.devicecert import device_id, new_request
 from homeftp.crypto.pake import Code, PakeExchange, Proofs
 from homeftp.errors import BadRequest, Busy, LoginFailed
+from homeftp.interfaces import guest
 from tests.support import replay
 from tests.support.inmemory import SESSION_SECRET, Server
 
@@ -60,6 +62,15 @@ class PairingTests(SynchronousTestCase):
         self.fails(self.service.admit(attempt, new_request()[1], "again"), LoginFailed)
         (record,) = replay.lines(self.server.folder)
         self.assertEqual((record["event"], record["device"], record["address"]), ("pairing", "ann-laptop", ADDRESS))
+
+    def test_queue(self) -> None:
+        """The steps of a client wait in the queue of its address, as those of its handshake and its requests do."""
+        workers = mock.Mock(of=mock.Mock(return_value=self.service.workers))
+        self.service = attrs.evolve(self.service, workers=workers)
+        attempt, proofs = self.begin(self.code, address="2001:db8::7")
+        self.run_it(self.service.prove(attempt, proofs.device))
+        self.run_it(self.service.admit(attempt, new_request()[1], "laptop"))
+        self.assertEqual(workers.of.call_args_list, [mock.call(guest("2001:db8::/64"))] * 3)
 
     def test_same_machine(self) -> None:
         """A machine that pairs again with the account is the same device; on another account it is another one."""

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.interfaces import guest
-from homeftp.workers.debts import EQUAL, FORGIVEN, MOST_OWED, REMEMBERED, Debts
+from homeftp.workers.debts import EQUAL, FORGIVEN, FORGIVEN_GUESTS, MOST_OWED, REMEMBERED, Debts
 
 
 class DebtsTests(SynchronousTestCase):
@@ -94,6 +94,55 @@ class DebtsTests(SynchronousTestCase):
             self.assertTrue(self.debts.others_served("eve"), name)
             self.debts.end(name)
             self.assertEqual(self.debts.others_served("eve"), is_remembered, name)
+
+    def test_guests_owe_together(self) -> None:
+        """Clients that have not logged in owe accounts together: one at a new address waits for them all the same."""
+        strangers = [guest(f"192.0.2.{number}") for number in range(20)]
+        for name in strangers:
+            self.debts.begin(name)
+            self.debts.charge(name, MOST_OWED / 10)
+        newcomer = guest("198.51.100.1")
+        self.debts.begin(newcomer)
+        self.assertFalse(any(map(self.debts.must_wait, (*strangers, newcomer))), "the control: no account is served")
+        self.debts.begin("ann")
+        self.assertEqual([name for name in (*strangers, newcomer, "ann") if not self.debts.must_wait(name)], ["ann"])
+        self.clock.advance(MOST_OWED / FORGIVEN_GUESTS)
+        self.assertFalse(any(map(self.debts.must_wait, (*strangers, newcomer))), "it is forgiven")
+
+    def test_guests_share(self) -> None:
+        """While accounts are served, guests together get their share of the time and no more, also in between."""
+        self.debts.begin("ann")
+        self.debts.end("ann")
+        names, used, made = [guest(f"192.0.2.{number}") for number in range(8)], 0.001, 0
+        for millisecond in range(1000):
+            self.debts.charge("ann", 0.0)
+            name = names[millisecond % len(names)]
+            if not self.debts.must_wait(name):
+                self.debts.charge(name, used)
+                made += 1
+            self.clock.advance(0.001)
+        self.assertLess(abs(made * used - FORGIVEN_GUESTS), 2 * EQUAL)
+        self.clock.advance(2 * REMEMBERED)
+        for name in names:
+            self.debts.charge(name, MOST_OWED)
+        self.assertFalse(any(map(self.debts.must_wait, names)), "the control: no account is served")
+
+    def test_guests_among_themselves(self) -> None:
+        """Between clients that have not logged in, each address owes what was used for it alone."""
+        flood, quiet = guest("192.0.2.1"), guest("198.51.100.1")
+        self.debts.charge(flood, MOST_OWED)
+        for name in (flood, quiet):
+            self.debts.begin(name)
+        self.assertEqual((self.debts.must_wait(flood), self.debts.must_wait(quiet)), (True, False))
+
+    def test_account_beside_guests(self) -> None:
+        """An account that owes more waits for a client that logs in only while all of those owe less together."""
+        self.debts.charge("ann", MOST_OWED)
+        self.debts.begin(guest("192.0.2.1"))
+        self.assertTrue(self.debts.must_wait("ann"))
+        for number in range(20):
+            self.debts.charge(guest(f"198.51.100.{number}"), MOST_OWED / 10)
+        self.assertFalse(self.debts.must_wait("ann"))
 
     def test_forgotten(self) -> None:
         """An account is remembered for a while after it was served, and only as long; one that is served stays."""

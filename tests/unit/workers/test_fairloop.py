@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.interfaces import guest
 from homeftp.workers.debts import MOST_OWED, REMEMBERED, Debts
 from homeftp.workers.fairloop import ALONE_SECONDS, RECHECK_SECONDS, TURN_SECONDS, FairLoop
 
@@ -71,6 +72,19 @@ class FairLoopTests(SynchronousTestCase):
         self.assertEqual(len(self.turn()), 20)
         self.put("ann", 1, 0.0)
         self.assertLess(len(self.turn()), 5)
+
+    def test_guests(self) -> None:
+        """Clients that have not logged in share the time of one account, however many addresses they have."""
+        for number in range(4):
+            self.put(guest(f"192.0.2.{number}"), 2, TURN_SECONDS / 2)
+        self.assertEqual(len(self.made), 2)
+        self.put("ann", 1, TURN_SECONDS / 2)
+        self.assertEqual(self.made[2:], ["ann0"], "the control: an account has time of its own")
+        self.debts.charge("ann", MOST_OWED)
+        self.assertEqual(
+            {name.rpartition(")")[0] for name in self.turn() + self.turn()},
+            {f"(192.0.2.{number}" for number in range(1, 4)},
+        )
 
     def test_alone_once_a_turn(self) -> None:
         """What comes in the same turn of the reactor waits for the next one, however long the turn has been."""

@@ -165,6 +165,27 @@ class ThreadWorkersTests(PoolTestCase):
         self.work(1)
         self.successResultOf(eve)
 
+    def test_beside(self) -> None:
+        """What was used in one pool is owed in the other one too; each has threads and queues of its own."""
+        guesses = ThreadWorkers(
+            self.reactor, size=1, queue=2, name="guesses", processor=lambda: self.used, beside=self.workers
+        )
+        guesses.start()
+        self.addCleanup(guesses.stop)
+        self.addCleanup(self.gate.set)
+        guesses.of("eve").run(self.use, MOST_OWED)
+        self.work(1)
+        self.gate.clear()
+        ann = self.workers.of("ann").run(self.gate.wait, WITHIN)
+        eve = guesses.of("eve").run(int)
+        self.assertEqual((self.workers.usage("eve")[0], guesses.usage("eve")[0]), (0, 1))
+        self.work(1)
+        self.successResultOf(ann)
+        self.assertNoResult(eve)
+        self.reactor.advance(RECHECK_SECONDS)
+        self.work(1)
+        self.successResultOf(eve)
+
     def test_clock_set_back(self) -> None:
         """A reactor's clock that is set back, as the wall clock may be, keeps no account waiting."""
         made: list[str] = []

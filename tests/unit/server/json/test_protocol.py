@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any, Callable, TypeVar
 
+import attrs
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
 from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
@@ -15,8 +16,11 @@ from zope.interface import provider
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
 from homeftp.config import MAX_REQUEST_LINE, MIB, SMALL_FILE
 from homeftp.errors import Busy
+from homeftp.interfaces import guest
 from homeftp.status import Status
+from homeftp.wire.states import Phase
 from homeftp.workers import InlineWorkers
+from tests.support.fakeserver import Wire, identity
 from tests.support.inmemory import PASSWORD, Connection, Server
 from tests.support.verbs import VerbTestCase, digest
 
@@ -52,6 +56,36 @@ class PhaseTests(VerbTestCase):
             connection.send_raw(b'{"request_type": "STARTTLS"}\n' + injected)
             self.assertTrue(connection.transport.aborted, injected)
             self.assertIsNone(connection.transport.tls)
+
+    def test_handshake_in_turn(self) -> None:
+        """A stranger's STARTTLS and each step of its handshake wait for the turn of its address; its end does not."""
+
+        made: list[Callable[..., object]] = []
+        turns: list[str] = []
+
+        class Turns(InlineWorkers):
+            def of(self, account: str) -> Turns:
+                turns.append(account)
+                return self
+
+            def in_turn(self, call: Callable[..., object], *args: Any) -> None:
+                made.append(call)
+
+        context = attrs.evolve(self.server.json.server, workers=Turns())
+        self.server.json = attrs.evolve(self.server.json, server=context)
+        server = self.server.protocol(identity=identity("home"))
+        wire = Wire(clock=self.server.clock, server=server)
+        for _ in range(3):
+            wire.pump()
+            (call,) = made
+            self.assertNotEqual(server.session.state.phase, Phase.UNAUTHENTICATED, "nothing happens before the turn")
+            made.clear()
+            call()
+        self.assertEqual(server.session.state.phase, Phase.UNAUTHENTICATED)
+        self.assertEqual(turns, [guest("192.0.2.1")] * 3)
+        wire.near.end(ConnectionLost())
+        wire.far.end(ConnectionLost())
+        self.assertEqual((server in self.server.services.connections, made), (False, []))
 
     def test_starttls_with_payload(self) -> None:
         """STARTTLS cannot announce bytes."""
