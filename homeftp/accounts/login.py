@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from homeftp.accounts.database import Version
 from homeftp.accounts.devicelogin import IDeviceCredentials
+from homeftp.accounts.devices import DeviceKind
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.realm import Account
 from homeftp.accounts.throttle import Throttle
@@ -93,6 +94,14 @@ class Login:
     def device(self) -> str | None:
         """The name of the device that logged in; None after the account's own password."""
         return None if self.avatar.device is None else self.avatar.device.name
+
+    @property
+    def group(self) -> str:
+        """What its connections count as: people with a share link do not take the places of the account's devices."""
+        device = self.avatar.device
+        return (
+            f"link {device.id}" if device is not None and device.kind == DeviceKind.SHARE_LINK.value else self.account
+        )
 
     @property
     def device_id(self) -> str | None:

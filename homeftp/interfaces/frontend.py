@@ -77,6 +77,7 @@ class ILogin(Interface):
 
     account: str = Attribute("The account's name.")
     device: str | None = Attribute("The name of the device that logged in; None after the account's own password.")
+    group: str = Attribute("What its connections count as: the account, or a share link, whose are not the account's.")
     device_id: str | None = Attribute("The id of that device, which never changes.")
     rights: frozenset[str] = Attribute("What the account may do outside the folders with narrower rights.")
     view: str | None = Attribute("A digest that changes where the account may read other folders; None: not known.")

@@ -343,7 +343,7 @@ class HttpConnection(Protocol):
             cache.release(before)
         if login is not None:
             self._share.log_in(login.account)
-            self._server.connections.authenticated(self, login.account)
+            self._server.connections.authenticated(self, login.group)
             cache.use(login)
             login.add_connection(self)  # last: where access was revoked meanwhile it ends the connection
 

@@ -19,7 +19,7 @@ from homeftp.server.webhandlers import handlers
 from homeftp.store.policy.rights import parse_rights
 from tests.support import replay
 from tests.support.folders import QuickCase
-from tests.support.httpclient import Answer, HttpServer
+from tests.support.httpclient import Answer, HttpServer, basic
 from tests.support.linkcases import (
     HOME,
     add_ann,
@@ -35,6 +35,7 @@ from tests.support.linkcases import (
 from tests.support.logins import started
 
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
+MOST_CONNECTIONS = 3
 GERMAN = ("Accept-Language", "de,en;q=0.5")
 
 
@@ -51,7 +52,9 @@ class LinkHandlerCase(QuickCase):
     """A server whose account ann may make links."""
 
     def setUp(self) -> None:
-        self.web = HttpServer(handlers, limits=Limits(guesses=3), own_accounts=True)
+        self.web = HttpServer(
+            handlers, limits=Limits(guesses=3, account_connections=MOST_CONNECTIONS), own_accounts=True
+        )
         self.addCleanup(self.web.close)
         self.server = self.web.server
         lay_files(self.server)
@@ -242,6 +245,20 @@ class ReadTests(LinkHandlerCase):
             self.assertEqual(self.client.ask("GET", f"/s/{'A' * 43}/").status, 404)
         answer = self.ask(made)
         self.assertEqual((answer.status, b"too many wrong" in answer.body), (503, True))
+
+    def test_crowd(self) -> None:
+        """People with a link do not take the connections of its account, which loses its oldest one with too many."""
+        made = self.make("notes.txt")
+        own = [self.web.connect() for _ in range(MOST_CONNECTIONS)]
+        for each in own:
+            self.assertEqual(each.ask("GET", "/dav/notes.txt", (basic(),)).status, 200)
+        visitors = [self.web.connect() for _ in range(MOST_CONNECTIONS + 1)]
+        for each in visitors:
+            self.assertEqual(each.ask("GET", f"/s/{token(made)}/").status, 200)
+        for each in (*own, *visitors):
+            each.link.pump()
+        self.assertEqual([each.closed for each in own], [False] * MOST_CONNECTIONS)
+        self.assertEqual([each.closed for each in visitors], [True] + [False] * MOST_CONNECTIONS)
 
     def test_bare_prefix(self) -> None:
         """Below /s there is nothing without a secret."""
