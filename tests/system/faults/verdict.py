@@ -57,12 +57,12 @@ def tree(root: str) -> dict[str, str]:
     for directory, folders, names in os.walk(root):
         if directory == root and METADATA in folders:
             folders.remove(METADATA)
+        above = f"{directory}/".removeprefix(f"{root}/")
         for name in folders:
-            found[os.path.relpath(os.path.join(directory, name), root)] = DIRECTORY
+            found[f"{above}{name}"] = DIRECTORY
         for name in names:
-            path = os.path.join(directory, name)
-            with open(path, "rb") as opened:
-                found[os.path.relpath(path, root)] = state(opened.read())
+            with open(os.path.join(directory, name), "rb") as opened:
+                found[f"{above}{name}"] = state(opened.read())
     return found
 
 
