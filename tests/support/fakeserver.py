@@ -30,6 +30,18 @@ def identity(which: str) -> Identity:
         return open_identity(folder, now=lambda: datetime.now(timezone.utc))
 
 
+@lru_cache(maxsize=4)
+def client_options(which: str) -> Any:
+    """The TLS options of a client of that home: one object for all its connections, as it takes a while to make."""
+    return tls.client_options(identity(which).ca_pem)
+
+
+@lru_cache(maxsize=4)
+def server_options(which: str) -> Any:
+    """Those of its server."""
+    return tls.server_options(identity(which))
+
+
 class EvilServer(Protocol):
     """Does nothing by itself. `heard` is what has arrived, `requests` what of it is whole lines of requests."""
 
@@ -74,7 +86,8 @@ class Wire(MemoryLink):
     ) -> None:
         clock = clock or Clock()
         self.identity = identity(presented)
-        options = options or tls.client_options(identity(pinned).ca_pem)
+        self._presented = presented
+        options = options or client_options(pinned)
         self.client = client or ClientProtocol(options, clock, patience or ClientTimeouts())
         self.server = server or EvilServer()
         super().__init__(self.client, self.server, clock)
@@ -89,5 +102,5 @@ class Wire(MemoryLink):
         self.pump()
         assert self.server.take_line() == {"request_type": "STARTTLS"}
         self.say({"status": 0, "message": "go ahead"})
-        self.far.startTLS(tls.server_options(self.identity))
+        self.far.startTLS(server_options(self._presented))
         self.pump(split)

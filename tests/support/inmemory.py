@@ -5,6 +5,7 @@ Its transport has no TLS; `homeftp.testing.InMemoryPair` and tests/system/test_a
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import socket
@@ -57,6 +58,14 @@ class _Handle:
 
     def export_keying_material(self, label: bytes, size: int) -> bytes:
         return SESSION_SECRET[:size]
+
+
+@functools.lru_cache(maxsize=4)
+def _options(identity: Identity) -> RenewableOptions[Identity]:
+    """The TLS options of a server with this identity: one object for all its connections, as in a server."""
+    options: RenewableOptions[Identity] = RenewableOptions("1.3", server_options)
+    options.renew(identity)
+    return options
 
 
 class FakeTransport(StringTransport):
@@ -136,9 +145,7 @@ class Server:
         """The server's end of a new connection; `identity` are the certificates it shows, if not the server's own."""
         context = self.json
         if identity is not None:
-            tls = RenewableOptions("1.3", server_options)
-            tls.renew(identity)
-            context = attrs.evolve(context, server=attrs.evolve(context.server, tls=tls))
+            context = attrs.evolve(context, server=attrs.evolve(context.server, tls=_options(identity)))
         made = ServerProtocol(context, "192.0.2.1:5", immediate_tls=immediate_tls)
         self.services.connections.add(made, None)
         return made

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from typing import Any, Callable, ClassVar, Collection, Coroutine
 
 import attrs
@@ -34,6 +33,7 @@ from homeftp.hashing.hashcache import HashCache
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.fakeserver import identity
+from tests.support.folders import quick_temp_dir
 from tests.support.inmemory import PASSWORD, Server
 from tests.support.reconnects import BreakingWire
 from tests.support.syncs import DISPATCHERS, Laptop, contents
@@ -127,7 +127,7 @@ class SyncWorld:
     @classmethod
     def make(cls) -> SyncWorld:
         """A server without files, and two empty laptops."""
-        folder = tempfile.mkdtemp(dir=os.getcwd())
+        folder = quick_temp_dir()
         laptops = [Laptop(name, os.path.join(folder, name)) for name in ("ann-laptop", "bob-laptop")]
         for laptop in laptops:
             os.mkdir(laptop.path)

@@ -39,7 +39,8 @@ from tests.support.tenancyrules import ACCOUNTS, ADD, DISCARD, HIDDEN, NONE, REA
 from tests.support.tenancysteps import CONTENTS, HIDDEN_PATHS, Step, steps
 from tests.support.tenancyworld import FIRST_PASSWORDS, QUICK, Snapshot, World, add_account, set_rights, snapshot, wait
 
-NAMES = st.sampled_from(sorted(ACCOUNTS))
+NAMES: SearchStrategy[str] = st.runner().flatmap(lambda machine: st.sampled_from(machine.names))
+"""The accounts that log in and are changed."""
 
 Calls = Sequence["tuple[int, Step]"]
 """What is done, each with the number of the login that does it: from the newest on, and from there again."""
@@ -73,10 +74,15 @@ class TenancyMachine(RuleBasedStateMachine):
 
     validator: ClassVar[type[AccessValidator]] = AccessValidator
     calls: ClassVar[SearchStrategy[Calls]] = some(steps())
+    names: ClassVar[Sequence[str]] = sorted(ACCOUNTS)
 
     def open_store(self, folder: str) -> IStore:
         """A new store in an empty folder."""
         raise NotImplementedError
+
+    def on_disk(self, folder: str) -> object:
+        """All bytes on which the store in a folder keeps what a snapshot shows; None where it has none."""
+        return None
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,6 +95,8 @@ class TenancyMachine(RuleBasedStateMachine):
         self.count = 0
         self.apart = False
         """Whether the two stores may differ in what the `WATCHERS` see, too: hidden content came there."""
+        self._disk: object = None
+        """The disk of the first store when the last snapshot of it was made."""
         self.parts: set[tuple[str, str]] = set()
         """The accounts and the paths of uploads that were interrupted."""
 
@@ -256,7 +264,7 @@ class TenancyMachine(RuleBasedStateMachine):
         while self.attempts:
             self._check_logins()
         if len(self.sessions) > known:
-            self._step(self.sessions[-1], step, snapshot(self.world.store))
+            self._step(self.sessions[-1], step, self._snapshot())
         self._work(then)
 
     def _logged_in(self, attempt: Attempt) -> None:
@@ -288,17 +296,25 @@ class TenancyMachine(RuleBasedStateMachine):
 
     def _work(self, then: Calls) -> None:
         """Logins do something in the first store, and the `WATCHERS` the same in the second one."""
-        if self.accounts and not any(session.valid for session in self.sessions):
-            names = sorted(self.accounts)
+        names = [name for name in self.names if name in self.accounts]
+        if names and not any(session.valid for session in self.sessions):
             self._log_in(names[then[0][0] % len(names)])
-        before = snapshot(self.world.store)
+        before = self._snapshot()
         for number, step in then if self.sessions else ():
             before = self._step(self.sessions[-1 - number % len(self.sessions)], step, before)
+
+    def _snapshot(self, before: Snapshot | None = None) -> Snapshot:
+        """What the first store holds; `before` is what it held, and is not read again where the disk is as it was."""
+        found = self.on_disk(self.world.folder)
+        if before is None or found is None or found != self._disk:
+            before = snapshot(self.world.store)
+            self._disk = self.on_disk(self.world.folder)
+        return before
 
     def _step(self, session: Session, step: Step, before: Snapshot) -> Snapshot:
         """One call; what the first store holds after it."""
         outcome = self._outcome(session.pair[0], step)
-        after = snapshot(self.world.store)
+        after = self._snapshot(before)
         context = f"{step.what} {step.paths} by {session.account}, valid {session.valid}: {outcome!r}"
         check_changes(session, step, before, after, refused=isinstance(outcome, Refusal), context=context)
         lost = before.hashes() - after.hashes()

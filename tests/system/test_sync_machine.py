@@ -27,7 +27,7 @@ from homeftp.client import (
 )
 from tests.support.needs import LONG
 from tests.support.repeatable import REPEATABLE
-from tests.support.syncmachine import LAPTOPS, SyncMachine
+from tests.support.syncmachine import LAPTOPS, PATHS, SyncMachine
 
 TEXTS = st.sampled_from(["a", "c.txt"])
 """The names of texts that are edited by line."""
@@ -53,6 +53,12 @@ class ClockMachine(SyncMachine):
     """Where clocks decide conflicts, the content of the machine whose clock is behind is lost."""
 
     options = SyncOptions(preference=Preference.NEWER, day="2026-05-01")
+
+    @rule(name=PATHS, mtimes=st.tuples(*[st.integers(1, 10**9)] * 2))
+    def write_both(self, name: str, mtimes: tuple[int, int]) -> None:
+        """Both laptops write a file: of the rules above that seldom follows from two."""
+        for number, mtime in enumerate(mtimes):
+            self.write(number, name, mtime)
 
 
 class MergingMachine(SyncMachine):

@@ -36,6 +36,19 @@ STEPS = 20 if LONG else 4
 """Of a run, each with three to ten calls: about 25 in a run, and in a long one 120, so that a long test makes 10^5."""
 
 
+def raw_tree(folder: str) -> Iterator[tuple[object, ...]]:
+    """Everything in a folder: path, inode, mode, time, and the content of a file."""
+    for entry in os.scandir(folder):
+        stat = entry.stat(follow_symlinks=False)
+        content = None
+        if entry.is_file(follow_symlinks=False):
+            with open(entry.path, "rb") as file:
+                content = file.read()
+        yield entry.path, stat.st_ino, stat.st_mode, stat.st_mtime_ns, content
+        if entry.is_dir(follow_symlinks=False):
+            yield from raw_tree(entry.path)
+
+
 class MemoryMachine(TenancyMachine):
     """On the store in memory."""
 
@@ -50,6 +63,9 @@ class LocalMachine(TenancyMachine):
         root = os.path.join(folder, "root")
         os.mkdir(root)
         return LocalStore(root, HashCache(os.path.join(folder, "index.sqlite")), StoreOptions())
+
+    def on_disk(self, folder: str) -> object:
+        return list(raw_tree(os.path.join(folder, "root")))
 
 
 class ForgetfulMachine(TenancyMachine):
@@ -175,6 +191,12 @@ def open_past(kind: type[AuthorizedHistory], history: IHistory | None) -> IHisto
     return kind(found.history, found.rights, found.whole, found.hidden)
 
 
+class WaysMachine(MemoryMachine):
+    """Logins of the only account that has directories which lead to its folders."""
+
+    names: ClassVar[Sequence[str]] = ("gran",)
+
+
 class PastMachine(MemoryMachine):
     """Logins that do nothing but change the past, and write what has one."""
 
@@ -209,13 +231,16 @@ class NamesStore(MistakenStore):
 
 
 class PartsMachine(MemoryMachine):
-    """Logins that do nothing but begin a large upload and go on with it: of all calls two of these seldom meet."""
+    """Two logins that do nothing but begin a large upload and go on with it: of all calls two of these seldom meet."""
 
+    names: ClassVar[Sequence[str]] = ("gran", "owner")
     calls = some(steps(lambda step: LARGE_PLACE in step.paths))
 
 
 class NamesMachine(PartsMachine):
-    """On such a store."""
+    """On such a store: one account goes, and another one gets its name."""
+
+    names: ClassVar[Sequence[str]] = ("owner",)
 
     def open_store(self, folder: str) -> IStore:
         return NamesStore()
@@ -244,12 +269,12 @@ CONTROL_RUNS = 5000
 """At most: a control ends with the first fault that is found. That takes a few runs or a few hundred, by chance."""
 
 
-def run(machine: type[TenancyMachine], *, control: bool = False) -> None:
+def run(machine: type[TenancyMachine], *, runs: int = RUNS, control: bool = False) -> None:
     """Raises what the machine finds: as few steps as possible, but for a control."""
     phases = [Phase.generate] if control else list(Phase)
     chosen = settings(
         REPEATABLE,
-        max_examples=CONTROL_RUNS if control else RUNS,
+        max_examples=CONTROL_RUNS if control else runs,
         stateful_step_count=CONTROL_STEPS if control else STEPS,
         phases=phases,
         report_multiple_bugs=False,
@@ -265,8 +290,8 @@ class TenancyTests(SynchronousTestCase):
         run(MemoryMachine)
 
     def test_local(self) -> None:
-        """In a folder."""
-        run(LocalMachine)
+        """In a folder. Half as often: the same code gives and refuses there, and it takes four times as long."""
+        run(LocalMachine, runs=RUNS // 2)
 
     def test_calls(self) -> None:
         """The machine makes every call that there is, but for the one that never ends: test_watch.py has that."""
@@ -278,12 +303,42 @@ class TenancyTests(SynchronousTestCase):
 class ControlTests(SynchronousTestCase):
     """The machine finds each of these faults."""
 
+    def test_disk(self) -> None:
+        """What is compared before a folder is read again shows each change: of names, modes, times and contents."""
+        folder = self.mktemp()
+        path = os.path.join(folder, "a", "file")
+        os.makedirs(os.path.dirname(path))
+        with open(path, "wb") as file:
+            file.write(b"one")
+        os.utime(path, (1, 1))
+
+        def write_over() -> None:
+            with open(path, "wb") as file:
+                file.write(b"two")
+            os.utime(path, (1, 1))
+
+        changes = (
+            write_over,
+            lambda: os.chmod(path, 0o600),
+            lambda: os.utime(path, (1, 2)),
+            lambda: os.rename(path, f"{path} 2"),
+            lambda: os.mkdir(path),
+            lambda: os.unlink(f"{path} 2"),
+        )
+        found = [list(raw_tree(folder))]
+        for change in changes:
+            change()
+            found.append(list(raw_tree(folder)))
+            self.assertNotIn(found[-1], found[:-1])
+        self.assertEqual(found[-1], list(raw_tree(folder)), "the control")
+
     def test_view(self) -> None:
         """A view that leaves out one check."""
         reading = (OpenStat, OpenFiles, OpenListings, OpenWays, OpenVersions, OpenVerification)
         for view in (*reading, OpenRemoval, OpenMoves, OpenMetadata):
+            machine = WaysMachine if view is OpenWays else MemoryMachine
             with mock.patch.object(login, "CheckedStore", view), self.assertRaises(AssertionError, msg=view):
-                run(MemoryMachine, control=True)
+                run(machine, control=True)
 
     def test_past(self) -> None:
         """A view in which an account may put back, or discard, all that it sees."""
