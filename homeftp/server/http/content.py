@@ -12,10 +12,13 @@ from http import HTTPStatus
 from typing import Sequence
 from urllib.parse import quote
 
+from zope.interface import implementer
+
 from homeftp.endpoint import Endpoint
-from homeftp.interfaces import IFiles
+from homeftp.errors import check_limit
+from homeftp.interfaces import IFiles, IFileStream, IPayload
 from homeftp.model import SECOND_US, Entry
-from homeftp.server.http.messages import HttpHeaders, HttpRequest, HttpResponse
+from homeftp.server.http.messages import HttpHeaders, HttpRequest, HttpResponse, ResponseBody
 
 BINARY = "application/octet-stream"
 
@@ -54,16 +57,53 @@ async def send_file(
                     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, [("Content-Range", f"bytes */{entry.size}")]
                 )
             elif wanted is None:
-                return HttpResponse(HTTPStatus.OK, fields, stream.payload(0, entry.size), stream.close)
+                return HttpResponse(HTTPStatus.OK, fields, content_of(stream, 0, entry.size), stream.close)
             else:
                 offset, length = wanted
                 fields.append(("Content-Range", f"bytes {offset}-{offset + length - 1}/{entry.size}"))
-                return HttpResponse(HTTPStatus.PARTIAL_CONTENT, fields, stream.payload(offset, length), stream.close)
+                return HttpResponse(
+                    HTTPStatus.PARTIAL_CONTENT, fields, content_of(stream, offset, length), stream.close
+                )
     except BaseException:
         await stream.close()
         raise
     await stream.close()
     return response
+
+
+@implementer(IPayload)
+class VerifiedPayload:
+    """The content of an open file, whose last piece is given only once the file is known to have stayed the same."""
+
+    def __init__(self, stream: IFileStream, payload: IPayload) -> None:
+        self.size = payload.size
+        self._stream = stream
+        self._payload = payload
+        self._left = payload.size
+
+    async def read(self) -> bytes:
+        """The next piece; b"" after the last. Raises `Changed` (44) in place of the last where the file changed."""
+        if not self._left:
+            return b""
+        piece = await self._payload.read()
+        self._left -= len(piece)
+        if not self._left:
+            await self._stream.verify()
+        return piece
+
+    async def read_all(self, limit: int) -> bytes:
+        """All of it; raises `TooLarge` (22) over `limit`."""
+        check_limit("the content", self.size, limit)
+        pieces = []
+        while piece := await self.read():
+            pieces.append(piece)
+        return b"".join(pieces)
+
+
+def content_of(stream: IFileStream, start: int, size: int) -> ResponseBody:
+    """A part of an open file as the body of a response, which is never a mixture of two contents."""
+    payload = stream.payload(start, size)
+    return payload if isinstance(payload, bytes) else VerifiedPayload(stream, payload)
 
 
 def entity_tag(entry: Entry) -> str | None:

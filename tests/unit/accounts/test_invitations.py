@@ -43,6 +43,29 @@ class InvitationTests(SynchronousTestCase):
         self.assertEqual((self.state.account_names(), self.state.password("ann")), (["ann"], None))
         self.assertIn(self.code.number, range(1000, 10_000))
 
+    def test_secret(self) -> None:
+        """The invitation for the web is found by the hash of its secret while it is open; others are not."""
+        made = self.invitations.make("ann", 600, secret="hash")
+        self.assertEqual(self.invitations.find_secret("hash"), made.code)
+        for wrong in ("", "Hash", "None"):
+            self.assertIsNone(self.invitations.find_secret(wrong))
+        self.invitations.use(made.code, "1" * 32, "laptop")
+        self.assertIsNone(self.invitations.find_secret("hash"))
+
+    def test_spent(self) -> None:
+        """A code is used up for the device that is made with it; where that fails it stays open."""
+        with self.assertRaises(OSError):
+            self.invitations.spend(self.code, mock.Mock(side_effect=OSError), lambda device: None)
+        self.assertEqual(self.invitation_state(), InvitationState.OPEN)
+        device = Device("1" * 32, "ann-phone", "ann", self.now)
+        add = mock.Mock(return_value=device)
+        noted: list[Device] = []
+        self.assertEqual(self.invitations.spend(self.code, add, noted.append), device)
+        self.assertEqual(
+            (add.call_args.args[1], noted, self.invitation_state()), ("ann", [device], InvitationState.USED)
+        )
+        self.assertIsNone(self.invitations.spend(self.code, add, noted.append))
+
     def test_account_that_is_there(self) -> None:
         """An account that is there keeps its password."""
         self.state.set_password("ann", "kept")

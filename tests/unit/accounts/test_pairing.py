@@ -63,6 +63,23 @@ class PairingTests(SynchronousTestCase):
         (record,) = replay.lines(self.server.folder)
         self.assertEqual((record["event"], record["device"], record["address"]), ("pairing", "ann-laptop", ADDRESS))
 
+    def test_typed(self) -> None:
+        """A code that is typed into a page is right or wrong as a proof is, and counts with those."""
+        wrong = Code(self.code.number, "zone-zone")
+        self.run_it(self.service.check_typed(self.code, ADDRESS, "https"))
+        self.fails(self.service.check_typed(wrong, ADDRESS, "https"), LoginFailed)
+        attempt, proofs = self.begin(self.code)
+        self.fails(self.service.prove(attempt, bytes(32)), LoginFailed)
+        self.fails(self.service.check_typed(wrong, ADDRESS, "https"), LoginFailed)
+        self.fails(self.service.check_typed(self.code, ADDRESS, "https"), LoginFailed)
+        found = self.service.invitations.find(self.code.number)
+        assert found is not None
+        self.assertEqual(found.state, InvitationState.CANCELLED)
+        told = [each.get("front_end") for each in replay.lines(self.server.folder)]
+        self.assertEqual(told, ["https", None, "https", "https"])
+        self.fails(self.service.check_typed(self.code, ADDRESS, "https"), Busy)
+        self.assertNotEqual(proofs.device, bytes(32))
+
     def test_queue(self) -> None:
         """The steps of a client wait in the queue of its address, as those of its handshake and its requests do."""
         workers = mock.Mock(of=mock.Mock(return_value=self.service.workers))

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
-from zope.interface import implementer
-
-from homeftp.errors import NotFound, WrongKind, check_limit
-from homeftp.interfaces import IFileStream, IPayload
+from homeftp.errors import NotFound, WrongKind
+from homeftp.interfaces import IFileStream
 from homeftp.model import SECOND_US, Entry
+from homeftp.server.http.content import content_of
 from homeftp.server.http.dav.conditions import check_present, not_modified
 from homeftp.server.http.dav.properties.live import content_type
 from homeftp.server.http.dav.resource import DavRequest, etag, http_date, parse_date
-from homeftp.server.http.messages import HttpResponse, ResponseBody
+from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.refusals import HttpError
 
 FOLDER_TEXT = b"This is a folder for WebDAV programs. In a browser, open the page at the root of this server.\n"
@@ -24,35 +23,6 @@ _INLINE = re.compile(r"(audio/|video/|image/(?!svg)|text/plain\Z|application/pdf
 
 Range = tuple[int, int]
 """The first byte, and how many."""
-
-
-@implementer(IPayload)
-class VerifiedPayload:
-    """The content of an open file, whose last piece is given only once the file is known to have stayed the same."""
-
-    def __init__(self, stream: IFileStream, payload: IPayload) -> None:
-        self.size = payload.size
-        self._stream = stream
-        self._payload = payload
-        self._left = payload.size
-
-    async def read(self) -> bytes:
-        """The next piece; b"" after the last. Raises `Changed` (44) in place of the last where the file changed."""
-        if not self._left:
-            return b""
-        piece = await self._payload.read()
-        self._left -= len(piece)
-        if not self._left:
-            await self._stream.verify()
-        return piece
-
-    async def read_all(self, limit: int) -> bytes:
-        """All of it; raises `TooLarge` (22) over `limit`."""
-        check_limit("the content", self.size, limit)
-        pieces = []
-        while piece := await self.read():
-            pieces.append(piece)
-        return b"".join(pieces)
 
 
 class ResourceReader:
@@ -84,10 +54,10 @@ class ResourceReader:
         headers = _headers(dav, entry)
         part = _part(dav, entry)
         if part is None:
-            return HttpResponse(HTTPStatus.OK, headers, _content(stream, 0, entry.size), stream.close)
+            return HttpResponse(HTTPStatus.OK, headers, content_of(stream, 0, entry.size), stream.close)
         start, size = part
         headers.append(("Content-Range", f"bytes {start}-{start + size - 1}/{entry.size}"))
-        return HttpResponse(HTTPStatus.PARTIAL_CONTENT, headers, _content(stream, start, size), stream.close)
+        return HttpResponse(HTTPStatus.PARTIAL_CONTENT, headers, content_of(stream, start, size), stream.close)
 
     async def head(self, dav: DavRequest) -> HttpResponse:
         """HEAD: what GET says of the whole file."""
@@ -120,11 +90,6 @@ def _headers(dav: DavRequest, entry: Entry) -> list[tuple[str, str]]:
     if _INLINE.match(media_type) is None:
         headers.append(("Content-Disposition", "attachment"))
     return headers
-
-
-def _content(stream: IFileStream, start: int, size: int) -> ResponseBody:
-    payload = stream.payload(start, size)
-    return payload if isinstance(payload, bytes) else VerifiedPayload(stream, payload)
 
 
 def _part(dav: DavRequest, entry: Entry) -> Range | None:

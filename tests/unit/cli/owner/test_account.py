@@ -19,6 +19,7 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.config import KIB, MIB
 from homeftp.endpoint import parse
 from homeftp.store.policy.rights import Rights
+from tests.support import replay
 from tests.support.commandline import CHEAP_PASSWORDS, Input
 
 SECRET = "correct horse"
@@ -27,6 +28,7 @@ EVERYTHING: dict[str, Any] = {
     "home": "",
     "rights": "read,add,replace,delete",
     "quota": None,
+    "links": False,
     "folders": {},
     "grants": {},
 }
@@ -143,6 +145,17 @@ class AccountTests(SynchronousTestCase):
             self.assertEqual(self.out.getvalue(), f"anna: home anna, rights read,add,replace,delete{shown}\n")
             self.run_with(b"", "list", "--json")
             self.assertEqual(json.loads(self.out.getvalue())["access"]["anna"]["quota"], quota)
+
+    def test_links(self) -> None:
+        """The permission to share is given and withdrawn, shown in the list, and recorded."""
+        self.assertEqual(self.run_with(b"", "add", "anna", "--no-password"), Exit.DONE)
+        for typed, shown in (("on", True), ("off", False)):
+            self.assertEqual(self.run_with(b"", "change", "anna", "--links", typed), Exit.DONE)
+            self.assertEqual(", share links" in self.out.getvalue(), shown)
+            self.run_with(b"", "list", "--json")
+            self.assertEqual(json.loads(self.out.getvalue())["access"]["anna"]["links"], shown)
+        given = [each.get("links") for each in replay.lines(self.folder) if each["event"] == "account"]
+        self.assertEqual(given, [None, True, None])
 
     def test_quota_refused(self) -> None:
         """A quota without a home, and what is no size, are refused before a password is asked for; nothing changes."""

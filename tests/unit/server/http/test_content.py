@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Mapping
+from typing import Any, Mapping
 from urllib.parse import unquote
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,6 +18,7 @@ from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
 from tests.support.httpclient import HttpCase, basic
 
 CONTENT = b"0123456789"
+SIZE = 3_000_000
 
 
 @implementer(IHandler)
@@ -95,6 +96,33 @@ class SendFileTests(HttpCase):
         self.assertEqual(self.get(If_None_Match='"x"')[0], 200)
         self.assertEqual(self.get(Range="bytes=1-1", If_Range=tag)[::2], (206, b"1"))
         self.assertEqual(self.get(Range="bytes=1-1", If_Range='"x"')[0], 200)
+
+
+class ChangedTests(HttpCase):
+    """A file that changes while it is sent."""
+
+    def handlers(self, context: IServerContext) -> Mapping[str, IHandler]:
+        return {"f": Files()}
+
+    def test_no_mixture(self) -> None:
+        """The last piece does not come: what was promised is not complete, so that no program takes it for the file."""
+        path = self.server.put("large", b"a" * SIZE)
+        os.utime(path, (10**9, 10**9))
+        self.assertEqual(len(self.client.ask("GET", "/f/large", (basic(),)).body), SIZE, "the control")
+        open_many = self.server.store.open_many
+
+        def changed_behind(*arguments: Any) -> Any:
+            opened = open_many(*arguments)
+            with open(path, "r+b") as file:
+                file.write(b"b" * SIZE)
+            return opened
+
+        self.patch(self.server.store, "open_many", changed_behind)
+        self.client.send("GET", "/f/large", (basic(),))
+        self.assertTrue(self.client.closed)
+        head, _, body = self.client.received.partition(b"\r\n\r\n")
+        self.assertIn(f"content-length: {SIZE}".encode(), head.lower())
+        self.assertLess(len(body), SIZE)
 
 
 class HeaderTests(SynchronousTestCase):

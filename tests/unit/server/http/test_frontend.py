@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 
 from homeftp.config import Limits
 from homeftp.errors import OperatorError
-from homeftp.interfaces import IFrontEnd, IShownFrontEnd
+from homeftp.interfaces import IFrontEnd, IShownFrontEnd, IWebFrontEnd
 from homeftp.server.http.connection import HttpConnection
 from homeftp.server.http.frontend import FullServer, HttpFactory, HttpsFrontEnd
 from tests.support.httpclient import HttpServer
@@ -66,6 +66,12 @@ class FrontEndTests(SynchronousTestCase):
         for line in lines:
             self.assertRegex(line, r"^web        (https://\S+:\d+/)    WebDAV programs: \1dav/$")
             self.assertNotIn("0.0.0.0", line)
+        verifyObject(IWebFrontEnd, front_end)
+        self.assertEqual(f"{front_end.origin()}/", lines[0].split()[1])
+
+    def test_no_origin(self) -> None:
+        """One that listens nowhere has no address."""
+        self.assertIsNone(self.make().origin())
 
     def test_refused(self) -> None:
         """A wrong endpoint is refused when the server is put together."""
