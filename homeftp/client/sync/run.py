@@ -23,6 +23,7 @@ from homeftp.client.sync.planner import Edits, changes_nothing, make_plan
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
 from homeftp.client.sync.trees import BothSides, inode_of, read_both
+from homeftp.client.tables.nametable import PLAIN_ROWS
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import with_reconnects
@@ -299,6 +300,8 @@ class _Sync:
         """Carry out all but the names, and remember what is agreed."""
         await self._run(self._archive.record, pair, plan.agreed, plan.gone, both.here.inodes)
         await self._run(_record_same, self._archive, pair, both)
+        if len(plan.actions) > PLAIN_ROWS:  # else it is not worth the time
+            await self._run(self._context.system.release_memory)
         carry = self._carry_out(client, pair, both)
         contents = plan.actions.where(lambda action: action.act in _CONTENTS)
         deletions = [action for action in plan.actions if action.act is Act.DELETE]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from unittest import mock
 
 from homeftp.client import Outcome
 from homeftp.client.selection import Selection
@@ -11,6 +12,7 @@ from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Act, Side, SyncPlan, Unsynced
 from homeftp.client.sync.run import SyncDeclined
 from homeftp.errors import NotFound, OperatorError
+from homeftp.syscalls import System
 from tests.support.syncs import CONFLICT_COPY, Laptop, SyncCase, SyncedCase, versions_in
 from tests.support.transfers import BIG
 
@@ -49,6 +51,19 @@ class FirstSyncTests(SyncCase):
         self.make_remote_file("Docs/a")
         self.sync(missing, direction="pull")
         self.assertEqual(list(missing.contents()), ["a"], "the control")
+
+    def test_memory(self) -> None:
+        """What planning leaves behind is given back before much is transferred; the control: for little it is not."""
+        for most, calls in ((1000, 0), (2, 1)):
+            self.setUp()
+            for name in "abc":
+                self.ann.put(name)
+            with (
+                mock.patch("homeftp.client.sync.run.PLAIN_ROWS", most),
+                mock.patch.object(System, "release_memory") as release,
+            ):
+                self.sync(self.ann)
+            self.assertEqual(release.call_count, calls)
 
     def test_both(self) -> None:
         """What either side has is kept; of a file that both have, with other contents, both are."""
