@@ -43,8 +43,9 @@ _CHANGES = {
 _KINDS = {"directory": "folder ", "version": "a version of ", "upload": "an unfinished upload of "}
 
 EVENTS = (
-    *("account", "backup", "cancellation", "change", "device", "disconnect", "invitation", "login", "pairing"),
-    *("password", "read", "refused", "rename", "renewal", "restore", "revocation", "unrecorded"),
+    *("account", "backup", "cancellation", "change", "device", "disconnect", "invitation", "link", "login"),
+    *("pairing", "password", "read", "refused", "rename", "renewal", "restore", "revocation", "share", "unrecorded"),
+    "unshare",
 )
 """The kinds of records; docs/owner/audit.rst describes each."""
 
@@ -218,11 +219,15 @@ def _what(record: dict[str, Any]) -> str:
     if event == "login":
         return "logged in" if status == 0 else f"could not log in (status {status})"
     if event == "pairing":
-        code = f"code {record.get('invitation')}"
-        return f"was paired with {code}" if status == 0 else f"tried a wrong {code}"
+        return _paired(record)
+    if event == "link":
+        link = record.get("link")
+        tried = "a share link that does not exist" if link is None else f"a wrong password of {link}"
+        return f"opened {at}" if status == 0 else f"tried {tried}"
     if event == "account":
         folders = record.get("folders") or {at: record.get("rights")}
-        return "got the rights " + "; ".join(f"{rights} in {folder}" for folder, rights in folders.items())
+        shares = ", and may make share links" if record.get("links") else ""
+        return "got the rights " + "; ".join(f"{rights} in {folder}" for folder, rights in folders.items()) + shares
     known = {
         "device": f"was given the rights {record.get('rights')} in {at} at most ({record.get('kind')})",
         "disconnect": "was disconnected by the server",
@@ -232,9 +237,20 @@ def _what(record: dict[str, Any]) -> str:
         "rename": f"was renamed from {record.get('old_device')}",
         "renewal": "renewed its certificate",
         "password": "got a new password",
+        "share": f"made a share link, {record.get('link')}, to {at}",
+        "unshare": f"revoked a share link, {record.get('link')}, to {at}",
         "unrecorded": "has many more refusals, which are not recorded",
         "backup": "the state was backed up",
         "restore": "the state was restored",
     }
     fields = " ".join(f"{name}={value}" for name, value in record.items() if name not in ("time", "event"))
     return known.get(str(event), f"{event} {fields}")
+
+
+def _paired(record: dict[str, Any]) -> str:
+    """How a device was paired, or a browser signed in."""
+    invitation = record.get("invitation")
+    code = "a password" if invitation is None else f"code {invitation}"
+    if record.get("status") == 0:
+        return f"{'signed in' if record.get('request') == 'SIGNIN' else 'was paired'} with {code}"
+    return "tried a wrong invitation" if invitation is None else f"tried a wrong {code}"

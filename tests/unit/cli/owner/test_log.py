@@ -77,6 +77,24 @@ class LogTests(CommandCase):
             for word in words:
                 self.assertIn(word, line)
 
+    def test_web(self) -> None:
+        """What browsers and people with a share link did is told in words."""
+        link = {"link": "link-a", "endpoint": "photos"}
+        for record, words in (
+            ({"event": "pairing", "status": 0, "invitation": 4821}, "was paired with code 4821"),
+            ({"event": "pairing", "status": 0, "invitation": 4821, "request": "SIGNIN"}, "signed in with code 4821"),
+            ({"event": "pairing", "status": 0, "request": "SIGNIN"}, "signed in with a password"),
+            ({"event": "pairing", "status": 32, "invitation": 4821}, "tried a wrong code 4821"),
+            ({"event": "pairing", "status": 32, "request": "SIGNIN"}, "tried a wrong invitation"),
+            ({"event": "share", "status": 0, **link}, "made a share link, link-a, to photos"),
+            ({"event": "unshare", "status": 0, **link}, "revoked a share link, link-a, to photos"),
+            ({"event": "link", "status": 0, **link}, "opened photos"),
+            ({"event": "link", "status": 32, "link": "link-a"}, "tried a wrong password of link-a"),
+            ({"event": "link", "status": 40}, "tried a share link that does not exist"),
+            ({"event": "account", "rights": "read", "endpoint": "", "links": True}, ", and may make share links"),
+        ):
+            self.assertTrue(describe(record).endswith(words), describe(record))
+
     def test_filters(self) -> None:
         """By device, account, path, event and time; together they narrow."""
         self.write()
