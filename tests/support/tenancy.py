@@ -28,6 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from hypothesis.strategies import SearchStrategy
 from twisted.internet.defer import Deferred
 
+from homeftp.accounts.devices import Devices
 from homeftp.accounts.passwords import hash_password
 from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
@@ -35,9 +36,31 @@ from homeftp.errors import LoginFailed, Refusal
 from homeftp.interfaces import ILogin, IStore
 from homeftp.model import Entry, WriteRequest
 from tests.support.tenancychecks import Session, check_changes, same_answers
-from tests.support.tenancyrules import ACCOUNTS, ADD, DISCARD, HIDDEN, NONE, READ, WATCHERS, Rules, inside
+from tests.support.tenancyrules import (
+    ACCOUNTS,
+    ADD,
+    DEVICES,
+    DISCARD,
+    HIDDEN,
+    NONE,
+    READ,
+    WATCHERS,
+    DeviceRules,
+    Rules,
+    inside,
+)
 from tests.support.tenancysteps import CONTENTS, HIDDEN_PATHS, Step, steps
-from tests.support.tenancyworld import FIRST_PASSWORDS, QUICK, Snapshot, World, add_account, set_rights, snapshot, wait
+from tests.support.tenancyworld import (
+    APP_PASSWORDS,
+    FIRST_PASSWORDS,
+    QUICK,
+    Snapshot,
+    World,
+    add_account,
+    set_rights,
+    snapshot,
+    wait,
+)
 
 NAMES: SearchStrategy[str] = st.runner().flatmap(lambda machine: st.sampled_from(machine.names))
 """The accounts that log in and are changed."""
@@ -67,6 +90,8 @@ class Attempt:
     """Whether the account was changed since: then the attempt may fail."""
     valid: bool = True
     """Whether it is still the same account, with the same password: otherwise the attempt must fail."""
+    of_device: bool = False
+    """Whether it is a device with an app password, which is the same again when the account is added again."""
 
 
 class TenancyMachine(RuleBasedStateMachine):
@@ -140,7 +165,8 @@ class TenancyMachine(RuleBasedStateMachine):
             session.valid = session.valid and session.account != name
         for attempt in self.attempts:
             if attempt.account == name:
-                attempt.changed, attempt.valid = True, attempt.valid and not replaced
+                attempt.changed = True
+                attempt.valid = attempt.valid and (attempt.of_device or not replaced)
 
     @rule(name=NAMES, again=st.booleans(), then=CALLS)
     def remove_account(self, name: str, again: bool, then: Calls) -> None:
@@ -210,11 +236,11 @@ class TenancyMachine(RuleBasedStateMachine):
         self._begin_login(name, right)
         self._work(then)
 
-    def _begin_login(self, name: str, right: bool) -> None:
+    def _begin_login(self, name: str, right: bool, *, of_device: bool = False) -> None:
         known = right and name in self.accounts
-        password = self.passwords[name] if known else "password 0"
+        password = APP_PASSWORDS[name] if of_device else self.passwords[name] if known else "password 0"
         pair = self.world.begin_login(name, password), self.twin.begin_login(name, password)
-        self.attempts.append(Attempt(name, known, pair))
+        self.attempts.append(Attempt(name, known or of_device, pair, of_device=of_device, changed=not known))
 
     @rule(then=CALLS)
     def check_logins(self, then: Calls) -> None:
@@ -239,6 +265,21 @@ class TenancyMachine(RuleBasedStateMachine):
         self._begin_login(name, True)
         while self.attempts:
             self._check_logins()
+
+    @rule(name=NAMES, again=st.booleans(), then=CALLS)
+    def use_device(self, name: str, again: bool, then: Calls) -> None:
+        """A device logs in; or the owner sets what it may do to the same again, which ends its logins and no others."""
+        if again and name in self.accounts:
+            top, most = DEVICES[name]
+            for world in self.worlds:
+                Devices(world.state).narrow(f"{name}-device", most, parse(top))
+            for session in self.sessions:
+                session.valid = session.valid and not (session.of_device and session.account == name)
+        else:
+            self._begin_login(name, True, of_device=True)
+            while self.attempts:
+                self._check_logins()
+        self._work(then)
 
     @rule(
         name=NAMES,
@@ -277,7 +318,9 @@ class TenancyMachine(RuleBasedStateMachine):
             return
         assert attempt.right, f"{attempt.account} logged in with a wrong password"
         rules = self.accounts.get(attempt.account, Rules(everywhere=NONE))
-        self.sessions.append(Session(attempt.account, rules, pair, attempt.valid))
+        if attempt.of_device:
+            rules = DeviceRules.of(rules, *DEVICES[attempt.account])
+        self.sessions.append(Session(attempt.account, rules, pair, attempt.valid, attempt.of_device))
 
     # -- work ----------------------------------------------------------------------
 

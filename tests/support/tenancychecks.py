@@ -24,6 +24,7 @@ class Session:
     pair: tuple[ILogin, ILogin]
     valid: bool = True
     """Whether nothing changed since that ends it."""
+    of_device: bool = False
 
 
 def check_changes(

@@ -70,6 +70,37 @@ class Rules:
         return self.at(path[len(self.home) :].lstrip("/"))
 
 
+@attrs.frozen
+class DeviceRules(Rules):
+    """A device of an account by the rules: what the account may do beneath `top`, and of that at most `most`."""
+
+    account: Rules = Rules()
+    top: str = ""
+    """As the account sees it."""
+    most: frozenset[str] = ALL
+
+    @classmethod
+    def of(cls, account: Rules, top: str, most: frozenset[str]) -> DeviceRules:
+        """The device that begins at `top`."""
+        folders = any(inside(folder, top) and folder != top for folder in account.folders)
+        return cls(account.whole(top), NONE if folders else account.at(top) & most, account=account, top=top, most=most)
+
+    def _for_account(self, path: str) -> str:
+        return "/".join(filter(None, [self.top, path]))
+
+    def at(self, path: str) -> frozenset[str]:
+        """What the device may do at one endpoint of its own."""
+        return self.account.at(self._for_account(path)) & self.most
+
+    def is_way(self, path: str) -> bool:
+        """Whether a path leads to what it may read."""
+        return "read" in self.most and self.account.is_way(self._for_account(path))
+
+    def is_top(self, path: str) -> bool:
+        """Whether a path of the store is a top of the account, or the device's own, or leads to it."""
+        return self.account.is_top(path) or inside(self.home, path)
+
+
 def inside(path: str, folder: str) -> bool:
     """Whether a path is a folder or beneath it; everything is beneath ""."""
     return not folder or path == folder or path.startswith(folder + "/")
@@ -95,6 +126,16 @@ ACCOUNTS: Mapping[str, Rules] = {
     ),
 }
 """The accounts at the start."""
+
+DEVICES: Mapping[str, tuple[str, frozenset[str]]] = {
+    "owner": ("people", READ | ADD),
+    "ann": ("tax", ALL),
+    "bob": ("", READ | {"replace"}),
+    "kid": ("", READ),
+    "box": ("a", ALL),
+    "gran": ("b", READ | ADD | {"delete"}),
+}
+"""The device of each account: where it begins, and the most that it may do."""
 
 HIDDEN = ("people/ann", "people/bob", "people/x", "people/y", "secret")
 """Folders of which the `WATCHERS` must not learn anything."""

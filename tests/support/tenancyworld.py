@@ -16,7 +16,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from homeftp.accounts.access import AccessChange, AccessTable
+from homeftp.accounts.credentials.apppasswords import app_password_hash, new_app_password, with_app_passwords
 from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.devices import DeviceKind, Devices, Narrowing
 from homeftp.accounts.login import LoginService
 from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
@@ -30,7 +32,7 @@ from homeftp.files.factory import FilesFactory
 from homeftp.interfaces import ILogin, IStore
 from homeftp.workers import InlineWorkers
 from tests.support.queuedworkers import QueuedWorkers
-from tests.support.tenancyrules import ACCOUNTS, Rules
+from tests.support.tenancyrules import ACCOUNTS, DEVICES, Rules
 
 QUICK = Cost(n=2, r=1, p=1)
 """The cost of a password, so that a login takes no time."""
@@ -40,6 +42,9 @@ MANY = 10**9
 
 FIRST_PASSWORDS = {name: f"first password of {name}" for name in ACCOUNTS}
 """With which a world begins."""
+
+APP_PASSWORDS = {name: new_app_password() for name in ACCOUNTS}
+"""Those of the devices."""
 
 
 @attrs.frozen
@@ -100,6 +105,9 @@ def add_account(state: AccountDatabase, name: str, rules: Rules, password: str) 
     table.add(name, hash_password(password, QUICK), _change(rules))
     for folder, most in rules.grants.items():
         table.grant(name, parse(folder), most)
+    top, most = DEVICES[name]
+    credential, narrowing = str(app_password_hash(APP_PASSWORDS[name])), Narrowing(most, parse(top))
+    Devices(state).add(f"{name}-device", name, DeviceKind.APP_PASSWORD, credential, 0.0, narrowing)
 
 
 def set_rights(state: AccountDatabase, name: str, rules: Rules) -> None:
@@ -141,8 +149,10 @@ class World:
         """Checks credentials, one job after another, when `log_in` or the machine says so."""
         audit = Audit(os.path.join(self.folder, "state"))
         table = AccessTable(self.state)
+        passwords = PasswordChecker(self.state, self.logins, QUICK)
+        checkers = with_app_passwords([passwords], Devices(self.state), self.logins)
         self.service = LoginService(
-            portal(lambda: self.store, [PasswordChecker(self.state, self.logins, QUICK)], self.logins, table),
+            portal(lambda: self.store, checkers, self.logins, table),
             throttle=Throttle(clock, most=MANY, seconds=1),
             audit=LoginAudit(audit, workers, AuditRateLimit(clock)),
             refusals=RefusalAudit(audit, workers, AuditRateLimit(clock)),

@@ -25,7 +25,7 @@ from homeftp.model import Actor, Entry, ListingPage, Verification, Version, Writ
 from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorizedhistory import AuthorizedHistory
-from homeftp.store.policy.rights import Rights
+from homeftp.store.policy.rights import ALL, Rights
 from tests.support.needs import LONG
 from tests.support.repeatable import REPEATABLE
 from tests.support.tenancy import TenancyMachine, some
@@ -237,6 +237,13 @@ class PartsMachine(MemoryMachine):
     calls = some(steps(lambda step: LARGE_PLACE in step.paths))
 
 
+class DeviceMachine(MemoryMachine):
+    """All logins are of devices."""
+
+    def _begin_login(self, name: str, right: bool, *, of_device: bool = False) -> None:
+        super()._begin_login(name, right, of_device=True)
+
+
 class NamesMachine(PartsMachine):
     """On such a store: one account goes, and another one gets its name."""
 
@@ -262,6 +269,8 @@ def outermost(rights: Rights, parts: tuple[str, ...]) -> frozenset[str]:
 
 
 AT = Rights.at
+
+NARROWED = Rights.narrowed
 
 CONTROL_STEPS = 20
 
@@ -292,6 +301,10 @@ class TenancyTests(SynchronousTestCase):
     def test_local(self) -> None:
         """In a folder. Half as often: the same code gives and refuses there, and it takes four times as long."""
         run(LocalMachine, runs=RUNS // 2)
+
+    def test_devices(self) -> None:
+        """In a store in memory, where all logins are of devices that have less than their accounts."""
+        run(DeviceMachine)
 
     def test_calls(self) -> None:
         """The machine makes every call that there is, but for the one that never ends: test_watch.py has that."""
@@ -350,6 +363,16 @@ class ControlTests(SynchronousTestCase):
         """Of two folders of an account the wrong one counts."""
         with mock.patch.object(Rights, "at", outermost), self.assertRaises(AssertionError):
             run(MemoryMachine, control=True)
+
+    def test_devices(self) -> None:
+        """A device has all rights of its account, or all of its home."""
+        wide = [
+            lambda rights, top, most: NARROWED(rights, top, ALL),
+            lambda rights, top, most: NARROWED(rights, (), most),
+        ]
+        for narrowed in wide:
+            with mock.patch.object(Rights, "narrowed", narrowed), self.assertRaises(AssertionError):
+                run(DeviceMachine, control=True)
 
     def test_parts(self) -> None:
         """A store that gives one account what another began to upload, or one that had its name."""
