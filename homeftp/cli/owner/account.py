@@ -223,11 +223,17 @@ def _set_password(
 
 def _read_password_hash(options: argparse.Namespace, cost: Cost | None) -> str:
     """The hash of a new password that is asked for."""
+    from homeftp.accounts.credentials.apppasswords import app_password_hash
     from homeftp.accounts.passwords import COST, hash_password, new_password
     from homeftp.cli.terminal.prompt import read_password
 
+    def check(text: str) -> str:
+        if app_password_hash(text) is not None:  # it would be looked up among the devices
+            raise OperatorError("this is an app password, which belongs to one device: choose another for the account")
+        return new_password(text)
+
     prompt = f"New password for {options.name}: "
-    return hash_password(read_password(options.password_stdin, prompt, check=new_password), cost or COST)
+    return hash_password(read_password(options.password_stdin, prompt, check=check), cost or COST)
 
 
 def _absent(options: argparse.Namespace, folder: str) -> OperatorError:

@@ -138,9 +138,11 @@ def _device_lines(found: dict[str, Any]) -> Iterator[str]:
         if own:
             yield from (f"{name} connected from {each['address']}{program}{_doing(each)}" for each in own)
         elif device["seen_us"] is None:
-            yield f"{name} paired {format_minute(device['paired_us'])}, not seen since"
+            added = "paired" if device["kind"] == "certificate" else "added"
+            yield f"{name} {added} {format_minute(device['paired_us'])}, not seen since"
         else:
-            yield f"{name} seen {format_minute(device['seen_us'])} at {device['address']}{program}"
+            through = f" through {device['front_end']}" if device["front_end"] else ""
+            yield f"{name} seen {format_minute(device['seen_us'])} at {device['address']}{through}{program}"
     others = [each for each in clients if each["device"] is None]
     if others:
         yield "Logged in with a password"

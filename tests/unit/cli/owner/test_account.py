@@ -11,6 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import Access, AccessTable
+from homeftp.accounts.credentials.apppasswords import new_app_password
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.passwords import is_outdated, verify_password
@@ -81,6 +82,14 @@ class AccountTests(SynchronousTestCase):
         self.assertEqual(self.add("anna", "another horse"), Exit.USAGE)
         self.assertIn("homeftp account password anna", self.err.getvalue())
         self.assertTrue(verify_password(SECRET, AccountDatabase(self.folder).password("anna") or ""))
+
+    def test_app_password(self) -> None:
+        """What has the form of an app password is no password of an account: it would be looked up as a device's."""
+        password = new_app_password()
+        self.assertEqual(self.add("anna", password.upper()), Exit.USAGE)
+        self.assertIn("belongs to one device", self.err.getvalue())
+        self.assertNotIn(password.upper(), self.err.getvalue())
+        self.assertEqual(self.add("anna", password[:-1]), Exit.DONE, "the control")
 
     def test_without_password(self) -> None:
         """An account without a password gets one with the command that changes it."""

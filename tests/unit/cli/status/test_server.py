@@ -59,6 +59,8 @@ def device(**more: Any) -> dict[str, Any]:
         "seen_us": None,
         "address": None,
         "client": None,
+        "kind": "certificate",
+        "front_end": None,
         **more,
     }
 
@@ -119,6 +121,9 @@ class LinesTests(SynchronousTestCase):
         self.assertIn("not seen since", self.lines(devices=[device()]))
         text = self.lines(devices=[device(seen_us=0, address="192.0.2.7", client="homeftp 1")])
         self.assertRegex(text, r"seen [-0-9]+ [0-9:]+ at 192\.0\.2\.7 with homeftp 1")
+        text = self.lines(devices=[device(seen_us=0, address="192.0.2.7", front_end="https")])
+        self.assertRegex(text, r"seen [-0-9]+ [0-9:]+ at 192\.0\.2\.7 through https$")
+        self.assertIn("added 19", self.lines(devices=[device(kind="app password")]))
         client = {"account": "ann", "device": "ann-laptop", "address": "192.0.2.7", "doing": []}
         self.assertIn("connected from 192.0.2.7, idle", self.lines(devices=[device()], clients=[client]))
         doing = [{"request": "PUSH", "path": "a/b", "seconds": 75.0}, {"request": "GET", "path": "", "seconds": 1.0}]
