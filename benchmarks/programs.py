@@ -35,8 +35,10 @@ PidFile none
 StrictModes no
 UsePAM no
 PermitRootLogin prohibit-password
+SetEnv SHLVL=1
 Subsystem sftp internal-sftp
 """
+"""As in a shell below another one, bash does not read ~/.bashrc, which may take longer than what is measured."""
 SSH_CONFIG = """\
 Host nas
   HostName 127.0.0.1
