@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.imports import modules, nodes
+from tests.support.imports import modules, parse, statements, walk
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -55,7 +55,7 @@ def classes() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     extended: dict[str, list[str]] = {}
     for _, source in modules():
-        for node in nodes(source):
+        for node in statements(parse(source)):
             if isinstance(node, ast.ClassDef):
                 members = found.setdefault(node.name, set())
                 extended[node.name] = [each.id for each in node.bases if isinstance(each, ast.Name)]
@@ -64,7 +64,7 @@ def classes() -> dict[str, set[str]]:
                         members.add(each.name)
                     elif isinstance(each, ast.AnnAssign):
                         members.add(ast.unparse(each.target))
-                stored = (each for each in ast.walk(node) if isinstance(each, ast.Attribute))
+                stored = (each for each in walk(node) if isinstance(each, ast.Attribute))
                 members.update(each.attr for each in stored if isinstance(each.ctx, ast.Store))
 
     def with_extended(name: str) -> set[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from pathlib import Path
 from typing import Iterator, TypeVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.imports import modules, nodes, parse
+from tests.support.imports import modules, parse
 
 FACES = ("homeftp.client", "homeftp.client.aio", "homeftp.interfaces", "homeftp.testing")
 """The modules that programs of other people import from."""
@@ -41,11 +42,13 @@ def overloaded(node: ast.AST) -> bool:
     return any(ast.unparse(each) == "overload" for each in getattr(node, "decorator_list", []))
 
 
-def promiseless(source: str) -> Iterator[str]:
+_UNDESCRIBED = re.compile(r"""^\s*(?:async )?def (test_\w+)\([^)]*\)[^:]*:(?!\s*["'])""", re.MULTILINE)
+"""A test whose first statement is no string. To parse all test modules takes ten times as long."""
+
+
+def promiseless(source: str) -> list[str]:
     """The tests in a test module that do not say what they promise."""
-    for node in nodes(source):
-        if isinstance(node, Documented) and node.name.startswith("test_") and ast.get_docstring(node) is None:
-            yield node.name
+    return _UNDESCRIBED.findall(source)
 
 
 class DocstringTests(SynchronousTestCase):
@@ -69,7 +72,9 @@ class DocstringTests(SynchronousTestCase):
         methods = "  def f(self): ...\n  def _g(self): ...\n  @overload\n  def i(self): ...\n"
         source = f'class A:\n  "d"\n{methods}if x:\n  async def h(): ...\n'
         self.assertEqual(set(undocumented("m", source)), {"m", "m.A.f", "m.h"})
-        self.assertEqual(list(promiseless('def test_a(): ...\ndef test_b():\n  "d"\n')), ["test_a"])
+        described = "def test_b(self) -> None:\n    'd'\n"
+        undescribed = "def test_a(): ...\n  async def test_c(\n    self, one: int\n  ) -> dict[str, int]:\n    pass\n"
+        self.assertEqual(promiseless(described + undescribed), ["test_a", "test_c"])
 
 
 class ExportTests(SynchronousTestCase):

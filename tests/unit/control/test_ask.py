@@ -52,7 +52,6 @@ class BadServerTests(SynchronousTestCase):
         self.patch(ask, "ANSWER_SECONDS", 0.2)
         self.patch(ask, "MAX_ANSWER", 100_000)
         silent = threading.Event()
-        self.addCleanup(silent.set)
         server = RunningServer(path=self.path, uid=os.geteuid(), pid=7, state="/s", root="/r")
         answers: tuple[Callable[[socket.socket], object], ...] = (
             lambda connection: connection.sendall(b"nonsense\n"),
@@ -65,6 +64,7 @@ class BadServerTests(SynchronousTestCase):
             self.serve(answer)
             message = str(self.assertRaises(OperatorError, server.ask, "status"))
             self.assertIn("(pid 7) does not answer", message)
+        silent.set()  # before the thread is waited for, which is the first of what is cleaned up
 
     def test_refused(self) -> None:
         """A refusal is told in the server's words."""
