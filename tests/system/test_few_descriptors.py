@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
 import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.forkserver import ForkedProcess, ForkServer
 from tests.support.processes import WITHIN, ServerProcess, environment, pair
 from tests.support.transfers import tree
 
@@ -17,7 +17,7 @@ LIMIT = 256
 _LIMITED = (
     "import os, resource, sys; "
     f"resource.setrlimit(resource.RLIMIT_NOFILE, ({LIMIT}, {LIMIT})); "
-    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    "os.execv(sys.argv[1], sys.argv[1:])"
 )
 """A program that runs another one with so few."""
 
@@ -32,29 +32,26 @@ class FewDescriptorsTests(SynchronousTestCase):
         self.here = os.path.abspath(self.mktemp())
         self.home = os.path.join(self.here, "home")
         os.makedirs(self.home)
-        twistd = os.path.join(os.path.dirname(sys.executable), "twistd")
-        self.server = ServerProcess(
-            folder=os.path.join(self.here, "server"),
-            command=(sys.executable, "-c", _LIMITED, twistd, "-n", "--pidfile=", "homeftp"),
-        )
+        self.forks = ForkServer(environment(), (sys.executable, "-c", _LIMITED))
+        self.addCleanup(self.forks.close)
+        self.server = ServerProcess(folder=os.path.join(self.here, "server"), forks=self.forks)
         self.addCleanup(self.server.end)
         pair(self.server, self.home)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command."""
-        return subprocess.Popen(
-            [sys.executable, "-c", _LIMITED, "-m", "homeftp", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment(HOMEFTP_HOME=self.home),
-        )
+    def start(self, *arguments: str) -> tuple[ForkedProcess, str]:
+        """Start a command; the second is the path of what it prints."""
+        printed = self.mktemp()
+        with open(printed, "wb") as output, open(os.devnull, "rb") as nothing:
+            standard = (nothing.fileno(), output.fileno(), output.fileno())
+            env = environment(HOMEFTP_HOME=self.home)
+            return self.forks.start(["homeftp", *arguments], standard=standard, env=env, cwd=os.getcwd()), printed
 
     def homeftp(self, *commands: tuple[str, ...]) -> None:
         """Run commands at the same time; each must succeed."""
-        for running in [self.start(*command) for command in commands]:
-            said, _ = running.communicate(timeout=4 * WITHIN)
-            self.assertEqual(running.returncode, 0, said)
+        for process, printed in [self.start(*command) for command in commands]:
+            returncode = process.wait(4 * WITHIN)
+            with open(printed, encoding="utf-8") as output:
+                self.assertEqual(returncode, 0, output.read())
 
     def test_folders(self) -> None:
         """Many folders with one file each, and a deep one, are pushed, compared and fetched; several at a time too."""
