@@ -237,6 +237,7 @@ class HttpConnection(Protocol):
         """A handler reads the body now."""
         if self._exchange is not None and not self._aborted and not self._closing:
             self._exchange.continue_body()
+            self._update_reading()  # from now on the client owes it
 
     def _start(self, exchange: HttpExchange) -> None:
         Deferred.fromCoroutine(self._answer(exchange)).addErrback(self._failed, exchange)

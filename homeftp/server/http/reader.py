@@ -25,6 +25,7 @@ MAX_HEADERS = 100
 _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[ \t]")
 """Ends of lines other than CRLF, and a line that continues the one before (RFC 9112, 5.2)."""
 
+_LENGTH = re.compile(rb"\r\ncontent-length:([^\r]*)", re.IGNORECASE)
 _END = b"\r\n\r\n"
 
 
@@ -171,7 +172,8 @@ class RequestReader:
         headers = HttpHeaders((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
         length = headers.get("content-length")
         chunked = "transfer-encoding" in headers
-        if length is not None and (chunked or head.lower().count(b"\r\ncontent-length") > 1):
+        lengths = _LENGTH.findall(head)
+        if lengths and (chunked or len(lengths) > 1 or b"," in lengths[0]):
             raise Malformed(HTTPStatus.BAD_REQUEST, "the length of the body is given twice")
         if chunked and request.http_version < b"1.1":
             raise Malformed(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no chunks")

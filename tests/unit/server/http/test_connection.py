@@ -183,6 +183,7 @@ class RefusalTests(ConnectionCase):
             b"GET /t HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": 400,
             b"GET /t HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc": 400,
             b"GET /t HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd": 400,
+            b"GET /t HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\nabc": 400,
             b"GET /t HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc": 400,
             b"GET /t HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n": 501,
             b"GET /t HTTP/1.1\nHost: x\n\n": 400,
@@ -306,6 +307,24 @@ class PaceTests(ConnectionCase):
         self.client.link.pump()
         self.assertEqual(self.client.answers("PUT")[0].status, 408)
         self.assertTrue(self.client.closed)
+
+    def test_slow_body_behind_work(self) -> None:
+        """So it is where the body is read only after some work, during which the client owes nothing."""
+        work: Deferred[None] = Deferred()
+
+        async def late(request: HttpRequest) -> HttpResponse:
+            await work
+            return await echo(request)
+
+        self.members.answer = late
+        self.client.send("PUT", "/m", (basic(), ("Content-Length", "100")))
+        self.client.send_raw(b"abc")
+        self.web.clock.advance(15)
+        self.assertEqual(self.client.received, b"")
+        work.callback(None)
+        self.web.clock.advance(11)
+        self.client.link.pump()
+        self.assertEqual(self.client.answers("PUT")[0].status, 408)
 
     def test_slow_work(self) -> None:
         """A client that waits for its answer owes nothing."""
