@@ -48,6 +48,14 @@ class ForgetfulMachine(SyncMachine):
 
     run: ClassVar = staticmethod(sync_without_memory)
 
+    @rule(number=LAPTOPS, name=PATHS)
+    def delete_everywhere(self, number: int, name: str) -> None:
+        """A laptop writes a file, and deletes it when all have it: of the rules above that seldom follows from four."""
+        self.write(number, name, 1)
+        self.agree()
+        self.remove(number, name)
+        self.agree()
+
 
 class ClockMachine(SyncMachine):
     """Where clocks decide conflicts, the content of the machine whose clock is behind is lost."""
