@@ -275,6 +275,8 @@ class TenancyMachine(RuleBasedStateMachine):
                 Devices(world.state).narrow(f"{name}-device", most, parse(top))
             for session in self.sessions:
                 session.valid = session.valid and not (session.of_device and session.account == name)
+            for attempt in self.attempts:
+                attempt.changed = attempt.changed or (attempt.of_device and attempt.account == name)
         else:
             self._begin_login(name, True, of_device=True)
             while self.attempts:
