@@ -111,15 +111,16 @@ class Realm:
     def _avatar(self, avatar_id: bytes) -> Avatar:
         """In a worker; creates the account's home and folders, and its device's home, where they do not exist.
 
-        A device's home only where it may add files itself, and is no share link: that ends with what it leads to.
+        A device's home only where its account may add files, and of no share link: that ends with what it leads to.
         """
         store, name = self.store(), avatar_id.decode("utf-8", "backslashreplace")
         device = avatar_id.device if isinstance(avatar_id, VerifiedName) else None
         account = Account(name, store, self._access(name, avatar_id), device)
         home, folders = account.access.home, [folder for folder, _ in account.access.rights.folders]
         is_link = device is not None and device.kind == DeviceKind.SHARE_LINK.value
-        if ADD in account.store.rights.everywhere and not is_link:
-            folders.append(account.store.home.parts[len(home.parts) :])
+        top = account.store.home.parts[len(home.parts) :]
+        if ADD in account.access.rights.at(top) and not is_link:
+            folders.append(top)
         for parts in (home.parts, *(home.beneath(*folder).parts for folder in folders)):
             if parts and store.read_only is None:
                 self._make(store, name, Endpoint(parts))

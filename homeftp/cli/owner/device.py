@@ -245,6 +245,7 @@ def reach(folder: str, account: str) -> list[str]:
     server = server_of(os.environ, folder)
     try:
         lines = [] if server is None else [str(line) for line in server.ask("reach").get("lines", [])]
+        lines = [line.replace("ACCOUNT@", f"{account}@") for line in lines]  # of the command for SFTP
     except OperatorError:
         lines = []  # it has just stopped, or is an older one
     return lines or [line.format(host=own_name(), account=account) for line in _GENERAL_LINES]

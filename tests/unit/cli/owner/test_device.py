@@ -139,9 +139,10 @@ class AddedTests(CommandCase):
     def test_running(self) -> None:
         """Where the server runs, its own lines say how to reach it."""
         server = mock.Mock()
-        server.ask.return_value = {"lines": ["web   https://192.0.2.1:8443/\x1b[2J"]}
+        server.ask.return_value = {"lines": ["sftp ACCOUNT@nas", "web   https://192.0.2.1:8443/\x1b[2J"]}
         with mock.patch.object(ask, "server_of", return_value=server):
             self.device("add-app", "tv")
+        self.assertIn("\nsftp ann@nas\n", self.out.getvalue())
         self.assertTrue(self.out.getvalue().endswith("web   https://192.0.2.1:8443/\\x1b[2J\n"), self.out.getvalue())
 
     def test_key(self) -> None:
