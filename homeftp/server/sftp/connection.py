@@ -34,7 +34,7 @@ NAME = "sftp"
 class SftpConnection(StrictTransport):
     """One connection. `windows` is the memory of what its clients have sent and were not answered."""
 
-    _log = Logger()
+    _events = Logger()
 
     def __init__(self, context: ServerContext, windows: MemoryBudget, address: str, peer: str) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class SftpConnection(StrictTransport):
             self.goodbye("the server stops")
 
     def _expire(self, reason: str) -> None:
-        self._log.info("closing the connection of {peer}: {reason}", peer=self._peer, reason=reason)
+        self._events.info("closing the connection of {peer}: {reason}", peer=self._peer, reason=reason)
         self.abort()
 
     def stop(self) -> None:

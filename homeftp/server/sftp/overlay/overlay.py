@@ -9,6 +9,7 @@ from typing import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
@@ -86,10 +87,16 @@ class Overlay:
         return OpenFile(self._files, endpoint, entry, memory=self._memory, budget=self._budget, can_send=self._can_send)
 
     async def _replaceable(self, endpoint: Endpoint) -> Entry | None:
-        """What a file at the endpoint would replace; its directory has to exist. An account may not see either."""
+        """What a file at the endpoint would replace; its directory has to exist. An account may not see either.
+
+        Both are looked up at once: that is one job.
+        """
+        missing: list[Failure] = []
+        parent = Deferred.fromCoroutine(self.expect_parent(endpoint)).addErrback(missing.append)
         entry = await self._stat_file(endpoint)
-        if entry is None:
-            await self.expect_parent(endpoint)
+        await parent
+        if entry is None and missing:
+            missing[0].raiseException()
         return entry
 
     async def _stat_file(self, endpoint: Endpoint) -> Entry | None:

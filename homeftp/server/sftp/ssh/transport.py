@@ -18,7 +18,7 @@ from twisted.conch.ssh.transport import (
     MSG_DISCONNECT,
     SSHServerTransport,
 )
-from twisted.logger import Logger
+from twisted.logger import Logger, LogPublisher
 
 from homeftp import __version__
 from homeftp.config import MIB
@@ -70,7 +70,9 @@ _COOKIE_BYTES = 16
 class StrictTransport(SSHServerTransport):
     """One connection's transport. `logged_in` is set when its client has logged in."""
 
-    _log = Logger()
+    _log = Logger(observer=LogPublisher())
+    """For Conch, which logs each exchange of keys."""
+    _events = Logger()
 
     version = b"homeftp_" + __version__.encode()
     ourVersionString = b"SSH-2.0-homeftp_" + __version__.encode()
@@ -157,7 +159,7 @@ class StrictTransport(SSHServerTransport):
     def fail(self, why: str, reason: int = DISCONNECT_PROTOCOL_ERROR) -> None:
         """What the client does makes no sense."""
         if not self._ended:
-            self._log.info("closing an SSH connection: {why}", why=why)
+            self._events.info("closing an SSH connection: {why}", why=why)
             self.sendDisconnect(reason, why)
 
     def goodbye(self, why: str) -> None:
@@ -178,7 +180,7 @@ class StrictTransport(SSHServerTransport):
         except BadPacket as error:
             self.fail(str(error), DISCONNECT_MAC_ERROR)
         except Exception as error:  # noqa: BLE001 (Conch's parsers raise what they like for malformed messages)
-            self._log.debug("a message could not be read: {error!r}", error=error)
+            self._events.debug("a message could not be read: {error!r}", error=error)
             self.fail("malformed message")
 
     @property
