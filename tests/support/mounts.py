@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
+import tempfile
 from typing import Iterator, TypeVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -77,20 +80,22 @@ def ext4(path: str, *options: str) -> Iterator[str]:
         yield path
 
 
-def quick_folder(case: SynchronousTestCase) -> str:
-    """A new folder for a test that syncs a lot, on a disk in memory; on a real one where nothing can be mounted.
+@functools.lru_cache(maxsize=1)
+def quick_folder() -> str:
+    """A folder for the tests of this process that sync a lot, on a disk in memory; on a real one without mounts.
 
     The disk has an ext4 without a journal, which has us sync all that we
-    would sync anywhere. What is left in the folder at the end goes to where
-    all tests leave their files, for a person to look at.
+    would sync anywhere. What is left in the folder when the process exits goes
+    to where all tests leave their files, for a person to look at.
     """
-    kept: str = os.path.abspath(case.mktemp())
+    kept = tempfile.mkdtemp(prefix="quick-", dir=os.getcwd())
+    stack = contextlib.ExitStack()
     try:
-        folder = held(case, _disk_in_memory(f"{kept}.disk"))
+        folder = stack.enter_context(_disk_in_memory(f"{kept}.disk"))
     except (OSError, SkipTest):
-        os.mkdir(kept)
         return kept
-    case.addCleanup(_copy, folder, kept)
+    stack.callback(shutil.copytree, folder, kept, symlinks=True, dirs_exist_ok=True)
+    atexit.register(stack.close)
     return folder
 
 
@@ -105,10 +110,6 @@ def _disk_in_memory(path: str) -> Iterator[str]:
         with mounted(path, "-o", "loop", disk):
             os.rmdir(os.path.join(path, "lost+found"))
             yield path
-
-
-def _copy(folder: str, kept: str) -> None:
-    shutil.copytree(folder, kept, symlinks=True)
 
 
 @contextlib.contextmanager

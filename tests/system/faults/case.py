@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
+import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from queue import LifoQueue
@@ -18,48 +21,73 @@ from tests.system.faults.verdict import after_failure, after_restart
 
 T = TypeVar("T")
 
-_DRIVERS = ("one", "two", "three")
+_MOST = 3
+"""Drivers at the same time: each has strace and us to wait for."""
+
+
+class Drivers:
+    """The drivers of this process, for all tests: to start one takes as long as ten runs. They end with the process."""
+
+    def __init__(self, folder: str) -> None:
+        """Each gets a folder of its own in `folder`. None is started before it is needed."""
+        self._folder = folder
+        self._count = itertools.count(1)
+        self._free: LifoQueue[Driver | None] = LifoQueue()
+        for _ in range(_MOST):
+            self._free.put(None)
+        self.recorded: dict[tuple[str, str], Outcome] = {}
+        """What happens where nothing fails, by scenario and system."""
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[Driver]:
+        """One of them, for this thread alone; it is ended where anything goes wrong with it."""
+        driver = self._free.get()
+        try:
+            if driver is None:
+                driver = Driver(os.path.join(self._folder, f"{next(self._count)}"))
+                atexit.register(driver.close)
+            yield driver
+        except BaseException:
+            if driver is not None:
+                atexit.unregister(driver.close)
+                driver.close()
+                driver = None
+            raise
+        finally:
+            self._free.put(driver)
+
+
+@functools.lru_cache(maxsize=1)
+def drivers() -> Drivers:
+    """Those of this process. Their disk is a quick one: no fault is the disk's own, and no kill."""
+    return Drivers(quick_folder())
 
 
 class FaultCase(SynchronousTestCase):
-    """Some drivers, which run at the same time: each has strace and us to wait for."""
+    """Runs of drivers."""
 
     def setUp(self) -> None:
-        """None is started before it is needed. Their disk is a quick one: no fault is the disk's own, and no kill."""
-        self._folder = quick_folder(self)
-        self._free: LifoQueue[Driver | str] = LifoQueue()
-        for name in _DRIVERS:
-            self._free.put(name)
-
-    @contextlib.contextmanager
-    def _taken(self) -> Iterator[Driver]:
-        """One of them, for this thread alone."""
-        free = self._free.get()
-        try:
-            if isinstance(free, str):
-                free = Driver(os.path.join(self._folder, free))
-                self.addCleanup(free.close)
-            yield free
-        finally:
-            self._free.put(free)
+        self._drivers = drivers()
 
     def driver(self) -> Driver:
         """One of them, for a test that needs no more."""
-        with self._taken() as driver:
+        with self._drivers.taken() as driver:
             return driver
 
     def each(self, job: Callable[[Driver, T], list[str]], points: Iterable[T]) -> list[str]:
         """All that `job` finds wrong, each with a driver of its own."""
 
         def run(point: T) -> list[str]:
-            with self._taken() as driver:
+            with self._drivers.taken() as driver:
                 return job(driver, point)
 
-        with ThreadPoolExecutor(len(_DRIVERS)) as pool:
+        with ThreadPoolExecutor(_MOST) as pool:
             return [wrong for found in pool.map(run, points) for wrong in found]
 
     def recorded(self, scenario: str, system: str) -> Outcome:
         """What happens where nothing fails: on a right system all that is promised. Needs strace."""
+        if (scenario, system) in self._drivers.recorded:
+            return self._drivers.recorded[scenario, system]
         can_trace()
         driver = self.driver()
         root = driver.root()
@@ -69,4 +97,5 @@ class FaultCase(SynchronousTestCase):
         driver.forget(root)
         if system in RIGHT:
             self.assertEqual((wrong, outcome.refusals), ([], set()), f"{scenario}, {system}")
+        self._drivers.recorded[scenario, system] = outcome
         return outcome

@@ -18,6 +18,7 @@ import ctypes
 import json
 import os
 import resource
+import shutil
 import socket
 import sys
 import traceback
@@ -151,11 +152,13 @@ def _run(control: socket.socket, order: Mapping[str, Any]) -> None:
 def _warm_up() -> None:
     """Carry out everything once: what is loaded or remembered at the first use makes system calls then only."""
     for number, scenario in enumerate(ALL.values()):
-        root = os.path.join(os.getcwd(), f"warm-{number}", "root")
+        folder = os.path.join(os.getcwd(), f"warm-{number}")
+        root = os.path.join(folder, "root")
         scenario.lay(root)
         server = Server(root, "kernel")
         server.carry_out(scenario, lambda **message: None)
         server.close()
+        shutil.rmtree(folder)
 
 
 def _orders(control: socket.socket) -> None:
