@@ -31,7 +31,7 @@ from homeftp.files.jobs.deferredwork import with_deferred
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.files.jobs.share import AccountResources
 from homeftp.files.jobs.turns import Turns, detached
-from homeftp.files.pages import Pages, StorePages, TreeSteps, total, tree_digest
+from homeftp.files.pages import Pages, StorePages, TreeSteps, copied, total, tree_digest
 from homeftp.files.refusals import ChangeStep, RecordRefusal, RefusedChange, record_no_refusal, recorded, recorded_steps
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.files.verifications import SharedVerifications, VerificationPages
@@ -331,8 +331,8 @@ class Files:
         """Copy a file."""
 
         def copy(of: str | None, at: str | None) -> Deferred[Entry]:
-            copy_file = partial(self._store.copy, source_precondition=of, target_precondition=at)
-            return self._jobs.run_wanted(copy_file, source, target)
+            begin = partial(self._store.copy, source, target, source_precondition=of, target_precondition=at)
+            return Deferred.fromCoroutine(copied(self._jobs, begin))
 
         change = RefusedChange(source, target, precondition=target_precondition)
         return self._change(change, copy, source_precondition, target_precondition)

@@ -69,6 +69,18 @@ async def total(jobs: RevocableJobs, begin: Callable[[], Iterator[int]], slots: 
         await jobs.run_cleanup(steps.close)
 
 
+async def copied(jobs: RevocableJobs, begin: Callable[[], Iterator[int | Entry]]) -> Entry:
+    """The entry of a copy, each step of it a job of the pool, while the client that wants it is connected."""
+    steps = Steps(begin)
+    try:
+        while not isinstance(step := await jobs.run_wanted(steps.next), Entry):
+            if step is None:
+                raise RuntimeError("a store copied a file without giving its entry")
+        return step
+    finally:
+        await jobs.run_cleanup(steps.close)
+
+
 class Pages(abc.ABC, Generic[T]):
     """Pages of a store, for `async for`. `aclose` ends what is not read to its end.
 

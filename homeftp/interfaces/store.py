@@ -281,12 +281,13 @@ class IStore(Interface):
 
     def copy(
         source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
-    ) -> Entry:
+    ) -> Iterator[int | Entry]:
         """Copy a file's content, mtime and mode to `target`; a file that is there becomes a version.
 
-        Missing parents are made. Raises `NotFound` (40), `Changed` (44),
-        `WrongKind` (43), `NoSpace` (52), `BadRequest` (20) for a copy to
-        itself, and `Forbidden` (33) without `capabilities.copy`.
+        Yields after each step, which blocks, how many bytes it copied, and the entry of the copy last. Nothing happens
+        before the first step. Where it is a generator, close it to stop early: then nothing has changed. Missing
+        parents are made. Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), `NoSpace` (52), `BadRequest` (20)
+        for a copy to itself, and `Forbidden` (33) without `capabilities.copy`.
         """
 
     def move(

@@ -133,7 +133,7 @@ class BasicStore(abc.ABC):
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
-    ) -> Entry:
+    ) -> Iterator[int | Entry]:
         """Refused."""
         raise unsupported("copy files")
 

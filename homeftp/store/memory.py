@@ -197,7 +197,7 @@ class MemoryStore(MemoryVersions):
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
-    ) -> Entry:
+    ) -> Iterator[int | Entry]:
         """Copy a file's content, mtime and mode."""
         limits.check_copy(source, target)
         self._limits.check(WriteRequest(endpoint=target))
@@ -206,7 +206,7 @@ class MemoryStore(MemoryVersions):
             node = self._source(source, source_precondition)
             node = attrs.evolve(node, tag=self._tree.tag(), made_us=self._tree.now_us())
             self._place(target, node, target_precondition, self._actor, changed)
-        return node.entry()
+        yield node.entry()
 
     def move(
         self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None

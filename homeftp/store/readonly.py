@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generator, Sequence
+from typing import Generator, Iterator, Sequence
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Forbidden
@@ -50,7 +50,7 @@ class ReadOnlyStore(BasicStore):
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
-    ) -> Entry:
+    ) -> Iterator[int | Entry]:
         """Refused."""
         raise self._refusal
 

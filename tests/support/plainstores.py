@@ -77,7 +77,7 @@ class PlainStore(NoMetadata):
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
-    ) -> Entry:
+    ) -> Iterator[int | Entry]:
         """Refused."""
         raise wording.unsupported("copy files")
 

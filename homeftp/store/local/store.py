@@ -257,8 +257,8 @@ class LocalStore:
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
-    ) -> Entry:
-        """Copy a file's content, mtime and mode."""
+    ) -> Iterator[int | Entry]:
+        """Copy a file's content, mtime and mode, step by step."""
         return self._writable.copier.copy(source, target, source_precondition, target_precondition, self._actor)
 
     def move(

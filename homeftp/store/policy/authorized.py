@@ -298,14 +298,14 @@ class AuthorizedStore:
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
-    ) -> Entry:
-        """Copy a file that the account may read to where it may store it."""
+    ) -> Iterator[int | Entry]:
+        """Copy a file that the account may read to where it may store it, step by step."""
         whole = self._visible(source)
         if READ not in self.rights.at(target.parts):
             raise forbidden(target, "store a copy")
         asked = condition_of_file(self.rights, self.rights.at(target.parts), target, target_precondition)
         try:
-            return self._bound.copy(
+            yield from self._bound.copy(
                 whole, self._whole(target), source_precondition=source_precondition, target_precondition=asked
             )
         except Changed as refused:

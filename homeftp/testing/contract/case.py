@@ -112,7 +112,9 @@ class ContractCase(Mixin):
 
     def copy(self, store: IStore, source: str, target: str, of: str | None = None, at: str | None = None) -> Entry:
         """Copy a file, on conditions of the source and at the target."""
-        return store.copy(parse(source), parse(target), source_precondition=of, target_precondition=at)
+        *_, entry = store.copy(parse(source), parse(target), source_precondition=of, target_precondition=at)
+        assert isinstance(entry, Entry)
+        return entry
 
     def content(self, store: IStore, path: str) -> bytes:
         """All of a file."""

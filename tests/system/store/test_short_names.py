@@ -64,7 +64,7 @@ def stat_of(path: str) -> Callable[[IStore], object]:
 
 
 def _copy(store: IStore, source: Endpoint, target: Endpoint) -> object:
-    return store.copy(source, target, source_precondition=None, target_precondition=None)
+    return list(store.copy(source, target, source_precondition=None, target_precondition=None))
 
 
 class ShortNameTests(MoveCase):

@@ -31,7 +31,11 @@ class UnprivilegedTests(StoreCase):
         self.put(store, f"{folder}/file", b"replaced")
         self.assertEqual(store.open(parse(f"{folder}/file")).read(0, 99), b"replaced")
         store.restore(parse(f"{folder}/file"), None, None)
-        store.copy(parse(f"{folder}/file"), parse(f"{folder}/copy"), source_precondition=None, target_precondition=None)
+        list(
+            store.copy(
+                parse(f"{folder}/file"), parse(f"{folder}/copy"), source_precondition=None, target_precondition=None
+            )
+        )
         store.move(parse(f"{folder}/copy"), parse(f"{folder}/moved"), None, None)
         self.assertEqual(sum(store.remove(parse(folder), None, True)), 3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import AsyncIterator, Callable, Iterator, Sequence
 
 import attrs
@@ -14,7 +15,7 @@ from homeftp.config import LISTING_PAGE, Limits
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Changed, Damaged, Forbidden, NotFound, Refusal, WrongKind
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
-from homeftp.files.pages import HASHED_TOGETHER, Pages, Steps, StorePages, total
+from homeftp.files.pages import HASHED_TOGETHER, Pages, Steps, StorePages, copied, total
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces import IOpenFile
@@ -63,6 +64,47 @@ class StepsTests(SynchronousTestCase):
         plain = Steps(lambda: iter([1, 2]))
         plain.next()
         plain.close()
+
+
+class CopiedTests(SynchronousTestCase):
+    """A copy, step by step."""
+
+    def setUp(self) -> None:
+        self.workers = QueuedWorkers()
+        self.login = PermanentLogin()
+        self.closed = False
+
+    def copy(self, *steps: int | Entry) -> Iterator[int | Entry]:
+        try:
+            yield from steps
+        finally:
+            self.closed = True
+
+    def begin(self, *steps: int | Entry) -> Deferred[Entry]:
+        return Deferred.fromCoroutine(copied(RevocableJobs(self.workers, self.login), partial(self.copy, *steps)))
+
+    def test_steps(self) -> None:
+        """Each step is a slice of its own, so that those of other accounts run in between."""
+        entry = Entry("a", "file", 3)
+        running = self.begin(1, 2, entry)
+        self.assertEqual([self.workers.work() for _ in range(4)], [1] * 4)
+        self.assertEqual((self.successResultOf(running), self.closed), (entry, True))
+
+    def test_not_wanted(self) -> None:
+        """Once the client has disconnected no further step is made, and the store is told."""
+        running = self.begin(1, 2, 3)
+        self.workers.work()
+        self.login.closed = True
+        self.assertFalse(self.closed, "the control")
+        self.workers.work_all()
+        self.failureResultOf(running, ConnectionLost)
+        self.assertTrue(self.closed)
+
+    def test_no_entry(self) -> None:
+        """A store that gives no entry is at fault."""
+        running = self.begin(1)
+        self.workers.work_all()
+        self.failureResultOf(running, RuntimeError)
 
 
 class PagesTests(SynchronousTestCase):

@@ -72,6 +72,6 @@ class MemoryVersionsTests(PastCase):
         """A copy is made when it is copied."""
         self.write("a", b"one")
         self.now_us = 5_000_000
-        self.whole.copy(parse("a"), parse("b"), source_precondition=None, target_precondition=None)
+        list(self.whole.copy(parse("a"), parse("b"), source_precondition=None, target_precondition=None))
         (page,) = self.whole.timelines(parse("b"))
         self.assertEqual(page[0].made_us, 5_000_000)

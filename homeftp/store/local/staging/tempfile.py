@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import Callable
+from typing import Callable, Iterator
 
 from homeftp.config import KIB, MIB, PIECE
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint, parse
@@ -94,8 +94,8 @@ class TempFile:
         """Ask the disk to begin writing a part of it."""
         self._system.start_writeback(self.fd, offset, size)
 
-    def copy_from(self, fd: int, size: int) -> None:
-        """Fill it with the first `size` bytes of an open file. Raises OSError."""
+    def copy_from(self, fd: int, size: int) -> Iterator[int]:
+        """Fill it with the first `size` bytes of an open file, `WRITEBACK` of them in each step. Raises OSError."""
         copied = started = 0
         while copied < size:
             data = read_at(fd, copied, min(PIECE, size - copied))
@@ -105,6 +105,7 @@ class TempFile:
             copied += len(data)
             if copied - started >= WRITEBACK:
                 self._system.start_writeback(self.fd, started, copied - started)
+                yield copied - started
                 started = copied
 
     def truncate(self, size: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Iterator
 
 import attrs
 
@@ -40,8 +41,8 @@ class Copier:
         source_precondition: str | None,
         target_precondition: str | None,
         actor: Actor,
-    ) -> Entry:
-        """Copy content, mtime and mode, durably; a file at `target` becomes a version.
+    ) -> Iterator[int | Entry]:
+        """Copy content, mtime and mode, durably, as `IStore.copy`; a file at `target` becomes a version.
 
         Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), `Damaged` (46), `BadRequest` (20), `NoSpace` (52).
         """
@@ -55,7 +56,7 @@ class Copier:
                 mode=found.st_mode & MODE_BITS,
                 precondition=target_precondition,
             )
-            return self._copy(source, fd, found, content_hash, request, actor)
+            yield from self._copy(source, fd, found, content_hash, request, actor)
         finally:
             close_quietly(fd)
 
@@ -93,15 +94,15 @@ class Copier:
         content_hash: str | None,
         request: WriteRequest,
         actor: Actor,
-    ) -> Entry:
+    ) -> Iterator[int | Entry]:
         target = self.targets.find(request)
         staged = None
         try:
             staged = self.files.create(request, actor, target)
-            staged.copy_from(fd, found.st_size)
+            yield from staged.copy_from(fd, found.st_size)
             if not same_content(found, os.fstat(fd)):
                 raise changed(source)
-            return staged.commit(content_hash)
+            yield staged.commit(content_hash)
         except OSError as error:
             raise refusal(error, request.endpoint, size=found.st_size) from error
         finally:

@@ -56,7 +56,8 @@ class Editor:
             found = at_rest(fd, found)
             if self.targets.preconditions.is_damaged(endpoint, found):
                 raise damaged(endpoint)
-            staged.copy_from(fd, found.st_size)
+            for _ in staged.copy_from(fd, found.st_size):
+                pass
             if not same_content(found, os.fstat(fd)):
                 raise changed(endpoint)
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from typing import Iterator
 
 import attrs
 
@@ -125,11 +126,11 @@ class StagedFile:
         elif size != self.size:
             self._hasher = None
 
-    def copy_from(self, fd: int, size: int) -> None:
-        """Fill it with the first `size` bytes of an open file. Raises what `write` raises."""
+    def copy_from(self, fd: int, size: int) -> Iterator[int]:
+        """Fill it with the first `size` bytes of an open file, as `TempFile.copy_from`. Raises what `write` raises."""
         self._hasher, self._started = None, size
         self.resize(size)
-        self._temp_file.copy_from(fd, size)
+        yield from self._temp_file.copy_from(fd, size)
         self.size = size
 
     def commit(self, content_hash: str | None = None, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:

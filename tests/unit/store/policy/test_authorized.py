@@ -295,7 +295,7 @@ class SpaceTests(AuthorizedCase):
         self.write(store, "large", bytes(4_000))
         for write in (
             lambda: store.make_directory(request("n")),
-            lambda: store.copy(parse("large"), parse("n"), source_precondition=None, target_precondition=None),
+            lambda: list(store.copy(parse("large"), parse("n"), source_precondition=None, target_precondition=None)),
             lambda: store.upload(request("n", size=4_000)),
             lambda: self.write(store, "n", bytes(4_000)),
         ):

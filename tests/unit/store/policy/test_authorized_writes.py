@@ -131,7 +131,9 @@ class WritingTests(AuthorizedCase):
         self.assertEqual(found.size, 0)
 
     def copy(self, store: IStore, source: str, target: str) -> Entry:
-        return store.copy(parse(source), parse(target), source_precondition=None, target_precondition=None)
+        *_, entry = store.copy(parse(source), parse(target), source_precondition=None, target_precondition=None)
+        assert isinstance(entry, Entry)
+        return entry
 
     def test_copy(self) -> None:
         """A copy needs to read here, and to write there."""
@@ -201,13 +203,13 @@ class WritingTests(AuthorizedCase):
         ):
             at, to = parse(source), parse(target)
             with self.assertRaises(refusal, msg=(source, target)):
-                store.copy(at, to, source_precondition=precondition, target_precondition=None)
+                list(store.copy(at, to, source_precondition=precondition, target_precondition=None))
             with self.assertRaises(refusal, msg=(source, target)):
                 store.move(at, to, precondition, None)
         replacing = self.seen("read,replace")
         for target, refusal in (("d/b.txt", Changed), ("n.txt", Forbidden)):
             with self.assertRaises(refusal, msg=target):
-                replacing.copy(parse("a.txt"), parse(target), source_precondition=wrong, target_precondition=None)
+                list(replacing.copy(parse("a.txt"), parse(target), source_precondition=wrong, target_precondition=None))
 
     def test_remove(self) -> None:
         """A directory is removed where all that may be in it may be."""

@@ -118,7 +118,12 @@ class FoldersTests(SynchronousTestCase):
                 (path, lambda here=here: list(store.remove(here, None, True))),
                 (path, partial(store.move, here, parse("people/kid/moved"), None, None)),
                 (path, partial(store.move, free, parse(new), None, None)),
-                (path, partial(store.copy, free, parse(new), source_precondition=None, target_precondition=None)),
+                (
+                    path,
+                    lambda new=new: list(
+                        store.copy(free, parse(new), source_precondition=None, target_precondition=None)
+                    ),
+                ),
                 (path, partial(store.set_metadata, here, mtime_us=1, mode=None, precondition=None)),
                 (path, partial(store.restore, here, None, None)),
             ]
@@ -186,7 +191,7 @@ class FoldersTests(SynchronousTestCase):
             (lambda: list(store.remove(top, None, True)), BadRequest),
             (partial(store.move, top, parse("own/moved"), None, None), BadRequest),
             (partial(store.move, file, top, None, None), WrongKind),
-            (partial(store.copy, file, top, source_precondition=None, target_precondition=None), WrongKind),
+            (lambda: list(store.copy(file, top, source_precondition=None, target_precondition=None)), WrongKind),
             (partial(store.upload, request), WrongKind),
             (partial(store.edit, request), WrongKind),
             (partial(raise_first, store, request), WrongKind),

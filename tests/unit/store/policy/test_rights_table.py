@@ -47,7 +47,7 @@ def edit_empty(path: str, store: IStore) -> object:
 
 def copy(source: str, target: str, store: IStore, to: str | None = None) -> object:
     """Copy a file."""
-    return store.copy(parse(source), parse(target), source_precondition=None, target_precondition=to)
+    return list(store.copy(parse(source), parse(target), source_precondition=None, target_precondition=to))
 
 
 def move(source: str, target: str, store: IStore, to: str | None = None) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Sequence
+from typing import Iterator, Sequence
 
 from msgspec import structs
 
@@ -115,7 +115,7 @@ class ConditionsControls(ControlCase):
                 *,
                 source_precondition: str | None,
                 target_precondition: str | None,
-            ) -> Entry:
+            ) -> Iterator[int | Entry]:
                 self.check_first(target, target_precondition)
                 return super().copy(source, target, source_precondition=source_precondition, target_precondition=None)
 

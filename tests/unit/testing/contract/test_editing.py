@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Iterator, Sequence
 
 import attrs
 from msgspec import structs
@@ -186,11 +186,11 @@ class EditingControls(ControlCase):
                 *,
                 source_precondition: str | None,
                 target_precondition: str | None,
-            ) -> Entry:
+            ) -> Iterator[int | Entry]:
                 content = self.open(source).read(0, 10**9)
                 (written,) = self.write_many([(WriteRequest(endpoint=target, size=len(content)), content)])
                 assert isinstance(written, Entry)
-                return written
+                yield written
 
         class Moves(MemoryStore):
             def copy(
@@ -200,8 +200,8 @@ class EditingControls(ControlCase):
                 *,
                 source_precondition: str | None,
                 target_precondition: str | None,
-            ) -> Entry:
-                return self.move(source, target, source_precondition, target_precondition)
+            ) -> Iterator[int | Entry]:
+                yield self.move(source, target, source_precondition, target_precondition)
 
         self.assert_caught("test_copy", New)
         self.assert_caught("test_copy", Moves)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Iterator
+
 from msgspec import structs
 
 from homeftp.endpoint import Endpoint
@@ -55,9 +57,9 @@ class LimitsControls(ControlCase):
                 *,
                 source_precondition: str | None,
                 target_precondition: str | None,
-            ) -> Entry:
+            ) -> Iterator[int | Entry]:
                 self._tree.nodes[target.parts] = self._tree.nodes[source.parts]
-                return self._tree.nodes[target.parts].entry()
+                yield self._tree.nodes[target.parts].entry()
 
         class EditsFreely(MemoryStore):
             def edit(self, request: WriteRequest) -> IDraft:

@@ -158,7 +158,7 @@ class TreesControls(ControlCase):
                 *,
                 source_precondition: str | None,
                 target_precondition: str | None,
-            ) -> Entry:
+            ) -> Iterator[int | Entry]:
                 self._tree.check_name = free  # type: ignore[method-assign]
                 return super().copy(
                     source, target, source_precondition=source_precondition, target_precondition=target_precondition

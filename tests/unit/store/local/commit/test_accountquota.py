@@ -202,7 +202,7 @@ class AccountQuotaTests(SpaceCase):
             "write": lambda: self.put(ann, str(path()), bytes(random.choice((0, 1, 5000)))),
             "upload": lambda: self.stream(ann, str(path()), bytes(random.choice((0, 5000)))),
             "directory": lambda: ann.make_directory(WriteRequest(endpoint=path())),
-            "copy": lambda: ann.copy(path(), path(), source_precondition=None, target_precondition=None),
+            "copy": lambda: list(ann.copy(path(), path(), source_precondition=None, target_precondition=None)),
             "move": lambda: store.move(path(("ann",)), path(("ann",)), None, None),
             "move in": lambda: store.move(path(("bob",)), path(("ann",)), None, None),
             "move out": lambda: store.move(path(("ann",)), path(("bob",)), None, None),

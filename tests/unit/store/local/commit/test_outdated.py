@@ -74,7 +74,7 @@ class OutdatedHashesTests(StoreCase):
 
         def copy() -> object:
             self.lay("b", NEW, mtime_us=TIME)
-            return self.opened.copy(parse("b"), parse("a"), source_precondition=None, target_precondition=None)
+            return list(self.opened.copy(parse("b"), parse("a"), source_precondition=None, target_precondition=None))
 
         def restore() -> object:
             self.put(self.opened, "a", NEW)

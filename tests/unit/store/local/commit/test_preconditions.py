@@ -92,7 +92,7 @@ class PreconditionTests(StoreCase):
                 lambda: store.upload(request).abort(),
                 lambda: store.edit(request).abort(),
                 lambda: store.set_metadata(a, mtime_us=1, mode=None, precondition=c),
-                lambda: store.copy(a, b, source_precondition=c, target_precondition=None),
+                lambda: list(store.copy(a, b, source_precondition=c, target_precondition=None)),
                 lambda: store.move(a, b, c, None),
                 lambda: list(store.remove(a, c, recursive=False)),
             ]

@@ -54,7 +54,7 @@ class InheritanceTests(StoreCase):
         store.edit(put_of(paths[3], b"", **fields)[0]).commit()
         source = put_of("source", b"3", **{"mode": 0o644, **fields})
         store.write_many([source])
-        store.copy(parse("source"), parse(paths[4]), source_precondition=None, target_precondition=None)
+        list(store.copy(parse("source"), parse(paths[4]), source_precondition=None, target_precondition=None))
         return paths
 
     def created(self, path: str, mode: int) -> os.stat_result:

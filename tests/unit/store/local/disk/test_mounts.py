@@ -118,8 +118,10 @@ class MissingDiskTests(StoreCase):
             "edit": partial(store.edit, put),
             "make": partial(store.make_directory, WriteRequest(endpoint=endpoint)),
             "metadata": partial(store.set_metadata, endpoint, mtime_us=0, mode=None, precondition=None),
-            "copy": partial(store.copy, endpoint, parse("x"), source_precondition=None, target_precondition=None),
-            "copy to": partial(store.copy, parse("file"), endpoint, source_precondition=None, target_precondition=None),
+            "copy": lambda: list(store.copy(endpoint, parse("x"), source_precondition=None, target_precondition=None)),
+            "copy to": lambda: list(
+                store.copy(parse("file"), endpoint, source_precondition=None, target_precondition=None)
+            ),
             "move": partial(store.move, endpoint, parse("x"), None, None),
             "move to": partial(store.move, parse("file"), endpoint, None, None),
             "remove": lambda: list(store.remove(endpoint, None, True)),

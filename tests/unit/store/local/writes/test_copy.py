@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import Generator
 from unittest import mock
 
 from homeftp.endpoint import ROOT, parse
@@ -17,7 +18,9 @@ from tests.support.stores import LONG_AGO, Recording, sha
 
 def copy(store: LocalStore, source: str, target: str, of: str | None = None, at: str | None = None) -> Entry:
     """Copy a file."""
-    return store.copy(parse(source), parse(target), source_precondition=of, target_precondition=at)
+    *_, entry = store.copy(parse(source), parse(target), source_precondition=of, target_precondition=at)
+    assert isinstance(entry, Entry)
+    return entry
 
 
 class CopyTests(VersionsCase):
@@ -47,6 +50,25 @@ class CopyTests(VersionsCase):
         self.lay("file", bytes(2 * WRITEBACK + 1))
         copy(self.store(Told()), "file", "copy")
         self.assertEqual(told, [(0, WRITEBACK), (WRITEBACK, WRITEBACK)])
+
+    def test_steps(self) -> None:
+        """A large copy is made in steps; until the last one nothing is there, and where it is stopped nothing stays."""
+        self.lay("file", bytes(2 * WRITEBACK + 1))
+        store = self.store()
+        before = sorted(os.listdir(self.root))
+
+        def begin() -> Generator[int | Entry, None, None]:
+            steps = store.copy(parse("file"), parse("copy"), source_precondition=None, target_precondition=None)
+            assert isinstance(steps, Generator)
+            return steps
+
+        stopped = begin()
+        self.assertEqual([next(stopped), next(stopped)], [WRITEBACK] * 2)
+        stopped.close()
+        self.assertEqual((self.left(), sorted(os.listdir(self.root))), ([], before))
+        *sizes, entry = begin()
+        self.assertEqual((sizes, isinstance(entry, Entry)), ([WRITEBACK] * 2, True))
+        self.assertIn("copy", os.listdir(self.root), "the control")
 
     def test_replaced(self) -> None:
         """A file at the target becomes a version."""
@@ -78,7 +100,7 @@ class CopyTests(VersionsCase):
             with self.assertRaises(kind):
                 copy(store, *arguments)
         with self.assertRaises(WrongKind):
-            store.copy(ROOT, parse("a.txt"), source_precondition=None, target_precondition=None)
+            list(store.copy(ROOT, parse("a.txt"), source_precondition=None, target_precondition=None))
         self.assertEqual((self.content("old.txt"), self.left(), self.contents()), (b"old", [], []))
         with self.assertRaises(TooLarge):
             store.close()

@@ -42,7 +42,7 @@ class StagedTests(SpaceCase):
         fd = os.open(self.lay("source", b"0123456789"), os.O_RDONLY)
         self.addCleanup(os.close, fd)
         staged = self.staged(store)
-        staged.copy_from(fd, 5)
+        self.assertEqual(list(staged.copy_from(fd, 5)), [])
         self.assertEqual(staged.commit("sha256:given").hash, "sha256:given")
         self.assertEqual(self.content("d/file"), b"01234")
 
