@@ -7,7 +7,7 @@ from typing import Mapping
 import attrs
 
 from homeftp.errors import LoginRequired, NotFound, Refusal
-from homeftp.server.http.authentication import HttpAuthenticator
+from homeftp.server.http.authentication import OWN_PAGE, HttpAuthenticator
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
 from homeftp.server.http.refusals import HttpError, error_response
 
@@ -40,4 +40,7 @@ class HttpRouter:
                 raise LoginRequired("log in first")
             return await handler.handle(request)
         except (Refusal, HttpError) as error:
-            return error_response(error, request.headers, basic=name in BASIC)
+            basic = (
+                name in BASIC and OWN_PAGE not in request.headers
+            )  # there a browser would ask in a window of its own
+            return error_response(error, request.headers, basic=basic)

@@ -41,10 +41,11 @@ class RouterTests(HttpCase):
         self.assertEqual(self.client.ask("GET", "/dav/../api").status, 400)
 
     def test_login(self) -> None:
-        """Who is logged in is told to the handler; below /dav a program is asked for a password."""
+        """Who is logged in is told to the handler; below /dav a program is asked for a password, but not the page."""
         self.assertEqual(self.client.ask("GET", "/dav", (basic(),)).body, b"dav ann")
         answer = self.client.ask("PUT", "/dav/a")
         self.assertEqual((answer.status, answer.headers["www-authenticate"][:5]), (401, "Basic"))
-        answer = self.client.ask("POST", "/api/a")
-        self.assertEqual((answer.status, "www-authenticate" in answer.headers), (401, False))
+        for method, path, headers in (("POST", "/api/a", ()), ("PUT", "/dav/a", (("X-Homeftp", "1"),))):
+            answer = self.client.ask(method, path, headers)
+            self.assertEqual((answer.status, "www-authenticate" in answer.headers), (401, False))
         self.assertEqual(self.client.ask("POST", "/api/a", (basic(),)).body, b"api ann")

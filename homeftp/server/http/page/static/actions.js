@@ -135,7 +135,7 @@ export class Actions {
       await ask("MKCOL", davUrl([...this.files.path, name], true));
     });
     if (!done) return;
-    await this.files.read();
+    await this.files.refresh();
     this.files.list.focus(made);
   }
 
@@ -150,7 +150,7 @@ export class Actions {
     if (!done || renamed === old) return;
     const to = [...from.slice(0, -1), renamed];
     this.toasts.say(t("renamed", { name: shown(renamed) }), [t("undo"), () => this.doing(() => this.moveOne(to, from, entry.kind))]);
-    await this.files.read();
+    await this.files.refresh();
     this.files.list.focus(renamed);
   }
 
@@ -168,7 +168,7 @@ export class Actions {
     } catch (error) {
       this.toasts.fail(error);
     }
-    await this.files.read();
+    await this.files.refresh();
   }
 
   async move(entries) {

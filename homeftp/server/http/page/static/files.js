@@ -15,6 +15,8 @@ import { chooseLanguage, language, languages, t } from "./words.js";
 
 /** Milliseconds after the last letter before a search begins. */
 const TYPING = 250;
+/** Milliseconds between two looks at a folder that uploads change. */
+const LOOKS = 2000;
 
 export class Files {
   constructor(session, signOut) {
@@ -98,6 +100,7 @@ export class Files {
   close() {
     this.stop.abort();
     this.reading.abort();
+    clearTimeout(this.soon);
     this.uploads.close();
   }
 
@@ -159,12 +162,33 @@ export class Files {
     return { picture: "folder", title: t("empty-folder"), text: canAdd ? t("empty-folder-help") : "" };
   }
 
-  /** Something in a folder has changed: show it, where that folder is shown. */
-  changed(folder) {
-    if (folder.join("/").startsWith(this.path.join("/"))) {
-      clearTimeout(this.soon);
-      this.soon = setTimeout(() => this.read(), 150);
+  /** Read what is shown again, and show what is different; nothing where that fails. */
+  async refresh() {
+    if (!this.may("read")) return;
+    this.looked = Date.now();
+    const { signal } = this.reading;
+    const url = this.words ? apiUrl("search", this.path, { q: this.words }) : apiUrl("list", this.path);
+    const entries = [];
+    const skipped = [];
+    let more = false;
+    try {
+      for await (const line of lines(url, signal)) {
+        entries.push(...(line.entries ?? []));
+        skipped.push(...(line.skipped ?? []));
+        more = line.more ?? more;
+      }
+    } catch {
+      return;
     }
+    this.list.replace(entries, this.emptyText());
+    this.drawFoot(skipped, more);
+  }
+
+  /** Something in a folder has changed: show it soon, where that folder is shown. */
+  changed(folder) {
+    if (!folder.join("/").startsWith(this.path.join("/"))) return;
+    clearTimeout(this.soon);
+    this.soon = setTimeout(() => this.refresh(), Math.max(100, (this.looked ?? 0) + LOOKS - Date.now()));
   }
 
   drawTools() {

@@ -40,7 +40,7 @@ async function putBack(path, at_us, dialog, files) {
   } catch (error) {
     files.toasts.fail(error);
   }
-  await files.read();
+  await files.refresh();
 }
 
 /** The versions of a file. */

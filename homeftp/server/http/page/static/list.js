@@ -67,6 +67,17 @@ export class FileList {
     }
   }
 
+  /** Show other entries of the same folder: selection, focus and place stay what they are. */
+  replace(entries, empty) {
+    const focused = this.rows.contains(document.activeElement) ? document.activeElement.closest(".row")?.entry?.name : undefined;
+    const there = new Set(entries.map((entry) => entry.name));
+    this.entries = entries;
+    this.picked = new Set([...this.picked].filter((name) => there.has(name)));
+    this.complete(empty);
+    this.mark();
+    if (focused !== undefined) this.focus(focused);
+  }
+
   /** All entries are there; `empty` says what is shown where there are none. */
   complete(empty) {
     this.order_ = null;
@@ -235,7 +246,8 @@ export class FileList {
 
   /** Put the focus on an entry, or on the first. */
   focus(name) {
-    const row = [...this.rows.children].find((each) => each.entry?.name === name) ?? this.rows.firstElementChild;
-    row?.querySelector("a")?.focus();
+    const place = Math.max(0, this.sorted().findIndex((entry) => entry.name === name));
+    if (place >= this.drawn) this.more(place - this.drawn + ROWS);
+    this.rows.children[place]?.querySelector("a")?.focus();
   }
 }

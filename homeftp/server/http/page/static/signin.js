@@ -105,7 +105,7 @@ export class SignIn {
   }
 
   code() {
-    const code = this.field(t("code"), { name: "code", autocomplete: "one-time-code", class: "code", placeholder: "4-otter-maple" });
+    const code = this.field(t("code"), { name: "code", autocomplete: "one-time-code", class: "code", placeholder: "4821-guitar-pine" });
     return this.form(t("welcome"), t("code-help"), [code, this.name()], (given) => ({
       code: given.get("code").trim().toLowerCase().replace(/\s+/g, "-"),
       name: given.get("name").trim(),
@@ -139,7 +139,8 @@ export class SignIn {
       this.signedIn(await askJson("GET", "/api/session"));
     } catch (error) {
       const refused = error instanceof Refused && error.status === 401;
-      this.problem.textContent = refused ? t(this.secret ? "secret-refused" : `${this.way}-refused`) : explain(error);
+      const throttled = error instanceof Refused && error.code === 51;
+      this.problem.textContent = throttled ? t("error-http-429") : refused ? t(this.secret ? "secret-refused" : `${this.way}-refused`) : explain(error);
       if (refused && this.secret) {
         this.secret = null;
         const said = this.problem.textContent;

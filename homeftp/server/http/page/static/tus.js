@@ -83,7 +83,14 @@ export class Upload {
       if (file.size <= SMALL) hash = await this.wholeHash();
       else this.whole = this.hasher.hash(file.size).catch((error) => error);
       this.url = this.address(hash);
-      const stored = await this.trying(() => (hash === null ? this.resumed() : this.begun()));
+      let stored = null;
+      try {
+        stored = await this.trying(() => (hash === null ? this.resumed() : this.begun()));
+      } catch (error) {
+        // a browser may send a request again by itself, after the first one has stored the file
+        if (error.status === 412 && this.condition === "absent") stored = await this.storedHash();
+        if (stored === null || stored !== (hash ?? (await this.whole))) throw error;
+      }
       const here = hash ?? (await this.whole);
       if (here instanceof Error) throw here;
       if (stored && stored !== here) throw new Unreadable(t("error-arrived-different"));
@@ -158,6 +165,12 @@ export class Upload {
     if (condition) about.if = condition;
     const metadata = Object.entries(about).map(([name, value]) => `${name} ${base64(value)}`).join(",");
     return this.request("POST", "/upload/", file, 0, { "Upload-Length": file.size, "Upload-Metadata": metadata });
+  }
+
+  /** The hash of the file that is there, if it may be this one; null otherwise. */
+  async storedHash() {
+    const head = await this.request("HEAD", this.url, null, 0, {}, true);
+    return Number(head.getResponseHeader("Upload-Offset")) === this.file.size ? head.getResponseHeader("Homeftp-Hash") : null;
   }
 
   /** Ask what has arrived, and send the rest. */

@@ -86,7 +86,7 @@ export class Uploads {
       item.upload = new Upload(item.file, item.path, {
         condition: item.condition,
         progress: (sent) => this.moved(item, sent),
-        waiting: (error) => this.note(item, error.status === 0 ? t("waiting-network") : explain(error)),
+        waiting: (error) => this.note(item, error.status === 409 ? t("waits") : error.status ? explain(error) : t("waiting-network")),
       });
       try {
         await item.upload.send();
@@ -200,7 +200,7 @@ export class Uploads {
         "span",
         { class: "buttons" },
         state === "sending" || state === "waiting" ? button(t("stop-name", { name }), "close", () => this.cancel(item), { quiet: true }) : null,
-        state === "failed" || state === "stopped" ? button(t("try-again"), null, () => this.again(item), { kind: "flat" }) : null,
+        state === "failed" || state === "stopped" ? button(t("again"), null, () => this.again(item), { kind: "flat", "aria-label": t("again-name", { name }) }) : null,
       ),
     );
   }

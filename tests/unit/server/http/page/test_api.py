@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from homeftp.endpoint import parse
@@ -101,6 +103,14 @@ class ApiTests(HandlerCase):
         error = self.refused(HttpError, self.request("POST", "api", "list"))
         self.assertEqual((error.status, error.headers), (405, [("Allow", "GET")]))
         self.assertEqual(self.refused(HttpError, self.request("GET", "api", "restore", "a.txt")).status, 405)
+
+    def test_documented(self) -> None:
+        """The page about the web's requests has each call with each of its methods, and no other."""
+        page = (Path(__file__).parents[5] / "docs" / "protocol" / "web.rst").read_text(encoding="utf-8")
+        shown = set(re.findall(r"``(?:GET|POST) /api/(\w+)", page))
+        for name in shown:
+            self.assertEqual(self.refused(HttpError, self.request("PUT", "api", name)).status, 405)
+        self.assertEqual(shown, {"list", "search", "versions", "deleted", "restore", "zip", "space"})
 
     def test_others(self) -> None:
         """Other packages answer calls that are not about files, for strangers where they say so."""
