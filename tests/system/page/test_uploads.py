@@ -17,10 +17,10 @@ class UploadTests(PageCase):
     def test_files(self) -> None:
         """Files arrive with their content and their time, and appear in the list."""
         page = self.window()
-        small, large = self.local("small.txt", b"small"), self.local("large.bin", os.urandom(20 * MIB))
+        small, large = self.local("small.txt", b"small"), self.local("large.bin", os.urandom(17 * MIB))
         os.utime(small, (1_500_000_000, 1_500_000_000))
         self.upload(page, small, large, self.local("empty.txt", b""))
-        expect(page.get_by_text("3 uploads finished")).to_be_visible()
+        expect(page.get_by_role("heading", name="3 uploads finished")).to_be_visible()
         expect(page.get_by_role("link", name="large.bin")).to_be_visible()
         for name, path in (("small.txt", small), ("large.bin", large)):
             with open(path, "rb") as file:
@@ -36,7 +36,7 @@ class UploadTests(PageCase):
         self.local("album/deep/two.txt", b"2")
         self.upload(page, os.path.join(self.here, "album"), folder=True)
         expect(page.get_by_role("link", name="album")).to_be_visible()
-        expect(page.get_by_text("2 uploads finished")).to_be_visible()
+        expect(page.get_by_role("heading", name="2 uploads finished")).to_be_visible()
         self.assertEqual((self.content("album/one.txt"), self.content("album/deep/two.txt")), (b"1", b"2"))
 
     def test_drop(self) -> None:

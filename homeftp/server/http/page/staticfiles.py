@@ -120,6 +120,7 @@ class StaticFiles:
             ("Vary", "Accept-Encoding"),
             ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
             ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("Referrer-Policy", "same-origin"),  # without one a form of the page would name no origin
         ]
         if file.etag in (request.headers.get("If-None-Match") or ""):
             return HttpResponse(HTTPStatus.NOT_MODIFIED, headers)

@@ -29,6 +29,31 @@ export function explain(error) {
 /** Listeners for a request that was answered "sign in". */
 export const signedOut = new EventTarget();
 
+/** Milliseconds between looks whether this browser is still signed in: the server notices within five seconds. */
+const CHECKS = [0, 1500, 4500];
+let checking = false;
+
+/** A request that is refused may be the first after access was revoked. */
+async function checkSession() {
+  if (checking) return;
+  checking = true;
+  try {
+    for (const wait of CHECKS) {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      const answer = await fetch("/api/session", { cache: "no-store" });
+      if (answer.status === 401) {
+        signedOut.dispatchEvent(new Event("401"));
+        return;
+      }
+      if (answer.ok) return;
+    }
+  } catch {
+    // no network: the next request tells
+  } finally {
+    checking = false;
+  }
+}
+
 /** The refusal of an answer. */
 export async function refusalOf(answer) {
   let code = null;
@@ -41,30 +66,32 @@ export async function refusalOf(answer) {
     // an answer without a body that can be read: its status must do
   }
   if (answer.status === 401) signedOut.dispatchEvent(new Event("401"));
+  if (answer.status === 403) checkSession();
   return new Refused(answer.status, code, message, Number(answer.headers.get("Retry-After")) || 0);
 }
+
+/** Milliseconds before a request that only reads is sent again. */
+const AGAIN = [300, 1200];
 
 /** Ask the server; raises Refused. */
 export async function ask(method, url, { json, headers = {}, signal, body } = {}) {
   const sent = { Accept: "application/json", ...headers, "X-Homeftp": "1" };
   if (json !== undefined) sent["Content-Type"] = "application/json";
-  let answer;
-  try {
-    answer = await fetch(url, {
-      method,
-      headers: sent,
-      body: json === undefined ? body : JSON.stringify(json),
-      signal,
-      cache: "no-store",
-      credentials: "same-origin",
-      redirect: "error",
-    });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refused(0, null, "");
+  const content = json === undefined ? body : JSON.stringify(json);
+  for (let tries = 0; ; tries += 1) {
+    let answer;
+    try {
+      answer = await fetch(url, { method, headers: sent, body: content, signal, cache: "no-store", credentials: "same-origin", redirect: "error" });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      // a connection that the server has ended meanwhile, or no network: to read does no harm twice
+      if (method !== "GET" || tries >= AGAIN.length) throw new Refused(0, null, "");
+      await new Promise((resolve) => setTimeout(resolve, AGAIN[tries]));
+      continue;
+    }
+    if (!answer.ok) throw await refusalOf(answer);
+    return answer;
   }
-  if (!answer.ok) throw await refusalOf(answer);
-  return answer;
 }
 
 /** The JSON of an answer. */

@@ -1,4 +1,4 @@
-// Start: the language, the one-use secret of an invitation, the session; then the files or the sign-in page.
+// The page: the language, the one-use secret of an invitation, the session; then the files or the sign-in page.
 
 import { ask, askJson, explain, Refused, signedOut } from "./api.js";
 import { button, fill, h } from "./dom.js";
@@ -6,7 +6,10 @@ import { Files } from "./files.js";
 import { invitation, SignIn } from "./signin.js";
 import { loadLanguage, t } from "./words.js";
 
-class Page {
+/** Milliseconds between tries while the server ends a login of this browser: its next one sees what was changed. */
+const WAITS = [500, 1500, 4500];
+
+export class Page {
   constructor() {
     this.shown = null;
     signedOut.addEventListener("401", () => this.lostSession());
@@ -15,12 +18,15 @@ class Page {
   async start() {
     await loadLanguage();
     const secret = invitation();
-    try {
-      const session = await askJson("GET", "/api/session");
-      this.showFiles(session);
-    } catch (error) {
-      if (error instanceof Refused && error.status === 401) this.showSignIn(secret);
-      else this.showProblem(error);
+    for (const wait of [...WAITS, null]) {
+      try {
+        this.showFiles(await askJson("GET", "/api/session"));
+        return;
+      } catch (error) {
+        if (error instanceof Refused && error.status === 401) return void this.showSignIn(secret);
+        if (wait === null || error.status !== 403) return void this.showProblem(error);
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
     }
   }
 
@@ -66,5 +72,3 @@ class Page {
     if (this.shown instanceof Files) this.showSignIn();
   }
 }
-
-new Page().start();

@@ -11,7 +11,8 @@ export let languages = {};
 
 async function load(name) {
   const answer = await fetch(`/static/languages/${name}.json`);
-  return answer.ok ? answer.json() : {};
+  if (!answer.ok) throw new Error(`${name}: ${answer.status}`);
+  return answer.json();
 }
 
 /** The first language of the browser that there is a catalogue for, unless the person has chosen one. */
