@@ -6,6 +6,8 @@ HTTPS: one large file down and up by curl, beside nginx with the same certificat
 connection. It takes nginx and curl (.ci/run installs them). Both servers are on loopback, and in each round one comes
 after the other, so that a busy machine disturbs both. nginx writes what it receives without a flush and without a
 hash; homeftp's upload is durable, hashed and in the audit log.
+
+SFTP: one large file, and 2,000 small ones, beside OpenSSH's server (sftpfrontend.py). It takes sshd and rclone.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import tempfile
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
+import sftpfrontend
 from measuring import Cost, processor_seconds, run
 from programs import free_port, homeftp_server, listening, started
 
@@ -144,12 +147,18 @@ def _ask(connection: ssl.SSLSocket, request: bytes) -> None:
         sys.exit(f"the server answered {answer[:200]!r}")
 
 
-def https(folder: Path, size: int, requests: int, rounds: int) -> dict[str, dict[str, float]]:
-    """The medians of all rounds: processor seconds for each GiB, and small files a second."""
+def make_source(folder: Path, size: int) -> Path:
+    """A large file."""
     source = folder / "source"
     with source.open("wb") as file:
         for _ in range(size // MIB):
             file.write(os.urandom(MIB))
+    return source
+
+
+def https(folder: Path, source: Path, requests: int, rounds: int) -> dict[str, dict[str, float]]:
+    """The medians of all rounds: processor seconds for each GiB, and small files a second."""
+    size = source.stat().st_size
     steps: dict[str, Callable[[HttpServer], float]] = {
         "GET, s/GiB": lambda server: get(server).server * (1 << 30) / size,
         "PUT, s/GiB": lambda server: put(server, source).server * (1 << 30) / size,
@@ -176,20 +185,28 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=5000, help="small files of a round (default 5000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the medians are shown (default 3)")
     parser.add_argument("--folder", help="where to work; default: the system's folder for temporary files")
+    parser.add_argument("--only", choices=("https", "sftp"), help="measure only this front end")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    missing = [name for name in ("curl", "nginx", "openssl") if not shutil.which(name)]
+    missing = [name for name in ("curl", "nginx", "openssl") if options.only != "sftp" and not shutil.which(name)]
+    missing += sftpfrontend.missing() if options.only != "https" else []
     if missing:
         sys.exit(f"install what has {', '.join(missing)} first")
+    found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="homeftp-benchmark-", dir=options.folder) as name:
-        found = https(Path(name), options.size * MIB, options.requests, options.rounds)
+        source = make_source(Path(name), options.size * MIB)
+        if options.only != "sftp":
+            found.update(https(Path(name), source, options.requests, options.rounds))
+        if options.only != "https":
+            found.update(sftpfrontend.sftp(Path(name), source, options.rounds))
     if options.json:
         print(json.dumps(found))
         return
     for step, values in found.items():
         shown = "  ".join(f"{server} {value:10.2f}" for server, value in values.items())
-        print(f"{step:16} {shown}   ratio {values['homeftp'] / values['nginx']:.2f}")
+        other = next(value for server, value in values.items() if server != "homeftp")
+        print(f"{step:16} {shown}   ratio {values['homeftp'] / other:.2f}")
 
 
 if __name__ == "__main__":

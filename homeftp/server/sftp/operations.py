@@ -90,7 +90,7 @@ class SessionOperations:
             opened = await self._overlay.open(endpoint, asked.flags, asked.attributes)
             return self._handles.add(FileHandle(opened, asked.flags))
 
-        return answers.handle(asked.id, await self._opening([Extent(endpoint, changes=True)], open_file))
+        return answers.handle(asked.id, await self._opening(_named(endpoint), open_file))
 
     async def _open_directory(self, asked: PathAsked) -> bytes:
         endpoint = _existing(asked.path)
@@ -177,7 +177,7 @@ class SessionOperations:
             raise UnknownRequestType(NO_LINKS)
         source, target = _existing(asked.source), endpoint_of(asked.target)
         replace = asked.verb is Verb.POSIX_RENAME
-        extents = [Extent(source, True, deep=True), Extent(target, True, deep=True)]
+        extents = [Extent(source, True, deep=True), *_named(target, deep=True)]
         await self._order.run(extents, lambda: self._overlay.rename(source, target, replace=replace))
         return answers.status(asked.id, StatusCode.OK)
 
@@ -193,8 +193,7 @@ class SessionOperations:
             await self._order.run([extent], lambda: self._overlay.set_attributes(endpoint, asked.attributes))
         else:
             endpoint = endpoint_of(asked.where)
-            extent = Extent(endpoint, True)
-            await self._order.run([extent], lambda: self._overlay.make_directory(endpoint, asked.attributes))
+            await self._order.run(_named(endpoint), lambda: self._overlay.make_directory(endpoint, asked.attributes))
         return answers.status(asked.id, StatusCode.OK)
 
     # -- the rest -----------------------------------------------------------------------
@@ -220,6 +219,11 @@ class SessionOperations:
         if free is None:
             raise Forbidden("the free space is not known")
         return answers.statvfs(id, free, _NO_SETUID | (_READ_ONLY if files.read_only else 0))
+
+
+def _named(endpoint: Endpoint, *, deep: bool = False) -> list[Extent]:
+    """What making a name concerns: the name, and whether its directory exists."""
+    return [Extent(endpoint, True, deep), Extent(endpoint.parent, False)]
 
 
 def _existing(path: bytes) -> Endpoint:

@@ -88,8 +88,8 @@ class Session:
         """Whether requests are being carried out."""
         return bool(self._in_flight)
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes from the client."""
+    def data_received(self, data: bytes | memoryview) -> None:
+        """Bytes from the client, which do not change."""
         if not self._ended:
             self._packets.append(data)
             self._process()

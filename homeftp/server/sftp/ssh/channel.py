@@ -44,8 +44,8 @@ class ChannelSession(Protocol):
     def busy(self) -> bool:
         """Whether requests are being carried out."""
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes from the client."""
+    def data_received(self, data: bytes | memoryview) -> None:
+        """Bytes from the client, which do not change."""
 
     def resume(self) -> None:
         """The channel is writable again."""
@@ -121,6 +121,8 @@ class SftpChannel:
     def consumed(self) -> None:
         """Reopen the window by what was answered, not for every byte."""
         assert self.session is not None
+        if self.pending and not self.session.busy:
+            self._send(whole=False)  # nothing else is to be answered now
         give = self._window - self.session.held - self._left
         if give >= self._window // REOPENED_PARTS and not self.eof:
             self._left += give
@@ -138,7 +140,7 @@ class SftpChannel:
         if len(data) > self._left or len(data) > LOCAL_PACKET or self.eof or self.session is None:
             return False
         self._left -= len(data)
-        self.session.data_received(bytes(data))
+        self.session.data_received(data)
         return True
 
     def widen(self, size: int) -> bool:

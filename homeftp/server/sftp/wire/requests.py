@@ -221,7 +221,7 @@ PARSERS: dict[int, Callable[[int, FieldReader], Asked]] = {
 """What reads the fields of each type of request."""
 
 
-def parse_request(packet: bytes) -> Asked:
+def parse_request(packet: bytes | memoryview) -> Asked:
     """The request in a packet, which is given without its length. Raises `SessionBroken` for one without an id."""
     if len(packet) < _HEAD.size:
         raise SessionBroken("a packet is too short to have an id")
@@ -241,14 +241,14 @@ class PacketReader:
     """Divides what arrives into packets."""
 
     def __init__(self) -> None:
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[bytes | memoryview] = deque()
         self.held = 0
         """Bytes that have arrived and were not taken."""
         self._needed = _LENGTH.size
         self._has_length = False
 
-    def append(self, data: bytes) -> None:
-        """Add what has arrived."""
+    def append(self, data: bytes | memoryview) -> None:
+        """Add what has arrived, and does not change."""
         self._pieces.append(data)
         self.held += len(data)
 
@@ -257,7 +257,7 @@ class PacketReader:
         """Bytes that are held of a packet that has not arrived completely; 0 where the next one has."""
         return self.held if self.held < self._needed else 0
 
-    def next_packet(self) -> bytes | None:
+    def next_packet(self) -> bytes | memoryview | None:
         """The next packet, without its length; None where it has not arrived. Raises `SessionBroken`."""
         if not self._has_length:
             if self.held < _LENGTH.size:
@@ -272,9 +272,9 @@ class PacketReader:
         self._needed, self._has_length = _LENGTH.size, False
         return packet
 
-    def _take(self, size: int) -> bytes:
+    def _take(self, size: int) -> bytes | memoryview:
         """The first `size` bytes, which are there."""
-        taken: list[bytes] = []
+        taken: list[bytes | memoryview] = []
         self.held -= size
         while size:
             piece = self._pieces.popleft()

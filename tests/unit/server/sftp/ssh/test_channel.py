@@ -41,7 +41,7 @@ class FakeSession:
     partial = busy = False
     resumed = 0
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         """Keep it."""
         self.held += len(data)
 
