@@ -134,6 +134,8 @@ class SftpConnection(StrictTransport):
     def stop(self) -> None:
         """The server stops: what was begun is completed."""
         self._stopping = True
+        if self._channels is not None:
+            self._channels.stop()
         self.changed()
 
     def abort(self) -> None:

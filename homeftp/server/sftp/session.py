@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from homeftp.errors import BadRequest
 from homeftp.files.budget import MemoryBudget
 from homeftp.model import MAX_SIZE
+from homeftp.server.gate.timeouts import Deadline
 from homeftp.server.sftp.handles import Handles
 from homeftp.server.sftp.operations import Operation, SessionOperations
 from homeftp.server.sftp.overlay.openfile import FilesOf
@@ -35,6 +36,9 @@ MAX_IN_FLIGHT = 128
 """Requests of one session that are carried out at once: OpenSSH's client has 64."""
 
 _LENGTH_BYTES = 4
+
+IDLE_SECONDS = 10.0
+"""Between two looks for files that are open and not read: what was read ahead is part of a memory that all share."""
 
 
 class Output(Protocol):
@@ -63,6 +67,7 @@ class Session:
         self, files: FilesOf, owner: str, output: Output, *, budget: MemoryBudget, clock: IReactorTime
     ) -> None:
         self._output = output
+        self._clock = clock
         self._packets = PacketReader()
         self._handles = Handles()
         self._overlay = Overlay(files, budget, self._can_send)
@@ -72,6 +77,17 @@ class Session:
         self._bytes = 0
         self._processing = False
         self._ended = False
+        self._stopping = False
+        self._idle = Deadline(clock, IDLE_SECONDS, self._look_for_idle)
+
+    @property
+    def _is_closing(self) -> bool:
+        return self._ended or self._stopping
+
+    def _look_for_idle(self) -> None:
+        """Files that were not read since the last look need not hold what was read ahead."""
+        self._overlay.forget_idle()
+        self._idle = Deadline(self._clock, IDLE_SECONDS, self._look_for_idle)
 
     @property
     def held(self) -> int:
@@ -101,11 +117,16 @@ class Session:
             each.callback(None)
         self._process()
 
+    def stop(self) -> None:
+        """The server stops: begin nothing more."""
+        self._stopping = True
+
     def end(self) -> Deferred[None]:
         """The client has gone, or may not go on: nothing that was not committed is kept."""
         if self._ended:
             return Deferred.fromCoroutine(_nothing())
         self._ended = True
+        self._idle.cancel()
         self._handles.end()
         self._operations.end()
         aborting = Deferred.fromCoroutine(self._overlay.abort())
@@ -127,7 +148,7 @@ class Session:
             return
         self._processing = True
         try:
-            while not self._ended and self._in_flight < MAX_IN_FLIGHT and self._output.writable:
+            while not self._is_closing and self._in_flight < MAX_IN_FLIGHT and self._output.writable:
                 packet = self._packets.next_packet()
                 if packet is None:
                     break

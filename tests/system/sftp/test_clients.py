@@ -7,6 +7,8 @@ import random
 import stat
 import subprocess
 
+from homeftp.hashing.filehash import hash_bytes
+from tests.support import replay
 from tests.support.needs import program
 from tests.support.sftpserver import SftpCase
 
@@ -76,6 +78,17 @@ class OpenSshTests(SftpCase):
         self.assertEqual(
             [name for name in listed if "/" in name], [f"{self.there}/{number:05}" for number in range(10_000)]
         )
+
+    def test_audit(self) -> None:
+        """A file that was put is in the audit log as one that was pushed: with its hash, its account and its device."""
+        self.local("big", BIG)
+        self.server.sftp(f"cd {self.there}", f"lcd {self.here}", "put big", "rename big b", "rm b")
+        found = [line for line in replay.lines(self.server.process.state) if line["event"] == "change"]
+        mine = [line for line in found if line["endpoint"].startswith(f"{self.there}/")]
+        self.assertEqual([line["change"] for line in mine], ["add", "move", "delete"])
+        told = {(line["account"], line["device"], line["front_end"]) for line in mine}
+        self.assertEqual(told, {("ann", "key", "sftp")})
+        self.assertEqual((mine[0]["hash"], mine[0]["size"]), (hash_bytes(BIG), len(BIG)))
 
     def test_ciphers(self) -> None:
         """OpenSSH agrees with the server on each cipher and MAC that is offered, and on new keys while it sends."""

@@ -217,6 +217,11 @@ class OpenFile:
 
         return self._in_turn(act)
 
+    def forget_idle(self) -> None:
+        """Hold nothing that was read ahead, unless it was read since the last call."""
+        if self._reader is not None and not self._running:
+            self._reader.forget_idle()
+
     def detach(self) -> Deferred[None]:
         """Its name was removed, or is that of another file now: its handles still work, and nothing is committed."""
 

@@ -121,6 +121,11 @@ class Overlay:
         if self._open.get(opened.endpoint.parts) is opened:
             del self._open[opened.endpoint.parts]
 
+    def forget_idle(self) -> None:
+        """Hold nothing that was read ahead of files that were not read since the last call."""
+        for opened in (*self._open.values(), *self._detached):
+            opened.forget_idle()
+
     async def abort(self) -> None:
         """Discard all that was not committed."""
         self._ended = True

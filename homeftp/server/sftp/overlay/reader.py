@@ -28,6 +28,7 @@ class SequentialReader:
         self._ahead_start = 0
         self._expected = 0
         """Where the next read begins, if the client reads in order."""
+        self._used = False
 
     @property
     def entry(self) -> Entry:
@@ -43,6 +44,7 @@ class SequentialReader:
         if at < 0 or at + length > len(self._piece):
             return None
         self._expected = offset + length
+        self._used = True
         return self._piece[at : at + length]
 
     async def read(self, offset: int, length: int) -> bytes | memoryview:
@@ -54,6 +56,7 @@ class SequentialReader:
             self.forget()
             self._expected = offset + length
             return await self._stream.read(offset, length)
+        self._used = True
         length = min(length, self.entry.size - offset)
         parts = []
         while length:
@@ -87,6 +90,12 @@ class SequentialReader:
     def _begin(self, offset: int) -> Deferred[bytes]:
         size = self._budget.grant(self, pieces=2) // MIN_PIECE * MIN_PIECE
         return Deferred.fromCoroutine(_read(self._stream, offset, min(size, self.entry.size - offset)))
+
+    def forget_idle(self) -> None:
+        """Hold nothing, unless something was read since the last call."""
+        if not self._used:
+            self.forget()
+        self._used = False
 
     def forget(self) -> None:
         """Hold nothing any more."""

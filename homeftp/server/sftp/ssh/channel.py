@@ -50,6 +50,9 @@ class ChannelSession(Protocol):
     def resume(self) -> None:
         """The channel is writable again."""
 
+    def stop(self) -> None:
+        """The server stops: begin nothing more."""
+
     def end(self) -> object:
         """The channel has ended."""
 

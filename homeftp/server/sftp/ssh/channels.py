@@ -99,6 +99,12 @@ class Channels(SSHService):
         for channel in list(self._open.values()):
             channel.resume()
 
+    def stop(self) -> None:
+        """The server stops: begin nothing more."""
+        for channel in self._open.values():
+            if channel.session is not None:
+                channel.session.stop()
+
     def serviceStopped(self) -> None:
         """The connection has ended: nothing that was not committed is kept."""
         for number in list(self._open):

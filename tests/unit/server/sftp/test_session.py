@@ -247,6 +247,26 @@ class BoundTests(SessionCase):
         for offset in (MIB, 3, 2 * MIB - 5):
             self.assertEqual(self.read(handle, offset, 4).string, content[offset : offset + 4])
 
+    def test_idle(self) -> None:
+        """A file that is open and not read holds nothing of what was read ahead."""
+        self.lay({"a": bytes(2 * MIB)})
+        handle = self.open("/a", READ)
+        self.read(handle, 0, 32 * KIB)
+        self.read(handle, 32 * KIB, 32 * KIB)
+        self.clock.advance(10)
+        self.assertGreater(self.budget.granted, 0)
+        self.clock.advance(10)
+        self.assertEqual(self.budget.granted, 0)
+
+    def test_stopped(self) -> None:
+        """When the server stops nothing more is begun, and what was begun is answered."""
+        self.send(17, b"/none")
+        self.session.stop()
+        self.send(17, b"/none")
+        self.workers.work_all()
+        self.assertEqual([answer.id for answer in self.output.take()], [1])
+        self.assertFalse(self.session.busy)
+
     def test_handles(self) -> None:
         """A session has so many handles; where it closes one it can open another."""
         self.lay({"a": b"a"})

@@ -38,6 +38,18 @@ class ReaderTests(FilesTestCase):
         self.result_of(reader.close())
         self.assertEqual(self.budget.granted, 0)
 
+    def test_idle(self) -> None:
+        """What was read ahead is forgotten when nobody reads on, and read again when somebody does."""
+        reader = self.opened()
+        self.result_of(reader.read(0, 100))
+        self.result_of(reader.read(100, 100))
+        reader.forget_idle()
+        self.assertGreater(self.budget.granted, 0)
+        reader.forget_idle()
+        self.assertEqual(self.budget.granted, 0)
+        self.assertEqual(bytes(self.result_of(reader.read(200, 100))), CONTENT[200:300])
+        self.result_of(reader.close())
+
     def test_short(self) -> None:
         """A file that got shorter is noticed."""
         reader = self.opened()

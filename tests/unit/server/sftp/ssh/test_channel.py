@@ -49,6 +49,9 @@ class FakeSession:
         """Count it."""
         self.resumed += 1
 
+    def stop(self) -> None:
+        """Nothing to do."""
+
     def end(self) -> None:
         """Nothing to do."""
 
