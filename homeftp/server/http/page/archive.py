@@ -9,13 +9,15 @@ from __future__ import annotations
 import struct
 import time
 import zipfile
-from typing import AsyncIterator, Sequence
+from itertools import groupby
+from typing import AsyncGenerator, AsyncIterator, Sequence
 
 import attrs
 
+from homeftp.config import PIECE, SMALL_FILE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Refusal, TooLarge, counted
-from homeftp.interfaces import IFiles, IFileStream
+from homeftp.interfaces import FileContent, IFiles, IFileStream
 from homeftp.model import SECOND_US, Entry
 
 MOST_MEMBERS = 50_000
@@ -88,9 +90,12 @@ class _Sink:
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
+        self.size = 0
+        """Bytes that were written since the last time."""
 
     def write(self, data: bytes, /) -> int:
         self._pieces.append(bytes(data))
+        self.size += len(data)
         return len(data)
 
     def flush(self) -> None:
@@ -103,6 +108,7 @@ class _Sink:
         """What was written since the last time."""
         data = b"".join(self._pieces)
         self._pieces.clear()
+        self.size = 0
         return data
 
 
@@ -114,22 +120,52 @@ async def archive(files: IFiles, members: Sequence[ArchiveMember]) -> AsyncItera
     """
     sink = _Sink()
     missing: list[str] = []
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as made:
-        for member in members:
-            if member.entry.kind == "directory":
-                made.writestr(_info(member.name + "/", member.entry), b"")
-                yield sink.take()
-                continue
-            try:
-                stream = await files.open(member.endpoint)
-            except Refusal as refusal:
-                missing.append(f"{member.name}: {refusal.message}")
-                continue
-            async for _ in _add_file(made, member.name, stream):
-                yield sink.take()
-        if missing:
-            made.writestr(_info(MISSING, None), ("\r\n".join(missing) + "\r\n").encode())
+    contents = _contents(files, members)
+    try:
+        with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as made:
+            async for member, found in contents:
+                large: IFileStream | None = None
+                try:
+                    if member.entry.kind == "directory":
+                        made.writestr(_info(member.name + "/", member.entry), b"")
+                    elif isinstance(found, FileContent):
+                        made.writestr(_info(member.name, found.entry), found.content)
+                    elif found is not None and not isinstance(found, TooLarge):
+                        raise found
+                    else:
+                        large = await files.open(member.endpoint)
+                except Refusal as refusal:
+                    missing.append(f"{member.name}: {refusal.message}")
+                if large is not None:
+                    async for _ in _add_file(made, member.name, large):
+                        yield sink.take()
+                if sink.size >= PIECE:
+                    yield sink.take()
+            if missing:
+                made.writestr(_info(MISSING, None), ("\r\n".join(missing) + "\r\n").encode())
+    finally:
+        await contents.aclose()
     yield sink.take()
+
+
+async def _contents(
+    files: IFiles, members: Sequence[ArchiveMember]
+) -> AsyncGenerator[tuple[ArchiveMember, FileContent | Exception | None], None]:
+    """Each member, with its content where it is small: many small files are read together."""
+    for small, group in groupby(members, lambda each: each.entry.kind == "file" and each.entry.size <= SMALL_FILE):
+        run = list(group)
+        if not small:
+            for member in run:
+                yield member, None
+            continue
+        pages = files.read_batch([member.endpoint for member in run], list)
+        try:
+            left = iter(run)
+            async for page in pages:
+                for found, member in zip(page, left, strict=False):
+                    yield member, found
+        finally:
+            await pages.aclose()
 
 
 async def _add_file(made: zipfile.ZipFile, name: str, stream: IFileStream) -> AsyncIterator[int]:

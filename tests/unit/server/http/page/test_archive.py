@@ -54,8 +54,8 @@ class ArchiveTests(FilesTestCase):
         self.assertLess(self.result_of(largest()), 3 * MIB)
 
     def test_large_members(self) -> None:
-        """Each file may have more than 4 GiB: its sizes are those of ZIP64."""
-        self.lay({"a.txt": b"one"})
+        """A file that comes in pieces may have more than 4 GiB: its sizes are those of ZIP64."""
+        self.lay({"a.txt": bytes(MIB)})
         made = self.made(self.members())
         self.assertIn(b"\x01\x00\x10\x00", made[: 30 + len("top/a.txt") + 40], "the extra field of ZIP64")
 
@@ -68,6 +68,15 @@ class ArchiveTests(FilesTestCase):
         for name in ("", "../d", "a//b", "/a"):
             self.error_of(BadEndpoint, members_of(self.files, ROOT, [name], "top"))
         self.error_of(NotFound, members_of(self.files, parse("nothing"), (), "top"))
+
+    def test_many(self) -> None:
+        """Many small files are read together, and a large one between them in pieces; each has its own content."""
+        contents = {f"{number:03}.txt": b"%d" % number * number for number in range(600)}
+        contents["300.txt"] = bytes(2 * MIB)
+        self.lay(contents)
+        with zipfile.ZipFile(io.BytesIO(self.made(self.members()))) as made:
+            self.assertIsNone(made.testzip())
+            self.assertEqual({name.removeprefix("top/"): made.read(name) for name in made.namelist()}, contents)
 
     def test_missing(self) -> None:
         """A file that cannot be opened is left out, and named in a file of its own."""
