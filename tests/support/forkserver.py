@@ -33,6 +33,7 @@ _STANDARD = 3
 """Descriptors that come with a request: standard input, output and error."""
 
 _IMPORTED = (
+    "cryptography.hazmat.backends.openssl",
     "encodings.idna",
     "homeftp.cli.commands.get",
     "homeftp.cli.commands.files.ls",
@@ -51,12 +52,15 @@ _IMPORTED = (
     "homeftp.hashing.hashcache",
     "homeftp.server.control",
     "homeftp.server.service",
+    "homeftp.server.sftp.frontend",
     "homeftp.standalone",
     "homeftp.tap",
     "homeftp.workers",
     "spake2",
     "twisted.internet.epollreactor",
     "twisted.scripts.twistd",
+    "twisted.trial.itrial",
+    "twisted.words.iwords",
     "zeroconf.asyncio",
 )
 """What commands and servers use, and takes a while to import; the public names of `homeftp.client` besides."""
