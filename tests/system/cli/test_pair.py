@@ -208,7 +208,8 @@ class DeviceTests(PairCase):
         """They are listed, renamed and revoked; JSON for scripts."""
         self.assertIn("No device is paired yet", self.at_server("device", "list").stdout)
         self.paired()
-        self.assertRegex(self.at_server("device", "list").stdout, r"\Aann-laptop +ann +certificate +paired [0-9-]{10} [0-9:]{5}, ")
+        shown = self.at_server("device", "list").stdout
+        self.assertRegex(shown, r"\Aann-laptop +ann +certificate +paired [0-9-]{10} [0-9:]{5}, ")
         self.assertEqual(self.at_server("device", "rename", "ann-laptop", "ann-old").returncode, 0)
         self.assertEqual(self.homeftp("ls", "nas:").returncode, 0)
         listed: dict[str, str] = json.loads(self.at_server("device", "list", "--json").stdout)

@@ -230,8 +230,8 @@ class TransferTests(ServedCase):
         for words, needed, others, most in (
             (("ls", there), set[str](), comparing | sending | fetching, 105),
             (("cmp", here, there), comparing, sending | fetching, 150),
-            (("push", "-f", here, there), sending, fetching, 160),
-            (("get", "-f", there, here), fetching, sending, 170),
+            (("push", "-f", here, there), sending, fetching, 165),
+            (("get", "-f", there, here), fetching, sending, 175),
         ):
             found = self.imported(*words)
             self.assertEqual(({"homeftp.client.api", *needed} - found, (never | others) & found), (set(), set()), words)
