@@ -6,8 +6,10 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from homeftp.endpoint import ROOT
 from homeftp.interfaces import IFiles
 from homeftp.server.sftp.session import Session
+from homeftp.server.sftp.shared import SharedSessions
 from tests.support.filestores import FilesTestCase
 from tests.support.sftppackets import INIT, Answer, Raw, answers, attrs, request, u64
 
@@ -47,13 +49,16 @@ class SessionCase(FilesTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
+        self.shared = SharedSessions()
         self.output, self.session = self.connect()
         self.last = 0
 
     def connect(self) -> tuple[FakeOutput, Session]:
         """Another session."""
         output = FakeOutput()
-        session = Session(self.files_of, "ann", output, budget=self.budget, clock=self.clock)
+        session = Session(
+            self.files_of, "ann", output, home=ROOT, shared=self.shared, budget=self.budget, clock=self.clock
+        )
         output.session = session
         session.data_received(INIT)
         self.workers.work_all()

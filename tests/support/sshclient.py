@@ -21,9 +21,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import Limits
-from homeftp.files.budget import MemoryBudget
 from homeftp.server.sftp.connection import SftpConnection
 from homeftp.server.sftp.frontend import SftpFactory
+from homeftp.server.sftp.shared import SharedSessions
 from homeftp.server.sftp.ssh.hostkey import open_host_key
 from homeftp.testing.memorylink import MemoryLink
 from tests.support.inmemory import PASSWORD, Server
@@ -265,8 +265,9 @@ class SshCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = Server.make(limits=self.limits, own_accounts=self.own_accounts)
         self.addCleanup(self.server.close)
-        self.windows = MemoryBudget()
-        self.factory = SftpFactory(self.server.services, self.windows)
+        self.shared = SharedSessions()
+        self.windows = self.shared.windows
+        self.factory = SftpFactory(self.server.services, self.shared)
         self.factory.use(open_host_key(self.server.folder))
         self.clock = self.server.clock
 
@@ -279,7 +280,7 @@ class SshCase(SynchronousTestCase):
 
     def attach(self, client: Any) -> SftpConnection:
         """Connect a client; nothing is delivered yet."""
-        connection = SftpConnection(self.server.services, self.windows, "192.0.2.1", "192.0.2.1:5")
+        connection = SftpConnection(self.server.services, self.shared, "192.0.2.1", "192.0.2.1:5")
         connection.factory = self.factory  # type: ignore[assignment]
         self.server.services.connections.add(connection, "192.0.2.1")
         client.link = MemoryLink(client, connection, self.clock)

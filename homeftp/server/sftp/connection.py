@@ -15,11 +15,11 @@ from zope.interface import implementer
 
 from homeftp.config import READ_BUFFER, SOCKET_WRITE
 from homeftp.errors import LoginFailed
-from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces import IConnection, IFiles, ILogin
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.timeouts import StallTimer
 from homeftp.server.sftp.session import Session
+from homeftp.server.sftp.shared import SharedSessions
 from homeftp.server.sftp.ssh.channel import SftpChannel
 from homeftp.server.sftp.ssh.channels import Channels
 from homeftp.server.sftp.ssh.transport import StrictTransport
@@ -32,14 +32,14 @@ NAME = "sftp"
 
 @implementer(IConnection, IPushProducer)
 class SftpConnection(StrictTransport):
-    """One connection. `windows` is the memory of what its clients have sent and were not answered."""
+    """One connection."""
 
     _events = Logger()
 
-    def __init__(self, context: ServerContext, windows: MemoryBudget, address: str, peer: str) -> None:
+    def __init__(self, context: ServerContext, shared: SharedSessions, address: str, peer: str) -> None:
         super().__init__()
         self._context = context
-        self._windows = windows
+        self._shared = shared
         self._address = address
         self._peer = peer
         self._login: ILogin | None = None
@@ -186,7 +186,7 @@ class SftpConnection(StrictTransport):
         """The client knows that it is logged in: serve it."""
         assert self._login is not None
         self.logged_in = True
-        self._channels = Channels(self._make_session, self._windows, self._context.reactor)
+        self._channels = Channels(self._make_session, self._shared.windows, self._context.reactor)
         self.channel_data = self._channels.channel_data
         self._serve(self._channels)
         self._context.connections.authenticated(self, self._login.account)
@@ -196,7 +196,15 @@ class SftpConnection(StrictTransport):
         login = self._login
         assert login is not None
         context = self._context
-        return Session(self._files, login.account, channel, budget=context.budget, clock=context.reactor)
+        return Session(
+            self._files,
+            login.account,
+            channel,
+            home=login.home,
+            shared=self._shared,
+            budget=context.budget,
+            clock=context.reactor,
+        )
 
     def _files(self, request: str) -> IFiles:
         assert self._login is not None

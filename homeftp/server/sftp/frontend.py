@@ -12,18 +12,14 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from homeftp.config import MIB
 from homeftp.crypto.secretfiles import private_folder
-from homeftp.files.budget import MemoryBudget
 from homeftp.host import own_address
 from homeftp.interfaces import IFrontEnd, IServerContext, IShownFrontEnd
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import ListeningService, listening
 from homeftp.server.sftp.connection import NAME, SftpConnection, shown_peer
+from homeftp.server.sftp.shared import SharedSessions
 from homeftp.server.sftp.ssh.hostkey import fingerprint, open_host_key
-
-WINDOW_MEMORY = 16 * MIB
-"""Bytes that the windows of all channels may have together, as long as each has a `MIN_WINDOW`."""
 
 
 class FullSshServer(Protocol):
@@ -40,9 +36,9 @@ class SftpFactory(Factory):
     noisy = False
     _log = Logger()
 
-    def __init__(self, context: ServerContext, windows: MemoryBudget) -> None:
+    def __init__(self, context: ServerContext, shared: SharedSessions) -> None:
         self._context = context
-        self._windows = windows
+        self._shared = shared
         self.publicKeys: dict[bytes, Key] = {}
         self.privateKeys: dict[bytes, Key] = {}
 
@@ -58,7 +54,7 @@ class SftpFactory(Factory):
         if why is not None:
             self._log.info("rejected a connection from {host}: {why}", host=host, why=why)
             return FullSshServer()
-        protocol = SftpConnection(self._context, self._windows, *shown_peer(addr))
+        protocol = SftpConnection(self._context, self._shared, *shown_peer(addr))
         protocol.factory = cast(Any, self)
         self._context.connections.add(protocol, host)
         return protocol
@@ -96,7 +92,7 @@ class SftpFrontEnd:
     def service(self, context: IServerContext) -> SftpService:
         """All listeners. Raises `OperatorError` for a wrong endpoint description."""
         assert isinstance(context, ServerContext), "it needs more than others: docs/architecture/interfaces says what"
-        factory = SftpFactory(context, MemoryBudget(WINDOW_MEMORY))
+        factory = SftpFactory(context, SharedSessions())
         self._service = service = SftpService(context, factory)
         for description in self.listen:
             listener = listening(context.reactor, description, factory)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 
 import attrs
+from twisted.internet.error import ConnectionLost
 
 from homeftp.errors import BadRequest, Busy, Forbidden
 from homeftp.server.sftp.listing import DirectoryReader
 from homeftp.server.sftp.overlay.openfile import OpenFile
 from homeftp.server.sftp.overlay.overlay import is_writer
+from homeftp.server.sftp.shared import AccountHandles
 from homeftp.server.sftp.wire.numbers import OpenFlag
 
 MOST_HANDLES = 128
@@ -38,8 +40,11 @@ Handle = FileHandle | DirectoryReader
 class Handles:
     """The handles that are open."""
 
-    def __init__(self, most: int = MOST_HANDLES) -> None:
+    def __init__(self, account: str, accounts: AccountHandles, most: int = MOST_HANDLES) -> None:
+        self._account = account
+        self._accounts = accounts
         self._most = most
+        self._ended = False
         self._open: dict[bytes, Handle] = {}
         self._reserved = 0
         self._last = 0
@@ -48,14 +53,19 @@ class Handles:
         """Keep a place for a handle that is about to be opened; raises `Busy` (51) where there are too many."""
         if len(self._open) + self._reserved >= self._most:
             raise Busy(f"a session can have {self._most} files and directories open: close some first")
+        if not self._accounts.take(self._account):
+            raise Busy("your account has too many files and directories open: close some first")
         self._reserved += 1
 
     def give_back(self) -> None:
         """It was not opened."""
         self._reserved -= 1
+        self._accounts.give_back(self._account)
 
     def add(self, handle: Handle) -> bytes:
-        """The name of a handle, whose place was reserved."""
+        """The name of a handle, whose place was reserved. Raises ConnectionLost after the end."""
+        if self._ended:
+            raise ConnectionLost("the session has ended")
         self._reserved -= 1
         self._last = (self._last + 1) % _NAMES
         name = _NAME.pack(self._last)
@@ -91,10 +101,14 @@ class Handles:
         """The same, which has that name no more."""
         found = self.any(name)
         del self._open[name]
+        self._accounts.give_back(self._account)
         return found
 
     def end(self) -> None:
         """The session has ended: close the directories."""
+        self._ended = True
+        if self._open:
+            self._accounts.give_back(self._account, len(self._open))
         for each in self._open.values():
             if isinstance(each, DirectoryReader):
                 each.close()

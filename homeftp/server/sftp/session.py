@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from homeftp.endpoint import Endpoint
 from homeftp.errors import BadRequest
 from homeftp.files.budget import MemoryBudget
 from homeftp.model import MAX_SIZE
@@ -20,6 +21,7 @@ from homeftp.server.sftp.handles import Handles
 from homeftp.server.sftp.operations import Operation, SessionOperations
 from homeftp.server.sftp.overlay.openfile import FilesOf
 from homeftp.server.sftp.overlay.overlay import Overlay
+from homeftp.server.sftp.shared import SharedSessions
 from homeftp.server.sftp.statuses import status_of
 from homeftp.server.sftp.wire import answers
 from homeftp.server.sftp.wire.numbers import MAX_READ, OpenFlag, StatusCode
@@ -59,18 +61,26 @@ class Output(Protocol):
 
 
 class Session:
-    """One session of a login whose files `files` gives."""
+    """One session of a login whose files `files` gives; `home` is where they are in the store."""
 
     _log = Logger()
 
     def __init__(
-        self, files: FilesOf, owner: str, output: Output, *, budget: MemoryBudget, clock: IReactorTime
+        self,
+        files: FilesOf,
+        owner: str,
+        output: Output,
+        *,
+        home: Endpoint,
+        shared: SharedSessions,
+        budget: MemoryBudget,
+        clock: IReactorTime,
     ) -> None:
         self._output = output
         self._clock = clock
         self._packets = PacketReader()
-        self._handles = Handles()
-        self._overlay = Overlay(files, budget, self._can_send)
+        self._handles = Handles(owner, shared.handles)
+        self._overlay = Overlay(files, budget, self._can_send, home=home, exclusive=shared.exclusive)
         self._operations = SessionOperations(files, self._overlay, self._handles, owner, clock)
         self._waiting: list[Deferred[None]] = []
         self._in_flight = 0

@@ -94,6 +94,7 @@ class OpenFile:
         self._running = False
         self._aborted = False
         self._failure: Exception | None = None
+        self._give_back_name: Callable[[], None] = _nothing
 
     # -- what it is ------------------------------------------------------------------
 
@@ -139,6 +140,10 @@ class OpenFile:
     def write(self, offset: int | None, data: bytes | memoryview, done: Callable[[Exception | None], None]) -> None:
         """Write a part."""
         self._add(PendingWrite(offset, data, done))
+
+    def name_taken(self, give_back: Callable[[], None]) -> None:
+        """Its name is kept from other sessions, until it is committed or discarded: call `give_back` then."""
+        self._give_back_name = give_back
 
     def create(self, mode: int | None, precondition: str | None) -> Deferred[None]:
         """Begin a new, empty content, whatever is there."""
@@ -227,12 +232,14 @@ class OpenFile:
 
         async def act() -> None:
             self.detached = True
+            self._give_back_name()
 
         return self._in_turn(act)
 
     async def abort(self) -> None:
         """Discard what was not committed; nothing that is still waiting is done."""
         self._aborted = True
+        self._give_back_name()
         content, self._content = self._content, None
         if content is not None:
             await content.abort()
@@ -375,13 +382,21 @@ class OpenFile:
         content, self._content = self._content, None
         failure, self._failure = self._failure, None
         if content is not None and (self.detached or self._aborted or failure is not None):
+            self._give_back_name()
             await content.abort()
         if failure is not None:
             raise failure
         if content is not None and not (self.detached or self._aborted):
             pending, self._pending = self._pending, Pending(self.endpoint)
-            self.entry = await content.commit(pending)
+            try:
+                self.entry = await content.commit(pending)
+            finally:
+                self._give_back_name()
 
     def _expect_running(self) -> None:
         if self._aborted:
             raise NotFound("the session has ended")
+
+
+def _nothing() -> None:
+    """No name was taken."""

@@ -11,11 +11,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
 from homeftp.files.budget import MemoryBudget
 from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.server.sftp.overlay.content import SmallMemory
+from homeftp.server.sftp.overlay.exclusive import ExclusiveNames
 from homeftp.server.sftp.overlay.openfile import FilesOf, OpenFile
 from homeftp.server.sftp.wire.fields import Attributes
 from homeftp.server.sftp.wire.numbers import OpenFlag
@@ -24,14 +25,25 @@ WRITING = OpenFlag.WRITE | OpenFlag.APPEND
 
 
 class Overlay:
-    """The open files of a session, by their paths. `can_send` is as in `OpenFile`."""
+    """The open files of a session, by their paths. `can_send` is as in `OpenFile`.
+
+    `home` is where the account's files are in the store, `exclusive` what all sessions have made.
+    """
 
     def __init__(
-        self, files: FilesOf, budget: MemoryBudget, can_send: Callable[[], Deferred[None] | None] = lambda: None
+        self,
+        files: FilesOf,
+        budget: MemoryBudget,
+        can_send: Callable[[], Deferred[None] | None] = lambda: None,
+        *,
+        home: Endpoint = ROOT,
+        exclusive: ExclusiveNames | None = None,
     ) -> None:
         self._files = files
         self._budget = budget
         self._can_send = can_send
+        self._home = home
+        self._exclusive = ExclusiveNames() if exclusive is None else exclusive
         self._memory = SmallMemory()
         self._open: dict[tuple[str, ...], OpenFile] = {}
         self._detached: set[OpenFile] = set()
@@ -69,6 +81,8 @@ class Overlay:
         opened = self._made(endpoint, entry)
         if entry is None or flags & OpenFlag.TRUNCATE:
             exclusive = flags & OpenFlag.CREATE and flags & OpenFlag.EXCLUSIVE
+            if exclusive:
+                opened.name_taken(self._take_name(endpoint))
             await opened.create(mode_of(attributes), ABSENT if exclusive else None)
         return opened
 
@@ -82,6 +96,13 @@ class Overlay:
             raise Changed(f"{found.endpoint} exists already")
         if not found.exists or (flags & OpenFlag.TRUNCATE and is_writer(flags)):
             await found.create(mode_of(attributes), None)
+
+    def _take_name(self, endpoint: Endpoint) -> Callable[[], None]:
+        """Take a name that nothing has; raises `Changed` (44) where another session has made it."""
+        give_back = self._exclusive.take(self._home.beneath(*endpoint.parts))
+        if give_back is None:
+            raise Changed(f"{endpoint} is being made by another session")
+        return give_back
 
     def _made(self, endpoint: Endpoint, entry: Entry | None) -> OpenFile:
         return OpenFile(self._files, endpoint, entry, memory=self._memory, budget=self._budget, can_send=self._can_send)

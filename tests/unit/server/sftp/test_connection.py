@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from homeftp.config import MIB, Limits
+from homeftp.config import MIB
 from homeftp.server.sftp.connection import shown_peer
 from tests.support.sftppackets import Raw, attrs, request, text, u32, u64
 from tests.support.sshclient import SshCase, SshClient
@@ -98,17 +97,3 @@ class ConnectionTests(SshCase):
 
         self.assertEqual(shown_peer(Address()), ("192.0.2.1", "192.0.2.1:5"))
         self.assertEqual(shown_peer(None), ("a local socket", "a local socket"))
-
-
-class CountedTests(SshCase):
-    """Limits on connections."""
-
-    limits = Limits(unauthenticated=2, unauthenticated_per_address=2)
-
-    def test_full(self) -> None:
-        """Connections count with all others: one for which there is no place is closed."""
-        address: Any = type("Address", (), {"host": "192.0.2.9", "port": 1})()
-        self.clock.advance(10)
-        for _ in range(3):
-            assert self.factory.buildProtocol(address) is not None
-        self.assertEqual(self.server.services.connections.unauthenticated, 3)

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.errors import BadRequest, Busy, Forbidden
 from homeftp.server.sftp.handles import FileHandle, Handles
 from homeftp.server.sftp.listing import DirectoryReader
+from homeftp.server.sftp.shared import AccountHandles
 from homeftp.server.sftp.wire.numbers import OpenFlag
 
 OPENED: Any = object()
@@ -19,7 +20,7 @@ class HandleTests(SynchronousTestCase):
     """A session that may have two."""
 
     def setUp(self) -> None:
-        self.handles = Handles(2)
+        self.handles = Handles("ann", AccountHandles(), 2)
 
     def add(self, handle: Any) -> bytes:
         """Another one."""

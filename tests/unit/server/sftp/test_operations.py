@@ -9,6 +9,7 @@ from homeftp.interfaces import IFiles
 from homeftp.server.sftp.handles import Handles
 from homeftp.server.sftp.operations import SessionOperations
 from homeftp.server.sftp.overlay.overlay import Overlay
+from homeftp.server.sftp.shared import AccountHandles
 from homeftp.server.sftp.wire.fields import Attributes
 from homeftp.server.sftp.wire.requests import AttributesAsked, HandleAsked, OtherAsked, PathAsked, PathsAsked, Verb
 from tests.support.filestores import FilesTestCase
@@ -20,7 +21,7 @@ class OperationTests(FilesTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.handles = Handles()
+        self.handles = Handles("ann", AccountHandles())
         overlay = Overlay(self.files_of, self.budget)
         self.operations = SessionOperations(self.files_of, overlay, self.handles, "ann", Clock())
 

@@ -12,6 +12,7 @@ from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
 from homeftp.interfaces import IFiles
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Entry
+from homeftp.server.sftp.overlay.exclusive import ExclusiveNames
 from homeftp.server.sftp.overlay.openfile import OpenFile
 from homeftp.server.sftp.overlay.overlay import Overlay
 from homeftp.server.sftp.wire.fields import Attributes
@@ -305,6 +306,21 @@ class NameTests(OverlayCase):
         self.write(second, 0, b"2")
         self.error_of(Changed, self.others.close(second, NEW | X))
         self.assertEqual(self.content("lock"), b"1")
+
+    def test_exclusive_sessions(self) -> None:
+        """Sessions of one server learn at once that another one makes the file; it is free when that is discarded."""
+        names = ExclusiveNames()
+        one, other = (Overlay(self.files_of, self.budget, exclusive=names) for _ in range(2))
+        for end in ("close", "remove", "abort"):
+            opened = self.open(end, NEW | X, one)
+            self.error_of(Changed, other.open(parse(end), NEW | X, Attributes()))
+            if end == "close":
+                self.close(opened, NEW | X, one)
+                self.error_of(Changed, other.open(parse(end), NEW | X, Attributes()))
+            else:
+                self.result_of(one.remove(parse(end)) if end == "remove" else one.abort())
+                self.close(self.open(end, NEW | X, other), NEW | X, other)
+            self.assertEqual(len(names), 0)
 
     def test_refreshed(self) -> None:
         """A file that is open and that others replace is read anew once it is opened again."""

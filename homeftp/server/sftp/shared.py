@@ -1,0 +1,52 @@
+"""What all sessions of one server share: their memory, the files that are open, and names that are taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import attrs
+
+from homeftp.config import MIB
+from homeftp.files.budget import MemoryBudget
+from homeftp.server.sftp.overlay.exclusive import ExclusiveNames
+
+WINDOW_MEMORY = 16 * MIB
+"""Bytes that the windows of all channels may have together, as long as each has a least one."""
+
+MOST_ACCOUNT_HANDLES = 512
+"""Files and directories that one account has open at once, over all its sessions: small files that are open are held
+in memory, 32 MiB in all."""
+
+
+class AccountHandles:
+    """Counts what each account has open."""
+
+    def __init__(self, most: int = MOST_ACCOUNT_HANDLES) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    def take(self, account: str) -> bool:
+        """Count one more; False where there are too many."""
+        if self._open[account] >= self._most:
+            return False
+        self._open[account] += 1
+        return True
+
+    def give_back(self, account: str, count: int = 1) -> None:
+        """Count so many fewer."""
+        self._open[account] -= count
+        if not self._open[account]:
+            del self._open[account]
+
+    def __len__(self) -> int:
+        return self._open.total()
+
+
+@attrs.frozen(eq=False)
+class SharedSessions:
+    """What the sessions of one server share."""
+
+    windows: MemoryBudget = attrs.field(factory=lambda: MemoryBudget(WINDOW_MEMORY))
+    """The memory of what clients have sent and was not answered."""
+    handles: AccountHandles = attrs.field(factory=AccountHandles)
+    exclusive: ExclusiveNames = attrs.field(factory=ExclusiveNames)

@@ -1,0 +1,43 @@
+"""What all sessions share."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.server.sftp.shared import AccountHandles, SharedSessions
+from tests.support.sftppackets import Raw, attrs, request
+from tests.support.sshclient import SshCase
+
+
+class SharedTests(SynchronousTestCase):
+    """Counts."""
+
+    def test_handles(self) -> None:
+        """Each account has so many."""
+        handles = AccountHandles(2)
+        self.assertEqual([handles.take("ann") for _ in range(3)], [True, True, False])
+        self.assertTrue(handles.take("bob"))
+        handles.give_back("ann")
+        self.assertTrue(handles.take("ann"))
+        handles.give_back("ann", 2)
+        handles.give_back("bob")
+        self.assertEqual((len(handles), len(SharedSessions().exclusive)), (0, 0))
+
+
+class AccountHandleTests(SshCase):
+    """Sessions of one account, which may have 512 files open."""
+
+    def test_sessions(self) -> None:
+        """What one session has open counts for the others, until it is closed or its session has ended."""
+        self.server.put("a", b"a")
+        clients = [self.member() for _ in range(5)]
+        codes = []
+        for client in clients:
+            for number in range(128):
+                client.write(request(3, number, b"/a", 1, Raw(attrs())))
+            codes += [answer.kind for answer in client.answers()]
+        self.assertEqual((codes.count(102), codes.count(101)), (512, 128))
+        for client in clients:
+            client.transport.loseConnection()  # type: ignore[union-attr]
+            client.pump()
+        self.assertEqual(len(self.shared.handles), 0)
