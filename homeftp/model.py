@@ -337,6 +337,8 @@ class WriteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the content that arrived in an earlier upload; the next ones are appended to them."""
     empty: bool = False
     """For `IStore.edit`: begin with no content instead of the current one, which then need not be readable."""
+    keeps_empty: bool = True
+    """Whether an empty file that it replaces is to become a version too. False: a store need not keep that."""
     actor: Actor = SERVER
     """The actor; with `SERVER` it is the actor that the store is bound to (`IStore.bind`)."""
 

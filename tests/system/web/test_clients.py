@@ -93,7 +93,7 @@ class RcloneTests(ClientCase):
     def rclone(self, *arguments: str) -> str:
         """Run it with a remote named d."""
         secret = run("rclone", "obscure", PASSWORD).stdout.strip()
-        remote = {"TYPE": "webdav", "URL": self.server.url(), "VENDOR": "other", "USER": "ann", "PASS": secret}
+        remote = {"TYPE": "webdav", "URL": self.server.url(), "VENDOR": "owncloud", "USER": "ann", "PASS": secret}
         given = {f"RCLONE_CONFIG_D_{name}": value for name, value in remote.items()}
         options = ("--ca-cert", self.server.ca_file, "--config", os.path.join(self.here, "none"))
         ended = run("rclone", *options, *arguments, **given)
@@ -107,8 +107,10 @@ class RcloneTests(ClientCase):
         for number in range(40):
             self.lay(f"tree/many/{number}", b"%d" % number)
         source = os.path.join(self.here, "tree")
+        os.utime(os.path.join(source, "large"), (1_700_000_000, 1_700_000_000))
         self.rclone("copy", "--transfers", "16", source, "d:copy")
         self.rclone("check", "--download", source, "d:copy")
+        self.assertEqual(os.stat(self.server.path("copy/large")).st_mtime, 1_700_000_000)
         self.rclone("moveto", "d:copy/deep", "d:copy/moved")
         self.rclone("copyto", "d:copy/large", "d:copy/again")
         self.assertEqual(self.stored("copy/again"), self.stored("copy/large"))

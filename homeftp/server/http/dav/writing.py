@@ -50,7 +50,9 @@ class ResourceWriter:
             await self._require_space(dav, size)
             size = None  # A declared size would let the store keep what arrives of an upload that breaks off.
         stored = await dav.files.upload(
-            WriteRequest(endpoint=dav.endpoint, size=size, mtime_us=mtime_us, precondition=precondition),
+            WriteRequest(
+                endpoint=dav.endpoint, size=size, mtime_us=mtime_us, precondition=precondition, keeps_empty=False
+            ),
             dav.http.body,
         )
         tag = etag(stored)

@@ -129,6 +129,7 @@ class Committer:
                 hashed_ns=hashed_ns,
                 size=size,
                 actor=actor,
+                keeps_empty=request.keeps_empty,
             )
             return self.commit_one(pending)
 

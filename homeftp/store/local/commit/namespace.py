@@ -179,6 +179,8 @@ class Namespace:
             pending.unlink is not None and self.renamer.is_other_link(pending, found)
         ):
             return ExistingTarget(found, None)  # this content stays
+        if not found.st_size and not pending.keeps_empty:
+            return ExistingTarget(found, None)
         try:
             archived = archiver.link(handle, endpoint, name, found, pending.actor, pending.known_hash)
             return ExistingTarget(found, archived)

@@ -86,6 +86,8 @@ class PendingRename:
     """The name that it loses, if it is a file of the store."""
     before: os.stat_result | None = None
     """Its stat when its hash was known; the hash is dropped if it changed. None: no other program can change it."""
+    keeps_empty: bool = True
+    """Whether an empty file that it replaces becomes a version: `WriteRequest.keeps_empty`."""
     counted: bool = False
     """Whether its bytes are part of the used quota already."""
     changed_ns: int = 0

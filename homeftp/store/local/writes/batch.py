@@ -255,6 +255,7 @@ class _Batch:
             hashed_ns=self._began,
             size=len(content),
             actor=group.actor,
+            keeps_empty=request.keeps_empty,
         )
 
     def _write_temp_file(

@@ -60,7 +60,7 @@ class LockingTests(DavCase):
         self.assertEqual(self.content("new"), b"")
         self.assertEqual(self.status("LOCK", "nothing/new", body=EXCLUSIVE), 409)
         self.assertEqual(self.status("PUT", "new", ("If", f"(<{token}>)"), body=b"content"), 204)
-        self.assertEqual(self.content("new"), b"content")
+        self.assertEqual((self.content("new"), self.versions("new")), (b"content", 0))
 
     def test_shared(self) -> None:
         """Shared locks stand beside each other, and the token of one is enough."""

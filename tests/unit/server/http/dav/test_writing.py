@@ -28,6 +28,16 @@ class PutTests(DavCase):
             self.assertEqual((answer.status, self.content(f"f{size}")), (204, content))
         self.assertEqual(self.versions("f1"), 1)
 
+    def test_empty(self) -> None:
+        """An empty file, which many programs make before they send its content, leaves no version when they do."""
+        for content in (b"content", bytes(SMALL_FILE + 1)):
+            self.put("a", b"")
+            self.put("a", content)
+            self.assertEqual(self.versions("a"), 0)
+            self.status("DELETE", "a")
+            self.assertEqual(self.versions("a"), 1, "the control")
+            self.setUp()
+
     def test_mtime(self) -> None:
         """`X-OC-Mtime` sets the time of the file."""
         for given, mtime_us in (("1714560000", 1_714_560_000_000_000), ("1714560000.25", 1_714_560_000_250_000)):
