@@ -31,6 +31,7 @@ class PageWorld:
     server: ServerProcess
     url: str
     state: Any = None
+    shared: BrowserContext | None = None
 
     @property
     def port(self) -> int:
@@ -45,6 +46,12 @@ class PageWorld:
         context = self.browser.new_context(**given)
         context.set_default_timeout(MILLISECONDS)
         return context
+
+    def usual_context(self) -> BrowserContext:
+        """The one that most tests share: to load the page anew costs less in it."""
+        if self.shared is None:
+            self.shared = self.context()
+        return self.shared
 
     def _signed_in(self) -> Any:
         if self.state is None:
@@ -93,9 +100,13 @@ class PageCase(SynchronousTestCase):
 
     def window(self, path: str | None = None, **options: Any) -> Page:
         """A window that shows the test's folder, or a path of the page."""
-        context = self.world.context(**options)
-        self.addCleanup(context.close)
+        if options:
+            context = self.world.context(**options)
+            self.addCleanup(context.close)
+        else:
+            context = self.world.usual_context()
         page = context.new_page()
+        self.addCleanup(page.close)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("dialog", lambda dialog: self.errors.append(f"a dialog: {dialog.message}"))
         page.goto(self.world.url + (f"#/{self.folder}" if path is None else path))
