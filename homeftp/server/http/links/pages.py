@@ -39,10 +39,15 @@ HEADERS = (
         "frame-ancestors 'none'",
     ),
     ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "same-origin"),
     ("X-Robots-Tag", "noindex, nofollow"),
     ("Vary", "Accept-Language"),
 )
-"""Of every page: nothing is loaded, nothing runs, and no search engine keeps it."""
+"""Of every page: nothing is loaded, nothing runs, and no search engine keeps it.
+
+No other site learns the address. With the policy `no-referrer` browsers would send forms with `Origin: null`, as from
+another site (Fetch, "append a request Origin header").
+"""
 
 _STEP = 1000
 """From one unit of size to the next, as disks are sold."""

@@ -64,11 +64,19 @@ class AuthenticatorTests(SynchronousTestCase):
             (("Origin", "https://evil.example"),),
             (("Origin", "null"),),
             (("Origin", "https://nas.local"),),
+            (("Origin", "null"), ("Sec-Fetch-Site", "cross-site")),
+            (("Origin", "null"), ("Sec-Fetch-Site", "same-site")),
+            (("Origin", "https://evil.example"), ("Sec-Fetch-Site", "same-origin")),
         ):
             self.failureResultOf(self.ask(basic(), *headers), Forbidden)
             self.assertIsNotNone(self.successResultOf(self.ask(basic(), *headers, method="GET")), "the control")
         for header in (("Origin", f"https://{HOST}"), ("Sec-Fetch-Site", "none"), ("Sec-Fetch-Site", "same-origin")):
             self.assertIsNotNone(self.successResultOf(self.ask(basic(), header)), "the control")
+
+    def test_form(self) -> None:
+        """A form of a page that tells no referrer has the origin `null`, and is known by what the browser adds."""
+        form = ("Origin", "null"), ("Sec-Fetch-Site", "same-origin")
+        self.assertIsNotNone(self.successResultOf(self.ask(basic(), *form)))
 
     def test_unasked(self) -> None:
         """Credentials that a browser sends by itself change nothing without a sign of the own page."""

@@ -160,7 +160,7 @@ class ReadTests(LinkHandlerCase):
         for answer in (self.ask(self.make("photos")), self.client.ask("GET", "/s/none/")):
             self.assertIn("default-src 'none'", answer.headers["content-security-policy"])
             self.assertEqual(answer.headers["cache-control"], "no-store")
-            self.assertEqual(answer.headers["referrer-policy"], "no-referrer")
+            self.assertEqual(answer.headers["referrer-policy"], "same-origin")
             self.assertNotIn(b"<script", answer.body)
 
     def test_hostile_names(self) -> None:

@@ -1,0 +1,80 @@
+"""The pages of share links in Chromium: what a form sends there is what the server takes."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support import needs
+from tests.support.browsing import LOOPBACK, owner
+from tests.support.processes import ServerProcess, pair, run_homeftp
+
+
+class LinkPageTests(SynchronousTestCase):
+    """A server whose account ann may share, and a browser without a script."""
+
+    def setUp(self) -> None:
+        self.server = ServerProcess("--https", LOOPBACK)
+        self.addCleanup(self.server.end)
+        owner(self.server, "account", "change", "ann", "--links", "on")
+        for folder in ("photos", "inbox"):
+            os.mkdir(self.server.path(folder))
+        with open(self.server.path("photos/lake.jpg"), "wb") as file:
+            file.write(b"lake")
+        self.home = os.path.abspath(self.mktemp())
+        pair(self.server, self.home)
+
+    def link(self, *arguments: str, input: str = "") -> str:
+        """The URL of a new link."""
+        done = run_homeftp("share", *arguments, "--json", input=input, HOMEFTP_HOME=self.home)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        url: str = json.loads(done.stdout)["url"]
+        return url
+
+    def in_browser(self, work: Any) -> None:
+        """Let `work` use a page in a phone-sized window."""
+        with sync_playwright() as playwright:
+            options = ["--no-sandbox"] if os.geteuid() == 0 else []
+            browser = playwright.chromium.launch(executable_path=needs.program("chromium"), args=options)
+            context = browser.new_context(
+                ignore_https_errors=True,
+                java_script_enabled=False,
+                viewport={"width": 390, "height": 844},
+                locale="de-DE",
+            )
+            try:
+                work(context.new_page())
+            finally:
+                browser.close()
+
+    def test_forms(self) -> None:
+        """A password opens a link, a file is downloaded, a drop box takes two files; in the language of the browser."""
+        locked = self.link("nas:photos", "--password-stdin", input="a long password\n")
+        box = self.link("nas:inbox", "--upload")
+
+        def work(page: Any) -> None:
+            page.goto(locked)
+            page.fill("input[type=password]", "a wrong password")
+            page.click("button")
+            self.assertIn("Das Passwort ist falsch", page.inner_text("body"))
+            page.fill("input[type=password]", "a long password")
+            page.click("button")
+            with page.expect_download() as downloading:
+                page.click("text=lake.jpg")
+            self.assertEqual(downloading.value.suggested_filename, "lake.jpg")
+            with open(downloading.value.path(), "rb") as file:
+                self.assertEqual(file.read(), b"lake")
+            page.goto(box)
+            for name in ("größe.txt", "b.txt"):
+                with open(name, "w", encoding="utf-8") as file:
+                    file.write(name)
+            page.set_input_files("input[type=file]", ["größe.txt", "b.txt"])
+            page.click("button")
+            self.assertIn("Angekommen", page.inner_text("body"))
+
+        self.in_browser(work)
+        self.assertEqual(sorted(os.listdir(self.server.path("inbox"))), ["b.txt", "größe.txt"])
