@@ -300,7 +300,7 @@ class TenancyTests(SynchronousTestCase):
 
     def test_local(self) -> None:
         """In a folder. Half as often: the same code gives and refuses there, and it takes four times as long."""
-        run(LocalMachine, runs=RUNS // 2)
+        run(LocalMachine, runs=RUNS if LONG else RUNS // 2)
 
     def test_devices(self) -> None:
         """In a store in memory, where all logins are of devices that have less than their accounts."""
