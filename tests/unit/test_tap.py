@@ -119,6 +119,8 @@ class OptionsTests(SynchronousTestCase):
             settings = self.parse(*arguments)
             self.assertEqual((settings.https, settings.root), ((https,), os.path.abspath("share")))
         self.assertEqual(self.parse("share").https, ())
+        self.assertEqual(self.parse("--sftp", "share", "--sftp", "tcp:3").sftp, ("tcp:8022", "tcp:3"))
+        self.assertEqual(self.parse("share").sftp, ())
 
     def test_versions(self) -> None:
         """How long versions are kept and protected, and how much space they get, in percent or in bytes."""
