@@ -35,11 +35,20 @@ class Batcher(Generic[T, R]):
 
     `job` gets a sequence of items and returns as many results, in order; a
     result that is an exception fails its own item only. At most `limit` items
-    go into one job. No item waits for others: while no job runs, it starts one.
+    go into one job; one that `weigh` gives more than 1 counts as so many. No item waits for others: while no job runs,
+    it starts one.
     """
 
-    def __init__(self, workers: IWorkers, job: Callable[[Sequence[T]], Sequence[R | Exception]], *, limit: int) -> None:
+    def __init__(
+        self,
+        workers: IWorkers,
+        job: Callable[[Sequence[T]], Sequence[R | Exception]],
+        *,
+        limit: int,
+        weigh: Callable[[T], int] = lambda item: 1,
+    ) -> None:
         self._workers = workers
+        self._weigh = weigh
         self._job = job
         self._limit = limit
         self._waiting: deque[tuple[T, Deferred[R]]] = deque()
@@ -56,8 +65,13 @@ class Batcher(Generic[T, R]):
         return answer
 
     def _next(self) -> None:
-        limit = items_per_job(self._workers, self._limit)
-        batch = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
+        left = items_per_job(self._workers, self._limit)
+        batch: list[tuple[T, Deferred[R]]] = []
+        while self._waiting:
+            left -= self._weigh(self._waiting[0][0])
+            if batch and left < 0:
+                break
+            batch.append(self._waiting.popleft())
         self._running = bool(batch)
         if batch:
             done = self._workers.run_unbounded(self._job, [item for item, _ in batch])

@@ -31,6 +31,11 @@ WRITES_PER_JOB = 256
 """Small files that one job makes durable together, at most: beyond it a sync costs little per file already."""
 
 
+PARTS_PER_ITEM = 16
+"""Parts of a path that count as one more file of a job: each may be a directory that the job has to make, while all
+others that make any wait for it."""
+
+
 class StatItem(NamedTuple):
     """What to look up: an endpoint, and the content whose partial upload may be resumed there."""
 
@@ -63,8 +68,13 @@ class Batches:
             workers, partial(by_store, open_many), limit=OPENS_PER_JOB
         )
         self.writes: Batcher[tuple[IStore, WriteItem], Entry] = Batcher(
-            workers, partial(by_store, write_many), limit=WRITES_PER_JOB
+            workers, partial(by_store, write_many), limit=WRITES_PER_JOB, weigh=_weight
         )
+
+
+def _weight(item: tuple[IStore, WriteItem]) -> int:
+    """As how many files of a job a file counts."""
+    return 1 + len(item[1].request.endpoint.parts) // PARTS_PER_ITEM
 
 
 def by_store(

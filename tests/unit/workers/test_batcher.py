@@ -51,6 +51,14 @@ class BatcherTests(SynchronousTestCase):
         self.workers.work_all()
         self.assertEqual([len(batch) for batch in self.batches], [1, ITEMS_SHARED, ITEMS_SHARED, 39 - 2 * ITEMS_SHARED])
 
+    def test_weighed(self) -> None:
+        """What costs more counts as several items; even the heaviest goes into a job, alone."""
+        batcher: Batcher[int, int] = Batcher(self.workers, self.double, limit=5, weigh=lambda item: item)
+        answers = [batcher.run(item) for item in (1, 2, 2, 1, 4, 9, 1, 3)]
+        self.workers.work_all()
+        self.assertEqual([self.successResultOf(answer) for answer in answers], [2, 4, 4, 2, 8, 18, 2, 6])
+        self.assertEqual(self.batches, [[1], [2, 2, 1], [4], [9], [1, 3]])
+
     def test_in_turn(self) -> None:
         """Each answer of a job is given in turn with what is to be done for other accounts."""
         turns: list[Callable[[], object]] = []

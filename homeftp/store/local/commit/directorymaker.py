@@ -113,18 +113,19 @@ class DirectoryMaker:
         return self._make_reported(endpoint, making, exclusive)
 
     def _make_reported(self, endpoint: Endpoint, making: Making, exclusive: bool) -> list[DirHandle]:
-        new: list[Endpoint] = []
+        new: dict[Endpoint, os.stat_result | None] = {}
         try:
             with self.changelog.reporting() as report:
 
                 def note(directory: Endpoint) -> None:
                     making.space.made(directory)
                     report(Change("add", "directory", directory, making.actor))
-                    new.append(directory)
+                    new[directory] = None
 
-                return self.root.make_directories(endpoint, note, exclusive=exclusive)
+                return self.root.make_directories(endpoint, note, new.__setitem__, exclusive=exclusive)
         finally:
-            for directory in new:
-                found = catch(self.root.stat, directory)
+            for directory, known in new.items():
+                # By its path only where it could not be opened: that looks at every part of the path.
+                found = catch(self.root.stat, directory) if known is None else known
                 if isinstance(found, os.stat_result):  # otherwise it is not known which one to remove
                     making.made.append(MadeDirectory(directory, making.actor, found.st_ino))

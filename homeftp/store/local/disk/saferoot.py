@@ -180,19 +180,37 @@ class SafeRoot:
 
     def open_nearest(self, endpoint: Endpoint) -> tuple[DirHandle, int]:
         """Open the deepest existing directory on the way to `endpoint`; also returns how many parts lead to it."""
-        depth = len(endpoint.parts)
-        while True:
-            try:
-                return self._open_parts(endpoint.first(depth)), depth
-            except OSError as error:
-                if error.errno != errno.ENOENT or not depth:
-                    raise refusal(error, endpoint) from error
-            depth -= 1
+        last = len(endpoint.parts)
+        nearest: DirHandle | None = None
+        existing, missing = -1, last + 1
+        try:
+            while missing - existing > 1:
+                # Most often it exists, or its parent does. Otherwise by halves: each try looks at all parts on its way.
+                depth = missing - 1 if missing >= last else (existing + missing) // 2
+                try:
+                    opened = self._open_parts(endpoint.first(depth))
+                except OSError as error:
+                    if error.errno != errno.ENOENT or not depth:
+                        raise refusal(error, endpoint) from error
+                    missing = depth
+                else:
+                    close_all([] if nearest is None else [nearest])
+                    nearest, existing = opened, depth
+        except BaseException:
+            close_all([] if nearest is None else [nearest])
+            raise
+        assert nearest is not None
+        return nearest, existing
 
     def make_directories(
-        self, endpoint: Endpoint, made: Callable[[Endpoint], None] = lambda _: None, *, exclusive: bool = False
+        self,
+        endpoint: Endpoint,
+        made: Callable[[Endpoint], None] = lambda _: None,
+        opened: Callable[[Endpoint, os.stat_result], None] = lambda *_: None,
+        *,
+        exclusive: bool = False,
     ) -> list[DirHandle]:
-        """Make the directory at `endpoint` and its parents with mode 0755; call `made` for each.
+        """Make the directory at `endpoint` and its parents with mode 0755; call `made` for each, then `opened`.
 
         Returns the deepest directory that existed and all below it; the caller
         makes them durable and closes them. A directory that somebody else makes
@@ -206,7 +224,7 @@ class SafeRoot:
                 raise FileExistsError
             for length in range(depth + 1, len(endpoint.parts) + 1):
                 new = exclusive and length == len(endpoint.parts)
-                handles.append(self._make_in(handles[-1], endpoint.first(length), made, exclusive=new))
+                handles.append(self._make_in(handles[-1], endpoint.first(length), made, opened, exclusive=new))
         except BaseException as error:
             close_all(handles)
             if isinstance(error, OSError) and not isinstance(error, FileExistsError):
@@ -215,7 +233,13 @@ class SafeRoot:
         return handles
 
     def _make_in(
-        self, parent: DirHandle, endpoint: Endpoint, made: Callable[[Endpoint], None], *, exclusive: bool
+        self,
+        parent: DirHandle,
+        endpoint: Endpoint,
+        made: Callable[[Endpoint], None],
+        opened: Callable[[Endpoint, os.stat_result], None],
+        *,
+        exclusive: bool,
     ) -> DirHandle:
         name = raw(endpoint.name)
         self.check_new_name(parent.fd, endpoint)
@@ -227,9 +251,10 @@ class SafeRoot:
             if exclusive:
                 raise
             is_new = False
-        fd, _ = self._resolver.open_entry(parent.fd, name, DIRECTORY)
+        fd, found = self._resolver.open_entry(parent.fd, name, DIRECTORY)
         with close_on_error(fd):
             if is_new:
+                opened(endpoint, found)
                 set_mode(self.disks, fd, 0o755)
         return DirHandle(fd, parent.same_mount)
 

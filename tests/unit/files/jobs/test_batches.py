@@ -8,7 +8,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import ROOT, parse
+from homeftp.endpoint import MAX_PARTS, ROOT, parse
 from homeftp.errors import Changed, FiletypeNotAllowed, Forbidden, NotFound
 from homeftp.files.jobs.batches import Batches, StatItem, WriteItem, by_store, open_many, stat_many, write_many
 from homeftp.files.jobs.revocation import RevocableJobs
@@ -19,6 +19,7 @@ from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import Rights
 from homeftp.workers import InlineWorkers
+from homeftp.workers.batcher import ITEMS_SHARED
 from tests.support.filestores import request_for
 from tests.support.miscountingstore import MiscountingStore
 from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
@@ -160,6 +161,28 @@ class WriteTests(StoreTestCase):
         (result,) = write_many(self.store, [self.item("x.txt", revoked=True)])
         self.assertIsInstance(result, Forbidden)
         self.assertEqual(self.changes, [])
+
+
+class DeepTests(SynchronousTestCase):
+    """Small files in deep folders, each of which may have to be made."""
+
+    def jobs(self, parts: int, files: int) -> int:
+        """In how many jobs so many files are stored while other accounts are served."""
+        workers = QueuedWorkers()
+        workers.shared = True
+        batches, jobs, store = Batches(workers), RevocableJobs(workers, RevocableAccess()), MemoryStore()
+        for number in range(files):
+            request = request_for("/".join([f"d{number}", *["d"] * (parts - 1)]), b"new")
+            batches.writes.run((store, WriteItem(request, b"new", jobs)))
+        rounds = 0
+        while workers.work():
+            rounds += 1
+        return rounds
+
+    def test_deep(self) -> None:
+        """Few of them are one job, so that nobody who makes a folder waits for hundreds of others."""
+        self.assertEqual(self.jobs(parts=MAX_PARTS, files=5), 5)
+        self.assertEqual(self.jobs(parts=2, files=1 + 2 * ITEMS_SHARED), 3, "the control")
 
 
 class MiscountTests(SynchronousTestCase):

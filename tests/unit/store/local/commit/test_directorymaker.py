@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from unittest import mock
 
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadEndpoint, Changed, WrongKind
@@ -12,7 +13,7 @@ from homeftp.store.local.commit.directorymaker import DirectoryMaker, Making
 from homeftp.store.local.disk.handles import DirHandle, close_all
 from homeftp.store.local.disk.saferoot import SafeRoot
 from tests.support.descriptors import count_descriptors
-from tests.support.stores import Recording, StoreCase
+from tests.support.stores import Recording, StoreCase, Walking
 
 ANN = Actor("ann")
 
@@ -42,6 +43,20 @@ class DirectoryMakerTests(StoreCase):
         self.assertEqual(self.make("a/b/c"), (3, ["a/b", "a/b/c"]))
         self.assertEqual(self.make("a/b/c"), (1, []))
         self.assertEqual(count_descriptors(), before)
+
+    def test_deep(self) -> None:
+        """The cost grows with the parts of a path, and not with their square, where each is opened by itself."""
+        self.served.close()
+        self.maker = self.store(Walking())._writable.batch.directories.maker
+
+        def opened(depth: int) -> int:
+            with mock.patch.object(os, "open", wraps=os.open) as opens:
+                self.assertEqual(self.make("/".join([f"deep{depth}", *["d"] * (depth - 1)]))[0], depth + 1)
+            return opens.call_count
+
+        few, many = opened(16), opened(64)
+        self.assertGreater(few, 16, "the control: they are opened here")
+        self.assertLess(many, 8 * few)
 
     def test_nothing_else(self) -> None:
         """The caller makes them durable, and has them recorded, together with others."""

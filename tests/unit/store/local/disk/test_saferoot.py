@@ -6,10 +6,11 @@ import os
 import shutil
 import socket
 import stat
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.endpoint import MAX_PARTS, ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, Forbidden, NotFound, OperatorError, Refusal, WrongKind
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
@@ -231,6 +232,23 @@ class WalkTests(SynchronousTestCase):
             handle, found = self.safe_root.open_nearest(parse(name))
             self.assertEqual(found, depth, name)
             os.close(handle.fd)
+
+    def test_nearest_of_deep(self) -> None:
+        """However many parts are missing, a few tries find the nearest; no descriptor is lost, refused or not."""
+        way = "/".join(["d"] * 40)
+        os.makedirs(os.path.join(self.root, way))
+        before = count_descriptors()
+        for depth in range(41):
+            name = f"{way}/"[: 2 * depth] + "/".join(["new"] * (MAX_PARTS - depth))
+            with mock.patch.object(self.safe_root.mounts, "expect", wraps=self.safe_root.mounts.expect) as tries:
+                handle, found = self.safe_root.open_nearest(parse(name))
+            os.close(handle.fd)
+            self.assertEqual(found, depth)
+            self.assertLess(tries.call_count, 12)
+        with open(os.path.join(self.root, "d/d/file"), "wb"):
+            pass
+        self.assertRaises(WrongKind, self.safe_root.open_nearest, parse("d/d/file/" + "/".join(["new"] * 50)))
+        self.assertEqual(count_descriptors(), before)
 
     def test_make(self) -> None:
         """Directories are made with mode 0755 whatever the umask; the result begins with the deepest existing one."""
