@@ -40,6 +40,9 @@ MIB = 1 << 20
 NAME, PASSWORD = "ann", "a password for measuring"
 AUTHORIZATION = base64.b64encode(f"{NAME}:{PASSWORD}".encode()).decode()
 SMALL = 4096
+LEAST = 0.01
+"""Seconds of a processor that can be measured."""
+
 CIPHER = "TLS_AES_128_GCM_SHA256"
 
 NGINX = """
@@ -132,7 +135,7 @@ def small(server: HttpServer, requests: int) -> float:
         before = processor_seconds(server.process)
         for _ in range(requests):
             _ask(connection, head)
-        return requests / (processor_seconds(server.process) - before)
+        return requests / max(LEAST, processor_seconds(server.process) - before)
 
 
 def _ask(connection: ssl.SSLSocket, request: bytes) -> None:
@@ -206,7 +209,7 @@ def main() -> None:
     for step, values in found.items():
         shown = "  ".join(f"{server} {value:10.2f}" for server, value in values.items())
         other = next(value for server, value in values.items() if server != "homeftp")
-        print(f"{step:16} {shown}   ratio {values['homeftp'] / other:.2f}")
+        print(f"{step:16} {shown}   ratio {values['homeftp'] / max(LEAST, other):.2f}")
 
 
 if __name__ == "__main__":

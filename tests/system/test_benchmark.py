@@ -162,6 +162,13 @@ class BenchmarkTests(SynchronousTestCase):
         lines = ("1.0 ms  homeftp ", "1.0 ms  rsync --fsync ", "of the time of rsync --fsync")
         self.check("flushing.py", "--files=3", "--file-size=100", "--milliseconds=1", prints=lines)
 
+    def test_front_ends(self) -> None:
+        """It measures HTTPS beside nginx."""
+        for name in ("curl", "nginx", "openssl"):
+            needs.program(name)
+        lines = ("GET, s/GiB ", "PUT, s/GiB ", "4 KiB GETs, 1/s ", "nginx ", "homeftp ", "ratio ")
+        self.check("frontends.py", "--only=https", "--size=1", "--rounds=1", "--requests=20", prints=lines)
+
     def test_syncing(self) -> None:
         """It measures syncs of two laptops."""
         lines = ("150 files", "first, other laptop", "unchanged", "1 changed", "server")
