@@ -83,7 +83,7 @@ class Overlay:
             exclusive = flags & OpenFlag.CREATE and flags & OpenFlag.EXCLUSIVE
             if exclusive:
                 opened.name_taken(self._take_name(endpoint))
-            await opened.create(mode_of(attributes), ABSENT if exclusive else None)
+            await opened.create(_new_mode(attributes, 0o666), ABSENT if exclusive else None)
         return opened
 
     async def _open_again(self, found: OpenFile, flags: OpenFlag, attributes: Attributes) -> None:
@@ -95,7 +95,7 @@ class Overlay:
         if found.exists and creates and flags & OpenFlag.EXCLUSIVE:
             raise Changed(f"{found.endpoint} exists already")
         if not found.exists or (flags & OpenFlag.TRUNCATE and is_writer(flags)):
-            await found.create(mode_of(attributes), None)
+            await found.create(_new_mode(attributes, 0o666), None)
 
     def _take_name(self, endpoint: Endpoint) -> Callable[[], None]:
         """Take a name that nothing has; raises `Changed` (44) where another session has made it."""
@@ -235,7 +235,7 @@ class Overlay:
         if endpoint.is_top or endpoint.parts in self._open:
             raise Changed(f"{str(endpoint) or 'the shared folder'} exists already")
         await self.expect_parent(endpoint)
-        request = WriteRequest(endpoint=endpoint, mode=mode_of(attributes), precondition=ABSENT)
+        request = WriteRequest(endpoint=endpoint, mode=_new_mode(attributes, 0o777), precondition=ABSENT)
         await self._files("MKDIR").make_directory(request)
 
     async def remove(self, endpoint: Endpoint) -> None:
@@ -304,6 +304,15 @@ def is_writer(flags: OpenFlag) -> bool:
 def mode_of(attributes: Attributes) -> int | None:
     """The permission bits that a client gives."""
     return None if attributes.permissions is None else attributes.permissions & 0o777
+
+
+def _new_mode(attributes: Attributes, widest: int) -> int | None:
+    """The mode of something new: clients leave what group and others may write to the umask of the server.
+
+    With the widest mode, as OpenSSH's `mkdir` sends it, they wish nothing.
+    """
+    mode = mode_of(attributes)
+    return None if mode is None or mode == widest else mode & ~0o022
 
 
 def mtime_of(attributes: Attributes) -> int | None:

@@ -374,6 +374,24 @@ class NameTests(OverlayCase):
         self.result_of(remove(parse("d")))
         self.error_of(NotFound, remove(parse("d")))
 
+    def test_new_modes(self) -> None:
+        """Modes of what is made are wishes, as for open(2) and mkdir(2): group and others get no right to write.
+
+        With the widest one a client wishes nothing. A later change of the mode means what it says.
+        """
+        make, change = self.overlay.make_directory, self.overlay.set_attributes
+        for name, wish, mode in (("w", 0o777, None), ("g", 0o40775, 0o755), ("p", 0o700, 0o700)):
+            self.result_of(make(parse(name), Attributes(permissions=wish)))
+            if mode is None:
+                self.result_of(make(parse("plain"), Attributes()))
+                mode = self.stat("plain").mode
+            self.assertEqual(self.stat(name).mode, mode, name)
+        for name, wish, mode in (("f", 0o100666, 0o644), ("h", 0o664, 0o644), ("q", 0o600, 0o600)):
+            self.close(self.open(name, NEW, permissions=wish), NEW)
+            self.assertEqual(self.stat(name).mode, mode, name)
+        self.result_of(change(parse("f"), Attributes(permissions=0o666)))
+        self.assertEqual(self.stat("f").mode, 0o666)
+
     def test_renamed(self) -> None:
         """What is renamed is committed first; its handles write to the new name from then on."""
         opened = self.open("a", NEW)
