@@ -10,6 +10,7 @@ import zipfile
 from playwright.sync_api import expect
 
 from tests.support.pagebrowser import PHONE, PageCase
+from tests.support.processes import run_homeftp
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc000000301010018dd8db0"
@@ -114,6 +115,10 @@ class FileTests(PageCase):
         page.get_by_label("Name", exact=True).fill("taken.txt")
         page.get_by_role("button", name="Make folder").click()
         expect(page.get_by_role("alert")).to_contain_text("has that name already")
+        for name, why in (("Taken.TXT", "only in capitals"), ("..", "no slash")):
+            page.get_by_label("Name", exact=True).fill(name)
+            page.get_by_role("button", name="Make folder").click()
+            expect(page.get_by_role("alert")).to_contain_text(why)
         page.get_by_label("Name", exact=True).fill("Pictures")
         page.get_by_role("button", name="Make folder").click()
         expect(page.get_by_role("link", name="Pictures")).to_be_focused()
@@ -234,6 +239,34 @@ class FileTests(PageCase):
         actions.tap()
         expect(page.get_by_role("menuitem", name="Herunterladen")).to_be_in_viewport()
         self.assertEqual(page.evaluate("document.documentElement.lang"), "de")
+
+    def test_versions_on_phone(self) -> None:
+        """The words of a version have room beside its long buttons: no date is broken in two."""
+        self.lay("a.txt", b"old")
+        page = self.window(viewport=PHONE, is_mobile=True, locale="de-DE")
+        there = f"{self.world.url}dav/{self.folder}/a.txt"
+        self.assertTrue(page.request.put(there, data=b"new", headers={"X-Homeftp": "1"}).ok)
+        page.get_by_role("button", name="Aktionen für").click()
+        page.get_by_role("menuitem", name="Versionen").click()
+        box = page.get_by_role("dialog").get_by_role("listitem").locator("div").bounding_box()
+        assert box is not None
+        self.assertGreater(box["width"], 110)
+
+    def test_password_of_link(self) -> None:
+        """A password that is too short for a link is refused before it is sent, in the browser's own words."""
+        allowed = run_homeftp("account", "change", "ann", "--links", "on", "--state", self.world.server.state)
+        self.assertEqual(allowed.returncode, 0, allowed.stderr)
+        self.lay("a.txt", b"x")
+        page = self.window()
+        self.act(page, "a.txt", "Share")
+        dialog = page.get_by_role("dialog", name="Share a.txt")
+        password = dialog.get_by_label("Password")
+        password.press_sequentially("2short")
+        dialog.get_by_role("button", name="Make link").click()
+        self.assertTrue(password.evaluate("field => field.validity.tooShort"))
+        password.press_sequentially(" no more")
+        dialog.get_by_role("button", name="Make link").click()
+        expect(page.get_by_role("dialog", name="The link is ready")).to_be_visible()
 
     def test_not_there(self) -> None:
         """A folder that is not there says so, and what to do."""

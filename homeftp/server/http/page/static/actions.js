@@ -116,7 +116,7 @@ export class Actions {
     return question(title, h("label", { class: "field" }, h("span", {}, t("name")), input), agree, {
       check: async (given) => {
         const name = given.get("name").trim().normalize("NFC");
-        if (!name || name.includes("/")) return t("bad-name");
+        if (["", ".", ".."].includes(name) || name.includes("/")) return t("bad-name");
         try {
           await use(name);
           return null;

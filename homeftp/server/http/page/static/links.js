@@ -13,7 +13,7 @@ export async function newLink(path, folder, toasts) {
   const fields = [
     h("p", { class: "muted" }, t(folder ? "share-folder-help" : "share-file-help")),
     h("label", { class: "field" }, h("span", {}, t("valid-for")), days),
-    h("label", { class: "field" }, h("span", {}, t("link-password")), h("input", { type: "password", name: "password", autocomplete: "new-password" })),
+    h("label", { class: "field" }, h("span", {}, t("link-password")), h("input", { type: "password", name: "password", minlength: 8, maxlength: 1024, autocomplete: "new-password" })),
     h("label", { class: "check" }, h("input", { type: "checkbox", name: "once" }), t("only-once")),
     folder ? h("label", { class: "check" }, h("input", { type: "checkbox", name: "upload" }), t("may-upload")) : null,
   ];
