@@ -37,6 +37,7 @@ class PermissionTests(SynchronousTestCase):
     def test_as_allowed(self) -> None:
         """The store gets all of a request, but for the endpoint, the precondition and the actor."""
         fields = {"size": 1, "hash": HASH, "mtime_us": 2, "mode": 0o600, "offset": 3, "empty": True}
+        fields["keeps_empty"] = False
         request = WriteRequest(endpoint=parse("a"), actor=Actor("ann"), **fields)  # type: ignore[arg-type]
         changed = as_allowed(rights("read,add"), request, WHERE, lambda actor: Actor("bob"))
         self.assertEqual(changed, structs.replace(request, endpoint=WHERE, precondition=ABSENT, actor=Actor("bob")))
