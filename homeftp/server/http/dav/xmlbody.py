@@ -1,7 +1,7 @@
 """XML in both directions: bodies of requests as trees, within bounds, and text for responses.
 
-Nothing that makes XML dangerous is understood: a document type is refused, and with it every entity; size, depth and
-the number of elements are bounded. Expat does the rest.
+Nothing that makes XML dangerous is understood: a document type is refused, and with it every entity; size, depth,
+the number of elements and the length of their names are bounded. Expat does the rest.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ MAX_DEPTH = 32
 
 MAX_ELEMENTS = 4096
 """Elements of a body, at most."""
+
+MAX_NAMES = 64 * KIB
+"""Characters of all names in a body, each with its namespace, at most: a short body could else become a huge answer."""
 
 _XML = "http://www.w3.org/XML/1998/namespace"
 _SEPARATOR = "\x1f"
@@ -121,6 +124,7 @@ class _Builder:
         self._root: XmlElement | None = None
         self._open: list[XmlElement] = []
         self._elements = 0
+        self._names = 0
         self._parser = parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
         parser.buffer_text = True
         parser.StartElementHandler = self._start
@@ -148,6 +152,9 @@ class _Builder:
         self._elements += 1
         if self._elements > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
             raise BadRequest(f"the body has more than {MAX_ELEMENTS} elements, or more than {MAX_DEPTH} in each other")
+        self._names += len(name) + sum(map(len, attributes))
+        if self._names > MAX_NAMES:
+            raise BadRequest(f"the names in the body have more than {MAX_NAMES} characters, with their namespaces")
         element = XmlElement(_split(name), {_split(key): value for key, value in attributes.items()})
         if self._open:
             self._open[-1].content.append(element)

@@ -7,6 +7,7 @@ from typing import AsyncIterator, Mapping
 
 import attrs
 
+from homeftp.config import KIB
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadRequest, NotFound
 from homeftp.interfaces import IWorkers
@@ -24,6 +25,9 @@ from homeftp.server.http.refusals import HttpError
 
 MOST_NAMES = 256
 """Properties that are asked for by name, at most: for each of them, each file has an answer."""
+
+MOST_CHARACTERS = 8 * KIB
+"""Characters of their names with their namespaces: those that a file does not have are told of each file."""
 
 _NONE: Properties = {}
 
@@ -90,8 +94,10 @@ def wanted(root: XmlElement | None) -> Wanted:
     if prop is None:
         raise BadRequest("the propfind asks for nothing: it needs prop, allprop or propname")
     names = list(dict.fromkeys(each.name for each in prop.children()))
-    if len(names) > MOST_NAMES:
-        raise BadRequest(f"more than {MOST_NAMES} properties are asked for")
+    if len(names) > MOST_NAMES or sum(len(namespace) + len(local) for namespace, local in names) > MOST_CHARACTERS:
+        raise BadRequest(
+            f"at most {MOST_NAMES} properties can be asked for, whose names have at most {MOST_CHARACTERS} characters"
+        )
     return Wanted(
         live=tuple(name for name in names if name in LIVE),
         others=tuple(name for name in names if name not in LIVE and name not in QUOTA),

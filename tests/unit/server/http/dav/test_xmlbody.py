@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import BadRequest
-from homeftp.server.http.dav.xmlbody import MAX_DEPTH, MAX_ELEMENTS, empty, parse_xml, tags, xml_text
+from homeftp.server.http.dav.xmlbody import MAX_DEPTH, MAX_ELEMENTS, MAX_NAMES, empty, parse_xml, tags, xml_text
 from tests.support.davcases import DavCase
 from tests.support.repeatable import REPEATABLE
 
@@ -47,6 +47,15 @@ class ParseTests(SynchronousTestCase):
             b"<a>&#0;</a>",
         ):
             self.assertRaises(BadRequest, parse_xml, document)
+
+    def test_long_namespaces(self) -> None:
+        """A namespace is told once and counts with each element and attribute in it, as it is written out later."""
+        uri = "u" * 1000
+        most = MAX_NAMES // len(uri)
+        for used, many in (("<a:b/>", most), ('<b a:c="" a:d="" a:e=""/>', most // 3)):
+            fits, body = f'<x xmlns:a="{uri}">%s</x>', used * (many - 1)
+            self.assertLess(len(parse_xml((fits % body).encode()).inner()), 2 * MAX_NAMES)
+            self.assertRaises(BadRequest, parse_xml, (fits % (body + 2 * used)).encode())
 
     def test_inner(self) -> None:
         """What is in an element stays the same when it is read again, with namespaces of its own."""

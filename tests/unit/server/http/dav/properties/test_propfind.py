@@ -83,6 +83,8 @@ class PropfindTests(DavCase):
             b'<x xmlns="DAV:"/>',
             b'<propfind xmlns="DAV:"/>',
             prop(*(f"p{each}" for each in range(300))),
+            prop(*(f"p{each}{'n' * 1000}" for each in range(9))),
+            b'<propfind xmlns="DAV:"><prop xmlns:x="%s"><x:a/><x:b/></prop></propfind>' % (b"u" * 5000),
         ):
             self.assertEqual(self.status("PROPFIND", "d", ("Depth", "0"), body=body), 400)
 
