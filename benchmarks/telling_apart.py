@@ -54,6 +54,7 @@ KINDS = (
     Kind("RESTORE", {}),
     Kind("SETSTAT", {"meta_data": [["mode", 0o644]]}),
     Kind("VERIFY", {}),
+    Kind("LINK", {}),
 )
 
 
@@ -140,7 +141,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         server = ServerProcess(folder=folder)
         try:
-            account(server.state, "account", "add", "bob", "--password-stdin", "--home", "people/bob")
+            account(server.state, "account", "add", "bob", "--password-stdin", "--home", "people/bob", "--links", "on")
             account(server.state, "account", "change", "ann", "--home", "people/ann")
             account(server.state, "account", "add", "eve", "--password-stdin", "--home", "people/bob")
             account(server.state, "grant", "bob", "hidden", "none")

@@ -9,6 +9,7 @@ where it is used.
 from __future__ import annotations
 
 import ipaddress
+from typing import Callable
 
 SERVICE = "_homeftp._tcp.local."
 """The service type, in the domain of the local network."""
@@ -58,6 +59,13 @@ def usable(text: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         return not (address.is_link_local or address.ipv4_mapped or address.scope_id)
     return True
+
+
+def address_finder() -> Callable[[], list[str]]:
+    """`own_addresses`, for a process that is going to drop its privileges: later it might not be able to import."""
+    import ifaddr  # noqa: F401
+
+    return own_addresses
 
 
 def own_addresses() -> list[str]:

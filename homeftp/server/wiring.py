@@ -40,7 +40,7 @@ from homeftp.audit import Audit
 from homeftp.config import Settings
 from homeftp.crypto.devicecert import certify_device
 from homeftp.crypto.tls import server_options, web_options
-from homeftp.discovery import own_addresses
+from homeftp.discovery import address_finder
 from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.enabled import enabled
 from homeftp.errors import OperatorError
@@ -321,7 +321,9 @@ def compose(
             seconds=settings.scrub_seconds,
             now_us=lambda: time.time_ns() // 1000,
         ),
-        web_certificates=WebCertificates(settings, web_tls, workers, name=own_name(), addresses=own_addresses, now=now),
+        web_certificates=WebCertificates(
+            settings, web_tls, workers, name=own_name(), addresses=address_finder(), now=now
+        ),
         revocation=RevocationMonitor(reactor, login_service, revocations, audit),
         pools=(workers, logins, revocations),
     )

@@ -35,7 +35,8 @@ class PageTests(SynchronousTestCase):
             re.findall(r"(?m)^\.SH (.*)$", page),
             ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ACTIONS", "EXIT STATUS", "SEE ALSO"],
         )
-        self.assertEqual(re.findall(r"(?m)^\.SS (.*)$", page), ["list", "rename", "revoke"])
+        actions = ["list", "add\\-app", "add\\-key", "narrow", "rename", "revoke"]
+        self.assertEqual(re.findall(r"(?m)^\.SS (.*)$", page), actions)
 
     def test_requests(self) -> None:
         """No text becomes a request of roff: each line that begins like one is one of ours."""

@@ -36,7 +36,8 @@ class ParserTests(SynchronousTestCase):
             (("push", "a", "-r", "b", "nas:"), "too many arguments: nas:. " + OPTIONS_GO),
         ):
             self.assertEqual(self.refused(*words), message)
-        expected = "argument ACTION: invalid choice: 'lst' (choose from list, rename, revoke). Did you mean `list`?"
+        actions = "list, add-app, add-key, narrow, rename, revoke"
+        expected = f"argument ACTION: invalid choice: 'lst' (choose from {actions}). Did you mean `list`?"
         self.assertEqual(self.refused("device", "lst"), expected)
 
     def test_usage_of_subcommand(self) -> None:
@@ -68,7 +69,10 @@ class ParserTests(SynchronousTestCase):
         """The commands and the actions of one are found, and which commands take paths."""
         parsers = dict(subparsers_of(build_parser(COMMANDS)))
         self.assertEqual(list(parsers), list(COMMANDS))
-        self.assertEqual([name for name, _ in subparsers_of(parsers["device"])], ["list", "rename", "revoke"])
+        self.assertEqual(
+            [name for name, _ in subparsers_of(parsers["device"])],
+            ["list", "add-app", "add-key", "narrow", "rename", "revoke"],
+        )
         self.assertEqual([takes_paths(parsers[name]) for name in ("push", "verify", "remote")], [True, True, False])
 
     def test_namespace(self) -> None:

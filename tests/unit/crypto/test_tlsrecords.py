@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.config import READ_BUFFER
 from homeftp.crypto import tls
 from homeftp.crypto.tlsrecords import PART, RECORD, GroupedTLSTransport, group_records
-from tests.support.fakeserver import Wire
+from tests.support.fakeserver import Wire, client_options, server_options
 
 SENT = 64 * RECORD
 """Bytes of plaintext that are sent at once."""
@@ -110,6 +110,9 @@ class RecordsTests(SynchronousTestCase):
         """A call encrypts a part of several records. As pyOpenSSL makes a context, the control, it takes one record."""
         self.assertEqual(sent_at_once(self.wire), 8 * RECORD // PART * [PART])
         self.patch(tls, "whole_writes", lambda context: None)
+        for options in (client_options, server_options):  # those that are made already take whole writes
+            options.cache_clear()
+            self.addCleanup(options.cache_clear)
         wire = Wire()
         wire.secure()
         self.assertEqual(sent_at_once(wire), 8 * [RECORD])
