@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Mapping
 from xml.etree import ElementTree
 
+from homeftp.accounts.access import AccessChange, AccessTable
 from homeftp.endpoint import parse
 from homeftp.interfaces import IServerContext
 from homeftp.server.http.dav.handler import DavHandler
@@ -52,6 +53,15 @@ class DavCase(HttpCase):
         answer = self.ask("PUT", path, *headers, body=content)
         self.assertIn(answer.status, (201, 204), answer.body)
         return answer.headers["etag"]
+
+    def narrow(self, folders: Mapping[str, frozenset[str]]) -> None:
+        """Give ann these folders with these rights, and nothing else; her logins end."""
+        self.server.state.add_account("ann", None)
+        change = AccessChange(folders=tuple((parse(path).parts, rights) for path, rights in folders.items()))
+        AccessTable(self.server.state).change("ann", change)
+        for login in self.server.services.logins.logins():
+            login.disconnect()
+        self.client = self.web.connect()
 
     def content(self, path: str) -> bytes | None:
         """What the store has; None where nothing is there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 
 import attrs
@@ -18,6 +19,7 @@ from homeftp.server.http.dav.properties.database import PropertyDatabase
 from homeftp.server.http.dav.resource import DavRequest, depth, destination, href, overwrites
 from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.refusals import HttpError, http_status
+from homeftp.store.policy.rights import READ
 
 MOST_FAILURES = 1000
 """Files that could not be copied and are told, at most."""
@@ -66,7 +68,10 @@ class ResourceCopier:
             )
             failures = await self._copy_inside(dav, pair.target) if deep else []
         jobs = self.workers.of(dav.login.account)
-        await jobs.run_unbounded(lambda: self.properties.copied(dav.whole, dav.whole_of(pair.target), deep=deep))
+        target = dav.whole_of(pair.target)
+        await jobs.run_unbounded(
+            lambda: self.properties.copied(dav.whole, target, deep=deep, shown=partial(_shown, dav))
+        )
         return multistatus.multistatus(failures) if failures else _done(pair)
 
     async def _copy_inside(self, dav: DavRequest, target: Endpoint) -> list[str]:
@@ -141,6 +146,12 @@ class ResourceCopier:
             return
         await dav.files.remove(pair.target, recursive=True)
         self.guard.locks.removed(dav.whole_of(pair.target))
+
+
+def _shown(dav: DavRequest, whole: Endpoint) -> bool:
+    """Whether the account sees what is at an endpoint of the store, and may copy its properties."""
+    seen = whole.relative_to(dav.login.home)
+    return seen is not None and READ in dav.login.rights_at(seen)
 
 
 def _target_condition(pair: _Pair) -> str | None:

@@ -16,6 +16,7 @@ from homeftp.server.http.dav.multistatus import XML_TYPE, error_text
 from homeftp.server.http.dav.resource import PREFIX, DavRequest, endpoint_of, etag, href
 from homeftp.server.http.dav.xmlbody import xml_text
 from homeftp.server.http.refusals import HttpError
+from homeftp.store.policy.rights import READ
 
 
 async def look(dav: DavRequest, endpoint: Endpoint) -> Entry | None:
@@ -76,11 +77,12 @@ class ChangeGuard:
 
 
 def locked(dav: DavRequest, lock: Lock, condition: str) -> HttpError:
-    """The refusal because of a lock. It names what is locked, where the account can see that."""
-    parts = lock.endpoint.parts
-    home = dav.login.home.parts
-    seen = parts[len(home) :] if parts[: len(home)] == home else ()
-    where = xml_text(href(Endpoint(seen), is_folder=lock.is_folder))
-    content = error_text(condition, f"<D:href>{where}</D:href>")
+    """The refusal because of a lock. It names what is locked where the account sees that, else what was asked for."""
+    seen = lock.endpoint.relative_to(dav.login.home)
+    if seen is not None and READ in dav.login.rights_at(seen):
+        where = href(seen, is_folder=lock.is_folder)
+    else:
+        where = href(dav.endpoint, is_folder=dav.http.is_folder)
+    content = error_text(condition, f"<D:href>{xml_text(where)}</D:href>")
     media_type = XML_TYPE[1]
     return HttpError(HTTPStatus.LOCKED, "it is locked", content=(media_type, content))

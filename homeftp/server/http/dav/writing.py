@@ -18,6 +18,9 @@ from homeftp.server.http.dav.resource import DavRequest, depth, etag
 from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.refusals import HttpError
 
+_MOST_TIME = 40
+"""Characters of a time, at most: rclone writes fractions of nanoseconds. Python refuses whole numbers of thousands."""
+
 _PLAIN = (None, "", "identity")
 
 
@@ -116,6 +119,8 @@ def _mtime_us(given: str | None) -> int | None:
     if given is None:
         return None
     try:
+        if len(given) > _MOST_TIME:
+            raise ValueError
         seconds = float(given)
         if not math.isfinite(seconds) or abs(seconds) * SECOND_US > MAX_MTIME_US:
             raise ValueError

@@ -8,9 +8,12 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadRequest
-from homeftp.server.http.dav.locks.table import MAX_OWNER, Lock
+from homeftp.server.http.dav.locks.table import MAX_OWNER, MAX_SECONDS, Lock
 from homeftp.server.http.dav.resource import href
 from homeftp.server.http.dav.xmlbody import DAV, XmlElement, xml_text
+
+_MOST_DIGITS = 19
+"""Of a timeout that is read as a number; Python refuses some thousands."""
 
 
 @attrs.frozen
@@ -42,7 +45,7 @@ def timeout_seconds(header: str | None) -> int | None:
     for each in (header or "").split(","):
         kind, _, seconds = each.strip().partition("-")
         if kind.lower() == "second" and seconds.isascii() and seconds.isdigit():
-            return int(seconds)
+            return MAX_SECONDS if len(seconds) > _MOST_DIGITS else int(seconds)
     return None
 
 

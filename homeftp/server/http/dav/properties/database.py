@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Callable, Mapping, TypeVar
 
 from homeftp.config import KIB
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import Internal, NoSpace
 from homeftp.hashing.database import SharedDatabase, tables
 from homeftp.server.http.dav.xmlbody import Name
@@ -118,13 +118,19 @@ class PropertyDatabase:
 
         self._write(write)
 
-    def copied(self, source: Endpoint, target: Endpoint, *, deep: bool) -> None:
-        """What is at an endpoint is at another one too; without `deep` nothing beneath it."""
+    def copied(
+        self, source: Endpoint, target: Endpoint, *, deep: bool, shown: Callable[[Endpoint], bool] = lambda each: True
+    ) -> None:
+        """What is at an endpoint is at another one too; without `deep` nothing beneath it, with it what is `shown`."""
 
         def write(connection: sqlite3.Connection) -> None:
             with connection:
                 _remove(connection, target)
                 _copy(connection, source, target, deep=deep)
+                for each in _beneath(connection, target) if deep else ():
+                    relative = each.relative_to(target)
+                    if relative is not None and not shown(source.beneath(*relative.parts)):
+                        connection.execute("DELETE FROM properties WHERE parent = ? AND name = ?", _key(each))
 
         self._write(write)
 
@@ -156,6 +162,15 @@ def _range(endpoint: Endpoint) -> tuple[str, str, str]:
 
 
 _BENEATH = "(parent = ? OR (parent > ? AND parent < ?))"
+
+
+def _beneath(connection: sqlite3.Connection, directory: Endpoint) -> list[Endpoint]:
+    """What is beneath a directory and has properties."""
+    query = f"SELECT DISTINCT parent, name FROM properties WHERE {_BENEATH} AND name != ''"
+    return [
+        ROOT.beneath(*filter(None, parent.split("/")), name)
+        for parent, name in connection.execute(query, _range(directory))
+    ]
 
 
 def _remove(connection: sqlite3.Connection, endpoint: Endpoint) -> None:

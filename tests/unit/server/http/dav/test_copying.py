@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from homeftp.endpoint import parse
+from homeftp.store.policy.rights import ALL
 from tests.support.davcases import DavCase, destination
 
 KEEP = ("Overwrite", "F")
@@ -33,6 +34,15 @@ class CopyTests(DavCase):
         self.assertEqual((self.content("x/e/f"), self.content("d/e/f")), (b"f", b"f"))
         self.assertEqual(self.status("COPY", "d", destination("y"), ("Depth", "0")), 201)
         self.assertIsNone(self.server.store.stat(parse("y/e")))
+
+    def test_hidden(self) -> None:
+        """What an account does not see is not copied, and neither are its properties."""
+        for path in ("d", "d/e", "d/e/f", "d/g", "d/ef"):
+            self.database.change(parse(path), {("urn:x", "p"): path})
+        self.narrow({"d": ALL, "d/e": frozenset(), "x": ALL})
+        self.assertEqual(self.status("COPY", "d", destination("x/y")), 201)
+        found = [self.database.of(parse(f"x/y{name}")) for name in ("", "/e", "/e/f", "/g", "/ef")]
+        self.assertEqual([each.get(("urn:x", "p")) for each in found], ["d", None, None, "d/g", "d/ef"])
 
     def test_replaces(self) -> None:
         """What is at the destination is removed first, and its files become versions."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.support.davcases import DavCase, destination
+from homeftp.store.policy.rights import ALL
+from tests.support.davcases import EXCLUSIVE, DavCase, destination
 from tests.support.httpclient import HOST
 
 TOKEN = "(<urn:uuid:0>)"
@@ -89,3 +90,11 @@ class GuardTests(DavCase):
             self.assertEqual(self.status("MKCOL", path), 409)
         self.assertEqual(self.status("COPY", "a", destination("nothing/x")), 409)
         self.assertEqual(self.status("COPY", "d/a", destination("a/x")), 409)
+
+    def test_hidden(self) -> None:
+        """A lock of what an account does not see keeps it out, and is not named."""
+        self.lock("d/a")
+        self.narrow({"d": ALL, "d/a": frozenset()})
+        for method, body in (("DELETE", None), ("LOCK", EXCLUSIVE)):
+            answer = self.ask(method, "d", body=body)
+            self.assertEqual((answer.status, b"<D:href>/dav/d</D:href>" in answer.body), (423, True), answer.body)

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.endpoint import parse
 from homeftp.errors import BadRequest
 from homeftp.server.http.dav.locks.lockinfo import lock_discovery, lock_request, timeout_seconds
-from homeftp.server.http.dav.locks.table import MAX_OWNER, LockTable
+from homeftp.server.http.dav.locks.table import MAX_OWNER, MAX_SECONDS, LockTable
 from homeftp.server.http.dav.xmlbody import parse_xml
 from tests.support.davcases import EXCLUSIVE, SHARED
 
@@ -41,6 +41,7 @@ class LockInfoTests(SynchronousTestCase):
         for header, seconds in (
             (None, None),
             ("Second-5", 5),
+            ("Second-" + "9" * 6000, MAX_SECONDS),
             ("Infinite, Second-4100000000", 4100000000),
             ("Infinite", None),
             ("Second-x", None),
