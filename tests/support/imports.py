@@ -133,7 +133,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"accounts", "accounts.credentials", "accounts.links", "accounts.sessions", "crypto", "hashing", "host"}
     | {"server.gate", "store.policy", "tcp"},
     "server.sftp.wire": CONTRACTS,
-    "server.sftp.overlay": CONTRACTS | {"files", "server.sftp.wire"},
+    "server.sftp.overlay": CONTRACTS | {"files", "server.sftp.wire", "store.policy"},
     "server.sftp.ssh": CONTRACTS | {"accounts.credentials", "crypto", "files"},
     "server.sftp": CONTRACTS
     | {"crypto", "files", "host", "server.gate", "tcp"}

@@ -10,6 +10,7 @@ from homeftp.endpoint import ROOT
 from homeftp.interfaces import IFiles
 from homeftp.server.sftp.session import Session
 from homeftp.server.sftp.shared import SharedSessions
+from homeftp.store.policy.rights import ALL
 from tests.support.filestores import FilesTestCase
 from tests.support.sftppackets import INIT, Answer, Raw, answers, attrs, request, u64
 
@@ -57,7 +58,14 @@ class SessionCase(FilesTestCase):
         """Another session."""
         output = FakeOutput()
         session = Session(
-            self.files_of, "ann", output, home=ROOT, shared=self.shared, budget=self.budget, clock=self.clock
+            self.files_of,
+            "ann",
+            output,
+            rights_at=lambda endpoint: ALL,
+            home=ROOT,
+            shared=self.shared,
+            budget=self.budget,
+            clock=self.clock,
         )
         output.session = session
         session.data_received(INIT)

@@ -201,6 +201,7 @@ class SftpConnection(StrictTransport):
             login.account,
             channel,
             home=login.home,
+            rights_at=login.rights_at,
             shared=self._shared,
             budget=context.budget,
             clock=context.reactor,

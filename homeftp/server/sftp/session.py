@@ -20,7 +20,7 @@ from homeftp.server.gate.timeouts import Deadline
 from homeftp.server.sftp.handles import Handles
 from homeftp.server.sftp.operations import Operation, SessionOperations
 from homeftp.server.sftp.overlay.openfile import FilesOf
-from homeftp.server.sftp.overlay.overlay import Overlay
+from homeftp.server.sftp.overlay.overlay import Overlay, RightsAt
 from homeftp.server.sftp.shared import SharedSessions
 from homeftp.server.sftp.statuses import status_of
 from homeftp.server.sftp.wire import answers
@@ -61,7 +61,7 @@ class Output(Protocol):
 
 
 class Session:
-    """One session of a login whose files `files` gives; `home` is where they are in the store."""
+    """One session of a login whose files `files` gives, with its `rights_at`; `home` is where they are in the store."""
 
     _log = Logger()
 
@@ -72,6 +72,7 @@ class Session:
         output: Output,
         *,
         home: Endpoint,
+        rights_at: RightsAt,
         shared: SharedSessions,
         budget: MemoryBudget,
         clock: IReactorTime,
@@ -80,7 +81,9 @@ class Session:
         self._clock = clock
         self._packets = PacketReader()
         self._handles = Handles(owner, shared.handles)
-        self._overlay = Overlay(files, budget, self._can_send, home=home, exclusive=shared.exclusive)
+        self._overlay = Overlay(
+            files, budget, self._can_send, home=home, exclusive=shared.exclusive, rights_at=rights_at
+        )
         self._operations = SessionOperations(files, self._overlay, self._handles, owner, clock)
         self._waiting: list[Deferred[None]] = []
         self._in_flight = 0

@@ -20,14 +20,18 @@ from homeftp.server.sftp.overlay.exclusive import ExclusiveNames
 from homeftp.server.sftp.overlay.openfile import FilesOf, OpenFile
 from homeftp.server.sftp.wire.fields import Attributes
 from homeftp.server.sftp.wire.numbers import OpenFlag
+from homeftp.store.policy.rights import ALL
 
 WRITING = OpenFlag.WRITE | OpenFlag.APPEND
+
+RightsAt = Callable[[Endpoint], frozenset[str]]
 
 
 class Overlay:
     """The open files of a session, by their paths. `can_send` is as in `OpenFile`.
 
-    `home` is where the account's files are in the store, `exclusive` what all sessions have made.
+    `home` is where the account's files are in the store, `exclusive` what all sessions have made, and `rights_at` tells
+    what the account may do at an endpoint.
     """
 
     def __init__(
@@ -38,12 +42,14 @@ class Overlay:
         *,
         home: Endpoint = ROOT,
         exclusive: ExclusiveNames | None = None,
+        rights_at: RightsAt = lambda endpoint: ALL,
     ) -> None:
         self._files = files
         self._budget = budget
         self._can_send = can_send
         self._home = home
         self._exclusive = ExclusiveNames() if exclusive is None else exclusive
+        self._rights_at = rights_at
         self._memory = SmallMemory()
         self._open: dict[tuple[str, ...], OpenFile] = {}
         self._detached: set[OpenFile] = set()
@@ -78,6 +84,7 @@ class Overlay:
             raise NotFound(f"{endpoint} does not exist")
         if entry is not None and flags & OpenFlag.CREATE and flags & OpenFlag.EXCLUSIVE:
             raise Changed(f"{endpoint} exists already")
+        await self._expect_right(endpoint, "add" if entry is None else "replace")
         opened = self._made(endpoint, entry)
         if entry is None or flags & OpenFlag.TRUNCATE:
             exclusive = flags & OpenFlag.CREATE and flags & OpenFlag.EXCLUSIVE
@@ -85,6 +92,16 @@ class Overlay:
                 opened.name_taken(self._take_name(endpoint))
             await opened.create(_new_mode(attributes, 0o666), ABSENT if exclusive else None)
         return opened
+
+    async def _expect_right(self, endpoint: Endpoint, right: str) -> None:
+        """Raise `Forbidden` (33) where the account has no right to what will be committed.
+
+        Some clients, such as sshfs, look at the answer to the opening, and not at that to the closing. The store says
+        it, so that it is recorded as for a commit.
+        """
+        if right not in self._rights_at(endpoint):
+            draft = await self._files("WRITE").edit(WriteRequest(endpoint=endpoint, empty=True))
+            await draft.abort()  # it has the right by now
 
     async def _open_again(self, found: OpenFile, flags: OpenFlag, attributes: Attributes) -> None:
         if not found.is_changed:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from homeftp.config import MIB, SMALL_FILE
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
-from homeftp.interfaces import IFiles
+from homeftp.interfaces import IFileDraft, IFiles
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import Entry
+from homeftp.model import Entry, WriteRequest
 from homeftp.server.sftp.overlay.exclusive import ExclusiveNames
 from homeftp.server.sftp.overlay.openfile import OpenFile
 from homeftp.server.sftp.overlay.overlay import Overlay
@@ -444,3 +444,37 @@ class NameTests(OverlayCase):
         self.overlay = Overlay(lambda request: Blind(), self.budget)  # type: ignore[arg-type, return-value]
         self.put("dropped", b"content")
         self.assertEqual(self.content("dropped"), b"content")
+
+    def test_no_right(self) -> None:
+        """Without the right a file is not even opened to be written; the control: for the other one it is.
+
+        The store says no: what it does not refuse is right by now.
+        """
+        self.put("old", b"old")
+        asked: list[str] = []
+        whole = self.files_of
+
+        class Refusing:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(whole(""), name)
+
+            def edit(self, request: WriteRequest) -> Deferred[IFileDraft]:
+                asked.append(str(request.endpoint))
+                return fail(Forbidden("not allowed"))
+
+        for rights, right, wrong in (("read,add", "new", "old"), ("read,replace", "old", "new")):
+            allowed = frozenset(rights.split(","))
+            self.overlay = Overlay(
+                lambda request: Refusing(),  # type: ignore[arg-type, return-value]
+                self.budget,
+                rights_at=lambda endpoint, allowed=allowed: allowed,  # type: ignore[misc]
+            )
+            for flags in (NEW, W | C, W | C | APPEND):
+                self.error_of(Forbidden, self.overlay.open(parse(wrong), flags, Attributes()))
+            self.assertEqual(asked, 3 * [wrong])
+            asked.clear()
+            self.open(right, NEW, self.overlay)
+            self.assertEqual(asked, [])
+        self.overlay = Overlay(self.files_of, self.budget, rights_at=lambda endpoint: frozenset())
+        self.put("granted", b"meanwhile")
+        self.assertEqual(self.content("granted"), b"meanwhile")
