@@ -7,12 +7,13 @@ path. They are hints of programs to themselves: losing them loses no content, an
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from threading import Lock
 from typing import Callable, Mapping, TypeVar
 
-from homeftp.config import KIB
+from homeftp.config import KIB, MIB
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import Internal, NoSpace
 from homeftp.hashing.database import SharedDatabase, tables
@@ -26,6 +27,9 @@ MAX_VALUE = 16 * KIB
 
 MAX_PROPERTIES = 100_000
 """Properties of all resources, at most; they take up a quarter of a KiB each, as far as programs have any."""
+
+MAX_BYTES = 64 * MIB
+"""Bytes of the database, at most: no quota counts them."""
 
 _BUSY_SECONDS = 5.0
 _VERSION = 1
@@ -43,7 +47,8 @@ T = TypeVar("T")
 class PropertyDatabase:
     """The properties of all resources. Blocks; for any thread."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, most_bytes: int = MAX_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._path = os.path.join(folder, FILE)
         self._database: SharedDatabase | None = None
         self._lock = Lock()
@@ -86,9 +91,6 @@ class PropertyDatabase:
             raise NoSpace(f"the properties of one file or folder have more than {MAX_VALUE} characters")
 
         def write(connection: sqlite3.Connection) -> None:
-            (count,) = connection.execute("SELECT count(*) FROM properties").fetchone()
-            if count + len(after) - len(before) > MAX_PROPERTIES:
-                raise NoSpace(f"the server keeps no more than {MAX_PROPERTIES} properties")
             key = _key(endpoint)
             with connection:
                 for (namespace, local), value in values.items():
@@ -100,6 +102,8 @@ class PropertyDatabase:
                         connection.execute(
                             "INSERT INTO properties VALUES (?, ?, ?, ?, ?)", (*key, namespace, local, value)
                         )
+                if any(value is not None for value in values.values()):
+                    self._check(connection)
 
         self._write(write)
 
@@ -121,18 +125,31 @@ class PropertyDatabase:
     def copied(
         self, source: Endpoint, target: Endpoint, *, deep: bool, shown: Callable[[Endpoint], bool] = lambda each: True
     ) -> None:
-        """What is at an endpoint is at another one too; without `deep` nothing beneath it, with it what is `shown`."""
+        """What is at an endpoint is at another one too; without `deep` nothing beneath it, with it what is `shown`.
+
+        Where there is no space for more properties the copy has none.
+        """
 
         def write(connection: sqlite3.Connection) -> None:
             with connection:
                 _remove(connection, target)
+            with contextlib.suppress(NoSpace), connection:
                 _copy(connection, source, target, deep=deep)
                 for each in _beneath(connection, target) if deep else ():
                     relative = each.relative_to(target)
                     if relative is not None and not shown(source.beneath(*relative.parts)):
                         connection.execute("DELETE FROM properties WHERE parent = ? AND name = ?", _key(each))
+                self._check(connection)
 
         self._write(write)
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Raise `NoSpace` (52) where there are too many by now."""
+        query = "SELECT count(*), (SELECT page_count FROM pragma_page_count), (SELECT freelist_count FROM"
+        query += " pragma_freelist_count), (SELECT page_size FROM pragma_page_size) FROM properties"
+        count, pages, free, size = connection.execute(query).fetchone()
+        if count > MAX_PROPERTIES or (pages - free) * size > self._most_bytes:
+            raise NoSpace(f"the server keeps no more than {MAX_PROPERTIES} properties, or {self._most_bytes} bytes")
 
     def _read(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Where the database cannot be read there are no properties."""

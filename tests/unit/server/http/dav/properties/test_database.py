@@ -55,6 +55,24 @@ class PropertyDatabaseTests(SynchronousTestCase):
         for path in ("da", "d0"):
             self.assertEqual(self.database.of(parse(path)), {ONE: path})
 
+    def test_size(self) -> None:
+        """All of them together have no more than so many bytes: more are refused, and copies go without."""
+        database = PropertyDatabase(self.folder, most_bytes=20 * MAX_VALUE)
+        self.addCleanup(database.close)
+        kept = 0
+        value = "x" * (MAX_VALUE - 100)
+        with self.assertRaises(NoSpace):
+            for kept in range(100):
+                database.change(parse(f"d/{kept}"), {ONE: value})
+        self.assertIn(kept, range(10, 20))
+        self.assertEqual((database.of(parse(f"d/{kept}")), database.of(parse("d/0"))), ({}, {ONE: value}))
+        database.copied(parse("d"), parse("e"), deep=True)
+        self.assertEqual(database.inside(parse("e")), {})
+        database.moved(parse("d/1"), parse("e/1"))
+        database.change(parse("e/1"), {ONE: None})
+        database.copied(parse("d/0"), parse("e/0"), deep=True)
+        self.assertEqual(database.inside(parse("e")), {"0": {ONE: value}})
+
     def test_bounds(self) -> None:
         """One resource has no more than so much: a change beyond that is refused, and changes nothing."""
         self.database.change(parse("a"), {ONE: "1"})
