@@ -23,6 +23,7 @@ from zope.interface import implementer
 from homeftp.accounts.throttle import address_group
 from homeftp.config import GOODBYE_BYTES, SOCKET_WRITE, TLS_WRITE
 from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport, group_records
+from homeftp.crypto.tlsturns import handshake_in_turn
 from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal, TimedOut
 from homeftp.interfaces import IConnection, ILogin, guest
 from homeftp.interfaces.usage import Activity, IActiveConnection
@@ -68,6 +69,7 @@ class HttpConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Start the deadlines. The client speaks first."""
+        handshake_in_turn(self.transport, self._server.workers.of(self._guest).in_turn)
         self._socket = _lowest(self.transport)
         self._socket.SEND_LIMIT = SOCKET_WRITE
         self._output = OutputBuffer(
@@ -230,8 +232,13 @@ class HttpConnection(Protocol):
         exchange = self._exchange = HttpExchange(head, body, self._output)
         self._size_buffer()
         self._stuck.begin(exchange)
-        account = guest(address_group(self._address)) if self._login is None else self._login.account
+        account = self._guest if self._login is None else self._login.account
         self._server.workers.of(account).in_turn(self._start, exchange)
+
+    @property
+    def _guest(self) -> str:
+        """Whose turn it is before the login."""
+        return guest(address_group(self._address))
 
     def _body_wanted(self) -> None:
         """A handler reads the body now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, AsyncIterator, Awaitable, Callable, Mapping
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -13,11 +13,12 @@ from zope.interface.verify import verifyObject
 from homeftp.config import GOODBYE_BYTES, Limits
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, NotFound
-from homeftp.interfaces import IConnection, IServerContext
+from homeftp.interfaces import IConnection, IServerContext, guest
 from homeftp.interfaces.usage import IActiveConnection
 from homeftp.model import WriteRequest
 from homeftp.server.http.connection import IDLE_SECONDS, HttpConnection
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
+from homeftp.workers import InlineWorkers
 from tests.support.httpclient import HttpCase, basic
 
 Handle = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -65,6 +66,33 @@ class RequestTests(ConnectionCase):
         """The protocol is what the gate expects."""
         verifyObject(IConnection, self.client.protocol)
         verifyObject(IActiveConnection, self.client.protocol)
+
+    def test_handshake_in_turn(self) -> None:
+        """Each step of a handshake waits for the turn of the client's address."""
+        made: list[Callable[..., object]] = []
+        turns: list[str] = []
+
+        class Turns(InlineWorkers):
+            def of(self, account: str) -> Turns:
+                turns.append(account)
+                return self
+
+            def in_turn(self, call: Callable[..., object], *args: Any) -> None:
+                made.append(call)
+
+        server = attrs.evolve(self.server.services, workers=Turns())
+        self.web.context = attrs.evolve(self.web.context, server=server)
+        client = self.web.connect()
+        steps = 0
+        while made:
+            if not steps:
+                self.assertIsNone(client.tls.negotiatedProtocol, "nothing happens before the turn")
+            made.pop()()
+            client.link.pump()
+            steps += 1
+        self.assertGreater(steps, 1)
+        self.assertEqual(client.tls.negotiatedProtocol, b"http/1.1")
+        self.assertEqual(set(turns), {guest("192.0.2.1")})
 
     def test_answer(self) -> None:
         """A request is answered with a length, a date and the headers of security; the connection goes on."""
