@@ -27,6 +27,9 @@ MOST_LOCKS = 10_000
 MOST_OF_ACCOUNT = 1_000
 """Locks of one account, at most."""
 
+MOST_ON_ONE = 10
+"""Shared locks that cover one resource, at most: PROPFIND tells all of them of each file in a locked folder."""
+
 MAX_OWNER = 2048
 """Characters of what a client says about the owner, at most."""
 
@@ -155,8 +158,10 @@ class LockTable:
     ) -> Lock:
         """A new lock; the caller has asked for `conflicting`. Raises `Busy` (51) where there are too many."""
         self._expire()
+        key = _key(endpoint)
+        around = len(self._covering(key)) + (len(self._beneath(key)) if deep and not exclusive else 0)
         own = sum(lock.account == account for lock in self._locks.values())
-        if len(self._locks) >= MOST_LOCKS or own >= MOST_OF_ACCOUNT:
+        if len(self._locks) >= MOST_LOCKS or own >= MOST_OF_ACCOUNT or around >= MOST_ON_ONE:
             raise Busy("there are too many locks already: unlock what is not needed")
         asked = bounded(seconds)
         token = f"urn:uuid:{uuid.uuid4()}"

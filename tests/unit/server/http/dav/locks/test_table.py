@@ -11,7 +11,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import Busy
-from homeftp.server.http.dav.locks.table import MAX_SECONDS, MOST_LOCKS, MOST_OF_ACCOUNT, Lock, LockTable, bounded
+from homeftp.server.http.dav.locks.table import (
+    MAX_SECONDS,
+    MOST_LOCKS,
+    MOST_OF_ACCOUNT,
+    MOST_ON_ONE,
+    Lock,
+    LockTable,
+    bounded,
+)
 from tests.support.repeatable import REPEATABLE
 
 PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(tuple)
@@ -43,6 +51,18 @@ class LockTableTests(SynchronousTestCase):
         self.assertEqual(
             (self.forbids("a/b"), self.forbids("a/b/c"), self.forbids("a/b/c", names=True)), (True, False, True)
         )
+
+    def test_on_one(self) -> None:
+        """So many shared locks cover one resource, in whatever order they are made along its path."""
+        paths = ["a/b/c/d", "a/b", "a/b/c", "a"]
+        for order in (paths, paths[::-1]):
+            made = [self.add(order[number // 3], f"account{number}", exclusive=False) for number in range(MOST_ON_ONE)]
+            self.assertRaises(Busy, self.add, order[-1], exclusive=False)
+            self.assertEqual(len(self.table.on(parse("a/b/c/d"))), MOST_ON_ONE)
+            self.add(f"b/{order[0]}", exclusive=False)
+            self.table.remove(made[0])
+            self.add(order[-1], exclusive=False)
+            self.table.removed(parse("a"))
 
     def test_other_account(self) -> None:
         """The token of another account's lock opens nothing."""
