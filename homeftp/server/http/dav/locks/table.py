@@ -159,9 +159,9 @@ class LockTable:
         """A new lock; the caller has asked for `conflicting`. Raises `Busy` (51) where there are too many."""
         self._expire()
         key = _key(endpoint)
-        around = len(self._covering(key)) + (len(self._beneath(key)) if deep and not exclusive else 0)
+        around = {*self._covering(key), *(self._beneath(key) if deep and not exclusive else ())}
         own = sum(lock.account == account for lock in self._locks.values())
-        if len(self._locks) >= MOST_LOCKS or own >= MOST_OF_ACCOUNT or around >= MOST_ON_ONE:
+        if len(self._locks) >= MOST_LOCKS or own >= MOST_OF_ACCOUNT or len(around) >= MOST_ON_ONE:
             raise Busy("there are too many locks already: unlock what is not needed")
         asked = bounded(seconds)
         token = f"urn:uuid:{uuid.uuid4()}"
