@@ -11,10 +11,10 @@ import tempfile
 from typing import Any
 
 import attrs
-from playwright.sync_api import Browser, BrowserContext, Download, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Download, Page, expect
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support import needs
+from tests.support.chromium import chromium
 from tests.support.processes import PASSWORD, ServerProcess, run_homeftp
 from tests.support.waiting import WITHIN
 
@@ -25,13 +25,13 @@ DESKTOP = {"width": 1280, "height": 800}
 
 @attrs.define
 class PageWorld:
-    """The browser, the server, and what a browser keeps once ann has signed in."""
+    """The server, and what a browser keeps once ann has signed in."""
 
-    browser: Browser
     server: ServerProcess
     url: str
     state: Any = None
     shared: BrowserContext | None = None
+    browser: Browser | None = None
 
     @property
     def port(self) -> int:
@@ -43,6 +43,7 @@ class PageWorld:
         given = {"viewport": DESKTOP, "locale": "en-GB", "ignore_https_errors": True, **options}
         if signed_in:
             given["storage_state"] = self._signed_in()
+        assert self.browser is not None
         context = self.browser.new_context(**given)
         context.set_default_timeout(MILLISECONDS)
         return context
@@ -73,18 +74,13 @@ class PageWorld:
 
 @functools.lru_cache(maxsize=1)
 def page_world() -> PageWorld:
-    """Both, until this process ends."""
-    chromium = needs.program("chromium")
+    """It, until this process ends."""
     server = ServerProcess("--https", "tcp:0:interface=127.0.0.1", folder=tempfile.mkdtemp())
     atexit.register(server.end)
     found = re.search(r"https://\S+?/", server.output())
     assert found is not None, server.output()
-    playwright = sync_playwright().start()
-    atexit.register(playwright.stop)
-    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-    atexit.register(browser.close)
     expect.set_options(timeout=MILLISECONDS)
-    return PageWorld(browser, server, found[0])
+    return PageWorld(server, found[0])
 
 
 class PageCase(SynchronousTestCase):
@@ -92,6 +88,7 @@ class PageCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.world = page_world()
+        self.world.browser = chromium(self)
         self.folder = re.sub(r"\W", "-", self.id().rpartition(".")[2])
         os.makedirs(self.world.server.path(self.folder))
         self.here = os.path.abspath(self.mktemp())

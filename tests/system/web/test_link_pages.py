@@ -6,11 +6,10 @@ import json
 import os
 from typing import Any
 
-from playwright.sync_api import sync_playwright
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support import needs
 from tests.support.browsing import LOOPBACK, owner
+from tests.support.chromium import chromium
 from tests.support.processes import ServerProcess, pair, run_homeftp
 
 
@@ -37,19 +36,16 @@ class LinkPageTests(SynchronousTestCase):
 
     def in_browser(self, work: Any) -> None:
         """Let `work` use a page in a phone-sized window."""
-        with sync_playwright() as playwright:
-            options = ["--no-sandbox"] if os.geteuid() == 0 else []
-            browser = playwright.chromium.launch(executable_path=needs.program("chromium"), args=options)
-            context = browser.new_context(
-                ignore_https_errors=True,
-                java_script_enabled=False,
-                viewport={"width": 390, "height": 844},
-                locale="de-DE",
-            )
-            try:
-                work(context.new_page())
-            finally:
-                browser.close()
+        context = chromium(self).new_context(
+            ignore_https_errors=True,
+            java_script_enabled=False,
+            viewport={"width": 390, "height": 844},
+            locale="de-DE",
+        )
+        try:
+            work(context.new_page())
+        finally:
+            context.close()
 
     def test_forms(self) -> None:
         """A password opens a link, a file is downloaded, a drop box takes two files; in the language of the browser."""
