@@ -13,8 +13,11 @@ from homeftp.interfaces import IFileDraft, IFiles, IPayload
 from homeftp.model import ABSENT, WriteRequest
 from homeftp.server.http.links.formdata import FormReader, PartBegin, PartData, kept_name, numbered
 
-MOST_NUMBERS = 1000
-"""Names that are tried for one file, at most."""
+MOST_IN_A_ROW = 10
+"""Numbers that are tried one after another for a name that is taken; behind them each is twice the last."""
+
+MOST_NUMBER = 1_000_000
+"""The highest number that a name gets: two dozen names are tried for one file, at most."""
 
 
 @attrs.define
@@ -38,6 +41,8 @@ class DropBox:
         self._given = ""
         self._offset = 0
         self._held = bytearray()
+        self._numbers: dict[str, int] = {}
+        """What the next file of that name in this form gets: phones call all of them `image.jpg`."""
         self.received = Received()
 
     async def receive(self, body: IPayload, content_type: str | None) -> Received:
@@ -69,16 +74,21 @@ class DropBox:
         await self._begin()
         self._given, self._offset = part.filename, 0
         name = kept_name(part.filename)
-        for number in range(1, MOST_NUMBERS + 1):
+        number = self._numbers.get(name, 1)
+        reason: Refusal = Forbidden("too many files have this name")
+        while number <= MOST_NUMBER:
             self._name = name if number == 1 else numbered(name, number)
             try:
                 request = WriteRequest(endpoint=ROOT.beneath(self._name), precondition=ABSENT)
                 self._draft = await self._files.edit(request)
+                self._numbers[name] = number + 1
                 return
             except Forbidden as refused:  # something has that name: who sees nothing is told no more than this
                 reason = refused
+                number = number + 1 if number < MOST_IN_A_ROW else 2 * number
             except Refusal as refused:
                 return self._refuse(refused)
+        self._numbers[name] = number
         self._refuse(reason)
 
     async def _write(self, data: bytes) -> None:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import PIECE
 from homeftp.errors import Busy, Forbidden, NoSpace, NotFound, Refusal
-from homeftp.server.http.links.dropbox import MOST_NUMBERS, DropBox, Received
+from homeftp.server.http.links.dropbox import DropBox, Received
 from tests.support.logins import started
 
 TYPE = "multipart/form-data; boundary=XX"
@@ -96,11 +96,34 @@ class DropBoxTests(SynchronousTestCase):
             return edit
 
         self.assertEqual(self.received(body(("a.txt", b"")), edit=taken(2, Forbidden)).stored, ["a (3).txt"])
-        received = self.received(body(("a.txt", b"")), edit=taken(MOST_NUMBERS, Forbidden))
+        self.names.clear()
+        received = self.received(body(("a.txt", b"")), edit=taken(1000, Forbidden))
         self.assertEqual([type(refusal) for _, refusal in received.refused], [Forbidden])
+        self.assertLess(len(self.names), 40)
         self.names.clear()
         received = self.received(body(("a.txt", b"")), edit=taken(1, NotFound))
         self.assertEqual(([type(refusal) for _, refusal in received.refused], self.names), ([NotFound], ["a.txt"]))
+
+    def test_same_name(self) -> None:
+        """Many files of one name cost no more tries than others, whether numbers are free or not."""
+        there = {"a.txt", *(f"a ({number}).txt" for number in range(2, 500))}
+
+        def edit(request: Any) -> None:
+            if str(request.endpoint) in there:
+                raise Forbidden("it is there")
+            there.add(str(request.endpoint))
+
+        many = body(*[("a.txt", b"")] * 100)
+        received = self.received(many, edit=edit)
+        self.assertEqual((len(set(received.stored)), received.refused), (100, []))
+        self.assertLess(len(self.names), 140)
+        self.names.clear()
+
+        def refuse(request: Any) -> None:
+            raise Forbidden("all are there")
+
+        self.assertEqual(len(self.received(many, edit=refuse).refused), 100)
+        self.assertLess(len(self.names), 40)
 
     def test_commit(self) -> None:
         """What cannot be put in place is refused."""
