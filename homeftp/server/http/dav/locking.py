@@ -16,8 +16,10 @@ from homeftp.server.http.dav.resource import DavRequest, depth
 from homeftp.server.http.dav.xmlbody import XmlElement, read_xml
 from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.refusals import HttpError
+from homeftp.store.policy.rights import ADD, DELETE, REPLACE
 
-_CHANGING = frozenset({"add", "replace", "delete"})
+_CHANGING = frozenset({REPLACE, DELETE})
+"""Rights to change what is there: a lock keeps others from that."""
 
 
 @attrs.frozen
@@ -39,9 +41,10 @@ class Locker:
         deep = depth(dav, None) is None
         if depth(dav, None) == 1:
             raise BadRequest("a lock has a Depth of 0 or infinity")
-        if dav.endpoint.is_top or not dav.login.rights_at(dav.endpoint) & _CHANGING:
+        rights = dav.login.rights_at(dav.endpoint)
+        entry = await look(dav, dav.endpoint) if rights else None
+        if dav.endpoint.is_top or not rights & (_CHANGING | {ADD} if entry is None else _CHANGING):
             raise Forbidden("an account locks only what it may change, and not the shared folder itself")
-        entry = await look(dav, dav.endpoint)
         header = await self.guard.conditions(dav, entry)
         conflict = self.guard.locks.conflicting(dav.whole, deep=deep, exclusive=asked.is_exclusive)
         if conflict is not None:

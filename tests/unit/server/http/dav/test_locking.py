@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from homeftp.accounts.access import AccessTable
 from homeftp.endpoint import parse
 from homeftp.server.http.dav.locks.table import DEFAULT_SECONDS, MAX_SECONDS
-from homeftp.store.policy.rights import parse_rights
+from homeftp.store.policy.rights import ADD, READ, parse_rights
 from tests.support.davcases import EXCLUSIVE, SHARED, DavCase
 
 
@@ -87,3 +87,10 @@ class LockingTests(DavCase):
         self.assertEqual(self.status("LOCK", "a", body=EXCLUSIVE), 403)
         self.assertEqual(self.status("LOCK", "new", body=EXCLUSIVE), 403)
         self.assertIsNone(self.server.store.stat(parse("new")))
+
+    def test_adds_only(self) -> None:
+        """An account that may only add locks what is new, and keeps nobody from what is there."""
+        self.status("MKCOL", "d")
+        self.narrow({"d": frozenset({READ, ADD})})
+        self.assertEqual(self.status("LOCK", "d", body=EXCLUSIVE), 403)
+        self.assertEqual(self.status("LOCK", "d/new", body=EXCLUSIVE), 201)
