@@ -147,7 +147,7 @@ class World:
         workers, clock = InlineWorkers(), Clock()
         self.logins = QueuedWorkers()
         """Checks credentials, one job after another, when `log_in` or the machine says so."""
-        audit = Audit(os.path.join(self.folder, "state"))
+        audit = self.audit = Audit(os.path.join(self.folder, "state"))
         table = AccessTable(self.state)
         passwords = PasswordChecker(self.state, self.logins, QUICK)
         checkers = with_app_passwords([passwords], Devices(self.state), self.logins)
@@ -168,6 +168,8 @@ class World:
     def close(self) -> None:
         """Remove everything."""
         self.store.close()
+        self.audit.close()
+        self.state.close()
         shutil.rmtree(self.folder)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
+import warnings
 from contextlib import redirect_stderr, redirect_stdout
 
 from twisted.plugin import IPlugin
@@ -11,6 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import DAY, KIB, MIB, Limits, Retention, Settings
 from homeftp.tap import Options
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # this plugin of Twisted's, which `--auth` lists, imports what is deprecated
+    importlib.import_module("twisted.plugins.cred_unix")
 
 
 class OptionsTests(SynchronousTestCase):

@@ -254,7 +254,9 @@ class FileTests(PageCase):
 
     def test_password_of_link(self) -> None:
         """A password that is too short for a link is refused before it is sent, in the browser's own words."""
-        allowed = run_homeftp("account", "change", "ann", "--links", "on", "--state", self.world.server.state)
+        change = ("account", "change", "ann", "--state", self.world.server.state, "--links")
+        self.addCleanup(run_homeftp, *change, "off")
+        allowed = run_homeftp(*change, "on")
         self.assertEqual(allowed.returncode, 0, allowed.stderr)
         self.lay("a.txt", b"x")
         page = self.window()

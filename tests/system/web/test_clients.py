@@ -166,22 +166,26 @@ class CadaverTests(ClientCase):
         person, terminal = pty.openpty()
         environment = {**os.environ, "HOME": self.here, "TERM": "dumb"}
         program = [needs.program(command[0]), *command[1:]]
+        shown, seen, deadline = "", 0, time.monotonic() + WITHIN
         with subprocess.Popen(program, stdin=terminal, stdout=terminal, stderr=terminal, env=environment) as process:
-            os.close(terminal)
-            shown, seen, deadline = "", 0, time.monotonic() + WITHIN
-            while time.monotonic() < deadline:
-                if not select.select([person], [], [], 1.0)[0]:
-                    continue
-                try:
-                    data = os.read(person, 4096)
-                except OSError:
-                    break  # it has ended
-                shown += data.decode(errors="replace")
-                if says and (at := shown.find(says[0][0], seen)) >= 0:
-                    seen = at + len(says[0][0])
-                    os.write(person, says.pop(0)[1].encode())
-            os.close(person)
-            process.kill()
+            try:
+                os.close(terminal)
+                poll = select.poll()
+                poll.register(person, select.POLLIN)
+                while time.monotonic() < deadline:
+                    if not poll.poll(1000):
+                        continue
+                    try:
+                        data = os.read(person, 4096)
+                    except OSError:
+                        break  # it has ended
+                    shown += data.decode(errors="replace")
+                    if says and (at := shown.find(says[0][0], seen)) >= 0:
+                        seen = at + len(says[0][0])
+                        os.write(person, says.pop(0)[1].encode())
+            finally:
+                os.close(person)
+                process.kill()
         self.assertEqual(says, [], shown)
         return shown
 
