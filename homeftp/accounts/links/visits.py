@@ -29,7 +29,7 @@ from homeftp.accounts.passwords import LONGEST, verify_password
 from homeftp.accounts.throttle import Throttle, address_group
 from homeftp.config import HOUR
 from homeftp.endpoint import Endpoint
-from homeftp.errors import INTERNAL_ERROR, Internal, LoginFailed, LoginRequired, NotFound, OperatorError, Refusal
+from homeftp.errors import INTERNAL_ERROR, Internal, LoginFailed, LoginRequired, NotFound, OperatorError
 from homeftp.interfaces import ILogin, IWorkers
 from homeftp.model import Actor
 from homeftp.status import Status
@@ -164,29 +164,16 @@ class LinkVisits:
         """A visit, with the secret in the URL and the password, or with the `proof` of an earlier visit.
 
         Raises `DeadLink` (40) for a link that does not exist or has expired, `LoginRequired` (31) for one whose
-        password is missing, `LoginFailed` (32) for a wrong one, and `Busy` (51) after too many wrong ones.
+        password is missing, `LoginFailed` (32) for a wrong password, and `Busy` (51) after too many wrong ones.
         """
-        self._throttle.take(address)
-        try:
-            wrong = await self._open(token, address, password, proof)
-        except BaseException:
-            self._throttle.give_back(address)
-            raise
-        if isinstance(wrong, Visit):
-            self._throttle.give_back(address)
-            return wrong
-        refused, link = wrong
-        self._log.info("a wrong share link or password, from {address}", address=address)
-        await self._audit.note("link", self._actor(address), refused.status, link=link)
-        raise refused
-
-    async def _open(
-        self, token: str, address: str, password: str | None, proof: str | None
-    ) -> Visit | tuple[Refusal, str | None]:
-        """The visit, or the refusal of a wrong guess with the link it was about; raises what is no guess."""
         record = await self._run(self._links.find, token) if _TOKEN.match(token) else None
         if record is None:
-            return DeadLink(LinkProblem.NO_SUCH), None
+            # Nobody guesses a secret, and the page of another site could make a browser send any number of wrong ones:
+            # if they counted, it would keep everybody at that address from logging in.
+            await self._audit.note_limited(
+                f"link from {address_group(address)}", "link", self._actor(address), Status.NOT_FOUND
+            )
+            raise DeadLink(LinkProblem.NO_SUCH)
         if record.ends <= self._links.clock():
             raise DeadLink(LinkProblem.EXPIRED)
         if record.password is None:
@@ -196,9 +183,24 @@ class LinkVisits:
             return Visit(record, address, expected)
         if password is None:
             raise LoginRequired("this link has a password")
-        if len(password) <= LONGEST and await self._hashing.run(_is_right, password, record.password):
+        if await self._is_right(password, record.password, address):
             return Visit(record, address, expected)
-        return LoginFailed("the password is wrong"), record.device.name
+        self._log.info("a wrong password of a share link, from {address}", address=address)
+        link = record.device.name
+        await self._audit.note("link", self._actor(address), Status.LOGIN_FAILED, link=link)
+        raise LoginFailed("the password is wrong")
+
+    async def _is_right(self, password: str, stored: str, address: str) -> bool:
+        """Whether a password is right; a wrong one counts as a guess. Raises `Busy` (51) after too many of them."""
+        self._throttle.take(address)
+        try:
+            is_right = len(password) <= LONGEST and await self._hashing.run(_is_right, password, stored)
+        except BaseException:
+            self._throttle.give_back(address)
+            raise
+        if is_right:
+            self._throttle.give_back(address)
+        return is_right
 
     async def use(self, visit: Visit) -> None:
         """Count a use, unless the same address has used the link within the hour.

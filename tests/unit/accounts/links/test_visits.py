@@ -102,16 +102,17 @@ class OpenTests(VisitCase):
         self.assertEqual((noted["front_end"], noted["address"]), ("https", ADDRESS))
 
     def test_wrong_secret(self) -> None:
-        """A wrong secret is told nothing, recorded without it, and counts as a guess, from that address only."""
+        """A wrong secret is told nothing, and recorded without it, a few of them; it is no guess.
+
+        Otherwise any page in a browser could keep its address from logging in.
+        """
         made = self.make()
-        for secret in ("A" * 43, "x", "../" + token(made)):
-            self.dead(self.open(secret), LinkProblem.NO_SUCH)
-        self.failureResultOf(self.open(made), Busy)
-        self.opened(made, OTHER)
+        for number in range(500):
+            self.dead(self.open(("A" * 43, "x", "../" + token(made))[number % 3]), LinkProblem.NO_SUCH)
+        self.opened(made)
         noted = self.records("link")
-        self.assertEqual(
-            [(each["status"], each["address"], each["account"]) for each in noted], [(40, ADDRESS, None)] * 3
-        )
+        self.assertEqual({(each["status"], each["address"], each["account"]) for each in noted}, {(40, ADDRESS, None)})
+        self.assertLess(len(noted), 300)
         self.assertNotIn("A" * 43, repr(noted))
 
     def test_right_secret(self) -> None:

@@ -239,12 +239,11 @@ class ReadTests(LinkHandlerCase):
         self.assertIn("Diesen Link gibt es nicht", self.client.ask("GET", "/s/none/", (GERMAN,)).body.decode())
 
     def test_guessing(self) -> None:
-        """Wrong secrets are throttled like wrong passwords, also for a login."""
+        """Wrong secrets keep nobody from a link, nor from logging in: any page may make a browser ask for them."""
         made = self.make("notes.txt")
-        for _ in range(3):
+        for _ in range(40):
             self.assertEqual(self.client.ask("GET", f"/s/{'A' * 43}/").status, 404)
-        answer = self.ask(made)
-        self.assertEqual((answer.status, b"too many wrong" in answer.body), (503, True))
+        self.assertEqual(self.ask(made).status, 200)
 
     def test_crowd(self) -> None:
         """People with a link do not take the connections of its account, which loses its oldest one with too many."""
