@@ -168,8 +168,8 @@ class LinkVisits:
         """
         record = await self._run(self._links.find, token) if _TOKEN.match(token) else None
         if record is None:
-            # Nobody guesses a secret, and the page of another site could make a browser send any number of wrong ones:
-            # if they counted, it would keep everybody at that address from logging in.
+            # A secret cannot be guessed, and another site's page could make a browser send any number of wrong ones: if
+            # they counted, it would keep everybody at that address from logging in.
             await self._audit.note_limited(
                 f"link from {address_group(address)}", "link", self._actor(address), Status.NOT_FOUND
             )

@@ -28,8 +28,11 @@ async def look(dav: DavRequest, endpoint: Endpoint) -> Entry | None:
 
 
 async def require_parent(dav: DavRequest, endpoint: Endpoint) -> None:
-    """Raise 409 where the folder of an endpoint is not there: WebDAV makes none by itself (RFC 4918, 9.7.1)."""
-    if endpoint.parent.is_top:
+    """Raise 409 where the folder of an endpoint is not there: WebDAV makes none by itself (RFC 4918, 9.7.1).
+
+    An account that may only add in it does not know; the store decides then.
+    """
+    if endpoint.parent.is_top or READ not in dav.login.rights_at(endpoint.parent):
         return
     try:
         parent = await dav.files.stat(endpoint.parent)

@@ -20,7 +20,7 @@ from homeftp.server.sftp.overlay.exclusive import ExclusiveNames
 from homeftp.server.sftp.overlay.openfile import FilesOf, OpenFile
 from homeftp.server.sftp.wire.fields import Attributes
 from homeftp.server.sftp.wire.numbers import OpenFlag
-from homeftp.store.policy.rights import ALL
+from homeftp.store.policy.rights import ALL, READ
 
 WRITING = OpenFlag.WRITE | OpenFlag.APPEND
 
@@ -212,6 +212,8 @@ class Overlay:
 
     async def expect_parent(self, endpoint: Endpoint) -> None:
         """Raise `NotFound` (40) where the directory of an endpoint does not exist, as far as the account may know."""
+        if READ not in self._rights_at(endpoint.parent):
+            return
         try:
             parent = await self._files("STAT").stat(endpoint.parent)
         except Forbidden:

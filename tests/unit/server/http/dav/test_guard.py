@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from homeftp.store.policy.rights import ALL
+from homeftp.store.policy.rights import ADD, ALL
 from tests.support.davcases import EXCLUSIVE, DavCase, destination
 from tests.support.httpclient import HOST
 
@@ -90,6 +90,14 @@ class GuardTests(DavCase):
             self.assertEqual(self.status("MKCOL", path), 409)
         self.assertEqual(self.status("COPY", "a", destination("nothing/x")), 409)
         self.assertEqual(self.status("COPY", "d/a", destination("a/x")), 409)
+
+    def test_add_only(self) -> None:
+        """An account that may only add in a folder, and does not see it, adds there, and replaces nothing."""
+        self.narrow({"d": frozenset({ADD})})
+        self.assertEqual(self.status("PUT", "d/new", body=b"new"), 201)
+        self.assertEqual(self.content("d/new"), b"new")
+        self.assertEqual(self.status("PUT", "d/new", body=b"other"), 403)
+        self.assertEqual(self.content("d/new"), b"new")
 
     def test_hidden(self) -> None:
         """A lock of what an account does not see keeps it out, and is not named."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 
 from homeftp.config import MIB, SMALL_FILE
 from homeftp.endpoint import ROOT, parse
@@ -478,3 +478,26 @@ class NameTests(OverlayCase):
         self.overlay = Overlay(self.files_of, self.budget, rights_at=lambda endpoint: frozenset())
         self.put("granted", b"meanwhile")
         self.assertEqual(self.content("granted"), b"meanwhile")
+
+    def test_add_only(self) -> None:
+        """An account that may only add in a folder, and does not see it, makes files there; the control: it sees it."""
+        whole = self.files_of
+
+        class Unseen:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(whole(""), name)
+
+            def stat(self, endpoint: object) -> Deferred[Entry | None]:
+                return succeed(None)
+
+        def session(*rights: str) -> Overlay:
+            return Overlay(
+                lambda request: Unseen(),  # type: ignore[arg-type, return-value]
+                self.budget,
+                rights_at=lambda endpoint: frozenset(rights),
+            )
+
+        self.overlay = session("add")
+        self.put("box/new", b"content")
+        self.assertEqual(self.content("box/new"), b"content")
+        self.error_of(NotFound, session("read", "add").open(parse("other/new"), NEW, Attributes()))
