@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any, Mapping, Sequence
 
@@ -36,7 +37,10 @@ DISPATCHERS = (
 
 
 def contents(folder: str) -> dict[str, bytes | None]:
-    """What is in a folder, except homeftp's own: the content of each file, None for each directory."""
+    """What is in a folder, except homeftp's own: the content of each file, None for each directory.
+
+    What goes while it is read, as temp files do, is left out.
+    """
     found: dict[str, bytes | None] = {}
     for top, directories, names in os.walk(folder):
         directories[:] = [name for name in directories if name != RESERVED]
@@ -44,7 +48,7 @@ def contents(folder: str) -> dict[str, bytes | None]:
         prefix = "" if inside == "." else f"{inside}/"
         found.update({prefix + name: None for name in directories})
         for name in names:
-            with open(os.path.join(top, name), "rb") as file:
+            with contextlib.suppress(FileNotFoundError), open(os.path.join(top, name), "rb") as file:
                 found[prefix + name] = file.read()
     return found
 

@@ -15,8 +15,8 @@ from homeftp.config import DAY, KIB, MIB, Limits, Retention, Settings
 from homeftp.tap import Options
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # this plugin of Twisted's, which `--auth` lists, imports what is deprecated
-    importlib.import_module("twisted.plugins.cred_unix")
+    warnings.simplefilter("ignore")  # a plugin that `--auth` lists imports it, and it what is deprecated
+    importlib.import_module("twisted.conch.checkers")
 
 
 class OptionsTests(SynchronousTestCase):
