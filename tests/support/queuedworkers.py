@@ -66,6 +66,24 @@ class QueuedWorkers:
             pass
 
 
+class QueuedTurns(InlineWorkers):
+    """Turns of accounts that wait in `calls` until a test makes them; `accounts` is whose turns they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Callable[..., object]] = []
+        self.accounts: list[str] = []
+
+    def of(self, account: str) -> QueuedTurns:
+        """Itself; the account is noted."""
+        self.accounts.append(account)
+        return self
+
+    def in_turn(self, call: Callable[..., object], *args: Any) -> None:
+        """Keep the call."""
+        self.calls.append(call)
+
+
 class RevocableAccess:
     """A login as `homeftp.files` sees it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Awaitable, Callable, Mapping
+from typing import AsyncIterator, Awaitable, Callable, Mapping
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -18,8 +18,8 @@ from homeftp.interfaces.usage import IActiveConnection
 from homeftp.model import WriteRequest
 from homeftp.server.http.connection import IDLE_SECONDS, HttpConnection
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
-from homeftp.workers import InlineWorkers
 from tests.support.httpclient import HttpCase, basic
+from tests.support.queuedworkers import QueuedTurns
 
 Handle = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
@@ -69,30 +69,20 @@ class RequestTests(ConnectionCase):
 
     def test_handshake_in_turn(self) -> None:
         """Each step of a handshake waits for the turn of the client's address."""
-        made: list[Callable[..., object]] = []
-        turns: list[str] = []
-
-        class Turns(InlineWorkers):
-            def of(self, account: str) -> Turns:
-                turns.append(account)
-                return self
-
-            def in_turn(self, call: Callable[..., object], *args: Any) -> None:
-                made.append(call)
-
-        server = attrs.evolve(self.server.services, workers=Turns())
+        turns = QueuedTurns()
+        server = attrs.evolve(self.server.services, workers=turns)
         self.web.context = attrs.evolve(self.web.context, server=server)
         client = self.web.connect()
         steps = 0
-        while made:
+        while turns.calls:
             if not steps:
                 self.assertIsNone(client.tls.negotiatedProtocol, "nothing happens before the turn")
-            made.pop()()
+            turns.calls.pop()()
             client.link.pump()
             steps += 1
         self.assertGreater(steps, 1)
         self.assertEqual(client.tls.negotiatedProtocol, b"http/1.1")
-        self.assertEqual(set(turns), {guest("192.0.2.1")})
+        self.assertEqual(set(turns.accounts), {guest("192.0.2.1")})
 
     def test_answer(self) -> None:
         """A request is answered with a length, a date and the headers of security; the connection goes on."""

@@ -22,6 +22,7 @@ from homeftp.wire.states import Phase
 from homeftp.workers import InlineWorkers
 from tests.support.fakeserver import Wire, identity
 from tests.support.inmemory import PASSWORD, Connection, Server
+from tests.support.queuedworkers import QueuedTurns
 from tests.support.verbs import VerbTestCase, digest
 
 T = TypeVar("T")
@@ -59,33 +60,22 @@ class PhaseTests(VerbTestCase):
 
     def test_handshake_in_turn(self) -> None:
         """A stranger's STARTTLS and each step of its handshake wait for the turn of its address; its end does not."""
-
-        made: list[Callable[..., object]] = []
-        turns: list[str] = []
-
-        class Turns(InlineWorkers):
-            def of(self, account: str) -> Turns:
-                turns.append(account)
-                return self
-
-            def in_turn(self, call: Callable[..., object], *args: Any) -> None:
-                made.append(call)
-
-        context = attrs.evolve(self.server.json.server, workers=Turns())
+        turns = QueuedTurns()
+        context = attrs.evolve(self.server.json.server, workers=turns)
         self.server.json = attrs.evolve(self.server.json, server=context)
         server = self.server.protocol(identity=identity("home"))
         wire = Wire(clock=self.server.clock, server=server)
         for _ in range(3):
             wire.pump()
-            (call,) = made
+            (call,) = turns.calls
             self.assertNotEqual(server.session.state.phase, Phase.UNAUTHENTICATED, "nothing happens before the turn")
-            made.clear()
+            turns.calls.clear()
             call()
         self.assertEqual(server.session.state.phase, Phase.UNAUTHENTICATED)
-        self.assertEqual(turns, [guest("192.0.2.1")] * 3)
+        self.assertEqual(turns.accounts, [guest("192.0.2.1")] * 3)
         wire.near.end(ConnectionLost())
         wire.far.end(ConnectionLost())
-        self.assertEqual((server in self.server.services.connections, made), (False, []))
+        self.assertEqual((server in self.server.services.connections, turns.calls), (False, []))
 
     def test_starttls_with_payload(self) -> None:
         """STARTTLS cannot announce bytes."""

@@ -97,13 +97,13 @@ export class Uploads {
         if (error.name === "AbortError") return this.end(item, "stopped", t("stopped"));
         const taken = error instanceof Refused && error.status === 412 && item.condition === "absent";
         if (!taken) return this.end(item, "failed", explain(error));
-        if (!(await this.settle(item))) return this.end(item, "stopped", t("skipped-file"));
+        if (!(await this.resolveTaken(item))) return this.end(item, "stopped", t("skipped-file"));
       }
     }
   }
 
   /** A file of that name is there: what the person wants. False: skip it. */
-  async settle(item) {
+  async resolveTaken(item) {
     this.asking = this.asking.then(() => this.answerForAll ?? this.askAbout(item));
     const answer = await this.asking;
     if (answer === "replace") item.condition = null;
