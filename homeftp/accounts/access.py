@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from typing import Any, Iterable, Iterator, Sequence
 
 import attrs
 
 from homeftp.accounts.database import WHOLE_SHARE, AccountDatabase, add_account
+from homeftp.accounts.state.interface import Statements
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, OperatorError
 from homeftp.store.policy.rights import ALL, READ, Rights, parse_rights, rights_shown
@@ -18,7 +18,7 @@ NO_QUOTA = 0
 """In an `AccessChange`: no limit from now on."""
 
 MOST_QUOTA = 2**63 - 1
-"""Bytes: the largest number that SQLite holds."""
+"""Bytes: the largest number that the database holds."""
 
 
 UNLISTED = ""
@@ -115,8 +115,7 @@ class AccessTable:
 
     def find(self, name: str) -> Access | None:
         """The access of an account; None where it does not exist."""
-        with self.state.connection() as connection:
-            connection.execute("BEGIN")
+        with self.state.snapshot() as connection:
             return _read(connection, name)
 
     def all(self) -> Iterator[tuple[str, Access]]:
@@ -130,7 +129,7 @@ class AccessTable:
         """Whether there is no account of that name, and none was removed since."""
         with self.state.connection() as connection:
             known = "SELECT name FROM accounts UNION SELECT name FROM removed_accounts"
-            return connection.execute(f"SELECT 1 FROM ({known}) WHERE name = ?", (name,)).fetchone() is None
+            return connection.execute(f"SELECT 1 FROM ({known}) AS known WHERE name = ?", (name,)).fetchone() is None
 
     def add(self, name: str, password: str | None, change: AccessChange) -> Access:
         """Add an account with this stored password, or with none, and with this access, in one transaction.
@@ -172,7 +171,7 @@ class AccessTable:
             return _existing(connection, name)
 
 
-def _read(connection: sqlite3.Connection, name: str) -> Access | None:
+def _read(connection: Statements, name: str) -> Access | None:
     """Within a transaction: the access of an account; None where it does not exist.
 
     Raises `OperatorError` for anything that this module does not write: what cannot be understood gives nothing.
@@ -226,26 +225,26 @@ def read_rights(stored: object) -> frozenset[str]:
     return found
 
 
-def _existing(connection: sqlite3.Connection, name: str) -> Access:
+def _existing(connection: Statements, name: str) -> Access:
     found = _read(connection, name)
     if found is None:
         raise OperatorError(f"there is no account named {name}: `homeftp account list` shows all")
     return found
 
 
-def _change(connection: sqlite3.Connection, name: str, change: AccessChange) -> Access:
+def _change(connection: Statements, name: str, change: AccessChange) -> Access:
     """Within a transaction: change an account."""
     after = change.applied(name, _existing(connection, name))
     connection.execute(
         "UPDATE accounts SET home = ?, rights = ?, quota = ? WHERE name = ?",
         (stored_folder(after.home), rights_shown(after.rights.everywhere), after.quota, name),
     )
-    connection.execute("UPDATE accounts SET links = ? WHERE name = ?", (after.links, name))
+    connection.execute("UPDATE accounts SET links = ? WHERE name = ?", (int(after.links), name))
     _write_folders(connection, name, after)
     return _existing(connection, name)
 
 
-def _write_folders(connection: sqlite3.Connection, name: str, access: Access) -> None:
+def _write_folders(connection: Statements, name: str, access: Access) -> None:
     connection.execute("DELETE FROM folders WHERE account = ?", (name,))
     connection.executemany(
         "INSERT INTO folders VALUES (?, ?, ?)",

@@ -18,7 +18,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO, Callable, Literal
 
-from homeftp.accounts.database import FILE, AccountDatabase
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.state.sqlite import FILE
 from homeftp.config import MIB
 from homeftp.crypto.ca import FOLDER, open_identity
 from homeftp.crypto.secretfiles import private_folder, read_private, sync_folder, write_private
@@ -72,7 +73,7 @@ def backup_dated(folder: str, path: str, keep: int, now: Callable[[], datetime] 
 def backup(folder: str) -> bytes:
     """The state in `folder` as one archive. Raises `OperatorError` where there is no state, or it cannot be read."""
     folder = os.path.abspath(folder)
-    if not os.path.exists(os.path.join(folder, FILE)):
+    if not AccountDatabase(folder).exists():
         raise OperatorError(f"{folder} holds no server state: name the server's state folder with --state")
     AccountDatabase(folder).open()  # upgrades it to this version
     with io.BytesIO() as archive:

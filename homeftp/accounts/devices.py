@@ -11,7 +11,6 @@ from __future__ import annotations
 import enum
 import re
 import secrets
-import sqlite3
 import unicodedata
 from typing import Any
 
@@ -20,6 +19,7 @@ import attrs
 from homeftp.accounts.access import read_folder, read_rights
 from homeftp.accounts.database import EVERYTHING, AccountDatabase
 from homeftp.accounts.names import plain_name
+from homeftp.accounts.state.interface import Statements
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import OperatorError
 from homeftp.model import SECOND_US
@@ -235,8 +235,7 @@ class Devices:
         with self.state.transaction() as connection:
             if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (account,)).fetchone() is None:
                 raise OperatorError(f"there is no account named {account!a}: `homeftp account list` shows all")
-            if connection.execute("SELECT 1 FROM devices WHERE name = ?", (name,)).fetchone() is not None:
-                raise _taken(name)
+            _check_free(connection, name)
             known = "SELECT name FROM devices WHERE credential = ? AND account = ?"
             if (row := connection.execute(known, (credential, account)).fetchone()) is not None:
                 raise OperatorError(f"{account} has this {kind.value} already: its device is {row[0]}")
@@ -261,15 +260,11 @@ class Devices:
         Raises `OperatorError` where there is no device of the old name, or one of the new name.
         """
         device_name(new)
-        try:
-            with self.state.transaction() as connection:
-                device = _find_named(connection, name)
-                connection.execute("UPDATE devices SET name = ? WHERE id = ?", (new, device.id))
-                return attrs.evolve(device, name=new)
-        except OperatorError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError):
-                raise _taken(new) from None
-            raise
+        with self.state.transaction() as connection:
+            device = _find_named(connection, name)
+            _check_free(connection, new)
+            connection.execute("UPDATE devices SET name = ? WHERE id = ?", (new, device.id))
+        return attrs.evolve(device, name=new)
 
     def revoke(self, name: str) -> Device:
         """Remove a device: it cannot log in any more, and a running server disconnects it within seconds."""
@@ -280,7 +275,7 @@ class Devices:
 
 
 def pair_device(
-    connection: sqlite3.Connection, id: str, account: str, suggestion: str, machine: str | None, now: float
+    connection: Statements, id: str, account: str, suggestion: str, machine: str | None, now: float
 ) -> Device:
     """Within a transaction: pair a machine with an account. One that the account has already stays the same device.
 
@@ -298,7 +293,7 @@ def pair_device(
 
 
 def add_device(
-    connection: sqlite3.Connection,
+    connection: Statements,
     id: str,
     account: str,
     suggestion: str,
@@ -326,7 +321,7 @@ def new_id() -> str:
 
 
 def insert_device(
-    connection: sqlite3.Connection,
+    connection: Statements,
     id: str,
     name: str,
     account: str,
@@ -355,11 +350,13 @@ def insert_device(
     return _find_named(connection, name)
 
 
-def _taken(name: str) -> OperatorError:
-    return OperatorError(f"a device called {name} exists already: `homeftp device list` shows all")
+def _check_free(connection: Statements, name: str) -> None:
+    """Within a transaction: raise `OperatorError` where a device has that name."""
+    if connection.execute("SELECT 1 FROM devices WHERE name = ?", (name,)).fetchone() is not None:
+        raise OperatorError(f"a device called {name} exists already: `homeftp device list` shows all")
 
 
-def _find_named(connection: sqlite3.Connection, name: str) -> Device:
+def _find_named(connection: Statements, name: str) -> Device:
     row = connection.execute(f"SELECT {DEVICE_COLUMNS} FROM devices WHERE name = ?", (name,)).fetchone()
     if row is None:
         raise OperatorError(f"there is no device named {name!a}: `homeftp device list` shows all")

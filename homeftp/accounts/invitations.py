@@ -11,7 +11,6 @@ import enum
 import getpass
 import random
 import re
-import sqlite3
 import time
 from typing import Callable, Sequence
 
@@ -20,6 +19,7 @@ import attrs
 from homeftp.accounts.database import AccountDatabase, add_account
 from homeftp.accounts.devices import Device, pair_device
 from homeftp.accounts.passwords import NAME_LENGTH
+from homeftp.accounts.state.interface import Statements
 from homeftp.config import DAY
 from homeftp.crypto.pake import Code, new_words
 from homeftp.errors import OperatorError
@@ -204,13 +204,13 @@ class Invitations:
         the pairing; when it raises, nothing is changed.
         """
 
-        def pair(connection: sqlite3.Connection, account: str) -> Device:
+        def pair(connection: Statements, account: str) -> Device:
             return pair_device(connection, id, account, suggestion, machine, self.clock())
 
         return self.spend(code, pair, note)
 
     def spend(
-        self, code: Code, add: Callable[[sqlite3.Connection, str], Device], note: Callable[[Device], None]
+        self, code: Code, add: Callable[[Statements, str], Device], note: Callable[[Device], None]
     ) -> Device | None:
         """Use a code up for the device that `add` makes, within the transaction, of the account it is given.
 
@@ -227,7 +227,7 @@ class Invitations:
             note(device)
         return device
 
-    def _find(self, connection: sqlite3.Connection, number: int) -> Invitation | None:
+    def _find(self, connection: Statements, number: int) -> Invitation | None:
         row = connection.execute(
             "SELECT words, account, ends, misses, device FROM invitations WHERE number = ?", (number,)
         ).fetchone()
@@ -245,10 +245,10 @@ class Invitations:
         return Invitation(Code(number, words), account, ends, state, device or "", TRIES - tried, misses == _WITHDRAWN)
 
 
-def _numbers(connection: sqlite3.Connection) -> set[int]:
+def _numbers(connection: Statements) -> set[int]:
     """The numbers of all invitations."""
     return {number for (number,) in connection.execute("SELECT number FROM invitations")}
 
 
-def _full(connection: sqlite3.Connection) -> bool:
+def _full(connection: Statements) -> bool:
     return len(_numbers(connection)) >= MOST

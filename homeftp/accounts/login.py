@@ -17,11 +17,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.accounts.database import Version
 from homeftp.accounts.devicelogin import IDeviceCredentials
 from homeftp.accounts.devices import DeviceKind
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.realm import Account
+from homeftp.accounts.state.interface import Version
 from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator, CheckedStore
 from homeftp.audit import Audit

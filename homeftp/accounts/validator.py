@@ -9,9 +9,10 @@ import attrs
 from zope.interface import implementer
 
 from homeftp.accounts.access import UNLISTED
-from homeftp.accounts.database import AccountDatabase, Version
+from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import ENDING_KINDS
 from homeftp.accounts.realm import Account
+from homeftp.accounts.state.interface import Version
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IOpenFile, IStore
 from homeftp.model import Entry
@@ -47,8 +48,7 @@ class AccessValidator:
         to the account. An account of another checker must still have no record, unless it had one. A web session or a
         share link must not have ended.
         """
-        with self.state.connection() as connection:
-            connection.execute("BEGIN")
+        with self.state.snapshot() as connection:
             stamps = dict(connection.execute("SELECT name, stamp FROM accounts"))
             removed = {name for (name,) in connection.execute("SELECT name FROM removed_accounts")}
             rows = connection.execute("SELECT id, account, stamp, kind, expires FROM devices")

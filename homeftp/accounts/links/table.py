@@ -8,7 +8,6 @@ when the device that made it is removed or narrowed. The table `links` has what 
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import time
 from typing import Callable, Sequence
 
@@ -17,6 +16,7 @@ import attrs
 from homeftp.accounts.credentials.tokens import new_token, token_hash
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import DEVICE_COLUMNS, Device, DeviceKind, Narrowing, insert_device, new_id
+from homeftp.accounts.state.interface import Statements
 from homeftp.config import DAY
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Busy, Forbidden
@@ -126,7 +126,7 @@ class Links:
             note(record)
         return record, token
 
-    def _check_maker(self, connection: sqlite3.Connection, new: NewLink) -> None:
+    def _check_maker(self, connection: Statements, new: NewLink) -> None:
         row = connection.execute("SELECT links, stamp FROM accounts WHERE name = ?", (new.account,)).fetchone()
         if row is None or row[1] != new.account_stamp:
             raise Forbidden("access was revoked")
@@ -140,7 +140,7 @@ class Links:
             if found != (new.creator.stamp,):
                 raise Forbidden("access was revoked")
 
-    def _make_space(self, connection: sqlite3.Connection, account: str, now: float) -> None:
+    def _make_space(self, connection: Statements, account: str, now: float) -> None:
         """Remove links that ended long ago; where there are too many, all that have ended. Raises `Busy` (51)."""
         own = "account = ? AND kind = ?"
         values = account, DeviceKind.SHARE_LINK.value
@@ -174,12 +174,16 @@ class Links:
     def use(self, id: str) -> bool:
         """Count a use of the link of that device; whether it may be used."""
         with self.state.transaction() as connection:
-            counted = connection.execute(
-                "UPDATE links SET uses_left = uses_left - 1 WHERE device = ?"
-                " AND (uses_left IS NULL OR (typeof(uses_left) = 'integer' AND uses_left > 0))",
-                (id,),
-            )
-            return counted.rowcount == 1
+            row = connection.execute("SELECT uses_left FROM links WHERE device = ?", (id,)).fetchone()
+            if row is None:
+                return False
+            (left,) = row
+            if left is None:
+                return True
+            if type(left) is not int or left <= 0:
+                return False
+            connection.execute("UPDATE links SET uses_left = ? WHERE device = ?", (left - 1, id))
+            return True
 
     def revoke(self, link: LinkRecord, note: Callable[[LinkRecord], None]) -> bool:
         """End a link; whether there still was one. `note` records it; when it raises, nothing is changed."""
@@ -192,7 +196,7 @@ class Links:
             return gone.rowcount > 0
 
 
-def _free_name(connection: sqlite3.Connection) -> str:
+def _free_name(connection: Statements) -> str:
     """A name that no device has: it is the id by which people and the audit log know the link."""
     while True:
         name = "link-" + "".join(secrets.choice(_NAME_CHARACTERS) for _ in range(_NAME_LENGTH))

@@ -6,7 +6,6 @@ itself, over TLS; tries are counted and codes cancelled exactly as for pairing. 
 
 from __future__ import annotations
 
-import sqlite3
 from functools import partial
 from typing import Callable, TypeVar
 
@@ -18,6 +17,7 @@ from homeftp.accounts.credentials.tokens import new_token, token_hash
 from homeftp.accounts.devices import Device
 from homeftp.accounts.pairing import PairingService
 from homeftp.accounts.sessions.table import SessionTable
+from homeftp.accounts.state.interface import Statements
 from homeftp.audit import Audit
 from homeftp.crypto.pake import Code
 from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError
@@ -147,7 +147,7 @@ class SignInService:
             self._note(self._actor(device, browser))
         return SignedIn(token, device)
 
-    def _insert(self, token: str, browser: Browser, connection: sqlite3.Connection, account: str) -> Device:
+    def _insert(self, token: str, browser: Browser, connection: Statements, account: str) -> Device:
         return self.sessions.add(connection, account, token, browser.name, browser.client)
 
     def _actor(self, device: Device, browser: Browser) -> Actor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from typing import Callable
 
@@ -11,6 +10,7 @@ import attrs
 from homeftp.accounts.credentials.tokens import token_hash
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, DeviceKind, Devices, add_device, new_id
+from homeftp.accounts.state.interface import Statements
 from homeftp.config import DAY
 
 IDLE_SECONDS = 90 * DAY
@@ -34,7 +34,7 @@ class SessionTable:
     clock: Callable[[], float] = time.time
     """Seconds since 1970 UTC: a session outlives a restart."""
 
-    def add(self, connection: sqlite3.Connection, account: str, token: str, name: str, client: str) -> Device:
+    def add(self, connection: Statements, account: str, token: str, name: str, client: str) -> Device:
         """Within a transaction: a new session of an account, whose cookie holds `token`; `name` is a suggestion.
 
         `client` says what the browser is. Sessions that have ended, and more than an account may have, are removed.

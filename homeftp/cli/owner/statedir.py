@@ -61,9 +61,9 @@ def state_found(options: argparse.Namespace) -> tuple[str, RunningServer | None]
 
 def has_state(folder: str) -> bool:
     """Whether a server has used the folder."""
-    from homeftp.accounts.database import FILE
+    from homeftp.accounts.database import AccountDatabase
 
-    return os.path.exists(os.path.join(folder, FILE))
+    return AccountDatabase(folder).exists()
 
 
 def become_owner(folder: str, server: RunningServer | None = None) -> None:

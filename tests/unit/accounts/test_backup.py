@@ -15,9 +15,10 @@ from typing import Callable
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.backup import backup_state, restore_state
-from homeftp.accounts.database import FILE, AccountDatabase
+from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Devices, add_device
 from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.state.sqlite import FILE
 from homeftp.crypto.ca import open_identity
 from homeftp.errors import OperatorError
 from tests.support.handshakes import now

@@ -119,7 +119,7 @@ class TableTests(SynchronousTestCase):
     def test_revoked(self) -> None:
         """A removed device is unknown, also to a server that starts anew; the others stay."""
         self.assertEqual(self.devices.revoke("ann-laptop"), self.laptop)
-        again = Devices(AccountDatabase(self.state._path.rpartition("/")[0]))
+        again = Devices(AccountDatabase(self.state.folder))
         self.assertEqual((again.find(self.laptop.id), again.all()), (None, [self.phone]))
         with self.assertRaisesRegex(OperatorError, "no device named"):
             self.devices.revoke("ann-laptop")

@@ -12,17 +12,17 @@ from twisted.cred.credentials import ICredentials, UsernamePassword
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts import database
 from homeftp.accounts.access import AccessChange, AccessTable, parse_folder
 from homeftp.accounts.credentials.apppasswords import AppPasswordChecker, app_password_hash, new_app_password
 from homeftp.accounts.credentials.sshkeys import SSHKey
 from homeftp.accounts.credentials.tokens import token_hash
 from homeftp.accounts.credentials.websessions import WebSession
-from homeftp.accounts.database import FILE
 from homeftp.accounts.devicelogin import DeviceCertificate
 from homeftp.accounts.devices import DeviceKind, Devices, Narrowing, add_device
 from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
+from homeftp.accounts.state import sqlite
+from homeftp.accounts.state.sqlite import FILE
 from homeftp.config import Limits
 from homeftp.endpoint import parse
 from homeftp.errors import Forbidden, Internal, Refusal
@@ -361,7 +361,7 @@ class FailClosedTests(FailClosedCase):
     def test_locked(self) -> None:
         """A database that another program keeps locked refuses every login."""
         self.state.close()
-        with mock.patch.object(database, "BUSY_SECONDS", 0.01):
+        with mock.patch.object(sqlite, "BUSY_SECONDS", 0.01):
             with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
                 connection.execute("BEGIN EXCLUSIVE")

@@ -176,7 +176,7 @@ class CheckerTests(SynchronousTestCase):
     def test_not_as_typed(self) -> None:
         """Nothing in the state folder holds the password."""
         found = b""
-        for folder, _, names in os.walk(os.path.dirname(self.state._path)):
+        for folder, _, names in os.walk(self.state.folder):
             for name in names:
                 with open(os.path.join(folder, name), "rb") as file:
                     found += file.read()

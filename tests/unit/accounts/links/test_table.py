@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+from contextlib import closing
 from typing import Any
 from unittest import mock
 
@@ -11,6 +14,7 @@ from homeftp.accounts.access import AccessChange, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, DeviceKind, Devices, add_device, insert_device, new_id
 from homeftp.accounts.links.table import KEPT_SECONDS, MOST_LINKS, LinkRecord, Links, NewLink
+from homeftp.accounts.state.sqlite import FILE
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, Forbidden
 from homeftp.store.policy.rights import parse_rights
@@ -72,7 +76,7 @@ class MakeTests(LinksCase):
         self.assertEqual(
             (record.ends, record.creator, record.uses_left, record.password), (NOW + 60, self.laptop.id, 2, "stored")
         )
-        with self.state.connection() as connection:
+        with closing(sqlite3.connect(os.path.join(self.state.folder, FILE))) as connection:
             dump = repr(list(connection.iterdump()))
         self.assertIn(record.device.name, dump)
         self.assertNotIn(token, dump)

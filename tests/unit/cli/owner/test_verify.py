@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from homeftp.accounts.database import FILE
+from homeftp.accounts.state.sqlite import FILE
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.control.scrubstate import ScrubState, save_scrub_state
 from homeftp.endpoint import parse

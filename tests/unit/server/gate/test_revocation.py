@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import AccessTable
 from homeftp.accounts.devices import Devices, add_device
+from homeftp.accounts.state.sqlite import FILE
 from homeftp.audit import Audit
 from homeftp.config import MIB
 from homeftp.dispatchers.delete import DeleteDispatcher
@@ -217,7 +218,8 @@ class RevocationTests(SynchronousTestCase):
 
     def test_disk_for_long(self) -> None:
         """If logins cannot be checked for ten seconds, all are ended: any of them may have been revoked."""
-        os.rename(self.state._path, self.state._path + ".away")
+        path = os.path.join(self.state.folder, FILE)
+        os.rename(path, path + ".away")
         self.assertEqual(self.aborted(), [False, False])
         self.assertEqual(self.aborted(), [True, True])
         self.flushLoggedErrors()
@@ -226,7 +228,7 @@ class RevocationTests(SynchronousTestCase):
 
     def test_disk(self) -> None:
         """A disk that fails for a moment ends no login; the failure is logged, and the check is repeated."""
-        path = self.state._path
+        path = os.path.join(self.state.folder, FILE)
         os.rename(path, path + ".away")
         self.assertEqual(self.aborted(), [False, False])
         self.assertGreater(len(self.flushLoggedErrors()), 0)
