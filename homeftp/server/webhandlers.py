@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Mapping
 
+from twisted.internet.interfaces import IReactorProcess
+
 from homeftp.interfaces import IServerContext
 from homeftp.interfaces.links import LINK_PATH
 from homeftp.server.gate.context import ServerContext
@@ -18,6 +20,9 @@ from homeftp.server.http.messages import IHandler
 from homeftp.server.http.page.api import ApiHandler
 from homeftp.server.http.page.filehandler import FileHandler
 from homeftp.server.http.page.staticfiles import StaticFiles
+from homeftp.server.http.page.thumbnails.artist import ThumbnailArtist, is_available
+from homeftp.server.http.page.thumbnails.cache import ThumbnailCache
+from homeftp.server.http.page.thumbnails.handler import SUFFIXES, ThumbnailHandler
 from homeftp.server.http.page.tus import TusHandler
 from homeftp.server.http.signin.session import SessionHandler
 
@@ -26,10 +31,14 @@ def handlers(context: IServerContext) -> Mapping[str, IHandler]:
     """The handlers of one server; the page has the name ""."""
     assert isinstance(context, ServerContext), "it needs more than others: docs/architecture/interfaces says what"
     page = StaticFiles()
+    thumbnails = is_available()
     session = SessionHandler(
-        signins=context.signins, fingerprint=lambda: context.tls.identity.fingerprint, now=time.time
+        signins=context.signins,
+        fingerprint=lambda: context.tls.identity.fingerprint,
+        now=time.time,
+        thumbnails=SUFFIXES if thumbnails else (),
     )
-    return {
+    found: dict[str, IHandler] = {
         "": page,
         CERTIFICATE: CertificateHandler(lambda: context.tls.identity.ca),
         "static": page,
@@ -39,3 +48,7 @@ def handlers(context: IServerContext) -> Mapping[str, IHandler]:
         "upload": TusHandler(),
         LINK_PATH: LinkHandler(context.visits),
     }
+    if thumbnails:
+        artist = ThumbnailArtist(context.reactor, lambda: IReactorProcess(context.reactor))
+        found["thumbnail"] = ThumbnailHandler(artist, ThumbnailCache(context.settings.state), context.workers)
+    return found

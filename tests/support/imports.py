@@ -132,7 +132,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"accounts", "audit", "crypto", "dispatchers", "files", "server.gate", "store.policy", "tcp", "wire"},
     "server.http": CONTRACTS
     | {"accounts", "accounts.credentials", "accounts.links", "accounts.sessions", "crypto", "hashing", "host"}
-    | {"server.gate", "store.policy", "tcp"},
+    | {"server.gate", "store.policy", "tcp", "workers"},
     "server.sftp.wire": CONTRACTS,
     "server.sftp.overlay": CONTRACTS | {"files", "server.sftp.wire", "store.policy"},
     "server.sftp.ssh": CONTRACTS | {"accounts.credentials", "crypto", "files"},

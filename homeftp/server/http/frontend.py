@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Mapping, Sequence
+from typing import Callable, Iterable, Mapping, Sequence
 
 import attrs
 from twisted.application.service import MultiService
@@ -21,7 +21,7 @@ from homeftp.server.http.authentication import BasicScheme, HttpAuthenticator, I
 from homeftp.server.http.connection import HttpConnection
 from homeftp.server.http.context import HttpContext
 from homeftp.server.http.logincache import LoginCache
-from homeftp.server.http.messages import IHandler
+from homeftp.server.http.messages import IClosableHandler, IHandler
 from homeftp.server.http.router import HttpRouter
 from homeftp.server.http.signin.cookie import CookieScheme
 
@@ -66,16 +66,20 @@ class HttpFactory(Factory):
         return protocol
 
 
-class LoginCacheService(MultiService):
-    """The listeners, and the logins that are kept between requests: they are closed when the server stops."""
+class HttpService(MultiService):
+    """The listeners, and what is held between requests, logins and handlers: it is closed when the server stops."""
 
-    def __init__(self, cache: LoginCache) -> None:
+    def __init__(self, cache: LoginCache, handlers: Iterable[IHandler]) -> None:
         super().__init__()
         self._cache = cache
+        self._handlers = handlers
 
     def stopService(self) -> Deferred[None]:
-        """Stop listening, and close the logins."""
+        """Stop listening, and close the logins and the handlers."""
         self._cache.stop()
+        for each in self._handlers:
+            if IClosableHandler.providedBy(each):
+                each.close()
         stopping: Deferred[None] = super().stopService()
         return stopping
 
@@ -96,12 +100,13 @@ class HttpsFrontEnd:
     def service(self, context: IServerContext) -> MultiService:
         """All listeners. Raises `OperatorError` for a wrong endpoint description."""
         cache = LoginCache(lambda: context.logins, context.reactor, NAME)
+        handlers = self.make_handlers(context)
         shared = HttpContext(
             server=context,
-            router=HttpRouter(self.make_handlers(context), HttpAuthenticator(cache, SCHEMES)),
+            router=HttpRouter(handlers, HttpAuthenticator(cache, SCHEMES)),
             memory=RequestMemory(context.limits),
         )
-        service = LoginCacheService(cache)
+        service = HttpService(cache, handlers.values())
         for description in self.listen:
             factory = TLSMemoryBIOFactory(context.web_tls, False, HttpFactory(shared), context.reactor)
             listener = listening(context.reactor, description, factory)

@@ -120,3 +120,10 @@ class IHandler(Interface):
 
         What is not read of the body is discarded.
         """
+
+
+class IClosableHandler(IHandler):
+    """A handler that holds something open."""
+
+    def close() -> None:
+        """Close it: the server stops. May be called twice."""

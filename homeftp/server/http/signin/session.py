@@ -7,7 +7,7 @@ with the cookie. A page of another site cannot sign somebody in: the engine refu
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any, Callable, Mapping
+from typing import Annotated, Any, Callable, Mapping, Sequence
 
 import attrs
 import msgspec
@@ -57,6 +57,8 @@ class SessionHandler:
     """Of the home's CA, for people to compare."""
     now: Callable[[], float]
     """Seconds since 1970 UTC."""
+    thumbnails: Sequence[str] = ()
+    """Ends of the names of files that may have a thumbnail."""
 
     def allows_without_login(self, request: HttpRequest) -> bool:
         """To sign in needs no login; GET answers 401 to a browser that is not signed in."""
@@ -116,6 +118,7 @@ class SessionHandler:
             "free": await files.free_space(),
             "fingerprint": self.fingerprint(),
             "links": login.links is not None and await login.links.allowed(),
+            "thumbnails": self.thumbnails,
         }
         return _json(described, fields)
 

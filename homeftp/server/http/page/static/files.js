@@ -7,7 +7,7 @@ import { receiveDrops } from "./drops.js";
 import { kindOf, shown, size } from "./format.js";
 import { FileList } from "./list.js";
 import { menu } from "./menus.js";
-import { apiUrl, currentPath, pageUrl } from "./paths.js";
+import { apiUrl, currentPath, pageUrl, thumbnailUrl } from "./paths.js";
 import { preview } from "./preview.js";
 import { Toasts } from "./toasts.js";
 import { Uploads } from "./uploads.js";
@@ -35,6 +35,7 @@ export class Files {
       act: (key, entry) => this.actions.byKey(key, entry),
       chosen: () => this.drawSelected(),
       href: (entry) => (entry.kind === "directory" ? pageUrl(this.pathOf(entry)) : null),
+      thumbnail: (entry) => this.thumbnail(entry),
     });
     this.element = this.build();
   }
@@ -46,6 +47,13 @@ export class Files {
   /** The path of an entry of what is shown. */
   pathOf(entry) {
     return [...this.path, ...entry.name.split("/")];
+  }
+
+  /** The URL of a file's thumbnail; null where it has none. */
+  thumbnail(entry) {
+    const ending = entry.name.split(".").pop().toLowerCase();
+    const drawn = entry.kind === "file" && entry.name.includes(".") && this.session.thumbnails?.includes(ending);
+    return drawn ? thumbnailUrl(this.pathOf(entry), `${entry.mtime_us}-${entry.size}`) : null;
   }
 
   /** The names in the folder that is shown. */

@@ -168,7 +168,7 @@ export class FileList {
       "div",
       { class: this.picked.has(entry.name) ? "row chosen" : "row", role: "row", "aria-rowindex": place + 1, "aria-selected": String(this.picked.has(entry.name)) },
       h("label", { class: "pick", role: "gridcell" }, pick),
-      h("div", { class: `sign is-${kind}`, role: "presentation" }, icon(kind)),
+      h("div", { class: `sign is-${kind}`, role: "presentation" }, this.sign(entry, kind)),
       h("div", { class: "name", role: "gridcell" }, open, where, h("span", { class: "about" }, [bytes, changed].filter(Boolean).join(" · ")), entry.damaged ? h("span", { class: "where problem" }, t("damaged")) : null),
       h("div", { class: "figure", role: "gridcell" }, bytes),
       h("div", { class: "figure", role: "gridcell", title: entry.mtime_us === null ? null : moment(entry.mtime_us) }, changed),
@@ -176,6 +176,13 @@ export class FileList {
     );
     row.entry = entry;
     return row;
+  }
+
+  /** A small picture of a picture where the server draws one; else the sign of its kind. */
+  sign(entry, kind) {
+    const url = this.calls.thumbnail(entry);
+    if (!url) return icon(kind);
+    return h("img", { src: url, alt: "", loading: "lazy", decoding: "async", onerror: (event) => event.target.replaceWith(icon(kind)) });
   }
 
   // -- selection ------------------------------------------------------------------

@@ -11,6 +11,11 @@ export function fileUrl(path, query = {}) {
   return `/file/${encoded(path)}${asked ? `?${asked}` : ""}`;
 }
 
+/** The URL of a small picture of a file; another `state` of the file has another one. */
+export function thumbnailUrl(path, state) {
+  return `/thumbnail/${encoded(path)}?${new URLSearchParams({ state })}`;
+}
+
 /** The URL that a file or a folder is changed at, by the verbs of WebDAV. */
 export function davUrl(path, folder = false) {
   return `/dav/${encoded(path)}${folder && path.length ? "/" : ""}`;

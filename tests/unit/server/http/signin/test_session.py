@@ -14,6 +14,7 @@ from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.sessions.table import IDLE_SECONDS
 from homeftp.config import Limits
 from homeftp.endpoint import parse
+from homeftp.server.http.page.thumbnails.handler import SUFFIXES
 from homeftp.server.http.signin.cookie import SESSION_COOKIE
 from homeftp.server.webhandlers import handlers
 from tests.support import replay
@@ -148,6 +149,7 @@ class SessionTests(SessionCase):
             "read_only": False,
             "fingerprint": self.web.server.services.tls.identity.fingerprint,
             "links": False,
+            "thumbnails": list(SUFFIXES),
         }
         self.assertEqual(described, expected)
         self.assertIsNotNone(TOKEN.match(answer.headers["set-cookie"]))
