@@ -115,7 +115,7 @@ def measure_memory(options: argparse.Namespace, found: dict[str, Any]) -> None:
     """Measure the memory, and print it; `found` gets what was measured."""
     entries = Load(options.entries, CONTENT, (), ())
     print(f"Memory with {entries.title()}", flush=True)
-    with working_folder(options, space(entries, 1)) as folder:
+    with working_folder(options, space(entries, 2)) as folder:
         peaks = measure_entries(folder, entries.files)
         idle = idle_connections(folder, options.connections)
     print(f"for each of {options.connections} idle connections: {idle:.1f} KiB")

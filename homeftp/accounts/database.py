@@ -53,15 +53,16 @@ def default_state_dir(environ: Mapping[str, str]) -> str:
 
 
 class AccountDatabase:
-    """The accounts in the state folder `folder`, and the database for the other tables.
+    """The accounts of the server whose state folder is `folder`, and the database for the other tables.
 
-    It is opened when it is first used, or by `open`; folder and database are
-    created where they do not exist.
+    They are in that folder, unless another engine is given. It is opened when
+    it is first used, or by `open`; folder and database are created where they
+    do not exist.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, engine: StateEngine | None = None) -> None:
         self.folder = os.path.abspath(folder)
-        self._engine: StateEngine = SqliteState(folder)
+        self._engine = SqliteState(folder) if engine is None else engine
 
     def exists(self) -> bool:
         """Whether it was created."""

@@ -24,7 +24,7 @@ from homeftp.accounts.realm import Account
 from homeftp.accounts.state.interface import Version
 from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator, CheckedStore
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError, Refusal
 from homeftp.files.factory import FilesFactory

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from homeftp.accounts.throttle import Throttle
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.errors import Busy, Internal
 from homeftp.interfaces import IWorkers
 from homeftp.model import Actor

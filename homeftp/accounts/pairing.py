@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from homeftp.accounts.devices import Device, Devices
 from homeftp.accounts.invitations import TRIES, Invitations, InvitationState
 from homeftp.accounts.throttle import Throttle, address_group
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.crypto.pake import Code, PakeExchange, Proofs, new_words, proves
 from homeftp.errors import LoginFailed
 from homeftp.interfaces import IWorkers, guest

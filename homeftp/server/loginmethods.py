@@ -5,7 +5,7 @@ from __future__ import annotations
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations, default_account
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.model import Actor
 from homeftp.server.banner import FIRST_CODE_SECONDS, LoginMethods
 

@@ -36,7 +36,7 @@ from homeftp.accounts.sessions.signin import SignInService
 from homeftp.accounts.sessions.table import SessionTable
 from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.config import Settings
 from homeftp.crypto.devicecert import certify_device
 from homeftp.crypto.tls import server_options, web_options

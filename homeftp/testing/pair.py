@@ -42,7 +42,7 @@ from homeftp.accounts.sessions.signin import SignInService
 from homeftp.accounts.sessions.table import SessionTable
 from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.client.api import Client
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.config import ClientTimeouts, Limits, Settings

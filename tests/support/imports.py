@@ -94,7 +94,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "hashing": VALUES,
     "crypto": VALUES,
     "discovery": VALUES,
-    "audit": VALUES | {"host", "crypto"},
+    "audit": VALUES | {"crypto", "host"},
     "control": VALUES | {"crypto", "syscalls"},
     "store.policy": CONTRACTS,
     "store": CONTRACTS | {"hashing", "plugins", "store.local", "store.policy"},

@@ -22,7 +22,7 @@ from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device
 from homeftp.accounts.login import Login
 from homeftp.accounts.realm import Account
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.config import Limits, Settings
 from homeftp.crypto.ca import Identity
 from homeftp.crypto.tls import server_options

@@ -25,7 +25,7 @@ from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
 from homeftp.accounts.realm import portal
 from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.endpoint import parse
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory

@@ -39,7 +39,7 @@ class SharedStateTests(SynchronousTestCase):
         folder = os.path.abspath(self.mktemp())
         os.mkdir(folder, 0o700)
         program = (
-            "import sys; from homeftp.audit import Audit; from homeftp.model import Actor\n"
+            "import sys; from homeftp.audit.log import Audit; from homeftp.model import Actor\n"
             "audit = Audit(sys.argv[1], size=2000, kept=1000)\n"
             "for number in range(300): audit.note('login', Actor(f'{sys.argv[2]}-{number}'))\n"
         )

@@ -13,7 +13,7 @@ from homeftp.accounts.devices import DeviceKind, Devices
 from homeftp.accounts.links.table import LinkRecord, Links, NewLink
 from homeftp.accounts.login import Login
 from homeftp.accounts.passwords import COST, LONGEST, SHORTEST, Cost, hash_password
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.endpoint import Endpoint
 from homeftp.errors import (
     INTERNAL_ERROR,

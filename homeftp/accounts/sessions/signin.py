@@ -18,7 +18,7 @@ from homeftp.accounts.devices import Device
 from homeftp.accounts.pairing import PairingService
 from homeftp.accounts.sessions.table import SessionTable
 from homeftp.accounts.state.interface import Statements
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.crypto.pake import Code
 from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError
 from homeftp.interfaces import ILogin, ILoginService, IWorkers

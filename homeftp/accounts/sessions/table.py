@@ -26,6 +26,10 @@ MOST_SESSIONS = 50
 """Sessions of one account, at most: the one that was used least recently ends. A household has few browsers."""
 
 
+_ALL = 2**31 - 1
+"""More rows than any table has: an `OFFSET` needs a `LIMIT` before it."""
+
+
 @attrs.frozen
 class SessionTable:
     """The sessions of all accounts. Its methods block and raise `OperatorError`, as those of `AccountDatabase`."""
@@ -44,8 +48,8 @@ class SessionTable:
         connection.execute(f"DELETE FROM devices WHERE {own} AND expires <= ?", (*values, now))
         connection.execute(
             f"DELETE FROM devices WHERE id IN (SELECT id FROM devices WHERE {own}"
-            " ORDER BY coalesce(seen, paired) DESC, rowid DESC LIMIT -1 OFFSET ?)",
-            (*values, MOST_SESSIONS - 1),
+            " ORDER BY coalesce(seen, paired) DESC, paired DESC, id LIMIT ? OFFSET ?)",
+            (*values, _ALL, MOST_SESSIONS - 1),
         )
         expires = now + IDLE_SECONDS
         kind, credential = DeviceKind.WEB_SESSION, token_hash(token)

@@ -12,7 +12,7 @@ class CommandAudit:
     """
 
     def __init__(self, folder: str, command: str) -> None:
-        from homeftp.audit import Audit
+        from homeftp.audit.log import Audit
 
         self._folder = folder
         self._command = command

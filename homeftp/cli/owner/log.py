@@ -1,6 +1,6 @@
 """`homeftp log`: shows the audit log of this machine's server, filtered, and as it happens.
 
-The format of the log itself is in homeftp/audit.py; --json prints its own lines.
+The format of the log itself is in homeftp/audit/log.py; --json prints its own lines.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class AuditReader:
     """Reads the log in a state folder: all of it at first, and after that what is new, across rotations."""
 
     def __init__(self, folder: str) -> None:
-        from homeftp.audit import FILE
+        from homeftp.audit.file import FILE
 
         self._path = os.path.join(folder, FILE)
         self._read: tuple[int, int] | None = None

@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     The store marks what is damaged, and the server refuses it from then on. The server mends what it has a copy of,
     while it runs or once it is started.
     """
-    from homeftp.audit import Audit
+    from homeftp.audit.log import Audit
     from homeftp.endpoint import ROOT
     from homeftp.interfaces import StoreOptions
     from homeftp.store.factory import inspect_store

@@ -10,7 +10,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from homeftp.accounts.login import Login, LoginService
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.interfaces import IWorkers
 from homeftp.status import Status
 

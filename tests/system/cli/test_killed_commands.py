@@ -16,7 +16,7 @@ from tests.support.processes import PASSWORD, environment
 
 PROGRAM = """
 import os, shutil, signal, sys
-import homeftp.accounts.access, homeftp.accounts.invitations, homeftp.accounts.passwords, homeftp.audit
+import homeftp.accounts.access, homeftp.accounts.invitations, homeftp.accounts.passwords, homeftp.audit.log
 import homeftp.cli.owner.account, homeftp.cli.owner.grant, homeftp.cli.owner.invite, homeftp.host
 from homeftp.cli.main import main
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import (
     NO_QUOTA,
@@ -17,18 +16,18 @@ from homeftp.accounts.access import (
     parse_folder,
     parse_folders,
 )
-from homeftp.accounts.database import AccountDatabase
 from homeftp.config import MIB
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import ALL, Rights, parse_rights
+from tests.support.accountstate import StateCase
 
 
-class AccessTests(SynchronousTestCase):
+class AccessTests(StateCase):
     """What is kept of an account."""
 
     def setUp(self) -> None:
-        self.state = AccountDatabase(self.mktemp())
+        self.state = self.make_state()
         self.accesses = AccessTable(self.state)
         self.state.add_account("ann", None)
 

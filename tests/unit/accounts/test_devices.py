@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import (
     LONGEST,
     WHOLE_ACCOUNT,
@@ -20,6 +19,7 @@ from homeftp.accounts.devices import (
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import ALL, parse_rights
+from tests.support.accountstate import StateCase
 from tests.support.logins import PAIRED
 
 READ = parse_rights("read")
@@ -54,12 +54,12 @@ class NameTests(SynchronousTestCase):
             device_name(suggest_name("a" * 63, said) + "-999")
 
 
-class TableTests(SynchronousTestCase):
+class TableTests(StateCase):
     """The table."""
 
     def setUp(self) -> None:
         """Two devices."""
-        self.state = AccountDatabase(self.mktemp())
+        self.state = self.make_state()
         self.devices = Devices(self.state)
         self.laptop = self.add("1" * 32, "laptop")
         self.phone = self.add("2" * 32, "phone")
@@ -119,7 +119,7 @@ class TableTests(SynchronousTestCase):
     def test_revoked(self) -> None:
         """A removed device is unknown, also to a server that starts anew; the others stay."""
         self.assertEqual(self.devices.revoke("ann-laptop"), self.laptop)
-        again = Devices(AccountDatabase(self.state.folder))
+        again = Devices(self.again(self.state))
         self.assertEqual((again.find(self.laptop.id), again.all()), (None, [self.phone]))
         with self.assertRaisesRegex(OperatorError, "no device named"):
             self.devices.revoke("ann-laptop")

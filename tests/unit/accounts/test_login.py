@@ -20,7 +20,7 @@ from homeftp.accounts.devices import Device, DeviceKind, Devices, add_device
 from homeftp.accounts.login import Login, LoginService
 from homeftp.accounts.loginaudit import REFUSALS as AUDITED
 from homeftp.accounts.realm import Account
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.config import NAME_COST
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import Busy, Changed, Forbidden, Internal, LoginFailed, NoSpace

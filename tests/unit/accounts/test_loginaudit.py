@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.errors import Internal
 from homeftp.model import Actor
 from homeftp.workers import InlineWorkers

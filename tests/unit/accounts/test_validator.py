@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import attrs
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import WHOLE_STORE, Access, AccessChange, AccessTable
-from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import DeviceKind, Devices, Narrowing, add_device
 from homeftp.accounts.realm import Account
 from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import parse_rights
+from tests.support.accountstate import StateCase
 
 STORE = MemoryStore()
 
 
-class ValidatorTests(SynchronousTestCase):
+class ValidatorTests(StateCase):
     """Logins of ann, with a password and with her laptop."""
 
     def setUp(self) -> None:
-        self.state = AccountDatabase(self.mktemp())
+        self.state = self.make_state()
         self.accesses = AccessTable(self.state)
         for name in ("ann", "bob"):
             self.state.add_account(name, None)

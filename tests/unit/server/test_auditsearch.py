@@ -8,13 +8,14 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.audit import FILE, Audit
+from homeftp.audit import file as audit_file
+from homeftp.audit.file import FILE
+from homeftp.audit.log import Audit
 from homeftp.config import MIB
 from homeftp.endpoint import parse
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.history.writer import Writer
 from homeftp.model import SERVER, Actor, Change
-from homeftp.server import auditsearch
 from homeftp.server.auditsearch import find_writer
 
 ANN, BOB = Actor("ann", "laptop"), Actor("bob")
@@ -80,5 +81,5 @@ class SearchTests(SynchronousTestCase):
         self.assertEqual(self.find(), Writer("ann", "laptop", TIME_US))
         self.assertGreater(self.steps, 2)
         self.assertEqual(self.find(f"5999/{'x' * 200}"), Writer("bob", None, TIME_US))
-        with mock.patch.object(auditsearch, "SEARCHED", MIB):
+        with mock.patch.object(audit_file, "SEARCHED", MIB):
             self.assertIsNone(self.find())

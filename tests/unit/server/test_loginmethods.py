@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import add_device
 from homeftp.accounts.invitations import Invitations
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.server.banner import LoginMethods
 from homeftp.server.loginmethods import own_login_methods
 from tests.support import replay

@@ -16,7 +16,7 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from homeftp.accounts.database import REACHABLE
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.config import Settings
 from homeftp.endpoint import parse
 from homeftp.errors import Internal, OperatorError

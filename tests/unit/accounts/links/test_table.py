@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from contextlib import closing
 from typing import Any
 from unittest import mock
 
 import attrs
 
 from homeftp.accounts.access import AccessChange, AccessTable
-from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, DeviceKind, Devices, add_device, insert_device, new_id
 from homeftp.accounts.links.table import KEPT_SECONDS, MOST_LINKS, LinkRecord, Links, NewLink
-from homeftp.accounts.state.sqlite import FILE
+from homeftp.accounts.state.schema import COLUMN_TYPES
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, Forbidden
 from homeftp.store.policy.rights import parse_rights
+from tests.support.accountstate import StateCase
 from tests.support.folders import QuickCase
 
 NOW = 1_000_000.0
 
 
-class LinksCase(QuickCase):
+class LinksCase(StateCase, QuickCase):
     """A table, and an account that may make links with its laptop."""
 
     def setUp(self) -> None:
         self.now = NOW
-        self.state = AccountDatabase(self.mktemp())
+        self.state = self.make_state()
         self.accesses = AccessTable(self.state)
         self.accesses.add("ann", None, AccessChange(home=parse("people/ann"), links=True))
         self.links = Links(self.state, lambda: self.now)
@@ -76,8 +73,8 @@ class MakeTests(LinksCase):
         self.assertEqual(
             (record.ends, record.creator, record.uses_left, record.password), (NOW + 60, self.laptop.id, 2, "stored")
         )
-        with closing(sqlite3.connect(os.path.join(self.state.folder, FILE))) as connection:
-            dump = repr(list(connection.iterdump()))
+        with self.state.connection() as connection:
+            dump = repr([connection.execute(f"SELECT * FROM {table}").fetchall() for table in COLUMN_TYPES])
         self.assertIn(record.device.name, dump)
         self.assertNotIn(token, dump)
 
@@ -241,6 +238,10 @@ class UseTests(LinksCase):
         free, _ = self.make()
         self.assertEqual([self.links.use(free.device.id) for _ in range(3)], [True] * 3)
         self.assertFalse(self.links.use("nothing"))
+
+
+class DamagedLinkTests(LinksCase):
+    """What SQLite takes and the table never holds."""
 
     def test_damaged(self) -> None:
         """What nobody has written into the table gives nothing."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from homeftp.accounts.access import AccessChange, AccessTable
 from homeftp.accounts.credentials.tokens import token_hash
-from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, DeviceKind, Devices, add_device, new_id
 from homeftp.accounts.sessions.table import (
     IDLE_SECONDS,
@@ -13,17 +12,18 @@ from homeftp.accounts.sessions.table import (
     RENEWED_SECONDS,
     SessionTable,
 )
+from tests.support.accountstate import StateCase
 from tests.support.folders import QuickCase
 
 NOW = 1_000_000.0
 
 
-class SessionTableTests(QuickCase):
+class SessionTableTests(StateCase, QuickCase):
     """`SessionTable`, for the account ann."""
 
     def setUp(self) -> None:
         self.now = NOW
-        self.state = AccountDatabase(self.mktemp())
+        self.state = self.make_state()
         AccessTable(self.state).add("ann", None, AccessChange())
         self.sessions = SessionTable(self.state, lambda: self.now)
         self.devices = Devices(self.state)

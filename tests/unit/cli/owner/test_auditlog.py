@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.accounts.access import WHOLE_STORE, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Devices, add_device
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.cli.main import main
 from homeftp.cli.terminal.exitcodes import Exit
 from tests.support import replay

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.cli.owner.log import EVENTS, AuditReader, describe
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.endpoint import parse

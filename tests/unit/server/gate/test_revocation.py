@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.accounts.access import AccessTable
 from homeftp.accounts.devices import Devices, add_device
 from homeftp.accounts.state.sqlite import FILE
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.config import MIB
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.interfaces import ILogin

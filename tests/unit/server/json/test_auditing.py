@@ -8,7 +8,7 @@ from typing import Any, Sequence
 from unittest import mock
 
 from homeftp.accounts.loginaudit import REFUSALS
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.config import SMALL_FILE
 from homeftp.endpoint import parse
 from homeftp.hashing.filehash import hash_bytes

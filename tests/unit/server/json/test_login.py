@@ -12,7 +12,7 @@ from homeftp.accounts.credentials.apppasswords import app_password_hash, new_app
 from homeftp.accounts.devices import DeviceKind, Devices
 from homeftp.accounts.invitations import InvitationState
 from homeftp.accounts.loginaudit import REFUSALS
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.config import Limits
 from homeftp.crypto.pake import Code
 from homeftp.errors import Busy

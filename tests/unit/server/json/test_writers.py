@@ -6,7 +6,7 @@ import os
 from typing import Any
 from unittest import mock
 
-from homeftp.audit import FILE
+from homeftp.audit.file import FILE
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.status import Status
 from tests.support.access import AccessCase

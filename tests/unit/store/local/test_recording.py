@@ -9,7 +9,7 @@ import threading
 from typing import Any, Callable, Sequence
 from unittest import mock
 
-from homeftp.audit import Audit
+from homeftp.audit.log import Audit
 from homeftp.config import MIB
 from homeftp.endpoint import parse
 from homeftp.errors import Internal, Refusal

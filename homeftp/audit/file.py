@@ -1,10 +1,7 @@
-"""The audit log: who did what, from where, and when; one line of JSON for each event, and no line is ever changed.
+"""The audit log as files: one line of JSON for each event, and no line is ever changed.
 
-The server writes a line before it answers, and the commands that change
-accounts and devices write theirs, at the same time if need be: each writer
-takes a lock on the file. All but printable ASCII is escaped, so that no file
-name can move a terminal's cursor or begin a line of its own.
-docs/owner/audit.rst describes the fields.
+The server and the commands that change accounts and devices write at the same
+time, if need be: each writer takes a lock on the file.
 """
 
 from __future__ import annotations
@@ -12,21 +9,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import stat
 import time
-from datetime import datetime
 from threading import Lock
-from typing import Any, Callable, Iterator, Sequence
+from typing import Iterator, Sequence
 
-import msgspec
-
+from homeftp.config import MIB
 from homeftp.crypto.secretfiles import private_folder
 from homeftp.errors import OperatorError
-from homeftp.host import now
-from homeftp.model import Actor, Change
-from homeftp.status import Status
 
 FILE = "audit.jsonl"
 """Inside the state folder. Older files have a number appended: the higher, the older."""
@@ -37,37 +28,32 @@ LOCK_SECONDS = 5.0
 _LOCK_RETRY_SECONDS = 0.005
 """Time between two attempts at the lock: a writer holds it for less than this."""
 
-_LONGEST_TEXT = 512
-"""Characters that are kept of text from a client, which may be there to fill the log; endpoints are kept whole."""
+SEARCHED = 32 * MIB
+"""Bytes at the end of the log that are searched: about a hundred thousand lines."""
 
-_DELETE = b"\x7f"
-"""The only character of ASCII that is not printable and that msgspec does not escape."""
-
-_escaped = json.JSONEncoder(separators=(",", ":")).encode
+_SEARCHED_AT_ONCE = MIB
+"""Bytes that are searched in one step: it takes a few milliseconds."""
 
 
-class Audit:
-    """The log in the state folder `folder`. Blocks; safe in several threads and processes.
+class AuditFile:
+    """The log in the state folder `folder`, as `AuditSink` describes it.
 
-    It is opened when it is first written to, or by `open`. A new file is begun
-    after `size` bytes (None: never); `kept` files are kept, the current one among them.
+    A new file is begun after `size` bytes (None: never); `kept` files are
+    kept, the current one among them.
     """
 
-    def __init__(
-        self, folder: str, *, size: int | None = None, kept: int = 2, now: Callable[[], datetime] = now
-    ) -> None:
+    def __init__(self, folder: str, *, size: int | None = None, kept: int = 2) -> None:
         assert kept > 1, "the current file and one older file"
         self._folder = folder
         self._path = os.path.join(os.path.abspath(folder), FILE)
         self._size = size
         self._kept = kept
-        self._now = now
         self._lock = Lock()
         self._fd: int | None = None
         self._closed = False
 
-    def open(self) -> Audit:
-        """Open the log; gives itself. Raises `OperatorError` where it cannot be opened or others may read it."""
+    def open(self) -> None:
+        """Open the log. Raises `OperatorError` where it cannot be opened or others may read it."""
         with self._lock:
             if self._fd is None:
                 private_folder(self._folder)
@@ -75,7 +61,6 @@ class Audit:
                     self._fd = self._open()
                 except OSError as error:
                     raise OperatorError(f"cannot write the audit log {self._path}: {error.strerror}") from None
-        return self
 
     def close(self) -> None:
         """Close the file; nothing can be written any more."""
@@ -84,31 +69,6 @@ class Audit:
             if self._fd is not None:
                 os.close(self._fd)
                 self._fd = None
-
-    def changed(self, changes: Sequence[Change]) -> None:
-        """Record changes of the store, in this order, all or none of them. Raises OSError."""
-        time = self._time()
-        self.append([_line(time, "change", each.actor, Status.OK, _fields(each)) for each in changes])
-
-    def note(self, event: str, actor: Actor, status: int = Status.OK, **fields: Any) -> None:
-        """Record one other event, such as a login. Raises OSError."""
-        shown = {name: _short(value) for name, value in fields.items()}
-        self.append([_line(self._time(), event, actor, status, shown)])
-
-    def files(self) -> Iterator[int]:
-        """The files of the log, the newest first, each open for reading until the next one. Raises OSError."""
-        for number in range(self._kept):
-            try:
-                fd = os.open(f"{self._path}.{number}" if number else self._path, os.O_RDONLY | os.O_NOFOLLOW)
-            except FileNotFoundError:
-                continue
-            try:
-                yield fd
-            finally:
-                os.close(fd)
-
-    def _time(self) -> str:
-        return self._now().isoformat(timespec="microseconds")
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Write lines at the end of the log, all or none of them: every record goes through here. Raises OSError."""
@@ -122,6 +82,28 @@ class Audit:
             except OSError:
                 os.ftruncate(fd, end)
                 raise
+
+    def search(self, text: bytes) -> Iterator[Sequence[bytes]]:
+        """The lines that have a text, the newest first, in steps. Raises OSError."""
+        left = SEARCHED
+        for fd in self._files():
+            size = os.fstat(fd).st_size
+            yield from _lines_with(text, fd, size, max(0, size - left))
+            left -= size
+            if left <= 0:
+                return
+
+    def _files(self) -> Iterator[int]:
+        """The files of the log, the newest first, each open for reading until the next one. Raises OSError."""
+        for number in range(self._kept):
+            try:
+                fd = os.open(f"{self._path}.{number}" if number else self._path, os.O_RDONLY | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                continue
+            try:
+                yield fd
+            finally:
+                os.close(fd)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
@@ -182,49 +164,24 @@ class Audit:
         return fd
 
 
-def _line(time: str, event: str, actor: Actor, status: int, fields: dict[str, Any]) -> bytes:
-    line = {
-        "time": time,
-        "event": event,
-        "account": _short(actor.account),
-        "device": _short(actor.device),
-        "address": actor.address,
-        "request": _short(actor.request),
-        "status": int(status),
-        **({} if actor.front_end is None else {"front_end": actor.front_end}),
-    }
-    line.update((name, value) for name, value in fields.items() if value is not None)
-    return _encoded(line) + b"\n"
-
-
-def _encoded(line: dict[str, Any]) -> bytes:
-    """A line in printable ASCII: most of them by the encoder that is ten times as fast, and escapes less."""
-    with contextlib.suppress(UnicodeEncodeError, TypeError):  # a lone surrogate; a subclass of `str`, which it refuses
-        encoded = msgspec.json.encode(line)
-        if encoded.isascii() and _DELETE not in encoded:
-            return encoded
-    return _escaped(line).encode("ascii")
+def _lines_with(text: bytes, fd: int, end: int, start: int) -> Iterator[Sequence[bytes]]:
+    """The lines that have a text, the newest first, in steps. The first line of all may be a part of one."""
+    rest = b""
+    while end > start:
+        begin = max(start, end - _SEARCHED_AT_ONCE)
+        data = os.pread(fd, end - begin, begin) + rest
+        end = begin
+        if begin > start:
+            rest, _, data = data.partition(b"\n")
+        lines, at = [], len(data)
+        while (at := data.rfind(text, 0, at)) >= 0:
+            first, after = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
+            lines.append(data[first : after if after >= 0 else len(data)])
+            at = first
+        yield lines
 
 
 def _write_all(fd: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(fd, left) :]
-
-
-def _fields(change: Change) -> dict[str, Any]:
-    return {
-        "change": change.what,
-        "kind": change.kind,
-        "endpoint": change.endpoint.whole,
-        "to": None if change.to is None else change.to.whole,
-        "size": change.size,
-        "hash": change.hash,
-        "old_size": change.old_size,
-        "old_hash": change.old_hash,
-        "owner": change.owner,
-    }
-
-
-def _short(value: Any) -> Any:
-    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
