@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import marshal
+import operator
 import zlib
 from typing import (
     AbstractSet,
@@ -33,6 +34,9 @@ D = TypeVar("D")
 
 PLAIN_ROWS = 32_768
 """The first rows of a table, which stay as they are: a small tree costs no more time than in a dict."""
+
+_LARGE = 4
+"""A table that gets so many times as many rows packs the first ones, too: what it spared is little then."""
 
 PACK_ROWS = 1024
 """Rows that are packed together: more take less memory, fewer are unpacked sooner."""
@@ -99,6 +103,12 @@ class _FolderRows(Generic[V]):
             self.gone = set()
         self.gone.add(name)
 
+    def comes_first(self, rows: Mapping[str, V]) -> bool:
+        """Whether rows are in order, and come before all that are packed or are to be packed."""
+        names = list(rows)
+        behind = self.slices[0].first if self.slices else next(iter(self.loose or ()), None)
+        return (behind is None or names[-1] < behind) and all(map(operator.lt, names, names[1:]))
+
     def copy(self) -> _FolderRows[V]:
         copy: _FolderRows[V] = _FolderRows()
         copy.count, copy.greatest = self.count, self.greatest
@@ -135,6 +145,7 @@ class NameTable(MutableMapping[str, V]):
 
     def _reset(self) -> None:
         self._plain_left = self._plain
+        self._is_large = False
         self._count = 0
         self._folders: dict[str, _FolderRows[V]] = {}
         self._loose: list[_FolderRows[V]] = []
@@ -296,12 +307,36 @@ class NameTable(MutableMapping[str, V]):
         self._folders = dict(ordered)
 
     def _pack_loose(self) -> None:
+        if not self._is_large and self._count >= self._plain * _LARGE:
+            self._is_large = True
+            self._pack_plain()
+        folders, self._loose, self._loose_count = self._loose, [], 0
+        self._pack_rows(self._take_loose(folders))
+
+    def _pack_plain(self) -> None:
+        """Pack the first rows of the table, except those of folders that have got rows out of order."""
+        taken: list[tuple[_FolderRows[V], dict[str, V]]] = []
+        packed: list[list[_Slice]] = []
+        for folder in self._folders.values():
+            if folder.plain and folder.comes_first(folder.plain):
+                taken.append((folder, folder.plain))
+                packed.append(folder.slices or [])
+                folder.plain = folder.slices = None
+        self._pack_rows(taken)
+        for (folder, _), slices in zip(taken, packed, strict=True):
+            folder.slices = [*(folder.slices or ()), *slices]
+
+    def _take_loose(self, folders: Iterable[_FolderRows[V]]) -> Iterator[tuple[_FolderRows[V], dict[str, V]]]:
+        for folder in folders:
+            rows, folder.loose = folder.loose or {}, None
+            yield folder, rows
+
+    def _pack_rows(self, taken: Iterable[tuple[_FolderRows[V], dict[str, V]]]) -> None:
+        """Pack rows of some folders; in each they come after what is packed already."""
         names: list[str] = []
         values: list[V] = []
         marks: list[tuple[_FolderRows[V], int]] = []
-        folders, self._loose, self._loose_count = self._loose, [], 0
-        for folder in folders:
-            rows, folder.loose = folder.loose or {}, None
+        for folder, rows in taken:
             marks.append((folder, len(names)))
             for name, value in rows.items():
                 if len(names) == self._together:
@@ -309,7 +344,8 @@ class NameTable(MutableMapping[str, V]):
                     names, values, marks = [], [], [(folder, 0)]
                 names.append(name)
                 values.append(value)
-        self._pack(names, values, marks)
+        if names:
+            self._pack(names, values, marks)
 
     def _pack(self, names: Sequence[str], values: Sequence[V], marks: Sequence[tuple[_FolderRows[V], int]]) -> None:
         """Pack rows; the marks say where those of each folder begin."""

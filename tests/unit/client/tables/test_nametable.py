@@ -87,8 +87,20 @@ class TableTests(SynchronousTestCase):
         """The first rows stay as they are, and the others are packed: each once."""
         self.filled(plain=len(self.names))
         self.assertEqual(self.counting.packed, 0)
-        self.filled(plain=20)
-        self.assertEqual(self.counting.packed, 180)
+        self.filled(plain=56)
+        self.assertEqual(self.counting.packed, 144)
+
+    def test_large(self) -> None:
+        """In a large table the first rows are packed too, except in a folder with rows that came out of order."""
+        self.assertEqual(list(self.filled(plain=20)), self.names)
+        self.assertEqual(self.counting.packed, 200)
+        self.counting.packed = 0
+        table = self.table(plain=20)
+        table.update((name, 0) for name in self.names[:20] if name != "a/010")
+        table["a/010"] = 1
+        table.update((name, 2) for name in self.names[20:])
+        self.assertEqual((len(table), set(table), table["a/010"]), (200, set(self.names), 1))
+        self.assertEqual(self.counting.packed, 168, "12 at a time, and 11 are left")
 
     def test_read_in_order(self) -> None:
         """Reading everything in the order of the table, or backwards, unpacks each row once."""
