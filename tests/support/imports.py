@@ -96,6 +96,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "discovery": VALUES,
     "audit": VALUES | {"crypto", "host"},
     "control": VALUES | {"crypto", "syscalls"},
+    "cluster": VALUES,
     "store.policy": CONTRACTS,
     "store": CONTRACTS | {"hashing", "plugins", "store.local", "store.policy"},
     "store.local.disk": STORE,

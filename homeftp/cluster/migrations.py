@@ -1,0 +1,108 @@
+"""The schema of a cluster's database: made and upgraded step by step, forward only.
+
+A package that keeps something in the database declares a `SchemaPart`: a name, and the steps that make its tables. A
+step that was released never changes; what comes later is a further step. Each is written so that servers of the version
+before go on working: it adds tables, and columns with defaults, and removes nothing that they use.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import attrs
+
+from homeftp.cluster.database import Database, Transaction
+from homeftp.errors import OperatorError
+
+_LOCK = 0x686F6D656674  # "homeft"
+"""The advisory lock of those who change the schema."""
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS homeftp_schema (
+    part text NOT NULL,
+    step integer NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (part, step)
+)
+"""
+
+
+@attrs.frozen
+class SchemaPart:
+    """The tables of one package."""
+
+    name: str
+    """Unique among the parts of a database."""
+    steps: tuple[str, ...]
+    """SQL, each of several statements, in the order in which they were released. Steps are only ever appended."""
+    needs: tuple[str, ...] = ()
+    """The parts whose tables it refers to: they are made before it."""
+
+
+@attrs.frozen
+class SchemaState:
+    """How far one part of a database's schema is."""
+
+    name: str
+    made: int
+    """Steps that were made."""
+    known: int
+    """Steps that this version knows."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why a server cannot use it, in words for the owner; None where it can."""
+        if self.made == 0:
+            return "The database has no homeftp tables yet. Make them with: homeftp cluster init"
+        if self.made < self.known:
+            return "The database was made by an older homeftp. Upgrade it with: homeftp cluster migrate"
+        return None
+
+
+def states(database: Database, parts: Sequence[SchemaPart]) -> list[SchemaState]:
+    """How far each part is. Raises `Busy` (51)."""
+    (there,) = database.row("SELECT to_regclass('homeftp_schema') IS NOT NULL")
+    made = dict(database.rows("SELECT part, max(step) FROM homeftp_schema GROUP BY part")) if there else {}
+    return [SchemaState(part.name, made.get(part.name, 0), len(part.steps)) for part in parts]
+
+
+def expect_current(database: Database, parts: Sequence[SchemaPart]) -> None:
+    """Raise `OperatorError` where a part lacks a step that this version needs. Steps of later versions do no harm."""
+    problem = next((state.problem for state in states(database, parts) if state.problem is not None), None)
+    if problem is not None:
+        raise OperatorError(problem)
+
+
+def migrate(database: Database, parts: Sequence[SchemaPart]) -> list[str]:
+    """Make what is missing, in one transaction; the steps that were made, as "NAME STEP".
+
+    Of several who do so at once one makes the steps, and the others find them made.
+    """
+
+    def work(transaction: Transaction) -> list[str]:
+        transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        transaction.execute(_TABLE)
+        made = dict(transaction.rows("SELECT part, max(step) FROM homeftp_schema GROUP BY part"))
+        done = []
+        for part in ordered(parts):
+            for number, step in enumerate(part.steps, 1):
+                if number > made.get(part.name, 0):
+                    transaction.execute(step.encode())
+                    transaction.execute("INSERT INTO homeftp_schema (part, step) VALUES (%s, %s)", (part.name, number))
+                    done.append(f"{part.name} {number}")
+        return done
+
+    return database.transact(work, maintenance=True)
+
+
+def ordered(parts: Sequence[SchemaPart]) -> list[SchemaPart]:
+    """The parts, each after those that it needs. Raises ValueError where one is missing, or they need each other."""
+    done: dict[str, SchemaPart] = {}
+    left = list(parts)
+    while left:
+        ready = [part for part in left if all(name in done for name in part.needs)]
+        if not ready:
+            raise ValueError(f"these parts of the schema need what is not there: {[part.name for part in left]}")
+        done.update((part.name, part) for part in ready)
+        left = [part for part in left if part.name not in done]
+    return list(done.values())

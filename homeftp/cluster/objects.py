@@ -1,0 +1,149 @@
+"""The bucket of a cluster: the five things that are asked of it, and no others.
+
+An object is written once, under a name that nothing had before, and is never changed: PUT of a new key, GET of a range,
+DELETE, LIST, and that what was put can be read at once. In everything else servers of the S3 protocol differ
+(docs/decisions/cluster). All of it blocks.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence, TypeVar
+
+import msgspec
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import MemoryStore as BucketInMemory
+from obstore.store import S3Store
+
+from homeftp.errors import Busy, OperatorError
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+T = TypeVar("T")
+
+Range = tuple[int, int]
+"""Where some bytes of an object begin, and how many they are."""
+
+NAME_BYTES = 16
+"""Random bytes in the name of an object: no two servers ever choose the same."""
+
+_FAN_OUT = 2
+"""Characters of the name that are a folder of their own: some servers keep a folder's names in one list."""
+
+_PAGE = 1000
+"""Objects in one page of a listing: that is what S3 gives at once."""
+
+_RETRIES = 3
+"""How often a request is tried again, within its time."""
+
+_SCHEME = "s3://"
+
+
+class BucketTimeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the bucket may take, in seconds. A full Ceph answers nothing, rather than that it is full."""
+
+    connect: float = 4.0
+    """For a connection to be made."""
+    request: float = 8.0
+    """For one request, with its body."""
+    retries: float = 8.0
+    """After which no request is tried again."""
+
+
+class ObjectMissing(Exception):
+    """There is no such object in the bucket, or it is shorter than it was."""
+
+
+class Bucket:
+    """The objects of a cluster. Safe in several threads."""
+
+    def __init__(self, store: S3Store | BucketInMemory, prefix: str = "") -> None:
+        self._store = store
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    def new_name(self) -> str:
+        """A name that no object had before."""
+        name = secrets.token_hex(NAME_BYTES)
+        return f"{name[:_FAN_OUT]}/{name[_FAN_OUT:]}"
+
+    def put(self, name: str, content: bytes | bytearray | memoryview) -> None:
+        """Write a new object; it is durable when this returns, as far as the bucket is. Raises `Busy` (51)."""
+        _asked(obstore.put, self._store, self._key(name), bytes(content), use_multipart=False)
+
+    def get(self, name: str, start: int, length: int) -> bytes:
+        """Bytes of an object. Raises `ObjectMissing`, and `Busy` (51)."""
+        return self.get_many(name, [(start, length)])[0]
+
+    def get_many(self, name: str, ranges: Sequence[Range]) -> list[bytes]:
+        """Several ranges of one object, fetched together where they are close. Raises `ObjectMissing`, `Busy` (51)."""
+        starts = [start for start, _ in ranges]
+        lengths = [length for _, length in ranges]
+        found = _asked(obstore.get_ranges, self._store, self._key(name), starts=starts, lengths=lengths)
+        contents = [bytes(each) for each in found]
+        if [len(each) for each in contents] != lengths:
+            raise ObjectMissing(f"{name} is shorter than it was")
+        return contents
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Remove objects; one that does not exist is no failure. Raises `Busy` (51)."""
+        for name in names:
+            try:
+                _asked(obstore.delete, self._store, self._key(name))
+            except ObjectMissing:  # noqa: PERF203 (each by itself)
+                continue
+
+    def list(self) -> Iterator[list[tuple[str, int]]]:
+        """The names of all objects, and their sizes, page by page. Raises `Busy` (51)."""
+        pages = iter(obstore.list(self._store, prefix=self._prefix or None, chunk_size=_PAGE))
+        while (page := _asked(next, pages, None)) is not None:
+            yield [(each["path"][len(self._prefix) :], each["size"]) for each in page]
+
+    def _key(self, name: str) -> str:
+        return self._prefix + name
+
+
+def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeouts | None = None) -> Bucket:
+    """The bucket at `s3://BUCKET` or `s3://BUCKET/PREFIX`; raises `OperatorError`.
+
+    The address and the credentials come from the environment, by the names that every S3 program has for them.
+    """
+    timeouts = timeouts or BucketTimeouts()
+    name, _, prefix = url.removeprefix(_SCHEME).partition("/")
+    if not url.startswith(_SCHEME) or not name:
+        raise OperatorError(f"{url} is no bucket: write s3://BUCKET, or s3://BUCKET/PREFIX")
+    config: S3Config = {"bucket": name, "region": environment.get("AWS_REGION") or "us-east-1"}
+    if key := environment.get("AWS_ACCESS_KEY_ID"):
+        config["access_key_id"] = key
+    if secret := environment.get("AWS_SECRET_ACCESS_KEY"):
+        config["secret_access_key"] = secret
+    if token := environment.get("AWS_SESSION_TOKEN"):
+        config["session_token"] = token
+    endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        config["endpoint"] = endpoint
+    try:
+        store = S3Store(
+            config=config,
+            client_options={
+                "allow_http": bool(endpoint and endpoint.startswith("http://")),
+                "connect_timeout": timedelta(seconds=timeouts.connect),
+                "timeout": timedelta(seconds=timeouts.request),
+            },
+            retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=timeouts.retries)},
+        )
+    except (BaseError, ValueError) as error:
+        raise OperatorError(f"The bucket {url} cannot be used: its settings are wrong") from error
+    return Bucket(store, prefix)
+
+
+def _asked(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    """What a call of the bucket returns. Its failures are raised as refusals: they may show addresses and keys."""
+    try:
+        return call(*arguments, **options)
+    except FileNotFoundError as error:
+        raise ObjectMissing from error
+    except (BaseError, OSError, ValueError) as error:
+        raise Busy("the server's object store does not answer at the moment: try again later") from error

