@@ -48,6 +48,7 @@ from homeftp.interfaces import (
     IScopedStore,
     IStore,
     IUpload,
+    Space,
 )
 from homeftp.model import (
     Actor,
@@ -229,9 +230,9 @@ class Files:
         """What changes at an endpoint and beneath it from now on."""
         return self._hub.watch(endpoint, self._shared, self._actor.account, self._jobs)
 
-    def free_space(self) -> Deferred[int | None]:
-        """Bytes that can still be stored."""
-        return self._jobs.run(self._store.free_space)
+    def space(self) -> Deferred[Space]:
+        """What can still be stored, and what is used of that space."""
+        return self._jobs.run(self._store.space)
 
     # -- writing -------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ from homeftp.interfaces.store import (
     IStoreFactory,
     IStoreHealth,
     IUpload,
+    Space,
     StoreOptions,
     UnrecordedChanges,
 )
@@ -169,6 +170,7 @@ __all__ = [
     "ListingPage",
     "PathLock",
     "ResumePoint",
+    "Space",
     "StoreOptions",
     "UnrecordedChanges",
     "Version",

@@ -17,6 +17,7 @@ from zope.interface import Attribute, Interface
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
 from homeftp.history.changes import PruneStep, RestoreStep
+from homeftp.interfaces.usage import Space
 from homeftp.model import (
     Capabilities,
     Entry,
@@ -254,8 +255,8 @@ class IFiles(Interface):
         many watches. To wait for the next raises `Forbidden` (33) once access was revoked, and `ShuttingDown` (54).
         """
 
-    def free_space() -> Awaitable[int | None]:
-        """Bytes that can still be stored; None where that is not known."""
+    def space() -> Awaitable[Space]:
+        """What can still be stored, and what is used of that space."""
 
     def write(request: WriteRequest, content: bytes) -> Deferred[Entry]:
         """Write a file of at most `config.SMALL_FILE` bytes; durable together with others (`IStore.write_many`).

@@ -21,6 +21,7 @@ from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Internal
 from homeftp.interfaces.history import IHistory
 from homeftp.interfaces.storefiles import IDraft, IOpenFile, IUpload
+from homeftp.interfaces.usage import Space
 from homeftp.model import (
     Actor,
     Capabilities,
@@ -227,8 +228,8 @@ class IStore(Interface):
         it, continues it, or ends it.
         """
 
-    def free_space() -> int | None:
-        """Bytes that can still be stored, by the disk and the quotas; None where that is not known.
+    def space() -> Space:
+        """What can still be stored, by the disk and the quotas, and what is used of the space that limits it.
 
         For an actor with an `Allotment` it is rounded, except for its own quota.
         """
@@ -389,6 +390,7 @@ __all__ = [
     "IStore",
     "IStoreFactory",
     "IUpload",
+    "Space",
     "StoreOptions",
     "UnrecordedChanges",
     "record_nothing",

@@ -1,4 +1,7 @@
-"""What a server tells its owner about itself: what a store takes up, and what a connection does. Both are optional."""
+"""Space: what an account is told of it, and what the server's owner is told of the store and of connections.
+
+Only the first is for every store; what the owner is told is optional.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,14 @@ from zope.interface import Interface
 
 from homeftp.endpoint import Endpoint
 from homeftp.model import Actor
+
+
+@attrs.frozen(kw_only=True)
+class Space:
+    """How much somebody can still store, and how much of the same space is used, in bytes. None: it is not known."""
+
+    free: int | None = None
+    used: int | None = None
 
 
 @attrs.frozen(kw_only=True)

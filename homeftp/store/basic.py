@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload
+from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload, Space
 from homeftp.model import (
     Actor,
     Capabilities,
@@ -103,9 +103,9 @@ class BasicStore(abc.ABC):
         """Nothing of an upload that ended early is kept."""
         return None
 
-    def free_space(self) -> int | None:
+    def space(self) -> Space:
         """Not known."""
-        return None
+        return Space()
 
     # -- changing ------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from zope.interface import implementer
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces.store import IDraft, IStore, IUpload, StoreOptions
+from homeftp.interfaces.store import IDraft, IStore, IUpload, Space, StoreOptions
 from homeftp.model import (
     MENDER,
     SERVER,
@@ -86,10 +86,10 @@ class MemoryStore(MemoryVersions):
             content = self._tree.arrived(endpoint, hash, size, mtime_us, self._actor.owner)
         return ResumePoint(len(content), hash_bytes(content)) if content else None
 
-    def free_space(self) -> int | None:
-        """Bytes that the quotas leave; None without one."""
+    def space(self) -> Space:
+        """What the quotas leave; not known without one."""
         with self._tree.lock:
-            return self._tree.free(self._actor)
+            return self._tree.space(self._actor)
 
     # -- writing contents ----------------------------------------------------------
 

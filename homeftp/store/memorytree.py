@@ -18,9 +18,10 @@ from homeftp.config import NAME_COST, PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import NoSpace
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces.store import StoreOptions
+from homeftp.interfaces.store import Space, StoreOptions
 from homeftp.model import SECOND_US, Actor, Entry, Kind, Version, WriteRequest, kept_mode
 from homeftp.store.policy import similarnames, wording
+from homeftp.store.policy.disclosure import account_space
 
 Names = tuple[str, ...]
 
@@ -205,15 +206,15 @@ class MemoryTree:
         """What a file of `size` bytes counts for, and the directories that are missing on the way to it."""
         return _cost(size) + _cost(0) * len(self.missing(endpoint.parent))
 
-    def free(self, actor: Actor) -> int | None:
-        """Bytes that the quotas leave to an actor; None without one."""
+    def space(self, actor: Actor) -> Space:
+        """What the quotas leave to an actor; not known without one."""
         allotment, quota = actor.allotment, self._options.quota
-        left = [] if quota is None else [quota - self._used()]
-        if allotment is not None:
-            left = [wording.rough(max(0, each)) for each in left]
-            if allotment.quota is not None:
-                left.append(allotment.quota - self._used(allotment.home.parts))
-        return max(0, min(left)) if left else None
+        shared = [] if quota is None else [Space(free=quota - self._used(), used=self._used())]
+        own = None
+        if allotment is not None and allotment.quota is not None:
+            used = self._used(allotment.home.parts)
+            own = Space(free=allotment.quota - used, used=used)
+        return account_space(shared, own, rounded=allotment is not None)
 
     def reserve(self, endpoint: Endpoint, size: int, actor: Actor, *, arrived: bool = True) -> None:
         """Free space for `size` bytes of an actor, within its quota and that of the store.

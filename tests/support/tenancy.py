@@ -33,7 +33,7 @@ from homeftp.accounts.passwords import hash_password
 from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
 from homeftp.errors import LoginFailed, Refusal
-from homeftp.interfaces import ILogin, IStore
+from homeftp.interfaces import ILogin, IStore, Space
 from homeftp.model import Entry, WriteRequest
 from tests.support.tenancychecks import Session, check_changes, same_answers
 from tests.support.tenancyrules import (
@@ -379,7 +379,7 @@ class TenancyMachine(RuleBasedStateMachine):
             assert rules.sees(path), f"it learned of {path!r}: {context}"
             if entry is not None and rules.is_way(path):
                 assert attrs.evolve(entry, name="") == Entry("", "directory"), f"it learned more of {path!r}: {context}"
-        if step.what == "free_space" and outcome is not None:
+        if step.what == "space" and outcome != Space():
             assert "read" in rules.everywhere, f"it learned how much others store: {context}"
         part = session.account, rules.whole("".join(step.paths[:1]))
         if step.used_part(outcome):

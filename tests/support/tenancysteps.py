@@ -241,7 +241,7 @@ def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None
             lambda done: [(path, None), *told(path, (each.name for each in done.damages))],
         ),
         Step("tree_digest", (), lambda files: digested(files, path), lambda digest: [(path, None)]),
-        Step("free_space", (), lambda files: files.free_space()),
+        Step("space", (), lambda files: files.space()),
         Step("write", (path,), lambda files: files.write(request, content)),
         Step("write_batch", (path,), lambda files: written_together(files, request, content)),
         Step("read_batch", (), lambda files: read_together(files, path), lambda content: [(path, None)]),

@@ -136,7 +136,7 @@ class SessionOperations:
                 return answers.attributes(asked.id, await self._overlay.stat_open(opened))
             case _:
                 self._handles.any(asked.handle)
-                return await self._free_space(asked.id)
+                return await self._space(asked.id)
         return answers.status(asked.id, StatusCode.OK)
 
     async def _close(self, name: bytes) -> None:
@@ -167,7 +167,7 @@ class SessionOperations:
                 extent = Extent(endpoint, True, deep=True)
                 await self._order.run([extent], lambda: self._overlay.remove_directory(endpoint))
             case Verb.STATVFS:
-                return await self._free_space(asked.id)
+                return await self._space(asked.id)
             case _:
                 raise UnknownRequestType(NO_LINKS)
         return answers.status(asked.id, StatusCode.OK)
@@ -213,12 +213,12 @@ class SessionOperations:
             done += len(data)
         return answers.status(asked.id, StatusCode.OK)
 
-    async def _free_space(self, id: int) -> bytes:
+    async def _space(self, id: int) -> bytes:
         files = self._files("STATVFS")
-        free = await files.free_space()
-        if free is None:
+        space = await files.space()
+        if space.free is None:
             raise Forbidden("the free space is not known")
-        return answers.statvfs(id, free, _NO_SETUID | (_READ_ONLY if files.read_only else 0))
+        return answers.statvfs(id, space.free, space.used or 0, _NO_SETUID | (_READ_ONLY if files.read_only else 0))
 
 
 def _named(endpoint: Endpoint, *, deep: bool = False) -> list[Extent]:

@@ -15,7 +15,7 @@ from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, IStoreHealth, StoreOptions
 from homeftp.interfaces.deferredwork import IDeferringStore
 from homeftp.interfaces.observing import IObservableStore
-from homeftp.interfaces.usage import AccountUsage, IMeasuredStore, StoreUsage
+from homeftp.interfaces.usage import AccountUsage, IMeasuredStore, Space, StoreUsage
 from homeftp.model import (
     SERVER,
     Actor,
@@ -29,7 +29,7 @@ from homeftp.model import (
     WriteRequest,
 )
 from homeftp.store.local.disk.errnos import refusal
-from homeftp.store.local.disk.handles import free_bytes
+from homeftp.store.local.disk.handles import disk_space
 from homeftp.store.local.history import LocalHistory
 from homeftp.store.local.observing.observer import FolderObserver
 from homeftp.store.local.opened import OpenFolder, SharedFolder
@@ -39,7 +39,7 @@ from homeftp.store.local.writes.edit import LocalDraft
 from homeftp.store.local.writes.rename import Move
 from homeftp.store.local.writes.upload import LocalUpload
 from homeftp.store.policy.changelog import ChangeLog
-from homeftp.store.policy.wording import rough
+from homeftp.store.policy.disclosure import account_space
 from homeftp.syscalls import System
 
 
@@ -215,21 +215,17 @@ class LocalStore:
         partial = operations.partials.find(endpoint, hash, size, mtime_us, self._actor.owner)
         return None if partial is None else partial.points[-1]
 
-    def free_space(self) -> int | None:
-        """Bytes that can still be stored, by the disk and the quotas; None if that is not known."""
+    def space(self) -> Space:
+        """What can still be stored, by the disk and the quotas, and what is used of that space."""
         folder = self._folder.get()
-        known = [free_bytes(folder.root.fd)]
+        shared = [disk_space(folder.root.fd)]
         own = None
         if folder.operations is not None:
             books = folder.operations.books
-            known.append(books.whole.left())
-            own = books.home(self._actor)
-        left = [max(0, each) for each in known if each is not None]
-        if self._actor.allotment is not None:
-            left = [rough(each) for each in left]
-        if own is not None:
-            left.append(max(0, own.left() or 0))
-        return min(left, default=None)
+            shared.append(books.whole.space())
+            home = books.home(self._actor)
+            own = None if home is None else home.space()
+        return account_space(shared, own, rounded=self._actor.allotment is not None)
 
     # -- writing -------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet
 from homeftp.errors import Changed, Refusal
-from homeftp.interfaces import IDraft, IHistory, IOpenFile, IScopedStore, IStore, IUpload
+from homeftp.interfaces import IDraft, IHistory, IOpenFile, IScopedStore, IStore, IUpload, Space
 from homeftp.interfaces.deferredwork import IDeferringStore
 from homeftp.model import (
     ABSENT,
@@ -231,9 +231,9 @@ class AuthorizedStore:
             return None
         return self._bound.resume_point(self._whole(endpoint), hash, size, mtime_us)
 
-    def free_space(self) -> int | None:
-        """Bytes that can still be stored, for accounts that may see something: it tells how much others store."""
-        return self._bound.free_space() if READ in self.rights.everywhere else None
+    def space(self) -> Space:
+        """What can still be stored, for accounts that may see something: it tells how much others store."""
+        return self._bound.space() if READ in self.rights.everywhere else Space()
 
     # -- writing -------------------------------------------------------------------
 

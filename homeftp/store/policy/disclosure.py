@@ -1,4 +1,4 @@
-"""Uploads and drafts whose refusals tell an account only what it may know.
+"""What an account is told of what it may not see: of the space that others use, and by refusals of what it writes.
 
 A file is looked at again when it is committed: then too a refusal must not
 tell what exists where the account may see nothing.
@@ -7,14 +7,16 @@ tell what exists where the account may see nothing.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Sequence
 
 import attrs
 from zope.interface import implementer
 
 from homeftp.errors import Refusal
 from homeftp.interfaces import IDraft, IUpload
+from homeftp.interfaces.usage import Space
 from homeftp.model import Entry
+from homeftp.store.policy.wording import rough
 
 Disclose = Callable[[Refusal], Refusal]
 """What may be disclosed of a refusal."""
@@ -99,3 +101,23 @@ class DisclosedDraft:
     def abort(self) -> None:
         """Discard the draft."""
         self._draft.abort()
+
+
+def account_space(shared: Sequence[Space], own: Space | None, *, rounded: bool) -> Space:
+    """The least of the spaces that others use too, `rounded` or not, and with its own quota what that counts.
+
+    What is free of a shared space is rounded down, and what is used up by as much: otherwise it would tell what others
+    do. Spaces of which nothing is known are left out.
+    """
+    found = Space()
+    for each in shared:
+        if each.free is not None and (found.free is None or each.free < found.free):
+            found = each
+    if found.free is not None:
+        free = max(0, found.free)
+        shown = rough(free) if rounded else free
+        found = Space(free=shown, used=None if found.used is None else max(0, found.used) + free - shown)
+    if own is None:
+        return found
+    left = max(0, own.free or 0)
+    return Space(free=left if found.free is None else min(left, found.free), used=own.used)

@@ -76,13 +76,16 @@ class LimitsContract(ContractCase):
         if not store.capabilities.quota:
             return
         store.maintain()
-        free = store.free_space()
+        free = store.space().free
         assert free is not None
         self.assertLessEqual(free, quota)
         self.write(store, "a.txt", b"x" * 300_000)
-        less = store.free_space()
+        less = store.space().free
         assert less is not None
         self.assertLessEqual(less, free - 300_000)
+        used = store.space().used
+        assert used is not None
+        self.assertTrue(300_000 <= used <= quota, used)
         for act in (self.write, self.upload):
             self.assert_refused(NoSpace, act, store, "b.txt", bytes(quota))
             self.assertEqual(self.names(store), ["a.txt"])
@@ -188,9 +191,12 @@ class LimitsContract(ContractCase):
         self.assert_refused(NoSpace, self.write, ann, "ann/e.txt", bytes(200_000))
         self.write(bob, "ann/e.txt", bytes(200_000))
         self.remove(store, "ann/e.txt")
-        free = ann.free_space()
+        free = ann.space().free
         assert free is not None
         self.assertLessEqual(free, 100_000)
+        used = ann.space().used
+        assert used is not None
+        self.assertGreaterEqual(used, 900_000, "what others wrote there counts too")
 
     def test_names_count(self) -> None:
         """Each name counts for a quota, of an empty file or a directory too, until it is removed."""
@@ -235,22 +241,23 @@ class LimitsContract(ContractCase):
                 self.remove(store, "ann/00.txt")
                 act(ann, "ann/more.txt")
 
-    def test_free_space_is_rounded(self) -> None:
+    def test_space_is_rounded(self) -> None:
         """The free space of the whole store is told to an account in two digits: the rest would tell what others do."""
         store = self.store(quota=1_000_000)
         if not store.capabilities.quota:
             return
         store.maintain()
         self.write(store, "a.txt", bytes(123_456))
-        left = store.free_space()
+        left = store.space().free
         assert left is not None
         allotment = Allotment(parse("ann"), None, may_discard=False, sees_all=False)
-        shown = store.bind(Actor("ann", allotment=allotment)).free_space()
+        shown = store.bind(Actor("ann", allotment=allotment)).space().free
         assert shown is not None
         self.assertLessEqual(shown, left)
         self.assertLessEqual(len(str(shown).rstrip("0")), 2, shown)
 
-    def test_free_space(self) -> None:
-        """Free space is a number of bytes, or not known."""
-        free = self.store().free_space()
-        self.assertTrue(free is None or free >= 0)
+    def test_space(self) -> None:
+        """What is free, and what is used, is a number of bytes, or not known."""
+        space = self.store().space()
+        for each in (space.free, space.used):
+            self.assertTrue(each is None or each >= 0)

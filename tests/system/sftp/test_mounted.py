@@ -43,6 +43,14 @@ class MountedTests(SftpCase):
         """A path in the mounted folder."""
         return os.path.join(self.mounted, name)
 
+    def test_size(self) -> None:
+        """`df` sees the size of the disk, and what of it is free: both that of the server's to two digits."""
+        seen, real = os.statvfs(self.mounted), os.statvfs(self.server.root)
+        whole = (real.f_blocks - real.f_bfree + real.f_bavail) * real.f_frsize
+        self.assertLess(abs(seen.f_blocks * seen.f_frsize - whole), whole / 20)
+        self.assertLess(abs(seen.f_bavail * seen.f_frsize - real.f_bavail * real.f_frsize), whole / 10)
+        self.assertLess(seen.f_bavail, seen.f_blocks)
+
     def test_tar(self) -> None:
         """A tree is packed and unpacked in place, with its times and modes."""
         for number in range(50):

@@ -122,7 +122,7 @@ class MeanwhileTests(LoginCase):
             lambda files: files.list(ROOT, True).__anext__(),
             lambda files: files.versions(parse("a")).__anext__(),
             lambda files: files.stat_with_resume(parse("a"), None, 5, 5),
-            lambda files: files.free_space(),
+            lambda files: files.space(),
             lambda files: files.write(WriteRequest(endpoint=parse("b"), size=7), b"content"),
             lambda files: files.make_directory(WriteRequest(endpoint=parse("c"))),
             lambda files: files.move(parse("a"), parse("d")),

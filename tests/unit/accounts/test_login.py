@@ -97,7 +97,7 @@ class ServiceTests(LoginCase):
         with mock.patch.object(LocalStore, "places", lambda store, folder: places):
             files = self.login().files("PUSH")
         self.assertIsNone(self.successResultOf(started(files.stat(parse("again/secret")))))
-        self.assertEqual(self.successResultOf(started(files.free_space())), NAME_COST)
+        self.assertEqual(self.successResultOf(started(files.space())).free, NAME_COST)
         self.successResultOf(files.write(WriteRequest(endpoint=parse("a"), size=7), b"content"))
         refused = self.failureResultOf(files.write(WriteRequest(endpoint=parse("b"), size=7), b"content"), NoSpace)
         self.assertIn("your account's quota", refused.value.message)
@@ -234,7 +234,8 @@ class KindTests(LoginCase):
         write = WriteRequest(endpoint=parse("a"), size=1)
         self.successResultOf(phone.write(write, b"a"))
         self.successResultOf(self.login().files("PUT").write(write, b"a"))
-        self.assertEqual(self.successResultOf(started(phone.free_space())), NAME_COST)
+        space = self.successResultOf(started(phone.space()))
+        self.assertEqual((space.free, space.used), (NAME_COST, 3 * NAME_COST))
         self.successResultOf(phone.write(WriteRequest(endpoint=parse("b"), size=1), b"b"))
         self.failureResultOf(phone.write(WriteRequest(endpoint=parse("c"), size=1), b"c"), NoSpace)
 

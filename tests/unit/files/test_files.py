@@ -99,7 +99,7 @@ class ReadingTests(FilesTestCase):
             lambda: self.files.read(A, 10),
             lambda: collect(self.files.list(ROOT)),
             lambda: collect(self.files.versions(A)),
-            self.files.free_space,
+            self.files.space,
         ]
         for read in reads:
             self.result_of(read())
@@ -120,9 +120,9 @@ class ReadingTests(FilesTestCase):
         ((version,),) = self.result_of(collect(self.files.versions(A)))
         self.assertEqual(version.size, 7)
 
-    def test_free_space(self) -> None:
+    def test_space(self) -> None:
         """The store's answer."""
-        self.assertIsNone(self.result_of(self.files.free_space()))
+        self.assertIsNone(self.result_of(self.files.space()).free)
 
 
 class ChangingTests(FilesTestCase):

@@ -24,5 +24,5 @@ class BasicStoreTests(SynchronousTestCase):
             lambda: store.verify(a),
         ):
             self.assertRaises(Forbidden, act)
-        self.assertEqual((list(store.versions(a)), store.damaged(), store.free_space()), ([], (), None))
+        self.assertEqual((list(store.versions(a)), store.damaged(), store.space().free), ([], (), None))
         self.assertIsNone(store.resume_point(a, None, 1, 1))

@@ -80,20 +80,20 @@ class TreeTests(SynchronousTestCase):
             tree.keep_version(parse(f"{number}"), tree.nodes.pop((f"{number}",)))
             self.now += 1
         tree.keep_partial(WriteRequest(endpoint=parse("p"), size=99_000, hash="x"), None, bytes(20_000))
-        self.assertEqual(tree.free(SERVER), 20_000)
+        self.assertEqual(tree.space(SERVER).free, 20_000)
         self.assertRaises(NoSpace, tree.reserve, parse("n"), 100_001, SERVER)
-        self.assertEqual(tree.free(SERVER), 20_000)
+        self.assertEqual(tree.space(SERVER).free, 20_000)
         tree.reserve(parse("n"), 30_000, SERVER)
-        self.assertEqual((tree.free(SERVER), tree.versions[("0",)]), (40_000, {}))
+        self.assertEqual((tree.space(SERVER).free, tree.versions[("0",)]), (40_000, {}))
         tree.reserve(parse("n"), 100_000, SERVER)
-        self.assertEqual(tree.free(SERVER), 100_000)
-        self.assertIsNone(self.tree().free(SERVER))
+        self.assertEqual(tree.space(SERVER).free, 100_000)
+        self.assertIsNone(self.tree().space(SERVER).free)
 
     def test_cost(self) -> None:
         """A file counts with the directories that are missing on the way to it, and a name with a least number."""
         tree = self.tree(quota=100_000)
         tree.nodes[("a",)] = tree.new("directory", WriteRequest(endpoint=parse("a")))
         self.put(tree, "a/f")
-        self.assertEqual(tree.free(SERVER), 100_000 - 2 * NAME_COST)
+        self.assertEqual(tree.space(SERVER).free, 100_000 - 2 * NAME_COST)
         self.assertEqual([tree.cost(parse("a/g"), size) for size in (0, 4096, 4097)], [NAME_COST, NAME_COST, 4097])
         self.assertEqual(tree.cost(parse("a/b/c"), 5000), 5000 + NAME_COST)

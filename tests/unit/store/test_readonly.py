@@ -51,7 +51,7 @@ class ReadOnlyTests(SynchronousTestCase):
         self.assertIsInstance(missing, NotFound)
         self.assertEqual(list(self.store.versions(a)), [])
         self.assertIsNone(self.store.resume_point(a, None, 1, 1))
-        self.assertEqual(self.store.free_space(), 0)
+        self.assertEqual(self.store.space().free, 0)
         self.store.maintain()
         self.store.close()
 

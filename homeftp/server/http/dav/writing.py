@@ -69,7 +69,7 @@ class ResourceWriter:
         most = self.limits.file_size
         if most is not None and size > most:
             raise TooLarge(f"the file has {size:,} bytes; at most {most:,} are allowed here")
-        free = await dav.files.free_space()
+        free = (await dav.files.space()).free
         if free is not None and size > free:
             raise NoSpace(f"the file has {size:,} bytes; {free:,} are free")
 

@@ -92,7 +92,7 @@ async def _restore(request: HttpRequest, files: IFiles, endpoint: Endpoint) -> H
 
 
 async def _space(request: HttpRequest, files: IFiles, endpoint: Endpoint) -> HttpResponse:
-    return json_response({"free": await files.free_space(), "read_only": files.read_only})
+    return json_response({"free": (await files.space()).free, "read_only": files.read_only})
 
 
 async def _zip(request: HttpRequest, files: IFiles, endpoint: Endpoint) -> HttpResponse:

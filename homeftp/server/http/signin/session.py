@@ -115,7 +115,7 @@ class SessionHandler:
             "device": login.device,
             "rights": [right for right in ORDER if right in login.rights],
             "read_only": files.read_only is not None,
-            "free": await files.free_space(),
+            "free": (await files.space()).free,
             "fingerprint": self.fingerprint(),
             "links": login.links is not None and await login.links.allowed(),
             "thumbnails": self.thumbnails,

@@ -91,13 +91,14 @@ def named(entry: Entry, owner: str, now: float) -> tuple[bytes, bytes]:
     return name, string(long_name(entry, owner, now).encode()) + _encoded(entry)
 
 
-def statvfs(id: int, free: int, flags: int) -> bytes:
-    """The free space, as of a file system that has no other."""
-    blocks = free // BLOCK
+def statvfs(id: int, free: int, used: int, flags: int) -> bytes:
+    """The free and the used space, as of a file system that has no other."""
+    left = free // BLOCK
+    blocks = left + -(-used // BLOCK)
     return _packet(
         PacketType.EXTENDED_REPLY,
         id,
-        _STATVFS.pack(BLOCK, BLOCK, blocks, blocks, blocks, _MANY, _MANY, _MANY, 0, flags, MAX_NAME_BYTES),
+        _STATVFS.pack(BLOCK, BLOCK, blocks, left, left, _MANY, _MANY, _MANY, 0, flags, MAX_NAME_BYTES),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Iterable, Iterator, Sequence
 import attrs
 
 from homeftp.errors import BadEndpoint
+from homeftp.interfaces.usage import Space
 from homeftp.metadata.disks import Disks
 from homeftp.model import kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
@@ -115,10 +116,12 @@ def set_metadata(disks: Disks, fd: int, mtime_us: int | None, mode: int | None) 
     return (before.st_mode, before.st_mtime_ns) != (after.st_mode, after.st_mtime_ns)
 
 
-def free_bytes(fd: int) -> int | None:
-    """Bytes that the server may still write to the file system of an open file; None if it does not say."""
+def disk_space(fd: int) -> Space:
+    """What is free on the file system of an open file for the server, and what is used; nothing if it does not say."""
     try:
         found = os.fstatvfs(fd)
     except OSError:
-        return None
-    return found.f_bavail * found.f_frsize if found.f_blocks else None
+        return Space()
+    if not found.f_blocks:
+        return Space()
+    return Space(free=found.f_bavail * found.f_frsize, used=(found.f_blocks - found.f_bfree) * found.f_frsize)

@@ -21,6 +21,7 @@ from typing import Iterator
 from homeftp.config import DAY, NAME_COST
 from homeftp.endpoint import RESERVED_PREFIX
 from homeftp.errors import Busy
+from homeftp.interfaces.usage import Space
 from homeftp.store.local.disk.metadir import FOLDER
 from homeftp.store.local.disk.saferoot import SafeRoot
 
@@ -80,6 +81,10 @@ class QuotaUsage:
             if not self._counted:
                 raise Busy("the server is still counting the files for a quota: try again in a while")
             return self.quota - self._used - self._reserved
+
+    def space(self) -> Space:
+        """What the quota leaves, and what counts for it; not known without one. Raises as `left`."""
+        return Space(free=self.left(), used=self.taken())
 
     def add(self, *, reserved: int = 0, used: int = 0) -> None:
         """Change the reserved and the used bytes by these amounts, which may be negative."""

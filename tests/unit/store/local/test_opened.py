@@ -84,7 +84,7 @@ class GoneTests(StoreCase):
             lambda: list(store.remove(parse("a.txt"), None, False)),
             lambda: store.stat(parse("a.txt")),
             lambda: list(store.list(ROOT, True)),
-            store.free_space,
+            store.space,
             store.maintain,
         ):
             self.assertIn("nothing was changed", str(self.assertRaises(Busy, call)))

@@ -242,7 +242,7 @@ class UnicodeFormTests(FlipCase):
         store = self.store()
         allotment = Allotment(parse("home"), 6000, may_discard=True, sees_all=False)
         bound = store.bind(Actor(account="ann", allotment=allotment))
-        self.assertLess(bound.free_space() or 0, 2000)
+        self.assertLess(bound.space().free or 0, 2000)
 
     def test_not_served(self) -> None:
         """A name that composes to ASCII, or to one that no endpoint may have, is told as before."""

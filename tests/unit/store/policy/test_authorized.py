@@ -80,7 +80,7 @@ class ReadingTests(AuthorizedCase):
         self.assertNotEqual(store, self.seen("read,add"))
         self.assertEqual(store.capabilities, structs.replace(self.whole.capabilities, account_quotas=False))
         self.assertIsNone(store.read_only)
-        self.assertIsNone(store.free_space())
+        self.assertIsNone(store.space().free)
         self.whole.read_only = "its disk is"
         self.assertEqual(store.read_only, "its disk is")
 
@@ -302,9 +302,9 @@ class SpaceTests(AuthorizedCase):
             self.assertRaises(NoSpace, write)
         AuthorizedStore(self.whole, parse("home"), Rights(), ANN, 90_000).make_directory(request("n"))
 
-    def test_free_space(self) -> None:
+    def test_space(self) -> None:
         """An account without the right to read learns nothing of it; others learn two digits."""
         whole = MemoryStore(StoreOptions(quota=123_456))
         for rights, shown in (("add", None), ("read", 120_000)):
-            self.assertEqual(self.seen(rights, whole).free_space(), shown)
-        self.assertEqual(whole.free_space(), 123_456)
+            self.assertEqual(self.seen(rights, whole).space().free, shown)
+        self.assertEqual(whole.space().free, 123_456)

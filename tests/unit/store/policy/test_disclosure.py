@@ -11,9 +11,10 @@ from zope.interface.verify import verifyObject
 from homeftp.errors import Changed, Forbidden, Refusal, TooLarge
 from homeftp.interfaces import IDraft, IUpload
 from homeftp.interfaces.store import StoreOptions
+from homeftp.interfaces.usage import Space
 from homeftp.model import ABSENT
 from homeftp.store.memory import MemoryStore
-from homeftp.store.policy.disclosure import DisclosedDraft, DisclosedUpload
+from homeftp.store.policy.disclosure import DisclosedDraft, DisclosedUpload, account_space
 from homeftp.testing.contract.case import request
 
 
@@ -77,3 +78,31 @@ class DisclosureTests(SynchronousTestCase):
         self.taken("b.txt")
         self.assertEqual(self.told(late.commit, Forbidden), "hidden")
         late.abort()
+
+
+class SpaceTests(SynchronousTestCase):
+    """`account_space`."""
+
+    def test_least(self) -> None:
+        """The space that has the least free counts; what is not known does not."""
+        spaces = [Space(free=50, used=1), Space(), Space(free=30, used=70)]
+        self.assertEqual(account_space(spaces, None, rounded=False), Space(free=30, used=70))
+        self.assertEqual(account_space([], None, rounded=False), Space())
+        self.assertEqual(account_space([Space(free=5)], None, rounded=False), Space(free=5))
+
+    def test_rounded(self) -> None:
+        """What is free is rounded down, and the whole stays what it is."""
+        found = account_space([Space(free=123_456, used=876_544)], None, rounded=True)
+        self.assertEqual(found, Space(free=120_000, used=880_000))
+
+    def test_own(self) -> None:
+        """An account's own quota is told exactly, and never more than there is."""
+        own = Space(free=123, used=877)
+        self.assertEqual(account_space([Space(free=9999, used=1)], own, rounded=True), own)
+        self.assertEqual(account_space([], own, rounded=True), own)
+        self.assertEqual(account_space([Space(free=99, used=1)], own, rounded=False), Space(free=99, used=877))
+
+    def test_never_negative(self) -> None:
+        """Where more is used than a quota allows, nothing is free."""
+        self.assertEqual(account_space([Space(free=-5, used=9)], None, rounded=False), Space(free=0, used=9))
+        self.assertEqual(account_space([], Space(free=-5, used=9), rounded=False), Space(free=0, used=9))

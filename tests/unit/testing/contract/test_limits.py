@@ -8,7 +8,7 @@ from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, TooLarge
-from homeftp.interfaces.store import IDraft, StoreOptions
+from homeftp.interfaces.store import IDraft, Space, StoreOptions
 from homeftp.model import SERVER, Actor, Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.memorycommitter import Report
@@ -87,12 +87,12 @@ class LimitsControls(ControlCase):
                 self._add_directories(endpoint, actor, changed)
 
         class Exact(MemoryStore):
-            def free_space(self) -> int | None:
-                return self._tree.free(SERVER)
+            def space(self) -> Space:
+                return self._tree.space(SERVER)
 
         self.assert_caught("test_over_quota", OneByteMore)
         self.assert_caught("test_declared_size", Hasty)
-        self.assert_caught("test_free_space_is_rounded", Exact)
+        self.assert_caught("test_space_is_rounded", Exact)
         self.assert_caught("test_quota", CopiesFreely)
         self.assert_caught("test_quota", EditsFreely)
         self.assert_caught("test_account_quota", Boundless)
@@ -141,12 +141,12 @@ class LimitsControls(ControlCase):
         """Space below zero; files of other types that are shown."""
 
         class Negative(MemoryStore):
-            def free_space(self) -> int | None:
-                return -1
+            def space(self) -> Space:
+                return Space(free=-1)
 
         class ShowsAll(MemoryStore):
             def _item(self, name: str, node: Node) -> Entry | tuple[str, str]:
                 return node.entry(name)
 
-        self.assert_caught("test_free_space", Negative)
+        self.assert_caught("test_space", Negative)
         self.assert_caught("test_other_types_exist", ShowsAll)

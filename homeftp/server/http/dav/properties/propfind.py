@@ -172,6 +172,7 @@ class PropertyFinder:
         return multistatus.response(url, wants.describe(described, dead, quota))
 
     async def _quota(self, dav: DavRequest) -> Mapping[Name, str]:
-        """What can still be stored, where that is known. What is used is not known to an account."""
-        free = await dav.files.free_space()
-        return {} if free is None else {(DAV, "quota-available-bytes"): str(free)}
+        """What can still be stored, and what is used, where that is known (RFC 4331, section 3)."""
+        space = await dav.files.space()
+        found = (("quota-available-bytes", space.free), ("quota-used-bytes", space.used))
+        return {(DAV, name): str(value) for name, value in found if value is not None}

@@ -62,7 +62,8 @@ class AnswerTests(SynchronousTestCase):
         self.assertIn("drwxr-xr-x", answers.long_name(Entry("d", "directory"), "ann", 0.0))
 
     def test_statvfs(self) -> None:
-        """The free space counts in blocks."""
-        (found,) = read(answers.statvfs(5, 10 * 4096, 1))
+        """The free and the used space count in blocks; together they are the size."""
+        (found,) = read(answers.statvfs(5, 10 * 4096, 3 * 4096 - 1, 1))
         self.assertEqual((found.kind, len(found.fields)), (201, 88))
-        self.assertEqual(int.from_bytes(found.fields[24:32], "big"), 10)
+        numbers = [int.from_bytes(found.fields[at : at + 8], "big") for at in range(16, 40, 8)]
+        self.assertEqual(numbers, [13, 10, 10])

@@ -70,7 +70,7 @@ class AccountQuotaTests(SpaceCase):
         store = self.store()
         ann = store.bind(account("ann", "ann", 50 * 4096))
         self.lay("ann/old")
-        self.assertEqual(ann.free_space(), 49 * 4096)
+        self.assertEqual(ann.space().free, 49 * 4096)
 
         def make(number: int) -> int:
             result = catch(ann.make_directory, WriteRequest(endpoint=parse(f"ann/{number}")))
@@ -122,7 +122,7 @@ class AccountQuotaTests(SpaceCase):
                 act()
             self.assertEqual(os.listdir(self.path("ann")), [])
         self.put(ann, "ann/1/2/3/4", b"")
-        self.assertEqual(ann.free_space(), 4096)
+        self.assertEqual(ann.space().free, 4096)
 
     def test_shared_parents(self) -> None:
         """A directory that several files of one request need counts once."""
@@ -132,7 +132,7 @@ class AccountQuotaTests(SpaceCase):
         names = ("new/a/1", "new/b/1", "new/b/2")
         results = ann.write_many([put_of(f"ann/{name}", b"x") for name in names])
         self.assertEqual([type(each) for each in results], [Entry] * 3)
-        self.assertEqual(ann.free_space(), (20 - 3 - 3) * 4096)
+        self.assertEqual(ann.space().free, (20 - 3 - 3) * 4096)
 
     def test_full_of_versions(self) -> None:
         """Versions that are given up take their folders along: deep ones do not use up a quota."""
@@ -163,12 +163,12 @@ class AccountQuotaTests(SpaceCase):
         self.put(bob, "bob/directory/in it", bytes(20 * 4096))
         for name, left in (("file", 7), ("directory", 0)):
             bob.move(parse(f"bob/{name}"), parse(f"ann/{name}"), None, None)
-            self.assertEqual(ann.free_space(), left * 4096)
+            self.assertEqual(ann.space().free, left * 4096)
         with self.assertRaisesRegex(NoSpace, "your account's quota of 41.0 kB .* 0 bytes are free"):
             self.put(ann, "ann/more", b"")
         for name, left in (("directory", 7), ("file", 8)):
             bob.move(parse(f"ann/{name}"), parse(f"bob/{name}"), None, None)
-            self.assertEqual(ann.free_space(), left * 4096)
+            self.assertEqual(ann.space().free, left * 4096)
 
     def test_moved_between_quotas(self) -> None:
         """A move inside a home needs no space there, and what is in two homes counts in both."""
@@ -177,13 +177,13 @@ class AccountQuotaTests(SpaceCase):
         kid = store.bind(account("kid", "people/kid", 4 * 4096))
         self.put(people, "people/a", bytes(4 * 4096))
         self.put(kid, "people/kid/b", bytes(2 * 4096))
-        self.assertEqual((people.free_space(), kid.free_space()), (4096, 2 * 4096))
+        self.assertEqual((people.space().free, kid.space().free), (4096, 2 * 4096))
         people.move(parse("people/a"), parse("people/kid/a"), None, None)
-        self.assertEqual((people.free_space(), kid.free_space()), (4096, 0))
+        self.assertEqual((people.space().free, kid.space().free), (4096, 0))
         with self.assertRaises(NoSpace):
             self.put(kid, "people/kid/c", b"")
         people.move(parse("people/kid/a"), parse("people/a"), None, None)
-        self.assertEqual((people.free_space(), kid.free_space()), (4096, 2 * 4096))
+        self.assertEqual((people.space().free, kid.space().free), (4096, 2 * 4096))
 
     def test_books(self) -> None:
         """Whatever is made, moved, removed, restored, given up and expired, the books have what is on the disk."""
@@ -234,7 +234,7 @@ class AccountQuotaTests(SpaceCase):
             for path in (f"{name}/a", f"{name}/b", f"bob{narrow}/c"):
                 for content in (b"old", b"new"):
                     self.put(store, path, content)
-            self.assertEqual(ann.free_space(), 6 * 4096)
+            self.assertEqual(ann.space().free, 6 * 4096)
             if narrow:
                 with self.assertRaises(NoSpace):
                     self.put(ann, f"{name}/c", bytes(7 * 4096))
@@ -256,16 +256,16 @@ class AccountQuotaTests(SpaceCase):
         with self.assertRaises(NoSpace):
             ann.upload(put_of("ann/b", bytes(4 * MIB))[0])
         upload.suspend()
-        self.assertEqual(ann.free_space(), 7 * MIB)
+        self.assertEqual(ann.space().free, 7 * MIB)
         store.close()
         store = self.store()
         ann = store.bind(account("ann", "ann", 10 * MIB))
-        self.assertEqual(ann.free_space(), 7 * MIB)
+        self.assertEqual(ann.space().free, 7 * MIB)
         again = ann.upload(put_of("ann/a", bytes(8 * MIB), offset=3 * MIB)[0])
         list(again.verify_resumed())
         again.write(bytes(5 * MIB))
         again.commit()
-        self.assertEqual(ann.free_space(), 2 * MIB)
+        self.assertEqual(ann.space().free, 2 * MIB)
 
     def test_verified(self) -> None:
         """What other programs removed no longer counts, at the latest before something is refused."""

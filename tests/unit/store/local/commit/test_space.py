@@ -327,5 +327,5 @@ class ArrivalTests(SpaceCase):
                 for _ in range(509):
                     upload.write(bytes(100_000))
             store._writable.partials.evict(account("ann"), None, 2**62)
-            self.assertEqual(bound.free_space(), 50_000_000)
-        self.assertGreater(store.free_space() or 0, 50_500_000, "the control")
+            self.assertEqual(bound.space().free, 50_000_000)
+        self.assertGreater(store.space().free or 0, 50_500_000, "the control")

@@ -83,13 +83,13 @@ class DiscardTests(VersionsCase):
         store = self.store(quota=100 * NAME_COST)
         store.maintain()
         versions = self.replaced(store, *(f"d/{number}" for number in range(5)), times=1)
-        before = store.free_space() or 0
+        before = store.space().free or 0
         self.discard(store, versions)
-        after = store.free_space() or 0
+        after = store.space().free or 0
         self.assertEqual(after - before, (5 + 1) * NAME_COST, "the versions, and their folder d")
         again = self.store_again(store)
         again.maintain()
-        self.assertEqual(again.free_space(), after)
+        self.assertEqual(again.space().free, after)
 
     def store_again(self, store: LocalStore) -> LocalStore:
         """The same store, opened anew: it counts again."""

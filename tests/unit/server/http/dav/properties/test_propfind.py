@@ -59,9 +59,11 @@ class PropfindTests(DavCase):
             self.assertEqual("HTTP/1.1 200 OK" in statuses, is_file)
 
     def test_quota(self) -> None:
-        """What can still be stored is told of folders where it is asked for."""
-        found = self.properties("d", prop("quota-available-bytes"), "1")
-        self.assertGreater(int(found["/dav/d/"]["{DAV:}quota-available-bytes"].text), 1000)
+        """What can still be stored, and what is used, is told of folders where it is asked for."""
+        names = prop("quota-available-bytes", "quota-used-bytes")
+        found = self.properties("d", names, "1")
+        for name in ("available", "used"):
+            self.assertGreater(int(found["/dav/d/"][f"{{DAV:}}quota-{name}-bytes"].text), 1000)
         self.assertEqual(found["/dav/d/a%20b.txt"], {})
         body = b'<propfind xmlns="DAV:"><allprop/><include><quota-available-bytes/></include></propfind>'
         self.assertIn("{DAV:}quota-available-bytes", self.properties("d", body)["/dav/d/"])
