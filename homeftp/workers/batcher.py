@@ -83,7 +83,8 @@ class Batcher(Generic[T, R]):
             results = Failure(RuntimeError(f"a job gave {len(results)} results for {len(batch)} items"))
         given = [results] * len(batch) if isinstance(results, Failure) else results
         answers = [(answer, result) for (_, answer), result in zip(batch, given, strict=True)]
-        for start in range(0, len(answers), ANSWERS_PER_TURN):
+        _answer(answers[:ANSWERS_PER_TURN])  # in the turn in which the pool answers
+        for start in range(ANSWERS_PER_TURN, len(answers), ANSWERS_PER_TURN):
             self._workers.in_turn(_answer, answers[start : start + ANSWERS_PER_TURN])
 
 

@@ -51,7 +51,8 @@ class _Account:
 
     def owes(self, now: float) -> float:
         """What it owes now, in seconds of a processor."""
-        return max(0.0, self.owed - self.forgiven * (now - self.served))
+        left = self.owed - self.forgiven * (now - self.served)
+        return left if left > 0.0 else 0.0
 
     def charge(self, now: float, seconds: float) -> None:
         """It was served now, and used so much of a processor."""
@@ -76,6 +77,8 @@ class Debts:
         """`seconds` is a monotonic clock."""
         self._seconds = seconds
         self._accounts: dict[str, _Account] = {}
+        self._busy: dict[str, _Account] = {}
+        """Those for which something waits or runs: mostly a single one."""
         self._guests = _Account(True, seconds(), FORGIVEN_GUESTS)
         """All clients that have not logged in, as the accounts see them."""
         self._swept = seconds()
@@ -89,7 +92,7 @@ class Debts:
         """So much of a processor's time was used for an account."""
         if account is not None:
             now = self._seconds()
-            found = self._use(account)
+            found = self._accounts.get(account) or self._remember(account, now)
             found.charge(now, seconds)
             if found.is_guest:
                 self._guests.charge(now, seconds)
@@ -102,12 +105,18 @@ class Debts:
     def begin(self, account: str | None) -> None:
         """A short piece of work for an account waits or runs from now on."""
         if account is not None:
-            self._use(account).pieces += 1
+            found = self._accounts.get(account) or self._remember(account, self._seconds())
+            found.pieces += 1
+            self._busy[account] = found
 
     def end(self, account: str | None) -> None:
         """A piece of work that had begun has ended."""
         if account is not None:
-            self._use(account).pieces -= 1
+            found = self._busy[account]
+            found.charge(self._seconds(), 0.0)
+            found.pieces -= 1
+            if not found.pieces:
+                del self._busy[account]
 
     def must_wait(self, account: str | None) -> bool:
         """Whether work for this account must not begin now: it owes more than another that is being served.
@@ -117,15 +126,21 @@ class Debts:
         """
         if account is None:
             return False
+        as_guest, busy = is_guest(account), self._busy
+        if not as_guest and len(busy) == (account in busy):
+            return False  # no other account is being served
         now = self._seconds()
         own, guests = self.owed(account), self._guests.owes(now)
-        as_guest = is_guest(account)
         if max(own, guests if as_guest else 0.0) <= EQUAL:
             return False
-        for other, each in self._accounts.items():
-            if as_guest and guests > EQUAL and not each.is_guest and each.in_use(now):
-                return True
-            if each.pieces and other != account:
+        if (
+            as_guest
+            and guests > EQUAL
+            and any(not each.is_guest and each.in_use(now) for each in self._accounts.values())
+        ):
+            return True
+        for other, each in busy.items():
+            if other != account:
                 owes = guests if as_guest and not each.is_guest else own
                 other_owes = guests if each.is_guest and not as_guest else each.owes(now)
                 if owes - other_owes > EQUAL:
@@ -140,15 +155,10 @@ class Debts:
         now = self._seconds()
         return any(other != account and each.in_use(now) for other, each in self._accounts.items())
 
-    def _use(self, account: str) -> _Account:
-        """The record of an account that is served now."""
-        now = self._seconds()
-        found = self._accounts.get(account)
-        if found is None:
-            if now - self._swept > REMEMBERED:
-                self._swept = now
-                self._accounts = {name: each for name, each in self._accounts.items() if not each.is_forgotten(now)}
-            found = self._accounts[account] = _Account(is_guest(account), now)
-        else:
-            found.owed, found.served = found.owes(now), now
+    def _remember(self, account: str, now: float) -> _Account:
+        """A record of an account that is served now, and of which nothing is known."""
+        if now - self._swept > REMEMBERED:
+            self._swept = now
+            self._accounts = {name: each for name, each in self._accounts.items() if not each.is_forgotten(now)}
+        found = self._accounts[account] = _Account(is_guest(account), now)
         return found

@@ -58,14 +58,30 @@ class FairLoop:
 
     def run(self, account: str | None, call: Callable[..., object], *args: Any) -> None:
         """Call `call(*args)` at the account's turn. An exception is logged, and ends nothing else."""
+        if not self._calls:
+            if self._clock.seconds() >= self._turned + 2 * self._longest:
+                self._begin_turn()  # calls took half of that time at most: the reactor has had a turn since
+            if self._may_begin(account) and not self._serving:
+                self._call_alone(account, call, args)
+                return
         calls = self._calls.get(account)
-        if not self._calls and self._clock.seconds() >= self._turned + 2 * self._longest:
-            self._begin_turn()  # calls took half of that time at most: the reactor has had a turn since
         if calls is None:
             calls = self._calls[account] = deque()
             self._debts.begin(account)
         calls.append((call, args))
         self._serve([account])
+
+    def _call_alone(self, account: str | None, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """Call what nothing comes before, and what is asked for inside the call behind it."""
+        self._serving = True
+        self._debts.begin(account)
+        try:
+            self._call(account, call, args)
+        finally:
+            self._serving = False
+            self._debts.end(account)
+        if self._calls:
+            self._serve([account])
 
     def serve(self) -> None:
         """Call what need not wait any more, after the next turn of the reactor."""
@@ -80,7 +96,13 @@ class FairLoop:
         self._serving = True
         try:
             while (turn := self._next(accounts)) is not None:
-                self._call(*turn)
+                account, calls = turn
+                if len(self._calls) > 1:
+                    self._calls[account] = self._calls.pop(account)  # behind all others
+                self._call(account, *calls.popleft())
+                if not calls:
+                    del self._calls[account]
+                    self._debts.end(account)
         finally:
             self._serving = False
         self.serve()
@@ -105,9 +127,13 @@ class FairLoop:
         """The first of these accounts that may be served now, with its calls; None where none may."""
         for account in accounts:
             calls = self._calls.get(account)
-            if calls and self._has_time(account) and not self._debts.must_wait(account):
+            if calls and self._may_begin(account):
                 return account, calls
         return None
+
+    def _may_begin(self, account: str | None) -> bool:
+        """Whether something may be called for an account now."""
+        return self._has_time(account) and not self._debts.must_wait(account)
 
     def _has_time(self, account: str | None) -> bool:
         """Whether an account may use more of the reactor's thread in this turn, which is longer where it is alone."""
@@ -119,10 +145,7 @@ class FairLoop:
         self._longest = ALONE_SECONDS
         return True
 
-    def _call(self, account: str | None, calls: deque[Call]) -> None:
-        if len(self._calls) > 1:
-            self._calls[account] = self._calls.pop(account)  # behind all others
-        call, args = calls.popleft()
+    def _call(self, account: str | None, call: Callable[..., object], args: tuple[Any, ...]) -> None:
         began = self._processor()
         try:
             call(*args)
@@ -131,9 +154,6 @@ class FairLoop:
         used = self._processor() - began
         self._spent[_payer(account)] += used
         self._debts.charge(account, used)
-        if not calls:
-            del self._calls[account]
-            self._debts.end(account)
 
 
 def _payer(account: str | None) -> str | None:

@@ -6,8 +6,8 @@ docs/decisions/fair-scheduling has the reasons.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from enum import Enum
+from collections import deque
+from enum import IntEnum
 from typing import Callable, Generic, TypeVar
 
 import attrs
@@ -15,31 +15,30 @@ import attrs
 J = TypeVar("J")
 
 
-class Lane(Enum):
-    """How a job uses its thread."""
+class Lane(IntEnum):
+    """How a job uses its thread. Also an index: of a list with something for each of them."""
 
-    SHORT = "short"
+    SHORT = 0
     """Over in milliseconds: a stat, a batch of small files."""
-    SLICE = "slice"
+    SLICE = 1
     """A part of long work that mostly waits for the disk: a piece of a large file, a page of a listing."""
-    HASH = "hash"
+    HASH = 2
     """A part of a hashing: it keeps a processor busy."""
-    BACKGROUND = "background"
+    BACKGROUND = 3
     """Work of the program itself for which no client waits: it begins only while nothing else runs or waits."""
-
-
-LONG = (Lane.SLICE, Lane.HASH, Lane.BACKGROUND)
 
 
 @attrs.define(eq=False)
 class _Queue(Generic[J]):
     """The jobs of one account."""
 
-    waiting: dict[Lane, deque[J]] = attrs.field(factory=lambda: {lane: deque() for lane in Lane})
-    running: Counter[Lane] = attrs.field(factory=Counter)
+    waiting: list[deque[J]] = attrs.field(factory=lambda: [deque() for _ in Lane])
+    """By lane."""
+    running: list[int] = attrs.field(factory=lambda: [0 for _ in Lane])
+    """How many, by lane."""
 
     def __len__(self) -> int:
-        return sum(map(len, self.waiting.values()))
+        return sum(map(len, self.waiting))
 
 
 class FairQueue(Generic[J]):
@@ -56,11 +55,14 @@ class FairQueue(Generic[J]):
         self._threads = threads
         self._hashing = hashing
         self._queues: dict[str | None, _Queue[J]] = {}
-        self._rings: dict[Lane, deque[str | None]] = {lane: deque() for lane in Lane}
+        self._rings: list[deque[str | None]] = [deque() for _ in Lane]
         """For each lane the queues in which jobs wait for it, the one whose turn it is first."""
         self._lanes = deque(lane for lane in Lane if lane is not Lane.BACKGROUND)
         """The lane whose turn it is first."""
-        self._running: Counter[Lane] = Counter()
+        self._waiting = 0
+        """Jobs that wait, in all queues. Mostly there are none, and then nothing else need be looked at."""
+        self._running = [0 for _ in Lane]
+        """Jobs that run, by lane."""
 
     def waiting(self, name: str | None) -> int:
         """How many jobs of one queue wait."""
@@ -73,20 +75,24 @@ class FairQueue(Generic[J]):
 
     def put(self, name: str | None, lane: Lane, job: J) -> None:
         """Add a job to the end of a queue."""
-        queue = self._queues.setdefault(name, _Queue())
+        queue = self._queues.get(name)
+        if queue is None:
+            queue = self._queues[name] = _Queue()
         if not queue.waiting[lane]:
             self._rings[lane].append(name)
         queue.waiting[lane].append(job)
+        self._waiting += 1
 
     def take(self) -> tuple[str | None, Lane, J] | None:
         """The next job that may run now, which then counts as running until `done`; None where none may."""
-        if self._running.total() >= self._threads:
+        running = sum(self._running)
+        if not self._waiting or running >= self._threads:
             return None
-        nobody_else = not self._running.total() and not any(self._rings[lane] for lane in self._lanes)
-        for lane in (Lane.BACKGROUND,) if nobody_else else tuple(self._lanes):
-            if not self._free(lane):
-                continue
+        nobody_else = not running and not any(self._rings[lane] for lane in self._lanes)
+        for lane in (Lane.BACKGROUND,) if nobody_else else self._lanes:
             ring = self._rings[lane]
+            if not ring or not self._free(lane):
+                continue
             for name in ring:
                 if self._allowed(name, lane):
                     ring.remove(name)
@@ -98,9 +104,11 @@ class FairQueue(Generic[J]):
 
     def held(self) -> bool:
         """Whether something waits only because its queue must wait."""
+        if not self._waiting or sum(self._running) >= self._threads:
+            return False
         return any(
-            ring and self._running.total() < self._threads and self._free(lane) and any(map(self._must_wait, ring))
-            for lane, ring in self._rings.items()
+            ring and self._free(lane) and any(map(self._must_wait, ring))
+            for lane, ring in zip(Lane, self._rings, strict=True)
         )
 
     def _pop(self, name: str | None, lane: Lane) -> J:
@@ -108,6 +116,7 @@ class FairQueue(Generic[J]):
         job = queue.waiting[lane].popleft()
         if queue.waiting[lane]:
             self._rings[lane].append(name)
+        self._waiting -= 1
         queue.running[lane] += 1
         self._running[lane] += 1
         return job
@@ -117,16 +126,17 @@ class FairQueue(Generic[J]):
         queue = self._queues[name]
         queue.running[lane] -= 1
         self._running[lane] -= 1
-        if not len(queue) and not queue.running.total():
+        if not any(queue.running) and not any(queue.waiting):
             del self._queues[name]
 
     def _free(self, lane: Lane) -> bool:
         """Whether a thread is left for this kind of job: one is always left for short jobs."""
-        if lane not in LONG:
+        running = self._running
+        if lane is Lane.SHORT:
             return True
-        if lane is Lane.HASH and self._running[lane] >= self._hashing:
+        if lane is Lane.HASH and running[lane] >= self._hashing:
             return False
-        return sum(self._running[each] for each in LONG) < max(1, self._threads - 1)
+        return sum(running) - running[Lane.SHORT] < max(1, self._threads - 1)
 
     def _allowed(self, name: str | None, lane: Lane) -> bool:
         """Whether a queue may run one more job of this kind.
@@ -138,5 +148,5 @@ class FairQueue(Generic[J]):
         if self._must_wait(name):
             return False
         running = self._queues[name].running
-        most = 1 if lane in LONG else max(1, self._threads // 2)
-        return running[lane] < most and running.total() < max(1, self._threads - 1)
+        most = max(1, self._threads // 2) if lane is Lane.SHORT else 1
+        return running[lane] < most and sum(running) < max(1, self._threads - 1)

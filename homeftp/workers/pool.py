@@ -33,32 +33,26 @@ SLOW_SECONDS = 5.0
 """A job that runs for so long is named in the log: not even a slow disk, or the hashing of a password, needs that."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Job:
-    """A call that waits for a thread."""
+    """A call that waits for a thread, or has one."""
 
     call: Callable[..., Any]
     args: tuple[Any, ...]
     answer: Deferred[Any]
-
-
-@attrs.define(eq=False)
-class _Run:
-    """A job that has a thread."""
-
-    job: _Job
     account: str | None
     processor: Callable[[], float]
-    began: float
+    began: float = 0.0
+    """When it got its thread."""
     logged: bool = False
     used: float = 0.0
     """Seconds of a processor."""
 
-    def call(self) -> object:
-        """In a worker: the result of the job."""
+    def run(self) -> object:
+        """In a worker: the result of the call."""
         before = self.processor()
         try:
-            return self.job.call(*self.job.args)
+            return self.call(*self.args)
         finally:
             self.used = self.processor() - before
 
@@ -100,7 +94,8 @@ class ThreadWorkers:
             self._debts, self._loop = beside._debts, beside._loop
         self._recheck: IDelayedCall | None = None
         self._queue: FairQueue[_Job] = FairQueue(threads=size, hashing=hashing, must_wait=self._debts.must_wait)
-        self._runs: dict[_Run, None] = {}
+        self._running: dict[_Job, None] = {}
+        """The jobs that have a thread, the one that has had it for longest first."""
         self._idle: list[Deferred[None]] = []
         self._pool = ThreadPool(minthreads=size, maxthreads=size, name=name)
 
@@ -190,22 +185,21 @@ class ThreadWorkers:
     def put(self, account: str | None, lane: Lane, job: Callable[..., T], args: tuple[Any, ...]) -> Deferred[T]:
         """Call `job(*args)` in the pool when its turn comes."""
         answer: Deferred[T] = Deferred()
-        self._queue.put(account, lane, _Job(job, args, answer))
+        self._queue.put(account, lane, _Job(job, args, answer, account, self._processor))
         if lane is Lane.SHORT:
             self._debts.begin(account)
         self._start()
-        if self._runs and len(self._runs) == self.size:
-            self._log_slow(next(iter(self._runs)))  # the one that has run for longest
+        if len(self._running) == self.size:
+            self._log_slow(next(iter(self._running)))
         return answer
 
     def _start(self) -> None:
         """Hand over as many jobs as there are free threads for."""
         while (taken := self._queue.take()) is not None:
-            account, lane, job = taken
-            run = _Run(job, account, self._processor, self._monotonic())
-            self._runs[run] = None
-            running = deferToThreadPool(self._reactor, self._pool, run.call)
-            running.addBoth(self._ended, run, lane)
+            _, lane, job = taken
+            job.began = self._monotonic()
+            self._running[job] = None
+            deferToThreadPool(self._reactor, self._pool, job.run).addBoth(self._ended, job, lane)
         if self._recheck is None and self._queue.held():
             self._recheck = IReactorTime(self._reactor).callLater(RECHECK_SECONDS, self._start_held)
 
@@ -213,14 +207,14 @@ class ThreadWorkers:
         self._recheck = None
         self._start()
 
-    def _ended(self, result: object, run: _Run, lane: Lane) -> None:
-        del self._runs[run]
-        self._queue.done(run.account, lane)
-        self._log_slow(run)
-        self._debts.charge(run.account, run.used)
-        self._loop.run(run.account, self._answer, run.job.answer, result)
+    def _ended(self, result: object, job: _Job, lane: Lane) -> None:
+        del self._running[job]
+        self._queue.done(job.account, lane)
+        self._log_slow(job)
+        self._debts.charge(job.account, job.used)
+        self._loop.run(job.account, self._answer, job.answer, result)
         if lane is Lane.SHORT:
-            self._debts.end(run.account)
+            self._debts.end(job.account)
         self._start()
         self._loop.serve()
 
@@ -236,15 +230,15 @@ class ThreadWorkers:
         while self._idle and self._queue.idle():
             self._idle.pop().callback(None)
 
-    def _log_slow(self, run: _Run) -> None:
-        seconds = self._monotonic() - run.began
-        if seconds >= SLOW_SECONDS and not run.logged:
-            run.logged = True
+    def _log_slow(self, job: _Job) -> None:
+        seconds = self._monotonic() - job.began
+        if seconds >= SLOW_SECONDS and not job.logged:
+            job.logged = True
             self._log.warn(
                 "a job of {account} has held a thread for {seconds:.1f} s: {job}",
-                account=run.account or "the server",
+                account=job.account or "the server",
                 seconds=seconds,
-                job=described(run.job.call, run.job.args),
+                job=described(job.call, job.args),
             )
 
 

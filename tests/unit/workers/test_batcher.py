@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import Busy
 from homeftp.workers import Batcher
-from homeftp.workers.batcher import ITEMS_SHARED, ITEMS_WAITING
+from homeftp.workers.batcher import ANSWERS_PER_TURN, ITEMS_SHARED, ITEMS_WAITING
 from tests.support.queuedworkers import QueuedWorkers
 
 
@@ -60,14 +60,21 @@ class BatcherTests(SynchronousTestCase):
         self.assertEqual(self.batches, [[1], [2, 2, 1], [4], [9], [1, 3]])
 
     def test_in_turn(self) -> None:
-        """Each answer of a job is given in turn with what is to be done for other accounts."""
+        """The first answers of a job come with it, all others in turn with what is done for other accounts."""
         turns: list[Callable[[], object]] = []
         self.workers.in_turn = lambda call, *args: turns.append(partial(call, *args))
-        running = [self.batcher.run(1)]
+        batcher: Batcher[int, int] = Batcher(self.workers, self.double, limit=100)
+        batcher.run(1)
+        running = [batcher.run(number) for number in range(2, 2 * ANSWERS_PER_TURN + 2)]
         self.workers.work()
-        self.assertNoResult(running[0])
+        self.workers.work()
+        for each in running[:ANSWERS_PER_TURN]:
+            self.successResultOf(each)
+        for each in running[ANSWERS_PER_TURN:]:
+            self.assertNoResult(each)
         turns.pop()()
-        self.assertEqual(self.successResultOf(running[0]), 2)
+        self.assertEqual(self.successResultOf(running[-1]), 2 * (2 * ANSWERS_PER_TURN + 1))
+        self.assertEqual(turns, [])
 
     def test_miscount(self) -> None:
         """A job with too many results or too few fails all of its items, and the next job runs."""
