@@ -16,7 +16,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from homeftp.errors import Busy
+from homeftp.errors import Busy, ShuttingDown
 from homeftp.interfaces import IPayload
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.http.page.thumbnails import drawing
@@ -129,6 +129,7 @@ class DrawingProcess(ProcessProtocol):
 
     def kill(self) -> None:
         """End it at once."""
+        self._ended(self)
         if self._process.pid is not None:
             self._process.signalProcess("KILL")
 
@@ -156,11 +157,12 @@ class ThumbnailArtist:
         self._turns: FairQueue[Deferred[None]] = FairQueue(threads=MOST_PROCESSES, hashing=0)
         self._idle: list[DrawingProcess] = []
         self._all: set[DrawingProcess] = set()
+        self._closed = False
 
     async def draw(self, account: str, picture: IPayload | bytes) -> bytes:
         """The thumbnail of a picture, when it is the account's turn; b"" where it has none.
 
-        Raises `Busy` (51) where too many wait already, and what reading the picture raises.
+        Raises `Busy` (51) where too many wait already, `ShuttingDown` (54), and what reading the picture raises.
         """
         if self._turns.waiting(account) >= MOST_WAITING:
             raise Busy("too many thumbnails are asked for at once")
@@ -168,14 +170,21 @@ class ThumbnailArtist:
         self._turns.put(account, Lane.SHORT, turn)
         self._go_on()
         await turn
-        process = self._idle.pop() if self._idle else self._start()
         try:
-            return await process.draw(picture)
+            return await self._draw_now(picture)
         finally:
-            if process in self._all:
-                self._idle.append(process)
             self._turns.done(account, Lane.SHORT)
             self._go_on()
+
+    async def _draw_now(self, picture: IPayload | bytes) -> bytes:
+        if not self._closed:
+            process = self._idle.pop() if self._idle else self._start()
+            thumbnail = await process.draw(picture)
+            if process in self._all:
+                self._idle.append(process)
+        if self._closed:
+            raise ShuttingDown("the server is shutting down")
+        return thumbnail
 
     def _go_on(self) -> None:
         while (taken := self._turns.take()) is not None:
@@ -195,6 +204,7 @@ class ThumbnailArtist:
             self._idle.remove(process)
 
     def close(self) -> None:
-        """End all processes at once."""
+        """End all processes at once; nothing is drawn any more."""
+        self._closed = True
         for process in list(self._all):
             process.kill()

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from homeftp.errors import Busy, Changed
+from homeftp.errors import Busy, Changed, ShuttingDown
 from homeftp.interfaces import IPayload
 from homeftp.server.http.page.thumbnails import drawing
 from homeftp.server.http.page.thumbnails.artist import (
@@ -46,9 +46,16 @@ class ArtistTests(SynchronousTestCase):
         self.clock = Clock()
         self.processes = PlayedProcesses()
         self.artist = ThumbnailArtist(self.clock, lambda: self.processes)
+        self.drawn: list[Deferred[bytes]] = []
+
+    def tearDown(self) -> None:
+        self.artist.close()
+        for each in self.drawn:
+            each.addErrback(lambda failure: failure.trap(ShuttingDown) and b"")
 
     def draw(self, account: str = "ann", content: bytes = b"picture") -> Deferred[bytes]:
-        return Deferred.fromCoroutine(self.artist.draw(account, content))
+        self.drawn.append(Deferred.fromCoroutine(self.artist.draw(account, content)))
+        return self.drawn[-1]
 
     def test_drawn(self) -> None:
         """A picture is sent to a process, which serves the next one too."""
@@ -149,12 +156,13 @@ class ArtistTests(SynchronousTestCase):
         self.assertEqual((process.signals, self.clock.getDelayedCalls()), ([], []))
 
     def test_close(self) -> None:
-        """All of them end with the server."""
-        found = self.draw()
+        """All of them end with the server; what was not drawn because of that is refused."""
+        found = [self.draw() for _ in range(3)]
         self.artist.close()
         self.artist.close()
-        self.assertEqual(self.successResultOf(found), b"")
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        for each in found:
+            self.failureResultOf(each, ShuttingDown)
+        self.assertEqual((self.clock.getDelayedCalls(), len(self.processes.started)), ([], 1))
 
     def test_available(self) -> None:
         """The extra is installed where the tests run."""
