@@ -1,4 +1,4 @@
-"""A file as a response: its tag, a part of it that was asked for, and what a browser calls it when it saves it.
+"""A file as a response: its tag and time, a part of it that was asked for, and what a browser calls what it saves.
 
 RFC 9110, sections 13 and 14: one range is served, several are answered with the whole file, as is allowed.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from email.utils import formatdate
+from datetime import timezone
+from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
 from typing import Sequence
 from urllib.parse import quote
@@ -19,10 +20,14 @@ from homeftp.errors import check_limit
 from homeftp.interfaces import IFiles, IFileStream, IPayload
 from homeftp.model import SECOND_US, Entry
 from homeftp.server.http.messages import HttpHeaders, HttpRequest, HttpResponse, ResponseBody
+from homeftp.server.http.refusals import HttpError
 
 BINARY = "application/octet-stream"
 
-_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,19})-([0-9]{0,19})\Z", re.IGNORECASE)
+Part = tuple[int, int]
+"""Where a part of a file begins, and how many bytes it has."""
+
+_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,19})\s*-\s*([0-9]{0,19})\Z", re.IGNORECASE)
 _TAG_BYTES = 16
 _TAG = re.compile(r'\s*(W/)?("[^"]*")\s*(?:,|\Z)')
 
@@ -42,33 +47,27 @@ async def send_file(
     stream = await files.open(endpoint, as_of_us)
     try:
         entry = stream.entry
-        tag = entity_tag(entry)
-        fields = [*headers, ("Accept-Ranges", "bytes")]
-        if tag is not None:
-            fields.append(("ETag", tag))
-        if entry.mtime_us is not None:
-            fields.append(("Last-Modified", http_date(entry.mtime_us)))
-        if _is_known(request.headers, tag):
-            response = HttpResponse(HTTPStatus.NOT_MODIFIED, fields)
-        else:
-            wanted = _range(request.headers, tag, entry) if request.method == "GET" else None
-            if wanted == NOTHING:
-                response = HttpResponse(
-                    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, [("Content-Range", f"bytes */{entry.size}")]
-                )
-            elif wanted is None:
-                return HttpResponse(HTTPStatus.OK, fields, content_of(stream, 0, entry.size), stream.close)
-            else:
-                offset, length = wanted
-                fields.append(("Content-Range", f"bytes {offset}-{offset + length - 1}/{entry.size}"))
-                return HttpResponse(
-                    HTTPStatus.PARTIAL_CONTENT, fields, content_of(stream, offset, length), stream.close
-                )
+        fields = [*headers, *validators(entry)]
+        if not _is_known(request.headers, entity_tag(entry)):
+            part = requested_part(request.headers, entry) if request.method == "GET" else None
+            return file_response(stream, entry, fields, part)
     except BaseException:
         await stream.close()
         raise
     await stream.close()
-    return response
+    return HttpResponse(HTTPStatus.NOT_MODIFIED, fields)
+
+
+def file_response(
+    stream: IFileStream, entry: Entry, fields: Sequence[tuple[str, str]], part: Part | None
+) -> HttpResponse:
+    """An open file, whole or a part of it, as a response that closes it."""
+    if part is None:
+        return HttpResponse(HTTPStatus.OK, fields, content_of(stream, 0, entry.size), stream.close)
+    offset, length = part
+    shown = ("Content-Range", f"bytes {offset}-{offset + length - 1}/{entry.size}")
+    content = content_of(stream, offset, length)
+    return HttpResponse(HTTPStatus.PARTIAL_CONTENT, [*fields, shown], content, stream.close)
 
 
 @implementer(IPayload)
@@ -107,16 +106,40 @@ def content_of(stream: IFileStream, start: int, size: int) -> ResponseBody:
 
 
 def entity_tag(entry: Entry) -> str | None:
-    """The tag of a file's content: strong, so that ranges and conditions work with it. None where it has none yet."""
+    """A strong entity tag: it changes with content and metadata. None where the store knows none yet.
+
+    It is made of what the store has at hand, and shows nothing of that. davfs2 and others can use strong tags only.
+    """
     return f'"{hashlib.blake2b(entry.tag.encode(), digest_size=_TAG_BYTES).hexdigest()}"' if entry.tag else None
 
 
+def validators(entry: Entry) -> list[tuple[str, str]]:
+    """The header fields by which a client knows a content again, or asks for a part of it."""
+    found, tag = [("Accept-Ranges", "bytes")], entity_tag(entry)
+    if tag is not None:
+        found.append(("ETag", tag))
+    if entry.mtime_us is not None:
+        found.append(("Last-Modified", http_date(entry.mtime_us)))
+    return found
+
+
 def http_date(mtime_us: int) -> str:
-    """A time as HTTP has it, to the second; what no calendar has is the beginning of 1970."""
+    """A time as HTTP has it, to the second; what no calendar has, or was before 1970, is the beginning of 1970."""
     try:
-        return formatdate(mtime_us // SECOND_US, usegmt=True)
+        return formatdate(max(0, mtime_us // SECOND_US), usegmt=True)
     except (ValueError, OverflowError, OSError):
         return formatdate(0, usegmt=True)
+
+
+def parse_date(text: str) -> int | None:
+    """Seconds since 1970 of a date of HTTP; None for what is none: then its condition is ignored (RFC 9110, 13.1.3)."""
+    try:
+        parsed = parsedate_to_datetime(text)
+        if parsed.tzinfo is None:
+            parsed = parsed.replace(tzinfo=timezone.utc)
+        return int(parsed.timestamp())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def attachment(name: str) -> tuple[str, str]:
@@ -133,26 +156,36 @@ def _is_known(headers: HttpHeaders, tag: str | None) -> bool:
     return given.strip() == "*" or tag in (found[2] for found in _TAG.finditer(given))
 
 
-NOTHING = (0, 0)
-"""A range of which the file has nothing."""
+def requested_part(headers: HttpHeaders, entry: Entry) -> Part | None:
+    """The part of a file that is asked for; None for all of it. Raises 416 where the file has nothing of it.
+
+    Several ranges get all of it, which RFC 9110 (14.2) allows: no program here asks for several.
+    """
+    asked = _RANGE.match((headers.get("range") or "").strip())
+    if asked is None or not _in_range_of(headers.get("if-range"), entry):
+        return None
+    first, last = asked.groups()
+    if (not first and not last) or (first and last and int(last) < int(first)):
+        return None
+    if first:
+        start = int(first)
+        end = min(int(last) + 1, entry.size) if last else entry.size
+    else:
+        start, end = max(0, entry.size - int(last)), entry.size
+    if start >= end:
+        raise HttpError(
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            "the file has no such bytes",
+            [("Content-Range", f"bytes */{entry.size}")],
+        )
+    return start, end - start
 
 
-def _range(headers: HttpHeaders, tag: str | None, entry: Entry) -> tuple[int, int] | None:
-    """The offset and the length that are asked for; `NOTHING`, or None for the whole file."""
-    match = _RANGE.match((headers.get("range") or "").strip())
-    condition = headers.get("if-range")
-    if match is None or (condition is not None and condition.strip() != tag):
-        return None
-    first, last = match.groups()
-    if not first:
-        if not last:
-            return None
-        length = min(int(last), entry.size)
-        return (entry.size - length, length) if length else NOTHING
-    offset = int(first)
-    if last and int(last) < offset:
-        return None
-    if offset >= entry.size:
-        return NOTHING
-    end = min(int(last), entry.size - 1) if last else entry.size - 1
-    return offset, end - offset + 1
+def _in_range_of(given: str | None, entry: Entry) -> bool:
+    """Whether `If-Range` names what is there: its strong tag, or the exact time of its last change."""
+    if given is None:
+        return True
+    if given.strip().startswith('"'):
+        return given.strip() == entity_tag(entry)
+    seconds = parse_date(given)
+    return seconds is not None and entry.mtime_us is not None and entry.mtime_us // SECOND_US == seconds

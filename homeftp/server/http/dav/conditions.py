@@ -10,8 +10,9 @@ import re
 from http import HTTPStatus
 
 from homeftp.model import ABSENT, PRESENT, SECOND_US, Entry
+from homeftp.server.http.content import entity_tag, parse_date
 from homeftp.server.http.dav.locks.ifheader import IfHeader
-from homeftp.server.http.dav.resource import DavRequest, etag, parse_date
+from homeftp.server.http.dav.resource import DavRequest
 from homeftp.server.http.refusals import HttpError
 
 _TAGS = re.compile(r'\s*(W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|\Z)')
@@ -37,7 +38,7 @@ def check_present(dav: DavRequest, entry: Entry | None) -> None:
     """Raise 412 where `If-Match` or `If-Unmodified-Since` does not hold (RFC 9110, 13.2.2)."""
     match = dav.header("if-match")
     if match is not None:
-        if entry is None or not matches(match, etag(entry), weak=False):
+        if entry is None or not matches(match, entity_tag(entry), weak=False):
             raise _failed("it has changed, or is not there")
         return
     since = _seconds(dav.header("if-unmodified-since"))
@@ -49,7 +50,7 @@ def not_modified(dav: DavRequest, entry: Entry) -> bool:
     """Whether the client has what it reads already: by `If-None-Match`, or else `If-Modified-Since`."""
     none_match = dav.header("if-none-match")
     if none_match is not None:
-        return matches(none_match, etag(entry), weak=True)
+        return matches(none_match, entity_tag(entry), weak=True)
     since = _seconds(dav.header("if-modified-since"))
     return since is not None and entry.mtime_us is not None and entry.mtime_us // SECOND_US <= since
 
@@ -65,7 +66,7 @@ async def store_condition(dav: DavRequest, entry: Entry | None, header: IfHeader
     """
     check_present(dav, entry)
     none_match = dav.header("if-none-match")
-    if none_match is not None and entry is not None and matches(none_match, etag(entry), weak=True):
+    if none_match is not None and entry is not None and matches(none_match, entity_tag(entry), weak=True):
         raise _failed("it is there already")
     same = any(each.etag is not None for part in header.lists for each in part.conditions)
     for name in ("if-match", "if-none-match", "if-unmodified-since"):
@@ -84,6 +85,6 @@ async def content(dav: DavRequest, entry: Entry) -> str:
     if known:
         return known
     hashed = await dav.files.hash(dav.endpoint)
-    if hashed.hash is None or etag(hashed) not in (None, etag(entry)):
+    if hashed.hash is None or entity_tag(hashed) not in (None, entity_tag(entry)):
         raise _failed("it has changed")
     return hashed.hash

@@ -10,10 +10,11 @@ import attrs
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Forbidden
 from homeftp.model import Entry
+from homeftp.server.http.content import entity_tag
 from homeftp.server.http.dav.locks.ifheader import IfHeader, holds, parse_if, require
 from homeftp.server.http.dav.locks.table import Lock, LockTable
 from homeftp.server.http.dav.multistatus import XML_TYPE, error_text
-from homeftp.server.http.dav.resource import PREFIX, DavRequest, endpoint_of, etag, href
+from homeftp.server.http.dav.resource import PREFIX, DavRequest, endpoint_of, href
 from homeftp.server.http.dav.xmlbody import xml_text
 from homeftp.server.http.refusals import HttpError
 from homeftp.store.policy.rights import READ
@@ -54,7 +55,7 @@ class ChangeGuard:
 
         async def state(names: tuple[str, ...] | None) -> tuple[str | None, Collection[str]]:
             if names is None:
-                return None if entry is None else etag(entry), self._tokens(dav, dav.endpoint)
+                return None if entry is None else entity_tag(entry), self._tokens(dav, dav.endpoint)
             if not names or names[0] != PREFIX:
                 return None, ()
             try:
@@ -62,7 +63,7 @@ class ChangeGuard:
             except BadEndpoint:
                 return None, ()
             found = await look(dav, endpoint)
-            return None if found is None else etag(found), self._tokens(dav, endpoint)
+            return None if found is None else entity_tag(found), self._tokens(dav, endpoint)
 
         require(await holds(header, state))
         return header

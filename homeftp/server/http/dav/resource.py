@@ -1,10 +1,8 @@
-"""What a WebDAV request is about: an endpoint of the account, its URL, and its entity tag."""
+"""What a WebDAV request is about: an endpoint of the account, its URL, and what its headers say."""
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timezone
-from email.utils import formatdate, parsedate_to_datetime
 from http import HTTPStatus
 from typing import Sequence
 from urllib.parse import urlsplit
@@ -14,7 +12,8 @@ import attrs
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadEndpoint, BadRequest, Forbidden, NotFound
 from homeftp.interfaces import IFiles, ILogin
-from homeftp.model import SECOND_US, Entry
+from homeftp.model import SECOND_US
+from homeftp.server.http.content import parse_date
 from homeftp.server.http.messages import HttpRequest
 from homeftp.server.http.refusals import HttpError
 from homeftp.server.http.target import parse_path, path_of
@@ -22,7 +21,6 @@ from homeftp.server.http.target import parse_path, path_of
 PREFIX = "dav"
 """The first name of every path here."""
 
-_ETAG_BYTES = 12
 _DEPTHS = {"0": 0, "1": 1, "infinity": None}
 
 
@@ -70,32 +68,6 @@ def existing_endpoint(names: Sequence[str]) -> Endpoint:
 def href(endpoint: Endpoint, *, is_folder: bool) -> str:
     """The path of a URL that names an endpoint; that of a folder ends in a slash."""
     return path_of(PREFIX, *endpoint.parts, is_folder=is_folder)
-
-
-def etag(entry: Entry) -> str | None:
-    """A strong entity tag: it changes with content and metadata. None where the store knows none.
-
-    It is made of what the store has at hand, and shows nothing of that. davfs2 and others can use strong tags only.
-    """
-    if not entry.tag:
-        return None
-    return f'"{hashlib.blake2b(entry.tag.encode(), digest_size=_ETAG_BYTES).hexdigest()}"'
-
-
-def http_date(entry: Entry) -> str | None:
-    """The time of a file's last change, in whole seconds."""
-    return None if entry.mtime_us is None else formatdate(max(0, entry.mtime_us // SECOND_US), usegmt=True)
-
-
-def parse_date(text: str) -> int | None:
-    """Seconds since 1970 of a date of HTTP; None for what is none: then its condition is ignored (RFC 9110, 13.1.3)."""
-    try:
-        parsed = parsedate_to_datetime(text)
-        if parsed.tzinfo is None:
-            parsed = parsed.replace(tzinfo=timezone.utc)
-        return int(parsed.timestamp())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def parse_time(text: str) -> int | None:

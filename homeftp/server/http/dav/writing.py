@@ -11,10 +11,11 @@ from homeftp.config import SMALL_FILE, Limits
 from homeftp.errors import BadRequest, Changed, Forbidden, NoSpace, NotFound, TooLarge
 from homeftp.interfaces import IWorkers
 from homeftp.model import ABSENT, MAX_MTIME_US, SECOND_US, WriteRequest
+from homeftp.server.http.content import entity_tag
 from homeftp.server.http.dav.conditions import store_condition
 from homeftp.server.http.dav.guard import ChangeGuard, look, require_parent
 from homeftp.server.http.dav.properties.database import PropertyDatabase
-from homeftp.server.http.dav.resource import DavRequest, depth, etag
+from homeftp.server.http.dav.resource import DavRequest, depth
 from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.refusals import HttpError
 
@@ -58,7 +59,7 @@ class ResourceWriter:
             ),
             dav.http.body,
         )
-        tag = etag(stored)
+        tag = entity_tag(stored)
         headers = [] if tag is None else [("ETag", tag)]
         if mtime_us is not None:
             headers.append(("X-OC-MTime", "accepted"))

@@ -13,7 +13,7 @@ from zope.interface import implementer
 from homeftp.endpoint import parse
 from homeftp.interfaces import IServerContext
 from homeftp.model import Entry
-from homeftp.server.http.content import attachment, entity_tag, http_date, send_file
+from homeftp.server.http.content import attachment, entity_tag, http_date, parse_date, send_file
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
 from tests.support.httpclient import HttpCase, basic
 
@@ -95,7 +95,9 @@ class SendFileTests(HttpCase):
         self.assertEqual(self.get(If_None_Match="*")[0], 304)
         self.assertEqual(self.get(If_None_Match='"x"')[0], 200)
         self.assertEqual(self.get(Range="bytes=1-1", If_Range=tag)[::2], (206, b"1"))
-        self.assertEqual(self.get(Range="bytes=1-1", If_Range='"x"')[0], 200)
+        date = self.get()[1]["last-modified"]
+        for condition, status in ((date, 206), ('"x"', 200), (f"W/{tag}", 200), ("x", 200)):
+            self.assertEqual(self.get(Range="bytes=1-1", If_Range=condition)[0], status, condition)
 
 
 class ChangedTests(HttpCase):
@@ -138,7 +140,12 @@ class HeaderTests(SynchronousTestCase):
             self.assertRegex(tag, r'^"[0-9a-f]{32}"$')
 
     def test_dates(self) -> None:
-        """A time that no calendar has is not a reason to fail."""
+        """Dates come in three forms; a time that no calendar has, or HTTP has not, is no reason to fail."""
+        self.assertEqual(http_date(-1), "Thu, 01 Jan 1970 00:00:00 GMT")
+        for text in (http_date(10**15), "Sunday, 09-Sep-01 01:46:40 GMT", "Sun Sep  9 01:46:40 2001"):
+            self.assertEqual(parse_date(text), 10**9, text)
+        for text in ("yesterday", "", "Wed, 99 May 2024 10:40:00 GMT", "9" * 50):
+            self.assertIsNone(parse_date(text), text)
         self.assertEqual(http_date(10**15), "Sun, 09 Sep 2001 01:46:40 GMT")
         self.assertEqual(http_date(2**80), "Thu, 01 Jan 1970 00:00:00 GMT")
 

@@ -9,7 +9,7 @@ from typing import Callable, Mapping
 import attrs
 
 from homeftp.model import SECOND_US, Entry
-from homeftp.server.http.dav.resource import etag, http_date
+from homeftp.server.http.content import entity_tag, http_date
 from homeftp.server.http.dav.xmlbody import DAV, Name, xml_text
 
 WINDOWS = "urn:schemas-microsoft-com:"
@@ -63,8 +63,8 @@ LIVE: Mapping[Name, Callable[[Described], str | None]] = {
     (DAV, "resourcetype"): lambda of: "<D:collection/>" if _is_folder(of) else "",
     (DAV, "displayname"): lambda of: xml_text(of.name),
     (DAV, "getcontentlength"): lambda of: None if _is_folder(of) else str(of.entry.size),
-    (DAV, "getlastmodified"): lambda of: http_date(of.entry),
-    (DAV, "getetag"): lambda of: etag(of.entry),
+    (DAV, "getlastmodified"): lambda of: None if of.entry.mtime_us is None else http_date(of.entry.mtime_us),
+    (DAV, "getetag"): lambda of: entity_tag(of.entry),
     (DAV, "getcontenttype"): lambda of: FOLDER_TYPE if _is_folder(of) else content_type(of.name),
     (DAV, "creationdate"): lambda of: _iso(of.entry),
     (DAV, "supportedlock"): lambda of: _EXCLUSIVE + _SHARED,

@@ -1,17 +1,13 @@
-"""Endpoints and URLs, entity tags, dates and headers."""
+"""Endpoints and URLs, dates and headers."""
 
 from __future__ import annotations
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadEndpoint, NotFound
-from homeftp.model import Entry
 from homeftp.server.http.dav.resource import (
     endpoint_of,
-    etag,
     existing_endpoint,
     href,
-    http_date,
-    parse_date,
     parse_time,
 )
 from tests.support.davcases import DavCase, destination
@@ -38,25 +34,12 @@ class ValueTests(DavCase):
         ):
             self.assertEqual(href(endpoint, is_folder=is_folder), path)
 
-    def test_etag(self) -> None:
-        """A tag is strong, and hides what it is made of; without one of the store there is none."""
-        one, other = (Entry("", "file", tag=tag) for tag in ("1.2.3", "1.2.4"))
-        self.assertNotEqual(etag(one), etag(other))
-        self.assertRegex(str(etag(one)), r'^"[0-9a-f]{24}"$')
-        self.assertIsNone(etag(Entry("", "file")))
-
     def test_dates(self) -> None:
-        """Dates of HTTP in their three forms, and ISO 8601; what is none is not guessed."""
-        entry = Entry("", "file", mtime_us=SECOND * 1_000_000 + 999_999)
-        shown = http_date(entry)
-        self.assertEqual(shown, "Wed, 01 May 2024 10:40:00 GMT")
-        for text in (shown, "Wednesday, 01-May-24 10:40:00 GMT", "Wed May  1 10:40:00 2024"):
-            self.assertEqual(parse_date(str(text)), SECOND, text)
-        self.assertEqual(parse_time("2024-05-01T10:40:00Z"), SECOND * 1_000_000)
-        self.assertEqual(parse_time("2024-05-01T12:40:00+02:00"), SECOND * 1_000_000)
+        """Dates of HTTP, and of ISO 8601 as Apple writes them; what is none is not guessed."""
+        for text in ("Wed, 01 May 2024 10:40:00 GMT", "2024-05-01T10:40:00Z", "2024-05-01T12:40:00+02:00"):
+            self.assertEqual(parse_time(text), SECOND * 1_000_000, text)
         for text in ("yesterday", "", "Wed, 99 May 2024 10:40:00 GMT", "9" * 50):
-            self.assertEqual((parse_date(text), parse_time(text)), (None, None), text)
-        self.assertIsNone(http_date(Entry("", "file")))
+            self.assertIsNone(parse_time(text), text)
 
 
 class DestinationTests(DavCase):
