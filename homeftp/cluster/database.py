@@ -77,6 +77,11 @@ class Transaction:
         self.xid = xid
         """The number of this transaction, by which its outcome can be looked up."""
 
+    @property
+    def connection(self) -> psycopg.Connection[TupleRow]:
+        """The connection that is in this transaction."""
+        return self._cursor.connection
+
     def execute(self, query: Query, parameters: Sequence[object] | Mapping[str, object] = ()) -> int:
         """Run a statement; how many rows it changed or gave."""
         return self._cursor.execute(query, parameters).rowcount
@@ -233,6 +238,27 @@ class Database:
         raise Internal(
             "the server's database did not say whether the change was made: look whether it was, before you try again"
         )
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A transaction that is committed at the end of the block, and rolled back where that raises.
+
+        It is not tried again: for what nothing else gets in the way of. Raises what `transact` does.
+        """
+        with self._cursor() as cursor:
+            transaction = self._begin(cursor, maintenance=False)
+            try:
+                yield transaction
+            except BaseException:
+                _roll_back(cursor)
+                raise
+            self._commit(cursor, transaction.xid)
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[psycopg.Connection[TupleRow]]:
+        """A free connection on which each statement is a transaction of its own. Raises `Busy` (51)."""
+        with self._cursor() as cursor:
+            yield cursor.connection
 
     def close(self) -> None:
         """Close every connection. May be called twice."""

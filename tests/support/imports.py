@@ -64,7 +64,9 @@ def within(package: str, names: str) -> frozenset[str]:
 
 VALUES = frozenset({"config", "endpoint", "errors", "metadata.kept", "model", "status", "history"})
 CONTRACTS = VALUES | {"interfaces"}
-TOOLS = frozenset("audit control crypto discovery hashing host metadata.disks plugins syscalls tcp workers".split())
+TOOLS = frozenset(
+    "audit cluster control crypto discovery hashing host metadata.disks plugins syscalls tcp workers".split()
+)
 SHARED = CONTRACTS | TOOLS
 STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 
@@ -94,7 +96,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "hashing": VALUES,
     "crypto": VALUES,
     "discovery": VALUES,
-    "audit": VALUES | {"crypto", "host"},
+    "audit": VALUES | {"cluster", "crypto", "host"},
     "control": VALUES | {"crypto", "syscalls"},
     "cluster": VALUES,
     "store.policy": CONTRACTS,
@@ -111,7 +113,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "files.history": CONTRACTS | {"store.policy"},
     "files.watches": CONTRACTS | {"files.jobs"},
     "files": CONTRACTS | {"files.history", "files.jobs", "files.watches", "hashing", "store.policy", "workers"},
-    "accounts.state": CONTRACTS | {"crypto"},
+    "accounts.state": CONTRACTS | {"cluster", "crypto"},
     "accounts": CONTRACTS | {"accounts.state", "audit", "crypto", "files", "host", "store.policy"},
     "accounts.credentials": CONTRACTS | {"accounts"},
     "accounts.links": CONTRACTS | {"accounts", "accounts.credentials", "accounts.state", "audit", "store.policy"},

@@ -1,0 +1,126 @@
+"""The audit log of a cluster: lines of several servers in one order, none of them missed, and not without bound."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import psycopg
+from psycopg import sql
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.audit import table as audit_table
+from homeftp.audit.log import Audit
+from homeftp.audit.table import AUDIT, AuditTable
+from homeftp.cluster.database import Database
+from homeftp.cluster.migrations import migrate
+from homeftp.errors import OperatorError
+from homeftp.model import Actor
+from tests.support import engines
+from tests.support.waiting import wait_until
+
+NUMBERS = itertools.count(1)
+
+
+class AuditTableTests(SynchronousTestCase):
+    """The log of one cluster, as each of its servers has it."""
+
+    def setUp(self) -> None:
+        """A database, as far as the tables are concerned."""
+        url = engines.postgresql().url("postgres")
+        name = f"audit_{next(NUMBERS)}"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        self.url = f"{url}&options=-csearch_path%3D{name}"
+
+    def make(self, size: int | None = None) -> AuditTable:
+        """The log, as one more server has it."""
+        database = Database(self.url, connections=2)
+        self.addCleanup(database.close)
+        migrate(database, [AUDIT])
+        return AuditTable(database, size=size)
+
+    def read(self, log: AuditTable) -> list[bytes]:
+        """All lines."""
+        return [line for _, line in log.lines()]
+
+    def test_appended(self) -> None:
+        """Lines of two servers are kept in the order in which they were written, each whole."""
+        first, second = self.make(), self.make()
+        first.append([b"a\n", b"b\n"])
+        second.append([b"c\n"])
+        first.append([b'{"d": "100 %s"}\n'])
+        self.assertEqual(self.read(second), [b"a", b"b", b"c", b'{"d": "100 %s"}'])
+
+    def test_not_made(self) -> None:
+        """A database without the table is refused, with the command that makes it."""
+        database = Database(self.url, connections=2)
+        self.addCleanup(database.close)
+        with self.assertRaisesRegex(OperatorError, "homeftp cluster init"):
+            AuditTable(database).open()
+
+    def test_written_by_audit(self) -> None:
+        """The log of a server can be there instead of in files."""
+        Audit("", sink=self.make()).open().note("login", Actor("ann", "laptop"))
+        (line,) = self.read(self.make())
+        self.assertIn(b'"account":"ann"', line)
+
+    def test_read_on(self) -> None:
+        """Who reads on behind a place gets each line once, also those of a transaction that takes long."""
+        log = self.make()
+        log.append([b"one\n"])
+        ((place, _),) = list(log.lines())
+        self.assertEqual(list(log.lines(place)), [])
+        with psycopg.connect(self.url) as slow:
+            slow.execute("INSERT INTO audit (line) VALUES ('slow')")
+            log.append([b"quick\n"])
+            self.assertEqual(list(log.lines(place)), [], "what is behind a line that may still come is not read")
+            slow.commit()
+        wait_until(lambda: len(list(log.lines(place))) == 2)
+        self.assertEqual([line for _, line in log.lines(place)], [b"slow", b"quick"])
+
+    def test_searched(self) -> None:
+        """The newest lines with a text are found, the newest first, in several steps; the others are not."""
+        self.patch(audit_table, "_PAGE", 3)
+        log = self.make()
+        log.append([b"%d %s\n" % (number, b"%fits" if number % 2 else b"fits") for number in range(10)])
+        steps = list(log.search(b"%fits"))
+        self.assertEqual([line for lines in steps for line in lines], [b"%d %%fits" % n for n in (9, 7, 5, 3, 1)])
+        self.assertGreater(len(steps), 3)
+
+    def test_bounded(self) -> None:
+        """A log that takes too much room loses its oldest lines; one without a bound, the control, keeps all."""
+        counts = []
+        for size in (64 * 1024, None):
+            log = self.make(size)
+            before = len(self.read(log))
+            for number in range(3):
+                log.append([b"%d %04d %s\n" % (number, line, b"x" * 200) for line in range(1024)])
+            lines = self.read(log)
+            counts.append(len(lines) - before)
+            self.assertTrue(lines[-1].startswith(b"2 1023 "))
+        self.assertLess(counts[0], 3 * 1024)
+        self.assertEqual(counts[1], 3 * 1024)
+
+    def test_at_once(self) -> None:
+        """Lines that belong together stay together, whoever writes at the same time."""
+        logs = [self.make() for _ in range(3)]
+        threads = [
+            threading.Thread(
+                target=lambda log=log, name=name: [
+                    log.append([b"%d %d %d\n" % (name, turn, line) for line in range(5)]) for turn in range(10)
+                ]
+            )
+            for name, log in enumerate(logs)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        lines = [tuple(map(int, line.split())) for line in self.read(logs[0])]
+        self.assertEqual(len(lines), 150)
+        groups = [lines[start : start + 5] for start in range(0, 150, 5)]
+        self.assertEqual([{line[:2] for line in group} for group in groups if len({g[:2] for g in group}) != 1], [])
+        for name in range(3):
+            own = [line for line in lines if line[0] == name]
+            self.assertEqual(own, sorted(own))
