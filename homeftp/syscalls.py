@@ -31,6 +31,7 @@ _RESOLVE_BENEATH = 0x08
 _RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
+_SYNC_FILE_RANGE_WAIT = 1
 _SYNC_FILE_RANGE_WRITE = 2
 
 _NO_SUCH_CALL = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -299,6 +300,16 @@ class System:
         """Let the disk begin with these bytes, so that the fsync at the end finds little to do; a hint."""
         if self._sync_file_range is not None:
             self._sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
+
+    def await_writeback(self, fd: int, offset: int, length: int) -> None:
+        """Return when the disk has written what `start_writeback` gave it of these bytes; they are not durable yet.
+
+        OSError where it failed: an fsync would not report that again.
+        """
+        if self._sync_file_range is not None and self._sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WAIT) != 0:
+            number = ctypes.get_errno()
+            if number not in (errno.EPERM, *_NO_SUCH_CALL):  # EPERM: sandboxes of old
+                raise OSError(number, os.strerror(number))
 
     def rename(
         self, source: bytes, target: bytes, *, source_dir: int | None = None, target_dir: int | None = None

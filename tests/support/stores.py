@@ -157,6 +157,28 @@ class Recording(Journaled):
             self.calls.append((name, what))
 
 
+class Queueing(Recording):
+    """Counts the bytes that the disk was given to write before their file's fsync."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = 0
+        """All of them."""
+        self.most = 0
+        """The most of them at a time that nobody had waited for."""
+        self._waiting = 0
+
+    def start_writeback(self, fd: int, offset: int, length: int) -> None:
+        """Count."""
+        self.given += length
+        self._waiting += length
+        self.most = max(self.most, self._waiting)
+
+    def await_writeback(self, fd: int, offset: int, length: int) -> None:
+        """Count them as written."""
+        self._waiting -= length
+
+
 class Failing(Journaled):
     """Fails once, at call number `at` of those that durability depends on, counted from 1 once the store is open."""
 
@@ -178,6 +200,11 @@ class Failing(Journaled):
         """Count, then write."""
         self._count("write")
         return super().write(fd, data)
+
+    def await_writeback(self, fd: int, offset: int, length: int) -> None:
+        """Count, then wait."""
+        self._count("await_writeback")
+        super().await_writeback(fd, offset, length)
 
     def fsync(self, fd: int) -> None:
         """Count, and do nothing."""

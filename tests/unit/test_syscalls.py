@@ -227,6 +227,19 @@ class SyncTests(SyscallCase):
             system.start_writeback(self.fd, 0, 4096)
             system.start_writeback(-1, 0, 4096)
 
+    def test_awaited_writeback(self) -> None:
+        """The end of the writing can be awaited; where the disk, or the descriptor, fails, that is told."""
+        system = System()
+        with open(self.mktemp(), "wb", buffering=0) as file:
+            file.write(bytes(4096))
+            system.start_writeback(file.fileno(), 0, 4096)
+            system.await_writeback(file.fileno(), 0, 4096)
+        if sys.platform == "linux":
+            with self.assertRaises(OSError) as caught:
+                system.await_writeback(-1, 0, 4096)
+            self.assertEqual(caught.exception.errno, errno.EBADF)
+        PlainSystem().await_writeback(-1, 0, 4096)
+
 
 class LockHolderTests(SynchronousTestCase):
     """lock_holder."""

@@ -152,7 +152,7 @@ def compose(
     keeps = not options.retention.seconds or can_keep_versions(system, metadata_dir.incoming)
     targets = TargetFinder(root, limits, preconditions, namespace)
     staged = StagedFiles(limits, space, temp_files, committer)
-    uploads = Uploads(targets, limits, partials, space, system, committer)
+    uploads = Uploads(targets, limits, partials, space, committer)
     rewriter = VersionRewriter(root, system, catalog, archive, temp_files, space, fsync, changelog, cache)
     mender = Mender(root, cache, catalog, uploads, rewriter)
     remover = Remover(root, lister.tree, existing, namespace, changelog)

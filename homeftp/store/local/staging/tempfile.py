@@ -19,7 +19,7 @@ import errno
 import os
 from typing import Callable, Iterator
 
-from homeftp.config import KIB, MIB, PIECE
+from homeftp.config import KIB, PIECE, SLICE
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint, parse
 from homeftp.errors import Internal, Refusal
 from homeftp.hashing.filehash import read_at
@@ -30,15 +30,12 @@ from homeftp.store.local.disk.inheritance import Inheritance
 from homeftp.store.local.disk.metadir import MetadataDir, in_metadata_dir
 from homeftp.store.local.disk.privatefiles import create_file, open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.staging.writeback import Writeback
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
 _UNDECIDED_MODE = 0o600
 """The mode of a temp file whose mode depends on what it replaces."""
-
-WRITEBACK = 8 * MIB
-"""Bytes after which the disk is asked to begin writing: the fsync of a gigabyte at the end would take as long again,
-and those of others would wait for it."""
 
 TOKEN_BYTES = 16
 """Random bytes in the name of a temp file: 128 bits do not repeat."""
@@ -74,6 +71,7 @@ class TempFile:
         self.name = name
         self.is_named = is_named
         """Whether it has that name already."""
+        self.writeback = Writeback(system, fd)
         self._system = system
         self._locator = locator
         self._renamed = False
@@ -90,28 +88,25 @@ class TempFile:
             rest = rest[taken:]
             taken = self._system.write(self.fd, rest)
 
-    def start_writeback(self, offset: int, size: int) -> None:
-        """Ask the disk to begin writing a part of it."""
-        self._system.start_writeback(self.fd, offset, size)
-
     def copy_from(self, fd: int, size: int) -> Iterator[int]:
-        """Fill it with the first `size` bytes of an open file, `WRITEBACK` of them in each step. Raises OSError."""
-        copied = started = 0
+        """Fill it with the first `size` bytes of an open file, a `SLICE` of them in each step. Raises OSError."""
+        copied, pause = 0, SLICE
         while copied < size:
             data = read_at(fd, copied, min(PIECE, size - copied))
             if not data:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             self.write(data)
             copied += len(data)
-            if copied - started >= WRITEBACK:
-                self._system.start_writeback(self.fd, started, copied - started)
-                yield copied - started
-                started = copied
+            self.writeback.grown(copied)
+            if copied >= pause:
+                yield SLICE
+                pause += SLICE
 
     def truncate(self, size: int) -> None:
         """Cut it to `size` bytes and continue there. Raises OSError."""
         os.ftruncate(self.fd, size)
         os.lseek(self.fd, size, os.SEEK_SET)
+        self.writeback.cut(size)
 
     def set_metadata(
         self, request: WriteRequest, size: int, inheritance: Inheritance, replaced: os.stat_result | None

@@ -17,7 +17,7 @@ from homeftp.store.local.commit.outcome import InDoubt
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, close_quietly
-from homeftp.store.local.staging.tempfile import TOKEN_BYTES, WRITEBACK, TempFile, TempFiles
+from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.local.writes.target import Target
 from homeftp.store.policy.limits import WriteLimits
 
@@ -58,7 +58,6 @@ class StagedFile:
         self._files.space.begin(self._allocation, target.nearest, target.directory, 0)
         self._hasher: Hasher | None = Hasher()
         self._hashing_since = time.time_ns()
-        self._started = 0
         self.closed = False
 
     def resize(self, size: int, *, arrived: bool = True) -> None:
@@ -92,9 +91,6 @@ class StagedFile:
         appended = offset == self.size
         self.size = end
         self._hash(data, appended=appended)
-        if self.size - self._started >= WRITEBACK:
-            self._temp_file.start_writeback(self._started, self.size - self._started)
-            self._started = self.size
 
     def _hash(self, data: bytes, *, appended: bool) -> None:
         if self._hasher is not None and appended:
@@ -105,6 +101,7 @@ class StagedFile:
     def _write(self, offset: int, data: bytes) -> None:
         os.lseek(self.fd, offset, os.SEEK_SET)
         self._temp_file.write(data)
+        self._temp_file.writeback.grown(offset + len(data))
 
     def _shrink_back(self) -> None:
         with contextlib.suppress(OSError):
@@ -116,19 +113,20 @@ class StagedFile:
         self.resize(max(size, self.size), arrived=False)
         self._forget_hash(size)
         os.ftruncate(self.fd, size)
+        self._temp_file.writeback.cut(size)
         self.size = size
         self.resize(size)
 
     def _forget_hash(self, size: int) -> None:
         """Its size is set: only that of nothing, or the one that it has, leaves a hash."""
         if not size:
-            self._hasher, self._started = Hasher(), 0
+            self._hasher = Hasher()
         elif size != self.size:
             self._hasher = None
 
     def copy_from(self, fd: int, size: int) -> Iterator[int]:
         """Fill it with the first `size` bytes of an open file, as `TempFile.copy_from`. Raises what `write` raises."""
-        self._hasher, self._started = None, size
+        self._hasher = None
         self.resize(size)
         yield from self._temp_file.copy_from(fd, size)
         self.size = size

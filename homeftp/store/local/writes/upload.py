@@ -19,11 +19,9 @@ from homeftp.store.local.disk.errnos import FULL, close_quietly, refusal
 from homeftp.store.local.staging.partial import not_resumable
 from homeftp.store.local.staging.partialfile import PartialFile
 from homeftp.store.local.staging.partials import PartialUploads
-from homeftp.store.local.staging.tempfile import WRITEBACK
 from homeftp.store.local.writes.target import Target, TargetFinder
 from homeftp.store.policy.limits import WriteLimits, check_content, wrong_size
 from homeftp.store.policy.wording import display_path
-from homeftp.syscalls import System
 
 
 @attrs.frozen
@@ -34,7 +32,6 @@ class Uploads:
     limits: WriteLimits
     partials: PartialUploads
     space: SpaceReservation
-    system: System
     committer: Committer
 
     def begin(self, request: WriteRequest, actor: Actor) -> LocalUpload:
@@ -88,7 +85,6 @@ class LocalUpload:
     ) -> None:
         self._limits = uploads.limits
         self._space = uploads.space
-        self._system = uploads.system
         self._committer = uploads.committer
         self._request = request
         self._actor = actor
@@ -97,7 +93,6 @@ class LocalUpload:
         self._hasher = Hasher()
         self._hashed = 0
         self._size = request.offset
-        self._started = request.offset
         self._began = time.time_ns()
         self._verified = not request.offset
         self._ended = False
@@ -155,6 +150,7 @@ class LocalUpload:
             self._limits.check_size(self._request.endpoint, size)
             self._space.grow(self._file.partial.allocation, self._target.nearest, self._target.directory, size)
             self._write(data)
+            self._file.writeback.grown(size)
         except (NoSpace, Busy):
             self.suspend()
             raise
@@ -167,9 +163,6 @@ class LocalUpload:
             raise
         self._hasher.update(data)
         self._size = size
-        if self._size - self._started >= WRITEBACK:
-            self._system.start_writeback(self._file.fd, self._started, self._size - self._started)
-            self._started = self._size
         if self._request.size is not None:
             self._file.checkpoint(self._size, self._hasher)
 

@@ -7,13 +7,14 @@ import stat
 from typing import Generator
 from unittest import mock
 
+from homeftp.config import SLICE
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Changed, FiletypeNotAllowed, NoSpace, NotFound, TooLarge, WrongKind
 from homeftp.model import ABSENT, PRESENT, Entry
-from homeftp.store.local.staging.tempfile import WRITEBACK
+from homeftp.store.local.staging.writeback import WRITEBACK
 from homeftp.store.local.store import LocalStore
 from tests.support.storecases import SpaceCase, VersionsCase
-from tests.support.stores import LONG_AGO, Recording, sha
+from tests.support.stores import LONG_AGO, Queueing, sha
 
 
 def copy(store: LocalStore, source: str, target: str, of: str | None = None, at: str | None = None) -> Entry:
@@ -37,23 +38,15 @@ class CopyTests(VersionsCase):
         self.assertNotEqual(found.st_ino, os.stat(self.path("file")).st_ino, "a link would be changed with the source")
 
     def test_writeback(self) -> None:
-        """The disk is told to begin writing while a large file is copied: nobody's flush finds all of it."""
-        told: list[tuple[int, int]] = []
-
-        class Told(Recording):
-            """Records what it was told to begin with."""
-
-            def start_writeback(self, fd: int, offset: int, length: int) -> None:
-                """Remember."""
-                told.append((offset, length))
-
-        self.lay("file", bytes(2 * WRITEBACK + 1))
-        copy(self.store(Told()), "file", "copy")
-        self.assertEqual(told, [(0, WRITEBACK), (WRITEBACK, WRITEBACK)])
+        """The disk has one part of a copy at a time, all through a large file: nobody's flush finds all of it."""
+        system = Queueing()
+        self.lay("file", bytes(6 * WRITEBACK + 1))
+        copy(self.store(system), "file", "copy")
+        self.assertEqual((system.given, system.most), (6 * WRITEBACK, WRITEBACK))
 
     def test_steps(self) -> None:
         """A large copy is made in steps; until the last one nothing is there, and where it is stopped nothing stays."""
-        self.lay("file", bytes(2 * WRITEBACK + 1))
+        self.lay("file", bytes(2 * SLICE + 1))
         store = self.store()
         before = sorted(os.listdir(self.root))
 
@@ -63,11 +56,11 @@ class CopyTests(VersionsCase):
             return steps
 
         stopped = begin()
-        self.assertEqual([next(stopped), next(stopped)], [WRITEBACK] * 2)
+        self.assertEqual([next(stopped), next(stopped)], [SLICE] * 2)
         stopped.close()
         self.assertEqual((self.left(), sorted(os.listdir(self.root))), ([], before))
         *sizes, entry = begin()
-        self.assertEqual((sizes, isinstance(entry, Entry)), ([WRITEBACK] * 2, True))
+        self.assertEqual((sizes, isinstance(entry, Entry)), ([SLICE] * 2, True))
         self.assertIn("copy", os.listdir(self.root), "the control")
 
     def test_replaced(self) -> None:

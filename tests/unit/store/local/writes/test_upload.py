@@ -10,13 +10,14 @@ from typing import Any
 from zope.interface.verify import verifyObject
 
 from homeftp.endpoint import parse
-from homeftp.errors import Changed, ContentMismatch, NoSpace, TooLarge
+from homeftp.errors import Changed, ContentMismatch, Internal, NoSpace, TooLarge
 from homeftp.interfaces import IUpload
 from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.store.local.staging.writeback import WRITEBACK
 from homeftp.store.local.store import LocalStore
 from homeftp.store.local.writes.upload import LocalUpload
 from tests.support.storecases import SpaceCase
-from tests.support.stores import LONG_AGO, Failing, Recording, StoreCase, put_of, sha
+from tests.support.stores import LONG_AGO, Failing, Queueing, StoreCase, put_of, sha
 
 
 class UploadTests(StoreCase):
@@ -112,21 +113,23 @@ class UploadTests(StoreCase):
         self.assertEqual(self.left(), [])
 
     def test_writeback(self) -> None:
-        """The disk is told to begin writing while content arrives, without gaps."""
-        told: list[tuple[int, int]] = []
-
-        class Told(Recording):
-            """Records what it was told to begin with."""
-
-            def start_writeback(self, fd: int, offset: int, length: int) -> None:
-                """Remember."""
-                told.append((offset, length))
-
-        upload = self.store(Told()).upload(WriteRequest(endpoint=parse("a"), size=20 * 2**20))
+        """The disk has one part of an upload at a time, all through its content."""
+        system = Queueing()
+        upload = self.store(system).upload(WriteRequest(endpoint=parse("a"), size=20 * 2**20))
         for _ in range(20):
             upload.write(bytes(2**20))
         upload.commit()
-        self.assertEqual(told, [(0, 8 * 2**20), (8 * 2**20, 8 * 2**20)])
+        self.assertEqual((system.given, system.most), (20 * 2**20, WRITEBACK))
+
+    def test_writeback_failed(self) -> None:
+        """Where the disk could not write what it was given, the upload fails: an fsync would not tell it again."""
+        system = Failing(5)
+        upload = self.store(system).upload(WriteRequest(endpoint=parse("a"), size=20 * 2**20))
+        with self.assertRaises(Internal):
+            for _ in range(20):
+                upload.write(bytes(2**20))
+        self.assertEqual(system.failed, "await_writeback")
+        self.assertEqual(self.left(), [])
 
     def test_shared_by_many(self) -> None:
         """After thirty-two uploads to one endpoint at once, the file is one of them, complete."""
