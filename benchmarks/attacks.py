@@ -68,12 +68,20 @@ class Answers(NamedTuple):
 
     def figures(self) -> dict[str, float]:
         """In milliseconds."""
-        ordered = self.all
-        return {
-            "median": statistics.median(ordered) * 1e3,
-            "p99": ordered[int(len(ordered) * 0.99)] * 1e3,
-            "worst": ordered[-1] * 1e3,
-        }
+        return milliseconds(self.all)
+
+    def by_request(self) -> dict[str, dict[str, float]]:
+        """The same for each request."""
+        return {name: milliseconds(sorted(seconds)) for name, seconds in self.seconds.items()}
+
+
+def milliseconds(ordered: list[float]) -> dict[str, float]:
+    """The median, the 99th percentile and the longest of some seconds, which are in order."""
+    return {
+        "median": statistics.median(ordered) * 1e3,
+        "p99": ordered[int(len(ordered) * 0.99)] * 1e3,
+        "worst": ordered[-1] * 1e3,
+    }
 
 
 def behave(client: RawClient, seconds: float, rate: float) -> Answers:
@@ -156,7 +164,7 @@ def measure(name: str, server: int, port: int, ca_file: Path, options: argparse.
         "attack": name,
         "alone": alone.figures(),
         "beside": beside.figures(),
-        "slowest": {each: max(times) * 1e3 for each, times in beside.seconds.items()},
+        "requests": {"alone": alone.by_request(), "beside": beside.by_request()},
         "refused": beside.refused,
         "attacker": statistics.mean(each.attacker for each in used),
         "processors": statistics.mean(each.server for each in used),
