@@ -43,7 +43,8 @@ class FileTests(PageCase):
         self.assertLess(len(names), 10_000)
         page.get_by_role("link", name="sub", exact=True).focus()
         page.keyboard.press("End")
-        expect(page.get_by_role("link", name="file 9999.txt")).to_be_focused()
+        # To look for it by its role costs seconds: the browser computes what each of the rows is called.
+        expect(page.locator(".row a:focus")).to_have_text("file 9999.txt")
 
     def test_search(self) -> None:
         """A search finds names below the folder, shows where they are, and ends with Escape."""

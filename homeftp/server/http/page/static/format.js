@@ -7,6 +7,15 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte
 /** Characters that turn the direction of text around, or are invisible: a name must not look like another one. */
 const INVISIBLE = /[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0]/gu;
 
+const formats = new Map();
+
+/** A format of the reader's language. To make one takes much longer than to use it, and a list has thousands of values. */
+function format(kind, options) {
+  const key = kind.name + JSON.stringify(options);
+  if (!formats.has(key)) formats.set(key, new kind(language, options));
+  return formats.get(key);
+}
+
 /** A name as it is shown: characters that could disguise it are named. */
 export function shown(name) {
   return name.replace(INVISIBLE, (found) => `[U+${found.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
@@ -21,7 +30,7 @@ export function size(bytes) {
     unit += 1;
   }
   const digits = unit > 0 && value < 10 ? 1 : 0;
-  return new Intl.NumberFormat(language, {
+  return format(Intl.NumberFormat, {
     style: "unit",
     unit: UNITS[unit],
     unitDisplay: unit ? "short" : "long",
@@ -35,15 +44,15 @@ export function when(microseconds) {
   const date = new Date(microseconds / 1000);
   const now = new Date();
   if (date.toDateString() === now.toDateString()) {
-    return t("today", { time: new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(date) });
+    return t("today", { time: format(Intl.DateTimeFormat, { timeStyle: "short" }).format(date) });
   }
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(date);
+  return format(Intl.DateTimeFormat, { dateStyle: "medium" }).format(date);
 }
 
 /** Date and time. */
 export function moment(microseconds) {
   const date = new Date(microseconds / 1000);
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(date);
+  return format(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short" }).format(date);
 }
 
 /** The kind of a file, by its name: for its picture and its preview. */
