@@ -10,8 +10,10 @@ import attrs
 from tests.support.needs import LONG
 from tests.system.faults.case import FaultCase
 from tests.system.faults.driving import NOT_THE_DISK, Call, Driver, can_trace
+from tests.system.faults.killing import changes
 from tests.system.faults.scenarios import NAMING, SCENARIOS
 from tests.system.faults.systems import RIGHT
+from tests.system.faults.verdict import NAMING as RENAMING
 from tests.system.faults.verdict import after_failure, after_restart
 
 REFUSALS = {
@@ -68,11 +70,14 @@ class Made:
 
 
 def places(calls: Sequence[Call]) -> Iterator[Place]:
-    """The place of each call."""
+    """The place of each call; what is made before anything got another name is not made where that is made afterwards."""
     names = [f"{call.name} of the store's: {call.in_root}, failed: {call.failed}" for call in calls]
-    for index in range(len(names)):
+    named = ""
+    for index, call in enumerate(calls):
         around = range(index - _NEIGHBOURS, index + _NEIGHBOURS + 1)
-        yield tuple(names[each] if 0 <= each < len(names) else "" for each in around)
+        yield (named, *(names[each] if 0 <= each < len(names) else "" for each in around))
+        if call.name in RENAMING and not call.failed:
+            named = "named"
 
 
 def likely(call: Call) -> Sequence[str]:
@@ -154,14 +159,16 @@ class InjectionCase(FaultCase):
 
         Where a scenario makes more than two calls at one place, only the first
         and the last one fail: those between are more rounds of the same loop.
-        What no local disk refuses fails once at each place, for which `tried`
-        is there, and so does what is made on the system that has only other
-        names for the same. A full quota is a full disk to the store
+        A call that changes nothing does not fail at a place where it failed in
+        an earlier scenario: `tried` has these. What no local disk refuses fails
+        once at each place, and so does what is made on the system that has only
+        other names for the same. A full quota is a full disk to the store
         (`errnos.FULL`), so the first call meets the one and the last the other.
         The hash cache's calls, which cost no answer, and those of that system
         have EIO alone. LONG: all errors everywhere.
         """
         once = wanted or system != "kernel"
+        known = frozenset(tried)
         for made in self.calls(scenario, system):
             if kind(made.call) != wanted:
                 continue
@@ -174,6 +181,8 @@ class InjectionCase(FaultCase):
                 other = "EDQUOT" if made.number == 1 else "ENOSPC"
                 errors = [error for error in likely(made.call) if error != other]
             elif not (once or made.first_here or made.last_here):
+                continue
+            elif made.place in known and not (changes(made.call) or "sync" in made.call.name):
                 continue
             tried.add(made.place)
             for error in errors:
@@ -275,6 +284,8 @@ class ControlTests(InjectionCase):
         self.assertEqual(len(set(others)), len(others))
         failed = list(places([Call(name, "", "-1 ENOENT", True) for name in names]))
         self.assertNotEqual(failed[5], found[5], "after a failure other lines run")
+        read = list(places([Call(name, "", "0", True) for name in ("fsync", *names[1:])]))
+        self.assertNotEqual(read[5], found[5], "nothing has another name yet")
 
     def test_wrong_point(self) -> None:
         """A call that is never made is no call that was withstood."""
