@@ -49,19 +49,20 @@ list(getPlugins(IPlugin)), list(getPlugins(IPlugin, homeftp.plugins))
 """
 """Makes Twisted's lists of plugins, which the server could not write later."""
 
-MAN_PAGES = """\
-import sys
+HELP = """\
+import os, sys
 sys.path.insert(0, sys.argv[1])
-from homeftp.cli.manpages import main
-sys.exit(main([sys.argv[2]]))
+from homeftp.cli import main, manpages
+status = manpages.main([sys.argv[2]])
+for each in sys.argv[3:]:
+    shell, _, path = each.partition("=")
+    with open(path, "xb") as script:
+        os.dup2(script.fileno(), 1)
+    status |= main.main(["completion", shell])
+    sys.stdout.flush()
+sys.exit(status)
 """
-
-COMPLETION = """\
-import sys
-sys.path.insert(0, sys.argv[1])
-from homeftp.cli.main import main
-sys.exit(main(["completion", sys.argv[2]]))
-"""
+"""Writes the manual pages, and the completion script of each shell, in one interpreter: to import takes the time."""
 
 COMPLETIONS = {
     "bash": "usr/share/bash-completion/completions/homeftp",
@@ -154,16 +155,15 @@ def lay_out(tree: Path, pip: list[str]) -> None:
 
 def write_help(tree: Path, interpreter: str) -> None:
     """Write the manual pages and the completion scripts; they are made from the program's own parsers."""
-    homeftp = [interpreter, "-I", "-B", "-c"]
-    libraries, pages = str(tree / LIBRARIES), tree / "usr/share/man/man1"
-    subprocess.run([*homeftp, MAN_PAGES, libraries, str(pages)], check=True, env=_environment())
+    pages = tree / "usr/share/man/man1"
+    for target in COMPLETIONS.values():
+        (tree / target).parent.mkdir(parents=True)
+    scripts = [f"{shell}={tree / target}" for shell, target in COMPLETIONS.items()]
+    command = [interpreter, "-I", "-B", "-c", HELP, str(tree / LIBRARIES), str(pages), *scripts]
+    subprocess.run(command, check=True, env=_environment())
     for page in list(pages.iterdir()):
         (pages / f"{page.name}.gz").write_bytes(gzip.compress(page.read_bytes(), mtime=0))
         page.unlink()
-    for shell, target in COMPLETIONS.items():
-        path = tree / target
-        path.parent.mkdir(parents=True)
-        path.write_text(said(*homeftp, COMPLETION, libraries, shell) + "\n", encoding="utf-8")
 
 
 def main() -> int:
@@ -171,6 +171,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", default="dist", help="where to write the package (default: dist)")
     parser.add_argument("--pip", action="append", default=[], metavar="OPTION", help="an option for pip; repeatable")
+    parser.add_argument("--compression", default="xz", help="how dpkg-deb compresses the package (default: %(default)s)")
     options = parser.parse_args()
     folder = Path(options.folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +180,8 @@ def main() -> int:
         tree.mkdir(mode=0o755)
         lay_out(tree, options.pip)
         package = folder / f"homeftp_{version()}_{architecture()}.deb"
-        subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(package)], check=True, stdout=2)
+        command = ["dpkg-deb", f"-Z{options.compression}", "--root-owner-group", "--build", str(tree), str(package)]
+        subprocess.run(command, check=True, stdout=2)
     sys.stdout.write(f"{package}\n")
     return 0
 
