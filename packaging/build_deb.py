@@ -171,7 +171,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", default="dist", help="where to write the package (default: dist)")
     parser.add_argument("--pip", action="append", default=[], metavar="OPTION", help="an option for pip; repeatable")
-    parser.add_argument("--compression", default="xz", help="how dpkg-deb compresses the package (default: %(default)s)")
+    parser.add_argument("--compression", default="xz", help="how dpkg-deb compresses it (default: xz)")
     options = parser.parse_args()
     folder = Path(options.folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)

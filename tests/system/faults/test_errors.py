@@ -70,7 +70,7 @@ class Made:
 
 
 def places(calls: Sequence[Call]) -> Iterator[Place]:
-    """The place of each call; what is made before anything got another name is not made where that is made afterwards."""
+    """The place of each call. Calls before the first change of a name and calls after it are at different places."""
     names = [f"{call.name} of the store's: {call.in_root}, failed: {call.failed}" for call in calls]
     named = ""
     for index, call in enumerate(calls):
@@ -169,6 +169,11 @@ class InjectionCase(FaultCase):
         """
         once = wanted or system != "kernel"
         known = frozenset(tried)
+
+        def is_repeated(made: Made) -> bool:
+            reads = not changes(made.call) and "sync" not in made.call.name
+            return not (once or made.first_here or made.last_here) or (reads and made.place in known)
+
         for made in self.calls(scenario, system):
             if kind(made.call) != wanted:
                 continue
@@ -180,9 +185,7 @@ class InjectionCase(FaultCase):
             elif made.call.in_root and not once and (made.number == 1 or made.last):
                 other = "EDQUOT" if made.number == 1 else "ENOSPC"
                 errors = [error for error in likely(made.call) if error != other]
-            elif not (once or made.first_here or made.last_here):
-                continue
-            elif made.place in known and not (changes(made.call) or "sync" in made.call.name):
+            elif is_repeated(made):
                 continue
             tried.add(made.place)
             for error in errors:
