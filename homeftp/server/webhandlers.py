@@ -46,7 +46,7 @@ def handlers(context: IServerContext) -> Mapping[str, IHandler]:
         "dav": DavHandler(context, PropertyDatabase(context.settings.state)),
         "file": FileHandler(),
         "upload": TusHandler(),
-        LINK_PATH: LinkHandler(context.visits),
+        LINK_PATH: LinkHandler(context.visits, context.refusals),
     }
     if thumbnails:
         artist = ThumbnailArtist(context.reactor, lambda: IReactorProcess(context.reactor))

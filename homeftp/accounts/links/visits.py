@@ -202,6 +202,12 @@ class LinkVisits:
             self._throttle.give_back(address)
         return is_right
 
+    def check_left(self, visit: Visit) -> None:
+        """Raise `DeadLink` (40) where the link was used as often as it may be, and not by this address just now."""
+        key = visit.record.device.id, address_group(visit.address)
+        if visit.record.uses_left == 0 and self._granted.get(key, 0.0) <= self._clock.seconds():
+            raise DeadLink(LinkProblem.USED)
+
     async def use(self, visit: Visit) -> None:
         """Count a use, unless the same address has used the link within the hour.
 

@@ -30,12 +30,20 @@ class Received:
     """The names of the others, each with the reason."""
 
 
-class DropBox:
-    """Receives one form into the root of `files`, which may add and nothing else. `begin` is called before a file."""
+Note = Callable[[str, Refusal], Awaitable[None]]
+"""Records that a file of this name was refused, and why."""
 
-    def __init__(self, files: IFiles, begin: Callable[[], Awaitable[None]]) -> None:
+
+class DropBox:
+    """Receives one form into the root of `files`, which may add and nothing else. `begin` is called before a file.
+
+    That a name is taken shows only when it is tried, and is no refusal: `files` record none, and `note` those of files.
+    """
+
+    def __init__(self, files: IFiles, begin: Callable[[], Awaitable[None]], note: Note) -> None:
         self._files = files
         self._begin = begin
+        self._note = note
         self._draft: IFileDraft | None = None
         self._name = ""
         self._given = ""
@@ -87,9 +95,9 @@ class DropBox:
                 reason = refused
                 number = number + 1 if number < MOST_IN_A_ROW else 2 * number
             except Refusal as refused:
-                return self._refuse(refused)
+                return await self._refuse(refused)
         self._numbers[name] = number
-        self._refuse(reason)
+        await self._refuse(reason)
 
     async def _write(self, data: bytes) -> None:
         if self._draft is None:
@@ -119,7 +127,7 @@ class DropBox:
         try:
             await draft.commit()
         except Refusal as refused:
-            self._refuse(refused)
+            await self._refuse(refused)
         else:
             self.received.stored.append(self._name)
 
@@ -128,8 +136,9 @@ class DropBox:
         draft, self._draft = self._draft, None
         if draft is not None:
             await draft.abort()
-        self._refuse(refused)
+        await self._refuse(refused)
 
-    def _refuse(self, refused: Refusal) -> None:
+    async def _refuse(self, refused: Refusal) -> None:
         self._held = bytearray()
         self.received.refused.append((self._given, refused))
+        await self._note(self._name, refused)

@@ -10,6 +10,7 @@ import attrs
 from zope.interface import implementer
 
 from homeftp.accounts.links.visits import DeadLink, LinkProblem, LinkVisits, Visit
+from homeftp.accounts.loginaudit import RefusalAudit
 from homeftp.config import KIB
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadEndpoint, BadRequest, Busy, LoginFailed, LoginRequired, NoSpace, Refusal
@@ -46,6 +47,7 @@ class LinkHandler:
     """Answers everything below `/s/`, for people without an account."""
 
     _visits: LinkVisits
+    _refusals: RefusalAudit
 
     def allows_without_login(self, request: HttpRequest) -> bool:
         """The link is the login."""
@@ -70,7 +72,8 @@ class LinkHandler:
             visit = await self._visits.open(request.path[1], request.address, proof=cookie(request.headers, COOKIE))
             login = await request.log_in(visit.credentials, _key(visit))
             await self._visits.check_target(login, upload=visit.record.upload)
-            opened = OpenLink(self._visits, visit, login, request, pages)
+            self._visits.check_left(visit)
+            opened = OpenLink(self._visits, self._refusals, visit, login, request, pages)
             return await (opened.upload() if visit.record.upload else opened.read())
         except DeadLink as dead:
             return _page(HTTPStatus.NOT_FOUND, pages.problem(dead.problem.value))
@@ -101,6 +104,7 @@ class OpenLink:
     """One request of a person whose link was opened."""
 
     _visits: LinkVisits
+    _refusals: RefusalAudit
     _visit: Visit
     _login: ILogin
     _request: HttpRequest
@@ -148,7 +152,8 @@ class OpenLink:
             raise DeadLink(LinkProblem.NO_SUCH)
         if request.method != "POST":
             return _page(HTTPStatus.OK, pages.upload(self._login.account, self._shared_by))
-        box = DropBox(self._files, lambda: self._visits.use(self._visit))
+        quiet = self._login.files(request.method, record_refusals=False)
+        box = DropBox(quiet, lambda: self._visits.use(self._visit), self._note_refused)
         received = await box.receive(request.body, request.headers.get("content-type"))
         refused = [(name, _why(refusal)) for name, refusal in received.refused]
         status = http_status(received.refused[0][1]) if received.refused and not received.stored else HTTPStatus.OK
@@ -162,14 +167,19 @@ class OpenLink:
 
     async def _zip(self, endpoint: Endpoint, name: str) -> HttpResponse:
         """A directory, as one file that is made while it is sent."""
-        members = await members_of(self._files, endpoint, (), name)
         await self._count(endpoint)
+        members = await members_of(self._files, endpoint, (), name)
         headers = [("Content-Type", "application/zip"), attachment(f"{name}.zip"), ("Cache-Control", "no-store")]
         return HttpResponse(HTTPStatus.OK, headers, archive(self._files, members))
 
     async def _note(self, endpoint: Endpoint) -> None:
         whole = self._login.home.beneath(*endpoint.parts)
         await self._visits.note(self._visit, self._login.actor(self._request.method), whole)
+
+    async def _note_refused(self, name: str, refusal: Refusal) -> None:
+        """Record that a file was not stored."""
+        whole = self._login.home.beneath(name).whole
+        await self._refusals.note(self._login.actor(self._request.method), refusal.status, lambda: {"endpoint": whole})
 
     async def _listing(self, endpoint: Endpoint, name: str) -> HttpResponse:
         """A directory, page by page; what cannot be listed is refused before anything is sent."""

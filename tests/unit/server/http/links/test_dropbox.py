@@ -30,6 +30,7 @@ class DropBoxTests(SynchronousTestCase):
         self.drafts: list[mock.Mock] = []
         self.names: list[str] = []
         self.begun = mock.AsyncMock()
+        self.noted = mock.AsyncMock()
 
     def receive(
         self, data: bytes, edit: Callable[[Any], Any] | None = None, end: Exception | None = None, **draft: Any
@@ -48,7 +49,7 @@ class DropBoxTests(SynchronousTestCase):
 
         pieces = [data[at : at + 1000] for at in range(0, len(data), 1000)]
         payload = mock.Mock(read=mock.AsyncMock(side_effect=[*pieces, end or b""]))
-        return started(DropBox(mock.Mock(edit=begin), self.begun).receive(payload, TYPE))
+        return started(DropBox(mock.Mock(edit=begin), self.begun, self.noted).receive(payload, TYPE))
 
     def received(self, data: bytes, **more: Any) -> Received:
         found: Received = self.successResultOf(self.receive(data, **more))
@@ -96,8 +97,10 @@ class DropBoxTests(SynchronousTestCase):
             return edit
 
         self.assertEqual(self.received(body(("a.txt", b"")), edit=taken(2, Forbidden)).stored, ["a (3).txt"])
+        self.noted.assert_not_awaited()
         self.names.clear()
         received = self.received(body(("a.txt", b"")), edit=taken(1000, Forbidden))
+        self.noted.assert_awaited_once()
         self.assertEqual([type(refusal) for _, refusal in received.refused], [Forbidden])
         self.assertLess(len(self.names), 40)
         self.names.clear()

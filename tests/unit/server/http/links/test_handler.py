@@ -16,6 +16,7 @@ from homeftp.endpoint import parse
 from homeftp.interfaces.links import MadeLink
 from homeftp.server.http.links.handler import COOKIE
 from homeftp.server.webhandlers import handlers
+from homeftp.status import Status
 from homeftp.store.policy.rights import parse_rights
 from tests.support import replay
 from tests.support.folders import QuickCase
@@ -199,8 +200,21 @@ class ReadTests(LinkHandlerCase):
         self.assertEqual(self.ask(made, "?download", ("Range", "bytes=2-")).body, b"tes")
         self.server.clock.advance(3600)
         self.client = self.web.connect()
-        answer = self.ask(made, "?download")
-        self.assertEqual((answer.status, b"as often as it may" in answer.body), (404, True))
+        for rest in ("?download", ""):
+            answer = self.ask(made, rest)
+            self.assertEqual((answer.status, b"as often as it may" in answer.body), (404, True))
+
+    def test_folder_once(self) -> None:
+        """A link to a folder that was used lists no names to others, also in no ZIP file."""
+        made = self.make("photos", uses=1)
+        self.assertIn(b"lake.jpg", self.ask(made).body)
+        self.assertEqual(self.ask(made, "?zip").status, 200)
+        self.assertIn(b"lake.jpg", self.ask(made).body, "the address that has used it goes on")
+        self.server.clock.advance(3600)
+        self.client = self.web.connect()
+        for rest in ("", "sub/", "?zip", "lake.jpg"):
+            answer = self.ask(made, rest)
+            self.assertEqual((answer.status, b"lake" in answer.body), (404, False), rest)
 
     def test_ends(self) -> None:
         """A link that was revoked, whose account was removed, or that is broken is a page that says so."""
@@ -345,6 +359,7 @@ class DropBoxTests(LinkHandlerCase):
             "there (4).txt": b"newest",
         }
         self.assertEqual(self.files(), expected)
+        self.assertEqual(self.records("refused"), [], "the server tried the names, nobody else")
 
     def test_names(self) -> None:
         """A name leads nowhere else, whatever it is."""
@@ -381,6 +396,8 @@ class DropBoxTests(LinkHandlerCase):
         answer = self.send(self.box, ("small.txt", b"x"), ("huge.bin", b"y" * 400_000), ("more.txt", b"z"))
         self.assertIn(b"huge.bin: There is not enough space", answer.body)
         self.assertEqual(set(self.files()), {"there.txt", "small.txt", "more.txt"})
+        (refused,) = self.records("refused")
+        self.assertEqual((refused["endpoint"], refused["status"]), (f"{HOME}/inbox/huge.bin", Status.NO_SPACE))
 
     def test_once(self) -> None:
         """A drop box that may be used once takes what one address sends within an hour."""
