@@ -28,6 +28,7 @@ SECURITY = (
 """Header fields of every response that does not set them itself. HSTS is not among them: it would make a browser refuse
 the certificate of the home's own CA for good, where its owner has only made an exception."""
 
+_REASONS = {int(each): each.phrase for each in HTTPStatus}
 _NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _JOINED = 64 * 1024
 """Bytes of a body that are written together with the head."""
@@ -95,7 +96,7 @@ class HttpExchange:
         size = len(body) if isinstance(body, bytes) else body.size if IPayload.providedBy(body) else None
         headers = self._headers(response.headers, None if bodiless else size, close)
         connection = self.head.h11
-        reason = ""
+        reason = _REASONS.get(response.status, "")
         data = connection.send(h11.Response(status_code=response.status, headers=headers, reason=reason))
         if bodiless or self.head.method == "HEAD":
             await self._end(data)

@@ -6,13 +6,19 @@ from typing import Mapping
 
 import attrs
 
-from homeftp.errors import LoginRequired, NotFound, Refusal
+from homeftp.errors import Forbidden, LoginRequired, NotFound, Refusal
 from homeftp.server.http.authentication import OWN_PAGE, HttpAuthenticator
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
 from homeftp.server.http.refusals import HttpError, error_response
 
 PAGE = ""
 """The handler of the root itself, and of no name below it."""
+
+CODE_FROM = frozenset({PAGE, "static", "certificate"})
+"""What gives a page code to run or styles to use; everything else is what somebody has uploaded, or data."""
+
+CODE = frozenset("script style worker sharedworker serviceworker audioworklet paintworklet xslt manifest".split())
+"""What a browser says that it wants a resource for (Fetch Metadata, `Sec-Fetch-Dest`), where it would run or style."""
 
 BASIC = frozenset({"dav"})
 """Where programs ask without a page: there a 401 asks for a name and a password."""
@@ -33,6 +39,8 @@ class HttpRouter:
             handler = self.handlers.get(name)
             if handler is None:
                 raise NotFound("nothing is at this address")
+            if name not in CODE_FROM and request.headers.get("sec-fetch-dest") in CODE:
+                raise Forbidden("nothing here is a script or a style sheet of a page")
             request.login = await self.authenticator.login(request)
             if request.login is not None:
                 request.attach(request.login)

@@ -12,6 +12,22 @@ from tests.support.pagebrowser import PageCase
 
 SCRIPT = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(document.cookie)</script></svg>"
 
+LOADS = """async (folder) => {
+  const [script, style] = folder === "/static/" ? ["paths.js", "page.css"] : ["script.js", "style.css"];
+  const told = (each) => new Promise((done) => {
+    each.onload = each.onmessage = () => done("loaded");
+    each.onerror = () => done("refused");
+  });
+  const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: folder + style });
+  const sheets = told(sheet);
+  document.head.append(sheet);
+  const worker = new Worker(folder + (folder === "/static/" ? "hashing.js" : script), { type: "module" });
+  const workers = told(worker);
+  worker.postMessage({ id: 1, file: new Blob(["x"]), end: 1 });
+  return [await import(folder + script).then(() => "loaded", () => "refused"), await sheets, await workers];
+}"""
+"""Loads a module, a style sheet and a worker from a folder, and says what became of each."""
+
 
 class Site(BaseHTTPRequestHandler):
     """A page of another site."""
@@ -65,6 +81,18 @@ class AttackTests(PageCase):
         page.goto(self.world.url)
         blocked = page.evaluate(f"() => import('/file/{self.folder}/script.js').then(() => 'ran', () => 'blocked')")
         self.assertEqual(blocked, "blocked")
+
+    def test_uploaded_code(self) -> None:
+        """What somebody uploaded is no script, style sheet or worker of the page, by whatever address."""
+        self.lay("script.js", b"export default 1; document.title = 'attacked'")
+        self.lay("style.css", b"body { display: none }")
+        page = self.window()
+        expect(page.get_by_role("link", name="script.js")).to_be_visible()
+        self.assertEqual(page.evaluate(LOADS, "/static/"), ["loaded"] * 3, "the control")
+        for place in ("dav", "file"):
+            self.assertEqual(page.evaluate(LOADS, f"/{place}/{self.folder}/"), ["refused"] * 3, place)
+        expect(page.locator("body")).to_be_visible()
+        self.assertNotIn("attacked", page.title())
 
     def test_cookie(self) -> None:
         """No script can read the session's cookie, and browsers send it to no other site."""

@@ -125,7 +125,10 @@ class SessionHandler:
     async def _sign_out(self, login: ILogin) -> HttpResponse:
         if login.device_id is not None:
             await self.signins.end(login.device_id, login.actor(REQUEST))
-        return HttpResponse(HTTPStatus.NO_CONTENT, [removed_cookie(SESSION_COOKIE), ("Cache-Control", "no-store")])
+        return HttpResponse(
+            HTTPStatus.NO_CONTENT,
+            [removed_cookie(SESSION_COOKIE), ("Cache-Control", "no-store"), ("Clear-Site-Data", '"cache"')],
+        )
 
     def _cookie(self, token: str, device: Device) -> tuple[str, str]:
         age = max(0, int((device.expires or 0) - self.now()))

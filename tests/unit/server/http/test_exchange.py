@@ -51,6 +51,7 @@ class ExchangeTests(SynchronousTestCase):
             exchange = self.make()
             self.successResultOf(self.send(exchange, body))
             self.assertEqual((self.received(), exchange.answered, exchange.keeps_alive), (sent, True, True))
+            self.assertTrue(self.transport.value().startswith(b"HTTP/1.1 200 OK\r\n"))
         exchange = self.make()
         self.successResultOf(self.send(exchange, b"x" * 1_000_000))
         self.assertEqual(len(self.received()), 1_000_000)

@@ -30,7 +30,7 @@ class RouterTests(HttpCase):
     """The page, and WebDAV."""
 
     def handlers(self, context: IServerContext) -> Mapping[str, IHandler]:
-        return {"": Named("page"), "dav": Named("dav"), "api": Named("api")}
+        return {name: Named(name or "page") for name in ("", "static", "certificate", "dav", "api", "file")}
 
     def test_names(self) -> None:
         """The first name of the path decides; the root is the page's, and what has no handler is not found."""
@@ -49,3 +49,13 @@ class RouterTests(HttpCase):
             answer = self.client.ask(method, path, headers)
             self.assertEqual((answer.status, "www-authenticate" in answer.headers), (401, False))
         self.assertEqual(self.client.ask("POST", "/api/a", (basic(),)).body, b"api ann")
+
+    def test_code(self) -> None:
+        """A browser gets scripts and styles only of the page: what somebody has uploaded is none, whatever it is."""
+        for wanted in ("script", "style", "worker", "serviceworker"):
+            for path, status in (("/static/a.js", 200), ("/certificate/style.css", 200), ("/", 200)):
+                self.assertEqual(self.client.ask("GET", path, (("Sec-Fetch-Dest", wanted),)).status, status, path)
+            for path in ("/dav/a.js", "/file/a.js", "/api/a"):
+                self.assertEqual(self.client.ask("GET", path, (("Sec-Fetch-Dest", wanted),)).status, 403, path)
+        for wanted in ("empty", "image", "video", "document"):
+            self.assertEqual(self.client.ask("GET", "/dav/a.js", (("Sec-Fetch-Dest", wanted),)).status, 200, "control")

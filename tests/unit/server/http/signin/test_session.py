@@ -180,6 +180,7 @@ class SessionTests(SessionCase):
         self.assertEqual(self.ask("DELETE", "/api/session", cookie).status, 403)
         answer = self.ask("DELETE", "/api/session", cookie, OWN)
         self.assertEqual((answer.status, "Max-Age=0" in answer.headers["set-cookie"]), (204, True))
+        self.assertEqual(answer.headers["clear-site-data"], '"cache"', "nothing that was seen stays in the browser")
         self.assertEqual(self.names(), [])
         notice_revoked(self.web.server)
         self.client = self.web.connect()
