@@ -10,11 +10,12 @@ raises `OperatorError` where the database cannot be used.
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import ContextManager, Mapping
 
+from homeftp.accounts.state.choice import engine_of
 from homeftp.accounts.state.interface import StateEngine, Statements, Version
-from homeftp.accounts.state.sqlite import SqliteState
 from homeftp.errors import OperatorError
 from homeftp.host import user_folder
 
@@ -55,14 +56,18 @@ def default_state_dir(environ: Mapping[str, str]) -> str:
 class AccountDatabase:
     """The accounts of the server whose state folder is `folder`, and the database for the other tables.
 
-    They are in that folder, unless another engine is given. It is opened when
-    it is first used, or by `open`; folder and database are created where they
-    do not exist.
+    They are in that folder, or in the database of the cluster that the server
+    belongs to, unless another engine is given. It is opened when it is first
+    used, or by `open`; folder and database are created where they do not exist.
     """
 
     def __init__(self, folder: str, engine: StateEngine | None = None) -> None:
         self.folder = os.path.abspath(folder)
-        self._engine = SqliteState(folder) if engine is None else engine
+        self._given = engine
+
+    @functools.cached_property
+    def _engine(self) -> StateEngine:
+        return engine_of(self.folder) if self._given is None else self._given
 
     def exists(self) -> bool:
         """Whether it was created."""

@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Iterator, Protocol, Sequence
 
 
+class AuditReader(Protocol):
+    """Reads lines: all of them at first, and after that what is new."""
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines that were not read yet, the oldest first. Blocks. Raises OSError."""
+
+
 class AuditSink(Protocol):
     """Keeps lines, in one order. Blocks; safe in several threads and processes."""
 

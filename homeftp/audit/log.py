@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any, Callable, Iterator, Sequence
 
 import msgspec
 
-from homeftp.audit.file import AuditFile
+from homeftp.audit.choice import sink_of
 from homeftp.audit.interface import AuditSink
 from homeftp.host import now
 from homeftp.model import Actor, Change
@@ -32,9 +33,10 @@ _escaped = json.JSONEncoder(separators=(",", ":")).encode
 class Audit:
     """The log of the server whose state folder is `folder`. Blocks; safe in several threads and processes.
 
-    It is in files there, unless another `sink` is given: a new one is begun
-    after `size` bytes (None: never), and `kept` are kept, the current one
-    among them. It is opened when it is first written to, or by `open`.
+    It is in files there, or in the database of the cluster that the server
+    belongs to, unless another `sink` is given: a new file is begun after `size`
+    bytes (None: never), and `kept` are kept, the current one among them. It is
+    opened when it is first written to, or by `open`.
     """
 
     def __init__(
@@ -46,8 +48,13 @@ class Audit:
         now: Callable[[], datetime] = now,
         sink: AuditSink | None = None,
     ) -> None:
-        self._sink = AuditFile(folder, size=size, kept=kept) if sink is None else sink
+        self._sink_of = partial(sink_of, folder, size=size, kept=kept)
+        self._given = sink
         self._now = now
+
+    @cached_property
+    def _sink(self) -> AuditSink:
+        return self._sink_of() if self._given is None else self._given
 
     def open(self) -> Audit:
         """Open the log; gives itself. Raises `OperatorError` where it cannot be opened or others may read it."""

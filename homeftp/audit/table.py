@@ -127,6 +127,20 @@ class AuditTable:
                 return
 
 
+class AuditTableReader:
+    """Reads the log in a database: all of it at first, and after that what is new."""
+
+    def __init__(self, database: Database) -> None:
+        self._table = AuditTable(database)
+        self._place = _START
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines that were not read yet, the oldest first. Raises OSError."""
+        for place, line in self._table.lines(self._place):
+            self._place = place
+            yield line
+
+
 @contextlib.contextmanager
 def _faults() -> Iterator[None]:
     """Raise what PostgreSQL says as an OSError, without the lines."""

@@ -140,7 +140,7 @@ class Database:
             timeout=timeouts.pool,
             reconnect_timeout=timeouts.pool,
             check=ConnectionPool.check_connection,  # a database that was restarted costs no request
-            open=True,
+            open=False,
             name="homeftp",
         )
 
@@ -267,6 +267,7 @@ class Database:
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[Cursor]:
         """A cursor of a free connection. Faults of the database are raised as refusals."""
+        self._pool.open()  # at its first use: threads that are started before a fork are not there after it
         try:
             with self._pool.connection() as connection, connection.cursor() as cursor:
                 yield cursor
@@ -307,6 +308,11 @@ def _conninfo(url: str, timeouts: DatabaseTimeouts) -> str:
         given = conninfo_to_dict(url)
     except psycopg.Error as error:
         raise OperatorError("The URL of the database cannot be read: write postgresql://USER@HOST/DATABASE") from error
+    if given.get("password") or given.get("sslpassword"):
+        raise OperatorError(
+            "The URL of the database holds a password, which other users of this machine could see: write it without, "
+            "and put the password into a file that PGPASSFILE names, or into PGPASSWORD"
+        )
     settings = {
         "statement_timeout": timeouts.statement,
         "lock_timeout": timeouts.lock,

@@ -42,6 +42,8 @@ from homeftp.errors import OperatorError
 FOLDER = "identity"
 """Inside the state folder."""
 
+_CA_CERTIFICATE, _CA_KEY = "ca.crt", "ca.key"
+
 CA_LIFE = timedelta(days=25 * 365)
 """Longer than the machines of a home last: a new CA means that every device pairs again."""
 
@@ -88,6 +90,14 @@ class Identity:
     def chain(self) -> tuple[x509.Certificate, ...]:
         """The certificates that the server presents: its own first, the CA last."""
         return (self.certificate, self.ca)
+
+
+@attrs.frozen
+class HomeCA:
+    """The CA of a home in its stored form: PEM."""
+
+    certificate: bytes
+    key: bytes = attrs.field(repr=False)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
@@ -144,6 +154,21 @@ def open_identity(state: str, *, now: Callable[[], datetime]) -> Identity:
     return server
 
 
+def read_ca(state: str) -> HomeCA | None:
+    """The CA in the state folder, as it is stored; None where there is none. Raises `OperatorError`."""
+    folder = os.path.join(state, FOLDER)
+    if not os.path.lexists(folder):
+        return None
+    load_ca(folder)
+    certificate, key = (read_private(os.path.join(folder, name)) for name in (_CA_CERTIFICATE, _CA_KEY))
+    return HomeCA(certificate or b"", key or b"")
+
+
+def adopt_ca(state: str, home: HomeCA) -> None:
+    """Let a state folder without an identity have the CA of another server of the same home. Raises `OperatorError`."""
+    _place_ca(state, os.path.join(private_folder(state), FOLDER), home)
+
+
 def is_possible(ca: x509.Certificate, at: datetime) -> bool:
     """Whether it may be that time: the home's CA exists and has not ended."""
     return ca.not_valid_before_utc <= at < ca.not_valid_after_utc
@@ -164,11 +189,15 @@ def _make_home(state: str, folder: str, now: datetime) -> None:
         .add_extension(x509.NameConstraints([x509.DNSName(name) for name in HOME_DOMAINS], None), critical=True)
         .sign(key, hashes.SHA256())
     )
+    _place_ca(state, folder, HomeCA(certificate.public_bytes(Encoding.PEM), key_pem(key)))
+
+
+def _place_ca(state: str, folder: str, home: HomeCA) -> None:
     try:
         temporary = tempfile.mkdtemp(prefix=".new-identity-", dir=state)  # mkdtemp makes it 0700
         try:
-            write_private(os.path.join(temporary, "ca.key"), key_pem(key))
-            write_private(os.path.join(temporary, "ca.crt"), certificate.public_bytes(Encoding.PEM))
+            write_private(os.path.join(temporary, _CA_KEY), home.key)
+            write_private(os.path.join(temporary, _CA_CERTIFICATE), home.certificate)
             os.rename(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -98,7 +98,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "discovery": VALUES,
     "audit": VALUES | {"cluster", "crypto", "host"},
     "control": VALUES | {"crypto", "syscalls"},
-    "cluster": VALUES,
+    "cluster": VALUES | {"crypto"},
     "store.policy": CONTRACTS,
     "store": CONTRACTS | {"hashing", "plugins", "store.local", "store.policy"},
     "store.local.disk": STORE,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections import deque
@@ -107,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
         since=None if options.since is None else parse_moment(options.since, "--since"),
         until=None if options.until is None else parse_moment(options.until, "--until"),
     )
-    log = AuditReader(state_dir(options))
+    log = AuditRecords(state_dir(options))
     show = print_json if options.json else _show
     most = _FOLLOWED if options.follow and options.lines is None and wanted == Filter() else options.lines
     fitting = filter(wanted.fits, log.records())
@@ -118,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _follow(log: AuditReader, wanted: Filter, show: Callable[[dict[str, Any]], None]) -> None:
+def _follow(log: AuditRecords, wanted: Filter, show: Callable[[dict[str, Any]], None]) -> None:
     """Show new records until Ctrl-C."""
     while True:
         sys.stdout.flush()
@@ -127,46 +126,17 @@ def _follow(log: AuditReader, wanted: Filter, show: Callable[[dict[str, Any]], N
             show(record)
 
 
-class AuditReader:
-    """Reads the log in a state folder: all of it at first, and after that what is new, across rotations."""
+class AuditRecords:
+    """Reads the log of the server with that state folder: all of it at first, and after that what is new."""
 
     def __init__(self, folder: str) -> None:
-        from homeftp.audit.file import FILE
+        from homeftp.audit.choice import reader_of
 
-        self._path = os.path.join(folder, FILE)
-        self._read: tuple[int, int] | None = None
-        """The inode of the last file that was read, and how far."""
+        self._reader = reader_of(folder)
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The records that were not read yet, the oldest first. What is no record is left out."""
-        for path in self._unread():
-            try:
-                file = open(path, "rb")  # noqa: SIM115 (closed below)
-            except FileNotFoundError:
-                continue  # rotated meanwhile: the next call finds it
-            with file:
-                inode = os.fstat(file.fileno()).st_ino
-                if self._read is not None and self._read[0] == inode:
-                    file.seek(self._read[1])
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        break  # it is being written
-                    self._read = inode, file.tell()
-                    record = _record(line)
-                    if record is not None:
-                        yield record
-
-    def _unread(self) -> list[str]:
-        """The files from the one that was read last on, the oldest first."""
-        paths = [self._path]
-        while os.path.exists(f"{self._path}.{len(paths)}"):
-            paths.append(f"{self._path}.{len(paths)}")
-        if self._read is not None:
-            for number, path in enumerate(paths):
-                if os.path.exists(path) and os.stat(path).st_ino == self._read[0]:
-                    paths = paths[: number + 1]
-                    break
-        return paths[::-1]
+        return filter(None, map(_record, self._reader.lines()))
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 
 import psycopg
-from psycopg import sql
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.audit import table as audit_table
@@ -19,19 +17,13 @@ from homeftp.model import Actor
 from tests.support import engines
 from tests.support.waiting import wait_until
 
-NUMBERS = itertools.count(1)
-
 
 class AuditTableTests(SynchronousTestCase):
     """The log of one cluster, as each of its servers has it."""
 
     def setUp(self) -> None:
         """A database, as far as the tables are concerned."""
-        url = engines.postgresql().url("postgres")
-        name = f"audit_{next(NUMBERS)}"
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-        self.url = f"{url}&options=-csearch_path%3D{name}"
+        self.url = engines.empty_schema()
 
     def make(self, size: int | None = None) -> AuditTable:
         """The log, as one more server has it."""

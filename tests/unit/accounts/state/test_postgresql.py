@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import itertools
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
-from psycopg import sql
 from twisted.internet.task import Clock
 
 from homeftp.accounts.access import AccessChange, AccessTable
@@ -21,28 +17,11 @@ from homeftp.cluster.database import Database, DatabaseTimeouts
 from homeftp.cluster.migrations import migrate
 from homeftp.errors import Busy, OperatorError
 from tests.support.accountstate import StateCase
-from tests.support.engines import PostgreSQL, postgresql
+from tests.support.engines import PostgreSQL, empty_schema
 from tests.support.waiting import wait_until
 from tests.unit.accounts import test_access, test_devices, test_invitations, test_validator
 from tests.unit.accounts.links import test_table as test_links
 from tests.unit.accounts.sessions import test_table as test_sessions
-
-
-@functools.lru_cache(maxsize=1)
-def shared_database() -> str:
-    """The URL of a database for all tests of the process."""
-    return postgresql().create("accounts")
-
-
-def empty_schema() -> str:
-    """The URL by which a test has tables of its own in that database: to make a database takes ten times as long."""
-    name = f"test_{next(numbers)}"
-    with psycopg.connect(shared_database(), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-    return f"{shared_database()}&options=-csearch_path%3D{name}"
-
-
-numbers = itertools.count()
 
 
 class PostgresCase(StateCase):

@@ -1,0 +1,53 @@
+"""The identity of a home whose servers are several: each has the same CA, so that a client that knows one knows all.
+
+The CA's key is in the database, beside the accounts: who can write there can let anybody in anyway. A certificate
+of its own makes each server for itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Callable
+
+from homeftp.cluster.database import Database, Transaction
+from homeftp.cluster.migrations import SchemaPart
+from homeftp.crypto.ca import HomeCA, adopt_ca, open_identity, read_ca
+from homeftp.errors import OperatorError
+
+_STEP = """
+CREATE TABLE identity (
+    one integer PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+    certificate bytea NOT NULL,
+    key bytea NOT NULL
+);
+"""
+
+IDENTITY = SchemaPart("identity", (_STEP,))
+"""One row: the CA of the cluster."""
+
+
+def share_identity(database: Database, state: str, *, now: Callable[[], datetime]) -> None:
+    """Let the server with this state folder have the cluster's CA, or the cluster that of its first server.
+
+    Raises `OperatorError` where the state folder has another CA, which devices may trust already.
+    """
+
+    def work(transaction: Transaction) -> HomeCA:
+        transaction.execute("LOCK TABLE identity IN EXCLUSIVE MODE")
+        row = transaction.row("SELECT certificate, key FROM identity")
+        if row is not None:
+            return HomeCA(bytes(row[0]), bytes(row[1]))
+        open_identity(state, now=now)
+        home = read_ca(state)
+        assert home is not None
+        transaction.execute("INSERT INTO identity (certificate, key) VALUES (%s, %s)", (home.certificate, home.key))
+        return home
+
+    shared, own = database.transact(work), read_ca(state)
+    if own is None:
+        adopt_ca(state, shared)
+    elif own != shared:
+        raise OperatorError(
+            f"the state folder {state} holds the identity of another home: give the servers of a cluster a new state "
+            "folder each with --state DIR"
+        )

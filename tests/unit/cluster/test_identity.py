@@ -1,0 +1,69 @@
+"""One CA for all servers of a cluster."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.cluster.database import Database
+from homeftp.cluster.identity import IDENTITY, share_identity
+from homeftp.cluster.migrations import migrate
+from homeftp.crypto.ca import open_identity
+from homeftp.errors import OperatorError
+from tests.support.engines import empty_schema
+
+
+def moment() -> datetime:
+    """When all is done here."""
+    return datetime(2026, 11, 29, tzinfo=timezone.utc)
+
+
+class IdentityTests(SynchronousTestCase):
+    """Servers that start one after another."""
+
+    def setUp(self) -> None:
+        self.database = Database(empty_schema(), connections=2)
+        self.addCleanup(self.database.close)
+        migrate(self.database, [IDENTITY])
+
+    def start(self, folder: str | None = None) -> str:
+        """Start a server; its state folder."""
+        folder = folder or os.path.abspath(self.mktemp())
+        share_identity(self.database, folder, now=moment)
+        return folder
+
+    def fingerprint(self, folder: str) -> str:
+        return open_identity(folder, now=moment).fingerprint
+
+    def test_shared(self) -> None:
+        """The first server's identity becomes that of the others; each has a certificate of its own."""
+        first, second = self.start(), self.start()
+        self.start(first)
+        one, two = (open_identity(folder, now=moment) for folder in (first, second))
+        self.assertEqual(one.fingerprint, two.fingerprint)
+        self.assertNotEqual(one.certificate, two.certificate)
+        self.assertNotEqual(self.fingerprint(os.path.abspath(self.mktemp())), one.fingerprint, "the control")
+
+    def test_kept(self) -> None:
+        """A server that had an identity before gives it to the cluster: devices that know it trust the others too."""
+        folder = os.path.abspath(self.mktemp())
+        before = self.fingerprint(folder)
+        self.start(folder)
+        self.assertEqual(self.fingerprint(self.start()), before)
+
+    def test_other(self) -> None:
+        """A server with another identity is refused, and keeps its own."""
+        self.start()
+        folder = os.path.abspath(self.mktemp())
+        before = self.fingerprint(folder)
+        with self.assertRaisesRegex(OperatorError, "identity of another home"):
+            self.start(folder)
+        self.assertEqual(self.fingerprint(folder), before)
+
+    def test_secret(self) -> None:
+        """The key is the owner's alone on the disk, and no text of it shows it."""
+        folder = self.start()
+        path = os.path.join(folder, "identity", "ca.key")
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
