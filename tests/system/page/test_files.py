@@ -271,6 +271,34 @@ class FileTests(PageCase):
         dialog.get_by_role("button", name="Make link").click()
         expect(page.get_by_role("dialog", name="The link is ready")).to_be_visible()
 
+    def test_links(self) -> None:
+        """The list of links says what each is for, how often and how long it works, and whether it has a password."""
+        change = ("account", "change", "ann", "--state", self.world.server.state, "--links")
+        self.addCleanup(run_homeftp, *change, "off")
+        allowed = run_homeftp(*change, "on")
+        self.assertEqual(allowed.returncode, 0, allowed.stderr)
+        self.lay("box/x", b"x")
+        self.lay("a.txt", b"x")
+        page = self.window()
+        for link in (
+            {"path": f"{self.folder}/box", "upload": True, "password": "long enough", "days": 30},
+            {"path": f"{self.folder}/a.txt", "once": True},
+        ):
+            # the change of the account ends the connections of its logins
+            url, own = f"{self.world.url}api/links", {"X-Homeftp": "1"}
+            self.assertTrue(page.request.post(url, data=link, headers=own, max_retries=3).ok)
+        page.reload()
+        page.get_by_role("button", name="ann", exact=True).click()
+        page.get_by_role("menuitem", name="Shared links").click()
+        rows = page.get_by_role("dialog", name="Shared links").get_by_role("listitem")
+        expect(rows.filter(has_text="box")).to_contain_text("Drop box · with a password · Valid until ")
+        expect(rows.filter(has_text="a.txt")).to_contain_text("works once · Valid until ")
+        os.unlink(self.there("a.txt"))
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="ann", exact=True).click()
+        page.get_by_role("menuitem", name="Shared links").click()
+        expect(rows.filter(has_text="a.txt")).to_contain_text("Broken: nothing is there any more")
+
     def test_not_there(self) -> None:
         """A folder that is not there says so, and what to do."""
         page = self.window("#/no such folder")

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from homeftp.config import MIB
 from tests.support.cutproxy import Resetting
 from tests.support.pagebrowser import PageCase
+from tests.support.waiting import wait_until
 
 
 class UploadTests(PageCase):
@@ -53,6 +54,35 @@ class UploadTests(PageCase):
         expect(page.get_by_role("link", name="dropped.txt")).to_be_visible()
         expect(page.get_by_text("Drop to upload")).to_be_hidden()
         self.assertEqual(self.content("dropped.txt"), b"dropped")
+
+    def test_drop_folder(self) -> None:
+        """A folder that is dropped onto the page is uploaded with all that is in it, also with empty folders."""
+        self.local("album/one.txt", b"1")
+        self.local("album/deep/two.txt", b"2")
+        os.makedirs(os.path.join(self.here, "album", "empty"))
+        page = self.window()
+        expect(page.get_by_text("This folder is empty")).to_be_visible()
+        dragging = page.context.new_cdp_session(page)
+        brought = {"items": [], "files": [os.path.join(self.here, "album")], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            dragging.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": brought})
+        expect(page.get_by_role("heading", name="2 uploads finished")).to_be_visible()
+        expect(page.get_by_role("link", name="album")).to_be_visible()
+        self.assertEqual((self.content("album/one.txt"), self.content("album/deep/two.txt")), (b"1", b"2"))
+        wait_until(lambda: os.path.isdir(self.there("album/empty")))
+
+    def test_compared(self) -> None:
+        """Who is asked about a name that is taken sees the size and the time of both files."""
+        self.lay("deep/a.txt", bytes(2000))
+        os.utime(self.there("deep/a.txt"), (1_500_000_000, 1_500_000_000))
+        page = self.window(timezone_id="Europe/London")
+        own = self.local("deep/a.txt", bytes(3_000_000))
+        os.utime(own, (1_600_000_000, 1_600_000_000))
+        self.upload(page, os.path.dirname(own), folder=True)
+        dialog = page.get_by_role("dialog", name="a.txt exists already")
+        expect(dialog.get_by_text("On the server: 2 kB, 14 Jul 2017, 03:40")).to_be_visible()
+        expect(dialog.get_by_text("Your file: 3 MB, 13 Sept 2020, 13:26")).to_be_visible()
+        dialog.get_by_role("button", name="Skip").click()
 
     def test_taken(self) -> None:
         """A name that is taken is asked about: skip, keep both, or replace."""

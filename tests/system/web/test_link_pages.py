@@ -34,13 +34,16 @@ class LinkPageTests(SynchronousTestCase):
         url: str = json.loads(done.stdout)["url"]
         return url
 
-    def in_browser(self, work: Any) -> None:
+    def in_browser(self, work: Any, **options: Any) -> None:
         """Let `work` use a page in a phone-sized window."""
         context = chromium(self).new_context(
-            ignore_https_errors=True,
-            java_script_enabled=False,
-            viewport={"width": 390, "height": 844},
-            locale="de-DE",
+            **{
+                "ignore_https_errors": True,
+                "java_script_enabled": False,
+                "viewport": {"width": 390, "height": 844},
+                "locale": "de-DE",
+                **options,
+            }
         )
         try:
             work(context.new_page())
@@ -74,3 +77,21 @@ class LinkPageTests(SynchronousTestCase):
 
         self.in_browser(work)
         self.assertEqual(sorted(os.listdir(self.server.path("inbox"))), ["b.txt", "größe.txt"])
+
+    def test_times(self) -> None:
+        """Times are those of the reader where scripts run, in the reader's form; else those of UTC."""
+        os.utime(self.server.path("photos/lake.jpg"), (1_000_000_000, 1_000_000_000))
+        url = self.link("nas:photos")
+
+        def local(page: Any) -> None:
+            page.goto(url)
+            self.assertEqual(page.locator("time.day").inner_text(), "9 Sept 2001")
+            self.assertRegex(page.locator("p.small time").inner_text(), r"^\d+ \w+ \d{4}, \d\d:\d\d$")
+
+        def plain(page: Any) -> None:
+            page.goto(url)
+            self.assertEqual(page.locator("time.day").inner_text(), "2001-09-09")
+            self.assertRegex(page.locator("p.small time").inner_text(), r"^\d{4}-\d\d-\d\d \d\d:\d\d UTC$")
+
+        self.in_browser(local, java_script_enabled=True, locale="en-GB", timezone_id="Asia/Tokyo")
+        self.in_browser(plain)

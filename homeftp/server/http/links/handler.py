@@ -19,7 +19,7 @@ from homeftp.interfaces.files import AsyncPages
 from homeftp.server.http.content import BINARY, attachment, send_file
 from homeftp.server.http.cookies import cookie, cookie_header
 from homeftp.server.http.links.dropbox import DropBox
-from homeftp.server.http.links.pages import HEADERS, LinkPages
+from homeftp.server.http.links.pages import END, HEADERS, LinkPages
 from homeftp.server.http.links.words import language
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
 from homeftp.server.http.page.archive import archive, members_of
@@ -206,7 +206,7 @@ class OpenLink:
             yield "".join(map(pages.row, page.entries)).encode()
             page = await anext(listing, None)
         empty = "" if count else f"<p>{pages.text('empty')}</p>\n"
-        yield f"</table>\n{empty}{self._shared_by}</main>\n".encode()
+        yield f"</table>\n{empty}{self._shared_by}{END}".encode()
 
 
 def _key(visit: Visit) -> bytes:

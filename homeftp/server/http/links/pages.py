@@ -1,4 +1,4 @@
-"""The pages of share links: HTML without a script, in which every name and word is escaped."""
+"""The pages of share links: HTML in which every name and word is escaped, and one script, which shows local times."""
 
 from __future__ import annotations
 
@@ -29,25 +29,42 @@ input[type=file]{padding:2rem .6rem;border-style:dashed}
 .wrong{color:#c01c28}
 """
 
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+SCRIPT = """
+const language = document.documentElement.lang;
+const locale = navigator.languages.find((each) => each.split("-")[0] === language) ?? language;
+for (const each of document.querySelectorAll("time")) {
+  const shown = each.className ? { dateStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" };
+  each.textContent = new Date(each.dateTime).toLocaleString(locale, shown);
+}
+"""
+"""Without it the times are those of UTC, and say so."""
+
+
+def _source(text: str) -> str:
+    """What a policy calls an inline style or script: by its hash, so that no other one is allowed."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
 
 HEADERS = (
     ("Content-Type", "text/html; charset=utf-8"),
     (
         "Content-Security-Policy",
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'",
+        f"default-src 'none'; style-src {_source(STYLE)}; script-src {_source(SCRIPT)}; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'",
     ),
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "same-origin"),
     ("X-Robots-Tag", "noindex, nofollow"),
     ("Vary", "Accept-Language"),
 )
-"""Of every page: nothing is loaded, nothing runs, and no search engine keeps it.
+"""Of every page: nothing is loaded, nothing runs but that one script, and no search engine keeps it.
 
 No other site learns the address. With the policy `no-referrer` browsers would send forms with `Origin: null`, as from
 another site (Fetch, "append a request Origin header").
 """
+
+END = f"</main>\n<script>{SCRIPT}</script>\n"
+"""Of each page."""
 
 _STEP = 1000
 """From one unit of size to the next, as disks are sold."""
@@ -70,7 +87,7 @@ class LinkPages:
 
     def page(self, title: str, body: str) -> bytes:
         """A whole page; `title` is not escaped yet."""
-        return self.head(title).encode() + body.encode() + b"</main>\n"
+        return f"{self.head(title)}{body}{END}".encode()
 
     def head(self, title: str) -> str:
         """The beginning of a page, with its title above the content."""
@@ -83,8 +100,9 @@ class LinkPages:
 
     def shared_by(self, account: str, ends: float) -> str:
         """Who shares it, and how long."""
-        until = time.strftime("%Y-%m-%d %H:%M", time.gmtime(ends))
-        return f'<p class="small">{self.text("shared-by", account=account, ends=until)}</p>\n'
+        words = html.escape(self.words["shared-by"])
+        until = _time(ends, "%Y-%m-%d %H:%M UTC", "")
+        return f'<p class="small">{words.format(account=html.escape(account), ends=until)}</p>\n'
 
     def file(self, name: str, entry: Entry, shared_by: str) -> bytes:
         """The page of a link to a file."""
@@ -150,7 +168,14 @@ def size_shown(size: int) -> str:
 
 
 def _day(mtime_us: int | None) -> str:
+    return "" if mtime_us is None else _time(mtime_us / SECOND_US, "%Y-%m-%d", ' class="day"')
+
+
+def _time(seconds: float, form: str, attributes: str) -> str:
+    """A time in UTC, which the script replaces; "" for what is none."""
     try:
-        return "" if mtime_us is None else time.strftime("%Y-%m-%d", time.gmtime(mtime_us / SECOND_US))
+        at = time.gmtime(seconds)
+        exact, shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", at), time.strftime(form, at)
     except (ValueError, OverflowError, OSError):
         return ""
+    return f'<time{attributes} datetime="{exact}">{shown}</time>'

@@ -1,6 +1,6 @@
 // How names, sizes and times are shown.
 
-import { language, t } from "./words.js";
+import { locale, t } from "./words.js";
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"];
 
@@ -12,7 +12,7 @@ const formats = new Map();
 /** A format of the reader's language. To make one takes much longer than to use it, and a list has thousands of values. */
 function format(kind, options) {
   const key = kind.name + JSON.stringify(options);
-  if (!formats.has(key)) formats.set(key, new kind(language, options));
+  if (!formats.has(key)) formats.set(key, new kind(locale, options));
   return formats.get(key);
 }
 

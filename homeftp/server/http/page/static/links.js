@@ -51,6 +51,17 @@ function showUrl(url, toasts) {
   );
 }
 
+/** What a link is for, and whether and how long it works. */
+function about(link) {
+  const until = { when: moment(link.expires_us) };
+  return [
+    link.upload ? t("link-drop-box") : "",
+    link.password ? t("link-with-password") : "",
+    link.state === "open" && link.uses_left !== null ? t("link-uses", { n: link.uses_left }) : "",
+    link.state === "open" ? t("valid-until", until) : t(`link-${link.state}`, until),
+  ].filter(Boolean).join(" · ");
+}
+
 /** The links of this account, each with a button that ends it. */
 export async function showLinks(toasts) {
   const list = h("ul", {});
@@ -67,7 +78,7 @@ export async function showLinks(toasts) {
         h(
           "li",
           {},
-          h("div", {}, shown(link.path), h("small", {}, link.expires_us ? t("valid-until", { when: moment(link.expires_us) }) : "")),
+          h("div", {}, shown(link.path), h("small", {}, about(link))),
           button(t("end-link"), null, async () => {
             try {
               await ask("DELETE", `/api/links/${encodeURIComponent(link.id)}`);

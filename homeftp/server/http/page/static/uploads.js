@@ -2,7 +2,7 @@
 
 import { ask, explain, Refused } from "./api.js";
 import { announce, button, fill, h } from "./dom.js";
-import { shown, size } from "./format.js";
+import { moment, shown, size } from "./format.js";
 import { choice } from "./menus.js";
 import { davUrl, freeName } from "./paths.js";
 import { Upload } from "./tus.js";
@@ -116,10 +116,23 @@ export class Uploads {
     const name = shown(item.path.at(-1));
     const others = this.left.length - 1;
     const all = h("input", { type: "checkbox" });
-    const text = h("span", {}, t("taken-help"), others > 0 ? h("label", { class: "check" }, all, t("for-all")) : null);
+    const text = h("span", {}, await this.compared(item), t("taken-help"), others > 0 ? h("label", { class: "check" }, all, t("for-all")) : null);
     const answer = await choice(t("taken-title", { name }), text, [["", t("skip")], ["both", t("keep-both")], ["replace", t("replace"), "main"]]);
     if (all.checked) this.answerForAll = answer ?? "";
     return answer;
+  }
+
+  /** The sizes and times of the file that is there and of the one that is sent, as far as they can be known. */
+  async compared(item) {
+    const fact = (key, bytes, microseconds) => h("span", { class: "fact" }, t(key, { size: size(bytes), when: moment(microseconds) }));
+    const facts = [fact("taken-new", item.file.size, item.file.lastModified * 1000)];
+    try {
+      const { headers } = await ask("HEAD", davUrl(item.path));
+      facts.unshift(fact("taken-there", Number(headers.get("Content-Length")), Date.parse(headers.get("Last-Modified")) * 1000));
+    } catch {
+      // an account that may not read is not told
+    }
+    return facts;
   }
 
   moved(item, sent) {

@@ -6,6 +6,8 @@ let catalogue = {};
 let english = {};
 let plural = new Intl.PluralRules("en");
 export let language = "en";
+/** How dates and numbers are written: as where the reader is, if the browser says so, in this language. */
+export let locale = "en-GB";
 /** What can be chosen: the code of each language and its own name. */
 export let languages = {};
 
@@ -25,10 +27,16 @@ function choose() {
   return "en";
 }
 
+/** The browser's own form of a language, such as "en-AU"; English without a country is not that of the United States. */
+function localeOf(name) {
+  return navigator.languages.find((each) => each.startsWith(`${name}-`)) ?? (name === "en" ? "en-GB" : name);
+}
+
 /** Load the catalogues; call it before anything is shown. */
 export async function loadLanguage() {
   languages = await fetch("/static/languages/index.json").then((answer) => answer.json());
   language = choose();
+  locale = localeOf(language);
   [english, catalogue] = await Promise.all([load("en"), language === "en" ? {} : load(language)]);
   plural = new Intl.PluralRules(language);
   document.documentElement.lang = language;
@@ -46,7 +54,7 @@ export function t(key, values = {}) {
   if (typeof text === "object") text = text[plural.select(values.n ?? 0)] ?? text.other;
   return text.replace(/\{(\w+)\}/g, (whole, name) => {
     const value = values[name];
-    return typeof value === "number" ? value.toLocaleString(language) : (value ?? whole);
+    return typeof value === "number" ? value.toLocaleString(locale) : (value ?? whole);
   });
 }
 
