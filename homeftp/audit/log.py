@@ -67,8 +67,12 @@ class Audit:
 
     def changed(self, changes: Sequence[Change]) -> None:
         """Record changes of the store, in this order, all or none of them. Raises OSError."""
+        self.append(self.lines(changes))
+
+    def lines(self, changes: Sequence[Change]) -> list[bytes]:
+        """The lines that record changes of the store, for one who writes them together with the changes."""
         time = self._time()
-        self.append([_line(time, "change", each.actor, Status.OK, _fields(each)) for each in changes])
+        return [_line(time, "change", each.actor, Status.OK, _fields(each)) for each in changes]
 
     def note(self, event: str, actor: Actor, status: int = Status.OK, **fields: Any) -> None:
         """Record one other event, such as a login. Raises OSError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from typing import Any, Iterator, Sequence
+from typing import Iterator, Sequence
 
 import psycopg
 
@@ -13,15 +13,15 @@ from homeftp.cluster.migrations import SchemaPart, expect_current
 
 _STEP = """
 CREATE TABLE audit (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    seq bigint GENERATED ALWAYS AS IDENTITY,
-    line text NOT NULL,
-    PRIMARY KEY (xid, seq)
+    line text NOT NULL
 );
+CREATE INDEX audit_xid ON audit (xid);
 """
 
 AUDIT = SchemaPart("audit", (_STEP,))
-"""The table of lines. Their order is that of the transactions that wrote them, and within each that of the lines."""
+"""The lines, in the order of `seq`; `xid` is the transaction that wrote each."""
 
 _PAGE = 2048
 """Lines in one step of a search, or of reading."""
@@ -34,11 +34,6 @@ _CHECKED_AFTER = 1024
 
 _REMOVED_PART = 4
 """Of the lines, the oldest of so many parts are removed when it is."""
-
-Place = tuple[str, int]
-"""Where a line is: the number of its transaction, and its own."""
-
-_START: Place = ("0", 0)
 
 
 class AuditTable:
@@ -61,15 +56,9 @@ class AuditTable:
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Keep lines, all or none of them. Raises OSError."""
-        texts = [line.decode("ascii").removesuffix("\n") for line in lines]
-        insert = "INSERT INTO audit (line) SELECT line FROM unnest(%s::text[]) WITH ORDINALITY AS t(line, n) ORDER BY n"
-
-        def work(transaction: Transaction) -> None:
-            transaction.execute(insert, (texts,))
-
         with _faults():
-            self._database.transact(work)
-            self._appended += len(texts)
+            self._database.transact(lambda transaction: insert_lines(transaction, lines))
+            self._appended += len(lines)
             if self._size is not None and self._appended >= _CHECKED_AFTER:
                 self._appended = 0
                 self._shorten(self._size)
@@ -82,63 +71,73 @@ class AuditTable:
 
         def work(transaction: Transaction) -> None:
             (count,) = transaction.row("SELECT count(*) FROM audit")
-            last = transaction.row(
-                "SELECT xid, seq FROM audit ORDER BY xid, seq LIMIT 1 OFFSET %s", (count // _REMOVED_PART,)
-            )
+            last = transaction.row("SELECT seq FROM audit ORDER BY seq LIMIT 1 OFFSET %s", (count // _REMOVED_PART,))
             if last is not None:
-                transaction.execute("DELETE FROM audit WHERE (xid, seq) < (%s::text::xid8, %s)", last)
+                transaction.execute("DELETE FROM audit WHERE seq < %s", last)
 
         self._database.transact(work, maintenance=True)
 
     def search(self, text: bytes) -> Iterator[Sequence[bytes]]:
         """The newest lines that have a text, the newest first, in steps. Raises OSError."""
-        before: tuple[Any, ...] | None = None
+        before: int | None = None
         for _ in range(SEARCHED // _PAGE):
-            where = "" if before is None else "WHERE (xid, seq) < (%s::text::xid8, %s)"
-            page = f"SELECT xid, seq, line FROM audit {where} ORDER BY xid DESC, seq DESC LIMIT {_PAGE}"
+            where = "" if before is None else "WHERE seq < %s"
+            page = f"SELECT seq, line FROM audit {where} ORDER BY seq DESC LIMIT {_PAGE}"
             with _faults():
                 found = self._database.rows(
-                    f"SELECT xid::text, seq, CASE WHEN strpos(line, %s) > 0 THEN line END FROM ({page}) AS page"
-                    " ORDER BY page.xid DESC, seq DESC",
-                    (text.decode("ascii"), *(before or ())),
+                    f"SELECT seq, CASE WHEN strpos(line, %s) > 0 THEN line END FROM ({page}) AS page ORDER BY seq DESC",
+                    (text.decode("ascii"), *(() if before is None else (before,))),
                 )
-            yield [line.encode("ascii") for _, _, line in found if line is not None]
+            yield [line.encode("ascii") for _, line in found if line is not None]
             if len(found) < _PAGE:
                 return
-            before = found[-1][:2]
+            before = found[-1][0]
 
-    def lines(self, after: Place = _START) -> Iterator[tuple[Place, bytes]]:
-        """The lines behind a place, in their order, each with its place. Raises OSError.
 
-        Lines of a transaction that is under way, and those of later ones, are left for another call, so that none is
-        missed.
-        """
-        while True:
-            with _faults():
-                page = self._database.rows(
-                    "SELECT xid::text, seq, line FROM audit WHERE (xid, seq) > (%s::text::xid8, %s)"
-                    f" AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY audit.xid, seq LIMIT {_PAGE}",
-                    after,
-                )
-            for xid, seq, line in page:
-                after = xid, seq
-                yield after, line.encode("ascii")
-            if len(page) < _PAGE:
-                return
+def insert_lines(transaction: Transaction, lines: Sequence[bytes]) -> None:
+    """Keep lines within a transaction, which has locked by then all that they tell of: so their order is true."""
+    texts = [line.decode("ascii").removesuffix("\n") for line in lines]
+    transaction.execute(
+        "INSERT INTO audit (line) SELECT line FROM unnest(%s::text[]) WITH ORDINALITY AS t(line, n) ORDER BY n",
+        (texts,),
+    )
 
 
 class AuditTableReader:
     """Reads the log in a database: all of it at first, and after that what is new."""
 
     def __init__(self, database: Database) -> None:
-        self._table = AuditTable(database)
-        self._place = _START
+        self._database = database
+        self._read_before: str | None = None
+        """The oldest transaction that was under way at the last look: those before it have been read."""
 
     def lines(self) -> Iterator[bytes]:
-        """The lines that were not read yet, the oldest first. Raises OSError."""
-        for place, line in self._table.lines(self._place):
-            self._place = place
-            yield line
+        """The lines that were not read yet, the oldest first. Raises OSError.
+
+        Lines of a transaction that is not over, and of those that began after it, are left for another look: numbers
+        of lines alone do not tell that one is still to come. Lines that a restored database has from transactions of
+        another one are read at the first look.
+        """
+        with _faults():
+            snapshot = self._database.row(
+                "SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text FROM pg_current_snapshot() AS s"
+            )
+        where = "(xid < %s::text::xid8 OR xid >= %s::text::xid8)"
+        if self._read_before is not None:
+            where = "xid < %s::text::xid8 AND xid < %s::text::xid8 AND xid >= %s::text::xid8"
+        bounds = [*snapshot, *filter(None, [self._read_before])]
+        last = 0
+        while True:
+            with _faults():
+                page = self._database.rows(
+                    f"SELECT seq, line FROM audit WHERE {where} AND seq > %s ORDER BY seq LIMIT {_PAGE}",
+                    (*bounds, last),
+                )
+            for last, line in page:  # noqa: B007 (the last of the page is where the next one begins)
+                yield line.encode("ascii")
+            if len(page) < _PAGE:
+                break
+        self._read_before = snapshot[0]
 
 
 @contextlib.contextmanager

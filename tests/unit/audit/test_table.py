@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.audit import table as audit_table
 from homeftp.audit.log import Audit
-from homeftp.audit.table import AUDIT, AuditTable
+from homeftp.audit.table import AUDIT, AuditTable, AuditTableReader
 from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import migrate
 from homeftp.errors import OperatorError
@@ -32,9 +32,15 @@ class AuditTableTests(SynchronousTestCase):
         migrate(database, [AUDIT])
         return AuditTable(database, size=size)
 
-    def read(self, log: AuditTable) -> list[bytes]:
+    def read(self) -> list[bytes]:
         """All lines."""
-        return [line for _, line in log.lines()]
+        return list(self.reader().lines())
+
+    def reader(self) -> AuditTableReader:
+        """What reads the log."""
+        database = Database(self.url, connections=1)
+        self.addCleanup(database.close)
+        return AuditTableReader(database)
 
     def test_appended(self) -> None:
         """Lines of two servers are kept in the order in which they were written, each whole."""
@@ -42,7 +48,7 @@ class AuditTableTests(SynchronousTestCase):
         first.append([b"a\n", b"b\n"])
         second.append([b"c\n"])
         first.append([b'{"d": "100 %s"}\n'])
-        self.assertEqual(self.read(second), [b"a", b"b", b"c", b'{"d": "100 %s"}'])
+        self.assertEqual(self.read(), [b"a", b"b", b"c", b'{"d": "100 %s"}'])
 
     def test_not_made(self) -> None:
         """A database without the table is refused, with the command that makes it."""
@@ -54,22 +60,49 @@ class AuditTableTests(SynchronousTestCase):
     def test_written_by_audit(self) -> None:
         """The log of a server can be there instead of in files."""
         Audit("", sink=self.make()).open().note("login", Actor("ann", "laptop"))
-        (line,) = self.read(self.make())
+        (line,) = self.read()
         self.assertIn(b'"account":"ann"', line)
 
     def test_read_on(self) -> None:
         """Who reads on behind a place gets each line once, also those of a transaction that takes long."""
-        log = self.make()
+        log, reader = self.make(), self.reader()
         log.append([b"one\n"])
-        ((place, _),) = list(log.lines())
-        self.assertEqual(list(log.lines(place)), [])
+        self.assertEqual([list(reader.lines()), list(reader.lines())], [[b"one"], []])
         with psycopg.connect(self.url) as slow:
             slow.execute("INSERT INTO audit (line) VALUES ('slow')")
             log.append([b"quick\n"])
-            self.assertEqual(list(log.lines(place)), [], "what is behind a line that may still come is not read")
+            self.assertEqual(list(reader.lines()), [], "what is behind a line that may still come is not read")
             slow.commit()
-        wait_until(lambda: len(list(log.lines(place))) == 2)
-        self.assertEqual([line for _, line in log.lines(place)], [b"slow", b"quick"])
+        self.assertEqual(self.read_on(reader, 2), [b"slow", b"quick"])
+
+    def read_on(self, reader: AuditTableReader, count: int) -> list[bytes]:
+        """The next lines: as soon as no transaction is under way any more that began before."""
+        read: list[bytes] = []
+
+        def enough() -> bool:
+            read.extend(reader.lines())
+            return len(read) >= count
+
+        wait_until(enough)
+        return read
+
+    def test_order(self) -> None:
+        """Lines are in the order in which they were written, and not in that in which their transactions began."""
+        log = self.make()
+        with psycopg.connect(self.url) as early:
+            early.execute("SELECT pg_current_xact_id()")
+            log.append([b"first\n"])
+            early.execute("INSERT INTO audit (line) VALUES ('second')")
+            early.commit()
+        self.assertEqual(self.read_on(self.reader(), 2), [b"first", b"second"])
+
+    def test_restored(self) -> None:
+        """Lines of transactions that this database never had are read, once."""
+        log, reader = self.make(), self.reader()
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("INSERT INTO audit (xid, line) VALUES ('9000000000', 'old')")
+        log.append([b"new\n"])
+        self.assertEqual([list(reader.lines()), list(reader.lines())], [[b"old", b"new"], []])
 
     def test_searched(self) -> None:
         """The newest lines with a text are found, the newest first, in several steps; the others are not."""
@@ -85,10 +118,10 @@ class AuditTableTests(SynchronousTestCase):
         counts = []
         for size in (64 * 1024, None):
             log = self.make(size)
-            before = len(self.read(log))
+            before = len(self.read())
             for number in range(3):
                 log.append([b"%d %04d %s\n" % (number, line, b"x" * 200) for line in range(1024)])
-            lines = self.read(log)
+            lines = self.read()
             counts.append(len(lines) - before)
             self.assertTrue(lines[-1].startswith(b"2 1023 "))
         self.assertLess(counts[0], 3 * 1024)
@@ -109,7 +142,7 @@ class AuditTableTests(SynchronousTestCase):
             thread.start()
         for thread in threads:
             thread.join()
-        lines = [tuple(map(int, line.split())) for line in self.read(logs[0])]
+        lines = [tuple(map(int, line.split())) for line in self.read()]
         self.assertEqual(len(lines), 150)
         groups = [lines[start : start + 5] for start in range(0, 150, 5)]
         self.assertEqual([{line[:2] for line in group} for group in groups if len({g[:2] for g in group}) != 1], [])
