@@ -140,7 +140,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.sftp.overlay": CONTRACTS | {"files", "server.sftp.wire", "store.policy"},
     "server.sftp.ssh": CONTRACTS | {"accounts.credentials", "crypto", "files"},
     "server.sftp": CONTRACTS
-    | {"crypto", "files", "host", "server.gate", "tcp"}
+    | {"accounts", "crypto", "files", "host", "server.gate", "tcp"}
     | within("server.sftp", "overlay ssh wire"),
     "server": SHARED
     | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json"}

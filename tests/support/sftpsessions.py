@@ -66,6 +66,7 @@ class SessionCase(FilesTestCase):
             shared=self.shared,
             budget=self.budget,
             clock=self.clock,
+            in_turn=lambda call: self.workers.in_turn(call),
         )
         output.session = session
         session.data_received(INIT)

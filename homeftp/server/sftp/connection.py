@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from twisted.conch.ssh.service import SSHService
 from twisted.conch.ssh.transport import MSG_SERVICE_ACCEPT
@@ -13,9 +13,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from homeftp.accounts.throttle import address_group
 from homeftp.config import READ_BUFFER, SOCKET_WRITE
 from homeftp.errors import LoginFailed
-from homeftp.interfaces import IConnection, IFiles, ILogin
+from homeftp.interfaces import IConnection, IFiles, ILogin, guest
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.timeouts import StallTimer
 from homeftp.server.sftp.session import Session
@@ -44,6 +45,8 @@ class SftpConnection(StrictTransport):
         self._peer = peer
         self._login: ILogin | None = None
         self._channels: Channels | None = None
+        self._waiting: bytes | None = None
+        """What the client has sent, and whose turn has not come."""
         self._paused = False
         self._lost = False
         self._stopping = False
@@ -69,14 +72,40 @@ class SftpConnection(StrictTransport):
             self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes from the client."""
-        super().dataReceived(data)
+        """Bytes from the client wait for the turn of its account, or address; nothing more is read meanwhile."""
+        if self._waiting is not None:
+            self._waiting += data
+            return
+        self._waiting = data
+        self._in_turn(self._take)
+        self._update_reading()
+
+    def _take(self) -> None:
+        data, self._waiting = self._waiting, None
+        if data is None:
+            return
+        try:
+            super().dataReceived(data)
+        except BaseException:
+            self.abort()
+            raise
+        self._update_reading()
         self.changed()
+
+    def _in_turn(self, call: Callable[[], None]) -> None:
+        account = guest(address_group(self._address)) if self._login is None else self._login.account
+        self._context.workers.of(account).in_turn(call)
+
+    def _update_reading(self) -> None:
+        """Read from the client, or not."""
+        if not self._lost:
+            reads = not self._paused and self._waiting is None
+            (self.transport.resumeProducing if reads else self.transport.pauseProducing)()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Free what the connection holds, and discard what was not committed."""
         self._lost = self._ended = True
-        self.channel_data = None
+        self._waiting = self.channel_data = None
         self._input_timer.stop()
         self._output_timer.stop()
         if self.service is not None:
@@ -91,14 +120,14 @@ class SftpConnection(StrictTransport):
     def pauseProducing(self) -> None:
         """The client does not read: nothing more is read of it either."""
         self._paused = True
-        self.transport.pauseProducing()
+        self._update_reading()
         self.changed()
 
     def resumeProducing(self) -> None:
         """The client reads again."""
         self._paused = False
         if not self._lost:
-            self.transport.resumeProducing()
+            self._update_reading()
             self._resume()
 
     def stopProducing(self) -> None:
@@ -205,6 +234,7 @@ class SftpConnection(StrictTransport):
             shared=self._shared,
             budget=context.budget,
             clock=context.reactor,
+            in_turn=self._in_turn,
         )
 
     def _files(self, request: str) -> IFiles:

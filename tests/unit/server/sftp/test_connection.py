@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import os
 
+import attrs
+
 from homeftp.config import MIB
+from homeftp.interfaces import guest
 from homeftp.server.sftp.connection import shown_peer
-from tests.support.sftppackets import Raw, attrs, request, text, u32, u64
+from homeftp.testing.memorylink import MemoryLink
+from homeftp.workers import InlineWorkers
+from tests.support.queuedworkers import QueuedTurns
+from tests.support.sftppackets import Raw, request, text, u32, u64
+from tests.support.sftppackets import attrs as attributes
 from tests.support.sshclient import SshCase, SshClient
+
+
+class NotedTurns(InlineWorkers):
+    """Gives everybody a turn at once; `accounts` is whose turns they were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accounts: list[str] = []
+
+    def of(self, account: str) -> NotedTurns:
+        """Itself; the account is noted."""
+        self.accounts.append(account)
+        return self
 
 
 class ConnectionTests(SshCase):
@@ -16,7 +36,7 @@ class ConnectionTests(SshCase):
     def begun(self, content: bytes = b"new") -> SshClient:
         """A client that has begun to write a file."""
         client = self.member()
-        client.write(request(3, 1, b"/a", 0x1A, Raw(attrs())))
+        client.write(request(3, 1, b"/a", 0x1A, Raw(attributes())))
         (opened,) = client.answers()
         client.write(request(6, 2, opened.string, Raw(u64(0)), content))
         self.assertEqual([answer.code for answer in client.answers()], [0])
@@ -28,6 +48,48 @@ class ConnectionTests(SshCase):
         return [name for name in os.listdir(self.server.root) if name != ".homeftp"] + os.listdir(
             os.path.join(self.server.root, ".homeftp", "incoming")
         )
+
+    def test_in_turn(self) -> None:
+        """What a client sends waits for the turn of its address, and nothing more is read meanwhile."""
+        turns = QueuedTurns()
+        self.server.services = attrs.evolve(self.server.services, workers=turns)
+        client, link = self.waiting(turns)
+        self.assertFalse(client.session_id, "nothing happens before the turn")
+        self.assertFalse(link.far.reading)
+        self.make(turns, client)
+        self.assertTrue(client.session_id)
+        self.assertEqual(set(turns.accounts), {guest("192.0.2.1")})
+        self.assertTrue(link.far.reading, "the control")
+        waiting, _ = self.waiting(turns)
+        assert waiting.link is not None
+        waiting.link.cut()
+        self.make(turns, waiting)
+        self.assertFalse(waiting.session_id, "it has gone before its turn")
+
+    def waiting(self, turns: QueuedTurns) -> tuple[SshClient, MemoryLink]:
+        """A client that has sent something, and whose turn has not come."""
+        client = SshClient()
+        self.attach(client)
+        client.pump()
+        self.assertEqual(len(turns.calls), 1)
+        assert client.link is not None
+        return client, client.link
+
+    def make(self, turns: QueuedTurns, client: SshClient) -> None:
+        """Let a client have its turns."""
+        while turns.calls:
+            turns.calls.pop()()
+            client.pump()
+
+    def test_turn_of_account(self) -> None:
+        """The turns of a client that is logged in are those of its account."""
+        turns = NotedTurns()
+        self.server.services = attrs.evolve(self.server.services, workers=turns)
+        client = self.member()
+        self.assertEqual(set(turns.accounts), {guest("192.0.2.1"), "ann"})
+        turns.accounts.clear()
+        client.write(request(17, 1, b"/none"))
+        self.assertEqual((len(client.answers()), set(turns.accounts)), (1, {"ann"}))
 
     def test_no_login(self) -> None:
         """A client that does not log in is disconnected; one that did stays."""
@@ -76,7 +138,7 @@ class ConnectionTests(SshCase):
         """Of a client that does not read nothing is read either, and after a while it is disconnected."""
         self.server.put("big", bytes(4 * MIB))
         client = self.member()
-        client.write(request(3, 1, b"/big", 1, Raw(attrs())))
+        client.write(request(3, 1, b"/big", 1, Raw(attributes())))
         (opened,) = client.answers()
         assert client.link is not None
         client.link.near.reading = False

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from homeftp.config import KIB, MIB
 from homeftp.server.sftp.handles import MOST_HANDLES
-from homeftp.server.sftp.session import MAX_IN_FLIGHT
+from homeftp.server.sftp.session import MAX_IN_FLIGHT, REQUESTS_PER_TURN
 from homeftp.server.sftp.wire.numbers import MAX_READ
 from tests.support.repeatable import REPEATABLE
 from tests.support.sftppackets import Raw, attrs, packet, request, text, u32, u64
@@ -212,6 +212,17 @@ class BoundTests(SessionCase):
         found = self.output.take()
         self.assertEqual([answer.code for answer in found], [NO_SUCH_FILE] * 3 * MAX_IN_FLIGHT)
         self.assertEqual((self.session.held, self.session.busy), (0, False))
+
+    def test_in_turn(self) -> None:
+        """A few requests are begun at once; the next ones wait until other accounts have had their turn."""
+        turns: list[Any] = []
+        self.workers.in_turn = turns.append
+        self.session.data_received(b"".join(request(16, number, b"/a") for number in range(2 * REQUESTS_PER_TURN + 1)))
+        answered = [len(self.output.take())]
+        while turns:
+            turns.pop()()
+            answered.append(len(self.output.take()))
+        self.assertEqual(answered, [REQUESTS_PER_TURN, REQUESTS_PER_TURN, 1])
 
     def test_not_read(self) -> None:
         """Nothing is read for a client that does not read, however much it asks for."""
