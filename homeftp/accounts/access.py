@@ -281,7 +281,7 @@ def parse_folders(texts: Sequence[str]) -> tuple[tuple[tuple[str, ...], frozense
         parts = parse_folder(path).parts
         if not colon or not parts or parts in found:
             raise OperatorError(f"--folder {text}: give a folder and its rights, such as photos:read or ann:all, once")
-        found[parts] = ALL if given.strip().lower() == "all" else parse_rights(given)
+        found[parts] = parse_rights(given)
     return tuple(sorted(found.items()))
 
 

@@ -68,6 +68,8 @@ class Invitation:
     """Wrong tries that are left."""
     withdrawn: bool = False
     """Whether the owner cancelled it."""
+    web: bool = False
+    """Whether it is a link for a browser; its code works too, for who sees it."""
 
 
 def default_account(accounts: Sequence[str]) -> str:
@@ -229,11 +231,11 @@ class Invitations:
 
     def _find(self, connection: Statements, number: int) -> Invitation | None:
         row = connection.execute(
-            "SELECT words, account, ends, misses, device FROM invitations WHERE number = ?", (number,)
+            "SELECT words, account, ends, misses, device, secret FROM invitations WHERE number = ?", (number,)
         ).fetchone()
         if row is None:
             return None
-        words, account, ends, misses, device = row
+        words, account, ends, misses, device, secret = row
         state = InvitationState.OPEN
         if device is not None:
             state = InvitationState.USED
@@ -242,7 +244,8 @@ class Invitations:
         elif not isinstance(ends, int | float) or ends <= self.clock():
             state = InvitationState.EXPIRED
         tried = misses if isinstance(misses, int) and 0 <= misses < TRIES else TRIES
-        return Invitation(Code(number, words), account, ends, state, device or "", TRIES - tried, misses == _WITHDRAWN)
+        left, withdrawn = TRIES - tried, misses == _WITHDRAWN
+        return Invitation(Code(number, words), account, ends, state, device or "", left, withdrawn, secret is not None)
 
 
 def _numbers(connection: Statements) -> set[int]:

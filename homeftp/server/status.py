@@ -74,6 +74,7 @@ class ServerStatus:
             "server": await self._server(),
             "addresses": [_address(each) for each in self.listened()],
             "front_ends": [each.name for each in self.server.front_ends],
+            "reach": (await self.reach({}))["lines"],
             "connections": {
                 "open": len(context.connections),
                 "most": context.limits.connections,
@@ -180,6 +181,7 @@ def _client(login: Login) -> dict[str, Any]:
         "account": login.account,
         "device": login.device,
         "address": login.address,
+        "front_end": login.front_end,
         "since_us": int(login.since.timestamp() * SECOND_US),
         "connections": len(login.connections),
         "doing": doing,

@@ -52,7 +52,7 @@ def _add_access_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--home", metavar="FOLDER", help="the part of the shared folder that the account sees (default: all)"
     )
-    parser.add_argument("--rights", metavar="RIGHTS", help="some of read,add,replace,delete; or none (default: all)")
+    parser.add_argument("--rights", metavar="RIGHTS", help="some of read,add,replace,delete; none; or all (default)")
     parser.add_argument(
         "--quota",
         metavar="SIZE",

@@ -189,11 +189,9 @@ def _check(
 
 
 def _rights(options: argparse.Namespace) -> frozenset[str] | None:
-    from homeftp.store.policy.rights import ALL, parse_rights
+    from homeftp.store.policy.rights import parse_rights
 
-    if options.rights is None:
-        return None
-    return ALL if options.rights.strip().lower() == "all" else parse_rights(options.rights)
+    return None if options.rights is None else parse_rights(options.rights)
 
 
 def _home(options: argparse.Namespace) -> Endpoint | None:

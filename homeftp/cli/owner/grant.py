@@ -23,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the account")
     parser.add_argument("path", metavar="PATH", help="the folder, as the account sees it")
     parser.add_argument(
-        "rights", metavar="RIGHTS", nargs="?", help="some of read,add,replace,delete, separated by commas; or none"
+        "rights",
+        metavar="RIGHTS",
+        nargs="?",
+        help="some of read,add,replace,delete, separated by commas; none; or all",
     )
     parser.add_argument("--remove", action="store_true", help="remove the restriction for PATH")
     add_state_argument(parser)

@@ -174,8 +174,10 @@ def _list(found: Sequence[Invitation], options: argparse.Namespace) -> int:
             "ends_us": ends_us,
             "tries_left": each.tries_left,
             "device": each.device or None,
+            "web": each.web,
         }
-        print_result(options, f"{each.code.number:<6}{each.account:20} {_described(each, ends_us)}", fields)
+        web = "link for a browser, " if each.web else ""
+        print_result(options, f"{each.code.number:<6}{each.account:20} {web}{_described(each, ends_us)}", fields)
     return Exit.DONE
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from typing import Any, Iterator
 
 from homeftp.cli.owner.statedir import become_owner, has_state, state_dir, state_found
 from homeftp.cli.terminal.text import format_size
 from homeftp.cli.terminal.times import format_duration, format_minute
 from homeftp.control.statelock import server_of
+
+_LABEL = len("listening  ")
+"""Characters before the text of a line that the server shows when it starts."""
 
 _BUDGETS = (
     ("requests", "requests"),
@@ -82,6 +86,8 @@ def _running_lines(found: dict[str, Any]) -> Iterator[str]:
     yield from (f"  problem      {each}" for each in found["problems"])
     for address in found["addresses"]:
         yield f"  listening    {address['reachable']} ({address['endpoint']}{', TLS' if address['tls'] else ''})"
+    for line in found.get("reach", ()):
+        yield f"  {line[:_LABEL]}  {line[_LABEL:]}"
     yield f"  front ends   {', '.join(found['front_ends'])}"
     yield f"  identity     {server['fingerprint']}"
     if space["size"] is not None:
@@ -94,12 +100,21 @@ def _running_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"  scrub        {found['scrub']['summary']}"
     waiting = connections["unauthenticated"]
     yield (
-        f"  connections  {connections['open']} of {connections['most']}"
+        f"  connections  {connections['open']} of {connections['most']}{_by_front_end(found['clients'])}"
         + (f"; not logged in {waiting} of {connections['most_unauthenticated']}" if waiting else "")
         + (f"; large transfers {found['payloads']}" if found["payloads"] else "")
     )
     if server["audit_reads"]:
         yield "  audit        reads are recorded"
+
+
+def _by_front_end(clients: list[dict[str, Any]]) -> str:
+    """How many of the connections came through which front end; the server's own protocol is not named."""
+    through: Counter[str] = Counter()
+    for each in clients:
+        if each.get("front_end"):
+            through[each["front_end"]] += each.get("connections", 0)
+    return "".join(f"; {name} {count}" for name, count in sorted(through.items()))
 
 
 def _account_lines(account: dict[str, Any]) -> Iterator[str]:
@@ -136,7 +151,7 @@ def _device_lines(found: dict[str, Any]) -> Iterator[str]:
         own = [each for each in clients if each["device"] == device["name"]]
         program = f" with {device['client']}" if device["client"] else ""
         if own:
-            yield from (f"{name} connected from {each['address']}{program}{_doing(each)}" for each in own)
+            yield from (f"{name} connected from {_where(each)}{program}{_doing(each)}" for each in own)
         elif device["seen_us"] is None:
             added = "paired" if device["kind"] == "certificate" else "added"
             yield f"{name} {added} {format_minute(device['paired_us'])}, not seen since"
@@ -146,7 +161,13 @@ def _device_lines(found: dict[str, Any]) -> Iterator[str]:
     others = [each for each in clients if each["device"] is None]
     if others:
         yield "Logged in with a password"
-        yield from (f"  {each['account']:20} connected from {each['address']}{_doing(each)}" for each in others)
+        yield from (f"  {each['account']:20} connected from {_where(each)}{_doing(each)}" for each in others)
+
+
+def _where(client: dict[str, Any]) -> str:
+    """The address of a client, and through which front end it is connected."""
+    through = f" through {client['front_end']}" if client.get("front_end") else ""
+    return f"{client['address']}{through}"
 
 
 def _doing(client: dict[str, Any]) -> str:

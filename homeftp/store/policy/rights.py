@@ -22,12 +22,12 @@ ALL = frozenset(ORDER)
 
 
 def parse_rights(text: str) -> frozenset[str]:
-    """Rights from their written form, such as `read,add`, or `none`. Raises `OperatorError`."""
-    if text.strip().lower() == "none":
-        return frozenset()
+    """Rights from their written form, such as `read,add`, or `none`, or `all`. Raises `OperatorError`."""
+    if text.strip().lower() in ("none", "all"):
+        return ALL if text.strip().lower() == "all" else frozenset()
     rights = frozenset(word.strip().lower() for word in text.split(","))
     if not rights <= ALL:
-        raise OperatorError(f"rights are some of {', '.join(ORDER)}, separated by commas; or none")
+        raise OperatorError(f"rights are some of {', '.join(ORDER)}, separated by commas; or none, or all")
     return rights
 
 

@@ -39,6 +39,7 @@ class StatusTests(TestCase):
         server = await self.start(front_ends=[front_end])
         told = await server.service.commands()["reach"]({})
         self.assertEqual(told, {"lines": list(front_end.lines())})
+        self.assertEqual((await server.service.commands()["status"]({}))["reach"], told["lines"])
         self.assertRegex(told["lines"][0], r"https://127\.0\.0\.1:[0-9]+/dav/")
 
     async def test_status(self) -> None:

@@ -187,6 +187,17 @@ class InviteTests(SynchronousTestCase):
         self.assertEqual(self.invite("--list", "--json"), Exit.DONE)
         self.assertIn('"state": "cancelled"', self.out.getvalue())
 
+    def test_list_web(self) -> None:
+        """Those that are links for a browser are listed as such, and never with their secret."""
+        invitations = Invitations(AccountDatabase(self.folder))
+        web, code = (invitations.make("ann", 600, None, secret).code for secret in ("hash", None))
+        self.assertEqual(self.invite("--list"), Exit.DONE)
+        shown = self.out.getvalue()
+        self.assertRegex(shown, rf"{web.number} +ann +link for a browser, open until ")
+        self.assertRegex(shown, rf"{code.number} +ann +open until ")
+        self.assertEqual(self.invite("--list", "--json"), Exit.DONE)
+        self.assertEqual((self.out.getvalue().count('"web": true'), self.out.getvalue().count("hash")), (1, 0))
+
     def test_cancelled_elsewhere(self) -> None:
         """One that the owner cancels in another terminal ends the waiting, without an alarm."""
         done = self.invite(

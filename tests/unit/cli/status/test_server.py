@@ -87,6 +87,26 @@ class LinesTests(SynchronousTestCase):
         self.assertNotIn("scrub", text)
         self.assertIn("scrub        at 12 %", self.lines(scrub={"summary": "at 12 %"}))
 
+    def test_front_ends(self) -> None:
+        """How browsers and other programs reach the server, and how many of their connections there are."""
+        reach = [
+            "web        https://192.0.2.1:8443/",
+            "sftp       sftp -P 8022 x",
+            "           its key: ED25519 SHA256:c",
+        ]
+        client: dict[str, Any] = {"account": "ann", "device": None, "address": "192.0.2.7", "doing": []}
+        client["connections"] = 2
+        through = [{**client, "front_end": name} for name in ("sftp", "https", "https", None)]
+        text = self.lines(reach=reach, clients=through)
+        for words in (
+            "  web          https://192.0.2.1:8443/\n",
+            "  sftp         sftp -P 8022 x\n               its key: ED25519 SHA256:c\n",
+            "connections  2 of 200; https 4; sftp 2; not logged in",
+            "connected from 192.0.2.7 through https, idle",
+            "connected from 192.0.2.7, idle",
+        ):
+            self.assertIn(words, text)
+
     def test_account(self) -> None:
         """How much of a quota and of each limit is used; what uploads need beyond the limit is not reserved."""
         account = {

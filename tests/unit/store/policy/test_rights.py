@@ -22,10 +22,11 @@ class RightsTests(SynchronousTestCase):
             (" Read, ADD ", {"read", "add"}),
             ("delete,replace,add,read", ALL),
             ("none", set()),
+            (" All", ALL),
         ):
             self.assertEqual(parse_rights(text), rights)
             self.assertEqual(parse_rights(rights_shown(rights)), rights)
-        for text in ("", "write", "read;add", "read,,add", "read,none"):
+        for text in ("", "write", "read;add", "read,,add", "read,none", "all,read"):
             with self.assertRaisesRegex(OperatorError, "rights are some of read, add, replace, delete"):
                 parse_rights(text)
 
