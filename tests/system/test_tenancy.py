@@ -191,8 +191,8 @@ def open_past(kind: type[AuthorizedHistory], history: IHistory | None) -> IHisto
     return kind(found.history, found.rights, found.whole, found.hidden)
 
 
-class WaysMachine(MemoryMachine):
-    """Logins of the only account that has directories which lead to its folders."""
+class FoldersMachine(MemoryMachine):
+    """Logins of the only account that has several folders, and directories which lead to them."""
 
     names: ClassVar[Sequence[str]] = ("gran",)
 
@@ -349,7 +349,7 @@ class ControlTests(SynchronousTestCase):
         """A view that leaves out one check."""
         reading = (OpenStat, OpenFiles, OpenListings, OpenWays, OpenVersions, OpenVerification)
         for view in (*reading, OpenRemoval, OpenMoves, OpenMetadata):
-            machine = WaysMachine if view is OpenWays else MemoryMachine
+            machine = FoldersMachine if view is OpenWays else MemoryMachine
             with mock.patch.object(login, "CheckedStore", view), self.assertRaises(AssertionError, msg=view):
                 run(machine, control=True)
 
@@ -362,7 +362,7 @@ class ControlTests(SynchronousTestCase):
     def test_folders(self) -> None:
         """Of two folders of an account the wrong one counts."""
         with mock.patch.object(Rights, "at", outermost), self.assertRaises(AssertionError):
-            run(MemoryMachine, control=True)
+            run(FoldersMachine, control=True)
 
     def test_devices(self) -> None:
         """A device has all rights of its account, or all of its home."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import gc
 import os
 import sys
 import weakref
@@ -287,6 +288,8 @@ class MemoryTests(SynchronousTestCase):
             def __init__(self) -> None:
                 self.itself = self
 
+        gc.freeze()  # what the other tests have loaded takes seconds to look through
+        self.addCleanup(gc.unfreeze)
         for system in (System(), PlainSystem()):
             found = weakref.ref(Circle())
             self.assertIsNotNone(found(), "the control")

@@ -18,7 +18,7 @@ from homeftp.files.jobs.share import HASHED_AT_ONCE
 from homeftp.model import Actor
 from homeftp.server.json.payload import WholePayload
 from homeftp.workers.pool import described
-from tests.support.descriptors import count_descriptors, count_often
+from tests.support.descriptors import count_descriptors
 from tests.support.filestores import request_for
 from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
 from tests.support.stores import LONG_AGO, StoreCase, sha
@@ -124,7 +124,6 @@ class FileHasherTests(StoreCase):
         for number in range(4 * HASHED_AT_ONCE):
             os.link(self.path("a"), self.path(f"a{number}"))
             self.lay(f"b{number}", b"x" * (SMALL_FILE + 1), mtime_us=LONG_AGO + number)
-        count_often(self)
         before = count_descriptors()
         hashing = [
             self.start(self.files.hash(parse(f"{kind}{number}")))

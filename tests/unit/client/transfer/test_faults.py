@@ -13,7 +13,7 @@ from homeftp.client.files.names import is_partial_name
 from homeftp.errors import OperatorError
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
-from tests.support.descriptors import count_descriptors, count_often
+from tests.support.descriptors import count_descriptors
 from tests.support.needs import LONG
 from tests.support.transfers import BIG, OLD, TransferCase, tree
 
@@ -109,7 +109,6 @@ class FaultTests(TransferCase):
 
     def test_every_call(self) -> None:
         """Whatever call fails, and how: each file has its old or its new content, and the reason is told."""
-        count_often(self)
         for name, content in WANTED.items():
             self.make_remote_file(f"src/{name}", content)
         total = self.fetch(0, errno.EIO).count

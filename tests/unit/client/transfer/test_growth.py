@@ -13,7 +13,7 @@ from tests.support.transfers import TransferCase
 
 T = TypeVar("T")
 
-FEW, MANY = 40, 160
+FEW, MANY = 25, 100
 """A few files more or less do not matter here: the first ones cost as much as the next."""
 
 MOST = 1.3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 from typing import Any, Sequence
 from unittest import mock
@@ -145,7 +144,6 @@ class GoneTests(StoreCase):
         """What was open of a root that is gone is closed as soon as nothing uses it, and unlocked at once."""
         store = self.store()
         pages = store.list(ROOT, True)
-        gc.collect()
         open_at_first = count_descriptors()
         self.leave()
         self.assertEqual(len(store.problems()), 1)
@@ -154,7 +152,6 @@ class GoneTests(StoreCase):
         self.come_back()
         self.assertEqual(store.problems(), [])
         del pages
-        gc.collect()
         self.assertEqual(count_descriptors(), open_at_first)
 
     def test_unrecorded(self) -> None:

@@ -23,7 +23,7 @@ from homeftp.model import ABSENT, PRESENT, Change, Entry, WriteRequest
 from homeftp.store.local.disk.handles import WAYS_PARTS
 from homeftp.store.local.writes.runs import BATCH
 from homeftp.syscalls import System
-from tests.support.descriptors import count_descriptors, count_often
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import LONG_AGO, Failing, Recording, StoreCase, made_by_hand, put_of, sha
 
 
@@ -153,7 +153,6 @@ class BatchTests(StoreCase):
                 super().syncfs(fd)
 
         store = self.store(Counting())
-        count_often(self)
         before = count_descriptors()
         for content in (b"new", b"replaced"):
             puts = [put_of(f"{number}{'/e' * 60}/file", content) for number in range(12)]

@@ -21,7 +21,7 @@ from homeftp.model import ABSENT, Entry
 from homeftp.store.local.disk.handles import WAYS_PARTS
 from homeftp.syscalls import System
 from homeftp.wire.messages import meta_data
-from tests.support.descriptors import count_descriptors, count_often
+from tests.support.descriptors import count_descriptors
 from tests.support.storecases import MoveCase
 from tests.support.stores import LONG_AGO, Failing, Recording, sha, snapshot
 
@@ -141,7 +141,6 @@ class RemoveTests(MoveCase):
         for number in range(12):
             self.lay(f"d/{number}{'/e' * 60}/file")
         store = self.store(Counting())
-        count_often(self)
         before = count_descriptors()
         self.assertEqual(self.remove(store, "d", recursive=True), 12 * 62 + 1)
         self.assertEqual(len(opened), 12)
