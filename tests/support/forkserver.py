@@ -126,7 +126,7 @@ class ForkServer:
         atexit.register(self.close)
 
     def close(self) -> None:
-        """End the process; commands that somebody waits for go on."""
+        """End the process, and what it has started."""
         self._ours.close()
         self._process.wait()
         atexit.unregister(self.close)
@@ -178,19 +178,70 @@ def _serve(control: socket.socket) -> None:
     _lower_password_cost()
     assert "twisted.internet.reactor" not in sys.modules, "children would share it"
     gc.freeze()
-    signal.signal(signal.SIGCHLD, _reap)
+    running = _Running()
+    looked = select.poll()
+    looked.register(control, select.POLLIN)
     while True:
-        data, ancillary, _, _ = control.recvmsg(_MAX_REQUEST, socket.CMSG_SPACE((_STANDARD + 1) * 4))
-        if not data:
-            os._exit(0)
-        descriptors = array.array("i", ancillary[0][2])
-        if os.fork() == 0:
-            control.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _start(json.loads(data), descriptors)
-            return
-        for descriptor in descriptors:
-            os.close(descriptor)
+        if any(descriptor == control.fileno() for descriptor, _ in looked.poll()):
+            data, ancillary, _, _ = control.recvmsg(_MAX_REQUEST, socket.CMSG_SPACE((_STANDARD + 1) * 4))
+            if not data:
+                running.kill()
+                os._exit(0)
+            *standard, reports = array.array("i", ancillary[0][2])
+            command = os.fork()
+            if not command:
+                control.close()
+                running.forget()
+                _start(json.loads(data), standard, reports)
+                return
+            for descriptor in standard:
+                os.close(descriptor)
+            running.add(command, reports, looked)
+        running.look(looked)
+
+
+class _Running:
+    """The commands that have not ended; each is known by a descriptor that is readable when it has."""
+
+    def __init__(self) -> None:
+        self._commands: dict[int, tuple[int, int]] = {}
+        """By that descriptor: the process, and the socket on which its number and its end are reported."""
+
+    def add(self, command: int, reports: int, looked: select.poll) -> None:
+        """Report that it has started."""
+        ended = os.pidfd_open(command)
+        self._commands[ended] = command, reports
+        looked.register(ended, select.POLLIN)
+        looked.register(reports, 0)  # that the other end is closed is always told
+        with contextlib.suppress(BrokenPipeError):
+            os.write(reports, str(command).encode())
+
+    def look(self, looked: select.poll) -> None:
+        """Report those that have ended, and kill those that nobody waits for any more."""
+        told = {descriptor for descriptor, _ in looked.poll(0)}
+        for ended, (command, reports) in list(self._commands.items()):
+            if ended in told:
+                _, status = os.waitpid(command, 0)  # its CPU time is part of this process's own from then on
+                with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+                    os.write(reports, str(os.waitstatus_to_exitcode(status)).encode())
+                for descriptor in (ended, reports):
+                    looked.unregister(descriptor)
+                    os.close(descriptor)
+                del self._commands[ended]
+            elif reports in told:
+                os.kill(command, signal.SIGKILL)
+
+    def forget(self) -> None:
+        """In a child: close what belongs to the others."""
+        for ended, (_, reports) in self._commands.items():
+            os.close(ended)
+            os.close(reports)
+
+    def kill(self) -> None:
+        """End all."""
+        for command, _ in self._commands.values():
+            os.kill(command, signal.SIGKILL)
+            os.waitpid(command, 0)
 
 
 def _lower_password_cost() -> None:
@@ -203,27 +254,9 @@ def _lower_password_cost() -> None:
     vars(wiring)["PasswordChecker"] = functools.partial(passwords.PasswordChecker, cost=cost)
 
 
-def _reap(number: int, frame: object) -> None:
-    """Wait for the children that have ended, so that their CPU time is part of this process's own."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def _start(request: Any, descriptors: Sequence[int]) -> None:
-    """In a child: fork the command itself, which returns; this process reports its number, and how it ends."""
-    *standard, done = descriptors
-    command = os.fork()
-    if command:
-        for descriptor in standard:
-            os.close(descriptor)
-        os.write(done, str(command).encode())
-        _kill_if_abandoned(command, done)
-        _, status = os.waitpid(command, 0)
-        with contextlib.suppress(BrokenPipeError):  # nobody waits any more
-            os.write(done, str(os.waitstatus_to_exitcode(status)).encode())
-        os._exit(0)
-    os.close(done)
+def _start(request: Any, standard: Sequence[int], reports: int) -> None:
+    """In a child: be the command, which runs when this returns."""
+    os.close(reports)
     for number, descriptor in enumerate(standard):
         os.dup2(descriptor, number)
         os.close(descriptor)
@@ -232,16 +265,6 @@ def _start(request: Any, descriptors: Sequence[int]) -> None:
     time.tzset()
     os.chdir(request["cwd"])
     sys.argv = request["arguments"]
-
-
-def _kill_if_abandoned(command: int, done: int) -> None:
-    """Return when the command has ended; kill it when the other end of `done` is closed before."""
-    ended = os.pidfd_open(command)
-    events = select.poll()
-    events.register(ended, select.POLLIN)
-    events.register(done, 0)  # that the other end is closed is always told
-    if all(descriptor != ended for descriptor, _ in events.poll()):
-        os.kill(command, signal.SIGKILL)
 
 
 def _exit(status: object) -> NoReturn:
