@@ -132,14 +132,21 @@ class ForkServer:
         atexit.unregister(self.close)
 
     def run(
-        self, arguments: Sequence[str], *, input: str, env: Mapping[str, str], timeout: float
+        self,
+        arguments: Sequence[str],
+        *,
+        input: str,
+        env: Mapping[str, str],
+        timeout: float,
+        program: Sequence[str] = ("homeftp",),
     ) -> subprocess.CompletedProcess[str]:
-        """Run `homeftp ...` to its end, as subprocess.run does."""
+        """Run `homeftp ...`, or another program that is known here, to its end, as subprocess.run does."""
+        command = [*program, *arguments]
         with tempfile.TemporaryFile() as typed, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             typed.write(input.encode())
             typed.seek(0)
             standard = (typed.fileno(), out.fileno(), err.fileno())
-            process = self.start(["homeftp", *arguments], standard=standard, env=env, cwd=os.getcwd())
+            process = self.start(command, standard=standard, env=env, cwd=os.getcwd())
             try:
                 returncode = process.wait(timeout)
             except subprocess.TimeoutExpired:
@@ -148,9 +155,7 @@ class ForkServer:
                 raise
             out.seek(0)
             err.seek(0)
-            return subprocess.CompletedProcess(
-                ["homeftp", *arguments], returncode, out.read().decode(), err.read().decode()
-            )
+            return subprocess.CompletedProcess(command, returncode, out.read().decode(), err.read().decode())
 
     def start(
         self, arguments: Sequence[str], *, standard: Sequence[int], env: Mapping[str, str], cwd: str

@@ -15,13 +15,24 @@ import time
 from twisted.trial.unittest import TestCase
 
 from tests.support import needs
-from tests.support.processes import INTERPRETED, PASSWORD, WITHIN, ServerProcess, environment, run_homeftp
+from tests.support.processes import (
+    INTERPRETED,
+    PASSWORD,
+    SERVE,
+    WITHIN,
+    ServerProcess,
+    environment,
+    fork_server,
+    run_homeftp,
+)
+from tests.support.processes import TWISTD as FORKED_TWISTD
 from tests.support.rawclient import RawClient
 from tests.support.socketpaths import socket_path
 from tests.support.waiting import wait_until
 
 TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
 TWIST = os.path.join(os.path.dirname(sys.executable), "twist")
+LAUNCHERS = (FORKED_TWISTD, SERVE)
 
 
 class LaunchTests(TestCase):
@@ -150,16 +161,8 @@ class FaultTests(TestCase):
         os.mkdir(self.root)
         self.state = os.path.join(self.folder, "state")
 
-    def fault(self, *options: str, command: tuple[str, ...] = (TWISTD, "-n", "--pidfile=", "homeftp")) -> str:
-        ended = subprocess.run(
-            [*command, *options],
-            capture_output=True,
-            text=True,
-            env=environment(),
-            timeout=WITHIN,
-            check=False,
-            cwd=self.folder,
-        )
+    def fault(self, *options: str, program: tuple[str, ...] = LAUNCHERS[0]) -> str:
+        ended = fork_server().run(options, input="", env=environment(), timeout=WITHIN, program=program)
         self.assertNotEqual(ended.returncode, 0, ended.stdout)
         self.assertNotIn("Traceback", ended.stdout + ended.stderr)
         lines = [line for line in ended.stderr.splitlines() if line.strip()]
@@ -182,8 +185,8 @@ class FaultTests(TestCase):
             (("--root", self.root, "--state", "/proc/nothing"), "/proc/nothing"),
         )
         for options, named in cases:
-            self.assertIn(named, self.fault(*options))
-            self.assertIn(named, self.fault(*options, command=(sys.executable, "-m", "homeftp", "serve")))
+            for program in LAUNCHERS:
+                self.assertIn(named, self.fault(*options, program=program))
 
     def test_taken_port(self) -> None:
         """A port that another program has is named."""

@@ -30,7 +30,7 @@ def load_importgraph() -> Any:
     path = DOCS / "_extensions" / "importgraph.py"
     spec = importlib.util.spec_from_file_location("importgraph", path)
     assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module: Any = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     module.parse = parse
