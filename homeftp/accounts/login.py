@@ -22,7 +22,7 @@ from homeftp.accounts.devices import DeviceKind
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.realm import Account
 from homeftp.accounts.state.interface import Version
-from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.throttle import GuessLimit
 from homeftp.accounts.validator import AccessValidator, CheckedStore
 from homeftp.audit.log import Audit
 from homeftp.endpoint import Endpoint
@@ -231,7 +231,7 @@ class LoginService:
         self,
         portal: Portal,
         *,
-        throttle: Throttle,
+        throttle: GuessLimit,
         audit: LoginAudit,
         refusals: RefusalAudit,
         validator: AccessValidator,
@@ -329,7 +329,7 @@ class LoginService:
     async def _login_guessable(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:
         """A wrong name and a wrong password or key get the same answer."""
         actor = Actor(None, None, address, _REQUEST, front_end=front_end)
-        self._throttle.take(address)
+        await self._throttle.take(address)
         try:
             login = await self._checked(credentials, address, front_end)
         except UnauthorizedLogin:
@@ -338,9 +338,9 @@ class LoginService:
             await self._audit.note("login", actor, Status.LOGIN_FAILED, user=user)
             raise LoginFailed("the user name or the password is wrong") from None
         except BaseException:
-            self._throttle.give_back(address)  # the password was not looked at: that is no wrong one
+            await self._throttle.give_back(address)  # the password was not looked at: that is no wrong one
             raise
-        self._throttle.give_back(address)
+        await self._throttle.give_back(address)
         return await self._recorded(login, login.actor(_REQUEST))
 
     async def _login_device(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:

@@ -22,7 +22,7 @@ from twisted.logger import Logger
 
 from homeftp.accounts.devices import Device, Devices
 from homeftp.accounts.invitations import TRIES, Invitations, InvitationState
-from homeftp.accounts.throttle import Throttle, address_group
+from homeftp.accounts.throttle import GuessLimit, address_group
 from homeftp.audit.log import Audit
 from homeftp.crypto.pake import Code, PakeExchange, Proofs, new_words, proves
 from homeftp.errors import LoginFailed
@@ -60,9 +60,9 @@ class PairingService:
     """Pairs devices with the accounts of one server."""
 
     invitations: Invitations
-    begun: Throttle
+    begun: GuessLimit
     """Limits attempts that are begun: each costs some computation."""
-    tried: Throttle
+    tried: GuessLimit
     """Limits wrong codes."""
     workers: IWorkers
     """The pool that checks passwords: guessing must not delay file transfers. Each address has a queue there."""
@@ -77,16 +77,16 @@ class PairingService:
 
     async def begin(self, number: int, message: bytes, secret: bytes, address: str) -> PairingAttempt:
         """The first step. `secret` belongs to the TLS session. Raises `BadRequest` (20), `Busy` (51)."""
-        self.begun.take(address)
+        await self.begun.take(address)
         return await self._workers(address).run(self._compute, number, message, secret, address)
 
     async def prove(self, attempt: PairingAttempt, proof: bytes) -> bytes:
         """The server's proof. Raises `LoginFailed` (32) for a wrong proof, `Busy` (51) after too many of them."""
-        self.tried.take(attempt.address)
+        await self.tried.take(attempt.address)
         left = await self._workers(attempt.address).run_unbounded(self._check, attempt, proof)
         if left is not None:
             raise _wrong(left)
-        self.tried.give_back(attempt.address)
+        await self.tried.give_back(attempt.address)
         return attempt.proofs.server
 
     async def admit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections import deque
+from typing import Awaitable, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -17,6 +18,16 @@ MOST_ADDRESSES = 10_000
 _NETWORK_BITS = 64
 """The IPv6 network in which one machine can take any address (RFC 4291): that of a household or a hosting customer
 (RFC 6177), and likewise that of the unique local and the link-local addresses of a home."""
+
+
+class GuessLimit(Protocol):
+    """Counts guesses of secrets: each is taken before it is checked, and given back when it was right."""
+
+    def take(self, address: str) -> Awaitable[None]:
+        """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
+
+    def give_back(self, address: str) -> Awaitable[None]:
+        """The last guess was right: do not count it."""
 
 
 class Throttle:
@@ -58,8 +69,28 @@ class Throttle:
             times.popleft()
 
     def _busy(self, oldest: float, now: float) -> Busy:
-        minutes = math.ceil((oldest + self._seconds - now) / MINUTE)
-        return Busy(f"too many wrong tries from your address: try again in {counted(minutes, 'minute')}")
+        return too_many(oldest + self._seconds - now)
+
+
+class OwnGuesses:
+    """The `GuessLimit` of one server that shares its accounts with no other."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+
+    async def take(self, address: str) -> None:
+        """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
+        self._throttle.take(address)
+
+    async def give_back(self, address: str) -> None:
+        """The last guess was right: do not count it."""
+        self._throttle.give_back(address)
+
+
+def too_many(seconds: float) -> Busy:
+    """The refusal of a guess from an address with too many of them: another one may be made after that time."""
+    minutes = math.ceil(seconds / MINUTE)
+    return Busy(f"too many wrong tries from your address: try again in {counted(minutes, 'minute')}")
 
 
 def address_group(address: str) -> str:

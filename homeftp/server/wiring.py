@@ -34,7 +34,7 @@ from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
 from homeftp.accounts.sessions.signin import SignInService
 from homeftp.accounts.sessions.table import SessionTable
-from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.throttle import GuessLimit, OwnGuesses, Throttle
 from homeftp.accounts.validator import AccessValidator
 from homeftp.audit.log import Audit
 from homeftp.config import Settings
@@ -344,6 +344,6 @@ def _sftp(listen: Sequence[str]) -> IFrontEnd:
     return SftpFrontEnd(listen=listen)
 
 
-def _throttle(settings: Settings, clock: IReactorTime, times: int = 1) -> Throttle:
+def _throttle(settings: Settings, clock: IReactorTime, times: int = 1) -> GuessLimit:
     limits = settings.limits
-    return Throttle(clock, most=times * limits.guesses, seconds=limits.guess_seconds)
+    return OwnGuesses(Throttle(clock, most=times * limits.guesses, seconds=limits.guess_seconds))

@@ -40,7 +40,7 @@ from homeftp.accounts.passwords import Cost
 from homeftp.accounts.realm import portal
 from homeftp.accounts.sessions.signin import SignInService
 from homeftp.accounts.sessions.table import SessionTable
-from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.throttle import OwnGuesses, Throttle
 from homeftp.accounts.validator import AccessValidator
 from homeftp.audit.log import Audit
 from homeftp.client.api import Client
@@ -123,8 +123,8 @@ class InMemoryServer:
         login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
         refusals = RefusalAudit(audit, workers, AuditRateLimit(clock))
         budget = MemoryBudget()
-        tried = Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds)
-        throttle = Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds)
+        tried = OwnGuesses(Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds))
+        throttle = OwnGuesses(Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds))
         links = Links(state)
         sharing = SharingService(
             links=links, audit=audit, workers=workers, hashing=workers, origin=lambda: WEB_ORIGIN, cost=CHEAP
@@ -144,7 +144,7 @@ class InMemoryServer:
         )
         pairings = PairingService(
             invitations=Invitations(state),
-            begun=Throttle(clock, most=BEGUN_PER_TRIED * limits.guesses, seconds=limits.guess_seconds),
+            begun=OwnGuesses(Throttle(clock, most=BEGUN_PER_TRIED * limits.guesses, seconds=limits.guess_seconds)),
             tried=tried,
             workers=workers,
             certify=lambda request, id: certify_device(state_dir, request, id, now=now),

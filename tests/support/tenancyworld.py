@@ -23,7 +23,7 @@ from homeftp.accounts.login import LoginService
 from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
 from homeftp.accounts.realm import portal
-from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.throttle import OwnGuesses, Throttle
 from homeftp.accounts.validator import AccessValidator
 from homeftp.audit.log import Audit
 from homeftp.endpoint import parse
@@ -153,7 +153,7 @@ class World:
         checkers = with_app_passwords([passwords], Devices(self.state), self.logins)
         self.service = LoginService(
             portal(lambda: self.store, checkers, self.logins, table),
-            throttle=Throttle(clock, most=MANY, seconds=1),
+            throttle=OwnGuesses(Throttle(clock, most=MANY, seconds=1)),
             audit=LoginAudit(audit, workers, AuditRateLimit(clock)),
             refusals=RefusalAudit(audit, workers, AuditRateLimit(clock)),
             validator=validator(self.state),

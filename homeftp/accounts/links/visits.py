@@ -26,7 +26,7 @@ from homeftp.accounts.links.table import LinkRecord, Links
 from homeftp.accounts.login import Login
 from homeftp.accounts.loginaudit import LoginAudit
 from homeftp.accounts.passwords import LONGEST, verify_password
-from homeftp.accounts.throttle import Throttle, address_group
+from homeftp.accounts.throttle import GuessLimit, address_group
 from homeftp.config import HOUR
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Internal, LoginFailed, LoginRequired, NotFound, OperatorError
@@ -140,7 +140,7 @@ class LinkVisits:
         self,
         links: Links,
         *,
-        throttle: Throttle,
+        throttle: GuessLimit,
         audit: LoginAudit,
         workers: IWorkers,
         hashing: IWorkers,
@@ -192,14 +192,14 @@ class LinkVisits:
 
     async def _is_right(self, password: str, stored: str, address: str) -> bool:
         """Whether a password is right; a wrong one counts as a guess. Raises `Busy` (51) after too many of them."""
-        self._throttle.take(address)
+        await self._throttle.take(address)
         try:
             is_right = len(password) <= LONGEST and await self._hashing.run(_is_right, password, stored)
         except BaseException:
-            self._throttle.give_back(address)
+            await self._throttle.give_back(address)
             raise
         if is_right:
-            self._throttle.give_back(address)
+            await self._throttle.give_back(address)
         return is_right
 
     def check_left(self, visit: Visit) -> None:

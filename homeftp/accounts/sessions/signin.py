@@ -78,12 +78,12 @@ class SignInService:
 
     async def with_secret(self, secret: str, browser: Browser) -> SignedIn:
         """Sign in with the secret of an invitation for the web, which is used up. Raises as `with_code`."""
-        self.pairings.tried.take(browser.address)
+        await self.pairings.tried.take(browser.address)
         try:
             code = await self._run(self.pairings.invitations.find_secret, token_hash(secret))
             signed_in = None if code is None else await self._run(self._use, code, browser)
         except BaseException:
-            self.pairings.tried.give_back(browser.address)
+            await self.pairings.tried.give_back(browser.address)
             raise
         if signed_in is None:
             unknown = Actor(None, None, browser.address, REQUEST, front_end=self.front_end)
@@ -91,7 +91,7 @@ class SignInService:
             raise LoginFailed(
                 "this invitation was used, or is no longer valid. Ask for a new one: homeftp invite --web"
             )
-        self.pairings.tried.give_back(browser.address)
+        await self.pairings.tried.give_back(browser.address)
         return signed_in
 
     async def with_password(self, account: str, password: str, browser: Browser) -> SignedIn:

@@ -21,7 +21,7 @@ from homeftp.accounts.links.visits import (
     OpenedLink,
     Visit,
 )
-from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.throttle import OwnGuesses, Throttle
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Busy, LoginFailed, LoginRequired
 from homeftp.interfaces import ILogin
@@ -50,7 +50,7 @@ class VisitCase(QuickCase):
         services = self.server.services
         self.visits = LinkVisits(
             Links(self.server.state, self.now),
-            throttle=Throttle(self.server.clock, most=GUESSES, seconds=600),
+            throttle=OwnGuesses(Throttle(self.server.clock, most=GUESSES, seconds=600)),
             audit=services.audit,
             workers=InlineWorkers(),
             hashing=InlineWorkers(),
