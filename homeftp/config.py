@@ -136,7 +136,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 200
     """Connections at once; OpenSSH's MaxStartups and pyftpdlib have caps of this order."""
     connections_per_address: int = 20
-    """Connections at once from one address."""
+    """Connections at once from one address. All machines of a household are in one IPv6 network of 64 bits, so that
+    such a network counts as one address only until they have logged in."""
     account_connections: int = 40
     """Connections at once of one account: two of each device of a household. With more it loses its oldest ones, so
     that it keeps no other account out."""

@@ -26,6 +26,10 @@ if TYPE_CHECKING:  # these take a while to import, and clients do not use them
     from twisted.cred.credentials import ICredentials
 
 
+HTTPS = "https"
+"""The name of the front end that browsers use, in audit records too."""
+
+
 class IAccount(Interface):
     """An account that is logged in: the avatar of the portal."""
 
@@ -149,7 +153,9 @@ class IServerContext(Interface):
     reactor: IReactorTime = Attribute("The reactor; in tests a clock.")
     limits: Limits = Attribute("What one client may cost.")
     tls: IOpenSSLServerConnectionCreator = Attribute("The server's side of TLS. Certificates may be renewed.")
-    web_tls: IOpenSSLServerConnectionCreator = Attribute("The same for HTTP/1.1: it asks for no client certificate.")
+    web_tls: IOpenSSLServerConnectionCreator = Attribute(
+        "For an `IWebFrontEnd`, by HTTP/1.1: it asks for no client certificate."
+    )
     connections: IConnections = Attribute("Counts the connections of all front ends.")
     logins: ILoginService = Attribute("Logs clients in.")
     workers: IWorkers = Attribute("The pool for everything that blocks.")

@@ -26,7 +26,7 @@ from homeftp.crypto.ca import FOLDER, is_possible, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
 from homeftp.errors import OperatorError, Refusal, counted
 from homeftp.host import now
-from homeftp.interfaces import IFrontEnd, IShownFrontEnd, IStore, IStoreHealth, UnrecordedChanges
+from homeftp.interfaces import IFrontEnd, IShownFrontEnd, IStore, IStoreHealth, IWebFrontEnd, UnrecordedChanges
 from homeftp.server.banner import LoginMethods, banner, first_code, reachable
 from homeftp.server.control import Command
 from homeftp.server.gate.timeouts import Deadline
@@ -81,8 +81,10 @@ class HomeFTPService(MultiService):
             LoopingCall(self.renew): RENEWAL_SECONDS,
             LoopingCall(self.maintain): MAINTENANCE_SECONDS,
             LoopingCall(self.watch_store): STORE_SECONDS,
-            LoopingCall(self._server.web_certificates.check): CHECK_SECONDS,
         }
+        self._has_web = any(IWebFrontEnd.providedBy(each) for each in self._server.front_ends)
+        if self._has_web:
+            self._loops[LoopingCall(self._server.web_certificates.check)] = CHECK_SECONDS
         self._problems: tuple[str, ...] = ()
         for front_end in self._server.front_ends:
             front_end.service(self._server.context).setServiceParent(self)
@@ -123,7 +125,8 @@ class HomeFTPService(MultiService):
         self._lock.open()
         is_new = not os.path.exists(os.path.join(folder, FOLDER))
         self._server.context.tls.renew(open_identity(folder, now=now))
-        self._server.web_certificates.open()
+        if self._has_web:
+            self._server.web_certificates.open()
         self._check_clock()
         server.audit.open()
         server.store.open()
@@ -190,7 +193,8 @@ class HomeFTPService(MultiService):
         else:
             self._log.info("certificates read again; accounts are read at each login")
             self._check_clock()
-        await self._server.web_certificates.check(again=True)
+        if self._has_web:
+            await self._server.web_certificates.check(again=True)
 
     def _check_clock(self) -> None:
         at, ca = now(), self._server.context.tls.identity.ca

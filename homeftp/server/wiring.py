@@ -49,6 +49,7 @@ from homeftp.files.factory import FilesFactory
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now, own_name
 from homeftp.interfaces import IFrontEnd, IStore, IWebFrontEnd, StoreOptions
+from homeftp.interfaces.frontend import HTTPS
 from homeftp.model import MENDER, Change
 from homeftp.server.auditsearch import find_writer
 from homeftp.server.gate.connections import Connections
@@ -58,13 +59,10 @@ from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.gate.sightings import Sightings
 from homeftp.server.gate.webcertificates import WebCertificates
-from homeftp.server.http.frontend import NAME as HTTPS
-from homeftp.server.http.frontend import HttpsFrontEnd
 from homeftp.server.json.frontend import JsonFrontEnd
 from homeftp.server.otherprograms import OtherPrograms
 from homeftp.server.roots import KnownRoots
 from homeftp.server.scrub import Scrub
-from homeftp.server.webhandlers import handlers
 from homeftp.store.factory import check_store, open_store
 from homeftp.workers import ThreadWorkers
 
@@ -216,7 +214,7 @@ def compose(
     throttle = _throttle(settings, reactor)
     login_audit = LoginAudit(audit, login_work, AuditRateLimit(reactor))
     if settings.https:
-        front_ends = (HttpsFrontEnd(listen=settings.https, make_handlers=handlers), *front_ends)
+        front_ends = (_https(settings.https), *front_ends)
     if settings.sftp:
         front_ends = (_sftp(settings.sftp), *front_ends)
     web_origin = partial(_web_origin, front_ends)
@@ -333,6 +331,14 @@ def _web_origin(front_ends: Sequence[IFrontEnd]) -> str | None:
     """The address of the front end that browsers use; None where there is none."""
     found = (each.origin() for each in front_ends if IWebFrontEnd.providedBy(each))
     return next(found, None)
+
+
+def _https(listen: Sequence[str]) -> IFrontEnd:
+    """The HTTPS front end. What only it needs is imported only with it: a server without it runs none of that."""
+    from homeftp.server.http.frontend import HttpsFrontEnd
+    from homeftp.server.webhandlers import handlers
+
+    return HttpsFrontEnd(listen=listen, make_handlers=handlers)
 
 
 def _sftp(listen: Sequence[str]) -> IFrontEnd:

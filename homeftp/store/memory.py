@@ -163,7 +163,8 @@ class MemoryStore(MemoryVersions):
             if request.mode is None and old is not None:
                 request = structs.replace(request, mode=old.mode)
             node = self._tree.new("file", request, content, hash)
-            self._place(request.endpoint, node, request.precondition, self._actor_of(request), changed)
+            actor, keeps = self._actor_of(request), request.keeps_empty
+            self._place(request.endpoint, node, request.precondition, actor, changed, keeps_empty=keeps)
             self._tree.drop_partials(request, self._actor_of(request).owner)
         return node.entry()
 

@@ -66,6 +66,7 @@ class MemoryCommitter(MemoryReader):
         *,
         source: Endpoint | None = None,
         reserve: bool = True,
+        keeps_empty: bool = True,
     ) -> None:
         """Put a file at `endpoint`, moved from `source` if given; the file that it replaces becomes a version."""
         existing = self._tree.nodes.get(endpoint.parts)
@@ -81,7 +82,8 @@ class MemoryCommitter(MemoryReader):
         if existing is not None:
             mends = existing.damaged and existing.hash == node.hash
             kept = attrs.evolve(existing, hash=hash_bytes(existing.content), damaged=False) if mends else existing
-            self._tree.keep_version(endpoint, kept)
+            if existing.content or keeps_empty:
+                self._tree.keep_version(endpoint, kept)
             change = structs.replace(change, what="replace", old_size=len(existing.content), old_hash=existing.hash)
         if source is not None:
             del self._tree.nodes[source.parts]

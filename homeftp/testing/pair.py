@@ -57,13 +57,13 @@ from homeftp.files.factory import FilesFactory
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now
 from homeftp.interfaces import IDispatcher, IStore, IWorkers, StoreOptions
+from homeftp.interfaces.frontend import HTTPS
 from homeftp.server.auditsearch import find_writer
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.sightings import Sightings
-from homeftp.server.http.frontend import NAME as HTTPS
 from homeftp.server.json.context import JsonContext
 from homeftp.server.json.protocol import ServerProtocol
 from homeftp.server.wiring import BEGUN_PER_TRIED, WEB_TLS_MINIMUM

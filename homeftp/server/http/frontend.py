@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from homeftp.host import own_address
 from homeftp.interfaces import IServerContext, IShownFrontEnd, IWebFrontEnd
+from homeftp.interfaces.frontend import HTTPS
 from homeftp.server.gate.listen import ListeningService, listening
 from homeftp.server.gate.requestmemory import RequestMemory
 from homeftp.server.http.authentication import BasicScheme, HttpAuthenticator, IScheme
@@ -24,9 +25,6 @@ from homeftp.server.http.logincache import LoginCache
 from homeftp.server.http.messages import IClosableHandler, IHandler
 from homeftp.server.http.router import HttpRouter
 from homeftp.server.http.signin.cookie import CookieScheme
-
-NAME = "https"
-"""The front end's name, in audit records too."""
 
 SCHEMES: Sequence[IScheme] = (BasicScheme(), CookieScheme())
 """How a client may say who it is, the first that it uses counts."""
@@ -89,7 +87,7 @@ class HttpService(MultiService):
 class HttpsFrontEnd:
     """Speaks HTTPS on `listen`: WebDAV, the web page and what belongs to it."""
 
-    name = NAME
+    name = HTTPS
 
     listen: Sequence[str]
     """Endpoint descriptions; TLS is spoken from the first byte."""
@@ -99,7 +97,7 @@ class HttpsFrontEnd:
 
     def service(self, context: IServerContext) -> MultiService:
         """All listeners. Raises `OperatorError` for a wrong endpoint description."""
-        cache = LoginCache(lambda: context.logins, context.reactor, NAME)
+        cache = LoginCache(lambda: context.logins, context.reactor, HTTPS)
         handlers = self.make_handlers(context)
         shared = HttpContext(
             server=context,

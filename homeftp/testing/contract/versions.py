@@ -35,6 +35,17 @@ class VersionsContract(ContractCase):
         times = [version.at_us for version in kept]
         self.assertEqual(times, sorted(set(times), reverse=True))
 
+    def test_empty(self) -> None:
+        """An empty file that is replaced leaves no version where the request says so; all others do."""
+        store = self.store()
+        for act in (self.write, self.upload):
+            for content, keeps_empty, kept in ((b"", True, 1), (b"", False, 0), (b"x", False, 1)):
+                self.write(store, "a.txt", content)
+                before = len(self.kept(store, "a.txt"))
+                act(store, "a.txt", b"new", keeps_empty=keeps_empty)
+                found = len(self.kept(store, "a.txt")) - before
+                self.assertEqual(found, kept if store.capabilities.versions else 0, (content, keeps_empty))
+
     def test_beneath(self) -> None:
         """Asked of a directory, versions of all files beneath it come, file by file, with their names from there."""
         store = self.store()

@@ -18,9 +18,11 @@ from twisted.trial.unittest import TestCase
 from homeftp.accounts.database import REACHABLE
 from homeftp.audit.log import Audit
 from homeftp.config import Settings
+from homeftp.crypto.ca import FOLDER
 from homeftp.endpoint import parse
 from homeftp.errors import Internal, OperatorError
 from homeftp.model import WriteRequest
+from homeftp.server.http.frontend import HttpsFrontEnd
 from homeftp.server.service import HomeFTPService
 from tests.support.embedded import EmbeddedServer
 
@@ -30,6 +32,11 @@ def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def has_web_certificate(state: str) -> bool:
+    """Whether a certificate for the web was made."""
+    return os.path.exists(os.path.join(state, FOLDER, "web.crt"))
 
 
 class ServiceCase(TestCase):
@@ -45,6 +52,15 @@ class ServiceCase(TestCase):
 
 class EmbeddingTests(ServiceCase):
     """Another application starts it."""
+
+    async def test_web_certificate(self) -> None:
+        """A certificate for the web is made, and its addresses are looked at, only where there is a web front end."""
+        web = HttpsFrontEnd(listen=("tcp:0:interface=127.0.0.1",), make_handlers=lambda context: {})
+        for front_ends in ([], [web]):
+            server = self.make(front_ends=front_ends)
+            server.start()
+            await server.service.renew()
+            self.assertEqual(has_web_certificate(server.state_dir), bool(front_ends))
 
     async def test_process(self) -> None:
         """Neither start nor stop changes the umask, the reactor's clock, a signal handler or the memory allocator."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet import reactor
@@ -47,6 +49,19 @@ class ComposeTests(WiringCase):
         others: list[IFrontEnd] = [line_front_end(), line_front_end()]
         server = compose(Settings(root=self.root, state=self.state), reactor, front_ends=others)
         self.assertEqual(list(server.front_ends), [server.json, *others])
+
+    def test_imports(self) -> None:
+        """A server that speaks no HTTP imports nothing that parses it, nor one without SFTP its packages."""
+        asked = (
+            "import sys; from homeftp.config import Settings; from homeftp.server.wiring import compose;"
+            " from twisted.internet import reactor;"
+            f" compose(Settings(root={self.root!r}, state={self.state!r}, https=tuple(sys.argv[1:])), reactor);"
+            " print(sorted({'h11', 'python_multipart', 'twisted.conch'} & set(sys.modules)))"
+        )
+        for listen, found in ((), "[]\n"), (("tcp:0",), "['h11', 'python_multipart']\n"):
+            command = [sys.executable, "-c", asked, *listen]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+            self.assertEqual((done.stdout, done.stderr), (found, ""))
 
     def test_own_accounts(self) -> None:
         """Checkers of an application replace the server's own accounts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.model import Entry, Version
@@ -26,6 +26,11 @@ class VersionsControls(ControlCase):
                 self._tree.versions = kept
                 return removed
 
+        class KeepsEmpty(MemoryStore):
+            def _place(self, *arguments: Any, **given: Any) -> None:
+                super()._place(*arguments, **{**given, "keeps_empty": True})
+
+        self.assert_caught("test_empty", KeepsEmpty)
         self.assert_caught("test_kept", Forgets)
         self.assert_caught("test_restore_removed", Forgets)
 
