@@ -15,6 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import accountattacks  # noqa: F401 (it registers its attacks)
+import frontendattacks  # noqa: F401
 import strangers  # noqa: F401
 from attackkinds import ATTACKS, Target
 from tests.support.rawclient import RawClient
@@ -29,8 +30,9 @@ PER_ADDRESS = 10
 
 def main() -> None:
     """Attack."""
-    name, port, ca_file, seconds = sys.argv[1:]
-    target = Target(int(port), ca_file, float(seconds))
+    name, *ports, ca_file, seconds = sys.argv[1:]
+    port, https, sftp = map(int, ports)
+    target = Target(port, https, sftp, ca_file, float(seconds))
     found = EVERY_ATTACK[name]
     clients: list[Any] = [None] * found.connections
     if found.account is not None:

@@ -31,6 +31,9 @@ class Target(NamedTuple):
     """A server under attack, until a time by the monotonic clock."""
 
     port: int
+    https: int
+    sftp: int
+    """The ports of its front ends."""
     ca_file: str
     seconds: float
 

@@ -31,7 +31,7 @@ from attackers import EVERY_ATTACK
 from attackkinds import HASH, Request
 from measuring import TICKS, memory_kib, reset_peak
 from tests.support.rawclient import RawClient
-from victims import PASSWORD, disk, victim
+from victims import PASSWORD, Victim, disk, victim
 
 MIX = (
     Request("CMP", {"rel_endpoint": "small", "hash": HASH}),
@@ -144,10 +144,11 @@ def beside_burner(share: float, client: RawClient, options: argparse.Namespace) 
             process.kill()
 
 
-def measure(name: str, server: int, port: int, ca_file: Path, options: argparse.Namespace) -> dict[str, Any]:
+def measure(name: str, victim: Victim, options: argparse.Namespace) -> dict[str, Any]:
     """The honest client alone, and beside an attack, in turn."""
     script = Path(__file__).with_name("attackers.py")
-    attacker = [sys.executable, str(script), name, str(port), str(ca_file), str(options.seconds + 1)]
+    server, port, ca_file = victim.process, victim.ports[0], victim.ca_file
+    attacker = [sys.executable, str(script), name, *map(str, victim.ports), str(ca_file), str(options.seconds + 1)]
     alone, beside, burner = Answers({}, []), Answers({}, []), Answers({}, [])
     used: list[Attacked] = []
     reset_peak(server)
@@ -211,14 +212,14 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(dir=options.folder) as folder,
         disk(Path(folder, "share"), options.disk),
-        victim(Path(folder), options.names) as (server, port, ca_file),
+        victim(Path(folder), options.names) as attacked,
     ):
         columns = "alone, beside, burner" if options.burner else "alone, beside"
         width = 36 if options.burner else 23
         head = "  ".join(f"{each + ', ms: ' + columns:{width}}" for each in ("median", "p99", "longest"))
         print(f"{'':40} {head} attk   cpu    MiB")
         for name in options.attack or EVERY_ATTACK:
-            found.append(measure(name, server, port, ca_file, options))
+            found.append(measure(name, attacked, options))
             show(found[-1])
     if options.json:
         Path(options.json).write_text(json.dumps(found, indent=1))

@@ -10,7 +10,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, NamedTuple, Sequence
 
 from homeftp.config import DAY, MIB
 from homeftp.model import SECOND_US
@@ -41,6 +41,14 @@ DISK_SIZE = 8192 * MIB
 
 STEP_US = 100
 """Between two versions that are made."""
+
+
+class Victim(NamedTuple):
+    """A server: its process, its ports (of its own protocol, HTTPS and SFTP), and the certificate of its CA."""
+
+    process: int
+    ports: Sequence[int]
+    ca_file: Path
 
 
 def make_share(share: Path, names: int) -> None:
@@ -120,8 +128,8 @@ def disk(share: Path, kind: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def victim(folder: Path, names: int) -> Iterator[tuple[int, int, Path]]:
-    """A server with accounts that shares `folder`/share: its process, its port and the certificate of its CA."""
+def victim(folder: Path, names: int) -> Iterator[Victim]:
+    """A server with accounts that shares `folder`/share."""
     for name, rights in ACCOUNTS.items():
         home = "people/honest" if name == "honest" else HOME
         add = [*HOMEFTP, "account", "add", name, f"--state={folder / 'state'}", "--password-stdin"]
@@ -133,6 +141,9 @@ def victim(folder: Path, names: int) -> Iterator[tuple[int, int, Path]]:
         user = NOBODY
         folder.chmod(0o755)
         subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", folder / "state", folder / "share"], check=True)
-    port = free_port()
-    with homeftp_server(folder, port, "--no-announce", user=user) as server:
-        yield server, port, folder / "state" / "identity" / "ca.crt"
+    ports = [free_port() for _ in range(3)]
+    listen = [
+        f"--{name}=tcp:{port}:interface=127.0.0.1" for name, port in zip(("https", "sftp"), ports[1:], strict=True)
+    ]
+    with homeftp_server(folder, ports[0], *listen, "--no-announce", user=user) as server:
+        yield Victim(server, ports, folder / "state" / "identity" / "ca.crt")

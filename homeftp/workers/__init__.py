@@ -3,5 +3,6 @@
 from homeftp.workers.batcher import Batcher, items_per_job
 from homeftp.workers.inline import InlineWorkers
 from homeftp.workers.pool import ThreadWorkers
+from homeftp.workers.turn import turn
 
-__all__ = ["Batcher", "InlineWorkers", "ThreadWorkers", "items_per_job"]
+__all__ = ["Batcher", "InlineWorkers", "ThreadWorkers", "items_per_job", "turn"]

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Callable, Mapping
 from xml.etree import ElementTree
 
+import attrs
+
+from homeftp.interfaces import IServerContext
+from homeftp.server.http.dav.properties.propfind import ENTRIES_PER_TURN
+from homeftp.server.http.messages import IHandler
+from homeftp.workers import InlineWorkers
 from tests.support.davcases import DavCase
 
 
@@ -97,3 +104,35 @@ class PropfindTests(DavCase):
         answer = self.ask("PROPFIND", "large", ("Depth", "1"), body=prop("getcontentlength"))
         self.assertEqual(len(ElementTree.fromstring(answer.body)), 1201)
         self.assertEqual(answer.headers["transfer-encoding"], "chunked")
+
+
+class CountedTurns(InlineWorkers):
+    """Gives every account its turn at once, and counts the turns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = 0
+
+    def in_turn(self, call: Callable[..., object], *args: Any) -> None:
+        """Count, and call."""
+        self.turns += 1
+        super().in_turn(call, *args)
+
+
+class TurnsTests(DavCase):
+    """A large folder."""
+
+    def handlers(self, context: IServerContext) -> Mapping[str, IHandler]:
+        self.workers = CountedTurns()
+        return super().handlers(attrs.evolve(context, workers=self.workers))  # type: ignore[misc]
+
+    def test_in_turn(self) -> None:
+        """What is in it is described in parts, each at the account's turn; nothing is left out between them."""
+        self.status("MKCOL", "d")
+        for number in range(2 * ENTRIES_PER_TURN + 1):
+            self.put(f"d/{number}", b"")
+        before = self.workers.turns
+        self.assertEqual(len(self.properties("d", depth="0")), 1)
+        self.assertEqual(self.workers.turns, before, "the control")
+        self.assertEqual(len(self.properties("d", depth="1")), 2 * ENTRIES_PER_TURN + 2)
+        self.assertEqual(self.workers.turns, before + 2)

@@ -1,0 +1,172 @@
+"""The attacks by HTTPS and SFTP: what costs a server most in these protocols."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import itertools
+import select
+import socket
+import ssl
+import time
+from typing import Any, Callable, Iterator
+
+from accountattacks import PIECE
+from attackkinds import WINDOW, WITHIN, Target, attack
+from strangers import strangers
+from tests.support.rawclient import RawClient
+from tests.support.sftppackets import Raw, attrs, request, text, u32, u64
+from tests.support.sshclient import SshClient
+from victims import PASSWORD
+
+LARGE = 200 * len(PIECE)
+"""Bytes of a file that is stored."""
+
+READ, NEW = 1, 0x1A
+"""How SFTP opens a file: to read it, and to make it anew."""
+
+REFUSED, LOGGED_IN = 51, 52
+"""How SSH answers a password."""
+
+# -- HTTPS -----------------------------------------------------------------------------------
+
+
+def _web(target: Target) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    plain = socket.create_connection(("127.0.0.1", target.https), WITHIN, ("127.0.0.9", 0))
+    return context.wrap_socket(plain)
+
+
+def _ask(web: ssl.SSLSocket, account: str, line: str, *headers: str, body: Iterator[bytes]) -> None:
+    """Send a request, and read its answer to the end of the connection."""
+    word = base64.b64encode(f"{account}:{PASSWORD}".encode()).decode()
+    lines = [f"{line} HTTP/1.1", "Host: x", f"Authorization: Basic {word}", "Connection: close", *headers]
+    web.sendall("\r\n".join([*lines, "", ""]).encode())
+    for piece in body:
+        web.sendall(piece)
+    while web.recv(len(PIECE)):
+        pass
+
+
+def web_attack(name: str, account: str, line: Callable[[int, int], str], *headers: str, pieces: int = 0) -> None:
+    """Register an attack by four threads, each of which makes a request after the other."""
+
+    @attack(name, None, 4)
+    def _run(target: Target, client: RawClient, number: int, until: float) -> None:
+        for each in itertools.count():
+            if time.monotonic() > until:
+                return
+            with contextlib.suppress(OSError), _web(target) as web:
+                _ask(web, account, line(number, each), *headers, body=itertools.repeat(PIECE, pieces))
+
+
+web_attack(
+    "HTTPS: large PUTs",
+    "mallory",
+    lambda number, each: f"PUT /dav/web{number}-{each % 4}",
+    f"Content-Length: {LARGE}",
+    pieces=LARGE // len(PIECE),
+)
+web_attack("HTTPS: PROPFINDs of 100,000", "reader", lambda number, each: "PROPFIND /dav/many/", "Depth: 1")
+web_attack("HTTPS: zips", "reader", lambda number, each: "GET /api/zip/compared")
+web_attack("HTTPS: small GETs", "reader", lambda number, each: "GET /dav/compared/d000/f0000")
+
+# -- SFTP ------------------------------------------------------------------------------------
+
+
+class SocketLink:
+    """The transport of an `SshClient` that is connected by a socket."""
+
+    def __init__(self, client: SshClient, port: int, source: str = "") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), WITHIN, (source, 0) if source else None)
+        self.write = self.socket.sendall
+        self._client = client
+        client.link = self  # type: ignore[assignment]
+        client.makeConnection(self)  # type: ignore[no-untyped-call]
+
+    def pump(self, quiet: float = 0.2) -> None:
+        """Deliver what arrives, until nothing does for so many seconds."""
+        wait = WITHIN
+        while select.select([self.socket], [], [], wait)[0]:
+            data = self.socket.recv(len(PIECE))
+            if not data:
+                raise EOFError("the server has closed the connection")
+            self._client.dataReceived(data)
+            wait = quiet
+
+
+def _exchange_keys(target: Target, source: str, until: float) -> None:
+    client = SshClient()
+    link = SocketLink(client, target.sftp, source)
+    with link.socket:
+        while not client.session_id:
+            link.pump(0.0)
+
+
+strangers("SFTP: exchanges of keys", 4, _exchange_keys)
+
+
+def sftp_attack(name: str, account: str, packets: Callable[[SshClient, int], Iterator[bytes]]) -> None:
+    """Register an attack by four sessions with many requests under way."""
+
+    @attack(name, None, 4)
+    def _run(target: Target, client: RawClient, number: int, until: float) -> None:
+        ssh = SshClient()
+        link = SocketLink(ssh, target.sftp, "127.0.0.9")
+        while not ssh.session_id:
+            link.pump()
+        ssh.log_in(account.encode(), PASSWORD)
+        while not {REFUSED, LOGGED_IN} & set(ssh.kinds()):
+            link.pump()
+        assert LOGGED_IN in ssh.kinds()
+        ssh.open_sftp()
+        answered = 0
+        for asked, packet in enumerate(packets(ssh, number), 1):
+            if time.monotonic() > until:
+                return
+            for start in range(0, len(packet), 32768):
+                ssh.send(94, u32(0) + text(packet[start : start + 32768]))
+            while asked - answered >= WINDOW:
+                link.pump(0.0)
+                answered += len(ssh.answers())
+                if ssh.window_used > 2**20:
+                    ssh.send(93, u32(0) + u32(ssh.window_used))
+                    ssh.window_used = 0
+
+
+def _opened(client: SshClient, path: str, flags: int) -> bytes:
+    client.write(request(3, 1, path.encode(), flags, Raw(attrs())))
+    (answer,) = client.answers()
+    return answer.string
+
+
+def _writes(client: SshClient, number: int) -> Iterator[bytes]:
+    for each in itertools.count():
+        handle = _opened(client, f"/sftp{number}-{each % 4}", NEW)
+        for offset in range(0, LARGE, 32000):
+            yield request(6, 2, handle, Raw(u64(offset)), bytes(32000))
+        yield request(4, 3, handle)
+
+
+def _reads(client: SshClient, number: int) -> Iterator[bytes]:
+    handle = _opened(client, f"/large/{number:02}", READ)
+    for offset in itertools.cycle(range(0, 2**27, 32768)):
+        yield request(5, 2, handle, Raw(u64(offset)), 32768)
+
+
+def _stats(client: SshClient, number: int) -> Iterator[bytes]:
+    for each in itertools.count():
+        yield request(17, each % 2**32, b"/compared/d000/f0000")
+
+
+def _opens(client: SshClient, number: int) -> Iterator[bytes]:
+    opening: Any = request(3, 1, b"/compared/d000/f0000", READ, Raw(attrs()))
+    for _ in itertools.count():
+        yield opening
+
+
+sftp_attack("SFTP: large files written", "mallory", _writes)
+sftp_attack("SFTP: large files read", "reader", _reads)
+sftp_attack("SFTP: stats", "reader", _stats)
+sftp_attack("SFTP: opens", "reader", _opens)
