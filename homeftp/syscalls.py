@@ -28,6 +28,7 @@ _RESOLVE_NO_XDEV = 0x01
 _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_NO_SYMLINKS = 0x04
 _RESOLVE_BENEATH = 0x08
+_RESOLVE_CACHED = 0x20
 _RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
@@ -60,6 +61,7 @@ _EXT = 0xEF53
 """ext2, ext3, ext4: statfs(2) does not tell them apart."""
 
 _ZFS = 0x2FC12FC1
+_TMPFS = 0x01021994
 
 _SYNCED_WHOLE = frozenset(
     {
@@ -69,12 +71,12 @@ _SYNCED_WHOLE = frozenset(
         0xF2F52010,  # F2FS
         0xCA451A4E,  # bcachefs
         _ZFS,
-        0x01021994,  # tmpfs
+        _TMPFS,
     }
 )
 """statfs(2) types whose syncfs is known to wait for the disk. Elsewhere (FUSE, network) it may not reach it."""
 
-_NAMED_LATER = frozenset({_EXT, 0x58465342, 0x01021994})
+_NAMED_LATER = frozenset({_EXT, 0x58465342, _TMPFS})
 """Types (ext4, XFS, tmpfs) that keep a file which got its only name after its fsync, once the directory is synced too.
 
 Power cuts have shown it. btrfs is not among them: an fsync there leaves out what has no name.
@@ -82,7 +84,6 @@ Power cuts have shown it. btrfs is not among them: an fsync there leaves out wha
 
 _EXACT_NAMES = _SYNCED_WHOLE - {_ZFS}
 """Types that at most fold names as Unicode does (ext4's casefold); ZFS maps letters by a table of its own."""
-
 
 _US_NS = 1000
 """Nanoseconds of a microsecond."""
@@ -122,40 +123,40 @@ class System:
         """Sandboxes of old answer EPERM, kernels of old ENOSYS."""
         if self._openat2 is None:
             return False
-        try:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
             top = os.open("/", os.O_RDONLY)
-        except OSError:
-            return False
-        try:
+            opened.callback(os.close, top)
             os.close(self.openat2(top, b".", os.O_RDONLY | os.O_DIRECTORY))
-        except OSError:
-            return False
-        finally:
-            with contextlib.suppress(OSError):
-                os.close(top)
-        return True
+            return True
+        return False
 
     def drop_cache(self, fd: int) -> None:
         """Have an open file read from the disk next, and not from the system's memory: posix_fadvise(2). OSError."""
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False, beneath: bool = True) -> int:
+    def openat2(
+        self,
+        directory: int,
+        path: bytes,
+        flags: int,
+        *,
+        one_mount: bool = False,
+        beneath: bool = True,
+        cached: bool = False,
+    ) -> int:
         """Open `path` beneath `directory`, following no symbolic link anywhere: openat2(2).
 
-        A link on the way or at the end is ELOOP. With `one_mount`, crossing
-        into another mount is EXDEV; but so is a directory that is moved out at
-        this moment, unless `beneath` is given up, which a single name can.
-        Only where `has_openat2`.
+        A link on the way or at the end is ELOOP. With `one_mount`, crossing into another mount is EXDEV; but so is a
+        directory that is moved out at this moment, unless `beneath` is given up, which a single name can. With
+        `cached`, a path that is not in memory is EAGAIN. Only where `has_openat2`.
         """
         resolve = _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS
-        if beneath:
-            resolve |= _RESOLVE_BENEATH
-        if one_mount:
-            resolve |= _RESOLVE_NO_XDEV
+        for wanted, flag in ((beneath, _RESOLVE_BENEATH), (one_mount, _RESOLVE_NO_XDEV), (cached, _RESOLVE_CACHED)):
+            resolve |= flag if wanted else 0
         again = (errno.EAGAIN, errno.EINTR) if one_mount else (errno.EAGAIN, errno.EINTR, errno.EXDEV)
         how = struct.pack("=QQQ", flags | os.O_CLOEXEC, 0, resolve)
-        for _ in range(_RETRIES):
+        for _ in range(1 if cached else _RETRIES):
             fd: int = self._openat2(_SYS_OPENAT2, directory, path, how, len(how))
             if fd >= 0:
                 return fd
@@ -163,6 +164,17 @@ class System:
             if number not in again:
                 break
         raise OSError(number, os.strerror(number))
+
+    def read_cached(self, fd: int, length: int) -> bytes:
+        """Up to `length` bytes from the beginning of an open file, if these are in memory; otherwise OSError."""
+        buffer = bytearray(length)
+        try:
+            size = os.preadv(fd, [buffer], 0, os.RWF_NOWAIT)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP or self._kind(fd) != _TMPFS:
+                raise
+            size = os.preadv(fd, [buffer], 0)  # it is in memory, as this process is
+        return bytes(memoryview(buffer)[:size])
 
     def wall_us(self) -> int:
         """The time that the computer's clock shows: microseconds since 1970 UTC."""

@@ -28,6 +28,7 @@ from homeftp.files.history.pruning import prune
 from homeftp.files.history.restoring import restore_tree
 from homeftp.files.jobs.batches import StatItem, WriteItem
 from homeftp.files.jobs.deferredwork import with_deferred
+from homeftp.files.jobs.lookups import Lookups
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.files.jobs.share import AccountResources
 from homeftp.files.jobs.turns import Turns, detached
@@ -43,7 +44,6 @@ from homeftp.interfaces import (
     IDraft,
     IFiles,
     IIncomingPayload,
-    IOpenFile,
     IPayload,
     IScopedStore,
     IStore,
@@ -93,6 +93,12 @@ class Files:
     _store: IStore = attrs.field(init=False)
     """The same store; changes are recorded as those of `actor`."""
 
+    _lookups: Lookups = attrs.field(init=False)
+
+    @_lookups.default
+    def _make_lookups(self) -> Lookups:
+        return Lookups(self._shared, self._share.batches, self._jobs)
+
     @_hasher.default
     def _make_hasher(self) -> FileHasher:
         return FileHasher(self._share, self._hashes, self._jobs, self.capabilities.unique_tags)
@@ -120,15 +126,14 @@ class Files:
     async def stat(self, endpoint: Endpoint) -> Entry | None:
         """What is at an endpoint."""
         self._jobs.require_unrevoked()
-        entry, _ = await self._share.batches.stats.run((self._shared, StatItem(endpoint)))
-        return entry
+        return await self._lookups.stat(endpoint)
 
     async def stat_with_resume(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
     ) -> tuple[Entry | None, ResumePoint | None]:
         """What is at an endpoint, and how much of a content has arrived for it."""
         self._jobs.require_unrevoked()
-        return await self._share.batches.stats.run((self._shared, StatItem(endpoint, hash, size, mtime_us)))
+        return await self._lookups.stat_with_resume(StatItem(endpoint, hash, size, mtime_us))
 
     async def hash(self, endpoint: Endpoint, cancelled: Callable[[], bool] = never) -> Entry:
         """The entry of a file, with its hash."""
@@ -141,7 +146,7 @@ class Files:
 
     async def _hash(self, endpoint: Endpoint, cancelled: Callable[[], bool]) -> Entry | None:
         """`hash`, once; None where the file is another one than the one whose hashing was joined."""
-        opened = await self._hasher.open(partial(self._share.batches.opens.run, (self._shared, endpoint)))
+        opened = await self._hasher.open(partial(self._lookups.open_by_job, endpoint))
         file = opened.file
         if file.content is not None or file.entry.hash is not None:
             self._hasher.release()
@@ -160,25 +165,19 @@ class Files:
     async def open(self, endpoint: Endpoint, as_of_us: int | None = None) -> FileStream:
         """Open a file for reading, or what it was at a time; a small one is read at once."""
         self._jobs.require_unrevoked()
-        opening = (
-            self._share.batches.opens.run((self._shared, endpoint))
-            if as_of_us is None
-            else self._jobs.run_wanted(open_past, self._store, endpoint, as_of_us)
-        )
-        file = await detached(opening, self._close_unwanted)
+        if as_of_us is None:
+            file = await self._lookups.open(endpoint)
+        else:
+            past = self._jobs.run_wanted(open_past, self._store, endpoint, as_of_us)
+            file = await detached(past, self._lookups.close)
         if self._record_read is not None:
             try:
                 await self._jobs.run(self._record_read, "file", endpoint)
             except BaseException:
-                self._close_unwanted(file)
+                self._lookups.close(file)
                 raise
         shared = partial(self.hash, endpoint) if self.capabilities.unique_tags and as_of_us is None else None
         return FileStream(file, Turns(self._jobs), self._budget, shared)
-
-    def _close_unwanted(self, file: IOpenFile) -> None:
-        """Close a file whose caller has stopped waiting."""
-        if file.content is None:
-            self._jobs.run_cleanup(file.close)
 
     async def read(self, endpoint: Endpoint, limit: int) -> bytes:
         """All of a file of at most `limit` bytes."""

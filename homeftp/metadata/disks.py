@@ -68,6 +68,10 @@ class Disks:
         """What a file system keeps; `EXACT` for one of which nothing was learned."""
         return self._known.get(device, EXACT)
 
+    def describes(self, found: os.stat_result) -> bool:
+        """Whether all is known that is needed to describe what was `found`."""
+        return self._is_known(found.st_dev, found.st_mtime_ns // _US_NS)
+
     def learn(self, found: os.stat_result, directory: int) -> None:
         """Learn what is needed to describe what was `found` in an open directory, once. Raises nothing.
 

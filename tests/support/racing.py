@@ -182,7 +182,7 @@ class Naive(_Quick):
         self._root = os.path.realpath(root).encode()
         super().__init__()
 
-    def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False, beneath: bool = True) -> int:
+    def openat2(self, directory: int, path: bytes, flags: int, **options: bool) -> int:
         """Check, then use."""
         return os.open(checked(self._root, os.path.join(self._root, path)), flags)
 

@@ -193,6 +193,33 @@ class Openat2Tests(SyscallCase):
         self.assertEqual(caught.exception.errno, errno.EXDEV)
 
 
+class CachedTests(SyscallCase):
+    """What is in memory is told, and no disk is waited for."""
+
+    def test_path(self) -> None:
+        """A path that was just looked up opens; one that never was is not looked for, and is tried once."""
+        system = System()
+        needs.require("openat2(2)", lambda: system.has_openat2)
+        os.stat(os.path.join(self.folder, "a"))
+        os.close(system.openat2(self.fd, b"a", os.O_RDONLY, cached=True))
+        with self.assertRaises(BlockingIOError):
+            system.openat2(self.fd, b"missing", os.O_RDONLY, cached=True)
+
+    def test_content(self) -> None:
+        """A content that was just written is read, up to its end; a pipe is not taken for a file in memory."""
+        system = System()
+        path = os.path.join(self.folder, "content")
+        with open(path, "wb") as file:
+            file.write(b"content")
+        fd = os.open(path, os.O_RDONLY)
+        self.addCleanup(os.close, fd)
+        self.assertEqual((system.read_cached(fd, 3), system.read_cached(fd, 100)), (b"con", b"content"))
+        for end in os.pipe():
+            self.addCleanup(os.close, end)
+        with self.assertRaises(OSError):
+            system.read_cached(end, 1)
+
+
 class SyncTests(SyscallCase):
     """Durability: the calls succeed and report errors. tests/system/powercut shows what reaches the disk."""
 

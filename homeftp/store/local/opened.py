@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import time
 from threading import Lock
 from typing import Callable
 
@@ -19,9 +20,11 @@ from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.immediate import ImmediateReader
 from homeftp.store.local.integrity.marks import DamageMarks
 from homeftp.store.local.listing import DirectoryLister
 from homeftp.store.local.read import FileReader
+from homeftp.store.local.recent import RECENT_SECONDS
 from homeftp.store.local.wiring import Operations, compose, verifier
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
@@ -78,6 +81,7 @@ class OpenFolder:
                 expect_metadata_dir(self.root, path)
             allowed = Filetypes(options.filetypes)
             self.reader = FileReader(self.root, cache, allowed)
+            self.immediate = ImmediateReader(self.root, cache, self.reader.recent)
             self.lister = DirectoryLister(self.root, cache, allowed)
             self.marks = DamageMarks(self.root, cache)
             try:
@@ -137,6 +141,8 @@ class SharedFolder:
         self._opener = opener
         self._lock = Lock()
         self._current: OpenFolder | None = opener(known)
+        self._looked = float("-inf")
+        """When its path was last seen to lead to it, by the monotonic clock."""
         self.read_only = self._current.read_only
         """Why nothing can be changed; None if it can."""
 
@@ -144,9 +150,16 @@ class SharedFolder:
         """The open folder; a disk that is back is opened again. Raises `Busy` (51) where it is not there."""
         current = self._current
         if current is not None and current.root.is_there():
+            self._looked = time.monotonic()
             return current
         with self._lock:
             return self._reopen()
+
+    def at_once(self) -> ImmediateReader | None:
+        """What answers without waiting for a disk; None where no job has looked of late whether the folder is there."""
+        current = self._current
+        recent = current is not None and time.monotonic() - self._looked <= RECENT_SECONDS
+        return current.immediate if current is not None and recent else None
 
     def _reopen(self) -> OpenFolder:
         current = self._current

@@ -23,6 +23,7 @@ from homeftp.store.local.disk.entries import entry_of, kind_of, known_entry
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import per_job
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.recent import RecentFiles
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_range
 from homeftp.store.policy.outcomes import catch
@@ -63,14 +64,15 @@ class LocalFile:
         self._endpoint = endpoint
         self._directory = directory
         self._fd = fd
-        self._found = found
+        self.found = found
+        """Its stat when it was opened."""
         self._opened_ns = time.time_ns()
         self._settled = is_settled(found)
         self.entry: Entry = self._entry(known)
 
     def _entry(self, content_hash: str | None) -> Entry:
         """The entry; without a tag as long as another change may leave the same one."""
-        entry = entry_of(self._found, self._disks, content_hash)
+        entry = entry_of(self.found, self._disks, content_hash)
         return entry if self._settled else attrs.evolve(entry, tag="")
 
     def read(self, offset: int, length: int) -> bytes:
@@ -120,15 +122,15 @@ class LocalFile:
         try:
             if self.content is not None:
                 return False
-            return not self._settled or self._found.st_ctime_ns != os.fstat(self._fd).st_ctime_ns
+            return not self._settled or self.found.st_ctime_ns != os.fstat(self._fd).st_ctime_ns
         except OSError as error:
             raise refusal(error, self._endpoint) from error
 
     def _shows_changes(self) -> bool:
         """Whether every change shows from now on, though it might have gone unnoticed until now."""
-        if self._settled or not is_settled(self._found):
+        if self._settled or not is_settled(self.found):
             return False
-        self._settled = signature(os.fstat(self._fd)) == signature(self._found)
+        self._settled = signature(os.fstat(self._fd)) == signature(self.found)
         return self._settled
 
     def verify(self, hash: str | None) -> Entry:
@@ -177,14 +179,14 @@ class LocalFile:
         if error.errno not in errnos.NOT_READ:
             return refusal(error, self._endpoint)
         known = self.entry.hash or ""
-        row = CachedHash(self._directory, self._file, self._found, known, self._opened_ns, UNREADABLE)
+        row = CachedHash(self._directory, self._file, self.found, known, self._opened_ns, UNREADABLE)
         self._cache.record_reads([row])
         return damaged(self._endpoint)
 
     def _check(self) -> os.stat_result:
         """Its current stat; raises `Changed` (44) if its content is no longer what was opened."""
         found = os.fstat(self._fd)
-        if not same_content(self._found, found):
+        if not same_content(self.found, found):
             raise self._changed()
         return found
 
@@ -198,7 +200,7 @@ class LocalFile:
     def _row(self, found: os.stat_result) -> CachedHash | None:
         """A row for the hash cache; None if another file may have its name by now."""
         change_time = self._disks.of(found.st_dev).change_time
-        if self.entry.hash is None or not is_unchanged(self._found, found, change_time):
+        if self.entry.hash is None or not is_unchanged(self.found, found, change_time):
             return None
         return CachedHash(self._directory, self._file, found, self.entry.hash, self._opened_ns)
 
@@ -212,6 +214,8 @@ class FileReader:
     def __init__(self, root: SafeRoot, cache: HashCache, filetypes: Filetypes) -> None:
         self._root = root
         self._cache = cache
+        self.recent = RecentFiles(cache)
+        """What was found of files of late."""
         self._filetypes = filetypes
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
@@ -223,6 +227,7 @@ class FileReader:
 
     def stat_many(self, endpoints: Sequence[Endpoint]) -> list[Entry | Exception | None]:
         """`stat` for several; each directory is opened, and looked up in the hash cache, once."""
+        marked = self.recent.marked
         parents: dict[Parts, int | None] = {}
         try:
             stats = [catch(self._stat_one, endpoint, parents) for endpoint in endpoints]
@@ -238,7 +243,9 @@ class FileReader:
         results: list[Entry | Exception | None] = []
         for endpoint, found in zip(endpoints, stats, strict=True):
             if isinstance(found, os.stat_result):
-                results.append(self._entry(endpoint, found, known))
+                entry = self._entry(endpoint, found, known)
+                self.recent.add(endpoint.parts, found, entry, marked)
+                results.append(entry)
             else:
                 results.append(found)
         return results
@@ -282,6 +289,7 @@ class FileReader:
         results: list[LocalFile | Exception] = []
         batch = per_job(BATCH)
         for start in range(0, len(endpoints), batch):
+            marked = self.recent.marked
             results.extend(self._open_batch(endpoints[start : start + batch]))
             rows = []
             for number in range(start, len(results)):
@@ -290,7 +298,9 @@ class FileReader:
                     row = catch(file.read_all)
                     if isinstance(row, Exception):
                         results[number] = row
-                    elif row is not None:
+                        continue
+                    self.recent.add(endpoints[number].parts, file.found, file.entry, marked)
+                    if row is not None:
                         rows.append(row)
             self._cache.record(rows)
         return results

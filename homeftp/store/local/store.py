@@ -14,6 +14,7 @@ from homeftp.errors import Busy, Forbidden
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, IStoreHealth, StoreOptions
 from homeftp.interfaces.deferredwork import IDeferringStore
+from homeftp.interfaces.immediate import IImmediateStore
 from homeftp.interfaces.observing import IObservableStore
 from homeftp.interfaces.usage import AccountUsage, IMeasuredStore, Space, StoreUsage
 from homeftp.model import (
@@ -43,7 +44,7 @@ from homeftp.store.policy.disclosure import account_space
 from homeftp.syscalls import System
 
 
-@implementer(IStore, IMeasuredStore, IObservableStore, IDeferringStore, IStoreHealth)
+@implementer(IStore, IMeasuredStore, IObservableStore, IDeferringStore, IImmediateStore, IStoreHealth)
 class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
@@ -170,6 +171,16 @@ class LocalStore:
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[LocalFile | Exception]:
         """`open` for several at once; files of at most `inline` bytes have their content and hash, and are closed."""
         return self._folder.get().reader.open_many(endpoints, inline)
+
+    def stat_at_once(self, endpoint: Endpoint) -> Entry | None:
+        """The entry at an endpoint, if no disk is needed for that."""
+        immediate = self._folder.at_once()
+        return None if immediate is None else immediate.stat(endpoint)
+
+    def open_at_once(self, endpoint: Endpoint, inline: int) -> LocalFile | None:
+        """A small file, read already, if no disk is needed for that."""
+        immediate = self._folder.at_once()
+        return None if immediate is None else immediate.open(endpoint, inline)
 
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, page by page."""

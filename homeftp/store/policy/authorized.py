@@ -14,10 +14,11 @@ import attrs
 from msgspec import structs
 from zope.interface import implementer
 
-from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Changed, Refusal
 from homeftp.interfaces import IDraft, IHistory, IOpenFile, IScopedStore, IStore, IUpload, Space
 from homeftp.interfaces.deferredwork import IDeferringStore
+from homeftp.interfaces.immediate import IImmediateStore
 from homeftp.model import (
     ABSENT,
     PRESENT,
@@ -46,6 +47,7 @@ from homeftp.store.policy.permissions import (
     disclosed,
     forbidden,
     not_restorable,
+    seen_damage,
     stored,
 )
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
@@ -54,7 +56,7 @@ from homeftp.store.policy.wording import is_directory, not_found, owners_metadat
 T = TypeVar("T")
 
 
-@implementer(IStore, IScopedStore, IDeferringStore)
+@implementer(IStore, IScopedStore, IDeferringStore, IImmediateStore)
 @attrs.frozen(slots=False)
 class AuthorizedStore:
     """The part of `store` beneath `home`, limited by `rights`. Everything else is as `IStore` says.
@@ -160,6 +162,18 @@ class AuthorizedStore:
         """`open` for several at once."""
         return for_allowed(lambda some: self.store.open_many(some, inline), endpoints, self._not_visible, self._whole)
 
+    def stat_at_once(self, endpoint: Endpoint) -> Entry | None:
+        """What exists there, if the account may see it, and the store knows at once."""
+        return self._at_once(endpoint, lambda store, whole: store.stat_at_once(whole))
+
+    def open_at_once(self, endpoint: Endpoint, inline: int) -> IOpenFile | None:
+        """A small file, if the account may see it, and the store has it at hand."""
+        return self._at_once(endpoint, lambda store, whole: store.open_at_once(whole, inline))
+
+    def _at_once(self, endpoint: Endpoint, ask: Callable[[IImmediateStore, Endpoint], T | None]) -> T | None:
+        immediate = self._may(READ, endpoint) and IImmediateStore.providedBy(self.store)
+        return ask(IImmediateStore(self.store), self._whole(endpoint)) if immediate else None
+
     def _not_visible(self, endpoint: Endpoint) -> Refusal | None:
         return None if self._may(READ, endpoint) else self._unseen(endpoint)
 
@@ -215,12 +229,7 @@ class AuthorizedStore:
 
     def damaged(self) -> Sequence[Damage]:
         """What is marked as damaged, if the account may see it."""
-        found = []
-        for each in self.store.damaged():
-            own = ROOT.at(each.name).relative_to(self.home)
-            if own is not None and self._may(READ, own):
-                found.append(structs.replace(each, name=own.whole))
-        return found
+        return seen_damage(self.store.damaged(), self.home, self.rights)
 
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
@@ -333,9 +342,8 @@ class AuthorizedStore:
             if READ not in there:
                 there_is_a_source = self.store.stat(whole) is not None
                 raise forbidden(target, "store this") if there_is_a_source else not_found(source) from None
-            if not isinstance(refused, Changed) or asked == target_precondition:
-                raise
-            if self.store.stat(self._whole(target)) is None:
+            hides = isinstance(refused, Changed) and asked != target_precondition
+            if not hides or self.store.stat(self._whole(target)) is None:
                 raise
             raise forbidden(target, "replace anything") from refused
 

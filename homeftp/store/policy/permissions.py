@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Sequence
 
 import attrs
 from msgspec import structs
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, WrongKind
-from homeftp.model import ABSENT, PRESENT, SERVER, Actor, Allotment, Entry, WriteRequest
+from homeftp.model import ABSENT, PRESENT, SERVER, Actor, Allotment, Damage, Entry, WriteRequest
 from homeftp.store.policy.limits import check_removable, directory_request
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
 from homeftp.store.policy.wording import display_path, is_directory, no_version, stays
@@ -137,3 +137,13 @@ def disclosed(rights: Rights, refused: Refusal, endpoint: Endpoint, wanted: str 
     if isinstance(refused, REVEALING) and READ not in rights.at(endpoint.parts):
         return forbidden(endpoint, "store this")
     return refused
+
+
+def seen_damage(damaged: Sequence[Damage], home: Endpoint, rights: Rights) -> list[Damage]:
+    """What of the damage in a whole store an account may see, as it names that."""
+    found = []
+    for each in damaged:
+        own = ROOT.at(each.name).relative_to(home)
+        if own is not None and READ in rights.at(own.parts):
+            found.append(structs.replace(each, name=own.whole))
+    return found

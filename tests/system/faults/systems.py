@@ -60,13 +60,13 @@ class Later(_Renaming):
         os.rename(source, source + b".waiting", src_dir_fd=source_dir, dst_dir_fd=source_dir)
         self._waiting.append((source + b".waiting", target, source_dir, target_dir))
 
-    def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False, beneath: bool = True) -> int:
+    def openat2(self, directory: int, path: bytes, flags: int, **options: bool) -> int:
         """There is time when the next one is asked for."""
         while self._waiting:
             source, target, source_dir, target_dir = self._waiting.pop()
             super().rename(source, target, source_dir=source_dir, target_dir=target_dir)
             os.close(target_dir)
-        return super().openat2(directory, path, flags, one_mount=one_mount, beneath=beneath)
+        return super().openat2(directory, path, flags, **options)
 
 
 class Littering(_Renaming):

@@ -59,6 +59,16 @@ class Resolver:
                 raise
         return self.walk(root, names, flags)
 
+    def open_cached(self, root: int, parts: Sequence[str], flags: int) -> int:
+        """Open a file or a directory on the root's own mount, if all of its path is in memory; else EAGAIN.
+
+        It waits for no disk, on a file system of which the kernel itself says what is in memory. Elsewhere EAGAIN too.
+        """
+        path = raw_path(parts)
+        if self.walks or len(path) >= _KERNEL_PATH_MAX or self.spelling.exact_device is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return self.system.openat2(root, path or b".", flags, one_mount=True, cached=True)
+
     def walk(self, directory: int, names: Sequence[bytes], flags: int, *, one_mount: bool = False) -> int:
         """Open a directory part by part, each by a name that its directory lists.
 

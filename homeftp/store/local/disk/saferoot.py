@@ -58,7 +58,7 @@ class SafeRoot:
 
     def __init__(self, path: str, system: System, *, walk: bool = False) -> None:
         self._path = os.path.abspath(path)
-        self._system = system
+        self.system = system
         self.disks = Disks(system)
         """What the disks in it keep of times and modes."""
         self._detached = False
@@ -76,8 +76,8 @@ class SafeRoot:
         except OSError as error:
             close_quietly(self.fd)
             raise OperatorError(f"cannot share {path}: {_NOT_OPENED.get(error.errno or 0, error.strerror)}") from None
-        self._resolver = Resolver(system, self._spelling, walk or not system.has_openat2)
-        self.mounts = Mounts(self._resolver)
+        self.resolver = Resolver(system, self._spelling, walk or not system.has_openat2)
+        self.mounts = Mounts(self.resolver)
         """The places in it where disks belong: nothing is read or written there while they are not mounted."""
 
     @property
@@ -140,11 +140,11 @@ class SafeRoot:
 
         It may have others where it is mounted a second time.
         """
-        listed = self._resolver.listed_path(self.fd, [raw(part) for part in folder.parts])
+        listed = self.resolver.listed_path(self.fd, [raw(part) for part in folder.parts])
         parts = tuple(map(os.fsdecode, listed))
         return [
             Endpoint(each, folder.home)
-            for each in places(parts, mounted_parts(self._system.mounts(), self._real_path()))
+            for each in places(parts, mounted_parts(self.system.mounts(), self._real_path()))
         ]
 
     def _real_path(self) -> str:
@@ -160,7 +160,7 @@ class SafeRoot:
 
     def mounted_disks(self) -> list[Parts]:
         """The places in it where disks are mounted. Raises OSError."""
-        return self.mounts.mounted(self.fd, mounted_parts(self._system.mounts(), self._real_path()))
+        return self.mounts.mounted(self.fd, mounted_parts(self.system.mounts(), self._real_path()))
 
     def missing_disks(self) -> list[Parts]:
         """The known places where no disk is mounted. Raises OSError."""
@@ -251,7 +251,7 @@ class SafeRoot:
             if exclusive:
                 raise
             is_new = False
-        fd, found = self._resolver.open_entry(parent.fd, name, DIRECTORY)
+        fd, found = self.resolver.open_entry(parent.fd, name, DIRECTORY)
         with close_on_error(fd):
             if is_new:
                 opened(endpoint, found)
@@ -289,7 +289,7 @@ class SafeRoot:
         """
         self.mounts.expect(self.fd, endpoint)
         try:
-            return self._resolver.open(self.fd, endpoint.parts, LOOKUP)
+            return self.resolver.open(self.fd, endpoint.parts, LOOKUP)
         except OSError as error:
             if error.errno == errno.ENOTDIR:
                 raise NotFound(f"{display_path(endpoint)} is not a directory") from None
@@ -299,7 +299,7 @@ class SafeRoot:
         """`stat`, from the parent directory's descriptor."""
         self._expect_mounted_at(endpoint)
         try:
-            return self._resolver.stat_entry(directory, raw(endpoint.name))
+            return self.resolver.stat_entry(directory, raw(endpoint.name))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -327,7 +327,7 @@ class SafeRoot:
             raise WrongKind(f"{display_path(endpoint)} is a directory")
         self._expect_mounted_at(endpoint)
         try:
-            fd, found = self._resolver.open_entry(directory, raw(endpoint.name), _READ)
+            fd, found = self.resolver.open_entry(directory, raw(endpoint.name), _READ)
         except OSError as error:
             raise refusal(error, endpoint) from error
         with close_on_error(fd):
@@ -341,7 +341,7 @@ class SafeRoot:
         """Open a regular file or a directory in an open directory; also returns its stat. Raises `WrongKind` (43)."""
         self._expect_mounted_at(endpoint)
         try:
-            fd, found = self._resolver.open_entry(directory, raw(endpoint.name), _READ)
+            fd, found = self.resolver.open_entry(directory, raw(endpoint.name), _READ)
         except OSError as error:
             raise refusal(error, endpoint) from error
         with close_on_error(fd):
@@ -360,7 +360,7 @@ class SafeRoot:
     @contextlib.contextmanager
     def open_below(self, directory: int, names: Sequence[bytes]) -> Iterator[int]:
         """Open a directory below an open one by raw names, which need not be legal in an endpoint. Raises OSError."""
-        fd = self._resolver.walk(directory, names, DIRECTORY)
+        fd = self.resolver.walk(directory, names, DIRECTORY)
         try:
             yield fd
         finally:
@@ -369,7 +369,7 @@ class SafeRoot:
     def mount_depth(self, endpoint: Endpoint) -> int:
         """How many parts lead to the topmost directory on the same mount as `endpoint`. Raises OSError."""
         depth = len(endpoint.parts)
-        while depth and self._resolver.is_same_mount(self.fd, endpoint.parts[: depth - 1], endpoint.parts[depth - 1]):
+        while depth and self.resolver.is_same_mount(self.fd, endpoint.parts[: depth - 1], endpoint.parts[depth - 1]):
             depth -= 1
         return depth
 
@@ -381,11 +381,11 @@ class SafeRoot:
     def _open_parts(self, endpoint: Endpoint) -> DirHandle:
         was_mounted = self.mounts.expect(self.fd, endpoint)
         try:
-            fd = self._resolver.open(self.fd, endpoint.parts, DIRECTORY, one_mount=True)
+            fd = self.resolver.open(self.fd, endpoint.parts, DIRECTORY, one_mount=True)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            fd = self._resolver.open(self.fd, endpoint.parts, DIRECTORY)
+            fd = self.resolver.open(self.fd, endpoint.parts, DIRECTORY)
             with close_on_error(fd):
                 self.disks.learn(os.fstat(fd), fd)
             return DirHandle(fd, same_mount=False)

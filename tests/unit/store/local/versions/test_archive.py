@@ -24,11 +24,11 @@ from tests.support.stores import LONG_AGO, Failing, Walking, put_of, sha
 class Moving(System):
     """Directories are moved out and in again while they are looked up: the kernel reports that like a mount."""
 
-    def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False, beneath: bool = True) -> int:
+    def openat2(self, directory: int, path: bytes, flags: int, **options: bool) -> int:
         """See above."""
-        if one_mount and beneath:
+        if options.get("one_mount") and options.get("beneath", True):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        return super().openat2(directory, path, flags, one_mount=one_mount, beneath=beneath)
+        return super().openat2(directory, path, flags, **options)
 
 
 class NoLinks(System):

@@ -1,0 +1,29 @@
+"""A store that answers some questions at once, without waiting for a disk."""
+
+from __future__ import annotations
+
+from zope.interface import Interface
+
+from homeftp.endpoint import Endpoint
+from homeftp.interfaces.store import IOpenFile
+from homeftp.model import Entry
+
+
+class IImmediateStore(Interface):
+    """A store that may have in memory what it is asked for. Optional.
+
+    These calls never block, so that they are made on the reactor's thread; where they find nothing, the calls of
+    `IStore` are made in the pool. What they answer was true within the last second.
+    """
+
+    def stat_at_once(endpoint: Endpoint) -> Entry | None:
+        """What `IStore.stat` tells of what exists there; None where only that can tell."""
+
+    def open_at_once(endpoint: Endpoint, inline: int) -> IOpenFile | None:
+        """A file of at most `inline` bytes as `IStore.open_many` gives it, read already; None where only that can tell.
+
+        `inline` is at most `config.SMALL_FILE`.
+        """
+
+
+__all__ = ["IImmediateStore"]

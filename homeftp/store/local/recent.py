@@ -1,0 +1,72 @@
+"""What jobs have found of files of late: it is known without looking into the hash cache again."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Callable, NamedTuple
+
+from homeftp.hashing.filehash import is_settled
+from homeftp.hashing.hashcache import HashCache
+from homeftp.model import Entry
+
+RECENT_SECONDS = 1.0
+"""For how long counts what a job has found. Another process may mark a file as damaged (`homeftp verify`), and a disk
+may be unmounted: a job sees that."""
+
+FILES_KEPT = 4096
+"""Files of which is known what a job has found, at least; twice as many at most."""
+
+Parts = tuple[str, ...]
+
+
+class _RecentFile(NamedTuple):
+    """What a job has found of a file."""
+
+    found: os.stat_result
+    entry: Entry
+    marked: int
+    """`HashCache.marked` before the job asked."""
+    when: float
+
+
+def is_same(before: os.stat_result, now: os.stat_result) -> bool:
+    """Whether these are stats of the same file, which was not changed between them."""
+    return _mark(before) == _mark(now)
+
+
+def _mark(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_ctime_ns, found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev, found.st_mode
+
+
+class RecentFiles:
+    """The small files that jobs have stated or opened of late. Safe in several threads; nothing waits for a lock."""
+
+    def __init__(
+        self, cache: HashCache, *, monotonic: Callable[[], float] = time.monotonic, kept: int = FILES_KEPT
+    ) -> None:
+        self._cache = cache
+        self._monotonic = monotonic
+        self._kept = kept
+        self._young: dict[Parts, _RecentFile] = {}
+        self._old: dict[Parts, _RecentFile] = {}
+
+    @property
+    def marked(self) -> int:
+        """What a job passes to `add`: as it was before the job asked the hash cache."""
+        return self._cache.marked
+
+    def add(self, parts: Parts, found: os.stat_result, entry: Entry, marked: int) -> None:
+        """A job has found this. Only what no change can leave as it is is kept."""
+        if entry.hash is None or not is_settled(found):
+            return
+        if len(self._young) >= self._kept:
+            self._old, self._young = self._young, {}
+        self._young[parts] = _RecentFile(found, entry, marked, self._monotonic())
+
+    def entry(self, parts: Parts, found: os.stat_result) -> Entry | None:
+        """The entry that a job has found of the file with this stat; None where none has of late."""
+        seen = self._young.get(parts) or self._old.get(parts)
+        if seen is None or seen.marked != self._cache.marked or self._monotonic() - seen.when > RECENT_SECONDS:
+            return None
+        return seen.entry if is_same(seen.found, found) else None

@@ -1,0 +1,76 @@
+"""What jobs have found of files counts for a while, for the same files."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from twisted.internet.task import Clock
+
+from homeftp.hashing.hashcache import CONTENT, CachedHash
+from homeftp.model import Entry
+from homeftp.store.local.recent import RECENT_SECONDS, RecentFiles
+from tests.support.stores import StoreCase, sha
+
+PARTS = ("a.txt",)
+
+
+class RecentFilesTests(StoreCase):
+    """One file, of which a job has found the entry."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.recent = RecentFiles(self.cache, monotonic=self.clock.seconds, kept=2)
+        self.lay("a.txt", b"content")
+        self.entry = Entry("", "file", 7, hash=sha(b"content"), tag="tag")
+
+    def add(self) -> os.stat_result:
+        """A job finds it."""
+        found = os.stat(self.path("a.txt"))
+        self.recent.add(PARTS, found, self.entry, self.recent.marked)
+        return found
+
+    def test_recent(self) -> None:
+        """It counts for a second."""
+        found = self.add()
+        self.clock.advance(RECENT_SECONDS)
+        self.assertEqual(self.recent.entry(PARTS, found), self.entry)
+        self.assertIsNone(self.recent.entry(("b.txt",), found))
+        self.clock.advance(RECENT_SECONDS)
+        self.assertIsNone(self.recent.entry(PARTS, found))
+
+    def test_changed(self) -> None:
+        """Another stat is that of another file, or of another content, though size and mtime are the same."""
+        before = self.add()
+        os.chmod(self.path("a.txt"), 0o640)
+        with open(self.path("a.txt"), "r+b") as file:
+            file.write(b"CONTENT")
+        os.utime(self.path("a.txt"), ns=(before.st_mtime_ns, before.st_mtime_ns))
+        self.assertIsNone(self.recent.entry(PARTS, os.stat(self.path("a.txt"))))
+        self.assertEqual(self.recent.entry(PARTS, before), self.entry)
+
+    def test_marked(self) -> None:
+        """A mark of damage shows in no stat: nothing counts that was found before it, or while it was made."""
+        found = self.add()
+        marked = self.recent.marked
+        self.cache.mark(CachedHash(self.root, "a.txt", found, sha(b"content"), time.time_ns(), CONTENT))
+        self.assertIsNone(self.recent.entry(PARTS, found))
+        self.recent.add(PARTS, found, self.entry, marked)
+        self.assertIsNone(self.recent.entry(PARTS, found))
+
+    def test_unsettled(self) -> None:
+        """What may change without another stat is not kept, nor what has no known hash."""
+        os.utime(self.path("a.txt"))
+        self.assertIsNone(self.recent.entry(PARTS, self.add()))
+        self.lay("a.txt", b"content")
+        self.entry = Entry("", "file", 7)
+        self.assertIsNone(self.recent.entry(PARTS, self.add()))
+
+    def test_bound(self) -> None:
+        """The files that were found last are kept, and never more than twice their number."""
+        found = os.stat(self.path("a.txt"))
+        for number in range(9):
+            self.recent.add((str(number),), found, self.entry, self.recent.marked)
+        kept = [number for number in range(9) if self.recent.entry((str(number),), found) is not None]
+        self.assertEqual(kept, [6, 7, 8])
