@@ -41,6 +41,7 @@ from homeftp.store.local.store import LocalStore
 from homeftp.testing.pair import InMemoryServer
 from homeftp.wire.codec import decode_response, encode_request
 from homeftp.wire.messages import Response
+from tests.support.accountstate import copy_state
 from tests.support.folders import quick_temp_dir
 
 PASSWORD = "correct horse"
@@ -114,6 +115,7 @@ class Server:
     ) -> Server:
         """A server with one account, ann; `own_accounts`: whether removing it from the database ends its logins."""
         folder = quick_temp_dir()
+        copy_state(folder)
         root = os.path.join(folder, "root")
         os.mkdir(root)
         limits = limits or Limits()
