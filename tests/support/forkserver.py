@@ -158,12 +158,15 @@ class ForkServer:
             return subprocess.CompletedProcess(command, returncode, out.read().decode(), err.read().decode())
 
     def start(
-        self, arguments: Sequence[str], *, standard: Sequence[int], env: Mapping[str, str], cwd: str
+        self, arguments: Sequence[str], *, standard: Sequence[int], env: Mapping[str, str], cwd: str, terminal: str = ""
     ) -> ForkedProcess:
-        """Start `homeftp ...` or `twistd ...` with these descriptors as standard input, output and error."""
+        """Start `homeftp ...` or `twistd ...` with these descriptors as standard input, output and error.
+
+        With the path of a terminal it leads a session of its own there.
+        """
         reports, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            request = {"arguments": list(arguments), "env": dict(env), "cwd": cwd}
+            request = {"arguments": list(arguments), "env": dict(env), "cwd": cwd, "terminal": terminal}
             data = [json.dumps(request).encode("utf-8", "surrogatepass")]
             self._ours.sendmsg(data, [_rights([*standard, theirs.fileno()])])
         return ForkedProcess(arguments, reports)
@@ -262,6 +265,9 @@ def _lower_password_cost() -> None:
 def _start(request: Any, standard: Sequence[int], reports: int) -> None:
     """In a child: be the command, which runs when this returns."""
     os.close(reports)
+    if request["terminal"]:
+        os.setsid()
+        os.close(os.open(request["terminal"], os.O_RDWR))  # the first that the leader opens is the session's
     for number, descriptor in enumerate(standard):
         os.dup2(descriptor, number)
         os.close(descriptor)

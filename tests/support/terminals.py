@@ -9,14 +9,19 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import time
 from typing import Sequence
 
-from tests.support.processes import environment
+from tests.support.forkserver import ForkedProcess
+from tests.support.processes import environment, fork_server
 from tests.support.waiting import WITHIN
 
 _PIECE = 4096
 """Bytes that are read at once."""
+
+HOMEFTP = (sys.executable, "-m", "homeftp")
+"""How commands begin that are forked."""
 
 _LOOK_SECONDS = 0.05
 """How often `wait` looks whether the process has ended."""
@@ -29,17 +34,19 @@ class TerminalProcess:
         self.terminal, inner = pty.openpty()
         self.displayed = ""
         self._is_open = True
-        # The first terminal that the leader of a session opens is the session's.
-        launch = ("sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', os.ttyname(inner))
-        self.process = subprocess.Popen(
-            [*launch, *command],
-            stdin=inner,
-            stdout=inner,
-            stderr=inner,
-            start_new_session=True,
-            env=environment(**{"TERM": "dumb", "COLUMNS": "200", **variables}),
-            cwd=cwd,
-        )
+        env = environment(**{"TERM": "dumb", "COLUMNS": "200", **variables})
+        path = os.ttyname(inner)
+        self.process: ForkedProcess | subprocess.Popen[bytes]
+        if tuple(command[:3]) == HOMEFTP:
+            self.process = fork_server().start(
+                ["homeftp", *command[3:]], standard=[inner] * 3, env=env, cwd=cwd or os.getcwd(), terminal=path
+            )
+        else:
+            # The first terminal that the leader of a session opens is the session's.
+            launch = ("sh", "-c", 'exec "$@" <>"$0" >&0 2>&0', path)
+            self.process = subprocess.Popen(
+                [*launch, *command], stdin=inner, stdout=inner, stderr=inner, start_new_session=True, env=env, cwd=cwd
+            )
         os.close(inner)
 
     def wait_for(self, pattern: str) -> re.Match[str]:
