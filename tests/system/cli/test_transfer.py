@@ -229,7 +229,7 @@ class TransferTests(ServedCase):
         fetching = {"homeftp.client.plan.get", "homeftp.client.transfer.get"}
         for words, needed, others, most in (
             (("ls", there), set[str](), comparing | sending | fetching, 105),
-            (("cmp", here, there), comparing, sending | fetching, 150),
+            (("cmp", here, there), comparing, sending | fetching, 155),
             (("push", "-f", here, there), sending, fetching, 165),
             (("get", "-f", there, here), fetching, sending, 175),
         ):
