@@ -6,6 +6,7 @@ of its own makes each server for itself.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Callable
 
@@ -13,6 +14,9 @@ from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.migrations import SchemaPart
 from homeftp.crypto.ca import HomeCA, adopt_ca, open_identity, read_ca
 from homeftp.errors import OperatorError
+
+_ID_LENGTH = 32
+"""Characters of an id: 128 bits."""
 
 _STEP = """
 CREATE TABLE identity (
@@ -24,6 +28,18 @@ CREATE TABLE identity (
 
 IDENTITY = SchemaPart("identity", (_STEP,))
 """One row: the CA of the cluster."""
+
+
+def tables_id(database: Database) -> str:
+    """An id of the tables: another one after the database was restored from a backup, or replaced by its replica.
+
+    Clients do not take what a restored server lacks for something that was deleted. Raises `Busy` (51).
+    """
+    parts = database.row(
+        "SELECT system_identifier, timeline_id, 'identity'::regclass::oid::bigint"
+        " FROM pg_control_system(), pg_control_checkpoint()"
+    )
+    return hashlib.sha256(" ".join(map(str, parts)).encode("ascii")).hexdigest()[:_ID_LENGTH]
 
 
 def share_identity(database: Database, state: str, *, now: Callable[[], datetime]) -> None:

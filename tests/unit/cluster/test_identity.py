@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cluster.database import Database
-from homeftp.cluster.identity import IDENTITY, share_identity
+from homeftp.cluster.identity import IDENTITY, share_identity, tables_id
 from homeftp.cluster.migrations import migrate
 from homeftp.crypto.ca import open_identity
 from homeftp.errors import OperatorError
@@ -24,7 +24,8 @@ class IdentityTests(SynchronousTestCase):
     """Servers that start one after another."""
 
     def setUp(self) -> None:
-        self.database = Database(empty_schema(), connections=2)
+        self.url = empty_schema()
+        self.database = Database(self.url, connections=2)
         self.addCleanup(self.database.close)
         migrate(self.database, [IDENTITY])
 
@@ -67,3 +68,13 @@ class IdentityTests(SynchronousTestCase):
         folder = self.start()
         path = os.path.join(folder, "identity", "ca.key")
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+
+    def test_tables_id(self) -> None:
+        """The tables have an id for all servers, and another one once they were made anew, as from a backup."""
+        other = Database(self.url, connections=1)
+        self.addCleanup(other.close)
+        before = tables_id(self.database)
+        self.assertEqual((tables_id(other), len(before)), (before, 32))
+        self.database.transact(lambda transaction: transaction.execute("DROP TABLE identity, homeftp_schema"))
+        migrate(self.database, [IDENTITY])
+        self.assertNotEqual(tables_id(self.database), before)
