@@ -6,6 +6,7 @@ protocol.
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Callable, Iterator, Sequence, cast
 
@@ -73,7 +74,7 @@ class Login:
         """The version of the database by which it was valid when that was last looked up."""
         device = account.device
         key = account.access.stamp, *((None, None) if device is None else (device.id, device.stamp))
-        self._store = CheckedStore.of(account.store, self._confirm, key)
+        self._store = CheckedStore.of(account.store, self._confirm, key, service.monotonic)
 
     @property
     def address(self) -> str:
@@ -241,6 +242,7 @@ class LoginService:
         writers: FindWriter | None = None,
         seen: Seen = lambda id, address, front_end: None,
         share_links: Callable[[Login], IShareLinks | None] = lambda login: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._portal = portal
         self.files = files
@@ -249,6 +251,7 @@ class LoginService:
         self.refusals = refusals
         self.share_links = share_links
         """Share links of a login."""
+        self.monotonic = monotonic
         self._writers = writers
         self._throttle = throttle
         self._audit = audit

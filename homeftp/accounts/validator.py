@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Sequence
+from typing import Callable, Sequence, TypeVar
 
 import attrs
 from zope.interface import implementer
@@ -15,8 +15,11 @@ from homeftp.accounts.realm import Account
 from homeftp.accounts.state.interface import Version
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IOpenFile, IStore
+from homeftp.interfaces.immediate import RECENT_SECONDS, IImmediateStore
 from homeftp.model import Entry
 from homeftp.store.policy.authorized import AuthorizedStore
+
+T = TypeVar("T")
 
 _NO_DEVICE = (None, None, None, None)
 """The account, the stamp, the kind and the end of a device that is not there."""
@@ -73,6 +76,26 @@ class AccessValidator:
         return isinstance(expires, int | float) and self.clock() < expires
 
 
+class Confirmation:
+    """Raises a refusal where access was revoked, which blocks; and knows whether it was granted a moment ago."""
+
+    def __init__(self, confirm: Callable[[], None], monotonic: Callable[[], float]) -> None:
+        self._confirm = confirm
+        self._monotonic = monotonic
+        self._granted = float("-inf")
+
+    def __call__(self) -> None:
+        """Look it up."""
+        asked = self._monotonic()
+        self._confirm()
+        self._granted = asked
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether it was looked up, and granted, within the last second. Does not block."""
+        return self._monotonic() - self._granted <= RECENT_SECONDS
+
+
 @implementer(IStore)
 @attrs.frozen
 class CheckedStore(AuthorizedStore):
@@ -80,21 +103,25 @@ class CheckedStore(AuthorizedStore):
 
     A batch is made of calls of many logins, of those whose stores are equal: access is confirmed alike for all of
     them. Everything else is confirmed in its own job (`homeftp.files.jobs.revocation`), except `resume_point`: a batch
-    looks up many before its `stat_many`, and nothing that it found is given to anybody where that raises.
+    looks up many before its `stat_many`, and nothing that it found is given to anybody where that raises. What is
+    answered without a job needs a confirmation of the last second.
     """
 
-    _confirm: Callable[[], None] = attrs.field(kw_only=True, eq=False)
-    """Raises a refusal where access was revoked; blocks."""
+    _confirm: Confirmation = attrs.field(kw_only=True, eq=False)
     _key: tuple[str, str | None, str | None] = attrs.field(kw_only=True)
     """The stamp of the account, and the id and the stamp of the device."""
 
     @classmethod
     def of(
-        cls, store: AuthorizedStore, confirm: Callable[[], None], key: tuple[str, str | None, str | None]
+        cls,
+        store: AuthorizedStore,
+        confirm: Callable[[], None],
+        key: tuple[str, str | None, str | None],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> CheckedStore:
         """The same part of the store, with all that limits it."""
         same = {str(each.alias): getattr(store, each.name) for each in attrs.fields(AuthorizedStore) if each.init}
-        return cls(**same, confirm=confirm, key=key)
+        return cls(**same, confirm=Confirmation(confirm, monotonic), key=key)
 
     def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
         """`stat` for several at once."""
@@ -105,3 +132,7 @@ class CheckedStore(AuthorizedStore):
         """`open` for several at once."""
         self._confirm()
         return super().open_many(endpoints, inline)
+
+    def at_once(self, endpoint: Endpoint, ask: Callable[[IImmediateStore, Endpoint], T | None]) -> T | None:
+        """What `ask` gets of the store."""
+        return super().at_once(endpoint, ask) if self._confirm.is_recent else None

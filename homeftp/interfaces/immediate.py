@@ -8,6 +8,12 @@ from homeftp.endpoint import Endpoint
 from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Entry
 
+RECENT_SECONDS = 1.0
+"""For how long a job's answer counts: that access was granted, that the disk was there, what was known of a file.
+
+Another process may revoke access, mark a file as damaged (`homeftp verify`), or unmount the disk: a job notices that.
+"""
+
 
 class IImmediateStore(Interface):
     """A store that may have in memory what it is asked for. Optional.
@@ -26,4 +32,4 @@ class IImmediateStore(Interface):
         """
 
 
-__all__ = ["IImmediateStore"]
+__all__ = ["RECENT_SECONDS", "IImmediateStore"]

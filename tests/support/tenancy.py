@@ -34,6 +34,7 @@ from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
 from homeftp.errors import LoginFailed, Refusal
 from homeftp.interfaces import ILogin, IStore, Space
+from homeftp.interfaces.immediate import RECENT_SECONDS
 from homeftp.model import Entry, WriteRequest
 from tests.support.tenancychecks import Session, check_changes, same_answers
 from tests.support.tenancyrules import (
@@ -160,13 +161,21 @@ class TenancyMachine(RuleBasedStateMachine):
             add_account(world.state, name, rules, self.passwords[name])
 
     def _changed(self, name: str, *, replaced: bool) -> None:
-        """The logins of an account end at once; and those that are being checked, where it or its password is new."""
+        """The logins of an account end in a second; and those that are being checked, where it or its password is new.
+
+        Until then a login may be told what is in memory.
+        """
+        self._pass_time()
         for session in self.sessions:
             session.valid = session.valid and session.account != name
         for attempt in self.attempts:
             if attempt.account == name:
                 attempt.changed = True
                 attempt.valid = attempt.valid and (attempt.of_device or not replaced)
+
+    def _pass_time(self) -> None:
+        for world in self.worlds:
+            world.clock.advance(2 * RECENT_SECONDS)
 
     @rule(name=NAMES, again=st.booleans(), then=CALLS)
     def remove_account(self, name: str, again: bool, then: Calls) -> None:
@@ -273,6 +282,7 @@ class TenancyMachine(RuleBasedStateMachine):
             top, most = DEVICES[name]
             for world in self.worlds:
                 Devices(world.state).narrow(f"{name}-device", most, parse(top))
+            self._pass_time()
             for session in self.sessions:
                 session.valid = session.valid and not (session.of_device and session.account == name)
             for attempt in self.attempts:

@@ -145,6 +145,7 @@ class World:
         shutil.copytree(_first_state(), os.path.join(self.folder, "state"))
         self.state = AccountDatabase(os.path.join(self.folder, "state"))
         workers, clock = InlineWorkers(), Clock()
+        self.clock = clock
         self.logins = QueuedWorkers()
         """Checks credentials, one job after another, when `log_in` or the machine says so."""
         audit = self.audit = Audit(os.path.join(self.folder, "state"))
@@ -159,6 +160,7 @@ class World:
             validator=validator(self.state),
             files=FilesFactory(workers, MemoryBudget()),
             workers=workers,
+            monotonic=clock.seconds,
         )
 
     def begin_login(self, name: str, password: str) -> Deferred[ILogin]:

@@ -17,6 +17,7 @@ from typing import Callable
 from homeftp.endpoint import RESERVED
 from homeftp.errors import OperatorError
 from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces.immediate import RECENT_SECONDS
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -24,7 +25,6 @@ from homeftp.store.local.immediate import ImmediateReader
 from homeftp.store.local.integrity.marks import DamageMarks
 from homeftp.store.local.listing import DirectoryLister
 from homeftp.store.local.read import FileReader
-from homeftp.store.local.recent import RECENT_SECONDS
 from homeftp.store.local.wiring import Operations, compose, verifier
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes

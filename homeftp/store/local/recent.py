@@ -8,11 +8,8 @@ from typing import Callable, NamedTuple
 
 from homeftp.hashing.filehash import is_settled
 from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces.immediate import RECENT_SECONDS
 from homeftp.model import Entry
-
-RECENT_SECONDS = 1.0
-"""For how long counts what a job has found. Another process may mark a file as damaged (`homeftp verify`), and a disk
-may be unmounted: a job sees that."""
 
 FILES_KEPT = 4096
 """Files of which is known what a job has found, at least; twice as many at most."""

@@ -74,12 +74,8 @@ class AuthorizedStore:
     """Bytes that may be beneath `home`; None: no limit."""
     quota_home: Endpoint | None = None
     """Where the quota counts in place of `home`, which is beneath it."""
-    _owner: str | None = attrs.field(init=False)
+    _owner: str | None = attrs.field(init=False, default=attrs.Factory(lambda self: self.actor.owner, takes_self=True))
     """`Actor.owner`: no other account continues its partial uploads."""
-
-    @_owner.default
-    def _owner_of_actor(self) -> str | None:
-        return self.actor.owner
 
     @property
     def capabilities(self) -> Capabilities:
@@ -164,13 +160,14 @@ class AuthorizedStore:
 
     def stat_at_once(self, endpoint: Endpoint) -> Entry | None:
         """What exists there, if the account may see it, and the store knows at once."""
-        return self._at_once(endpoint, lambda store, whole: store.stat_at_once(whole))
+        return self.at_once(endpoint, lambda store, whole: store.stat_at_once(whole))
 
     def open_at_once(self, endpoint: Endpoint, inline: int) -> IOpenFile | None:
         """A small file, if the account may see it, and the store has it at hand."""
-        return self._at_once(endpoint, lambda store, whole: store.open_at_once(whole, inline))
+        return self.at_once(endpoint, lambda store, whole: store.open_at_once(whole, inline))
 
-    def _at_once(self, endpoint: Endpoint, ask: Callable[[IImmediateStore, Endpoint], T | None]) -> T | None:
+    def at_once(self, endpoint: Endpoint, ask: Callable[[IImmediateStore, Endpoint], T | None]) -> T | None:
+        """What `ask` gets of the store about an endpoint that the account may see; None where it cannot ask."""
         immediate = self._may(READ, endpoint) and IImmediateStore.providedBy(self.store)
         return ask(IImmediateStore(self.store), self._whole(endpoint)) if immediate else None
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import attrs
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import WHOLE_STORE, Access, AccessChange, AccessTable
 from homeftp.accounts.devices import DeviceKind, Devices, Narrowing, add_device
 from homeftp.accounts.realm import Account
-from homeftp.accounts.validator import AccessValidator
-from homeftp.endpoint import parse
+from homeftp.accounts.validator import AccessValidator, CheckedStore
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Forbidden
+from homeftp.interfaces.immediate import RECENT_SECONDS
 from homeftp.store.memory import MemoryStore
-from homeftp.store.policy.rights import parse_rights
+from homeftp.store.policy.authorized import AuthorizedStore
+from homeftp.store.policy.rights import Rights, parse_rights
 from tests.support.accountstate import StateCase
+from tests.support.immediatestore import ImmediateMemoryStore
+from tests.support.stores import put_of
 
 STORE = MemoryStore()
 
@@ -117,3 +124,47 @@ class ValidatorTests(StateCase):
         self.assertEqual((validator.has_ended(account), validator.are_valid([account])), (True, [False]))
         Devices(self.state).saw(phone.id, 150.0, "192.0.2.7", None, 300.0)
         self.assertEqual((validator.has_ended(account), validator.are_valid([account])), (True, [True]))
+
+
+class CheckedStoreTests(SynchronousTestCase):
+    """A store that has everything at hand, for a login that may be revoked."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.revoked = False
+        store = ImmediateMemoryStore()
+        store.write_many([put_of("a.txt", b"a")])
+        own = AuthorizedStore(store, ROOT, Rights())
+        self.store = CheckedStore.of(own, self.confirm, ("", None, None), self.clock.seconds)
+
+    def confirm(self) -> None:
+        """Look up whether access was revoked."""
+        if self.revoked:
+            raise Forbidden("access was revoked")
+
+    def at_hand(self) -> bool:
+        """Whether the file is told without a job, stated and opened alike."""
+        found = self.store.stat_at_once(parse("a.txt")), self.store.open_at_once(parse("a.txt"), 100)
+        self.assertEqual(found[0] is None, found[1] is None)
+        return found[0] is not None
+
+    def test_at_once(self) -> None:
+        """What is at hand is told for a second after a job has found that access is granted, and no longer."""
+        self.assertFalse(self.at_hand())
+        self.store.stat_many([parse("a.txt")])
+        self.assertTrue(self.at_hand())
+        self.clock.advance(RECENT_SECONDS)
+        self.assertTrue(self.at_hand())
+        self.clock.advance(RECENT_SECONDS)
+        self.assertFalse(self.at_hand())
+        self.store.open_many([parse("a.txt")], 100)
+        self.assertTrue(self.at_hand())
+
+    def test_revoked(self) -> None:
+        """A job that finds access revoked confirms nothing, and no job can make it recent any more."""
+        self.store.stat_many([parse("a.txt")])
+        self.revoked = True
+        self.clock.advance(2 * RECENT_SECONDS)
+        for read in (self.store.stat_many, lambda some: self.store.open_many(some, 100)):
+            self.assertRaises(Forbidden, read, [parse("a.txt")])
+            self.assertFalse(self.at_hand())

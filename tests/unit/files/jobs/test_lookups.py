@@ -4,35 +4,20 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from homeftp.endpoint import Endpoint, parse
 from homeftp.files.jobs.batches import Batches
 from homeftp.files.jobs.lookups import Lookups
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
 from homeftp.interfaces import IOpenFile, IStore
-from homeftp.interfaces.immediate import IImmediateStore
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Entry
 from homeftp.store.memory import MemoryStore
 from tests.support.filestores import request_for
+from tests.support.immediatestore import COLD, ImmediateMemoryStore
 from tests.support.queuedworkers import QueuedWorkers
 
-HERE, THERE = parse("here.txt"), parse("there.txt")
-
-
-@implementer(IImmediateStore)
-class HalfImmediate(MemoryStore):
-    """Has one file at hand."""
-
-    def stat_at_once(self, endpoint: Endpoint) -> Entry | None:
-        """Only of that file."""
-        return self.stat(endpoint) if endpoint == HERE else None
-
-    def open_at_once(self, endpoint: Endpoint, inline: int) -> IOpenFile | None:
-        """Only that file."""
-        (file,) = self.open_many([endpoint], inline)
-        return file if endpoint == HERE and not isinstance(file, Exception) else None
+HERE = parse("here.txt")
 
 
 class LookupsTests(SynchronousTestCase):
@@ -42,7 +27,7 @@ class LookupsTests(SynchronousTestCase):
         self.workers = QueuedWorkers()
 
     def lookups(self, store: IStore) -> Lookups:
-        store.write_many([(request_for("here.txt", b"here"), b"here"), (request_for("there.txt", b"there"), b"there")])
+        store.write_many([(request_for("here.txt", b"here"), b"here"), (request_for("cold.txt", b"cold"), b"cold")])
         return Lookups(store, Batches(self.workers), RevocableJobs(self.workers, PermanentLogin()))
 
     def found(self, lookups: Lookups, endpoint: Endpoint) -> tuple[Deferred[Entry | None], Deferred[IOpenFile]]:
@@ -50,14 +35,14 @@ class LookupsTests(SynchronousTestCase):
 
     def test_at_once(self) -> None:
         """What the store has at hand takes no job."""
-        entry, file = self.found(self.lookups(HalfImmediate(StoreOptions())), HERE)
+        entry, file = self.found(self.lookups(ImmediateMemoryStore(StoreOptions())), HERE)
         opened = self.successResultOf(file)
         self.assertEqual((opened.content, opened.entry), (b"here", self.successResultOf(entry)))
         self.assertEqual(self.workers.jobs, [])
 
     def test_by_job(self) -> None:
         """Everything else takes one, as does everything in a store that answers nothing at once."""
-        for store, endpoint in ((HalfImmediate(StoreOptions()), THERE), (MemoryStore(StoreOptions()), HERE)):
+        for store, endpoint in ((ImmediateMemoryStore(StoreOptions()), COLD), (MemoryStore(StoreOptions()), HERE)):
             entry, file = self.found(self.lookups(store), endpoint)
             self.assertNoResult(entry)
             self.assertNoResult(file)

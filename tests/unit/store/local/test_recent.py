@@ -8,8 +8,9 @@ import time
 from twisted.internet.task import Clock
 
 from homeftp.hashing.hashcache import CONTENT, CachedHash
+from homeftp.interfaces.immediate import RECENT_SECONDS
 from homeftp.model import Entry
-from homeftp.store.local.recent import RECENT_SECONDS, RecentFiles
+from homeftp.store.local.recent import RecentFiles
 from tests.support.stores import StoreCase, sha
 
 PARTS = ("a.txt",)

@@ -11,6 +11,7 @@ from zope.interface.verify import verifyObject
 from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet, parse
 from homeftp.errors import Forbidden, NoSpace, NotFound
+from homeftp.interfaces.immediate import IImmediateStore
 from homeftp.interfaces.store import IStore, StoreOptions, UnrecordedChanges
 from homeftp.model import (
     Actor,
@@ -29,6 +30,7 @@ from homeftp.testing.contract import StoreContract
 from homeftp.testing.contract.case import request, sha
 from tests.support.authorized import ANN, AuthorizedCase
 from tests.support.contracts import maintain_later
+from tests.support.immediatestore import ImmediateMemoryStore
 from tests.support.miscountingstore import MiscountingStore
 
 NOTHING: frozenset[str] = frozenset()
@@ -148,6 +150,22 @@ class ReadingTests(AuthorizedCase):
             self.assertEqual(told, visible)
             opened = store.open_many(asked, 99)
             self.assertEqual([None if isinstance(each, Exception) else each.entry.hash for each in opened], visible)
+
+    def test_at_once(self) -> None:
+        """What the store has at hand is told of what the account may see, by its own name, and of nothing else."""
+        store = ImmediateMemoryStore()
+        for path in ("home/a.txt", "home/secret/c.txt", "other/d.txt"):
+            self.write(store, path, path.encode())
+        seen = self.seen("read", store, secret="add")
+        verifyObject(IImmediateStore, seen)
+        file = seen.open_at_once(parse("a.txt"), 100)
+        assert file is not None
+        self.assertEqual((file.content, seen.stat_at_once(parse("a.txt"))), (b"home/a.txt", seen.stat(parse("a.txt"))))
+        for path in ("secret/c.txt", "secret", "d.txt", "other/d.txt", "../other/d.txt"):
+            endpoint = Endpoint(tuple(path.split("/")))
+            self.assertEqual((seen.stat_at_once(endpoint), seen.open_at_once(endpoint, 100)), (None, None))
+        slow = self.seen("read")
+        self.assertEqual((slow.stat_at_once(parse("a.txt")), slow.open_at_once(parse("a.txt"), 100)), (None, None))
 
     def test_unseen_versions(self) -> None:
         """The store is not even asked for the versions of what the account may not see."""
