@@ -295,6 +295,7 @@ class Change(msgspec.Struct, frozen=True):
     what: str
     """One of "add", "replace", "delete", "move", "metadata", "evict", "prune", "damage" and "mend".
 
+    The "delete" of a directory stands for all that it held.
     The last four change nothing in the tree: to make space for the actor a
     version or a partial upload was removed, of the file at `endpoint`; or the
     actor removed a version for good; or the
@@ -384,6 +385,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """It keeps mtime and mode, as far as its entries say, and `set_metadata` changes them."""
     atomic_directory_move: bool = False
     """A directory is moved in one step: no moment shows part of it at each place."""
+    atomic_directory_removal: bool = False
+    """A directory is removed in one step with all that it holds, and one record stands for all of that."""
     similar_names: bool = False
     """New names that differ from a sibling only in case or compatible form are detected, and refused unless allowed."""
     edit: bool = False

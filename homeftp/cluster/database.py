@@ -39,6 +39,11 @@ LONGEST_PAUSE_SECONDS = 0.2
 
 _MS = 1000
 
+_OTHER_PLANS = ("enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit")
+"""What every statement does without: it finds its rows by an index, in the order of that. PostgreSQL chooses by what it
+knows of a table, which is wrong for one that has just grown: then each page of a listing would be sorted anew, and a
+batch of files read the whole table."""
+
 _LOOK_SECONDS = 0.1
 """Between two looks whether the time is over, while nothing arrives."""
 
@@ -319,6 +324,7 @@ def _conninfo(url: str, timeouts: DatabaseTimeouts) -> str:
         "idle_in_transaction_session_timeout": timeouts.idle,
     }
     options = [f"-c {name}={int(seconds * _MS)}" for name, seconds in settings.items()]
+    options += [f"-c {name}=off" for name in _OTHER_PLANS]
     defaults = {
         "connect_timeout": str(max(2, int(timeouts.connect))),
         "tcp_user_timeout": str(int(timeouts.answer * _MS)),

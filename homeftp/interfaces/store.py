@@ -85,6 +85,8 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that the store may hold, versions included; None: no limit."""
     reserved: int = RESERVED_SPACE
     """Bytes that one account's uploads may hold back from other accounts before they have arrived."""
+    objects: str | None = None
+    """The URL of the bucket for the bytes of files, of a backend that has only names; None: it has both."""
     similar_names: bool = False
     """Whether a new name may differ from a sibling's only in case or compatible form."""
     record_changes: RecordChanges = record_nothing
@@ -307,8 +309,9 @@ class IStore(Interface):
         """Remove a file, or a directory: yields after each step, which blocks, how many entries it removed.
 
         Nothing happens before the first step. Close the generator to stop early: then what was removed by then stays
-        removed. All is durable when it ends. The versions of all files in a directory have one time, unless a file was
-        changed meanwhile. Before anything is removed it raises `NotFound` (40), `Changed` (44), and `WrongKind` (43)
+        removed; with `capabilities.atomic_directory_removal` that is everything, and only versions are made in steps.
+        All is durable when it ends. The versions of all files in a directory have one time, unless a file was changed
+        meanwhile. Before anything is removed it raises `NotFound` (40), `Changed` (44), and `WrongKind` (43)
         for a directory that is not empty, unless `recursive`, for one that holds what the store does not offer, and for
         one with a hash as its precondition.
         """

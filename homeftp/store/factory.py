@@ -1,6 +1,7 @@
 """From a URL or a folder to an open store: the one place that knows which backends there are.
 
-A folder, or a URL with the scheme `file`, is the local store. Every other
+A folder, or a URL with the scheme `file`, is the local store, and one with
+`postgresql` the cluster store, whose libraries are imported only then. Every other
 scheme is a plugin: `s3://…` is opened by the `IStoreFactory` in the module
 `store_s3` of `homeftp.plugins`. A backend that is merely installed is not
 imported.
@@ -18,6 +19,9 @@ from homeftp.store.local.factory import LocalStoreFactory
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):", re.IGNORECASE)
 _PREFIX = "store_"
+
+CLUSTER_SCHEME = "postgresql"
+"""The scheme of a database that has the names of a cluster's files."""
 
 
 def scheme_of(location: str) -> str | None:
@@ -51,10 +55,12 @@ def _factory(location: str, plugin_dirs: Sequence[str]) -> IStoreFactory:
     local = LocalStoreFactory()
     if scheme in (None, local.scheme):
         return local
+    if scheme == CLUSTER_SCHEME:
+        return _cluster()
     module = _PREFIX + re.sub(r"\W", "_", str(scheme))
     found = plugins.places(module, plugin_dirs)
     if not found:
-        there = [local.scheme, *_installed(plugin_dirs)]
+        there = [local.scheme, CLUSTER_SCHEME, *_installed(plugin_dirs)]
         raise OperatorError(
             f"{location}: no backend is installed for {scheme}: URLs; these are: {', '.join(there)}. "
             "To share a folder, write its path"
@@ -62,6 +68,14 @@ def _factory(location: str, plugin_dirs: Sequence[str]) -> IStoreFactory:
     if len(found) > 1:
         raise OperatorError(f"{location}: the backend is in two places: {found[0]} and {found[1]}: remove one")
     return _loaded(str(scheme), module, found[0], location)
+
+
+def _cluster() -> IStoreFactory:
+    try:
+        from homeftp.store.cluster.factory import ClusterStoreFactory
+    except ImportError as error:
+        raise OperatorError("A database needs more packages: pip install 'homeftp[cluster]'") from error
+    return ClusterStoreFactory()
 
 
 def _loaded(scheme: str, module: str, path: str, location: str) -> IStoreFactory:

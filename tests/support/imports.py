@@ -69,6 +69,7 @@ TOOLS = frozenset(
 )
 SHARED = CONTRACTS | TOOLS
 STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
+CLUSTER = CONTRACTS | {"cluster", "hashing", "store.policy"}
 
 CLIENT = within(
     "client",
@@ -100,7 +101,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "control": VALUES | {"crypto", "syscalls"},
     "cluster": VALUES | {"crypto"},
     "store.policy": CONTRACTS,
-    "store": CONTRACTS | {"hashing", "plugins", "store.local", "store.policy"},
+    "store": CONTRACTS | {"hashing", "plugins", "store.cluster", "store.local", "store.policy"},
+    "store.cluster.base": CLUSTER,
+    "store.cluster.tables": CLUSTER | {"store.cluster.base"},
+    "store.cluster.reading": CLUSTER | within("store.cluster", "base tables"),
+    "store.cluster.writes": CLUSTER | within("store.cluster", "base reading tables"),
+    "store.cluster.upkeep": CLUSTER | within("store.cluster", "base reading tables writes"),
+    "store.cluster": CLUSTER | within("store.cluster", "base reading tables upkeep writes"),
     "store.local.disk": STORE,
     "store.local.observing": STORE | {"store.local.disk"},
     "store.local.staging": STORE | {"store.local.disk"},

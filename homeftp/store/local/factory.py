@@ -28,6 +28,8 @@ class LocalStoreFactory:
 
     def check(self, url: str, options: StoreOptions) -> None:
         """Raise `OperatorError` for a folder that cannot be read, or that has the server's keys in it."""
+        if options.objects is not None:
+            raise OperatorError("--objects is for a database: the files of a folder are in the folder")
         root = folder_of(url)
         with contextlib.closing(SafeRoot(root, System())) as opened:
             if options.known:

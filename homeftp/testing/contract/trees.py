@@ -182,8 +182,9 @@ class TreesContract(ContractCase):
         while not removed:
             removed = next(removing)
         removing.close()
-        self.assertEqual(len(self.names(store)), 601 - removed)
-        self.assertEqual(removed + self.remove(store, "d", recursive=True), 601)
+        if not store.capabilities.atomic_directory_removal:
+            self.assertEqual(len(self.names(store)), 601 - removed)
+            self.assertEqual(removed + self.remove(store, "d", recursive=True), 601)
         self.assertEqual(self.names(store), [])
 
     def test_similar_names(self) -> None:

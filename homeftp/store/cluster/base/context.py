@@ -1,0 +1,103 @@
+"""What all parts of one cluster store share: its engines, its share, and what its owner decided."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import attrs
+import msgspec
+
+from homeftp.cluster.database import Database, Transaction
+from homeftp.cluster.objects import Bucket
+from homeftp.config import DAY, MIB
+from homeftp.errors import OperatorError
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import Change
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.limits import WriteLimits
+
+PART_BYTES = 8 * MIB
+"""Bytes of one object of a large file. Larger ones need fewer requests, and more memory: a part is held whole."""
+
+Journal = Callable[[Transaction, "list[Change]"], None]
+"""Records changes in the transaction that makes them, after it has locked all that it changes."""
+
+
+class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the owner decides about a cluster store, besides `StoreOptions`."""
+
+    share: str = "main"
+    """The name of the store in the database, which may have several."""
+    grace_seconds: float = 8 * DAY
+    """How long an object stays that nothing names any more. It must exceed the age of the oldest backup of the database
+    that might be restored: that one still names it."""
+    part_bytes: int = PART_BYTES
+    """Bytes of one object, at most."""
+    connections: int = 8
+    """To the database, at most."""
+
+
+@attrs.frozen
+class ShareId:
+    """A share, and the directory that is its root."""
+
+    id: int
+    root: int
+
+
+@attrs.frozen
+class ClusterContext:
+    """One open share of a cluster."""
+
+    database: Database
+    bucket: Bucket
+    share: ShareId
+    options: StoreOptions
+    cluster: ClusterOptions
+    log: ChangeLog
+    journal: Journal | None = None
+    """Where the audit log is in the database; then `log` records nothing."""
+
+    limits: WriteLimits = attrs.field(init=False)
+    """What may be written."""
+
+    @limits.default
+    def _limits_of_options(self) -> WriteLimits:
+        return WriteLimits(Filetypes(self.options.filetypes), self.options.file_size)
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether what is replaced or removed becomes a version."""
+        return self.options.retention.seconds > 0
+
+
+_ROOT_MODE = 0o755
+
+
+def make_share(database: Database, name: str) -> ShareId:
+    """Make a share, unless there is one of that name."""
+
+    def work(transaction: Transaction) -> None:
+        id, root, tag = transaction.row("SELECT nextval('number'), nextval('number'), nextval('number')")
+        made = transaction.execute(
+            "INSERT INTO share (id, name, root) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", (id, name, root)
+        )
+        if made:
+            transaction.execute(
+                "INSERT INTO node (id, parent, name, folded, directory, mtime_us, mode, tag, made_us)"
+                " VALUES (%s, %s, '', '', true, now_us(), %s, %s, now_us())",
+                (root, -root, _ROOT_MODE, tag),
+            )
+
+    if database.row("SELECT 1 FROM share WHERE name = %s", (name,)) is None:
+        database.transact(work)
+    return find_share(database, name)
+
+
+def find_share(database: Database, name: str) -> ShareId:
+    """The store of that name; raises `OperatorError` where there is none."""
+    row = database.row("SELECT id, root FROM share WHERE name = %s", (name,))
+    if row is None:
+        raise OperatorError(f"The database has no share '{name}'. Make it with: homeftp cluster init")
+    return ShareId(*row)

@@ -1,0 +1,137 @@
+"""The rows of the cluster store's tables as values, and as what callers of the store see."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.hashing.filehash import ALGORITHM, binary, from_binary
+from homeftp.model import Entry, Kind, Version
+
+Names = tuple[str, ...]
+
+SEPARATOR = "\x01"
+"""Between the names of a path in the database. No name holds a control character, and all others sort after it."""
+
+BEHIND = "\x02"
+"""What a path followed by this sorts before, and everything beneath it does not."""
+
+
+def path_text(names: Sequence[str]) -> str:
+    """A path as the database has it; "" for the root."""
+    return SEPARATOR.join(names)
+
+
+def path_names(text: str) -> Names:
+    """The names of such a path."""
+    return tuple(text.split(SEPARATOR)) if text else ()
+
+
+@attrs.frozen
+class FileRow:
+    """What the tree and the versions both have of a file."""
+
+    mtime_us: int
+    mode: int
+    size: int
+    hash: str | None
+    content: int | None
+    """The number of its content, by which `part` has its bytes; None for an empty file, and for a directory."""
+    made_us: int
+    found: str | None
+    """What `verify` has found in place of a content with the hash: another hash, or "" where it could not be read."""
+    checked_us: int
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the content was not kept."""
+        return self.found is not None
+
+
+@attrs.frozen
+class NodeRow(FileRow):
+    """A file or a directory in the tree."""
+
+    id: int
+    parent: int
+    name: str
+    alike: int
+    directory: bool
+    tag: int
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return "directory" if self.directory else "file"
+
+    def entry(self, name: str = "") -> Entry:
+        """The node as callers of the store see it."""
+        return Entry(
+            name,
+            self.kind,
+            self.size,
+            self.mtime_us,
+            self.mode,
+            None if self.damaged else self.hash,
+            str(self.tag),
+            (self.hash or "") if self.damaged else None,
+        )
+
+
+@attrs.frozen
+class VersionRow(FileRow):
+    """A version."""
+
+    path: str
+    at_us: int
+
+    def version(self, top: Endpoint) -> Version:
+        """The version as callers see it, by its name beneath an endpoint."""
+        name = "/".join(path_names(self.path)[len(top.parts) :])
+        return Version(name, self.at_us, self.size, self.mtime_us, self.mode, self.hash, self.made_us)
+
+
+FILE_COLUMNS = "{0}.mtime_us, {0}.mode, {0}.size, {0}.hash, {0}.content, {0}.made_us, {0}.found, {0}.checked_us"
+"""The columns of a `FileRow`, of the table that takes the place of {0}."""
+
+NODE_COLUMNS = f"{FILE_COLUMNS}, {{0}}.id, {{0}}.parent, {{0}}.name, {{0}}.alike, {{0}}.directory, {{0}}.tag".format(
+    "n"
+)
+"""The columns of a `NodeRow`, of the table n."""
+
+VERSION_COLUMNS = f"{FILE_COLUMNS}, {{0}}.path, {{0}}.at_us".format("v")
+"""The columns of a `VersionRow`, of the table v."""
+
+
+def node_of(row: Sequence[Any]) -> NodeRow:
+    """The node of a row with `NODE_COLUMNS`."""
+    mtime_us, mode, size, hash, content, made_us, found, *rest = row
+    digest = None if hash is None else ALGORITHM + hash.hex()
+    return NodeRow(mtime_us, mode, size, digest, content, made_us, None if found is None else hash_of(found), *rest)
+
+
+def version_of(row: Sequence[Any]) -> VersionRow:
+    """The version of a row with `VERSION_COLUMNS`."""
+    mtime_us, mode, size, hash, content, made_us, found, *rest = row
+    return VersionRow(mtime_us, mode, size, hash_of(hash), content, made_us, hash_of(found), *rest)
+
+
+def hash_of(digest: bytes | None) -> str | None:
+    """A hash as the rest of the code has it; "" for an empty one."""
+    return None if digest is None else from_binary(bytes(digest)) if digest else ""
+
+
+def digest_of(hash: str | None) -> bytes | None:
+    """A hash as the database has it."""
+    return None if hash is None else binary(hash) if hash else b""
+
+
+@attrs.frozen
+class ContentPart:
+    """Some bytes of a content: a whole object, or a range of one."""
+
+    object: str
+    start: int
+    size: int

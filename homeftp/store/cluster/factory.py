@@ -1,0 +1,54 @@
+"""The cluster store as the backend of `postgresql:` URLs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from zope.interface import implementer
+
+from homeftp.cluster.database import Database
+from homeftp.cluster.migrations import expect_current
+from homeftp.cluster.objects import Bucket, open_bucket
+from homeftp.errors import Busy, OperatorError
+from homeftp.interfaces.store import IStoreFactory, StoreOptions
+from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions, find_share
+from homeftp.store.cluster.base.schema import STORE
+from homeftp.store.cluster.store import ClusterStore
+from homeftp.store.policy.changelog import ChangeLog
+
+
+@implementer(IStoreFactory)
+class ClusterStoreFactory:
+    """Opens shares of a database whose bytes are in a bucket."""
+
+    scheme = "postgresql"
+
+    def check(self, url: str, options: StoreOptions) -> None:
+        """Raise `OperatorError` where the database or the bucket cannot be used."""
+        with contextlib.closing(self.open(url, options)):
+            return
+
+    def open(self, url: str, options: StoreOptions) -> ClusterStore:
+        """The store in a database; raises `OperatorError`."""
+        if options.objects is None:
+            raise OperatorError("A database needs a bucket for the bytes of files: add --objects s3://BUCKET")
+        return open_cluster(url, open_bucket(options.objects, os.environ), options)
+
+
+def open_cluster(
+    url: str, bucket: Bucket, options: StoreOptions, cluster: ClusterOptions | None = None
+) -> ClusterStore:
+    """The store in a database, with its bytes in a bucket; raises `OperatorError`."""
+    cluster = cluster or ClusterOptions()
+    database = Database(url, connections=cluster.connections)
+    try:
+        expect_current(database, [STORE])
+        share = find_share(database, cluster.share)
+    except Busy as error:
+        database.close()
+        raise OperatorError("The database cannot be reached. Is its address right, and is it running?") from error
+    except BaseException:
+        database.close()
+        raise
+    return ClusterStore(ClusterContext(database, bucket, share, options, cluster, ChangeLog(options.record_changes)))

@@ -1,0 +1,193 @@
+"""The history of the cluster store: what each name had and when, put back, or removed for good."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Iterator, Sequence
+
+from zope.interface import implementer
+
+from homeftp.cluster.database import TransactionConflict
+from homeftp.config import LISTING_PAGE
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.history.changes import Reversion, VersionId
+from homeftp.history.timeline import Timeline
+from homeftp.interfaces.store import IHistory, IOpenFile
+from homeftp.model import Actor, Change, Entry, Version, WriteRequest
+from homeftp.store.cluster.base.context import ClusterContext
+from homeftp.store.cluster.base.rows import Names, NodeRow, VersionRow, path_names, path_text
+from homeftp.store.cluster.reading.listing import TreeReader
+from homeftp.store.cluster.reading.opened import ClusterFile, StoredContent
+from homeftp.store.cluster.tables import contents, usage, versions
+from homeftp.store.cluster.tables import names as names_table
+from homeftp.store.cluster.writes import removal
+from homeftp.store.cluster.writes.committer import ClusterCommitter, as_file
+from homeftp.store.cluster.writes.transactions import change
+from homeftp.store.policy import limits, wording
+from homeftp.store.policy.outcomes import catch
+from homeftp.store.policy.pages import entry_cost, paged
+
+
+@implementer(IHistory)
+class ClusterHistory:
+    """The history of a share, as `IHistory` describes it, for one actor."""
+
+    def __init__(self, context: ClusterContext, actor: Actor) -> None:
+        self._context = context
+        self._actor = actor
+        self._filetypes = context.limits.filetypes
+
+    # -- reading -------------------------------------------------------------------
+
+    def timelines(
+        self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
+    ) -> Iterator[Sequence[Timeline]]:
+        """What each name has, and had from a time on: the tree and the versions, merged."""
+        removal.finish(self._context, endpoint.parts)
+        top = len(endpoint.parts)
+
+        def wanted(names: Names) -> bool:
+            return (depth is None or len(names) - top <= depth) and not hidden.covers(names)
+
+        nodes = iter(self._nodes(endpoint, depth, hidden))
+        found = versions.beneath(
+            self._context.database, self._context.share.id, endpoint.parts, since_us, newest_first=False
+        )
+        groups = itertools.groupby(found, key=lambda each: each.path)
+        kept = ((path, group) for path, group in groups if wanted(path_names(path)))
+        parts = (part for merged in _merged(nodes, kept) for part in self._parts(top, *merged))
+        yield from paged(parts, lambda each: entry_cost(each.name) * (1 + len(each.versions)))
+
+    def _nodes(self, endpoint: Endpoint, depth: int | None, hidden: FolderSet) -> Iterator[tuple[str, NodeRow]]:
+        node = names_table.find(self._context.database, self._context.share.root, endpoint.parts)
+        if node is None or hidden.covers(endpoint.parts):
+            return
+        yield path_text(endpoint.parts), node
+        if node.directory and depth != 0:
+            reader = TreeReader(self._context.database)
+            walk = reader.children if depth == 1 else reader.tree
+            for names, each in walk(node.id, endpoint.parts, hidden):
+                if depth is None or len(names) - len(endpoint.parts) <= depth:
+                    yield path_text(names), each
+
+    def _parts(
+        self, top: int, path: str, node: NodeRow | None, kept: Iterator[VersionRow] | None
+    ) -> Iterator[Timeline]:
+        """The timeline of one path, in parts of at most a page of versions."""
+        names = path_names(path)
+        name = "/".join(names[top:])
+        problem = self._filetypes.problem(names[-1]) if names else None
+        if problem is not None and (node is None or not node.directory):
+            if node is not None:
+                yield Timeline(name=name, problem=problem)
+            return
+        part: list[Version] = []
+        for each in kept or () if problem is None else ():
+            if len(part) == LISTING_PAGE:
+                yield Timeline(name=name, versions=tuple(part))
+                part = []
+            part.append(each.version(Endpoint(names)))
+        current = None if node is None else node.entry()
+        made_us = None if node is None else node.made_us
+        if node is not None or part:
+            yield Timeline(name=name, current=current, made_us=made_us, versions=tuple(part))
+
+    def open_version(self, endpoint: Endpoint, at_us: int) -> IOpenFile:
+        """Open a version for reading."""
+        self._filetypes.check(endpoint)
+        removal.finish(self._context, endpoint.parts)
+        database = self._context.database
+        row = versions.find(database, self._context.share.id, endpoint.parts, at_us)
+        if row is None:
+            raise wording.no_version(endpoint, at_us)
+        if row.damaged:
+            raise wording.damaged_version(endpoint)
+        parts = [] if row.content is None else contents.parts_of(database, [row.content])[row.content]
+        entry = Entry("", "file", row.size, row.mtime_us, row.mode, row.hash, f"{row.content or 0}")
+        return ClusterFile(entry, StoredContent(self._context.bucket, parts))
+
+    # -- changing ------------------------------------------------------------------
+
+    def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
+        """Put a version back, and remove it from the versions."""
+        limits.check_not_root(endpoint)
+        self._filetypes.check(endpoint)
+        removal.finish(self._context, endpoint.parts)
+        share = self._context.share.id
+
+        def work(committer: ClusterCommitter) -> Entry:
+            workspace = committer.workspace
+            row = versions.find(workspace.transaction, share, endpoint.parts, at_us, lock=True)
+            if row is None:
+                raise wording.no_version(endpoint, at_us)
+            if row.damaged:
+                raise wording.damaged_version(endpoint)
+            file = as_file(row, workspace.new("file", WriteRequest(endpoint=endpoint)))
+            node = committer.place(endpoint, file, lambda: row.content, precondition, self._actor, reserve=False)
+            if not versions.delete(workspace.transaction, share, row):
+                raise TransactionConflict
+            workspace.charge(endpoint.parts, -usage.cost(row.size))
+            return node.entry()
+
+        return change(self._context, [endpoint], work)
+
+    def revert(self, reversions: Sequence[Reversion]) -> list[Entry | Exception | None]:
+        """Give each endpoint what it had, one after the other."""
+        return [catch(self._revert, each) for each in reversions]
+
+    def _revert(self, reversion: Reversion) -> Entry | None:
+        endpoint = reversion.endpoint
+        if reversion.at_us is not None:
+            return self.restore(endpoint, reversion.at_us, reversion.precondition)
+        limits.check_removable(endpoint)
+
+        def work(committer: ClusterCommitter) -> None:
+            if committer.source(endpoint, reversion.precondition).directory:
+                raise wording.is_directory(endpoint)
+            committer.remove(endpoint, self._actor)
+
+        change(self._context, [endpoint], work)
+        return None
+
+    def discard(self, versions: Sequence[VersionId]) -> list[int | Exception]:
+        """Remove versions for good, one after the other."""
+        return [catch(self._discard, each) for each in versions]
+
+    def _discard(self, version: VersionId) -> int:
+        endpoint, share = version.endpoint, self._context.share.id
+        removal.finish(self._context, endpoint.parts)
+
+        def work(committer: ClusterCommitter) -> int:
+            workspace = committer.workspace
+            row = versions.find(workspace.transaction, share, endpoint.parts, version.at_us, lock=True)
+            if row is None:
+                raise wording.no_version(endpoint, version.at_us)
+            versions.delete(workspace.transaction, share, row)
+            if row.content is not None:
+                workspace.drop(row.content)
+            workspace.charge(endpoint.parts, -usage.cost(row.size))
+            workspace.changes.append(Change("prune", "version", endpoint, self._actor, old_size=row.size))
+            return row.size
+
+        return change(self._context, [endpoint], work)
+
+
+_Group = tuple[str, Iterator[VersionRow]]
+
+
+def _merged(
+    nodes: Iterator[tuple[str, NodeRow]], kept: Iterator[_Group]
+) -> Iterator[tuple[str, NodeRow | None, Iterator[VersionRow] | None]]:
+    """What is there and what was there, by path: both are sorted by the bytes of their paths."""
+    node, group = next(nodes, None), next(kept, None)
+    while node is not None or group is not None:
+        if group is None or (node is not None and node[0] < group[0]):
+            assert node is not None
+            yield node[0], node[1], None
+            node = next(nodes, None)
+        elif node is None or group[0] < node[0]:
+            yield group[0], None, group[1]
+            group = next(kept, None)
+        else:
+            yield node[0], node[1], group[1]
+            node, group = next(nodes, None), next(kept, None)

@@ -1,0 +1,1 @@
+"""Reading the cluster store: entries, listings and contents, without a transaction of its own."""

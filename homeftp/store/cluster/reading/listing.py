@@ -1,0 +1,102 @@
+"""Listings of the cluster store: directories are read in chunks, in the order of their names' bytes."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from homeftp.cluster.database import IQueries
+from homeftp.endpoint import FolderSet
+from homeftp.store.cluster.base.rows import NODE_COLUMNS, Names, NodeRow, node_of
+
+CHUNK = 1000
+"""Entries of a directory that are read at once."""
+
+_AHEAD = 32
+"""Directories that are read together, where a listing goes down into them."""
+
+_EACH = 100
+"""Entries of each of these: what has more is read by itself from there on."""
+
+_MOST_AHEAD = 5000
+"""Entries that are held for directories that come later: whatever the tree looks like, memory is bounded."""
+
+_CHILDREN = f"SELECT {NODE_COLUMNS} FROM node n WHERE n.parent = %s AND n.name > %s ORDER BY n.name LIMIT %s"
+
+_MANY = f"""
+SELECT {NODE_COLUMNS} FROM unnest(%s::bigint[]) AS a (parent)
+CROSS JOIN LATERAL (SELECT * FROM node WHERE node.parent = a.parent ORDER BY node.name LIMIT %s) n
+ORDER BY n.parent, n.name
+"""
+
+
+class _OpenDirectory:
+    """A directory on the way down: what was read of it, and how far the walk is."""
+
+    def __init__(self, id: int, names: Names, nodes: list[NodeRow], complete: bool) -> None:
+        self.id = id
+        self.names = names
+        self.nodes = nodes
+        self.complete = complete
+        self.next = 0
+
+
+class TreeReader:
+    """Walks through one directory, each directory in it followed by what that holds. For one walk."""
+
+    def __init__(self, queries: IQueries) -> None:
+        self._queries = queries
+        self._ahead: dict[int, list[NodeRow]] = {}
+
+    def children(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, NodeRow]]:
+        """What is directly in a directory, sorted, each with its names, which begin with those given."""
+        return self._walk(id, names, hidden, recursive=False)
+
+    def tree(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, NodeRow]]:
+        """The same, and what is beneath: all that exists from the beginning to the end is given once."""
+        return self._walk(id, names, hidden, recursive=True)
+
+    def _walk(self, id: int, names: Names, hidden: FolderSet, *, recursive: bool) -> Iterator[tuple[Names, NodeRow]]:
+        levels = [self._level(id, names)]
+        while levels:
+            level = levels[-1]
+            if level.next == len(level.nodes):
+                if level.complete:
+                    levels.pop()
+                else:
+                    self._go_on(level)
+                continue
+            node = level.nodes[level.next]
+            level.next += 1
+            path = (*level.names, node.name)
+            if hidden and hidden.covers(path):
+                continue
+            yield path, node
+            if recursive and node.directory:
+                if node.id not in self._ahead:
+                    self._look_ahead(level)
+                levels.append(self._level(node.id, path))
+
+    def _level(self, id: int, names: Names) -> _OpenDirectory:
+        nodes = self._ahead.pop(id, None)
+        if nodes is not None:
+            return _OpenDirectory(id, names, nodes, len(nodes) < _EACH)
+        level = _OpenDirectory(id, names, [], complete=False)
+        self._go_on(level)
+        return level
+
+    def _go_on(self, level: _OpenDirectory) -> None:
+        """Read the next entries of a directory."""
+        after = level.nodes[-1].name if level.nodes else ""
+        level.nodes = [node_of(row) for row in self._queries.rows(_CHILDREN, (level.id, after, CHUNK))]
+        level.complete, level.next = len(level.nodes) < CHUNK, 0
+
+    def _look_ahead(self, level: _OpenDirectory) -> None:
+        """Read the beginnings of the directory that was just met, and of those after it, together."""
+        if sum(map(len, self._ahead.values())) > _MOST_AHEAD:
+            return
+        ids = [node.id for node in level.nodes[level.next - 1 :] if node.directory][:_AHEAD]
+        found: dict[int, list[NodeRow]] = {id: [] for id in ids}
+        for row in self._queries.rows(_MANY, (ids, _EACH)):
+            node = node_of(row)
+            found[node.parent].append(node)
+        self._ahead.update(found)

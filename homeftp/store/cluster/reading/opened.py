@@ -1,0 +1,87 @@
+"""A file of the cluster store that is open for reading: the parts that its content had when it was opened.
+
+The objects of a content are never changed, and stay a grace period after the last name of it went: so this is a
+snapshot without a lock.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from typing import Iterator, Sequence
+
+from zope.interface import implementer
+
+from homeftp.cluster.objects import Bucket, ObjectMissing
+from homeftp.errors import Damaged
+from homeftp.interfaces.store import IOpenFile
+from homeftp.model import Entry
+from homeftp.store.cluster.base.rows import ContentPart
+from homeftp.store.policy.limits import check_range
+
+
+class StoredContent:
+    """The bytes of a content, by its parts."""
+
+    def __init__(self, bucket: Bucket, parts: Sequence[ContentPart]) -> None:
+        self._bucket = bucket
+        self._parts = parts
+        self._ends = list(itertools.accumulate(part.size for part in parts))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all parts."""
+        return self._ends[-1] if self._ends else 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes at `offset`. Raises `ObjectMissing`, and `Busy` (51)."""
+        pieces = [self._bucket.get(part.object, part.start, part.size) for part in self.range(offset, length)]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def range(self, offset: int, length: int) -> list[ContentPart]:
+        """The parts of such a range."""
+        found = []
+        end = min(offset + length, self.size)
+        number = bisect.bisect_right(self._ends, offset)
+        while offset < end:
+            part, size = self._parts[number], min(self._ends[number], end) - offset
+            begins = self._ends[number] - part.size
+            found.append(ContentPart(part.object, part.start + offset - begins, size))
+            offset += size
+            number += 1
+        return found
+
+
+@implementer(IOpenFile)
+class ClusterFile:
+    """An open file, or version."""
+
+    def __init__(self, entry: Entry, stored: StoredContent, content: bytes | None = None) -> None:
+        self.entry = entry
+        self.content = content
+        self._stored = stored
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes at `offset`. Raises `Damaged` (46), and `Busy` (51)."""
+        check_range(offset, length)
+        if self.content is not None:
+            return self.content[offset : offset + length]
+        try:
+            return self._stored.read(offset, length)
+        except ObjectMissing as error:
+            raise Damaged("this content is damaged on the server: its object store has not kept it") from error
+
+    def hash_steps(self) -> Iterator[str | None]:
+        """Its hash is known."""
+        yield self.entry.hash
+
+    def is_stale(self) -> bool:
+        """A content that never changes is never stale."""
+        return False
+
+    def verify(self, hash: str | None) -> Entry:
+        """Its entry."""
+        return self.entry
+
+    def close(self) -> None:
+        """Nothing to close."""

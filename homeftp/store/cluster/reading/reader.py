@@ -1,0 +1,154 @@
+"""The reading half of the cluster store: what exists, what it holds, and which versions there are."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Iterator, Sequence
+
+from homeftp.cluster.objects import ObjectMissing
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.interfaces.store import IOpenFile
+from homeftp.model import Damage, Entry, ListingPage, Version
+from homeftp.store.cluster.base.context import ClusterContext
+from homeftp.store.cluster.base.rows import ContentPart, NodeRow, path_names
+from homeftp.store.cluster.reading.listing import TreeReader
+from homeftp.store.cluster.reading.opened import ClusterFile, StoredContent
+from homeftp.store.cluster.tables import contents, damages, versions
+from homeftp.store.cluster.tables import names as names_table
+from homeftp.store.policy import wording
+from homeftp.store.policy.outcomes import catch
+from homeftp.store.policy.pages import entry_cost, listing_pages, paged
+
+
+class ClusterReader:
+    """Reads a share, as `IStore` describes it."""
+
+    def __init__(self, context: ClusterContext) -> None:
+        self._context = context
+        self._filetypes = context.limits.filetypes
+
+    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+        """`IStore.stat_many`, with one statement."""
+        found = names_table.walk(
+            self._context.database, self._context.share.root, sorted({each.parts for each in endpoints})
+        )
+        return [catch(self._served, each, found.get(each.parts)) for each in endpoints]
+
+    def stat(self, endpoint: Endpoint) -> Entry | None:
+        """What exists there; None where nothing does."""
+        node = self.find(endpoint)
+        return None if node is None else node.entry()
+
+    def find(self, endpoint: Endpoint) -> NodeRow | None:
+        """What exists there; raises `FiletypeNotAllowed` (42) for a file that the owner does not allow."""
+        node = names_table.find(self._context.database, self._context.share.root, endpoint.parts)
+        self._served(endpoint, node)
+        return node
+
+    def _served(self, endpoint: Endpoint, node: NodeRow | None) -> Entry | None:
+        if node is None:
+            self._filetypes.check_absent(endpoint)
+            return None
+        if not node.directory:
+            self._filetypes.check(endpoint)
+        return node.entry()
+
+    def existing(self, endpoint: Endpoint) -> NodeRow:
+        """The same; raises `NotFound` (40)."""
+        node = self.find(endpoint)
+        if node is None:
+            raise wording.not_found(endpoint)
+        return node
+
+    # -- contents ------------------------------------------------------------------
+
+    def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+        """`IStore.open_many`: the parts of all with one statement, and small contents together from each object."""
+        asked = sorted({each.parts for each in endpoints})
+        found = names_table.walk(self._context.database, self._context.share.root, asked)
+        nodes = [catch(self._sound, each, found.get(each.parts)) for each in endpoints]
+        wanted = [node.content for node in nodes if isinstance(node, NodeRow) and node.content is not None]
+        parts = contents.parts_of(self._context.database, wanted)
+        small = {
+            node.content: parts[node.content]
+            for node in nodes
+            if isinstance(node, NodeRow) and node.content is not None and node.size <= inline
+        }
+        read = self._read_small(small)
+        return [each if isinstance(each, Exception) else self._opened(each, parts, read, inline) for each in nodes]
+
+    def open(self, endpoint: Endpoint) -> IOpenFile:
+        """Open a file for reading."""
+        (file,) = self.open_many([endpoint], -1)
+        if isinstance(file, Exception):
+            raise file
+        return file
+
+    def _sound(self, endpoint: Endpoint, node: NodeRow | None) -> NodeRow:
+        """A file whose content may be used; raises `NotFound` (40), `WrongKind` (43) and `Damaged` (46)."""
+        self._served(endpoint, node)
+        if node is None:
+            raise wording.not_found(endpoint)
+        if node.directory:
+            raise wording.is_directory(endpoint)
+        if node.damaged:
+            raise wording.damaged(endpoint)
+        return node
+
+    def _read_small(self, small: dict[int, list[ContentPart]]) -> dict[int, bytes]:
+        """The contents of small files; what the bucket does not have is left out, and found when it is read."""
+        ranges: dict[str, list[tuple[int, int]]] = {}
+        for parts in small.values():
+            for part in parts:
+                ranges.setdefault(part.object, []).append((part.start, part.size))
+        fetched: dict[tuple[str, int, int], bytes] = {}
+        for name, wanted in ranges.items():
+            with contextlib.suppress(ObjectMissing):
+                for (start, size), content in zip(wanted, self._context.bucket.get_many(name, wanted), strict=True):
+                    fetched[name, start, size] = content
+        keys = {number: [(part.object, part.start, part.size) for part in parts] for number, parts in small.items()}
+        return {
+            number: b"".join(fetched[key] for key in each)
+            for number, each in keys.items()
+            if all(key in fetched for key in each)
+        }
+
+    def _opened(
+        self, node: NodeRow, parts: dict[int, list[ContentPart]], read: dict[int, bytes], inline: int
+    ) -> ClusterFile:
+        stored = StoredContent(self._context.bucket, parts.get(node.content or 0, []))
+        content = read.get(node.content or 0)
+        if not node.size and inline >= 0:
+            content = b""
+        return ClusterFile(node.entry(), stored, content)
+
+    # -- listings ------------------------------------------------------------------
+
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """A directory's entries, page by page."""
+        node = self.existing(endpoint)
+        if not node.directory:
+            raise wording.not_a_directory(endpoint)
+        reader = TreeReader(self._context.database)
+        walk = reader.tree if recursive else reader.children
+        depth = len(endpoint.parts)
+        yield from listing_pages(
+            self._item("/".join(names[depth:]), each) for names, each in walk(node.id, endpoint.parts, hidden)
+        )
+
+    def _item(self, name: str, node: NodeRow) -> Entry | tuple[str, str]:
+        problem = None if node.directory else self._filetypes.problem(name)
+        return node.entry(name) if problem is None else (name, problem)
+
+    def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
+        """The versions of a file, or of all beneath a directory, page by page."""
+        found = (
+            each.version(endpoint)
+            for each in versions.beneath(self._context.database, self._context.share.id, endpoint.parts)
+            if not hidden.covers(path_names(each.path)) and self._filetypes.problem(path_names(each.path)[-1]) is None
+        )
+        yield from paged(found, lambda version: entry_cost(version.name))
+
+    def damaged(self) -> Sequence[Damage]:
+        """What is marked as damaged."""
+        return damages.marked(self._context.database, self._context.share)

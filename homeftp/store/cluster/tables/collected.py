@@ -1,0 +1,94 @@
+"""What the collector asks of the tables `garbage`, `part` and `pack`."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from homeftp.cluster.database import Database, IQueries, Transaction
+from homeftp.model import SECOND_US
+
+Range = tuple[int, int]
+
+
+def lock_due(transaction: Transaction, before_us: int, count: int) -> list[str]:
+    """Some objects that are to be looked at since before a time, locked; those that a writer names are left out."""
+    query = (
+        "SELECT object FROM garbage WHERE since_us < %s AND NOT doomed ORDER BY since_us LIMIT %s"
+        " FOR UPDATE SKIP LOCKED"
+    )
+    return [name for (name,) in transaction.rows(query, (before_us, count))]
+
+
+def unnamed_of(queries: IQueries, objects: Sequence[str]) -> list[str]:
+    """Those of the objects that no part names."""
+    query = (
+        "SELECT a.object FROM unnest(%s::text[]) AS a (object)"
+        " WHERE NOT EXISTS (SELECT 1 FROM part p WHERE p.object = a.object)"
+    )
+    return [name for (name,) in queries.rows(query, (list(objects),))]
+
+
+def unnamed(queries: IQueries, objects: Sequence[str]) -> list[str]:
+    """Those of the objects that no part names, and that are not going to be looked at."""
+    known = queries.rows("SELECT object FROM garbage WHERE object = ANY(%s)", (list(objects),))
+    return sorted(set(unnamed_of(queries, objects)) - {name for (name,) in known})
+
+
+def doom(transaction: Transaction, objects: Sequence[str]) -> None:
+    """From now on no writer can name these objects."""
+    transaction.execute("UPDATE garbage SET doomed = true WHERE object = ANY(%s)", (list(objects),))
+
+
+def doomed(queries: IQueries, count: int) -> list[str]:
+    """Some objects that are to be deleted."""
+    return [name for (name,) in queries.rows("SELECT object FROM garbage WHERE doomed LIMIT %s", (count,))]
+
+
+def forget(transaction: Transaction, objects: Sequence[str]) -> None:
+    """These objects need not be looked at: they are in use."""
+    transaction.execute("DELETE FROM garbage WHERE object = ANY(%s)", (list(objects),))
+
+
+def forget_objects(transaction: Transaction, objects: Sequence[str]) -> None:
+    """These objects were deleted."""
+    transaction.execute("DELETE FROM pack WHERE object = ANY(%s)", (list(objects),))
+    transaction.execute("DELETE FROM garbage WHERE object = ANY(%s) AND doomed", (list(objects),))
+
+
+def half_dead(queries: IQueries, objects: Sequence[str]) -> list[str]:
+    """Those of the objects that are packs of which less than half is in use."""
+    query = """
+        SELECT k.object FROM pack k WHERE k.object = ANY(%s) AND k.size > 2 * (
+            SELECT coalesce(sum(r.size), 0) FROM (SELECT DISTINCT start, size FROM part WHERE object = k.object) r
+        )
+    """
+    return [name for (name,) in queries.rows(query, (list(objects),))]
+
+
+def live_ranges(queries: IQueries, name: str) -> list[Range]:
+    """The ranges of an object that are in use."""
+    rows = queries.rows("SELECT DISTINCT start, size FROM part WHERE object = %s ORDER BY start, size", (name,))
+    return [(start, size) for start, size in rows]
+
+
+def redirect(transaction: Transaction, old: str, ranges: Sequence[Range], new: str, starts: Sequence[int]) -> None:
+    """Have parts of one object be ranges of another one, which has the same bytes."""
+    transaction.execute(
+        "UPDATE part p SET object = %s, start = a.new FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])"
+        " AS a (start, size, new) WHERE p.object = %s AND p.start = a.start AND p.size = a.size",
+        (new, [start for start, _ in ranges], [size for _, size in ranges], list(starts), old),
+    )
+
+
+def due(database: Database, task: str, seconds: float) -> bool:
+    """Whether a task of all servers was last begun so long ago; then it counts as begun, by this one."""
+
+    def work(transaction: Transaction) -> bool:
+        begun = transaction.execute(
+            "INSERT INTO upkeep (task, at_us) VALUES (%s, now_us())"
+            " ON CONFLICT (task) DO UPDATE SET at_us = now_us() WHERE upkeep.at_us < now_us() - %s",
+            (task, int(seconds * SECOND_US)),
+        )
+        return begun == 1
+
+    return database.transact(work)

@@ -1,0 +1,109 @@
+"""The table `version`: what was replaced or removed, by path and time."""
+
+from __future__ import annotations
+
+from typing import Iterator, Sequence
+
+from homeftp.cluster.database import IQueries, Transaction
+from homeftp.store.cluster.base.rows import (
+    BEHIND,
+    SEPARATOR,
+    VERSION_COLUMNS,
+    FileRow,
+    Names,
+    VersionRow,
+    digest_of,
+    path_text,
+    version_of,
+)
+
+_CHUNK = 1000
+"""Versions that one statement gives."""
+
+_INSERT = """
+INSERT INTO version (share, path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us)
+SELECT %s, a.path,
+    greatest(coalesce(a.at_us, now_us()),
+        (SELECT max(v.at_us) + 1 FROM version v WHERE v.share = %s AND v.path = a.path))
+    + row_number() OVER (PARTITION BY a.path ORDER BY a.no) - 1,
+    a.mtime_us, a.mode, a.size, a.hash, a.content, a.made_us, a.found, a.checked_us
+FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::integer[], %s::bigint[], %s::bytea[], %s::bigint[],
+    %s::bigint[], %s::bytea[], %s::bigint[]) WITH ORDINALITY
+    AS a (path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us, no)
+"""
+
+_BENEATH = "v.share = %s AND (v.path = %s OR v.path >= %s AND v.path < %s)"
+
+
+def insert(transaction: Transaction, share: int, kept: Sequence[tuple[Names, FileRow, int | None]]) -> None:
+    """Add versions, replaced or removed at a time, or now: each later than all others of its path."""
+    rows = [
+        (
+            *(path_text(names), at_us, file.mtime_us, file.mode, file.size, digest_of(file.hash)),
+            *(file.content, file.made_us, digest_of(file.found), file.checked_us),
+        )
+        for names, file, at_us in kept
+    ]
+    if rows:
+        transaction.execute(_INSERT, [share, share, *(list(column) for column in zip(*rows, strict=True))])
+
+
+def beneath(
+    queries: IQueries, share: int, names: Names, since_us: int | None = None, *, newest_first: bool = True
+) -> Iterator[VersionRow]:
+    """The versions of a path and of all beneath it, by path, those of each path by time; only those since a time."""
+    where, parameters = _where(share, names)
+    if since_us is not None:
+        where, parameters = f"{where} AND v.at_us >= %s", [*parameters, since_us]
+    order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
+    after: tuple[str, int] | None = None
+    while True:
+        more = "" if after is None else f" AND (v.path > %s OR v.path = %s AND v.at_us {beyond} %s)"
+        given = [*parameters, *(() if after is None else (after[0], *after))]
+        rows = queries.rows(
+            f"SELECT {VERSION_COLUMNS} FROM version v WHERE {where}{more} ORDER BY v.path, v.at_us {order}"
+            f" LIMIT {_CHUNK}",
+            given,
+        )
+        found = [version_of(row) for row in rows]
+        yield from found
+        if len(found) < _CHUNK:
+            return
+        after = (found[-1].path, found[-1].at_us)
+
+
+def find(queries: IQueries, share: int, names: Names, at_us: int | None, *, lock: bool = False) -> VersionRow | None:
+    """The version of a time, or the newest."""
+    given: list[object] = [share, path_text(names), *(() if at_us is None else (at_us,))]
+    row = queries.row(
+        f"SELECT {VERSION_COLUMNS} FROM version v WHERE v.share = %s AND v.path = %s"
+        f"{'' if at_us is None else ' AND v.at_us = %s'} ORDER BY v.at_us DESC LIMIT 1{' FOR UPDATE' if lock else ''}",
+        given,
+    )
+    return None if row is None else version_of(row)
+
+
+def delete(transaction: Transaction, share: int, version: VersionRow) -> bool:
+    """Remove a version, but not its content; whether it was there."""
+    query = "DELETE FROM version WHERE share = %s AND path = %s AND at_us = %s"
+    return transaction.execute(query, (share, version.path, version.at_us)) == 1
+
+
+def oldest(transaction: Transaction, share: int, names: Names, before_us: int | None, count: int) -> list[VersionRow]:
+    """The oldest versions beneath a path, replaced or removed before a time, locked; others skip what one has."""
+    where, parameters = _where(share, names)
+    until = "" if before_us is None else " AND v.at_us < %s"
+    rows = transaction.rows(
+        f"SELECT {VERSION_COLUMNS} FROM version v WHERE {where}{until} ORDER BY v.at_us, v.path LIMIT {int(count)}"
+        " FOR UPDATE SKIP LOCKED",
+        [*parameters, *(() if before_us is None else (before_us,))],
+    )
+    return [version_of(row) for row in rows]
+
+
+def _where(share: int, names: Names) -> tuple[str, list[object]]:
+    """The condition for what is at or beneath a path."""
+    if not names:
+        return "v.share = %s", [share]
+    path = path_text(names)
+    return _BENEATH, [share, path, path + SEPARATOR, path + BEHIND]

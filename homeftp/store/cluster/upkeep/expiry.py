@@ -1,0 +1,80 @@
+"""What goes with time: versions that were kept long enough, or take up too much, and uploads that did not go on."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from homeftp.cluster.database import Transaction
+from homeftp.config import PARTIAL_UPLOAD_SECONDS
+from homeftp.model import SECOND_US
+from homeftp.store.cluster.base.context import ClusterContext
+from homeftp.store.cluster.base.rows import Names, VersionRow, path_names
+from homeftp.store.cluster.tables import contents, uploads, usage, versions
+
+_AT_ONCE = 500
+"""Rows that go in one transaction."""
+
+
+def expire(context: ClusterContext) -> None:
+    """Remove versions and uploads that were kept long enough, and the oldest versions beyond the owner's limit."""
+    while _versions(context, _older_than(context)):
+        pass
+    while _uploads(context):
+        pass
+    most = _most(context)
+    while most is not None:
+        over = _size(context) - most
+        if over <= 0 or not _versions(context, None, over):
+            break
+
+
+def _most(context: ClusterContext) -> int | None:
+    """Bytes that all versions may take up. A percentage is one of the quota: a bucket has no size."""
+    retention, quota = context.options.retention, context.options.quota
+    if retention.percent is not None:
+        return None if quota is None else retention.most(quota)
+    return None if retention.size is None else retention.most(0)
+
+
+def _size(context: ClusterContext) -> int:
+    query = "SELECT coalesce(sum(size), 0) FROM version WHERE share = %s"
+    return int(context.database.row(query, (context.share.id,))[0])
+
+
+def _older_than(context: ClusterContext) -> int:
+    return contents.now_us(context.database) - int(context.options.retention.seconds * SECOND_US)
+
+
+def _versions(context: ClusterContext, before_us: int | None, enough: int | None = None) -> int:
+    """Remove some of the oldest versions: those before a time, or as many as free enough bytes. How many went."""
+
+    def work(transaction: Transaction) -> int:
+        usage.lock_share(transaction, context.share.id, alone=False)
+        found = versions.oldest(transaction, context.share.id, (), before_us, _AT_ONCE)
+        gone: list[VersionRow] = []
+        for each in found:
+            if enough is None or sum(one.size for one in gone) < enough:
+                versions.delete(transaction, context.share.id, each)
+                gone.append(each)
+        contents.drop(transaction, [each.content for each in gone if each.content is not None])
+        _discount(context, transaction, [(path_names(each.path), each.size) for each in gone])
+        return len(gone)
+
+    return context.database.transact(work, maintenance=True)
+
+
+def _uploads(context: ClusterContext) -> int:
+    def work(transaction: Transaction) -> int:
+        usage.lock_share(transaction, context.share.id, alone=False)
+        before_us = contents.now_us(transaction) - int(PARTIAL_UPLOAD_SECONDS * SECOND_US)
+        found = uploads.older(transaction, context.share.id, before_us, _AT_ONCE)
+        uploads.delete(transaction, [each.id for each in found])
+        contents.drop(transaction, [each.content for each in found])
+        _discount(context, transaction, [(each.names, each.arrived) for each in found])
+        return len(found)
+
+    return context.database.transact(work, maintenance=True)
+
+
+def _discount(context: ClusterContext, transaction: Transaction, gone: Sequence[tuple[Names, int]]) -> None:
+    usage.charge(transaction, context.share.id, [(names, -usage.cost(size)) for names, size in gone])

@@ -1,0 +1,181 @@
+"""What has arrived of an upload: its parts, and the row by which other servers find them."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import attrs
+
+from homeftp.cluster.database import Transaction
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Changed
+from homeftp.model import WriteRequest
+from homeftp.store.cluster.base.context import ClusterContext
+from homeftp.store.cluster.base.rows import ContentPart, Names
+from homeftp.store.cluster.tables import contents, uploads, usage
+from homeftp.store.cluster.tables.uploads import UploadRow
+from homeftp.store.cluster.writes.committer import ClusterCommitter
+from homeftp.store.policy import wording
+
+
+@attrs.frozen
+class ArrivedParts:
+    """The parts of an upload so far."""
+
+    parts: Sequence[ContentPart] = ()
+    row: UploadRow | None = None
+    """The row that names the first of them; None as long as no other server knows of any."""
+    stored: int = 0
+    """How many of them it names."""
+    continues: bool = False
+    """Whether the row is still that of the upload that is continued: it is taken over when more arrives."""
+    since_us: int | None = None
+    """A time, by the database's clock, before the first of the others was written."""
+    hash: str | None = None
+    """Of what arrived earlier, where that is known for just these bytes."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that arrived."""
+        return sum(part.size for part in self.parts)
+
+    def with_part(self, part: ContentPart, since_us: int) -> ArrivedParts:
+        """These parts and the next one, which was begun to be written at that time or later."""
+        since_us = since_us if self.since_us is None else self.since_us
+        return attrs.evolve(self, parts=(*self.parts, part), since_us=since_us)
+
+    def store(
+        self, context: ClusterContext, transaction: Transaction, request: WriteRequest, prefix_hash: str
+    ) -> ArrivedParts:
+        """Name all parts by a row. Raises `Changed` (44) where another server continues the upload, or it expired."""
+        usage.lock_share(transaction, context.share.id, alone=False)
+        row = self._own_row(context, transaction, request, prefix_hash)
+        new = self.parts[self.stored :]
+        if new:
+            since_us = self.since_us if self.since_us is not None else contents.now_us(transaction)
+            objects = [part.object for part in new]
+            contents.claim(transaction, objects, since_us=since_us, grace_seconds=context.cluster.grace_seconds)
+            contents.insert(transaction, {row.content: new}, self.stored)
+        before = 0 if self.row is None else usage.cost(self.row.arrived)
+        _charge(context, transaction, request.endpoint.parts, usage.cost(row.arrived) - before)
+        return ArrivedParts(self.parts, row, len(self.parts))
+
+    def _own_row(
+        self, context: ClusterContext, transaction: Transaction, request: WriteRequest, prefix_hash: str
+    ) -> UploadRow:
+        size = self.size
+        if self.row is not None and not self.continues:
+            if not uploads.advance(transaction, self.row.id, size, prefix_hash):
+                raise _taken_over(request.endpoint)
+            return attrs.evolve(self.row, arrived=size, prefix_hash=prefix_hash)
+        numbers = [transaction.row("SELECT nextval('number')")[0] for _ in range(2)]
+        content = numbers[1]
+        if self.row is not None:
+            if not uploads.delete(transaction, [self.row.id]):
+                raise _taken_over(request.endpoint)
+            content = self.row.content
+            contents.cut(transaction, content, self.parts[: self.stored])
+        row = UploadRow(
+            id=numbers[0],
+            names=request.endpoint.parts,
+            owner=request.actor.owner,
+            hash=request.hash,
+            size=request.size,
+            mtime_us=request.mtime_us,
+            content=content,
+            arrived=size,
+            prefix_hash=prefix_hash,
+            at_us=0,
+        )
+        uploads.insert(transaction, context.share.id, row)
+        return row
+
+    def name(self, committer: ClusterCommitter, request: WriteRequest, hash: str) -> int | None:
+        """The number of the whole content, which a file is about to have."""
+        workspace = committer.workspace
+        if self.row is None:
+            since_us = workspace.now_us if self.since_us is None else self.since_us
+            workspace.offer({part.object: part.size for part in self.parts}, since_us)
+            return workspace.add_content(self.parts)
+        stored = self.store(workspace.context, workspace.transaction, request, hash)
+        assert stored.row is not None
+        uploads.delete(workspace.transaction, [stored.row.id])
+        _charge(workspace.context, workspace.transaction, request.endpoint.parts, -usage.cost(stored.row.arrived))
+        return stored.row.content
+
+    def replace_others(self, context: ClusterContext, request: WriteRequest) -> None:
+        """Forget what arrived earlier of the same content."""
+        row = self.row
+        assert row is not None
+
+        def work(transaction: Transaction) -> None:
+            usage.lock_share(transaction, context.share.id, alone=False)
+            found = uploads.of_paths(transaction, context.share.id, [row.names])
+            others = [each for each in found if each.id != row.id and uploads.request_fits(each, request)]
+            _forget(context, transaction, others)
+
+        context.database.transact(work)
+
+    def discard(self, context: ClusterContext, request: WriteRequest) -> None:
+        """Forget what arrived in this upload; what arrived in an earlier one that it continues stays."""
+        row = self.row
+        if row is None and self.parts:
+            context.database.transact(
+                lambda transaction: contents.suspect(transaction, [part.object for part in self.parts])
+            )
+        elif row is not None and not self.continues:
+            kept = row
+
+            def work(transaction: Transaction) -> None:
+                usage.lock_share(transaction, context.share.id, alone=False)
+                _forget(context, transaction, [kept])
+                contents.suspect(transaction, [part.object for part in self.parts[self.stored :]])
+
+            context.database.transact(work)
+
+
+def earlier(context: ClusterContext, request: WriteRequest) -> ArrivedParts:
+    """What arrived earlier of the content of a request, up to its offset; raises `Changed` (44) where less did."""
+    if not request.offset:
+        return ArrivedParts()
+    found = uploads.of_path(context.database, context.share.id, request.endpoint.parts, request.actor.owner)
+    fitting = [each for each in found if uploads.request_fits(each, request)]
+    row = max(fitting, key=lambda each: each.arrived, default=None)
+    if row is None or row.arrived < request.offset:
+        raise Changed(f"less of {wording.display_path(request.endpoint)} arrived earlier: compare again")
+    parts, left = [], request.offset
+    for part in contents.parts_of(context.database, [row.content])[row.content]:
+        if left > 0:
+            parts.append(attrs.evolve(part, size=min(part.size, left)))
+            left -= part.size
+    if left > 0:
+        raise Changed(f"less of {wording.display_path(request.endpoint)} arrived earlier: compare again")
+    hash = row.prefix_hash if row.arrived == request.offset else None
+    return ArrivedParts(parts, row, len(parts), continues=True, hash=hash)
+
+
+def drop_similar(committer: ClusterCommitter, requests: Sequence[WriteRequest]) -> None:
+    """Forget what arrived of the same contents earlier, from the same accounts: they are in place now."""
+    context, transaction = committer.workspace.context, committer.workspace.transaction
+    found = uploads.of_paths(transaction, context.share.id, [each.endpoint.parts for each in requests])
+    if found:
+        done = [each for each in found if any(uploads.request_fits(each, request) for request in requests)]
+        _forget(context, transaction, done)
+
+
+def _forget(context: ClusterContext, transaction: Transaction, rows: Sequence[UploadRow]) -> None:
+    gone = set(uploads.delete(transaction, [each.id for each in rows]))
+    for each in rows:
+        if each.id in gone:
+            contents.drop(transaction, [each.content])
+            _charge(context, transaction, each.names, -usage.cost(each.arrived))
+
+
+def _charge(context: ClusterContext, transaction: Transaction, names: Names, size: int) -> None:
+    """Count bytes for a path, at once."""
+    if size:
+        usage.charge(transaction, context.share.id, [(names, size)])
+
+
+def _taken_over(endpoint: Endpoint) -> Changed:
+    return Changed(f"the upload of {wording.display_path(endpoint)} was continued elsewhere, or expired: compare again")

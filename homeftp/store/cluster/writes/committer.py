@@ -1,0 +1,299 @@
+"""What may be changed in the tree, and what becomes of what was there: the rules of all changes, over a `Workspace`.
+
+Each method first checks everything that can refuse it, and then changes: what is refused has changed nothing, so that
+many requests can share a transaction.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Callable
+
+import attrs
+from msgspec import structs
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import BadEndpoint, Busy, NoSpace
+from homeftp.model import SECOND_US, Actor, Change, Entry, WriteRequest, kept_mode
+from homeftp.store.cluster.base.rows import FileRow, Names, NodeRow, path_names
+from homeftp.store.cluster.tables import names as names_table
+from homeftp.store.cluster.tables import uploads, usage, versions
+from homeftp.store.cluster.writes.workspace import Workspace
+from homeftp.store.policy import limits, similarnames, wording
+from homeftp.store.policy.preconditions import check, check_directory, check_replaceable, check_source
+
+_EVICTED_AT_ONCE = 100
+"""Versions that are looked for at once, to be removed for new files."""
+
+
+class ClusterCommitter:
+    """Changes a workspace by the rules."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._context = workspace.context
+
+    def existing(self, endpoint: Endpoint) -> NodeRow:
+        """What exists there; raises `NotFound` (40), and `FiletypeNotAllowed` (42)."""
+        node = self.workspace.get(endpoint)
+        if node is None:
+            self._context.limits.filetypes.check_absent(endpoint)
+            raise wording.not_found(endpoint)
+        if not node.directory:
+            self._context.limits.filetypes.check(endpoint)
+        return node
+
+    def source(self, endpoint: Endpoint, precondition: str | None) -> NodeRow:
+        """What exists and is to be copied, moved, removed or to get metadata, if it meets the precondition."""
+        node = self.existing(endpoint)
+        check_source(endpoint, node.kind, precondition)
+        check(endpoint, node.entry(), precondition)
+        return node
+
+    def entry(self, endpoint: Endpoint) -> Entry | None:
+        """What exists there, for preconditions."""
+        node = self.workspace.get(endpoint)
+        return None if node is None else node.entry()
+
+    # -- files ---------------------------------------------------------------------
+
+    def put(self, request: WriteRequest, size: int, hash: str, content: Callable[[], int | None]) -> NodeRow:
+        """Put a new file in place; `content` gives the number of its content as soon as nothing refuses it."""
+        actor, old = request.actor, self.workspace.get(request.endpoint)
+        if request.mode is None and old is not None:
+            request = structs.replace(request, mode=old.mode)
+        node = self.workspace.new("file", request, size, hash)
+        return self.place(request.endpoint, node, content, request.precondition, actor)
+
+    def place(
+        self,
+        endpoint: Endpoint,
+        file: NodeRow,
+        content: Callable[[], int | None],
+        precondition: str | None,
+        actor: Actor,
+        *,
+        reserve: bool = True,
+    ) -> NodeRow:
+        """Put a file in place; the file that it replaces becomes a version."""
+        existing = self.workspace.get(endpoint)
+        check_replaceable(endpoint, self.entry(endpoint), precondition)
+        missing = self.workspace.missing(endpoint.parent)
+        self._check_names(endpoint, missing, new=existing is None)
+        if reserve:
+            self.reserve(endpoint, usage.cost(file.size) + len(missing) * usage.cost(0), actor)
+        self._add_directories(missing, actor)
+        file = attrs.evolve(file, content=content())
+        change = Change("add", "file", endpoint, actor, None, file.size, file.hash)
+        if existing is None:
+            placed = self.workspace.insert(endpoint, file)
+        else:
+            placed = self._replace(endpoint, existing, file)
+            change = structs.replace(change, what="replace", old_size=existing.size, old_hash=existing.hash)
+        self.workspace.changes.append(change)
+        return placed
+
+    def move_file(self, source: Endpoint, target: Endpoint, precondition: str | None, actor: Actor) -> NodeRow:
+        """Give a file, which exists, another name; the file that it replaces becomes a version."""
+        node, existing = self.workspace.get(source), self.workspace.get(target)
+        assert node is not None
+        self._context.limits.filetypes.check(target)
+        check_replaceable(target, self.entry(target), precondition)
+        missing = self.workspace.missing(target.parent)
+        self._check_names(target, missing, new=existing is None, moved_from=source)
+        self._reserve_directories(target, missing, actor)
+        self._add_directories(missing, actor)
+        change = Change("move", "file", source, actor, target, node.size, node.hash)
+        if existing is None:
+            placed = self.workspace.move(source, target)
+        else:
+            self.workspace.delete(source)
+            placed = self._replace(target, existing, attrs.evolve(node, tag=self.workspace.number()))
+            change = structs.replace(change, old_size=existing.size, old_hash=existing.hash)
+        self.workspace.changes.append(change)
+        return placed
+
+    def _replace(self, endpoint: Endpoint, existing: NodeRow, file: NodeRow) -> NodeRow:
+        """Give a file that exists what another one has: its row stays, so that who waits for it finds it."""
+        # what was found in place of the content that comes back is a content of its own
+        mends = bool(existing.found) and existing.hash == file.hash
+        self.workspace.keep(endpoint, attrs.evolve(existing, hash=existing.found, found=None) if mends else existing)
+        placed = attrs.evolve(file, id=existing.id, parent=existing.parent, name=existing.name, alike=existing.alike)
+        self.workspace.change(endpoint, placed)
+        return placed
+
+    def remove(self, endpoint: Endpoint, actor: Actor, at_us: int | None = None) -> None:
+        """Remove a file, which becomes a version, or a directory that is empty."""
+        node = self.workspace.get(endpoint)
+        assert node is not None
+        change = Change("delete", node.kind, endpoint, actor)
+        self.workspace.delete(endpoint)
+        if not node.directory:
+            self.workspace.keep(endpoint, node, at_us)
+            change = structs.replace(change, old_size=node.size, old_hash=node.hash)
+        self.workspace.changes.append(change)
+
+    # -- directories and metadata --------------------------------------------------
+
+    def make_directory(self, request: WriteRequest) -> NodeRow:
+        """Make a directory and its missing parents; one that exists gets the metadata."""
+        endpoint, actor = request.endpoint, request.actor
+        existing = self.workspace.get(endpoint)
+        check_directory(endpoint, None if existing is None else existing.kind, request.precondition)
+        missing = self.workspace.missing(endpoint)
+        self._check_names(endpoint, missing)
+        self._reserve_directories(endpoint, missing, actor)
+        self._add_directories(missing, actor)
+        if request.mtime_us is not None or request.mode is not None:
+            return self.set_metadata(endpoint, request.mtime_us, request.mode, actor)
+        node = self.workspace.get(endpoint)
+        assert node is not None
+        return node
+
+    def add_parents(self, endpoint: Endpoint, actor: Actor, *, moved_from: Endpoint) -> None:
+        """Make what is missing on the way to a name that is about to be given, if that may be."""
+        missing = self.workspace.missing(endpoint.parent)
+        self._check_names(endpoint, missing, new=True, moved_from=moved_from)
+        self._reserve_directories(endpoint, missing, actor)
+        self._add_directories(missing, actor)
+
+    def set_metadata(self, endpoint: Endpoint, mtime_us: int | None, mode: int | None, actor: Actor) -> NodeRow:
+        """Change mtime and mode of what exists, where they are given."""
+        node = self.workspace.get(endpoint)
+        assert node is not None
+        changed = attrs.evolve(
+            node,
+            tag=self.workspace.number(),
+            mtime_us=node.mtime_us if mtime_us is None else mtime_us,
+            mode=node.mode if mode is None else kept_mode(node.kind, mode),
+        )
+        self.workspace.change(endpoint, changed)
+        self.workspace.changes.append(Change("metadata", node.kind, endpoint, actor))
+        return changed
+
+    def _check_names(
+        self, endpoint: Endpoint, missing: list[Endpoint], *, new: bool = False, moved_from: Endpoint | None = None
+    ) -> None:
+        """Raise `BadEndpoint` (41) for a new name that is too similar to a sibling's."""
+        if not self._context.options.similar_names:
+            for each in [*missing, *([endpoint] if new else [])]:
+                similarnames.check(each.name, self.workspace.similar_names(each, moved_from))
+
+    def _reserve_directories(self, endpoint: Endpoint, missing: list[Endpoint], actor: Actor) -> None:
+        if missing:
+            self.reserve(endpoint, len(missing) * usage.cost(0), actor)
+
+    def _add_directories(self, missing: list[Endpoint], actor: Actor) -> None:
+        for each in missing:
+            self.workspace.insert(each, self.workspace.new("directory", WriteRequest(endpoint=each)))
+            self.workspace.changes.append(Change("add", "directory", each, actor))
+
+    # -- space ---------------------------------------------------------------------
+
+    def cost(self, endpoint: Endpoint, size: int) -> int:
+        """What a file of `size` bytes counts for, and the directories that are missing on the way to it."""
+        return usage.cost(size) + usage.cost(0) * len(self.workspace.missing(endpoint.parent))
+
+    def reserve(self, endpoint: Endpoint, size: int, actor: Actor, *, arrived: bool = True) -> None:
+        """Free space for `size` bytes of an actor, within its quota and that of the store.
+
+        The oldest versions go, as far as they are not protected, and then partial uploads of the same account; nothing
+        goes where that is not enough, or for what has not arrived. Raises `NoSpace` (52).
+        """
+        allotment, quota = actor.allotment, self._context.options.quota
+        if allotment is not None and allotment.quota is not None:
+            home = allotment.home.parts
+            short = self._used(home) + size - allotment.quota
+            refused = partial(wording.over_quota, endpoint, allotment.quota, size, size - short)
+            self._free(short, home, actor, refused, any_age=allotment.may_discard, arrived=arrived)
+            self.workspace.limits[home] = allotment.quota
+        if quota is not None:
+            short = self._used(()) + size - quota
+            refused = partial(wording.no_space, endpoint, size, size - short if actor.sees_all else None)
+            self._free(short, (), actor, refused, any_age=False, arrived=arrived)
+            self.workspace.limits[()] = quota
+
+    def _used(self, top: Names) -> int:
+        used = self.workspace.used(top)
+        if used is None:
+            raise Busy("the folder that your quota counts was just moved: try again; nothing was changed")
+        return used
+
+    def _free(
+        self, short: int, home: Names, actor: Actor, refused: Callable[[], NoSpace], *, any_age: bool, arrived: bool
+    ) -> None:
+        """Remove `short` bytes beneath a home for an actor."""
+        if short <= 0:
+            return
+        transaction, share = self.workspace.transaction, self._context.share.id
+        before_us = self.workspace.now_us - int(self._context.options.retention.protected_seconds * SECOND_US)
+        limit = None if any_age else before_us
+        partials = uploads.of_owner(transaction, share, actor.owner)
+        removable = usage.evictable(transaction, share, home, limit)
+        removable += sum(usage.cost(each.arrived) for each in partials)
+        if short > removable:
+            raise refused()
+        if arrived:
+            short = self._evict_versions(short, home, actor, limit)
+            for each in partials:
+                if short > 0:
+                    short -= usage.cost(each.arrived)
+                    self._evict(each.names, "upload", each.arrived, each.content, actor, each.owner)
+                    uploads.delete(transaction, [each.id])
+
+    def _evict_versions(self, short: int, home: Names, actor: Actor, before_us: int | None) -> int:
+        transaction, share = self.workspace.transaction, self._context.share.id
+        until = None if before_us is None else before_us + 1
+        while short > 0:
+            found = versions.oldest(transaction, share, home, until, _EVICTED_AT_ONCE)
+            for each in found:
+                if short > 0 and versions.delete(transaction, share, each):
+                    short -= usage.cost(each.size)
+                    self._evict(path_names(each.path), "version", each.size, each.content, actor)
+            if not found:
+                break
+        return short
+
+    def _evict(
+        self, names: Names, kind: str, size: int, content: int | None, actor: Actor, owner: str | None = None
+    ) -> None:
+        if content is not None:
+            self.workspace.drop(content)
+        self.workspace.charge(names, -usage.cost(size))
+        self.workspace.changes.append(Change("evict", kind, Endpoint(names), actor, old_size=size, owner=owner))
+
+
+def check_reach(workspace: Workspace, source: Endpoint, target: Endpoint, node: NodeRow) -> None:
+    """Raise `BadEndpoint` (41) where something in a directory would have too long a path at its new name.
+
+    The row of the store has the longest path that it ever held: most moves need not look at what is in the directory.
+    """
+    row = workspace.transaction.row("SELECT longest, deepest FROM share WHERE id = %s", (workspace.context.share.id,))
+    old, new = len(source.whole.encode()), len(target.whole.encode())
+    longest, deepest = max(0, row[0] - old), max(0, row[1] - len(source.parts))
+    grown = new > old or len(target.parts) > len(source.parts)
+    if grown:
+        try:
+            limits.check_path(target, longest, deepest)
+        except BadEndpoint:  # perhaps: now that is found out exactly
+            longest, deepest = names_table.reach(workspace.transaction, node.id)
+            limits.check_path(target, longest, deepest)
+        workspace.transaction.execute(
+            "UPDATE share SET longest = greatest(longest, %s), deepest = greatest(deepest, %s) WHERE id = %s",
+            (new + longest, len(target.parts) + deepest, workspace.context.share.id),
+        )
+
+
+def as_file(row: FileRow, node: NodeRow) -> NodeRow:
+    """A new node with the content and the metadata of a version, or of another file."""
+    return attrs.evolve(
+        node,
+        mtime_us=row.mtime_us,
+        mode=row.mode,
+        size=row.size,
+        hash=row.hash,
+        content=row.content,
+        made_us=row.made_us,
+        found=row.found,
+        checked_us=row.checked_us,
+    )

@@ -1,0 +1,110 @@
+"""Several server processes replace the same few files: nothing is lost, and a process that is killed loses nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import ROOT, parse
+from homeftp.model import ABSENT
+from homeftp.store.cluster.store import ClusterStore
+from tests.support import clusterchecks, engines
+from tests.support.casworker import PATHS
+from tests.support.clusters import Cluster, new_database, real_bucket, real_bucket_url
+from tests.support.needs import LONG
+from tests.support.processes import environment
+
+PROCESSES = 3
+SWAPS = 1000 if LONG else 60
+
+
+class SwapTests(SynchronousTestCase):
+    """Compare and swap."""
+
+    def setUp(self) -> None:
+        """A share with nothing in it."""
+        self.bucket = real_bucket_url()
+        self.cluster = Cluster(real_bucket(self.bucket), new_database())
+        self.context = self.cluster.context()
+        self.addCleanup(self.context.database.close)
+        self.store = ClusterStore(self.context)
+
+    def run_processes(self, *flags: str, kill: bool = False) -> list[list[str]]:
+        """All that the processes say they have stored: path, the hash before and the hash after."""
+        command = [sys.executable, "-m", "tests.support.casworker", self.cluster.url, self.bucket]
+        started = [
+            subprocess.Popen(
+                [*command, self.cluster.cluster.share, str(number), str(SWAPS), *flags],
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment(**engines.seaweedfs().environment()),
+            )
+            for number in range(PROCESSES)
+        ]
+        first = ""
+        if kill:
+            assert started[0].stdout is not None
+            first = "".join(started[0].stdout.readline() for _ in range(SWAPS // 20))
+            os.kill(started[0].pid, signal.SIGKILL)
+        outputs = [each.communicate(timeout=600)[0] for each in started]
+        self.assertEqual([each.returncode for each in started], [-signal.SIGKILL if kill else 0, 0, 0])
+        return [line.split() for line in (first + "".join(outputs)).splitlines()]
+
+    def chains(self) -> dict[str, list[str]]:
+        """The hashes of each path, the first one first, as the contents themselves name them."""
+        history = self.store.history()
+        assert history is not None
+        found: dict[str, list[str]] = {}
+        for page in history.timelines(ROOT):
+            for timeline in page:
+                if timeline.name in PATHS:
+                    chain = found.setdefault(timeline.name, [])
+                    for version in timeline.versions:
+                        content = history.open_version(parse(timeline.name), version.at_us).read(0, 1000)
+                        self.assertEqual(content.split()[-1].decode(), chain[-1] if chain else ABSENT)
+                        chain.append(version.hash or "")
+                    if timeline.current is not None:
+                        content = self.store.open(parse(timeline.name)).read(0, 1000)
+                        self.assertEqual(content.split()[-1].decode(), chain[-1] if chain else ABSENT)
+                        chain.append(timeline.current.hash or "")
+        return found
+
+    def assert_kept(self, stored: list[list[str]]) -> None:
+        """Each content that was acknowledged is in the chain of its path."""
+        chains = self.chains()
+        for path, _, hash in stored:
+            self.assertIn(hash, chains[path])
+        twice = Counter((path, old) for path, old, _ in stored)
+        self.assertEqual([each for each, count in twice.items() if count > 1], [])
+        self.assertEqual(clusterchecks.faults(self.context.database), [])
+        share = self.cluster.cluster.share
+        self.assertEqual(clusterchecks.missing_objects(self.context.database, self.cluster.bucket, share), [])
+
+    def test_chains(self) -> None:
+        """Each content that replaced another one replaced just that: the contents of a path are one chain."""
+        stored = self.run_processes()
+        self.assertGreater(len(stored), SWAPS)
+        self.assert_kept(stored)
+        self.assertEqual(sum(map(len, self.chains().values())), len(stored))
+
+    def test_killed(self) -> None:
+        """What a process has acknowledged before it is killed is kept, and the others go on."""
+        stored = self.run_processes(kill=True)
+        self.assertGreater(len(stored), SWAPS // 2)
+        self.assert_kept(stored)
+        self.assertIn(sum(map(len, self.chains().values())) - len(stored), (0, 1), "the last one was not acknowledged")
+
+    def test_without_locks(self) -> None:
+        """The control: without the lock on its row two writers replace the same content, and that is noticed."""
+        for _ in range(10):
+            stored = self.run_processes("--without-locks")
+            try:
+                self.assert_kept(stored)
+            except self.failureException:
+                return
+        self.fail("nothing was lost without a lock")

@@ -1,0 +1,79 @@
+"""Versions by path and time: each later than the last one of its path, and found without their neighbours."""
+
+from __future__ import annotations
+
+from homeftp.cluster.database import Transaction
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.store.cluster.base.rows import FileRow, Names
+from homeftp.store.cluster.tables import versions
+from tests.support.clustercase import ClusterCase
+
+FILE = FileRow(1, 0o644, 5, hash_bytes(b"x"), None, 1, None, 0)
+
+
+class VersionsTests(ClusterCase):
+    """Rows."""
+
+    def insert(self, *kept: tuple[Names, int | None]) -> None:
+        """Add versions."""
+        rows = [(names, FILE, at_us) for names, at_us in kept]
+        self.context.database.transact(lambda transaction: versions.insert(transaction, self.context.share.id, rows))
+
+    def found(self, *names: str, newest_first: bool = True, since_us: int | None = None) -> list[tuple[str, int]]:
+        """The paths and times beneath a path."""
+        rows = versions.beneath(
+            self.context.database, self.context.share.id, names, since_us, newest_first=newest_first
+        )
+        return [(each.path.replace("\x01", "/"), each.at_us) for each in rows]
+
+    def test_times(self) -> None:
+        """A version of a time that is taken is later than the last one, also among those added at once."""
+        self.insert((("a",), 10), (("a",), 10), (("b",), 10))
+        self.insert((("a",), 5), (("b",), 20))
+        self.assertEqual(self.found(), [("a", 12), ("a", 11), ("a", 10), ("b", 20), ("b", 10)])
+        self.insert((("c",), None))
+        self.assertGreater(self.found("c")[0][1], 10**15)
+
+    def test_beneath(self) -> None:
+        """What is at and beneath a path, and nothing beside it, in either order, and from a time on."""
+        self.insert((("d",), 1), (("d", "x"), 2), (("d x",), 3), (("d-x", "y"), 5))
+        self.insert((("d", "x"), 4))
+        self.assertEqual(self.found("d"), [("d", 1), ("d/x", 4), ("d/x", 2)])
+        self.assertEqual(self.found("d", newest_first=False, since_us=2), [("d/x", 2), ("d/x", 4)])
+        self.assertEqual(self.found("x"), [])
+
+    def test_many(self) -> None:
+        """More than one statement gives are all there, once."""
+        self.insert(*(((f"{number % 3}",), number + 1) for number in range(2500)))
+        found = self.found()
+        self.assertEqual((len(found), len(set(found))), (2500, 2500))
+        self.assertEqual(found, sorted(found, key=lambda each: (each[0], -each[1])))
+        self.assertEqual(self.found(newest_first=False), sorted(found))
+
+    def test_oldest(self) -> None:
+        """The oldest beneath a path before a time, and not those that another transaction has."""
+        self.insert((("d", "a"), 1), (("d", "b"), 2), (("e",), 0), (("d", "c"), 9))
+        database, share = self.context.database, self.context.share.id
+
+        def oldest(transaction: Transaction) -> list[int]:
+            return [each.at_us for each in versions.oldest(transaction, share, ("d",), 5, 10)]
+
+        def work(transaction: Transaction) -> None:
+            self.assertEqual(oldest(transaction), [1, 2])
+            self.assertEqual(database.transact(oldest), [])
+
+        database.transact(work)
+
+    def test_find(self) -> None:
+        """The version of a time, or the newest; removed it is gone."""
+        self.insert((("a",), 1))
+        self.insert((("a",), 2))
+        database, share = self.context.database, self.context.share.id
+        newest, first = versions.find(database, share, ("a",), None), versions.find(database, share, ("a",), 1)
+        assert newest is not None and first is not None
+        self.assertEqual((newest.at_us, first.at_us), (2, 1))
+        self.assertIsNone(versions.find(database, share, ("a",), 3))
+        for expected in (True, False):
+            gone = database.transact(lambda transaction: versions.delete(transaction, share, newest))
+            self.assertEqual(gone, expected)
+        self.assertEqual(self.found(), [("a", 1)])

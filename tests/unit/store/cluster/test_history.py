@@ -1,0 +1,54 @@
+"""The history merges the tree with what was there: the contract has its promises, here are its pages."""
+
+from __future__ import annotations
+
+from homeftp.config import LISTING_PAGE
+from homeftp.endpoint import parse
+from homeftp.errors import Damaged
+from homeftp.history.timeline import Timeline
+from homeftp.store.cluster.history import ClusterHistory
+from tests.support.clustercase import ClusterCase
+
+
+class HistoryTests(ClusterCase):
+    """Timelines."""
+
+    def pages(self, path: str = "", depth: int | None = None) -> list[list[Timeline]]:
+        """The pages of a path."""
+        history = ClusterHistory(self.context, self.store.actor)
+        return [list(page) for page in history.timelines(parse(path), depth=depth)]
+
+    def test_many_versions(self) -> None:
+        """A name with more versions than a page has comes in parts, the oldest first, and what is there last."""
+        self.write("a.txt", "b.txt", content=b"1")
+        self.write("a.txt", content=b"2")
+        self.cluster.execute(
+            "INSERT INTO version SELECT v.share, v.path, v.at_us + n, v.mtime_us, v.mode, v.size, v.hash, NULL,"
+            " v.made_us, NULL, 0 FROM version v, generate_series(1, %s) n WHERE v.share = %s",
+            LISTING_PAGE + 10,
+            self.context.share.id,
+        )
+        pages = self.pages()
+        self.assertTrue(all(len(each.versions) <= LISTING_PAGE for page in pages for each in page))
+        parts = [each for page in pages for each in page if each.name == "a.txt"]
+        times = [version.at_us for each in parts for version in each.versions]
+        self.assertEqual((len(times), times), (LISTING_PAGE + 11, sorted(times)))
+        self.assertEqual([each.current is not None for each in parts], [False, True])
+
+    def test_between(self) -> None:
+        """What is gone stands where it was, among what is there."""
+        self.write("d/a.txt", "d/b.txt", "d/c.txt", "e/f.txt")
+        for path in ("d/b.txt", "e/f.txt"):
+            list(self.store.remove(parse(path), None, False))
+        names = [each.name for page in self.pages() for each in page]
+        self.assertEqual(names, ["", "d", "d/a.txt", "d/b.txt", "d/c.txt", "e", "e/f.txt"])
+        self.assertEqual([each.name for page in self.pages("", 1) for each in page], ["", "d", "e"])
+
+    def test_damaged_version(self) -> None:
+        """A version whose content was not kept is not opened."""
+        self.write("a.txt", content=b"1")
+        self.write("a.txt", content=b"2")
+        (version,) = self.kept()
+        self.cluster.execute("UPDATE version SET found = '' WHERE share = %s", self.context.share.id)
+        history = ClusterHistory(self.context, self.store.actor)
+        self.assertRaises(Damaged, history.open_version, parse("a.txt"), version.at_us)

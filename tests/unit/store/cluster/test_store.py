@@ -1,0 +1,43 @@
+"""The cluster store keeps every promise of a store, over a real database and a bucket in memory."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.interfaces.store import IStore, StoreOptions
+from homeftp.model import SECOND_US
+from homeftp.store.cluster.store import ClusterStore
+from homeftp.testing.contract import StoreContract
+from tests.support.clusters import Cluster
+
+
+class MakesClusters:
+    """Makes stores of a cluster for the contract."""
+
+    cluster: Cluster
+
+    def make_store(self, options: StoreOptions) -> IStore:
+        """A share of its own."""
+        self.cluster = Cluster()
+        return self.cluster.open(options)
+
+    def reopen_store(self, store: IStore, options: StoreOptions) -> IStore:
+        """Another server."""
+        return self.cluster.open(options)
+
+    def maintain_later(self, store: IStore, seconds: float) -> bool:
+        """Have all that it kept been there for longer."""
+        for table in ("version", "upload"):
+            self.cluster.execute(f"UPDATE {table} SET at_us = at_us - %s", int(seconds * SECOND_US))
+        store.maintain()
+        return True
+
+    def damage_file(self, store: IStore, path: str, content: bytes) -> bool:
+        """In the bucket."""
+        assert isinstance(store, ClusterStore)
+        self.cluster.damage(path, content)
+        return True
+
+
+class ClusterStoreTests(MakesClusters, StoreContract, SynchronousTestCase):
+    """The contract."""

@@ -1,0 +1,58 @@
+"""A verification reads in steps, goes on where it was, and mends only from bytes that it has read."""
+
+from __future__ import annotations
+
+from homeftp.config import MIB, SLICE
+from homeftp.endpoint import parse
+from homeftp.model import ONLY_MARKED, Damage, Verification
+from homeftp.store.cluster.tables import contents
+from tests.support.clustercase import ClusterCase
+
+
+class IntegrityTests(ClusterCase):
+    """Contents whose objects are lost or changed."""
+
+    cluster_options = {"part_bytes": MIB}  # noqa: RUF012 (read only)
+
+    def verify(self, path: str = "", since_us: int = 0) -> Verification:
+        """The sum of the steps."""
+        return Verification.total(list(self.store.verify(parse(path), since_us)))
+
+    def test_steps(self) -> None:
+        """A large file is read in steps of about `SLICE`."""
+        self.write("a.bin", content=bytes(2 * SLICE + 5))
+        steps = list(self.store.verify(parse("")))
+        self.assertGreater(len(steps), 2)
+        self.assertLessEqual(max(step.size for step in steps), SLICE)
+        self.assertEqual(Verification.total(steps), Verification(1, 0, 2 * SLICE + 5))
+
+    def test_since(self) -> None:
+        """What was read since a time is left out; what is marked is read again by itself."""
+        self.write("a.txt", "b.txt")
+        since_us = contents.now_us(self.context.database)
+        self.assertEqual(self.verify("a.txt").files, 1)
+        self.assertEqual(self.verify("", since_us).files, 1)
+        self.assertEqual(self.verify("", since_us).files, 0)
+        self.assertEqual(self.verify("", ONLY_MARKED).files, 0)
+
+    def test_lost(self) -> None:
+        """An object that is gone is damage that cannot be read; a copy of the file that shares it mends nothing."""
+        self.write("a.txt")
+        list(self.store.copy(parse("a.txt"), parse("b.txt"), source_precondition=None, target_precondition=None))
+        self.cluster.bucket.delete(sorted(self.objects()))
+        damages = self.verify().damages
+        self.assertEqual({each.name for each in damages}, {"a.txt", "b.txt"})
+        self.assertEqual([(each.damage, each.mended) for each in damages], [("unreadable", False)] * 2)
+        self.write("c.txt")
+        self.assertEqual([each.mended for each in self.verify("", ONLY_MARKED).damages], [True] * 4)
+        self.assertEqual(self.content("b.txt"), b"content")
+        self.assertEqual(len(self.kept()), 2, "what could not be read became a version, and was mended as well")
+        self.assertEqual(list(self.store.damaged()), [])
+
+    def test_copy_is_read(self) -> None:
+        """Another file with the hash whose own bytes are gone as well mends nothing."""
+        self.write("a.txt")
+        self.write("b.txt")
+        self.cluster.bucket.delete(sorted(self.objects()))
+        damage = self.verify("a.txt").damages[0]
+        self.assertEqual(damage, Damage("", "unreadable", damage.hash))

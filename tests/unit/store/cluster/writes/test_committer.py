@@ -1,0 +1,59 @@
+"""The rules of changes: what the contract does not reach."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+from homeftp.config import Retention
+from homeftp.endpoint import MAX_PATH_BYTES, parse
+from homeftp.errors import BadEndpoint, NoSpace
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import Actor, Allotment
+from homeftp.store.cluster.store import ClusterStore
+from homeftp.store.cluster.tables import names as names_table
+from tests.support.clustercase import ClusterCase, request
+
+
+class ReachTests(ClusterCase):
+    """Directories that are moved to longer paths."""
+
+    def test_not_read(self) -> None:
+        """Where no path of the store is long, what is in a directory is not read when it is moved."""
+        self.write(*(f"d/{number}.txt" for number in range(20)))
+        with mock.patch.object(names_table, "reach", side_effect=AssertionError):
+            self.store.move(parse("d"), parse("some/longer/path"), None, None)
+
+    def test_long_elsewhere(self) -> None:
+        """Where another path is long, what is in the directory decides."""
+        long = "/".join(["n" * 250] * 15)
+        self.write(f"{long}/a.txt", "d/b.txt", "e/f.txt")
+        near = f"m/{long}"
+        self.assertLess(len(f"{near}/b.txt"), MAX_PATH_BYTES)
+        self.store.move(parse("d"), parse(near), None, None)
+        self.assertRaises(BadEndpoint, self.store.move, parse("m"), parse("o" * 250 + "/" + "p" * 100), None, None)
+        self.assertEqual(self.content(f"{near}/b.txt"), b"content")
+
+
+class EvictionTests(ClusterCase):
+    """Space for new files."""
+
+    def test_versions_first(self) -> None:
+        """The oldest versions go for a new file, as many as it takes, and their objects are looked at."""
+        options = StoreOptions(quota=50_000, retention=Retention(protected_seconds=0))
+        self.store = ClusterStore(self.server(options))
+        for number in range(4):
+            self.write("a.txt", content=bytes([number]) * 10_000)
+        self.write("b.txt", content=bytes(15_000))
+        self.assertEqual([version.size for version in self.kept()], [10_000] * 2)
+        self.assertRaises(NoSpace, self.write, "c.txt", content=bytes(30_000))
+        self.assertEqual(len(self.kept()), 2, "nothing goes where it is not enough")
+        self.assert_sound()
+
+    def test_two_servers(self) -> None:
+        """A quota holds for all servers together, whoever counts first."""
+        ann = Actor("ann", allotment=Allotment(parse("ann"), 30_000, may_discard=False, sees_all=False))
+        one, other = ClusterStore(self.context).bind(ann), ClusterStore(self.server()).bind(ann)
+        for number, store in enumerate((one, other, one, other)):
+            result = store.write_many([(request(f"ann/{number}.txt", size=10_000), bytes(10_000))])[0]
+            self.assertEqual(isinstance(result, NoSpace), number == 3, result)
+        self.assertEqual(one.space().free, 0)
