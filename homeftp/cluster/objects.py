@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence, Ty
 
 import msgspec
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import MemoryStore as BucketInMemory
 from obstore.store import S3Store
 
@@ -39,18 +39,24 @@ _PAGE = 1000
 _RETRIES = 3
 """How often a request is tried again, within its time."""
 
+_SAMPLE = b"homeftp looks whether this bucket can be used"
+"""What is written to see that."""
+
+_SAMPLE_RANGE = (2, 5)
+"""Of which this is read."""
+
 _SCHEME = "s3://"
 
 
 class BucketTimeouts(msgspec.Struct, frozen=True, kw_only=True):
     """How long the bucket may take, in seconds. A full Ceph answers nothing, rather than that it is full."""
 
-    connect: float = 4.0
+    connect: float = 3.0
     """For a connection to be made."""
-    request: float = 8.0
-    """For one request, with its body."""
-    retries: float = 8.0
-    """After which no request is tried again."""
+    request: float = 6.0
+    """For one request, with its body: a part of a large file in this time is one and a half megabytes in a second."""
+    retries: float = 4.0
+    """After which no request is tried again: the answer comes within 10 s."""
 
 
 class ObjectMissing(Exception):
@@ -100,6 +106,40 @@ class Bucket:
         pages = iter(obstore.list(self._store, prefix=self._prefix or None, chunk_size=_PAGE))
         while (page := _asked(next, pages, None)) is not None:
             yield [(each["path"][len(self._prefix) :], each["size"]) for each in page]
+
+    def check(self) -> None:
+        """Try the five things that are asked of a bucket. Raises `OperatorError`, which says what does not work."""
+        name = self.new_name()
+        self._try("write an object", lambda: obstore.put(self._store, self._key(name), _SAMPLE, use_multipart=False))
+        start, end = _SAMPLE_RANGE
+        key = self._key(name)
+        found = self._try("read it", lambda: bytes(obstore.get_range(self._store, key, start=start, end=end)))
+        if found != _SAMPLE[start:end]:
+            raise OperatorError("The bucket gives other bytes than were written: it cannot be used")
+        listed = self._try("list it", lambda: obstore.list(self._store, prefix=self._key(name[:_FAN_OUT])).collect())
+        if self._key(name) not in {each["path"] for each in listed}:
+            raise OperatorError("The bucket does not list what was just written: it cannot be used")
+        self._try("delete it", lambda: obstore.delete(self._store, self._key(name)))
+        try:
+            self.get(name, 0, 1)
+        except ObjectMissing:
+            return
+        raise OperatorError("The bucket still has what was just deleted: it cannot be used")
+
+    def _try(self, what: str, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except (UnauthenticatedError, PermissionDeniedError) as error:
+            raise OperatorError(
+                f"The bucket does not let this server {what}: are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right, "
+                "and may that account use the bucket?"
+            ) from error
+        except FileNotFoundError as error:
+            raise OperatorError(f"This server cannot {what}: the bucket does not exist. Make it first") from error
+        except (BaseError, OSError, ValueError) as error:
+            raise OperatorError(
+                f"This server cannot {what}: the bucket does not answer. Is AWS_ENDPOINT_URL right, and is it running?"
+            ) from error
 
     def _key(self, name: str) -> str:
         return self._prefix + name

@@ -32,7 +32,7 @@ from obstore.store import S3Store
 from psycopg import sql
 
 from tests.support import needs
-from tests.support.waiting import wait_until
+from tests.support.waiting import WITHIN, wait_until
 
 _PR_SET_PDEATHSIG = 1
 
@@ -105,7 +105,7 @@ class PostgreSQL:
             **self._identity,  # type: ignore[call-overload]
         )
         atexit.register(self.stop, signal.SIGQUIT)
-        wait_until(self._answers, lambda: "PostgreSQL answers")
+        wait_until(self._answers, lambda: "PostgreSQL answers", WITHIN * 2)
 
     def _answers(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError):

@@ -10,11 +10,9 @@ from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import ROOT, parse
-from homeftp.model import ABSENT
 from homeftp.store.cluster.store import ClusterStore
 from tests.support import clusterchecks, engines
-from tests.support.casworker import PATHS
+from tests.support.chains import chains
 from tests.support.clusters import Cluster, new_database, real_bucket, real_bucket_url
 from tests.support.needs import LONG
 from tests.support.processes import environment
@@ -55,30 +53,11 @@ class SwapTests(SynchronousTestCase):
         self.assertEqual([each.returncode for each in started], [-signal.SIGKILL if kill else 0, 0, 0])
         return [line.split() for line in (first + "".join(outputs)).splitlines()]
 
-    def chains(self) -> dict[str, list[str]]:
-        """The hashes of each path, the first one first, as the contents themselves name them."""
-        history = self.store.history()
-        assert history is not None
-        found: dict[str, list[str]] = {}
-        for page in history.timelines(ROOT):
-            for timeline in page:
-                if timeline.name in PATHS:
-                    chain = found.setdefault(timeline.name, [])
-                    for version in timeline.versions:
-                        content = history.open_version(parse(timeline.name), version.at_us).read(0, 1000)
-                        self.assertEqual(content.split()[-1].decode(), chain[-1] if chain else ABSENT)
-                        chain.append(version.hash or "")
-                    if timeline.current is not None:
-                        content = self.store.open(parse(timeline.name)).read(0, 1000)
-                        self.assertEqual(content.split()[-1].decode(), chain[-1] if chain else ABSENT)
-                        chain.append(timeline.current.hash or "")
-        return found
-
     def assert_kept(self, stored: list[list[str]]) -> None:
         """Each content that was acknowledged is in the chain of its path."""
-        chains = self.chains()
+        found = chains(self.store)
         for path, _, hash in stored:
-            self.assertIn(hash, chains[path])
+            self.assertIn(hash, found[path])
         twice = Counter((path, old) for path, old, _ in stored)
         self.assertEqual([each for each, count in twice.items() if count > 1], [])
         self.assertEqual(clusterchecks.faults(self.context.database), [])
@@ -90,14 +69,16 @@ class SwapTests(SynchronousTestCase):
         stored = self.run_processes()
         self.assertGreater(len(stored), SWAPS)
         self.assert_kept(stored)
-        self.assertEqual(sum(map(len, self.chains().values())), len(stored))
+        self.assertEqual(sum(map(len, chains(self.store).values())), len(stored))
 
     def test_killed(self) -> None:
         """What a process has acknowledged before it is killed is kept, and the others go on."""
         stored = self.run_processes(kill=True)
         self.assertGreater(len(stored), SWAPS // 2)
         self.assert_kept(stored)
-        self.assertIn(sum(map(len, self.chains().values())) - len(stored), (0, 1), "the last one was not acknowledged")
+        self.assertIn(
+            sum(map(len, chains(self.store).values())) - len(stored), (0, 1), "the last one was not acknowledged"
+        )
 
     def test_without_locks(self) -> None:
         """The control: without the lock on its row two writers replace the same content, and that is noticed."""
@@ -105,6 +86,6 @@ class SwapTests(SynchronousTestCase):
             stored = self.run_processes("--without-locks")
             try:
                 self.assert_kept(stored)
-            except self.failureException:
+            except AssertionError:
                 return
         self.fail("nothing was lost without a lock")

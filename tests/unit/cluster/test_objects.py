@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
+import obstore
+from obstore.exceptions import GenericError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import MemoryStore as BucketInMemory
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -34,6 +38,49 @@ class BucketTests(SynchronousTestCase):
         self.assertRaises(ObjectMissing, bucket.get, name, 0, 1)
         bucket.put(name, b"short")
         self.assertRaises(ObjectMissing, bucket.get, name, 0, 10)
+
+
+class CheckTests(SynchronousTestCase):
+    """What the owner is told of a bucket."""
+
+    def test_right(self) -> None:
+        """A bucket that does what is asked passes, and nothing stays in it."""
+        bucket = Bucket(BucketInMemory(), "a/prefix")
+        bucket.check()
+        self.assertEqual(list(bucket.list()), [])
+
+    def test_wrong(self) -> None:
+        """Whatever a bucket does not do is said."""
+
+        def other_bytes(*arguments: object, **options: object) -> bytes:
+            return b"xyz"
+
+        empty = obstore.list(BucketInMemory())
+
+        def nothing(*arguments: object, **options: object) -> object:
+            return empty
+
+        for name, replaced, part in (
+            ("get_range", other_bytes, "other bytes"),
+            ("list", nothing, "does not list"),
+            ("delete", other_bytes, "still has"),
+        ):
+            with mock.patch.object(obstore, name, replaced):
+                refused = self.assertRaises(OperatorError, Bucket(BucketInMemory()).check)
+            self.assertIn(part, str(refused))
+
+    def test_refused(self) -> None:
+        """Wrong keys, no bucket and no server are three different things."""
+        for error, part in (
+            (UnauthenticatedError("topsecret"), "AWS_SECRET_ACCESS_KEY"),
+            (PermissionDeniedError("topsecret"), "AWS_SECRET_ACCESS_KEY"),
+            (FileNotFoundError("topsecret"), "does not exist"),
+            (GenericError("topsecret"), "AWS_ENDPOINT_URL"),
+        ):
+            with mock.patch.object(obstore, "put", side_effect=error):
+                refused = self.assertRaises(OperatorError, Bucket(BucketInMemory()).check)
+            self.assertIn(part, str(refused))
+            self.assertNotIn("topsecret", str(refused))
 
 
 class AddressTests(SynchronousTestCase):
