@@ -6,6 +6,12 @@ process has loaded others. So a control is given as many examples as it may take
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import HealthCheck, settings
+from hypothesis.configuration import set_hypothesis_home_dir
+
+set_hypothesis_home_dir(Path(__file__).parents[2] / ".hypothesis")
+"""Where the constants are kept: each process would read all of homeftp for them, which takes seconds."""
 
 REPEATABLE = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
