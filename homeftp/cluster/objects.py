@@ -76,8 +76,11 @@ class Bucket:
         return f"{name[:_FAN_OUT]}/{name[_FAN_OUT:]}"
 
     def put(self, name: str, content: bytes | bytearray | memoryview) -> None:
-        """Write a new object; it is durable when this returns, as far as the bucket is. Raises `Busy` (51)."""
-        _asked(obstore.put, self._store, self._key(name), bytes(content), use_multipart=False)
+        """Write a new object; it is durable when this returns, as far as the bucket is. Raises `Busy` (51).
+
+        The content is not copied, and must not be changed any more.
+        """
+        _asked(obstore.put, self._store, self._key(name), content, use_multipart=False)
 
     def get(self, name: str, start: int, length: int) -> bytes:
         """Bytes of an object. Raises `ObjectMissing`, and `Busy` (51)."""

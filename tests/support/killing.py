@@ -1,4 +1,4 @@
-"""A server that is killed at a certain call of its engines: the database has made the statement then, or has not."""
+"""A server that is killed before a certain call of its engines: what came before it has happened, and no more."""
 
 from __future__ import annotations
 
@@ -23,27 +23,22 @@ class Killed(BaseException):
 class Killer:
     """Counts calls of the engines, and ends the one that has a number."""
 
-    def __init__(self, at: int | None, *, after: bool) -> None:
-        """`after`: when the engine has done what was asked, and before that is known."""
+    def __init__(self, at: int | None) -> None:
         self.calls = 0
         self._at = at
-        self._after = after
 
     def call(self, whole: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """One call."""
         self.calls += 1
-        if self.calls == self._at and not self._after:
-            raise Killed
-        result = whole(*arguments, **options)
         if self.calls == self._at:
             raise Killed
-        return result
+        return whole(*arguments, **options)
 
 
 @contextlib.contextmanager
-def killing(at: int | None, *, after: bool = False) -> Iterator[Killer]:
+def killing(at: int | None) -> Iterator[Killer]:
     """In the block the call with that number ends the server, if there are so many."""
-    killer = Killer(at, after=after)
+    killer = Killer(at)
     with contextlib.ExitStack() as stack:
         for owner, name in _CALLS:
             whole = getattr(owner, name)

@@ -38,11 +38,10 @@ from homeftp.store.cluster.writes.committer import ClusterCommitter
 from homeftp.store.cluster.writes.draft import ClusterDraft
 from homeftp.store.cluster.writes.packs import StoredContents
 from homeftp.store.cluster.writes.transactions import change
-from homeftp.store.cluster.writes.upload import ClusterUpload, reserve_declared
+from homeftp.store.cluster.writes.upload import ClusterUpload, check_space
 from homeftp.store.policy import limits, wording
 from homeftp.store.policy.disclosure import account_space
 from homeftp.store.policy.outcomes import catch
-from homeftp.store.policy.preconditions import check_replaceable
 
 
 @implementer(IStore)
@@ -160,13 +159,8 @@ class ClusterStore:
     def _begin(self, request: WriteRequest) -> NodeRow | None:
         """Refuse what can be refused early; returns the current file."""
         self._context.limits.check(request)
-
-        def work(committer: ClusterCommitter) -> NodeRow | None:
-            check_replaceable(request.endpoint, committer.entry(request.endpoint), request.precondition)
-            reserve_declared(committer, request, request.size or 0)
-            return committer.workspace.get(request.endpoint)
-
-        return change(self._context, [request.endpoint], work, [request.actor])
+        self._context.log.ensure_recorded()
+        return check_space(self._context, request, request.size or 0)
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
         """Write small files and make directories, in one transaction."""
@@ -237,12 +231,7 @@ class ClusterStore:
 
         def check_size(size: int) -> None:
             context.limits.check_size(request.endpoint, size)
-            change(
-                context,
-                [request.endpoint],
-                lambda committer: reserve_declared(committer, request, size),
-                [request.actor],
-            )
+            check_space(context, request, size)
 
         return ClusterDraft(context, StoredContent(context.bucket, parts), check_size=check_size, commit=commit)
 

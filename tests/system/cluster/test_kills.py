@@ -101,15 +101,14 @@ class KillTests(ClusterCase):
         seen: list[dict[str, bytes]] = []
         other = self.server()
         for number in range(1, MOST):
-            for late in (False, True):
-                self.clear()
-                self.lay()
-                with killing(number, after=late) as killer, contextlib.suppress(Killed):
-                    act(ClusterStore(other))
-                found = self.tree()
-                self.assertIn(found, (before, after), f"killed at call {number}, {late}")
-                seen.append(found)
-                self.finish()
+            self.clear()
+            self.lay()
+            with killing(number) as killer, contextlib.suppress(Killed):
+                act(ClusterStore(other))
+            found = self.tree()
+            self.assertIn(found, (before, after), f"killed at call {number}")
+            seen.append(found)
+            self.finish()
             if killer.calls < number:
                 break
         self.assertIn(before, seen)
@@ -165,16 +164,15 @@ class KillTests(ClusterCase):
         """A collector that is killed at each step takes nothing that is named, and leaves nothing."""
         other = self.server()
         for number in range(1, MOST):
-            for late in (False, True):
-                self.clear()
-                self.lay()
-                self.cluster.bucket.put(self.cluster.bucket.new_name(), b"orphan")
-                garbage.find_orphans(self.context)
-                self.later(GRACE + 1)
-                with killing(number, after=late) as killer, contextlib.suppress(Killed):
-                    garbage.collect(other)
-                self.assertEqual(self.tree(), dict.fromkeys(("d/a.txt", "d/b.txt", "d/e/c.txt"), b"second"))
-                self.finish()
+            self.clear()
+            self.lay()
+            self.cluster.bucket.put(self.cluster.bucket.new_name(), b"orphan")
+            garbage.find_orphans(self.context)
+            self.later(GRACE + 1)
+            with killing(number) as killer, contextlib.suppress(Killed):
+                garbage.collect(other)
+            self.assertEqual(self.tree(), dict.fromkeys(("d/a.txt", "d/b.txt", "d/e/c.txt"), b"second"))
+            self.finish()
             if killer.calls < number:
                 break
         self.assertLess(number, MOST - 1)

@@ -18,7 +18,7 @@ from tests.support.needs import LONG
 from tests.support.processes import environment
 
 PROCESSES = 3
-SWAPS = 1000 if LONG else 60
+SWAPS = 1000 if LONG else 40
 
 
 class SwapTests(SynchronousTestCase):

@@ -163,10 +163,10 @@ class ClusterDraft:
         self._held[number] = held  # the last one that was used
         if len(self._held) > _HELD:
             oldest = next(iter(self._held))
-            self._written[oldest] = self._write(bytes(self._held.pop(oldest)))
+            self._written[oldest] = self._write(self._held.pop(oldest))
         return held
 
-    def _write(self, content: bytes) -> ContentPart:
+    def _write(self, content: bytes | bytearray) -> ContentPart:
         if not self._since_us:
             self._since_us = contents.now_us(self._context.database)
         name = self._context.bucket.new_name()

@@ -37,15 +37,13 @@ def store(context: ClusterContext, pieces: Sequence[bytes]) -> StoredContents:
             pack += view[done : done + size]
             done += size
             if len(pack) == context.cluster.part_bytes:
-                name = _written(context, name, pack, objects)
+                _write(context, name, pack, objects)
+                pack, name = bytearray(), context.bucket.new_name()
     if pack:
-        _written(context, name, pack, objects)
+        _write(context, name, pack, objects)
     return StoredContents(parts, objects, since_us)
 
 
-def _written(context: ClusterContext, name: str, pack: bytearray, objects: dict[str, int]) -> str:
-    """Write a pack, and empty it; the name of the next one."""
+def _write(context: ClusterContext, name: str, pack: bytearray, objects: dict[str, int]) -> None:
     context.bucket.put(name, pack)
     objects[name] = len(pack)
-    pack.clear()
-    return context.bucket.new_name()

@@ -56,6 +56,23 @@ def change(
     return context.database.transact(transaction_of, record)[1]
 
 
+def look(
+    context: ClusterContext,
+    endpoints: Sequence[Endpoint],
+    work: Callable[[ClusterCommitter], T],
+    actors: Sequence[Actor] = (),
+) -> T:
+    """What `work` finds out about what is at these endpoints, where nothing is changed and so nothing is locked."""
+    _count(context, actors)
+
+    def transaction_of(transaction: Transaction) -> T:
+        workspace = Workspace(context, transaction)
+        workspace.look(endpoints)
+        return work(ClusterCommitter(workspace))
+
+    return context.database.transact(transaction_of)
+
+
 class KindChanged(Exception):
     """What was a file is a directory by now, or the other way round: it must be changed in another way."""
 

@@ -19,13 +19,14 @@ from homeftp.hashing.filehash import Hasher
 from homeftp.interfaces.store import IUpload
 from homeftp.model import Entry, WriteRequest
 from homeftp.store.cluster.base.context import ClusterContext
-from homeftp.store.cluster.base.rows import ContentPart
+from homeftp.store.cluster.base.rows import ContentPart, NodeRow
 from homeftp.store.cluster.reading.opened import StoredContent
 from homeftp.store.cluster.tables import contents
 from homeftp.store.cluster.writes.arrived import ArrivedParts, drop_similar
 from homeftp.store.cluster.writes.committer import ClusterCommitter
-from homeftp.store.cluster.writes.transactions import change
+from homeftp.store.cluster.writes.transactions import change, look
 from homeftp.store.policy import limits, wording
+from homeftp.store.policy.preconditions import check_replaceable
 
 
 @implementer(IUpload)
@@ -77,7 +78,7 @@ class ClusterUpload:
                 raise limits.wrong_size(self._request, size)
             self._context.limits.check_size(self._request.endpoint, size)
             if self._limited:
-                self._check_space(size)
+                check_space(self._context, self._request, size)
         except NoSpace:
             if self._request.size is not None:
                 self.suspend()
@@ -97,9 +98,6 @@ class ClusterUpload:
                 self._write_part()
                 self._remember()
 
-    def _check_space(self, size: int) -> None:
-        check_space(self._context, self._request, size)
-
     def _write_part(self) -> None:
         """Write what is in memory as an object."""
         if self._buffer:
@@ -107,7 +105,7 @@ class ClusterUpload:
             name = self._context.bucket.new_name()
             self._context.bucket.put(name, self._buffer)
             self._arrived = self._arrived.with_part(ContentPart(name, 0, len(self._buffer)), since_us)
-            self._buffer.clear()
+            self._buffer = bytearray()
 
     def _remember(self) -> None:
         """Have other servers know what arrived."""
@@ -159,7 +157,7 @@ class ClusterUpload:
     def abort(self) -> None:
         """Discard what was written. What cannot be discarded now expires."""
         self._ended = True
-        self._buffer.clear()
+        self._buffer = bytearray()
         arrived, self._arrived = self._arrived, ArrivedParts()
         with contextlib.suppress(Refusal):
             arrived.discard(self._context, self._request)
@@ -169,16 +167,16 @@ class ClusterUpload:
             raise ValueError("this upload has ended")
 
 
-def check_space(context: ClusterContext, request: WriteRequest, size: int) -> None:
-    """See whether a file of `size` bytes would fit. Removes nothing. Raises `NoSpace` (52)."""
+def check_space(context: ClusterContext, request: WriteRequest, size: int) -> NodeRow | None:
+    """Raise what refuses a file of `size` bytes already now; the current file. Removes nothing, and locks nothing.
 
-    def work(committer: ClusterCommitter) -> None:
-        reserve_declared(committer, request, size)
+    Raises `NoSpace` (52), `WrongKind` (43), and `Changed` (44).
+    """
 
-    change(context, [request.endpoint], work, [request.actor])
+    def work(committer: ClusterCommitter) -> NodeRow | None:
+        check_replaceable(request.endpoint, committer.entry(request.endpoint), request.precondition)
+        cost = committer.cost(request.endpoint, size)
+        committer.reserve(request.endpoint, cost, request.actor, arrived=False)
+        return committer.workspace.get(request.endpoint)
 
-
-def reserve_declared(committer: ClusterCommitter, request: WriteRequest, size: int) -> None:
-    """Raise `NoSpace` (52) where a file of `size` bytes would not fit. Removes nothing."""
-    cost = committer.cost(request.endpoint, size)
-    committer.reserve(request.endpoint, cost, request.actor, arrived=False)
+    return look(context, [request.endpoint], work, [request.actor])

@@ -84,6 +84,18 @@ class Workspace:
                     raise TransactionConflict  # it was made after the way was looked up
         self._usage = usage.covering(self.transaction, self.context.share.id, asked)
 
+    def look(self, endpoints: Iterable[Endpoint]) -> None:
+        """Read what exists at these endpoints, without a lock: to refuse early what will be refused. Instead of `load`.
+
+        What is found may be another thing a moment later. Nothing can be changed.
+        """
+        asked = sorted({each.parts for each in endpoints})
+        self.now_us = contents.now_us(self.transaction)
+        found = names_table.walk(self.transaction, self.context.share.root, asked)
+        for names in {each[:depth] for each in asked for depth in range(len(each) + 1)}:
+            self._nodes[names] = found.get(names)
+        self._usage = usage.covering(self.transaction, self.context.share.id, asked)
+
     def get(self, endpoint: Endpoint) -> NodeRow | None:
         """What exists there now: one of the loaded endpoints, or on the way to one."""
         return self._nodes.get(endpoint.parts)
