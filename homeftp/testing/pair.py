@@ -141,6 +141,7 @@ class InMemoryServer:
             writers=partial(find_writer, audit),
             seen=sightings.saw,
             share_links=sharing.of,
+            monotonic=clock.seconds,
         )
         pairings = PairingService(
             invitations=Invitations(state),
