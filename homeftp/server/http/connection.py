@@ -9,7 +9,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Sequence
 
-import h11
 from twisted.cred.credentials import ICredentials
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -278,7 +277,7 @@ class HttpConnection(Protocol):
         close = self._stopping or self._closing
         if not body.complete:
             rest = body.missing if body.size is not None else 0
-            close = close or exchange.head.expects_continue or rest > GOODBYE_BYTES
+            close = close or exchange.waits_to_send or rest > GOODBYE_BYTES
         body.discard()
         await exchange.send(response, close=close)
         self._stuck.end(exchange)
@@ -322,8 +321,7 @@ class HttpConnection(Protocol):
             self._fail_body(BadRequest(malformed.message))
             self._abort()
             return
-        connection = h11.Connection(h11.SERVER)
-        head = RequestHead("GET", "/", HttpHeaders(), 0, connection)
+        head = RequestHead("GET", "/", HttpHeaders(), 0)
         body = RequestBody(0, self._server.payload, lambda: None, lambda: None)
         exchange = self._exchange = HttpExchange(head, body, self._output)
         response = error_response(HttpError(malformed.status, malformed.message), head.headers)

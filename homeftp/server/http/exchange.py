@@ -1,14 +1,16 @@
-"""One request and its response: the head that the engine completes, and the body as the client reads it."""
+"""One request and its response: the head that the engine completes, and the body as the client reads it.
+
+Responses are written here, and not by h11, which reads requests (`reader.py`). What a client sends may be anything; a
+response is our own, and h11 took as long to make one as all else that a request for a small file needs in this package.
+"""
 
 from __future__ import annotations
 
+import re
 import time
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Sequence
-
-import h11
 
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IPayload
@@ -28,7 +30,13 @@ SECURITY = (
 """Header fields of every response that does not set them itself. HSTS is not among them: it would make a browser refuse
 the certificate of the home's own CA for good, where its owner has only made an exception."""
 
-_REASONS = {int(each): each.phrase for each in HTTPStatus}
+_SECURITY_NAMES = frozenset(name.lower() for name, _ in SECURITY)
+_STATUS_LINES = {int(each): f"HTTP/1.1 {int(each)} {each.phrase}" for each in HTTPStatus}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LAST_CHUNK = b"0\r\n\r\n"
+_SPLIT = re.compile(r"[\0\r\n]")
+"""What would let a value begin another field, or another response (CWE-113)."""
+
 _NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _JOINED = 64 * 1024
 """Bytes of a body that are written together with the head."""
@@ -37,6 +45,10 @@ _JOINED = 64 * 1024
 @lru_cache(maxsize=1)
 def _date(second: int) -> str:
     return formatdate(second, usegmt=True)
+
+
+class WrongResponse(Exception):
+    """A response that cannot be sent as it is: its body has not the promised length, or a field breaks its line."""
 
 
 class HttpExchange:
@@ -49,6 +61,10 @@ class HttpExchange:
         self.request_type = head.method
         self._output = output
         self._written = 0
+        self._may_follow = head.keeps_alive
+        self._chunked = False
+        self.waits_to_send = head.expects_continue
+        """Whether the client waits before it sends the body."""
         self.answered = False
         """Whether the response is sent."""
 
@@ -67,16 +83,13 @@ class HttpExchange:
     @property
     def keeps_alive(self) -> bool:
         """Whether another request may follow: only behind a response that was sent whole."""
-        return self.answered and self.head.h11.our_state is h11.DONE
+        return self.answered and self._may_follow
 
     def continue_body(self) -> None:
         """Ask the client to send the body, where it waits for that."""
-        if self.head.expects_continue:
-            self._write(
-                self.head.h11.send(
-                    h11.InformationalResponse(status_code=HTTPStatus.CONTINUE, headers=[], reason="Continue")
-                )
-            )
+        if self.waits_to_send:
+            self.waits_to_send = False
+            self._write(_CONTINUE)
 
     async def send(self, response: HttpResponse, *, close: bool) -> None:
         """Send the response; with `close` it is the last one of the connection.
@@ -92,35 +105,38 @@ class HttpExchange:
 
     async def _send(self, response: HttpResponse, close: bool) -> None:
         body = response.body
-        bodiless = response.status in _NO_BODY
         size = len(body) if isinstance(body, bytes) else body.size if IPayload.providedBy(body) else None
-        headers = self._headers(response.headers, None if bodiless else size, close)
-        connection = self.head.h11
-        reason = _REASONS.get(response.status, "")
-        data = connection.send(h11.Response(status_code=response.status, headers=headers, reason=reason))
-        if bodiless or self.head.method == "HEAD":
+        bodiless = response.status in _NO_BODY
+        sends_body = not bodiless and self.head.method != "HEAD"
+        if close or (sends_body and size is None and not self.head.takes_chunks):
+            self._may_follow = False  # where there are no chunks, the end of the connection is that of the body
+        self._chunked = sends_body and size is None and self.head.takes_chunks
+        data = self._response_head(response, None if bodiless else size)
+        if not sends_body:
             await self._end(data)
         elif isinstance(body, bytes):
             if len(body) > _JOINED:
                 await self._output_send(data)
                 data = b""
-                await self._output_send(connection.send(h11.Data(data=body)))
-            elif body:
-                data += connection.send(h11.Data(data=body))
-            await self._end(data)
+            await self._end(data + body)
         elif IPayload.providedBy(body):
             await self._send_payload(data, body)
         else:
             await self._send_pieces(data, body)
 
     async def _send_payload(self, data: bytes, body: IPayload) -> None:
+        missing = body.size
         while piece := await body.read():
-            piece = self.head.h11.send(h11.Data(data=piece))
+            missing -= len(piece)
+            if missing < 0:
+                raise WrongResponse("the body is longer than was promised")
             if data:
                 await self._output.ready()
                 self._write(data)
                 data = b""
             await self._output_send(piece)
+        if missing:
+            raise WrongResponse("the body is shorter than was promised")
         await self._end(data)
 
     async def _send_pieces(self, data: bytes, body: object) -> None:
@@ -128,7 +144,7 @@ class HttpExchange:
         try:
             async for piece in pieces:
                 if piece:
-                    await self._output_send(data + self.head.h11.send(h11.Data(data=piece)))
+                    await self._output_send(data + (b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece))
                     data = b""
         finally:
             close = getattr(pieces, "aclose", None)
@@ -138,7 +154,8 @@ class HttpExchange:
 
     async def _end(self, data: bytes) -> None:
         """Send the end of the response behind `data`."""
-        data += self.head.h11.send(h11.EndOfMessage())
+        if self._chunked:
+            data += _LAST_CHUNK
         if data:
             await self._output_send(data)
         self.answered = True
@@ -151,12 +168,19 @@ class HttpExchange:
         self._written += len(data)
         self._output.write(data)
 
-    def _headers(self, given: Sequence[tuple[str, str]], size: int | None, close: bool) -> list[tuple[str, str]]:
-        names = {name.lower() for name, _ in given}
-        headers = [("Date", _date(int(time.time()))), *given]
-        headers += [(name, value) for name, value in SECURITY if name.lower() not in names]
+    def _response_head(self, response: HttpResponse, size: int | None) -> bytes:
+        """The status line and the fields. Raises `WrongResponse` for a field that would be more than one."""
+        names = {name.lower() for name, _ in response.headers}
+        fields = [("Date", _date(int(time.time()))), *response.headers]
+        fields += [each for each in SECURITY if each[0].lower() not in names] if names & _SECURITY_NAMES else SECURITY
         if size is not None and "content-length" not in names:
-            headers.append(("Content-Length", str(size)))
-        if close:
-            headers.append(("Connection", "close"))
-        return headers
+            fields.append(("Content-Length", str(size)))
+        if self._chunked:
+            fields.append(("Transfer-Encoding", "chunked"))
+        if not self._may_follow:
+            fields.append(("Connection", "close"))
+        lines = [f"{name}: {value}" for name, value in fields]
+        if _SPLIT.search("".join(lines)) is not None:
+            raise WrongResponse("a header field has the end of a line in it")
+        status = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} "
+        return "\r\n".join([status, *lines, "", ""]).encode("ascii")

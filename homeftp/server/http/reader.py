@@ -1,9 +1,9 @@
 """Bytes to requests: where a head ends, what it says, and where its body ends. No input and no output.
 
-h11 parses the head and the chunks. Each request has an h11 connection of its own, which also makes its response. The
-bytes of a body of known length do not pass through h11: they are only counted. What h11 tolerates and intermediaries
-read in different ways is refused here, before it parses: bare LF and CR, a length beside chunks, a length that is
-given twice (RFC 9112, sections 2.2, 6.3 and 11.2).
+h11 parses the head and the chunks. Each request has an h11 connection of its own. The bytes of a body of known length
+do not pass through h11: they are only counted. What h11 tolerates and intermediaries read in different ways is refused
+here, before it parses: bare LF and CR, a length beside chunks, a length that is given twice (RFC 9112, sections 2.2,
+6.3 and 11.2).
 """
 
 from __future__ import annotations
@@ -47,13 +47,12 @@ class RequestHead:
     headers: HttpHeaders
     size: int | None
     """Bytes of the body; None where it has chunks."""
-    h11: h11.Connection
-    """Makes the response."""
-
-    @property
-    def expects_continue(self) -> bool:
-        """Whether the client waits before it sends the body."""
-        return self.h11.they_are_waiting_for_100_continue
+    keeps_alive: bool = False
+    """Whether the client lets another request follow."""
+    takes_chunks: bool = False
+    """Whether the client understands chunks: one of HTTP/1.0 does not."""
+    expects_continue: bool = False
+    """Whether the client waits before it sends the body."""
 
 
 @attrs.frozen
@@ -175,7 +174,8 @@ class RequestReader:
         lengths = _LENGTH.findall(head)
         if lengths and (chunked or len(lengths) > 1 or b"," in lengths[0]):
             raise Malformed(HTTPStatus.BAD_REQUEST, "the length of the body is given twice")
-        if chunked and request.http_version < b"1.1":
+        modern = request.http_version >= b"1.1"
+        if chunked and not modern:
             raise Malformed(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no chunks")
         self._in_request = True
         self._missing = int(length or 0)
@@ -187,7 +187,9 @@ class RequestReader:
             request.target.decode("latin-1"),
             headers,
             None if chunked else self._missing,
-            connection,
+            keeps_alive=modern and "close" not in _tokens(headers.get("connection")),
+            takes_chunks=modern,
+            expects_continue=modern and "100-continue" in _tokens(headers.get("expect")),
         )
 
     def _feed(self, chunks: h11.Connection) -> None:
@@ -208,3 +210,8 @@ class RequestReader:
             self._buffer += chunks.trailing_data[0]
             return BODY_END
         return None
+
+
+def _tokens(value: str | None) -> set[str]:
+    """The words of a field that is a list of them."""
+    return set() if value is None else {each.strip().lower() for each in value.split(",")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, AsyncIterator
 
-import h11
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.endpoint import Endpoint
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.http.body import RequestBody
-from homeftp.server.http.exchange import HttpExchange
+from homeftp.server.http.exchange import SECURITY, HttpExchange, WrongResponse
 from homeftp.server.http.messages import HttpRequest, HttpResponse
 from homeftp.server.http.reader import RequestHead, RequestReader
 from homeftp.server.http.target import parse_target
@@ -78,7 +77,7 @@ class ExchangeTests(SynchronousTestCase):
         async def close() -> None:
             closed.append(1)
 
-        for body, error in ((short, h11.LocalProtocolError), (broken(), ZeroDivisionError)):
+        for body, error in ((short, WrongResponse), (broken(), ZeroDivisionError)):
             exchange = self.make()
             self.failureResultOf(self.send(exchange, body, close), error)
             self.assertEqual((exchange.answered, exchange.keeps_alive), (False, False))
@@ -104,3 +103,69 @@ class ExchangeTests(SynchronousTestCase):
         self.successResultOf(self.send(exchange, b"x"))
         self.assertNotEqual(exchange.progress(), before)
         self.assertIsNone(exchange.endpoint)
+
+    def test_fields(self) -> None:
+        """The head has what every response has, and what the handler gives in place of it."""
+        exchange = self.make()
+        response = HttpResponse(206, [("Cache-Control", "no-store"), ("X-Own", "1")], b"xyz")
+        self.successResultOf(Deferred.fromCoroutine(exchange.send(response, close=False)))
+        status, *fields = self.transport.value().partition(b"\r\n\r\n")[0].decode().split("\r\n")
+        self.assertEqual(status, "HTTP/1.1 206 Partial Content")
+        names = [field.partition(": ")[0] for field in fields]
+        self.assertCountEqual(names, ["Date", "X-Own", *(name for name, _ in SECURITY), "Content-Length"])
+        self.assertIn("Cache-Control: no-store", fields)
+
+    def test_one_line_each(self) -> None:
+        """A field that would be more than one line is never sent (CWE-113), nor anything else of its response."""
+        for value in ("a\r\nSet-Cookie: b", "a\nb", "a\rb", "a\0b"):
+            exchange = self.make()
+            response = HttpResponse(200, [("X-Own", value)])
+            self.failureResultOf(Deferred.fromCoroutine(exchange.send(response, close=False)), WrongResponse)
+            self.assertEqual((self.transport.value(), exchange.keeps_alive), (b"", False))
+
+    def test_long(self) -> None:
+        """A body that is longer than was promised ends the connection before the rest of it is sent."""
+        long = WholePayload(b"xyz")
+        long.size = 2
+        exchange = self.make()
+        self.failureResultOf(self.send(exchange, long), WrongResponse)
+        self.assertFalse(exchange.keeps_alive)
+
+    def test_without_body(self) -> None:
+        """HEAD, 204 and 304 have none; the length that a GET would have is told to HEAD only."""
+        for head, status, length in (
+            (b"HEAD /dav/a HTTP/1.1\r\nHost: x\r\n\r\n", 200, True),
+            (b"GET /dav/a HTTP/1.1\r\nHost: x\r\n\r\n", 204, False),
+            (b"GET /dav/a HTTP/1.1\r\nHost: x\r\n\r\n", 304, False),
+        ):
+            exchange = self.make(head)
+            self.successResultOf(Deferred.fromCoroutine(exchange.send(HttpResponse(status, (), b"xyz"), close=False)))
+            self.assertEqual((self.received(), exchange.keeps_alive), (b"", True))
+            self.assertEqual(b"Content-Length: 3" in self.transport.value(), length)
+
+    def test_old_clients(self) -> None:
+        """A client of HTTP/1.0 gets no chunks: the end of the connection is that of the body."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"xyz"
+
+        for body in (pieces(), b"xyz"):
+            exchange = self.make(b"GET /dav/a HTTP/1.0\r\n\r\n")
+            self.successResultOf(self.send(exchange, body))
+            self.assertEqual((self.received(), exchange.keeps_alive), (b"xyz", False))
+            self.assertIn(b"\r\nConnection: close", self.transport.value())
+
+    def test_client_closes(self) -> None:
+        """A client that says so, among other things, sends no further request."""
+        exchange = self.make(b"GET /dav/a HTTP/1.1\r\nHost: x\r\nConnection: TE, Close\r\n\r\n")
+        self.successResultOf(self.send(exchange, b"x"))
+        self.assertFalse(exchange.keeps_alive)
+
+    def test_continue(self) -> None:
+        """A client that waits before it sends the body is asked for it once."""
+        exchange = self.make(b"PUT /dav/a HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n")
+        self.assertTrue(exchange.waits_to_send)
+        exchange.continue_body()
+        exchange.continue_body()
+        self.assertEqual(self.transport.value(), b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.assertFalse(exchange.waits_to_send)
