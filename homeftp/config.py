@@ -230,6 +230,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The store: the absolute path of a folder, or a URL that `homeftp.store.factory` opens."""
     state: str
     """The folder of keys, accounts, audit log and hash cache: an absolute path, mode 0700."""
+    objects: str | None = None
+    """The URL of the bucket for the bytes of files, where `root` is a database."""
     listen: tuple[str, ...] = (f"tcp:{DEFAULT_PORT}",)
     """Endpoint descriptions on which clients begin TLS with STARTTLS."""
     listen_tls: tuple[str, ...] = ()

@@ -117,6 +117,7 @@ def suffix(text: str) -> str:
 
 SINGLE: dict[str, Callable[[str], Any]] = {
     "state": os.path.abspath,
+    "objects": str,
     "web-cert": os.path.abspath,
     "web-key": os.path.abspath,
     "pool-size": count,
@@ -177,6 +178,7 @@ def _default(name: str) -> str:
 
 PARAMETERS: list[list[str | None]] = [
     ["root", "r", None, "The folder to share, or the URL of a store. DIR or URL alone means the same."],
+    ["objects", None, None, "With the URL of a database: the bucket for the bytes of files, such as s3://BUCKET."],
     ["config", "c", None, "An ini file with these options in a section [homeftp]; the command line wins."],
     ["pool-size", None, None, f"Threads for disk access and hashing. [default: {DEFAULTS.pool_size}]"],
     [

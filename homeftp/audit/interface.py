@@ -24,5 +24,8 @@ class AuditSink(Protocol):
     def append(self, lines: Sequence[bytes]) -> None:
         """Keep lines, each with its end, all or none of them. Raises OSError."""
 
+    def maintain(self) -> None:
+        """Remove what is too much. Called now and then. Raises OSError."""
+
     def search(self, text: bytes) -> Iterator[Sequence[bytes]]:
         """The newest lines that have a text, the newest first, in steps of a few milliseconds. Raises OSError."""

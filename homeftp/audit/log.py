@@ -83,6 +83,10 @@ class Audit:
         """Write lines at the end of the log, all or none of them: every record goes through here. Raises OSError."""
         self._sink.append(lines)
 
+    def maintain(self) -> None:
+        """Remove what is too much. Called now and then. Raises OSError."""
+        self._sink.maintain()
+
     def search(self, text: bytes) -> Iterator[Sequence[bytes]]:
         """The newest lines that have a text, the newest first, in steps of a few milliseconds. Raises OSError."""
         return self._sink.search(text)

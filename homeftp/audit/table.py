@@ -10,27 +10,29 @@ import psycopg
 
 from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.migrations import SchemaPart, expect_current
+from homeftp.cluster.shared import process_id
 
 _STEP = """
 CREATE TABLE audit (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    server text NOT NULL,
     line text NOT NULL
 );
 CREATE INDEX audit_xid ON audit (xid);
 """
 
 AUDIT = SchemaPart("audit", (_STEP,))
-"""The lines, in the order of `seq`; `xid` is the transaction that wrote each."""
+"""The lines, in the order of `seq`; `xid` is the transaction that wrote each, and `server` the process."""
+
+AUDIT_CHANNEL = "homeftp_audit"
+"""On which the database says that there are new lines (NOTIFY)."""
 
 _PAGE = 2048
 """Lines in one step of a search, or of reading."""
 
 SEARCHED = 100_000
 """Lines at the end of the log that are searched."""
-
-_CHECKED_AFTER = 1024
-"""Lines after which one server looks whether the log is too large."""
 
 _REMOVED_PART = 4
 """Of the lines, the oldest of so many parts are removed when it is."""
@@ -45,7 +47,6 @@ class AuditTable:
     def __init__(self, database: Database, *, size: int | None = None) -> None:
         self._database = database
         self._size = size
-        self._appended = 0
 
     def open(self) -> None:
         """Make sure that the table is there. Raises `OperatorError` where it is not."""
@@ -58,16 +59,17 @@ class AuditTable:
         """Keep lines, all or none of them. Raises OSError."""
         with _faults():
             self._database.transact(lambda transaction: insert_lines(transaction, lines))
-            self._appended += len(lines)
-            if self._size is not None and self._appended >= _CHECKED_AFTER:
-                self._appended = 0
-                self._shorten(self._size)
 
-    def _shorten(self, size: int) -> None:
-        """Remove the oldest lines, if there are too many."""
-        (taken,) = self._database.row("SELECT pg_total_relation_size('audit')")
-        if taken <= size:
+    def maintain(self) -> None:
+        """Remove the oldest lines, if there are too many. Raises OSError."""
+        if self._size is None:
             return
+        with _faults():
+            (taken,) = self._database.row("SELECT pg_total_relation_size('audit')")
+            if taken > self._size:
+                self._shorten()
+
+    def _shorten(self) -> None:
 
         def work(transaction: Transaction) -> None:
             (count,) = transaction.row("SELECT count(*) FROM audit")
@@ -98,18 +100,36 @@ def insert_lines(transaction: Transaction, lines: Sequence[bytes]) -> None:
     """Keep lines within a transaction, which has locked by then all that they tell of: so their order is true."""
     texts = [line.decode("ascii").removesuffix("\n") for line in lines]
     transaction.execute(
-        "INSERT INTO audit (line) SELECT line FROM unnest(%s::text[]) WITH ORDINALITY AS t(line, n) ORDER BY n",
-        (texts,),
+        "INSERT INTO audit (server, line) SELECT %s, line FROM unnest(%s::text[]) WITH ORDINALITY AS t(line, n)"
+        " ORDER BY n",
+        (process_id(), texts),
     )
+    transaction.execute(f"NOTIFY {AUDIT_CHANNEL}")
 
 
 class AuditTableReader:
-    """Reads the log in a database: all of it at first, and after that what is new."""
+    """Reads the log in a database: all of it at first, and after that what is new.
 
-    def __init__(self, database: Database) -> None:
+    With `others` it reads only what other processes write.
+    """
+
+    def __init__(self, database: Database, *, others: bool = False) -> None:
         self._database = database
+        self._not_of = process_id() if others else ""
         self._read_before: str | None = None
         """The oldest transaction that was under way at the last look: those before it have been read."""
+
+    def skip(self) -> None:
+        """Take what there is for read. Raises OSError."""
+        self._read_before = self._snapshot()[0]
+
+    def _snapshot(self) -> tuple[str, str]:
+        """The oldest transaction that is under way, and the next one that begins."""
+        with _faults():
+            found: tuple[str, str] = self._database.row(
+                "SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text FROM pg_current_snapshot() AS s"
+            )
+        return found
 
     def lines(self) -> Iterator[bytes]:
         """The lines that were not read yet, the oldest first. Raises OSError.
@@ -118,10 +138,7 @@ class AuditTableReader:
         of lines alone do not tell that one is still to come. Lines that a restored database has from transactions of
         another one are read at the first look.
         """
-        with _faults():
-            snapshot = self._database.row(
-                "SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text FROM pg_current_snapshot() AS s"
-            )
+        snapshot = self._snapshot()
         where = "(xid < %s::text::xid8 OR xid >= %s::text::xid8)"
         if self._read_before is not None:
             where = "xid < %s::text::xid8 AND xid < %s::text::xid8 AND xid >= %s::text::xid8"
@@ -129,10 +146,8 @@ class AuditTableReader:
         last = 0
         while True:
             with _faults():
-                page = self._database.rows(
-                    f"SELECT seq, line FROM audit WHERE {where} AND seq > %s ORDER BY seq LIMIT {_PAGE}",
-                    (*bounds, last),
-                )
+                select = f"SELECT seq, line FROM audit WHERE {where} AND server <> %s AND seq > %s"
+                page = self._database.rows(f"{select} ORDER BY seq LIMIT {_PAGE}", (*bounds, self._not_of, last))
             for last, line in page:  # noqa: B007 (the last of the page is where the next one begins)
                 yield line.encode("ascii")
             if len(page) < _PAGE:

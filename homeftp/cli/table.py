@@ -38,6 +38,9 @@ COMMANDS: Mapping[str, Command] = {
     "service": Command(
         "homeftp.cli.service.command", "Install or remove the service of this machine's server, or of its sync."
     ),
+    "cluster": Command(
+        "homeftp.cli.owner.cluster", "Make and check the database and the bucket of servers that share them."
+    ),
     "log": Command("homeftp.cli.owner.log", "Show who did what on this machine's server."),
     "status": Command(
         "homeftp.cli.status.command",

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import functools
+import os
+import secrets
 
 from homeftp.cluster.database import Database
 
 _CONNECTIONS = 8
 """Of one process."""
 
+_ID_BYTES = 8
+
 
 @functools.cache
 def shared_database(url: str) -> Database:
     """The database at that URL: one for the whole process."""
     return Database(url, connections=_CONNECTIONS)
+
+
+def process_id() -> str:
+    """The id of this process among those that use the cluster."""
+    return _random_id(os.getpid())
+
+
+@functools.cache
+def _random_id(pid: int) -> str:
+    """Another one after a fork."""
+    return secrets.token_hex(_ID_BYTES)

@@ -11,7 +11,7 @@ called in the worker pool, and never on the reactor's thread.
 
 from __future__ import annotations
 
-from typing import Callable, Generator, Hashable, Iterator, Sequence
+from typing import Any, Callable, Generator, Hashable, Iterator, Sequence
 
 import msgspec
 from zope.interface import Attribute, Interface
@@ -91,6 +91,9 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a new name may differ from a sibling's only in case or compatible form."""
     record_changes: RecordChanges = record_nothing
     """Called with every change, in the order in which they were made."""
+    journal: Callable[[Any, Sequence[Change]], None] | None = None
+    """For a backend whose names are in the database that has the audit log, too: it calls this within the transaction
+    that makes some changes, with that and them, after it has locked all that they change."""
 
 
 class IStore(Interface):

@@ -27,6 +27,7 @@ from homeftp.crypto.secretfiles import private_folder, write_private
 from homeftp.errors import OperatorError, Refusal, counted
 from homeftp.host import now
 from homeftp.interfaces import IFrontEnd, IShownFrontEnd, IStore, IStoreHealth, IWebFrontEnd, UnrecordedChanges
+from homeftp.server import cluster
 from homeftp.server.banner import LoginMethods, banner, first_code, reachable
 from homeftp.server.control import Command
 from homeftp.server.gate.timeouts import Deadline
@@ -123,6 +124,7 @@ class HomeFTPService(MultiService):
     def _open(self) -> LoginMethods:
         server, folder = self._server, private_folder(self._settings.state)
         self._lock.open()
+        cluster.join(self._settings)
         is_new = not os.path.exists(os.path.join(folder, FOLDER))
         self._server.context.tls.renew(open_identity(folder, now=now))
         if self._has_web:
@@ -216,6 +218,7 @@ class HomeFTPService(MultiService):
             return
         try:
             await self._server.context.workers.run(self.store.maintain)
+            await self._server.context.workers.run(self._server.audit.maintain)
         except Refusal as refusal:
             self._log.warn("the store's maintenance is put off: {reason}", reason=refusal.message)
         except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next run tries again)

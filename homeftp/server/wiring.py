@@ -48,9 +48,10 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now, own_name
-from homeftp.interfaces import IFrontEnd, IStore, IWebFrontEnd, StoreOptions
+from homeftp.interfaces import IFrontEnd, IStore, IWebFrontEnd, IWorkers, StoreOptions
 from homeftp.interfaces.frontend import HTTPS
 from homeftp.model import MENDER, Change
+from homeftp.server import cluster
 from homeftp.server.auditsearch import find_writer
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
@@ -104,7 +105,7 @@ class StoreHandle:
         self._store = store = open_store(self._settings.root, self._options, self._settings.plugin_dirs)
         if store.read_only is None:
             self._roots.add()
-        self._id = self._roots.id()
+        self._id = cluster.store_id(self._settings) if cluster.is_cluster(self._settings) else self._roots.id()
         return store
 
     @property
@@ -117,15 +118,18 @@ class StoreHandle:
             file_size=settings.limits.file_size,
             retention=settings.retention,
             quota=settings.quota,
+            objects=settings.objects,
             reserved=settings.limits.reserved,
             similar_names=settings.similar_names,
             record_changes=self._record,
+            journal=cluster.journal(self._audit) if cluster.is_cluster(settings) else None,
         )
 
     def _record(self, changes: Sequence[Change]) -> None:
         """Write changes to the audit log, what is damaged, or mended, to the server's log, and tell who watches.
 
-        A change that cannot be recorded yet has been made, and is told.
+        A change that cannot be recorded yet has been made, and is told. Those of a cluster were recorded together with
+        them.
         """
         for change in changes:
             if change.what == "damage":
@@ -142,7 +146,8 @@ class StoreHandle:
                     where=change.endpoint.whole,
                 )
         try:
-            self._audit.changed(changes)
+            if not cluster.is_cluster(self._settings):
+                self._audit.changed(changes)
         finally:
             self._hub.publish(changes)
 
@@ -211,7 +216,7 @@ def compose(
     devices = Devices(state)
     ssh_keys = SSHKeyChecker(devices, login_work)
     sightings = Sightings(devices, workers, reactor)
-    throttle = _throttle(settings, reactor)
+    throttle = _throttle(settings, reactor, login_work, "login")
     login_audit = LoginAudit(audit, login_work, AuditRateLimit(reactor))
     if settings.https:
         front_ends = (_https(settings.https), *front_ends)
@@ -247,8 +252,8 @@ def compose(
     )
     pairings = PairingService(
         invitations=Invitations(state),
-        begun=_throttle(settings, reactor, times=BEGUN_PER_TRIED),
-        tried=_throttle(settings, reactor),
+        begun=_throttle(settings, reactor, login_work, "pairing begun", times=BEGUN_PER_TRIED),
+        tried=_throttle(settings, reactor, login_work, "pairing"),
         workers=logins,
         certify=lambda request, id: certify_device(settings.state, request, id, now=now),
         host=own_name(),
@@ -350,6 +355,8 @@ def _sftp(listen: Sequence[str]) -> IFrontEnd:
     return SftpFrontEnd(listen=listen)
 
 
-def _throttle(settings: Settings, clock: IReactorTime, times: int = 1) -> GuessLimit:
+def _throttle(settings: Settings, clock: IReactorTime, workers: IWorkers, kind: str, times: int = 1) -> GuessLimit:
     limits = settings.limits
+    if cluster.is_cluster(settings):
+        return cluster.guesses(settings, workers, kind, times * limits.guesses, limits.guess_seconds)
     return OwnGuesses(Throttle(clock, most=times * limits.guesses, seconds=limits.guess_seconds))

@@ -151,7 +151,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | within("server.sftp", "overlay ssh wire"),
     "server": SHARED
     | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json"}
-    | {"accounts.credentials", "accounts.links", "accounts.sessions", "server.sftp", "store", "store.policy"},
+    | {"accounts.credentials", "accounts.links", "accounts.sessions", "accounts.state", "server.sftp", "store"}
+    | {"store.cluster.base", "store.policy"},
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},
@@ -201,7 +202,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli.commands": CONTRACTS
     | {"cli.connect", "cli.pairs", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "host", "wire"},
     "cli.owner": SHARED
-    | {"accounts", "accounts.credentials", "cli.terminal", "optionvalues", "store", "store.policy", "tap"},
+    | {"accounts", "accounts.credentials", "cli.terminal", "optionvalues", "server", "store", "store.cluster.base"}
+    | {"store.policy", "tap"},
     "cli.service": SHARED | {"cli.owner", "cli.pairs", "cli.terminal", "client", "tap"},
     "cli.status": SHARED
     | {"accounts", "cli.connect", "cli.owner", "cli.pairs", "cli.terminal", "client", "store.policy"},

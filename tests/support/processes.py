@@ -105,7 +105,8 @@ class ServerProcess:
 
     It is forked as `program` by the fork server `forks`, or is the `command`
     in a new interpreter; the options come behind. It is up when the
-    constructor returns; `end` ends it and gives its exit status.
+    constructor returns; `end` ends it and gives its exit status. `root` is
+    the URL of a store to be served instead, and `env` has more variables.
     """
 
     def __init__(
@@ -118,11 +119,14 @@ class ServerProcess:
         command: Sequence[str] | None = None,
         account: bool = True,
         pass_fds: Sequence[int] = (),
+        root: str | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder or tempfile.mkdtemp(dir=os.getcwd())
-        self.root = os.path.join(self.folder, "root")
+        self.root = root or os.path.join(self.folder, "root")
         self.state = os.path.join(self.folder, "state")
-        os.makedirs(self.root, exist_ok=True)
+        if root is None:
+            os.makedirs(self.root, exist_ok=True)
         if account and not os.path.exists(os.path.join(self.state, "state.sqlite")):
             shutil.copytree(_state_with_account(), self.state, dirs_exist_ok=True)
         self.output_path = os.path.join(self.folder, f"output-{time.monotonic_ns()}")
@@ -133,7 +137,7 @@ class ServerProcess:
                 self.process = (forks or fork_server()).start(
                     [*program, *arguments],
                     standard=(nothing.fileno(), output.fileno(), output.fileno()),
-                    env=environment(),
+                    env=environment(**(env or {})),
                     cwd=self.folder,
                 )
             else:
@@ -142,7 +146,7 @@ class ServerProcess:
                     stdin=nothing,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=environment(),
+                    env=environment(**(env or {})),
                     pass_fds=pass_fds,
                     cwd=self.folder,
                 )

@@ -51,4 +51,5 @@ def open_cluster(
     except BaseException:
         database.close()
         raise
-    return ClusterStore(ClusterContext(database, bucket, share, options, cluster, ChangeLog(options.record_changes)))
+    log = ChangeLog(options.record_changes)
+    return ClusterStore(ClusterContext(database, bucket, share, options, cluster, log, options.journal))

@@ -69,7 +69,7 @@ class AuditTableTests(SynchronousTestCase):
         log.append([b"one\n"])
         self.assertEqual([list(reader.lines()), list(reader.lines())], [[b"one"], []])
         with psycopg.connect(self.url) as slow:
-            slow.execute("INSERT INTO audit (line) VALUES ('slow')")
+            slow.execute("INSERT INTO audit (server, line) VALUES ('x', 'slow')")
             log.append([b"quick\n"])
             self.assertEqual(list(reader.lines()), [], "what is behind a line that may still come is not read")
             slow.commit()
@@ -92,7 +92,7 @@ class AuditTableTests(SynchronousTestCase):
         with psycopg.connect(self.url) as early:
             early.execute("SELECT pg_current_xact_id()")
             log.append([b"first\n"])
-            early.execute("INSERT INTO audit (line) VALUES ('second')")
+            early.execute("INSERT INTO audit (server, line) VALUES ('x', 'second')")
             early.commit()
         self.assertEqual(self.read_on(self.reader(), 2), [b"first", b"second"])
 
@@ -100,9 +100,24 @@ class AuditTableTests(SynchronousTestCase):
         """Lines of transactions that this database never had are read, once."""
         log, reader = self.make(), self.reader()
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute("INSERT INTO audit (xid, line) VALUES ('9000000000', 'old')")
+            connection.execute("INSERT INTO audit (xid, server, line) VALUES ('9000000000', 'x', 'old')")
         log.append([b"new\n"])
         self.assertEqual([list(reader.lines()), list(reader.lines())], [[b"old", b"new"], []])
+
+    def test_others(self) -> None:
+        """What this process writes, and what there was before, is left out for one who tells others' changes."""
+        self.make().append([b"own\n"])
+        database = Database(self.url, connections=1)
+        self.addCleanup(database.close)
+        reader = AuditTableReader(database, others=True)
+        insert = "INSERT INTO audit (server, line) VALUES ('x', 'another %d')"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(insert % 1)
+            wait_until(lambda: len(self.read()) == 2)
+            reader.skip()
+            connection.execute(insert % 2)
+            self.make().append([b"own\n"])
+        self.assertEqual(self.read_on(reader, 1), [b"another 2"])
 
     def test_searched(self) -> None:
         """The newest lines with a text are found, the newest first, in several steps; the others are not."""
@@ -121,6 +136,7 @@ class AuditTableTests(SynchronousTestCase):
             before = len(self.read())
             for number in range(3):
                 log.append([b"%d %04d %s\n" % (number, line, b"x" * 200) for line in range(1024)])
+                log.maintain()
             lines = self.read()
             counts.append(len(lines) - before)
             self.assertTrue(lines[-1].startswith(b"2 1023 "))

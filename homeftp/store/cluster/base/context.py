@@ -57,7 +57,7 @@ class ClusterContext:
     cluster: ClusterOptions
     log: ChangeLog
     journal: Journal | None = None
-    """Where the audit log is in the database; then `log` records nothing."""
+    """Where the audit log is in the database; what `log` gets is then recorded already."""
 
     limits: WriteLimits = attrs.field(init=False)
     """What may be written."""

@@ -45,7 +45,7 @@ def change(
 
     def record(commit: Commit, done: tuple[Workspace, T]) -> None:
         workspace, _ = done
-        if not workspace.changes or context.journal is not None:
+        if not workspace.changes:
             commit()
             return
         with context.log.changing() as changed:

@@ -1,0 +1,154 @@
+"""`homeftp cluster`: the database and the bucket of servers that share them.
+
+It needs no server, and no state folder: it asks the engines themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from homeftp.cli.terminal.actions import add_actions
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.help import add_epilog
+from homeftp.cli.terminal.text import format_size, print_json, print_result, printable
+from homeftp.errors import Busy, OperatorError
+
+if TYPE_CHECKING:
+    from homeftp.cluster.database import Database
+    from homeftp.cluster.objects import Bucket
+
+_EPILOG = """\
+DATABASE is the URL of a PostgreSQL database, without a password: postgresql://homeftp@db.lan/homeftp. PostgreSQL's own
+variables and files have it (PGPASSWORD, PGPASSFILE). The bucket is s3://BUCKET or s3://BUCKET/PREFIX; its address and
+keys come from AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add one subcommand per action."""
+    add_epilog(parser, _EPILOG)
+    summaries = {
+        "init": "Make the tables in a new database, and try the bucket.",
+        "migrate": "Upgrade the tables to this version. Servers of the version before go on working.",
+        "check": "Look whether the database and the bucket can be trusted with files.",
+        "status": "Show the servers of a cluster, and what it holds.",
+    }
+    actions = add_actions(parser, summaries)
+    for name, action in actions.items():
+        action.add_argument("database", metavar="DATABASE", help="the URL of the database")
+        if name in ("init", "check"):
+            action.add_argument("--objects", metavar="BUCKET", required=True, help="the bucket, such as s3://files")
+        action.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what was asked; returns the exit code."""
+    try:
+        from homeftp.cluster.database import Database
+        from homeftp.cluster.objects import open_bucket
+    except ImportError as error:
+        raise OperatorError(f"This needs more packages ({error}): pip install 'homeftp[cluster]'") from None
+    database = Database(options.database, connections=1)
+    try:
+        if options.action == "migrate":
+            return _migrate(database, options)
+        if options.action == "status":
+            return _status(database, options)
+        bucket = open_bucket(options.objects, os.environ)
+        return _init(database, bucket, options) if options.action == "init" else _check(database, bucket, options)
+    except Busy as error:
+        raise OperatorError(
+            "The database cannot be reached. Check its address, its credentials, and that it runs."
+        ) from error
+    finally:
+        database.close()
+
+
+def _init(database: Database, bucket: Bucket, options: argparse.Namespace) -> int:
+    from homeftp.cluster.migrations import migrate
+    from homeftp.server.cluster import schema_parts
+    from homeftp.store.cluster.base.context import ClusterOptions, make_share
+
+    bucket.check()
+    made = migrate(database, schema_parts())
+    make_share(database, ClusterOptions().share)
+    done = "The tables are made." if made else "The tables were there already."
+    sentence = f"{done} Next: homeftp serve {printable(options.database)} --objects {printable(options.objects)}"
+    print_result(options, sentence, {"made": made})
+    return Exit.DONE
+
+
+def _migrate(database: Database, options: argparse.Namespace) -> int:
+    from homeftp.cluster.migrations import migrate
+    from homeftp.server.cluster import schema_parts
+
+    made = migrate(database, schema_parts())
+    sentence = f"Made: {', '.join(made)}." if made else "There is nothing to do: the tables are those of this version."
+    print_result(options, sentence, {"made": made})
+    return Exit.DONE
+
+
+def _check(database: Database, bucket: Bucket, options: argparse.Namespace) -> int:
+    from homeftp.cluster.examine import Finding, examine_database
+    from homeftp.server.cluster import schema_parts
+
+    found = {
+        "database": examine_database(database, schema_parts()),
+        "bucket": [Finding("the five requests", _problem(bucket))],
+    }
+    is_sound = not any(each.problem for findings in found.values() for each in findings)
+    if options.json:
+        shown = {
+            engine: [{"what": each.what, "problem": each.problem, "advice": each.advice} for each in findings]
+            for engine, findings in found.items()
+        }
+        print_json({"sound": is_sound, **shown})
+    else:
+        for engine, findings in found.items():
+            for each in findings:
+                print(f"{engine:9} {each.what:30} {each.problem or 'ok'}")
+                if each.advice:
+                    print(f"{'':9} {'':30} {each.advice}")
+    return Exit.DONE if is_sound else Exit.DIFFERS
+
+
+def _problem(bucket: Bucket) -> str | None:
+    try:
+        bucket.check()
+    except OperatorError as error:
+        return str(error)
+    return None
+
+
+def _status(database: Database, options: argparse.Namespace) -> int:
+    from homeftp.cluster.migrations import expect_current
+    from homeftp.cluster.servers import list_servers
+    from homeftp.server.cluster import schema_parts
+    from homeftp.store.cluster.base.status import read_status
+
+    expect_current(database, schema_parts())
+    servers, holds = list_servers(database), read_status(database)
+    if options.json:
+        listed = [
+            {
+                "host": each.host,
+                "address": each.address,
+                "version": each.version,
+                "seen_seconds": round(each.seconds, 1),
+                "runs": each.runs,
+            }
+            for each in servers
+        ]
+        print_json({"servers": listed, **holds._asdict()})
+        return Exit.DONE
+    for each in servers:
+        state = "runs" if each.runs else f"silent for {each.seconds:.0f} s"
+        print(f"server   {printable(each.host):20} {printable(each.address):25} homeftp {each.version}  {state}")
+    if not servers:
+        print("server   none runs")
+    print(f"files    {holds.files:,} with {format_size(holds.file_bytes)}; {holds.directories:,} folders")
+    print(f"versions {holds.versions:,} with {format_size(holds.version_bytes)}")
+    print(f"objects  {holds.packs:,} packs; {holds.garbage:,} objects wait to be removed")
+    return Exit.DONE

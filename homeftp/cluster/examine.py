@@ -1,0 +1,60 @@
+"""Whether the database of a cluster can be trusted with files; `Bucket.check` looks at the bucket."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import attrs
+
+from homeftp.cluster.database import Database
+from homeftp.cluster.migrations import SchemaPart, states
+
+_OLDEST = 14
+"""The oldest version of PostgreSQL."""
+
+_MINOR = 10_000
+"""By which PostgreSQL's number of its version is that of the major one."""
+
+_DURABLE = {"fsync": "on", "full_page_writes": "on"}
+"""Settings without which PostgreSQL loses what it has acknowledged when the power fails."""
+
+
+@attrs.frozen
+class Finding:
+    """What one look at it has shown."""
+
+    what: str
+    """What was looked at."""
+    problem: str | None = None
+    """What is wrong, and what to do; None: nothing."""
+    advice: str | None = None
+    """What could be better."""
+
+
+def examine_database(database: Database, parts: Sequence[SchemaPart]) -> list[Finding]:
+    """Look at the database. Raises `Busy` (51) where it cannot be reached."""
+    (number,) = database.row("SELECT current_setting('server_version_num')::integer")
+    version = number // _MINOR
+    found = [
+        Finding(
+            "version of PostgreSQL",
+            None if version >= _OLDEST else f"It is {version}, and {_OLDEST} or later is needed.",
+        )
+    ]
+    for name, wanted in _DURABLE.items():
+        (value,) = database.row("SELECT current_setting(%s)", (name,))
+        problem = f"{name} is {value}: a power cut loses files. Set it to {wanted}." if value != wanted else None
+        found.append(Finding(name, problem))
+    (commit,) = database.row("SELECT current_setting('synchronous_commit')")
+    problem = "synchronous_commit is off: a crash loses files. Set it to on." if commit == "off" else None
+    (replicas,) = database.row("SELECT current_setting('synchronous_standby_names')")
+    advice = (
+        "There is no synchronous replica: if another machine takes over, it may lack what was stored last."
+        if not replicas
+        else None
+    )
+    found.append(Finding("synchronous_commit", problem, advice))
+    (encoding,) = database.row("SELECT current_setting('server_encoding')")
+    found.append(Finding("encoding", None if encoding == "UTF8" else f"It is {encoding}: make the database with UTF8."))
+    found += [Finding(f"tables of {state.name}", state.problem) for state in states(database, parts)]
+    return found

@@ -1,0 +1,90 @@
+"""What a server has to do to belong to a cluster: servers that share a database and a bucket, accounts and identity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Sequence
+
+from homeftp.accounts.throttle import GuessLimit, address_group, too_many
+from homeftp.audit.log import Audit
+from homeftp.cluster.address import ClusterAddress, read_address, write_address
+from homeftp.config import Settings
+from homeftp.errors import OperatorError
+from homeftp.host import now
+from homeftp.interfaces import IWorkers
+from homeftp.model import Change
+from homeftp.store.factory import CLUSTER_SCHEME, scheme_of
+
+if TYPE_CHECKING:
+    from homeftp.cluster.migrations import SchemaPart
+
+
+def is_cluster(settings: Settings) -> bool:
+    """Whether these are the settings of a server of a cluster."""
+    return scheme_of(settings.root) == CLUSTER_SCHEME
+
+
+def schema_parts() -> Sequence[SchemaPart]:
+    """All that is kept in the database of a cluster."""
+    from homeftp.accounts.state.guesses import GUESSES
+    from homeftp.accounts.state.postgresql import ACCOUNTS
+    from homeftp.audit.table import AUDIT
+    from homeftp.cluster.identity import IDENTITY
+    from homeftp.cluster.servers import SERVERS
+    from homeftp.store.cluster.base.schema import STORE
+
+    return STORE, ACCOUNTS, AUDIT, IDENTITY, GUESSES, SERVERS
+
+
+def join(settings: Settings) -> None:
+    """Let the server belong to its cluster, before anything in the state folder is opened. Blocks.
+
+    Raises `OperatorError` where the database has not the tables that this version needs, and where the state folder
+    is that of another server: of one with a folder, of another cluster, or with another identity.
+    """
+    if not is_cluster(settings):
+        address = read_address(settings.state)
+        if address is not None:
+            raise OperatorError(
+                f"the state folder {settings.state} belongs to the cluster {address.database}, and the files to share "
+                f"are in {settings.root}: name another state folder with --state DIR"
+            )
+        return
+    from homeftp.cluster.identity import share_identity
+    from homeftp.cluster.migrations import expect_current
+    from homeftp.cluster.shared import shared_database
+
+    database = shared_database(settings.root)
+    expect_current(database, schema_parts())
+    write_address(settings.state, ClusterAddress(settings.root, settings.objects or ""))
+    share_identity(database, settings.state, now=now)
+
+
+def guesses(settings: Settings, workers: IWorkers, kind: str, most: int, seconds: float) -> GuessLimit:
+    """Counts guesses for all servers of the cluster."""
+    from homeftp.accounts.state.guesses import ClusterGuesses
+    from homeftp.cluster.shared import shared_database
+
+    return ClusterGuesses(
+        database=lambda: shared_database(settings.root),
+        run=workers.run,
+        kind=kind,
+        most=most,
+        seconds=seconds,
+        group=address_group,
+        too_many=too_many,
+    )
+
+
+def journal(audit: Audit) -> Callable[[Any, Sequence[Change]], None]:
+    """Records changes in the transaction that makes them (`StoreOptions.journal`)."""
+    from homeftp.audit.table import insert_lines
+
+    return lambda transaction, changes: insert_lines(transaction, audit.lines(changes))
+
+
+def store_id(settings: Settings) -> str:
+    """The id of the store: the same at each server, and another one once the database was restored."""
+    from homeftp.cluster.identity import tables_id
+    from homeftp.cluster.shared import shared_database
+
+    return tables_id(shared_database(settings.root))

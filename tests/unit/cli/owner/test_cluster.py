@@ -1,0 +1,72 @@
+"""`homeftp cluster` on a database and a bucket."""
+
+from __future__ import annotations
+
+import json
+from unittest import mock
+
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cluster import objects
+from homeftp.cluster.database import Database
+from homeftp.cluster.servers import ClusterServer, report_server
+from tests.support.clusters import memory_bucket
+from tests.support.commandline import CommandCase
+from tests.support.engines import empty_schema
+
+
+class ClusterCommandTests(CommandCase):
+    """The command line."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.url = empty_schema()
+        bucket = memory_bucket()
+        patched = mock.patch.object(objects, "open_bucket", lambda url, environment: bucket)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    def cluster(self, action: str, *arguments: str) -> int:
+        return self.homeftp("cluster", action, self.url, *arguments)
+
+    def test_init(self) -> None:
+        """The tables are made once, and the next step is said; a second time nothing is changed."""
+        self.assertEqual(self.cluster("init", "--objects", "s3://files"), Exit.DONE)
+        self.assertIn("Next: homeftp serve", self.out.getvalue())
+        self.assertEqual(self.cluster("init", "--objects", "s3://files"), Exit.DONE)
+        self.assertIn("there already", self.out.getvalue())
+        self.assertEqual(self.cluster("migrate"), Exit.DONE)
+        self.assertIn("nothing to do", self.out.getvalue())
+
+    def test_not_made(self) -> None:
+        """Without the tables there is no status, and the command that makes them is named."""
+        self.assertEqual(self.cluster("status"), Exit.USAGE)
+        self.assertIn("homeftp cluster init", self.err.getvalue())
+
+    def test_check(self) -> None:
+        """Each look is a line; a database that is not durable is a problem, and the exit code says so."""
+        self.cluster("init", "--objects", "s3://files")
+        self.assertEqual(self.cluster("check", "--objects", "s3://files"), Exit.DIFFERS)
+        shown = self.out.getvalue()
+        self.assertRegex(shown, r"(?m)^bucket +the five requests +ok$")
+        self.assertIn("fsync is off", shown)
+        self.assertEqual(self.cluster("check", "--objects", "s3://files", "--json"), Exit.DIFFERS)
+        self.assertIs(json.loads(self.out.getvalue().splitlines()[-1])["sound"], False)
+
+    def test_status(self) -> None:
+        """The servers are listed with their addresses, and what there is is counted."""
+        self.cluster("init", "--objects", "s3://files")
+        database = Database(self.url, connections=1)
+        self.addCleanup(database.close)
+        report_server(database, ClusterServer(id="1", host="attic", address="192.0.2.1", version="1.2"))
+        self.assertEqual(self.cluster("status"), Exit.DONE)
+        self.assertRegex(self.out.getvalue(), r"(?m)^server +attic +192\.0\.2\.1 +homeftp 1\.2 +runs$")
+        self.assertEqual(self.cluster("status", "--json"), Exit.DONE)
+        told = json.loads(self.out.getvalue().splitlines()[-1])
+        self.assertEqual((told["servers"][0]["address"], told["files"]), ("192.0.2.1", 0))
+
+    def test_password(self) -> None:
+        """A URL with a password is refused, and not shown."""
+        self.url = "postgresql://ann:s3cret@db/x"
+        self.assertEqual(self.cluster("status"), Exit.USAGE)
+        self.assertIn("PGPASSFILE", self.err.getvalue())
+        self.assertNotIn("s3cret", self.err.getvalue())

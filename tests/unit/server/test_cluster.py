@@ -1,0 +1,62 @@
+"""A server that is to belong to a cluster."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.cluster.address import ClusterAddress, read_address
+from homeftp.cluster.database import Database
+from homeftp.cluster.migrations import migrate
+from homeftp.cluster.shared import shared_database
+from homeftp.config import Settings
+from homeftp.errors import OperatorError
+from homeftp.server import cluster
+from tests.support.engines import empty_schema
+
+
+class JoinTests(SynchronousTestCase):
+    """Before anything in the state folder is opened."""
+
+    def setUp(self) -> None:
+        self.state = os.path.abspath(self.mktemp())
+        self.url = empty_schema()
+        self.addCleanup(shared_database.cache_clear)
+        self.addCleanup(shared_database(self.url).close)
+
+    def settings(self, root: str) -> Settings:
+        return Settings(root=root, state=self.state, objects="s3://files")
+
+    def migrate(self) -> None:
+        database = Database(self.url, connections=1)
+        self.addCleanup(database.close)
+        migrate(database, cluster.schema_parts())
+
+    def test_folder(self) -> None:
+        """A server of a folder joins nothing."""
+        cluster.join(self.settings("/srv"))
+        self.assertFalse(cluster.is_cluster(self.settings("/srv")))
+        self.assertIsNone(read_address(self.state))
+
+    def test_joined(self) -> None:
+        """The state folder says to which cluster the server belongs; it may start again."""
+        self.migrate()
+        for _ in range(2):
+            cluster.join(self.settings(self.url))
+        self.assertEqual(read_address(self.state), ClusterAddress(self.url, "s3://files"))
+        self.assertIn("identity", os.listdir(self.state))
+        self.assertEqual(len(cluster.store_id(self.settings(self.url))), 32)
+
+    def test_not_made(self) -> None:
+        """Without the tables it does not start, and stays free."""
+        with self.assertRaisesRegex(OperatorError, "homeftp cluster init"):
+            cluster.join(self.settings(self.url))
+        self.assertIsNone(read_address(self.state))
+
+    def test_folder_of_a_cluster(self) -> None:
+        """The state folder of a server of a cluster serves no folder: its accounts would be others."""
+        self.migrate()
+        cluster.join(self.settings(self.url))
+        with self.assertRaisesRegex(OperatorError, "belongs to the cluster"):
+            cluster.join(self.settings("/srv"))
