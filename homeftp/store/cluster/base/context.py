@@ -13,6 +13,7 @@ from homeftp.config import DAY, MIB
 from homeftp.errors import OperatorError
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Change
+from homeftp.store.cluster.base.memory import UploadMemory
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import WriteLimits
@@ -61,6 +62,13 @@ class ClusterContext:
 
     limits: WriteLimits = attrs.field(init=False)
     """What may be written."""
+
+    memory: UploadMemory = attrs.field(init=False, eq=False)
+    """What uploads hold in memory."""
+
+    @memory.default
+    def _memory_of_parts(self) -> UploadMemory:
+        return UploadMemory(self.cluster.part_bytes)
 
     @limits.default
     def _limits_of_options(self) -> WriteLimits:

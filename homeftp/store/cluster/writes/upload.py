@@ -41,6 +41,7 @@ class ClusterUpload:
         self._hasher = Hasher()
         self._size = request.offset
         self._ended = False
+        context.memory.begin()
         actor = request.actor
         self._limited = context.options.quota is not None or (
             actor.allotment is not None and actor.allotment.quota is not None
@@ -90,11 +91,12 @@ class ClusterUpload:
         self._size = size
         view = memoryview(data)
         while len(view):
-            taken = min(len(view), self._context.cluster.part_bytes - len(self._buffer))
+            most = self._context.memory.part_bytes
+            taken = max(0, min(len(view), most - len(self._buffer)))
             self._buffer += view[:taken]
             self._hasher.update(view[:taken])
             view = view[taken:]
-            if len(self._buffer) == self._context.cluster.part_bytes:
+            if len(self._buffer) >= most:
                 self._write_part()
                 self._remember()
 
@@ -151,16 +153,21 @@ class ClusterUpload:
         self._write_part()
         self._remember()
         arrived, self._arrived = self._arrived, ArrivedParts()
-        self._ended = True
+        self._end()
         arrived.replace_others(self._context, self._request)
 
     def abort(self) -> None:
         """Discard what was written. What cannot be discarded now expires."""
-        self._ended = True
-        self._buffer = bytearray()
+        self._end()
         arrived, self._arrived = self._arrived, ArrivedParts()
         with contextlib.suppress(Refusal):
             arrived.discard(self._context, self._request)
+
+    def _end(self) -> None:
+        self._buffer = bytearray()
+        if not self._ended:
+            self._ended = True
+            self._context.memory.end()
 
     def _expect_open(self) -> None:
         if self._ended:
