@@ -51,7 +51,12 @@ class ClusterHistory:
 
         nodes = iter(self._nodes(endpoint, depth, hidden))
         found = versions.beneath(
-            self._context.database, self._context.share.id, endpoint.parts, since_us, newest_first=False
+            self._context.database,
+            self._context.share.id,
+            endpoint.parts,
+            since_us,
+            depth=depth,
+            newest_first=False,
         )
         groups = itertools.groupby(found, key=lambda each: each.path)
         kept = ((path, group) for path, group in groups if wanted(path_names(path)))

@@ -49,10 +49,22 @@ def insert(transaction: Transaction, share: int, kept: Sequence[tuple[Names, Fil
 
 
 def beneath(
-    queries: IQueries, share: int, names: Names, since_us: int | None = None, *, newest_first: bool = True
+    queries: IQueries,
+    share: int,
+    names: Names,
+    since_us: int | None = None,
+    *,
+    depth: int | None = None,
+    newest_first: bool = True,
 ) -> Iterator[VersionRow]:
-    """The versions of a path and of all beneath it, by path, those of each path by time; only those since a time."""
+    """The versions of a path and of all beneath it, by path, those of each path by time.
+
+    Only those since a time, and of paths with at most `depth` names beneath this one.
+    """
     where, parameters = _where(share, names)
+    if depth is not None:
+        where += " AND v.path <> '' AND length(v.path) - length(replace(v.path, %s, '')) < %s"
+        parameters = [*parameters, SEPARATOR, len(names) + depth]
     if since_us is not None:
         where, parameters = f"{where} AND v.at_us >= %s", [*parameters, since_us]
     order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")

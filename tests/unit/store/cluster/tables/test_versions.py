@@ -41,6 +41,10 @@ class VersionsTests(ClusterCase):
         self.assertEqual(self.found("d"), [("d", 1), ("d/x", 4), ("d/x", 2)])
         self.assertEqual(self.found("d", newest_first=False, since_us=2), [("d/x", 2), ("d/x", 4)])
         self.assertEqual(self.found("x"), [])
+        database, share = self.context.database, self.context.share.id
+        for depth, count in ((0, 1), (1, 3), (2, 3)):
+            self.assertEqual(len(list(versions.beneath(database, share, ("d",), depth=depth))), count)
+        self.assertEqual(len(list(versions.beneath(database, share, (), depth=1))), 2)
 
     def test_many(self) -> None:
         """More than one statement gives are all there, once."""
