@@ -160,6 +160,13 @@ class IServerContext(Interface):
     logins: ILoginService = Attribute("Logs clients in.")
     workers: IWorkers = Attribute("The pool for everything that blocks.")
 
+    def begin_request(account: str, begin: Callable[[], Deferred[None]]) -> Deferred[None]:
+        """Call `begin()` when it is the turn of a request among those of its account, by all front ends.
+
+        What `begin` returns fires when the request has ended, and so does the result. At most
+        `limits.account_in_flight` requests of an account run at once.
+        """
+
     def payload(size: int, changed: Callable[[], None]) -> IIncomingPayload:
         """A payload of `size` bytes that arrives piece by piece.
 

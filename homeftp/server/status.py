@@ -101,8 +101,8 @@ class ServerStatus:
 
     def _budgets(self, account: str, held_back: int) -> dict[str, dict[str, int]]:
         """What an account uses of what each may use at once."""
-        in_flight, limits = self.server.json.in_flight, self.server.context.limits
-        running, waiting = (0, 0) if in_flight is None else in_flight.usage(account)
+        limits = self.server.context.limits
+        running, waiting = self.server.context.requests.usage(account)
         jobs, most_jobs = self.server.pools[0].usage(account)
         budgets = {
             "requests": {"used": running, "most": limits.account_in_flight, "waiting": waiting},

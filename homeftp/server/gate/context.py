@@ -6,6 +6,7 @@ import hashlib
 from typing import Callable
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -22,6 +23,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.upload import IncomingPayload
 from homeftp.interfaces import IServerContext, IWorkers
+from homeftp.server.gate.accountrequests import AccountRequests
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
@@ -59,6 +61,17 @@ class ServerContext:
         """What an account whose home is there is told of the store: nothing else has it. None where it has no id."""
         id = self.store_id()
         return id and hashlib.blake2b(home.whole.encode(), key=id.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+    requests: AccountRequests = attrs.field(init=False)
+    """Limits how many requests of one account run at once."""
+
+    @requests.default
+    def _limit_requests(self) -> AccountRequests:
+        return AccountRequests(self.settings.limits.account_in_flight)
+
+    def begin_request(self, account: str, begin: Callable[[], Deferred[None]]) -> Deferred[None]:
+        """As `IServerContext.begin_request`."""
+        return self.requests.run(account, begin)
 
     @property
     def limits(self) -> Limits:

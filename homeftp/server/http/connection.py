@@ -6,6 +6,7 @@ adds: deadlines, back-pressure in both directions, and its end.
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Sequence
 
@@ -246,7 +247,8 @@ class HttpConnection(Protocol):
             self._update_reading()  # from now on the client owes it
 
     def _start(self, exchange: HttpExchange) -> None:
-        Deferred.fromCoroutine(self._answer(exchange)).addErrback(self._failed, exchange)
+        answering = Deferred.fromCoroutine(self._answer(exchange)).addErrback(self._failed, exchange)
+        answering.addBoth(exchange.end)
 
     async def _answer(self, exchange: HttpExchange) -> None:
         head = exchange.head
@@ -258,8 +260,8 @@ class HttpConnection(Protocol):
                 headers=head.headers,
                 body=exchange.body,
                 address=self._address,
-                attach=self._use,
-                log_in=self._log_in,
+                attach=partial(self._attach, exchange),
+                log_in=partial(self._log_in, exchange),
             )
             response = await self._context.router.handle(request)
         except Refusal as refusal:
@@ -332,11 +334,18 @@ class HttpConnection(Protocol):
         self._exchange = None
         self._close()
 
-    async def _log_in(self, credentials: ICredentials, proof: bytes) -> ILogin:
+    async def _log_in(self, exchange: HttpExchange, credentials: ICredentials, proof: bytes) -> ILogin:
         """Log in for a handler, which has found credentials where no other has them."""
         login = await self._context.router.authenticator.cache.login(credentials, proof, self._address)
-        self._use(login)
+        await self._attach(exchange, login)
         return login
+
+    async def _attach(self, exchange: HttpExchange, login: ILogin) -> None:
+        """A request is one of this login: it waits for its turn among those of the account."""
+        self._use(login)
+        await exchange.wait_for_turn(partial(self._server.begin_request, login.account))
+        if self._lost:
+            raise ConnectionLost("the client disconnected")
 
     def _use(self, login: ILogin | None) -> None:
         """The connection's requests are those of this login from now on."""

@@ -11,6 +11,9 @@ import time
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Callable, TypeVar
+
+from twisted.internet.defer import Deferred
 
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IPayload
@@ -19,6 +22,8 @@ from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.http.body import RequestBody
 from homeftp.server.http.messages import HttpRequest, HttpResponse
 from homeftp.server.http.reader import RequestHead
+
+T = TypeVar("T")
 
 SECURITY = (
     ("X-Content-Type-Options", "nosniff"),
@@ -67,6 +72,27 @@ class HttpExchange:
         """Whether the client waits before it sends the body."""
         self.answered = False
         """Whether the response is sent."""
+        self._ended: Deferred[None] | None = None
+        """Fires when an account has one request less; None for a request of nobody's."""
+
+    async def wait_for_turn(self, begin_request: Callable[[Callable[[], Deferred[None]]], object]) -> None:
+        """Return when it is its turn among the requests of its account; it counts as one of them until `end`."""
+        if self._ended is None:
+            ended = self._ended = Deferred()
+            begun: Deferred[None] = Deferred()
+
+            def begin() -> Deferred[None]:
+                begun.callback(None)
+                return ended
+
+            begin_request(begin)
+            await begun
+
+    def end(self, result: T) -> T:
+        """It has been answered, or cannot be."""
+        if self._ended is not None:
+            self._ended.callback(None)
+        return result
 
     @property
     def endpoint(self) -> Endpoint | None:

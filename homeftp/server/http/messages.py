@@ -47,6 +47,10 @@ async def _no_login(credentials: ICredentials, proof: bytes) -> ILogin:
     raise LoginRequired("log in first")
 
 
+async def _no_wait(login: ILogin) -> None:
+    pass
+
+
 @attrs.define(eq=False, kw_only=True)
 class HttpRequest:
     """One request."""
@@ -65,8 +69,8 @@ class HttpRequest:
 
     The connection is one of that login then. Raises as `ILoginService.login`.
     """
-    attach: Callable[[ILogin], None] = attrs.field(default=lambda login: None, repr=False)
-    """Counts the connection as one of this login, whose revocation ends it: for handlers that log a client in."""
+    attach: Callable[[ILogin], Awaitable[None]] = attrs.field(default=_no_wait, repr=False)
+    """Counts the connection as one of this login, whose revocation ends it, and waits for the request's turn."""
 
     @property
     def path(self) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class HttpRouter:
                 raise Forbidden("nothing here is a script or a style sheet of a page")
             request.login = await self.authenticator.login(request)
             if request.login is not None:
-                request.attach(request.login)
+                await request.attach(request.login)
             elif not handler.allows_without_login(request):
                 raise LoginRequired("log in first")
             return await handler.handle(request)

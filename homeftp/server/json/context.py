@@ -7,7 +7,6 @@ from zope.interface import Interface
 
 from homeftp.dispatchers.table import Table
 from homeftp.interfaces import IConnection
-from homeftp.server.gate.accountrequests import AccountRequests
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.requestmemory import RequestMemory
 
@@ -19,19 +18,12 @@ class JsonContext:
     server: ServerContext
     table: Table
     """The dispatchers."""
-    in_flight: AccountRequests = attrs.field(init=False)
-    """Limits how many requests of one account run at once."""
-
     memory: RequestMemory = attrs.field(init=False)
     """What the requests of all connections hold."""
 
     @memory.default
     def _share_memory(self) -> RequestMemory:
         return RequestMemory(self.server.limits)
-
-    @in_flight.default
-    def _limit_requests(self) -> AccountRequests:
-        return AccountRequests(self.server.limits.account_in_flight)
 
 
 class IConnectionControl(IConnection, Interface):

@@ -14,7 +14,6 @@ from zope.interface import implementer
 
 from homeftp.dispatchers.table import Table
 from homeftp.interfaces import IDispatcher, IFrontEnd, IServerContext
-from homeftp.server.gate.accountrequests import AccountRequests
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import ListeningService, listening
 from homeftp.server.json.context import JsonContext
@@ -75,8 +74,6 @@ class JsonFrontEnd:
     listen_tls: Sequence[str]
     dispatchers: Sequence[IDispatcher]
     """The built-in ones, and those of third parties."""
-    in_flight: AccountRequests | None = attrs.field(default=None, init=False)
-    """The requests of each account that run and wait, once the service was made."""
     plain: list[ListeningService] = attrs.field(factory=list, init=False)
     """The listeners of `listen`."""
     tls: list[ListeningService] = attrs.field(factory=list, init=False)
@@ -86,7 +83,6 @@ class JsonFrontEnd:
         """All listeners. Raises `OperatorError` for a wrong endpoint description and for two dispatchers of a type."""
         assert isinstance(context, ServerContext), "it needs more than others: docs/architecture/interfaces says what"
         shared = JsonContext(server=context, table=Table(self.dispatchers))
-        self.in_flight = shared.in_flight
         service = MultiService()
         for description in self.listen:
             self.plain.append(listening(context.reactor, description, ServerFactory(shared, immediate_tls=False)))

@@ -207,7 +207,8 @@ class Router:
 
     def _in_flight(self, login: ILogin, answer: Callable[[], Deferred[None]]) -> Deferred[None]:
         """Answer a request at its turn among those of its account, unless its client has disconnected by then."""
-        return self._context.in_flight.run(login.account, lambda: succeed(None) if self.disconnected else answer())
+        server = self._context.server
+        return server.begin_request(login.account, lambda: succeed(None) if self.disconnected else answer())
 
     def _refused(self, envelope: Request, resolution: IResolution) -> IResolution:
         """The resolution of a request of a client that is logged in, whose refusal is recorded."""

@@ -120,7 +120,7 @@ class RouterTests(SynchronousTestCase):
 
     def test_own_turn(self) -> None:
         """The session's own requests take their turn among those of the account, like all others."""
-        connection, in_flight = Connection(self.server), self.server.json.in_flight
+        connection, in_flight = Connection(self.server), self.server.services.requests
         running: list[Deferred[None]] = [Deferred() for _ in range(self.server.json.server.limits.account_in_flight)]
         waiting = list(running)
         for _ in running:

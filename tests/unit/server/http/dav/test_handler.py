@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from homeftp.server.http.messages import IHandler
 from tests.support.davcases import DavCase
+from tests.support.httpclient import basic
 
 
 class HandlerTests(DavCase):
@@ -25,6 +29,32 @@ class HandlerTests(DavCase):
         for method in ("GET", "HEAD", "PROPFIND", "PUT", "DELETE", "LOCK", "UNLOCK", "MKCOL", "COPY", "MOVE"):
             answer = self.web.connect().ask(method, "/dav/a")
             self.assertEqual((answer.status, "www-authenticate" in answer.headers), (401, True), method)
+
+    def test_counted(self) -> None:
+        """A request counts among those of its account, by whatever front end, and waits for its turn among them."""
+        requests = self.server.services.requests
+        running: list[Deferred[None]] = [Deferred() for _ in range(self.server.services.limits.account_in_flight)]
+        for each in running:
+            requests.run("ann", partial(lambda ended: ended, each))
+        self.client.send("PUT", "/dav/a", (basic(),), b"content")
+        self.assertEqual((requests.usage("ann"), self.content("a")), ((len(running), 1), None))
+        running.pop().callback(None)
+        self.client.link.pump()
+        self.assertEqual([each.status for each in self.client.answers("PUT")], [201])
+        self.assertEqual(self.content("a"), b"content")
+        self.assertEqual(requests.usage("ann"), (len(running), 0), "it has ended")
+
+    def test_counted_no_more(self) -> None:
+        """A request whose client has gone before its turn changes nothing, and is counted no more."""
+        requests = self.server.services.requests
+        running: list[Deferred[None]] = [Deferred() for _ in range(self.server.services.limits.account_in_flight)]
+        for each in running:
+            requests.run("ann", partial(lambda ended: ended, each))
+        self.client.send("PUT", "/dav/a", (basic(),), b"content")
+        self.client.link.cut()
+        for each in running:
+            each.callback(None)
+        self.assertEqual((requests.usage("ann"), self.content("a")), ((0, 0), None))
 
     def test_unknown(self) -> None:
         """A method that there is not is refused with those that there are."""
