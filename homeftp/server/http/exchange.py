@@ -73,7 +73,7 @@ class HttpExchange:
         self.answered = False
         """Whether the response is sent."""
         self._ended: Deferred[None] | None = None
-        """Fires when an account has one request less; None for a request of nobody's."""
+        """Fires when an account has one request less; None for a request without a login."""
 
     async def wait_for_turn(self, begin_request: Callable[[Callable[[], Deferred[None]]], object]) -> None:
         """Return when it is its turn among the requests of its account; it counts as one of them until `end`."""

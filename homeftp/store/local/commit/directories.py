@@ -52,7 +52,7 @@ class OpenDirectories:
     def keep(self, endpoints: Iterable[Endpoint]) -> None:
         """Note that something was stored in these directories, or that they were asked for themselves."""
         if self.new:
-            ways = {endpoint.parts[:depth] for endpoint in endpoints for depth in range(1, len(endpoint.parts) + 1)}
+            ways = _ways(endpoints)
             for each in self.new:
                 each.kept = each.kept or each.endpoint.parts in ways
 
@@ -82,6 +82,9 @@ class Directories:
     _lock: Lock = attrs.field(factory=Lock, init=False)
     _new: dict[Parts, MadeDirectory] = attrs.field(factory=dict, init=False)
     """The directories that were made for requests that have not ended yet."""
+    _unsettled: set[Parts] = attrs.field(factory=set, init=False)
+    """These, and those that are being made or removed: what is to be made is here before it is on the disk, and what is
+    removed until it is not. So any other directory that was opened counts, and need not wait for these."""
 
     @contextlib.contextmanager
     def opened(self, endpoint: Endpoint, actor: Actor, *, target: Endpoint, size: int) -> Iterator[DirHandle]:
@@ -106,26 +109,18 @@ class Directories:
         Those of them that are `asked` for themselves also get the request's time and mode, durably, on its condition.
         After the block those that were made are removed again, but for those that were kept.
         A directory that exists may just have been made by another thread: it
-        counts only once that thread has made it durable, hence the lock. Space
+        counts only once that thread has made it durable, hence the lock, which
+        other directories need not wait for. Space
         is made before: a home may have to be counted for it, which takes a while.
         """
         results: dict[Endpoint, DirHandle | Exception] = {}
-        to_make: dict[Endpoint, Actor] = {}
         try:
             found = {endpoint: catch(self.root.open_nearest, endpoint) for endpoint in endpoints}
-            with self.space.new_directories() as new:
-                refused = {
-                    endpoint: self._expect(new, endpoint, endpoints[endpoint], found[endpoint]) for endpoint in found
-                }
-                with self._lock:
-                    for endpoint, nearest in found.items():
-                        actor = endpoints[endpoint]
-                        existing = nearest if isinstance(nearest, Exception) else _existing(*nearest, endpoint)
-                        results[endpoint] = refused[endpoint] or gone(endpoint) if existing is None else existing
-                        if existing is None and actor is not None and refused[endpoint] is None:
-                            to_make[endpoint] = actor
-                    entries = self._change_all(results, to_make, asked, new) if to_make or asked else {}
-                    opened = OpenDirectories(results, entries, self._use(results, made=bool(to_make)))
+            if asked or not self._are_settled(found):
+                opened = self._open_or_make(endpoints, found, asked, results)
+            else:
+                results.update({each: nearest[0] for each, nearest in found.items() if isinstance(nearest, tuple)})
+                opened = OpenDirectories(results, {})
         except BaseException:
             close_all(results.values())
             raise
@@ -136,6 +131,41 @@ class Directories:
             if opened.new:
                 with self._lock:
                     self._release(opened.new)
+                    self._unsettled.intersection_update(self._new)
+
+    def _open_or_make(
+        self,
+        endpoints: Mapping[Endpoint, Actor | None],
+        found: Mapping[Endpoint, tuple[DirHandle, int] | Exception],
+        asked: Asked,
+        results: dict[Endpoint, DirHandle | Exception],
+    ) -> OpenDirectories:
+        """`opened_many` where something may have to be made, or is new; adds to `results` what it opens."""
+        to_make: dict[Endpoint, Actor] = {}
+        with self.space.new_directories() as new:
+            refused = {each: self._expect(new, each, endpoints[each], found[each]) for each in found}
+            with self._lock:
+                for endpoint, nearest in found.items():
+                    actor = endpoints[endpoint]
+                    existing = nearest if isinstance(nearest, Exception) else _existing(*nearest, endpoint)
+                    results[endpoint] = refused[endpoint] or gone(endpoint) if existing is None else existing
+                    if existing is None and actor is not None and refused[endpoint] is None:
+                        to_make[endpoint] = actor
+                self._unsettled.update(_ways(to_make))
+                try:
+                    entries = self._change_all(results, to_make, asked, new) if to_make or asked else {}
+                    return OpenDirectories(results, entries, self._use(results, made=bool(to_make)))
+                finally:
+                    self._unsettled.intersection_update(self._new)
+
+    def _are_settled(self, found: Mapping[Endpoint, tuple[DirHandle, int] | Exception]) -> bool:
+        """Whether all of these are there, and none of them is new to a request that has not ended."""
+        if any(way in self._unsettled for way in _ways(found)):
+            return False
+        return all(
+            isinstance(nearest, tuple) and catch(_is_there, *nearest, endpoint) is True
+            for endpoint, nearest in found.items()
+        )
 
     def _expect(
         self,
@@ -156,12 +186,7 @@ class Directories:
         """
         if not self._new:
             return ()
-        ways = {
-            endpoint.parts[:depth]
-            for endpoint, handle in results.items()
-            if isinstance(handle, DirHandle)
-            for depth in range(1, len(endpoint.parts) + 1)
-        }
+        ways = _ways(endpoint for endpoint, handle in results.items() if isinstance(handle, DirHandle))
         used = [self._new[parts] for parts in ways if parts in self._new]
         for each in used:
             each.users += 1
@@ -316,6 +341,11 @@ class Directories:
         return failures
 
 
+def _ways(endpoints: Iterable[Endpoint]) -> set[Parts]:
+    """The directories on the ways to others, and these."""
+    return {endpoint.parts[:depth] for endpoint in endpoints for depth in range(1, len(endpoint.parts) + 1)}
+
+
 def _missing(endpoint: Endpoint, depth: int) -> list[Endpoint]:
     """The directories on the way to one, and it, of which so many parts exist."""
     return [endpoint.first(each) for each in range(depth + 1, len(endpoint.parts) + 1)]
@@ -325,9 +355,14 @@ def _existing(nearest: DirHandle, depth: int, endpoint: Endpoint) -> DirHandle |
     """The open directory, if it is the one at `endpoint`; None if that is missing. What is not returned is closed."""
     failure = None
     try:
-        if depth == len(endpoint.parts) and os.fstat(nearest.fd).st_nlink:
+        if _is_there(nearest, depth, endpoint):
             return nearest
     except OSError as error:
         failure = refusal(error, endpoint)
     close_quietly(nearest.fd)
     return failure
+
+
+def _is_there(nearest: DirHandle, depth: int, endpoint: Endpoint) -> bool:
+    """Whether the open directory, of which so many parts exist, is the one at `endpoint`. Raises OSError."""
+    return depth == len(endpoint.parts) and os.fstat(nearest.fd).st_nlink > 0

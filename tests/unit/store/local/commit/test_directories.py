@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from threading import Event, Thread
 from typing import Callable
 
 from homeftp.endpoint import parse
@@ -15,6 +16,24 @@ from tests.support.descriptors import count_descriptors
 from tests.support.stores import Failing, Recording, StoreCase
 
 ANN = Actor("ann")
+
+
+TIMEOUT = 30.0
+
+
+class Pausing(Recording):
+    """Waits, before it makes the first directory durable, until it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__(syncfs=False)
+        self.reached, self.go_on = Event(), Event()
+
+    def fsync_directory(self, fd: int) -> None:
+        """Wait, then record."""
+        if self.opened:
+            self.reached.set()
+            self.go_on.wait(TIMEOUT)
+        super().fsync_directory(fd)
 
 
 class DirectoriesTests(StoreCase):
@@ -64,6 +83,28 @@ class DirectoriesTests(StoreCase):
             self.assertEqual(os.listdir(self.root), [".homeftp"])
             self.assertEqual(sorted(change.what for change in changes), ["add"] * 3 + ["delete"] * 3)
             store.close()
+
+    def test_others_need_not_wait(self) -> None:
+        """While directories are made, others can be opened; those that are made only once they are durable."""
+        os.mkdir(self.path("there"))
+        system = Pausing()
+        directories = self.store(system)._writable.batch.directories
+        durable: list[int] = []
+
+        def open(name: str) -> None:
+            with directories.opened(parse(name), ANN, target=parse(name), size=0):
+                durable.append(len(system.calls))
+
+        making, waiting = (Thread(target=open, args=(name,)) for name in ("new/one/two", "new/one"))
+        making.start()
+        self.assertTrue(system.reached.wait(TIMEOUT))
+        open("there")
+        self.assertEqual((durable, making.is_alive()), ([0], True))
+        waiting.start()
+        system.go_on.set()
+        making.join(TIMEOUT)
+        waiting.join(TIMEOUT)
+        self.assertEqual(durable, [0, 4, 4])
 
     def test_wrong_kind(self) -> None:
         """A file or a link on the way is refused; the others are made."""
