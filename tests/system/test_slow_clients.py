@@ -27,8 +27,11 @@ SLOW = 1000
 SECONDS = 3.0
 """What the server is told to wait for TLS."""
 
-DESCRIPTORS = 256
-"""What the server may have open: far fewer than there are slow clients, and plenty for a server with caps."""
+DESCRIPTORS = 512
+"""What the server may have open: far fewer than there are slow clients, and plenty for a server with caps.
+
+Of a burst of connections more are open than the caps allow until the reactor has closed them in its next turn.
+"""
 
 TICK = 0.3
 """Seconds between two bytes of a slow client."""
@@ -206,8 +209,12 @@ class SlowClientTests(TestCase):
             pause(0.1)
 
     def test_one_machine(self) -> None:
-        """From one machine, connecting again and again, they do not delay another machine."""
-        server = self.serve()
+        """From one machine, connecting again and again, they do not delay another machine.
+
+        No deadline helps: it is the limit for each address that sends them away. And where the processors are busy,
+        the honest client may need longer for its handshake than the deadline of the other tests.
+        """
+        server = self.serve(seconds=3600)
         slow = self.attack(server, ["127.0.1.1"], stubborn=True)
         self.assertTrue(all(self.tries(server, SECONDS + 1)))
         self.assertGreater(slow.connections, SLOW, "they came again")
