@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -177,6 +178,7 @@ def _orders(control: socket.socket) -> None:
 def _serve(control: socket.socket) -> None:
     """Fork a child for the orders, and when one has ended, tell how, and fork another."""
     _warm_up()
+    gc.freeze()  # a collection in a child would look at all of it, and copy it
     while True:
         child = os.fork()
         if not child:

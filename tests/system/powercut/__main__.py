@@ -6,6 +6,7 @@ Everything is mounted in a namespace of its own: `unshare --mount python -m test
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -32,6 +33,7 @@ def main() -> None:
     folder = os.path.abspath(options.pop("folder") or tempfile.mkdtemp())
     systems, seeds = options.pop("systems"), options.pop("seeds")
     trials = [Trial(system=system, seed=seed, **options) for system in systems for seed in seeds]
+    gc.freeze()  # the processes that are forked for the trials need not look through what is imported
     json.dump([attrs.asdict(report) for report in attempts(trials, folder)], sys.stdout, indent=1)
 
 
