@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections import Counter
 from typing import Callable, Collection
 
 import attrs
@@ -83,6 +84,7 @@ class LockTable:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._locks: dict[str, Lock] = {}
+        self._of_account: Counter[str] = Counter()
         self._at: dict[Key, list[Lock]] = {}
         self._next_end = math.inf
 
@@ -160,13 +162,14 @@ class LockTable:
         self._expire()
         key = _key(endpoint)
         around = {*self._covering(key), *(self._beneath(key) if deep and not exclusive else ())}
-        own = sum(lock.account == account for lock in self._locks.values())
+        own = self._of_account[account]
         if len(self._locks) >= MOST_LOCKS or own >= MOST_OF_ACCOUNT or len(around) >= MOST_ON_ONE:
             raise Busy("there are too many locks already: unlock what is not needed")
         asked = bounded(seconds)
         token = f"urn:uuid:{uuid.uuid4()}"
         lock = Lock(token, account, endpoint, deep, exclusive, owner, is_folder, asked, self._clock() + asked)
         self._locks[token] = lock
+        self._of_account[account] += 1
         self._at.setdefault(lock.key, []).append(lock)
         self._next_end = min(self._next_end, lock.ends)
         return lock
@@ -180,6 +183,9 @@ class LockTable:
     def remove(self, lock: Lock) -> None:
         """End a lock. May be called twice."""
         if self._locks.pop(lock.token, None) is not None:
+            self._of_account[lock.account] -= 1
+            if not self._of_account[lock.account]:
+                del self._of_account[lock.account]
             there = self._at[lock.key]
             there.remove(lock)
             if not there:
