@@ -8,9 +8,8 @@ import os
 import shutil
 import tempfile
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.database import AccountDatabase
+from tests.support.folders import QuickCase
 
 
 @functools.lru_cache(maxsize=1)
@@ -28,7 +27,7 @@ def copy_state(folder: str) -> None:
     shutil.copytree(_empty_state(), folder, dirs_exist_ok=True)
 
 
-class StateCase(SynchronousTestCase):
+class StateCase(QuickCase):
     """The tests of what is stored there run with every engine that can store it."""
 
     def make_state(self) -> AccountDatabase:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.access import AccessChange, AccessTable, parse_folders
 from homeftp.accounts.database import AccountDatabase, default_state_dir
 from homeftp.accounts.devices import Devices, Narrowing, add_device
 from homeftp.accounts.invitations import Invitations
 from homeftp.endpoint import parse
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 
-class StateTests(SynchronousTestCase):
+class StateTests(QuickCase):
     """One database for the command line and the server."""
 
     def setUp(self) -> None:
@@ -105,7 +104,7 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(found[0].narrowing, Narrowing(frozenset()))
 
 
-class DefaultStateTests(SynchronousTestCase):
+class DefaultStateTests(QuickCase):
     """The default of the state folder."""
 
     def test_systemd(self) -> None:

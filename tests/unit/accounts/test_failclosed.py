@@ -10,7 +10,6 @@ from unittest import mock
 
 from twisted.cred.credentials import ICredentials, UsernamePassword
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import AccessChange, AccessTable, parse_folder
 from homeftp.accounts.credentials.apppasswords import AppPasswordChecker, app_password_hash, new_app_password
@@ -29,6 +28,7 @@ from homeftp.errors import Forbidden, Internal, Refusal
 from homeftp.model import Entry, WriteRequest
 from homeftp.store.policy.rights import parse_rights
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 from tests.support.inmemory import PASSWORD, Server
 from tests.support.logins import started
 
@@ -120,7 +120,7 @@ OPEN_CODES = {("ends", "a large number"), ("ends", "a fraction"), ("misses", "ze
 """Values with which a code is still open."""
 
 
-class FailClosedCase(SynchronousTestCase):
+class FailClosedCase(QuickCase):
     """The account ann: her home, the right to read it but for one folder, a quota and a password."""
 
     def setUp(self) -> None:

@@ -8,17 +8,16 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.access import WHOLE_STORE, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import WHOLE_ACCOUNT, Devices
 from homeftp.accounts.state.schema import SCHEMA
 from homeftp.accounts.state.sqlite import FILE
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 
-class SqliteStateTests(SynchronousTestCase):
+class SqliteStateTests(QuickCase):
     """One database for the command line and the server."""
 
     def setUp(self) -> None:
