@@ -61,6 +61,13 @@ class LinksCase(StateCase, QuickCase):
 class MakeTests(LinksCase):
     """`make`, `find` and `of_account`."""
 
+    def test_password_unseen(self) -> None:
+        """No text that a log could have of a link, made or to be made, has its password."""
+        record, _ = self.make(password="stored")
+        for link in (record, self.new(password="stored")):
+            self.assertNotIn("stored", repr(link))
+            self.assertEqual(link.password, "stored", "the control")
+
     def test_made(self) -> None:
         """A link is a device that may read one path; it is found by its secret, of which only the hash is stored."""
         record, token = self.make(uses=2, password="stored")
