@@ -20,7 +20,7 @@ from homeftp.errors import Busy, NoSpace, OperatorError
 from tests.support import engines
 from tests.support.databaseproxy import DatabaseProxy
 
-QUICK = DatabaseTimeouts(pool=1.0, statement=0.3, lock=0.3, answer=1.0, idle=30.0)
+QUICK = DatabaseTimeouts(pool=20.0, statement=1.0, lock=1.0, answer=4.0, idle=30.0)
 
 
 def no_pause(seconds: float) -> None:
@@ -203,7 +203,7 @@ class TroubleTests(DatabaseCase):
 
     def test_unreachable(self) -> None:
         """Where there is no database that is said, as soon as the time is over."""
-        database = self.connect("postgresql://ann@/x?host=%2Fnowhere", QUICK)
+        database = self.connect("postgresql://ann@/x?host=%2Fnowhere", DatabaseTimeouts(pool=1.0))
         refused = self.assertRaises(Busy, database.row, "SELECT 1")
         self.assertNotIn("nowhere", refused.message)
 
