@@ -25,9 +25,6 @@ CREATE INDEX audit_xid ON audit (xid);
 AUDIT = SchemaPart("audit", (_STEP,))
 """The lines, in the order of `seq`; `xid` is the transaction that wrote each, and `server` the process."""
 
-AUDIT_CHANNEL = "homeftp_audit"
-"""On which the database says that there are new lines (NOTIFY)."""
-
 _PAGE = 2048
 """Lines in one step of a search, or of reading."""
 
@@ -104,7 +101,6 @@ def insert_lines(transaction: Transaction, lines: Sequence[bytes]) -> None:
         " ORDER BY n",
         (process_id(), texts),
     )
-    transaction.execute(f"NOTIFY {AUDIT_CHANNEL}")
 
 
 class AuditTableReader:

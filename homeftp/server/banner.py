@@ -12,6 +12,7 @@ from homeftp.accounts.database import default_state_dir
 from homeftp.config import DEFAULT_PORT, MINUTE, Settings
 from homeftp.errors import OperatorError, counted
 from homeftp.host import own_address, own_name
+from homeftp.server.json.frontend import JsonFrontEnd
 
 FIRST_CODE_SECONDS = 10 * MINUTE
 """How long the code of the very first start is valid."""
@@ -45,6 +46,14 @@ class ListeningAddress:
         host = own_address() if self.host in ("0.0.0.0", "[::]") else self.host
         port = getattr(self.address, "port", DEFAULT_PORT)
         return host if port == DEFAULT_PORT else f"{host}:{port}"
+
+
+def listening_addresses(json: JsonFrontEnd) -> list[ListeningAddress]:
+    """What the JSON front end listens on."""
+    return [
+        ListeningAddress(description=one.description, address=one.address, immediate_tls=one in json.tls)
+        for one in (*json.plain, *json.tls)
+    ]
 
 
 def reachable(listened: Sequence[ListeningAddress]) -> str:

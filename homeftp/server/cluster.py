@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
+from twisted.internet.interfaces import IReactorTime
+
 from homeftp.accounts.throttle import GuessLimit, address_group, too_many
 from homeftp.audit.log import Audit
 from homeftp.cluster.address import ClusterAddress, read_address, write_address
 from homeftp.config import Settings
 from homeftp.errors import OperatorError
+from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now
 from homeftp.interfaces import IWorkers
 from homeftp.model import Change
@@ -16,6 +19,7 @@ from homeftp.store.factory import CLUSTER_SCHEME, scheme_of
 
 if TYPE_CHECKING:
     from homeftp.cluster.migrations import SchemaPart
+    from homeftp.server.otherservers import OtherServers
 
 
 def is_cluster(settings: Settings) -> bool:
@@ -80,6 +84,16 @@ def journal(audit: Audit) -> Callable[[Any, Sequence[Change]], None]:
     from homeftp.audit.table import insert_lines
 
     return lambda transaction, changes: insert_lines(transaction, audit.lines(changes))
+
+
+def other_servers(
+    settings: Settings, clock: IReactorTime, workers: IWorkers, hub: ChangeHub, address: Callable[[], str]
+) -> OtherServers:
+    """What knows the other servers of the cluster; this one is reached at `address`."""
+    from homeftp.cluster.shared import shared_database
+    from homeftp.server.otherservers import OtherServers
+
+    return OtherServers(clock, workers, hub, lambda: shared_database(settings.root), address)
 
 
 def store_id(settings: Settings) -> str:

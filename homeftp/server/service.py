@@ -149,6 +149,8 @@ class HomeFTPService(MultiService):
             pool.start()
         if server.other_programs is not None:
             server.other_programs.start()
+        if server.other_servers is not None:
+            server.other_servers.start()
         return methods
 
     def _announce(self, methods: LoginMethods) -> None:
@@ -266,6 +268,8 @@ class HomeFTPService(MultiService):
         if self._is_open:
             if self._server.other_programs is not None:
                 await self._server.other_programs.stop()
+            if self._server.other_servers is not None:
+                await self._server.other_servers.stop()
             await self._server.scrub.stop()
             await self._server.context.sightings.stop()
             await self._server.pools[0].idle()

@@ -21,7 +21,7 @@ from homeftp.host import now
 from homeftp.interfaces import IShownFrontEnd, IStoreHealth
 from homeftp.interfaces.usage import AccountUsage, IActiveConnection, IMeasuredStore, StoreUsage
 from homeftp.model import SECOND_US, Actor
-from homeftp.server.banner import ListeningAddress
+from homeftp.server.banner import ListeningAddress, listening_addresses
 from homeftp.server.wiring import Server
 from homeftp.store.policy.permissions import allotment
 
@@ -37,11 +37,7 @@ class ServerStatus:
 
     def listened(self) -> list[ListeningAddress]:
         """What the JSON front end listens on."""
-        json = self.server.json
-        return [
-            ListeningAddress(description=one.description, address=one.address, immediate_tls=one in json.tls)
-            for one in (*json.plain, *json.tls)
-        ]
+        return listening_addresses(self.server.json)
 
     async def hello(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Which server this is, from memory."""

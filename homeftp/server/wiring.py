@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Sequence
 
 import attrs
 from twisted.cred.checkers import ICredentialsChecker
@@ -53,6 +53,7 @@ from homeftp.interfaces.frontend import HTTPS
 from homeftp.model import MENDER, Change
 from homeftp.server import cluster
 from homeftp.server.auditsearch import find_writer
+from homeftp.server.banner import listening_addresses, reachable
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
@@ -66,6 +67,9 @@ from homeftp.server.roots import KnownRoots
 from homeftp.server.scrub import Scrub
 from homeftp.store.factory import check_store, open_store
 from homeftp.workers import ThreadWorkers
+
+if TYPE_CHECKING:
+    from homeftp.server.otherservers import OtherServers
 
 BEGUN_PER_TRIED = 5
 """Pairings that may be begun for each code that may be tried: beginning one costs computation but reveals nothing."""
@@ -181,6 +185,8 @@ class Server:
     hub: ChangeHub
     other_programs: OtherPrograms | None
     """What notices the changes by other programs; None: they are not noticed."""
+    other_servers: OtherServers | None
+    """What knows the other servers of a cluster; None: there are none."""
     scrub: Scrub
     web_certificates: WebCertificates
     revocation: RevocationMonitor
@@ -259,6 +265,19 @@ def compose(
         host=own_name(),
         audit=audit,
     )
+    json = JsonFrontEnd(
+        listen=settings.listen,
+        listen_tls=settings.listen_tls,
+        dispatchers=[
+            *(make() for make in BUILT_IN.values()),
+            *enabled(settings.dispatchers, settings.plugin_dirs, BUILT_IN),
+        ],
+    )
+    other_servers = (
+        cluster.other_servers(settings, reactor, workers, hub, lambda: reachable(listening_addresses(json)))
+        if cluster.is_cluster(settings)
+        else None
+    )
     web_tls = RenewableOptions(WEB_TLS_MINIMUM, web_options)
     context = ServerContext(
         reactor=reactor,
@@ -293,14 +312,7 @@ def compose(
         workers=workers,
         budget=budget,
         store_id=lambda: store.id,
-    )
-    json = JsonFrontEnd(
-        listen=settings.listen,
-        listen_tls=settings.listen_tls,
-        dispatchers=[
-            *(make() for make in BUILT_IN.values()),
-            *enabled(settings.dispatchers, settings.plugin_dirs, BUILT_IN),
-        ],
+        other_addresses=lambda: () if other_servers is None else other_servers.addresses,
     )
     return Server(
         context=context,
@@ -315,6 +327,7 @@ def compose(
         other_programs=(
             OtherPrograms(IReactorFDSet(reactor), reactor, workers, store.get, hub) if settings.watch_root else None
         ),
+        other_servers=other_servers,
         scrub=Scrub(
             reactor,
             workers,

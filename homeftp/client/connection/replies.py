@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from homeftp import endpoint as endpoints
 from homeftp.client.errors import ProtocolViolation
-from homeftp.config import BATCH_BYTES, BATCH_ENTRIES, MAX_IN_FLIGHT, MOST_LISTED, SMALL_FILE
+from homeftp.config import BATCH_BYTES, BATCH_ENTRIES, MAX_ADDRESSES, MAX_IN_FLIGHT, MOST_LISTED, SMALL_FILE
 from homeftp.errors import BadEndpoint, BadRequest, counted
 from homeftp.interfaces import ChangedNames
 from homeftp.model import Entry, ListingPage, ResumePoint, TreeDigest, TreeProgress, Verification, Version
@@ -23,8 +23,14 @@ from homeftp.wire.messages import DamageBody, EntryBody, Hash, Size, TreeBody
 
 T = TypeVar("T")
 
+_LONGEST_ADDRESS = 300
+"""Characters of an address: a host name has at most 253."""
+
 _SHOWN = 200
 """Characters of a name from the server in a message."""
+
+
+_ShortAddress = Annotated[str, Meta(max_length=_LONGEST_ADDRESS)]
 
 
 class ServerLimits(msgspec.Struct, frozen=True):
@@ -62,6 +68,9 @@ class Hello(msgspec.Struct, frozen=True):
     """Changes where the account's endpoints are those of another place, or the server was restored from a backup."""
     view: Annotated[str, Meta(max_length=128)] | None = None
     """Changes where the account may read other folders than before; None where the server does not say."""
+
+    addresses: Annotated[list[_ShortAddress], Meta(max_length=MAX_ADDRESSES)] = msgspec.field(default_factory=list)
+    """Where other servers with the same files and accounts are reached."""
 
     def may(self, right: str) -> bool:
         """Whether the account may have a right, in some folder at least, as far as the server says."""

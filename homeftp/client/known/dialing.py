@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 
 from homeftp.client.api import Client
-from homeftp.client.connection.address import Address
+from homeftp.client.connection.address import Address, parse_address
 from homeftp.client.connection.race import AllFailed, first_of
 from homeftp.client.dial import connect, fetch_server_identity
 from homeftp.client.errors import ConnectionFailed, NoTrustedServer, describe
@@ -103,11 +103,26 @@ def _close(client: Client) -> None:
 
 
 async def remember_address(client: Client, remote: Remote, update: _Update) -> None:
-    """Store the address that worked, for the next time. A failure to write it does not fail the connection."""
+    """Store the address that worked, and those of servers that are as good, for the next time.
+
+    A failure to write them does not fail the connection.
+    """
     where = cast(Address, client.address)
-    if where != remote.addresses[0]:
+    others = _other_addresses(client, where)
+    if where != remote.addresses[0] or not set(others) <= set(remote.addresses):
         with contextlib.suppress(OperatorError, OSError):
-            await update(lambda found: found.reached_at(where))
+            await update(lambda found: found.reached_at(where, *others))
+
+
+def _other_addresses(client: Client, where: Address) -> list[Address]:
+    """What the server says of others; nothing on this machine, unless the server itself is there."""
+    found: list[Address] = []
+    for text in client.server_info.addresses:
+        with contextlib.suppress(OperatorError):
+            address = parse_address(text)
+            if not address.path and (where.local or not address.local):
+                found.append(address)
+    return found
 
 
 def _has_expired(own: DeviceIdentity) -> bool:

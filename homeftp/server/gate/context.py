@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Callable
+from typing import Callable, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -56,6 +56,8 @@ class ServerContext:
     budget: MemoryBudget
     store_id: Callable[[], str | None]
     """The id of the store, which another one in its place has not; None where it has none. No client is told it."""
+    other_addresses: Callable[[], Sequence[str]] = lambda: ()
+    """Where other servers are reached that have the same files and accounts."""
 
     def share(self, home: Endpoint) -> str | None:
         """What an account whose home is there is told of the store: nothing else has it. None where it has no id."""

@@ -235,6 +235,9 @@ class Router:
             answer["rights"] = [right for right in ORDER if right in self.login.rights]
             facts = {"share": self._context.server.share(self.login.home), "view": self.login.view}
             answer.update((field, value) for field, value in facts.items() if value is not None)
+            others = self._context.server.other_addresses()
+            if others:
+                answer["addresses"] = list(others)
             answer["read_only"] = self.login.files(states.HELLO).read_only is not None
             answer["limits"] = {
                 "request_line": MAX_REQUEST_LINE,

@@ -57,9 +57,10 @@ class ServersTests(SynchronousTestCase):
         return ended.stdout
 
     def pair(self) -> None:
-        """Pair with the first server, and learn where the second one is."""
+        """Pair with the first server, which says where the second one is."""
         pair(self.first, self.home)
-        self.done("remote", "add-address", "nas", f"127.0.0.1:{self.second.ports[0]}")
+        other = f"127.0.0.1:{self.second.ports[0]}"
+        wait_until(lambda: self.done("ls", "nas:") or other in self.done("remote", "list"))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a client's command."""

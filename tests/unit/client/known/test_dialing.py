@@ -13,8 +13,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import Address, Client, ConnectionFailed, ServerIdentity, parse_address
+from homeftp.client.connection.replies import Hello
 from homeftp.client.known import dialing
-from homeftp.client.known.dialing import IClientReactor, connect_remote, find_server
+from homeftp.client.known.dialing import IClientReactor, connect_remote, find_server, remember_address
 from homeftp.client.known.remotes import Remote, Remotes
 from homeftp.config import ClientTimeouts
 from homeftp.errors import OperatorError, UntrustedServer
@@ -109,3 +110,39 @@ class ConnectTests(SynchronousTestCase):
         self.failureResultOf(
             Deferred.fromCoroutine(connect_remote(cast(IClientReactor, Clock()), remotes, "nas")), OperatorError
         )
+
+
+class RememberTests(SynchronousTestCase):
+    """remember_address."""
+
+    def remembered(self, reached: str, *others: str) -> list[str]:
+        """The addresses of a record after the server at one address has told others."""
+        remote = Remote("nas", [parse_address("192.0.2.1")], "ann", "secret", b"ca")
+
+        class Told:
+            """A client, as far as it is asked."""
+
+            address = parse_address(reached)
+            server_info = Hello(protocol=1, addresses=list(others))
+
+        changed = [remote]
+
+        async def update(change: Any) -> None:
+            changed.append(change(remote))
+
+        self.successResultOf(Deferred.fromCoroutine(remember_address(cast("Client", Told()), remote, update)))
+        return [str(each) for each in changed[-1].addresses]
+
+    def test_others(self) -> None:
+        """Addresses of servers that are as good come behind the one that worked."""
+        self.assertEqual(
+            self.remembered("192.0.2.1", "192.0.2.9:9000", "nas.example"),
+            ["192.0.2.1:8421", "192.0.2.9:9000", "nas.example:8421"],
+        )
+        self.assertEqual(self.remembered("192.0.2.2", "192.0.2.1"), ["192.0.2.2:8421", "192.0.2.1:8421"])
+
+    def test_refused(self) -> None:
+        """A server elsewhere cannot have the client connect to this machine, nor is what is no address remembered."""
+        told = ("127.0.0.1", "localhost:1", "unix:/run/x", "[::1]:7", "a b", "", "host:99999999")
+        self.assertEqual(self.remembered("192.0.2.1", *told), ["192.0.2.1:8421"])
+        self.assertIn("127.0.0.1:7702", self.remembered("127.0.0.1:7701", "127.0.0.1:7702"), "the control")

@@ -1,0 +1,135 @@
+"""What a server hears of the others of its cluster, and lets them hear."""
+
+from __future__ import annotations
+
+import json
+from typing import Sequence
+
+import psycopg
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.audit.log import Audit
+from homeftp.audit.table import AUDIT, AuditTable
+from homeftp.cluster.database import Database, DatabaseTimeouts
+from homeftp.cluster.migrations import migrate
+from homeftp.cluster.servers import SEEN_SECONDS, SERVERS, ClusterServer, list_servers, report_server
+from homeftp.endpoint import parse
+from homeftp.files.watches.hub import ChangeHub
+from homeftp.model import Actor, Change
+from homeftp.server.otherservers import PACE_SECONDS, OtherServers, read_change
+from homeftp.workers import InlineWorkers
+from tests.support.engines import empty_schema
+from tests.support.waiting import wait_until
+
+QUICK = DatabaseTimeouts(pool=0.1)
+CHANGE = Change("move", "file", parse("a"), Actor("ann", "laptop", "192.0.2.1", "MOVE"), parse("b"), 5, "sha256:x")
+
+
+class RecordingHub(ChangeHub):
+    """A hub with one who watches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watching = True
+        self.told: list[Sequence[Change] | None] = []
+
+    def __len__(self) -> int:
+        return int(self.watching)
+
+    def publish(self, changes: Sequence[Change]) -> None:
+        """Remember what is told."""
+        self.told.append(list(changes))
+
+    def tell(self, changes: object) -> None:
+        """Remember that anything may have changed."""
+        self.told.append(None)
+
+
+class OtherServersTests(SynchronousTestCase):
+    """One server, and what others write into the database."""
+
+    def setUp(self) -> None:
+        self.url = empty_schema()
+        self.database = Database(self.url, connections=2)
+        self.addCleanup(self.database.close)
+        self.used = self.database
+        migrate(self.database, [AUDIT, SERVERS])
+        self.clock, self.hub = Clock(), RecordingHub()
+        self.others = OtherServers(self.clock, InlineWorkers(), self.hub, lambda: self.used, lambda: "192.0.2.1:9000")
+        self.others.start()
+        self.addCleanup(self.stop)
+
+    def stop(self) -> None:
+        self.successResultOf(Deferred.fromCoroutine(self.others.stop()))
+
+    def write(self, change: Change) -> None:
+        """Another server records a change."""
+        (line,) = Audit("").lines([change])
+        with psycopg.connect(self.url) as connection:
+            connection.execute("INSERT INTO audit (server, line) VALUES ('x', %s)", (line.decode().strip(),))
+
+    def test_met(self) -> None:
+        """It is listed with its address, knows the running others', and is not listed after its stop."""
+        self.assertEqual([each.address for each in list_servers(self.database)], ["192.0.2.1:9000"])
+        self.assertEqual(self.others.addresses, [])
+        for number, address in enumerate(("192.0.2.2", "192.0.2.3", "")):
+            server = ClusterServer(id=str(number), host="x", address=address, version="1")
+            report_server(self.database, server)
+        silent = "UPDATE servers SET seen = seen - interval '5 minutes' WHERE address = '192.0.2.3'"
+        self.database.transact(lambda transaction: transaction.execute(silent))
+        self.clock.advance(SEEN_SECONDS)
+        self.assertEqual(self.others.addresses, ["192.0.2.2"])
+        self.stop()
+        self.assertNotIn("192.0.2.1:9000", [each.address for each in list_servers(self.database)])
+        self.others.start()
+
+    def test_told(self) -> None:
+        """Who watches hears what others change; what this server writes itself is told elsewhere."""
+        self.assertEqual(self.hub.told, [None], "what was changed before is not known")
+        self.write(CHANGE)
+        AuditTable(self.database).append(Audit("").lines([CHANGE]))
+
+        def told() -> bool:
+            self.clock.advance(PACE_SECONDS)
+            return len(self.hub.told) > 1
+
+        wait_until(told)
+        self.assertEqual(self.hub.told, [None, [CHANGE]])
+
+    def test_not_watched(self) -> None:
+        """Where nobody watches nothing is asked; who begins later hears that anything may have changed."""
+        self.hub.watching = False
+        self.clock.advance(PACE_SECONDS)
+        self.write(CHANGE)
+        self.clock.advance(PACE_SECONDS)
+        self.assertEqual(self.hub.told, [None])
+        self.hub.watching = True
+        self.clock.advance(PACE_SECONDS)
+        self.assertEqual(self.hub.told, [None, None])
+
+    def test_down(self) -> None:
+        """A database that does not answer is no end: who watches hears that anything may have changed meanwhile."""
+        self.hub.watching = False
+        self.clock.advance(PACE_SECONDS)
+        self.hub.watching = True
+        self.used = down = Database("postgresql:///x?host=%2Fnowhere", connections=1, timeouts=QUICK)
+        self.addCleanup(down.close)
+        self.write(CHANGE)
+        self.clock.advance(PACE_SECONDS)
+        self.assertEqual(self.hub.told, [None], "the control: nothing is heard")
+        self.used = self.database
+        self.clock.advance(PACE_SECONDS)
+        self.assertEqual(self.hub.told, [None, None])
+
+
+class LineTests(SynchronousTestCase):
+    """Lines of the audit log."""
+
+    def test_read(self) -> None:
+        """A change is read as it was written, with or without its fields; other events are no changes."""
+        plain = Change("add", "directory", parse("d"), Actor(None))
+        lines = Audit("").lines([CHANGE, plain])
+        self.assertEqual([read_change(line) for line in lines], [CHANGE, plain])
+        self.assertIsNone(read_change(json.dumps({"event": "login"}).encode()))
