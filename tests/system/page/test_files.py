@@ -269,7 +269,25 @@ class FileTests(PageCase):
         self.assertTrue(password.evaluate("field => field.validity.tooShort"))
         password.press_sequentially(" no more")
         dialog.get_by_role("button", name="Make link").click()
-        expect(page.get_by_role("dialog", name="The link is ready")).to_be_visible()
+        ready = page.get_by_role("dialog", name="The link is ready")
+        expect(ready).to_be_visible()
+        expect(ready.get_by_role("button", name="Send")).to_have_count(0)
+
+    def test_sent_link(self) -> None:
+        """Where the browser can hand a link to other programs, as on a phone, it is asked to."""
+        change = ("account", "change", "ann", "--state", self.world.server.state, "--links")
+        self.addCleanup(run_homeftp, *change, "off")
+        self.assertEqual(run_homeftp(*change, "on").returncode, 0)
+        self.lay("a.txt", b"x")
+        page = self.window()
+        page.evaluate(
+            "() => { navigator.share = async (given) => { window.given = given; throw new Error('none'); }; }"
+        )
+        self.act(page, "a.txt", "Share")
+        page.get_by_role("dialog", name="Share a.txt").get_by_role("button", name="Make link").click()
+        ready = page.get_by_role("dialog", name="The link is ready")
+        ready.get_by_role("button", name="Send").click()
+        self.assertEqual(page.evaluate("window.given.url"), ready.get_by_label("Link").input_value())
 
     def test_links(self) -> None:
         """The list of links says what each is for, how often and how long it works, and whether it has a password."""

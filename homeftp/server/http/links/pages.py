@@ -81,6 +81,10 @@ class LinkPages:
         """The words of the language."""
         return LANGUAGES[self.language]
 
+    def _size(self, size: int) -> str:
+        """A number of bytes, with the comma or point of the language."""
+        return size_shown(size).replace(".", self.words["point"])
+
     def text(self, key: str, **values: str) -> str:
         """A text, with values in it; escaped."""
         return html.escape(self.words[key].format(**values))
@@ -108,7 +112,7 @@ class LinkPages:
         """The page of a link to a file."""
         return self.page(
             name,
-            f'<p>{html.escape(size_shown(entry.size))}</p>\n<p><a class="act" href="?download" download>'
+            f'<p>{html.escape(self._size(entry.size))}</p>\n<p><a class="act" href="?download" download>'
             f"{self.text('download')}</a></p>\n{shared_by}",
         )
 
@@ -116,7 +120,7 @@ class LinkPages:
         """The row of a directory's entry in its table. The name is one part: listings give no more here."""
         is_directory = entry.kind == "directory"
         target = quote(entry.name, safe="") + ("/" if is_directory else "?download")
-        size = "" if is_directory else size_shown(entry.size)
+        size = "" if is_directory else self._size(entry.size)
         return (
             f'<tr><td><a href="./{target}">{html.escape(entry.name)}{"/" if is_directory else ""}</a></td>'
             f"<td>{html.escape(size)}</td><td>{_day(entry.mtime_us)}</td></tr>\n"

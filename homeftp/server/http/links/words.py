@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Mapping
 
 ENGLISH: Mapping[str, str] = {
+    "point": ".",
     "download": "Download",
     "size": "Size",
     "changed": "Changed",
@@ -36,6 +37,7 @@ ENGLISH: Mapping[str, str] = {
 }
 
 GERMAN: Mapping[str, str] = {
+    "point": ",",
     "download": "Herunterladen",
     "size": "Größe",
     "changed": "Geändert",

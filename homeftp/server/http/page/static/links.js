@@ -43,12 +43,20 @@ function showUrl(url, toasts) {
       toasts.say(t("link-copy-self"));
     }
   };
+  // a phone offers its own programs; that the person chooses none of them is no error
+  const send = () => navigator.share({ url }).catch(() => {});
   const dialog = sheet(
     t("link-ready"),
     h("p", { class: "muted" }, t("link-ready-help")),
     h("div", { class: "link" }, input, button(t("copy"), "copy", copy)),
-    h("div", { class: "choices" }, button(t("close"), null, () => dialog.close(), { kind: "main" })),
+    h(
+      "div",
+      { class: "choices" },
+      button(t("close"), null, () => dialog.close(), { kind: navigator.share ? "" : "main" }),
+      navigator.share ? button(t("send-link"), "share", send, { kind: "main" }) : null,
+    ),
   );
+  input.scrollLeft = 0;
 }
 
 /** What a link is for, and whether and how long it works. */

@@ -86,9 +86,9 @@ export function question(title, fields, agree, { danger = false, check = null } 
     const dialog = h("dialog", { class: "sheet", "aria-label": title }, form);
     dialog.addEventListener("close", () => answered(answer));
     open(dialog);
-    const input = form.querySelector("input");
-    input?.focus();
-    if (input?.type === "text") {
+    const input = form.querySelector("input[type=text]");
+    (input ?? send).focus(); // what may stay empty must not bring up a phone's keyboard
+    if (input) {
       const dot = input.value.lastIndexOf(".");
       input.setSelectionRange(0, dot > 0 ? dot : input.value.length);
     }

@@ -190,6 +190,7 @@ export class Uploads {
     this.title.textContent = left.length ? t("uploading", { n: left.length }) : failed ? t("upload-failures", { n: failed }) : t("uploads-done", { n: this.items.length });
     this.overall.value = all ? sent / all : 1;
     this.overall.hidden = !left.length;
+    this.element.classList.toggle("done", !left.length && !failed);
     this.fold.setAttribute("aria-label", t(left.length ? "stop-all" : "close"));
     this.fold.title = t(left.length ? "stop-all" : "close");
     const order = { sending: 0, failed: 1, waiting: 2, stopped: 3, done: 4, same: 5 };

@@ -106,6 +106,7 @@ class PagesTests(SynchronousTestCase):
         """Sizes are in powers of 1000."""
         shown = [size_shown(size) for size in (0, 999, 1000, 1_500_000, 2 * 10**9, 3 * 10**12)]
         self.assertEqual(shown, ["0 B", "999 B", "1.0 kB", "1.5 MB", "2.0 GB", "3.0 TB"])
+        self.assertIn("<td>1,5 MB</td>", LinkPages("de").row(Entry("a", "file", 1_500_000)))
 
     def test_times(self) -> None:
         """Times are those of UTC, and say so, until the script shows the reader's; an impossible one is left out."""
