@@ -35,7 +35,7 @@ class VersionsContract(ContractCase):
         times = [version.at_us for version in kept]
         self.assertEqual(times, sorted(set(times), reverse=True))
 
-    def test_empty(self) -> None:
+    def test_empty_replaced(self) -> None:
         """An empty file that is replaced leaves no version where the request says so; all others do."""
         store = self.store()
         for act in (self.write, self.upload):

@@ -30,7 +30,7 @@ class VersionsControls(ControlCase):
             def _place(self, *arguments: Any, **given: Any) -> None:
                 super()._place(*arguments, **{**given, "keeps_empty": True})
 
-        self.assert_caught("test_empty", KeepsEmpty)
+        self.assert_caught("test_empty_replaced", KeepsEmpty)
         self.assert_caught("test_kept", Forgets)
         self.assert_caught("test_restore_removed", Forgets)
 
