@@ -31,6 +31,8 @@ def handlers(context: IServerContext) -> Mapping[str, IHandler]:
     """The handlers of one server; the page has the name ""."""
     assert isinstance(context, ServerContext), "it needs more than others: docs/architecture/interfaces says what"
     page = StaticFiles()
+    properties = PropertyDatabase(context.settings.state)
+    context.follow_changes(properties.follow)
     thumbnails = is_available()
     session = SessionHandler(
         signins=context.signins,
@@ -43,7 +45,7 @@ def handlers(context: IServerContext) -> Mapping[str, IHandler]:
         CERTIFICATE: CertificateHandler(lambda: context.tls.identity.ca),
         "static": page,
         "api": ApiHandler({"session": session, "links": LinksApi()}),
-        "dav": DavHandler(context, PropertyDatabase(context.settings.state)),
+        "dav": DavHandler(context, properties),
         "file": FileHandler(),
         "upload": TusHandler(),
         LINK_PATH: LinkHandler(context.visits, context.refusals),

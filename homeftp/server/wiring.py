@@ -311,6 +311,7 @@ def compose(
         renewals=Renewals(reactor),
         workers=workers,
         budget=budget,
+        follow_changes=hub.follow,
         store_id=lambda: store.id,
         other_addresses=lambda: () if other_servers is None else other_servers.addresses,
     )

@@ -105,6 +105,7 @@ class InMemoryServer:
         own_accounts: bool = False,
     ) -> InMemoryServer:
         """A server of this store; its keys, accounts and audit log are in `state_dir`. The store tells `hub`."""
+        hub = ChangeHub() if hub is None else hub
         workers = workers or InlineWorkers()
         limits, clock = settings.limits, Clock()
         state = AccountDatabase(state_dir)
@@ -184,6 +185,7 @@ class InMemoryServer:
             renewals=Renewals(clock),
             workers=workers,
             budget=budget,
+            follow_changes=hub.follow,
             store_id=lambda: "in memory",
         )
         json = JsonContext(server=context, table=Table(dispatchers))

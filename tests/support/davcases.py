@@ -35,6 +35,7 @@ class DavCase(HttpCase):
     def handlers(self, context: IServerContext) -> Mapping[str, IHandler]:
         self.database = PropertyDatabase(context.settings.state)  # type: ignore[attr-defined]
         self.addCleanup(self.database.close)
+        context.follow_changes(self.database.follow)  # type: ignore[attr-defined]
         return {"dav": DavHandler(context, self.database)}
 
     def ask(

@@ -21,6 +21,10 @@ TREE = frozenset({"add", "replace", "delete", "move", "metadata"})
 """The changes that a listing shows; the others are about versions and partial uploads."""
 
 
+Follower = Callable[[Sequence[Change]], None]
+"""Takes changes that were made, in any thread. It must not raise, nor take long."""
+
+
 def _now(call: Callable[..., object], *args: object) -> None:
     call(*args)
 
@@ -37,6 +41,7 @@ class ChangeHub:
         self._limits = limits
         self._watches: tuple[Watch, ...] = ()
         """Replaced as a whole: other threads read it."""
+        self._followers: tuple[Follower, ...] = ()
         self._stopped = False
 
     def __len__(self) -> int:
@@ -59,8 +64,14 @@ class ChangeHub:
         self._watches = (*self._watches, watch)
         return watch
 
+    def follow(self, follower: Follower) -> None:
+        """Tell all changes of the store to `follower` too, from now on, in the thread that makes them."""
+        self._followers = (*self._followers, follower)
+
     def publish(self, changes: Sequence[Change]) -> None:
         """These changes were made in the store. In any thread; cheap where there are no watches."""
+        for follower in self._followers:
+            follower(changes)
         if self._watches:
             self.tell([each for change in changes for each in _store_changes(change)])
 

@@ -23,6 +23,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.upload import IncomingPayload
 from homeftp.interfaces import IServerContext, IWorkers
+from homeftp.model import Change
 from homeftp.server.gate.accountrequests import AccountRequests
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.listen import RenewableOptions
@@ -54,6 +55,8 @@ class ServerContext:
     renewals: Renewals
     workers: IWorkers
     budget: MemoryBudget
+    follow_changes: Callable[[Callable[[Sequence[Change]], None]], None]
+    """Tells somebody all changes of the store from now on (`ChangeHub.follow`)."""
     store_id: Callable[[], str | None]
     """The id of the store, which another one in its place has not; None where it has none. No client is told it."""
     other_addresses: Callable[[], Sequence[str]] = lambda: ()

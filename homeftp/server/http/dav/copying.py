@@ -113,8 +113,6 @@ class ResourceCopier:
             target_precondition=_target_condition(pair) if replaces else ABSENT,
         )
         self.guard.locks.removed(dav.whole)
-        jobs = self.workers.of(dav.login.account)
-        await jobs.run_unbounded(self.properties.moved, dav.whole, dav.whole_of(pair.target))
         return _done(pair)
 
     async def _prepare(self, dav: DavRequest) -> _Pair:

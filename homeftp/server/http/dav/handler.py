@@ -34,7 +34,7 @@ class DavHandler:
     def __init__(self, context: IServerContext, properties: PropertyDatabase) -> None:
         guard = ChangeGuard(LockTable(context.reactor.seconds))
         reader = ResourceReader()
-        writer = ResourceWriter(guard, properties, context.workers, context.limits)
+        writer = ResourceWriter(guard, context.limits)
         finder = PropertyFinder(guard.locks, properties, context.workers)
         patcher = PropertyPatcher(guard, properties, context.workers)
         copier = ResourceCopier(guard, properties, context.workers)

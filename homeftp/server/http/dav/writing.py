@@ -9,12 +9,10 @@ import attrs
 
 from homeftp.config import SMALL_FILE, Limits
 from homeftp.errors import BadRequest, Changed, Forbidden, NoSpace, NotFound, TooLarge
-from homeftp.interfaces import IWorkers
 from homeftp.model import ABSENT, MAX_MTIME_US, SECOND_US, WriteRequest
 from homeftp.server.http.content import entity_tag
 from homeftp.server.http.dav.conditions import store_condition
 from homeftp.server.http.dav.guard import ChangeGuard, look, require_parent
-from homeftp.server.http.dav.properties.database import PropertyDatabase
 from homeftp.server.http.dav.resource import DavRequest, depth
 from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.refusals import HttpError
@@ -30,8 +28,6 @@ class ResourceWriter:
     """Answers PUT, MKCOL and DELETE."""
 
     guard: ChangeGuard
-    properties: PropertyDatabase
-    workers: IWorkers
     limits: Limits
 
     async def put(self, dav: DavRequest) -> HttpResponse:
@@ -104,7 +100,6 @@ class ResourceWriter:
             raise NotFound("nothing is there")
         await dav.files.remove(dav.endpoint, precondition, recursive=True)
         self.guard.locks.removed(dav.whole)
-        await self.workers.of(dav.login.account).run_unbounded(self.properties.removed, dav.whole)
         return HttpResponse(HTTPStatus.NO_CONTENT)
 
 

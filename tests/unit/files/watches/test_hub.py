@@ -54,6 +54,14 @@ class HubCase(FilesTestCase):
 class HubTests(HubCase):
     """What is told."""
 
+    def test_follower(self) -> None:
+        """A follower is told every change at once, in the order in which they are made, watched or not."""
+        told: list[tuple[str, str]] = []
+        self.hub.follow(lambda changes: told.extend((each.what, str(each.endpoint)) for each in changes))
+        self.result_of(self.files.write(request_for("a", b"x"), b"x"))
+        self.result_of(self.files.move(parse("a"), parse("b")))
+        self.assertEqual(told, [("add", "a"), ("move", "a")])
+
     def test_every_change(self) -> None:
         """Each way to change the tree is told, by the names that it changes."""
         self.lay({"old": b"x"})

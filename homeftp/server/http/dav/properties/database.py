@@ -1,8 +1,8 @@
 """The dead properties: what WebDAV clients attach to files and the server does not understand (RFC 4918, section 4).
 
-They are in a database of their own in the state folder, by the path in the store. WebDAV's own COPY, MOVE and DELETE
-take them along; a file that is moved or removed in another way leaves them behind, until a WebDAV client asks for that
-path. They are hints of programs to themselves: losing them loses no content, and no backup has them.
+They are in a database of their own in the state folder, by the path in the store. They follow what the server moves
+and removes, for a client of any protocol; what another program moves in the shared folder leaves them behind. They are
+hints of programs to themselves: losing them loses no content, and no backup has them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import contextlib
 import os
 import sqlite3
 from threading import Lock
-from typing import Callable, Mapping, TypeVar
+from typing import Callable, Mapping, Sequence, TypeVar
 
 from homeftp.config import KIB, MIB
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import Internal, NoSpace
 from homeftp.hashing.database import SharedDatabase, tables
+from homeftp.model import Change
 from homeftp.server.http.dav.xmlbody import Name
 
 FILE = "webdav.sqlite"
@@ -52,6 +53,8 @@ class PropertyDatabase:
         self._path = os.path.join(folder, FILE)
         self._database: SharedDatabase | None = None
         self._lock = Lock()
+        self._empty: bool | None = None
+        """Whether there are none at all, as long as that is known: most servers have none."""
 
     def close(self) -> None:
         """Close the database; a later call opens it again."""
@@ -107,20 +110,28 @@ class PropertyDatabase:
 
         self._write(write)
 
-    def removed(self, endpoint: Endpoint) -> None:
-        """Forget the properties of what was at an endpoint and beneath it."""
-        self._write(lambda connection: _remove(connection, endpoint))
-
-    def moved(self, source: Endpoint, target: Endpoint) -> None:
-        """What was at an endpoint is at another one."""
+    def follow(self, changes: Sequence[Change]) -> None:
+        """Follow what was moved and removed in the store, in the order of that. Never fails: they are hints."""
+        found = [change for change in changes if change.what in ("move", "delete")]
+        if not found or self._is_empty():
+            return
 
         def write(connection: sqlite3.Connection) -> None:
             with connection:
-                _remove(connection, target)
-                _copy(connection, source, target, deep=True)
-                _remove(connection, source)
+                for change in found:
+                    if change.to is not None:
+                        _remove(connection, change.to)
+                        _copy(connection, change.endpoint, change.to, deep=change.kind == "directory")
+                    _remove(connection, change.endpoint)
 
-        self._write(write)
+        self._open().run(write)
+
+    def _is_empty(self) -> bool:
+        if self._empty is None:
+            there: list[bool] = []
+            self._read(lambda connection: there.extend(connection.execute("SELECT 1 FROM properties LIMIT 1")))
+            self._empty = not there
+        return self._empty
 
     def copied(
         self, source: Endpoint, target: Endpoint, *, deep: bool, shown: Callable[[Endpoint], bool] = lambda each: True
@@ -157,6 +168,7 @@ class PropertyDatabase:
             self._open().run(work)
 
     def _write(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        self._empty = False
         if not self._open().run(work):
             raise Internal("the server cannot keep properties: see whether its state folder's disk is full")
 

@@ -8,9 +8,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Internal, NoSpace
+from homeftp.model import SERVER, Change
 from homeftp.server.http.dav.properties.database import FILE, MAX_VALUE, PropertyDatabase
 
 ONE, TWO = ("urn:x", "one"), ("", "two")
+
+
+def change(what: str, path: str, to: str | None = None) -> Change:
+    """A change of a directory, in the store."""
+    return Change(what, "directory", parse(path), SERVER, None if to is None else parse(to))
 
 
 class PropertyDatabaseTests(SynchronousTestCase):
@@ -48,12 +54,25 @@ class PropertyDatabaseTests(SynchronousTestCase):
         self.assertEqual(self.database.of(parse("e/x")), {})
         self.database.copied(parse("d"), parse("f"), deep=False)
         self.assertEqual((self.database.of(parse("f")), self.database.of(parse("f/a"))), ({ONE: "d"}, {}))
-        self.database.moved(parse("d"), parse("g/h"))
+        self.database.follow([change("move", "d", "g/h")])
         self.assertEqual((self.database.of(parse("d/a")), self.database.of(parse("g/h/a"))), ({}, {ONE: "d/a"}))
-        self.database.removed(parse("g"))
+        self.database.follow([change("delete", "g")])
         self.assertEqual(self.database.of(parse("g/h/b/c")), {})
         for path in ("da", "d0"):
             self.assertEqual(self.database.of(parse(path)), {ONE: path})
+
+    def test_follow(self) -> None:
+        """Changes are followed in their order; others change nothing, and make no database where there are none."""
+        self.database.follow([change("delete", "a")])
+        self.assertEqual(os.listdir(self.folder), [])
+        self.database.change(parse("a"), {ONE: "1"})
+        self.database.follow([change("add", "a"), change("replace", "a"), change("metadata", "a")])
+        self.assertEqual(self.database.of(parse("a")), {ONE: "1"})
+        self.database.follow([change("move", "a", "b"), change("move", "b", "c"), change("delete", "b")])
+        self.assertEqual([self.database.of(parse(name)) for name in "abc"], [{}, {}, {ONE: "1"}])
+        self.database.close()
+        self.database.follow([change("delete", "c")])
+        self.assertEqual(self.database.of(parse("c")), {})
 
     def test_size(self) -> None:
         """All of them together have no more than so many bytes: more are refused, and copies go without."""
@@ -68,7 +87,7 @@ class PropertyDatabaseTests(SynchronousTestCase):
         self.assertEqual((database.of(parse(f"d/{kept}")), database.of(parse("d/0"))), ({}, {ONE: value}))
         database.copied(parse("d"), parse("e"), deep=True)
         self.assertEqual(database.inside(parse("e")), {})
-        database.moved(parse("d/1"), parse("e/1"))
+        database.follow([change("move", "d/1", "e/1")])
         database.change(parse("e/1"), {ONE: None})
         database.copied(parse("d/0"), parse("e/0"), deep=True)
         self.assertEqual(database.inside(parse("e")), {"0": {ONE: value}})

@@ -84,3 +84,16 @@ class ProppatchTests(DavCase):
         self.server.state.add_account("ann", None)
         AccessTable(self.server.state).set_rights("ann", parse_rights("read"))
         self.assertEqual(self.status("PROPPATCH", "a", body=update("<x:p/>")), 403)
+
+    def test_followed(self) -> None:
+        """Properties go with a file that somebody moves or removes without WebDAV."""
+        body = b'<propertyupdate xmlns="DAV:"><set><prop><p xmlns="urn:x">1</p></prop></set></propertyupdate>'
+        asked = b'<propfind xmlns="DAV:"><prop><p xmlns="urn:x"/></prop></propfind>'
+        self.put("one", b"x")
+        self.assertEqual(self.status("PROPPATCH", "one", body=body), 207)
+        self.server.store.move(parse("one"), parse("two"), None, None)
+        (found,) = self.properties("two", asked).values()
+        self.assertEqual(found["{urn:x}p"].text, "1")
+        self.assertEqual(sum(self.server.store.remove(parse("two"), None, False)), 1)
+        self.put("two", b"y")
+        self.assertEqual(list(self.properties("two", asked).values()), [{}])
