@@ -15,7 +15,7 @@ from homeftp.accounts.realm import Account
 from homeftp.accounts.state.interface import Version
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IOpenFile, IStore
-from homeftp.interfaces.immediate import RECENT_SECONDS, IImmediateStore
+from homeftp.interfaces.immediate import GRANTED_SECONDS, IImmediateStore
 from homeftp.model import Entry
 from homeftp.store.policy.authorized import AuthorizedStore
 
@@ -92,8 +92,8 @@ class Confirmation:
 
     @property
     def is_recent(self) -> bool:
-        """Whether it was looked up, and granted, within the last second. Does not block."""
-        return self._monotonic() - self._granted <= RECENT_SECONDS
+        """Whether it was looked up, and granted, within `GRANTED_SECONDS`. Does not block."""
+        return self._monotonic() - self._granted <= GRANTED_SECONDS
 
 
 @implementer(IStore)
@@ -104,7 +104,7 @@ class CheckedStore(AuthorizedStore):
     A batch is made of calls of many logins, of those whose stores are equal: access is confirmed alike for all of
     them. Everything else is confirmed in its own job (`homeftp.files.jobs.revocation`), except `resume_point`: a batch
     looks up many before its `stat_many`, and nothing that it found is given to anybody where that raises. What is
-    answered without a job needs a confirmation of the last second.
+    answered without a job needs a confirmation of that moment (`GRANTED_SECONDS`).
     """
 
     _confirm: Confirmation = attrs.field(kw_only=True, eq=False)

@@ -9,10 +9,14 @@ from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Entry
 
 RECENT_SECONDS = 1.0
-"""For how long a job's answer counts: that access was granted, that the disk was there, what was known of a file.
+"""For how long a job's answer counts: that the disk was there, what was known of a file.
 
-Another process may revoke access, mark a file as damaged (`homeftp verify`), or unmount the disk: a job notices that.
+Another process may mark a file as damaged (`homeftp verify`), or unmount the disk: a job notices that.
 """
+
+GRANTED_SECONDS = 0.02
+"""For how long it counts that a job has found access granted. The command that revokes access takes longer to end, so
+that nothing is read once it has; and where a server answers thousands of requests a second, few of them are jobs."""
 
 
 class IImmediateStore(Interface):
@@ -32,4 +36,4 @@ class IImmediateStore(Interface):
         """
 
 
-__all__ = ["RECENT_SECONDS", "IImmediateStore"]
+__all__ = ["GRANTED_SECONDS", "RECENT_SECONDS", "IImmediateStore"]

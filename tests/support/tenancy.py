@@ -34,7 +34,7 @@ from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
 from homeftp.errors import LoginFailed, Refusal
 from homeftp.interfaces import ILogin, IStore, Space
-from homeftp.interfaces.immediate import RECENT_SECONDS
+from homeftp.interfaces.immediate import GRANTED_SECONDS
 from homeftp.model import Entry, WriteRequest
 from tests.support.tenancychecks import Session, check_changes, same_answers
 from tests.support.tenancyrules import (
@@ -175,7 +175,7 @@ class TenancyMachine(RuleBasedStateMachine):
 
     def _pass_time(self) -> None:
         for world in self.worlds:
-            world.clock.advance(2 * RECENT_SECONDS)
+            world.clock.advance(2 * GRANTED_SECONDS)
 
     @rule(name=NAMES, again=st.booleans(), then=CALLS)
     def remove_account(self, name: str, again: bool, then: Calls) -> None:

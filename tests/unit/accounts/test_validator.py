@@ -12,7 +12,7 @@ from homeftp.accounts.realm import Account
 from homeftp.accounts.validator import AccessValidator, CheckedStore
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Forbidden
-from homeftp.interfaces.immediate import RECENT_SECONDS
+from homeftp.interfaces.immediate import GRANTED_SECONDS
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import Rights, parse_rights
@@ -149,13 +149,13 @@ class CheckedStoreTests(SynchronousTestCase):
         return found[0] is not None
 
     def test_at_once(self) -> None:
-        """What is at hand is told for a second after a job has found that access is granted, and no longer."""
+        """What is at hand is told for a moment after a job has found that access is granted, and no longer."""
         self.assertFalse(self.at_hand())
         self.store.stat_many([parse("a.txt")])
         self.assertTrue(self.at_hand())
-        self.clock.advance(RECENT_SECONDS)
+        self.clock.advance(GRANTED_SECONDS)
         self.assertTrue(self.at_hand())
-        self.clock.advance(RECENT_SECONDS)
+        self.clock.advance(GRANTED_SECONDS)
         self.assertFalse(self.at_hand())
         self.store.open_many([parse("a.txt")], 100)
         self.assertTrue(self.at_hand())
@@ -164,7 +164,7 @@ class CheckedStoreTests(SynchronousTestCase):
         """A job that finds access revoked confirms nothing, and no job can make it recent any more."""
         self.store.stat_many([parse("a.txt")])
         self.revoked = True
-        self.clock.advance(2 * RECENT_SECONDS)
+        self.clock.advance(2 * GRANTED_SECONDS)
         for read in (self.store.stat_many, lambda some: self.store.open_many(some, 100)):
             self.assertRaises(Forbidden, read, [parse("a.txt")])
             self.assertFalse(self.at_hand())

@@ -13,7 +13,7 @@ from homeftp.accounts.access import AccessChange, AccessTable
 from homeftp.accounts.devices import Devices
 from homeftp.config import Limits
 from homeftp.endpoint import parse
-from homeftp.interfaces.immediate import RECENT_SECONDS
+from homeftp.interfaces.immediate import GRANTED_SECONDS
 from homeftp.interfaces.links import MadeLink
 from homeftp.server.http.links.handler import COOKIE
 from homeftp.server.webhandlers import handlers
@@ -241,7 +241,7 @@ class ReadTests(LinkHandlerCase):
         made = self.make("photos")
         self.assertEqual(self.ask(made, "sub/hill.jpg").status, 200)
         AccessTable(self.server.state).grant("ann", parse("photos/sub"), parse_rights("none"))
-        self.server.clock.advance(2 * RECENT_SECONDS)
+        self.server.clock.advance(2 * GRANTED_SECONDS)
         self.assertIn(b"access was revoked", self.ask(made, "sub/hill.jpg").body)  # until the server has noticed
         notice_revoked(self.server)
         self.client = self.web.connect()
