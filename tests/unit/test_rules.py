@@ -26,7 +26,7 @@ PATCHES = ("patch", "patch.object", "mock.patch", "mock.patch.object", "self.pat
 DECLARATIONS = frozenset(
     (
         "__main__ accounts/state/interface audit/interface history/writer interfaces/deferredwork"
-        " interfaces/files interfaces/frontend interfaces/history interfaces/immediate"
+        " interfaces/files interfaces/frontend interfaces/history interfaces/immediate interfaces/importing"
         " interfaces/links interfaces/observing interfaces/storefiles interfaces/usage interfaces/workers"
         " server/http/context server/json/context wire/events"
     ).split()

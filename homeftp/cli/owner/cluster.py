@@ -9,6 +9,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from homeftp.cli.owner import clusterimport
 from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
@@ -34,17 +35,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "migrate": "Upgrade the tables to this version. Servers of the version before go on working.",
         "check": "Look whether the database and the bucket can be trusted with files.",
         "status": "Show the servers of a cluster, and what it holds.",
+        "import": "Copy a shared folder with its versions into an empty cluster. Stop the folder's server before.",
     }
     actions = add_actions(parser, summaries)
     for name, action in actions.items():
+        if name == "import":
+            clusterimport.add_arguments(action)
         action.add_argument("database", metavar="DATABASE", help="the URL of the database")
-        if name in ("init", "check"):
+        if name in ("init", "check", "import"):
             action.add_argument("--objects", metavar="BUCKET", required=True, help="the bucket, such as s3://files")
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what was asked; returns the exit code."""
+    if options.action == "import":
+        return clusterimport.run(options)
     try:
         from homeftp.cluster.database import Database
         from homeftp.cluster.objects import open_bucket

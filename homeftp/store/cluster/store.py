@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.filehash import hash_bytes
+from homeftp.interfaces.importing import IImportingStore, Imported
 from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload
 from homeftp.interfaces.usage import Space
 from homeftp.model import (
@@ -33,7 +34,7 @@ from homeftp.store.cluster.reading.opened import StoredContent
 from homeftp.store.cluster.reading.reader import ClusterReader
 from homeftp.store.cluster.tables import contents, uploads, usage
 from homeftp.store.cluster.upkeep import expiry, garbage, integrity
-from homeftp.store.cluster.writes import arrived, directories, packs, removal
+from homeftp.store.cluster.writes import arrived, directories, importing, packs, removal
 from homeftp.store.cluster.writes.committer import ClusterCommitter
 from homeftp.store.cluster.writes.draft import ClusterDraft
 from homeftp.store.cluster.writes.packs import StoredContents
@@ -44,7 +45,7 @@ from homeftp.store.policy.disclosure import account_space
 from homeftp.store.policy.outcomes import catch
 
 
-@implementer(IStore)
+@implementer(IStore, IImportingStore)
 class ClusterStore:
     """A share of a cluster. Every server that has it open may change it."""
 
@@ -296,6 +297,10 @@ class ClusterStore:
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
         """Put a version back, and remove it from the versions."""
         return ClusterHistory(self._context, self.actor).restore(endpoint, at_us, precondition)
+
+    def add_many(self, items: Sequence[Imported]) -> Sequence[bool | Exception]:
+        """Add what another store has, with its times."""
+        return importing.add_many(self._context, items, self.actor)
 
     # -- upkeep --------------------------------------------------------------------
 

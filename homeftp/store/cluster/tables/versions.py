@@ -13,6 +13,7 @@ from homeftp.store.cluster.base.rows import (
     Names,
     VersionRow,
     digest_of,
+    path_names,
     path_text,
     version_of,
 )
@@ -32,6 +33,18 @@ FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::integer[], %s::bigint[],
     AS a (path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us, no)
 """
 
+_ADD = """
+INSERT INTO version (share, path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us)
+SELECT %s, a.*, NULL, 0
+FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::integer[], %s::bigint[], %s::bytea[], %s::bigint[],
+    %s::bigint[]) AS a
+"""
+
+_OF_TIMES = f"""
+SELECT {VERSION_COLUMNS} FROM unnest(%s::text[], %s::bigint[]) AS a (path, at_us)
+JOIN version v ON v.share = %s AND v.path = a.path AND v.at_us = a.at_us
+"""
+
 _BENEATH = "v.share = %s AND (v.path = %s OR v.path >= %s AND v.path < %s)"
 
 
@@ -46,6 +59,28 @@ def insert(transaction: Transaction, share: int, kept: Sequence[tuple[Names, Fil
     ]
     if rows:
         transaction.execute(_INSERT, [share, share, *(list(column) for column in zip(*rows, strict=True))])
+
+
+def add(transaction: Transaction, share: int, kept: Sequence[tuple[Names, int, FileRow]]) -> None:
+    """Add versions with the times that they had in another store: there is none of that path and time."""
+    rows = [
+        (
+            *(path_text(names), at_us, file.mtime_us, file.mode, file.size, digest_of(file.hash)),
+            *(file.content, file.made_us),
+        )
+        for names, at_us, file in kept
+    ]
+    if rows:
+        transaction.execute(_ADD, [share, *(list(column) for column in zip(*rows, strict=True))])
+
+
+def of_times(queries: IQueries, share: int, wanted: Sequence[tuple[Names, int]]) -> dict[tuple[Names, int], VersionRow]:
+    """The versions with these paths and times."""
+    if not wanted:
+        return {}
+    columns = [path_text(names) for names, _ in wanted], [at_us for _, at_us in wanted]
+    found = map(version_of, queries.rows(_OF_TIMES, (*columns, share)))
+    return {(path_names(each.path), each.at_us): each for each in found}
 
 
 def beneath(

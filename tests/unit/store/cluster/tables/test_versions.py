@@ -81,3 +81,13 @@ class VersionsTests(ClusterCase):
             gone = database.transact(lambda transaction: versions.delete(transaction, share, newest))
             self.assertEqual(gone, expected)
         self.assertEqual(self.found(), [("a", 1)])
+
+    def test_added(self) -> None:
+        """Versions of another store keep their times, in any order, and are found by path and time."""
+        share = self.context.share.id
+        kept = [(("a",), 7, FILE), (("a",), 5, FILE), (("d", "x"), 5, FILE)]
+        self.context.database.transact(lambda transaction: versions.add(transaction, share, kept))
+        self.assertEqual(self.found(), [("a", 7), ("a", 5), ("d/x", 5)])
+        found = versions.of_times(self.context.database, share, [(("a",), 5), (("a",), 6), (("d", "x"), 5)])
+        self.assertEqual(sorted(found), [(("a",), 5), (("d", "x"), 5)])
+        self.assertEqual(versions.of_times(self.context.database, share, []), {})

@@ -1,0 +1,141 @@
+"""Brings all that one store holds to another: its files, directories and versions, a batch at a time.
+
+Only a batch is in memory, however much there is. What is in the other store already is left alone, so an import that
+was interrupted is run again.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Iterator
+
+import msgspec
+
+from homeftp.config import MIB
+from homeftp.endpoint import ROOT, Endpoint
+from homeftp.errors import Forbidden, Refusal
+from homeftp.history.timeline import Timeline
+from homeftp.interfaces.importing import IImportingStore, Imported
+from homeftp.interfaces.store import IHistory, IStore
+from homeftp.store.policy.outcomes import results_of
+
+BATCH_ITEMS = 512
+"""Files, directories and versions that are brought together."""
+
+BATCH_BYTES = 8 * MIB
+"""Bytes of their contents after which a batch ends."""
+
+
+class ImportFailure(msgspec.Struct, frozen=True):
+    """What could not be brought."""
+
+    name: str
+    reason: str
+    at_us: int | None = None
+    """`Version.at_us`, of a version."""
+
+
+class ImportStep(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one batch."""
+
+    files: int = 0
+    """Files that were added."""
+    directories: int = 0
+    versions: int = 0
+    size: int = 0
+    """Bytes of the files and versions that were added."""
+    there: int = 0
+    """Files, directories and versions that were in the other store already."""
+    failures: tuple[ImportFailure, ...] = ()
+
+
+_Found = Imported | ImportFailure
+
+
+def import_store(source: IStore, target: IImportingStore) -> Iterator[ImportStep]:
+    """Add all that `source` holds to `target`, step by step; each step blocks.
+
+    What cannot be added is a failure, and the rest goes on. Raises `Forbidden` (33) where `source` cannot list its
+    versions, and `Busy` (51) where one of the two does not answer: then it can be run again.
+    """
+    history = source.history()
+    if history is None:
+        why = f": {source.read_only}" if source.read_only else ""
+        raise Forbidden(f"the versions of the folder cannot be read, as it is read-only{why}")
+    batch: list[Imported] = []
+    failures: list[ImportFailure] = []
+    size = 0
+    for found in _all(source, history):
+        if isinstance(found, ImportFailure):
+            failures.append(found)
+        else:
+            batch.append(found)
+            size += found.size
+        if len(batch) + len(failures) >= BATCH_ITEMS or size >= BATCH_BYTES:
+            yield _added(target, batch, failures)
+            batch, failures, size = [], [], 0
+    yield _added(target, batch, failures)
+
+
+def _all(source: IStore, history: IHistory) -> Iterator[_Found]:
+    """All that a store has and had, but for its root: each directory before what it holds, versions before files."""
+    for page in history.timelines(ROOT):
+        for timeline in page:
+            if timeline.name:
+                yield from _of(source, history, timeline)
+
+
+def _of(source: IStore, history: IHistory, timeline: Timeline) -> Iterator[_Found]:
+    if timeline.problem is not None:
+        yield ImportFailure(timeline.name, timeline.problem)
+        return
+    endpoint = Endpoint(tuple(timeline.name.split("/")))
+    for version in timeline.versions:
+        yield Imported(
+            endpoint=endpoint,
+            at_us=version.at_us,
+            size=version.size,
+            mtime_us=version.mtime_us,
+            mode=version.mode,
+            hash=version.hash,
+            made_us=version.made_us,
+            open=partial(history.open_version, endpoint, version.at_us),
+        )
+    entry = timeline.current
+    if entry is not None:
+        yield Imported(
+            endpoint=endpoint,
+            kind=entry.kind,
+            size=entry.size,
+            mtime_us=entry.mtime_us,
+            mode=entry.mode,
+            hash=entry.hash,
+            made_us=timeline.made_us,
+            open=partial(source.open, endpoint) if entry.kind == "file" else None,
+        )
+
+
+def _added(target: IImportingStore, batch: list[Imported], failures: list[ImportFailure]) -> ImportStep:
+    results = list(zip(batch, results_of(target.add_many, batch), strict=True))
+    refused = [
+        ImportFailure(each.endpoint.whole, _reason(result), each.at_us)
+        for each, result in results
+        if isinstance(result, Exception)
+    ]
+    added = [each for each, result in results if result is True]
+    directories = sum(each.kind == "directory" for each in added)
+    versions = sum(each.at_us is not None for each in added)
+    return ImportStep(
+        files=len(added) - directories - versions,
+        directories=directories,
+        versions=versions,
+        size=sum(each.size for each in added),
+        there=sum(result is False for _, result in results),
+        failures=(*failures, *refused),
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Refusal):
+        return error.message
+    raise error
