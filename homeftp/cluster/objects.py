@@ -17,6 +17,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import MemoryStore as BucketInMemory
 from obstore.store import S3Store
 
+from homeftp.cluster.credentials import bucket_keys
 from homeftp.errors import Busy, OperatorError
 
 if TYPE_CHECKING:
@@ -134,8 +135,9 @@ class Bucket:
             return call()
         except (UnauthenticatedError, PermissionDeniedError) as error:
             raise OperatorError(
-                f"The bucket does not let this server {what}: are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY right, "
-                "and may that account use the bucket?"
+                f"The bucket does not let this server {what}: are its keys right, and may their account "
+                "use the bucket? They come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from a file that "
+                "AWS_SHARED_CREDENTIALS_FILE names"
             ) from error
         except FileNotFoundError as error:
             raise OperatorError(f"This server cannot {what}: the bucket does not exist. Make it first") from error
@@ -151,19 +153,20 @@ class Bucket:
 def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeouts | None = None) -> Bucket:
     """The bucket at `s3://BUCKET` or `s3://BUCKET/PREFIX`; raises `OperatorError`.
 
-    The address and the credentials come from the environment, by the names that every S3 program has for them.
+    The address comes from the environment, by the names that every S3 program has for it; `bucket_keys` finds the keys.
     """
     timeouts = timeouts or BucketTimeouts()
     name, _, prefix = url.removeprefix(_SCHEME).partition("/")
     if not url.startswith(_SCHEME) or not name:
         raise OperatorError(f"{url} is no bucket: write s3://BUCKET, or s3://BUCKET/PREFIX")
     config: S3Config = {"bucket": name, "region": environment.get("AWS_REGION") or "us-east-1"}
-    if key := environment.get("AWS_ACCESS_KEY_ID"):
-        config["access_key_id"] = key
-    if secret := environment.get("AWS_SECRET_ACCESS_KEY"):
-        config["secret_access_key"] = secret
-    if token := environment.get("AWS_SESSION_TOKEN"):
-        config["session_token"] = token
+    keys = bucket_keys(environment)
+    if keys.id:
+        config["access_key_id"] = keys.id
+    if keys.secret:
+        config["secret_access_key"] = keys.secret
+    if keys.token:
+        config["session_token"] = keys.token
     endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
     if endpoint:
         config["endpoint"] = endpoint

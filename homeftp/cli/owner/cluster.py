@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 DATABASE is the URL of a PostgreSQL database, without a password: postgresql://homeftp@db.lan/homeftp. PostgreSQL's own
-variables and files have it (PGPASSWORD, PGPASSFILE). The bucket is s3://BUCKET or s3://BUCKET/PREFIX; its address and
-keys come from AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+variables and files have it (PGPASSWORD, PGPASSFILE). The bucket is s3://BUCKET or s3://BUCKET/PREFIX; its address
+comes from AWS_ENDPOINT_URL, and its keys from a file that AWS_SHARED_CREDENTIALS_FILE names, or from AWS_ACCESS_KEY_ID
+and AWS_SECRET_ACCESS_KEY.
 """
 
 
