@@ -13,13 +13,13 @@ from homeftp.interfaces import IWorkers
 from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.server.http.dav import multistatus
 from homeftp.server.http.dav.conditions import store_condition
-from homeftp.server.http.dav.guard import ChangeGuard, look, require_parent
+from homeftp.server.http.dav.guard import STORING, ChangeGuard, look, require_parent
 from homeftp.server.http.dav.locks.ifheader import IfHeader
 from homeftp.server.http.dav.properties.database import PropertyDatabase
 from homeftp.server.http.dav.resource import DavRequest, depth, destination, href, overwrites
 from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.refusals import HttpError, http_status
-from homeftp.store.policy.rights import READ
+from homeftp.store.policy.rights import DELETE
 
 MOST_FAILURES = 1000
 """Files that could not be copied and are told, at most."""
@@ -101,7 +101,7 @@ class ResourceCopier:
         if depth(dav, None) is not None:
             raise BadRequest("MOVE takes everything: Depth is infinity")
         pair = await self._prepare(dav)
-        self.guard.admit(dav, dav.endpoint, pair.header, deep=True, names=True)
+        self.guard.admit(dav, dav.endpoint, pair.header, frozenset({DELETE}), deep=True, names=True)
         condition = await store_condition(dav, pair.source, pair.header)
         replaces = pair.source.kind == "file" and pair.existing is not None and pair.existing.kind == "file"
         if not replaces:
@@ -135,7 +135,9 @@ class ResourceCopier:
         if existing is None:
             await require_parent(dav, target)
             overwrites(dav)
-        self.guard.admit(dav, target, header, deep=True, names=existing is None)
+        replaced = existing is not None
+        takes = STORING | {DELETE} if replaced else STORING
+        self.guard.admit(dav, target, header, takes, deep=replaced, names=not replaced)
         return _Pair(source, target, existing, header)
 
     async def _clear(self, dav: DavRequest, pair: _Pair, *, folders_only: bool = False) -> None:
@@ -149,7 +151,7 @@ class ResourceCopier:
 def _shown(dav: DavRequest, whole: Endpoint) -> bool:
     """Whether the account sees what is at an endpoint of the store, and may copy its properties."""
     seen = whole.relative_to(dav.login.home)
-    return seen is not None and READ in dav.login.rights_at(seen)
+    return seen is not None and dav.sees(seen)
 
 
 def _target_condition(pair: _Pair) -> str | None:

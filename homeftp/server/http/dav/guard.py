@@ -17,7 +17,10 @@ from homeftp.server.http.dav.multistatus import XML_TYPE, error_text
 from homeftp.server.http.dav.resource import PREFIX, DavRequest, endpoint_of, href
 from homeftp.server.http.dav.xmlbody import xml_text
 from homeftp.server.http.refusals import HttpError
-from homeftp.store.policy.rights import READ
+from homeftp.store.policy.rights import ADD, READ, REPLACE
+
+STORING = frozenset({ADD, REPLACE})
+"""Rights of which one is needed to store something."""
 
 
 async def look(dav: DavRequest, endpoint: Endpoint) -> Entry | None:
@@ -72,10 +75,28 @@ class ChangeGuard:
         return [lock.token for lock in self.locks.on(dav.whole_of(endpoint))]
 
     def admit(
-        self, dav: DavRequest, endpoint: Endpoint, header: IfHeader, *, deep: bool = False, names: bool = False
+        self,
+        dav: DavRequest,
+        endpoint: Endpoint,
+        header: IfHeader,
+        takes: frozenset[str],
+        *,
+        deep: bool = False,
+        names: bool = False,
     ) -> None:
-        """Raise 423 where a lock forbids the change, as `LockTable.keeping_out`."""
-        lock = self.locks.keeping_out(dav.whole_of(endpoint), dav.login.account, header.tokens, deep=deep, names=names)
+        """Raise 423 where a lock forbids the change, as `LockTable.keeping_out`.
+
+        The change takes one of the rights `takes` at each place that it changes. Where the account has none of them
+        the store refuses the change, or leaves the place as it is: what is locked there is not told.
+        """
+
+        def concerns(lock: Lock) -> bool:
+            beneath = lock.endpoint.relative_to(dav.whole_of(endpoint))
+            place = endpoint if beneath is None else endpoint.beneath(*beneath.parts)
+            return not takes.isdisjoint(dav.login.rights_at(place))
+
+        whole, account = dav.whole_of(endpoint), dav.login.account
+        lock = self.locks.keeping_out(whole, account, header.tokens, deep=deep, names=names, concerns=concerns)
         if lock is not None:
             raise locked(dav, lock, "lock-token-submitted")
 
@@ -83,7 +104,7 @@ class ChangeGuard:
 def locked(dav: DavRequest, lock: Lock, condition: str) -> HttpError:
     """The refusal because of a lock. It names what is locked where the account sees that, else what was asked for."""
     seen = lock.endpoint.relative_to(dav.login.home)
-    if seen is not None and READ in dav.login.rights_at(seen):
+    if seen is not None and dav.sees(seen):
         where = href(seen, is_folder=lock.is_folder)
     else:
         where = href(dav.endpoint, is_folder=dav.http.is_folder)

@@ -17,6 +17,7 @@ from homeftp.server.http.content import parse_date
 from homeftp.server.http.messages import HttpRequest
 from homeftp.server.http.refusals import HttpError
 from homeftp.server.http.target import parse_path, path_of
+from homeftp.store.policy.rights import READ
 
 PREFIX = "dav"
 """The first name of every path here."""
@@ -46,6 +47,13 @@ class DavRequest:
     def whole_of(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint in the store of another one of the account."""
         return self.login.home.beneath(*endpoint.parts)
+
+    def sees(self, endpoint: Endpoint) -> bool:
+        """Whether the account sees what is attached to what is at an endpoint: locks and properties.
+
+        Not of a directory that only leads to its folders: of that it sees the name.
+        """
+        return READ in self.login.rights_at(endpoint)
 
     def header(self, name: str) -> str | None:
         """A header field."""

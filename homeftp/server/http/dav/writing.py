@@ -12,10 +12,11 @@ from homeftp.errors import BadRequest, Changed, Forbidden, NoSpace, NotFound, To
 from homeftp.model import ABSENT, MAX_MTIME_US, SECOND_US, WriteRequest
 from homeftp.server.http.content import entity_tag
 from homeftp.server.http.dav.conditions import store_condition
-from homeftp.server.http.dav.guard import ChangeGuard, look, require_parent
+from homeftp.server.http.dav.guard import STORING, ChangeGuard, look, require_parent
 from homeftp.server.http.dav.resource import DavRequest, depth
 from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.refusals import HttpError
+from homeftp.store.policy.rights import ADD, DELETE
 
 _MOST_TIME = 40
 """Characters of a time, at most: rclone writes fractions of nanoseconds. Python refuses whole numbers of thousands."""
@@ -40,7 +41,7 @@ class ResourceWriter:
         if dav.http.is_folder or dav.endpoint.is_top or (entry is not None and entry.kind == "directory"):
             raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "a folder has no content", [("Allow", FOLDER_METHODS)])
         header = await self.guard.conditions(dav, entry)
-        self.guard.admit(dav, dav.endpoint, header, names=entry is None)
+        self.guard.admit(dav, dav.endpoint, header, STORING, names=entry is None)
         precondition = await store_condition(dav, entry, header)
         if entry is None:
             await require_parent(dav, dav.endpoint)
@@ -78,7 +79,7 @@ class ResourceWriter:
         if dav.endpoint.is_top or entry is not None:
             raise _exists()
         header = await self.guard.conditions(dav, None)
-        self.guard.admit(dav, dav.endpoint, header, names=True)
+        self.guard.admit(dav, dav.endpoint, header, frozenset({ADD}), names=True)
         await require_parent(dav, dav.endpoint)
         try:
             await dav.files.make_directory(WriteRequest(endpoint=dav.endpoint, precondition=ABSENT))
@@ -94,9 +95,9 @@ class ResourceWriter:
         if entry is not None and entry.kind == "directory" and depth(dav, None) is not None:
             raise BadRequest("a folder is removed with everything in it: Depth is infinity")
         header = await self.guard.conditions(dav, entry)
-        self.guard.admit(dav, dav.endpoint, header, deep=True, names=True)
+        self.guard.admit(dav, dav.endpoint, header, frozenset({DELETE}), deep=True, names=True)
         precondition = await store_condition(dav, entry, header)
-        if entry is None and dav.login.rights_at(dav.endpoint) >= {"read"}:
+        if entry is None and dav.sees(dav.endpoint):
             raise NotFound("nothing is there")
         await dav.files.remove(dav.endpoint, precondition, recursive=True)
         self.guard.locks.removed(dav.whole)

@@ -119,12 +119,19 @@ class LockTable:
         return [lock for lock in self._locks.values() if lock.is_beneath(key)]
 
     def keeping_out(
-        self, endpoint: Endpoint, account: str, tokens: Collection[str], *, deep: bool = False, names: bool = False
+        self,
+        endpoint: Endpoint,
+        account: str,
+        tokens: Collection[str],
+        *,
+        deep: bool = False,
+        names: bool = False,
+        concerns: Callable[[Lock], bool] = lambda lock: True,
     ) -> Lock | None:
         """The lock that forbids an account, which submits these tokens, to change what is at an endpoint.
 
         With `deep` everything beneath is changed too; with `names` a name in the directory of the endpoint appears or
-        disappears, which a lock of that directory forbids.
+        disappears, which a lock of that directory forbids. Locks that `concerns` leaves out forbid nothing.
         """
         self._expire()
         if not self._locks:
@@ -138,7 +145,8 @@ class LockTable:
         # Of several shared locks on one resource the token of any is enough (RFC 4918, 7.1).
         held = [lock for lock in concerned if lock.account == account and lock.token in tokens]
         opened = {lock.key for lock in held if not lock.is_exclusive}
-        return next((lock for lock in concerned if lock not in held and lock.key not in opened), None)
+        forbids = (lock for lock in concerned if lock not in held and lock.key not in opened)
+        return next(filter(concerns, forbids), None)
 
     def conflicting(self, endpoint: Endpoint, *, deep: bool, exclusive: bool) -> Lock | None:
         """The lock that forbids a new one."""

@@ -136,7 +136,7 @@ class PropertyDatabase:
     def copied(
         self, source: Endpoint, target: Endpoint, *, deep: bool, shown: Callable[[Endpoint], bool] = lambda each: True
     ) -> None:
-        """What is at an endpoint is at another one too; without `deep` nothing beneath it, with it what is `shown`.
+        """What is at an endpoint is at another one too; with `deep` all beneath it too; only what is `shown`.
 
         Where there is no space for more properties the copy has none.
         """
@@ -146,7 +146,7 @@ class PropertyDatabase:
                 _remove(connection, target)
             with contextlib.suppress(NoSpace), connection:
                 _copy(connection, source, target, deep=deep)
-                for each in _beneath(connection, target) if deep else ():
+                for each in (target, *(_beneath(connection, target) if deep else ())):
                     relative = each.relative_to(target)
                     if relative is not None and not shown(source.beneath(*relative.parts)):
                         connection.execute("DELETE FROM properties WHERE parent = ? AND name = ?", _key(each))

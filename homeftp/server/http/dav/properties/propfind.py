@@ -171,8 +171,11 @@ class PropertyFinder:
         dead: Properties,
         quota: Mapping[Name, str],
     ) -> str:
-        locks = lock_discovery(self.locks.on(dav.whole_of(endpoint)), dav.login.home, dav.login.account)
-        described = Described(entry, endpoint.name, locks)
+        locks = self.locks.on(dav.whole_of(endpoint))
+        if (locks or dead) and not dav.sees(endpoint):
+            locks, dead = [], _NONE
+        discovered = lock_discovery(locks, dav.login.home, dav.login.account)
+        described = Described(entry, endpoint.name, discovered)
         url = href(endpoint, is_folder=entry.kind == "directory")
         return multistatus.response(url, wants.describe(described, dead, quota))
 

@@ -17,6 +17,7 @@ from homeftp.server.http.dav.properties.live import ACCEPTED, PROTECTED, SETS_MT
 from homeftp.server.http.dav.resource import DavRequest, href, parse_time
 from homeftp.server.http.dav.xmlbody import DAV, Name, XmlElement, read_xml
 from homeftp.server.http.messages import HttpResponse
+from homeftp.store.policy.rights import REPLACE
 
 MOST_CHANGES = 256
 """Properties that one request changes, at most."""
@@ -76,7 +77,7 @@ class PropertyPatcher:
         if entry is None:
             raise NotFound("nothing is there")
         header = await self.guard.conditions(dav, entry)
-        self.guard.admit(dav, dav.endpoint, header)
+        self.guard.admit(dav, dav.endpoint, header, frozenset({REPLACE}))
         url = href(dav.endpoint, is_folder=entry.kind == "directory")
         if any(each.problem for each in asked):
             return multistatus.multistatus([multistatus.response(url, _refused(asked))])

@@ -44,6 +44,14 @@ class CopyTests(DavCase):
         found = [self.database.of(parse(f"x/y{name}")) for name in ("", "/e", "/e/f", "/g", "/ef")]
         self.assertEqual([each.get(("urn:x", "p")) for each in found], ["d", None, None, "d/g", "d/ef"])
 
+    def test_way(self) -> None:
+        """Properties of a directory that only leads to the account's folders are not copied."""
+        self.database.change(parse("d"), {("urn:x", "p"): "d"})
+        self.narrow({"d/e": ALL, "x": ALL})
+        for target, headers in (("x/flat", [("Depth", "0")]), ("x/deep", [])):
+            self.assertEqual(self.status("COPY", "d", destination(target), *headers), 201)
+            self.assertEqual(self.database.of(parse(target)), {})
+
     def test_replaces(self) -> None:
         """What is at the destination is removed first, and its files become versions."""
         self.assertEqual(self.status("COPY", "a", destination("d")), 204)

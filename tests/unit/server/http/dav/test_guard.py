@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from homeftp.store.policy.rights import ADD, ALL
+from homeftp.server.http.dav.locks.table import DEFAULT_SECONDS
+from homeftp.store.policy.rights import ADD, ALL, DELETE
 from tests.support.davcases import EXCLUSIVE, DavCase, destination
 from tests.support.httpclient import HOST
 
@@ -100,9 +101,46 @@ class GuardTests(DavCase):
         self.assertEqual(self.content("d/new"), b"new")
 
     def test_hidden(self) -> None:
-        """A lock of what an account does not see keeps it out, and is not named."""
+        """Who may change nothing at a place does not learn of its locks: a change is refused as without them."""
+        self.status("MKCOL", "d/in")
+        self.put("d/in/a", b"x")
+        body = b"y"
+        changes = (
+            lambda: self.ask("PUT", "d/in/a", body=body),
+            lambda: self.ask("MKCOL", "d/in/a"),
+            lambda: self.ask("DELETE", "d/in/a"),
+            lambda: self.ask("DELETE", "d/in"),
+            lambda: self.ask("DELETE", "d"),
+            lambda: self.ask("COPY", "own/a", destination("d/in/a")),
+            lambda: self.ask("MOVE", "own/a", destination("d/in/a")),
+            lambda: self.ask("MOVE", "d", destination("own/d")),
+            lambda: self.ask("LOCK", "d/in/a", body=EXCLUSIVE),
+        )
+        self.status("MKCOL", "own")
+        self.put("own/a", b"own")
+        self.lock("d/in/a")
+        self.assertEqual(self.status("DELETE", "d"), 423, "the control")
+        self.narrow({"own": ALL, "d": ALL, "d/in": frozenset()})
+        told = [(answer.status, answer.body) for answer in (change() for change in changes)]
+        self.web.clock.advance(DEFAULT_SECONDS)
+        self.client = self.web.connect()
+        self.assertEqual([(answer.status, answer.body) for answer in (change() for change in changes)], told)
+        self.assertNotIn(423, [status for status, _ in told])
+
+    def test_removed_unseen(self) -> None:
+        """A lock of what an account may remove and does not see keeps it out, and is not named."""
         self.lock("d/a")
-        self.narrow({"d": ALL, "d/a": frozenset()})
-        for method, body in (("DELETE", None), ("LOCK", EXCLUSIVE)):
-            answer = self.ask(method, "d", body=body)
-            self.assertEqual((answer.status, b"<D:href>/dav/d</D:href>" in answer.body), (423, True), answer.body)
+        self.narrow({"d": ALL, "d/a": frozenset({DELETE})})
+        answer = self.ask("DELETE", "d")
+        self.assertEqual((answer.status, b"<D:href>/dav/d/</D:href>" in answer.body), (423, False), answer.body)
+        self.assertEqual(self.content("d/a"), b"x")
+
+    def test_add_only_probes(self) -> None:
+        """An account that may only add, and sees nothing, does not learn what is locked from what it may not do."""
+        self.lock("d/a")
+        self.put("b", b"x")
+        self.narrow({"d": frozenset({ADD}), "own": ALL})
+        self.put("own/a", b"own")
+        for name in ("d/a", "d/nothing"):
+            self.assertEqual(self.status("DELETE", name), 404)
+            self.assertEqual(self.status("MOVE", name, destination("own/b")), 404)

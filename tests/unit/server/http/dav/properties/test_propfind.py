@@ -10,8 +10,11 @@ import attrs
 from homeftp.interfaces import IServerContext
 from homeftp.server.http.dav.properties.propfind import ENTRIES_PER_TURN
 from homeftp.server.http.messages import IHandler
+from homeftp.store.policy.rights import ALL
 from homeftp.workers import InlineWorkers
 from tests.support.davcases import DavCase
+
+SET = b'<propertyupdate xmlns="DAV:"><set><prop><p xmlns="urn:x">1<q/></p></prop></set></propertyupdate>'
 
 
 def prop(*names: str) -> bytes:
@@ -77,13 +80,32 @@ class PropfindTests(DavCase):
 
     def test_dead(self) -> None:
         """Properties that were set are told with everything, and by name."""
-        body = b'<propertyupdate xmlns="DAV:"><set><prop><p xmlns="urn:x">1<q/></p></prop></set></propertyupdate>'
-        self.assertEqual(self.status("PROPPATCH", "d/a%20b.txt", body=body), 207)
+        self.assertEqual(self.status("PROPPATCH", "d/a%20b.txt", body=SET), 207)
         asked = b'<propfind xmlns="DAV:"><prop><p xmlns="urn:x"/></prop></propfind>'
         for depth, path in (("0", "d/a%20b.txt"), ("1", "d")):
-            for body in (asked, None):  # type: ignore[assignment]
+            for body in (asked, None):
                 found = self.properties(path, body, depth)["/dav/d/a%20b.txt"]
                 self.assertEqual(ElementTree.tostring(found["{urn:x}p"]).count(b"q"), 1)
+
+    def test_way(self) -> None:
+        """Of a directory that only leads to its folders an account sees neither properties nor locks."""
+        self.assertEqual(self.status("PROPPATCH", "d", body=SET), 207)
+        self.assertEqual(self.status("MKCOL", "d/%C3%A9/in"), 201)
+        self.assertEqual(self.status("PROPPATCH", "d/%C3%A9", body=SET), 207)
+        self.assertEqual(self.status("PROPPATCH", "d/%C3%A9/in", body=SET), 207)
+        self.lock("d", ("Depth", "0"))
+        self.lock("d/%C3%A9/in")
+        self.narrow({"d/\u00e9/in": ALL})
+        found = (
+            self.properties("", depth="1") | self.properties("d", depth="1") | self.properties("d/%C3%A9", depth="1")
+        )
+        shown = {
+            path: ("{urn:x}p" in names, len(names["{DAV:}lockdiscovery"]) > 0)
+            for path, names in found.items()
+            if path != "/dav/"
+        }
+        hidden = dict.fromkeys(("/dav/d/", "/dav/d/%C3%A9/"), (False, False))
+        self.assertEqual(shown, {**hidden, "/dav/d/%C3%A9/in/": (True, True)})
 
     def test_bad(self) -> None:
         """What is no propfind, and what asks for too much."""
