@@ -128,6 +128,10 @@ class Login:
         """What the account may do at an endpoint."""
         return self.avatar.store.rights.at(endpoint.parts)
 
+    def rights_in_all_of(self, endpoint: Endpoint) -> frozenset[str]:
+        """What the account may do at an endpoint, and at everything that may be beneath it."""
+        return self.avatar.store.rights.in_all_of(endpoint.parts)
+
     def actor(self, request: str | None = None) -> Actor:
         """Who acts, in audit records of this request."""
         return self.avatar.actor(self._address, request, self.front_end)

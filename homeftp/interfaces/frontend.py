@@ -93,6 +93,9 @@ class ILogin(Interface):
     def rights_at(endpoint: Endpoint) -> frozenset[str]:
         """What the account may do at an endpoint: some of read, add, replace and delete. Costs nothing."""
 
+    def rights_in_all_of(endpoint: Endpoint) -> frozenset[str]:
+        """What the account may do at an endpoint, and at everything that may be beneath it. Costs nothing."""
+
     def actor(request: str | None = None) -> Actor:
         """Who acts, in audit records of this request."""
 

@@ -41,10 +41,11 @@ class Locker:
         deep = depth(dav, None) is None
         if depth(dav, None) == 1:
             raise BadRequest("a lock has a Depth of 0 or infinity")
-        rights = dav.login.rights_at(dav.endpoint)
+        login = dav.login
+        rights = login.rights_in_all_of(dav.endpoint) if deep else login.rights_at(dav.endpoint)
         entry = await look(dav, dav.endpoint) if rights else None
         if dav.endpoint.is_top or not rights & (_CHANGING | {ADD} if entry is None else _CHANGING):
-            raise Forbidden("an account locks only what it may change, and not the shared folder itself")
+            raise Forbidden("an account locks only what it may change, all of it, and not the shared folder itself")
         header = await self.guard.conditions(dav, entry)
         conflict = self.guard.locks.conflicting(dav.whole, deep=deep, exclusive=asked.is_exclusive)
         if conflict is not None:

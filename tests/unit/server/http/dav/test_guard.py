@@ -115,6 +115,7 @@ class GuardTests(DavCase):
             lambda: self.ask("MOVE", "own/a", destination("d/in/a")),
             lambda: self.ask("MOVE", "d", destination("own/d")),
             lambda: self.ask("LOCK", "d/in/a", body=EXCLUSIVE),
+            lambda: self.ask("LOCK", "d", body=EXCLUSIVE),
         )
         self.status("MKCOL", "own")
         self.put("own/a", b"own")

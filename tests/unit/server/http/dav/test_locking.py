@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from homeftp.accounts.access import AccessTable
 from homeftp.endpoint import parse
 from homeftp.server.http.dav.locks.table import DEFAULT_SECONDS, MAX_SECONDS
-from homeftp.store.policy.rights import ADD, READ, parse_rights
+from homeftp.store.policy.rights import ADD, ALL, READ, parse_rights
 from tests.support.davcases import EXCLUSIVE, SHARED, DavCase
 
 
@@ -94,3 +94,11 @@ class LockingTests(DavCase):
         self.narrow({"d": frozenset({READ, ADD})})
         self.assertEqual(self.status("LOCK", "d", body=EXCLUSIVE), 403)
         self.assertEqual(self.status("LOCK", "d/new", body=EXCLUSIVE), 201)
+
+    def test_deep(self) -> None:
+        """With everything beneath it an account locks only a folder of which it may change everything."""
+        self.status("MKCOL", "d")
+        self.status("MKCOL", "d/in")
+        self.narrow({"d": ALL, "d/in": frozenset({READ})})
+        self.assertEqual(self.status("LOCK", "d", body=EXCLUSIVE), 403)
+        self.assertEqual(self.status("LOCK", "d", ("Depth", "0"), body=EXCLUSIVE), 200)
