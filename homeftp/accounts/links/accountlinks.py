@@ -101,14 +101,22 @@ class AccountLinks:
         return await self._run(self._revoke, id)
 
     async def _run(self, job: Callable[..., T], *arguments: object) -> T:
-        """Do a job in the queue of the account. Raises `Internal` (50) where the accounts or the audit log fail."""
+        """Do a job in the queue of the account.
+
+        Raises `Forbidden` (33) where access was revoked, and `Internal` (50) where the accounts or the audit log fail.
+        """
         try:
-            return await self._service.workers.of(self._login.account).run(job, *arguments)
+            return await self._service.workers.of(self._login.account).run(self._granted, job, arguments)
         except (OperatorError, OSError) as error:
             self._log.failure("share links cannot be used")
             raise Internal(INTERNAL_ERROR) from error
 
     # -- in a worker ---------------------------------------------------------------
+
+    def _granted(self, job: Callable[..., T], arguments: Sequence[object]) -> T:
+        if not self._login.check():
+            raise Forbidden("access was revoked")
+        return job(*arguments)
 
     def _make(self, terms: LinkTerms, origin: str, password: str | None) -> MadeLink:
         avatar, endpoint = self._login.avatar, terms.endpoint

@@ -222,3 +222,16 @@ class ListTests(AccountLinksCase):
         self.failureResultOf(self.revoke(made.link.id, bob), NotFound)
         self.failureResultOf(self.revoke("ann-laptop"), NotFound)
         self.assertIsNotNone(Devices(self.server.state).find(self.laptop.id))
+
+    def test_revoked(self) -> None:
+        """A login that is not valid any more sees and revokes nothing, also before the server notices by itself."""
+        made = self.make(terms("photos"))
+        phone = self.device("phone", rights=ALL)
+        login = enter(self.server, phone)
+        self.assertEqual([each.id for each in self.listed(login)], [made.link.id], "the control")
+        Devices(self.server.state).revoke(phone.name)
+        self.assertFalse(login.revoked)
+        links = links_of(login)
+        for ask in (links.list, links.allowed, lambda: links.revoke(made.link.id)):
+            self.failureResultOf(started(ask()), Forbidden)
+        self.assertEqual([each.id for each in self.listed()], [made.link.id])

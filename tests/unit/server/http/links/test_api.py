@@ -12,7 +12,7 @@ from homeftp.server.webhandlers import handlers
 from homeftp.testing.pair import CHEAP, WEB_ORIGIN
 from tests.support.folders import QuickCase
 from tests.support.httpclient import HOST, Answer, HttpServer, basic
-from tests.support.linkcases import DAY, HOME, allow_links, lay_files
+from tests.support.linkcases import DAY, HOME, allow_links, lay_files, notice_revoked
 
 
 class LinksApiTests(QuickCase):
@@ -86,6 +86,9 @@ class LinksApiTests(QuickCase):
         ):
             self.assertEqual(self.ask("POST", "", body).status, status, str(body)[:40])
         allow_links(self.web.server, False)
+        self.assertEqual((self.ask("POST", "", {"path": "photos"}).status, self.ask("GET").status), (403, 403))
+        notice_revoked(self.web.server)
+        self.client = self.web.connect()
         self.assertEqual(self.ask("POST", "", {"path": "photos"}).status, 403)
         self.assertEqual(json.loads(self.ask("GET").body), {"links": []})
 
