@@ -36,8 +36,14 @@ class LockTableTests(SynchronousTestCase):
         values: dict[str, Any] = {"deep": True, "exclusive": True, "owner": "", "is_folder": False, "seconds": 100}
         return self.table.add(parse(path), account, **{**values, **given})
 
-    def forbids(self, path: str, *tokens: str, account: str = "ann", **given: bool) -> bool:
+    def forbids(self, path: str, *tokens: str, account: str = "ann", **given: Any) -> bool:
         return self.table.keeping_out(parse(path), account, tokens, **given) is not None
+
+    def test_concerns(self) -> None:
+        """A lock that does not concern whoever asks forbids nothing; the others still do."""
+        locks = self.add("a/b"), self.add("a/c")
+        for concerning, forbidden in ((locks, True), (locks[1:], True), ((), False)):
+            self.assertEqual(self.forbids("a", deep=True, concerns=concerning.__contains__), forbidden)
 
     def test_covers(self) -> None:
         """A deep lock covers everything beneath, another one only what it was made for; in every spelling."""
