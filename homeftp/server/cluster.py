@@ -18,6 +18,8 @@ from homeftp.model import Change
 from homeftp.store.factory import CLUSTER_SCHEME, scheme_of
 
 if TYPE_CHECKING:
+    from homeftp.accounts.state.copying import CopiedAccounts
+    from homeftp.cluster.database import Database
     from homeftp.cluster.migrations import SchemaPart
     from homeftp.server.otherservers import OtherServers
 
@@ -94,6 +96,26 @@ def other_servers(
     from homeftp.server.otherservers import OtherServers
 
     return OtherServers(clock, workers, hub, lambda: shared_database(settings.root), address)
+
+
+def expect_accounts(folder: str) -> None:
+    """Raise `OperatorError` where a folder is not the state folder of a server that shares a folder."""
+    from homeftp.accounts.state.sqlite import SqliteState
+
+    if not SqliteState(folder).exists():
+        raise OperatorError(f"{folder} is no state folder of a server: it holds no accounts")
+
+
+def bring_accounts(folder: str, database: Database) -> CopiedAccounts | None:
+    """Copy the accounts in a state folder to a cluster that has none; None where it has some.
+
+    Blocks; raises `OperatorError`.
+    """
+    from homeftp.accounts.state.copying import copy_accounts
+    from homeftp.accounts.state.postgresql import PostgresState
+    from homeftp.accounts.state.sqlite import SqliteState
+
+    return copy_accounts(SqliteState(folder), PostgresState(database))
 
 
 def store_id(settings: Settings) -> str:

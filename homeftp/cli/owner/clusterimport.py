@@ -29,18 +29,38 @@ _DIGITS = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the folder, and the options that only this action has."""
     parser.add_argument("folder", metavar="DIR", help="the shared folder")
-    parser.add_argument(
-        "--state", metavar="DIR", help="the state folder of its server, which knows the hashes of files: it is faster"
-    )
+    parser.add_argument("--state", metavar="DIR", help="the state folder of its server: its accounts are copied, too")
     parser.add_argument("-q", "--quiet", action="store_true", help="print only what could not be copied")
 
 
 def run(options: argparse.Namespace) -> int:
     """Copy everything; returns the exit code."""
+    from homeftp.server.cluster import expect_accounts
+
+    if options.state is not None:
+        expect_accounts(options.state)
     with contextlib.ExitStack() as opened:
         target = _open_cluster(options, opened)
         source = _open_folder(options, opened)
-        return copy_all(options, source, target)
+        code = copy_all(options, source, target)
+    if options.state is not None:
+        _bring_accounts(options)
+    return code
+
+
+def _bring_accounts(options: argparse.Namespace) -> None:
+    from homeftp.cluster.database import Database
+    from homeftp.server.cluster import bring_accounts
+
+    with contextlib.closing(Database(options.database, connections=1)) as database:
+        copied = bring_accounts(options.state, database)
+    if options.json:
+        print_json({"accounts": None if copied is None else copied.accounts})
+    elif copied is None:
+        print("The cluster has accounts already: none were copied.", file=sys.stderr)
+    elif not options.quiet:
+        accounts, devices = counted(copied.accounts, "account"), counted(copied.devices, "login")
+        print(f"Copied {accounts} with {devices}.", file=sys.stderr)
 
 
 def copy_all(options: argparse.Namespace, source: IStore, target: IImportingStore) -> int:
@@ -68,8 +88,6 @@ def _open_folder(options: argparse.Namespace, opened: contextlib.ExitStack) -> I
         raise OperatorError(f"{options.folder} is no folder of this machine")
     known = False
     if options.state is not None:
-        if not os.path.isdir(options.state):
-            raise OperatorError(f"There is no state folder {options.state}")
         state = load_scrub_state(options.state)
         known = state is not None and state.known and os.path.realpath(state.root) == os.path.realpath(options.folder)
     store = open_store(options.folder, StoreOptions(state_dir=options.state, known=known))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.accounts.database import AccountDatabase
 from homeftp.cluster.address import ClusterAddress, read_address
 from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import migrate
 from homeftp.cluster.shared import shared_database
 from homeftp.config import Settings
+from homeftp.crypto.ca import open_identity, read_ca
 from homeftp.errors import OperatorError
+from homeftp.host import now
 from homeftp.server import cluster
 from tests.support.engines import empty_schema
 
@@ -53,6 +57,22 @@ class JoinTests(SynchronousTestCase):
         with self.assertRaisesRegex(OperatorError, "homeftp cluster init"):
             cluster.join(self.settings(self.url))
         self.assertIsNone(read_address(self.state))
+
+    def test_accounts(self) -> None:
+        """The accounts of a server of a folder become those of the cluster, which has its identity, too."""
+        self.assertRaises(OperatorError, cluster.expect_accounts, self.state)
+        AccountDatabase(self.state).add_account("ann", None)
+        open_identity(self.state, now=now)
+        before = read_ca(self.state)
+        cluster.expect_accounts(self.state)
+        self.migrate()
+        self.assertEqual(cluster.bring_accounts(self.state, shared_database(self.url)), (1, 0))
+        cluster.join(self.settings(self.url))
+        self.assertEqual(AccountDatabase(self.state).account_names(), ["ann"])
+        other = self.settings(self.url)
+        other = structs.replace(other, state=os.path.abspath(self.mktemp()))
+        cluster.join(other)
+        self.assertEqual((read_ca(other.state), AccountDatabase(other.state).account_names()), (before, ["ann"]))
 
     def test_folder_of_a_cluster(self) -> None:
         """The state folder of a server of a cluster serves no folder: its accounts would be others."""

@@ -7,6 +7,7 @@ import json
 import os
 from unittest import mock
 
+from homeftp.accounts.database import AccountDatabase
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cluster import objects
 from homeftp.cluster.database import Database
@@ -36,6 +37,7 @@ class ClusterImportTests(CommandCase):
         self.folder, self.state = self.mktemp(), self.mktemp()
         os.mkdir(self.folder)
         os.mkdir(self.state, 0o700)
+        AccountDatabase(self.state).open().close()
         with self.opened() as store:
             for content in (b"1", b"22", b"333"):
                 for path in ("a.txt", "d/b.txt"):
@@ -82,6 +84,21 @@ class ClusterImportTests(CommandCase):
         self.assertEqual(self.cluster(), self.there)
         with self.opened() as store:
             self.assertEqual(self.holds(store), self.there)
+
+    def test_accounts(self) -> None:
+        """With the state folder its accounts come along, once; it is said where the cluster has some already."""
+        AccountDatabase(self.state).add_account("ann", "stored")
+        self.assertEqual(self.bring(), Exit.DONE)
+        self.assertNotIn("account", self.err.getvalue())
+        self.assertEqual(self.bring("--state", self.state), Exit.DONE)
+        self.assertIn("Copied 1 account with 0 logins.", self.err.getvalue())
+        database = Database(self.url, connections=1)
+        self.addCleanup(database.close)
+        self.assertEqual(database.rows("SELECT name, password FROM accounts"), [("ann", "stored")])
+        self.assertEqual(self.bring("--state", self.state), Exit.DONE)
+        self.assertIn("The cluster has accounts already", self.err.getvalue())
+        self.assertEqual(self.bring("--state", self.state, "--json"), Exit.DONE)
+        self.assertEqual(json.loads(self.out.getvalue().splitlines()[-1]), {"accounts": None})
 
     def test_recorded(self) -> None:
         """The audit log of the cluster has a line for each file and folder."""
