@@ -146,7 +146,7 @@ class Database:
             reconnect_timeout=timeouts.pool,
             check=ConnectionPool.check_connection,  # a database that was restarted costs no request
             open=False,
-            name="homeftp",
+            name="database",
         )
 
     def rows(self, query: Query, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
