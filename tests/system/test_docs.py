@@ -21,6 +21,7 @@ from homeftp.cli.parser import build_parser
 from homeftp.cli.table import COMMANDS
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.client import Outcome
+from homeftp.cluster.credentials import CREDENTIAL
 from homeftp.config import Limits
 from homeftp.tap import Options
 from tests.support.processes import PASSWORD, WITHIN, ServerProcess, environment, pair
@@ -102,15 +103,18 @@ class ListingTests(SynchronousTestCase):
 
     def test_units(self) -> None:
         """The systemd units start the server with options that it takes, give it time to end, and let TLS work."""
-        unit = configparser.ConfigParser(interpolation=None, strict=False)
-        unit.optionxform = str  # type: ignore[assignment,method-assign]
-        unit.read(DOCS / "owner" / "homeftp.service")
-        service = dict(unit["Service"])
-        arguments = shlex.split(service["ExecStart"])
-        self.assertEqual(arguments[1], "serve")
-        Options().parseOptions(arguments[2:])
-        self.assertGreater(float(service["TimeoutStopSec"]), Limits().shutdown_seconds)
-        self.assertNotIn("MemoryDenyWriteExecute", service)
+        for folder in ("cluster", "owner"):
+            unit = configparser.ConfigParser(interpolation=None, strict=False)
+            unit.optionxform = str  # type: ignore[assignment,method-assign]
+            unit.read(DOCS / folder / "homeftp.service")
+            service = dict(unit["Service"])
+            arguments = shlex.split(service["ExecStart"])
+            self.assertEqual(arguments[1], "serve")
+            Options().parseOptions(arguments[2:])
+            self.assertGreater(float(service["TimeoutStopSec"]), Limits().shutdown_seconds)
+            self.assertNotIn("MemoryDenyWriteExecute", service)
+            if folder == "cluster":
+                self.assertEqual(service["LoadCredential"].partition(":")[0], CREDENTIAL)
         unit.read(DOCS / "owner" / "homeftp.socket")
         self.assertEqual(unit["Socket"]["ListenStream"], "8421")
 
