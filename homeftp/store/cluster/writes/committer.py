@@ -63,7 +63,7 @@ class ClusterCommitter:
         if request.mode is None and old is not None:
             request = structs.replace(request, mode=old.mode)
         node = self.workspace.new("file", request, size, hash)
-        return self.place(request.endpoint, node, content, request.precondition, actor)
+        return self.place(request.endpoint, node, content, request.precondition, actor, keeps_empty=request.keeps_empty)
 
     def place(
         self,
@@ -74,8 +74,9 @@ class ClusterCommitter:
         actor: Actor,
         *,
         reserve: bool = True,
+        keeps_empty: bool = True,
     ) -> NodeRow:
-        """Put a file in place; the file that it replaces becomes a version."""
+        """Put a file in place; the file that it replaces becomes a version, unless it is empty and not to be kept."""
         existing = self.workspace.get(endpoint)
         check_replaceable(endpoint, self.entry(endpoint), precondition)
         missing = self.workspace.missing(endpoint.parent)
@@ -88,7 +89,7 @@ class ClusterCommitter:
         if existing is None:
             placed = self.workspace.insert(endpoint, file)
         else:
-            placed = self._replace(endpoint, existing, file)
+            placed = self._replace(endpoint, existing, file, keeps=keeps_empty or existing.size > 0)
             change = structs.replace(change, what="replace", old_size=existing.size, old_hash=existing.hash)
         self.workspace.changes.append(change)
         return placed
@@ -113,11 +114,13 @@ class ClusterCommitter:
         self.workspace.changes.append(change)
         return placed
 
-    def _replace(self, endpoint: Endpoint, existing: NodeRow, file: NodeRow) -> NodeRow:
+    def _replace(self, endpoint: Endpoint, existing: NodeRow, file: NodeRow, *, keeps: bool = True) -> NodeRow:
         """Give a file that exists what another one has: its row stays, so that who waits for it finds it."""
         # what was found in place of the content that comes back is a content of its own
         mends = bool(existing.found) and existing.hash == file.hash
-        self.workspace.keep(endpoint, attrs.evolve(existing, hash=existing.found, found=None) if mends else existing)
+        if keeps:
+            old = attrs.evolve(existing, hash=existing.found, found=None) if mends else existing
+            self.workspace.keep(endpoint, old)
         placed = attrs.evolve(file, id=existing.id, parent=existing.parent, name=existing.name, alike=existing.alike)
         self.workspace.change(endpoint, placed)
         return placed
