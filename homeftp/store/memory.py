@@ -261,17 +261,17 @@ class MemoryStore(MemoryVersions):
         """Hash every content again; `since_us` is ignored."""
         with self._tree.lock:
             contents = self._tree.contents()
-        beneath = [each for each in contents if each[0][: len(endpoint.parts)] == endpoint.parts]
+        top = endpoint.parts
+        beneath = [each for each in contents if each[0][: len(top)] == top and not hidden.covers(each[0])]
         if not beneath:
             self._existing(endpoint)
         for names, at_us, node in beneath:
-            if not hidden.covers(names):
-                read = Verification(size=len(node.content), files=at_us is None, versions=at_us is not None)
-                if not node.is_sound:
-                    damage = Damage("/".join(names[len(endpoint.parts) :]), "content", node.hash, at_us)
-                    damage = structs.replace(damage, mended=self._damaged(Endpoint(names), at_us, node))
-                    read = structs.replace(read, damages=(damage,))
-                yield read
+            read = Verification(size=len(node.content), files=at_us is None, versions=at_us is not None)
+            if not node.is_sound:
+                damage = Damage("/".join(names[len(top) :]), "content", node.hash, at_us)
+                damage = structs.replace(damage, mended=self._damaged(Endpoint(names), at_us, node))
+                read = structs.replace(read, damages=(damage,))
+            yield read
 
     def _damaged(self, endpoint: Endpoint, at_us: int | None, node: Node) -> bool:
         """Mark a damaged content, and mend it from a copy. Whether that was done."""

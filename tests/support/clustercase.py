@@ -20,6 +20,26 @@ def request(path: str, **fields: Any) -> WriteRequest:
     return WriteRequest(endpoint=parse(path), **fields)
 
 
+class Counting:
+    """Counts the statements of a database, and the rows that they give."""
+
+    def __init__(self, whole: Any) -> None:
+        self.whole = whole
+        self.count = 0
+        self.read = 0
+
+    def rows(self, query: Any, parameters: Any = ()) -> list[Any]:
+        """One statement."""
+        self.count += 1
+        found: list[Any] = self.whole.rows(query, parameters)
+        self.read += len(found)
+        return found
+
+    def row(self, query: Any, parameters: Any = ()) -> Any:
+        """None is asked for."""
+        raise NotImplementedError
+
+
 class ClusterCase(SynchronousTestCase):
     """One store with tables of its own, and a bucket in memory."""
 

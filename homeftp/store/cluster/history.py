@@ -15,7 +15,7 @@ from homeftp.history.timeline import Timeline
 from homeftp.interfaces.store import IHistory, IOpenFile
 from homeftp.model import Actor, Change, Entry, Version, WriteRequest
 from homeftp.store.cluster.base.context import ClusterContext
-from homeftp.store.cluster.base.rows import Names, NodeRow, VersionRow, path_names, path_text
+from homeftp.store.cluster.base.rows import NodeRow, VersionRow, path_names, path_text
 from homeftp.store.cluster.reading.listing import TreeReader
 from homeftp.store.cluster.reading.opened import ClusterFile, StoredContent
 from homeftp.store.cluster.tables import contents, usage, versions
@@ -45,10 +45,6 @@ class ClusterHistory:
         """What each name has, and had from a time on: the tree and the versions, merged."""
         removal.finish(self._context, endpoint.parts)
         top = len(endpoint.parts)
-
-        def wanted(names: Names) -> bool:
-            return (depth is None or len(names) - top <= depth) and not hidden.covers(names)
-
         nodes = iter(self._nodes(endpoint, depth, hidden))
         found = versions.beneath(
             self._context.database,
@@ -57,9 +53,9 @@ class ClusterHistory:
             since_us,
             depth=depth,
             newest_first=False,
+            hidden=hidden,
         )
-        groups = itertools.groupby(found, key=lambda each: each.path)
-        kept = ((path, group) for path, group in groups if wanted(path_names(path)))
+        kept = itertools.groupby(found, key=lambda each: each.path)
         parts = (part for merged in _merged(nodes, kept) for part in self._parts(top, *merged))
         yield from paged(parts, lambda each: entry_cost(each.name) * (1 + len(each.versions)))
 

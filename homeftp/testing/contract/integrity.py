@@ -51,6 +51,15 @@ class IntegrityContract(ContractCase):
         self.assertEqual(list(store.damaged()), [])
         self.assert_refused(NotFound, lambda: list(store.verify(parse("none"))))
 
+    def test_only_hidden_left(self) -> None:
+        """A directory that is gone is not there, whether versions are left in a hidden folder of it or not."""
+        store = self.filled({"d/secret/a.txt": b"one"})
+        if store.capabilities.verify and store.capabilities.versions:
+            self.remove(store, "d", recursive=True)
+            self.assertEqual(self.verified(store, "d").versions, 1, "the control")
+            hidden = FolderSet(frozenset({("d", "secret")}))
+            self.assert_refused(NotFound, self.verified, store, "d", hidden)
+
     def test_replaced(self) -> None:
         """What was replaced is no damage; the version of it is read as well."""
         store = self.filled({"a.txt": b"one"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Iterator
 
 from homeftp.cluster.database import IQueries
@@ -73,7 +74,7 @@ class TreeReader:
             yield path, node
             if recursive and node.directory:
                 if node.id not in self._ahead:
-                    self._look_ahead(level)
+                    self._look_ahead(level, hidden)
                 levels.append(self._level(node.id, path))
 
     def _level(self, id: int, names: Names) -> _OpenDirectory:
@@ -90,11 +91,13 @@ class TreeReader:
         level.nodes = [node_of(row) for row in self._queries.rows(_CHILDREN, (level.id, after, CHUNK))]
         level.complete, level.next = len(level.nodes) < CHUNK, 0
 
-    def _look_ahead(self, level: _OpenDirectory) -> None:
-        """Read the beginnings of the directory that was just met, and of those after it, together."""
+    def _look_ahead(self, level: _OpenDirectory, hidden: FolderSet) -> None:
+        """Read the beginnings of the directory that was just met, and of those after it that show, together."""
         if sum(map(len, self._ahead.values())) > _MOST_AHEAD:
             return
-        ids = [node.id for node in level.nodes[level.next - 1 :] if node.directory][:_AHEAD]
+        later = (node for node in level.nodes[level.next - 1 :] if node.directory)
+        shown = (node.id for node in later if not (hidden and hidden.covers((*level.names, node.name))))
+        ids = list(itertools.islice(shown, _AHEAD))
         found: dict[int, list[NodeRow]] = {id: [] for id in ids}
         for row in self._queries.rows(_MANY, (ids, _EACH)):
             node = node_of(row)

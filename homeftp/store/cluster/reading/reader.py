@@ -144,8 +144,8 @@ class ClusterReader:
         """The versions of a file, or of all beneath a directory, page by page."""
         found = (
             each.version(endpoint)
-            for each in versions.beneath(self._context.database, self._context.share.id, endpoint.parts)
-            if not hidden.covers(path_names(each.path)) and self._filetypes.problem(path_names(each.path)[-1]) is None
+            for each in versions.beneath(self._context.database, self._context.share.id, endpoint.parts, hidden=hidden)
+            if self._filetypes.problem(path_names(each.path)[-1]) is None
         )
         yield from paged(found, lambda version: entry_cost(version.name))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Iterator, Sequence
 
 from homeftp.cluster.database import IQueries, Transaction
+from homeftp.endpoint import NO_FOLDERS, FolderSet
 from homeftp.store.cluster.base.rows import (
     BEHIND,
     SEPARATOR,
@@ -91,25 +92,56 @@ def beneath(
     *,
     depth: int | None = None,
     newest_first: bool = True,
+    hidden: FolderSet = NO_FOLDERS,
 ) -> Iterator[VersionRow]:
     """The versions of a path and of all beneath it, by path, those of each path by time.
 
-    Only those since a time, and of paths with at most `depth` names beneath this one.
+    Only those since a time, and of paths with at most `depth` names beneath this one. The rows of `hidden` folders are
+    not read, so that the time that this takes does not tell how many there are.
     """
-    where, parameters = _where(share, names)
+    for low, high in _around(names, hidden):
+        for each in _between(queries, share, low, high, len(names), since_us, depth, newest_first):
+            if not hidden.covers(path_names(each.path)):  # in another spelling
+                yield each
+
+
+def _around(names: Names, hidden: FolderSet) -> Iterator[tuple[str, str | None]]:
+    """The ranges of a path and all beneath it, without the hidden folders: each from a path on, and up to another."""
+    low, end = path_text(names), path_text(names) + BEHIND if names else None
+    for folder in sorted(map(path_text, hidden.folders)):
+        if low <= folder and (end is None or folder < end):
+            yield low, folder
+            low = folder + BEHIND
+    yield low, end
+
+
+def _between(
+    queries: IQueries,
+    share: int,
+    low: str,
+    high: str | None,
+    top: int,
+    since_us: int | None,
+    depth: int | None,
+    newest_first: bool,
+) -> Iterator[VersionRow]:
+    where = "v.share = %s"
+    parameters: list[object] = [share]
+    if high is not None:
+        where, parameters = f"{where} AND v.path < %s", [*parameters, high]
     if depth is not None:
         where += " AND v.path <> '' AND length(v.path) - length(replace(v.path, %s, '')) < %s"
-        parameters = [*parameters, SEPARATOR, len(names) + depth]
+        parameters = [*parameters, SEPARATOR, top + depth]
     if since_us is not None:
         where, parameters = f"{where} AND v.at_us >= %s", [*parameters, since_us]
     order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
     after: tuple[str, int] | None = None
     while True:
-        more = "" if after is None else f" AND (v.path > %s OR v.path = %s AND v.at_us {beyond} %s)"
-        given = [*parameters, *(() if after is None else (after[0], *after))]
+        more = "" if after is None else f" AND (v.path > %s OR v.at_us {beyond} %s)"
+        given = [*parameters, *((low,) if after is None else (after[0], *after))]
         rows = queries.rows(
-            f"SELECT {VERSION_COLUMNS} FROM version v WHERE {where}{more} ORDER BY v.path, v.at_us {order}"
-            f" LIMIT {_CHUNK}",
+            f"SELECT {VERSION_COLUMNS} FROM version v WHERE {where} AND v.path >= %s{more}"
+            f" ORDER BY v.path, v.at_us {order} LIMIT {_CHUNK}",
             given,
         )
         found = [version_of(row) for row in rows]

@@ -46,11 +46,10 @@ class ClusterVerifier:
         for endpoint, each in self._files(node):
             found = True
             yield from self._verify(endpoint, each)
-        kept = versions.beneath(self._context.database, self._context.share.id, self._top.parts)
-        for version in kept:
+        share = self._context.share.id
+        for version in versions.beneath(self._context.database, share, self._top.parts, hidden=self._hidden):
             found = True
-            if not self._hidden.covers(path_names(version.path)):
-                yield from self._verify(Endpoint(path_names(version.path), self._top.home), version)
+            yield from self._verify(Endpoint(path_names(version.path), self._top.home), version)
         if not found and node is None:
             raise wording.not_found(self._top)
 

@@ -8,6 +8,7 @@ import attrs
 from msgspec import structs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
+from homeftp.errors import NotFound
 from homeftp.interfaces.store import IOpenFile, IStore
 from homeftp.model import SERVER, Damage, Verification
 from homeftp.store.buffers import BytesFile
@@ -54,6 +55,21 @@ class IntegrityControls(ControlCase):
 
         self.assert_caught("test_not_mended_from_what_is_hidden", Telling)
         self.assert_caught("test_mended_from_its_own_versions", Mute)
+
+    def test_revealing(self) -> None:
+        """A store that tells by its refusal whether there is something that is hidden."""
+
+        class Revealing(MemoryStore):
+            def verify(
+                self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[Verification]:
+                try:
+                    yield from super().verify(endpoint, since_us, hidden)
+                except NotFound:
+                    if not list(super().verify(endpoint, since_us)):
+                        raise
+
+        self.assert_caught("test_only_hidden_left", Revealing)
 
     def test_forgetful(self) -> None:
         """A store that does not keep the mark."""

@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from homeftp.endpoint import NO_FOLDERS, FolderSet
 from homeftp.model import WriteRequest
 from homeftp.store.cluster.reading.listing import CHUNK, TreeReader
-from tests.support.clustercase import ClusterCase, request
-
-
-class Counting:
-    """Counts the statements of a database."""
-
-    def __init__(self, whole: Any) -> None:
-        self.whole = whole
-        self.count = 0
-
-    def rows(self, query: Any, parameters: Any = ()) -> list[Any]:
-        """One statement."""
-        self.count += 1
-        found: list[Any] = self.whole.rows(query, parameters)
-        return found
-
-    def row(self, query: Any, parameters: Any = ()) -> Any:
-        """None is asked for."""
-        raise NotImplementedError
+from tests.support.clustercase import ClusterCase, Counting, request
 
 
 class ListingTests(ClusterCase):
@@ -60,3 +40,15 @@ class ListingTests(ClusterCase):
         """What is hidden is neither given nor read."""
         self.write("a/secret/x.txt", "a/b.txt", "c.txt")
         self.assertEqual(self.walk(hidden=FolderSet(frozenset({("a", "secret")})))[0], ["a", "a/b.txt", "c.txt"])
+
+    def test_hidden_unread(self) -> None:
+        """How much is in a hidden directory makes no difference: nothing of it is read ahead."""
+        self.write("a/b.txt", "secret/d/e.txt", "z/b.txt")
+        hidden = FolderSet(frozenset({("secret",)}))
+        read = []
+        for _ in range(2):
+            queries = Counting(self.context.database)
+            self.assertEqual(len(list(TreeReader(queries).tree(self.context.share.root, (), hidden))), 4)
+            read.append((queries.count, queries.read))
+            self.write(*(f"secret/{number}/f.txt" for number in range(50)))
+        self.assertEqual(read[0], read[1])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from homeftp.cluster.database import Transaction
+from homeftp.endpoint import FolderSet
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.store.cluster.base.rows import FileRow, Names
 from homeftp.store.cluster.tables import versions
-from tests.support.clustercase import ClusterCase
+from tests.support.clustercase import ClusterCase, Counting
 
 FILE = FileRow(1, 0o644, 5, hash_bytes(b"x"), None, 1, None, 0)
 
@@ -45,6 +46,21 @@ class VersionsTests(ClusterCase):
         for depth, count in ((0, 1), (1, 3), (2, 3)):
             self.assertEqual(len(list(versions.beneath(database, share, ("d",), depth=depth))), count)
         self.assertEqual(len(list(versions.beneath(database, share, (), depth=1))), 2)
+
+    def test_hidden(self) -> None:
+        """Of hidden folders nothing is given, in any spelling, and how much is in them makes no difference."""
+        self.insert((("d",), 1), (("d", "a"), 2), (("d", "in"), 3), (("d", "in x"), 4), (("d", "z", "in"), 5))
+        self.insert(*((("d", "in", str(number)), 6) for number in range(30)), (("e", "f"), 7), (("f",), 8))
+        hidden = FolderSet(frozenset({("d", "in"), ("d", "in", "3"), ("e", "f"), ("none",)}))
+        for top, shown in ((("d",), [1, 2, 4, 5]), ((), [1, 2, 4, 5, 8]), (("d", "in"), []), (("e",), [])):
+            queries = Counting(self.context.database)
+            rows = versions.beneath(queries, self.context.share.id, top, hidden=hidden)
+            self.assertEqual([each.at_us for each in rows], shown)
+            self.assertEqual(queries.read, len(shown))
+        self.assertEqual(len(self.found("d")), 35, "the control")
+        self.insert((("d", "IN", "x"), 9))
+        rows = versions.beneath(self.context.database, self.context.share.id, ("d",), hidden=hidden)
+        self.assertEqual([each.at_us for each in rows], [1, 2, 4, 5])
 
     def test_many(self) -> None:
         """More than one statement gives are all there, once."""
