@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from typing import Any, Callable, Iterator, Mapping, Protocol, Sequence, TypeVar
+from typing import Any, Callable, ClassVar, Iterator, Mapping, Protocol, Sequence, TypeVar
 
 import msgspec
 import psycopg
@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from homeftp.cluster import commits
 from homeftp.errors import Busy, Internal, NoSpace, OperatorError
 
 Cursor = psycopg.Cursor[TupleRow]
@@ -77,10 +78,12 @@ _IN_THE_WAY = (TransactionConflict, errors.UniqueViolation, errors.DeadlockDetec
 class Transaction:
     """An open transaction: statements of it see what others have committed by then (READ COMMITTED)."""
 
-    def __init__(self, cursor: Cursor, xid: str) -> None:
+    def __init__(self, cursor: Cursor, key: str, xid: str) -> None:
         self._cursor = cursor
+        self.key = key
+        """That of its connection (`homeftp.cluster.commits`)."""
         self.xid = xid
-        """The number of this transaction, by which its outcome can be looked up."""
+        """The number of this transaction. With the key its outcome can be looked up."""
 
     @property
     def connection(self) -> psycopg.Connection[TupleRow]:
@@ -136,9 +139,11 @@ class Database:
         """
         self._timeouts = timeouts = timeouts or DatabaseTimeouts()
         self._pause = pause
+        self._conninfo = _conninfo(url, timeouts)
+        self._connections = _connection_class(timeouts.answer)
         self._pool = ConnectionPool(
-            _conninfo(url, timeouts),
-            connection_class=_connection_class(timeouts.answer),
+            self._conninfo,
+            connection_class=self._connections,
             kwargs={"autocommit": True},
             min_size=0,
             max_size=connections,
@@ -196,7 +201,7 @@ class Database:
 
         def commit() -> None:
             nonlocal committed
-            self._commit(cursor, transaction.xid)
+            self._commit(cursor, transaction)
             committed = True
 
         try:
@@ -215,30 +220,34 @@ class Database:
         while cursor.nextset():
             pass
         (xid,) = cursor.fetchone() or ("",)
-        return Transaction(cursor, xid)
+        connection = cursor.connection
+        assert isinstance(connection, _BoundedConnection)
+        return Transaction(cursor, connection.key, xid)
 
-    def _commit(self, cursor: Cursor, xid: str) -> None:
+    def _commit(self, cursor: Cursor, transaction: Transaction) -> None:
         try:
-            cursor.execute("COMMIT")
-        except psycopg.OperationalError as error:
-            if self._outcome(xid) != "committed":
-                raise
-            del error  # only the answer was lost
-        else:
-            if cursor.statusmessage != "COMMIT":
-                raise TransactionConflict
+            cursor.execute(commits.committing(transaction.key))
+        except errors.InFailedSqlTransaction as error:
+            raise TransactionConflict from error
+        except psycopg.OperationalError:
+            if not self._was_committed(transaction):
+                raise  # else only the answer was lost
 
-    def _outcome(self, xid: str) -> str:
-        """What became of a transaction whose commit was not answered. Raises `Internal` (50) where that is not known.
+    def _was_committed(self, transaction: Transaction) -> bool:
+        """Whether a transaction whose commit was not answered was made. Raises `Internal` (50) where that is not known.
 
-        As long as the database still works on it, it is asked again.
+        As long as the database still works on it, it is asked again, on a connection beside the pool's: those may all
+        be waiting here.
         """
         deadline = time.monotonic() + self._timeouts.answer
         while time.monotonic() < deadline:
-            with contextlib.suppress(psycopg.Error, PoolTimeout), self._pool.connection() as connection:
-                found = connection.execute("SELECT pg_xact_status(%s::text::xid8)", (xid,)).fetchone()
-                if found is not None and found[0] in ("committed", "aborted"):
-                    return str(found[0])
+            with (
+                contextlib.suppress(psycopg.Error),
+                contextlib.closing(self._connections.connect(self._conninfo, autocommit=True)) as connection,
+            ):
+                found = commits.was_committed(connection, transaction.key, transaction.xid)
+                if found is not None:
+                    return found
             self._pause(PAUSE_SECONDS)
         raise Internal(
             "the server's database did not say whether the change was made: look whether it was, before you try again"
@@ -257,7 +266,15 @@ class Database:
             except BaseException:
                 _roll_back(cursor)
                 raise
-            self._commit(cursor, transaction.xid)
+            self._commit(cursor, transaction)
+
+    def look(self, work: Callable[[Transaction], T]) -> T:
+        """What some work finds out, in a transaction that is rolled back. Raises `Busy` (51)."""
+        with self._cursor() as cursor:
+            try:
+                return work(self._begin(cursor, maintenance=False))
+            finally:
+                _roll_back(cursor)
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[psycopg.Connection[TupleRow]]:
@@ -291,20 +308,33 @@ def _roll_back(cursor: Cursor) -> None:
             cursor.execute("ROLLBACK")
 
 
-def _connection_class(seconds: float) -> type[psycopg.Connection[TupleRow]]:
-    class BoundedConnection(psycopg.Connection[TupleRow]):
-        """A connection that is given up where the database does not answer in time."""
+class _BoundedConnection(psycopg.Connection[TupleRow]):
+    """A connection that is given up where the database does not answer in time."""
 
-        def wait(self, gen: PQGen[T], interval: float = _LOOK_SECONDS, timeout: float | None = None) -> T:
-            """Wait for an answer; raises OperationalError."""
-            try:
-                return super().wait(gen, interval, seconds if timeout is None else timeout)
-            except psycopg.OperationalError:
-                if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-                    self.pgconn.finish()
-                raise
+    seconds: ClassVar[float]
 
-    return BoundedConnection
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.key = commits.new_key()
+        """By which the database knows what was committed on it."""
+
+    def wait(self, gen: PQGen[T], interval: float = _LOOK_SECONDS, timeout: float | None = None) -> T:
+        """Wait for an answer; raises OperationalError."""
+        try:
+            return super().wait(gen, interval, self.seconds if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+
+def _connection_class(answer_seconds: float) -> type[_BoundedConnection]:
+    class ConnectionOfDatabase(_BoundedConnection):
+        """Of one database."""
+
+        seconds = answer_seconds
+
+    return ConnectionOfDatabase
 
 
 def _conninfo(url: str, timeouts: DatabaseTimeouts) -> str:

@@ -11,6 +11,7 @@ from typing import Sequence
 
 import attrs
 
+from homeftp.cluster import commits
 from homeftp.cluster.database import Database, Transaction
 from homeftp.errors import OperatorError
 
@@ -61,7 +62,9 @@ class SchemaState:
 
 def states(database: Database, parts: Sequence[SchemaPart]) -> list[SchemaState]:
     """How far each part is. Raises `Busy` (51)."""
-    (there,) = database.row("SELECT to_regclass('homeftp_schema') IS NOT NULL")
+    (there,) = database.row(
+        "SELECT to_regclass('homeftp_schema') IS NOT NULL AND to_regclass('homeftp_commits') IS NOT NULL"
+    )
     made = dict(database.rows("SELECT part, max(step) FROM homeftp_schema GROUP BY part")) if there else {}
     return [SchemaState(part.name, made.get(part.name, 0), len(part.steps)) for part in parts]
 
@@ -81,6 +84,7 @@ def migrate(database: Database, parts: Sequence[SchemaPart]) -> list[str]:
 
     def work(transaction: Transaction) -> list[str]:
         transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        transaction.execute(commits.TABLE)
         transaction.execute(_TABLE)
         made = dict(transaction.rows("SELECT part, max(step) FROM homeftp_schema GROUP BY part"))
         done = []

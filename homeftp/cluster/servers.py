@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from homeftp.cluster import commits
 from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import SchemaPart
 
@@ -63,6 +64,7 @@ def report_server(database: Database, server: ClusterServer) -> None:
             transaction.execute(
                 "DELETE FROM servers WHERE seen < clock_timestamp() - make_interval(secs => %s)", (_FORGOTTEN_SECONDS,)
             ),
+            transaction.execute(commits.FORGET_OLD),
         )
     )
 

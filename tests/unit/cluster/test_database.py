@@ -16,6 +16,7 @@ from homeftp.cluster.database import (
     Transaction,
     TransactionConflict,
 )
+from homeftp.cluster.migrations import migrate
 from homeftp.errors import Busy, NoSpace, OperatorError
 from tests.support import engines
 from tests.support.databaseproxy import DatabaseProxy
@@ -35,6 +36,7 @@ class DatabaseCase(SynchronousTestCase):
         self.server = engines.postgresql()
         self.table = f"t{self.id().rsplit('.', 1)[-1]}"
         self.database = self.connect(self.server.url("postgres"), DatabaseTimeouts())
+        migrate(self.database, [])
         self.database.transact(self.make)
         self.addCleanup(self.database.transact, lambda transaction: transaction.execute(f"DROP TABLE {self.table}"))
 

@@ -70,7 +70,7 @@ def look(
         workspace.look(endpoints)
         return work(ClusterCommitter(workspace))
 
-    return context.database.transact(transaction_of)
+    return context.database.look(transaction_of)
 
 
 class KindChanged(Exception):
