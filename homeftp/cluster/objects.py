@@ -7,6 +7,7 @@ DELETE, LIST, and that what was put can be read at once. In everything else serv
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence, TypeVar
@@ -58,6 +59,14 @@ class BucketTimeouts(msgspec.Struct, frozen=True, kw_only=True):
     """For one request, with its body: a part of a large file in this time is one and a half megabytes in a second."""
     retries: float = 4.0
     """After which no request is tried again: the answer comes within 10 s."""
+
+
+_NAME = re.compile(f"[0-9a-f]{{{_FAN_OUT}}}/[0-9a-f]{{{2 * NAME_BYTES - _FAN_OUT}}}")
+
+
+def is_object_name(name: str) -> bool:
+    """Whether a name looks like one that `Bucket.new_name` gives."""
+    return _NAME.fullmatch(name) is not None
 
 
 class ObjectMissing(Exception):

@@ -218,6 +218,7 @@ class ClusterStore:
         if node is not None and node.damaged and not request.empty:
             raise wording.damaged(request.endpoint)
         content = None if node is None or request.empty else node.content
+        since_us = 0 if content is None else contents.now_us(context.database)
         parts = [] if content is None else contents.parts_of(context.database, [content])[content]
 
         def commit(stored: StoredContents, hash: str, mtime_us: int | None, mode: int | None) -> Entry:
@@ -234,7 +235,8 @@ class ClusterStore:
             context.limits.check_size(request.endpoint, size)
             check_space(context, request, size)
 
-        return ClusterDraft(context, StoredContent(context.bucket, parts), check_size=check_size, commit=commit)
+        base = StoredContent(context.bucket, parts)
+        return ClusterDraft(context, base, since_us, check_size=check_size, commit=commit)
 
     # -- names ---------------------------------------------------------------------
 

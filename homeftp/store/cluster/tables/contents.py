@@ -23,12 +23,15 @@ SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[], %s::bigint[], %s::
 
 _GONE = """
 WITH gone AS (DELETE FROM part WHERE {} RETURNING object)
-INSERT INTO garbage (object, since_us) SELECT DISTINCT object, now_us() FROM gone
-ON CONFLICT DO NOTHING
+INSERT INTO garbage (object, since_us) SELECT object, now_us() FROM (SELECT DISTINCT object FROM gone ORDER BY object) a
+{}
 """
 
-_DROP = _GONE.format("content = ANY(%s)")
-_CUT = _GONE.format("content = %s AND seq >= %s")
+_AGAIN = "ON CONFLICT (object) DO UPDATE SET since_us = excluded.since_us WHERE NOT garbage.doomed"
+"""The grace period begins when the last name of an object goes, and each time that may be the last."""
+
+_DROP = _GONE.format("content = ANY(%s)", _AGAIN)
+_CUT = _GONE.format("content = %s AND seq >= %s", _AGAIN)
 
 
 def now_us(queries: IQueries) -> int:
@@ -86,10 +89,10 @@ def drop(transaction: Transaction, contents: Sequence[int]) -> None:
 
 def suspect(transaction: Transaction, objects: Iterable[str]) -> None:
     """Have the collector look at objects, a grace period later."""
-    names = list(objects)
+    names = sorted(set(objects))
     if names:
         transaction.execute(
-            "INSERT INTO garbage (object, since_us) SELECT unnest(%s::text[]), now_us() ON CONFLICT DO NOTHING",
+            f"INSERT INTO garbage (object, since_us) SELECT unnest(%s::text[]), now_us() {_AGAIN}",
             (names,),
         )
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Sequence
 
 from homeftp.cluster.database import Transaction
-from homeftp.cluster.objects import ObjectMissing
+from homeftp.cluster.objects import ObjectMissing, is_object_name
 from homeftp.config import DAY
 from homeftp.model import SECOND_US
 from homeftp.store.cluster.base.context import ClusterContext
@@ -37,10 +37,13 @@ def collect(context: ClusterContext) -> int:
 
 
 def find_orphans(context: ClusterContext) -> int:
-    """List the bucket, and have all objects looked at that no part names; how many there were."""
+    """List the bucket, and have all objects looked at that no part names; how many there were.
+
+    What somebody else keeps in the bucket has other names, and is left alone.
+    """
     found = 0
     for page in context.bucket.list():
-        names = [name for name, _ in page]
+        names = [name for name, _ in page if is_object_name(name)]
 
         def work(transaction: Transaction, names: Sequence[str] = names) -> int:
             unknown = collected.unnamed(transaction, names)

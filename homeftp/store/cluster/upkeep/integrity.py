@@ -128,12 +128,14 @@ class ClusterVerifier:
 
     def _mend(self, endpoint: Endpoint, file: NodeRow | VersionRow) -> bool:
         """Give a damaged content back what it had, from another content in the store."""
+        since_us = contents.now_us(self._context.database)
         parts = self._copy(endpoint, file)
         if parts is None:
             return False
 
         def work(committer: ClusterCommitter) -> bool:
             workspace = committer.workspace
+            workspace.offer({}, since_us)
             if isinstance(file, VersionRow):
                 number = workspace.add_content(parts)
                 if not damages.mend(workspace.transaction, self._context.share.id, file, number):

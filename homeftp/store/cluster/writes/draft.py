@@ -31,12 +31,13 @@ CommitDraft = Callable[[StoredContents, str, "int | None", "int | None"], Entry]
 
 @implementer(IDraft)
 class ClusterDraft:
-    """A content that is changed; `base` is what it begins with."""
+    """A content that is changed; `base` is what it begins with, and had a name at the time `since_us`."""
 
     def __init__(
         self,
         context: ClusterContext,
         base: StoredContent,
+        since_us: int = 0,
         *,
         check_size: Callable[[int], None],
         commit: CommitDraft,
@@ -48,7 +49,7 @@ class ClusterDraft:
         self._held: dict[int, bytearray] = {}
         self._written: dict[int, ContentPart] = {}
         self._objects: dict[str, int] = {}
-        self._since_us = 0
+        self._since_us = since_us
         self._check_size = check_size
         self._commit = commit
         self._ended = False

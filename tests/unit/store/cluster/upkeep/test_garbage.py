@@ -99,6 +99,32 @@ class CollectTests(GarbageCase):
             self.cluster.execute("SELECT count(*) FROM garbage WHERE object = %s", *self.objects()), [(0,)]
         )
 
+    def test_last_name(self) -> None:
+        """The grace period of an object begins when the last of its names goes, and not the first."""
+        self.write("a.txt")
+        list(self.store.copy(parse("a.txt"), parse("b.txt"), source_precondition=None, target_precondition=None))
+        self.discard("a.txt")
+        self.later(GRACE - 60)
+        reading = self.store.open(parse("b.txt"))
+        self.discard("b.txt")
+        self.later(61)
+        self.collect()
+        self.assertEqual(reading.read(0, 7), b"content", "and a backup of this time names it")
+        self.later(GRACE)
+        self.collect()
+        self.assertEqual(self.objects(), set())
+
+    def test_foreign_objects(self) -> None:
+        """What somebody else keeps in the bucket stays: only a name as homeftp gives it can be an orphan's."""
+        foreign = {"backup.sql", "ab/photo.jpg", "AB/" + "0" * 30, "other/ab/" + "0" * 30, "ab/" + "0" * 31}
+        for name in foreign:
+            self.cluster.bucket.put(name, b"not of this store")
+        self.cluster.bucket.put(self.cluster.bucket.new_name(), b"the control: an orphan")
+        self.collect()
+        self.later(GRACE + 1)
+        self.collect()
+        self.assertEqual(self.objects(), foreign)
+
     def test_listed_once(self) -> None:
         """Of several servers one lists the bucket in a week."""
         self.cluster.execute("DELETE FROM upkeep")
