@@ -79,7 +79,7 @@ def measure(queries: IQueries, share: int, root: int, top: Names) -> int:
         query = f"SELECT {_SUM.replace('size', column)} FROM {table} WHERE {_BENEATH}"
         used += int(queries.row(query, where)[0])
     for (id,) in queries.rows(f"SELECT node FROM removed WHERE {_BENEATH}", where):
-        used += beneath(queries, id)
+        used += beneath(queries, id) + cost(0)
     return used
 
 

@@ -49,6 +49,15 @@ class ArrivedParts:
     ) -> ArrivedParts:
         """Name all parts by a row. Raises `Changed` (44) where another server continues the upload, or it expired."""
         usage.lock_share(transaction, context.share.id, alone=False)
+        stored = self._store(context, transaction, request, prefix_hash)
+        before = 0 if self.row is None else usage.cost(self.row.arrived)
+        assert stored.row is not None
+        _charge(context, transaction, request.endpoint.parts, usage.cost(stored.row.arrived) - before)
+        return stored
+
+    def _store(
+        self, context: ClusterContext, transaction: Transaction, request: WriteRequest, prefix_hash: str
+    ) -> ArrivedParts:
         row = self._own_row(context, transaction, request, prefix_hash)
         new = self.parts[self.stored :]
         if new:
@@ -56,8 +65,6 @@ class ArrivedParts:
             objects = [part.object for part in new]
             contents.claim(transaction, objects, since_us=since_us, grace_seconds=context.cluster.grace_seconds)
             contents.insert(transaction, {row.content: new}, self.stored)
-        before = 0 if self.row is None else usage.cost(self.row.arrived)
-        _charge(context, transaction, request.endpoint.parts, usage.cost(row.arrived) - before)
         return ArrivedParts(self.parts, row, len(self.parts))
 
     def _own_row(
@@ -91,16 +98,16 @@ class ArrivedParts:
         return row
 
     def name(self, committer: ClusterCommitter, request: WriteRequest, hash: str) -> int | None:
-        """The number of the whole content, which a file is about to have."""
+        """The number of the whole content, which a file is about to have: it does not count as an upload any more."""
         workspace = committer.workspace
         if self.row is None:
             since_us = workspace.now_us if self.since_us is None else self.since_us
             workspace.offer({part.object: part.size for part in self.parts}, since_us)
             return workspace.add_content(self.parts)
-        stored = self.store(workspace.context, workspace.transaction, request, hash)
+        stored = self._store(workspace.context, workspace.transaction, request, hash)
         assert stored.row is not None
         uploads.delete(workspace.transaction, [stored.row.id])
-        _charge(workspace.context, workspace.transaction, request.endpoint.parts, -usage.cost(stored.row.arrived))
+        workspace.charge(request.endpoint.parts, -usage.cost(self.row.arrived))
         return stored.row.content
 
     def replace_others(self, context: ClusterContext, request: WriteRequest) -> None:

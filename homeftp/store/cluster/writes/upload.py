@@ -134,8 +134,8 @@ class ClusterUpload:
         request = self._request
 
         def work(committer: ClusterCommitter) -> Entry:
-            arrived = self._arrived
-            node = committer.put(request, self._size, hash, lambda: arrived.name(committer, request, hash))
+            number = self._arrived.name(committer, request, hash)  # before space is looked for: it takes up some itself
+            node = committer.put(request, self._size, hash, lambda: number)
             drop_similar(committer, [request])
             return node.entry()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from homeftp.config import MIB
+from homeftp.config import DAY, MIB
 from homeftp.endpoint import parse
-from homeftp.errors import Changed
+from homeftp.errors import Changed, NoSpace
 from homeftp.hashing.filehash import hash_bytes
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import SECOND_US
 from homeftp.store.cluster.store import ClusterStore
 from tests.support.clustercase import ClusterCase, request
 
@@ -75,3 +77,32 @@ class UploadTests(ClusterCase):
         query = "SELECT count(*) FROM garbage WHERE object = ANY(%s)"
         self.assertEqual(self.cluster.execute(query, list(self.objects())), [(3,)])
         self.assert_sound()
+
+
+class QuotaTests(ClusterCase):
+    """Space for one large file, and a little more."""
+
+    cluster_options = {"part_bytes": MIB}  # noqa: RUF012 (read only)
+    options = StoreOptions(quota=6 * MIB)
+
+    def test_counted_once(self) -> None:
+        """What arrived of a file counts once for the quota: it is stored, and no version goes for it."""
+        self.write("b.txt", content=b"old")
+        self.write("b.txt", content=b"new")
+        self.cluster.execute("UPDATE version SET at_us = at_us - %s", int(400 * DAY * SECOND_US))
+        upload = self.store.upload(request("a.bin", size=len(CONTENT), hash=HASH))
+        upload.write(CONTENT)
+        self.assertEqual(upload.commit().hash, HASH)
+        self.assertEqual(self.content("a.bin"), CONTENT)
+        self.assertEqual(len(self.kept("b.txt")), 1)
+        used = self.store.space().used
+        self.cluster.execute("DELETE FROM usage")
+        self.assertEqual(self.store.space().used, used)
+        self.assert_sound()
+
+    def test_too_large(self) -> None:
+        """The control: a file that is larger than what is left is refused, whatever arrived of it."""
+        self.write("b.txt", content=bytes(3 * MIB))
+        upload = self.store.upload(request("a.bin", size=None))
+        self.assertRaises(NoSpace, upload.write, CONTENT)
+        self.assertEqual(self.names(), ["b.txt"])
