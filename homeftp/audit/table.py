@@ -31,6 +31,9 @@ _PAGE = 2048
 SEARCHED = 100_000
 """Lines at the end of the log that are searched."""
 
+_LINE_BYTES = 128
+"""What each line takes up besides its text: its other columns, and its entries in two indexes."""
+
 _REMOVED_PART = 4
 """Of the lines, the oldest of so many parts are removed when it is."""
 
@@ -62,19 +65,21 @@ class AuditTable:
         if self._size is None:
             return
         with _faults():
-            (taken,) = self._database.row("SELECT pg_total_relation_size('audit')")
-            if taken > self._size:
-                self._shorten()
+            while self._database.transact(self._shorten, maintenance=True):
+                continue
 
-    def _shorten(self) -> None:
+    def _shorten(self, transaction: Transaction) -> int:
+        """Remove a part of the lines, if they take up too much; how many went.
 
-        def work(transaction: Transaction) -> None:
-            (count,) = transaction.row("SELECT count(*) FROM audit")
-            last = transaction.row("SELECT seq FROM audit ORDER BY seq LIMIT 1 OFFSET %s", (count // _REMOVED_PART,))
-            if last is not None:
-                transaction.execute("DELETE FROM audit WHERE seq < %s", last)
-
-        self._database.transact(work, maintenance=True)
+        What is removed leaves space in the table's file, which stays as large as it was.
+        """
+        count, taken = transaction.row(
+            "SELECT count(*), coalesce(sum(octet_length(line) + %s), 0)::bigint FROM audit", (_LINE_BYTES,)
+        )
+        if taken <= (self._size or 0):
+            return 0
+        last = transaction.row("SELECT seq FROM audit ORDER BY seq LIMIT 1 OFFSET %s", (count // _REMOVED_PART,))
+        return 0 if last is None else transaction.execute("DELETE FROM audit WHERE seq < %s", last)
 
     def search(self, text: bytes) -> Iterator[Sequence[bytes]]:
         """The newest lines that have a text, the newest first, in steps. Raises OSError."""

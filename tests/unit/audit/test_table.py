@@ -143,6 +143,17 @@ class AuditTableTests(SynchronousTestCase):
         self.assertLess(counts[0], 3 * 1024)
         self.assertEqual(counts[1], 3 * 1024)
 
+    def test_shortened_once(self) -> None:
+        """A log that was shortened is within its bound, and loses nothing more until it has grown again."""
+        log = self.make(256 * 1024)
+        log.append([b"%04d %s\n" % (line, b"x" * 200) for line in range(1500)])
+        log.maintain()
+        kept = self.read()
+        self.assertLess(len(kept), 1500, "the control: it was shortened")
+        for _ in range(3):
+            log.maintain()
+        self.assertEqual(self.read(), kept)
+
     def test_at_once(self) -> None:
         """What several servers write at the same time is all kept, and that of each in its order."""
         logs = [self.make() for _ in range(3)]
