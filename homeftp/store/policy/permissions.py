@@ -132,10 +132,9 @@ def stored(rights: Rights, request: WriteRequest, entry: Entry) -> Entry:
 
 def disclosed(rights: Rights, refused: Refusal, endpoint: Endpoint, wanted: str | None, asked: str | None) -> Refusal:
     """What an account may learn of a refusal, where it `wanted` one precondition and the store got another."""
-    if isinstance(refused, Changed) and wanted != asked:
+    is_hidden = isinstance(refused, REVEALING) and READ not in rights.at(endpoint.parts)
+    if is_hidden or (isinstance(refused, Changed) and wanted != asked):
         return forbidden(endpoint, "replace anything" if asked == ABSENT else "store this")
-    if isinstance(refused, REVEALING) and READ not in rights.at(endpoint.parts):
-        return forbidden(endpoint, "store this")
     return refused
 
 

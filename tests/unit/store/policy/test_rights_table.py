@@ -190,6 +190,13 @@ class TableTests(SynchronousTestCase):
             told = str(self.told(act, frozenset({ADD})))
             self.assertRegex(told, r"\AForbidden: your account may not store this at d/|may not replace anything", what)
             self.assertNotIn("old.txt'", told)
+        for store, condition in itertools.product((write, upload), (None, ABSENT)):
+            paths = (OLD, FOLDER, f"{OLD}/x")
+            words = {
+                str(self.told(partial(store, path, condition), frozenset({ADD}))).replace(f" {path}:", "")
+                for path in paths
+            }
+            self.assertEqual(len(words), 1, "what has the name, a file or a folder, is not told")
         for rights in (frozenset({ADD, REPLACE}), frozenset({ADD})):
             for content in (b"old", b"none"):
                 guessed = self.told(partial(write, OLD, sha(content)), rights)
