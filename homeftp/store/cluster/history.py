@@ -43,7 +43,7 @@ class ClusterHistory:
         self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
     ) -> Iterator[Sequence[Timeline]]:
         """What each name has, and had from a time on: the tree and the versions, merged."""
-        removal.finish(self._context, endpoint.parts)
+        removal.finish(self._context, endpoint.parts, hidden)
         top = len(endpoint.parts)
         nodes = iter(self._nodes(endpoint, depth, hidden))
         found = versions.beneath(

@@ -12,7 +12,7 @@ from typing import Generator, Sequence
 import attrs
 
 from homeftp.cluster.database import Transaction
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.model import Actor, Change
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import NODE_COLUMNS, Names, NodeRow, node_of
@@ -64,10 +64,10 @@ def _detach(committer: ClusterCommitter, endpoint: Endpoint, node: NodeRow, acto
     return removal
 
 
-def finish(context: ClusterContext, names: Names) -> None:
-    """Make all versions of what was removed at, above or beneath a path, so that they are found."""
+def finish(context: ClusterContext, names: Names, hidden: FolderSet = NO_FOLDERS) -> None:
+    """Make all versions of what was removed at, above or beneath a path, and is not hidden, so that they are found."""
     for removal in removals.overlapping(context.database, context.share.id, names):
-        while step(context, removal):
+        while not hidden.covers(removal.names) and step(context, removal):
             pass
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeftp.config import Retention
-from homeftp.endpoint import parse
+from homeftp.endpoint import ROOT, FolderSet, parse
 from homeftp.errors import NotFound
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.cluster.store import ClusterStore
@@ -46,6 +46,19 @@ class RemovalTests(ClusterCase):
         self.assertEqual(self.content(FILES[-1]), b"content")
         self.assertEqual(len(self.kept("d/a")), len(FILES) // 2)
         self.assert_sound()
+
+    def test_hidden(self) -> None:
+        """Nobody finishes what was removed in a folder that is hidden from them: the time would tell of it."""
+        self.removed_by_a_killed_server()
+        hidden = FolderSet(frozenset({("d",)}))
+        history = self.store.history()
+        assert history is not None
+        for pages in (self.store.versions(ROOT, hidden), history.timelines(ROOT, hidden=hidden)):
+            self.assertLess(sum(map(len, pages)), 2)
+            self.assertEqual(self.cluster.execute("SELECT count(*) FROM removed"), [(1,)])
+        self.assertEqual(list(self.store.verify(ROOT, 0, hidden)), [])
+        self.assertEqual(self.cluster.execute("SELECT count(*) FROM removed"), [(1,)])
+        self.assertEqual(len(self.kept()), len(FILES), "the control")
 
     def test_made_again(self) -> None:
         """The path is free at once: what is put there is another directory, and keeps its own versions."""
