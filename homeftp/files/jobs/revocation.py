@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
-from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, Refusal
+from homeftp.errors import INTERNAL_ERROR, Busy, Forbidden, Internal, NoSpace, Refusal
 from homeftp.interfaces import IWorkers
 
 T = TypeVar("T")
@@ -122,6 +122,8 @@ class RevocableJobs:
             return _revoked()
         try:
             return None if self._login.check() else _revoked()
+        except (Busy, NoSpace) as refused:  # the database of a cluster: it logs that itself
+            return refused
         except Exception:  # noqa: BLE001 (the disk may fail: then nothing is read or changed)
             self._log.failure("whether access is still granted could not be checked: nothing was done")
             return Internal(f"nothing was done: {INTERNAL_ERROR}")

@@ -16,7 +16,7 @@ from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.history.restore import RestoreDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
-from homeftp.errors import Forbidden, Internal, OperatorError
+from homeftp.errors import Busy, Forbidden, Internal, NoSpace, OperatorError
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
 from tests.support.inmemory import Connection, Server
 from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
@@ -141,6 +141,17 @@ class RevocableJobsTests(SynchronousTestCase):
         self.assertRaises(Forbidden, self.jobs.require_access)
         self.login.in_database, self.login.revoked = True, True
         self.assertRaises(Forbidden, self.jobs.require_access)
+
+    def test_busy(self) -> None:
+        """A database that does not answer refuses a request with its own status: nothing is done, try again."""
+        done: list[bool] = []
+        for refused in (Busy("no answer"), NoSpace("full")):
+            self.login.check = mock.Mock(side_effect=refused)  # type: ignore[method-assign]
+            for run in self.checked():
+                result = run(done.append, True)
+                self.workers.work()
+                self.assertIs(self.failureResultOf(result).value, refused)
+        self.assertEqual(done, [])
 
     def test_known(self) -> None:
         """What is known already is cheap to ask: that access was revoked, and that no client waits any more."""
