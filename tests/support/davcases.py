@@ -60,6 +60,10 @@ class DavCase(HttpCase):
         self.server.state.add_account("ann", None)
         change = AccessChange(folders=tuple((parse(path).parts, rights) for path, rights in folders.items()))
         AccessTable(self.server.state).change("ann", change)
+        self.log_in_again()
+
+    def log_in_again(self) -> None:
+        """End ann's logins; the next request is one of her account as it is now."""
         for login in self.server.services.logins.logins():
             login.disconnect()
         self.client = self.web.connect()

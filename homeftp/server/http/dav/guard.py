@@ -95,8 +95,8 @@ class ChangeGuard:
             place = endpoint if beneath is None else endpoint.beneath(*beneath.parts)
             return not takes.isdisjoint(dav.login.rights_at(place))
 
-        whole, account = dav.whole_of(endpoint), dav.login.account
-        lock = self.locks.keeping_out(whole, account, header.tokens, deep=deep, names=names, concerns=concerns)
+        whole, owner = dav.whole_of(endpoint), dav.owner
+        lock = self.locks.keeping_out(whole, owner, header.tokens, deep=deep, names=names, concerns=concerns)
         if lock is not None:
             raise locked(dav, lock, "lock-token-submitted")
 

@@ -58,7 +58,7 @@ class Locker:
             status = HTTPStatus.CREATED
         lock = self.guard.locks.add(
             dav.whole,
-            dav.login.account,
+            dav.owner,
             deep=deep,
             exclusive=asked.is_exclusive,
             owner=asked.owner,
@@ -77,9 +77,7 @@ class Locker:
     async def _refresh(self, dav: DavRequest, seconds: int | None) -> HttpResponse:
         header = await self.guard.conditions(dav, await look(dav, dav.endpoint))
         own = [
-            lock
-            for lock in self.guard.locks.on(dav.whole)
-            if lock.token in header.tokens and lock.account == dav.login.account
+            lock for lock in self.guard.locks.on(dav.whole) if lock.token in header.tokens and lock.account == dav.owner
         ]
         if not own:
             raise HttpError(HTTPStatus.PRECONDITION_FAILED, "there is no such lock: lock it again")
@@ -95,14 +93,14 @@ class Locker:
         if lock is None:
             content = XML_TYPE[1], error_text("lock-token-matches-request-uri")
             raise HttpError(HTTPStatus.CONFLICT, "there is no such lock here", content=content)
-        if lock.account != dav.login.account:
+        if lock.account != dav.owner:
             raise Forbidden("another account has made this lock")
         self.guard.locks.remove(lock)
         return HttpResponse(HTTPStatus.NO_CONTENT)
 
 
 def _described(dav: DavRequest, lock: Lock, status: int, headers: list[tuple[str, str]]) -> HttpResponse:
-    shown = lock_discovery([lock], dav.login.home, dav.login.account)
+    shown = lock_discovery([lock], dav.login.home, dav.owner)
     prop = f'<D:prop xmlns:D="DAV:"><D:lockdiscovery>{shown}</D:lockdiscovery></D:prop>\n'
     body = f'<?xml version="1.0" encoding="utf-8"?>\n{prop}'.encode()
     return HttpResponse(status, [*headers, XML_TYPE], body)

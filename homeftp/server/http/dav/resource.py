@@ -48,6 +48,11 @@ class DavRequest:
         """The endpoint in the store of another one of the account."""
         return self.login.home.beneath(*endpoint.parts)
 
+    @property
+    def owner(self) -> str:
+        """Whose the locks are that it makes: another account that gets the name later is another owner."""
+        return self.login.actor().owner or self.login.account
+
     def sees(self, endpoint: Endpoint) -> bool:
         """Whether the account sees what is attached to what is at an endpoint: locks and properties.
 

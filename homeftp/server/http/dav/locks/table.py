@@ -45,6 +45,7 @@ class Lock:
     token: str
     """A URI that cannot be guessed."""
     account: str
+    """Whose it is: `DavRequest.owner`."""
     endpoint: Endpoint
     """What it was made for, in the store."""
     is_deep: bool

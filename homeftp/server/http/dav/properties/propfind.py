@@ -174,7 +174,7 @@ class PropertyFinder:
         locks = self.locks.on(dav.whole_of(endpoint))
         if (locks or dead) and not dav.sees(endpoint):
             locks, dead = [], _NONE
-        discovered = lock_discovery(locks, dav.login.home, dav.login.account)
+        discovered = lock_discovery(locks, dav.login.home, dav.owner)
         described = Described(entry, endpoint.name, discovered)
         url = href(endpoint, is_folder=entry.kind == "directory")
         return multistatus.response(url, wants.describe(described, dead, quota))

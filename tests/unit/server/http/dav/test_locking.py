@@ -102,3 +102,18 @@ class LockingTests(DavCase):
         self.narrow({"d": ALL, "d/in": frozenset({READ})})
         self.assertEqual(self.status("LOCK", "d", body=EXCLUSIVE), 403)
         self.assertEqual(self.status("LOCK", "d", ("Depth", "0"), body=EXCLUSIVE), 200)
+
+    def test_other_account(self) -> None:
+        """An account that gets the name of one that was removed has none of its locks, and sees no token of them."""
+        self.server.state.add_account("ann", None)
+        self.log_in_again()
+        token = self.lock("a")
+        given = "If", f"(<{token}>)"
+        self.assertEqual(self.status("PUT", "a", given, body=b"y"), 204, "the control")
+        self.server.state.remove_account("ann")
+        self.server.state.add_account("ann", None)
+        self.log_in_again()
+        (found,) = self.properties("a").values()
+        self.assertIsNone(found["{DAV:}lockdiscovery"].find(".//{DAV:}locktoken"))
+        self.assertEqual(self.status("PUT", "a", given, body=b"z"), 423)
+        self.assertEqual(self.status("UNLOCK", "a", ("Lock-Token", f"<{token}>")), 403)
