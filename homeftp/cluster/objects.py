@@ -165,6 +165,11 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
     The address comes from the environment, by the names that every S3 program has for it; `bucket_keys` finds the keys.
     """
     timeouts = timeouts or BucketTimeouts()
+    if "@" in url:
+        raise OperatorError(
+            "The URL of the bucket holds credentials, which other users of this machine could see: write it without, "
+            "and put them into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
     name, _, prefix = url.removeprefix(_SCHEME).partition("/")
     if not url.startswith(_SCHEME) or not name:
         raise OperatorError(f"{url} is no bucket: write s3://BUCKET, or s3://BUCKET/PREFIX")

@@ -91,6 +91,13 @@ class AddressTests(SynchronousTestCase):
         for url in ("s3://", "bucket", "http://bucket", "s3:///x"):
             self.assertRaises(OperatorError, open_bucket, url, KEYS)
 
+    def test_credentials(self) -> None:
+        """A URL with credentials is refused, and the message does not show them: others could see them already."""
+        for url in ("s3://key:s3cret@bucket/files", "s3:/key:s3cret@bucket"):
+            with self.assertRaisesRegex(OperatorError, "AWS_SECRET_ACCESS_KEY") as caught:
+                open_bucket(url, KEYS)
+            self.assertNotIn("s3cret", str(caught.exception))
+
     def test_unreachable(self) -> None:
         """An S3 server that is not there is busy; the refusal has neither its address nor the key."""
         timeouts = BucketTimeouts(connect=0.5, request=0.5, retries=0.5)
