@@ -87,6 +87,7 @@ class Confirmation:
     def __call__(self) -> None:
         """Look it up."""
         asked = self._monotonic()
+        self._granted = float("-inf")
         self._confirm()
         self._granted = asked
 

@@ -164,7 +164,6 @@ class CheckedStoreTests(SynchronousTestCase):
         """A job that finds access revoked confirms nothing, and no job can make it recent any more."""
         self.store.stat_many([parse("a.txt")])
         self.revoked = True
-        self.clock.advance(2 * GRANTED_SECONDS)
         for read in (self.store.stat_many, lambda some: self.store.open_many(some, 100)):
             self.assertRaises(Forbidden, read, [parse("a.txt")])
             self.assertFalse(self.at_hand())
