@@ -69,7 +69,7 @@ class RightsTests(TransferCase):
         self.push(path, "file")
         (item,) = self.results
         self.assertEqual(item.outcome, Outcome.REFUSED)
-        self.assertIn("your account may not store this at file", item.reason)
+        self.assertIn("your account may not replace anything at file", item.reason)
         self.assertIn("perhaps there is a file of that name already", item.reason)
         self.enter("read")
         self.get("file", os.path.join(self.here, "back"))
