@@ -69,7 +69,7 @@ class ClusterFile:
         try:
             return self._stored.read(offset, length)
         except ObjectMissing as error:
-            raise Damaged("this content is damaged on the server: its object store has not kept it") from error
+            raise not_kept() from error
 
     def hash_steps(self) -> Iterator[str | None]:
         """Its hash is known."""
@@ -85,3 +85,8 @@ class ClusterFile:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def not_kept() -> Damaged:
+    """The refusal to read a content of which the bucket has lost an object."""
+    return Damaged("this content is damaged on the server: its object store has not kept it")

@@ -11,13 +11,12 @@ from typing import Callable
 from zope.interface import implementer
 
 from homeftp.cluster.objects import ObjectMissing
-from homeftp.errors import Damaged
 from homeftp.hashing.filehash import Hasher
 from homeftp.interfaces.store import IDraft
 from homeftp.model import Entry
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import ContentPart
-from homeftp.store.cluster.reading.opened import StoredContent
+from homeftp.store.cluster.reading.opened import StoredContent, not_kept
 from homeftp.store.cluster.tables import contents
 from homeftp.store.cluster.writes.packs import StoredContents
 from homeftp.store.policy.limits import check_range
@@ -150,7 +149,7 @@ class ClusterDraft:
             else:
                 found = self._base.read(begin, max(0, min(size, self._base_size - begin)))
         except ObjectMissing as error:
-            raise Damaged("this content is damaged on the server: its object store has not kept it") from error
+            raise not_kept() from error
         return found.ljust(size, b"\0")
 
     def _hold(self, number: int) -> bytearray:
