@@ -103,9 +103,8 @@ class ClusterHistory:
             raise wording.no_version(endpoint, at_us)
         if row.damaged:
             raise wording.damaged_version(endpoint)
-        parts = [] if row.content is None else contents.parts_of(database, [row.content])[row.content]
         entry = Entry("", "file", row.size, row.mtime_us, row.mode, row.hash, f"{row.content or 0}")
-        return ClusterFile(entry, StoredContent(self._context.bucket, parts))
+        return ClusterFile(entry, StoredContent(self._context.bucket, contents.parts(database, row.content)))
 
     # -- changing ------------------------------------------------------------------
 

@@ -129,10 +129,9 @@ class ClusterStore:
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
     ) -> ResumePoint | None:
         """How much of a content arrived earlier from the bound actor's account, in whatever server."""
-        found = uploads.of_path(self._context.database, self._context.share.id, endpoint.parts, self.actor.owner)
-        fitting = [each for each in found if each.fits(hash, size, mtime_us)]
-        most = max(fitting, key=lambda each: each.arrived, default=None)
-        return None if most is None else ResumePoint(most.arrived, most.prefix_hash)
+        database, share = self._context.database, self._context.share
+        row = uploads.furthest(database, share.id, endpoint.parts, self.actor.owner, hash, size, mtime_us)
+        return None if row is None else ResumePoint(row.arrived, row.prefix_hash)
 
     def space(self) -> Space:
         """What the quotas leave; not known without one: a bucket does not tell how much it holds."""
@@ -195,7 +194,7 @@ class ClusterStore:
             arrived.drop_similar(committer, done)
             return results
 
-        endpoints = [request.endpoint for request, hash in zip((each for each, _ in asked), checked, strict=True)]
+        endpoints = [request.endpoint for request, _ in asked]
         return change(self._context, endpoints, work, [request.actor for request, _ in asked])
 
     def _checked(self, request: WriteRequest, content: bytes | None) -> str:
@@ -219,7 +218,7 @@ class ClusterStore:
             raise wording.damaged(request.endpoint)
         content = None if node is None or request.empty else node.content
         since_us = 0 if content is None else contents.now_us(context.database)
-        parts = [] if content is None else contents.parts_of(context.database, [content])[content]
+        base = StoredContent(context.bucket, contents.parts(context.database, content))
 
         def commit(stored: StoredContents, hash: str, mtime_us: int | None, mode: int | None) -> Entry:
             size = sum(part.size for part in stored.parts[0])
@@ -235,7 +234,6 @@ class ClusterStore:
             context.limits.check_size(request.endpoint, size)
             check_space(context, request, size)
 
-        base = StoredContent(context.bucket, parts)
         return ClusterDraft(context, base, since_us, check_size=check_size, commit=commit)
 
     # -- names ---------------------------------------------------------------------
@@ -278,8 +276,7 @@ class ClusterStore:
             if node.damaged:
                 raise wording.damaged(source)
             workspace = committer.workspace
-            number = node.content
-            parts = [] if number is None else contents.parts_of(workspace.transaction, [number])[number]
+            parts = contents.parts(workspace.transaction, node.content)
             made = attrs.evolve(node, id=workspace.number(), tag=workspace.number(), made_us=workspace.now_us)
             name = partial(workspace.add_content, parts)
             return committer.place(target, made, name, target_precondition, self.actor).entry()

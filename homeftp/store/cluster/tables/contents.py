@@ -47,6 +47,11 @@ def parts_of(queries: IQueries, contents: Sequence[int]) -> dict[int, list[Conte
     return found
 
 
+def parts(queries: IQueries, content: int | None) -> list[ContentPart]:
+    """The parts of one content; None is that of an empty file."""
+    return [] if content is None else parts_of(queries, [content])[content]
+
+
 def insert(transaction: Transaction, parts: Mapping[int, Sequence[ContentPart]], first: int = 0) -> None:
     """Say where the bytes of contents are; `first` is the number of the first part."""
     rows = [

@@ -46,6 +46,20 @@ def of_path(queries: IQueries, share: int, names: Names, owner: str | None) -> l
     return [_upload_of(row) for row in queries.rows(query, (share, path_text(names), owner))]
 
 
+def furthest(
+    queries: IQueries,
+    share: int,
+    names: Names,
+    owner: str | None,
+    hash: str | None,
+    size: int | None,
+    mtime_us: int | None,
+) -> UploadRow | None:
+    """The upload of an owner to a path of which most has arrived, of those that may be the beginning of a content."""
+    fitting = [each for each in of_path(queries, share, names, owner) if each.fits(hash, size, mtime_us)]
+    return max(fitting, key=lambda each: each.arrived, default=None)
+
+
 def of_paths(transaction: Transaction, share: int, paths: Sequence[Names]) -> list[UploadRow]:
     """The uploads to several paths, of all owners, locked."""
     query = f"SELECT {_COLUMNS} FROM upload u WHERE u.share = %s AND u.path = ANY(%s) ORDER BY u.id FOR UPDATE"

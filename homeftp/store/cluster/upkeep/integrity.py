@@ -99,9 +99,7 @@ class ClusterVerifier:
         """The bytes of a content, and None where some of them cannot be read."""
         if file.content is None:
             return
-        stored = StoredContent(
-            self._context.bucket, contents.parts_of(self._context.database, [file.content])[file.content]
-        )
+        stored = StoredContent(self._context.bucket, contents.parts(self._context.database, file.content))
         if stored.size != file.size:
             yield None
             return
@@ -156,17 +154,14 @@ class ClusterVerifier:
     def _copy(self, endpoint: Endpoint, file: NodeRow | VersionRow) -> Sequence[ContentPart] | None:
         """The parts of a sound content with the hash, of the file itself for an actor that does not see everything."""
         database, share = self._context.database, self._context.share
-        mine = {part.object for part in self._parts_of(file.content)}
+        mine = {part.object for part in contents.parts(database, file.content)}
         for copy in damages.copies(database, share.id, file.hash or ""):
             if copy.content == file.content or not (self._actor.sees_all or self._is_of(copy, endpoint)):
                 continue
-            parts = self._parts_of(copy.content)
+            parts = contents.parts(database, copy.content)
             if mine.isdisjoint(part.object for part in parts) and self._is_sound(parts, file):
                 return parts
         return None
-
-    def _parts_of(self, content: int | None) -> list[ContentPart]:
-        return [] if content is None else contents.parts_of(self._context.database, [content])[content]
 
     def _is_of(self, copy: Copy, endpoint: Endpoint) -> bool:
         names = copy.names

@@ -145,17 +145,15 @@ def earlier(context: ClusterContext, request: WriteRequest) -> ArrivedParts:
     """What arrived earlier of the content of a request, up to its offset; raises `Changed` (44) where less did."""
     if not request.offset:
         return ArrivedParts()
-    found = uploads.of_path(context.database, context.share.id, request.endpoint.parts, request.actor.owner)
-    fitting = [each for each in found if uploads.request_fits(each, request)]
-    row = max(fitting, key=lambda each: each.arrived, default=None)
-    if row is None or row.arrived < request.offset:
-        raise Changed(f"less of {wording.display_path(request.endpoint)} arrived earlier: compare again")
+    names, owner = request.endpoint.parts, request.actor.owner
+    wanted = (request.hash, request.size, request.mtime_us)
+    row = uploads.furthest(context.database, context.share.id, names, owner, *wanted)
     parts, left = [], request.offset
-    for part in contents.parts_of(context.database, [row.content])[row.content]:
+    for part in () if row is None else contents.parts(context.database, row.content):
         if left > 0:
             parts.append(attrs.evolve(part, size=min(part.size, left)))
             left -= part.size
-    if left > 0:
+    if row is None or left > 0:
         raise Changed(f"less of {wording.display_path(request.endpoint)} arrived earlier: compare again")
     hash = row.prefix_hash if row.arrived == request.offset else None
     return ArrivedParts(parts, row, len(parts), continues=True, hash=hash)
