@@ -25,9 +25,10 @@ from homeftp.config import BATCH_JOB, KIB, MIB
 from homeftp.endpoint import ROOT, parse
 from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.model import WriteRequest
-from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions, make_share
+from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
 from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.store import ClusterStore
+from homeftp.store.cluster.tables.shares import make_share
 from homeftp.store.factory import open_store
 from homeftp.store.policy.changelog import ChangeLog
 from tests.support.engines import PostgreSQL, SeaweedFS

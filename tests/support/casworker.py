@@ -19,10 +19,11 @@ from homeftp.errors import Refusal
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import StoreOptions, record_nothing
 from homeftp.model import ABSENT, WriteRequest
-from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions, find_share
+from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
 from homeftp.store.cluster.base.rows import NODE_COLUMNS, NodeRow, node_of
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables import names as names_table
+from homeftp.store.cluster.tables.shares import find_share
 from homeftp.store.policy.changelog import ChangeLog
 from tests.support.clusters import PATIENT
 

@@ -12,9 +12,10 @@ from homeftp.cluster.database import Database, DatabaseTimeouts, Transaction
 from homeftp.cluster.migrations import migrate
 from homeftp.cluster.objects import Bucket, open_bucket
 from homeftp.interfaces.store import StoreOptions
-from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions, make_share
+from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
 from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.store import ClusterStore
+from homeftp.store.cluster.tables.shares import make_share
 from homeftp.store.policy.changelog import ChangeLog
 from tests.support import engines
 

@@ -203,7 +203,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"cli.connect", "cli.pairs", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "host", "wire"},
     "cli.owner": SHARED
     | {"accounts", "accounts.credentials", "cli.terminal", "optionvalues", "server", "store", "store.cluster.base"}
-    | {"store.policy", "tap"},
+    | {"store.cluster.tables", "store.policy", "tap"},
     "cli.service": SHARED | {"cli.owner", "cli.pairs", "cli.terminal", "client", "tap"},
     "cli.status": SHARED
     | {"accounts", "cli.connect", "cli.owner", "cli.pairs", "cli.terminal", "client", "store.policy"},

@@ -76,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
 def _init(database: Database, bucket: Bucket, options: argparse.Namespace) -> int:
     from homeftp.cluster.migrations import migrate
     from homeftp.server.cluster import schema_parts
-    from homeftp.store.cluster.base.context import ClusterOptions, make_share
+    from homeftp.store.cluster.base.context import ClusterOptions
+    from homeftp.store.cluster.tables.shares import make_share
 
     bucket.check()
     made = migrate(database, schema_parts())
@@ -133,7 +134,7 @@ def _status(database: Database, options: argparse.Namespace) -> int:
     from homeftp.cluster.migrations import expect_current
     from homeftp.cluster.servers import list_servers
     from homeftp.server.cluster import schema_parts
-    from homeftp.store.cluster.base.status import read_status
+    from homeftp.store.cluster.tables.holdings import read_status
 
     expect_current(database, schema_parts())
     servers, holds = list_servers(database), read_status(database)

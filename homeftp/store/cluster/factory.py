@@ -12,9 +12,10 @@ from homeftp.cluster.migrations import expect_current
 from homeftp.cluster.objects import Bucket, open_bucket
 from homeftp.errors import Busy, OperatorError
 from homeftp.interfaces.store import IStoreFactory, StoreOptions
-from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions, find_share
+from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
 from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.store import ClusterStore
+from homeftp.store.cluster.tables.shares import find_share
 from homeftp.store.policy.changelog import ChangeLog
 
 

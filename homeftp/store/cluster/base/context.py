@@ -10,10 +10,10 @@ import msgspec
 from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.objects import Bucket
 from homeftp.config import DAY, MIB
-from homeftp.errors import OperatorError
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Change
 from homeftp.store.cluster.base.memory import UploadMemory
+from homeftp.store.cluster.base.rows import ShareId
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import WriteLimits
@@ -37,14 +37,6 @@ class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of one object, at most."""
     connections: int = 8
     """To the database, at most."""
-
-
-@attrs.frozen
-class ShareId:
-    """A share, and the directory that is its root."""
-
-    id: int
-    root: int
 
 
 @attrs.frozen
@@ -78,34 +70,3 @@ class ClusterContext:
     def keeps_versions(self) -> bool:
         """Whether what is replaced or removed becomes a version."""
         return self.options.retention.seconds > 0
-
-
-_ROOT_MODE = 0o755
-
-
-def make_share(database: Database, name: str) -> ShareId:
-    """Make a share, unless there is one of that name."""
-
-    def work(transaction: Transaction) -> None:
-        id, root, tag = transaction.row("SELECT nextval('number'), nextval('number'), nextval('number')")
-        made = transaction.execute(
-            "INSERT INTO share (id, name, root) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", (id, name, root)
-        )
-        if made:
-            transaction.execute(
-                "INSERT INTO node (id, parent, name, folded, directory, mtime_us, mode, tag, made_us)"
-                " VALUES (%s, %s, '', '', true, now_us(), %s, %s, now_us())",
-                (root, -root, _ROOT_MODE, tag),
-            )
-
-    if database.row("SELECT 1 FROM share WHERE name = %s", (name,)) is None:
-        database.transact(work)
-    return find_share(database, name)
-
-
-def find_share(database: Database, name: str) -> ShareId:
-    """The store of that name; raises `OperatorError` where there is none."""
-    row = database.row("SELECT id, root FROM share WHERE name = %s", (name,))
-    if row is None:
-        raise OperatorError(f"The database has no share '{name}'. Make it with: homeftp cluster init")
-    return ShareId(*row)

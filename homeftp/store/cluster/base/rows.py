@@ -29,6 +29,20 @@ def path_names(text: str) -> Names:
     return tuple(text.split(SEPARATOR)) if text else ()
 
 
+def path_range(names: Sequence[str]) -> tuple[str, str, str]:
+    """A path as the database has it, and the range of all beneath it: from one text on, and up to another."""
+    path = path_text(names)
+    return path, path + SEPARATOR, path + BEHIND
+
+
+@attrs.frozen
+class ShareId:
+    """A share, and the directory that is its root."""
+
+    id: int
+    root: int
+
+
 @attrs.frozen
 class FileRow:
     """What the tree and the versions both have of a file."""

@@ -7,7 +7,8 @@ from typing import Iterator
 
 from homeftp.cluster.database import IQueries
 from homeftp.endpoint import FolderSet
-from homeftp.store.cluster.base.rows import NODE_COLUMNS, Names, NodeRow, node_of
+from homeftp.store.cluster.base.rows import Names, NodeRow
+from homeftp.store.cluster.tables import names as names_table
 
 CHUNK = 1000
 """Entries of a directory that are read at once."""
@@ -20,14 +21,6 @@ _EACH = 100
 
 _MOST_AHEAD = 5000
 """Entries that are held for directories that come later: whatever the tree looks like, memory is bounded."""
-
-_CHILDREN = f"SELECT {NODE_COLUMNS} FROM node n WHERE n.parent = %s AND n.name > %s ORDER BY n.name LIMIT %s"
-
-_MANY = f"""
-SELECT {NODE_COLUMNS} FROM unnest(%s::bigint[]) AS a (parent)
-CROSS JOIN LATERAL (SELECT * FROM node WHERE node.parent = a.parent ORDER BY node.name LIMIT %s) n
-ORDER BY n.parent, n.name
-"""
 
 
 class _OpenDirectory:
@@ -88,7 +81,7 @@ class TreeReader:
     def _go_on(self, level: _OpenDirectory) -> None:
         """Read the next entries of a directory."""
         after = level.nodes[-1].name if level.nodes else ""
-        level.nodes = [node_of(row) for row in self._queries.rows(_CHILDREN, (level.id, after, CHUNK))]
+        level.nodes = names_table.children(self._queries, level.id, CHUNK, after)
         level.complete, level.next = len(level.nodes) < CHUNK, 0
 
     def _look_ahead(self, level: _OpenDirectory, hidden: FolderSet) -> None:
@@ -98,8 +91,4 @@ class TreeReader:
         later = (node for node in level.nodes[level.next - 1 :] if node.directory)
         shown = (node.id for node in later if not (hidden and hidden.covers((*level.names, node.name))))
         ids = list(itertools.islice(shown, _AHEAD))
-        found: dict[int, list[NodeRow]] = {id: [] for id in ids}
-        for row in self._queries.rows(_MANY, (ids, _EACH)):
-            node = node_of(row)
-            found[node.parent].append(node)
-        self._ahead.update(found)
+        self._ahead.update(names_table.children_of_many(self._queries, ids, _EACH))

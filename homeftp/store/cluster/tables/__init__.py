@@ -1,1 +1,1 @@
-"""The tables of the cluster store: the only modules with its SQL. Each has the statements about one table."""
+"""The tables of the cluster store: its SQL is here and in its schema, and nowhere else."""

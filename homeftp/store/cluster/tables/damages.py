@@ -8,11 +8,11 @@ import attrs
 
 from homeftp.cluster.database import Database, IQueries
 from homeftp.model import Damage
-from homeftp.store.cluster.base.context import ShareId
 from homeftp.store.cluster.base.rows import (
     NODE_COLUMNS,
     Names,
     NodeRow,
+    ShareId,
     VersionRow,
     digest_of,
     hash_of,

@@ -22,9 +22,17 @@ WITH RECURSIVE asked AS (
 SELECT no, depth, {NODE_COLUMNS} FROM walk n
 """
 
-_CHILDREN = f"""
+_NAMED = f"""
 SELECT {NODE_COLUMNS} FROM unnest(%s::bigint[], %s::text[]) AS a (parent, name)
 JOIN node n ON n.parent = a.parent AND n.name = a.name
+"""
+
+_CHILDREN = f"SELECT {NODE_COLUMNS} FROM node n WHERE n.parent = %s AND n.name > %s ORDER BY n.name LIMIT %s"
+
+_CHILDREN_OF_MANY = f"""
+SELECT {NODE_COLUMNS} FROM unnest(%s::bigint[]) AS a (parent)
+CROSS JOIN LATERAL (SELECT * FROM node WHERE node.parent = a.parent ORDER BY node.name LIMIT %s) n
+ORDER BY n.parent, n.name
 """
 
 _TOGETHER = 8
@@ -82,7 +90,7 @@ def _walk_together(queries: IQueries, root: int, paths: Sequence[Names]) -> dict
     """The same for many paths: first what is on the way, and then what is in each directory, at once."""
     found = _walk_each(queries, root, sorted({each[:-1] for each in paths}))
     wanted = {(found[each[:-1]].id, each[-1]): each for each in paths if each and each[:-1] in found}
-    rows = queries.rows(_CHILDREN, ([parent for parent, _ in wanted], [name for _, name in wanted])) if wanted else []
+    rows = queries.rows(_NAMED, ([parent for parent, _ in wanted], [name for _, name in wanted])) if wanted else []
     for node in map(node_of, rows):
         found[wanted[node.parent, node.name]] = node
     return found
@@ -123,6 +131,19 @@ def delete(transaction: Transaction, ids: Sequence[int]) -> None:
     """Remove nodes, which are locked."""
     if ids:
         transaction.execute("DELETE FROM node WHERE id = ANY(%s)", (list(ids),))
+
+
+def children(queries: IQueries, id: int, count: int, after: str = "") -> list[NodeRow]:
+    """Some of what is in a directory, in the order of the names' bytes: what comes after a name."""
+    return [node_of(row) for row in queries.rows(_CHILDREN, (id, after, count))]
+
+
+def children_of_many(queries: IQueries, ids: Sequence[int], count: int) -> dict[int, list[NodeRow]]:
+    """The first of what is in each of several directories, by the directory's id."""
+    found: dict[int, list[NodeRow]] = {id: [] for id in ids}
+    for node in map(node_of, queries.rows(_CHILDREN_OF_MANY, (list(ids), count))):
+        found[node.parent].append(node)
+    return found
 
 
 def has_children(queries: IQueries, id: int) -> bool:

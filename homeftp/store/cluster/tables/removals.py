@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from homeftp.cluster.database import IQueries, Transaction
-from homeftp.store.cluster.base.rows import BEHIND, SEPARATOR, Names, path_names, path_text
+from homeftp.store.cluster.base.rows import Names, path_names, path_range, path_text
 
 
 @attrs.frozen
@@ -30,12 +30,12 @@ def insert(transaction: Transaction, share: int, removal: Removal) -> None:
 
 def overlapping(queries: IQueries, share: int, names: Names) -> list[Removal]:
     """The directories that were removed at, above or beneath a path, the oldest first."""
-    path = path_text(names)
+    path, low, high = path_range(names)
     above = [path_text(names[:depth]) for depth in range(1, len(names) + 1)]
     rows = queries.rows(
         "SELECT node, path, at_us FROM removed WHERE share = %s AND (%s = '' OR path = ANY(%s) OR path >= %s AND path"
         " < %s) ORDER BY at_us, node",
-        (share, path, above, path + SEPARATOR, path + BEHIND),
+        (share, path, above, low, high),
     )
     return [Removal(node, path_names(path), at_us) for node, path, at_us in rows]
 

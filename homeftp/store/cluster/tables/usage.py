@@ -9,7 +9,7 @@ from typing import Iterable, Mapping, Sequence
 
 from homeftp.cluster.database import Database, IQueries, Transaction
 from homeftp.config import NAME_COST
-from homeftp.store.cluster.base.rows import BEHIND, SEPARATOR, Names, path_names, path_text
+from homeftp.store.cluster.base.rows import Names, path_names, path_range, path_text
 from homeftp.store.cluster.tables import names as names_table
 
 _SUM = f"coalesce(sum(greatest(size, {NAME_COST})), 0)"
@@ -73,8 +73,7 @@ def measure(queries: IQueries, share: int, root: int, top: Names) -> int:
     node = names_table.find(queries, root, top)
     if node is not None and node.directory:
         used += beneath(queries, node.id)
-    path = path_text(top)
-    where = (share, path, path + SEPARATOR, path + BEHIND)
+    where = (share, *path_range(top))
     for table, column in (("version", "size"), ("upload", "arrived")):
         query = f"SELECT {_SUM.replace('size', column)} FROM {table} WHERE {_BENEATH}"
         used += int(queries.row(query, where)[0])
@@ -112,14 +111,10 @@ def charge(transaction: Transaction, share: int, changes: Sequence[tuple[Names, 
 
 def forget_beneath(transaction: Transaction, share: int, names: Names) -> None:
     """Count the quotas beneath a directory anew when they are needed: it went away with all that is in it."""
-    path = path_text(names)
-    given = (share, path, path + SEPARATOR, path + BEHIND)
-    transaction.execute(f"DELETE FROM usage WHERE path <> '' AND {_BENEATH}", given)
+    transaction.execute(f"DELETE FROM usage WHERE path <> '' AND {_BENEATH}", (share, *path_range(names)))
 
 
 def evictable(queries: IQueries, share: int, home: Names, before_us: int | None) -> int:
     """Bytes of the versions beneath a path that were replaced or removed before a time."""
-    path = path_text(home)
     query = f"SELECT {_SUM} FROM version WHERE {_BENEATH} AND (%s::bigint IS NULL OR at_us <= %s)"
-    given = (share, path, path + SEPARATOR, path + BEHIND, before_us, before_us)
-    return int(queries.row(query, given)[0])
+    return int(queries.row(query, (share, *path_range(home), before_us, before_us))[0])

@@ -15,6 +15,7 @@ from homeftp.store.cluster.base.rows import (
     VersionRow,
     digest_of,
     path_names,
+    path_range,
     path_text,
     version_of,
 )
@@ -151,6 +152,11 @@ def _between(
         after = (found[-1].path, found[-1].at_us)
 
 
+def size(queries: IQueries, share: int) -> int:
+    """Bytes of all versions."""
+    return int(queries.row("SELECT coalesce(sum(size), 0) FROM version WHERE share = %s", (share,))[0])
+
+
 def find(queries: IQueries, share: int, names: Names, at_us: int | None, *, lock: bool = False) -> VersionRow | None:
     """The version of a time, or the newest."""
     given: list[object] = [share, path_text(names), *(() if at_us is None else (at_us,))]
@@ -184,5 +190,4 @@ def _where(share: int, names: Names) -> tuple[str, list[object]]:
     """The condition for what is at or beneath a path."""
     if not names:
         return "v.share = %s", [share]
-    path = path_text(names)
-    return _BENEATH, [share, path, path + SEPARATOR, path + BEHIND]
+    return _BENEATH, [share, *path_range(names)]

@@ -23,7 +23,7 @@ def expire(context: ClusterContext) -> None:
         pass
     most = _most(context)
     while most is not None:
-        over = _size(context) - most
+        over = versions.size(context.database, context.share.id) - most
         if over <= 0 or not _versions(context, None, over):
             break
 
@@ -34,11 +34,6 @@ def _most(context: ClusterContext) -> int | None:
     if retention.percent is not None:
         return None if quota is None else retention.most(quota)
     return None if retention.size is None else retention.most(0)
-
-
-def _size(context: ClusterContext) -> int:
-    query = "SELECT coalesce(sum(size), 0) FROM version WHERE share = %s"
-    return int(context.database.row(query, (context.share.id,))[0])
 
 
 def _older_than(context: ClusterContext) -> int:

@@ -12,7 +12,7 @@ from homeftp.errors import Changed
 from homeftp.model import WriteRequest
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import ContentPart, Names
-from homeftp.store.cluster.tables import contents, uploads, usage
+from homeftp.store.cluster.tables import contents, numbers, uploads, usage
 from homeftp.store.cluster.tables.uploads import UploadRow
 from homeftp.store.cluster.writes.committer import ClusterCommitter
 from homeftp.store.policy import wording
@@ -75,15 +75,14 @@ class ArrivedParts:
             if not uploads.advance(transaction, self.row.id, size, prefix_hash):
                 raise _taken_over(request.endpoint)
             return attrs.evolve(self.row, arrived=size, prefix_hash=prefix_hash)
-        numbers = [transaction.row("SELECT nextval('number')")[0] for _ in range(2)]
-        content = numbers[1]
+        _, (id, content) = numbers.take(transaction, 2)
         if self.row is not None:
             if not uploads.delete(transaction, [self.row.id]):
                 raise _taken_over(request.endpoint)
             content = self.row.content
             contents.cut(transaction, content, self.parts[: self.stored])
         row = UploadRow(
-            id=numbers[0],
+            id=id,
             names=request.endpoint.parts,
             owner=request.actor.owner,
             hash=request.hash,

@@ -17,7 +17,7 @@ from homeftp.errors import BadEndpoint, Busy, NoSpace
 from homeftp.model import SECOND_US, Actor, Change, Entry, WriteRequest, kept_mode
 from homeftp.store.cluster.base.rows import FileRow, Names, NodeRow, path_names
 from homeftp.store.cluster.tables import names as names_table
-from homeftp.store.cluster.tables import uploads, usage, versions
+from homeftp.store.cluster.tables import shares, uploads, usage, versions
 from homeftp.store.cluster.writes.workspace import Workspace
 from homeftp.store.policy import limits, similarnames, wording
 from homeftp.store.policy.preconditions import check, check_directory, check_replaceable, check_source
@@ -271,20 +271,18 @@ def check_reach(workspace: Workspace, source: Endpoint, target: Endpoint, node: 
 
     The row of the store has the longest path that it ever held: most moves need not look at what is in the directory.
     """
-    row = workspace.transaction.row("SELECT longest, deepest FROM share WHERE id = %s", (workspace.context.share.id,))
+    transaction, share = workspace.transaction, workspace.context.share.id
+    longest, deepest = shares.reach(transaction, share)
     old, new = len(source.whole.encode()), len(target.whole.encode())
-    longest, deepest = max(0, row[0] - old), max(0, row[1] - len(source.parts))
+    longest, deepest = max(0, longest - old), max(0, deepest - len(source.parts))
     grown = new > old or len(target.parts) > len(source.parts)
     if grown:
         try:
             limits.check_path(target, longest, deepest)
         except BadEndpoint:  # perhaps: now that is found out exactly
-            longest, deepest = names_table.reach(workspace.transaction, node.id)
+            longest, deepest = names_table.reach(transaction, node.id)
             limits.check_path(target, longest, deepest)
-        workspace.transaction.execute(
-            "UPDATE share SET longest = greatest(longest, %s), deepest = greatest(deepest, %s) WHERE id = %s",
-            (new + longest, len(target.parts) + deepest, workspace.context.share.id),
-        )
+        shares.reached(transaction, share, new + longest, len(target.parts) + deepest)
 
 
 def as_file(row: FileRow, node: NodeRow) -> NodeRow:

@@ -15,7 +15,7 @@ from homeftp.cluster.database import Transaction
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.model import Actor, Change
 from homeftp.store.cluster.base.context import ClusterContext
-from homeftp.store.cluster.base.rows import NODE_COLUMNS, Names, NodeRow, node_of
+from homeftp.store.cluster.base.rows import Names, NodeRow
 from homeftp.store.cluster.tables import contents, removals, usage, versions
 from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.cluster.tables.removals import Removal
@@ -25,8 +25,6 @@ from homeftp.store.policy import limits, wording
 
 STEP = 500
 """Entries that become versions in one transaction."""
-
-_CHUNK = f"SELECT {NODE_COLUMNS} FROM node n WHERE n.parent = %s ORDER BY n.name LIMIT %s"
 
 
 def remove(
@@ -102,7 +100,7 @@ class _RemovalStep:
         way: list[tuple[int, Names]] = [(self.removal.node, self.removal.names)]
         while way and self.removed < STEP:
             id, names = way[-1]
-            nodes = [node_of(row) for row in self.transaction.rows(_CHUNK, (id, STEP))]
+            nodes = names_table.children(self.transaction, id, STEP)
             files = [node for node in nodes if not node.directory]
             if files:
                 self._keep(names, files)

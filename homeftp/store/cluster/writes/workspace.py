@@ -15,7 +15,7 @@ from homeftp.endpoint import Endpoint, folded
 from homeftp.model import Change, Kind, WriteRequest, kept_mode
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import ContentPart, FileRow, Names, NodeRow
-from homeftp.store.cluster.tables import contents, usage, versions
+from homeftp.store.cluster.tables import contents, numbers, shares, usage, versions
 from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.policy import wording
 
@@ -124,10 +124,9 @@ class Workspace:
         return self._numbers.pop()
 
     def _fetch_numbers(self, count: int) -> None:
-        query = "SELECT now_us(), array(SELECT nextval('number') FROM generate_series(1, %s))"
-        now_us, numbers = self.transaction.row(query, (count,))
-        self.now_us = self.now_us or int(now_us)
-        self._numbers += reversed(numbers)
+        now_us, taken = numbers.take(self.transaction, count)
+        self.now_us = self.now_us or now_us
+        self._numbers += reversed(taken)
 
     # -- changing ------------------------------------------------------------------
 
@@ -280,11 +279,7 @@ class Workspace:
         self._write_parts()
         contents.drop(self.transaction, self._dropped)
         if any(self._reached):
-            self.transaction.execute(
-                "UPDATE share SET longest = greatest(longest, %s), deepest = greatest(deepest, %s)"
-                " WHERE id = %s AND (longest < %s OR deepest < %s)",
-                (*self._reached, self.context.share.id, *self._reached),
-            )
+            shares.reached(self.transaction, self.context.share.id, *self._reached)
         if self.context.journal is not None and self.changes:
             self.context.journal(self.transaction, self.changes)
         charged = {top: change for top, change in self._charged.items() if change}

@@ -7,9 +7,9 @@ from unittest import mock
 from homeftp.cluster.database import Database, DatabaseTimeouts
 from homeftp.errors import OperatorError
 from homeftp.interfaces.store import StoreOptions
-from homeftp.store.cluster.base.context import make_share
 from homeftp.store.cluster.factory import ClusterStoreFactory, open_cluster
 from homeftp.store.cluster.store import ClusterStore
+from homeftp.store.cluster.tables.shares import make_share
 from homeftp.store.factory import check_store, open_store
 from tests.support import engines
 from tests.support.clustercase import ClusterCase

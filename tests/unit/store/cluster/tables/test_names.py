@@ -63,6 +63,20 @@ class NamesTests(ClusterCase):
         self.assertEqual(names_table.reach(database, empty.id), (0, 0))
         self.assertFalse(names_table.has_children(database, empty.id))
 
+    def test_children(self) -> None:
+        """What is in a directory is read in parts, and the first of several directories at once."""
+        database = self.context.database
+        there = [node.name for node in names_table.children(database, self.root, 100)]
+        self.assertEqual(there, sorted(there))
+        self.assertEqual([node.name for node in names_table.children(database, self.root, 1)], there[:1])
+        after = names_table.children(database, self.root, 100, there[0])
+        self.assertEqual([node.name for node in after], there[1:])
+        d = next(node.id for node in names_table.children(database, self.root, 100) if node.name == "d")
+        found = names_table.children_of_many(database, [d, self.root, 0], 1)
+        self.assertEqual(found[self.root], names_table.children(database, self.root, 1))
+        self.assertEqual(found[d], names_table.children(database, d, 1))
+        self.assertEqual(found[0], [])
+
     def test_deleted(self) -> None:
         """What is removed is found no more."""
         list(self.store.remove(parse("c.txt"), None, False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from homeftp.store.cluster.base.status import ClusterHoldings, read_status
+from homeftp.store.cluster.tables.holdings import ClusterHoldings, read_status
 from tests.support.clustercase import ClusterCase
 
 
