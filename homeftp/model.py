@@ -295,12 +295,11 @@ class Change(msgspec.Struct, frozen=True):
     what: str
     """One of "add", "replace", "delete", "move", "metadata", "evict", "prune", "damage" and "mend".
 
-    The "delete" of a directory stands for all that it held.
-    The last four change nothing in the tree: to make space for the actor a
-    version or a partial upload was removed, of the file at `endpoint`; or the
-    actor removed a version for good; or the
-    store has found that it has not kept the content with that `hash`; or a
-    version has that content again.
+    Where a store has `Capabilities.atomic_directory_removal`, the "delete" of a directory stands for all that it held;
+    elsewhere each of these has a record of its own before it. The last four change nothing in the tree. "evict": to
+    make space for the actor, a version or a partial upload of the file at `endpoint` was removed. "prune": the actor
+    removed a version for good. "damage": the store has found that it has not kept the content with that `hash`.
+    "mend": a version has that content again.
     """
     kind: str
     """ "file" or "directory"; for "evict", "prune", "damage" and "mend" also "version" or "upload"."""
