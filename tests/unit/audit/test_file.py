@@ -6,10 +6,7 @@ import errno
 import fcntl
 import json
 import os
-from datetime import datetime, timezone
 from unittest import mock
-
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.audit import file as audit_file
 from homeftp.audit.file import FILE
@@ -17,32 +14,11 @@ from homeftp.audit.log import Audit
 from homeftp.errors import OperatorError
 from homeftp.model import Actor
 from tests.support import replay
-
-ANN = Actor("ann", "laptop", "192.0.2.1", "PUSH")
-HOSTILE = 'a\nb\r\x1b[2J\x7f\x9b"\u202e\u2028\\\N{FLEXED BICEPS}\ud800'
+from tests.support.auditcase import ANN, AuditCase
 
 
-def moment() -> datetime:
-    """When all is done here."""
-    return datetime(2026, 11, 27, 1, 2, 3, 4, timezone.utc)
-
-
-class AuditFileTests(SynchronousTestCase):
+class AuditFileTests(AuditCase):
     """One log, as `Audit` writes it."""
-
-    def setUp(self) -> None:
-        self.folder = os.path.abspath(self.mktemp())
-        self.path = os.path.join(self.folder, FILE)
-
-    def audit(self, size: int | None = None, kept: int = 2) -> Audit:
-        """The log, as one process has it."""
-        audit = Audit(self.folder, size=size, kept=kept, now=moment).open()
-        self.addCleanup(audit.close)
-        return audit
-
-    def content(self) -> bytes:
-        with open(self.path, "rb") as file:
-            return file.read()
 
     def test_private(self) -> None:
         """Only its owner may read it; one that others may read is refused, with what to do."""

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from datetime import datetime, timezone
-
-from twisted.trial.unittest import SynchronousTestCase
-
-from homeftp.audit.file import FILE
-from homeftp.audit.log import Audit
 from homeftp.endpoint import Endpoint
 from homeftp.model import Actor, Change, HashCondition
 from tests.support import replay
-
-ANN = Actor("ann", "laptop", "192.0.2.1", "PUSH")
-HOSTILE = 'a\nb\r\x1b[2J\x7f\x9b"\u202e\u2028\\\N{FLEXED BICEPS}\ud800'
+from tests.support.auditcase import ANN, HOSTILE, AuditCase
 
 
-def moment() -> datetime:
-    """When all is done here."""
-    return datetime(2026, 11, 27, 1, 2, 3, 4, timezone.utc)
-
-
-class AuditTests(SynchronousTestCase):
+class AuditTests(AuditCase):
     """One log."""
-
-    def setUp(self) -> None:
-        self.folder = os.path.abspath(self.mktemp())
-        self.path = os.path.join(self.folder, FILE)
-
-    def audit(self, size: int | None = None, kept: int = 2) -> Audit:
-        """The log, as one process has it."""
-        audit = Audit(self.folder, size=size, kept=kept, now=moment).open()
-        self.addCleanup(audit.close)
-        return audit
-
-    def content(self) -> bytes:
-        with open(self.path, "rb") as file:
-            return file.read()
 
     def test_change(self) -> None:
         """A record has actor, address, time, change and endpoint; unknown fields are left out."""
