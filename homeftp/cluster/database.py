@@ -301,6 +301,11 @@ class Database:
             raise Busy("the server's database does not answer at the moment: try again later") from error
 
 
+def unreachable() -> OperatorError:
+    """What its owner is told where the database does not answer."""
+    return OperatorError("The database cannot be reached. Check its address, its credentials, and that it runs.")
+
+
 def _roll_back(cursor: Cursor) -> None:
     """End a transaction. Where that fails the connection is of no use any more, and the pool finds that out."""
     with contextlib.suppress(psycopg.Error):

@@ -50,13 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what was asked; returns the exit code."""
-    if options.action == "import":
-        return clusterimport.run(options)
     try:
-        from homeftp.cluster.database import Database
+        from homeftp.cluster.database import Database, unreachable
         from homeftp.cluster.objects import open_bucket
     except ImportError as error:
         raise OperatorError(f"This needs more packages ({error}): pip install 'homeftp[cluster]'") from None
+    if options.action == "import":
+        return clusterimport.run(options)
     database = Database(options.database, connections=1)
     try:
         if options.action == "migrate":
@@ -66,9 +66,7 @@ def run(options: argparse.Namespace) -> int:
         bucket = open_bucket(options.objects, os.environ)
         return _init(database, bucket, options) if options.action == "init" else _check(database, bucket, options)
     except Busy as error:
-        raise OperatorError(
-            "The database cannot be reached. Check its address, its credentials, and that it runs."
-        ) from error
+        raise unreachable() from error
     finally:
         database.close()
 

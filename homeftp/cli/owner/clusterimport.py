@@ -96,12 +96,9 @@ def _open_folder(options: argparse.Namespace, opened: contextlib.ExitStack) -> I
 
 
 def _open_cluster(options: argparse.Namespace, opened: contextlib.ExitStack) -> IImportingStore:
-    try:
-        from homeftp.audit.log import Audit
-        from homeftp.audit.table import AuditTable
-        from homeftp.cluster.database import Database
-    except ImportError as error:
-        raise OperatorError(f"This needs more packages ({error}): pip install 'homeftp[cluster]'") from None
+    from homeftp.audit.log import Audit
+    from homeftp.audit.table import AuditTable
+    from homeftp.cluster.database import Database
     from homeftp.interfaces.importing import IImportingStore
     from homeftp.interfaces.store import StoreOptions
     from homeftp.model import Actor

@@ -7,7 +7,7 @@ import os
 
 from zope.interface import implementer
 
-from homeftp.cluster.database import Database
+from homeftp.cluster.database import Database, unreachable
 from homeftp.cluster.migrations import expect_current
 from homeftp.cluster.objects import Bucket, open_bucket
 from homeftp.errors import Busy, OperatorError
@@ -48,7 +48,7 @@ def open_cluster(
         share = find_share(database, cluster.share)
     except Busy as error:
         database.close()
-        raise OperatorError("The database cannot be reached. Is its address right, and is it running?") from error
+        raise unreachable() from error
     except BaseException:
         database.close()
         raise
