@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "migrate": "Upgrade the tables to this version. Servers of the version before go on working.",
         "check": "Look whether the database and the bucket can be trusted with files.",
         "status": "Show the servers of a cluster, and what it holds.",
-        "import": "Copy a shared folder with its versions into an empty cluster. Stop the folder's server before.",
+        "import": "Copy a shared folder with its versions to a cluster. Stop the folder's server before.",
     }
     actions = add_actions(parser, summaries)
     for name, action in actions.items():
