@@ -131,7 +131,7 @@ CLIENT_QUEUE = 1024
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one client may cost the server. Times are seconds by the monotonic clock."""
+    """Limits of one client's cost to the server. Times are seconds by the monotonic clock."""
 
     connections: int = 200
     """Connections at once; OpenSSH's MaxStartups and pyftpdlib have caps of this order."""
@@ -224,7 +224,7 @@ class ClientTimeouts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server's owner decides; `tap.py` makes it from the command line."""
+    """The owner's settings; `tap.py` makes them from the command line."""
 
     root: str
     """The store: the absolute path of a folder, or a URL that `homeftp.store.factory` opens."""

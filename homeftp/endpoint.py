@@ -56,7 +56,7 @@ _DEVICES = frozenset(
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"]
 )
 _DEVICE_LETTERS = frozenset(letter for device in _DEVICES for letter in (device[0], device[0].lower()))
-"""What a device's name begins with."""
+"""The first letters of the names of devices."""
 _PLAIN_NAME = r"[A-Za-z0-9_-](?:[A-Za-z0-9_. +,()=-]{0,253}[A-Za-z0-9_+,()=-])?"
 """Most names: these need only the check of device names."""
 _PLAIN = re.compile(rf"{_PLAIN_NAME}\Z")

@@ -185,7 +185,7 @@ def refusal(status: int, message: str) -> Refusal:
 
 
 class OperatorError(Exception):
-    """What keeps a program from starting, or a command from being carried out.
+    """A fault that keeps a program from starting, or a command from being carried out.
 
     One line for the person who typed it: what is wrong and what to do. The
     command line prints it and ends with a non-zero status; no traceback.

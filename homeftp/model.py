@@ -85,7 +85,7 @@ def same_mode(kind: Kind, wanted: int, existing: int | None) -> bool:
 
 @attrs.frozen
 class Entry:
-    """What is at an endpoint."""
+    """An existing file or directory at an endpoint."""
 
     name: str
     """Relative to what was asked for; "" is that itself."""
@@ -166,7 +166,7 @@ A store may read more.
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """What one step of `IStore.verify` has read."""
+    """The result of one step of `IStore.verify`."""
 
     files: int = 0
     """Files that were read to their end."""
@@ -180,7 +180,7 @@ class Verification(msgspec.Struct, frozen=True):
 
     @classmethod
     def total(cls, steps: Sequence[Verification]) -> Verification:
-        """What several steps have read."""
+        """The sum of several steps."""
         return cls(
             sum(step.files for step in steps),
             sum(step.versions for step in steps),
@@ -370,7 +370,7 @@ class ResumePoint(msgspec.Struct, frozen=True):
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a storage backend can do.
+    """The capabilities of a storage backend.
 
     It refuses `set_metadata`, `edit` and `copy` with `Forbidden` (33) where it cannot do them. Without `versions`
     there are none: `versions` is empty, and `restore` raises `NotFound` (40), or `Forbidden` in a read-only store.

@@ -15,7 +15,7 @@ from msgspec import structs
 from homeftp.config import DAY, HTTPS_PORT, KIB, MIB, SFTP_PORT, Settings
 
 DEFAULTS = Settings(root="", state="")
-"""What the options are where they are not given."""
+"""The defaults of the options."""
 
 _SMALLEST_LOG = 64 * KIB
 """Bytes of an audit log file, at least: less would rotate all the time."""

@@ -71,14 +71,14 @@ WHOLE_STORE = Access(ROOT, Rights(ALL))
 
 @attrs.frozen
 class AccessChange:
-    """What to change of an account: each field that is not None."""
+    """A change of an account: each field that is not None is set."""
 
     home: Endpoint | None = None
     rights: frozenset[str] | None = None
     quota: int | None = None
     """Bytes; `NO_QUOTA` removes the limit."""
     folders: tuple[tuple[tuple[str, ...], frozenset[str]], ...] | None = None
-    """All that the account has, in place of a home and of rights everywhere; () gives it those again."""
+    """The folders and their rights, in place of a home and of rights everywhere; () gives it those again."""
     links: bool | None = None
     """Whether it may make share links; False ends those that it has."""
 

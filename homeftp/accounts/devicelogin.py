@@ -1,4 +1,4 @@
-"""What devices prove, as credentials of the portal; what a checker says of an account; the checker of certificates.
+"""The proofs of devices, as credentials of the portal; a checker's verdict on an account; the checker of certificates.
 
 TLS verifies a certificate, the checker finds the device. The other kinds of
 devices are in `homeftp.accounts.credentials`.
@@ -89,7 +89,7 @@ class DeviceChecker:
 
 
 def verified(found: tuple[Device, str] | None) -> VerifiedName:
-    """What a checker says of a device that was found, with the stamp of its account; raises `UnauthorizedLogin`."""
+    """The verdict on a device that was found, with the stamp of its account; raises `UnauthorizedLogin`."""
     if found is None:
         raise UnauthorizedLogin
     device, stamp = found

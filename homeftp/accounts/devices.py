@@ -52,12 +52,12 @@ class DeviceKind(enum.Enum):
 
 
 ENDING_KINDS = frozenset({DeviceKind.WEB_SESSION.value, DeviceKind.SHARE_LINK.value})
-"""Those that end by themselves at `Device.expires`; TLS checks when certificates end."""
+"""The kinds that end by themselves at `Device.expires`; TLS checks when certificates end."""
 
 
 @attrs.frozen
 class Narrowing:
-    """What a device may do at most, and where. It has no more than its account has there."""
+    """The most that a device may do, and where. It has no more than its account has there."""
 
     rights: frozenset[str] = ALL
     home: Endpoint = ROOT
@@ -89,7 +89,7 @@ class Device:
     """The value of its `DeviceKind`."""
     rights: str = ""
     home: str = ""
-    """What narrows it, as it is stored: see `narrowing`."""
+    """The folder that limits it, as it is stored: see `narrowing`."""
     stamp: str = attrs.field(default="", eq=False)
     """Changes with every change of what it proves or may do, and never repeats: its logins end then."""
     front_end: str | None = None
@@ -97,7 +97,7 @@ class Device:
 
     @property
     def narrowing(self) -> Narrowing | None:
-        """What it may do at most; None where what is stored is damaged: then it may do nothing."""
+        """The most that it may do; None where the stored value is damaged: then it may do nothing."""
         try:
             rights = read_rights(self.rights)
             return Narrowing(rights, ROOT if self.home == EVERYTHING else read_folder(self.home))

@@ -39,7 +39,7 @@ from homeftp.status import Status
 from homeftp.store.policy.permissions import allotment
 
 _REQUEST = "LOGIN"
-"""What audit records call a login with a password, through whatever front end it comes."""
+"""The name in audit records of a login with a password, through any front end."""
 
 _AUDITED_NAME = 64
 """Characters of a wrong user name that are kept: account names have no more."""
@@ -98,7 +98,7 @@ class Login:
 
     @property
     def group(self) -> str:
-        """What its connections count as: people with a share link do not take the places of the account's devices."""
+        """The group that its connections count in: users of share links take no places of the account's devices."""
         device = self.avatar.device
         return (
             f"link {device.id}" if device is not None and device.kind == DeviceKind.SHARE_LINK.value else self.account
@@ -111,7 +111,7 @@ class Login:
 
     @property
     def rights(self) -> frozenset[str]:
-        """What the account may do outside the folders with narrower rights."""
+        """The rights outside the folders with narrower rights."""
         return self.avatar.rights
 
     @property
@@ -125,15 +125,15 @@ class Login:
         return self.avatar.store.home
 
     def rights_at(self, endpoint: Endpoint) -> frozenset[str]:
-        """What the account may do at an endpoint."""
+        """The account's rights at an endpoint."""
         return self.avatar.store.rights.at(endpoint.parts)
 
     def rights_in_all_of(self, endpoint: Endpoint) -> frozenset[str]:
-        """What the account may do at an endpoint, and at everything that may be beneath it."""
+        """The rights that the account has at an endpoint and everywhere beneath it."""
         return self.avatar.store.rights.in_all_of(endpoint.parts)
 
     def actor(self, request: str | None = None) -> Actor:
-        """Who acts, in audit records of this request."""
+        """The actor for audit records of this request."""
         return self.avatar.actor(self._address, request, self.front_end)
 
     def files(self, request: str, *, record_refusals: bool = True) -> IFiles:
@@ -149,7 +149,7 @@ class Login:
         return self._files[key]
 
     async def find_writer(self, endpoint: Endpoint, content_hash: str) -> Writer | None:
-        """Who stored a file; not told of others if the account does not read all of the store."""
+        """The writer of a file; not told of others if the account does not read all of the store."""
         whole = self.home.beneath(*endpoint.parts)
         found = await self._service.find_writer(self, whole, content_hash)
         sees_all = allotment(self.avatar.store.rights, self.home, None).sees_all
@@ -269,7 +269,7 @@ class LoginService:
         return Deferred.fromCoroutine(self._login(credentials, address, front_end))
 
     async def find_writer(self, login: Login, endpoint: Endpoint, content_hash: str) -> Writer | None:
-        """Who stored a file of the store, for a login that asks; None where that is not known, and once it has ended.
+        """The writer of a file, for a login that asks; None where that is not known, and once the login has ended.
 
         Also where the log cannot be read: the server's own log says why. An account's searches have their turns, so
         that each has the log open only while it reads it.
@@ -296,7 +296,7 @@ class LoginService:
         return list(self._logins)
 
     def find_revoked(self, logins: Sequence[Login]) -> list[Login]:
-        """Those whose device or account was removed, or whose account was changed. Blocks; raises `OperatorError`."""
+        """The logins whose device or account was removed, or whose account changed. Blocks; raises `OperatorError`."""
         version = self._validator.version()  # before the look: what changes meanwhile is looked up again
         unsure = [login for login in logins if login.valid_at != version or self._validator.has_ended(login.avatar)]
         if not unsure:

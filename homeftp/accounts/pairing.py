@@ -203,7 +203,7 @@ class GuessedNumbers:
 
 
 def _typed_proof(words: str) -> bytes:
-    """What is compared of a code that was typed: of one length, in constant time."""
+    """The part of a typed code that is compared: of one length, in constant time."""
     return hashlib.sha256(words.encode()).digest()
 
 

@@ -68,7 +68,7 @@ class Account:
 
     @property
     def rights(self) -> frozenset[str]:
-        """What it may do outside the folders with narrower rights."""
+        """The rights outside the folders with narrower rights."""
         return self.store.rights.at_most
 
     @property

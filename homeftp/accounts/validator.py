@@ -135,5 +135,5 @@ class CheckedStore(AuthorizedStore):
         return super().open_many(endpoints, inline)
 
     def at_once(self, endpoint: Endpoint, ask: Callable[[IImmediateStore, Endpoint], T | None]) -> T | None:
-        """What `ask` gets of the store."""
+        """The answer of the store to `ask`, given at once."""
         return super().at_once(endpoint, ask) if self._confirm.is_recent else None

@@ -23,7 +23,7 @@ def sink_of(folder: str, *, size: int | None, kept: int) -> AuditSink:
 
 
 def reader_of(folder: str) -> AuditReader:
-    """What reads that log, for the commands of its owner. Raises `OperatorError` where that is not known."""
+    """The reader of that log, for the commands of its owner. Raises `OperatorError` where that is not known."""
     address = read_address(folder)
     if address is None:
         return AuditFileReader(folder)

@@ -32,7 +32,7 @@ SEARCHED = 100_000
 """Lines at the end of the log that are searched."""
 
 _LINE_BYTES = 128
-"""What each line takes up besides its text: its other columns, and its entries in two indexes."""
+"""The bytes of each line besides its text: its other columns, and its entries in two indexes."""
 
 _REMOVED_PART = 4
 """Of the lines, the oldest of so many parts are removed when it is."""

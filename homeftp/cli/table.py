@@ -105,4 +105,4 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "undelete": ("restore",),
     "upload": ("push",),
 }
-"""What other programs call a command, and what does it here."""
+"""Names of commands in other programs, and the commands here that do the same."""

@@ -260,7 +260,7 @@ class Client(ClientSession):
             answer.discard()
 
     async def watch(self, rel_endpoint: str = "") -> AsyncIterator[ChangedNames]:
-        """What changes at an endpoint and beneath it, by whichever program, until the connection ends.
+        """The changes at an endpoint and beneath it, by whichever program, until the connection ends.
 
         The first value has no names, and says that the watch has begun: compare then, and compare again what each
         later value names. Names are relative to `rel_endpoint`, and legal. Use a connection of its own: other requests

@@ -40,7 +40,7 @@ _HIGH_BYTES = range(0x80, 0x100)
 
 
 def _table() -> dict[str, str]:
-    """What stands behind `ESCAPE` for each character that is escaped anywhere in a name."""
+    """The character behind `ESCAPE` for each character that is escaped anywhere in a name."""
     table = {character: chr(ord(character) + _FULLWIDTH) for character in '\\<>:"|?*'}
     table |= {chr(code): chr(_PICTURES + code) for code in _CONTROLS}
     table[chr(_DELETE)] = "\u2421"
@@ -58,7 +58,7 @@ _IN_DEVICES = {letter: chr(ord(letter) + _FULLWIDTH) for letter in "CPANLcpanl"}
 _ORIGINAL = {ESCAPE: ESCAPE} | {
     replaced: original for table in (_ANYWHERE, _AT_THE_END, _IN_DEVICES) for original, replaced in table.items()
 }
-"""What each character stands for behind `ESCAPE`."""
+"""The original character for each one behind `ESCAPE`."""
 
 
 def escape_name(name: str) -> str:

@@ -24,7 +24,7 @@ IGNORE_FILE = ".homeftpignore"
 
 @attrs.frozen
 class Selection:
-    """What of a folder is transferred; by default all but what the folder's ignore files name."""
+    """The part of a folder that is transferred; by default all but the files that its ignore files name."""
 
     patterns: tuple[str, ...] = ()
     """Patterns as in an ignore file: the last that matches decides. They come before those of the ignore files."""

@@ -40,7 +40,7 @@ async def verify_version(client: Client, endpoint: str, content_hash: str | None
 
 
 class _ReadAgain(msgspec.Struct, frozen=True):
-    """What a VERIFY of one file has found."""
+    """The result of a VERIFY of one file."""
 
     files: int
     """How many files were read: 0 where only versions are left."""

@@ -25,7 +25,7 @@ class _Written(msgspec.Struct, frozen=True):
 
 
 async def find_writer(client: Client, endpoint: str, content_hash: str | None) -> Writer | None:
-    """Who stored that content at an endpoint; None where the server does not know it, or does not tell.
+    """The writer of that content at an endpoint; None where the server does not know it, or does not tell.
 
     Raises `ShuttingDown` (54) and `ConnectionFailed`.
     """

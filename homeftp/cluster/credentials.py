@@ -22,7 +22,7 @@ _MOST_BYTES = 65536
 
 @attrs.frozen
 class BucketKeys:
-    """What a bucket is asked with; None where nothing is known, as for a bucket that is open to all."""
+    """The keys for a bucket; None where nothing is known, as for a bucket that is open to all."""
 
     id: str | None = None
     secret: str | None = attrs.field(default=None, repr=False)

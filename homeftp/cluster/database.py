@@ -104,7 +104,7 @@ class Transaction:
 
 
 class IQueries(Protocol):
-    """What runs statements: a transaction, or a database, where each is one by itself."""
+    """Runs statements: a transaction, or a database, where each is one by itself."""
 
     def rows(self, query: Query, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         """Run a statement, and give all of its rows."""
@@ -118,7 +118,7 @@ Commit = Callable[[], None]
 
 
 def commit_at_once(commit: Commit, result: object) -> None:
-    """What is done around a commit where nothing is: the default of `Database.transact`."""
+    """Commit without further steps: the default of `Database.transact`."""
     commit()
 
 
@@ -269,7 +269,7 @@ class Database:
             self._commit(cursor, transaction)
 
     def look(self, work: Callable[[Transaction], T]) -> T:
-        """What some work finds out, in a transaction that is rolled back. Raises `Busy` (51)."""
+        """The result of some work in a transaction that is rolled back. Raises `Busy` (51)."""
         with self._cursor() as cursor:
             try:
                 return work(self._begin(cursor, maintenance=False))
@@ -302,7 +302,7 @@ class Database:
 
 
 def unreachable() -> OperatorError:
-    """What its owner is told where the database does not answer."""
+    """The error for the owner where the database does not answer."""
     return OperatorError("The database cannot be reached. Check its address, its credentials, and that it runs.")
 
 

@@ -21,14 +21,14 @@ _DURABLE = {"fsync": "on", "full_page_writes": "on"}
 
 @attrs.frozen
 class Finding:
-    """What one look at it has shown."""
+    """The result of one check."""
 
     what: str
-    """What was looked at."""
+    """The thing that was checked."""
     problem: str | None = None
-    """What is wrong, and what to do; None: nothing."""
+    """The fault, and the remedy; None: there is none."""
     advice: str | None = None
-    """What could be better."""
+    """A possible improvement."""
 
 
 def examine_database(database: Database, parts: Sequence[SchemaPart]) -> list[Finding]:

@@ -42,7 +42,7 @@ _RETRIES = 3
 """How often a request is tried again, within its time."""
 
 _SAMPLE = b"homeftp looks whether this bucket can be used"
-"""What is written to see that."""
+"""The content of the object that the check writes."""
 
 _SAMPLE_RANGE = (2, 5)
 """Of which this is read."""
@@ -200,7 +200,7 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
 
 
 def _asked(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
-    """What a call of the bucket returns. Its failures are raised as refusals: they may show addresses and keys."""
+    """The result of a call to the bucket. Its failures are raised as refusals: they may show addresses and keys."""
     try:
         return call(*arguments, **options)
     except FileNotFoundError as error:

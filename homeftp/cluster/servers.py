@@ -41,7 +41,7 @@ class ClusterServer:
     host: str
     """The name of its machine."""
     address: str
-    """What is typed on another machine to reach it; "" where an address is not enough."""
+    """The address that is typed on another machine to reach it; "" where an address is not enough."""
     version: str
     seconds: float = 0.0
     """Since it said last that it is there, by the clock of the database."""

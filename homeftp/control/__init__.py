@@ -1,4 +1,4 @@
-"""What a server and the owner's commands on its machine share: the control socket, and the file of the scrub's state.
+"""The control socket of a server for the owner's commands on its machine, and the file of the scrub's state.
 
 server/control.py answers at the socket, and server/scrub.py writes the file.
 """

@@ -38,7 +38,7 @@ class RunningServer:
     state: str
     """Its state folder."""
     root: str
-    """What it shares."""
+    """The folder that it shares."""
     ports: tuple[int, ...] = ()
     """The TCP ports that it listens on."""
 
@@ -55,7 +55,7 @@ class RunningServer:
         return answer
 
     def check_state(self) -> os.stat_result:
-        """What its state folder is; raises OSError where it is not a folder of the server's user.
+        """The stat of its state folder; raises OSError where it is not a folder of the server's user.
 
         A server of root may name any folder. The folder is open while it is looked at, so no link is followed there.
         """
@@ -104,7 +104,7 @@ def server_on(environ: Mapping[str, str], port: int) -> RunningServer | None:
 
 
 def _hello(path: str) -> RunningServer:
-    """Who answers at the socket. Raises OSError, and ValueError, KeyError or TypeError for what is no answer."""
+    """The server that answers at the socket. Raises OSError, and ValueError, KeyError or TypeError for a bad answer."""
     uid = os.stat(os.path.dirname(path)).st_uid
     answer = _ask(path, uid, {"command": "hello"}, HELLO_SECONDS)
     pid = int(answer["pid"])

@@ -49,7 +49,7 @@ class ScrubState:
     mended: int = 0
     """Damages among them that were mended at once."""
     damaged: tuple[Damage, ...] = ()
-    """What is damaged now, at most `MOST_NAMES` of it; names are relative to the root."""
+    """Damage that is there now, at most `MOST_NAMES` of it; names are relative to the root."""
     damaged_total: int = 0
     """The number of files and versions that are damaged now."""
 

@@ -56,7 +56,7 @@ BASE = Element(bindings.crypto_scalarmult_ed25519_base_noclamp((1).to_bytes(POIN
 
 
 class Ed25519Group:
-    """What `spake2` asks of a group."""
+    """The group, as `spake2` needs it."""
 
     Base = BASE
 

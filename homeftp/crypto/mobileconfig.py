@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from homeftp.crypto.ca import fingerprint, home_domain
 
 FILE_NAME = "homeftp.mobileconfig"
-"""What people see of it among their downloads."""
+"""The name that people see among their downloads."""
 
 
 def mobileconfig(ca: x509.Certificate) -> bytes:

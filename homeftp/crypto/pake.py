@@ -91,7 +91,7 @@ def parse_code(text: str) -> Code:
 
 @attrs.frozen
 class Proofs:
-    """What each end sends to prove that it knows the code, in this TLS session."""
+    """The proofs that each end sends to show that it knows the code, in this TLS session."""
 
     device: bytes = attrs.field(repr=False)
     server: bytes = attrs.field(repr=False)

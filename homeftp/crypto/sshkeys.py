@@ -46,7 +46,7 @@ class SSHPublicKey:
     blob: bytes
     """The key as SSH sends it."""
     comment: str
-    """What follows the key in its line, usually its user and machine."""
+    """The text behind the key in its line, usually its user and machine."""
 
     @property
     def fingerprint(self) -> str:

@@ -30,7 +30,7 @@ class TurnedTLSTransport(BufferingTLSTransport):
     transport: Any
     in_turn: InTurn
     _waiting: bytes | None = None
-    """What the client has sent, and whose turn has not come."""
+    """The bytes of the client that wait for their turn."""
 
     def dataReceived(self, data: bytes) -> None:
         """A step of the handshake, or what follows it."""

@@ -56,12 +56,12 @@ WebKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 """The kinds of keys that a certificate of another authority may have."""
 
 FileStamp = tuple[int, int, int, int, int] | None
-"""What changes when a file, or what a link names, is written, replaced or made readable; None: there is none."""
+"""A value that changes when a file, or the target of a link, is written, replaced or made readable; None: no file."""
 
 
 @attrs.frozen
 class ServedCertificate:
-    """What the web shows: certificates, the server's own first, and the key of that."""
+    """The certificates for the web, the server's own first, and the key of that."""
 
     chain: tuple[x509.Certificate, ...]
     key: WebKey = attrs.field(repr=False, eq=False)
@@ -73,7 +73,7 @@ class ServedCertificate:
 
 
 def host_names(name: str, addresses: Sequence[str]) -> tuple[x509.GeneralName, ...]:
-    """What a machine of that name, with those addresses, is known by in its network."""
+    """The names of a machine in its network, from its host name and its addresses."""
     domains = [x509.DNSName(f"{name}.{domain}") for domain in HOME_DOMAINS]
     numbers = [ipaddress.ip_address(each) for each in (*_LOOPBACK, *addresses[:MOST_ADDRESSES])]
     return (*domains, *map(x509.IPAddress, dict.fromkeys(numbers)))
@@ -168,7 +168,7 @@ def _read(path: str) -> bytes:
 
 
 def file_stamp(path: str) -> FileStamp:
-    """What to compare later, to find out whether a file has changed. Blocks."""
+    """The stamp of a file, to compare later, to find out whether it has changed. Blocks."""
     try:
         found = os.stat(path)
     except OSError:

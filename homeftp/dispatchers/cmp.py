@@ -25,7 +25,7 @@ _MESSAGES = {
 }
 
 _CONTENT = frozenset({"hash", "content_digest"})
-"""What differs where the content does."""
+"""The fields that differ where the content does."""
 
 
 @implementer(IDispatcher, IPathLocking)
@@ -126,7 +126,7 @@ def comparison_status(differs: Sequence[str]) -> Status:
 
 
 def _resume_body(resume: ResumePoint | None) -> dict[str, Any]:
-    """What a client needs to resume a PUSH: from where, and the hash of the content up to there."""
+    """The object by which a client resumes a PUSH: from where, and the hash of the content up to there."""
     return {} if resume is None else {"resume_from": resume.size, "resume_hash": resume.hash}
 
 

@@ -45,7 +45,7 @@ FindWriter = Callable[[Endpoint, str], Awaitable[Writer | None]]
 
 
 class Connection(Protocol):
-    """What a request asks of its connection."""
+    """The connection, as a request needs it."""
 
     @property
     def disconnected(self) -> bool:
@@ -68,7 +68,7 @@ class DispatchedRequest:
     links: IShareLinks | None = None
 
     def find_writer(self, endpoint: Endpoint, content_hash: str) -> Awaitable[Writer | None]:
-        """Who stored a file of the account."""
+        """The writer of a file of the account."""
         return self._find_writer(endpoint, content_hash)
 
     def cancelled(self) -> bool:

@@ -41,7 +41,7 @@ class VerifyDispatcher:
 
 
 class _Total:
-    """What was done so far."""
+    """The totals of the steps so far."""
 
     def __init__(self) -> None:
         self.files = self.versions = self.size = self.damaged = self.mended = 0

@@ -35,11 +35,11 @@ Encode = Callable[[Sequence["FileContent | Exception"]], T]
 
 @attrs.frozen
 class _BulkWritten:
-    """What one job has done."""
+    """The results of one job."""
 
     results: list[Entry | Exception]
     unfinished: dict[int, BatchWrite]
-    """Those that failed, by their number in the results: refusals of the store are recorded, hashes are found."""
+    """The writes that failed, by their number in the results: refusals of the store are recorded, hashes are found."""
 
 
 @attrs.frozen(eq=False)

@@ -56,7 +56,7 @@ class FileStream:
 
     @property
     def entry(self) -> Entry:
-        """What the file was when it was opened; `hash` once it is known."""
+        """The file's entry when it was opened; `hash` once it is known."""
         return self._with_hash(self._file.entry)
 
     def _with_hash(self, entry: Entry) -> Entry:

@@ -38,7 +38,7 @@ class FilesFactory:
         self._shares: dict[str | None, AccountResources] = {}
 
     def usage(self, account: str) -> dict[str, tuple[int, int]]:
-        """What an account uses of what its logins share: how much of how many listings and hashings at once."""
+        """The use of the limits that an account's logins share: how many of how many listings and hashings at once."""
         share = self._shares.get(account)
         if share is None:
             return {"listings": (0, self._listings), "hashings": (0, HASHED_AT_ONCE)}
@@ -46,7 +46,7 @@ class FilesFactory:
         return {name: (each.limit - each.tokens, each.limit) for name, each in used.items()}
 
     def share(self, account: str | None) -> AccountResources:
-        """What the logins of an account share."""
+        """The resources that the logins of an account share."""
         share = self._shares.get(account)
         if share is None:
             workers = self._workers if account is None else self._workers.of(account)

@@ -34,7 +34,7 @@ class FileToHash:
 
     file: IOpenFile
     ended: int
-    """What `SharedHashes.ended` was before it was opened."""
+    """The value of `SharedHashes.ended` before it was opened."""
 
 
 @attrs.frozen(eq=False)

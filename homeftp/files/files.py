@@ -109,7 +109,7 @@ class Files:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the store can do."""
+        """The capabilities of the store."""
         return self._shared.capabilities
 
     @property
@@ -124,14 +124,14 @@ class Files:
     # -- reading -------------------------------------------------------------------
 
     async def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What is at an endpoint."""
+        """The entry at an endpoint."""
         self._jobs.require_unrevoked()
         return await self._lookups.stat(endpoint)
 
     async def stat_with_resume(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
     ) -> tuple[Entry | None, ResumePoint | None]:
-        """What is at an endpoint, and how much of a content has arrived for it."""
+        """The entry at an endpoint, and the part of a content that has arrived for it."""
         self._jobs.require_unrevoked()
         return await self._lookups.stat_with_resume(StatItem(endpoint, hash, size, mtime_us))
 
@@ -226,11 +226,11 @@ class Files:
         return StorePages(Turns(self._jobs), begin, self._share.listing, self._jobs.closed)
 
     def watch(self, endpoint: Endpoint) -> Watch:
-        """What changes at an endpoint and beneath it from now on."""
+        """The changes at an endpoint and beneath it from now on."""
         return self._hub.watch(endpoint, self._shared, self._actor.account, self._jobs)
 
     def space(self) -> Deferred[Space]:
-        """What can still be stored, and what is used of that space."""
+        """The space that is left, and the space in use."""
         return self._jobs.run(self._store.space)
 
     # -- writing -------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a store does or gives step by step, each step a job of the pool: listings, versions, removal, digests."""
+"""Work of a store step by step, each step a job of the pool: listings, versions, removal, digests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ StatFile = Callable[[Endpoint], Awaitable[Entry | None]]
 
 
 class Steps(Generic[T]):
-    """What a store does or gives step by step. Its methods block; the store is not called before the first step."""
+    """Work of a store step by step. Its methods block; the store is not called before the first step."""
 
     def __init__(self, begin: Callable[[], Iterator[T]]) -> None:
         self._begin = begin
@@ -187,7 +187,7 @@ class TreeSteps:
                     self._digester.add(found)
 
     def fill_in(self, name: str, entry: Entry | None) -> None:
-        """What is known now of a file of the last step; None where it is not there any more.
+        """Fill in the present entry of a file of the last step; None where the file is gone.
 
         One without a hash counts as damaged: it could not be read.
         """

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @attrs.frozen
 class RefusedChange:
-    """What a caller asked for, in the account's endpoints."""
+    """A change that a caller asked for, in the account's endpoints."""
 
     endpoint: Endpoint
     to: Endpoint | None = None

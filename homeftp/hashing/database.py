@@ -38,7 +38,7 @@ def select_in(
 
 
 def tables(version: int, statements: Sequence[str]) -> Callable[[sqlite3.Connection], bool]:
-    """What prepares a database of this `version`, which is not 0: the statements make the tables that are missing."""
+    """A function that prepares a database of this `version`, which is not 0: the statements make the missing tables."""
 
     def prepare(connection: sqlite3.Connection) -> bool:
         (found,) = connection.execute("PRAGMA user_version").fetchone()

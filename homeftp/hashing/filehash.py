@@ -64,7 +64,7 @@ class Hasher:
 
 
 def signature(found: os.stat_result) -> str:
-    """What tells whether a file changed without reading it: size, mtime, ctime and inode.
+    """A signature that tells whether a file changed without reading it: size, mtime, ctime and inode.
 
     The ctime moves with every change and cannot be set back; it also moves
     when the file is renamed or its mode is set, which costs one hashing.

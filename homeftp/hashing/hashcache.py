@@ -63,7 +63,7 @@ class CachedHash(NamedTuple):
 
 
 class KnownHash(NamedTuple):
-    """What is known of a file whose stat is the same as when it was hashed, or that is marked as damaged.
+    """The hash of a file whose stat is the same as when it was hashed, or that is marked as damaged.
 
     The ctime does not count for a mark: it moves when the file gets a second
     name, which is how it becomes a version, and a crash may come after that.
@@ -109,7 +109,7 @@ class HashCache:
         """Which time tells on the disk with a device number that a file was changed."""
 
     def signature(self, found: os.stat_result) -> str:
-        """What a row keeps of this stat."""
+        """The signature that a row keeps of this stat."""
         return signature_on(found, self.change_time(found.st_dev))
 
     def _forms(self) -> Callable[[int], Callable[[os.stat_result], str]]:
@@ -137,7 +137,7 @@ class HashCache:
     def known(
         self, directory: str, files: Mapping[str, os.stat_result], *, whole: bool = False
     ) -> dict[str, KnownHash]:
-        """What is known of `files`, damaged ones among them.
+        """The known hashes of `files`, damaged ones among them.
 
         `whole` says that these are all the files in the directory from the first of the names to the last: one query
         finds them.
@@ -163,7 +163,7 @@ class HashCache:
         return known
 
     def known_file(self, directory: str, name: str, found: os.stat_result) -> KnownHash | None:
-        """What is known of one file in `directory`, with its current stat."""
+        """The known hash of one file in `directory`, with its current stat."""
         return self.known(directory, {name: found}).get(name)
 
     def has_beneath(self, directory: str) -> bool:

@@ -59,7 +59,7 @@ SET hash = CASE WHEN is_same(signature, excluded.signature) AND hash != '' THEN 
     signature = excluded.signature, damage = excluded.damage, content = excluded.content,
     read_us = excluded.read_us
 """
-"""What reading a file again has shown; a known hash stays."""
+"""Records that a file was read again; a known hash stays."""
 
 _IN_OR_BENEATH = "(directory = ? OR (directory > ? AND directory < ?))"
 
@@ -91,7 +91,7 @@ BENEATH = f"SELECT 1 FROM hashes WHERE {_IN_OR_BENEATH} LIMIT 1"
 """Whether there is any of these."""
 
 _KNOWN = "SELECT name, signature, hash, damage, read_us, content FROM hashes WHERE directory = ? AND name"
-"""What is asked of some files in a directory; the condition on the name follows."""
+"""Selects the rows of some files in a directory; the condition on the name follows."""
 
 
 def prepare(connection: sqlite3.Connection) -> bool:

@@ -43,7 +43,7 @@ _FORMS = {
 
 
 def form_on(change_time: ChangeTime) -> Callable[[os.stat_result], str]:
-    """What makes the signatures of files on a disk of which this is known."""
+    """A function that makes the signatures of files on a disk of this kind."""
     return _FORMS[change_time]
 
 

@@ -1,1 +1,1 @@
-"""What the names of a store had earlier: the values and the rule, without a trace of wire or disk."""
+"""Earlier states of a store's names: the values and the rule, without a trace of wire or disk."""

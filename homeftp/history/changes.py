@@ -1,4 +1,4 @@
-"""What is asked of a history, and what became of it: names put back, and versions removed for good."""
+"""Changes of a history, and their results: names put back, and versions removed for good."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from homeftp.model import Kind
 
 
 class Reversion(msgspec.Struct, frozen=True):
-    """What an endpoint is to have again."""
+    """The state that an endpoint is to have again."""
 
     endpoint: Endpoint
     at_us: int | None
     """The version (`Version.at_us`); None: nothing, so that the file that is there becomes a version."""
     precondition: str | None = None
-    """What must be there now, as in `WriteRequest`."""
+    """The precondition on the present state, as in `WriteRequest`."""
 
 
 RevertedTo = Literal["restored", "removed", "refused"]
-"""What became of a name: a version was put back, what was not there became a version, or nothing was changed."""
+"""The result of a name: a version was put back, a later file became a version, or nothing was changed."""
 
 
 class Reverted(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one name while a tree was put back, or would become of it."""
+    """The result of one name when a tree was put back; with a dry run, the expected one."""
 
     name: str
     outcome: RevertedTo

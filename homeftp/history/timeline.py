@@ -13,12 +13,12 @@ from homeftp.model import Entry, Version
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """What a name has, and what it had from some time on."""
+    """The present entry of a name, and those that it had from some time on."""
 
     name: str
     """Relative to what was asked for; "" is that itself."""
     current: Entry | None = None
-    """What is there now, by the name ""; None where nothing is, or what the store does not offer."""
+    """The present entry, by the name ""; None where there is none, or where the store does not offer it."""
     made_us: int | None = None
     """When the file or directory that is there now was made: microseconds since 1970 UTC. None: not known.
 
@@ -36,7 +36,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def at(self, as_of_us: int) -> Entry | Version | None:
-        """What was there at a time (microseconds since 1970 UTC); None where nothing was.
+        """The entry at a time (microseconds since 1970 UTC); None where there was none.
 
         Of the contents that were replaced or removed then or later, and the current one, it is the first that had been
         made by then. A version that was replaced or removed at that very moment was still there. One whose file was

@@ -1,4 +1,4 @@
-"""Who gave an endpoint the content that it has."""
+"""The writer that gave an endpoint its present content."""
 
 from __future__ import annotations
 

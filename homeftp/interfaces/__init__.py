@@ -71,7 +71,7 @@ class IRequest(Interface):
     links: IShareLinks | None = Attribute("Share links of the account; None for a login that may have none.")
 
     def find_writer(endpoint: Endpoint, content_hash: str) -> Awaitable[Writer | None]:
-        """Who stored a file of the account, as `ILogin.find_writer`."""
+        """The writer of a file of the account, as `ILogin.find_writer`."""
 
     def cancelled() -> bool:
         """Whether the answer is not needed any more: long work may end."""
@@ -90,7 +90,7 @@ class IResolution(Interface):
         """
 
     def wait_idle(event: Awaitable[T]) -> Awaitable[T]:
-        """What `event` gives, which may never come: it is cancelled when the client goes away.
+        """The result of `event`, which may never come: it is cancelled when the client goes away.
 
         Meanwhile the request counts as idle, and not as stuck. Raises `ConnectionLost` when the client went away.
         """
@@ -130,7 +130,7 @@ class IPathLocking(Interface):
     """
 
     def path_lock(body: Any) -> PathLock:
-        """What a request with this body reads or changes. Must not block; may raise a refusal."""
+        """The paths that a request with this body reads or changes. Must not block; may raise a refusal."""
 
 
 __all__ = [

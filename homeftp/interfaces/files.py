@@ -162,7 +162,7 @@ class FileContent(NamedTuple):
 
 
 class ChangedNames(NamedTuple):
-    """What has changed at an endpoint that is watched and beneath it."""
+    """The changes at an endpoint that is watched, and beneath it."""
 
     names: Sequence[str]
     """Relative to the endpoint; "" is that itself. Of a directory everything beneath it may have changed."""
@@ -198,7 +198,7 @@ class IFiles(Interface):
     read_only: str | None = Attribute("Why nothing can be changed; None where it can be.")
 
     def stat(endpoint: Endpoint) -> Awaitable[Entry | None]:
-        """What exists at an endpoint, with its hash where that is known without reading; None where nothing exists."""
+        """The entry at an endpoint, with its hash where that is known without reading; None where nothing exists."""
 
     def stat_with_resume(
         endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
@@ -248,7 +248,7 @@ class IFiles(Interface):
         """Read everything at an endpoint and beneath it again, step by step, as `IStore.verify`."""
 
     def watch(endpoint: Endpoint) -> AsyncPages[ChangedNames]:
-        """What changes at an endpoint and beneath it from now on, by any program, until it is closed.
+        """The changes at an endpoint and beneath it from now on, by any program, until it is closed.
 
         The endpoint need not exist. Names that the account may not see are left out. Some changes may not be noticed:
         who has to know all compares from time to time. Raises `Busy` (51) where the account, or the server, has too
@@ -256,7 +256,7 @@ class IFiles(Interface):
         """
 
     def space() -> Awaitable[Space]:
-        """What can still be stored, and what is used of that space."""
+        """The space that is left, and the space in use."""
 
     def write(request: WriteRequest, content: bytes) -> Deferred[Entry]:
         """Write a file of at most `config.SMALL_FILE` bytes; durable together with others (`IStore.write_many`).

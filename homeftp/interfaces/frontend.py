@@ -91,13 +91,13 @@ class ILogin(Interface):
     closed: bool = Attribute("Whether it was closed: `revoked` is not set any more, and `check` must be asked.")
 
     def rights_at(endpoint: Endpoint) -> frozenset[str]:
-        """What the account may do at an endpoint: some of read, add, replace and delete. Costs nothing."""
+        """The rights of the account at an endpoint: some of read, add, replace and delete. Costs nothing."""
 
     def rights_in_all_of(endpoint: Endpoint) -> frozenset[str]:
-        """What the account may do at an endpoint, and at everything that may be beneath it. Costs nothing."""
+        """The rights that the account has at an endpoint and everywhere beneath it. Costs nothing."""
 
     def actor(request: str | None = None) -> Actor:
-        """Who acts, in audit records of this request."""
+        """The actor for audit records of this request."""
 
     def check() -> bool:
         """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`."""
@@ -112,7 +112,7 @@ class ILogin(Interface):
         """
 
     def find_writer(endpoint: Endpoint, content_hash: str) -> Awaitable[Writer | None]:
-        """Who stored a file of the account, that has this content now; None where that is not known, or not told.
+        """The writer of a file of the account, that has this content now; None where that is not known, or not told.
 
         An account is told of itself, and of others only if it may read all of the store.
         """
@@ -148,7 +148,7 @@ class ILoginService(Interface):
 
 
 class IServerContext(Interface):
-    """What a front end gets from the server. Its members can be used from the server's start to its stop.
+    """The server, as a front end sees it. Its members can be used from the server's start to its stop.
 
     The server's own front end uses more than this, for pairing.
     """
@@ -203,4 +203,4 @@ class IShownFrontEnd(Interface):
     """A front end that tells the owner how clients reach it. Optional besides `IFrontEnd`."""
 
     def lines() -> Sequence[str]:
-        """What is printed at the server's start, once it listens: the exact URL, or the command, for each listener."""
+        """The lines that are printed once the server listens: the exact URL, or the command, for each listener."""

@@ -14,7 +14,7 @@ from homeftp.model import Entry
 
 
 class IHistory(Interface):
-    """What the names of a store had, by time. Its promises, and who may call it when, are those of `IStore`."""
+    """The history of a store's names, by time. Its promises, and who may call it when, are those of `IStore`."""
 
     def timelines(
         endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS

@@ -27,7 +27,7 @@ class IImmediateStore(Interface):
     """
 
     def stat_at_once(endpoint: Endpoint) -> Entry | None:
-        """What `IStore.stat` tells of what exists there; None where only that can tell."""
+        """The answer of `IStore.stat` for an existing file; None where only that can tell."""
 
     def open_at_once(endpoint: Endpoint, inline: int) -> IOpenFile | None:
         """A file of at most `inline` bytes as `IStore.open_many` gives it, read already; None where only that can tell.

@@ -1,4 +1,4 @@
-"""What a store does that can take in another store: its files with their versions, each with the times that it had.
+"""A store that can take in another store: its files with their versions, each with the times that it had.
 
 `homeftp.store.importing` brings a store to one. A server never does: to a client the past is not to be written.
 """

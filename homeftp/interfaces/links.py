@@ -41,7 +41,7 @@ class LinkState(enum.Enum):
 
 @attrs.frozen
 class LinkTerms:
-    """What a link is to be."""
+    """The terms of a new link."""
 
     endpoint: Endpoint
     """A file or a directory, as the account sees it."""
@@ -52,7 +52,7 @@ class LinkTerms:
     upload: bool = False
     """Whether files can be added to the directory, and nothing can be seen of it."""
     password: str | None = attrs.field(default=None, repr=False)
-    """What a person who opens it has to know besides."""
+    """The password that a person who opens it has to know besides."""
 
 
 @attrs.frozen

@@ -18,13 +18,13 @@ class StoreChange(NamedTuple):
 
 
 class IStoreObserver(Interface):
-    """What notices the changes of one store, the store's own among them. For one thread at a time, but for `fileno`."""
+    """Notices the changes of one store, the store's own among them. For one thread at a time, but for `fileno`."""
 
     def fileno() -> int:
         """A descriptor that is readable when there are changes."""
 
     def changes() -> Sequence[StoreChange] | None:
-        """What has changed since the last time; None where that is not known: observe the store anew. Blocks.
+        """The changes since the last call; None where they are not known: observe the store anew. Blocks.
 
         So it is where it raises anything, such as `Busy` (51).
         """

@@ -68,7 +68,7 @@ class UnrecordedChanges(Internal):
 
 
 class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the owner decides about a store, whatever its backend."""
+    """The owner's decisions about a store, whatever its backend."""
 
     state_dir: str | None = None
     """A private folder for what the backend remembers and can lose, such as an index; None: remember nothing."""
@@ -145,7 +145,7 @@ class IStore(Interface):
         """
 
     def stat(endpoint: Endpoint) -> Entry | None:
-        """What exists there, with its hash where that is known without reading it; None where nothing exists.
+        """The entry, with its hash where that is known without reading it; None where nothing exists.
 
         Tells what is known to be damaged. Raises `WrongKind` (43) for what is
         neither a file nor a directory.
@@ -220,7 +220,7 @@ class IStore(Interface):
         """
 
     def damaged() -> Sequence[Damage]:
-        """What is marked as damaged in the whole store; names are relative to its root. Blocks."""
+        """All files that are marked as damaged; names are relative to the store's root. Blocks."""
 
     def resume_point(
         endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
@@ -234,7 +234,7 @@ class IStore(Interface):
         """
 
     def space() -> Space:
-        """What can still be stored, by the disk and the quotas, and what is used of the space that limits it.
+        """The space that is left, by the disk and the quotas, and the used part of the space that limits it.
 
         For an actor with an `Allotment` it is rounded, except for its own quota.
         """
@@ -347,7 +347,7 @@ class IStoreHealth(Interface):
     """A store that can tell its owner what is wrong with it while it is open. Optional besides `IStore`."""
 
     def problems() -> Sequence[str]:
-        """What is wrong at the moment, one line each, in words for the owner. Blocks.
+        """The present problems, one line each, in words for the owner. Blocks.
 
         The server calls it every few seconds and puts what is new into its log. A store whose disk is gone refuses
         everything with `Busy` (51), and looks here whether it is back.

@@ -24,7 +24,7 @@ class Space:
 
 @attrs.frozen(kw_only=True)
 class StoreUsage:
-    """What a store takes up, in bytes. None: it is not known, or there is no limit."""
+    """The space that a store takes up, in bytes. None: it is not known, or there is no limit."""
 
     size: int | None = None
     """Of its disk."""
@@ -33,34 +33,34 @@ class StoreUsage:
     versions: int | None = None
     """Of all versions together."""
     most_versions: int | None = None
-    """What they may take up."""
+    """The most that versions may take up."""
     used: int | None = None
-    """What counts for the quota of the whole store; counted only where there is one."""
+    """The bytes that count for the quota of the whole store; counted only where there is one."""
     quota: int | None = None
 
 
 @attrs.frozen(kw_only=True)
 class AccountUsage:
-    """What one account takes up in a store, in bytes."""
+    """The space that one account takes up in a store, in bytes."""
 
     used: int | None = None
-    """What counts for its quota; None without one, and while it is being counted."""
+    """The bytes that count for its quota; None without one, and while they are being counted."""
     uploads: int = 0
     """Files that it is sending now."""
     held_back: int = 0
-    """What those may still need."""
+    """The bytes that those may still need."""
     unfinished: int = 0
-    """What is kept of its interrupted uploads."""
+    """The bytes that are kept of its interrupted uploads."""
 
 
 class IMeasuredStore(Interface):
     """A store that can tell what it takes up. Its methods block."""
 
     def usage() -> StoreUsage:
-        """What the store takes up. The first call may read all versions."""
+        """The usage of the store. The first call may read all versions."""
 
     def account_usage(actor: Actor) -> AccountUsage:
-        """What the actor's account takes up, by its `allotment`. The first call counts a home that has a quota."""
+        """The usage of the actor's account, by its `allotment`. The first call counts a home that has a quota."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +70,7 @@ class Activity:
     request: str
     """Its type."""
     endpoint: Endpoint
-    """What it reads or changes, as the account sees it."""
+    """The endpoint that it reads or changes, as the account sees it."""
     seconds: float
     """Since it began."""
 

@@ -1,1 +1,1 @@
-"""What file systems keep of the times and modes of files: learned on a file of our own, set, and compared."""
+"""Times and modes of files as file systems keep them: learned on a file of our own, set, and compared."""

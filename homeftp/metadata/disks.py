@@ -49,11 +49,11 @@ and HFS+ have them too.
 """
 
 _NOT_KEPT = frozenset({errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
-"""What systems answer for a mode or a time that a file system does not keep, or that the user may not set."""
+"""The errors of systems for a mode or a time that a file system does not keep, or that the user may not set."""
 
 
 class Disks:
-    """What the file systems of some folders keep, by device number; learned once for each. Thread-safe."""
+    """The kept metadata of some folders' file systems, by device number; learned once for each. Thread-safe."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -65,7 +65,7 @@ class Disks:
         """Whether files may be made to learn from. Otherwise every file system counts as `EXACT`."""
 
     def of(self, device: int) -> KeptMetadata:
-        """What a file system keeps; `EXACT` for one of which nothing was learned."""
+        """The kept metadata of a file system; `EXACT` for one of which nothing was learned."""
         return self._known.get(device, EXACT)
 
     def describes(self, found: os.stat_result) -> bool:

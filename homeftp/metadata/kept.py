@@ -1,4 +1,4 @@
-"""What a file system keeps of times and modes, and which times count as the same: rules without disk or wire.
+"""Times and modes as a file system keeps them, and which times count as the same: rules without disk or wire.
 
 The model is rsync's `--modify-window` and rclone's precision of a file system. `homeftp.metadata.disks` learns what a
 file system keeps.
@@ -25,7 +25,7 @@ class ChangeTime(enum.Enum):
 
 
 class KeptMetadata(msgspec.Struct, frozen=True):
-    """What a file system keeps of the times and modes of its files. Times are in microseconds since 1970 UTC."""
+    """The times and modes of files that a file system keeps. Times are in microseconds since 1970 UTC."""
 
     modes: bool = True
     """Whether it keeps all permission bits that are set."""

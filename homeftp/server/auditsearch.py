@@ -20,7 +20,7 @@ _STORED = ("add", "replace", "move")
 
 
 def find_writer(audit: Audit, endpoint: Endpoint, content_hash: str) -> Iterator[Sequence[Writer]]:
-    """Who last gave a file this content, by the newest part of the audit log.
+    """The writer that last gave a file this content, by the newest part of the audit log.
 
     Gives what each step finds: nothing, or at the end the writer. Raises OSError.
     """

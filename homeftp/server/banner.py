@@ -49,7 +49,7 @@ class ListeningAddress:
 
 
 def listening_addresses(json: JsonFrontEnd) -> list[ListeningAddress]:
-    """What the JSON front end listens on."""
+    """The addresses that the JSON front end listens on."""
     return [
         ListeningAddress(description=one.description, address=one.address, immediate_tls=one in json.tls)
         for one in (*json.plain, *json.tls)
@@ -109,7 +109,7 @@ def banner(
 
 
 def _state_option(state: str) -> str:
-    """What the owner's commands need to find the state folder, also while the server is stopped."""
+    """The option by which the owner's commands find the state folder, also while the server is stopped."""
     try:
         is_default = state == default_state_dir(os.environ)
     except OperatorError:
@@ -118,7 +118,7 @@ def _state_option(state: str) -> str:
 
 
 def first_code(address: str, code: str) -> list[str]:
-    """What to do on the first device: for a person, and never for a log."""
+    """Advice for the first device: for a person, and never for a log."""
     minutes = int(FIRST_CODE_SECONDS / MINUTE)
     return [
         f"Run this on the first device within {counted(minutes, 'minute')}:   homeftp pair {address}",

@@ -1,4 +1,4 @@
-"""What a server has to do to belong to a cluster: servers that share a database and a bucket, accounts and identity."""
+"""The server's part in a cluster: servers that share a database and a bucket, accounts and identity."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_cluster(settings: Settings) -> bool:
 
 
 def schema_parts() -> Sequence[SchemaPart]:
-    """All that is kept in the database of a cluster."""
+    """The parts of a cluster's database."""
     from homeftp.accounts.state.guesses import GUESSES
     from homeftp.accounts.state.postgresql import ACCOUNTS
     from homeftp.audit.table import AUDIT
@@ -91,7 +91,7 @@ def journal(audit: Audit) -> Callable[[Any, Sequence[Change]], None]:
 def other_servers(
     settings: Settings, clock: IReactorTime, workers: IWorkers, hub: ChangeHub, address: Callable[[], str]
 ) -> OtherServers:
-    """What knows the other servers of the cluster; this one is reached at `address`."""
+    """The other servers of the cluster; this one is reached at `address`."""
     from homeftp.cluster.shared import shared_database
     from homeftp.server.otherservers import OtherServers
 

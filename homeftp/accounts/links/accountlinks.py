@@ -1,4 +1,4 @@
-"""What an account does with its share links: it makes, lists and revokes them, through any front end."""
+"""The share links of one account: it makes, lists and revokes them, through any front end."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ class AccountLinks:
         self._service.audit.note("unshare", self._login.actor("UNLINK"), **self._fields(record))
 
     def _fields(self, record: LinkRecord) -> dict[str, Any]:
-        """What audit records tell of a link."""
+        """The fields of a link in audit records."""
         whole = self._login.avatar.access.home.beneath(*record.narrowing.home.parts).whole
         return {"endpoint": whole, "link": record.device.name}
 

@@ -29,7 +29,7 @@ KEPT_SECONDS = 30 * DAY
 """How long a link is kept after its end, so that its maker sees what became of it."""
 
 _NAME_CHARACTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Those of a link's name that no person confuses."""
+"""The characters of a link's name: no person confuses two of them."""
 
 _NAME_LENGTH = 8
 
@@ -61,7 +61,7 @@ class LinkRecord:
 
     @property
     def narrowing(self) -> Narrowing:
-        """What it may do, and where; nothing where that is damaged."""
+        """The rights of the link, and its folder; nothing where the record is damaged."""
         return self.device.narrowing or Narrowing(frozenset())
 
     @property

@@ -44,7 +44,7 @@ MOST_GRANTS = 10_000
 T = TypeVar("T")
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\Z")
-"""What a secret looks like: 32 bytes in base64."""
+"""The form of a secret: 32 bytes in base64."""
 
 
 class LinkProblem(enum.Enum):
@@ -120,11 +120,11 @@ class Visit:
     record: LinkRecord
     address: str
     proof: str | None = attrs.field(repr=False)
-    """What spares typing the password again; None where the link has none."""
+    """The cookie's value, which replaces typing the password again; None where the link has none."""
 
     @property
     def credentials(self) -> OpenedLink:
-        """What the login service takes."""
+        """The credentials for the login service."""
         return OpenedLink(self.record.device.id)
 
 

@@ -28,7 +28,7 @@ from homeftp.status import Status
 T = TypeVar("T")
 
 REQUEST = "SIGNIN"
-"""What audit records call signing in, and signing out."""
+"""The name in audit records of signing in, and of signing out."""
 
 
 @attrs.frozen
@@ -45,9 +45,9 @@ class Browser:
     """The browser that signs in, by its own account."""
 
     name: str
-    """What it is to be called, which `suggest_name` makes a legal name of."""
+    """The name that is wished for, which `suggest_name` makes a legal one."""
     client: str
-    """What it is, such as `Firefox on Android`."""
+    """The browser and system, such as `Firefox on Android`."""
     address: str
 
 
@@ -116,7 +116,7 @@ class SignInService:
             await self._run(partial(self.audit.note, "revocation", actor))
 
     async def _run(self, job: Callable[..., T], *arguments: object) -> T:
-        """What a job in a worker gives. Raises `Internal` (50) where the accounts or the audit log fail."""
+        """Run a job in a worker. Raises `Internal` (50) where the accounts or the audit log fail."""
         try:
             return await self.workers.run(job, *arguments)
         except (OperatorError, OSError) as error:

@@ -33,7 +33,7 @@ _OWN = "kind = %s AND address = %s"
 
 
 class _Runs(Protocol):
-    """What does blocking work."""
+    """Runs blocking work."""
 
     def __call__(self, job: Callable[[str], T], address: str, /) -> Awaitable[T]: ...
 

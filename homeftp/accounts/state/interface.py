@@ -1,4 +1,4 @@
-"""What a database has to do so that accounts, devices and invitations can be stored in it.
+"""The interface of a database in which accounts, devices and invitations are stored.
 
 The statements are written once, for all engines, in the SQL that they have in
 common: values are `?`, a conflict is `ON CONFLICT`, and nothing depends on the
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, ContextManager, Hashable, Iterator, Protocol, Sequence
 
 Version = Hashable
-"""What `StateEngine.version` gives: to be compared."""
+"""The type of `StateEngine.version`: only compared."""
 
 
 class Rows(Protocol):

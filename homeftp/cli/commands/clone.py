@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _sync_defaults() -> dict[str, Any]:
-    """What the options of a sync are where none is given."""
+    """The defaults of a sync's options."""
     parser = argparse.ArgumentParser()
     sync.add_arguments(parser)
     return {name: value for name, value in vars(parser.parse_args([])).items() if name != "yes"}

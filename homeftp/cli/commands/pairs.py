@@ -33,7 +33,7 @@ OF_ONE_PAIR = {
     "merge": "--merge",
     "save": "--save",
 }
-"""What says how one pair is synced, and how it is typed."""
+"""The fields that say how one pair is synced, and the options that set them."""
 
 
 def pair_file() -> PairFile:

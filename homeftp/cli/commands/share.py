@@ -112,7 +112,7 @@ async def _list(client: Client, options: argparse.Namespace) -> None:
 
 
 def _described(link: ShareLink) -> str:
-    """What is known of a link, for a person."""
+    """The description of a link, for a person."""
     place = printable_endpoint(str(link.endpoint))
     state = {
         "open": f"{_how(link)}, until {format_minute(_us(link.ends))}",
@@ -124,7 +124,7 @@ def _described(link: ShareLink) -> str:
 
 
 def _how(link: ShareLink) -> str:
-    """What a link can be used for."""
+    """The use of a link, in words."""
     how = "for uploading" if link.upload else "for reading"
     if link.uses_left is not None:
         how += f", {counted(link.uses_left, 'time')}"

@@ -29,7 +29,7 @@ Without -y, nothing is changed before you have agreed to the plan. If a sync is 
 """
 
 _USES = ("run_sync",)
-"""What a sync needs of the client."""
+"""The functions of the client that a sync uses."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

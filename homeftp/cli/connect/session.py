@@ -20,7 +20,7 @@ _IMPORT_DELAY = 0.03
 """Seconds after which what the command needs next is imported, while the server checks the login."""
 
 ClientWork = Callable[["IClientReactor", "Client"], Awaitable[int]]
-"""What a command does with the reactor and the connection; returns the exit code."""
+"""The work of a command with the reactor and the connection; returns the exit code."""
 
 Work = Callable[["IClientReactor", "Client", "TransferContext"], Awaitable[int]]
 """The same for a command that transfers files, with the transfer context."""

@@ -170,7 +170,7 @@ def _check(
     home: Endpoint | None,
     before: Narrowing | None,
 ) -> Narrowing:
-    """What limits a device. Raises `OperatorError` where it could do nothing at all: that is a mistake."""
+    """The limits of a device. Raises `OperatorError` where it could do nothing at all: that is a mistake."""
     from homeftp.accounts.access import AccessTable
     from homeftp.accounts.devices import WHOLE_ACCOUNT, Narrowing
     from homeftp.store.policy.rights import rights_shown
@@ -223,7 +223,7 @@ def _fields(device: Device) -> dict[str, Any]:
 
 
 def _limits(device: Device) -> str:
-    """What narrows a device, as the end of a phrase; "" where nothing does."""
+    """The limits of a device, as the end of a phrase; "" where it has none."""
     from homeftp.accounts.devices import WHOLE_ACCOUNT
 
     narrowing = device.narrowing
@@ -263,7 +263,7 @@ def _list(devices: list[Device], as_json: bool) -> int:
 
 
 def described(device: Device) -> str:
-    """What is known of a device, for a person."""
+    """The description of a device, for a person."""
     from homeftp.accounts.devices import DeviceKind, device_fields
 
     fields, is_paired = device_fields(device), device.kind == DeviceKind.CERTIFICATE.value

@@ -182,7 +182,7 @@ def _list(found: Sequence[Invitation], options: argparse.Namespace) -> int:
 
 
 def _described(each: Invitation, ends_us: int) -> str:
-    """What became of a code."""
+    """The state of a code, in words."""
     from homeftp.accounts.invitations import TRIES, InvitationState
 
     if each.state is InvitationState.OPEN:

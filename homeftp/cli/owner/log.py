@@ -167,7 +167,7 @@ def describe(record: dict[str, Any]) -> str:
 
 
 def _what(record: dict[str, Any]) -> str:
-    """What happened."""
+    """The event of a record, in words."""
     event, status = record.get("event"), record.get("status")
     path = record.get("endpoint")
     at = "the shared folder" if path == "" else str(path)

@@ -118,7 +118,7 @@ def _describe_silent(folder: str) -> str:
 
 
 def _nothing_in(folder: str, options: argparse.Namespace) -> str:
-    """What to do where no server's state is."""
+    """Advice for a folder that holds no server's state."""
     from homeftp.control.runtime import SYSTEM
 
     if options.state:

@@ -72,7 +72,7 @@ class SavedPair:
 
     @property
     def selection(self) -> Selection:
-        """What of the folders is synced. Raises `OperatorError` for a pattern that is none."""
+        """The part of the folders that is synced. Raises `OperatorError` for a malformed pattern."""
         return Selection(
             self.patterns,
             None,
@@ -91,7 +91,7 @@ class SavedPair:
             require_merge_library()
 
     def request(self, **more: Any) -> SyncRequest:
-        """What a sync of this pair is asked, with the fields `more` of the request. Raises `OperatorError`."""
+        """The request for a sync of this pair, with the fields `more` of the request. Raises `OperatorError`."""
         from homeftp.client import SyncRequest
         from homeftp.host import own_name
 

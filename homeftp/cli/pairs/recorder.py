@@ -231,7 +231,7 @@ class _SyncProgress:
 
     def __init__(self) -> None:
         self.notice = ""
-        """What was said last of the connection."""
+        """The last notice of the connection."""
         self._files = self._total = self._done = 0
 
     def plan(self, files: int, size: int) -> None:

@@ -31,7 +31,7 @@ RETRY_SECONDS = 300.0
 
 
 class _OpenedPair(NamedTuple):
-    """What syncs a pair."""
+    """The connection and the engine that sync a pair."""
 
     command: SyncCommand
     connect: Callable[[], Awaitable[Client]]
@@ -142,7 +142,7 @@ class PairRunner:
 
     @asynccontextmanager
     async def _opened(self, pair: SavedPair, recorder: PairRecorder) -> AsyncIterator[_OpenedPair]:
-        """What syncs a pair, until the block ends."""
+        """The connection and the engine that sync a pair, until the block ends."""
         bandwidth = self._options.bwlimit if pair.rate is None else pair.rate
         connect = partial(self._connect, self._reactor, self._remotes, pair.server, bandwidth=bandwidth)
         reconnector = Reconnector(self._reactor, connect)

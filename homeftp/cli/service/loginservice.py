@@ -1,4 +1,4 @@
-"""What macOS and Windows run whenever a user logs in: an agent of launchd, a scheduled task. Blocks."""
+"""Login services of macOS and Windows: an agent of launchd, a scheduled task. Blocks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class StartedProgram:
     starting: Sequence[Sequence[str]]
     """The commands that start it, instead of one that runs."""
     stopping: Sequence[Sequence[str]]
-    """Those that stop it for good."""
+    """The commands that stop it for good."""
     may_fail: Sequence[str]
     """The one among them that fails where nothing runs."""
 

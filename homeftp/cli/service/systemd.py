@@ -32,12 +32,12 @@ class SystemdUnit:
 
     @property
     def start_command(self) -> str:
-        """What starts it now and with the machine or the user's session, for people."""
+        """The command that starts it now and with the machine or the user's session, for people."""
         return shlex.join(self._command("enable", "--now", self.name))
 
     @property
     def log_command(self) -> str:
-        """What shows its log, for people."""
+        """The command that shows its log, for people."""
         return shlex.join(("journalctl", "-u" if self.is_system else "--user-unit", self.name, "-n", "20"))
 
     def require(self) -> None:

@@ -10,7 +10,7 @@ import attrs
 from homeftp.errors import OperatorError
 
 _HOMES = ("/home", "/root", "/run/user")
-"""What ProtectHome hides (systemd.exec(5))."""
+"""The folders that ProtectHome hides (systemd.exec(5))."""
 
 _USER_UNIT = """\
 [Unit]

@@ -1,1 +1,1 @@
-"""What every command prints and reads: text for people, JSON for scripts, prompts, exit codes."""
+"""Input and output of every command: text for people, JSON for scripts, prompts, exit codes."""

@@ -1,4 +1,4 @@
-"""What a misspelled word may mean."""
+"""Suggestions for a misspelled word."""
 
 from __future__ import annotations
 

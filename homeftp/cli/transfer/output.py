@@ -1,4 +1,4 @@
-"""What is shown of a transfer while it runs: a progress bar, lines about files, and messages between them."""
+"""The display of a running transfer: a progress bar, lines about files, and messages between them."""
 
 from __future__ import annotations
 

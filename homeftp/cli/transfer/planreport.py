@@ -1,4 +1,4 @@
-"""What is printed of a sync's plan: a line for each step, a summary, and the question."""
+"""The report of a sync's plan: a line for each step, a summary, and the question."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def describe_plan(plan: SyncPlan, most: int | None = None) -> Iterator[str]:
 
 
 def summarize_plan(plan: SyncPlan) -> str:
-    """What a plan does, in one sentence."""
+    """The plan in one sentence."""
     counts: Counter[tuple[Act, Side, str]] = Counter()
     sizes = dict.fromkeys(Side, 0)
     for action in plan.actions:

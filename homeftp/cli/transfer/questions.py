@@ -83,7 +83,7 @@ class Prompter:
         return answer != "n"
 
     def _describe(self, name: str, item: FileResult) -> str:
-        """What the person has to know about both copies."""
+        """The differences of both copies that the person has to know."""
         concern = _CONCERNS[item.outcome.value].format(target=self._target)
         if item.remote is not None and item.remote.writer is not None:
             concern = f"this machine has not seen the copy {self._target}. {_describe_writer(item.remote.writer)}"

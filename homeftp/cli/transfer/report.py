@@ -1,4 +1,4 @@
-"""What push, get and cmp print: lines for what needs attention, JSON for every file, a summary, the exit code."""
+"""The output of push, get and cmp: lines for what needs attention, JSON for every file, a summary, the exit code."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class TransferReport:
         self.failure: Exception | None = None
         """Why output cannot be written any more."""
         self.complaints: set[Complaint] = set()
-        """What a person has to look at; only with `said`."""
+        """The files that a person has to look at; only with `said`."""
         self._said = said
         self._label = f"{printable(label)}: " if label else ""
         self._json_label = {"pair": label} if label else {}

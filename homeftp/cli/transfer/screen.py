@@ -1,4 +1,4 @@
-"""What a transfer writes to the terminal, in order: its lines, the progress bar, and one question at a time."""
+"""A transfer's output to the terminal, in order: its lines, the progress bar, and one question at a time."""
 
 from __future__ import annotations
 

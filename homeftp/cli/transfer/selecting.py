@@ -57,7 +57,7 @@ def add_pattern_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_selection(options: argparse.Namespace) -> Selection:
-    """What the options choose; reads the list of files. Raises `OperatorError`."""
+    """The selection that the options ask for; reads the list of files. Raises `OperatorError`."""
     from homeftp.client import Selection
 
     # As in rsync and rclone the first pattern decides; in an ignore file it is the last.

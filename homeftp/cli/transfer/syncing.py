@@ -89,7 +89,7 @@ class SyncCommand:
         self._listener = listener or SyncListener()
         self._asks = not (options.yes or request.expected is not None)
         self._said: set[Complaint] | None = set() if options.watch else None
-        """What a person has to look at since the last sync, and need not be told with each one."""
+        """The files that a person has to look at since the last sync, each named once."""
         self._reasons: set[str] = set()
         """Why the connection was lost, and could not be made again, since there was one: a watch says each once."""
         self._problem = ""

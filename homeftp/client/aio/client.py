@@ -129,7 +129,7 @@ class AsyncioClient:
 
 
 class AsyncioOpening:
-    """What `open_remote` returns: to be awaited, or a context manager that closes the client at its end."""
+    """The result of `open_remote`: to be awaited, or a context manager that closes the client at its end."""
 
     def __init__(self, name: str, folder: str | None, notify: Callable[[str], None], bandwidth: float | None) -> None:
         self._name = name

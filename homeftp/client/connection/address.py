@@ -37,7 +37,7 @@ class Address(msgspec.Struct, frozen=True):
         return bool(self.path) or self.host in ("localhost", "::1") or self.host.startswith("127.")
 
     def endpoint(self, reactor: IReactorTime, timeout: float) -> IStreamClientEndpoint:
-        """What to connect to; `timeout` in seconds."""
+        """The endpoint to connect to; `timeout` in seconds."""
         from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 
         if self.path:

@@ -188,7 +188,7 @@ class ClientProtocol(LineReceiver):
         self.abort(ConnectionFailed(f"{complaint}: gave up waiting"))
 
     def _pending_wait(self) -> PendingWait | None:
-        """What the client waits for now."""
+        """The reason for which the client waits now."""
         if not self._handlers or self.paused or (self._reading is not None and self._reading.is_waiting):
             return None
         if self._connection.incomplete or self._payload_blocked():

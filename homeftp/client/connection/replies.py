@@ -61,7 +61,7 @@ class Hello(msgspec.Struct, frozen=True):
     keepalive: float | None = None
     """The keepalive interval in seconds; None if the server sends no empty lines."""
     rights: list[str] | None = None
-    """What the account may do at most: some of read, add, replace and delete; None where the server does not say."""
+    """The most that the account may do: some of read, add, replace and delete; None where the server does not say."""
     read_only: bool = False
     """Whether the server refuses changes."""
     share: Annotated[str, Meta(max_length=128)] | None = None
@@ -83,9 +83,9 @@ class Comparison(msgspec.Struct, frozen=True):
     status: Status
     """SAME, METADATA_DIFFERS, CONTENT_DIFFERS, CONTENT_AND_METADATA_DIFFER, ABSENT or DAMAGED."""
     differs: list[str]
-    """What differs: of hash, content_digest, full_digest, size, mtime_us and mode, those that were given."""
+    """The fields that differ, of those given: hash, content_digest, full_digest, size, mtime_us and mode."""
     remote: Entry | None
-    """What stands there; None where nothing does."""
+    """The server's entry; None where nothing exists."""
     arrived: ResumePoint | None = None
     """How much of the content an interrupted push has already transferred."""
     tree: TreeDigest | None = None
@@ -184,7 +184,7 @@ class _Changed(msgspec.Struct, frozen=True):
 
 
 def changed_names(body: dict[str, Any]) -> ChangedNames:
-    """What a response to WATCH tells. Raises `ProtocolViolation` for illegal names."""
+    """The changes in a response to WATCH. Raises `ProtocolViolation` for illegal names."""
     found = understood(body, _Changed, "an interim answer to WATCH")
     for name in found.changed:
         check_name(name)
@@ -271,7 +271,7 @@ def tree_progress(body: dict[str, Any]) -> TreeProgress:
 
 
 def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int | None = None) -> Entry:
-    """What the head of a GET says of the file whose bytes follow; raises `ProtocolViolation` where they do not fit."""
+    """The entry of the file whose bytes follow the head of a GET; raises `ProtocolViolation` where they do not fit."""
     entry = own_entry(body, "the answer to GET")
     if entry.kind != "file":
         raise ProtocolViolation("the server sent a directory as if it were a file")

@@ -1,4 +1,4 @@
-"""What the client sends: requests and their payloads, in order, no faster than the server reads."""
+"""Sends requests and their payloads, in order, no faster than the server reads."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class Sender:
 
 @implementer(IPayload)
 class _BytesPayload:
-    """What is in memory already, as a payload."""
+    """Bytes in memory, as a payload."""
 
     def __init__(self, data: bytes) -> None:
         self.size = len(data)

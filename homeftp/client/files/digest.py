@@ -32,7 +32,7 @@ class LocalDigests:
     hashes: NameTable[str] = attrs.field(factory=lambda: NameTable(_HASHES))
     """The hashes of files that are remembered."""
     digests: dict[str, TreeDigest] = attrs.field(factory=dict)
-    """Those of each folder; no other copy has those of one that is `incomplete`."""
+    """The digests of each folder; no other copy has those of one that is `incomplete`."""
     incomplete: set[str] = attrs.field(factory=set)
     """Folders in or beneath which the hash of a file is not remembered."""
     below: dict[str, list[str]] = attrs.field(factory=dict)

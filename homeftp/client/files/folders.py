@@ -42,7 +42,7 @@ class OpenFolders:
             raise OperatorError(f"the folder {path} cannot be used: {error.strerror}") from None
         self._open: OrderedDict[str, Directory] = OrderedDict()
         self._held: frozenset[str] = frozenset()
-        """Those that must not be closed."""
+        """The folders that must not be closed."""
         self._is_closed = False
 
     def open(self, name: str, *, make: bool = True) -> Directory:

@@ -27,7 +27,7 @@ def former_hashes(cache: HashCache | None, files: Sequence[FileStat]) -> dict[st
 def _by_path(
     look_up: Callable[[str, Mapping[str, os.stat_result]], Mapping[str, str]], files: Sequence[FileStat]
 ) -> dict[str, str]:
-    """What `look_up` knows of the files of each folder, by path."""
+    """The hashes that `look_up` knows of the files of each folder, by path."""
     known: dict[str, str] = {}
     folders: dict[str, dict[str, os.stat_result]] = {}
     for file in files:

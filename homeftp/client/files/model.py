@@ -118,7 +118,7 @@ class LocalTree:
     partials: list[str] = attrs.field(factory=list)
     """Names of partial downloads that earlier transfers left."""
     selector: Selector = attrs.field(factory=lambda: Selector(EVERYTHING))
-    """What of the folder is transferred, by the ignore files in it too; the rest is not in here."""
+    """The selection, with that of the ignore files in it; the rest of the folder is not in here."""
     partial_directories: set[str] = attrs.field(factory=set)
     """The directories that hold something that is left out."""
     local_names: dict[str, str] = attrs.field(factory=dict)

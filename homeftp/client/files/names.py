@@ -16,7 +16,7 @@ NO_LOCAL_NAME = "has a name that homeftp does not give to any file: rename it th
 """Why a name on the server is not unescaped."""
 
 _NO_SUCH_NAME = frozenset({errno.EINVAL, errno.ENOENT, errno.EILSEQ})
-"""What Linux says where a disk, such as one in exFAT or NTFS, does not allow a name."""
+"""The errors of Linux where a disk, such as one in exFAT or NTFS, does not allow a name."""
 
 _KEY_LENGTH = 32
 """Hexadecimal digits that name a partial download: 128 bits, so that the name of a new one cannot be guessed."""

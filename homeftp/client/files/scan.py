@@ -172,7 +172,7 @@ def _add_followed(tree: LocalTree, prefix: str, found: _Name, path: str) -> str 
 
 
 def _followed(tree: LocalTree, name: str, path: str) -> FileStat | str:
-    """What the link `name` at a path leads to, for a tree that is being read; or why it is not followed.
+    """The target of the link `name` at a path, for a tree that is being read; or why it is not followed.
 
     A folder has the path of the link, a file its own real path: where it is opened, that must not be a link.
     """

@@ -115,7 +115,7 @@ async def remember_address(client: Client, remote: Remote, update: _Update) -> N
 
 
 def _other_addresses(client: Client, where: Address) -> list[Address]:
-    """What the server says of others; nothing on this machine, unless the server itself is there."""
+    """The server's other addresses, as it says; none on this machine, unless the server itself is there."""
     found: list[Address] = []
     for text in client.server_info.addresses:
         with contextlib.suppress(OperatorError):

@@ -39,7 +39,7 @@ _MAX_CERTIFICATE = 8192
 
 @attrs.frozen
 class PairingResult:
-    """What `connect` needs to log in to the paired server, and how the server calls everything."""
+    """The values that `connect` needs to log in to the paired server, and the server's names for them."""
 
     host: str
     """The name of the server's machine: a suggestion for the remote's name."""

@@ -26,7 +26,7 @@ class PlannedMove:
     target: str
     """The endpoint that it gets."""
     entry: Entry
-    """What is at `source`."""
+    """The entry at `source`."""
 
 
 async def plan_moves(client: Client, sources: Sequence[str], target: str) -> Sequence[PlannedMove]:

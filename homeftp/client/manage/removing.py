@@ -1,4 +1,4 @@
-"""What a path that is to be removed stands for on the server."""
+"""The server's files that a path to be removed stands for."""
 
 from __future__ import annotations
 

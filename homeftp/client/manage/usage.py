@@ -13,7 +13,7 @@ from homeftp.client.plan.paths import parse_remote_path
 
 @attrs.frozen
 class FolderUsage:
-    """What a folder holds, with everything below it."""
+    """The content of a folder, with everything below it, in numbers."""
 
     name: str
     """Relative to what was asked for; "" is that itself, which may be a file."""
@@ -43,7 +43,7 @@ class _Sum:
 async def folder_usage(
     client: Client, path: str, *, on_skipped: Callable[[str, str], object] = lambda name, reason: None
 ) -> AsyncIterator[FolderUsage]:
-    """What each folder at and below a path of the server holds: a folder follows those in it, `path` itself is last.
+    """The usage of each folder at and below a path of the server: a folder follows those in it, `path` itself is last.
 
     `on_skipped` is called with each name that the server does not share, and the reason. Raises `NotFound` (40),
     `Forbidden` (33) and `OperatorError`.

@@ -13,7 +13,7 @@ from homeftp.client.transfer.observer import TransferObserver
 from homeftp.model import Entry
 
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
-"""What rmdir(2) says of a folder that is not empty."""
+"""The errors of rmdir(2) for a folder that is not empty."""
 
 
 async def delete_local(

@@ -1,4 +1,4 @@
-"""What a transfer deletes at its target, and whether it may."""
+"""The files that a transfer deletes at its target, and the guard against deleting too much."""
 
 from __future__ import annotations
 

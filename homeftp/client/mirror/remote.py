@@ -75,7 +75,7 @@ class RemoteMirror:
         await confirmed.confirm(self._plan, options, self._endpoint or "the shared folder", observer)
 
     def _planned(self, unseen: frozenset[str]) -> DeletionPlan:
-        """What only the server has, but for files that this machine has not seen there."""
+        """The files that only the server has, but for those that this machine has not seen there."""
         tree = self._tree
         others = unseen.union(name for name, _ in tree.skipped + tree.failed)
         sizes = ((name, entry.size) for name, entry in self._entries.items() if entry.kind == "file")

@@ -231,7 +231,7 @@ class RemoteClient(Client):
         return _complete(SyncSummary(done.counts, done.bytes_moved, done.problems, plans[0]))
 
     def usage(self, rel_endpoint: str = "") -> AsyncIterator[FolderUsage]:
-        """What each directory at and beneath an endpoint holds; one follows those in it, the endpoint itself is last.
+        """The usage of each directory at and beneath an endpoint; one follows those in it, the endpoint itself is last.
 
         Raises `NotFound` (40) and `Forbidden` (33).
         """
@@ -291,7 +291,7 @@ def _complete(summary: Summary) -> Summary:
 
 
 class RemoteOpening(Deferred[RemoteClient]):
-    """What `open_remote` returns: a Deferred of the client, and a context manager that closes the client at its end."""
+    """The result of `open_remote`: a Deferred of the client, and a context manager that closes it at its end."""
 
     def __init__(self, opening: Deferred[RemoteClient]) -> None:
         super().__init__(lambda _: opening.cancel())

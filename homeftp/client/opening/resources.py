@@ -1,4 +1,4 @@
-"""What all transfers of a program or command share: threads, the hash cache, and the record of what was seen."""
+"""Resources of all transfers of a program or command: threads, the hash cache, and the record of what was seen."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class SyncSummary(TransferSummary):
     """The end of a sync."""
 
     plan: SyncPlan
-    """What was to be done, or with a dry run: is to be done."""
+    """The plan that was carried out, or with a dry run would be."""
 
 
 class TransferIncomplete(Exception):
@@ -89,5 +89,5 @@ class SummaryObserver(TransferObserver):
         self._other.on_result(result)
 
     def summary(self) -> TransferSummary:
-        """What was reported so far."""
+        """The summary of all reports so far."""
         return TransferSummary(dict(self.counts), self.bytes_moved, tuple(self._problems))

@@ -37,7 +37,7 @@ _NOT_LISTED = (Forbidden, NotFound, WrongKind)
 
 
 class Found(NamedTuple):
-    """What the server has at an endpoint."""
+    """The server's entry at an endpoint, and its digests."""
 
     entry: Entry | None
     """None where nothing exists."""
@@ -51,7 +51,7 @@ async def ask_digests(
     full_digest: str,
     progress: Callable[[TreeProgress], object] | None = None,
 ) -> Found | None:
-    """What the server has at an endpoint, with its digests; None for a file, and where files keep changing.
+    """The server's entry at an endpoint, with its digests; None for a file, and where files keep changing.
 
     `progress` is called while the server hashes. Raises `Forbidden` (33).
     """
@@ -84,7 +84,7 @@ class Descent:
         self._top = top
         self._parts = [name for name in parts if name in local.digests and listing.kind_of(name) == "directory"]
         self.listing = listing
-        """What there is, except beneath directories that are the same."""
+        """The server's entries, except beneath directories that are the same."""
         self.same: set[str] = set()
         """The directories that are the same with everything beneath them."""
         self._listed: list[str] = []

@@ -107,7 +107,7 @@ class _Get:
                 await self._get_past_folder(client, endpoint, path, listed)
 
     async def _look_up(self, client: Client, endpoint: Endpoint) -> RemoteListing:
-        """What is at an endpoint, or what was there, with all that was in it."""
+        """The entries at an endpoint, now or at a time, with all that is in it."""
         if self._options.as_of is not None:
             return await list_past(client, endpoint, self._options.as_of, recursive=self._options.recursive)
         if self._options.reread:

@@ -1,4 +1,4 @@
-"""What the server has at an endpoint: its entry, and the entries below it."""
+"""The server's listing of an endpoint: its entry, and the entries below it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was on the server at a time, as a get compares and fetches it."""
+"""The server's files at a time, as a get compares and fetches them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def no_pattern(client: Client, path: str) -> Sequence[str]:
 
 
 async def list_past(client: Client, endpoint: Endpoint, as_of: int, *, recursive: bool) -> RemoteListing:
-    """What was at an endpoint, and with `recursive` all that was in it. Raises `NotFound` (40), `OperatorError`."""
+    """The entry at an endpoint, and with `recursive` all that was in it. Raises `NotFound` (40), `OperatorError`."""
     listing = RemoteListing(entry_table(), [], [])
     if recursive:
         try:

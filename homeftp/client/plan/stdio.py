@@ -102,7 +102,7 @@ async def _push(
 
 
 def _outcome(remote: Entry | None, content_hash: str, options: TransferOptions) -> Outcome:
-    """What would become of the target."""
+    """The outcome for the target."""
     if remote is None:
         return Outcome.NEW
     if remote.hash == content_hash:

@@ -38,7 +38,7 @@ class Survey(msgspec.Struct, frozen=True):
     """All of the local folder."""
     endpoint: Endpoint
     listing: RemoteListing
-    """What the server has, except beneath directories that are the same."""
+    """The server's entries, except beneath directories that are the same."""
     same: frozenset[str] = frozenset()
     """The directories that are the same with everything beneath them."""
     local: LocalDigests = msgspec.field(default_factory=LocalDigests)
@@ -80,7 +80,7 @@ class Survey(msgspec.Struct, frozen=True):
         return attrs.evolve(self.tree, files=files, directories=directories)
 
     def remote_for(self, sent: LocalTree, small_file: int) -> Mapping[str, Entry]:
-        """What the server has, for a push of `sent` that has the server copy files larger than `small_file`.
+        """The server's entries, for a push of `sent` that has the server copy files larger than `small_file`.
 
         If `sent` has such a file, the larger files in directories that are the same are added. The server does not list
         these; the local ones tell their sizes and hashes.

@@ -1,1 +1,1 @@
-"""What this machine saw last on servers: a push replaces nothing else without a question."""
+"""The content that this machine saw last on servers: a push replaces nothing else without a question."""

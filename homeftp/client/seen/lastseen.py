@@ -1,4 +1,4 @@
-"""What this machine saw last on one server, for a transfer: looked up and recorded in the pool, many files at once."""
+"""The content that this machine saw last on one server: looked up and recorded in the pool, many files at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HELD_SECONDS = 0.25
 
 
 class LastSeen:
-    """What this machine saw last on the server of `client`. For the reactor's thread.
+    """The content that this machine saw last on the server of `client`. For the reactor's thread.
 
     A client that does not know which server it is connected to has seen nothing, and nothing is recorded for it.
     """

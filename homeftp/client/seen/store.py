@@ -89,7 +89,7 @@ DELETE FROM seen WHERE (place, path) IN
 
 
 class Place(NamedTuple):
-    """What paths are relative to: the shared folder of a server, as an account sees it."""
+    """The folder that paths are relative to: the shared folder of a server, as an account sees it."""
 
     server: str
     """The fingerprint of the server's CA, whatever its address, and its name on this machine."""
@@ -126,7 +126,7 @@ class SeenStore:
         return {path: from_binary(digest) for path, digest in found.items()}
 
     def _select(self, query: str, place: Place, paths: Sequence[str], *values: object) -> dict[str, bytes]:
-        """What a query, which takes a place and `values`, finds for these paths."""
+        """The rows of these paths, by a query that takes a place and `values`."""
         found: dict[str, bytes] = {}
 
         def select(connection: sqlite3.Connection) -> None:
@@ -196,7 +196,7 @@ class SeenStore:
         self._database.run(delete)
 
     def take_notices(self) -> Sequence[str]:
-        """What people should know of this store, once: that it was damaged, or cannot be written."""
+        """Notices about this store for people, each given once: that it was damaged, or cannot be written."""
         with self._lock:
             notices, self._notices = self._notices, []
         return notices

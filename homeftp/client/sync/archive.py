@@ -1,4 +1,4 @@
-"""What the two sides of each pair of folders agreed on last, in a database of this machine.
+"""The state that both sides of each pair of folders agreed on last, in a database of this machine.
 
 Losing it is harmless: what exists on either side is kept then. So is an older state of it: what both sides have changed
 alike since is agreed on again, and the rest is a conflict at worst. Everything here blocks, and nothing raises.
@@ -27,7 +27,7 @@ _MOST_WRITTEN = 20_000
 """Rows of one transaction: another process waits for less than 0.1 s."""
 
 _KINDS: Sequence[Kind] = ("file", "directory")
-"""What the numbers of kinds stand for."""
+"""The kinds, by their numbers."""
 
 _SCHEMA = (
     """
@@ -96,7 +96,7 @@ class SyncPair(NamedTuple):
 
 @attrs.frozen
 class Agreement:
-    """What was agreed about a pair."""
+    """The agreed state of a pair."""
 
     nodes: Mapping[str, SyncNode]
     inodes: Mapping[str, int]
@@ -134,7 +134,7 @@ class SyncArchive:
         return self._database.run(insert)
 
     def facts(self, pair: SyncPair) -> Mapping[str, str]:
-        """What the server said of the account's part of it when what is agreed was recorded: fields of `Hello`."""
+        """The server's answers about the account, when the agreed state was recorded: fields of `Hello`."""
         found: dict[str, str] = {}
 
         def select(connection: sqlite3.Connection) -> None:
@@ -145,7 +145,7 @@ class SyncArchive:
         return found
 
     def record_fact(self, pair: SyncPair, field: str, value: str) -> None:
-        """What is agreed counts with this value of a field."""
+        """Record that the agreed state was recorded under this value of a field."""
 
         def write(connection: sqlite3.Connection) -> None:
             with connection:
@@ -178,7 +178,7 @@ class SyncArchive:
         return found
 
     def read(self, pair: SyncPair, left_out: Iterable[str] = (), parts: Collection[str] = ("",)) -> Agreement:
-        """All that is agreed, except about what is in the folders that are `left_out`.
+        """The agreed state, except of the content of the folders that are `left_out`.
 
         Of the folder only the `parts` count, names with all beneath them, and the directories around them.
         """
@@ -258,7 +258,7 @@ class SyncArchive:
     def record_folder(
         self, pair: SyncPair, folder: str, agreed: Mapping[str, SyncNode], inodes: Mapping[str, int]
     ) -> None:
-        """All that both sides have in a folder, not what is beneath its directories, is what is `agreed`."""
+        """Record the agreed state of a folder, without that beneath its directories."""
 
         def write(connection: sqlite3.Connection) -> None:
             number = _number(connection, pair)
@@ -270,7 +270,7 @@ class SyncArchive:
         self._database.run(write)
 
     def record_digests(self, pair: SyncPair, digests: Mapping[str, str]) -> None:
-        """All that is agreed in and beneath these folders has these full digests."""
+        """Record the full digests of these folders, which are agreed with everything beneath them."""
 
         def write(connection: sqlite3.Connection) -> None:
             number = _number(connection, pair)

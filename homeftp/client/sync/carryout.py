@@ -59,7 +59,7 @@ class ResultFilter:
         self.unfinished: set[str] = set()
         """The names of all results so far that say that something is left to do."""
         self.refused: dict[str, str] = {}
-        """Those of what the server has refused, with its reason."""
+        """The names of files that the server has refused, with its reason."""
         observer.on_result = self._on_result
 
     def _on_result(self, result: FileResult) -> None:
@@ -74,7 +74,7 @@ class ResultFilter:
 
 
 def _forget(result: FileResult) -> None:
-    """What nothing is recorded of."""
+    """Record nothing of a result."""
 
 
 RECORDED_TOGETHER = 16_384
@@ -159,7 +159,7 @@ class CarryOut:
         self._endpoint_of = endpoints_below(pair.endpoint)
         self._seen = LastSeen(context.seen, context.workers, client)
         self._renamed: list[tuple[str, str]] = []
-        """What was renamed here, and its new name, in order."""
+        """The old and the new names of files that were renamed here, in order."""
         self._names = dict(both.local.local_names)
         """The local spelling of names, also of new ones."""
 
@@ -200,7 +200,7 @@ class CarryOut:
         return problem
 
     def _found_here(self, name: str) -> FileStat | None:
-        """What was found here and has this name now; None for nothing."""
+        """The file that was found here and has this name now; None for none."""
         old = name
         for before, now in reversed(self._renamed):
             if is_within(old, now):
@@ -354,7 +354,7 @@ class CarryOut:
 
 
 def _renamed(action: SyncAction) -> FileResult:
-    """What is reported of a rename; a conflict is worth a word."""
+    """The report of a rename; a conflict is worth a word."""
     reason = ""
     if action.act is Act.KEEP_BOTH:
         where = "here" if action.target is Side.HERE else "on the server"
@@ -364,7 +364,7 @@ def _renamed(action: SyncAction) -> FileResult:
 
 
 def _kind(action: SyncAction) -> str:
-    """What is deleted or renamed."""
+    """The kind of the entry that is deleted or renamed."""
     node = action.node(action.target)
     return "file" if node is None else node.kind
 

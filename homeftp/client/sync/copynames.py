@@ -15,10 +15,10 @@ from homeftp.endpoint import MAX_NAME_BYTES
 _TYPE = r"(?:\.[A-Za-z0-9]{1,8}){0,2}$"
 
 _EXTENSION = re.compile(rf"(?<=[^.]){_TYPE}")
-"""What programs know a file's type by: `.txt`, `.tar.gz`, or nothing."""
+"""The ending by which programs know a file's type: `.txt`, `.tar.gz`, or none."""
 
 _COPY = re.compile(rf" \(conflict from [^()/]+ \d{{4}}-\d{{2}}-\d{{2}}(?: \d+)?\)(?={_TYPE})")
-"""What was added to a name, before the extension."""
+"""The part that was added to a name, before the extension."""
 
 _MOST_MACHINE = 48
 """Characters of a machine's name: with four bytes each the rest of a name still fits."""

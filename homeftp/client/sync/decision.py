@@ -1,4 +1,4 @@
-"""What to do about one name: a pure function of what is here, what is there, and what both agreed on last.
+"""Decides about one name: a pure function of both sides' entries and the state that they agreed on last.
 
 The content decides first. Here X and Y are any two different contents that are not the agreed B; a name that does not
 exist has the content `-`, and so has one that was never agreed on.
@@ -29,7 +29,7 @@ from homeftp.client.sync.model import Preference, Side, SyncNode, same_content
 
 
 class Decision(enum.Enum):
-    """What is to be done about a name."""
+    """The decision about a name."""
 
     AGREED = "agreed"
     TO_HERE = "to here"
@@ -56,7 +56,7 @@ def decide(
     there: SyncNode | None,
     preference: Preference | None = None,
 ) -> Decision:
-    """What to do about the content of a name; `base` is what was agreed.
+    """The decision about the content of a name; `base` is the agreed state.
 
     A `preference` resolves conflicts and what is suspicious; by age nothing that is suspicious, since a crash leaves
     the newer time.
@@ -110,7 +110,7 @@ def _newer(here: SyncNode | None, there: SyncNode | None) -> Decision:
 
 
 def decide_metadata(base: SyncNode | None, here: SyncNode, there: SyncNode) -> Decision:
-    """What to do about time and mode where the content is the same; never a conflict."""
+    """The decision about time and mode where the content is the same; never a conflict."""
     if here.metadata == there.metadata:
         return Decision.AGREED
     is_changed_here_only = base is not None and there.metadata == base.metadata

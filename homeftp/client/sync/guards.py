@@ -1,4 +1,4 @@
-"""What a person has to confirm before it is done: what looks like a missing disk or right, and not like an intent."""
+"""Plans that a person has to confirm: they look like a missing disk or a lost right, and not like an intent."""
 
 from __future__ import annotations
 

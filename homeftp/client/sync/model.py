@@ -62,18 +62,18 @@ class SyncNode(NamedTuple):
 
     @property
     def content(self) -> tuple[Kind, str | None]:
-        """What has to be equal for two copies to have the same content."""
+        """The fields that are equal where two copies have the same content."""
         return self.kind, self.hash
 
     @property
     def metadata(self) -> tuple[int | None, int | None]:
-        """What has to be equal, besides, for them to have the same metadata."""
+        """The fields that are equal besides where two copies have the same metadata."""
         return self.mtime_us, self.mode
 
 
 @attrs.frozen
 class SyncOptions:
-    """What the user decided about a sync."""
+    """The user's decisions about a sync."""
 
     direction: Direction = Direction.BOTH
     preference: Preference | None = None
@@ -142,7 +142,7 @@ class Unsynced(NamedTuple):
 
 @attrs.frozen
 class SyncTree:
-    """What one side has; a name comes after the directory that it is in."""
+    """The files of one side; a name comes after the directory that it is in."""
 
     nodes: Mapping[str, SyncNode] = attrs.field(factory=dict)
     """By the name relative to the folder; the folder itself is not among them."""
@@ -157,7 +157,7 @@ class SyncTree:
 
 
 class Act(enum.Enum):
-    """What is done about a name."""
+    """The action for a name."""
 
     MOVE = "move"
     """Rename it on the target to what it is called on the other side."""
@@ -183,19 +183,19 @@ class SyncAction(NamedTuple):
     """The side that is changed; of SUSPICIOUS, the side whose file is empty."""
     name: str
     here: SyncNode | None = None
-    """What the plan saw here at the name."""
+    """The entry here when the plan was made."""
     there: SyncNode | None = None
-    """What it saw on the server."""
+    """The entry on the server when the plan was made."""
     to: str = ""
     """The new name, of MOVE and KEEP_BOTH."""
 
     def node(self, side: Side) -> SyncNode | None:
-        """What the plan saw on a side."""
+        """The entry on a side when the plan was made."""
         return self.here if side is Side.HERE else self.there
 
     @property
     def source(self) -> SyncNode | None:
-        """What the target is given by COPY or METADATA."""
+        """The source of a COPY or METADATA."""
         return self.node(self.target.other)
 
 
@@ -248,16 +248,16 @@ def step_list(actions: Iterable[SyncAction] = ()) -> PackedList[SyncAction]:
 
 @attrs.frozen
 class SyncPlan:
-    """What makes both sides agree."""
+    """The actions that make both sides agree."""
 
     actions: PackedList[SyncAction] = attrs.field(factory=step_list, converter=step_list)
     """In the order in which they are carried out."""
     agreed: Mapping[str, SyncNode] = attrs.field(factory=dict)
-    """What both sides have already, and was not known to be agreed."""
+    """The entries that both sides have already, and that were not known to be agreed."""
     gone: Sequence[str] = ()
-    """What neither side has any more, and was agreed."""
+    """The agreed names that neither side has any more."""
     opaque: Mapping[str, Unsynced] = attrs.field(factory=dict)
-    """What cannot be synced on one of the sides."""
+    """The names that cannot be synced on one of the sides."""
     files: Mapping[Side, int] = attrs.field(factory=dict)
     """How many files each side has now."""
     agreed_files: int = 0

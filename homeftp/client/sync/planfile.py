@@ -19,7 +19,7 @@ from homeftp.errors import OperatorError
 _VERSION: Literal[1] = 1
 
 _RESULTS = frozenset({"outcome", "summary"})
-"""What `--json` prints besides, when a plan is carried out."""
+"""The other objects that `--json` prints when a plan is carried out."""
 
 MOST_BYTES = 1024 * 1024 * 1024
 """Bytes of a plan that is read: a plan of a million steps has half of it."""

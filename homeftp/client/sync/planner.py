@@ -38,7 +38,7 @@ from homeftp.client.tables.packedlist import PackedList
 _DIRECTORY = SyncNode("directory")
 
 Edits = tuple[SyncNode | None, SyncNode | None]
-"""What is here and what is there of a file that both sides have changed."""
+"""The entries here and there of a file that both sides have changed."""
 
 _NOTHING: Mapping[str, Edits] = MappingProxyType({})
 
@@ -77,7 +77,7 @@ def make_plan(
     unchanged_files: int = 0,
     mergeable: Mapping[str, Edits] = _NOTHING,
 ) -> SyncPlan:
-    """What makes `here` and `there` agree, which agreed on `base` last, with these `inodes` here.
+    """Plan how `here` and `there` agree again, which agreed on `base` last, with these `inodes` here.
 
     In one direction what the target has is taken as agreed: so all that differs goes there. Only the renames that are
     `permitted` are made; None: all that are found. What is opaque on one side, and what is beneath it, is left out.
@@ -169,7 +169,7 @@ class _PlanBuilder:
         self._mergeable = mergeable
         self._links = links
         self.kept_links: list[str] = []
-        """What would be changed here, and is reached by a link."""
+        """The names that would be changed here, and are reached by a link."""
         self._base = base
         self.here = here
         self.there = there
@@ -281,7 +281,7 @@ class _PlanBuilder:
         return steps
 
     def agreed_but(self, known: Mapping[str, SyncNode]) -> NameTable[SyncNode]:
-        """What both sides have already, without what is `known`."""
+        """The entries that both sides have already, without those that are `known`."""
         agreed = self._agreed.copy()
         agreed.keep(lambda name, node: known.get(name) != node)
         return agreed

@@ -16,7 +16,7 @@ from homeftp.client.tables.nametable import NameTable
 
 
 class Rename(NamedTuple):
-    """What the `target` is to rename, because the other side has renamed it."""
+    """A rename for the `target` to make, because the other side has made it."""
 
     target: Side
     old: str

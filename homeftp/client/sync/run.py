@@ -45,7 +45,7 @@ class SyncDeclined(OperatorError):
 
 @attrs.frozen
 class SyncRequest:
-    """What the user asks of a sync."""
+    """The user's request for a sync."""
 
     local: str
     """The local folder; it is made where it does not exist."""
@@ -66,16 +66,16 @@ class SyncRequest:
     expected: SyncPlan | None = None
     """Carry out exactly this plan, which was made earlier, or nothing; None: the plan that is made now."""
     scope: Scope = WHOLE
-    """What is compared: in a watch, what events have named."""
+    """The part that is compared: in a watch, the names of events."""
     guard: DeletionGuard = attrs.field(factory=DeletionGuard, eq=False)
-    """What stops a plan that deletes too much: in a watch one for all its syncs."""
+    """The guard that stops a plan that deletes too much: in a watch one for all its syncs."""
     refused: RefusedCopies = attrs.field(factory=RefusedCopies, eq=False)
-    """What earlier syncs of a watch have sent in vain."""
+    """The copies that earlier syncs of a watch have sent in vain."""
 
 
 @attrs.frozen
 class SyncResult:
-    """What became of a sync."""
+    """The result of a sync."""
 
     plan: SyncPlan
     """As it was made first."""
@@ -83,7 +83,7 @@ class SyncResult:
     """How many files were compared."""
     seconds: float
     left: Scope = Scope()
-    """What was not done, or waits for a person: to be compared again with what changes next."""
+    """The names that were left, or wait for a person: they are compared again with the next change."""
 
 
 async def run_sync(
@@ -132,7 +132,7 @@ class _Sync:
         self._starts_over = request.start_over
         """Whether what was agreed does not count."""
         self._refused: Mapping[SyncAction, str] = {}
-        """What the newest plan leaves out, because the server has refused it in an earlier sync."""
+        """The actions that the newest plan leaves out, because the server has refused them in an earlier sync."""
         self._is_begun = False
         self._is_view_new = False
         """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
@@ -229,13 +229,13 @@ class _Sync:
         return attrs.evolve(both, there=attrs.evolve(there, opaque={**there.opaque, **self._hidden(both)}))
 
     def _hidden(self, both: BothSides) -> Mapping[str, Unsynced]:
-        """What may be hidden on the server, unless the user has said how much may be deleted, or starts over."""
+        """The names that may be hidden on the server, unless the user allows that many deletions, or starts over."""
         if not self._is_view_new or self._request.max_delete is not None or self._starts_over:
             return {}
         return hidden_names(both.agreed.nodes, both.here.nodes, both.there.nodes)
 
     def _make_plan(self, both: BothSides, *, undecided: bool = False) -> SyncPlan:
-        """What to do; with `undecided` without what the user prefers in conflicts."""
+        """The plan; with `undecided` without the user's preference in conflicts."""
         nodes = {} if self._starts_over else both.agreed.nodes
         options = attrs.evolve(self._request.options, preference=None) if undecided else self._request.options
         plan = make_plan(
@@ -356,7 +356,7 @@ def _is_in_the_way(action: SyncAction, replaced: Collection[tuple[Side, str]]) -
 
 
 def _identity(action: SyncAction) -> tuple[object, ...]:
-    """What has to be the same for a step of a new plan to be one of the old plan."""
+    """The fields that are equal where a step of a new plan is one of the old plan."""
     return action.act, action.target, action.name, action.to
 
 

@@ -1,4 +1,4 @@
-"""What of a pair a sync is about: some names with all beneath them, or the whole. No input and no output."""
+"""The scope of a sync: some names of a pair with all beneath them, or the whole. No input and no output."""
 
 from __future__ import annotations
 

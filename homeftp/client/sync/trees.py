@@ -52,7 +52,7 @@ class BothSides:
     """Both sides of a pair, except what is in folders that are the same."""
 
     local: LocalTree
-    """All that is here, the folders that are the same among it."""
+    """The local tree, with the folders that are the same."""
     entries: NameTable[Entry]
     """The server's, by name; "" is the directory itself, which may not exist."""
     here: SyncTree
@@ -65,7 +65,7 @@ class BothSides:
     hashes: Mapping[str, str]
     """Of the files in them, by name."""
     scope: Scope
-    """What was read. Of the directories around its parts nothing else is in here."""
+    """The part that was read. Of the directories around its parts nothing else is in here."""
 
     def same_node(self, found: FileStat) -> SyncNode:
         """A file or directory in a folder that is the same."""
@@ -239,14 +239,14 @@ class _Reading:
         return mtime_us, mode
 
     def there(self) -> SyncTree:
-        """What the server has."""
+        """The server's tree."""
         nodes = node_table()
         nodes.update((name, node_of(entry)) for name, entry in self._there.items())
         return SyncTree(nodes, self._opaque_there)
 
 
 def _unsynced(side: LocalTree | RemoteListing) -> dict[str, Unsynced]:
-    """What one side has and cannot be synced."""
+    """The names of one side that cannot be synced."""
     found = {name: Unsynced(reason, False) for name, reason in side.skipped}
     found.update((name, Unsynced(reason, True)) for name, reason in side.failed)
     return found
@@ -258,7 +258,7 @@ def inode_of(found: FileStat) -> int:
 
 
 def node_of(entry: Entry) -> SyncNode:
-    """What the server has at an endpoint."""
+    """The node of an entry of the server."""
     if entry.kind == "directory":
         return SyncNode("directory", mode=entry.mode)
     return SyncNode("file", entry.hash, entry.size, entry.mtime_us, entry.mode)

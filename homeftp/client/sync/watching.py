@@ -56,7 +56,7 @@ class ChangeSignal:
         self._call: IDelayedCall | None = None
         self._is_due = False
         self._scope = Scope()
-        """What may have changed since the last wait ended."""
+        """The names that may have changed since the last wait ended."""
         self._waiting: Deferred[Scope] | None = None
 
     def changed(self, scope: Scope = WHOLE) -> None:

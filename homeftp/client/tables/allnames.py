@@ -43,7 +43,7 @@ class AllNames:
                 pending.pop()
 
     def _in(self, folder: str, *, reverse: bool) -> Iterator[tuple[str, bool, bool]]:
-        """What is in a folder: its name, whether it is one of the names, and whether what is beneath it follows.
+        """The content of a folder: each name, whether it is one of the names, and whether those beneath it follow.
 
         In reverse a directory comes once for what is beneath it, and then for itself.
         """

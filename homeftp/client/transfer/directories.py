@@ -143,7 +143,7 @@ class RemoteDirectories:
                 self._observer.add_result(FileResult(Outcome.NEW, directory.name, kind="directory"))
 
     def _possible(self, directories: Iterable[FileStat]) -> list[FileStat]:
-        """Those that the server can have; reports the others."""
+        """The directories that the server can have; reports the others."""
         possible = []
         for directory in directories:
             if self.in_the_way.blocks(directory.name):

@@ -91,7 +91,7 @@ class GetTransfer:
         self._changed: set[str] = set()
         """Directories in which a file was written: that changed their time."""
         self._unapplied: list[tuple[FileStat, Entry]] = []
-        """What seems to have another time or mode now than on the server."""
+        """The files and directories that seem to have another time or mode now than on the server."""
         self._directories = LocalDirectories(
             context, remote, tree, folder, observer, self._is_applied, perms=options.perms
         )
@@ -240,7 +240,7 @@ class GetTransfer:
             self.fail(reason)
 
     def on_small_fetched(self, files: Sequence[Fetched]) -> None:
-        """What became of small files that were fetched together."""
+        """Report the results of small files that were fetched together."""
         written: list[SmallGet] = []
         moved = 0
         for get, size, hash, result in files:

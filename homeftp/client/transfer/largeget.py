@@ -23,7 +23,7 @@ from homeftp.model import Entry
 
 
 class _ResumeFailed(Exception):
-    """What an earlier download left is not the beginning of this file."""
+    """The rest of an earlier download is not the beginning of this file."""
 
 
 class LargeGet:

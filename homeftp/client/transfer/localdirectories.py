@@ -44,7 +44,7 @@ class LocalDirectories:
         self._check = check
         self._perms = perms
         self._failed: dict[str, OSError] = {}
-        """Those that could not be made."""
+        """The directories that could not be made."""
         self.in_the_way = FilesInTheWay(tree.files.__contains__)
         """The local files that keep directories from being made."""
         found = [entry for entry in remote.values() if entry.kind == "directory"]
@@ -101,7 +101,7 @@ class LocalDirectories:
                 self._observer.add_result(FileResult(Outcome.NEW, entry.name, kind="directory"))
 
     def _wanted_of(self, entry: Entry) -> Entry:
-        """What a directory is to get: the mode only if it is new, or that was asked for."""
+        """The metadata for a directory: the mode only if it is new, or that was asked for."""
         return entry if self._perms or entry.name not in self._tree.directories else attrs.evolve(entry, mode=None)
 
     def _is_outdated(self, wanted: Entry) -> bool:

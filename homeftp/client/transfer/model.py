@@ -30,7 +30,7 @@ DAMAGED_VERSION = "the server's disk has not kept that version. Choose another t
 
 
 class Outcome(enum.Enum):
-    """What became of a file or directory."""
+    """The outcome for a file or directory."""
 
     SAME = "same"
     """Both copies were the same already."""
@@ -100,11 +100,11 @@ class CopyStat(NamedTuple):
     mtime_us: int | None
     """Microseconds since 1970 UTC; None where the server does not know it."""
     writer: Writer | None = None
-    """Who stored it on the server, where the user is asked about a conflict and the server tells."""
+    """The writer of the server's copy, where the user is asked about a conflict and the server tells."""
 
 
 class FileResult(NamedTuple):
-    """What became of one file or directory."""
+    """The result for one file or directory."""
 
     outcome: Outcome
     name: str
@@ -114,7 +114,7 @@ class FileResult(NamedTuple):
     reason: str = ""
     """Why, in words for people; "" where the outcome says all."""
     differs: tuple[str, ...] = ()
-    """What differs: of hash, size, mtime_us and mode."""
+    """The fields that differ: of hash, size, mtime_us and mode."""
     kind: str = "file"
     """`file`, `directory`, or `other` where it is neither or not known."""
     within: str | None = None
@@ -151,7 +151,7 @@ class FileTask:
         self.local = local
         self.remote = remote
         self.content: Content | None = None
-        """What was read locally."""
+        """The content that was read locally."""
         self.source: SourceFile | None = None
         """The open local file, where it is large."""
         self.close_source: Callable[[], object] | None = None
@@ -163,7 +163,7 @@ class FileTask:
         self.failure: Exception | None = None
         """Why the file could not be read locally or compared on the server."""
         self.differs: tuple[str, ...] = ()
-        """What differs, once both sides are known."""
+        """The fields that differ, once both sides are known."""
         self.weight = 0
         """Bytes of memory that the task may hold."""
 
@@ -195,7 +195,7 @@ class FileTask:
 
 
 class DeletionPlan(msgspec.Struct, frozen=True):
-    """What only the target has, and is deleted at the end: nothing that the selection leaves out."""
+    """The files that only the target has, and that are deleted at the end: none that the selection leaves out."""
 
     files: tuple[str, ...]
     """Names, as in the results."""
@@ -208,7 +208,7 @@ class DeletionPlan(msgspec.Struct, frozen=True):
 
 
 class TransferOptions(msgspec.Struct, frozen=True):
-    """What the user decided about a transfer."""
+    """The user's decisions about a transfer."""
 
     recursive: bool = False
     """Transfer folders with their content."""
@@ -254,7 +254,7 @@ class IReconnector(Interface):
 
 @attrs.frozen
 class TransferContext:
-    """What a transfer works with besides the connection."""
+    """The resources of a transfer, besides the connection."""
 
     workers: IWorkers
     """Runs everything that blocks."""
@@ -262,11 +262,11 @@ class TransferContext:
     hash_cache: HashCache | None = None
     """Remembers the hashes of local files; None: each is hashed."""
     seen: SeenStore = attrs.field(factory=lambda: SeenStore(None))
-    """What this machine saw last on servers; by default it remembers only what this context saw."""
+    """The content that this machine saw last on servers; by default only the content that this context saw."""
     reconnector: IReconnector | None = None
     """Makes the connection again; None: a transfer fails when the connection is lost."""
     disks: Disks = attrs.field(default=attrs.Factory(lambda self: Disks(self.system), takes_self=True), init=False)
-    """What was learned of the disks of local files."""
+    """The limits of the disks of local files, as far as they were learned."""
 
 
 EndpointOf = Callable[[str], str]

@@ -1,4 +1,4 @@
-"""What a transfer reports while it runs, and the totals; also which files are finished when it starts again."""
+"""The reports of a running transfer, and the totals; also the files that are finished when it starts again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TransferObserver:
     on_progress: Callable[[], None] = lambda: None
     """Bytes were transferred or a file was finished."""
     record_progress: Callable[[], None] = attrs.field(default=lambda: None, init=False)
-    """What the transfer itself does then, for its reconnector (`with_reconnects`)."""
+    """The transfer's own callback, for its reconnector (`with_reconnects`)."""
     counts: Counter[Outcome] = attrs.field(factory=Counter)
     """The number of results with each outcome."""
     kinds: Counter[tuple[Outcome, str]] = attrs.field(factory=Counter)

@@ -42,7 +42,7 @@ class StoredFile(NamedTuple):
     task: FileTask
     outcome: Outcome
     reason: str
-    """What people should know of it, or ""."""
+    """A remark for people, or ""."""
 
 
 class ISendReceiver(Interface):

@@ -1,4 +1,4 @@
-"""What PUSH and GET of a batch do alike with each entry: its endpoint, and the refusal that the client is told."""
+"""Common parts of PUSH and GET of a batch, for each entry: its endpoint, and the refusal that the client is told."""
 
 from __future__ import annotations
 

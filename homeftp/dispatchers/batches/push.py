@@ -57,7 +57,7 @@ class _IncomingBatch:
         self.items: Sequence[BatchItem[PushEntry]] = ()
         """The entries that were decoded last."""
         self.writes: Sequence[BatchWrite | Refusal] = ()
-        """What the store is asked to write for each of `items`, or why it is not asked."""
+        """The write that the store is asked for each of `items`, or the refusal."""
 
     async def receive(self, payload: IPayload) -> bool:
         """Take the next pieces of the payload, as many as one job is for; tells whether there were any.
@@ -110,7 +110,7 @@ class _IncomingBatch:
 
 
 def _write_request(base: Endpoint, entry: PushEntry) -> WriteRequest:
-    """What an entry asks for: validates what the entry's types cannot."""
+    """The write that an entry asks for, validated beyond its types."""
     is_directory = entry.kind == "directory"
     if is_directory and (entry.content_length or entry.hash):
         raise BadRequest("a directory has no content and no hash: leave them out")

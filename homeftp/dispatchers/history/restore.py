@@ -60,7 +60,7 @@ async def _restore_tree(request: IRequest, resolution: IResolution) -> None:
 
 
 class _RestoreTotal:
-    """What was done so far."""
+    """The totals of the steps so far."""
 
     def __init__(self) -> None:
         self.counts = {"restored": 0, "removed": 0, "refused": 0}

@@ -1,1 +1,1 @@
-"""What was there earlier: it is read, put back, or removed for good, step by step, in the pool."""
+"""Earlier content: it is read, put back, or removed for good, step by step, in the pool."""

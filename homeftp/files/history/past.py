@@ -1,4 +1,4 @@
-"""What was at an endpoint at a time: one file, or a directory with everything beneath it, as a store's steps.
+"""An endpoint at a time: one file, or a directory with everything beneath it, as a store's steps.
 
 Everything here blocks: it runs in the pool. What was where at a time is the rule of `homeftp.history`.
 """
@@ -97,12 +97,12 @@ class DirectoriesThen:
     """The directories on the way to what is listed, which are there then if anything beneath them is."""
 
     _known: list[tuple[str, Entry | None]] = attrs.field(factory=list)
-    """Those on the way to the last name, with their entries; None for those that have been given."""
+    """The directories on the way to the last name, with their entries; None for those that have been given."""
     _file: str = ""
     """The last file: nothing was beneath it."""
 
     def add(self, timeline: Timeline, found: Entry | Version | None) -> Iterator[Entry]:
-        """What there is then, beginning with directories that were not given yet, for a name and what it had."""
+        """The entries of a name and its version then, after those of directories that were not given yet."""
         name = timeline.name
         if self._file and name.startswith(f"{self._file}/"):
             return

@@ -118,7 +118,7 @@ class _Restoring:
             self._unchanged += now is not None
 
     def _reversion(self, timeline: Timeline, then: Version | None) -> Reversion:
-        """What to do about a name: what is there now must still be that."""
+        """The reversion of a name: the entry there must still be the present one."""
         now = timeline.current
         precondition: str | None = ABSENT
         if timeline.problem is not None:

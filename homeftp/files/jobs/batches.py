@@ -37,7 +37,7 @@ others that make any wait for it."""
 
 
 class StatItem(NamedTuple):
-    """What to look up: an endpoint, and the content whose partial upload may be resumed there."""
+    """A look-up: an endpoint, and the content whose partial upload may be resumed there."""
 
     endpoint: Endpoint
     hash: str | None = None
@@ -46,7 +46,7 @@ class StatItem(NamedTuple):
 
 
 StatResult = tuple["Entry | None", "ResumePoint | None"]
-"""What is at an endpoint, and how much of the content that was asked about has arrived."""
+"""The entry at an endpoint, and how much of the content in question has arrived."""
 
 
 class WriteItem(NamedTuple):

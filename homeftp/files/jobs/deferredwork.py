@@ -1,4 +1,4 @@
-"""What a change leaves to do, part by part, in turn with the jobs of other accounts."""
+"""The work that a change leaves to do, part by part, in turn with the jobs of other accounts."""
 
 from __future__ import annotations
 

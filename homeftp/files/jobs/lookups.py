@@ -32,14 +32,14 @@ class Lookups:
         return IImmediateStore(self._store) if IImmediateStore.providedBy(self._store) else None
 
     async def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What is at an endpoint."""
+        """The entry at an endpoint."""
         entry = None if self._immediate is None else self._immediate.stat_at_once(endpoint)
         if entry is None:
             entry, _ = await self.stat_with_resume(StatItem(endpoint))
         return entry
 
     def stat_with_resume(self, item: StatItem) -> Deferred[StatResult]:
-        """What is at an endpoint, and how much of a content has arrived for it."""
+        """The entry at an endpoint, and the part of a content that has arrived for it."""
         return self._batches.stats.run((self._store, item))
 
     async def open(self, endpoint: Endpoint) -> IOpenFile:

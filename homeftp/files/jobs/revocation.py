@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class RevocableLogin(Protocol):
-    """What this package asks of a login."""
+    """A login, as this package needs it."""
 
     @property
     def revoked(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the logins of one account share: its queue in the pool, its batches, how much it hashes and lists at once."""
+"""The resources that the logins of one account share: its queue in the pool, its batches, its hashings and listings."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def _everything(endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
 
 
 class Watch:
-    """What changes at an endpoint of `store` and beneath it, for one reader, who awaits it on the reactor's thread.
+    """The changes at an endpoint of `store` and beneath it, for one reader, who awaits them on the reactor's thread.
 
     `note` is called in any thread. `closed` is called each time the reader closes the watch.
     """
@@ -117,7 +117,7 @@ class Watch:
         return self
 
     async def __anext__(self) -> ChangedNames:
-        """What has changed since the last time; one call at a time."""
+        """The changes since the last call; one call at a time."""
         await self._some()
         await self._jobs.workers.pause(GATHER_SECONDS)
         await self._jobs.confirm()

@@ -1,1 +1,1 @@
-"""What every front end shares: connection caps, revocation."""
+"""Common parts of all front ends: connection caps, revocation."""

@@ -39,7 +39,7 @@ class AccountRequests:
         return (0, 0) if requests is None else (requests.running, len(requests.waiting))
 
     def run(self, account: str, start: Start) -> Deferred[None]:
-        """What `start()` returns, called when it is the request's turn."""
+        """Call `start` when it is the request's turn; its result."""
         requests = self._accounts.get(account)
         if requests is None:
             requests = self._accounts[account] = _Requests()

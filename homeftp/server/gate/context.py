@@ -1,4 +1,4 @@
-"""What the server gives to its front ends."""
+"""The server's part of each front end's context."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _DIGEST_BYTES = 16
 @implementer(IServerContext)
 @attrs.frozen(kw_only=True)
 class ServerContext:
-    """What all front ends of one server share."""
+    """The objects that all front ends of one server share."""
 
     reactor: IReactorTime
     settings: Settings
@@ -63,7 +63,7 @@ class ServerContext:
     """Where other servers are reached that have the same files and accounts."""
 
     def share(self, home: Endpoint) -> str | None:
-        """What an account whose home is there is told of the store: nothing else has it. None where it has no id."""
+        """The id of the store for an account with that home: nothing else has it. None where it has no id."""
         id = self.store_id()
         return id and hashlib.blake2b(home.whole.encode(), key=id.encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
@@ -80,7 +80,7 @@ class ServerContext:
 
     @property
     def limits(self) -> Limits:
-        """What one client may cost."""
+        """The limits of one client's cost."""
         return self.settings.limits
 
     def payload(self, size: int, changed: Callable[[], None]) -> IncomingPayload:

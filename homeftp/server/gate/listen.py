@@ -32,7 +32,7 @@ BACKLOG = 512
 tries again only after one, three and seven seconds."""
 
 T = TypeVar("T")
-"""What a server shows of itself: the home's identity, or the certificate of the web."""
+"""The type of a server's identity: that of the home, or the certificate of the web."""
 
 _WITH_BACKLOG = ("tcp:", "tcp6:", "unix:")
 
@@ -52,7 +52,7 @@ class RenewableOptions(Generic[T]):
 
     @property
     def identity(self) -> T:
-        """What is shown, once the server has started."""
+        """The identity that is shown, once the server has started."""
         assert self._identity is not None, "the server has not started"
         return self._identity
 

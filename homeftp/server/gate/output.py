@@ -1,4 +1,4 @@
-"""What a connection sends, no faster than its client reads: writers wait while the transport's buffer is full."""
+"""Output of a connection, no faster than its client reads: writers wait while the transport's buffer is full."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class OutputBuffer:
             start = end
 
     async def wait_idle(self, event: Awaitable[T]) -> T:
-        """What `event` gives; it is cancelled, and `ConnectionLost` raised, when the client disconnects."""
+        """The result of `event`; it is cancelled, and `ConnectionLost` raised, when the client disconnects."""
 
         async def wait() -> T:
             return await event

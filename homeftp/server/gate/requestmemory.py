@@ -38,7 +38,7 @@ NOTHING = Weight()
 
 
 class RequestMemory:
-    """What is held of `Limits.request_memory`. For one thread."""
+    """The memory in use of `Limits.request_memory`. For one thread."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -49,7 +49,7 @@ class RequestMemory:
         """How many connections there are."""
 
     def share(self) -> Share:
-        """What a new connection holds and may hold."""
+        """The share of a new connection."""
         self.connections += 1
         return Share(self)
 
@@ -70,7 +70,7 @@ class RequestMemory:
 
 
 class Share:
-    """What the requests of one connection hold, and how much they may."""
+    """The memory that the requests of one connection hold, and the most that they may."""
 
     def __init__(self, memory: RequestMemory) -> None:
         self._memory = memory

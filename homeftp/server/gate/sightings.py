@@ -23,7 +23,7 @@ GATHER_SECONDS = 1.0
 
 @attrs.frozen
 class _Seen:
-    """What is to be written of a device."""
+    """The record to be written of a device."""
 
     at: float
     address: str

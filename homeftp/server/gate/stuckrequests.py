@@ -36,7 +36,7 @@ class IRunningRequest(Protocol):
 
 @attrs.define
 class _Observation:
-    """What is known about one request."""
+    """One request under observation."""
 
     began: float
     progress: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""Who asks: the credentials of a request become a login, by the same service as for every front end.
+"""Authentication: the credentials of a request become a login, by the same service as for every front end.
 
 A scheme finds credentials in the headers. Browsers send some of them with every request, also with one that another
 site's page has caused: a request that changes something must then prove that it comes from our own page, or from no
@@ -26,7 +26,7 @@ OWN_PAGE = "X-Homeftp"
 
 @attrs.frozen
 class PresentedCredentials:
-    """What a request presents."""
+    """The credentials of a request."""
 
     credentials: ICredentials
     proof: bytes = attrs.field(repr=False)

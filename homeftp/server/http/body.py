@@ -20,7 +20,7 @@ class _EndOfBody(Exception):
 
 @implementer(IIncomingPayload)
 class RequestBody:
-    """What follows the head of a request. `wanted` is called before it is read for the first time.
+    """The body of a request. `wanted` is called before it is read for the first time.
 
     `changed` is called when it becomes full, and whenever it has been read.
     """

@@ -237,7 +237,7 @@ class HttpConnection(Protocol):
 
     @property
     def _guest(self) -> str:
-        """Whose turn it is before the login."""
+        """The account for turns before the login."""
         return guest(address_group(self._address))
 
     def _body_wanted(self) -> None:
@@ -317,7 +317,7 @@ class HttpConnection(Protocol):
         self._abort()
 
     def _refuse(self, malformed: Malformed) -> None:
-        """What cannot be understood is answered, where nothing else is, and the connection is closed."""
+        """Answer a malformed request, where nothing else is being answered, and close the connection."""
         self._log.info("a malformed request from {peer}: {why}", peer=self.peer, why=malformed.message)
         if self._exchange is not None:  # chunks that make no sense, of a request that may be half answered
             self._fail_body(BadRequest(malformed.message))

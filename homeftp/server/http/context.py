@@ -1,4 +1,4 @@
-"""What the connections and the handlers of the HTTPS front end share."""
+"""The context of the connections and the handlers of the HTTPS front end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from homeftp.server.http.router import HttpRouter
 
 @attrs.frozen(kw_only=True, eq=False)
 class HttpContext:
-    """What every connection of the front end shares."""
+    """The objects that every connection of the front end shares."""
 
     server: IServerContext
     router: HttpRouter

@@ -54,7 +54,7 @@ def check_prune_arguments(options: argparse.Namespace) -> None:
 
 
 class _PruneCounts:
-    """What was removed, or would be."""
+    """Counts of removed versions; with a dry run, of those to be removed."""
 
     def __init__(self) -> None:
         self.count = self.size = self.refused = 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _Totals:
-    """What was done, or would be."""
+    """Counts of restored and removed files; with a dry run, of those to be."""
 
     def __init__(self) -> None:
         self.as_of = 0
@@ -44,7 +44,7 @@ class _Totals:
 
     @property
     def removed(self) -> str:
-        """What was not there then, in words; empty where there is nothing."""
+        """The files that did not exist then, in words; empty where there are none."""
         return format_count(self.outcomes["removed", "file"], self.outcomes["removed", "directory"])
 
     def count(self, outcome: RevertedTo) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from homeftp.model import Version
 
 _NAME, _TIME = "name", "time"
-"""What versions are sorted by."""
+"""The orders in which versions are sorted."""
 
 _HASH_WIDTH = len("sha256:") + 64
 """Characters of a hash."""

@@ -1,1 +1,1 @@
-"""What a sync does in the local folder besides reading and writing files: renaming, keeping versions, its marker."""
+"""The local folder of a sync, besides reading and writing its files: renaming, keeping versions, its marker."""

@@ -1,4 +1,4 @@
-"""What marks a local folder as one side of a pair, and lets one sync at a time work on it.
+"""The marker of a local folder as one side of a pair, and the lock that lets one sync at a time work on it.
 
 The file `.homeftp/sync` holds a number that no other folder has. Where a disk is not mounted the folder under its
 mount point does not have it, so that an empty folder is not taken for one in which everything was deleted.

@@ -1,4 +1,4 @@
-"""What became of each pair of folders, in a small file of this machine, and which process keeps the pair in step.
+"""The status of each pair of folders, in a small file of this machine, and the lock of the process that syncs it.
 
 The file says what was so last; losing it costs nothing. Whether a process keeps the pair in step says a lock, which
 the system releases when the process ends, however it ends. Everything here blocks.
@@ -46,7 +46,7 @@ class WaitingFile:
 
 @attrs.frozen(kw_only=True)
 class PairStatus:
-    """What became of a pair."""
+    """The status of a pair."""
 
     folder: str
     """The local folder's real path."""
@@ -57,7 +57,7 @@ class PairStatus:
     synced_us: int | None = None
     """When both sides were compared last, to the end."""
     doing: str = ""
-    """What is under way, in words for people; "" for nothing."""
+    """The work under way, in words for people; "" for none."""
     problem: str = ""
     """Why the last sync was not carried out; "" if it was."""
     needs_person: bool = False
@@ -150,7 +150,7 @@ class StatusFolder:
 
 
 class PairLock:
-    """What says that this process keeps a pair in step."""
+    """The lock of the process that keeps a pair in step."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd

@@ -37,7 +37,7 @@ _STAMPS = (_STAMP, "%Y-%m-%dT%H%M%SZ")
 """Names that such folders have, the second one by earlier versions."""
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
-"""What link(2) says on a disk without hard links, such as exFAT, for a file with too many, or on another disk."""
+"""The errors of link(2) on a disk without hard links, such as exFAT, for a file with too many, or on another disk."""
 
 
 class LocalVersions:

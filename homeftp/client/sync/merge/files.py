@@ -68,7 +68,7 @@ class FileMerger:
         return await self._run(merge_texts, base, here.data, there)
 
     async def _base(self, edited: EditedFile) -> bytes | None:
-        """What was agreed on, by the versions that the server keeps of the file."""
+        """The agreed content, from the versions that the server keeps of the file."""
         unknown = 0
         async for version in self._versions(edited.endpoint):
             if version.size != edited.base_size or version.hash not in (edited.base, None):

@@ -41,7 +41,7 @@ class SmallGet(NamedTuple):
 
     task: FileTask
     outcome: Outcome
-    """What becomes of it where it is written."""
+    """The outcome where it is written."""
 
 
 class _Piece(NamedTuple):
@@ -49,11 +49,11 @@ class _Piece(NamedTuple):
 
     data: bytes
     wanted: dict[str, SmallGet]
-    """What the request has asked for and not got yet, by name. Only the job that decodes the pieces changes it."""
+    """The requested files that have not arrived yet, by name. Only the job that decodes the pieces changes it."""
 
 
 class Fetched(NamedTuple):
-    """What became of one file."""
+    """The result of one file."""
 
     get: SmallGet
     size: int
@@ -151,7 +151,7 @@ _Decoded = list[tuple[SmallGet, "Entry | Refusal", bytes]]
 
 
 def _decode(piece: _Piece) -> _Decoded | ProtocolViolation:
-    """What a piece brings of the wanted files, which are not wanted any more."""
+    """The wanted files in a piece, which are not wanted any more."""
     try:
         return [_checked(item, piece.wanted) for item in decode_batch(piece.data, FileBody)]
     except Refusal as refused:

@@ -46,7 +46,7 @@ class Push(Protocol):
 P = TypeVar("P", bound=Push)
 
 Result = Entry | Response | None
-"""What became of an entry: None where it is stored as asked for, its entry where that differs, or a refusal."""
+"""The result of an entry: None where it is stored as asked for, its entry where that differs, or a refusal."""
 
 Sent = Callable[[Sequence[P], Sequence[Result]], None]
 """Gets what became of the entries of one request."""
@@ -57,7 +57,7 @@ class SmallPush(NamedTuple):
 
     task: FileTask
     outcome: Outcome
-    """What becomes of it where the server stores it."""
+    """The outcome where the server stores it."""
     line: Mapping[str, Any]
     """The parameters of its entry, but for `content_length`."""
     data: bytes
@@ -150,7 +150,7 @@ class _BatchPushHandler(Generic[P]):
         self._violation: ProtocolViolation | None = None
 
     def responded(self, response: Response) -> None:
-        """What is refused, or other than asked for; at last the answer."""
+        """Report the entries that are refused, or other than asked for; at last the answer."""
         if not response.more:
             self._answer = response
             return

@@ -32,7 +32,7 @@ class _Pair:
     source: Entry
     target: Endpoint
     existing: Entry | None
-    """What is at the target."""
+    """The entry at the target."""
     header: IfHeader
 
 
@@ -116,7 +116,7 @@ class ResourceCopier:
         return _done(pair)
 
     async def _prepare(self, dav: DavRequest) -> _Pair:
-        """What is at both ends, where the request may be carried out."""
+        """Check the request, and find the entries at both ends."""
         target = destination(dav)
         if dav.endpoint.is_top:
             raise Forbidden("the shared folder itself cannot be copied or moved")

@@ -1,4 +1,4 @@
-"""What stands before every change: the `If` header, the locks, and the folder in which something is made."""
+"""Checks before every change: the `If` header, the locks, and the folder in which something is made."""
 
 from __future__ import annotations
 

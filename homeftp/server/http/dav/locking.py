@@ -68,7 +68,7 @@ class Locker:
         return _described(dav, lock, status, [("Lock-Token", f"<{lock.token}>")])
 
     async def _make_empty(self, dav: DavRequest) -> None:
-        """What is not there and is locked becomes an empty file (RFC 4918, 7.3)."""
+        """Make an empty file where nothing exists at the locked endpoint (RFC 4918, 7.3)."""
         try:
             await dav.files.write(WriteRequest(endpoint=dav.endpoint, size=0, precondition=ABSENT), b"")
         except Changed:

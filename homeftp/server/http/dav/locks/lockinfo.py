@@ -18,15 +18,15 @@ _MOST_DIGITS = 19
 
 @attrs.frozen
 class LockRequest:
-    """What a LOCK asks for."""
+    """The content of a LOCK request."""
 
     is_exclusive: bool
     owner: str
-    """What the client says about the owner, as XML."""
+    """The client's words about the owner, as XML."""
 
 
 def lock_request(root: XmlElement) -> LockRequest:
-    """What the body of a LOCK asks for. Raises `BadRequest` (20)."""
+    """The lock that a LOCK request's body asks for. Raises `BadRequest` (20)."""
     scope, kind = root.find((DAV, "lockscope")), root.find((DAV, "locktype"))
     if root.name != (DAV, "lockinfo") or scope is None or kind is None or kind.find((DAV, "write")) is None:
         raise BadRequest("the body is no lockinfo for a write lock")

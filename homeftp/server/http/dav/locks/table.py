@@ -45,14 +45,14 @@ class Lock:
     token: str
     """A URI that cannot be guessed."""
     account: str
-    """Whose it is: `DavRequest.owner`."""
+    """The owner's account: `DavRequest.owner`."""
     endpoint: Endpoint
-    """What it was made for, in the store."""
+    """The endpoint that it was made for, in the store."""
     is_deep: bool
     """Whether it covers everything beneath that too."""
     is_exclusive: bool
     owner: str
-    """What the client said, as XML."""
+    """The client's words, as XML."""
     is_folder: bool
     seconds: int
     """Its timeout."""
@@ -201,7 +201,7 @@ class LockTable:
                 del self._at[lock.key]
 
     def removed(self, endpoint: Endpoint) -> None:
-        """What was at an endpoint and beneath it is gone, and with it its locks (RFC 4918, 9.6)."""
+        """Remove the locks at an endpoint and beneath it, whose files are gone (RFC 4918, 9.6)."""
         for lock in self._beneath(_key(endpoint)) if self._locks else ():
             self.remove(lock)
 
