@@ -242,7 +242,7 @@ class Allotment(msgspec.Struct, frozen=True):
     """The part of a store that is an account's own, and what it may take up."""
 
     home: Endpoint
-    """What is beneath it counts: files, directories, versions, and uploads under way, each for `NAME_COST` or more."""
+    """The folder that counts: its files, directories, versions and uploads, each for `NAME_COST` or more."""
     quota: int | None
     """Bytes; None: no limit."""
     may_discard: bool

@@ -36,7 +36,7 @@ _SYNC_FILE_RANGE_WAIT = 1
 _SYNC_FILE_RANGE_WRITE = 2
 
 _NO_SUCH_CALL = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What renameat2(2) says where the kernel, or the file system, does not know the flag."""
+"""The errors of renameat2(2) where the kernel, or the file system, does not know the flag."""
 
 _RETRIES = 128
 """openat2(2): EAGAIN, and EXDEV at the end, mean that a rename raced with RESOLVE_BENEATH, and to try again."""

@@ -29,7 +29,7 @@ from homeftp.optionvalues import DEFAULTS, FLAGS, LIMITS, MANY, OPTIONAL, PARAME
 T = TypeVar("T")
 
 _ENDPOINT = re.compile(r"[a-z][a-z0-9]*:(?!//)")
-"""What an endpoint's description begins with; a URL of a store does not."""
+"""The beginning of an endpoint's description; a URL of a store has another one."""
 
 _LOOPBACK = re.compile(r"unix:|.*:interface=(127\.|localhost\b|\\:\\:1\b)")
 

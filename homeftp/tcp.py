@@ -1,4 +1,4 @@
-"""What both ends set for their TCP connections, and whether the other end is still there.
+"""Settings of both ends' TCP connections, and whether the other end is still there.
 
 TCP keepalive finds that out, and a look at a connection that is not read.
 """

@@ -107,7 +107,7 @@ def _own(item: BatchWrite) -> BatchWrite:
 
 
 def _stored(item: BatchWrite) -> tuple[WriteRequest, bytes | None]:
-    """What the store is asked: it does not hash a large file for a precondition, but says that its hash is needed."""
+    """The request to the store, which does not hash a large file for a precondition, but asks for its hash."""
     request, content = item
     if content is not None and names_content(request.precondition):
         request = structs.replace(request, precondition=HashCondition(str(request.precondition)))

@@ -113,7 +113,7 @@ class HashCache:
         return signature_on(found, self.change_time(found.st_dev))
 
     def _forms(self) -> Callable[[int], Callable[[os.stat_result], str]]:
-        """What makes the signatures on a disk, by its device number: the files of one call are on few disks."""
+        """A function that makes signatures, by a disk's device number: the files of one call are on few disks."""
         return functools.cache(lambda device: form_on(self.change_time(device)))
 
     def lookup(self, directory: str, files: Mapping[str, os.stat_result], *, whole: bool = False) -> dict[str, str]:

@@ -19,7 +19,7 @@ class IHistory(Interface):
     def timelines(
         endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
     ) -> Iterator[Sequence[Timeline]]:
-        """What each name has, and the versions that were replaced or removed at `since_us` or later, page by page.
+        """The entries of each name, with its versions replaced or removed at `since_us` or later, page by page.
 
         That is the endpoint itself, with `depth` 1 what is directly in it, and without a depth everything beneath. They
         come sorted by the bytes of their names, each directory followed by what it holds; one that does not exist any

@@ -358,7 +358,7 @@ class IScopedStore(Interface):
     """A store that shows a part of another one, and knows which other stores show the same part. Optional."""
 
     def scope(endpoint: Endpoint) -> Hashable:
-        """What a verification of an endpoint reads and tells; two stores give equal values where that is the same."""
+        """The scope that a verification of an endpoint reads; two stores give equal values where it is the same."""
 
     def shown(endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
         """Where a change at an endpoint of the other store shows in this one; None where it does not show.

@@ -147,7 +147,7 @@ def is_common(mtime_us: int) -> bool:
 
 
 def learn(system: System, fd: int) -> KeptMetadata:
-    """What the file system of an open file keeps, without the edges; the file's time and mode are changed. OSError."""
+    """The kept metadata of an open file's file system, without the edges; changes its time and mode. OSError."""
     modes = all(_keeps_mode(system, fd, mode) for mode in _MODES)
     shown = [(wanted, _shown(system, fd, wanted)) for wanted in _TIMES_US]
     step_us = next((step for step in _STEPS_US if all(_fits(step, *pair) for pair in shown)), MAX_MTIME_US)

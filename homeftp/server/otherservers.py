@@ -90,7 +90,7 @@ class OtherServers:
             self._reader = None  # something may have been lost by the time that the database answers again
 
     async def _run(self, job: Callable[[], Any]) -> Any:
-        """What a job returns; None where the database does not answer, which is logged when it begins and ends."""
+        """Run a job; None where the database does not answer, which is logged when it begins and ends."""
         problem = result = None
         try:
             result = await self._workers.run_unbounded(job)

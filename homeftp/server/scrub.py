@@ -64,14 +64,14 @@ class Scrub:
         self._root = root
         self._state = ScrubState(root=root)
         self._saved: ScrubState | None = None
-        """What was written last: a disk that sleeps is not woken to write it again."""
+        """The state that was written last: a disk that sleeps is not woken to write it again."""
         self._saved_at = 0.0
         self._problem = ""
         """Why the last look was interrupted: it is logged once."""
         self._started = False
         """Whether the first look is over: nothing is read while the server starts."""
         self._tried: set[Damage] = set()
-        """What was read again because it is marked: it is tried once a day."""
+        """The damage that was read again today: it is tried once a day."""
         self._tried_since = 0.0
         self._running: Deferred[None] | None = None
 

@@ -96,7 +96,7 @@ class HomeFTPService(MultiService):
         return self._server.store.get()
 
     def commands(self) -> dict[str, Command]:
-        """What the server answers its owner over a control socket (control.py), while it runs."""
+        """The answers to its owner over a control socket (control.py), while it runs."""
         return {"hello": self._status.hello, "status": self._status.status, "reach": self._status.reach}
 
     def check(self) -> None:

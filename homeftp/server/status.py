@@ -1,4 +1,4 @@
-"""What a running server tells its owner about itself: `homeftp status` asks for it over the control socket.
+"""The status of a running server for its owner: `homeftp status` asks for it over the control socket.
 
 Nothing here is told to a client. Times are microseconds since 1970, sizes are bytes.
 """
@@ -36,7 +36,7 @@ class ServerStatus:
     """When the server started: seconds since 1970 UTC."""
 
     def listened(self) -> list[ListeningAddress]:
-        """What the JSON front end listens on."""
+        """The addresses that the JSON front end listens on."""
         return listening_addresses(self.server.json)
 
     async def hello(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class ServerStatus:
         }
 
     def _budgets(self, account: str, held_back: int) -> dict[str, dict[str, int]]:
-        """What an account uses of what each may use at once."""
+        """The use that an account makes of each budget."""
         limits = self.server.context.limits
         running, waiting = self.server.context.requests.usage(account)
         jobs, most_jobs = self.server.pools[0].usage(account)
@@ -112,7 +112,7 @@ class ServerStatus:
     # -- in a worker ---------------------------------------------------------------
 
     def _stored(self) -> dict[str, Any]:
-        """What the disk and the database say."""
+        """The usage of the disk and of the database."""
         store = self.server.store.get()
         measured = store if IMeasuredStore.providedBy(store) else None
         usage = StoreUsage()
@@ -133,7 +133,7 @@ class ServerStatus:
 
 
 def _measured(store: IMeasuredStore | None, name: str, access: Access) -> AccountUsage:
-    """What an account takes up."""
+    """The space that an account takes up."""
     if store is None:
         return AccountUsage()
     allotted = allotment(access.rights, access.home, access.quota)

@@ -184,9 +184,9 @@ class Server:
     store: StoreHandle
     hub: ChangeHub
     other_programs: OtherPrograms | None
-    """What notices the changes by other programs; None: they are not noticed."""
+    """Notices the changes by other programs; None: they are not noticed."""
     other_servers: OtherServers | None
-    """What knows the other servers of a cluster; None: there are none."""
+    """Knows the other servers of a cluster; None: there are none."""
     scrub: Scrub
     web_certificates: WebCertificates
     revocation: RevocationMonitor

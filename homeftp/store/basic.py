@@ -1,4 +1,4 @@
-"""What is the same for all stores without capabilities: a backend adds how it reads, and what it can change."""
+"""The common part of all stores without capabilities: a backend adds how it reads, and what it can change."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class BasicStore(abc.ABC):
 
     @abc.abstractmethod
     def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there; None where nothing does."""
+        """The entry at an endpoint; None where nothing exists."""
 
     @abc.abstractmethod
     def open(self, endpoint: Endpoint) -> IOpenFile:

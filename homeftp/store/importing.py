@@ -27,7 +27,7 @@ BATCH_BYTES = 8 * MIB
 
 
 class ImportFailure(msgspec.Struct, frozen=True):
-    """What could not be brought."""
+    """A file that could not be brought."""
 
     name: str
     reason: str
@@ -36,7 +36,7 @@ class ImportFailure(msgspec.Struct, frozen=True):
 
 
 class ImportStep(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one batch."""
+    """The results of one batch."""
 
     files: int = 0
     """Files that were added."""
@@ -78,7 +78,7 @@ def import_store(source: IStore, target: IImportingStore) -> Iterator[ImportStep
 
 
 def _all(source: IStore, history: IHistory) -> Iterator[_Found]:
-    """All that a store has and had, but for its root: each directory before what it holds, versions before files."""
+    """All files and versions of a store, but for its root: each directory before its content, versions before files."""
     for page in history.timelines(ROOT):
         for timeline in page:
             if timeline.name:

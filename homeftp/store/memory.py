@@ -87,7 +87,7 @@ class MemoryStore(MemoryVersions):
         return ResumePoint(len(content), hash_bytes(content)) if content else None
 
     def space(self) -> Space:
-        """What the quotas leave; not known without one."""
+        """The space that the quotas leave; not known without one."""
         with self._tree.lock:
             return self._tree.space(self._actor)
 
@@ -298,7 +298,7 @@ class MemoryStore(MemoryVersions):
         return True
 
     def _copies(self, endpoint: Endpoint, damaged: Node) -> Iterator[Node]:
-        """What has the content of a damaged file: of the file itself for an actor that does not see everything."""
+        """The files with the content of a damaged one: only itself for an actor that does not see everything."""
         for names, _, node in self._tree.contents():
             if node.hash == damaged.hash and node.is_sound and (self._actor.sees_all or names == endpoint.parts):
                 yield node

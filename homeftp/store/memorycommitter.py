@@ -34,7 +34,7 @@ class MemoryCommitter(MemoryReader):
         self._actor = SERVER
 
     def _source(self, endpoint: Endpoint, precondition: str | None) -> Node:
-        """What exists and is to be copied, moved, removed or to get metadata, if it meets the precondition."""
+        """The node to copy, move, remove or give metadata, if it meets the precondition."""
         node = self._existing(endpoint)
         check_source(endpoint, node.kind, precondition)
         check(endpoint, node.entry(), precondition)

@@ -27,7 +27,7 @@ class MemoryReader:
         return (folder,)
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there; None where nothing does."""
+        """The entry at an endpoint; None where nothing exists."""
         node = self._find(endpoint)
         return None if node is None else node.entry()
 
@@ -80,7 +80,7 @@ class MemoryReader:
         yield from paged(found, lambda version: entry_cost(version.name))
 
     def _find(self, endpoint: Endpoint) -> Node | None:
-        """What exists there; raises `FiletypeNotAllowed` (42) for a file that the owner does not allow."""
+        """The node at an endpoint; raises `FiletypeNotAllowed` (42) for a file that the owner does not allow."""
         with self._tree.lock:
             node = self._tree.nodes.get(endpoint.parts)
         if node is None:
@@ -96,7 +96,7 @@ class MemoryReader:
         return node
 
     def damaged(self) -> Sequence[Damage]:
-        """What is marked as damaged."""
+        """All files that are marked as damaged."""
         with self._tree.lock:
             return [
                 Damage("/".join(names), "content", node.hash, at_us)

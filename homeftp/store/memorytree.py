@@ -1,4 +1,4 @@
-"""What `MemoryStore` keeps: files and directories, versions, partial uploads, and the space for them.
+"""The content of a `MemoryStore`: files and directories, versions, partial uploads, and the space for them.
 
 One dictionary from the names of an endpoint to what exists there; its values
 never change, so that each is a snapshot. Whether something may be changed, and
@@ -58,11 +58,11 @@ class Node:
 
 @attrs.frozen
 class PartialContent:
-    """What arrived in an upload that was suspended."""
+    """The arrived part of an upload that was suspended."""
 
     request: WriteRequest
     owner: str | None
-    """Whose it is, by `Actor.owner`: no other account learns of it."""
+    """The account that began it, by `Actor.owner`: no other account learns of it."""
     content: bytes
     at_us: int
 
@@ -103,7 +103,7 @@ class MemoryTree:
     # -- names ---------------------------------------------------------------------
 
     def beneath(self, names: Names) -> list[Names]:
-        """What is beneath a directory, sorted as a listing is: each directory is followed by what it holds."""
+        """The names beneath a directory, sorted as a listing is: each directory is followed by its content."""
         return sort(each for each in self.nodes if len(each) > len(names) and each[: len(names)] == names)
 
     def reach(self, endpoint: Endpoint) -> tuple[int, int]:
@@ -114,7 +114,7 @@ class MemoryTree:
         return longest, max((len(each.parts) - depth for each in beneath), default=0)
 
     def entry(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there, for preconditions."""
+        """The entry at an endpoint, for preconditions."""
         node = self.nodes.get(endpoint.parts)
         return None if node is None else node.entry()
 
@@ -163,7 +163,7 @@ class MemoryTree:
     # -- versions ------------------------------------------------------------------
 
     def keep_version(self, endpoint: Endpoint, node: Node, at_us: int | None = None) -> None:
-        """What is replaced or removed, now or at that time, becomes a version, unless none are kept."""
+        """Keep a file that is replaced or removed, now or at that time, as a version, unless none are kept."""
         if self._options.retention.seconds > 0:
             kept = self.versions.setdefault(endpoint.parts, {})
             kept[max(self.now_us() if at_us is None else at_us, max(kept, default=0) + 1)] = node
@@ -203,11 +203,11 @@ class MemoryTree:
     # -- space: bytes are those that a quota counts --------------------------------
 
     def cost(self, endpoint: Endpoint, size: int) -> int:
-        """What a file of `size` bytes counts for, and the directories that are missing on the way to it."""
+        """The bytes that a file of `size` counts for, and the directories that are missing on the way to it."""
         return _cost(size) + _cost(0) * len(self.missing(endpoint.parent))
 
     def space(self, actor: Actor) -> Space:
-        """What the quotas leave to an actor; not known without one."""
+        """The space that the quotas leave to an actor; not known without one."""
         allotment, quota = actor.allotment, self._options.quota
         shared = [] if quota is None else [Space(free=quota - self._used(), used=self._used())]
         own = None
@@ -271,7 +271,7 @@ class MemoryTree:
 
 
 def _cost(size: int) -> int:
-    """What a file of `size` bytes counts for, and a directory, which has none."""
+    """The bytes that a file of `size` counts for, and a directory, which has none."""
     return max(size, NAME_COST)
 
 

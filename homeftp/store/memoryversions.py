@@ -38,7 +38,7 @@ class MemoryVersions(MemoryCommitter):
     def timelines(
         self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
     ) -> Iterator[list[Timeline]]:
-        """What each name has, and had from a time on, as it was at the first step."""
+        """The entries of each name, with its versions from a time on, as they were at the first step."""
         top = len(endpoint.parts)
         with self._tree.lock:
             every = {*self._tree.nodes, *self._tree.versions}

@@ -53,7 +53,7 @@ class SimpleStore(BasicStore):
 
     @abc.abstractmethod
     def paths(self) -> Iterable[Path]:
-        """All that exists, besides the root, in any order."""
+        """The paths of all files and directories, besides the root, in any order."""
 
     @abc.abstractmethod
     def load(self, path: Path) -> bytes | None:
@@ -68,7 +68,7 @@ class SimpleStore(BasicStore):
         """Remove a file or a directory, which exists."""
 
     def transaction(self) -> AbstractContextManager[object]:
-        """What is changed within is changed in one step, and undone where it raises."""
+        """A transaction: its changes are made in one step, and undone where it raises."""
         return nullcontext()
 
     # ------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ class SimpleStore(BasicStore):
     # -- reading -------------------------------------------------------------------
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there; None where nothing does."""
+        """The entry at an endpoint; None where nothing exists."""
         return self._served(endpoint)[0]
 
     def open(self, endpoint: Endpoint) -> IOpenFile:
@@ -113,12 +113,12 @@ class SimpleStore(BasicStore):
         return attrs.evolve(entry, name=name) if problem is None else (name, problem)
 
     def _beneath(self, above: Path) -> Sequence[Path]:
-        """What is beneath a directory, each directory before what it holds."""
+        """The paths beneath a directory, each directory before its content."""
         beneath = [path for path in self.paths() if path[: len(above)] == above and path != above]
         return sorted(beneath, key=lambda path: [name.encode() for name in path])
 
     def _served(self, endpoint: Endpoint) -> tuple[Entry | None, bytes | None]:
-        """What `_read` gives, if the file's type is allowed. Raises `FiletypeNotAllowed` (42)."""
+        """The result of `_read`, if the file's type is allowed. Raises `FiletypeNotAllowed` (42)."""
         with self._lock:
             entry, content = self._read(endpoint.parts)
         if entry is None:
@@ -128,7 +128,7 @@ class SimpleStore(BasicStore):
         return entry, content
 
     def _read(self, path: Path) -> tuple[Entry | None, bytes | None]:
-        """What exists there, and the content of a file."""
+        """The entry at a path, and the content of a file."""
         try:
             content = self.load(path) if path else None
         except KeyError:
@@ -231,7 +231,7 @@ class SimpleStore(BasicStore):
                     changed(change)
 
     def _source(self, endpoint: Endpoint, precondition: str | None) -> tuple[Entry, bytes | None]:
-        """What is about to be moved or removed, and the content of a file."""
+        """The entry that is about to be moved or removed, and the content of a file."""
         entry, content = self._existing(endpoint)
         preconditions.check_source(endpoint, entry.kind, precondition)
         preconditions.check(endpoint, entry, precondition)

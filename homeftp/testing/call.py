@@ -37,7 +37,7 @@ __all__ = ["CallResult", "call"]
 
 @attrs.frozen
 class CallResult:
-    """What a client would receive."""
+    """The response that a client would receive."""
 
     status: int
     message: str
@@ -49,7 +49,7 @@ class CallResult:
     files: Mapping[str, bytes] = attrs.field(factory=dict)
     """The contents of the store afterwards, by endpoint."""
     raised: BaseException | None = None
-    """What the dispatcher raised that is no refusal: a bug. A server logs it, and its client gets status 50."""
+    """The exception of the dispatcher that is no refusal: a bug. A server logs it, and its client gets status 50."""
 
 
 def call(

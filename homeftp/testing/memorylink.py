@@ -22,7 +22,7 @@ class MemoryTransport:
 
     def __init__(self, protocol: Any, clock: Clock, *, client: bool) -> None:
         self.protocol = protocol
-        """What receives the bytes: the protocol, or TLS above it."""
+        """The receiver of the bytes: the protocol, or TLS above it."""
         self.clock = clock
         self.client = client
         self.outgoing = b""

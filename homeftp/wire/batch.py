@@ -64,7 +64,7 @@ class BatchItem(msgspec.Struct, Generic[E], frozen=True):
 
 
 class _Framing(msgspec.Struct, frozen=True):
-    """What has to be understood of a line to find the next one."""
+    """The fields of a line that are needed to find the next one."""
 
     content_length: Size = 0
 

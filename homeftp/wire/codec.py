@@ -48,7 +48,7 @@ def _decode_special(kind: type, value: Any) -> Any:
 
 
 _JSON_NAMES = {int: "int", float: "float", bool: "bool", list: "array", dict: "object", type(None): "null"}
-"""What msgspec calls the types of JSON's values."""
+"""The names of JSON's types in msgspec's messages."""
 
 
 def _decode(data: bytes | msgspec.Raw, kind: type[T], what: str) -> T:

@@ -91,7 +91,7 @@ class ServerConnection:
         self._parser.receive_end()
 
     def next_event(self) -> ServerEvent | None:
-        """What the client has sent next; None until more is received."""
+        """The next event from the client; None until more is received."""
         phase = self.state.phase
         if phase in TLS_ACTIVE:
             return self._parser.next_event()
@@ -203,7 +203,7 @@ class ClientConnection:
         self._parser.receive_end()
 
     def next_event(self) -> ClientEvent | None:
-        """What the server has sent next; None until more is received."""
+        """The next event from the server; None until more is received."""
         if self._answered:
             self._answered = False
             self._open.popleft()

@@ -1,4 +1,4 @@
-"""What a connection tells the code that moves its bytes: one class for each event, in both roles.
+"""Events of a connection for the code that moves its bytes: one class for each event, in both roles.
 
 Only values are here: parser.py and connection.py make them.
 """
@@ -15,7 +15,7 @@ from homeftp.wire.messages import Identifier
 
 
 class Framed(Protocol):
-    """What a line says at least."""
+    """The fields that every line has."""
 
     @property
     def content_length(self) -> int:
@@ -67,7 +67,7 @@ class Violation(msgspec.Struct, frozen=True):
     """The peer broke the protocol: nothing that follows can be trusted, and nothing more is parsed."""
 
     status: Status
-    """What a server answers."""
+    """The status that a server answers."""
     message: str
     size: int = 0
     """Bytes of the line that is at fault, as far as it was received."""

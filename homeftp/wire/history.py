@@ -69,7 +69,7 @@ class VersionBody(msgspec.Struct, frozen=True):
 
 
 class WriterBody(msgspec.Struct, frozen=True):
-    """Who stored a file, as it is encoded in an answer to CMP."""
+    """The writer of a file, as it is encoded in an answer to CMP."""
 
     account: Name
     at: Moment
@@ -81,7 +81,7 @@ class WriterBody(msgspec.Struct, frozen=True):
 
 
 class RevertedBody(msgspec.Struct, frozen=True):
-    """What became of one name, as a recursive RESTORE lists it."""
+    """The result of one name, as a recursive RESTORE lists it."""
 
     name: str
     outcome: RevertedTo
@@ -133,13 +133,13 @@ def version_body(version: Version) -> dict[str, Any]:
 
 
 def writer_body(writer: Writer) -> dict[str, Any]:
-    """Who stored a file as the JSON object of a response; a device that is not known is left out."""
+    """The writer of a file as the JSON object of a response; an unknown device is left out."""
     device = {} if writer.device is None else {"device": writer.device}
     return {"account": writer.account, **device, "at": writer.at_us}
 
 
 def reverted_body(reverted: Reverted) -> dict[str, Any]:
-    """What became of a name as the JSON object of a response; what is not known is left out."""
+    """The result of a name as the JSON object of a response; unknown fields are left out."""
     body: dict[str, Any] = {"name": reverted.name, "outcome": reverted.outcome, "kind": reverted.kind}
     if reverted.refusal is not None:
         return {**body, **refusal_body(reverted.refusal)}

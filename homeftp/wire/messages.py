@@ -41,16 +41,16 @@ HASH_BYTES = 71
 """The length of a hash, and so of a payload's trailer."""
 
 Precondition = Annotated[str, Meta(pattern=_PRECONDITION)]
-"""What must be at an endpoint: a content's hash, or `absent`."""
+"""The precondition at an endpoint: a content's hash, or `absent`."""
 
 _MESSAGE = r"\A[0-9a-f]{66}\Z"
 _DIGEST = r"\A[0-9a-f]{64}\Z"
 
 SpakeMessage = Annotated[str, Meta(pattern=_MESSAGE)]
-"""What one end of a pairing sends first: 33 bytes, in hexadecimal digits."""
+"""The first message of each end of a pairing: 33 bytes, in hexadecimal digits."""
 
 Proof = Annotated[str, Meta(pattern=_DIGEST)]
-"""What one end of a pairing shows to the other: 32 bytes, in hexadecimal digits."""
+"""The proof that one end of a pairing shows to the other: 32 bytes, in hexadecimal digits."""
 
 PATTERNS = {
     _MESSAGE: "66 hexadecimal digits in small letters",
@@ -59,7 +59,7 @@ PATTERNS = {
     _DAMAGED: "a hash, or nothing",
     _PRECONDITION: "`absent`, or `sha256:` and 64 hexadecimal digits in small letters",
 }
-"""What each pattern asks for, in words."""
+"""The patterns in words."""
 
 if TYPE_CHECKING:
     RelEndpoint = Endpoint
@@ -120,7 +120,7 @@ class NoBody(msgspec.Struct, frozen=True):
 
 
 ClientName = Annotated[str, Meta(max_length=64)]
-"""What a client calls itself, such as `homeftp 1.2`: for the server's owner, and never trusted."""
+"""The client's own name, such as `homeftp 1.2`: for the server's owner, and never trusted."""
 
 MachineId = Annotated[str, Meta(pattern=_DIGEST)]
 """The same for each pairing of one machine with one server, and different for each server: 32 bytes in hexadecimal."""

@@ -1,4 +1,4 @@
-"""What is legal when: the phases of a connection, as tables, for the client and the server.
+"""The legal messages in each phase of a connection, as tables, for the client and the server.
 
     PLAIN --STARTTLS--> HANDSHAKE --TLS--> UNAUTHENTICATED --login--> AUTHENTICATED
       each of them --QUIT, a violation, or the end of the connection--> CLOSING

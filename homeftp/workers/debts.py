@@ -45,12 +45,12 @@ class _Account:
     forgiven: float = FORGIVEN
     """Seconds of a processor that are forgiven in a second."""
     owed: float = 0.0
-    """What it owed then."""
+    """The seconds that it owed then."""
     pieces: int = 0
     """Short pieces of its work that wait or run."""
 
     def owes(self, now: float) -> float:
-        """What it owes now, in seconds of a processor."""
+        """The seconds of a processor that it owes now."""
         left = self.owed - self.forgiven * (now - self.served)
         return left if left > 0.0 else 0.0
 
@@ -78,7 +78,7 @@ class Debts:
         self._seconds = seconds
         self._accounts: dict[str, _Account] = {}
         self._busy: dict[str, _Account] = {}
-        """Those for which something waits or runs: mostly a single one."""
+        """The accounts for which something waits or runs: mostly a single one."""
         self._guests = _Account(True, seconds(), FORGIVEN_GUESTS)
         """All clients that have not logged in, as the accounts see them."""
         self._swept = seconds()
@@ -98,7 +98,7 @@ class Debts:
                 self._guests.charge(now, seconds)
 
     def owed(self, account: str | None) -> float:
-        """What an account owes now, in seconds of a processor."""
+        """The seconds of a processor that an account owes now."""
         found = None if account is None else self._accounts.get(account)
         return 0.0 if found is None else found.owes(self._seconds())
 

@@ -157,5 +157,5 @@ class FairLoop:
 
 
 def _payer(account: str | None) -> str | None:
-    """Who shares the time of a turn: an account alone, and all guests, who may come from any number of addresses."""
+    """The payer of a turn's time: an account alone, and all guests, who may come from any number of addresses."""
     return _GUESTS if account is not None and is_guest(account) else account

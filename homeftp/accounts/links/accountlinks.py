@@ -1,4 +1,4 @@
-"""The share links of one account: it makes, lists and revokes them, through any front end."""
+"""Share links of one account: it makes, lists and revokes them, through any front end."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ _HIDDEN = (
 
 
 def hidden_names(agreed: Mapping[str, object], here: Container[str], there: Container[str]) -> Mapping[str, Unsynced]:
-    """What may be hidden on the server rather than deleted, where the account may read other folders than before.
+    """The names that may be hidden rather than deleted, where the account may read other folders than before.
 
     These are the topmost names that both sides had, and that are still `here`.
     """

@@ -87,7 +87,7 @@ def needs_whole(plan: SyncPlan, agreed: Collection[str]) -> bool:
 
 
 class RefusedCopies:
-    """What the server has refused to store in a watch. It is not sent again with each event, but with a look at all.
+    """The files that the server has refused in a watch: sent again with a look at everything, not with each event.
 
     It is sent sooner where it has changed on either side, and where a name beside it has gone: it may have been in the
     way.

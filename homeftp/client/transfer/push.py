@@ -181,7 +181,7 @@ class PushTransfer:
             self.finish_task(task, outcome)
 
     async def _find_writer(self, task: FileTask, outcome: Outcome) -> Writer | None:
-        """Who stored the conflicting copy; not asked while a large file is sent, behind which the answer would come."""
+        """The writer of the conflicting copy; not asked while a large file is sent: the answer would come behind it."""
         if outcome is not Outcome.CONFLICT or task.remote is None or self._sent_large:
             return None
         return await find_writer(self._client, self._endpoint_of(task.name), task.remote.hash)

@@ -49,7 +49,7 @@ class RequestMemory:
         """How many connections there are."""
 
     def share(self) -> Share:
-        """The share of a new connection."""
+        """A new connection's part."""
         self.connections += 1
         return Share(self)
 

@@ -40,7 +40,7 @@ _STATUS_LINES = {int(each): f"HTTP/1.1 {int(each)} {each.phrase}" for each in HT
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _SPLIT = re.compile(r"[\0\r\n]")
-"""What would let a value begin another field, or another response (CWE-113)."""
+"""Characters that would let a value begin another field, or another response (CWE-113)."""
 
 _NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _JOINED = 64 * 1024
@@ -96,7 +96,7 @@ class HttpExchange:
 
     @property
     def endpoint(self) -> Endpoint | None:
-        """What the request is about, for the owner to see; not the secret of a share link."""
+        """The endpoint of the request, for the owner to see; not the secret of a share link."""
         if self.request is None or self.answered or self.request.path[:1] == (LINK_PATH,):
             return None
         return Endpoint(self.request.path[1:])

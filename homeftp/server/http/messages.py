@@ -59,11 +59,11 @@ class HttpRequest:
     target: RequestTarget
     headers: HttpHeaders
     body: RequestBody
-    """What the client sends behind the head; read it piece by piece, or give it to `IFiles.upload`."""
+    """The bytes behind the head; read them piece by piece, or give them to `IFiles.upload`."""
     address: str
     """Where the client is."""
     login: ILogin | None = None
-    """Who asks; None for a request without a login, where the handler allows that."""
+    """The login of the client; None for a request without one, where the handler allows that."""
     log_in: LogIn = attrs.field(default=_no_login, repr=False)
     """Logs in with other credentials, which the second argument identifies, for handlers that find them elsewhere.
 
@@ -99,7 +99,7 @@ class HttpRequest:
 
 
 ResponseBody: TypeAlias = "bytes | IPayload | AsyncIterator[bytes]"
-"""What a response carries: bytes, a payload with its size, or pieces of a total that is not known."""
+"""The body of a response: bytes, a payload with its size, or pieces of a total that is not known."""
 
 
 @attrs.define(eq=False)

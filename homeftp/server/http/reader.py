@@ -30,7 +30,7 @@ _END = b"\r\n\r\n"
 
 
 class Malformed(Exception):
-    """What a client sent is no request; nothing behind it can be understood. `status` is the answer."""
+    """Bytes of a client that are no request; nothing behind them can be understood. `status` is the answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

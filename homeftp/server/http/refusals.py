@@ -13,7 +13,7 @@ from homeftp.server.http.messages import HttpHeaders, HttpResponse
 from homeftp.status import Status
 
 RETRY_SECONDS = 5
-"""What a client is told to wait while the server is busy."""
+"""The seconds that a client is told to wait while the server is busy."""
 
 HTTP_STATUS: dict[Status, int] = {
     Status.BAD_REQUEST: 400,

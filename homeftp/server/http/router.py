@@ -15,10 +15,10 @@ PAGE = ""
 """The handler of the root itself, and of no name below it."""
 
 CODE_FROM = frozenset({PAGE, "static", "certificate"})
-"""What gives a page code to run or styles to use; everything else is what somebody has uploaded, or data."""
+"""The paths that give a page code to run or styles to use; all others hold uploads, or data."""
 
 CODE = frozenset("script style worker sharedworker serviceworker audioworklet paintworklet xslt manifest".split())
-"""What a browser says that it wants a resource for (Fetch Metadata, `Sec-Fetch-Dest`), where it would run or style."""
+"""The uses for which a resource would run or style (Fetch Metadata, `Sec-Fetch-Dest`)."""
 
 BASIC = frozenset({"dav"})
 """Where programs ask without a page: there a 401 asks for a name and a password."""

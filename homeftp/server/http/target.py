@@ -24,12 +24,12 @@ MAX_FIELDS = 100
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _SAFE = "!$&'()*+,;=:@~"
-"""What needs no escape in a segment (RFC 3986, section 3.3), besides letters, digits, `-`, `.` and `_`."""
+"""The characters that need no escape in a segment (RFC 3986, 3.3), besides letters, digits, `-`, `.` and `_`."""
 
 
 @attrs.frozen
 class RequestTarget:
-    """What a request is about."""
+    """The path and query of a request."""
 
     path: tuple[str, ...]
     """The names of its path; none for `/`."""

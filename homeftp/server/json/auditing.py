@@ -76,7 +76,7 @@ class _Recorded:
         return self._resolution.turn()
 
     def wait_idle(self, event: Awaitable[T]) -> Awaitable[T]:
-        """What `event` gives, which may never come."""
+        """The result of `event`, which may never come."""
         return self._resolution.wait_idle(event)
 
     def send(self, body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> Awaitable[None]:

@@ -1,4 +1,4 @@
-"""What the connections of the JSON front end share, and what a session may ask of its own connection."""
+"""The context of the JSON front end's connections, and the interface of a connection for its session."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from homeftp.server.gate.requestmemory import RequestMemory
 
 @attrs.frozen(kw_only=True)
 class JsonContext:
-    """What every connection of the JSON front end shares."""
+    """The objects that every connection of the JSON front end shares."""
 
     server: ServerContext
     table: Table
     """The dispatchers."""
     memory: RequestMemory = attrs.field(init=False)
-    """What the requests of all connections hold."""
+    """The memory of the requests of all connections."""
 
     @memory.default
     def _share_memory(self) -> RequestMemory:
@@ -27,7 +27,7 @@ class JsonContext:
 
 
 class IConnectionControl(IConnection, Interface):
-    """What a session may ask of its connection."""
+    """A connection, as its session controls it."""
 
     def finish() -> None:
         """Accept no more requests; close when those in progress have been answered."""

@@ -76,7 +76,7 @@ class Resolution:
         await self._output.ready()
 
     async def wait_idle(self, event: Awaitable[T]) -> T:
-        """What `event` gives, which may never come; raises `ConnectionLost` when the client disconnects."""
+        """The result of `event`, which may never come; raises `ConnectionLost` when the client disconnects."""
         self._idle = True
         try:
             return await self._output.wait_idle(event)

@@ -1,4 +1,4 @@
-"""What the connections of the JSON front end use of their transports, beyond what Twisted's interfaces name."""
+"""The transports of the JSON front end's connections, beyond the names in Twisted's interfaces."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class SftpConnection(StrictTransport):
         self._login: ILogin | None = None
         self._channels: Channels | None = None
         self._waiting: bytes | None = None
-        """What the client has sent, and whose turn has not come."""
+        """The bytes of the client that wait for their turn."""
         self._paused = False
         self._lost = False
         self._stopping = False
@@ -250,7 +250,7 @@ class SftpConnection(StrictTransport):
 
 
 def shown_peer(address: Any) -> tuple[str, str]:
-    """What a client's address is called where logins are counted, and in the log."""
+    """The name of a client's address where logins are counted, and the one in the log."""
     host = getattr(address, "host", None)
     if host is None:
         return "a local socket", "a local socket"

@@ -91,7 +91,7 @@ class Handles:
         return found
 
     def any(self, name: bytes) -> Handle:
-        """What has that name. Raises `BadRequest` (20)."""
+        """The handle with that name. Raises `BadRequest` (20)."""
         found = self._open.get(name)
         if found is None:
             raise BadRequest("nothing has this handle")

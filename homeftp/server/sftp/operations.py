@@ -1,4 +1,4 @@
-"""What each request of a session does: with the overlay, and with the answer that its client gets.
+"""Carries out each request of a session: with the overlay, and with the answer that its client gets.
 
 Requests to read and to write are in `homeftp.server.sftp.session`, which answers thousands of them in a second.
 """
@@ -222,7 +222,7 @@ class SessionOperations:
 
 
 def _named(endpoint: Endpoint, *, deep: bool = False) -> list[Extent]:
-    """What making a name concerns: the name, and whether its directory exists."""
+    """The extents of making a name: the name, and whether its directory exists."""
     return [Extent(endpoint, True, deep), Extent(endpoint.parent, False)]
 
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Extent:
-    """What an operation concerns: an endpoint, or also everything beneath it."""
+    """The extent of an operation: an endpoint, or also everything beneath it."""
 
     endpoint: Endpoint
     changes: bool
@@ -57,7 +57,7 @@ class Order:
         self._closed = False
 
     def close(self) -> None:
-        """What waits does not begin any more: it raises ConnectionLost."""
+        """End the operations that wait: they raise ConnectionLost."""
         self._closed = True
 
     async def run(self, extents: Sequence[Extent], operation: Callable[[], Awaitable[T]]) -> T:

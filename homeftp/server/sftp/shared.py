@@ -1,4 +1,4 @@
-"""What all sessions of one server share: their memory, the files that are open, and names that are taken."""
+"""Resources of all sessions of one server: their memory, the files that are open, and names that are taken."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class AccountHandles:
 
 @attrs.frozen(eq=False)
 class SharedSessions:
-    """What the sessions of one server share."""
+    """The resources that the sessions of one server share."""
 
     windows: MemoryBudget = attrs.field(factory=lambda: MemoryBudget(WINDOW_MEMORY))
     """The memory of what clients have sent and was not answered."""

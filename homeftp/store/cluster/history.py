@@ -42,7 +42,7 @@ class ClusterHistory:
     def timelines(
         self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
     ) -> Iterator[Sequence[Timeline]]:
-        """What each name has, and had from a time on: the tree and the versions, merged."""
+        """The entries of each name, with its versions from a time on: the tree and the versions, merged."""
         removal.finish(self._context, endpoint.parts, hidden)
         top = len(endpoint.parts)
         nodes = iter(self._nodes(endpoint, depth, hidden))
@@ -178,7 +178,7 @@ _Group = tuple[str, Iterator[VersionRow]]
 def _merged(
     nodes: Iterator[tuple[str, NodeRow]], kept: Iterator[_Group]
 ) -> Iterator[tuple[str, NodeRow | None, Iterator[VersionRow] | None]]:
-    """What is there and what was there, by path: both are sorted by the bytes of their paths."""
+    """The entries of the tree and the versions, by path: both are sorted by the bytes of their paths."""
     node, group = next(nodes, None), next(kept, None)
     while node is not None or group is not None:
         if group is None or (node is not None and node[0] < group[0]):

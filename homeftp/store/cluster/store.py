@@ -53,7 +53,7 @@ class ClusterStore:
         self._context = context
         self._reader = ClusterReader(context)
         self.actor = SERVER
-        """Who changes something through it."""
+        """The actor of changes through it."""
         self.read_only: str | None = None
         options = context.options
         self.capabilities = Capabilities(
@@ -84,7 +84,7 @@ class ClusterStore:
         return (folder,)
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there; None where nothing does."""
+        """The entry at an endpoint; None where nothing exists."""
         return self._reader.stat(endpoint)
 
     def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
@@ -122,7 +122,7 @@ class ClusterStore:
         return integrity.ClusterVerifier(self._context, self.actor, endpoint, since_us, hidden).steps()
 
     def damaged(self) -> Sequence[Damage]:
-        """What is marked as damaged."""
+        """All files that are marked as damaged."""
         return self._reader.damaged()
 
     def resume_point(
@@ -134,7 +134,7 @@ class ClusterStore:
         return None if row is None else ResumePoint(row.arrived, row.prefix_hash)
 
     def space(self) -> Space:
-        """What the quotas leave; not known without one: a bucket does not tell how much it holds."""
+        """The space that the quotas leave; not known without one: a bucket does not tell how much it holds."""
         context, allotment = self._context, self.actor.allotment
         shared = [] if context.options.quota is None else [self._space_of((), context.options.quota)]
         own = None

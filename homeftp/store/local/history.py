@@ -71,7 +71,7 @@ class LocalHistory:
     def timelines(
         self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
     ) -> Iterator[list[Timeline]]:
-        """What each name has, and had from a time on, page by page."""
+        """The entries of each name, with its versions from a time on, page by page."""
         return self.lister.pages(endpoint, since_us, depth=depth, hidden=hidden)
 
     def open_version(self, endpoint: Endpoint, at_us: int) -> LocalFile:

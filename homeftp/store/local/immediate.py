@@ -1,4 +1,4 @@
-"""What can be told of files without waiting for a disk: what the kernel has in memory, of files that a job has seen.
+"""Answers about files that need not wait for a disk: from the kernel's memory, of files that a job has seen.
 
 These calls are made on the reactor's thread, so that each must return at once. The kernel is asked for what it has in
 memory only: a path by openat2(2) with RESOLVE_CACHED, a content by preadv2(2) with RWF_NOWAIT. The hash cache is a

@@ -88,7 +88,7 @@ class DirectoryLister:
         self._filetypes = filetypes
         self._folders = FileFolders(root, cache, filetypes)
         self.budget = budget or NameBudget()
-        """What bounds the memory of its listings; other walks may share it."""
+        """The bound on the memory of its listings; other walks may share it."""
 
     def pages(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """The entries, page by page. What is in `hidden` is not looked at.
@@ -237,7 +237,7 @@ def _names(directory: int, hidden: frozenset[str]) -> Iterator[bytes]:
 
 
 def _key(name: bytes) -> bytes:
-    """What a name is sorted by: its form on the wire, with the name itself behind where that is another one."""
+    """The key that sorts a name: its form on the wire, with the name itself behind where that is another one."""
     listed = wire_form(name)
     return name if listed == name else listed + _STORED_AS + name
 

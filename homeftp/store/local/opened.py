@@ -108,12 +108,12 @@ class OpenFolder:
 
     @property
     def operations(self) -> Operations | None:
-        """What changes it; None if it is read-only."""
+        """The operations that change it; None if it is read-only."""
         return self._operations
 
     @property
     def writable(self) -> Operations:
-        """What changes it; raises `Forbidden` (33) if it is read-only."""
+        """The operations that change it; raises `Forbidden` (33) if it is read-only."""
         if self._operations is None:
             raise read_only(self.read_only or "")
         return self._operations
@@ -156,7 +156,7 @@ class SharedFolder:
             return self._reopen()
 
     def at_once(self) -> ImmediateReader | None:
-        """What answers without waiting for a disk; None where no job has looked of late whether the folder is there."""
+        """The reader that does not wait for a disk; None where no job has seen of late that the folder is there."""
         current = self._current
         recent = current is not None and time.monotonic() - self._looked <= RECENT_SECONDS
         return current.immediate if current is not None and recent else None

@@ -215,7 +215,7 @@ class FileReader:
         self._root = root
         self._cache = cache
         self.recent = RecentFiles(cache)
-        """What was found of files of late."""
+        """The files that jobs have found of late."""
         self._filetypes = filetypes
 
     def stat(self, endpoint: Endpoint) -> Entry | None:

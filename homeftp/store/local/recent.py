@@ -1,4 +1,4 @@
-"""What jobs have found of files of late: it is known without looking into the hash cache again."""
+"""Files that jobs have found of late: they are known without looking into the hash cache again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Parts = tuple[str, ...]
 
 
 class _RecentFile(NamedTuple):
-    """What a job has found of a file."""
+    """A file as a job has found it."""
 
     found: os.stat_result
     entry: Entry
@@ -50,7 +50,7 @@ class RecentFiles:
 
     @property
     def marked(self) -> int:
-        """What a job passes to `add`: as it was before the job asked the hash cache."""
+        """The number that a job passes to `add`: as it was before the job asked the hash cache."""
         return self._cache.marked
 
     def add(self, parts: Parts, found: os.stat_result, entry: Entry, marked: int) -> None:

@@ -105,7 +105,7 @@ class LocalStore:
         return self._folder.read_only
 
     def problems(self) -> Sequence[str]:
-        """What is wrong at the moment, for the owner. A disk that is back is opened again."""
+        """The present problems, for the owner. A disk that is back is opened again."""
         try:
             operations = self._folder.get().operations
         except Busy as error:
@@ -133,7 +133,7 @@ class LocalStore:
     # -- what it takes up ----------------------------------------------------------
 
     def usage(self) -> StoreUsage:
-        """What the store takes up. The first call may read all versions."""
+        """The usage of the store. The first call may read all versions."""
         folder = self._folder.get()
         disk = os.fstatvfs(folder.root.fd)
         found = StoreUsage(size=disk.f_blocks * disk.f_frsize or None, free=disk.f_bavail * disk.f_frsize)
@@ -147,7 +147,7 @@ class LocalStore:
         return attrs.evolve(found, versions=versions, most_versions=most, used=whole.taken(), quota=whole.quota)
 
     def account_usage(self, actor: Actor) -> AccountUsage:
-        """What the actor's account takes up. The first call counts its home where it has a quota."""
+        """The usage of the actor's account. The first call counts its home where it has a quota."""
         folder = self._folder.get()
         if folder.read_only is not None:
             return AccountUsage()
@@ -213,7 +213,7 @@ class LocalStore:
         return verifier.verify(endpoint, since_us, hidden, from_others=self._actor.sees_all)
 
     def damaged(self) -> Sequence[Damage]:
-        """What is marked as damaged in the whole store."""
+        """All files of the store that are marked as damaged."""
         return self._folder.get().marks.damaged()
 
     def resume_point(
@@ -227,7 +227,7 @@ class LocalStore:
         return None if partial is None else partial.points[-1]
 
     def space(self) -> Space:
-        """What can still be stored, by the disk and the quotas, and what is used of that space."""
+        """The space that is left, by the disk and the quotas, and the space in use."""
         folder = self._folder.get()
         shared = [disk_space(folder.root.fd)]
         own = None

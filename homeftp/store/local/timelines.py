@@ -46,7 +46,7 @@ _TIME = b"%020d"
 
 
 class _Found(NamedTuple):
-    """What one key of a directory stands for."""
+    """The files and versions of one key of a directory."""
 
     key: bytes
     value: Version | Entry | str | None
@@ -202,7 +202,7 @@ class _Walk:
         )
 
     def _next_part(self, level: _TimelineLevel) -> list[_Found]:
-        """What is known of the next name, or a page of it, while the next key is ready; nothing at the end."""
+        """The next name, or a page of it, while the next key is ready; nothing at the end."""
         part: list[_Found] = []
         while level.ready or self._advance(level):
             found = level.ready[-1]
@@ -305,7 +305,7 @@ class _Walk:
     # -- what they stand for -------------------------------------------------------
 
     def _look_up(self, level: _TimelineLevel, place: _Place, keys: list[bytes]) -> list[_Found]:
-        """What these keys stand for, in their order."""
+        """The files and versions of these keys, in their order."""
         found = {key: _Found(key, None) for key in keys}
         current: list[bytes] = []
         folders: dict[Names, list[tuple[bytes, bytes, int]]] = {}
@@ -344,7 +344,7 @@ class _Walk:
                 yield key, _Found(key, version)
 
     def _current(self, level: _TimelineLevel, place: _Place, keys: list[bytes]) -> Iterator[tuple[bytes, _Found]]:
-        """What is in the directory now."""
+        """The present files of the directory."""
         root, stats, refused = self.lister.root, dict[str, os.stat_result](), dict[bytes, str]()
         made: dict[bytes, int | None] = {}
         for key in keys:

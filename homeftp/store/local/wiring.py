@@ -58,7 +58,7 @@ from homeftp.syscalls import System
 
 @attrs.frozen(kw_only=True)
 class Operations:
-    """What a writable local store does, one collaborator for each group of its methods. Only `LocalStore` uses it."""
+    """The parts of a writable local store, one for each group of its methods. Only `LocalStore` uses them."""
 
     batch: BatchWriter
     uploads: Uploads
@@ -77,7 +77,7 @@ class Operations:
     clock: StoreClock
     verifier: Verifier
     problems: tuple[str, ...]
-    """What is wrong with its disk, for the owner."""
+    """The problems of its disk, for the owner."""
 
     def mount_problems(self) -> list[str]:
         """Which disks inside the folder are not mounted, for the owner; those that are mounted are remembered."""

@@ -1,4 +1,4 @@
-"""What one account sees of a store: its home folder as if that were everything, limited by its rights.
+"""One account's view of a store: its home folder as if that were everything, limited by its rights.
 
 What an account may not see does not exist for it. What it may see but not
 change is refused as forbidden (33), and so is every change where it may see
@@ -79,7 +79,7 @@ class AuthorizedStore:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the store can do; the only quota is the account's own."""
+        """The capabilities of the store; the only quota is the account's own."""
         return structs.replace(self.store.capabilities, account_quotas=False)
 
     @property
@@ -125,7 +125,7 @@ class AuthorizedStore:
     # -- reading -------------------------------------------------------------------
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there, if the account may see it."""
+        """The entry at an endpoint, if the account may see it."""
         if self.rights.leads_to_folder(endpoint.parts):
             return self._way(endpoint)
         return self.store.stat(self._whole(endpoint)) if self._may(READ, endpoint) else None
@@ -159,7 +159,7 @@ class AuthorizedStore:
         return for_allowed(lambda some: self.store.open_many(some, inline), endpoints, self._not_visible, self._whole)
 
     def stat_at_once(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there, if the account may see it, and the store knows at once."""
+        """The entry at an endpoint, if the account may see it, and the store knows it at once."""
         return self.at_once(endpoint, lambda store, whole: store.stat_at_once(whole))
 
     def open_at_once(self, endpoint: Endpoint, inline: int) -> IOpenFile | None:
@@ -167,7 +167,7 @@ class AuthorizedStore:
         return self.at_once(endpoint, lambda store, whole: store.open_at_once(whole, inline))
 
     def at_once(self, endpoint: Endpoint, ask: Callable[[IImmediateStore, Endpoint], T | None]) -> T | None:
-        """What `ask` gets of the store about an endpoint that the account may see; None where it cannot ask."""
+        """The store's answer to `ask` about an endpoint that the account may see; None where it cannot ask."""
         immediate = self._may(READ, endpoint) and IImmediateStore.providedBy(self.store)
         return ask(IImmediateStore(self.store), self._whole(endpoint)) if immediate else None
 
@@ -198,7 +198,7 @@ class AuthorizedStore:
             yield from self.store.versions(self._whole(endpoint), self._hidden(hidden))
 
     def history(self) -> IHistory | None:
-        """What the account may see and change of the versions by time."""
+        """The history that the account may see and change."""
         history = self._bound.history()
         return None if history is None else AuthorizedHistory(history, self.rights, self._whole, self._hidden)
 
@@ -225,7 +225,7 @@ class AuthorizedStore:
         return own if own is not None and self.rights.shows(own.parts, directory=directory) else None
 
     def damaged(self) -> Sequence[Damage]:
-        """What is marked as damaged, if the account may see it."""
+        """The files that are marked as damaged, if the account may see them."""
         return seen_damage(self.store.damaged(), self.home, self.rights)
 
     def resume_point(
@@ -238,7 +238,7 @@ class AuthorizedStore:
         return self._bound.resume_point(self._whole(endpoint), hash, size, mtime_us)
 
     def space(self) -> Space:
-        """What can still be stored, for accounts that may see something: it tells how much others store."""
+        """The space that is left, for accounts that may see something: it tells how much others store."""
         return self._bound.space() if READ in self.rights.everywhere else Space()
 
     # -- writing -------------------------------------------------------------------
@@ -382,7 +382,7 @@ class AuthorizedStore:
         return attrs.evolve(actor, allotment=allotment(self.rights, self.home, self.quota, self.quota_home))
 
     def _begin(self, request: WriteRequest, write: Callable[[WriteRequest], T]) -> tuple[T, Disclose | None]:
-        """What `write` returns for the allowed part of a request; raises what may be disclosed otherwise.
+        """The result of `write` for the allowed part of a request; raises only refusals that may be disclosed.
 
         Also returns how later refusals are disclosed; None where all may be.
         """

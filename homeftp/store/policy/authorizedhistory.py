@@ -1,4 +1,4 @@
-"""What one account sees of a store's history, and what of it the account may put back or remove for good."""
+"""One account's view of a store's history: what it may see, put back, and remove for good."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AuthorizedHistory:
     def timelines(
         self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
     ) -> Iterator[Sequence[Timeline]]:
-        """What each name that the account may see has, and had from a time on."""
+        """The entries of each name that the account may see, with its versions from a time on."""
         if self.rights.leads_to_folder(endpoint.parts):
             names = self.rights.names_beneath(endpoint.parts)
             yield from list_timelines(self, endpoint, names, since_us, depth, hidden)

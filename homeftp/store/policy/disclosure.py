@@ -1,4 +1,4 @@
-"""What an account is told of what it may not see: of the space that others use, and by refusals of what it writes.
+"""Hides from an account the space that others use, and refusals that tell of files that it may not see.
 
 A file is looked at again when it is committed: then too a refusal must not
 tell what exists where the account may see nothing.
@@ -19,7 +19,7 @@ from homeftp.model import Entry
 from homeftp.store.policy.wording import rough
 
 Disclose = Callable[[Refusal], Refusal]
-"""What may be disclosed of a refusal."""
+"""The refusal that may be disclosed in place of another."""
 
 
 @contextmanager
@@ -42,7 +42,7 @@ class DisclosedUpload:
     _upload: IUpload
     _disclose: Disclose
     _stored: Callable[[Entry], Entry]
-    """What may be disclosed of the file that was put in place."""
+    """The entry that may be disclosed of the file that was put in place."""
 
     def verify_resumed(self) -> Iterator[int]:
         """Hash what arrived earlier, step by step."""

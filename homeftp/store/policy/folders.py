@@ -1,4 +1,4 @@
-"""What a directory that leads to an account's folders shows: those folders, and nothing beside them.
+"""A directory that leads to an account's folders shows those folders, and nothing beside them.
 
 `AuthorizedStore` calls these with itself as the `account`, and with the `names` that its rights give in that directory.
 The result of each folder is named as it is seen from the directory.

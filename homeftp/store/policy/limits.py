@@ -1,4 +1,4 @@
-"""What a file's size, time and content may be, whatever the backend: checked before and after it arrives."""
+"""Limits of a file's size, time and content, whatever the backend: checked before and after it arrives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from homeftp.store.policy.wording import display_path, format_size, into_itself,
 
 @attrs.frozen
 class WriteLimits:
-    """What may be written into a store."""
+    """The limits of files in a store."""
 
     filetypes: Filetypes
     file_size: int | None

@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 
 def catch(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exception:
-    """What `step` returns, or the exception that it raises: the result of one item among many."""
+    """The result of `step`, or the exception that it raises: the result of one item among many."""
     try:
         return step(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 (whatever it is, it is this one item's result)

@@ -112,7 +112,7 @@ def as_allowed(
 
 
 def directory_wanted(rights: Rights, request: WriteRequest) -> WriteRequest:
-    """What an account's request for a directory asks: a new one where it sees nothing; a top keeps its metadata.
+    """The request for a directory, limited: a new one where the account sees nothing; a top keeps its metadata.
 
     Raises what `directory_request` raises.
     """
@@ -124,14 +124,14 @@ def directory_wanted(rights: Rights, request: WriteRequest) -> WriteRequest:
 
 
 def stored(rights: Rights, request: WriteRequest, entry: Entry) -> Entry:
-    """What an account may learn of a file that it stored: the mode is that of an older file where it gave none."""
+    """The entry that an account may learn of a file that it stored: with an older file's mode where it gave none."""
     if request.mode is not None or READ in rights.at(request.endpoint.parts):
         return entry
     return attrs.evolve(entry, mode=None)
 
 
 def disclosed(rights: Rights, refused: Refusal, endpoint: Endpoint, wanted: str | None, asked: str | None) -> Refusal:
-    """What an account may learn of a refusal, where it `wanted` one precondition and the store got another."""
+    """The refusal that an account may learn, where it `wanted` one precondition and the store got another."""
     is_hidden = isinstance(refused, REVEALING) and READ not in rights.at(endpoint.parts)
     if is_hidden or (isinstance(refused, Changed) and wanted != asked):
         return forbidden(endpoint, "replace anything" if asked == ABSENT else "store this")
@@ -139,7 +139,7 @@ def disclosed(rights: Rights, refused: Refusal, endpoint: Endpoint, wanted: str 
 
 
 def seen_damage(damaged: Sequence[Damage], home: Endpoint, rights: Rights) -> list[Damage]:
-    """What of the damage in a whole store an account may see, as it names that."""
+    """The damage in a whole store that an account may see, by the account's names."""
     found = []
     for each in damaged:
         own = ROOT.at(each.name).relative_to(home)

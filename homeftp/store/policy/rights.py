@@ -1,4 +1,4 @@
-"""What an account may do, and where: rights for everything that it sees, and narrower ones for some folders.
+"""The rights of an account: those for everything that it sees, and narrower ones for some folders.
 
 A grant only narrows: an account's rights at an endpoint are its rights
 everywhere, less what the grant of each folder on the way leaves out. A grant
@@ -63,7 +63,7 @@ class Rights:
 
     @property
     def at_most(self) -> frozenset[str]:
-        """What may be done anywhere."""
+        """The rights that it has somewhere."""
         return frozenset[str]().union(*(rights for _, rights in self.folders)) if self.folders else self.everywhere
 
     def _in_folders(self, parts: tuple[str, ...]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What the tests of the store contract have in common: making stores, and saying in one line what is done with them."""
+"""Common parts of the store contract's tests: they make stores, and say in one line what they do with them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ OUTCOMES: dict[str, dict[str | None, type[Refusal] | None]] = {
     "file": {None: None, ABSENT: Changed, PRESENT: None, sha(b"old"): None, sha(b"other"): Changed},
     "directory": dict.fromkeys([None, ABSENT, PRESENT, sha(b"old")], WrongKind),
 }
-"""What comes of a write, by what exists at its target and by its precondition."""
+"""The outcomes of a write, by what exists at its target and by its precondition."""
 
 WRITERS = 6
 

@@ -29,7 +29,7 @@ class HistoryContract(ContractCase):
         return {each.name: each for page in history.timelines(parse(path), since_us) for each in page}
 
     def test_timelines(self) -> None:
-        """What is there and what was there is one sorted list: each name once, its versions the oldest first."""
+        """Files and versions are one sorted list: each name once, its versions the oldest first."""
         if (made := self.history_store()) is None:
             return
         store, history = made

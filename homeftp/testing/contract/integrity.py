@@ -61,7 +61,7 @@ class IntegrityContract(ContractCase):
             self.assert_refused(NotFound, self.verified, store, "d", hidden)
 
     def test_replaced(self) -> None:
-        """What was replaced is no damage; the version of it is read as well."""
+        """A replaced content is no damage; the version of it is read as well."""
         store = self.filled({"a.txt": b"one"})
         self.write(store, "a.txt", b"other", precondition=sha(b"one"))
         if store.capabilities.verify:

@@ -173,7 +173,7 @@ class LimitsContract(ContractCase):
         self.remove(store, "b.txt")
 
     def test_account_quota(self) -> None:
-        """What is beneath an account's home never exceeds its quota; that stops no other account."""
+        """The files beneath an account's home never exceed its quota; that stops no other account."""
         store = self.store()
         if not store.capabilities.account_quotas:
             return
@@ -257,7 +257,7 @@ class LimitsContract(ContractCase):
         self.assertLessEqual(len(str(shown).rstrip("0")), 2, shown)
 
     def test_space(self) -> None:
-        """What is free, and what is used, is a number of bytes, or not known."""
+        """The space that is left, and the space in use, are numbers of bytes, or not known."""
         space = self.store().space()
         for each in (space.free, space.used):
             self.assertTrue(each is None or each >= 0)

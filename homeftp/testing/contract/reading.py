@@ -101,7 +101,7 @@ class ReadingContract(ContractCase):
         self.assertEqual(file.verify(steps[-1]).hash, sha(b"content"))
 
     def test_open_refused(self) -> None:
-        """What does not exist cannot be opened, nor can directories, nor what would be inside a file."""
+        """A missing file cannot be opened, nor can directories, nor a path inside a file."""
         store = self.filled({"d/a.txt": b"a"})
         self.assert_refused(NotFound, store.open, parse("none.txt"))
         self.assert_refused(NotFound, store.open, parse("none/a.txt"))
@@ -160,7 +160,7 @@ class ReadingContract(ContractCase):
             self.assert_refused(kind, next, pages)
 
     def test_list_for_digests(self) -> None:
-        """What is listed for digests is what `list` tells, but for directories that have theirs: these are right."""
+        """A listing for digests tells what `list` tells, but for directories that have theirs: these are right."""
         contents = {"a/1.txt": b"1", "a/2.txt": b"2", "b/c/3.txt": b"3", "b/c/4.txt": b"4", "b/5.txt": b"5"}
         store = self.filled(contents)
         for top, hidden in (

@@ -54,13 +54,13 @@ class RecordingContract(ContractCase):
         self.failure: OSError | None = None
 
     def record(self, changes: Sequence[Change]) -> None:
-        """What the store calls."""
+        """Record changes, as the store calls it."""
         if self.failure is not None:
             raise self.failure
         self.recorded += changes
 
     def summary(self) -> list[tuple[str, ...]]:
-        """What was recorded since the last time, in short."""
+        """The records since the last call, in short."""
         recorded, self.recorded = self.recorded, []
         return [
             (each.what, each.kind, each.endpoint.whole, *([each.to.whole] if each.to is not None else []))
@@ -214,7 +214,7 @@ class RecordingContract(ContractCase):
         self.assertEqual(self.summary(), [("add", "file", "first.txt"), ("add", "file", "second.txt")])
 
     def test_close(self) -> None:
-        """What could not be recorded is recorded when the store is closed, or reported; a second close does nothing."""
+        """A change that was not recorded is recorded at the close, or reported; a second close does nothing."""
         for works in (True, False):
             store = self.make_store(self.with_options(record_changes=self.record))
             self.failure = OSError(errno.EIO, os.strerror(errno.EIO))

@@ -80,7 +80,7 @@ class ResumingContract(ContractCase):
         self.assertEqual(upload.commit().hash, sha(content))
 
     def test_resume_something_else(self) -> None:
-        """What arrived is not offered for another content, or another endpoint, and an aborted one not at all."""
+        """A partial upload is not offered for another content, or another endpoint, and an aborted one not at all."""
         store = self.store()
         if not store.capabilities.resume:
             self.assertIsNone(store.resume_point(ROOT, sha(b""), 0, 0))

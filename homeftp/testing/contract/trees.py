@@ -156,7 +156,7 @@ class TreesContract(ContractCase):
         self.assertEqual(self.tree(store), {"d2.txt": b"content"})
 
     def test_remove_refused(self) -> None:
-        """What does not exist is not removed, nor the root, nor anything against its condition."""
+        """A missing file is not removed, nor the root, nor anything against its condition."""
         store = self.store()
         self.write(store, "d/a.txt", b"a")
         before = self.tree(store)
@@ -220,7 +220,7 @@ class TreesContract(ContractCase):
             self.assert_refused(BadEndpoint, store.make_directory, request("D"))
 
     def test_own_name(self) -> None:
-        """What exists is replaced under its own name, and may be moved to a name that is similar to its own."""
+        """A file is replaced under its own name, and may be moved to a name that is similar to its own."""
         store = self.store()
         self.write(store, "d/Photo.txt", b"first")
         self.write(store, "d/Photo.txt", b"second")

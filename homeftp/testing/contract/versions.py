@@ -16,7 +16,7 @@ class VersionsContract(ContractCase):
     """Versions. Where the capabilities deny them there are none: listed empty, and none is found to restore."""
 
     def test_kept(self) -> None:
-        """What is replaced and what is removed becomes a version, the newest first."""
+        """A replaced file and a removed one become versions, the newest first."""
         store = self.store()
         self.write(store, "a.txt", b"1", mtime_us=1_600_000_000_000_000, mode=0o640)
         self.write(store, "a.txt", b"22")
@@ -100,7 +100,7 @@ class VersionsContract(ContractCase):
         self.assertEqual(sorted(version.size for version in self.kept(store, "d/a.txt")), [2, 3])
 
     def test_restore_removed(self) -> None:
-        """What was removed is put back with its time, and so are the directories on the way."""
+        """A removed file is put back with its time, and so are the directories on the way."""
         store = self.store()
         if not store.capabilities.versions:
             return

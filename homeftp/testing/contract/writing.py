@@ -162,7 +162,7 @@ class WritingContract(ContractCase):
             self.assertEqual(self.content(store, "a.txt"), content)
 
     def test_checked_again(self) -> None:
-        """What changed since the upload began is not replaced."""
+        """A file that changed since the upload began is not replaced."""
         store = self.store()
         self.write(store, "a.txt", b"first")
         conditional = store.upload(request("a.txt", size=3, precondition=sha(b"first")))
@@ -176,7 +176,7 @@ class WritingContract(ContractCase):
         self.assertEqual(self.tree(store), {"a.txt": b"other", "b.txt": b"other"})
 
     def test_durable(self) -> None:
-        """What was written is there after a restart."""
+        """A written file is there after a restart."""
         store = self.store()
         self.write(store, "a.txt", b"a")
         self.upload(store, "d/b.txt", b"b")

@@ -24,7 +24,7 @@ STORING = frozenset({ADD, REPLACE})
 
 
 async def look(dav: DavRequest, endpoint: Endpoint) -> Entry | None:
-    """What is at an endpoint; None where nothing is, or where the account may not see it, such as in a drop box."""
+    """The entry at an endpoint; None where there is none, or the account may not see it, such as in a drop box."""
     try:
         return await dav.files.stat(endpoint)
     except Forbidden:

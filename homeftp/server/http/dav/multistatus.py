@@ -27,7 +27,7 @@ def propstat(properties: str, status: int, condition: str = "") -> str:
 
 
 def response(href: str, content: str) -> str:
-    """What is told of one resource."""
+    """The response for one resource."""
     return f"<D:response><D:href>{xml_text(href)}</D:href>{content}</D:response>"
 
 

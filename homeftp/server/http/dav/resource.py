@@ -1,4 +1,4 @@
-"""What a WebDAV request is about: an endpoint of the account, its URL, and what its headers say."""
+"""The resource of a WebDAV request: an endpoint of the account, its URL, and the request's headers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DavRequest:
     http: HttpRequest
     login: ILogin
     endpoint: Endpoint
-    """What its URL names, as the account sees it."""
+    """The endpoint of its URL, as the account sees it."""
 
     @property
     def files(self) -> IFiles:
@@ -50,7 +50,7 @@ class DavRequest:
 
     @property
     def owner(self) -> str:
-        """Whose the locks are that it makes: another account that gets the name later is another owner."""
+        """The owner of the locks that it makes: another account that gets the name later is another owner."""
         return self.login.actor().owner or self.login.account
 
     def sees(self, endpoint: Endpoint) -> bool:

@@ -65,7 +65,7 @@ class XmlElement:
         return "".join(each for each in self.content if isinstance(each, str))
 
     def inner(self) -> str:
-        """What is in it, as XML that says its namespaces itself."""
+        """The content of the element, as XML that declares its namespaces itself."""
         return "".join(xml_text(each) if isinstance(each, str) else each.outer() for each in self.content)
 
     def outer(self) -> str:

@@ -28,7 +28,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1
 
 
 class NewLinkBody(msgspec.Struct, frozen=True):
-    """What the page asks for."""
+    """The page's request for a link."""
 
     path: Annotated[str, Meta(max_length=4096)]
     days: Annotated[int, Meta(ge=1, le=MOST_LINK_SECONDS // int(DAY))] = 7

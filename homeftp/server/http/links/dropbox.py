@@ -22,7 +22,7 @@ MOST_NUMBER = 1_000_000
 
 @attrs.define
 class Received:
-    """What became of the files of a form, in its order."""
+    """The results of the files of a form, in its order."""
 
     stored: list[str] = attrs.field(factory=list)
     """The names under which they are."""
@@ -50,7 +50,7 @@ class DropBox:
         self._offset = 0
         self._held = bytearray()
         self._numbers: dict[str, int] = {}
-        """What the next file of that name in this form gets: phones call all of them `image.jpg`."""
+        """The number for the next file of that name in this form: phones call all of them `image.jpg`."""
         self.received = Received()
 
     async def receive(self, body: IPayload, content_type: str | None) -> Received:

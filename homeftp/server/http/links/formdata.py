@@ -21,7 +21,7 @@ MOST_PARTS = 10_000
 """Parts of one form, at most: as many files as a person may choose at once."""
 
 _UNNAMED = "upload"
-"""What a file is called whose name cannot be kept at all."""
+"""The name of a file whose own name cannot be kept at all."""
 
 _ILLEGAL = re.compile(r'[\\/<>:"|?*]')
 _SUFFIX = 32
@@ -81,7 +81,7 @@ class FormReader:
         self._parser.logger = logging.Logger("forms", logging.CRITICAL + 1)
 
     def feed(self, data: bytes) -> Sequence[PartEvent]:
-        """What the next bytes of the body mean. Raises `BadRequest` (20), and `TooLarge` (22) for too many parts."""
+        """The events in the next bytes of the body. Raises `BadRequest` (20); `TooLarge` (22) for too many parts."""
         try:
             self._parser.write(data)
         except FormParserError:

@@ -1,4 +1,4 @@
-"""What is below `/s/TOKEN/`: a visit of a share link becomes a page, a download, or files that are added."""
+"""Handles requests below `/s/TOKEN/`: a visit of a share link becomes a page, a download, or files that are added."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ for (const each of document.querySelectorAll("time")) {
 
 
 def _source(text: str) -> str:
-    """What a policy calls an inline style or script: by its hash, so that no other one is allowed."""
+    """The source of an inline style or script in a policy: its hash, so that no other one is allowed."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
@@ -103,7 +103,7 @@ class LinkPages:
         )
 
     def shared_by(self, account: str, ends: float) -> str:
-        """Who shares it, and how long."""
+        """The account that shares it, and for how long."""
         words = html.escape(self.words["shared-by"])
         until = _time(ends, "%Y-%m-%d %H:%M UTC", "")
         return f'<p class="small">{words.format(account=html.escape(account), ends=until)}</p>\n'
@@ -146,7 +146,7 @@ class LinkPages:
         )
 
     def received(self, stored: Sequence[str], refused: Sequence[tuple[str, str]]) -> bytes:
-        """What became of the files of a form; `refused` has names with the key of a text each."""
+        """The results of the files of a form; `refused` has names with the key of a text each."""
         body = ""
         if stored:
             names = "".join(f"<li>{html.escape(name)}</li>" for name in stored)

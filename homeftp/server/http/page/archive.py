@@ -28,7 +28,7 @@ MISSING = "NOT-INCLUDED.txt"
 
 _FIRST_TIME = (1980, 1, 1, 0, 0, 0)
 _LAST_YEAR = 2107
-"""What a ZIP file can hold as a time."""
+"""The last year that a ZIP file can hold."""
 
 _UNIX = 3
 _MODE_SHIFT = 16
@@ -52,7 +52,7 @@ class ArchiveMember:
 
 
 async def members_of(files: IFiles, folder: Endpoint, names: Sequence[str], top: str) -> list[ArchiveMember]:
-    """What a ZIP file of a folder has, beneath `top`; with `names` only these entries of it, at the top.
+    """The members of a folder's ZIP file, beneath `top`; with `names` only these entries of it, at the top.
 
     Raises `NotFound` (40), and `TooLarge` (22) for more than `MOST_MEMBERS`. The names are known before anything is
     sent, so that no listing is kept open for as long as a slow client downloads.
@@ -86,7 +86,7 @@ async def _add_folder(files: IFiles, folder: Endpoint, top: str, found: list[Arc
 
 
 class _Sink:
-    """What `zipfile` writes into: it can neither seek nor tell, so that each member is followed by its size."""
+    """The file that `zipfile` writes into: it can neither seek nor tell, so each member is followed by its size."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -105,7 +105,7 @@ class _Sink:
         """Nothing is open."""
 
     def take(self) -> bytes:
-        """What was written since the last time."""
+        """The bytes that were written since the last call."""
         data = b"".join(self._pieces)
         self._pieces.clear()
         self.size = 0
@@ -185,7 +185,7 @@ async def _add_file(made: zipfile.ZipFile, name: str, stream: IFileStream) -> As
 
 
 def _info(name: str, entry: Entry | None) -> zipfile.ZipInfo:
-    """What is said of a member: its name, mode and time."""
+    """The name, mode and time of a member."""
     seconds = None if entry is None or entry.mtime_us is None else entry.mtime_us // SECOND_US
     info = zipfile.ZipInfo(name, _dos_time(time.time() if seconds is None else seconds))
     is_folder = name.endswith("/")

@@ -50,7 +50,7 @@ _TYPES: Mapping[str, str] = {
 }
 
 _SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
-"""What an SVG picture may do in a tab of its own: look as it is meant to. In a page pictures run nothing anyway."""
+"""The policy of an SVG picture in its own tab: it looks as it is meant to. In a page pictures run nothing anyway."""
 
 _VIEWER = "frame-ancestors 'none'"
 """Browsers show PDF files in a program apart from pages, which a sandbox would keep from starting."""

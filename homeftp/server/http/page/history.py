@@ -16,7 +16,7 @@ MOST_DELETED = 1000
 
 
 class WantedVersion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to be put back: a version by its time, or what was there before the last change."""
+    """The version to put back: by its time, or the content before the last change."""
 
     at_us: int | None = msgspec.field(default=None)
 

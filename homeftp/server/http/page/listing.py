@@ -52,7 +52,7 @@ async def list_folder(files: IFiles, endpoint: Endpoint) -> AsyncGenerator[dict[
 
 
 async def search(files: IFiles, endpoint: Endpoint, text: str) -> AsyncGenerator[dict[str, Any], None]:
-    """What is beneath a folder and has all words of `text` in its name, page by page.
+    """The entries beneath a folder whose names have all words of `text`, page by page.
 
     Case and compatible forms do not count. `looked` is how many names were compared so far, `more` whether there were
     more matches than `MOST_FOUND`.

@@ -36,7 +36,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""What the page may load and run: its own files, and nothing that is written into a page."""
+"""The files that the page may load and run: its own, and nothing that is written into a page."""
 
 _TYPES = {
     "css": "text/css; charset=utf-8",

@@ -27,7 +27,7 @@ _SHOWN = 40
 
 @attrs.frozen
 class UploadUrl:
-    """What an upload is to become."""
+    """The file that an upload is to become."""
 
     endpoint: Endpoint
     size: int
@@ -36,18 +36,18 @@ class UploadUrl:
     hash: str | None = None
     """The hash of the whole, where the client knows it before it sends."""
     condition: str | None = None
-    """What must be at the path: `ABSENT`, or the hash of the content that is replaced."""
+    """The precondition at the path: `ABSENT`, or the hash of the content that is replaced."""
 
     @classmethod
     def of(cls, path: tuple[str, ...], query: Mapping[str, str]) -> UploadUrl:
-        """What a URL below `/upload/` says. Raises `BadRequest` (20) and `BadEndpoint` (41)."""
+        """The upload of a URL below `/upload/`. Raises `BadRequest` (20) and `BadEndpoint` (41)."""
         size = whole_number("size", query.get("size"), 0, MAX_SIZE)
         mtime_us = whole_number("mtime_us", query.get("mtime_us"), -MAX_MTIME_US, MAX_MTIME_US)
         return cls(_endpoint("/".join(path)), size, mtime_us, _hash(query.get("hash")), _condition(query.get("if")))
 
     @classmethod
     def created(cls, length: str | None, metadata: str | None, now_us: int) -> UploadUrl:
-        """What a POST asks for, by `Upload-Length` and `Upload-Metadata`.
+        """The upload that a POST asks for, by `Upload-Length` and `Upload-Metadata`.
 
         The metadata have `path`, or `filename` as other clients of tus call it, and may have `mtime_us`, `hash` and
         `if`. Raises `BadRequest` (20) and `BadEndpoint` (41).

@@ -1,4 +1,4 @@
-"""What a browser is, in plain words, by its `User-Agent` field: for the list of devices, and never trusted."""
+"""Describes a browser in plain words, by its `User-Agent` field: for the list of devices, and never trusted."""
 
 from __future__ import annotations
 

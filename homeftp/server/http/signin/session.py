@@ -31,11 +31,11 @@ MOST_BODY = 16 * KIB
 """Bytes of the object, at most."""
 
 REQUEST = "session"
-"""What audit records call it."""
+"""The name of the request in audit records."""
 
 
 class SignInBody(msgspec.Struct, frozen=True):
-    """What a browser sends to sign in."""
+    """The request of a browser to sign in."""
 
     code: Annotated[str, Meta(max_length=100)] | None = None
     secret: Annotated[str, Meta(max_length=100)] | None = None
@@ -102,7 +102,7 @@ class SessionHandler:
         return await self.signins.with_password(body.user, body.password, browser)
 
     async def _describe(self, request: HttpRequest, login: ILogin) -> HttpResponse:
-        """Who is signed in; a session that is used lasts longer."""
+        """The account that is signed in; a session that is used lasts longer."""
         fields = []
         token = cookie(request.headers, SESSION_COOKIE)
         if login.device_id is not None and token is not None:

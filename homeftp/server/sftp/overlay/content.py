@@ -38,7 +38,7 @@ class SmallMemory:
 
 @attrs.define
 class Pending:
-    """What becomes of the content when it is committed: its place, its metadata, and the condition."""
+    """The terms of the content's commit: its place, its metadata, and the condition."""
 
     endpoint: Endpoint
     mtime_us: int | None = None

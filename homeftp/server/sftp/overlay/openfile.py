@@ -118,7 +118,7 @@ class OpenFile:
         return self._content is not None or self.entry is not None
 
     def shown(self, name: str) -> Entry | None:
-        """What this session sees, under that name; None where it is what everyone sees."""
+        """The entry that this session sees under that name; None where it is the one that everyone sees."""
         if self._content is None:
             return None
         pending, old = self._pending, self.entry
@@ -185,7 +185,7 @@ class OpenFile:
         return self._in_turn(act)
 
     def stat(self) -> Deferred[Entry | None]:
-        """What this session sees, after all that was asked for; None: what everyone sees."""
+        """The entry that this session sees, after all that was asked for; None: the one that everyone sees."""
 
         async def act() -> Entry | None:
             return self.shown("")

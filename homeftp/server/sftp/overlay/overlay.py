@@ -1,4 +1,4 @@
-"""What one session sees: the store, with the session's own drafts laid over it by path.
+"""The files as one session sees them: the store, with the session's own drafts laid over it by path.
 
 SessionOperations that concern the same names must come here one after another (`homeftp.server.sftp.order`).
 """
@@ -125,7 +125,7 @@ class Overlay:
         return OpenFile(self._files, endpoint, entry, memory=self._memory, budget=self._budget, can_send=self._can_send)
 
     async def _replaceable(self, endpoint: Endpoint) -> Entry | None:
-        """What a file at the endpoint would replace; its directory has to exist. An account may not see either.
+        """The file that one at the endpoint would replace; its directory has to exist. An account may not see either.
 
         Both are looked up at once: that is one job.
         """
@@ -175,7 +175,7 @@ class Overlay:
     # -- what there is ---------------------------------------------------------------
 
     async def stat(self, endpoint: Endpoint) -> Entry:
-        """What the session sees at an endpoint. Raises `NotFound` (40)."""
+        """The entry that the session sees at an endpoint. Raises `NotFound` (40)."""
         opened = self._open.get(endpoint.parts)
         entry = None if opened is None else await opened.stat()
         entry = entry or await self._files("STAT").stat(endpoint)
@@ -184,7 +184,7 @@ class Overlay:
         return entry
 
     async def stat_open(self, opened: OpenFile) -> Entry:
-        """What the session sees of a file that is open, whether it still has its name or not."""
+        """The entry that the session sees of an open file, whether it still has its name or not."""
         entry = await opened.stat()
         if entry is None and not opened.detached:
             entry = await self._files("STAT").stat(opened.endpoint)

@@ -16,7 +16,7 @@ KEY_EXCHANGES = (
 
 STRICT_SERVER = b"kex-strict-s-v00@openssh.com"
 STRICT_CLIENT = b"kex-strict-c-v00@openssh.com"
-"""What each end names among the key exchanges to say that it knows the strict one (OpenSSH, PROTOCOL, 1.10)."""
+"""The name by which each end says that it knows the strict key exchange (OpenSSH, PROTOCOL, 1.10)."""
 
 HOST_KEYS = (b"ssh-ed25519",)
 
@@ -45,5 +45,5 @@ USER_KEYS = (
 
 
 def offered(wanted: Sequence[bytes], known: Sequence[bytes]) -> list[bytes]:
-    """Those that the library has, in our order."""
+    """The algorithms that the library has, in our order."""
     return [each for each in wanted if each in known]

@@ -30,7 +30,7 @@ MOST_PENDING = 256 * KIB
 
 
 class ChannelSession(Protocol):
-    """What is spoken in a channel."""
+    """The protocol in a channel."""
 
     @property
     def held(self) -> int:
@@ -58,7 +58,7 @@ class ChannelSession(Protocol):
 
 
 class ChannelTransport(Protocol):
-    """What a channel needs of its connection."""
+    """The connection, as a channel needs it."""
 
     @property
     def may_send(self) -> bool:

@@ -52,7 +52,7 @@ class ServedConnection(Protocol):
         """Close the connection."""
 
     def changed(self) -> None:
-        """What waits to be sent, or to be done, has changed."""
+        """Tell that the work or the output that waits has changed."""
 
 
 class Channels(SSHService):
@@ -132,7 +132,7 @@ class Channels(SSHService):
         self._connection.changed()
 
     def channel_lost(self, channel: SftpChannel) -> None:
-        """What arrives there makes no sense."""
+        """Close a channel whose data makes no sense."""
         self._close(channel, status=1)
 
     # -- messages --------------------------------------------------------------------------

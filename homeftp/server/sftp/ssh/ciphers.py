@@ -45,7 +45,7 @@ class PacketCipher(Protocol):
     """One direction of a connection."""
 
     block: int
-    """What the size of a packet is a multiple of, without its length where that is not encrypted."""
+    """The size of a packet is a multiple of this, without its length where that is not encrypted."""
     counted: int
     """Bytes of the length that count in that."""
     tag: int

@@ -157,7 +157,7 @@ class StrictTransport(SSHServerTransport):
             self.transport.loseConnection()
 
     def fail(self, why: str, reason: int = DISCONNECT_PROTOCOL_ERROR) -> None:
-        """What the client does makes no sense."""
+        """Disconnect a client that breaks the protocol."""
         if not self._ended:
             self._events.info("closing an SSH connection: {why}", why=why)
             self.sendDisconnect(reason, why)

@@ -65,7 +65,7 @@ def handle(id: int, name: bytes) -> bytes:
 
 
 def data(id: int, content: bytes | memoryview) -> tuple[bytes, bytes | memoryview]:
-    """What was read: the packet's head, and the content, which is not copied."""
+    """The packet of a READ's answer: its head, and the content, which is not copied."""
     return _DATA.pack(_DATA.size - _LENGTH_BYTES + len(content), PacketType.DATA, id, len(content)), content
 
 

@@ -20,7 +20,7 @@ class MalformedPacket(Exception):
 
 
 class Attributes(msgspec.Struct, frozen=True):
-    """What a client wants to set; None: it does not say."""
+    """The attributes that a client wants to set; None: it does not say."""
 
     size: int | None = None
     owner: tuple[int, int] | None = None

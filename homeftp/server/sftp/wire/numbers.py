@@ -70,7 +70,7 @@ class OpenFlag(enum.IntFlag):
 
 
 ALL_FLAGS = 0x3F
-"""Those that version 3 has."""
+"""The flags of version 3."""
 
 
 class AttributeFlag(enum.IntFlag):

@@ -27,7 +27,7 @@ MAX_HANDLE = 256
 
 
 class Verb(enum.Enum):
-    """What is asked for, by the standard types and by extensions alike."""
+    """The operation that is asked for, by the standard types and by extensions alike."""
 
     LSTAT = enum.auto()
     STAT = enum.auto()
@@ -139,7 +139,7 @@ Asked = (
 
 
 class SessionBroken(Exception):
-    """What arrives is no sequence of packets: the session has to end."""
+    """Bytes that are no sequence of packets: the session has to end."""
 
 
 def _path(verb: Verb) -> Callable[[int, FieldReader], Asked]:
@@ -218,7 +218,7 @@ PARSERS: dict[int, Callable[[int, FieldReader], Asked]] = {
     PacketType.SYMLINK: _paths(Verb.SYMLINK),
     PacketType.EXTENDED: _extended,
 }
-"""What reads the fields of each type of request."""
+"""The functions that read the fields of each type of request."""
 
 
 def parse_request(packet: bytes | memoryview) -> Asked:

@@ -1,1 +1,1 @@
-"""What all parts of the cluster store share: its values, its tables, and what is open."""
+"""Common parts of the cluster store: its values, its tables, and its open objects."""

@@ -1,4 +1,4 @@
-"""What all parts of one cluster store share: its engines, its share, and what its owner decided."""
+"""The context of one cluster store: its engines, its share, and its owner's decisions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Journal = Callable[[Transaction, "list[Change]"], None]
 
 
 class ClusterOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the owner decides about a cluster store, besides `StoreOptions`."""
+    """The owner's decisions about a cluster store, besides `StoreOptions`."""
 
     share: str = "main"
     """The name of the store in the database, which may have several."""
@@ -53,10 +53,10 @@ class ClusterContext:
     """Where the audit log is in the database; what `log` gets is then recorded already."""
 
     limits: WriteLimits = attrs.field(init=False)
-    """What may be written."""
+    """The limits of files."""
 
     memory: UploadMemory = attrs.field(init=False, eq=False)
-    """What uploads hold in memory."""
+    """The memory of uploads."""
 
     @memory.default
     def _memory_of_parts(self) -> UploadMemory:

@@ -16,7 +16,7 @@ SEPARATOR = "\x01"
 """Between the names of a path in the database. No name holds a control character, and all others sort after it."""
 
 BEHIND = "\x02"
-"""What a path followed by this sorts before, and everything beneath it does not."""
+"""A path followed by this sorts behind everything beneath the path."""
 
 
 def path_text(names: Sequence[str]) -> str:
@@ -45,7 +45,7 @@ class ShareId:
 
 @attrs.frozen
 class FileRow:
-    """What the tree and the versions both have of a file."""
+    """The columns of a file that the tree and the versions both have."""
 
     mtime_us: int
     mode: int
@@ -55,7 +55,7 @@ class FileRow:
     """The number of its content, by which `part` has its bytes; None for an empty file, and for a directory."""
     made_us: int
     found: str | None
-    """What `verify` has found in place of a content with the hash: another hash, or "" where it could not be read."""
+    """The result of `verify` for a damaged content: its hash, or "" where it could not be read."""
     checked_us: int
 
     @property
@@ -77,7 +77,7 @@ class NodeRow(FileRow):
 
     @property
     def kind(self) -> Kind:
-        """What it is."""
+        """The kind of the entry."""
         return "directory" if self.directory else "file"
 
     def entry(self, name: str = "") -> Entry:

@@ -42,7 +42,7 @@ class TreeReader:
         self._ahead: dict[int, list[NodeRow]] = {}
 
     def children(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, NodeRow]]:
-        """What is directly in a directory, sorted, each with its names, which begin with those given."""
+        """The entries directly in a directory, sorted, each with its names, which begin with those given."""
         return self._walk(id, names, hidden, recursive=False)
 
     def tree(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, NodeRow]]:

@@ -35,12 +35,12 @@ class ClusterReader:
         return [catch(self._served, each, found.get(each.parts)) for each in endpoints]
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there; None where nothing does."""
+        """The entry at an endpoint; None where nothing exists."""
         node = self.find(endpoint)
         return None if node is None else node.entry()
 
     def find(self, endpoint: Endpoint) -> NodeRow | None:
-        """What exists there; raises `FiletypeNotAllowed` (42) for a file that the owner does not allow."""
+        """The row at an endpoint; raises `FiletypeNotAllowed` (42) for a file that the owner does not allow."""
         node = names_table.find(self._context.database, self._context.share.root, endpoint.parts)
         self._served(endpoint, node)
         return node
@@ -150,5 +150,5 @@ class ClusterReader:
         yield from paged(found, lambda version: entry_cost(version.name))
 
     def damaged(self) -> Sequence[Damage]:
-        """What is marked as damaged."""
+        """All files that are marked as damaged."""
         return damages.marked(self._context.database, self._context.share)

@@ -1,4 +1,4 @@
-"""What the collector asks of the tables `garbage`, `part` and `pack`."""
+"""Queries of the collector, on the tables `garbage`, `part` and `pack`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def lock_due(transaction: Transaction, before_us: int, count: int) -> list[str]:
 
 
 def unnamed_of(queries: IQueries, objects: Sequence[str]) -> list[str]:
-    """Those of the objects that no part names."""
+    """The objects among those given that no part names."""
     query = (
         "SELECT a.object FROM unnest(%s::text[]) AS a (object)"
         " WHERE NOT EXISTS (SELECT 1 FROM part p WHERE p.object = a.object)"
@@ -29,7 +29,7 @@ def unnamed_of(queries: IQueries, objects: Sequence[str]) -> list[str]:
 
 
 def unnamed(queries: IQueries, objects: Sequence[str]) -> list[str]:
-    """Those of the objects that no part names, and that are not going to be looked at."""
+    """The objects among those given that no part names, and that no later look is planned for."""
     known = queries.rows("SELECT object FROM garbage WHERE object = ANY(%s)", (list(objects),))
     return sorted(set(unnamed_of(queries, objects)) - {name for (name,) in known})
 
@@ -56,7 +56,7 @@ def forget_objects(transaction: Transaction, objects: Sequence[str]) -> None:
 
 
 def half_dead(queries: IQueries, objects: Sequence[str]) -> list[str]:
-    """Those of the objects that are packs of which less than half is in use."""
+    """The packs among those given of which less than half is in use."""
     query = """
         SELECT k.object FROM pack k WHERE k.object = ANY(%s) AND k.size > 2 * (
             SELECT coalesce(sum(r.size), 0) FROM (SELECT DISTINCT start, size FROM part WHERE object = k.object) r

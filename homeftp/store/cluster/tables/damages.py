@@ -1,4 +1,4 @@
-"""What is marked as damaged, in the tables `node` and `version`, and where another copy of a content is."""
+"""Marks of damage, in the tables `node` and `version`, and other copies of a content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cluster holds, for its owner."""
+"""The holdings of a cluster, for its owner."""
 
 from __future__ import annotations
 

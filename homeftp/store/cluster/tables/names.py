@@ -75,7 +75,7 @@ WITH RECURSIVE walk AS (
 
 
 def walk(queries: IQueries, root: int, paths: Sequence[Names]) -> dict[Names, NodeRow]:
-    """What exists at these paths, and on the way to each, by its names."""
+    """The rows at these paths, and on the way to each, by their names."""
     return (_walk_together if len(paths) >= _TOGETHER else _walk_each)(queries, root, paths)
 
 
@@ -97,7 +97,7 @@ def _walk_together(queries: IQueries, root: int, paths: Sequence[Names]) -> dict
 
 
 def find(queries: IQueries, root: int, names: Names) -> NodeRow | None:
-    """What exists at a path."""
+    """The row at a path."""
     return walk(queries, root, [names]).get(names)
 
 

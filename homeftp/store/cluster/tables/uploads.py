@@ -16,12 +16,12 @@ _COLUMNS = "u.id, u.path, u.owner, u.hash, u.size, u.mtime_us, u.content, u.arri
 
 @attrs.frozen
 class UploadRow:
-    """What arrived of one content."""
+    """The arrived part of one content."""
 
     id: int
     names: Names
     owner: str | None
-    """Whose it is, by `Actor.owner`: no other account learns of it."""
+    """The account that began it, by `Actor.owner`: no other account learns of it."""
     hash: str | None
     """The hash of the whole, where it was declared."""
     size: int | None

@@ -27,7 +27,7 @@ _BENEATH = "share = %s AND (%s = '' OR path >= %s AND path < %s)"
 
 
 def cost(size: int) -> int:
-    """What a file of `size` bytes counts for, and a directory, which has none."""
+    """The bytes that a file of `size` counts for, and a directory, which has none."""
     return max(size, NAME_COST)
 
 

@@ -1,1 +1,1 @@
-"""What the cluster store does without being asked: expiry, garbage, and reading everything again."""
+"""Upkeep of the cluster store: expiry, garbage, and reading everything again."""

@@ -1,4 +1,4 @@
-"""What goes with time: versions that were kept long enough, or take up too much, and uploads that did not go on."""
+"""Expiry of versions that were kept long enough, or take up too much, and of uploads that did not go on."""
 
 from __future__ import annotations
 

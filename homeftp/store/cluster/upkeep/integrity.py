@@ -24,7 +24,7 @@ from homeftp.store.cluster.writes.transactions import change
 from homeftp.store.policy import wording
 
 UNREADABLE = ""
-"""What was found in place of a content that cannot be read."""
+"""The value of `found` for a content that cannot be read."""
 
 
 class ClusterVerifier:

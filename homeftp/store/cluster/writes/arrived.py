@@ -1,4 +1,4 @@
-"""What has arrived of an upload: its parts, and the row by which other servers find them."""
+"""The arrived part of an upload: its parts, and the row by which other servers find them."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class ArrivedParts:
 
 
 def earlier(context: ClusterContext, request: WriteRequest) -> ArrivedParts:
-    """What arrived earlier of the content of a request, up to its offset; raises `Changed` (44) where less did."""
+    """The parts that arrived earlier, up to the request's offset; raises `Changed` (44) where there are fewer."""
     if not request.offset:
         return ArrivedParts()
     names, owner = request.endpoint.parts, request.actor.owner

@@ -1,4 +1,4 @@
-"""What may be changed in the tree, and what becomes of what was there: the rules of all changes, over a `Workspace`.
+"""The rules of all changes of the tree, and of the versions that they leave, over a `Workspace`.
 
 Each method first checks everything that can refuse it, and then changes: what is refused has changed nothing, so that
 many requests can share a transaction.
@@ -34,7 +34,7 @@ class ClusterCommitter:
         self._context = workspace.context
 
     def existing(self, endpoint: Endpoint) -> NodeRow:
-        """What exists there; raises `NotFound` (40), and `FiletypeNotAllowed` (42)."""
+        """The row at an endpoint; raises `NotFound` (40), and `FiletypeNotAllowed` (42)."""
         node = self.workspace.get(endpoint)
         if node is None:
             self._context.limits.filetypes.check_absent(endpoint)
@@ -44,14 +44,14 @@ class ClusterCommitter:
         return node
 
     def source(self, endpoint: Endpoint, precondition: str | None) -> NodeRow:
-        """What exists and is to be copied, moved, removed or to get metadata, if it meets the precondition."""
+        """The row to copy, move, remove or give metadata, if it meets the precondition."""
         node = self.existing(endpoint)
         check_source(endpoint, node.kind, precondition)
         check(endpoint, node.entry(), precondition)
         return node
 
     def entry(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there, for preconditions."""
+        """The entry at an endpoint, for preconditions."""
         node = self.workspace.get(endpoint)
         return None if node is None else node.entry()
 
@@ -194,7 +194,7 @@ class ClusterCommitter:
     # -- space ---------------------------------------------------------------------
 
     def cost(self, endpoint: Endpoint, size: int) -> int:
-        """What a file of `size` bytes counts for, and the directories that are missing on the way to it."""
+        """The bytes that a file of `size` counts for, and the directories that are missing on the way to it."""
         return usage.cost(size) + usage.cost(0) * len(self.workspace.missing(endpoint.parent))
 
     def reserve(self, endpoint: Endpoint, size: int, actor: Actor, *, arrived: bool = True) -> None:

@@ -75,7 +75,7 @@ def add_many(context: ClusterContext, items: Sequence[Imported], actor: Actor) -
 
 
 def _there(context: ClusterContext, items: Sequence[Imported]) -> list[FileRow | None]:
-    """What is already there, for each item."""
+    """The row that exists already, for each item."""
     share = context.share
     nodes = names_table.walk(
         context.database, share.root, sorted({each.endpoint.parts for each in items if each.at_us is None})

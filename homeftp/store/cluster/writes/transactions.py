@@ -62,7 +62,7 @@ def look(
     work: Callable[[ClusterCommitter], T],
     actors: Sequence[Actor] = (),
 ) -> T:
-    """What `work` finds out about what is at these endpoints, where nothing is changed and so nothing is locked."""
+    """The result of `work` on these endpoints, which changes nothing, so that nothing is locked."""
     _count(context, actors)
 
     def transaction_of(transaction: Transaction) -> T:
@@ -74,7 +74,7 @@ def look(
 
 
 class KindChanged(Exception):
-    """What was a file is a directory by now, or the other way round: it must be changed in another way."""
+    """A file is a directory by now, or the other way round: it must be changed in another way."""
 
 
 def change_by_kind(

@@ -38,7 +38,7 @@ class Workspace:
         self.transaction = transaction
         self.alone = alone
         self.changes: list[Change] = []
-        """What was changed, in order, for the audit log."""
+        """The changes, in order, for the audit log."""
         self.now_us = 0
         """The time of this transaction: microseconds since 1970."""
         self.limits: dict[Names, int] = {}
@@ -97,7 +97,7 @@ class Workspace:
         self._usage = usage.covering(self.transaction, self.context.share.id, asked)
 
     def get(self, endpoint: Endpoint) -> NodeRow | None:
-        """What exists there now: one of the loaded endpoints, or on the way to one."""
+        """The present row of one of the loaded endpoints, or of one on the way to them."""
         return self._nodes.get(endpoint.parts)
 
     def missing(self, endpoint: Endpoint) -> list[Endpoint]:
@@ -202,7 +202,7 @@ class Workspace:
         self._updated[node.id] = attrs.evolve(node, parent=-node.id)
 
     def keep(self, endpoint: Endpoint, file: FileRow, at_us: int | None = None) -> None:
-        """What was replaced or removed becomes a version, unless none are kept; then its content is dropped."""
+        """Keep a replaced or removed file as a version, unless none are kept; then its content is dropped."""
         if self.context.keeps_versions:
             self._kept.append((endpoint.parts, file, at_us))
             self.charge(endpoint.parts, usage.cost(file.size))

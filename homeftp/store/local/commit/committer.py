@@ -81,7 +81,7 @@ class Committer:
         return entry_of(found, disks, damaged=known) if damage else entry_of(found, disks, known)
 
     def _known(self, pending: PendingRename) -> KnownHash | None:
-        """What is known of a file of the store that is about to be moved."""
+        """The known hash of a file of the store that is about to be moved."""
         if pending.unlink is None or pending.before is None:
             return None
         endpoint = pending.unlink.endpoint

@@ -13,7 +13,7 @@ _LOAD = 8
 """Names in a bucket on average: fewer would cost memory, more would cost time."""
 
 _SLASH = b"/"
-"""What is before and behind each name in a bucket: no name has it."""
+"""The byte before and behind each name in a bucket: no name has it."""
 
 _BUCKET_BYTES = 48
 """Bytes that an empty bucket takes up in CPython, with the reference to it."""

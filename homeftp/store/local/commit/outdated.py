@@ -25,7 +25,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 
 @attrs.frozen
 class OutdatedHashes:
-    """What the hash cache must not know any more. Thread-safe; `Namespace` calls it while it holds its lock."""
+    """The hashes that the cache must forget. Thread-safe; `Namespace` calls it while it holds its lock."""
 
     root: SafeRoot
     cache: HashCache

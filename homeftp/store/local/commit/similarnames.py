@@ -204,7 +204,7 @@ class NameCollisions:
                     directory.removed.add(name)
 
     def _find(self, handle: DirHandle, *, users: int = 0) -> _Directory | None:
-        """What is known of a directory, which has so many more users from now on."""
+        """The known names of a directory, which has so many more users from now on."""
         if self._allowed:
             return None
         if handle in self._changing:
@@ -291,7 +291,7 @@ class NameCollisions:
 
 
 def _key(handle: DirHandle) -> Key | None:
-    """What identifies a directory; None where the disk fails."""
+    """The identity of a directory; None where the disk fails."""
     try:
         found = os.fstat(handle.fd)
     except OSError:

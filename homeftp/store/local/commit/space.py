@@ -40,22 +40,22 @@ _TRIES = 3
 
 @attrs.frozen
 class _Limit:
-    """What limits a file: its account's quota, or that of the whole store."""
+    """A limit of a file: its account's quota, or that of the whole store."""
 
     usage: QuotaUsage
     held_back: int
     """Bytes that files on their way may still need."""
     scope: EvictionScope
-    """What could be removed for this account."""
+    """The versions that could be removed for this account."""
 
 
 class _Shortage(NamedTuple):
-    """What a disk lacks."""
+    """The space that a disk lacks."""
 
     free: int
     """Its free bytes, without those that stay free."""
     left: int
-    """Those that no other file on its way may need."""
+    """The bytes that no other file on its way may need."""
     bytes: int
     """Bytes, and files, to be removed."""
     files: int
@@ -271,7 +271,7 @@ class SpaceReservation:
                 self._remove(allocation.actor, limit.scope, more - left)
 
     def _recounted(self, usage: QuotaUsage, wanted: int) -> int | None:
-        """What a quota leaves, counted again before it refuses something: other programs may have removed files."""
+        """The rest of a quota, counted again before it refuses something: other programs may have removed files."""
         left = usage.left()
         if left is not None and wanted > left:
             usage.count_if_stale()
@@ -279,7 +279,7 @@ class SpaceReservation:
         return left
 
     def _shown(self, usage: QuotaUsage, left: int) -> int:
-        """What a declared size is compared with: an account may know its own quota exactly, and the store's roughly."""
+        """The bytes to compare a declared size with: an account may know its own quota exactly, the store's roughly."""
         return rough_up(left) if usage is self.books.whole else left
 
     def _refusal(self, allocation: Allocation, usage: QuotaUsage, size: int, left: int) -> NoSpace:

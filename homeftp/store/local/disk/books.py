@@ -68,11 +68,11 @@ class Books:
     def __init__(self, root: SafeRoot, quota: int | None) -> None:
         self._root = root
         self.whole = QuotaUsage(root, quota)
-        """What the whole store takes up."""
+        """The usage of the whole store."""
         self._homes: dict[tuple[Endpoint, int], QuotaUsage] = {}
         self._allocations: dict[Allocation, None] = {}
         self._expected: dict[Allocation, None] = {}
-        """Those of which something is still expected: few, since a small file is allocated when all of it is here."""
+        """The allocations with bytes still to come: few, since a small file is allocated when all of it is here."""
         self._turns = 0
         self._lock = RLock()
 
@@ -81,7 +81,7 @@ class Books:
         return self.whole.cost(size)
 
     def home(self, actor: Actor) -> QuotaUsage | None:
-        """What the home of an account with a quota takes up; None for another account.
+        """The usage of the home of an account with a quota; None for another account.
 
         It is counted when it is asked for the first time. Raises `Busy` (51) while another thread counts it.
         """
@@ -99,7 +99,7 @@ class Books:
         return usage
 
     def usage(self, actor: Actor) -> AccountUsage:
-        """What an actor's account takes up, but for what is kept of its interrupted uploads."""
+        """The usage of an actor's account, but for its interrupted uploads."""
         used = None
         with contextlib.suppress(Busy):  # another thread is counting
             home = self.home(actor)

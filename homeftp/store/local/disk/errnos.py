@@ -21,7 +21,7 @@ MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """Errors of a path on which a directory is missing, or is a file or a symbolic link."""
 
 NOT_READ = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA})
-"""What a disk or a file system answers where it has lost a content, or no longer trusts it."""
+"""The errors of a disk or a file system that has lost a content, or no longer trusts it."""
 
 _FULL = FULL | {errno.EFBIG}
 _DENIED = frozenset({errno.EACCES, errno.EPERM})

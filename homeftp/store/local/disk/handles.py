@@ -117,7 +117,7 @@ def set_metadata(disks: Disks, fd: int, mtime_us: int | None, mode: int | None) 
 
 
 def disk_space(fd: int) -> Space:
-    """What is free on the file system of an open file for the server, and what is used; nothing if it does not say."""
+    """The space of an open file's file system, free for the server and in use; nothing if it does not say."""
     try:
         found = os.fstatvfs(fd)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a file gets from its place, as if it had been created or rewritten there: owner, group, ACL, and a mode.
+"""The owner, group, ACL and mode that a file gets from its place, as if it had been created or rewritten there.
 
 A file may be written in a folder of the server's own and then renamed; then the system does not do what it does for a
 file that is created in place: the group comes from a set-group-ID directory (inode(7)), the access ACL from the default
@@ -48,7 +48,7 @@ _CLASSES = {_USER_OBJ: 6, _GROUP_OBJ: 3, _MASK: 3, _OTHER: 0}
 
 @attrs.frozen
 class Inheritance:
-    """What the files of one directory get from it."""
+    """The owner, group, ACL and mode that the files of one directory get from it."""
 
     disks: Disks
     group: int | None
@@ -58,13 +58,13 @@ class Inheritance:
 
     @classmethod
     def of(cls, disks: Disks, handle: DirHandle) -> Inheritance:
-        """What an open directory gives. Raises OSError."""
+        """The inheritance from an open directory. Raises OSError."""
         found = os.fstat(handle.fd)
         return cls(disks, found.st_gid if found.st_mode & stat.S_ISGID else None, _acl(handle.fd, _DEFAULT))
 
     @classmethod
     def of_file(cls, disks: Disks, fd: int) -> Inheritance:
-        """What an open file has itself, for the file that is to replace it. Raises OSError."""
+        """The inheritance from an open file, for the file that is to replace it. Raises OSError."""
         return cls(disks, None, _acl(fd, _ACCESS))
 
     def apply(self, fd: int, found: os.stat_result, mode: int | None, replaced: os.stat_result | None) -> None:

@@ -1,4 +1,4 @@
-"""What is mounted beneath the root: where it was before, and by which paths one folder can be reached.
+"""The mount points beneath the root: where they were before, and by which paths one folder can be reached.
 
 A disk that is not mounted leaves an empty folder on another disk. What is asked for there is refused: clients would
 take it for the disk, and fill the other one. A bind mount gives a folder a second path; for that, only texts are
@@ -51,7 +51,7 @@ class Mounts:
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self.places: frozenset[Parts] = frozenset()
-        """Those that are known, by their names on the wire."""
+        """The known mount points, by their names on the wire."""
 
     def mounted(self, root: int, parts: list[MountedPart]) -> list[Parts]:
         """The places where disks are mounted now."""
@@ -100,7 +100,7 @@ class Mounts:
 
 
 def mounted_parts(mountinfo: bytes, root: str) -> list[MountedPart]:
-    """What can be reached beneath the directory with the path `root`, itself first; none without mountinfo."""
+    """The mounted parts beneath the directory with the path `root`, itself first; none without mountinfo."""
     around: MountedPart | None = None
     beneath = []
     for device, top, at, is_disk in _mounts(mountinfo):

@@ -83,7 +83,7 @@ class QuotaUsage:
             return self.quota - self._used - self._reserved
 
     def space(self) -> Space:
-        """What the quota leaves, and what counts for it; not known without one. Raises as `left`."""
+        """The space that the quota leaves, and the space in use; not known without one. Raises as `left`."""
         return Space(free=self.left(), used=self.taken())
 
     def add(self, *, reserved: int = 0, used: int = 0) -> None:

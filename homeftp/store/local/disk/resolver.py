@@ -104,7 +104,7 @@ class Resolver:
         return found
 
     def _found(self, directory: int, name: bytes, look_up: Callable[[int, bytes], T]) -> T:
-        """What is found by a name, or else by the only name that is the same in another Unicode form."""
+        """The file of a name, or else of the only name that is the same in another Unicode form."""
         try:
             return look_up(directory, name)
         except FileNotFoundError:

@@ -60,7 +60,7 @@ class SafeRoot:
         self._path = os.path.abspath(path)
         self.system = system
         self.disks = Disks(system)
-        """What the disks in it keep of times and modes."""
+        """The times and modes that the disks in it keep."""
         self._detached = False
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -103,7 +103,7 @@ class SortedNames:
 
 
 class Level(Protocol):
-    """What a walk keeps of one directory on its way."""
+    """A walk's state of one directory on its way."""
 
     @property
     def kept(self) -> int:

@@ -28,7 +28,7 @@ class DamageMarks:
     cache: HashCache
 
     def damaged(self) -> Sequence[Damage]:
-        """What is marked, and still is what was marked.
+        """The marked files that are still the marked content.
 
         The mark of a file that was changed is removed. That of a file that is not there stays, and is not told: its
         disk may not be mounted, and comes back with the same damage.

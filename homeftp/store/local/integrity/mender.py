@@ -35,7 +35,7 @@ Source = Callable[[], ContextManager[int]]
 
 
 class _Copy(Protocol):
-    """What the content is copied to."""
+    """The target of a content that is copied."""
 
     def write(self, data: bytes) -> None:
         """Append the next bytes."""

@@ -28,7 +28,7 @@ from homeftp.syscalls import System
 
 @attrs.frozen
 class Reading:
-    """What reading a file again has shown."""
+    """The result of reading a file again."""
 
     damage: str = ""
     """`CONTENT` or `UNREADABLE`; "" where it is fine."""

@@ -196,7 +196,7 @@ class _VerifyRun:
         )
 
     def step(self) -> Verification:
-        """What was done since the last step, remembered."""
+        """The results since the last step, recorded."""
         self.flush()
         done, self._parts = Verification.total(self._parts), []
         return done

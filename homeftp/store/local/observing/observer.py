@@ -66,7 +66,7 @@ class FolderObserver:
         self._inotify.close()
 
     def changes(self) -> Sequence[StoreChange] | None:
-        """What has changed since the last time; None where the kernel has lost events, or the root is gone."""
+        """The changes since the last call; None where the kernel has lost events, or the root is gone."""
         found: dict[StoreChange, None] = {}
         for event in self._inotify.read():
             directory = self._directories.get(event.watch)
@@ -159,7 +159,7 @@ def _beneath(directory: Endpoint, name: bytes) -> Endpoint | None:
 
 
 def _directories_in(fd: int, endpoint: Endpoint) -> Iterator[Endpoint]:
-    """Those in an open directory that a client can name. Raises OSError."""
+    """The directories in an open directory that a client can name. Raises OSError."""
     with os.scandir(fd) as found:
         for each in found:
             below = _beneath(endpoint, os.fsencode(each.name)) if each.is_dir(follow_symlinks=False) else None

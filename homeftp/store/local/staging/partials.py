@@ -195,7 +195,7 @@ class PartialUploads:
                 self._remove(partial)
 
     def _idle(self, handle: DirHandle | None) -> list[PartialUpload]:
-        """Those that no upload writes to, the oldest first."""
+        """The partial uploads that no upload writes to, the oldest first."""
         found = [
             each
             for each in self._registry.all()

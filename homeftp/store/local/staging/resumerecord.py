@@ -67,7 +67,7 @@ class ResumeRecord:
     account: str | None
     """The name of the account that began the upload, for the audit log; None: the server itself."""
     owner: str | None
-    """Whose it is, by `Actor.owner`. No other account may continue it, whatever its name."""
+    """The account that began it, by `Actor.owner`. No other account may continue it, whatever its name."""
 
     @classmethod
     def of(cls, request: WriteRequest, directory: Endpoint | None, actor: Actor) -> ResumeRecord:

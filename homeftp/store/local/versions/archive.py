@@ -118,7 +118,7 @@ class Archiver:
         self._remember(rows)
 
     def _cache_rows(self) -> list[CachedHash]:
-        """What is known of the files, and whether they are damaged, under their names as versions."""
+        """The cached hashes of the files, and their marks of damage, under their names as versions."""
         directories: dict[str, dict[str, os.stat_result]] = {}
         for each in self._archived:
             directories.setdefault(self._root.cache_path(each.endpoint.parent), {})[each.endpoint.name] = each.found

@@ -64,7 +64,7 @@ class _Discarding:
     record: Callable[[Change], None]
     opened: contextlib.ExitStack
     folders: dict[tuple[Endpoint, Names], DirHandle] = attrs.field(factory=dict)
-    """Those that held them, to be made durable; `opened` closes them."""
+    """The folders that held them, to be made durable; `opened` closes them."""
 
     def discard(self, version: VersionId) -> int:
         """Remove one; its bytes."""

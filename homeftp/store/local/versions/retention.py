@@ -73,9 +73,9 @@ class VersionArchive:
         self._last_us = 0
         self._totals: dict[Endpoint, int] = {}
         self._changes: dict[Endpoint, int] = {}
-        """What was added and removed since the counting began, where all versions are being counted."""
+        """The bytes added and removed since the counting began, while all versions are being counted."""
         self._removable: dict[tuple[Endpoint, Names | None], tuple[float, int]] = {}
-        """What may be removed by its age, and until when that is used: seconds by the monotonic clock."""
+        """The versions that age lets go, and until when that is used: seconds by the monotonic clock."""
         self._oldest: dict[tuple[Endpoint, Names | None], deque[VersionFile]] = {}
         self._pinned: Counter[int] = Counter()
         self.lock: RLock = folders.lock
@@ -281,7 +281,7 @@ class VersionArchive:
         return found
 
     def _victims_of(self, actor: Actor, mount: Endpoint) -> list[_Victims]:
-        """What a new version of an actor's may cost, in this order."""
+        """The versions that a new version of an actor's may cost, in this order."""
         old = _Victims(mount, self._protected_since_us())
         allotment = actor.allotment
         if allotment is None:
@@ -300,7 +300,7 @@ class VersionArchive:
         return self._clock.now_us() - int(self._retention.protected_seconds * SECOND_US)
 
     def _removed(self, mount: Endpoint, marks: Marks, for_actor: Actor | None) -> Callable[[VersionFile, int], None]:
-        """What counts a version that was removed; for an actor that is recorded too."""
+        """The function that counts a removed version; for an actor that is recorded too."""
 
         def removed(version: VersionFile, freed: int) -> None:
             endpoint = Endpoint((*mount.parts, *(part.decode("utf-8", "replace") for part in version.names)))
@@ -314,7 +314,7 @@ class VersionArchive:
         return removed
 
     def _folder_removed(self, mount: Endpoint) -> Callable[[Names], None]:
-        """What counts a folder that was removed."""
+        """The function that counts a removed folder."""
         marks = self._books.mark()
 
         def removed(names: Names) -> None:

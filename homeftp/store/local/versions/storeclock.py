@@ -46,12 +46,12 @@ EXPIRED_AT_LEAST = 100
 
 @attrs.define
 class _Evidence:
-    """What the file holds. Times are microseconds since 1970."""
+    """The content of the file. Times are microseconds since 1970."""
 
     trusted_us: int
     """The time that has come for certain: never later than the clock has shown since."""
     expected_us: int
-    """What the clock would show if it had not jumped."""
+    """The time that the clock would show if it had not jumped."""
     seen_us: int
     """The last time that the computer's clock showed."""
     doubted: bool = False
@@ -120,7 +120,7 @@ class StoreClock:
             evidence.doubted, self._jump = False, None
 
     def problem(self) -> str | None:
-        """What is wrong with the computer's clock, for the owner; None if nothing is."""
+        """The fault of the computer's clock, for the owner; None if there is none."""
         self.now_us()
         if self._jump is None:
             return None

@@ -293,7 +293,7 @@ class _Batch:
                 self._results[number] = result
 
     def _stored(self, numbers: Iterable[int]) -> list[int]:
-        """Those of some files that have their names."""
+        """The files among those given that have their names."""
         return [number for number in numbers if isinstance(self._results[number], Entry | InDoubt)]
 
     def _end_space(self) -> None:

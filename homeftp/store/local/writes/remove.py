@@ -215,7 +215,7 @@ class Remover:
 
 
 class _RemovalBatch:
-    """What is removed next: files, then the directories whose whole content was listed before, the deepest first."""
+    """The next removals: files, then the directories whose whole content was listed before, the deepest first."""
 
     def __init__(self, at_us: int) -> None:
         self.at_us = at_us

@@ -136,7 +136,7 @@ class PropertyDatabase:
     def copied(
         self, source: Endpoint, target: Endpoint, *, deep: bool, shown: Callable[[Endpoint], bool] = lambda each: True
     ) -> None:
-        """What is at an endpoint is at another one too; with `deep` all beneath it too; only what is `shown`.
+        """Copy the properties of an endpoint to another; with `deep` of all beneath it too; only of those `shown`.
 
         Where there is no space for more properties the copy has none.
         """
@@ -194,7 +194,7 @@ _BENEATH = "(parent = ? OR (parent > ? AND parent < ?))"
 
 
 def _beneath(connection: sqlite3.Connection, directory: Endpoint) -> list[Endpoint]:
-    """What is beneath a directory and has properties."""
+    """The endpoints beneath a directory that have properties."""
     query = f"SELECT DISTINCT parent, name FROM properties WHERE {_BENEATH} AND name != ''"
     return [
         ROOT.beneath(*filter(None, parent.split("/")), name)

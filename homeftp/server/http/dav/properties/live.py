@@ -26,12 +26,12 @@ _EXCLUSIVE, _SHARED = (
 _TYPES = MimeTypes()
 DEFAULT_TYPE = "application/octet-stream"
 FOLDER_TYPE = "httpd/unix-directory"
-"""What Apache says of a folder, which programs know."""
+"""The type that Apache gives a folder, which programs know."""
 
 
 @attrs.frozen
 class Described:
-    """What is told of one resource."""
+    """The description of one resource."""
 
     entry: Entry
     name: str

@@ -54,7 +54,7 @@ class Wanted:
         return self.all_others or bool(self.others)
 
     def describe(self, of: Described, dead: Properties, quota: Mapping[Name, str]) -> str:
-        """What is shown of one resource."""
+        """The properties of one resource, as XML."""
         found: dict[Name, str] = {}
         missing: list[Name] = []
         for name in self.live:
@@ -84,7 +84,7 @@ EVERYTHING = Wanted(live=tuple(LIVE), all_others=True)
 
 
 def wanted(root: XmlElement | None) -> Wanted:
-    """What the body of a PROPFIND asks for. Raises `BadRequest` (20)."""
+    """The properties that the body of a PROPFIND asks for. Raises `BadRequest` (20)."""
     if root is None:
         return EVERYTHING
     if root.name != (DAV, "propfind"):
@@ -180,7 +180,7 @@ class PropertyFinder:
         return multistatus.response(url, wants.describe(described, dead, quota))
 
     async def _quota(self, dav: DavRequest) -> Mapping[Name, str]:
-        """What can still be stored, and what is used, where that is known (RFC 4331, section 3)."""
+        """The space that is left, and the space in use, where they are known (RFC 4331, section 3)."""
         space = await dav.files.space()
         found = (("quota-available-bytes", space.free), ("quota-used-bytes", space.used))
         return {(DAV, name): str(value) for name, value in found if value is not None}

@@ -42,7 +42,7 @@ class _Change:
 
 
 def changes(root: XmlElement | None) -> list[_Change]:
-    """What the body of a PROPPATCH asks for. Raises `BadRequest` (20)."""
+    """The changes that the body of a PROPPATCH asks for. Raises `BadRequest` (20)."""
     if root is None or root.name != (DAV, "propertyupdate"):
         raise BadRequest("the body is no propertyupdate")
     found = list(_changes(root))

@@ -117,7 +117,7 @@ class DrawingProcess(ProcessProtocol):
             self._answer.callback(thumbnail)
 
     def errReceived(self, data: bytes) -> None:
-        """What Python says when it ends, such as why it could not begin."""
+        """Log the output of Python when it ends, such as why it could not begin."""
         self._log.warn("the process that draws thumbnails says: {said}", said=data.decode("utf-8", "replace"))
 
     def close(self) -> None:

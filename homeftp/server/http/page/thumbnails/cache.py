@@ -58,7 +58,7 @@ class ThumbnailCache:
             database.close()
 
     def find(self, key: bytes) -> bytes | None:
-        """What was kept: b"" for a picture that has no thumbnail; None where nothing is known."""
+        """The kept thumbnail: b"" for a picture that has none; None where nothing is known."""
         found: list[bytes] = []
 
         def read(connection: sqlite3.Connection) -> None:

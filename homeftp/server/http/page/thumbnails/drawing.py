@@ -85,7 +85,7 @@ def limit_resources(seconds: int) -> None:
 
 
 def drawn_apart(content: bytes, drawing: Callable[[bytes], bytes], seconds: int) -> bytes:
-    """What `drawing` makes of a picture, in a child; b"" where that fails, is too long, or takes too long."""
+    """The thumbnail that a child makes by `drawing`; b"" where that fails, is too long, or takes too long."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -118,7 +118,7 @@ def _descriptors() -> int:
 
 
 def _read_within(reading: int, seconds: int) -> bytes:
-    """What a child has written when it ends: whole, within its time, and no more than a thumbnail; else b""."""
+    """The output of a child when it ends: whole, within its time, and no more than a thumbnail; else b""."""
     found = bytearray()
     end = time.monotonic() + seconds
     while len(found) <= SIZE.size + MAX_THUMBNAIL:
