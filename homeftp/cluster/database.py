@@ -41,8 +41,8 @@ LONGEST_PAUSE_SECONDS = 0.2
 _MS = 1000
 
 _OTHER_PLANS = ("enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit")
-"""The plans that no statement uses: each finds its rows by an index, in the order of that. PostgreSQL chooses by what it
-knows of a table, which is wrong for one that has just grown: then each page of a listing would be sorted anew, and a
+"""The plans that no statement uses: each finds its rows by an index, in that order. PostgreSQL chooses by what it knows
+of a table, which is wrong for one that has just grown: then each page of a listing would be sorted anew, and a
 batch of files read the whole table."""
 
 _LOOK_SECONDS = 0.1

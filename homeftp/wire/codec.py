@@ -39,7 +39,7 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 
 
 def _decode_special(kind: type, value: Any) -> Any:
-    """What msgspec has no decoder for: endpoints. Raises `BadEndpoint` (41); msgspec turns a TypeError into its own."""
+    """Decode endpoints, which msgspec does not know. Raises `BadEndpoint` (41); msgspec would replace a TypeError."""
     if kind is not RelEndpoint:
         raise TypeError(f"values of {kind.__name__} cannot be decoded")
     if not isinstance(value, str):

@@ -72,7 +72,7 @@ else:
         __instancecheck__ = Endpoint.__instancecheck__  # the interpreter's own: it costs no call
 
     class RelEndpoint(metaclass=_EndpointType):
-        """What msgspec sees in its place: it would decode an attrs class from an object, without asking codec.py."""
+        """The type for msgspec in its place: it would decode an attrs class from an object, without asking codec.py."""
 
 
 Name = Annotated[str, Meta(max_length=256)]

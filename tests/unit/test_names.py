@@ -30,6 +30,9 @@ OLD_PROSE = re.compile(
 )
 """The same in docstrings, comments and messages. The protocol's vectors pin the messages with "the share's root"."""
 
+VAGUE_SUBJECT = re.compile(r"(what|who|whose|those|all that|that which)\b", re.IGNORECASE)
+"""Openings of a docstring that describe a thing instead of naming it."""
+
 PROSE_TOKENS = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 """Python 3.12 has a token of its own for the text of an f-string."""
 
@@ -85,6 +88,16 @@ def old_prose(source: str) -> set[str]:
     }
 
 
+def vague_docstrings(source: str) -> set[str]:
+    """The strings of a module that document something, also an attribute, and do not begin by naming a thing."""
+    texts = (
+        node.value.value.strip()
+        for node in nodes(source)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    )
+    return {text for text in texts if VAGUE_SUBJECT.match(text)}
+
+
 class NamesTests(SynchronousTestCase):
     """The names of the whole package."""
 
@@ -101,6 +114,11 @@ class NamesTests(SynchronousTestCase):
         """No docstring, message or comment has one, except the list of words for pairing codes."""
         found = {f"homeftp.{module}": old_prose(source) for module, source in modules() if module != CODE_WORDS}
         self.assertEqual({module: words for module, words in found.items() if words}, {})
+
+    def test_docstrings(self) -> None:
+        """Each docstring begins with the thing that it describes, or with what a function does."""
+        found = {f"homeftp.{module}": vague_docstrings(source) for module, source in modules()}
+        self.assertEqual({module: texts for module, texts in found.items() if texts}, {})
 
 
 class ControlTests(SynchronousTestCase):
@@ -136,3 +154,16 @@ class ControlTests(SynchronousTestCase):
             self.assertEqual(old_prose(source), {"whoever"}, source)
         self.assertEqual(old_prose('"""A part that is cut\n    off."""'), {"cut off"})
         self.assertEqual(old_prose('nobody = NoBody("mushrooms", "the share\'s root")'), set())
+
+    def test_docstrings(self) -> None:
+        """A vague subject in a docstring of a module, a class, a function or an attribute; not in other strings."""
+        for source in (
+            '"""What it does."""',
+            'class A:\n    """Those that are left."""',
+            'def f():\n    """Who did it."""',
+            'x = 1\n"""All that is left."""',
+        ):
+            self.assertEqual(len(vague_docstrings(source)), 1, source)
+        self.assertEqual(
+            vague_docstrings('"""Whatever."""\nx = "what happened"\n"""The rest of what is left."""'), set()
+        )

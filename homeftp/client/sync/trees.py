@@ -215,7 +215,7 @@ class _Reading:
         await in_batches(ask, wanted)
 
     def here(self) -> SyncTree:
-        """What is here. Where time and mode only differ as far as a disk does not keep them, they are the server's."""
+        """The local tree, with the server's time and mode where they differ no more than a disk loses."""
         nodes, inodes = node_table(), inode_table()
         directories = self._tree.directories.items()
         differing = ((name, each) for name, each in directories if name and self._differs(name.rpartition("/")[0]))

@@ -312,7 +312,7 @@ class SpaceReservation:
                 raise self._full(allocation, wanted, free)
 
     def _shortage(self, allocation: Allocation, handle: DirHandle, wanted: int, files: int = 1) -> _Shortage | None:
-        """What the disk lacks for `wanted` bytes of so many files; None where it lacks nothing, or does not say."""
+        """The space that the disk lacks for `wanted` bytes of so many files; None where it lacks none."""
         disk = os.fstatvfs(handle.fd)
         if not disk.f_blocks:
             return None

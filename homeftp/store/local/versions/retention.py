@@ -75,7 +75,7 @@ class VersionArchive:
         self._changes: dict[Endpoint, int] = {}
         """The bytes added and removed since the counting began, while all versions are being counted."""
         self._removable: dict[tuple[Endpoint, Names | None], tuple[float, int]] = {}
-        """The versions that age lets go, and until when that is used: seconds by the monotonic clock."""
+        """The versions that are old enough to go, and until when that is used: seconds by the monotonic clock."""
         self._oldest: dict[tuple[Endpoint, Names | None], deque[VersionFile]] = {}
         self._pinned: Counter[int] = Counter()
         self.lock: RLock = folders.lock
