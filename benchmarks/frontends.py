@@ -8,6 +8,8 @@ after the other, so that a busy machine disturbs both. nginx writes what it rece
 hash; homeftp's upload is durable, hashed and in the audit log.
 
 SFTP: one large file, and 2,000 small ones, beside OpenSSH's server (sftpfrontend.py). It takes sshd and rclone.
+
+What homeftp keeps of the files of a round is removed at its end.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from typing import Callable, Iterator, NamedTuple
 
 import sftpfrontend
 from measuring import Cost, processor_seconds, run
-from programs import free_port, homeftp_server, listening, started
+from programs import free_port, free_versions, homeftp_server, listening, pair, started
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from homeftp.accounts.database import AccountDatabase
@@ -103,6 +105,7 @@ def homeftp_https(folder: Path) -> Iterator[HttpServer]:
     port, https = free_port(), free_port()
     listen = f"--https=tcp:{https}:interface=127.0.0.1"
     with homeftp_server(folder, port, listen, "--no-announce") as process:
+        pair(folder, port, NAME)
         yield HttpServer("homeftp", process, https, "/dav/", root)
 
 
@@ -178,6 +181,7 @@ def https(folder: Path, source: Path, requests: int, rounds: int) -> dict[str, d
                     value = measure(server)
                     if number:  # the first round warms up
                         found[step].setdefault(server.name, []).append(value)
+            free_versions()
     return {step: {name: statistics.median(values) for name, values in each.items()} for step, each in found.items()}
 
 
@@ -186,6 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=1024, help="MiB of the large file (default 1024)")
     parser.add_argument("--requests", type=int, default=5000, help="small files of a round (default 5000)")
+    parser.add_argument("--files", type=int, default=2000, help="small files by SFTP (default 2000)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the medians are shown (default 3)")
     parser.add_argument("--folder", help="where to work; default: the system's folder for temporary files")
     parser.add_argument("--only", choices=("https", "sftp"), help="measure only this front end")
@@ -202,14 +207,14 @@ def main() -> None:
         if options.only != "sftp":
             found.update(https(Path(name), source, options.requests, options.rounds))
         if options.only != "https":
-            found.update(sftpfrontend.sftp(Path(name), source, options.rounds))
+            found.update(sftpfrontend.sftp(Path(name), source, options.rounds, options.files))
     if options.json:
         print(json.dumps(found))
         return
     for step, values in found.items():
         shown = "  ".join(f"{server} {value:10.2f}" for server, value in values.items())
         other = next(value for server, value in values.items() if server != "homeftp")
-        print(f"{step:16} {shown}   ratio {values['homeftp'] / max(LEAST, other):.2f}")
+        print(f"{step:18} {shown}   ratio {values['homeftp'] / max(LEAST, other):.2f}")
 
 
 if __name__ == "__main__":

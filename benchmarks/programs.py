@@ -240,13 +240,25 @@ def ssh_server(folder: Path, way: Way = contextlib.nullcontext) -> Iterator[tupl
         yield folder / "ssh_config", server
 
 
-def pair(folder: Path, port: int) -> None:
-    """Make an account on the server and the client a device of it; $HOMEFTP_HOME is in `folder` from here on."""
+def pair(folder: Path, port: int, account: str | None = None) -> None:
+    """Make the client a device of an account, of a new one where none is named; $HOMEFTP_HOME is in `folder` then."""
     os.environ["HOMEFTP_HOME"] = str(folder / "client")
     state = f"--state={folder / 'state'}"
-    add = [*HOMEFTP, "account", "add", "bench", state, "--password-stdin"]
-    subprocess.run(add, input=PASSWORD, check=True, stdout=subprocess.DEVNULL)
-    invite = [*HOMEFTP, "invite", "--json", "--account", "bench", state]
+    if account is None:
+        account = "bench"
+        add = [*HOMEFTP, "account", "add", account, state, "--password-stdin"]
+        subprocess.run(add, input=PASSWORD, check=True, stdout=subprocess.DEVNULL)
+    invite = [*HOMEFTP, "invite", "--json", "--account", account, state]
     invited = json.loads(subprocess.run(invite, check=True, stdout=subprocess.PIPE).stdout)
     paired = [*HOMEFTP, "pair", f"127.0.0.1:{port}", invited["code"], "--name", "nas"]
     subprocess.run(paired, check=True, stdout=subprocess.DEVNULL)
+
+
+def free_versions() -> None:
+    """Remove what the paired server keeps of replaced and removed files, which it writes over next then.
+
+    Otherwise each round takes memory or disk that was never used before, and that costs the server what it gives others
+    for nothing.
+    """
+    prune = [*HOMEFTP, "versions", "nas:", "--prune", "--yes"]
+    subprocess.run(prune, check=True, stdout=subprocess.DEVNULL)

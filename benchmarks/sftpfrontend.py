@@ -1,7 +1,8 @@
 """SFTP: what homeftp's server costs beside OpenSSH's, with the same cipher and OpenSSH's client, or rclone.
 
-One large file up and down, in processor seconds of the server, and 2,000 small files, in seconds of the clock: what
-takes longest there is that homeftp's are durable when they are closed. frontends.py runs this.
+One large file up and down, in processor seconds of the server for each GiB, and small files, in milliseconds of the
+server's processor for each: by one client that waits for each answer, and by one that sends 16 at a time. homeftp's are
+durable when they are closed. frontends.py runs this.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
 from measuring import run
-from programs import HOMEFTP, free_port, homeftp_server, ssh_server
+from programs import HOMEFTP, free_port, free_versions, homeftp_server, pair, ssh_server
 
-SMALL_FILES = 2000
 SMALL = 4096
+MILLISECONDS = 1000
 CIPHER = "aes128-gcm@openssh.com"
 
 
@@ -67,6 +68,7 @@ def homeftp_sftp(folder: Path) -> Iterator[SftpTarget]:
     port, sftp = free_port(), free_port()
     key = folder / "ssh" / "client"
     with homeftp_server(served, port, f"--sftp=tcp:{sftp}:interface=127.0.0.1", "--no-announce") as process:
+        pair(served, port, "ann")
         options = [f"Port={sftp}", f"IdentityFile={key}", "IdentitiesOnly=yes", "StrictHostKeyChecking=no"]
         options += ["UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
         words = [word for option in options for word in ("-o", option)]
@@ -74,12 +76,12 @@ def homeftp_sftp(folder: Path) -> Iterator[SftpTarget]:
         yield SftpTarget("homeftp", process, [*words, "ann@127.0.0.1"], remote, "")
 
 
-def sftp(folder: Path, source: Path, rounds: int) -> dict[str, dict[str, float]]:
-    """The medians of all rounds."""
+def sftp(folder: Path, source: Path, rounds: int, files: int) -> dict[str, dict[str, float]]:
+    """The medians of all rounds, with so many small files."""
     size = source.stat().st_size
     small = folder / "small"
     small.mkdir()
-    for number in range(SMALL_FILES):
+    for number in range(files):
         (small / str(number)).write_bytes(os.urandom(SMALL))
     back = folder / "back"
 
@@ -92,18 +94,20 @@ def sftp(folder: Path, source: Path, rounds: int) -> dict[str, dict[str, float]]
         return cost.server * (1 << 30) / size
 
     def put_small(server: SftpTarget) -> float:
-        return run(server.sftp(folder, f"put -r {small} {server.folder}/small"), server.process).wall
+        cost = run(server.sftp(folder, f"put -r {small} {server.folder}/small"), server.process)
+        return cost.server * MILLISECONDS / files
 
     def get_small(server: SftpTarget) -> float:
         shutil.rmtree(back, ignore_errors=True)
-        return run(server.sftp(folder, f"get -r {server.folder}/small {back}"), server.process).wall
+        cost = run(server.sftp(folder, f"get -r {server.folder}/small {back}"), server.process)
+        return cost.server * MILLISECONDS / files
 
     def rclone(server: SftpTarget) -> float:
         remote = f"{server.rclone},disable_hashcheck=true,shell_type=none:{server.folder}/copied"
         options = ["--config", os.devnull, "--transfers", "16"]
         cost = run(["rclone", "copy", str(small), remote, *options], server.process)
         subprocess.run(["rclone", "purge", remote, *options], check=True)
-        return cost.wall
+        return cost.server * MILLISECONDS / files
 
     def end(server: SftpTarget) -> None:
         back.unlink(missing_ok=True) if not back.is_dir() else shutil.rmtree(back)
@@ -113,9 +117,9 @@ def sftp(folder: Path, source: Path, rounds: int) -> dict[str, dict[str, float]]
     steps: dict[str, Callable[[SftpTarget], float]] = {
         "put, s/GiB": put,
         "get, s/GiB": get,
-        "small put, s": put_small,
-        "small get, s": get_small,
-        "rclone copy, s": rclone,
+        "small put, ms": put_small,
+        "small get, ms": get_small,
+        "rclone copy, ms": rclone,
     }
     found: dict[str, dict[str, list[float]]] = {step: {} for step in steps}
     with openssh(folder) as one, homeftp_sftp(folder) as other:
@@ -129,6 +133,7 @@ def sftp(folder: Path, source: Path, rounds: int) -> dict[str, dict[str, float]]
                         found[step].setdefault(server.name, []).append(value)
             for server in (one, other):
                 end(server)
+            free_versions()
     return {step: {name: statistics.median(values) for name, values in each.items()} for step, each in found.items()}
 
 

@@ -170,6 +170,13 @@ class BenchmarkTests(SynchronousTestCase):
         lines = ("GET, s/GiB ", "PUT, s/GiB ", "4 KiB GETs, 1/s ", "nginx ", "homeftp ", "ratio ")
         self.check("frontends.py", "--only=https", "--size=1", "--rounds=1", "--requests=20", prints=lines)
 
+    def test_sftp_front_end(self) -> None:
+        """It measures SFTP beside OpenSSH's server, by two clients."""
+        for name in ("sftp", "sshd", "rclone"):
+            needs.program(name)
+        lines = ("put, s/GiB ", "get, s/GiB ", "small put, ms ", "small get, ms ", "rclone copy, ms ", "openssh ")
+        self.check("frontends.py", "--only=sftp", "--size=1", "--rounds=1", "--files=20", prints=lines)
+
     def test_syncing(self) -> None:
         """It measures syncs of two laptops."""
         lines = ("150 files", "first, other laptop", "unchanged", "1 changed", "server")
