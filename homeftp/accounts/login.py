@@ -7,6 +7,7 @@ protocol.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from functools import partial
 from typing import Callable, Iterator, Sequence, cast
 
@@ -263,6 +264,8 @@ class LoginService:
         self._workers = workers
         self._seen = seen
         self._logins: dict[Login, None] = {}
+        self.outcomes: Counter[tuple[str | None, Status]] = Counter()
+        """How many logins of a front end, by its name or None, ended with a status; 0: the client was logged in."""
 
     def login(self, credentials: ICredentials, address: str, front_end: str | None) -> Deferred[ILogin]:
         """A login; fails with `LoginFailed` (32), `Busy` (51) or `Internal` (50)."""
@@ -320,6 +323,19 @@ class LoginService:
         self._logins.pop(login, None)
 
     async def _login(self, credentials: ICredentials, address: str, front_end: str | None) -> ILogin:
+        status = Status.INTERNAL
+        try:
+            login = await self._login_known(credentials, address, front_end)
+            status = Status.OK
+            return login
+        except Refusal as refusal:
+            status = refusal.status
+            raise
+        finally:
+            self.outcomes[front_end, status] += 1
+
+    async def _login_known(self, credentials: ICredentials, address: str, front_end: str | None) -> ILogin:
+        """A login; whatever goes wrong is a refusal."""
         try:
             if IDeviceCredentials.providedBy(credentials):
                 return await self._login_device(credentials, address, front_end)

@@ -21,6 +21,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from homeftp.cluster import commits
 from homeftp.errors import Busy, Internal, NoSpace, OperatorError
+from homeftp.interfaces.usage import ConnectionsUsage
 
 Cursor = psycopg.Cursor[TupleRow]
 
@@ -281,6 +282,19 @@ class Database:
         """A free connection on which each statement is a transaction of its own. Raises `Busy` (51)."""
         with self._cursor() as cursor:
             yield cursor.connection
+
+    def usage(self) -> ConnectionsUsage:
+        """The connections that are open, and how often threads waited for one. Does not block."""
+        found = self._pool.get_stats()
+        return ConnectionsUsage(
+            most=self._pool.max_size,
+            open=found.get("pool_size", 0),
+            idle=found.get("pool_available", 0),
+            waiting=found.get("requests_waiting", 0),
+            waits=found.get("requests_queued", 0),
+            wait_seconds=found.get("requests_wait_ms", 0) / _MS,
+            failures=found.get("requests_errors", 0),
+        )
 
     def close(self) -> None:
         """Close every connection. May be called twice."""

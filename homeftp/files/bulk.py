@@ -16,6 +16,7 @@ from homeftp.config import BATCH_JOB, SMALL_FILE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, TooLarge
 from homeftp.files.budget import MemoryBudget
+from homeftp.files.jobs.groupcommits import GroupCommits
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
 from homeftp.interfaces import BatchWrite, FileContent, HashNeeded, IOpenFile, IStore
@@ -49,6 +50,7 @@ class BulkWriter:
     _store: IStore
     """Bound to the actor."""
     _jobs: RevocableJobs
+    _commits: GroupCommits
     _write_alone: Callable[[WriteRequest, bytes], Deferred[Entry]]
     """Writes one file for whose precondition a large file must be hashed first."""
     _record_refusal: RecordRefusal
@@ -90,7 +92,7 @@ class BulkWriter:
                 results[number] = TooLarge(f"{len(item.content)} bytes at once: at most {SMALL_FILE}")
             else:
                 asked[number] = _stored(item)
-        results.update(zip(asked, results_of(self._store.write_many, list(asked.values())), strict=True))
+        results.update(zip(asked, self._commits.write_many(self._store, list(asked.values())), strict=True))
         unfinished = {
             number: item
             for number, item in enumerate(items)

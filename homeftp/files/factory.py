@@ -6,6 +6,7 @@ from homeftp.config import Limits
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.files import Files, RecordRead
 from homeftp.files.hashes import SharedHashes
+from homeftp.files.jobs.groupcommits import GroupCommits
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs, RevocableLogin
 from homeftp.files.jobs.share import HASHED_AT_ONCE, AccountResources
 from homeftp.files.refusals import RecordRefusal, record_no_refusal
@@ -35,6 +36,7 @@ class FilesFactory:
         self._hub = ChangeHub() if hub is None else hub
         self._hashes = SharedHashes()
         self._verifications = SharedVerifications()
+        self.commits = GroupCommits()
         self._shares: dict[str | None, AccountResources] = {}
 
     def usage(self, account: str) -> dict[str, tuple[int, int]]:
@@ -50,7 +52,7 @@ class FilesFactory:
         share = self._shares.get(account)
         if share is None:
             workers = self._workers if account is None else self._workers.of(account)
-            share = self._shares[account] = AccountResources(account, workers, self._listings)
+            share = self._shares[account] = AccountResources(account, workers, self._listings, self.commits)
         return share
 
     def files(

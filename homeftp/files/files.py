@@ -254,7 +254,7 @@ class Files:
 
     def write_batch(self, decode: Decode) -> Deferred[Sequence[Entry | Exception]]:
         """Write small files and make directories, as one job."""
-        writer = BulkWriter(self._store, self._jobs, self._write, self._record_refusal)
+        writer = BulkWriter(self._store, self._jobs, self._share.commits, self._write, self._record_refusal)
         return Deferred.fromCoroutine(writer.write(decode))
 
     async def upload(

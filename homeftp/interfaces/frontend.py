@@ -6,7 +6,7 @@ A front end implements `IFrontEnd` and, for each of its connections,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Awaitable, Callable, Iterable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
@@ -18,6 +18,7 @@ from homeftp.history.writer import Writer
 from homeftp.interfaces.files import IFiles, IIncomingPayload
 from homeftp.interfaces.links import IShareLinks
 from homeftp.interfaces.store import IStore
+from homeftp.interfaces.traffic import ITraffic
 from homeftp.interfaces.workers import IWorkers
 from homeftp.model import Actor
 
@@ -176,6 +177,9 @@ class IServerContext(Interface):
         The more payloads are under way in the whole server, the less is held of each. `changed` is called when it
         becomes full, and whenever it has been read: pause the transport while it is `full`.
         """
+
+    def traffic(front_end: str, types: Iterable[str]) -> ITraffic:
+        """Counts what the front end of that name does, whose requests have these types, for the owner's metrics."""
 
 
 class IFrontEnd(Interface):

@@ -5,7 +5,7 @@ Only the first is for every store; what the owner is told is optional.
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Mapping, Sequence
 
 import attrs
 from zope.interface import Interface
@@ -37,6 +37,47 @@ class StoreUsage:
     used: int | None = None
     """The bytes that count for the quota of the whole store; counted only where there is one."""
     quota: int | None = None
+    unfinished: int | None = None
+    """Of interrupted uploads."""
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionsUsage:
+    """The connections of one server to a database, and what waited for one since it started."""
+
+    most: int
+    open: int
+    idle: int
+    """Of those that are open."""
+    waiting: int
+    """How many threads wait for one."""
+    waits: int
+    """How often a thread had to wait for one."""
+    wait_seconds: float
+    """How long they have waited, together."""
+    failures: int
+    """How often none could be had."""
+
+
+@attrs.frozen(kw_only=True)
+class StoreActivity:
+    """The work of a store since it was opened, and what it owes the audit log."""
+
+    unrecorded: int = 0
+    """Changes that were made, and that the audit log lacks."""
+    changes: Mapping[str, int] = attrs.field(factory=dict)
+    """How many of each kind (`Change.what`) were made and recorded."""
+    evicted_bytes: int = 0
+    """Of versions and unfinished uploads that were removed to make space."""
+    database: ConnectionsUsage | None = None
+    """None: it has no database."""
+
+
+class IActiveStore(Interface):
+    """A store that can tell what it has done. Optional."""
+
+    def activity() -> StoreActivity:
+        """Its work since it was opened. It is known at once: nothing blocks."""
 
 
 @attrs.frozen(kw_only=True)

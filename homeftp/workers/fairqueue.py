@@ -69,6 +69,10 @@ class FairQueue(Generic[J]):
         queue = self._queues.get(name)
         return 0 if queue is None else len(queue)
 
+    def waiting_by_lane(self) -> list[int]:
+        """How many jobs of all queues wait, for each lane."""
+        return [sum(len(queue.waiting[lane]) for queue in self._queues.values()) for lane in Lane]
+
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
         return not self._queues

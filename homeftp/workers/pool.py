@@ -22,6 +22,7 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from homeftp.errors import Busy
+from homeftp.histogram import SECONDS, Histogram
 from homeftp.interfaces import IWorkers
 from homeftp.workers.debts import Debts
 from homeftp.workers.fairloop import RECHECK_SECONDS, FairLoop
@@ -42,6 +43,8 @@ class _Job:
     answer: Deferred[Any]
     account: str | None
     processor: Callable[[], float]
+    asked: float
+    """When it began to wait."""
     began: float = 0.0
     """When it got its thread."""
     logged: bool = False
@@ -81,6 +84,13 @@ class ThreadWorkers:
         beside: ThreadWorkers | None = None,
     ) -> None:
         self.size = size
+        self.name = name
+        self.waits = Histogram(SECONDS)
+        """How long jobs waited for a thread."""
+        self.seconds = Histogram(SECONDS)
+        """How long jobs had one."""
+        self.refused = 0
+        """Jobs that were refused, because the queue of their account was full."""
         self._reactor = reactor
         self._bound = queue
         self._monotonic = monotonic
@@ -117,6 +127,15 @@ class ThreadWorkers:
     def usage(self, account: str) -> tuple[int, int]:
         """How many jobs of an account wait, and how many may."""
         return self._queue.waiting(account), self._bound
+
+    @property
+    def running(self) -> int:
+        """How many jobs have a thread."""
+        return len(self._running)
+
+    def waiting(self) -> dict[str, int]:
+        """How many jobs wait for a thread, by how they will use it."""
+        return {lane.name.lower(): count for lane, count in zip(Lane, self._queue.waiting_by_lane(), strict=True)}
 
     def of(self, account: str) -> AccountWorkers:
         """The same threads, with the queue of one account."""
@@ -168,6 +187,7 @@ class ThreadWorkers:
     def admit_to(self, account: str | None) -> None:
         """Raise `Busy` (51) where the queue of that account is full."""
         if self._queue.waiting(account) >= self._bound:
+            self.refused += 1
             raise Busy("the server is too busy with earlier requests of yours: try again later")
 
     def begin(self, account: str | None, job: Callable[..., T], args: tuple[Any, ...]) -> Deferred[T]:
@@ -185,7 +205,7 @@ class ThreadWorkers:
     def put(self, account: str | None, lane: Lane, job: Callable[..., T], args: tuple[Any, ...]) -> Deferred[T]:
         """Call `job(*args)` in the pool when its turn comes."""
         answer: Deferred[T] = Deferred()
-        self._queue.put(account, lane, _Job(job, args, answer, account, self._processor))
+        self._queue.put(account, lane, _Job(job, args, answer, account, self._processor, self._monotonic()))
         if lane is Lane.SHORT:
             self._debts.begin(account)
         self._start()
@@ -198,6 +218,7 @@ class ThreadWorkers:
         while (taken := self._queue.take()) is not None:
             _, lane, job = taken
             job.began = self._monotonic()
+            self.waits.add(job.began - job.asked)
             self._running[job] = None
             deferToThreadPool(self._reactor, self._pool, job.run).addBoth(self._ended, job, lane)
         if self._recheck is None and self._queue.held():
@@ -210,6 +231,7 @@ class ThreadWorkers:
     def _ended(self, result: object, job: _Job, lane: Lane) -> None:
         del self._running[job]
         self._queue.done(job.account, lane)
+        self.seconds.add(self._monotonic() - job.began)
         self._log_slow(job)
         self._debts.charge(job.account, job.used)
         self._loop.run(job.account, self._answer, job.answer, result)

@@ -62,7 +62,7 @@ def within(package: str, names: str) -> frozenset[str]:
     return frozenset(f"{package}.{name}" for name in names.split())
 
 
-VALUES = frozenset({"config", "endpoint", "errors", "metadata.kept", "model", "status", "history"})
+VALUES = frozenset({"config", "endpoint", "errors", "histogram", "metadata.kept", "model", "status", "history"})
 CONTRACTS = VALUES | {"interfaces"}
 TOOLS = frozenset(
     "audit cluster control crypto discovery hashing host metadata.disks plugins syscalls tcp workers".split()
@@ -80,6 +80,7 @@ CLIENT = within(
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "": frozenset(),
     "config": frozenset(),
+    "histogram": frozenset(),
     "status": frozenset(),
     "errors": frozenset({"status"}),
     "endpoint": frozenset({"errors"}),
@@ -99,7 +100,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "discovery": VALUES,
     "audit": VALUES | {"cluster", "crypto", "host"},
     "control": VALUES | {"crypto", "syscalls"},
-    "cluster": VALUES | {"crypto"},
+    "cluster": CONTRACTS | {"crypto"},
     "store.policy": CONTRACTS,
     "store": CONTRACTS | {"hashing", "plugins", "store.cluster", "store.local", "store.policy"},
     "store.cluster.base": CLUSTER,

@@ -8,7 +8,8 @@ from twisted.internet.task import Clock
 
 from homeftp.endpoint import ROOT
 from homeftp.interfaces import IFiles
-from homeftp.server.sftp.session import Session
+from homeftp.server.gate.traffic import Traffic
+from homeftp.server.sftp.session import REQUEST_TYPES, Session
 from homeftp.server.sftp.shared import SharedSessions
 from homeftp.store.policy.rights import ALL
 from tests.support.filestores import FilesTestCase
@@ -51,6 +52,7 @@ class SessionCase(FilesTestCase):
         super().setUp()
         self.clock = Clock()
         self.shared = SharedSessions()
+        self.traffic = Traffic(self.clock.seconds).of("sftp", REQUEST_TYPES)
         self.output, self.session = self.connect()
         self.last = 0
 
@@ -66,6 +68,7 @@ class SessionCase(FilesTestCase):
             shared=self.shared,
             budget=self.budget,
             clock=self.clock,
+            traffic=self.traffic,
             in_turn=lambda call: self.workers.in_turn(call),
         )
         output.session = session

@@ -12,6 +12,7 @@ from typing import Callable, NamedTuple, Sequence, TypeVar
 
 from homeftp.config import SMALL_FILE
 from homeftp.endpoint import Endpoint
+from homeftp.files.jobs.groupcommits import GroupCommits
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.interfaces import IOpenFile, IStore, IWorkers
 from homeftp.model import Entry, ResumePoint, WriteRequest
@@ -60,7 +61,8 @@ class WriteItem(NamedTuple):
 class Batches:
     """The batches of one server: the requests of all its connections share them."""
 
-    def __init__(self, workers: IWorkers) -> None:
+    def __init__(self, workers: IWorkers, commits: GroupCommits | None = None) -> None:
+        write = partial(write_many, commits or GroupCommits())
         self.stats: Batcher[tuple[IStore, StatItem], StatResult] = Batcher(
             workers, partial(by_store, stat_many), limit=STATS_PER_JOB
         )
@@ -68,7 +70,7 @@ class Batches:
             workers, partial(by_store, open_many), limit=OPENS_PER_JOB
         )
         self.writes: Batcher[tuple[IStore, WriteItem], Entry] = Batcher(
-            workers, partial(by_store, write_many), limit=WRITES_PER_JOB, weigh=_weight
+            workers, partial(by_store, write), limit=WRITES_PER_JOB, weigh=_weight
         )
 
 
@@ -133,10 +135,10 @@ def open_many(store: IStore, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFil
     return results_of(lambda some: store.open_many(some, SMALL_FILE), endpoints)
 
 
-def write_many(store: IStore, items: Sequence[WriteItem]) -> Sequence[Entry | Exception]:
+def write_many(commits: GroupCommits, store: IStore, items: Sequence[WriteItem]) -> Sequence[Entry | Exception]:
     """Write the items whose access was not revoked, durable together."""
     by_jobs = {jobs: jobs.refusal() for jobs in {item.jobs for item in items}}
     refusals = [by_jobs[item.jobs] for item in items]
     writes = [(item.request, item.content) for item, refusal in zip(items, refusals, strict=True) if refusal is None]
-    written = iter(results_of(store.bind(items[0].request.actor).write_many, writes))
+    written = iter(commits.write_many(store.bind(items[0].request.actor), writes))
     return [next(written) if refusal is None else refusal for refusal in refusals]

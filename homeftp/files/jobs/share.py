@@ -7,6 +7,7 @@ from twisted.internet.defer import DeferredSemaphore
 
 from homeftp.config import Limits
 from homeftp.files.jobs.batches import Batches
+from homeftp.files.jobs.groupcommits import GroupCommits
 from homeftp.interfaces import IWorkers
 
 HASHED_AT_ONCE = 16
@@ -25,6 +26,8 @@ class AccountResources:
     """None: the server itself."""
     workers: IWorkers
     _listings: int = Limits().account_listings
+    commits: GroupCommits = attrs.field(factory=GroupCommits)
+    """Counts what is written together, for the whole server."""
     batches: Batches = attrs.field(init=False)
     hashing: DeferredSemaphore = attrs.field(init=False, factory=lambda: DeferredSemaphore(HASHED_AT_ONCE))
     """Held while a file is opened and hashed for this account; not while its hashing is somebody else's."""
@@ -41,4 +44,4 @@ class AccountResources:
 
     @batches.default
     def _make_batches(self) -> Batches:
-        return Batches(self.workers)
+        return Batches(self.workers, self.commits)

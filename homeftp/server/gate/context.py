@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Callable, Sequence
+from typing import Callable, Iterable, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -29,6 +29,7 @@ from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.sightings import Sightings
+from homeftp.server.gate.traffic import FrontEndTraffic, Traffic
 
 _DIGEST_BYTES = 16
 """Of what clients are told of the store."""
@@ -74,6 +75,13 @@ class ServerContext:
     def _limit_requests(self) -> AccountRequests:
         return AccountRequests(self.settings.limits.account_in_flight)
 
+    counts: Traffic = attrs.field(init=False)
+    """Counts the work of all front ends."""
+
+    @counts.default
+    def _count(self) -> Traffic:
+        return Traffic(self.reactor.seconds)
+
     def begin_request(self, account: str, begin: Callable[[], Deferred[None]]) -> Deferred[None]:
         """As `IServerContext.begin_request`."""
         return self.requests.run(account, begin)
@@ -86,3 +94,7 @@ class ServerContext:
     def payload(self, size: int, changed: Callable[[], None]) -> IncomingPayload:
         """A payload that arrives piece by piece, within the memory of all streams."""
         return IncomingPayload(size, changed, self.budget)
+
+    def traffic(self, front_end: str, types: Iterable[str]) -> FrontEndTraffic:
+        """As `IServerContext.traffic`."""
+        return self.counts.of(front_end, types)

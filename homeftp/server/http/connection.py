@@ -26,12 +26,13 @@ from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport, group_records
 from homeftp.crypto.tlsturns import handshake_in_turn
 from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal, TimedOut
 from homeftp.interfaces import IConnection, ILogin, guest
+from homeftp.interfaces.traffic import IMeteredConnection
 from homeftp.interfaces.usage import Activity, IActiveConnection
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.stuckrequests import StuckRequestLog
 from homeftp.server.gate.timeouts import Deadlines, HangupCheck, IdleTimer
 from homeftp.server.http.body import RequestBody
-from homeftp.server.http.context import HttpContext
+from homeftp.server.http.context import MALFORMED, HttpContext
 from homeftp.server.http.exchange import HttpExchange
 from homeftp.server.http.messages import HttpHeaders, HttpRequest, HttpResponse
 from homeftp.server.http.reader import BodyEnd, Malformed, RequestHead, RequestReader
@@ -43,7 +44,7 @@ IDLE_SECONDS = 75.0
 """How long a connection is kept between two requests, at least; nginx has 75 seconds."""
 
 
-@implementer(IHandshakeListener, IConnection, IActiveConnection)
+@implementer(IHandshakeListener, IConnection, IActiveConnection, IMeteredConnection)
 class HttpConnection(Protocol):
     """The server's end of one connection, inside TLS."""
 
@@ -96,6 +97,7 @@ class HttpConnection(Protocol):
         self._stuck = StuckRequestLog(clock, self._server.limits.stuck_seconds, self.peer)
         detect_dead_peer(self.transport)
         send_at_once(self.transport)
+        self._context.traffic.opened(self)
 
     def handshakeCompleted(self) -> None:
         """TLS is established."""
@@ -119,10 +121,15 @@ class HttpConnection(Protocol):
         self._output.stopProducing()
         self._share.close()
         self._server.connections.remove(self)
+        self._context.traffic.closed(self)
 
     def activities(self) -> Sequence[Activity]:
         """The request that is being carried out."""
         return self._stuck.activities()
+
+    def transferred(self) -> tuple[int, int]:
+        """Bytes that were received and sent, inside TLS."""
+        return self._received, self._output.written
 
     def abort(self) -> None:
         """The server does not wait any longer: close at once, and log what was not finished."""
@@ -229,7 +236,7 @@ class HttpConnection(Protocol):
     def _begin(self, head: RequestHead) -> None:
         """A head has arrived: answer the request in turn with those of others."""
         body = RequestBody(head.size, self._server.payload, self._update_reading, self._body_wanted)
-        exchange = self._exchange = HttpExchange(head, body, self._output)
+        exchange = self._exchange = HttpExchange(head, body, self._output, self._server.reactor.seconds())
         self._size_buffer()
         self._stuck.begin(exchange)
         account = self._guest if self._login is None else self._login.account
@@ -282,6 +289,7 @@ class HttpConnection(Protocol):
             close = close or exchange.waits_to_send or rest > GOODBYE_BYTES
         body.discard()
         await exchange.send(response, close=close)
+        self._context.traffic.answered(exchange.request_type, response.status, exchange.began)
         self._stuck.end(exchange)
         self._finish(exchange)
 
@@ -331,6 +339,7 @@ class HttpConnection(Protocol):
 
     async def _respond_last(self, exchange: HttpExchange, response: HttpResponse) -> None:
         await exchange.send(response, close=True)
+        self._context.traffic.answered(MALFORMED, response.status, self._server.reactor.seconds())
         self._exchange = None
         self._close()
 

@@ -59,8 +59,10 @@ class WrongResponse(Exception):
 class HttpExchange:
     """One request and its response, for `StuckRequestLog` too."""
 
-    def __init__(self, head: RequestHead, body: RequestBody, output: OutputBuffer) -> None:
+    def __init__(self, head: RequestHead, body: RequestBody, output: OutputBuffer, began: float = 0.0) -> None:
         self.head = head
+        self.began = began
+        """When the head had arrived: seconds by the clock."""
         self.body = body
         self.request: HttpRequest | None = None
         self.request_type = head.method

@@ -56,6 +56,7 @@ class HttpFactory(Factory):
         host: str | None = getattr(addr, "host", None)
         why = connections.full(host)
         if why is not None:
+            self._context.traffic.reject()
             self._log.info("rejected a connection from {host}: {why}", host=host, why=why)
             return FullServer()
         peer = f"{host}:{getattr(addr, 'port', '')}" if host is not None else "a local socket"

@@ -7,8 +7,13 @@ from zope.interface import Interface
 
 from homeftp.dispatchers.table import Table
 from homeftp.interfaces import IConnection
+from homeftp.interfaces.traffic import ITraffic
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.requestmemory import RequestMemory
+from homeftp.wire.states import RESERVED_TYPES, STARTTLS
+
+NAME = "json"
+"""The name of the front end."""
 
 
 @attrs.frozen(kw_only=True)
@@ -24,6 +29,13 @@ class JsonContext:
     @memory.default
     def _share_memory(self) -> RequestMemory:
         return RequestMemory(self.server.limits)
+
+    traffic: ITraffic = attrs.field(init=False)
+    """Counts what the front end does; STARTTLS comes before there are requests."""
+
+    @traffic.default
+    def _count(self) -> ITraffic:
+        return self.server.traffic(NAME, [*self.table.request_types, *RESERVED_TYPES - {STARTTLS}])
 
 
 class IConnectionControl(IConnection, Interface):

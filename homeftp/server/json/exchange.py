@@ -9,6 +9,7 @@ from homeftp.config import KIB, SMALL_FILE
 from homeftp.endpoint import Endpoint
 from homeftp.files.upload import IncomingPayload
 from homeftp.interfaces import IPayload
+from homeftp.interfaces.traffic import ITraffic
 from homeftp.model import PathLock
 from homeftp.server.gate.requestmemory import Weight
 from homeftp.server.gate.stuckrequests import StuckRequestLog
@@ -36,8 +37,10 @@ class Exchange:
     _payload: IPayload
     resolution: Resolution
     _stuck_requests: StuckRequestLog
+    _traffic: ITraffic
     _line: int = 0
     """Bytes of the request's line; of its id, if the type is `REFUSED`."""
+    _began: float = attrs.field(default=0.0, init=False)
     _started: bool = attrs.field(default=False, init=False)
     _finished: bool = attrs.field(default=False, init=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -77,6 +80,7 @@ class Exchange:
         """Run the request. The Deferred fires, never with a failure, when its path lock can be released; None: now."""
         assert self._route is not None
         self._started = True
+        self._began = self._traffic.now()
         running = self._route.begin(self._payload, self.resolution)
         if running is None:
             self._finish(None)
@@ -94,6 +98,8 @@ class Exchange:
     def close(self) -> None:
         """Its answer has been sent, or there will be none."""
         self._closed = True
+        if self._started and self.resolution.status is not None:
+            self._traffic.answered(self.request_type, self.resolution.status, self._began)
         self._discard_payload()
         self._stop_watching()
 

@@ -16,7 +16,7 @@ from homeftp.dispatchers.table import Table
 from homeftp.interfaces import IDispatcher, IFrontEnd, IServerContext
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import ListeningService, listening
-from homeftp.server.json.context import JsonContext
+from homeftp.server.json.context import NAME, JsonContext
 from homeftp.server.json.protocol import ServerProtocol
 from homeftp.status import Status
 from homeftp.wire.codec import encode_response
@@ -54,6 +54,7 @@ class ServerFactory(Factory):
         host: str | None = getattr(addr, "host", None)
         why = connections.full(host)
         if why is not None:
+            self._context.traffic.reject()
             self._log.info("rejected a connection from {host}: {why}", host=host, why=why)
             return RejectedConnection(None if self._immediate_tls else why)
         peer = f"{host}:{getattr(addr, 'port', '')}" if host is not None else "a local socket"
@@ -67,7 +68,7 @@ class ServerFactory(Factory):
 class JsonFrontEnd:
     """Speaks the JSON protocol on `listen` (STARTTLS) and `listen_tls` (TLS from the first byte)."""
 
-    name = "json"
+    name = NAME
 
     listen: Sequence[str]
     """Endpoint descriptions."""

@@ -23,6 +23,7 @@ from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport, group_records
 from homeftp.crypto.tlsturns import handshake_in_turn
 from homeftp.errors import Refusal, TimedOut, refusal
 from homeftp.interfaces import IPayload
+from homeftp.interfaces.traffic import IMeteredConnection
 from homeftp.interfaces.usage import Activity, IActiveConnection
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.stuckrequests import StuckRequestLog
@@ -43,7 +44,7 @@ from homeftp.wire.messages import Identifier, Request
 from homeftp.wire.states import Phase
 
 
-@implementer(IHandshakeListener, IConnectionControl, IActiveConnection)
+@implementer(IHandshakeListener, IConnectionControl, IActiveConnection, IMeteredConnection)
 class ServerProtocol(RequestReceiver):
     """One connection of the server."""
 
@@ -55,6 +56,7 @@ class ServerProtocol(RequestReceiver):
         self.peer = peer
         self.session = Router(context, self, phase, peer.rpartition(":")[0] or peer)
         self._server = context.server
+        self._traffic = context.traffic
         super().__init__(self.session.state, self._server.payload)
         self._limits = self._server.limits
         self._received = 0
@@ -93,6 +95,7 @@ class ServerProtocol(RequestReceiver):
         )
         detect_dead_peer(self.transport)
         send_at_once(self.transport)
+        self._traffic.opened(self)
         self._stuck_requests = StuckRequestLog(self._server.reactor, self._limits.stuck_seconds, self.peer)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
@@ -108,10 +111,15 @@ class ServerProtocol(RequestReceiver):
         self._share.close()
         self._fail_stream(ConnectionLost("the client disconnected"))
         self._server.connections.remove(self)
+        self._traffic.closed(self)
 
     def activities(self) -> Sequence[Activity]:
         """The requests that are being carried out, the oldest first."""
         return self._stuck_requests.activities()
+
+    def transferred(self) -> tuple[int, int]:
+        """Bytes that were received and sent, inside TLS."""
+        return self._received, self._output.written
 
     def abort(self) -> None:
         """The server does not wait any longer: close at once, and log which requests were not finished."""
@@ -214,7 +222,8 @@ class ServerProtocol(RequestReceiver):
 
     def _enqueue(self, route: Route, request_type: str, id: Identifier, payload: IPayload, line: int) -> None:
         resolution = Resolution(id, self._output, self._pipeline.flush)
-        self._pipeline.add(Exchange(request_type, route, payload, resolution, self._stuck_requests, line))
+        exchange = Exchange(request_type, route, payload, resolution, self._stuck_requests, self._traffic, line)
+        self._pipeline.add(exchange)
         self._update_reading()
 
     def _violation(self, violation: Violation) -> None:

@@ -17,9 +17,10 @@ from homeftp.accounts.throttle import address_group
 from homeftp.config import READ_BUFFER, SOCKET_WRITE
 from homeftp.errors import LoginFailed
 from homeftp.interfaces import IConnection, IFiles, ILogin, guest
+from homeftp.interfaces.traffic import IMeteredConnection
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.timeouts import StallTimer
-from homeftp.server.sftp.session import Session
+from homeftp.server.sftp.session import REQUEST_TYPES, Session
 from homeftp.server.sftp.shared import SharedSessions
 from homeftp.server.sftp.ssh.channel import SftpChannel
 from homeftp.server.sftp.ssh.channels import Channels
@@ -31,7 +32,7 @@ NAME = "sftp"
 """The front end's name, in audit records too."""
 
 
-@implementer(IConnection, IPushProducer)
+@implementer(IConnection, IMeteredConnection, IPushProducer)
 class SftpConnection(StrictTransport):
     """One connection."""
 
@@ -43,6 +44,7 @@ class SftpConnection(StrictTransport):
         self._shared = shared
         self._address = address
         self._peer = peer
+        self._traffic = context.traffic(NAME, REQUEST_TYPES)
         self._login: ILogin | None = None
         self._channels: Channels | None = None
         self._waiting: bytes | None = None
@@ -66,6 +68,7 @@ class SftpConnection(StrictTransport):
         self.transport.SEND_LIMIT = SOCKET_WRITE
         detect_dead_peer(self.transport)
         send_at_once(self.transport)
+        self._traffic.opened(self)
         self.transport.registerProducer(self, True)
         super().connectionMade()
         if self._ended:
@@ -116,6 +119,11 @@ class SftpConnection(StrictTransport):
             login.remove_connection(self)
             login.close()
         self._context.connections.remove(self)
+        self._traffic.closed(self)
+
+    def transferred(self) -> tuple[int, int]:
+        """Bytes that were received and sent, encrypted."""
+        return self.received, self.written
 
     def pauseProducing(self) -> None:
         """The client does not read: nothing more is read of it either."""
@@ -234,6 +242,7 @@ class SftpConnection(StrictTransport):
             shared=self._shared,
             budget=context.budget,
             clock=context.reactor,
+            traffic=self._traffic,
             in_turn=self._in_turn,
         )
 

@@ -18,6 +18,7 @@ from homeftp.interfaces import IFrontEnd, IServerContext, IShownFrontEnd
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import ListeningService, listening
 from homeftp.server.sftp.connection import NAME, SftpConnection, shown_peer
+from homeftp.server.sftp.session import REQUEST_TYPES
 from homeftp.server.sftp.shared import SharedSessions
 from homeftp.server.sftp.ssh.hostkey import fingerprint, open_host_key
 
@@ -39,6 +40,7 @@ class SftpFactory(Factory):
     def __init__(self, context: ServerContext, shared: SharedSessions) -> None:
         self._context = context
         self._shared = shared
+        self._traffic = context.traffic(NAME, REQUEST_TYPES)
         self.publicKeys: dict[bytes, Key] = {}
         self.privateKeys: dict[bytes, Key] = {}
 
@@ -52,6 +54,7 @@ class SftpFactory(Factory):
         host: str | None = getattr(addr, "host", None)
         why = self._context.connections.full(host)
         if why is not None:
+            self._traffic.reject()
             self._log.info("rejected a connection from {host}: {why}", host=host, why=why)
             return FullSshServer()
         protocol = SftpConnection(self._context, self._shared, *shown_peer(addr))

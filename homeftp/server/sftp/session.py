@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Callable, Protocol
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -15,6 +16,7 @@ from twisted.logger import Logger
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadRequest
 from homeftp.files.budget import MemoryBudget
+from homeftp.interfaces.traffic import ITraffic
 from homeftp.model import MAX_SIZE
 from homeftp.server.gate.timeouts import Deadline
 from homeftp.server.sftp.handles import Handles
@@ -27,9 +29,12 @@ from homeftp.server.sftp.wire import answers
 from homeftp.server.sftp.wire.numbers import MAX_READ, OpenFlag, StatusCode
 from homeftp.server.sftp.wire.requests import (
     Asked,
+    CopyAsked,
+    OpenAsked,
     PacketReader,
     ReadAsked,
     SessionBroken,
+    Verb,
     WriteAsked,
     parse_request,
 )
@@ -44,6 +49,29 @@ _LENGTH_BYTES = 4
 
 IDLE_SECONDS = 10.0
 """Between two looks for files that are open and not read: what was read ahead is part of a memory that all share."""
+
+
+_TYPES: dict[type, str] = {ReadAsked: "READ", WriteAsked: "WRITE", OpenAsked: "OPEN", CopyAsked: "COPY_DATA"}
+"""The names of requests without a verb."""
+
+REQUEST_TYPES = frozenset({*_TYPES.values(), *(verb.name for verb in Verb)})
+"""The types of requests, as the owner's metrics call them."""
+
+
+def _type_of(asked: Asked) -> str:
+    name = _TYPES.get(type(asked))
+    return asked.verb.name if name is None else name  # type: ignore[union-attr]
+
+
+@attrs.define(eq=False)
+class _Held:
+    """A request that was not answered."""
+
+    request_type: str
+    size: int
+    """Bytes of its packet."""
+    began: float
+    """Seconds by the clock."""
 
 
 class Output(Protocol):
@@ -79,11 +107,13 @@ class Session:
         shared: SharedSessions,
         budget: MemoryBudget,
         clock: IReactorTime,
+        traffic: ITraffic,
         in_turn: Callable[[Callable[[], None]], None],
     ) -> None:
         """`in_turn` makes a call at once, or when the account has its turn."""
         self._output = output
         self._clock = clock
+        self._traffic = traffic
         self._in_turn = in_turn
         self._turn_asked = False
         self._packets = PacketReader()
@@ -198,29 +228,30 @@ class Session:
     def _begin(self, asked: Asked, size: int) -> None:
         self._in_flight += 1
         self._bytes += size
+        held = _Held(_type_of(asked), size, self._traffic.now())
         try:
             if isinstance(asked, ReadAsked):
-                self._read(asked, size)
+                self._read(asked, held)
             elif isinstance(asked, WriteAsked):
-                self._write(asked, size)
+                self._write(asked, held)
             else:
-                Deferred.fromCoroutine(self._operate(asked, size))
+                Deferred.fromCoroutine(self._operate(asked, held))
         except Exception as error:  # noqa: BLE001 (it is the answer)
-            self._refuse(asked.id, error, size)
+            self._refuse(asked.id, error, held)
 
-    def _read(self, asked: ReadAsked, size: int) -> None:
+    def _read(self, asked: ReadAsked, held: _Held) -> None:
         id = asked.id
 
         def done(result: bytes | memoryview | Exception) -> None:
             if isinstance(result, Exception):
-                self._refuse(id, result, size)
+                self._refuse(id, result, held)
             elif not result:
-                self._answer(answers.status(id, StatusCode.EOF, "end of file"), size)
+                self._answer(answers.status(id, StatusCode.EOF, "end of file"), held)
             else:
                 head, content = answers.data(id, result)
                 if not self._ended:
                     self._output.write(head)
-                self._answer(content, size)
+                self._answer(content, held)
 
         opened = self._handles.file(asked.handle, to_read=True).opened
         if asked.offset > MAX_SIZE:
@@ -228,36 +259,38 @@ class Session:
         else:
             opened.read(asked.offset, min(asked.length, MAX_READ), done)
 
-    def _write(self, asked: WriteAsked, size: int) -> None:
+    def _write(self, asked: WriteAsked, held: _Held) -> None:
         id = asked.id
 
         def done(error: Exception | None) -> None:
             if error is None:
-                self._answer(answers.status(id, StatusCode.OK), size)
+                self._answer(answers.status(id, StatusCode.OK), held)
             else:
-                self._refuse(id, error, size)
+                self._refuse(id, error, held)
 
         handle = self._handles.file(asked.handle, to_write=True)
         if asked.offset + len(asked.data) > MAX_SIZE:
             raise BadRequest("no file is so large")
         handle.opened.write(None if handle.flags & OpenFlag.APPEND else asked.offset, asked.data, done)
 
-    async def _operate(self, asked: Operation, size: int) -> None:
+    async def _operate(self, asked: Operation, held: _Held) -> None:
         try:
             answer = await self._operations.carry_out(asked)
         except Exception as error:  # noqa: BLE001 (it is the answer)
-            self._refuse(asked.id, error, size)
+            self._refuse(asked.id, error, held)
         else:
-            self._answer(answer, size)
+            self._answer(answer, held)
 
-    def _refuse(self, id: int, error: Exception, size: int) -> None:
-        self._answer(answers.status(id, *status_of(error)), size)
+    def _refuse(self, id: int, error: Exception, held: _Held) -> None:
+        status, message = status_of(error)
+        self._answer(answers.status(id, status, message), held, status)
 
-    def _answer(self, data: bytes | memoryview, size: int) -> None:
+    def _answer(self, data: bytes | memoryview, held: _Held, status: StatusCode = StatusCode.OK) -> None:
         self._in_flight -= 1
-        self._bytes -= size
+        self._bytes -= held.size
         if not self._ended:
             self._output.write(data)
+            self._traffic.answered(held.request_type, status, held.began)
             self._process()
 
 

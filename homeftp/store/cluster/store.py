@@ -14,7 +14,7 @@ from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.importing import IImportingStore, Imported
 from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload
-from homeftp.interfaces.usage import Space
+from homeftp.interfaces.usage import IActiveStore, Space, StoreActivity
 from homeftp.model import (
     SERVER,
     Actor,
@@ -45,7 +45,7 @@ from homeftp.store.policy.disclosure import account_space
 from homeftp.store.policy.outcomes import catch
 
 
-@implementer(IStore, IImportingStore)
+@implementer(IStore, IActiveStore, IImportingStore)
 class ClusterStore:
     """A share of a cluster. Every server that has it open may change it."""
 
@@ -308,6 +308,10 @@ class ClusterStore:
         removal.finish_all(self._context)
         expiry.expire(self._context)
         garbage.collect(self._context)
+
+    def activity(self) -> StoreActivity:
+        """Changes that this server has made, and its connections to the database."""
+        return attrs.evolve(self._context.log.activity(), database=self._context.database.usage())
 
     def close(self) -> None:
         """Close the connections; raises `UnrecordedChanges`."""

@@ -16,7 +16,7 @@ from homeftp.interfaces import IStore, IStoreHealth, StoreOptions
 from homeftp.interfaces.deferredwork import IDeferringStore
 from homeftp.interfaces.immediate import IImmediateStore
 from homeftp.interfaces.observing import IObservableStore
-from homeftp.interfaces.usage import AccountUsage, IMeasuredStore, Space, StoreUsage
+from homeftp.interfaces.usage import AccountUsage, IActiveStore, IMeasuredStore, Space, StoreActivity, StoreUsage
 from homeftp.model import (
     SERVER,
     Actor,
@@ -44,7 +44,7 @@ from homeftp.store.policy.disclosure import account_space
 from homeftp.syscalls import System
 
 
-@implementer(IStore, IMeasuredStore, IObservableStore, IDeferringStore, IImmediateStore, IStoreHealth)
+@implementer(IStore, IActiveStore, IMeasuredStore, IObservableStore, IDeferringStore, IImmediateStore, IStoreHealth)
 class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
@@ -144,7 +144,18 @@ class LocalStore:
             versions, most = folder.writable.archive.usage()
         except OSError as error:
             raise refusal(error, ROOT) from error
-        return attrs.evolve(found, versions=versions, most_versions=most, used=whole.taken(), quota=whole.quota)
+        return attrs.evolve(
+            found,
+            versions=versions,
+            most_versions=most,
+            used=whole.taken(),
+            quota=whole.quota,
+            unfinished=folder.writable.partials.total_of_all(),
+        )
+
+    def activity(self) -> StoreActivity:
+        """Changes that were made, and how many of them the audit log lacks."""
+        return self._changelog.activity()
 
     def account_usage(self, actor: Actor) -> AccountUsage:
         """The usage of the actor's account. The first call counts its home where it has a quota."""

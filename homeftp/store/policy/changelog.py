@@ -8,12 +8,14 @@ reported.
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from threading import Lock
 from typing import Callable, Iterator, Sequence
 
 from homeftp.errors import Internal
 from homeftp.interfaces.store import RecordChanges, UnrecordedChanges
+from homeftp.interfaces.usage import StoreActivity
 from homeftp.model import Change
 
 
@@ -24,6 +26,8 @@ class ChangeLog:
         self._record = record
         self._lock = Lock()
         self._unrecorded: list[Change] = []
+        self._recorded: Counter[str] = Counter()
+        self._evicted_bytes = 0
 
     def ensure_recorded(self) -> None:
         """Call it before anything is changed; raises `Internal` (50) where earlier changes still cannot be recorded."""
@@ -53,6 +57,12 @@ class ChangeLog:
         """A version or a partial upload was removed to make space: it is recorded before the next change."""
         self._unrecorded.append(change)
 
+    def activity(self) -> StoreActivity:
+        """The changes that were recorded since the store was opened, and how many are not recorded yet."""
+        return StoreActivity(
+            changes=dict(self._recorded), evicted_bytes=self._evicted_bytes, unrecorded=len(self._unrecorded)
+        )
+
     def close(self) -> None:
         """Record the changes that are left; raises `UnrecordedChanges` with those that still cannot be recorded."""
         with self._lock:
@@ -71,6 +81,8 @@ class ChangeLog:
             self._record(changes)
         except OSError as error:
             raise Internal(f"the server's audit log cannot be written ({error.strerror}): {outcome}") from error
+        self._recorded.update(change.what for change in changes)
+        self._evicted_bytes += sum(change.old_size or 0 for change in changes if change.what == "evict")
         del self._unrecorded[: len(changes)]  # another thread may have reported an eviction meanwhile
 
 

@@ -31,6 +31,7 @@ from homeftp.history.writer import Writer
 from homeftp.interfaces import ILogin, ILoginService
 from homeftp.model import Actor, WriteRequest
 from homeftp.server.gate.sightings import GATHER_SECONDS, PAUSE_SECONDS
+from homeftp.status import Status
 from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import parse_rights
@@ -111,6 +112,23 @@ class ServiceTests(LoginCase):
         self.failureResultOf(self.attempt(self.password()), Busy)
         self.server.clock.advance(601)
         self.login()
+
+    def test_counted(self) -> None:
+        """Each login counts once, by its front end and how it ended."""
+        self.login()
+        self.successResultOf(self.attempt(DeviceCertificate(ID), "https"))
+        for wrong in (self.password("wrong"), DeviceCertificate("f" * 32)):
+            self.failureResultOf(self.attempt(wrong), LoginFailed)
+        for _ in range(2):
+            self.failureResultOf(self.attempt(self.password("wrong")), LoginFailed)
+        self.failureResultOf(self.attempt(self.password()), Busy)
+        self.failureResultOf(self.attempt(Anonymous()), Busy)
+        self.server.clock.advance(601)
+        self.failureResultOf(self.attempt(Anonymous()), Internal)
+        self.flushLoggedErrors()
+        ended = {Status.OK: 1, Status.LOGIN_FAILED: 4, Status.BUSY: 2, Status.INTERNAL: 1}
+        own = {(None, status): count for status, count in ended.items()}
+        self.assertEqual(dict(self.service.outcomes), {("https", Status.OK): 1, **own})
 
     def test_unknown_credentials(self) -> None:
         """Credentials that no checker knows are the server's fault: logged, refused without detail, and no guess."""

@@ -70,6 +70,16 @@ class TransactionTests(DatabaseCase):
         self.assertIsNone(self.database.row(f"SELECT n FROM {self.table} WHERE n = 7"))
         self.assertEqual(self.database.rows(f"SELECT n, n FROM {self.table} WHERE n = %s", (1,)), [(1, 1)])
 
+    def test_usage(self) -> None:
+        """It tells how many connections are open, and how often one had to be waited for."""
+        unused = self.connect(self.server.url("postgres"), DatabaseTimeouts()).usage()
+        self.assertEqual((unused.most, unused.open, unused.idle, unused.failures), (2, 0, 0, 0))
+        with self.database.transaction(), self.database.transaction():
+            busy = self.database.usage()
+        self.assertEqual((busy.open, busy.idle, busy.waiting), (2, 0, 0))
+        self.assertGreaterEqual(busy.waits, 1)
+        self.assertEqual(self.database.usage().idle, 2)
+
     def test_rolled_back(self) -> None:
         """A transaction that raises has changed nothing, and the connection is of use again."""
 

@@ -124,6 +124,22 @@ class ThreadWorkersTests(PoolTestCase):
             self.reactor.run_one()
             self.assertEqual(self.successResultOf(again), 0)
 
+    def test_counted(self) -> None:
+        """What runs, waits and was refused is counted, and how long jobs waited and ran."""
+        running = self.workers.run(self.gate.wait, WITHIN)
+        waiting = [self.workers.of("ann").run(int), self.workers.of("ann").run_hash(int)]
+        self.workers.of("ann").run_unbounded(int)
+        self.failureResultOf(self.workers.of("ann").run(int), Busy)
+        self.assertEqual((self.workers.running, self.workers.refused), (1, 1))
+        self.assertEqual(self.workers.waiting(), {"short": 2, "slice": 0, "hash": 1, "background": 0})
+        self.now = 3.0
+        self.work(4)
+        self.successResultOf(running)
+        self.assertEqual([self.successResultOf(each) for each in waiting], [0, 0])
+        self.assertEqual((self.workers.running, sum(self.workers.waiting().values())), (0, 0))
+        self.assertEqual((self.workers.waits.cumulative()[-1], self.workers.waits.total), (4, 9.0))
+        self.assertEqual((self.workers.seconds.cumulative()[-1], self.workers.seconds.total), (4, 3.0))
+
     def test_cancelled(self) -> None:
         """A job that nobody waits for any more keeps its place in the queue until it has ended."""
         running = [self.workers.run(self.gate.wait, WITHIN) for _ in range(3)]

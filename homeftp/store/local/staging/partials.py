@@ -166,6 +166,10 @@ class PartialUploads:
         """The bytes of an owner's idle ones: on the file system of `handle`, or everywhere."""
         return sum(each.allocation.arrived for each in self._idle(handle) if each.record.owner == owner)
 
+    def total_of_all(self) -> int:
+        """The bytes of all idle ones."""
+        return sum(each.allocation.arrived for each in self._idle(None))
+
     def evict(self, actor: Actor, handle: DirHandle | None, wanted: int) -> int:
         """Remove the oldest idle ones of the actor's account until `wanted` bytes are freed; returns the freed bytes.
 

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.endpoint import MAX_PARTS, ROOT, parse
 from homeftp.errors import Changed, FiletypeNotAllowed, Forbidden, NotFound
 from homeftp.files.jobs.batches import Batches, StatItem, WriteItem, by_store, open_many, stat_many, write_many
+from homeftp.files.jobs.groupcommits import GroupCommits
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.interfaces import IStore
 from homeftp.interfaces.store import StoreOptions
@@ -126,6 +127,8 @@ class OpenTests(StoreTestCase):
 class WriteTests(StoreTestCase):
     """`write_many`."""
 
+    commits = GroupCommits()
+
     def item(
         self, name: str, actor: Actor = ANN, *, revoked: bool = False, precondition: str | None = None
     ) -> WriteItem:
@@ -137,7 +140,7 @@ class WriteTests(StoreTestCase):
 
     def test_actors(self) -> None:
         """Each change is recorded as made by its own actor, though all are written together."""
-        write_many(self.store, [self.item("x.txt"), self.item("y.txt", BOB), self.item("z.txt")])
+        write_many(self.commits, self.store, [self.item("x.txt"), self.item("y.txt", BOB), self.item("z.txt")])
         recorded = [(str(change.endpoint), change.actor) for change in self.changes]
         self.assertEqual(recorded, [("x.txt", ANN), ("y.txt", BOB), ("z.txt", ANN)])
 
@@ -148,7 +151,7 @@ class WriteTests(StoreTestCase):
             self.item("a.txt", precondition=ABSENT),
             self.item("y.txt"),
         ]
-        revoked, changed, written = write_many(self.store, items)
+        revoked, changed, written = write_many(self.commits, self.store, items)
         self.assertIsInstance(revoked, Forbidden)
         self.assertIsInstance(changed, Changed)
         self.assertEqual(attrs.asdict(written)["size"], 3)  # type: ignore[arg-type]
@@ -158,7 +161,7 @@ class WriteTests(StoreTestCase):
 
     def test_all_revoked(self) -> None:
         """The store is not called where nothing is left to write."""
-        (result,) = write_many(self.store, [self.item("x.txt", revoked=True)])
+        (result,) = write_many(self.commits, self.store, [self.item("x.txt", revoked=True)])
         self.assertIsInstance(result, Forbidden)
         self.assertEqual(self.changes, [])
 

@@ -13,6 +13,7 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.upload import IncomingPayload
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.stuckrequests import StuckRequestLog
+from homeftp.server.gate.traffic import Traffic
 from homeftp.server.json.exchange import Exchange
 from homeftp.server.json.resolution import Resolution
 from homeftp.server.json.router import Route
@@ -24,6 +25,7 @@ class ExchangeTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.log = StuckRequestLog(self.clock, 60, "192.0.2.1:5")
+        self.traffic = Traffic(self.clock.seconds).of("json", ["PUSH"])
         self.addCleanup(self.log.stop)
         self.output = OutputBuffer(
             StringTransport(), paused=lambda: None, resumed=lambda: None, failed=lambda failure: None
@@ -34,7 +36,7 @@ class ExchangeTests(SynchronousTestCase):
 
     def make(self) -> Exchange:
         route = Route(EVERYTHING, lambda payload, resolution: self.running)
-        return Exchange("PUSH", route, self.payload, self.resolution, self.log)
+        return Exchange("PUSH", route, self.payload, self.resolution, self.log, self.traffic)
 
     def test_path_lock(self) -> None:
         """It is that of its route."""
@@ -105,3 +107,24 @@ class ExchangeTests(SynchronousTestCase):
         self.assertNotEqual(exchange.progress(), first)
         self.output.pauseProducing()
         self.assertIsNone(exchange.progress(), "the client does not read")
+
+    def test_counted(self) -> None:
+        """An answer counts once it is sent, with its status and the time since the request began."""
+        exchange = self.make()
+        exchange.start()
+        self.clock.advance(2)
+        self.assertEqual(self.traffic.answers["PUSH"].by_status, {}, "the control")
+        self.resolution.resolve(51, "")
+        exchange.close()
+        answers = self.traffic.answers["PUSH"]
+        self.assertEqual((answers.by_status, answers.seconds.total), ({51: 1}, 2.0))
+
+    def test_not_counted(self) -> None:
+        """A request whose client hung up was not answered, nor one that was dropped before it began."""
+        exchange = self.make()
+        exchange.start()
+        self.resolution.resolve(0, "", payload=self.payload)
+        exchange.disconnect()
+        dropped = self.make()
+        dropped.close()
+        self.assertEqual(self.traffic.answers["PUSH"].by_status, {})

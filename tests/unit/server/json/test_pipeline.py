@@ -20,6 +20,7 @@ from homeftp.model import PathLock
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.requestmemory import RequestMemory, Weight
 from homeftp.server.gate.stuckrequests import StuckRequestLog
+from homeftp.server.gate.traffic import Traffic
 from homeftp.server.json.exchange import ANSWER_BYTES, REQUEST_BYTES, Exchange
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.pipeline import PathLocks, Pipeline
@@ -139,6 +140,7 @@ class PipelineTests(SynchronousTestCase):
         self.share = self.memory.share()
         self.pipeline = Pipeline(self.share, can_write=lambda: not self.output.paused, flushed=lambda: None)
         self.stuck = StuckRequestLog(Clock(), 60, "somebody")
+        self.traffic = Traffic(Clock().seconds).of("json", ["PUSH"])
         self.begun: list[str] = []
         self.work: dict[str, tuple[Deferred[None], Resolution]] = {}
 
@@ -157,7 +159,7 @@ class PipelineTests(SynchronousTestCase):
         self, lock: PathLock, resolution: Resolution, begin: Callable[[], Deferred[None]], line: int = 0
     ) -> Exchange:
         route = Route(lock, lambda payload, resolution: begin())
-        return Exchange("PUSH", route, WholePayload(), resolution, self.stuck, line)
+        return Exchange("PUSH", route, WholePayload(), resolution, self.stuck, self.traffic, line)
 
     def end(self, name: str) -> None:
         working, resolution = self.work[name]

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.endpoint import parse
 from homeftp.errors import Internal
 from homeftp.interfaces.store import UnrecordedChanges
+from homeftp.interfaces.usage import StoreActivity
 from homeftp.model import SERVER, Actor, Change
 from homeftp.store.policy.changelog import ChangeLog, described
 
@@ -52,6 +53,20 @@ class ChangeLogTests(SynchronousTestCase):
         self.log.ensure_recorded()
         self.log.close()
         self.assertEqual(self.recorded, ["a b", "c"])
+
+    def test_activity(self) -> None:
+        """What was recorded is counted by its kind; what is not recorded yet is owed."""
+        self.assertEqual(self.log.activity(), StoreActivity())
+        self.log.evicted(Change("evict", "version", parse("old"), SERVER, old_size=70))
+        self.make("a", "b")
+        counted = {"add": 2, "evict": 1}
+        self.assertEqual(self.log.activity(), StoreActivity(changes=counted, evicted_bytes=70))
+        self.fail()
+        self.assertRaises(Internal, self.make, "c")
+        self.assertEqual(self.log.activity(), StoreActivity(changes=counted, evicted_bytes=70, unrecorded=1))
+        self.failure = None
+        self.log.ensure_recorded()
+        self.assertEqual(self.log.activity().changes, {"add": 3, "evict": 1})
 
     def test_reported(self) -> None:
         """Changes that are only reported are recorded with those that follow, in order, and before anything else."""
