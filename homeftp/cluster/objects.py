@@ -49,6 +49,9 @@ _SAMPLE_RANGE = (2, 5)
 
 _SCHEME = "s3://"
 
+_BEYOND_END = ("status code: 416", "Invalid range")
+"""What the library says where a range begins behind the end of an object: RFC 9110, and the bucket in memory."""
+
 
 class BucketTimeouts(msgspec.Struct, frozen=True, kw_only=True):
     """How long the bucket may take, in seconds. A full Ceph answers nothing, rather than that it is full."""
@@ -114,9 +117,9 @@ class Bucket:
             except ObjectMissing:  # noqa: PERF203 (each by itself)
                 continue
 
-    def list(self) -> Iterator[list[tuple[str, int]]]:
-        """The names of all objects, and their sizes, page by page. Raises `Busy` (51)."""
-        pages = iter(obstore.list(self._store, prefix=self._prefix or None, chunk_size=_PAGE))
+    def list(self, beneath: str = "") -> Iterator[list[tuple[str, int]]]:
+        """The names of all objects, or of those beneath `FOLDER/`, and their sizes, in pages. Raises `Busy` (51)."""
+        pages = iter(obstore.list(self._store, prefix=self._key(beneath) or None, chunk_size=_PAGE))
         while (page := _asked(next, pages, None)) is not None:
             yield [(each["path"][len(self._prefix) :], each["size"]) for each in page]
 
@@ -206,4 +209,6 @@ def _asked(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
     except FileNotFoundError as error:
         raise ObjectMissing from error
     except (BaseError, OSError, ValueError) as error:
+        if any(words in str(error) for words in _BEYOND_END):
+            raise ObjectMissing("an object is shorter than it was") from error
         raise Busy("the server's object store does not answer at the moment: try again later") from error

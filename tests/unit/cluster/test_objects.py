@@ -30,6 +30,8 @@ class BucketTests(SynchronousTestCase):
         self.assertEqual(sorted(each for page in bucket.list() for each in page), sorted([(one, 10), (other, 2)]))
         bucket.delete([one, bucket.new_name()])
         self.assertEqual([name for page in bucket.list() for name, _ in page], [other])
+        bucket.put("dumps/a", b"")
+        self.assertEqual([name for page in bucket.list("dumps/") for name, _ in page], ["dumps/a"])
 
     def test_missing(self) -> None:
         """What is not there, or is shorter than it was, is noticed."""
@@ -38,6 +40,8 @@ class BucketTests(SynchronousTestCase):
         self.assertRaises(ObjectMissing, bucket.get, name, 0, 1)
         bucket.put(name, b"short")
         self.assertRaises(ObjectMissing, bucket.get, name, 0, 10)
+        self.assertRaises(ObjectMissing, bucket.get, name, 5, 1)
+        self.assertRaises(ObjectMissing, bucket.get, name, 10, 1)
 
 
 class CheckTests(SynchronousTestCase):
