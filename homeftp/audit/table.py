@@ -9,7 +9,7 @@ from typing import Iterator, Sequence
 import psycopg
 
 from homeftp.cluster.database import Database, Transaction
-from homeftp.cluster.migrations import SchemaPart, expect_current
+from homeftp.cluster.migrations import KeptTable, SchemaPart, expect_current
 from homeftp.cluster.shared import process_id
 
 _STEP = """
@@ -22,7 +22,9 @@ CREATE TABLE audit (
 CREATE INDEX audit_xid ON audit (xid);
 """
 
-AUDIT = SchemaPart("audit", (_STEP,))
+AUDIT = SchemaPart(
+    "audit", (_STEP,), kept=(KeptTable("audit", sealed=True, without=("xid",)),), sequences=("audit_seq_seq",)
+)
 """The lines, in the order of `seq`; `xid` is the transaction that wrote each, and `server` the process."""
 
 _PAGE = 2048

@@ -26,8 +26,8 @@ CREATE TABLE identity (
 );
 """
 
-IDENTITY = SchemaPart("identity", (_STEP,))
-"""One row: the CA of the cluster."""
+IDENTITY = SchemaPart("identity", (_STEP,), left=("identity",))
+"""One row: the CA of the cluster. No dump has it: each server's state folder does."""
 
 
 def tables_id(database: Database) -> str:

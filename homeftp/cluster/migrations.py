@@ -18,6 +18,9 @@ from homeftp.errors import OperatorError
 _LOCK = 0x686F6D656674  # "homeft"
 """The advisory lock of those who change the schema."""
 
+OWN_TABLES = ("homeftp_commits", "homeftp_schema")
+"""The tables that are made before those of any part."""
+
 _TABLE = """
 CREATE TABLE IF NOT EXISTS homeftp_schema (
     part text NOT NULL,
@@ -26,6 +29,17 @@ CREATE TABLE IF NOT EXISTS homeftp_schema (
     PRIMARY KEY (part, step)
 )
 """
+
+
+@attrs.frozen
+class KeptTable:
+    """A table whose rows are in a dump of the database (`homeftp.cluster.dumps`)."""
+
+    name: str
+    sealed: bool = False
+    """Whether they are encrypted there: who reads the bucket must not."""
+    without: tuple[str, ...] = ()
+    """Columns that get their defaults when the rows are recovered."""
 
 
 @attrs.frozen
@@ -38,6 +52,12 @@ class SchemaPart:
     """SQL, each of several statements, in the order in which they were released. Steps are only ever appended."""
     needs: tuple[str, ...] = ()
     """The parts whose tables it refers to: they are made before it."""
+    kept: tuple[KeptTable, ...] = ()
+    """The tables that a dump has."""
+    sequences: tuple[str, ...] = ()
+    """The sequences of which a dump has the last number."""
+    left: tuple[str, ...] = ()
+    """All other tables: what they hold is of no use to another database."""
 
 
 @attrs.frozen
@@ -82,21 +102,23 @@ def migrate(database: Database, parts: Sequence[SchemaPart]) -> list[str]:
     Of several who do so at once one makes the steps, and the others find them made.
     """
 
-    def work(transaction: Transaction) -> list[str]:
-        transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        transaction.execute(commits.TABLE)
-        transaction.execute(_TABLE)
-        made = dict(transaction.rows("SELECT part, max(step) FROM homeftp_schema GROUP BY part"))
-        done = []
-        for part in ordered(parts):
-            for number, step in enumerate(part.steps, 1):
-                if number > made.get(part.name, 0):
-                    transaction.execute(step.encode())
-                    transaction.execute("INSERT INTO homeftp_schema (part, step) VALUES (%s, %s)", (part.name, number))
-                    done.append(f"{part.name} {number}")
-        return done
+    return database.transact(lambda transaction: make_steps(transaction, parts), maintenance=True)
 
-    return database.transact(work, maintenance=True)
+
+def make_steps(transaction: Transaction, parts: Sequence[SchemaPart]) -> list[str]:
+    """The same within a transaction."""
+    transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    transaction.execute(commits.TABLE)
+    transaction.execute(_TABLE)
+    made = dict(transaction.rows("SELECT part, max(step) FROM homeftp_schema GROUP BY part"))
+    done = []
+    for part in ordered(parts):
+        for number, step in enumerate(part.steps, 1):
+            if number > made.get(part.name, 0):
+                transaction.execute(step.encode())
+                transaction.execute("INSERT INTO homeftp_schema (part, step) VALUES (%s, %s)", (part.name, number))
+                done.append(f"{part.name} {number}")
+    return done
 
 
 def ordered(parts: Sequence[SchemaPart]) -> list[SchemaPart]:

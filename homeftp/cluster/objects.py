@@ -50,7 +50,7 @@ _SAMPLE_RANGE = (2, 5)
 _SCHEME = "s3://"
 
 _BEYOND_END = ("status code: 416", "Invalid range")
-"""What the library says where a range begins behind the end of an object: RFC 9110, and the bucket in memory."""
+"""Words of the library where a range begins behind the end of an object: RFC 9110, and the bucket in memory."""
 
 
 class BucketTimeouts(msgspec.Struct, frozen=True, kw_only=True):

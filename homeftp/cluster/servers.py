@@ -19,7 +19,7 @@ CREATE TABLE servers (
 );
 """
 
-SERVERS = SchemaPart("servers", (_STEP,))
+SERVERS = SchemaPart("servers", (_STEP,), left=("servers",))
 """One row for each server that runs, or has run lately."""
 
 SEEN_SECONDS = 10.0

@@ -99,6 +99,11 @@ class HomeCA:
     certificate: bytes
     key: bytes = attrs.field(repr=False)
 
+    @property
+    def fingerprint(self) -> str:
+        """By which devices know the home."""
+        return fingerprint(x509.load_pem_x509_certificate(self.certificate))
+
 
 def fingerprint(certificate: x509.Certificate) -> str:
     """`SHA256:` and the hexadecimal SHA-256 of the certificate's DER form."""

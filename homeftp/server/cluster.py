@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from twisted.internet.interfaces import IReactorTime
@@ -96,6 +97,20 @@ def other_servers(
     from homeftp.server.otherservers import OtherServers
 
     return OtherServers(clock, workers, hub, lambda: shared_database(settings.root), address)
+
+
+def dump_daily(settings: Settings) -> None:
+    """Have the database be dumped into the bucket once a day, by one of the servers (`homeftp.cluster.dumps`). Blocks.
+
+    Raises `OperatorError`, and `Busy` (51).
+    """
+    if not is_cluster(settings):
+        return
+    from homeftp.cluster.dumps.writing import dump_if_due
+    from homeftp.cluster.objects import open_bucket
+    from homeftp.cluster.shared import shared_database
+
+    dump_if_due(shared_database(settings.root), open_bucket(settings.objects or "", os.environ), schema_parts())
 
 
 def expect_accounts(folder: str) -> None:

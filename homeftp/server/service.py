@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import partial
 from typing import Callable, Sequence, TextIO
 
 from twisted.application.service import MultiService
@@ -221,6 +222,7 @@ class HomeFTPService(MultiService):
         try:
             await self._server.context.workers.run(self.store.maintain)
             await self._server.context.workers.run(self._server.audit.maintain)
+            await self._server.context.workers.run(partial(cluster.dump_daily, self._settings))
         except Refusal as refusal:
             self._log.warn("the store's maintenance is put off: {reason}", reason=refusal.message)
         except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next run tries again)

@@ -101,6 +101,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "audit": VALUES | {"cluster", "crypto", "host"},
     "control": VALUES | {"crypto", "syscalls"},
     "cluster": CONTRACTS | {"crypto"},
+    "cluster.dumps": VALUES | {"cluster", "crypto"},
     "store.policy": CONTRACTS,
     "store": CONTRACTS | {"hashing", "plugins", "store.cluster", "store.local", "store.policy"},
     "store.cluster.base": CLUSTER,
@@ -153,7 +154,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server": SHARED
     | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json"}
     | {"accounts.credentials", "accounts.links", "accounts.sessions", "accounts.state", "server.sftp", "store"}
-    | {"store.cluster.base", "store.policy"},
+    | {"cluster.dumps", "store.cluster.base", "store.policy"},
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},

@@ -23,7 +23,7 @@ CREATE INDEX guesses_address ON guesses (kind, address, at);
 CREATE INDEX guesses_at ON guesses (at);
 """
 
-GUESSES = SchemaPart("guesses", (_STEP,))
+GUESSES = SchemaPart("guesses", (_STEP,), left=("guesses",))
 """One row for each guess that still counts."""
 
 _FORGOTTEN_AT_ONCE = 100

@@ -17,7 +17,7 @@ import psycopg
 
 from homeftp.accounts.state.interface import Rows, Statements
 from homeftp.cluster.database import Database
-from homeftp.cluster.migrations import SchemaPart, expect_current, states
+from homeftp.cluster.migrations import KeptTable, SchemaPart, expect_current, states
 from homeftp.errors import OperatorError, Refusal
 
 FRESH_SECONDS = 1.0
@@ -157,7 +157,14 @@ CREATE TRIGGER version_links AFTER INSERT OR UPDATE OR DELETE ON links
     FOR EACH STATEMENT EXECUTE FUNCTION accounts_changed();
 """
 
-ACCOUNTS = SchemaPart("accounts", (_STEP,))
+_KEPT = ("accounts", "removed_accounts", "grants", "folders", "devices", "links")
+
+ACCOUNTS = SchemaPart(
+    "accounts",
+    (_STEP,),
+    kept=tuple(KeptTable(name, sealed=True) for name in _KEPT),
+    left=("invitations", "tries", "accounts_version"),
+)
 """The tables in this module's care, and all that changes by itself when they change."""
 
 

@@ -8,15 +8,18 @@ from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.database import AccountDatabase
+from homeftp.cluster import objects
 from homeftp.cluster.address import ClusterAddress, read_address
 from homeftp.cluster.database import Database
-from homeftp.cluster.migrations import migrate
+from homeftp.cluster.dumps.manifest import list_dumps
+from homeftp.cluster.migrations import OWN_TABLES, migrate
 from homeftp.cluster.shared import shared_database
 from homeftp.config import Settings
 from homeftp.crypto.ca import open_identity, read_ca
 from homeftp.errors import OperatorError
 from homeftp.host import now
 from homeftp.server import cluster
+from tests.support.clusters import memory_bucket
 from tests.support.engines import empty_schema
 
 
@@ -73,6 +76,38 @@ class JoinTests(SynchronousTestCase):
         other = structs.replace(other, state=os.path.abspath(self.mktemp()))
         cluster.join(other)
         self.assertEqual((read_ca(other.state), AccountDatabase(other.state).account_names()), (before, ["ann"]))
+
+    def test_dumped(self) -> None:
+        """Once a day one of the servers dumps the database into the bucket; the server of a folder has none."""
+        bucket = memory_bucket()
+        self.patch(objects, "open_bucket", lambda url, environment: bucket)
+        cluster.dump_daily(self.settings("/srv"))
+        self.migrate()
+        cluster.join(self.settings(self.url))
+        for _ in range(2):
+            cluster.dump_daily(self.settings(self.url))
+        self.assertEqual(len(list_dumps(bucket)), 1)
+
+    def test_every_table(self) -> None:
+        """Of each table and sequence it was decided whether dumps have it; a column that they leave out exists."""
+        self.migrate()
+        database = shared_database(self.url)
+        query = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = %s"
+        tables = {name for (name,) in database.rows(query, ("r",))}
+        parts = cluster.schema_parts()
+        decided = [each.name for part in parts for each in part.kept] + [name for part in parts for name in part.left]
+        self.assertEqual(sorted(decided), sorted(tables - set(OWN_TABLES)))
+        sequences = {name for (name,) in database.rows(query, ("S",))}
+        dumped = {name for part in parts for name in part.sequences}
+        self.assertEqual(sequences - dumped, {"guesses_id_seq"}, "that of a table that no dump has")
+        columns = {
+            (table, column)
+            for table, column in database.rows(
+                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+            )
+        }
+        left = {(each.name, column) for part in parts for each in part.kept for column in each.without}
+        self.assertEqual(left - columns, set())
 
     def test_folder_of_a_cluster(self) -> None:
         """The state folder of a server of a cluster serves no folder: its accounts would be others."""

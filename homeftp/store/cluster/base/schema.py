@@ -6,7 +6,7 @@ are; an object without a part is garbage. Paths of what has no row in the tree a
 name can hold: so they sort as listings do. Times are microseconds since 1970 by the clock of the database.
 """
 
-from homeftp.cluster.migrations import SchemaPart
+from homeftp.cluster.migrations import KeptTable, SchemaPart
 
 _FIRST = """
 CREATE FUNCTION now_us() RETURNS bigint LANGUAGE sql VOLATILE
@@ -118,5 +118,13 @@ CREATE TABLE upkeep (
 );
 """
 
-STORE = SchemaPart("store", (_FIRST,))
-"""The tables of the cluster store."""
+_KEPT = ("share", "node", "part", "pack", "version", "upload", "removed", "usage")
+
+STORE = SchemaPart(
+    "store",
+    (_FIRST,),
+    kept=tuple(map(KeptTable, _KEPT)),
+    sequences=("number",),
+    left=("garbage", "upkeep"),
+)
+"""The tables of the cluster store. In a recovered database the collector begins anew: all that no part names is new."""

@@ -9,6 +9,12 @@ from homeftp.model import SECOND_US
 
 Range = tuple[int, int]
 
+ORPHANS = "orphans"
+"""The task of looking for objects that no part names."""
+
+_HELD = "recovered"
+"""The task that stands in the way of that."""
+
 
 def lock_due(transaction: Transaction, before_us: int, count: int) -> list[str]:
     """Some objects that are to be looked at since before a time, locked; those that a writer names are left out."""
@@ -78,6 +84,22 @@ def redirect(transaction: Transaction, old: str, ranges: Sequence[Range], new: s
         " AS a (start, size, new) WHERE p.object = %s AND p.start = a.start AND p.size = a.size",
         (new, [start for start, _ in ranges], [size for _, size in ranges], list(starts), old),
     )
+
+
+def hold(transaction: Transaction) -> None:
+    """From now on, objects that no part names are not looked for: somebody may still want what they were."""
+    transaction.execute("INSERT INTO upkeep (task, at_us) VALUES (%s, now_us()) ON CONFLICT DO NOTHING", (_HELD,))
+
+
+def release(transaction: Transaction) -> bool:
+    """The opposite of `hold`: they are looked for at once. Whether they were not."""
+    transaction.execute("DELETE FROM upkeep WHERE task = %s", (ORPHANS,))
+    return transaction.execute("DELETE FROM upkeep WHERE task = %s", (_HELD,)) == 1
+
+
+def is_held(queries: IQueries) -> bool:
+    """Whether they are not looked for."""
+    return queries.row("SELECT 1 FROM upkeep WHERE task = %s", (_HELD,)) is not None
 
 
 def due(database: Database, task: str, seconds: float) -> bool:

@@ -31,7 +31,9 @@ def collect(context: ClusterContext) -> int:
     while (doomed := _doom(context)) is not None:
         if doomed:
             removed += _delete(context)
-    if collected.due(context.database, "orphans", _LISTED_EVERY_SECONDS):
+    if not collected.is_held(context.database) and collected.due(
+        context.database, collected.ORPHANS, _LISTED_EVERY_SECONDS
+    ):
         find_orphans(context)
     return removed
 

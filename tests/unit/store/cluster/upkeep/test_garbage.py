@@ -12,7 +12,7 @@ from homeftp.history.changes import VersionId
 from homeftp.model import SECOND_US, Entry
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.store import ClusterStore
-from homeftp.store.cluster.tables import contents
+from homeftp.store.cluster.tables import collected, contents
 from homeftp.store.cluster.upkeep import garbage
 from homeftp.store.cluster.writes import packs
 from homeftp.store.cluster.writes.committer import ClusterCommitter
@@ -134,6 +134,28 @@ class CollectTests(GarbageCase):
         self.later(GRACE + 1)
         garbage.collect(self.context)
         self.assertEqual(len(self.objects()), 1)
+
+    def test_held(self) -> None:
+        """After a recovery no orphan is looked for until the owner says so, and after that it stays a grace period."""
+        self.context.database.transact(collected.hold)
+        self.write("a.txt", "b.txt")
+        self.write("c.txt")
+        self.cluster.bucket.put(self.cluster.bucket.new_name(), b"written after the dump")
+        self.discard("c.txt")
+        for _ in range(2):
+            garbage.collect(self.context)
+            self.later(GRACE + 1)
+        self.assertEqual(len(self.objects()), 2, "what is dropped in the recovered database goes as always")
+        self.assertTrue(self.context.database.transact(collected.release))
+        self.assertFalse(self.context.database.transact(collected.release))
+        garbage.collect(self.context)
+        self.later(GRACE - 60)
+        garbage.collect(self.context)
+        self.assertEqual(len(self.objects()), 2)
+        self.later(61)
+        garbage.collect(self.context)
+        self.assertEqual(len(self.objects()), 1)
+        self.assert_sound()
 
     def test_packs(self) -> None:
         """Files that were written together are one object; when less than half of it is in use, it is replaced."""
