@@ -18,6 +18,7 @@ from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables.shares import make_share
 from homeftp.store.policy.changelog import ChangeLog
 from tests.support import engines
+from tests.support.objectserver import object_server
 
 _NUMBERS = itertools.count(1)
 
@@ -49,12 +50,12 @@ def memory_bucket() -> Bucket:
 
 def real_bucket_url() -> str:
     """The URL of an empty part of a bucket in the S3 server of this process."""
-    return f"{engines.seaweedfs().bucket('tests')}/{next(_NUMBERS)}"
+    return f"{object_server().bucket('tests')}/{next(_NUMBERS)}"
 
 
 def real_bucket(url: str | None = None) -> Bucket:
     """The bucket at such a URL, or at a new one."""
-    return open_bucket(url or real_bucket_url(), engines.seaweedfs().environment())
+    return open_bucket(url or real_bucket_url(), object_server().environment())
 
 
 @functools.lru_cache(maxsize=2)

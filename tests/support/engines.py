@@ -230,9 +230,3 @@ class SeaweedFS:
         if process is not None and process.poll() is None:
             process.kill()
             process.wait(60)
-
-
-@functools.lru_cache(maxsize=1)
-def seaweedfs() -> SeaweedFS:
-    """The S3 server of this process's tests."""
-    return SeaweedFS()

@@ -16,6 +16,9 @@ from twisted.trial.unittest import FailTest, SkipTest
 LONG = bool(os.environ.get("HOMEFTP_TESTS_LONG"))
 """Whether the tests that take their time are to take all of it: hours of what the suite does in seconds."""
 
+CEPH = bool(os.environ.get("HOMEFTP_TESTS_CEPH"))
+"""Whether the tests of the cluster use a Ceph, which takes half a minute to start, in place of a SeaweedFS."""
+
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 

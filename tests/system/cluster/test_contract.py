@@ -12,10 +12,10 @@ from homeftp.testing.contract.reading import ReadingContract
 from homeftp.testing.contract.resuming import ResumingContract
 from homeftp.testing.contract.writing import WritingContract
 from tests.support.clusters import Cluster, real_bucket
-from tests.support.needs import LONG
+from tests.support.needs import CEPH, LONG
 from tests.unit.store.cluster.test_store import MakesClusters
 
-if TYPE_CHECKING or LONG:
+if TYPE_CHECKING or LONG or CEPH:
     Promises = StoreContract
 else:  # the others do not depend on what the bucket is
 

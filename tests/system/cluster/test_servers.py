@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cluster.database import Database
 from tests.support import engines
+from tests.support.objectserver import object_server
 from tests.support.processes import (
     PASSWORD,
     SERVE,
@@ -33,9 +34,9 @@ class ServersTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.url = engines.postgresql().create(f"servers_{id(self)}")
-        seaweedfs = engines.seaweedfs()
-        self.bucket = f"{seaweedfs.bucket('tests')}/{id(self)}"
-        self.env = seaweedfs.environment()
+        objects = object_server()
+        self.bucket = f"{objects.bucket('tests')}/{id(self)}"
+        self.env = objects.environment()
         self.done("cluster", "init", self.url, "--objects", self.bucket)
         self.first, self.second = self.serve(), self.serve()
         self.home = os.path.abspath(self.mktemp())

@@ -11,10 +11,11 @@ from collections import Counter
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.store.cluster.store import ClusterStore
-from tests.support import clusterchecks, engines
+from tests.support import clusterchecks
 from tests.support.chains import chains
 from tests.support.clusters import Cluster, new_database, real_bucket, real_bucket_url
 from tests.support.needs import LONG
+from tests.support.objectserver import object_server
 from tests.support.processes import environment
 
 PROCESSES = 3
@@ -40,7 +41,7 @@ class SwapTests(SynchronousTestCase):
                 [*command, self.cluster.cluster.share, str(number), str(SWAPS), *flags],
                 stdout=subprocess.PIPE,
                 text=True,
-                env=environment(**engines.seaweedfs().environment()),
+                env=environment(**object_server().environment()),
             )
             for number in range(PROCESSES)
         ]
