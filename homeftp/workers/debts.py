@@ -4,7 +4,9 @@ An account is charged for what is done for it, in seconds of a processor, on the
 it owes is forgiven as time passes: an account that uses less than `FORGIVEN` owes next to nothing. While a short piece
 of work is in progress for one account, nothing is begun for an account that owes more. Clients that have not logged in
 owe accounts together: otherwise one machine would have another turn for each address that it has.
-docs/decisions/fair-scheduling has the reasons.
+
+Long work is counted by the time that it takes, in which it may only keep the disk busy. An account that has done more
+of it than others rests between its slices. docs/decisions/fair-scheduling has the reasons.
 """
 
 from __future__ import annotations
@@ -31,6 +33,16 @@ EQUAL = 0.002
 """Accounts whose debts differ by no more than that, a few requests, have their turns one after the other: they do not
 wait for each other's jobs, which may wait for the disk meanwhile."""
 
+LONG_SHARE = 0.25
+"""Seconds of long work that are forgiven in a second, of all accounts together: what is left of the disk, and of the
+processors, is for those who have little to do."""
+
+LONG_FREE = 0.01
+"""Seconds of long work that an account may owe without a rest: some pieces of a file, or pages of a listing."""
+
+MOST_LONG = 0.1
+"""Seconds of long work that an account can owe: so none rests for longer than `MOST_LONG / LONG_SHARE` seconds."""
+
 REMEMBERED = 1.0
 """Seconds for which an account counts as one that uses the server. All that it owes is forgiven in that time."""
 
@@ -46,6 +58,8 @@ class _Account:
     """Seconds of a processor that are forgiven in a second."""
     owed: float = 0.0
     """The seconds that it owed then."""
+    long: float = 0.0
+    """The long work that it owed then, in seconds."""
     pieces: int = 0
     """Short pieces of its work that wait or run."""
 
@@ -54,8 +68,13 @@ class _Account:
         left = self.owed - self.forgiven * (now - self.served)
         return left if left > 0.0 else 0.0
 
-    def charge(self, now: float, seconds: float) -> None:
-        """It was served now, and used so much of a processor."""
+    def owes_long(self, now: float) -> float:
+        """The long work that it owes now, in seconds."""
+        return max(0.0, self.long - LONG_SHARE * (now - self.served))
+
+    def charge(self, now: float, seconds: float, long: float = 0.0) -> None:
+        """It was served now, and used so much of a processor, and so many seconds of long work."""
+        self.long = min(MOST_LONG, self.owes_long(now) + long)
         self.owed, self.served = min(MOST_OWED, self.owes(now) + seconds), now
 
     def in_use(self, now: float) -> bool:
@@ -88,12 +107,21 @@ class Debts:
         """How many accounts are remembered."""
         return len(self._accounts)
 
-    def charge(self, account: str | None, seconds: float) -> None:
-        """So much of a processor's time was used for an account."""
+    def charge(self, account: str | None, seconds: float, long: float = 0.0) -> None:
+        """So much of a processor's time was used for an account, and so many seconds of long work.
+
+        Long work beyond `LONG_FREE` counts once for each account that owes about as much, so that it is forgiven to
+        all of them together.
+        """
         if account is not None:
             now = self._seconds()
             found = self._accounts.get(account) or self._remember(account, now)
-            found.charge(now, seconds)
+            if found.owes_long(now) + long > LONG_FREE:
+                others = sum(
+                    each.owes_long(now) > LONG_FREE / 2 for each in self._accounts.values() if each is not found
+                )
+                long *= 1 + others
+            found.charge(now, seconds, long)
             if found.is_guest:
                 self._guests.charge(now, seconds)
 
@@ -146,6 +174,16 @@ class Debts:
                 if owes - other_owes > EQUAL:
                     return True
         return False
+
+    def must_rest(self, account: str | None) -> bool:
+        """Whether no long work may begin for this account now: it owes some, and another that is served owes next to
+        none. Where all that are served owe some, none rests: they have their turns one after the other.
+        """
+        found = None if account is None else self._accounts.get(account)
+        now = self._seconds()
+        if found is None or found.owes_long(now) <= LONG_FREE:
+            return False
+        return any(each.in_use(now) and each.owes_long(now) <= LONG_FREE for each in self._accounts.values())
 
     def others_served(self, account: str | None) -> bool:
         """Whether anything was done for another account within the last `REMEMBERED` seconds.

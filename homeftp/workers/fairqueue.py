@@ -28,6 +28,10 @@ class Lane(IntEnum):
     """Work of the program itself for which no client waits: it begins only while nothing else runs or waits."""
 
 
+LONG = frozenset({Lane.SLICE, Lane.HASH})
+"""Parts of long work: they keep the disk or a processor busy while clients wait for other things."""
+
+
 @attrs.define(eq=False)
 class _Queue(Generic[J]):
     """The jobs of one account."""
@@ -48,10 +52,16 @@ class FairQueue(Generic[J]):
     """
 
     def __init__(
-        self, *, threads: int, hashing: int, must_wait: Callable[[str | None], bool] = lambda name: False
+        self,
+        *,
+        threads: int,
+        hashing: int,
+        must_wait: Callable[[str | None], bool] = lambda name: False,
+        must_rest: Callable[[str | None], bool] = lambda name: False,
     ) -> None:
-        """`must_wait(name)` tells whether nothing of that queue may begin now."""
+        """`must_wait(name)` tells whether nothing of that queue may begin, `must_rest(name)` whether no long job."""
         self._must_wait = must_wait
+        self._must_rest = must_rest
         self._threads = threads
         self._hashing = hashing
         self._queues: dict[str | None, _Queue[J]] = {}
@@ -111,9 +121,13 @@ class FairQueue(Generic[J]):
         if not self._waiting or sum(self._running) >= self._threads:
             return False
         return any(
-            ring and self._free(lane) and any(map(self._must_wait, ring))
+            ring and self._free(lane) and any(self._held(name, lane) for name in ring)
             for lane, ring in zip(Lane, self._rings, strict=True)
         )
+
+    def _held(self, name: str | None, lane: Lane) -> bool:
+        """Whether a job of this kind must wait for what is done for other queues."""
+        return self._must_wait(name) or (lane in LONG and self._must_rest(name))
 
     def _pop(self, name: str | None, lane: Lane) -> J:
         queue = self._queues[name]
@@ -149,7 +163,7 @@ class FairQueue(Generic[J]):
         """
         if name is None:
             return True
-        if self._must_wait(name):
+        if self._held(name, lane):
             return False
         running = self._queues[name].running
         most = max(1, self._threads // 2) if lane is Lane.SHORT else 1

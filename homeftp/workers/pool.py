@@ -26,7 +26,7 @@ from homeftp.histogram import SECONDS, Histogram
 from homeftp.interfaces import IWorkers
 from homeftp.workers.debts import Debts
 from homeftp.workers.fairloop import RECHECK_SECONDS, FairLoop
-from homeftp.workers.fairqueue import FairQueue, Lane
+from homeftp.workers.fairqueue import LONG, FairQueue, Lane
 
 T = TypeVar("T")
 
@@ -43,6 +43,7 @@ class _Job:
     answer: Deferred[Any]
     account: str | None
     processor: Callable[[], float]
+    monotonic: Callable[[], float]
     asked: float
     """When it began to wait."""
     began: float = 0.0
@@ -50,14 +51,16 @@ class _Job:
     logged: bool = False
     used: float = 0.0
     """Seconds of a processor."""
+    took: float = 0.0
+    """Seconds from its first step to its last one."""
 
     def run(self) -> object:
         """In a worker: the result of the call."""
-        before = self.processor()
+        before, began = self.processor(), self.monotonic()
         try:
             return self.call(*self.args)
         finally:
-            self.used = self.processor() - before
+            self.used, self.took = self.processor() - before, self.monotonic() - began
 
 
 @implementer(IWorkers)
@@ -103,7 +106,9 @@ class ThreadWorkers:
         else:
             self._debts, self._loop = beside._debts, beside._loop
         self._recheck: IDelayedCall | None = None
-        self._queue: FairQueue[_Job] = FairQueue(threads=size, hashing=hashing, must_wait=self._debts.must_wait)
+        self._queue: FairQueue[_Job] = FairQueue(
+            threads=size, hashing=hashing, must_wait=self._debts.must_wait, must_rest=self._debts.must_rest
+        )
         self._running: dict[_Job, None] = {}
         """The jobs that have a thread, the one that has had it for longest first."""
         self._idle: list[Deferred[None]] = []
@@ -205,7 +210,8 @@ class ThreadWorkers:
     def put(self, account: str | None, lane: Lane, job: Callable[..., T], args: tuple[Any, ...]) -> Deferred[T]:
         """Call `job(*args)` in the pool when its turn comes."""
         answer: Deferred[T] = Deferred()
-        self._queue.put(account, lane, _Job(job, args, answer, account, self._processor, self._monotonic()))
+        new = _Job(job, args, answer, account, self._processor, self._monotonic, self._monotonic())
+        self._queue.put(account, lane, new)
         if lane is Lane.SHORT:
             self._debts.begin(account)
         self._start()
@@ -233,7 +239,7 @@ class ThreadWorkers:
         self._queue.done(job.account, lane)
         self.seconds.add(self._monotonic() - job.began)
         self._log_slow(job)
-        self._debts.charge(job.account, job.used)
+        self._debts.charge(job.account, job.used, job.took if lane in LONG else 0.0)
         self._loop.run(job.account, self._answer, job.answer, result)
         if lane is Lane.SHORT:
             self._debts.end(job.account)

@@ -6,7 +6,17 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.interfaces import guest
-from homeftp.workers.debts import EQUAL, FORGIVEN, FORGIVEN_GUESTS, MOST_OWED, REMEMBERED, Debts
+from homeftp.workers.debts import (
+    EQUAL,
+    FORGIVEN,
+    FORGIVEN_GUESTS,
+    LONG_FREE,
+    LONG_SHARE,
+    MOST_LONG,
+    MOST_OWED,
+    REMEMBERED,
+    Debts,
+)
 
 
 class DebtsTests(SynchronousTestCase):
@@ -174,3 +184,69 @@ class DebtsTests(SynchronousTestCase):
         self.debts.end(None)
         self.debts.begin("bob")
         self.assertFalse(self.debts.must_wait(None))
+
+
+class RestTests(SynchronousTestCase):
+    """The rule of who rests between two slices of long work."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.debts = Debts(self.clock.seconds)
+
+    def use(self, *names: str) -> None:
+        """A little is done for these accounts."""
+        for name in names:
+            self.debts.charge(name, 0.0)
+
+    def test_must_rest(self) -> None:
+        """An account with long work rests while another is served that has none, which never rests itself."""
+        self.debts.charge("eve", 0.0, 2 * LONG_FREE)
+        self.assertFalse(self.debts.must_rest("eve"), "the control: nobody else is there")
+        self.use("ann")
+        self.assertEqual((self.debts.must_rest("eve"), self.debts.must_rest("ann")), (True, False))
+        self.assertEqual((self.debts.must_rest("new"), self.debts.must_rest(None)), (False, False))
+        self.debts.charge("ann", 0.0, LONG_FREE * 0.9)
+        self.assertFalse(self.debts.must_rest("ann"), "so much is free")
+        self.assertTrue(self.debts.must_rest("eve"))
+
+    def test_left_alone(self) -> None:
+        """Nobody rests for an account that was not served for a second."""
+        self.use("ann")
+        for _ in range(8):
+            self.debts.charge("eve", 0.0, MOST_LONG)
+            self.assertTrue(self.debts.must_rest("eve"))
+            self.clock.advance(REMEMBERED / 7.9)
+        self.debts.charge("eve", 0.0, MOST_LONG)
+        self.assertFalse(self.debts.must_rest("eve"))
+
+    def test_rest_ends(self) -> None:
+        """However much long work an account had, it rests for a bounded time."""
+        self.debts.charge("eve", 0.0, 3600)
+        self.clock.advance((MOST_LONG - LONG_FREE) / LONG_SHARE * 0.9)
+        self.use("ann")
+        self.assertTrue(self.debts.must_rest("eve"))
+        self.clock.advance(MOST_LONG / LONG_SHARE * 0.1)
+        self.use("ann")
+        self.assertFalse(self.debts.must_rest("eve"))
+
+    def test_equals(self) -> None:
+        """Accounts that all have long work do not rest for each other."""
+        for name in ("bob", "eve"):
+            self.debts.charge(name, 0.0, MOST_LONG)
+        self.assertFalse(self.debts.must_rest("bob") or self.debts.must_rest("eve"))
+        self.use("ann")
+        self.assertTrue(self.debts.must_rest("bob") and self.debts.must_rest("eve"))
+
+    def test_share(self) -> None:
+        """Beside an account with little to do, all others together have their share of the time for long work."""
+        for names in (["eve"], ["bob", "eve", "mallory"]):
+            self.setUp()
+            worked, step = 0.0, 0.002
+            for number in range(5000):
+                self.use("ann")
+                name = names[number % len(names)]
+                if not self.debts.must_rest(name):
+                    self.debts.charge(name, 0.0, step)
+                    worked += step
+                self.clock.advance(step)
+            self.assertLess(abs(worked / (5000 * step) / LONG_SHARE - 1), 0.1, names)

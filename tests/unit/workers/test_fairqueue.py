@@ -137,6 +137,20 @@ class FairQueueTests(SynchronousTestCase):
             self.queue.done(name, lane)
         self.assertEqual(self.taken(), [("a", Lane.BACKGROUND)], "that one waits for all others")
 
+    def test_must_rest(self) -> None:
+        """No long job of a queue that must rest begins; its short jobs do, and the server's own work."""
+        rests = {"a"}
+        self.queue = FairQueue(threads=8, hashing=1, must_rest=rests.__contains__)
+        for lane in (SHORT, SLICE, HASH):
+            self.put("a", lane, 1)
+        self.put("b", SLICE, 1)
+        self.put(None, SLICE, 1)
+        self.assertCountEqual(self.taken(), [("a", SHORT), ("b", SLICE), (None, SLICE)])
+        self.assertTrue(self.queue.held())
+        rests.clear()
+        self.assertFalse(self.queue.held())
+        self.assertCountEqual(self.taken(), [("a", SLICE), ("a", HASH)])
+
     def test_held(self) -> None:
         """A queue that could not begin anything is not held: it waits for a thread, and not for others."""
         self.queue = FairQueue(threads=1, hashing=1, must_wait=lambda name: name == "a")

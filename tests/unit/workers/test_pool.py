@@ -18,7 +18,7 @@ from zope.interface.verify import verifyObject
 from homeftp.errors import Busy
 from homeftp.interfaces import IWorkers
 from homeftp.workers import ThreadWorkers
-from homeftp.workers.debts import FORGIVEN, MOST_OWED
+from homeftp.workers.debts import FORGIVEN, LONG_SHARE, MOST_LONG, MOST_OWED
 from homeftp.workers.fairloop import RECHECK_SECONDS
 from homeftp.workers.pool import SLOW_SECONDS, described
 
@@ -180,6 +180,36 @@ class ThreadWorkersTests(PoolTestCase):
         self.reactor.advance(RECHECK_SECONDS)
         self.work(1)
         self.successResultOf(eve)
+
+    def take_long(self) -> None:
+        """In a worker: let a long time pass, and use no processor."""
+        self.now += MOST_LONG
+
+    def test_rest(self) -> None:
+        """An account rests after a slice that took long, or a hashing, while another with only short work is served.
+
+        How long it took counts, and not what it used of a processor. Its short work goes on.
+        """
+        eve = self.workers.of("eve")
+        for run in (eve.run_slice, eve.run_hash):
+            run(self.take_long)
+            self.work(1)
+            self.workers.of("ann").run(int)
+            self.work(1)
+            short, long = eve.run(int), run(int)
+            self.work(1)
+            self.successResultOf(short)
+            self.assertNoResult(long)
+            self.now += MOST_LONG / LONG_SHARE
+            self.reactor.advance(RECHECK_SECONDS)
+            self.work(1)
+            self.successResultOf(long)
+        eve.run(self.take_long)
+        self.work(1)
+        self.workers.of("ann").run(int)
+        slow = eve.run_slice(int)
+        self.work(2)
+        self.successResultOf(slow)
 
     def test_beside(self) -> None:
         """What was used in one pool is owed in the other one too; each has threads and queues of its own."""

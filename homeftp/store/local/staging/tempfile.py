@@ -19,7 +19,7 @@ import errno
 import os
 from typing import Callable, Iterator
 
-from homeftp.config import KIB, PIECE, SLICE
+from homeftp.config import KIB, PIECE
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint, parse
 from homeftp.errors import Internal, Refusal
 from homeftp.hashing.filehash import read_at
@@ -30,7 +30,7 @@ from homeftp.store.local.disk.inheritance import Inheritance
 from homeftp.store.local.disk.metadir import MetadataDir, in_metadata_dir
 from homeftp.store.local.disk.privatefiles import create_file, open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.staging.writeback import Writeback
+from homeftp.store.local.staging.writeback import WRITEBACK, Writeback
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
@@ -89,8 +89,11 @@ class TempFile:
             taken = self._system.write(self.fd, rest)
 
     def copy_from(self, fd: int, size: int) -> Iterator[int]:
-        """Fill it with the first `size` bytes of an open file, a `SLICE` of them in each step. Raises OSError."""
-        copied, pause = 0, SLICE
+        """Fill it with the first `size` bytes of an open file, `WRITEBACK` of them in each step. Raises OSError.
+
+        Between two steps the disk has nothing to do for it.
+        """
+        copied, pause = 0, WRITEBACK
         while copied < size:
             data = read_at(fd, copied, min(PIECE, size - copied))
             if not data:
@@ -99,8 +102,9 @@ class TempFile:
             copied += len(data)
             self.writeback.grown(copied)
             if copied >= pause:
-                yield SLICE
-                pause += SLICE
+                self.writeback.wait()
+                yield WRITEBACK
+                pause += WRITEBACK
 
     def truncate(self, size: int) -> None:
         """Cut it to `size` bytes and continue there. Raises OSError."""

@@ -31,10 +31,15 @@ class Writeback:
         """The file has `size` bytes now. May wait for the disk; raises OSError where it failed to write the file."""
         if size - self._given < WRITEBACK:
             return
+        self.wait()
+        self._system.start_writeback(self._fd, self._given, size - self._given)
+        self._given = size
+
+    def wait(self) -> None:
+        """Wait until the disk has written what it was given. Raises OSError where it failed to write the file."""
         if self._written < self._given:
             self._system.await_writeback(self._fd, self._written, self._given - self._written)
-        self._system.start_writeback(self._fd, self._given, size - self._given)
-        self._written, self._given = self._given, size
+            self._written = self._given
 
     def cut(self, size: int) -> None:
         """The file was cut to `size` bytes, or less of it was there."""

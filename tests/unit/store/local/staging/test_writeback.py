@@ -52,6 +52,16 @@ class WritebackTests(SynchronousTestCase):
             ],
         )
 
+    def test_wait(self) -> None:
+        """What was given is waited for, once; what was not given is not."""
+        self.writeback.wait()
+        self.writeback.grown(WRITEBACK)
+        self.writeback.wait()
+        self.writeback.wait()
+        self.writeback.grown(2 * WRITEBACK)
+        one = WRITEBACK
+        self.assertEqual(self.system.told, [("start", 0, one), ("await", 0, one), ("start", one, one)])
+
     def test_cut(self) -> None:
         """What is written again behind a cut is given again; what is not there any more is not waited for."""
         self.writeback.grown(2 * WRITEBACK)

@@ -7,7 +7,6 @@ import stat
 from typing import Generator
 from unittest import mock
 
-from homeftp.config import SLICE
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Changed, FiletypeNotAllowed, NoSpace, NotFound, TooLarge, WrongKind
 from homeftp.model import ABSENT, PRESENT, Entry
@@ -46,7 +45,7 @@ class CopyTests(VersionsCase):
 
     def test_steps(self) -> None:
         """A large copy is made in steps; until the last one nothing is there, and where it is stopped nothing stays."""
-        self.lay("file", bytes(2 * SLICE + 1))
+        self.lay("file", bytes(2 * WRITEBACK + 1))
         store = self.store()
         before = sorted(os.listdir(self.root))
 
@@ -56,11 +55,11 @@ class CopyTests(VersionsCase):
             return steps
 
         stopped = begin()
-        self.assertEqual([next(stopped), next(stopped)], [SLICE] * 2)
+        self.assertEqual([next(stopped), next(stopped)], [WRITEBACK] * 2)
         stopped.close()
         self.assertEqual((self.left(), sorted(os.listdir(self.root))), ([], before))
         *sizes, entry = begin()
-        self.assertEqual((sizes, isinstance(entry, Entry)), ([SLICE] * 2, True))
+        self.assertEqual((sizes, isinstance(entry, Entry)), ([WRITEBACK] * 2, True))
         self.assertIn("copy", os.listdir(self.root), "the control")
 
     def test_replaced(self) -> None:
