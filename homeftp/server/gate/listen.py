@@ -19,6 +19,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.ssl import CertificateOptions
+from twisted.internet.tcp import Port
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -30,6 +31,10 @@ BACKLOG = 512
 """Connections that the system keeps until the server accepts them, where the endpoint names no other number (nginx has
 511). Twisted's 50 are full after a burst of a few clients; the system then drops what comes, and an honest client
 tries again only after one, three and seven seconds."""
+
+ACCEPTS = 8
+"""Connections that one listener accepts between two turns of the reactor, at most: those among them that exceed a cap
+have descriptors until the next turn, and what comes before a login takes a processor too. Twisted accepts a hundred."""
 
 T = TypeVar("T")
 """The type of a server's identity: that of the home, or the certificate of the web."""
@@ -93,6 +98,8 @@ class ListeningService(Service):
 
     def _bound(self, port: IListeningPort) -> None:
         self._port = port
+        if isinstance(port, Port):
+            _accept_few(port)
 
     def startService(self) -> None:
         """Bind the port, unless that was done with privileges."""
@@ -106,6 +113,17 @@ class ListeningService(Service):
         port, self._port = self._port, None
         stopping = None if port is None else port.stopListening()
         return succeed(None) if stopping is None else stopping
+
+
+def _accept_few(port: Port) -> None:
+    """Let a port accept at most `ACCEPTS` connections in one turn; it has no setting for that."""
+    accept = port.doRead
+
+    def accept_few() -> None:
+        port.numberAccepts = min(port.numberAccepts, ACCEPTS)  # it grows in a burst
+        accept()
+
+    port.doRead = accept_few  # type: ignore[method-assign]
 
 
 def _taken_by(description: str, reason: object) -> str:

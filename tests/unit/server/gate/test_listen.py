@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Any, Callable
+
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.testing import MemoryReactor
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from homeftp.crypto.tls import server_options
 from homeftp.errors import OperatorError
-from homeftp.server.gate.listen import BACKLOG, ListeningService, RenewableOptions, listening
+from homeftp.server.gate.listen import ACCEPTS, BACKLOG, ListeningService, RenewableOptions, listening
 from tests.support.fakeserver import identity
+from tests.support.socketpaths import socket_path
+
+BURST = 100
+"""Connections that arrive together."""
 
 
 @implementer(IStreamServerEndpoint)
@@ -62,6 +71,81 @@ class ListeningTests(SynchronousTestCase):
         """A description that no endpoint has is refused with examples of right ones."""
         error = self.assertRaises(OperatorError, listening, self.reactor, "carrier-pigeon:5", Factory())
         self.assertIn("tcp:8421:interface=127.0.0.1", str(error))
+
+
+class _Open(Protocol):
+    """A connection that is counted for as long as it has a descriptor, and aborted at once, as one too many is."""
+
+    def __init__(self, opened: set[Protocol]) -> None:
+        self._opened = opened
+
+    def connectionMade(self) -> None:
+        """Count it, and abort it: the reactor closes it in its next turn."""
+        self._opened.add(self)
+        transport: Any = self.transport
+        transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Count it no more."""
+        self._opened.discard(self)
+
+
+class BurstTests(SynchronousTestCase):
+    """Many connections at the same time, and a reactor that only this test runs."""
+
+    def most_open(self, description: str, connect: Callable[[ListeningService], socket.socket]) -> int:
+        """How many descriptors a burst of connections had at most, though each is aborted as it is accepted."""
+        turns = SelectReactor()
+        self.addCleanup(turns.removeAll)
+        opened: set[Protocol] = set()
+        factory = Factory.forProtocol(lambda: _Open(opened))
+        service = listening(turns, description, factory)
+        service.startService()
+        burst = [connect(service) for _ in range(BURST)]
+        most = ended = 0
+        for number in range(4 * BURST):
+            turns.iterate(0)
+            most = max(most, len(opened))
+            ended = sum(_at_end(each) for each in burst) if number % 16 == 0 else ended
+            if ended == len(burst):
+                break
+        self.assertEqual(ended, len(burst), "all were accepted")
+        service.stopService()
+        turns.iterate(0)
+        for each in burst:
+            each.close()
+        return most
+
+    def test_tcp(self) -> None:
+        """Few are accepted in one turn, so that those that exceed a cap are closed before the next ones come."""
+
+        def connect(service: ListeningService) -> socket.socket:
+            address: Any = service.address
+            return socket.create_connection(("127.0.0.1", address.port))
+
+        self.assertLessEqual(self.most_open("tcp:0:interface=127.0.0.1", connect), ACCEPTS)
+
+    def test_unix(self) -> None:
+        """The same at a socket of the machine."""
+        path = socket_path(self)
+
+        def connect(service: ListeningService) -> socket.socket:
+            connecting = socket.socket(socket.AF_UNIX)
+            connecting.connect(path)
+            return connecting
+
+        self.assertLessEqual(self.most_open(f"unix:{path}", connect), ACCEPTS)
+
+
+def _at_end(connecting: socket.socket) -> bool:
+    """Whether the server has closed a connection."""
+    connecting.setblocking(False)
+    try:
+        return not connecting.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
 
 
 class RenewableOptionsTests(SynchronousTestCase):
