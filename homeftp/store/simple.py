@@ -1,4 +1,4 @@
-"""A whole store over anything that maps paths to contents: a backend adds four methods, which know no rule.
+"""A whole store over anything that maps paths to contents: a backend adds five methods, which know no rule.
 
 Every rule of a store is here, and every change is made under one lock. It fits where contents are small enough for
 memory, and names few enough to be read at once.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import copy
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from threading import RLock
 from typing import Callable, Generator, Iterable, Iterator, Sequence
@@ -36,10 +36,13 @@ Path = tuple[str, ...]
 class SimpleStore(BasicStore):
     """Files and directories by their paths. The methods of a backend are called by one thread at a time.
 
-    What they change within `transaction` must survive a power cut when that ends, all of it or nothing.
+    What they change within `transaction` must survive a power cut when that ends, all of it or nothing. A store for
+    another actor is a shallow copy (`bind`): keep what changes in objects that all copies share, and never assign
+    another one to an attribute.
     """
 
     capabilities = Capabilities(atomic_directory_move=True, unique_tags=True)
+    """The capabilities of these rules; extend them with `msgspec.structs.replace`, which leaves the others."""
 
     def __init__(self, options: StoreOptions) -> None:
         self._limits = limits.WriteLimits(Filetypes(options.filetypes), options.file_size)
@@ -67,9 +70,9 @@ class SimpleStore(BasicStore):
     def delete(self, path: Path) -> None:
         """Remove a file or a directory, which exists."""
 
+    @abc.abstractmethod
     def transaction(self) -> AbstractContextManager[object]:
         """A transaction: its changes are made in one step, and undone where it raises."""
-        return nullcontext()
 
     # ------------------------------------------------------------------------------
 

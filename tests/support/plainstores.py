@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Iterable, Iterator
 
 import attrs
@@ -108,3 +109,14 @@ class DictStore(SimpleStore):
     def delete(self, path: Path) -> None:
         """Remove what is at a path."""
         del self.nodes[path]
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Take the changes back where one raises."""
+        before = dict(self.nodes)
+        try:
+            yield
+        except BaseException:
+            self.nodes.clear()
+            self.nodes.update(before)
+            raise

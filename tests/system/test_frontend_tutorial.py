@@ -41,12 +41,8 @@ class TutorialTests(SynchronousTestCase):
         self.assertEqual(added.returncode, 0, added.stderr)
         tac = self.folder / "homeftp.tac"
         text = tac.read_text()
-        self.assertEqual(text.count("tcp:8423"), 1)
-        # the ports of the page may be in use on this machine
-        text = text.replace("tcp:8423", "tcp:0").replace(
-            "settings = Settings(", 'settings = Settings(listen=("tcp:0",), '
-        )
-        tac.write_text(text)
+        self.assertEqual(text.count("tcp:8421") + text.count("tcp:8423"), 2)
+        tac.write_text(text.replace("tcp:8421", "tcp:0").replace("tcp:8423", "tcp:0"))  # the ports may be in use here
         env = environment(HOME=str(home), PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
         del env["PYTHONPATH"]  # a reader has none
         self.output = self.folder / "output"

@@ -122,6 +122,19 @@ class DiagramTests(SynchronousTestCase):
         self.assertGreater(len(steps), 0)
         self.assertEqual([fault for step in steps for fault in importgraph.step_faults(step)], [])
 
+    def test_journeys_are_told(self) -> None:
+        """Each step has a sentence with its number, in the list that follows the diagram."""
+        told = 0
+        for page, text in pages("architecture"):
+            for content in diagrams("journey", text):
+                steps = len(importgraph.journey(content))
+                listed = re.search(r"(?m)^1\. (?:.+\n)+", text[text.index(content) :])
+                assert listed is not None
+                numbers = [int(number) for number in re.findall(r"(?m)^(\d+)\. ", listed[0])]
+                self.assertEqual(numbers, list(range(1, steps + 1)), page)
+                told += 1
+        self.assertGreater(told, 0)
+
     def test_wrong_diagrams_are_noticed(self) -> None:
         """The control: arrows that are missing, too many or backwards, and steps without a call, are found."""
         graph = {"cli": {"server", "wire"}, "server": {"wire"}, "wire": set()}

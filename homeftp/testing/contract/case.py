@@ -113,7 +113,8 @@ class ContractCase(Mixin):
     def copy(self, store: IStore, source: str, target: str, of: str | None = None, at: str | None = None) -> Entry:
         """Copy a file, on conditions of the source and at the target."""
         *_, entry = store.copy(parse(source), parse(target), source_precondition=of, target_precondition=at)
-        assert isinstance(entry, Entry)
+        if not isinstance(entry, Entry):
+            self.fail(f"the last step of a copy must give its entry, and gave {entry!r}")
         return entry
 
     def content(self, store: IStore, path: str) -> bytes:

@@ -8,7 +8,7 @@ import random
 from typing import Any, Callable, Sequence
 
 from homeftp.endpoint import parse
-from homeftp.errors import Internal, Refusal
+from homeftp.errors import Changed, Internal, Refusal
 from homeftp.interfaces.store import IStore, UnrecordedChanges
 from homeftp.model import ABSENT, Actor, Change, Entry, HashCondition
 from homeftp.testing.contract.case import ContractCase, request, sha
@@ -212,6 +212,21 @@ class RecordingContract(ContractCase):
         self.failure = None
         self.write(store, "second.txt", b"2")
         self.assertEqual(self.summary(), [("add", "file", "first.txt"), ("add", "file", "second.txt")])
+
+    def test_bound(self) -> None:
+        """Stores for different actors are one store: each sees the changes of the others, also after refusals."""
+        store = self.store(record_changes=self.record)
+        bound = [store.bind(ANN), store.bind(BOB)]
+        for number, (one, other) in enumerate((bound, bound[::-1])):
+            self.write(one, f"d/{number}.txt", b"content")
+            self.assert_refused(Changed, self.write, one, "d/0.txt", b"other", precondition=ABSENT)
+            self.failure = OSError(errno.EIO, os.strerror(errno.EIO))
+            self.assert_refused(Internal, self.write, one, "refused.txt", b"content")
+            self.failure = None
+            self.write(other, f"{number}.txt", b"content")
+        for each in bound:
+            self.assertEqual(self.tree(each), self.tree(store))
+        self.assertLessEqual({"d/0.txt", "d/1.txt", "0.txt", "1.txt"}, set(self.names(store)))
 
     def test_close(self) -> None:
         """A change that was not recorded is recorded at the close, or reported; a second close does nothing."""
