@@ -60,7 +60,7 @@ STREAM_PIECE = 1 * MIB
 """Bytes of a large payload that are read or written at once, at most: each piece costs a switch of threads."""
 
 MIN_PIECE = 32 * KIB
-"""The same, at least: where many clients send or fetch large files at once, each job moves little."""
+"""The smallest piece: where many clients send or fetch large files at once, each job moves little."""
 
 STREAM_MEMORY = 8 * MIB
 """Bytes of the pieces of all large payloads together, as long as each has a `MIN_PIECE`."""
@@ -70,7 +70,7 @@ READ_BUFFER = 256 * KIB
 measured a fifth slower for large payloads."""
 
 MIN_BUFFER = 32 * KIB
-"""The same, at least: two TLS records."""
+"""The smallest buffer: two TLS records."""
 
 BUFFER_MEMORY = 4 * MIB
 """Bytes of all connections' buffers together, as long as each has a `MIN_BUFFER`: 16 connections have large ones."""
@@ -144,7 +144,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     unauthenticated: int = 30
     """Connections at once that have not logged in; OpenSSH starts to drop at 10, drops all at 100."""
     unauthenticated_per_address: int = 8
-    """The same from one address, or one IPv6 network of 64 bits: a client has one or two, a household a few."""
+    """The most from one address, or one IPv6 network of 64 bits: a client has one or two, a household a few."""
     in_flight: int = MAX_IN_FLIGHT
     """Requests of one connection that are in progress at once."""
     account_in_flight: int = 4 * MAX_IN_FLIGHT
@@ -193,7 +193,7 @@ class Retention(msgspec.Struct, frozen=True):
     percent: float | None = 20.0
     """Space of all versions together, in percent of the disk."""
     size: int | None = None
-    """The same in bytes, used where `percent` is None."""
+    """The most bytes, used where `percent` is None."""
     protected_seconds: float = 1 * DAY
     """Versions younger than this are not removed to make space for new files, so that what is replaced or removed by
     mistake, or by somebody else, can be put back on the next day even if the disk was full meanwhile."""

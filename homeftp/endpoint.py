@@ -128,7 +128,7 @@ def _shown(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    """The same text for all names that some system treats as one: compatible forms and case do not count.
+    """One text for all names that some system treats as one: compatible forms and case do not count.
 
     Unicode's compatibility caseless matching (The Unicode Standard, 3.13, D146),
     and without the characters that ext4 (casefold) and HFS+ ignore (Apple, TN1150; CVE-2014-9390).

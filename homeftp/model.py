@@ -116,7 +116,7 @@ class Entry:
     They count as the same: a write of one of them would change nothing.
     """
     digests: TreeDigest | None = attrs.field(default=None, eq=False)
-    """Of a directory in `IStore.list_for_digests`: those of all beneath it, which is not listed then."""
+    """The digests of a directory in `IStore.list_for_digests`, of all beneath it, which is not listed then."""
 
 
 @attrs.frozen

@@ -285,4 +285,4 @@ PARAMETERS: list[list[str | None]] = [
         f"Seconds without progress of a request. {_default('stall-timeout')}",
     ],
 ]
-"""As `twisted.python.usage` takes them: name, short name, default, and help."""
+"""The options in the form of `twisted.python.usage`: name, short name, default, and help."""

@@ -26,7 +26,7 @@ UNLISTED = ""
 
 
 _DIGEST_BYTES = 16
-"""Of the digest of what an account may read: enough that no two are the same by chance."""
+"""The bytes of the digest of an account's rights: enough that no two are the same by chance."""
 
 
 @attrs.frozen

@@ -37,7 +37,7 @@ _LINE_BYTES = 128
 """The bytes of each line besides its text: its other columns, and its entries in two indexes."""
 
 _REMOVED_PART = 4
-"""Of the lines, the oldest of so many parts are removed when it is."""
+"""The oldest lines are removed when the table is full: one in so many."""
 
 
 class AuditTable:

@@ -20,7 +20,7 @@ class ConnectionFailed(Exception):
     def __init__(self, message: str, brief: str | None = None) -> None:
         super().__init__(message)
         self.brief = brief or message
-        """The same in short, to be shown beside an address."""
+        """The reason in short, to be shown beside an address."""
 
 
 class UploadAbandoned(ConnectionFailed):

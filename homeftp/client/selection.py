@@ -107,9 +107,9 @@ class Selector:
         self.reads_ignore_files = selection.ignore_files
         """Whether `add_rules` is to be called with the ignore file of each folder."""
         self.strict_names = selection.strict_names
-        """As in `Selection`."""
+        """`Selection.strict_names`."""
         self.follows_links = selection.follow_links
-        """As in `Selection`."""
+        """`Selection.follow_links`."""
         self._rules = parse_rules(selection.patterns, "the patterns")
         self._names = selection.names
         self._above = {above for name in selection.names or () for above in _folders_above(name)}

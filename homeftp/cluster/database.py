@@ -349,7 +349,7 @@ class _BoundedConnection(psycopg.Connection[TupleRow]):
 
 def _connection_class(answer_seconds: float) -> type[_BoundedConnection]:
     class ConnectionOfDatabase(_BoundedConnection):
-        """Of one database."""
+        """A connection of one database."""
 
         seconds = answer_seconds
 

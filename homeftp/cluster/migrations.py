@@ -106,7 +106,7 @@ def migrate(database: Database, parts: Sequence[SchemaPart]) -> list[str]:
 
 
 def make_steps(transaction: Transaction, parts: Sequence[SchemaPart]) -> list[str]:
-    """The same within a transaction."""
+    """Make the missing steps within a transaction."""
     transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     transaction.execute(commits.TABLE)
     transaction.execute(_TABLE)

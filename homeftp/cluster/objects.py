@@ -45,7 +45,7 @@ _SAMPLE = b"homeftp looks whether this bucket can be used"
 """The content of the object that the check writes."""
 
 _SAMPLE_RANGE = (2, 5)
-"""Of which this is read."""
+"""The range of the object that the check reads."""
 
 _SCHEME = "s3://"
 

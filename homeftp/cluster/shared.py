@@ -9,7 +9,7 @@ import secrets
 from homeftp.cluster.database import Database
 
 _CONNECTIONS = 8
-"""Of one process."""
+"""The most connections of one process."""
 
 _ID_BYTES = 8
 

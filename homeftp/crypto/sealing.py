@@ -21,7 +21,7 @@ from homeftp.errors import OperatorError
 SALT_BYTES = 32
 
 _SECRET_BYTES = 66
-"""As many as the private value of the largest curve takes up."""
+"""The bytes of the private value of the largest curve."""
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12

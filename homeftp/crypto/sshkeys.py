@@ -50,7 +50,7 @@ class SSHPublicKey:
 
     @property
     def fingerprint(self) -> str:
-        """As `ssh-keygen -l` prints it."""
+        """The fingerprint in the form of `ssh-keygen -l`."""
         digest = base64.b64encode(hashlib.sha256(self.blob).digest())
         return "SHA256:" + digest.decode("ascii").rstrip("=")
 

@@ -97,7 +97,7 @@ class _Progress:
         self._reported = 0
 
     async def report(self, verified: int) -> None:
-        """So many bytes have been verified."""
+        """Tell the client how many bytes have been verified."""
         if verified - self._reported >= _PROGRESS_BYTES:
             self._reported = verified
             await self._resolution.send({"checked": verified})

@@ -102,7 +102,7 @@ class BulkWriter:
 
 
 def _own(item: BatchWrite) -> BatchWrite:
-    """The same as one of this login's: no caller speaks for another actor."""
+    """A write as one of this login's: no caller speaks for another actor."""
     if item.request.actor is SERVER:
         return item
     return item._replace(request=structs.replace(item.request, actor=SERVER))

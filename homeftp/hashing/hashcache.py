@@ -59,7 +59,7 @@ class CachedHash(NamedTuple):
     read_us: int = 0
     """When it was last read again, in microseconds since 1970; 0: never."""
     changed_ns: int = 0
-    """Of what this program wrote where a stat may not show that: what `HashCache.end_change` returned."""
+    """The time of the change that this program made, where a stat may not show it, by `HashCache.end_change`."""
 
 
 class KnownHash(NamedTuple):
@@ -76,7 +76,7 @@ class KnownHash(NamedTuple):
     read_us: int
     """When it was last read again, in microseconds since 1970; 0: never."""
     content: str = ""
-    """Of a damaged file: the hash that it had when the damage was found; "" where it could not be read."""
+    """The earlier hash of a damaged file; "" where it could not be read."""
     is_same: bool = True
     """Whether the ctime is the same too. Otherwise a program may have changed a damaged file."""
     is_certain: bool = True

@@ -27,18 +27,18 @@ class StoreUsage:
     """The space that a store takes up, in bytes. None: it is not known, or there is no limit."""
 
     size: int | None = None
-    """Of its disk."""
+    """The size of its disk."""
     free: int | None = None
     """Free on its disk for this server."""
     versions: int | None = None
-    """Of all versions together."""
+    """The bytes of all versions together."""
     most_versions: int | None = None
     """The most that versions may take up."""
     used: int | None = None
     """The bytes that count for the quota of the whole store; counted only where there is one."""
     quota: int | None = None
     unfinished: int | None = None
-    """Of interrupted uploads."""
+    """The bytes of interrupted uploads."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +48,7 @@ class ConnectionsUsage:
     most: int
     open: int
     idle: int
-    """Of those that are open."""
+    """The open connections that are idle."""
     waiting: int
     """How many threads wait for one."""
     waits: int
@@ -68,7 +68,7 @@ class StoreActivity:
     changes: Mapping[str, int] = attrs.field(factory=dict)
     """How many of each kind (`Change.what`) were made and recorded."""
     evicted_bytes: int = 0
-    """Of versions and unfinished uploads that were removed to make space."""
+    """The bytes of versions and unfinished uploads that were removed to make space."""
     database: ConnectionsUsage | None = None
     """None: it has no database."""
 

@@ -19,7 +19,7 @@ class ChangeTime(enum.Enum):
     CTIME = "ctime"
     """The ctime moves with every change, and no program can set it back."""
     LATE_CTIME = "late ctime"
-    """The same, but the ctime of a file that was renamed moves once more when the file is closed: NTFS by FUSE."""
+    """As `CTIME`, but that of a renamed file moves once more when the file is closed: NTFS by FUSE."""
     MTIME = "mtime"
     """The ctime is made up, and so is the inode: FAT and exFAT. A program can set the mtime back."""
 

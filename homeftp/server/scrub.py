@@ -36,7 +36,7 @@ Linux gives its check of RAID arrays a low rate too while others use the disks (
 """
 
 LEAST_REST = 0.01
-"""The same in seconds, at least."""
+"""The shortest rest in seconds."""
 
 
 class Scrub:

@@ -77,7 +77,7 @@ WEB_ORIGIN = "https://nas.example:8443"
 """The address of a web front end that the server believes to have."""
 
 CHEAP = Cost(n=2, r=1, p=1)
-"""Of the passwords of share links."""
+"""The cost of the passwords of share links."""
 
 
 @attrs.frozen(kw_only=True)

@@ -123,7 +123,7 @@ ClientName = Annotated[str, Meta(max_length=64)]
 """The client's own name, such as `homeftp 1.2`: for the server's owner, and never trusted."""
 
 MachineId = Annotated[str, Meta(pattern=_DIGEST)]
-"""The same for each pairing of one machine with one server, and different for each server: 32 bytes in hexadecimal."""
+"""The id of one pairing of a machine with a server, different for each server: 32 bytes in hexadecimal."""
 
 
 class HelloBody(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ OLD_PROSE = re.compile(
 )
 """The same in docstrings, comments and messages. The protocol's vectors pin the messages with "the share's root"."""
 
-VAGUE_SUBJECT = re.compile(r"(what|who|whose|those|all that|that which)\b", re.IGNORECASE)
+VAGUE_SUBJECT = re.compile(r"(what|who|whose|those|all that|that which|of|so many)\b", re.IGNORECASE)
 """Openings of a docstring that describe a thing instead of naming it."""
 
 PROSE_TOKENS = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
@@ -162,6 +162,7 @@ class ControlTests(SynchronousTestCase):
             'class A:\n    """Those that are left."""',
             'def f():\n    """Who did it."""',
             'x = 1\n"""All that is left."""',
+            'x = 1\n"""Of the disk."""',
         ):
             self.assertEqual(len(vague_docstrings(source)), 1, source)
         self.assertEqual(

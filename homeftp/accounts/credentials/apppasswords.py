@@ -107,6 +107,6 @@ class AppPasswordChecker:
 def with_app_passwords(
     checkers: Sequence[ICredentialsChecker], devices: Devices, workers: IWorkers
 ) -> list[ICredentialsChecker]:
-    """The same checkers, of which the one for passwords is asked for those only that are no app passwords."""
+    """The checkers, where the one for passwords is no longer asked about app passwords."""
     asked = [each for each in checkers if IUsernamePassword in each.credentialInterfaces]
     return [*checkers, AppPasswordChecker(devices, workers, asked[-1] if asked else None)]

@@ -55,7 +55,7 @@ class SharingService:
     origin: Callable[[], str | None]
     """The address of the server's web front end, such as `https://nas.local:8443`; None: it has none."""
     cost: Cost = COST
-    """Of the passwords of new links."""
+    """The cost of the passwords of new links."""
 
     def of(self, login: Login) -> IShareLinks | None:
         """Share links of an account, for one of its logins; None for the login of a link, and of another checker."""

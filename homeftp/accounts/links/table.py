@@ -45,7 +45,7 @@ class LinkRecord:
     """A share link as it is stored."""
 
     device: Device
-    """As which it logs in; its `expires` is the end of the link."""
+    """The device that it logs in as; its `expires` is the end of the link."""
     creator: str | None
     """The id of the device that made it."""
     uses_left: int | None

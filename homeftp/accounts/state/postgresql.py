@@ -30,7 +30,7 @@ _STATEMENTS = 256
 """Statements that are remembered in their other form: more than there are."""
 
 _NEW_STAMP = "replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')"
-"""As long as SQLite's, twice over: 244 random bits."""
+"""An expression for 244 random bits, twice as many as SQLite's."""
 
 _STEP = f"""
 CREATE TABLE accounts (

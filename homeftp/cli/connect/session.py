@@ -23,7 +23,7 @@ ClientWork = Callable[["IClientReactor", "Client"], Awaitable[int]]
 """The work of a command with the reactor and the connection; returns the exit code."""
 
 Work = Callable[["IClientReactor", "Client", "TransferContext"], Awaitable[int]]
-"""The same for a command that transfers files, with the transfer context."""
+"""The work of a command that transfers files, with the transfer context."""
 
 
 def with_client(name: str, work: ClientWork) -> int:
@@ -48,7 +48,7 @@ def with_client(name: str, work: ClientWork) -> int:
 
 
 def with_remote(name: str, work: Work, bandwidth: float | None = None, uses: Sequence[str] = ()) -> int:
-    """The same for a command that transfers files.
+    """Run a command that transfers files, as `with_client` runs others.
 
     A lost connection, and the new one, are reported on standard error. `bandwidth` is the most bytes a second in each
     direction; None: as fast as it goes. `uses` names what `work` imports from `homeftp.client`: where the server is

@@ -39,14 +39,14 @@ class SavedPair:
     """A folder on this machine, its other side, and how they are synced."""
 
     folder: str
-    """As it was written: absolute, or in the home with `~/`."""
+    """The folder as it was written: absolute, or in the home with `~/`."""
     server: str
     path: str
     direction: Direction = Direction.BOTH
     preference: Preference | None = None
     max_delete: int | None = None
     patterns: tuple[str, ...] = ()
-    """As the lines of an ignore file: the last that matches decides."""
+    """The lines of an ignore file: the last that matches decides."""
     ignore_files: bool = True
     strict_names: bool = False
     follow_links: bool = False

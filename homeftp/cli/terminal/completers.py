@@ -8,7 +8,7 @@ SERVER_NAMES = "_homeftp_server_names"
 """The names of the known servers."""
 
 REMOTE_PATHS = "_homeftp_remote_paths"
-"""The same, each with a colon, and paths on them: `NAME:PATH`."""
+"""The shell function that completes names of servers, each with a colon, and paths on them: `NAME:PATH`."""
 
 ANY_PATHS = "_homeftp_any_paths"
 """`NAME:PATH`, or a file on this machine."""

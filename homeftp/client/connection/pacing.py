@@ -37,7 +37,7 @@ class Pacer:
         return self._call is not None
 
     def spend(self, size: int) -> None:
-        """So many bytes have passed."""
+        """Count bytes that have passed."""
         now = self._clock.seconds()
         self._level = min(self.step, self._level + (now - self._filled_at) * self._rate) - size
         self._filled_at = now

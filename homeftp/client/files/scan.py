@@ -160,7 +160,7 @@ def _add(tree: LocalTree, prefix: str, found: _Name, path: str) -> str | None:
 
 
 def _add_followed(tree: LocalTree, prefix: str, found: _Name, path: str) -> str | None:
-    """The same for a link at the path."""
+    """Add the target of a link at the path; the reason where it is not followed."""
     name = prefix + found.last
     followed = _followed(tree, name, path)
     if isinstance(followed, FileStat):

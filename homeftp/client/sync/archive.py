@@ -100,7 +100,7 @@ class Agreement:
 
     nodes: Mapping[str, SyncNode]
     inodes: Mapping[str, int]
-    """Of the files and directories here, as far as they are known."""
+    """The inodes of the files and directories here, as far as they are known."""
 
 
 class SyncArchive:

@@ -52,11 +52,11 @@ class SyncNode(NamedTuple):
 
     kind: Kind
     hash: str | None = None
-    """Of a file; None for a directory."""
+    """The hash of a file; None for a directory."""
     size: int = 0
     """Bytes of content; 0 for a directory."""
     mtime_us: int | None = None
-    """Of a file: microseconds since 1970 UTC. None: not kept, and for a directory."""
+    """The mtime of a file, in microseconds since 1970 UTC. None: not kept, and for a directory."""
     mode: int | None = None
     """The permission bits; None: not kept."""
 
@@ -112,7 +112,7 @@ def node_table() -> NameTable[SyncNode]:
 
 
 def copy_nodes(nodes: Mapping[str, SyncNode]) -> NameTable[SyncNode]:
-    """The same nodes, to be changed."""
+    """A copy of the nodes, to be changed."""
     return nodes.copy() if isinstance(nodes, NameTable) else NameTable(PACKING, nodes)
 
 

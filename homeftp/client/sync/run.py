@@ -78,7 +78,7 @@ class SyncResult:
     """The result of a sync."""
 
     plan: SyncPlan
-    """As it was made first."""
+    """The plan as it was made first."""
     files: int
     """How many files were compared."""
     seconds: float
@@ -138,7 +138,7 @@ class _Sync:
         """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
         self._scope = request.scope
         self.lock: FolderLock | None = None
-        """Of the local folder, unless nothing is changed; to be released."""
+        """The lock of the local folder, unless nothing is changed; to be released."""
         self.plan = SyncPlan()
         self.compared = 0
 

@@ -63,7 +63,7 @@ class BothSides:
     same_files: int
     """How many files are in them, and are agreed outside of what was read."""
     hashes: Mapping[str, str]
-    """Of the files in them, by name."""
+    """The hashes of the files in them, by name."""
     scope: Scope
     """The part that was read. Of the directories around its parts nothing else is in here."""
 

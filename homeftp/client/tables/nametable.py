@@ -48,7 +48,7 @@ _OPEN_PACKS = 4
 """Packs that stay unpacked after they were read: tables are read in about the order in which they were filled."""
 
 LEVEL = 1
-"""Of zlib: the fastest. Names and times of one folder are much alike."""
+"""The level of zlib: the fastest. Names and times of one folder are much alike."""
 
 Columns = tuple[Any, ...]
 """The columns of some values: what `marshal` can write."""

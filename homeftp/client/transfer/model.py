@@ -26,7 +26,7 @@ DAMAGED_COPY = "the server's disk has not kept its content. Push the file again,
 """The reason of results that are `Outcome.DAMAGED`."""
 
 DAMAGED_VERSION = "the server's disk has not kept that version. Choose another time: `homeftp versions` lists them."
-"""The same for a version, which `get` with `as_of` asked for."""
+"""The reason for a version, which `get` with `as_of` asked for."""
 
 
 class Outcome(enum.Enum):

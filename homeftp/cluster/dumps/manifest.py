@@ -65,13 +65,13 @@ class DumpManifest(msgspec.Struct, frozen=True, kw_only=True):
     begun_us: int
     """When its snapshot was taken, by the database's clock: microseconds since 1970."""
     version: str
-    """Of homeftp."""
+    """The version of homeftp."""
     schema: Mapping[str, int]
     """The steps of the schema that were made, of each part."""
     identity: str
     """The fingerprint of the CA whose key decrypts the sealed tables."""
     salt: str
-    """Of that key, in hexadecimal digits."""
+    """The salt of that key, in hexadecimal digits."""
     sequences: Mapping[str, int]
     """The last number of each sequence."""
     tables: tuple[DumpedTable, ...]

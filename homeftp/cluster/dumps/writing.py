@@ -22,7 +22,7 @@ from homeftp.crypto.sealing import Sealer, new_salt
 from homeftp.errors import OperatorError
 
 PURPOSE = "homeftp dump of a cluster"
-"""Of the key that encrypts the sealed tables."""
+"""The purpose of the key that encrypts the sealed tables."""
 
 PART_BYTES = 8 * MIB
 """Bytes of one object."""

@@ -75,7 +75,7 @@ class Batches:
 
 
 def _weight(item: tuple[IStore, WriteItem]) -> int:
-    """As how many files of a job a file counts."""
+    """The number of files of a job that a file counts for."""
     return 1 + len(item[1].request.endpoint.parts) // PARTS_PER_ITEM
 
 

@@ -48,7 +48,7 @@ class Lookups:
         return await detached(self.open_by_job(endpoint), self.close) if file is None else file
 
     def open_by_job(self, endpoint: Endpoint) -> Deferred[IOpenFile]:
-        """The same, always in the pool."""
+        """Open a file in the pool, also where it could be opened at once."""
         return self._batches.opens.run((self._store, endpoint))
 
     def close(self, file: IOpenFile) -> None:

@@ -32,7 +32,7 @@ from homeftp.server.gate.sightings import Sightings
 from homeftp.server.gate.traffic import FrontEndTraffic, Traffic
 
 _DIGEST_BYTES = 16
-"""Of what clients are told of the store."""
+"""The bytes of the digest by which clients know the store."""
 
 
 @implementer(IServerContext)

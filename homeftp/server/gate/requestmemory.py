@@ -24,13 +24,13 @@ class Weight(NamedTuple):
     """Bytes of memory for one request, or for several."""
 
     payload: int = 0
-    """Of payloads that arrived with their requests."""
+    """The bytes of payloads that arrived with their requests."""
     held: int = 0
-    """Of all that is there: payloads, lines, requests, and answers that wait."""
+    """The bytes of everything that is held: payloads, lines, requests, and answers that wait."""
     expected: int = 0
-    """Of answers that are being made."""
+    """The bytes of answers that are being made."""
     refused: int = 0
-    """Of the ids of requests that were refused because too much is held already."""
+    """The bytes of ids of requests that were refused because too much is held already."""
 
 
 NOTHING = Weight()
@@ -99,7 +99,7 @@ class Share:
         self._memory.add(self._account, after.held + after.expected - before.held - before.expected)
 
     def keep(self, waiting: int) -> None:
-        """So many bytes of large payloads have arrived and wait for their requests."""
+        """Count bytes of large payloads that have arrived and wait for their requests."""
         if waiting != self._waiting:
             self._memory.add(self._account, waiting - self._waiting)
             self._waiting = waiting

@@ -98,7 +98,7 @@ class Handles:
         return found
 
     def remove(self, name: bytes) -> Handle:
-        """The same, which has that name no more."""
+        """Remove a handle, and give it."""
         found = self.any(name)
         del self._open[name]
         self._accounts.give_back(self._account)

@@ -26,7 +26,7 @@ def rough(size: int) -> int:
 
 
 def rough_up(size: int) -> int:
-    """The same, rounded up: what is declared may be compared only with that, or trying would tell the exact number."""
+    """A size, rounded up: a declared size may be compared only with that, or trying would tell the exact number."""
     step = _step(size)
     return -(-size // step) * step
 

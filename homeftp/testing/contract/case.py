@@ -162,7 +162,7 @@ class ContractCase(Mixin):
         self.assertTrue(refused.message and "\n" not in refused.message, refused.message)
 
     def assert_skipped(self, store: IStore) -> None:
-        """Of "a.exe" and "b.txt" in the store, whose owner allows ".txt", only the second is offered."""
+        """A store with "a.exe" and "b.txt", whose owner allows ".txt", offers only the second."""
         (page,) = store.list(ROOT, False)
         self.assertEqual([entry.name for entry in page.entries], ["b.txt"])
         self.assertEqual([name for name, _ in page.skipped], ["a.exe"])

@@ -172,11 +172,11 @@ class ConditionsContract(ContractCase):
                 self.assertEqual(self.content(store, path), b"%d" % won[0], way)
 
     def test_one_creates(self) -> None:
-        """Of many who create one file at the same time, on the condition that it is absent, one does."""
+        """One of many creates a file at the same time, on the condition that it is absent; the others do not."""
         self._one_wins(ABSENT)
 
     def test_one_makes(self) -> None:
-        """Of many who make one directory at the same time, on the condition that it is absent, one does."""
+        """One of many makes a directory at the same time, on the condition that it is absent; the others do not."""
         store = self.store()
         for round_ in range(20):
             made = request(f"d/{round_}/new", precondition=ABSENT)
@@ -185,7 +185,7 @@ class ConditionsContract(ContractCase):
             self.assertEqual({type(result) for result in results if not isinstance(result, Entry)}, {Changed})
 
     def test_one_replaces(self) -> None:
-        """Of many who replace one content at the same time, one does; the others learn that it changed."""
+        """One of many replaces a content at the same time; the others learn that it changed."""
         self._one_wins(sha(b"base"))
 
     def test_whole_or_not(self) -> None:

@@ -28,7 +28,7 @@ class ResumingContract(ContractCase):
         upload.abort()
 
     def check_owner(self, store: IStore, began: Actor, same: Actor, other: Actor) -> None:
-        """Of what `began` has sent `other` learns nothing, and continues nothing; `same` does, as the control."""
+        """The account `other` neither learns of nor continues the upload of `began`; `same` does, as the control."""
         owner, another = store.bind(same), store.bind(other)
         content = bytes(range(256)) * (2 * PART // 256)
         self.cut(store.bind(began), content, PART, hash=sha(content), mtime_us=5)

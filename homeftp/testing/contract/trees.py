@@ -18,7 +18,7 @@ class TreesContract(ContractCase):
     """Directories and names."""
 
     acts_tried = 150
-    """Of some thousand calls that may be refused, how many are tried."""
+    """The number of calls that are tried, of some thousand that may be refused."""
     seed = 0
     """Which ones: another number, others."""
 

@@ -49,7 +49,7 @@ class WritingContract(ContractCase):
         self.assertEqual(self.tree(store), {"a.txt": b"old"})
 
     def test_each_on_its_own(self) -> None:
-        """Of writes together a refused one leaves the others be; of two to one endpoint the later one counts."""
+        """A refused one of several writes leaves the others be; the later one of two to one endpoint counts."""
         store = self.store()
         self.write(store, "old.txt", b"old")
         asked = [

@@ -7,10 +7,10 @@ import argparse
 from homeftp.cli.terminal.text import format_size
 
 _WIDTH = len("999.9 MB")
-"""Of a size for people."""
+"""The columns of a size for people."""
 
 _EXACT_WIDTH = len("999,999,999,999")
-"""Of a size in bytes, up to a terabyte."""
+"""The columns of a size in bytes, up to a terabyte."""
 
 
 def add_size_arguments(parser: argparse.ArgumentParser) -> None:

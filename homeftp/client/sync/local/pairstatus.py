@@ -37,7 +37,7 @@ class WaitingFile:
     """A file that a person has to look at."""
 
     outcome: str
-    """As `Outcome` has it."""
+    """The name of its `Outcome`."""
     name: str
     """Relative to the folder."""
     reason: str = ""

@@ -32,7 +32,7 @@ CA_FILE = "homeftp-ca.crt"
 """The name of the CA's file, in PEM form."""
 
 DER_FILE = "homeftp-ca.der"
-"""The same in DER form, of which the SHA-256 is the fingerprint."""
+"""The name of the certificate in DER form, whose SHA-256 is the fingerprint."""
 
 LANGUAGES = ("en", "de")
 """The languages of the page; the first is that of everybody else."""

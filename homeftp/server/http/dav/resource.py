@@ -71,7 +71,7 @@ def endpoint_of(names: Sequence[str]) -> Endpoint:
 
 
 def existing_endpoint(names: Sequence[str]) -> Endpoint:
-    """The same for what has to exist: where no file can have such a name, nothing is there."""
+    """The endpoint of an existing file: where no file can have such a name, nothing is there."""
     try:
         return endpoint_of(names)
     except BadEndpoint as impossible:

@@ -57,14 +57,14 @@ HEADERS = (
     ("X-Robots-Tag", "noindex, nofollow"),
     ("Vary", "Accept-Language"),
 )
-"""Of every page: nothing is loaded, nothing runs but that one script, and no search engine keeps it.
+"""The fields of every page: nothing is loaded, nothing runs but that one script, and no search engine keeps it.
 
 No other site learns the address. With the policy `no-referrer` browsers would send forms with `Origin: null`, as from
 another site (Fetch, "append a request Origin header").
 """
 
 END = f"</main>\n<script>{SCRIPT}</script>\n"
-"""Of each page."""
+"""The end of each page."""
 
 _STEP = 1000
 """From one unit of size to the next, as disks are sold."""

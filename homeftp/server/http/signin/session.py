@@ -54,7 +54,7 @@ class SessionHandler:
 
     signins: SignInService
     fingerprint: Callable[[], str]
-    """Of the home's CA, for people to compare."""
+    """The fingerprint of the home's CA, for people to compare."""
     now: Callable[[], float]
     """Seconds since 1970 UTC."""
     thumbnails: Sequence[str] = ()

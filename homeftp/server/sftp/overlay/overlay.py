@@ -241,7 +241,7 @@ class Overlay:
             await self._files("SETSTAT").set_metadata(endpoint, mtime_us=mtime_us, mode=mode)
 
     async def set_open_attributes(self, opened: OpenFile, attributes: Attributes) -> None:
-        """The same for a file that is open."""
+        """Set the attributes of an open file."""
         if attributes.size is not None:
             await opened.truncate(attributes.size)
         mtime_us, mode = mtime_of(attributes), mode_of(attributes)

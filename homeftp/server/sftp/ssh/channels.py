@@ -28,7 +28,7 @@ MIN_REMOTE_PACKET = 1024
 """Bytes of data in one message to a client, at least: with less, most of what is sent would be heads."""
 
 MAX_REMOTE_PACKET = 64 * 1024
-"""The same, at most."""
+"""The largest packet that a client may ask for."""
 
 _U32 = struct.Struct(">I")
 _NUMBERS = 2**32

@@ -22,7 +22,7 @@ _SEQUENCE = struct.Struct(">I")
 _COUNTER = struct.Struct(">Q")
 _COUNTS = 2**64
 _FIXED_BYTES = 4
-"""Of the nonce of AES-GCM, beside the counter (RFC 5647, section 7.1)."""
+"""The fixed bytes of the nonce of AES-GCM, beside the counter (RFC 5647, section 7.1)."""
 
 BLOCK = 16
 """Bytes of a block of AES."""

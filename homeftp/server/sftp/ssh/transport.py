@@ -39,10 +39,10 @@ MAX_PACKET = 256 * 1024
 """Bytes of an SSH packet, at most: OpenSSH's limit. RFC 4253 asks for 35,000."""
 
 MIN_PACKET = 5
-"""The same, at least: a padding's length and four bytes of padding."""
+"""The smallest packet: a padding's length and four bytes of padding."""
 
 MAX_BEFORE_LOGIN = 40 * 1024
-"""The same before the login."""
+"""The largest packet before the login."""
 
 MAX_VERSION = 255
 """Bytes of the line with the client's version (RFC 4253, section 4.2)."""

@@ -46,7 +46,7 @@ class TreeReader:
         return self._walk(id, names, hidden, recursive=False)
 
     def tree(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, NodeRow]]:
-        """The same, and what is beneath: all that exists from the beginning to the end is given once."""
+        """The entries in a directory and beneath: all that exists from the beginning to the end is given once."""
         return self._walk(id, names, hidden, recursive=True)
 
     def _walk(self, id: int, names: Names, hidden: FolderSet, *, recursive: bool) -> Iterator[tuple[Names, NodeRow]]:

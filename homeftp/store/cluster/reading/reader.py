@@ -54,7 +54,7 @@ class ClusterReader:
         return node.entry()
 
     def existing(self, endpoint: Endpoint) -> NodeRow:
-        """The same; raises `NotFound` (40)."""
+        """The row at an endpoint; raises `NotFound` (40) where there is none."""
         node = self.find(endpoint)
         if node is None:
             raise wording.not_found(endpoint)

@@ -87,7 +87,7 @@ def _walk_each(queries: IQueries, root: int, paths: Sequence[Names]) -> dict[Nam
 
 
 def _walk_together(queries: IQueries, root: int, paths: Sequence[Names]) -> dict[Names, NodeRow]:
-    """The same for many paths: first what is on the way, and then what is in each directory, at once."""
+    """The rows at many paths: first those on the way, and then those in each directory, at once."""
     found = _walk_each(queries, root, sorted({each[:-1] for each in paths}))
     wanted = {(found[each[:-1]].id, each[-1]): each for each in paths if each and each[:-1] in found}
     rows = queries.rows(_NAMED, ([parent for parent, _ in wanted], [name for _, name in wanted])) if wanted else []

@@ -32,7 +32,7 @@ class ArrivedParts:
     since_us: int | None = None
     """A time, by the database's clock, before the first of the others was written."""
     hash: str | None = None
-    """Of what arrived earlier, where that is known for just these bytes."""
+    """The hash of the arrived part, where it is known for just these bytes."""
 
     @property
     def size(self) -> int:

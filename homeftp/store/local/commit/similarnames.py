@@ -51,7 +51,7 @@ class _Directory:
     index: NameIndex | None = None
     """Its names when it was last read, and all changes by this server since."""
     reading: NameIndex | None = None
-    """The same while it is being read."""
+    """The index while it is being read."""
     removed: set[str] = attrs.field(factory=set)
     """Names that this server removed while it was being read: the reader may have seen them before."""
     stamp: Stamp = (0, 0)

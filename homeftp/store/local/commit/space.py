@@ -156,7 +156,7 @@ class SpaceReservation:
         return taken
 
     def end_together(self, allocation: Allocation, committed: Sequence[int]) -> None:
-        """Of some files those of these sizes were committed, and the others discarded. May be called twice."""
+        """End an allocation: files of these sizes were committed, the others discarded. May be called twice."""
         self.books.give_back(allocation, self._cost(committed))
         self.books.end(allocation, committed=True)
 

@@ -200,7 +200,7 @@ class Books:
             return {usage: usage.mark() for usage in (self.whole, *self._homes.values())}
 
     def removed(self, endpoint: Endpoint, size: int, marks: Marks) -> None:
-        """So many bytes at an endpoint were removed since `marks`."""
+        """Count bytes at an endpoint that were removed since `marks`."""
         for usage in self._at(endpoint):
             usage.removed(size, marks.get(usage, _NEVER))
 
@@ -214,12 +214,12 @@ class Books:
         self.removed(place, self.cost(), marks)
 
     def kept(self, endpoint: Endpoint, size: int, marks: Marks) -> None:
-        """So many bytes were moved between a file's place and its versions since `marks`."""
+        """Count bytes that were moved between a file's place and its versions since `marks`."""
         for usage in self._at(endpoint):
             usage.moved(size, marks.get(usage, _NEVER))
 
     def moved(self, source: Endpoint, target: Endpoint, size: int | None, marks: Marks) -> None:
-        """So many bytes (None: unknown, a directory's) were moved from one endpoint to another since `marks`."""
+        """Count bytes (None: unknown, a directory's) that were moved from one endpoint to another since `marks`."""
         there = self._at(target)
         here = self._at(source)
         for usage in here:

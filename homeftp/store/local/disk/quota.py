@@ -99,13 +99,13 @@ class QuotaUsage:
             return self._counts
 
     def removed(self, size: int, mark: int) -> None:
-        """So many bytes were removed since `mark`; a count since then may have missed them already."""
+        """Count bytes that were removed since `mark`; a count since then may have missed them already."""
         with self._lock:
             if mark == self._counts:
                 self._used -= size
 
     def moved(self, size: int | None, mark: int) -> None:
-        """So many bytes (None: unknown) were moved since `mark`; a count since then may have missed them."""
+        """Count bytes (None: unknown) that were moved since `mark`; a count since then may have missed them."""
         with self._lock:
             self._since += size or 0
             self._directories_moved = self._directories_moved or size is None

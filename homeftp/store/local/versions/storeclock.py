@@ -41,7 +41,7 @@ EXPIRED_PART = 10
 """One in so many of the versions that are too old may be removed in a day: a wrong clock is noticed in time."""
 
 EXPIRED_AT_LEAST = 100
-"""So many may be removed in a day, however few are too old."""
+"""The number that may be removed in a day, however few are too old."""
 
 
 @attrs.define
@@ -142,7 +142,7 @@ class StoreClock:
         return self._evidence.allowed
 
     def removed(self, count: int) -> None:
-        """So many versions were removed because of their age."""
+        """Count versions that were removed because of their age."""
         with self._lock:
             self._evidence.allowed -= count
 

@@ -13,7 +13,7 @@ from homeftp.server.http.dav.resource import href
 from homeftp.server.http.dav.xmlbody import DAV, XmlElement, xml_text
 
 _MOST_DIGITS = 19
-"""Of a timeout that is read as a number; Python refuses some thousands."""
+"""The most digits of a timeout that is read as a number; Python refuses some thousands."""
 
 
 @attrs.frozen

@@ -134,7 +134,7 @@ def _read_within(reading: int, seconds: int) -> bytes:
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes | None:
-    """So many bytes; None at the end of the input."""
+    """Read `size` bytes; None at the end of the input."""
     found = bytearray()
     while len(found) < size:
         piece = os.read(descriptor, min(size - len(found), _READ))
