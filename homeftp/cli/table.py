@@ -39,7 +39,7 @@ COMMANDS: Mapping[str, Command] = {
         "homeftp.cli.service.command", "Install or remove the service of this machine's server, or of its sync."
     ),
     "cluster": Command(
-        "homeftp.cli.owner.cluster", "Make and check the database and the bucket of servers that share them."
+        "homeftp.cli.clusters.command", "Make and check the database and the bucket of servers that share them."
     ),
     "log": Command("homeftp.cli.owner.log", "Show who did what on this machine's server."),
     "status": Command(

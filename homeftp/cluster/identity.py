@@ -42,6 +42,11 @@ def tables_id(database: Database) -> str:
     return hashlib.sha256(" ".join(map(str, parts)).encode("ascii")).hexdigest()[:_ID_LENGTH]
 
 
+def bring_identity(transaction: Transaction, home: HomeCA) -> None:
+    """Give a cluster without an identity its CA."""
+    transaction.execute("INSERT INTO identity (certificate, key) VALUES (%s, %s)", (home.certificate, home.key))
+
+
 def share_identity(database: Database, state: str, *, now: Callable[[], datetime]) -> None:
     """Let the server with this state folder have the cluster's CA, or the cluster that of its first server.
 
@@ -56,7 +61,7 @@ def share_identity(database: Database, state: str, *, now: Callable[[], datetime
         open_identity(state, now=now)
         home = read_ca(state)
         assert home is not None
-        transaction.execute("INSERT INTO identity (certificate, key) VALUES (%s, %s)", (home.certificate, home.key))
+        bring_identity(transaction, home)
         return home
 
     shared, own = database.transact(work), read_ca(state)

@@ -67,6 +67,10 @@ class BucketTimeouts(msgspec.Struct, frozen=True, kw_only=True):
 _NAME = re.compile(f"[0-9a-f]{{{_FAN_OUT}}}/[0-9a-f]{{{2 * NAME_BYTES - _FAN_OUT}}}")
 
 
+NAME_FOLDERS = tuple(f"{number:0{_FAN_OUT}x}/" for number in range(16**_FAN_OUT))
+"""The folders in which all objects of these names are."""
+
+
 def is_object_name(name: str) -> bool:
     """Whether a name looks like one that `Bucket.new_name` gives."""
     return _NAME.fullmatch(name) is not None

@@ -206,11 +206,24 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli.owner": SHARED
     | {"accounts", "accounts.credentials", "cli.terminal", "optionvalues", "server", "store", "store.cluster.base"}
     | {"store.cluster.tables", "store.policy", "tap"},
+    "cli.clusters": SHARED
+    | {"accounts", "cli.terminal", "cli.transfer", "cluster.dumps", "server", "store", "store.cluster"}
+    | {"store.cluster.base", "store.cluster.tables", "store.cluster.upkeep"},
     "cli.service": SHARED | {"cli.owner", "cli.pairs", "cli.terminal", "client", "tap"},
     "cli.status": SHARED
     | {"accounts", "cli.connect", "cli.owner", "cli.pairs", "cli.terminal", "client", "store.policy"},
     "cli": frozenset(
-        {"", "errors", "client", "cli.commands", "cli.connect", "cli.owner", "cli.status", "cli.terminal"}
+        {
+            "",
+            "errors",
+            "client",
+            "cli.clusters",
+            "cli.commands",
+            "cli.connect",
+            "cli.owner",
+            "cli.status",
+            "cli.terminal",
+        }
     ),
     "__main__": frozenset({"cli"}),
     "testing": SHARED

@@ -19,7 +19,13 @@ _INTERVAL = 0.5
 _DIGITS = 3
 """Decimals of seconds in JSON: milliseconds."""
 
-_DAMAGED = {"content": "the disk has another content than was stored", "unreadable": "the disk cannot read it"}
+_DAMAGED = {
+    "disk": {"content": "the disk has another content than was stored", "unreadable": "the disk cannot read it"},
+    "bucket": {
+        "content": "the bucket has another content than was stored",
+        "unreadable": "the bucket has not kept all of it",
+    },
+}
 _MENDED = "it was damaged, and was copied again from another file or version"
 
 
@@ -30,12 +36,19 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class VerifyReport:
-    """Prints the steps of a verification; `top` names what is verified."""
+    """Prints the steps of a verification; `top` names what is verified, and `where` its bytes are: disk or bucket."""
 
-    def __init__(self, options: argparse.Namespace, top: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        top: str,
+        clock: Callable[[], float] = time.monotonic,
+        where: str = "disk",
+    ) -> None:
         self._json = options.json
         self._quiet = options.quiet
         self._top = top
+        self._reasons = _DAMAGED[where]
         self._clock = clock
         self._begun = self._shown = clock()
         self._line = ""
@@ -73,8 +86,18 @@ class VerifyReport:
             sys.stdout.flush()
             return
         version = "" if damage.at_us is None else f" (version of {format_moment(damage.at_us)})"
-        reason = _MENDED if damage.mended else _DAMAGED[damage.damage]
+        reason = _MENDED if damage.mended else self._reasons[damage.damage]
         print(f"{outcome}: {printable(name)}{version}: {reason}", flush=True)
+
+    @property
+    def damaged(self) -> int:
+        """Files and versions that are damaged, so far."""
+        return self._damaged
+
+    @property
+    def code(self) -> Exit:
+        """The exit code, so far."""
+        return Exit.DIFFERS if self._damaged else Exit.DONE
 
     def _show_progress(self) -> None:
         now = self._clock()
@@ -112,4 +135,4 @@ class VerifyReport:
                 f"{format_size(self._size)} in {seconds:.1f} s: {found}.",
                 file=sys.stderr,
             )
-        return Exit.DIFFERS if self._damaged else Exit.DONE
+        return self.code

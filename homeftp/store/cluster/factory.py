@@ -41,6 +41,13 @@ def open_cluster(
     url: str, bucket: Bucket, options: StoreOptions, cluster: ClusterOptions | None = None
 ) -> ClusterStore:
     """The store in a database, with its bytes in a bucket; raises `OperatorError`."""
+    return ClusterStore(open_context(url, bucket, options, cluster))
+
+
+def open_context(
+    url: str, bucket: Bucket, options: StoreOptions, cluster: ClusterOptions | None = None
+) -> ClusterContext:
+    """The engines of a store, and its share; raises `OperatorError`. The database is to be closed."""
     cluster = cluster or ClusterOptions()
     database = Database(url, connections=cluster.connections)
     try:
@@ -53,4 +60,4 @@ def open_cluster(
         database.close()
         raise
     log = ChangeLog(options.record_changes)
-    return ClusterStore(ClusterContext(database, bucket, share, options, cluster, log, options.journal))
+    return ClusterContext(database, bucket, share, options, cluster, log, options.journal)

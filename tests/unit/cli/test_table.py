@@ -12,7 +12,7 @@ class TableTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """Each says in one sentence what it is for, and has its module under its own name."""
-        packages = r"homeftp\.cli\.((commands|commands\.files|commands\.past|owner|service|status)\.)?"
+        packages = r"homeftp\.cli\.((commands|commands\.files|commands\.past|clusters|owner|service|status)\.)?"
         for name, command in COMMANDS.items():
             self.assertRegex(command.module, rf"\A{packages}({name.replace('-', '')}|command)\Z")
             self.assertRegex(command.summary, r"\A[A-Z].*[^.]\.\Z")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Iterator, Sequence
 
 from homeftp.cluster.database import Database, IQueries, Transaction
 from homeftp.model import SECOND_US
@@ -75,6 +75,21 @@ def live_ranges(queries: IQueries, name: str) -> list[Range]:
     """The ranges of an object that are in use."""
     rows = queries.rows("SELECT DISTINCT start, size FROM part WHERE object = %s ORDER BY start, size", (name,))
     return [(start, size) for start, size in rows]
+
+
+def needed(queries: IQueries, folder: str, count: int) -> Iterator[tuple[str, int]]:
+    """The objects in a folder of the bucket that parts name, and how long each must be; read `count` at a time."""
+    query = (
+        "SELECT object, max(start + size) FROM part WHERE object > %s AND object < %s"
+        " GROUP BY object ORDER BY object LIMIT %s"
+    )
+    after, end = folder, folder[:-1] + chr(ord(folder[-1]) + 1)
+    while True:
+        rows = queries.rows(query, (after, end, count))
+        yield from rows
+        if len(rows) < count:
+            return
+        after = rows[-1][0]
 
 
 def redirect(transaction: Transaction, old: str, ranges: Sequence[Range], new: str, starts: Sequence[int]) -> None:

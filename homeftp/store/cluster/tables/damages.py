@@ -97,6 +97,15 @@ def mark(queries: IQueries, share: int, file: NodeRow | VersionRow, found: str) 
     return _set(queries, share, file, "checked_us = now_us(), found = %s", (digest_of(found),))
 
 
+def is_there(queries: IQueries, share: int, file: NodeRow | VersionRow) -> bool:
+    """Whether a file or a version still is where it was, with the same content."""
+    same = "content IS NOT DISTINCT FROM %s"
+    if isinstance(file, VersionRow):
+        query = f"SELECT 1 FROM version WHERE share = %s AND path = %s AND at_us = %s AND {same}"
+        return queries.row(query, (share, file.path, file.at_us, file.content)) is not None
+    return queries.row(f"SELECT 1 FROM node WHERE id = %s AND {same}", (file.id, file.content)) is not None
+
+
 def mend(queries: IQueries, share: int, version: VersionRow, content: int | None) -> bool:
     """Give a version another content, which has its hash; whether it is still there."""
     return _set(queries, share, version, "content = %s, found = NULL", (content,))

@@ -54,6 +54,15 @@ class ReportTests(SynchronousTestCase):
             "Verified 3 files and 1 version, 10 B in 0.0 s: 3 damaged, 1 of them mended.", self.err.getvalue()
         )
 
+    def test_bucket(self) -> None:
+        """What a bucket has not kept is not said of a disk."""
+        report = VerifyReport(argparse.Namespace(json=False, quiet=False), "", where="bucket")
+        self.assertEqual((report.damaged, report.code), (0, Exit.DONE))
+        report.add(Verification(damages=(Damage("a", "content"), Damage("b", "unreadable"))))
+        self.assertNotIn("disk", self.out.getvalue())
+        self.assertEqual(self.out.getvalue().count("bucket"), 2)
+        self.assertEqual((report.damaged, report.code), (2, Exit.DIFFERS))
+
     def test_progress(self) -> None:
         """On a terminal a line says how far it is; it is removed before anything else is printed."""
         report = self.report()

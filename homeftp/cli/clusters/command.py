@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable, Mapping
 
-from homeftp.cli.owner import clusterimport
+from homeftp.cli.clusters import dumping, importing, verifying
 from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
@@ -28,6 +28,15 @@ and AWS_SECRET_ACCESS_KEY.
 """
 
 
+_ARGUMENTS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
+    "import": importing.add_arguments,
+    "verify": verifying.add_arguments,
+    "dump": dumping.add_dump_arguments,
+    "recover": dumping.add_recover_arguments,
+}
+"""The arguments that only one action has."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per action."""
     add_epilog(parser, _EPILOG)
@@ -37,13 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "check": "Look whether the database and the bucket can be trusted with files.",
         "status": "Show the servers of a cluster, and what it holds.",
         "import": "Copy a shared folder with its versions to a cluster. Stop the folder's server before.",
+        "verify": "Read all contents, and name each file and version that the bucket has not kept. Changes nothing.",
+        "dump": "Write all that the database knows into the bucket, as servers do each day.",
+        "recover": "Make the tables in an empty database from a dump in the bucket. Stop all servers before.",
+        "release": "Let the servers remove what a recovered database does not name.",
     }
     actions = add_actions(parser, summaries)
     for name, action in actions.items():
-        if name == "import":
-            clusterimport.add_arguments(action)
+        if name in _ARGUMENTS:
+            _ARGUMENTS[name](action)
         action.add_argument("database", metavar="DATABASE", help="the URL of the database")
-        if name in ("init", "check", "import"):
+        if name not in ("migrate", "status", "release"):
             action.add_argument("--objects", metavar="BUCKET", required=True, help="the bucket, such as s3://files")
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
@@ -56,15 +69,21 @@ def run(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise OperatorError(f"This needs more packages ({error}): pip install 'homeftp[cluster]'") from None
     if options.action == "import":
-        return clusterimport.run(options)
+        return importing.run(options)
+    if options.action == "verify":
+        return verifying.run(options)
+    if options.action == "recover":
+        return dumping.run_recover(options)
     database = Database(options.database, connections=1)
     try:
         if options.action == "migrate":
             return _migrate(database, options)
         if options.action == "status":
             return _status(database, options)
-        bucket = open_bucket(options.objects, os.environ)
-        return _init(database, bucket, options) if options.action == "init" else _check(database, bucket, options)
+        if options.action == "release":
+            return dumping.run_release(database, options)
+        with_bucket = {"init": _init, "check": _check, "dump": dumping.run_dump}
+        return with_bucket[options.action](database, open_bucket(options.objects, os.environ), options)
     except Busy as error:
         raise unreachable() from error
     finally:
@@ -132,10 +151,11 @@ def _status(database: Database, options: argparse.Namespace) -> int:
     from homeftp.cluster.migrations import expect_current
     from homeftp.cluster.servers import list_servers
     from homeftp.server.cluster import schema_parts
+    from homeftp.store.cluster.tables import collected
     from homeftp.store.cluster.tables.holdings import read_status
 
     expect_current(database, schema_parts())
-    servers, holds = list_servers(database), read_status(database)
+    servers, holds, is_held = list_servers(database), read_status(database), collected.is_held(database)
     if options.json:
         listed = [
             {
@@ -147,7 +167,7 @@ def _status(database: Database, options: argparse.Namespace) -> int:
             }
             for each in servers
         ]
-        print_json({"servers": listed, **holds._asdict()})
+        print_json({"servers": listed, **holds._asdict(), "held": is_held})
         return Exit.DONE
     for each in servers:
         state = "runs" if each.runs else f"silent for {each.seconds:.0f} s"
@@ -157,4 +177,6 @@ def _status(database: Database, options: argparse.Namespace) -> int:
     print(f"files    {holds.files:,} with {format_size(holds.file_bytes)}; {holds.directories:,} folders")
     print(f"versions {holds.versions:,} with {format_size(holds.version_bytes)}")
     print(f"objects  {holds.packs:,} packs; {holds.garbage:,} objects wait to be removed")
+    if is_held:
+        print("recovered: objects that no file names stay, until: homeftp cluster release")
     return Exit.DONE

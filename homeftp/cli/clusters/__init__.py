@@ -1,0 +1,1 @@
+"""`homeftp cluster`: the owner's commands for servers that share a database and a bucket."""

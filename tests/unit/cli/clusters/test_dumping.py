@@ -1,0 +1,164 @@
+"""`homeftp cluster dump`, `recover` and `release`: from a database to an empty one, by way of the bucket."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from unittest import mock
+
+from homeftp.accounts.database import AccountDatabase
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cluster import objects
+from homeftp.cluster.database import Database
+from homeftp.cluster.identity import share_identity
+from homeftp.endpoint import parse
+from homeftp.errors import Busy
+from homeftp.host import now
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import WriteRequest
+from homeftp.server.cluster import bring_accounts
+from homeftp.store.cluster import factory
+from homeftp.store.factory import open_store
+from tests.support.clusters import memory_bucket
+from tests.support.commandline import CommandCase
+from tests.support.engines import empty_schema
+
+
+class DumpTests(CommandCase):
+    """A cluster with a file and an account."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.url, self.bucket = empty_schema(), memory_bucket()
+        for module in (objects, factory):
+            patched = mock.patch.object(module, "open_bucket", lambda url, environment: self.bucket)
+            patched.start()
+            self.addCleanup(patched.stop)
+        self.assertEqual(self.cluster("init"), Exit.DONE)
+        self.state = os.path.abspath(self.mktemp())
+        AccountDatabase(self.state).add_account("ann", None)
+        with contextlib.closing(Database(self.url, connections=1)) as database:
+            bring_accounts(self.state, database)
+        self.clear()
+
+    def join(self) -> None:
+        """Start a server, as far as its identity goes."""
+        with contextlib.closing(Database(self.url, connections=1)) as database:
+            share_identity(database, self.state, now=now)
+
+    def clear(self) -> None:
+        """Forget what was printed."""
+        for stream in (self.out, self.err):
+            stream.seek(0)
+            stream.truncate()
+
+    def cluster(self, action: str, *arguments: str, url: str = "") -> int:
+        """One command for a database, and the bucket."""
+        engines = () if action == "release" else ("--objects", "s3://files")
+        return self.homeftp("cluster", action, url or self.url, *engines, *arguments)
+
+    def write(self, path: str, content: bytes) -> None:
+        """Store a file."""
+        with contextlib.closing(open_store(self.url, StoreOptions(objects="s3://files"))) as store:
+            (result,) = store.write_many([(WriteRequest(endpoint=parse(path), size=len(content)), content)])
+            self.assertFalse(isinstance(result, Exception), result)
+
+    def told(self) -> dict[str, object]:
+        """The first line of JSON that was printed."""
+        found: dict[str, object] = json.loads(self.out.getvalue().splitlines()[0])
+        return found
+
+    def test_dumps(self) -> None:
+        """A dump needs a key for the accounts; dumps are listed, and the oldest removed where that is asked for."""
+        self.assertEqual(self.cluster("dump"), Exit.USAGE)
+        self.assertIn("start a server first", self.err.getvalue())
+        self.join()
+        names = []
+        for _ in range(3):
+            self.clear()
+            self.assertEqual(self.cluster("dump", "--json"), Exit.DONE)
+            names.append(str(self.told()["dump"]))
+        self.clear()
+        self.assertEqual(self.cluster("dump", "--list"), Exit.DONE)
+        self.assertEqual(self.out.getvalue().split(), sorted(names))
+        self.clear()
+        self.assertEqual(self.cluster("dump", "--keep", "2"), Exit.DONE)
+        self.assertRegex(self.out.getvalue(), r"^Wrote the dump .*: \d+ rows, .*\. Removed 2 older dumps\.$")
+        self.clear()
+        self.assertEqual(self.cluster("dump", "--list", "--json"), Exit.DONE)
+        self.assertEqual(len(json.loads(self.out.getvalue())["dumps"]), 2)
+        self.assertEqual(self.cluster("dump", "--keep", "0"), Exit.USAGE)
+
+    def test_recovered(self) -> None:
+        """Files and accounts are back; what is missing in the bucket is named, and what was stored later stays."""
+        self.join()
+        self.write("a.txt", b"kept")
+        self.write("lost.txt", b"lost")
+        self.assertEqual(self.cluster("dump"), Exit.DONE)
+        self.write("later.txt", b"later")
+        for page in self.bucket.list():
+            self.bucket.delete([name for name, size in page if self.bucket.get(name, 0, size) == b"lost"])
+        new = empty_schema()
+        self.clear()
+        self.assertEqual(self.cluster("recover", "--state", self.state, url=new), Exit.DIFFERS)
+        shown = self.out.getvalue()
+        self.assertRegex(shown, r"(?m)^Recovered the dump of .*: 2 files and folders, 0 versions, 1 account\.$")
+        self.assertRegex(shown, r"(?m)^damaged: lost\.txt: the bucket has not kept all of it$")
+        self.assertIn("The bucket has not kept 1 content.", shown)
+        self.assertIn("named by no file: 1 object with 5 B.", shown)
+        self.assertIn("homeftp cluster release", shown)
+        with contextlib.closing(Database(new, connections=1)) as database:
+            share_identity(database, self.state, now=now)  # would be refused, if it were another one
+            self.assertEqual(database.rows("SELECT name FROM accounts"), [("ann",)])
+        self.assertEqual(self.homeftp("cluster", "status", new), Exit.DONE)
+        self.assertIn("recovered: objects that no file names stay", self.out.getvalue())
+        self.assertEqual(self.cluster("release", url=new), Exit.DONE)
+        self.clear()
+        self.assertEqual(self.cluster("release", "--json", url=new), Exit.DONE)
+        self.assertEqual(self.told(), {"released": False})
+        self.clear()
+        self.assertEqual(self.cluster("recover", "--state", self.state, url=new), Exit.USAGE)
+        self.assertIn("name an empty database", self.err.getvalue())
+
+    def test_without_accounts(self) -> None:
+        """It is said which, never chosen for the owner; the files alone need no state folder."""
+        self.join()
+        self.write("a.txt", b"kept")
+        self.assertEqual(self.cluster("dump"), Exit.DONE)
+        new = empty_schema()
+        self.assertEqual(self.cluster("recover", url=new), Exit.USAGE)
+        self.assertEqual(self.cluster("recover", "--state", self.mktemp(), url=new), Exit.USAGE)
+        self.assertIn("holds no identity", self.err.getvalue())
+        self.clear()
+        self.assertEqual(self.cluster("recover", "--no-accounts", "--json", url=new), Exit.DONE)
+        rows = self.told()["rows"]
+        assert isinstance(rows, dict)
+        self.assertEqual((rows["node"], "accounts" in rows), (2, False))
+
+    def test_away(self) -> None:
+        """A bucket that does not answer is named; a dump is not there, and a database stays empty."""
+        self.join()
+        with mock.patch.object(self.bucket, "put", side_effect=Busy("the object store is away")):
+            self.assertEqual(self.cluster("dump"), Exit.USAGE)
+        self.assertIn("not written: the object store is away", self.err.getvalue())
+        self.assertEqual(self.cluster("dump"), Exit.DONE)
+        new = empty_schema()
+        with mock.patch.object(self.bucket, "get", side_effect=Busy("the object store is away")):
+            self.assertEqual(self.cluster("recover", "--no-accounts", url=new), Exit.USAGE)
+        self.assertIn("Nothing was recovered: the object store is away", self.err.getvalue())
+        self.assertEqual(self.cluster("recover", "--no-accounts", url=new), Exit.DONE)
+
+    def test_named(self) -> None:
+        """Another dump than the newest can be named."""
+        self.join()
+        self.assertEqual(self.cluster("dump", "--json"), Exit.DONE)
+        first = str(self.told()["dump"])
+        self.write("later.txt", b"later")
+        self.assertEqual(self.cluster("dump"), Exit.DONE)
+        self.assertEqual(self.cluster("recover", "--no-accounts", "--dump", "x", url=empty_schema()), Exit.USAGE)
+        self.assertIn(first, self.err.getvalue())
+        self.clear()
+        asked = ("recover", "--no-accounts", "--json", "--dump", first)
+        self.assertEqual(self.cluster(*asked, url=empty_schema()), Exit.DONE)
+        self.assertEqual(self.told()["recovered"], first)
