@@ -1,4 +1,4 @@
-"""This machine: its name, its address in the network, and the time."""
+"""This machine: its name, its address in the network, the time, and which process holds a lock."""
 
 from __future__ import annotations
 
@@ -40,3 +40,18 @@ def user_folder(path: Callable[[], object]) -> str | None:
 def own_name() -> str:
     """This machine's name, in the form in which others keep it in their list of servers."""
     return re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().split(".")[0].lower()).strip("-") or "nas"
+
+
+def lock_holder(fd: int, locks: str = "/proc/locks") -> int | None:
+    """The pid of the process that holds a flock(2) on this open file; None where the system does not tell (proc(5))."""
+    found = os.fstat(fd)
+    file = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    try:
+        with open(locks, encoding="ascii") as listed:
+            held = [line.split() for line in listed]
+    except OSError:
+        return None
+    # 5: FLOCK  ADVISORY  WRITE 7626 fe:00:1686199 0 EOF; one that waits has `->` before its kind
+    holders = [words[2:] for words in held if words[1] == "FLOCK" and file in words]
+    pids = [int(pid) for _, _, pid, *_ in holders]
+    return next((pid for pid in pids if pid > 0), None)

@@ -388,21 +388,6 @@ class System:
         os.link(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir, follow_symlinks=False)
 
 
-def lock_holder(fd: int, locks: str = "/proc/locks") -> int | None:
-    """The pid of the process that holds a flock(2) on this open file; None where the system does not tell (proc(5))."""
-    found = os.fstat(fd)
-    file = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    try:
-        with open(locks, encoding="ascii") as listed:
-            held = [line.split() for line in listed]
-    except OSError:
-        return None
-    # 5: FLOCK  ADVISORY  WRITE 7626 fe:00:1686199 0 EOF; one that waits has `->` before its kind
-    holders = [words[2:] for words in held if words[1] == "FLOCK" and file in words]
-    pids = [int(pid) for _, _, pid, *_ in holders]
-    return next((pid for pid in pids if pid > 0), None)
-
-
 def _kernel() -> tuple[int, ...]:
     """Linux's version; (0,) elsewhere."""
     if sys.platform != "linux":

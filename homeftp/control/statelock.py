@@ -8,7 +8,7 @@ import os
 
 from homeftp.crypto.secretfiles import private_folder
 from homeftp.errors import OperatorError
-from homeftp.syscalls import lock_holder
+from homeftp.host import lock_holder
 
 FILE = "server.lock"
 """Inside the state folder."""

@@ -11,7 +11,8 @@ from homeftp.dispatchers.metadata import parse_meta_data
 from homeftp.errors import NotFound, WrongKind
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.metadata.kept import same_mtime
-from homeftp.model import Entry, PathLock, ResumePoint, TreeDigest, same_mode
+from homeftp.metadata.modes import same_mode
+from homeftp.model import Entry, PathLock, ResumePoint, TreeDigest
 from homeftp.status import Status
 from homeftp.wire.history import writer_body
 from homeftp.wire.messages import CmpBody, TreeBody, entry_body, meta_data

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from homeftp.errors import BadRequest, ContentMismatch, counted
-from homeftp.model import MAX_MTIME_US, MODE_BITS
+from homeftp.metadata.modes import MODE_BITS
+from homeftp.model import MAX_MTIME_US
 from homeftp.wire.messages import MetaData
 
 

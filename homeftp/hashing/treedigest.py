@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 
 from homeftp.hashing.filehash import ALGORITHM
-from homeftp.model import Entry, TreeDigest, kept_mode
+from homeftp.metadata.modes import kept_mode
+from homeftp.model import Entry, TreeDigest
 
 NOTHING = ALGORITHM + hashlib.sha256().hexdigest()
 """Both digests of an empty directory."""

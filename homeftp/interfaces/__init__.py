@@ -46,13 +46,13 @@ from homeftp.interfaces.store import (
     IOpenFile,
     IScopedStore,
     IStore,
-    IStoreFactory,
     IStoreHealth,
     IUpload,
     Space,
     StoreOptions,
     UnrecordedChanges,
 )
+from homeftp.interfaces.storefactory import IStoreFactory
 from homeftp.interfaces.workers import IWorkers, guest, is_guest
 from homeftp.model import ListingPage, PathLock, ResumePoint, Version, WriteRequest
 

@@ -18,7 +18,8 @@ from msgspec import structs
 
 from homeftp.endpoint import RESERVED_PREFIX
 from homeftp.metadata.kept import EXACT, ChangeTime, KeptMetadata
-from homeftp.model import MAX_MTIME_US, MODE_BITS, SECOND_US
+from homeftp.metadata.modes import MODE_BITS
+from homeftp.model import MAX_MTIME_US, SECOND_US
 from homeftp.syscalls import System
 
 _US_NS = 1000

@@ -14,7 +14,8 @@ from typing import Sequence
 
 from homeftp import plugins
 from homeftp.errors import OperatorError
-from homeftp.interfaces.store import IStore, IStoreFactory, StoreOptions
+from homeftp.interfaces.store import IStore, StoreOptions
+from homeftp.interfaces.storefactory import IStoreFactory
 from homeftp.store.local.factory import LocalStoreFactory
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):", re.IGNORECASE)

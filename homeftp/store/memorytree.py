@@ -19,7 +19,8 @@ from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import NoSpace
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import Space, StoreOptions
-from homeftp.model import SECOND_US, Actor, Entry, Kind, Version, WriteRequest, kept_mode
+from homeftp.metadata.modes import kept_mode
+from homeftp.model import SECOND_US, Actor, Entry, Kind, Version, WriteRequest
 from homeftp.store.policy import similarnames, wording
 from homeftp.store.policy.disclosure import account_space
 

@@ -62,7 +62,7 @@ def within(package: str, names: str) -> frozenset[str]:
     return frozenset(f"{package}.{name}" for name in names.split())
 
 
-VALUES = frozenset({"config", "endpoint", "errors", "histogram", "metadata.kept", "model", "status", "history"})
+VALUES = frozenset("config endpoint errors histogram history metadata.kept metadata.modes model status".split())
 CONTRACTS = VALUES | {"interfaces"}
 TOOLS = frozenset(
     "audit cluster control crypto discovery hashing host metadata.disks plugins syscalls tcp workers".split()
@@ -88,6 +88,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "history": frozenset({"config", "endpoint", "errors", "model"}),
     "metadata": frozenset(),
     "metadata.kept": frozenset({"model"}),
+    "metadata.modes": frozenset({"model"}),
     "wire": VALUES,
     "interfaces": VALUES,
     "host": frozenset(),
@@ -99,7 +100,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "crypto": VALUES,
     "discovery": VALUES,
     "audit": VALUES | {"cluster", "crypto", "host"},
-    "control": VALUES | {"crypto", "syscalls"},
+    "control": VALUES | {"crypto", "host", "syscalls"},
     "cluster": CONTRACTS | {"crypto"},
     "cluster.dumps": VALUES | {"cluster", "crypto"},
     "store.policy": CONTRACTS,
@@ -110,7 +111,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "store.cluster.writes": CLUSTER | within("store.cluster", "base reading tables"),
     "store.cluster.upkeep": CLUSTER | within("store.cluster", "base reading tables writes"),
     "store.cluster": CLUSTER | within("store.cluster", "base reading tables upkeep writes"),
-    "store.local.disk": STORE,
+    "store.local.disk": STORE | {"host"},
     "store.local.observing": STORE | {"store.local.disk"},
     "store.local.staging": STORE | {"store.local.disk"},
     "store.local.versions": STORE | {"store.local.disk"},
@@ -186,7 +187,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"hashing", "wire"}
     | within("client", "api batches download errors escapes files mirror seen selection tables transfer")
     | within("client", "verifycopy writer"),
-    "client.sync.local": CONTRACTS | {"hashing", "syscalls", "client.files"},
+    "client.sync.local": CONTRACTS | {"hashing", "host", "syscalls", "client.files"},
     "client.sync.merge": SHARED | {"wire"} | within("client", "api batches files transfer"),
     "client.sync": SHARED
     | within("client", "api batches errors escapes files mirror plan remotehash seen selection tables transfer")
@@ -197,7 +198,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | within("client", "api errors known manage plan seen selection sync sync.merge transfer"),
     "client.aio": SHARED | {"wire"} | within("client", "connection known manage opening selection transfer"),
     "client": CLIENT,
-    "cli.terminal": frozenset({"errors", "model", "client"}),
+    "cli.terminal": frozenset({"errors", "metadata.modes", "model", "client"}),
     "cli.connect": SHARED | {"cli.terminal", "client"},
     "cli.transfer": frozenset({"errors", "cli.terminal", "client"}),
     "cli.pairs": frozenset({"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "errors", "host"}),

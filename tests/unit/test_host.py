@@ -1,7 +1,9 @@
-"""This machine's name, address and time."""
+"""This machine's name, address and time, and the holders of its locks."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import socket
 from datetime import timedelta
@@ -9,7 +11,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.host import now, own_address, own_name, user_folder
+from homeftp.host import lock_holder, now, own_address, own_name, user_folder
 
 
 class HostTests(SynchronousTestCase):
@@ -46,3 +48,15 @@ class HostTests(SynchronousTestCase):
         self.assertEqual(user_folder(lambda: "/home/ann/.config/homeftp"), "/home/ann/.config/homeftp")
         self.assertIsNone(user_folder(lambda: "~/.config/homeftp"))
         self.assertIsNone(user_folder(without_home))
+
+
+class LockHolderTests(SynchronousTestCase):
+    """lock_holder."""
+
+    def test_holder(self) -> None:
+        """The process that holds a lock is named; without a lock, and without the system's list, none is."""
+        with open(self.mktemp(), "w") as file:
+            self.assertIsNone(lock_holder(file.fileno()))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.assertEqual(lock_holder(file.fileno()), os.getpid())
+            self.assertIsNone(lock_holder(file.fileno(), "/nowhere"))

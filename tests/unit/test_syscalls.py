@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import gc
 import os
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.syscalls import System, lock_holder
+from homeftp.syscalls import System
 from tests.support import needs
 from tests.support.stores import Journaled
 
@@ -267,18 +266,6 @@ class SyncTests(SyscallCase):
                 system.await_writeback(-1, 0, 4096)
             self.assertEqual(caught.exception.errno, errno.EBADF)
         PlainSystem().await_writeback(-1, 0, 4096)
-
-
-class LockHolderTests(SynchronousTestCase):
-    """lock_holder."""
-
-    def test_holder(self) -> None:
-        """The process that holds a lock is named; without a lock, and without the system's list, none is."""
-        with open(self.mktemp(), "w") as file:
-            self.assertIsNone(lock_holder(file.fileno()))
-            fcntl.flock(file, fcntl.LOCK_EX)
-            self.assertEqual(lock_holder(file.fileno()), os.getpid())
-            self.assertIsNone(lock_holder(file.fileno(), "/nowhere"))
 
 
 class BirthTests(SyscallCase):

@@ -49,7 +49,7 @@ def format_count(files: int, folders: int, others: int = 0) -> str:
 
 def format_mode(kind: str, mode: int | None) -> str:
     """The kind and the permission bits as ls(1) prints them; bits that are not known as if none were set."""
-    from homeftp.model import MODE_BITS
+    from homeftp.metadata.modes import MODE_BITS
 
     return stat.filemode((stat.S_IFDIR if kind == "directory" else stat.S_IFREG) | (mode or 0) & MODE_BITS)
 

@@ -14,7 +14,8 @@ from homeftp.client.tables.nametable import NameTable, Packing
 from homeftp.hashing.filehash import binary, from_binary
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import UNKNOWN, DirectoryDigester
-from homeftp.model import MODE_BITS, TreeDigest
+from homeftp.metadata.modes import MODE_BITS
+from homeftp.model import TreeDigest
 
 _HASHES: Packing[str] = Packing(
     lambda names, hashes: tuple(map(binary, hashes)), lambda names, digests: map(from_binary, digests)

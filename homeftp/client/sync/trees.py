@@ -33,7 +33,8 @@ from homeftp.client.transfer.payload import hash_file
 from homeftp.config import STREAM_PIECE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, WrongKind
-from homeftp.model import MODE_BITS, Entry, TreeProgress
+from homeftp.metadata.modes import MODE_BITS
+from homeftp.model import Entry, TreeProgress
 
 _READ_AT_ONCE = 64
 """Small files that are hashed in one job."""

@@ -11,7 +11,8 @@ from homeftp.client.files.model import HAS_MODES, PERMISSIONS, FileStat, LocalTr
 from homeftp.client.transfer.model import TransferContext
 from homeftp.metadata.disks import Disks, is_common
 from homeftp.metadata.kept import same_mtime
-from homeftp.model import MODE_BITS, SECOND_US, Entry, Kind, kept_mode, same_mode
+from homeftp.metadata.modes import MODE_BITS, kept_mode, same_mode
+from homeftp.model import SECOND_US, Entry, Kind
 from homeftp.wire.messages import MetaData
 
 _FILE_MODE = 0o666

@@ -15,7 +15,8 @@ from homeftp.dispatchers.metadata import parse_meta_data
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadRequest, Refusal, TooLarge, check_limit
 from homeftp.interfaces import BatchWrite, IPayload, IRequest, IResolution
-from homeftp.model import Entry, WriteRequest, kept_mode
+from homeftp.metadata.modes import kept_mode
+from homeftp.model import Entry, WriteRequest
 from homeftp.status import Status
 from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, PushEntry
 from homeftp.wire.messages import PushBody, entry_body, refusal_body

@@ -11,7 +11,8 @@ from homeftp.cluster.database import Database, unreachable
 from homeftp.cluster.migrations import expect_current
 from homeftp.cluster.objects import Bucket, open_bucket
 from homeftp.errors import Busy, OperatorError
-from homeftp.interfaces.store import IStoreFactory, StoreOptions
+from homeftp.interfaces.store import StoreOptions
+from homeftp.interfaces.storefactory import IStoreFactory
 from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
 from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.store import ClusterStore

@@ -10,7 +10,8 @@ from zope.interface import implementer
 
 from homeftp.errors import OperatorError
 from homeftp.hashing.hashcache import HashCache
-from homeftp.interfaces.store import IStoreFactory, StoreOptions
+from homeftp.interfaces.store import StoreOptions
+from homeftp.interfaces.storefactory import IStoreFactory
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.opened import expect_metadata_dir
 from homeftp.store.local.store import LocalStore

@@ -12,13 +12,13 @@ from homeftp.interfaces.store import (
     IDraft,
     IOpenFile,
     IStore,
-    IStoreFactory,
     IStoreHealth,
     IUpload,
     StoreOptions,
     UnrecordedChanges,
     record_nothing,
 )
+from homeftp.interfaces.storefactory import IStoreFactory
 from homeftp.model import SERVER, Change
 from homeftp.status import Status
 from homeftp.store.buffers import BytesDraft, BytesFile, BytesUpload

@@ -18,7 +18,7 @@ import msgspec
 
 from homeftp.client.sync.local.marker import lock_file
 from homeftp.errors import OperatorError
-from homeftp.syscalls import lock_holder
+from homeftp.host import lock_holder
 
 MOST_WAITING = 20
 """Files that a status names; it counts the others."""

@@ -19,7 +19,8 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound
 from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces import IFileDraft, IFiles
-from homeftp.model import Entry, kept_mode
+from homeftp.metadata.modes import kept_mode
+from homeftp.model import Entry
 from homeftp.server.sftp.overlay.content import DraftContent, Pending, SmallMemory
 from homeftp.server.sftp.overlay.reader import SequentialReader
 

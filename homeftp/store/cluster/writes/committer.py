@@ -14,7 +14,8 @@ from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Busy, NoSpace
-from homeftp.model import SECOND_US, Actor, Change, Entry, WriteRequest, kept_mode
+from homeftp.metadata.modes import kept_mode
+from homeftp.model import SECOND_US, Actor, Change, Entry, WriteRequest
 from homeftp.store.cluster.base.rows import FileRow, Names, NodeRow, path_names
 from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.cluster.tables import shares, uploads, usage, versions

@@ -14,7 +14,8 @@ from homeftp.errors import Changed, ContentMismatch, NotFound, Refusal
 from homeftp.hashing.filehash import Hasher
 from homeftp.interfaces.importing import Imported
 from homeftp.interfaces.storefiles import IOpenFile
-from homeftp.model import Actor, Change, WriteRequest, same_mode
+from homeftp.metadata.modes import same_mode
+from homeftp.model import Actor, Change, WriteRequest
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import ContentPart, FileRow, Names, NodeRow
 from homeftp.store.cluster.tables import names as names_table

@@ -12,7 +12,8 @@ import attrs
 
 from homeftp.cluster.database import Transaction, TransactionConflict
 from homeftp.endpoint import Endpoint, folded
-from homeftp.model import Change, Kind, WriteRequest, kept_mode
+from homeftp.metadata.modes import kept_mode
+from homeftp.model import Change, Kind, WriteRequest
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import ContentPart, FileRow, Names, NodeRow
 from homeftp.store.cluster.tables import contents, numbers, shares, usage, versions

@@ -11,7 +11,8 @@ from homeftp.hashing.filehash import signature
 from homeftp.hashing.hashcache import KnownHash
 from homeftp.metadata.disks import Disks
 from homeftp.metadata.kept import in_range
-from homeftp.model import MODE_BITS, Entry, Kind
+from homeftp.metadata.modes import MODE_BITS
+from homeftp.model import Entry, Kind
 from homeftp.store.policy.wording import display_path
 
 

@@ -16,7 +16,7 @@ import attrs
 from homeftp.errors import BadEndpoint
 from homeftp.interfaces.usage import Space
 from homeftp.metadata.disks import Disks
-from homeftp.model import kept_mode
+from homeftp.metadata.modes import kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
 
 WAYS_PARTS = 256

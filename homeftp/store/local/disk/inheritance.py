@@ -19,7 +19,7 @@ from typing import Iterator
 import attrs
 
 from homeftp.metadata.disks import Disks
-from homeftp.model import MODE_BITS, kept_mode
+from homeftp.metadata.modes import MODE_BITS, kept_mode
 from homeftp.store.local.disk.handles import DirHandle
 
 NEW_FILE_MODE = 0o644

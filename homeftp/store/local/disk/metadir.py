@@ -14,10 +14,10 @@ from typing import Callable
 
 from homeftp.endpoint import RESERVED
 from homeftp.errors import Internal, OperatorError
+from homeftp.host import lock_holder
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.privatefiles import open_private_directory, open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.syscalls import lock_holder
 
 FOLDER = RESERVED.encode()
 

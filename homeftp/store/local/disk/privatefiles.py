@@ -12,7 +12,7 @@ import os
 import stat
 
 from homeftp.metadata.disks import where_kept
-from homeftp.model import kept_mode
+from homeftp.metadata.modes import kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import close_on_error
 from homeftp.store.local.disk.resolver import DIRECTORY

@@ -11,7 +11,8 @@ from homeftp.endpoint import Endpoint
 from homeftp.hashing.filehash import at_rest, same_content, signature
 from homeftp.hashing.hashcache import HashCache
 from homeftp.metadata.kept import in_range
-from homeftp.model import MODE_BITS, Actor, Entry, WriteRequest
+from homeftp.metadata.modes import MODE_BITS
+from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot

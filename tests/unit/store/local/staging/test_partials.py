@@ -7,7 +7,8 @@ import os
 from homeftp.config import CHECKPOINT, MIB, RESUMABLE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, ContentMismatch, Refusal
-from homeftp.model import Actor, ResumePoint, WriteRequest, kept_mode
+from homeftp.metadata.modes import kept_mode
+from homeftp.model import Actor, ResumePoint, WriteRequest
 from homeftp.store.local.store import LocalStore
 from homeftp.wire.messages import meta_data
 from tests.support.storecases import CONTENT, HALF, PartialCase
