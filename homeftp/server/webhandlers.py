@@ -20,9 +20,9 @@ from homeftp.server.http.messages import IHandler
 from homeftp.server.http.page.api import ApiHandler
 from homeftp.server.http.page.filehandler import FileHandler
 from homeftp.server.http.page.staticfiles import StaticFiles
-from homeftp.server.http.page.thumbnails.artist import ThumbnailArtist, is_available
 from homeftp.server.http.page.thumbnails.cache import ThumbnailCache
 from homeftp.server.http.page.thumbnails.handler import SUFFIXES, ThumbnailHandler
+from homeftp.server.http.page.thumbnails.renderer import ThumbnailRenderer, is_available
 from homeftp.server.http.page.tus import TusHandler
 from homeftp.server.http.signin.session import SessionHandler
 
@@ -51,6 +51,6 @@ def handlers(context: IServerContext) -> Mapping[str, IHandler]:
         LINK_PATH: LinkHandler(context.visits, context.refusals),
     }
     if thumbnails:
-        artist = ThumbnailArtist(context.reactor, lambda: IReactorProcess(context.reactor))
-        found["thumbnail"] = ThumbnailHandler(artist, ThumbnailCache(context.settings.state), context.workers)
+        renderer = ThumbnailRenderer(context.reactor, lambda: IReactorProcess(context.reactor))
+        found["thumbnail"] = ThumbnailHandler(renderer, ThumbnailCache(context.settings.state), context.workers)
     return found

@@ -56,10 +56,10 @@ from homeftp.server.auditsearch import find_writer
 from homeftp.server.banner import listening_addresses, reachable
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
+from homeftp.server.gate.deviceactivity import DeviceActivity
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.revocation import RevocationMonitor
-from homeftp.server.gate.sightings import Sightings
 from homeftp.server.gate.webcertificates import WebCertificates
 from homeftp.server.json.frontend import JsonFrontEnd
 from homeftp.server.otherprograms import OtherPrograms
@@ -221,7 +221,7 @@ def compose(
     refusals = RefusalAudit(audit, workers, AuditRateLimit(reactor))
     devices = Devices(state)
     ssh_keys = SSHKeyChecker(devices, login_work)
-    sightings = Sightings(devices, workers, reactor)
+    device_activity = DeviceActivity(devices, workers, reactor)
     throttle = _throttle(settings, reactor, login_work, "login")
     login_audit = LoginAudit(audit, login_work, AuditRateLimit(reactor))
     if settings.https:
@@ -253,7 +253,7 @@ def compose(
         workers=login_work,
         reads=audit if settings.audit_reads else None,
         writers=partial(find_writer, audit),
-        seen=sightings.saw,
+        seen=device_activity.saw,
         share_links=sharing.of,
     )
     pairings = PairingService(
@@ -289,7 +289,7 @@ def compose(
         pairings=pairings,
         audit=login_audit,
         refusals=refusals,
-        sightings=sightings,
+        device_activity=device_activity,
         ssh_keys=ssh_keys,
         visits=LinkVisits(
             links,

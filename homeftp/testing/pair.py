@@ -61,9 +61,9 @@ from homeftp.interfaces.frontend import HTTPS
 from homeftp.server.auditsearch import find_writer
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
+from homeftp.server.gate.deviceactivity import DeviceActivity
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
-from homeftp.server.gate.sightings import Sightings
 from homeftp.server.json.context import JsonContext
 from homeftp.server.json.protocol import ServerProtocol
 from homeftp.server.wiring import BEGUN_PER_TRIED, WEB_TLS_MINIMUM
@@ -116,7 +116,7 @@ class InMemoryServer:
         all_checkers = [*with_app_passwords(checkers, devices, workers), *kinds]
         unlisted = None if own_accounts else WHOLE_STORE
         login_portal = portal(store, all_checkers, InlineWorkers(), AccessTable(state), unlisted)
-        sightings = Sightings(devices, workers, clock)
+        device_activity = DeviceActivity(devices, workers, clock)
         options = RenewableOptions(settings.tls_minimum, tls.server_options)
         web_options = RenewableOptions(WEB_TLS_MINIMUM, tls.web_options)
         options.renew(open_identity(state_dir, now=now))
@@ -140,7 +140,7 @@ class InMemoryServer:
             workers=workers,
             reads=audit if settings.audit_reads else None,
             writers=partial(find_writer, audit),
-            seen=sightings.saw,
+            seen=device_activity.saw,
             share_links=sharing.of,
             monotonic=clock.seconds,
         )
@@ -163,7 +163,7 @@ class InMemoryServer:
             pairings=pairings,
             audit=login_audit,
             refusals=refusals,
-            sightings=sightings,
+            device_activity=device_activity,
             ssh_keys=ssh_keys,
             visits=LinkVisits(
                 links,

@@ -26,9 +26,9 @@ from homeftp.interfaces import IServerContext, IWorkers
 from homeftp.model import Change
 from homeftp.server.gate.accountrequests import AccountRequests
 from homeftp.server.gate.connections import Connections
+from homeftp.server.gate.deviceactivity import DeviceActivity
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
-from homeftp.server.gate.sightings import Sightings
 from homeftp.server.gate.traffic import FrontEndTraffic, Traffic
 
 _DIGEST_BYTES = 16
@@ -49,7 +49,7 @@ class ServerContext:
     pairings: PairingService
     audit: LoginAudit
     refusals: RefusalAudit
-    sightings: Sightings
+    device_activity: DeviceActivity
     ssh_keys: SSHKeyChecker
     visits: LinkVisits
     signins: SignInService

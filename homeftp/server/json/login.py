@@ -70,7 +70,7 @@ class Authenticator:
     def _saw(self, expires: float | None = None) -> None:
         if self.login is not None and self.login.device_id is not None:
             id, client = self.login.device_id, self._client
-            self._context.sightings.saw(id, self._address, None, client=client, expires=expires)
+            self._context.device_activity.saw(id, self._address, None, client=client, expires=expires)
 
     def log_in(self, body: LoginBody, resolution: IResolution) -> Deferred[None]:
         """LOGIN."""

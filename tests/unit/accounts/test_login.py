@@ -30,7 +30,7 @@ from homeftp.files.jobs.share import SEARCHES_AT_ONCE
 from homeftp.history.writer import Writer
 from homeftp.interfaces import ILogin, ILoginService
 from homeftp.model import Actor, WriteRequest
-from homeftp.server.gate.sightings import GATHER_SECONDS, PAUSE_SECONDS
+from homeftp.server.gate.deviceactivity import GATHER_SECONDS, PAUSE_SECONDS
 from homeftp.status import Status
 from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
@@ -258,7 +258,7 @@ class KindTests(LoginCase):
         self.failureResultOf(phone.write(WriteRequest(endpoint=parse("c"), size=1), b"c"), NoSpace)
 
     def test_seen(self) -> None:
-        """The begin and the end of each connection of a login is a sighting of its device, with the front end."""
+        """The begin and the end of each connection of a login is recorded for its device, with the front end."""
         login: Login = self.successResultOf(self.attempt(self.proven["ann-tv"], "sftp"))
         connection = FakeConnection()
         self.assertIsNone(self.seen("ann-tv").seen, "a login that no connection uses")
@@ -277,7 +277,7 @@ class KindTests(LoginCase):
         self.assertIsNone(self.seen("ann-tv").front_end, "the server's own protocol")
 
     def seen(self, name: str) -> Device:
-        """What is known of a device once all sightings are written."""
+        """What is known of a device once all activity are written."""
         self.server.clock.pump([GATHER_SECONDS, PAUSE_SECONDS, PAUSE_SECONDS])
         (device,) = (each for each in self.devices.all() if each.name == name)
         return device

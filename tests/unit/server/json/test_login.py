@@ -16,8 +16,8 @@ from homeftp.audit.log import Audit
 from homeftp.config import Limits
 from homeftp.crypto.pake import Code
 from homeftp.errors import Busy
+from homeftp.server.gate.deviceactivity import PAUSE_SECONDS
 from homeftp.server.gate.renewals import PAUSE_SECONDS as RENEWAL_PAUSE_SECONDS
-from homeftp.server.gate.sightings import PAUSE_SECONDS
 from homeftp.status import Status
 from tests.support import replay
 from tests.support.inmemory import PASSWORD, Connection

@@ -11,9 +11,9 @@ from homeftp.endpoint import parse
 from homeftp.errors import NotFound
 from homeftp.interfaces import IFileStream, IWorkers
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IClosableHandler
-from homeftp.server.http.page.thumbnails.artist import ThumbnailArtist
 from homeftp.server.http.page.thumbnails.cache import ThumbnailCache, thumbnail_key
 from homeftp.server.http.page.thumbnails.drawing import SIDE
+from homeftp.server.http.page.thumbnails.renderer import ThumbnailRenderer
 from homeftp.server.http.refusals import HttpError
 
 SUFFIXES = ("jpg", "jpeg", "png", "gif", "webp")
@@ -27,8 +27,8 @@ MAX_SOURCE = 64 * MIB
 class ThumbnailHandler:
     """Sends the thumbnail of a picture; 404 where it has none."""
 
-    def __init__(self, artist: ThumbnailArtist, cache: ThumbnailCache, workers: IWorkers) -> None:
-        self._artist = artist
+    def __init__(self, renderer: ThumbnailRenderer, cache: ThumbnailCache, workers: IWorkers) -> None:
+        self._renderer = renderer
         self._cache = cache
         self._workers = workers
 
@@ -38,7 +38,7 @@ class ThumbnailHandler:
 
     def close(self) -> None:
         """End the processes, and close the database."""
-        self._artist.close()
+        self._renderer.close()
         self._cache.close()
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
@@ -69,7 +69,7 @@ class ThumbnailHandler:
                 return HttpResponse(HTTPStatus.NOT_MODIFIED, [("ETag", _tag(key))])
             thumbnail = await self._workers.of(account).run_unbounded(self._cache.find, key)
         if thumbnail is None:
-            thumbnail = await self._artist.draw(account, stream.payload(0, entry.size))
+            thumbnail = await self._renderer.draw(account, stream.payload(0, entry.size))
             entry = await stream.verify()
             if entry.hash is not None:
                 key = thumbnail_key(account, entry.hash, SIDE)

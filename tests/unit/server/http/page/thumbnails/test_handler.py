@@ -9,9 +9,9 @@ from zope.interface.verify import verifyObject
 from homeftp.endpoint import parse
 from homeftp.errors import Forbidden, NotFound, WrongKind
 from homeftp.server.http.messages import IClosableHandler
-from homeftp.server.http.page.thumbnails.artist import ThumbnailArtist
 from homeftp.server.http.page.thumbnails.cache import ThumbnailCache
 from homeftp.server.http.page.thumbnails.handler import ThumbnailHandler
+from homeftp.server.http.page.thumbnails.renderer import ThumbnailRenderer
 from homeftp.server.http.refusals import HttpError
 from tests.support.drawingprocess import PlayedProcesses
 from tests.support.folders import quick_temp_dir
@@ -25,8 +25,8 @@ class ThumbnailHandlerTests(HandlerCase):
         super().setUp()
         self.processes = PlayedProcesses()
         self.cache = ThumbnailCache(quick_temp_dir())
-        artist = ThumbnailArtist(Clock(), lambda: self.processes)
-        self.handler: ThumbnailHandler = ThumbnailHandler(artist, self.cache, self.workers)
+        renderer = ThumbnailRenderer(Clock(), lambda: self.processes)
+        self.handler: ThumbnailHandler = ThumbnailHandler(renderer, self.cache, self.workers)
         self.addCleanup(self.handler.close)
         self.lay({"d/a.jpg": b"a picture", "d/b.txt": b"text", "d/c.jpg": b"a picture", "d/empty.png": b""})
 

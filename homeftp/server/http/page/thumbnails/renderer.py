@@ -147,7 +147,7 @@ class DrawingProcess(ProcessProtocol):
 _MOST_ANSWER = drawing.SIZE.size + drawing.MAX_THUMBNAIL
 
 
-class ThumbnailArtist:
+class ThumbnailRenderer:
     """Draws thumbnails of the pictures of all accounts."""
 
     def __init__(self, clock: IReactorTime, processes: Callable[[], IReactorProcess]) -> None:

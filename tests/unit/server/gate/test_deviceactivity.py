@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, Devices, add_device
 from homeftp.errors import OperatorError
-from homeftp.server.gate.sightings import GATHER_SECONDS, PAUSE_SECONDS, Sightings
+from homeftp.server.gate.deviceactivity import GATHER_SECONDS, PAUSE_SECONDS, DeviceActivity
 from homeftp.workers import InlineWorkers
 
 T = TypeVar("T")
@@ -32,25 +32,25 @@ class SlowWorkers(InlineWorkers):
 
 
 class SightingTests(SynchronousTestCase):
-    """Sightings of one device."""
+    """The connections of one device."""
 
     def setUp(self) -> None:
         self.folder = self.mktemp()
         self.devices = Devices(AccountDatabase(self.folder))
         self.clock = Clock()
-        self.sightings = self.made(InlineWorkers())
+        self.device_activity = self.made(InlineWorkers())
         with self.devices.state.transaction() as connection:
             self.device = add_device(connection, "1" * 32, "ann", "laptop", 5.0)
 
-    def made(self, workers: InlineWorkers) -> Sightings:
-        return Sightings(self.devices, workers, self.clock, lambda: 1000.0 + self.clock.seconds())
+    def made(self, workers: InlineWorkers) -> DeviceActivity:
+        return DeviceActivity(self.devices, workers, self.clock, lambda: 1000.0 + self.clock.seconds())
 
     def kept(self) -> Device:
         (found,) = self.devices.all()
         return found
 
     def saw(self, address: str = "192.0.2.7", client: str | None = None, expires: float | None = None) -> None:
-        self.sightings.saw(self.device.id, address, None, client=client, expires=expires)
+        self.device_activity.saw(self.device.id, address, None, client=client, expires=expires)
 
     def test_kept(self) -> None:
         """Time and place are those of the last time; what is not said again stays."""
@@ -77,7 +77,7 @@ class SightingTests(SynchronousTestCase):
         self.assertNotEqual(self.devices.state.version(), before, "the control")
 
     def test_after_quiet(self) -> None:
-        """After a pause in which nobody was seen, a sighting is written soon again."""
+        """After a pause in which nobody was seen, a connection is written soon again."""
         self.saw()
         self.clock.pump([GATHER_SECONDS, PAUSE_SECONDS])
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -88,11 +88,11 @@ class SightingTests(SynchronousTestCase):
     def test_one_write(self) -> None:
         """While one write is under way no other begins, for any device."""
         workers = SlowWorkers()
-        self.sightings = self.made(workers)
+        self.device_activity = self.made(workers)
         self.saw(client="first")
         self.clock.advance(GATHER_SECONDS)
         for number in range(5):
-            self.sightings.saw(f"{number:032}", "192.0.2.9", "https")
+            self.device_activity.saw(f"{number:032}", "192.0.2.9", "https")
             self.saw(client=str(number))
             self.clock.advance(PAUSE_SECONDS)
         self.assertEqual(len(workers.waiting), 1)
@@ -105,11 +105,11 @@ class SightingTests(SynchronousTestCase):
     def test_stop(self) -> None:
         """What is not written yet is written when the server stops, after what is being written; then nothing is."""
         workers = SlowWorkers()
-        self.sightings = self.made(workers)
+        self.device_activity = self.made(workers)
         self.saw(client="first")
         self.clock.advance(GATHER_SECONDS)
         self.saw(client="last")
-        stopped = self.sightings.stop()
+        stopped = self.device_activity.stop()
         workers.waiting[0].callback(None)
         self.assertNoResult(stopped)
         workers.waiting[1].callback(None)
@@ -121,7 +121,7 @@ class SightingTests(SynchronousTestCase):
     def test_stop_in_pause(self) -> None:
         """A server that stops waits for no pause."""
         self.saw(client="first")
-        self.successResultOf(self.sightings.stop())
+        self.successResultOf(self.device_activity.stop())
         self.assertEqual((self.kept().client, self.clock.getDelayedCalls()), ("first", []))
 
     def test_revoked(self) -> None:

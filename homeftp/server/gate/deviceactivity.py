@@ -18,7 +18,7 @@ PAUSE_SECONDS = 1 * MINUTE
 """From one write to the next: clients may connect many times a second, and each write has all logins checked again."""
 
 GATHER_SECONDS = 1.0
-"""From the first sighting after a pause to its write: a client that connects tells its program shortly after."""
+"""From the first connection after a pause to its write: a client that connects tells its program shortly after."""
 
 
 @attrs.frozen
@@ -32,7 +32,7 @@ class _Seen:
     expires: float | None
 
 
-class Sightings:
+class DeviceActivity:
     """Records the connections of devices in `devices`, in `workers`: all that is new together, once in a pause.
 
     A failure is logged: no login depends on it. `clock` measures the pauses; `now` gives seconds since 1970 UTC.
@@ -75,7 +75,7 @@ class Sightings:
             self._next = self._clock.callLater(GATHER_SECONDS, self._write)
 
     def stop(self) -> Deferred[None]:
-        """Write what is not written yet; later sightings are not recorded. Fires when all is written."""
+        """Write what is not written yet; later connections are not recorded. Fires when all is written."""
         self._stopped = True
         if self._next is not None:
             self._next.cancel()
@@ -90,7 +90,7 @@ class Sightings:
     def _write(self) -> None:
         self._next = None
         if not self._unwritten:
-            return  # none within the pause: the next sighting need not wait for another
+            return  # none within the pause: the next one need not wait for another
         unwritten, self._unwritten = self._unwritten, {}
         self._writing = Deferred()
         written = self._workers.run_unbounded(self._record, unwritten)

@@ -10,12 +10,12 @@ from zope.interface import implementer
 from homeftp.errors import Busy, Changed, ShuttingDown
 from homeftp.interfaces import IPayload
 from homeftp.server.http.page.thumbnails import drawing
-from homeftp.server.http.page.thumbnails.artist import (
+from homeftp.server.http.page.thumbnails.renderer import (
     HUNG_SECONDS,
     IDLE_SECONDS,
     MOST_PROCESSES,
     MOST_WAITING,
-    ThumbnailArtist,
+    ThumbnailRenderer,
     is_available,
 )
 from tests.support.drawingprocess import PlayedProcesses
@@ -40,21 +40,21 @@ class BrokenPayload:
 
 
 class ArtistTests(SynchronousTestCase):
-    """`ThumbnailArtist` with processes that the test plays."""
+    """`ThumbnailRenderer` with processes that the test plays."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.processes = PlayedProcesses()
-        self.artist = ThumbnailArtist(self.clock, lambda: self.processes)
+        self.renderer = ThumbnailRenderer(self.clock, lambda: self.processes)
         self.drawn: list[Deferred[bytes]] = []
 
     def tearDown(self) -> None:
-        self.artist.close()
+        self.renderer.close()
         for each in self.drawn:
             each.addErrback(lambda failure: failure.trap(ShuttingDown) and b"")
 
     def draw(self, account: str = "ann", content: bytes = b"picture") -> Deferred[bytes]:
-        self.drawn.append(Deferred.fromCoroutine(self.artist.draw(account, content)))
+        self.drawn.append(Deferred.fromCoroutine(self.renderer.draw(account, content)))
         return self.drawn[-1]
 
     def test_drawn(self) -> None:
@@ -126,7 +126,7 @@ class ArtistTests(SynchronousTestCase):
 
     def test_changed(self) -> None:
         """A file that changes while it is read ends the process, which has half of it."""
-        found = Deferred.fromCoroutine(self.artist.draw("ann", BrokenPayload()))
+        found = Deferred.fromCoroutine(self.renderer.draw("ann", BrokenPayload()))
         self.failureResultOf(found, Changed)
         self.assertEqual(self.processes.started[0].sent, drawing.SIZE.pack(10) + b"half.")
         self.assertEqual(self.processes.started[0].signals, ["KILL"])
@@ -158,8 +158,8 @@ class ArtistTests(SynchronousTestCase):
     def test_close(self) -> None:
         """All of them end with the server; what was not drawn because of that is refused."""
         found = [self.draw() for _ in range(3)]
-        self.artist.close()
-        self.artist.close()
+        self.renderer.close()
+        self.renderer.close()
         for each in found:
             self.failureResultOf(each, ShuttingDown)
         self.assertEqual((self.clock.getDelayedCalls(), len(self.processes.started)), ([], 1))
