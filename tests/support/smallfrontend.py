@@ -81,7 +81,7 @@ class SmallFrontEnd(Factory):
 
     def service(self, context: IServerContext) -> IService:
         self.context = context
-        self.listener = listening(context.reactor, "tcp:0:interface=127.0.0.1", self)
+        self.listener = listening(context.reactor, "tcp:0:interface=127.0.0.1", self, context.workers)
         return self.listener
 
     def buildProtocol(self, addr: IAddress | None) -> SmallProtocol | None:

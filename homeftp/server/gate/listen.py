@@ -26,6 +26,7 @@ from zope.interface import implementer
 
 from homeftp.control.ask import server_on
 from homeftp.errors import OperatorError
+from homeftp.interfaces import IWorkers, guest
 
 BACKLOG = 512
 """Connections that the system keeps until the server accepts them, where the endpoint names no other number (nginx has
@@ -33,8 +34,11 @@ BACKLOG = 512
 tries again only after one, three and seven seconds."""
 
 ACCEPTS = 8
-"""Connections that one listener accepts between two turns of the reactor, at most: those among them that exceed a cap
-have descriptors until the next turn, and what comes before a login takes a processor too. Twisted accepts a hundred."""
+"""Connections that one listener accepts at a time, at most: those among them that exceed a cap have descriptors until
+the next turn of the reactor. Twisted accepts a hundred, and more in a burst."""
+
+_NEWCOMERS = guest("")
+"""Accepting is done for all clients that have not logged in."""
 
 T = TypeVar("T")
 """The type of a server's identity: that of the home, or the certificate of the web."""
@@ -72,12 +76,36 @@ class RenewableOptions(Generic[T]):
         return SSL.Connection(self._context, None)
 
 
+class _AcceptInTurn:
+    """Lets a port accept at most `ACCEPTS` connections at a time, in turn with what is done for other clients."""
+
+    def __init__(self, port: Port, workers: IWorkers) -> None:
+        self._port = port
+        self._workers = workers.of(_NEWCOMERS)
+        self._accept = port.doRead
+        port.doRead = self._do_read  # type: ignore[method-assign] # it has no setting for either
+
+    def _do_read(self) -> None:
+        self._port.stopReading()
+        self._workers.in_turn(self._accept_some)
+
+    def _accept_some(self) -> None:
+        port = self._port
+        if port.connected and not port.disconnecting:
+            port.numberAccepts = min(port.numberAccepts, ACCEPTS)  # it grows in a burst
+            self._accept()
+            port.startReading()
+
+
 class ListeningService(Service):
     """Listens on one endpoint. A port in use fails the start, where Twisted's own service only logs it."""
 
-    def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory, description: str) -> None:
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory, description: str, workers: IWorkers
+    ) -> None:
         self._endpoint = endpoint
         self._factory = factory
+        self._workers = workers
         self.description = description
         self._port: IListeningPort | None = None
 
@@ -99,7 +127,7 @@ class ListeningService(Service):
     def _bound(self, port: IListeningPort) -> None:
         self._port = port
         if isinstance(port, Port):
-            _accept_few(port)
+            _AcceptInTurn(port, self._workers)
 
     def startService(self) -> None:
         """Bind the port, unless that was done with privileges."""
@@ -115,17 +143,6 @@ class ListeningService(Service):
         return succeed(None) if stopping is None else stopping
 
 
-def _accept_few(port: Port) -> None:
-    """Let a port accept at most `ACCEPTS` connections in one turn; it has no setting for that."""
-    accept = port.doRead
-
-    def accept_few() -> None:
-        port.numberAccepts = min(port.numberAccepts, ACCEPTS)  # it grows in a burst
-        accept()
-
-    port.doRead = accept_few  # type: ignore[method-assign]
-
-
 def _taken_by(description: str, reason: object) -> str:
     """Which homeftp of this user has the port of an endpoint that is taken; "" where that is another program."""
     port = re.match(r"tcp6?:(?:port=)?(\d+)", description)
@@ -137,8 +154,10 @@ def _taken_by(description: str, reason: object) -> str:
     )
 
 
-def listening(reactor: object, description: str, factory: IProtocolFactory) -> ListeningService:
+def listening(reactor: object, description: str, factory: IProtocolFactory, workers: IWorkers) -> ListeningService:
     """The service that listens on the endpoint of that description (`twisted.internet.endpoints`).
+
+    It accepts connections in turn with what `workers` do for others.
 
     Raises `OperatorError` for a description that no endpoint has.
     """
@@ -149,7 +168,7 @@ def listening(reactor: object, description: str, factory: IProtocolFactory) -> L
             f"{description!r} is not an endpoint to listen on ({error}): write, for example, tcp:8421, "
             "tcp6:8421, tcp:8421:interface=127.0.0.1 or unix:/run/homeftp.sock"
         ) from None
-    return ListeningService(endpoint, factory, description)
+    return ListeningService(endpoint, factory, description, workers)
 
 
 def _with_backlog(description: str) -> str:

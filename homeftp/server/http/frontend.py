@@ -108,7 +108,7 @@ class HttpsFrontEnd:
         service = HttpService(cache, handlers.values())
         for description in self.listen:
             factory = TLSMemoryBIOFactory(context.web_tls, False, HttpFactory(shared), context.reactor)
-            listener = listening(context.reactor, description, factory)
+            listener = listening(context.reactor, description, factory, context.workers)
             listener.setServiceParent(service)
             self.listeners.append(listener)
         return service

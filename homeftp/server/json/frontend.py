@@ -86,11 +86,13 @@ class JsonFrontEnd:
         shared = JsonContext(server=context, table=Table(self.dispatchers))
         service = MultiService()
         for description in self.listen:
-            self.plain.append(listening(context.reactor, description, ServerFactory(shared, immediate_tls=False)))
+            self.plain.append(
+                listening(context.reactor, description, ServerFactory(shared, immediate_tls=False), context.workers)
+            )
         for description in self.listen_tls:
             factory: IProtocolFactory = ServerFactory(shared, immediate_tls=True)
             factory = TLSMemoryBIOFactory(context.tls, False, factory, context.reactor)
-            self.tls.append(listening(context.reactor, description, factory))
+            self.tls.append(listening(context.reactor, description, factory, context.workers))
         for each in (*self.plain, *self.tls):
             each.setServiceParent(service)
         return service

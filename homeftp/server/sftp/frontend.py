@@ -98,7 +98,7 @@ class SftpFrontEnd:
         factory = SftpFactory(context, SharedSessions())
         self._service = service = SftpService(context, factory)
         for description in self.listen:
-            listener = listening(context.reactor, description, factory)
+            listener = listening(context.reactor, description, factory, context.workers)
             listener.setServiceParent(service)
             self.listeners.append(listener)
         return service

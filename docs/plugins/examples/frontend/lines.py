@@ -133,5 +133,5 @@ class LineFrontEnd:
 
     def service(self, context: IServerContext) -> ListeningService:
         """The service that listens."""
-        self.listener = listening(context.reactor, self.description, LineFactory(context))
+        self.listener = listening(context.reactor, self.description, LineFactory(context), context.workers)
         return self.listener

@@ -19,8 +19,11 @@ from zope.interface import implementer
 
 from homeftp.crypto.tls import server_options
 from homeftp.errors import OperatorError
+from homeftp.interfaces import IWorkers, is_guest
 from homeftp.server.gate.listen import ACCEPTS, BACKLOG, ListeningService, RenewableOptions, listening
+from homeftp.workers import InlineWorkers
 from tests.support.fakeserver import identity
+from tests.support.queuedworkers import QueuedTurns
 from tests.support.socketpaths import socket_path
 
 BURST = 100
@@ -40,7 +43,7 @@ class ListeningTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactor()
-        self.service = listening(self.reactor, "tcp:8421", Factory())
+        self.service = listening(self.reactor, "tcp:8421", Factory(), InlineWorkers())
 
     def test_life(self) -> None:
         """It binds once, with privileges or without, tells its address, and stops listening."""
@@ -54,22 +57,24 @@ class ListeningTests(SynchronousTestCase):
 
     def test_taken(self) -> None:
         """A port that another program has fails the start with one line that names the endpoint and the reason."""
-        taken = ListeningService(TakenEndpoint(), Factory(), "tcp:8421")
+        taken = ListeningService(TakenEndpoint(), Factory(), "tcp:8421", InlineWorkers())
         error = self.assertRaises(OperatorError, taken.privilegedStartService)
         self.assertEqual(str(error), "cannot listen on tcp:8421: Address already in use")
 
     def test_backlog(self) -> None:
         """The system keeps many connections until they are accepted; an endpoint that names a number keeps that."""
         for description in ("tcp:8422", "tcp:8423:interface=127.0.0.1", "tcp:8424:backlog=7"):
-            listening(self.reactor, description, Factory()).startService()
+            listening(self.reactor, description, Factory(), InlineWorkers()).startService()
         self.assertEqual([server[2] for server in self.reactor.tcpServers], [BACKLOG, BACKLOG, 7])
         self.assertGreater(BACKLOG, 100)
-        listening(self.reactor, "unix:/run/homeftp.sock", Factory()).startService()
+        listening(self.reactor, "unix:/run/homeftp.sock", Factory(), InlineWorkers()).startService()
         self.assertEqual(self.reactor.unixServers[0][2], BACKLOG)
 
     def test_description(self) -> None:
         """A description that no endpoint has is refused with examples of right ones."""
-        error = self.assertRaises(OperatorError, listening, self.reactor, "carrier-pigeon:5", Factory())
+        error = self.assertRaises(
+            OperatorError, listening, self.reactor, "carrier-pigeon:5", Factory(), InlineWorkers()
+        )
         self.assertIn("tcp:8421:interface=127.0.0.1", str(error))
 
 
@@ -93,25 +98,31 @@ class _Open(Protocol):
 class BurstTests(SynchronousTestCase):
     """Many connections at the same time, and a reactor that only this test runs."""
 
+    def setUp(self) -> None:
+        self.turns = SelectReactor()
+        self.addCleanup(self.turns.removeAll)
+        self.opened: set[Protocol] = set()
+
+    def start(self, description: str, workers: IWorkers) -> ListeningService:
+        """A service that listens."""
+        service = listening(self.turns, description, Factory.forProtocol(lambda: _Open(self.opened)), workers)
+        service.startService()
+        return service
+
     def most_open(self, description: str, connect: Callable[[ListeningService], socket.socket]) -> int:
         """How many descriptors a burst of connections had at most, though each is aborted as it is accepted."""
-        turns = SelectReactor()
-        self.addCleanup(turns.removeAll)
-        opened: set[Protocol] = set()
-        factory = Factory.forProtocol(lambda: _Open(opened))
-        service = listening(turns, description, factory)
-        service.startService()
+        service = self.start(description, InlineWorkers())
         burst = [connect(service) for _ in range(BURST)]
         most = ended = 0
         for number in range(4 * BURST):
-            turns.iterate(0)
-            most = max(most, len(opened))
+            self.turns.iterate(0)
+            most = max(most, len(self.opened))
             ended = sum(_at_end(each) for each in burst) if number % 16 == 0 else ended
             if ended == len(burst):
                 break
         self.assertEqual(ended, len(burst), "all were accepted")
         service.stopService()
-        turns.iterate(0)
+        self.turns.iterate(0)
         for each in burst:
             each.close()
         return most
@@ -135,6 +146,30 @@ class BurstTests(SynchronousTestCase):
             return connecting
 
         self.assertLessEqual(self.most_open(f"unix:{path}", connect), ACCEPTS)
+
+    def test_in_turn(self) -> None:
+        """Accepting waits for the turn of clients that have not logged in, and does not begin once the server stops."""
+        workers = QueuedTurns()
+        path = socket_path(self)
+        service = self.start(f"unix:{path}", workers)
+        self.assertTrue(all(map(is_guest, workers.accounts)) and workers.accounts)
+        accepted = []
+        with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as other:
+            for connecting in (one, other):
+                connecting.connect(path)
+                for _ in range(3):
+                    self.turns.iterate(0)
+                (accept,) = workers.calls
+                workers.calls.clear()
+                accepted.append(len(self.opened))
+                if connecting is other:
+                    service.stopService()
+                accept()
+                accepted.append(len(self.opened))
+                for _ in range(3):
+                    self.turns.iterate(0)
+            self.assertEqual(accepted, [0, 1, 0, 0])
+            self.assertEqual((workers.calls, _at_end(one)), ([], True))
 
 
 def _at_end(connecting: socket.socket) -> bool:
