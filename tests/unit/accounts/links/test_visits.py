@@ -47,6 +47,7 @@ class VisitCase(QuickCase):
         lay_files(self.server)
         add_ann(self.server)
         self.ahead = 0.0
+        self.instant: float | None = None
         services = self.server.services
         self.visits = LinkVisits(
             Links(self.server.state, self.now),
@@ -61,7 +62,7 @@ class VisitCase(QuickCase):
 
     def now(self) -> float:
         """The time by which links end."""
-        return time.time() + self.ahead
+        return time.time() + self.ahead if self.instant is None else self.instant
 
     def make(self, path: str = "photos", **more: Any) -> MadeLink:
         made: MadeLink = self.successResultOf(started(links_of(enter(self.server)).make(terms(path, **more))))
@@ -130,6 +131,17 @@ class OpenTests(VisitCase):
             self.dead(self.open(made), LinkProblem.EXPIRED)
         late = Devices(self.server.state).find_link(visit.record.device.id, self.now())
         self.assertIsNone(late)
+
+    def test_end(self) -> None:
+        """At the very instant of its end a link is over, for those that open it and for those that have."""
+        made = self.make(seconds=60)
+        visit = self.opened(made)
+        devices = Devices(self.server.state)
+        self.instant = visit.record.ends - 0.001
+        self.assertIsNotNone(devices.find_link(self.opened(made).record.device.id, self.now()), "the control")
+        self.instant = visit.record.ends
+        self.dead(self.open(made), LinkProblem.EXPIRED)
+        self.assertIsNone(devices.find_link(visit.record.device.id, self.now()))
 
     def test_gone(self) -> None:
         """One that was revoked is not known any more, and its login ends."""
