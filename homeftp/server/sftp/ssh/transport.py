@@ -44,6 +44,10 @@ MIN_PACKET = 5
 MAX_BEFORE_LOGIN = 40 * 1024
 """The largest packet before the login."""
 
+MOST_BEFORE_LOGIN = 256
+"""Messages before the login, at most: an exchange of keys has four, and a login may take 24. Some clients send one
+without a meaning beside each of them."""
+
 MAX_VERSION = 255
 """Bytes of the line with the client's version (RFC 4253, section 4.2)."""
 
@@ -89,6 +93,8 @@ class StrictTransport(SSHServerTransport):
         self.supportedKeyExchanges = [*offered(KEY_EXCHANGES, SSHServerTransport.supportedKeyExchanges), STRICT_SERVER]
         self.supportedPublicKeys = list(HOST_KEYS)
         self.logged_in = False
+        self._before_login = 0
+        """Messages that have come before the login."""
         self.received = 0
         """Bytes from the client."""
         self.written = 0
@@ -235,6 +241,11 @@ class StrictTransport(SSHServerTransport):
         if not self._may_come(kind):
             self.fail("a message at the wrong time")
             return
+        if not self.logged_in:
+            self._before_login += 1
+            if self._before_login > MOST_BEFORE_LOGIN:
+                self.fail("too many messages before the login")
+                return
         self.dispatchMessage(kind, plain[2:end])
 
     def _may_come(self, kind: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homeftp.server.sftp.ssh.transport import MOST_BLOCKED
+from homeftp.server.sftp.ssh.transport import MOST_BEFORE_LOGIN, MOST_BLOCKED
 from tests.support.repeatable import REPEATABLE
 from tests.support.sftppackets import request, text, u32
 from tests.support.sshclient import CTR, GCM, SshCase, SshClient
@@ -73,6 +73,15 @@ class TransportTests(SshCase):
         client.begin_exchange()
         client.pump()
         self.assertTrue(client.closed)
+
+    def test_many_before_login(self) -> None:
+        """A client that does not log in may send few messages, even those without a meaning; later any number."""
+        stranger, member = self.connect(), self.member()
+        for client, closed in ((stranger, True), (member, False)):
+            for _ in range(MOST_BEFORE_LOGIN):
+                client.send(2, text(b"ignored"))
+            client.pump()
+            self.assertEqual(client.closed, closed)
 
     def test_within_exchange(self) -> None:
         """While a client exchanges keys it may send nothing else, and no part of it twice."""
