@@ -30,7 +30,11 @@ TESTS = {
     "accounts/validator": [f"{ACCOUNTS}.test_validator", *LOGIN],
     "accounts/passwords": [f"{ACCOUNTS}.test_passwords"],
     "accounts/devicelogin": [f"{ACCOUNTS}.test_devicelogin"],
-    "accounts/devices": [f"{ACCOUNTS}.test_devices", f"{ACCOUNTS}.test_devicelogin", f"{ACCOUNTS}.test_pairing"],
+    "accounts/devices": [
+        *(f"{ACCOUNTS}.test_{name}" for name in ("devices", "devicelogin", "pairing", "failclosed")),
+        f"{ACCOUNTS}.sessions",
+        f"{ACCOUNTS}.links",
+    ],
     "accounts/credentials/apppasswords": [f"{ACCOUNTS}.credentials.test_apppasswords"],
     "accounts/credentials/sshkeys": [f"{ACCOUNTS}.credentials.test_sshkeys"],
     "accounts/credentials/websessions": [f"{ACCOUNTS}.credentials.test_websessions"],
