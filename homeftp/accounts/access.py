@@ -85,7 +85,8 @@ class AccessChange:
     def applied(self, name: str, before: Access) -> Access:
         """The access of the account `name` after the change. Raises `OperatorError` for a quota without a home."""
         home = before.home if self.home is None else self.home
-        everywhere = before.rights.everywhere if self.rights is None else self.rights
+        kept = before.rights if self.home is None else _restricted(before, self.home)
+        everywhere = kept.everywhere if self.rights is None else self.rights
         quota = before.quota if self.quota is None else self.quota or None
         if quota is not None and not home.parts:
             raise OperatorError(
@@ -103,8 +104,22 @@ class AccessChange:
         elif before.rights.folders and self.rights is None:
             raise OperatorError(f"say with --rights what {name} may do in place of its folders")
         links = before.links if self.links is None else self.links
-        rights = Rights(everywhere, before.rights.grants, folders)
+        rights = Rights(everywhere, kept.grants, folders)
         return attrs.evolve(before, home=home, rights=rights, quota=quota, links=links)
+
+
+def _restricted(before: Access, home: Endpoint) -> Rights:
+    """The rights of an account that gets another home: each restriction stays where it is, and holds in the home too.
+
+    The owner may think of either: an account is never given what it could not do before.
+    """
+    rights = before.rights
+    there = tuple(((*before.home.parts, *folder), most) for folder, most in rights.grants)
+    moved = Rights(rights.everywhere, there).narrowed(home.parts, rights.everywhere)
+    grants = dict(rights.grants)
+    for folder, most in moved.grants:
+        grants[folder] = most & grants.get(folder, most)
+    return Rights(moved.everywhere, tuple(grants.items()))
 
 
 @attrs.frozen
@@ -144,7 +159,7 @@ class AccessTable:
             return _existing(connection, name)
 
     def change(self, name: str, change: AccessChange) -> Access:
-        """Change an account, in one transaction; gives its new access. Its grants stay, relative to its home."""
+        """Change an account, in one transaction; gives its new access. With another home it keeps its restrictions."""
         with self.state.transaction() as connection:
             return _change(connection, name, change)
 
@@ -240,6 +255,11 @@ def _change(connection: Statements, name: str, change: AccessChange) -> Access:
         (stored_folder(after.home), rights_shown(after.rights.everywhere), after.quota, name),
     )
     connection.execute("UPDATE accounts SET links = ? WHERE name = ?", (int(after.links), name))
+    connection.execute("DELETE FROM grants WHERE account = ?", (name,))
+    connection.executemany(
+        "INSERT INTO grants VALUES (?, ?, ?)",
+        [(name, "/".join(folder), rights_shown(most)) for folder, most in after.rights.grants],
+    )
     _write_folders(connection, name, after)
     return _existing(connection, name)
 

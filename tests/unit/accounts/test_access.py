@@ -76,6 +76,31 @@ class AccessTests(StateCase):
         with self.assertRaisesRegex(OperatorError, "record of the account ann is damaged"):
             self.accesses.find("ann")
 
+    def test_moved_home(self) -> None:
+        """Another home gives nobody what was restricted before: a restriction stays where it is, and in the home."""
+        read, nothing = frozenset({"read"}), frozenset[str]()
+        self.accesses.grant("ann", parse_folder("people/Ann/tax"), nothing)
+        self.accesses.grant("ann", parse_folder("old"), read)
+        self.accesses.set_home("ann", parse_folder("people/ann"))
+        moved = self.accesses.find("ann")
+        assert moved is not None
+        self.assertEqual(moved.rights.at(("tax", "2020")), nothing)
+        self.assertEqual((moved.rights.at(("old",)), moved.rights.at(("photos",))), (read, ALL))
+        for home, restricted in (("people", ("ann", "tax")), ("", ("people", "ann", "tax")), ("people/ann", ("tax",))):
+            self.accesses.set_home("ann", parse_folder(home))
+            again = self.accesses.find("ann")
+            assert again is not None
+            self.assertEqual((again.rights.at(restricted), again.rights.everywhere), (nothing, ALL), home)
+
+    def test_home_in_restricted_folder(self) -> None:
+        """A home within a restricted folder has no more rights than that, unless the owner says so."""
+        for rights, given in ((None, frozenset({"read"})), (ALL, ALL)):
+            self.accesses.add("kid", None, AccessChange())
+            self.accesses.grant("kid", parse_folder("photos"), frozenset({"read"}))
+            changed = self.accesses.change("kid", AccessChange(home=parse_folder("PHOTOS/2020"), rights=rights))
+            self.assertEqual(changed.rights.everywhere, given)
+            self.state.remove_account("kid")
+
     def test_one_change(self) -> None:
         """Home, rights and quota change together or not at all, and keep what was not named."""
         home, most = parse_folder("people/ann"), 5 * MIB
@@ -227,7 +252,7 @@ class AccessTests(StateCase):
             views.add(self.view(change))
         self.assertEqual(len(views), 7)
         self.view(AccessChange(folders=(), rights=ALL))
-        for folder in ("x", "y"):
+        for folder in ("x", "y", "ann/x", "ann/y"):
             self.accesses.grant("ann", parse_folder(folder), None)
         self.assertEqual(self.view(), everything)
         self.state.remove_account("ann")
