@@ -9,19 +9,20 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from typing import Any, Callable, ClassVar, Iterator, Mapping, Protocol, Sequence, TypeVar
+from typing import Any, Callable, ContextManager, Iterator, Mapping, Protocol, Sequence, TypeVar
 
-import msgspec
 import psycopg
 from psycopg import errors
-from psycopg.abc import PQGen
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from homeftp.cluster import commits
-from homeftp.errors import Busy, Internal, NoSpace, OperatorError
+from homeftp.cluster.breaker import TRY_SECONDS, CircuitBreaker
+from homeftp.cluster.connections import MS, BoundedConnection, DatabaseTimeouts, connection_info
+from homeftp.cluster.faults import refusal_of
+from homeftp.errors import Busy, Internal, OperatorError
 from homeftp.interfaces.usage import ConnectionsUsage
+from homeftp.workers.deadline import OperationDeadline, Patience, operation, under
 
 Cursor = psycopg.Cursor[TupleRow]
 
@@ -39,41 +40,21 @@ PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.2
 """The longest of these pauses."""
 
-_MS = 1000
-
-_OTHER_PLANS = ("enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit")
-"""The plans that no statement uses: each finds its rows by an index, in that order. PostgreSQL chooses by what it knows
-of a table, which is wrong for one that has just grown: then each page of a listing would be sorted anew, and a
-batch of files read the whole table."""
-
-_LOOK_SECONDS = 0.1
-"""Between two looks whether the time is over, while nothing arrives."""
-
-
-class DatabaseTimeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the database may take, in seconds: whatever it does, a request is answered within about 10 s."""
-
-    connect: float = 4.0
-    """For a connection to be made, to each of its hosts."""
-    pool: float = 5.0
-    """For a connection to become free."""
-    statement: float = 7.0
-    """For one statement, before the database gives it up."""
-    lock: float = 5.0
-    """For a row or a share that somebody else is changing."""
-    answer: float = 8.0
-    """For an answer to arrive, before this side gives it up: a database that was stopped says nothing."""
-    idle: float = 30.0
-    """For the next statement of a transaction. A server that was stopped in one loses it after that."""
-    maintenance: float = 300.0
-    """For one statement of maintenance, on which no request depends."""
+_SOONER_SECONDS = 0.25
+"""How much sooner than this side the database gives up a statement: then the connection stays of use."""
 
 
 class TransactionConflict(Exception):
     """Another transaction has changed what this one relies on: it is rolled back and tried again."""
 
 
+_LOOKING: dict[str, Any] = {"autocommit": True, "connect_timeout": 2}
+"""How a connection is made to look up a commit: with the shortest time-out that there is."""
+
 _IN_THE_WAY = (TransactionConflict, errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
+
+_ENDED = (psycopg.OperationalError, errors.IdleInTransactionSessionTimeout, errors.TransactionTimeout)
+"""The errors that end a connection, or a statement, without a word about the transaction."""
 
 
 class Transaction:
@@ -132,24 +113,24 @@ class Database:
         *,
         connections: int,
         timeouts: DatabaseTimeouts | None = None,
+        breaker: CircuitBreaker | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """`connections`: how many may be open at once. Connects when it is first used; raises `OperatorError`.
 
-        `pause` waits for so many seconds.
+        `breaker` is that of the database's server, where others use it too; `pause` waits for so many seconds.
         """
         self._timeouts = timeouts = timeouts or DatabaseTimeouts()
+        self._breaker = breaker or CircuitBreaker()
         self._pause = pause
-        self._conninfo = _conninfo(url, timeouts)
-        self._connections = _connection_class(timeouts.answer)
+        self._conninfo = connection_info(url, timeouts)
         self._pool = ConnectionPool(
             self._conninfo,
-            connection_class=self._connections,
+            connection_class=BoundedConnection,
             kwargs={"autocommit": True},
             min_size=0,
             max_size=connections,
-            timeout=timeouts.pool,
-            reconnect_timeout=timeouts.pool,
+            reconnect_timeout=timeouts.operation,
             check=ConnectionPool.check_connection,  # a database that was restarted costs no request
             open=False,
             name="database",
@@ -179,20 +160,29 @@ class Database:
         `Busy` (51) where the database cannot be reached or is too slow, then nothing was changed; `NoSpace` (52) where
         it is full; and `Internal` (50) where it is not known whether the transaction was committed.
         """
-        for attempt in range(1, TRIES + 1):
-            with contextlib.suppress(*_IN_THE_WAY), self._cursor() as cursor:
-                return self._attempt(cursor, work, around_commit, maintenance)
-            self._pause(random.uniform(0, min(PAUSE_SECONDS * attempt, LONGEST_PAUSE_SECONDS)))
+        with self._operation(maintenance) as deadline:
+            for attempt in range(1, TRIES + 1):
+                with contextlib.suppress(*_IN_THE_WAY), self._cursor() as cursor:
+                    return self._attempt(cursor, work, around_commit, deadline)
+                self._pause(
+                    min(random.uniform(0, min(PAUSE_SECONDS * attempt, LONGEST_PAUSE_SECONDS)), deadline.left())
+                )
+                if not deadline.left():
+                    break
         raise Busy("too many others are changing the same: try again later; nothing was changed")
+
+    def _operation(self, maintenance: bool) -> ContextManager[OperationDeadline]:
+        """Maintenance has no deadline but for each wait; everything else has that of the operation it is part of."""
+        return _apart(Patience(self._timeouts.maintenance)) if maintenance else operation(self._timeouts.operation)
 
     def _attempt(
         self,
         cursor: Cursor,
         work: Callable[[Transaction], T],
         around_commit: Callable[[Commit, T], None],
-        maintenance: bool,
+        deadline: OperationDeadline,
     ) -> T:
-        transaction = self._begin(cursor, maintenance)
+        transaction = self._begin(cursor, deadline)
         try:
             result = work(transaction)
         except BaseException:
@@ -202,7 +192,7 @@ class Database:
 
         def commit() -> None:
             nonlocal committed
-            self._commit(cursor, transaction)
+            self._commit(cursor, transaction, deadline)
             committed = True
 
         try:
@@ -212,44 +202,51 @@ class Database:
                 _roll_back(cursor)
         return result
 
-    def _begin(self, cursor: Cursor, maintenance: bool) -> Transaction:
-        more = ""
-        if maintenance:
-            more = f"SET LOCAL statement_timeout = {int(self._timeouts.maintenance * _MS)};"
+    def _begin(self, cursor: Cursor, deadline: OperationDeadline) -> Transaction:
+        seconds = max(deadline.left() - _SOONER_SECONDS, 1 / MS)
         # in one go: the simple protocol allows several statements
-        cursor.execute(f"BEGIN; {more} SELECT pg_current_xact_id()::text".encode())
+        settings = f"SET LOCAL statement_timeout = {int(seconds * MS)}"
+        cursor.execute(f"BEGIN; {settings}; SELECT pg_current_xact_id()::text".encode())
         while cursor.nextset():
             pass
         (xid,) = cursor.fetchone() or ("",)
         connection = cursor.connection
-        assert isinstance(connection, _BoundedConnection)
+        assert isinstance(connection, BoundedConnection)
         return Transaction(cursor, connection.key, xid)
 
-    def _commit(self, cursor: Cursor, transaction: Transaction) -> None:
+    def _commit(self, cursor: Cursor, transaction: Transaction, deadline: OperationDeadline) -> None:
+        if not deadline.left():  # as long as it was not asked to commit, it is known that nothing was changed
+            raise Busy("the server's database is too slow at the moment: try again later; nothing was changed")
         try:
             cursor.execute(commits.committing(transaction.key))
         except errors.InFailedSqlTransaction as error:
             raise TransactionConflict from error
-        except psycopg.OperationalError:
-            if not self._was_committed(transaction):
+        except _ENDED:
+            if not self._was_committed(transaction, deadline):
                 raise  # else only the answer was lost
 
-    def _was_committed(self, transaction: Transaction) -> bool:
+    def _was_committed(self, transaction: Transaction, deadline: OperationDeadline) -> bool:
         """Whether a transaction whose commit was not answered was made. Raises `Internal` (50) where that is not known.
 
         As long as the database still works on it, it is asked again, on a connection beside the pool's: those may all
         be waiting here.
         """
-        deadline = time.monotonic() + self._timeouts.answer
-        while time.monotonic() < deadline:
-            with (
-                contextlib.suppress(psycopg.Error),
-                contextlib.closing(self._connections.connect(self._conninfo, autocommit=True)) as connection,
-            ):
-                found = commits.was_committed(connection, transaction.key, transaction.xid)
-                if found is not None:
-                    return found
-            self._pause(PAUSE_SECONDS)
+        answered = False
+        seconds = min(deadline.left(), self._timeouts.operation) + self._timeouts.outcome
+        with _apart(OperationDeadline(seconds)) as end:
+            while end.left():
+                try:
+                    with contextlib.closing(BoundedConnection.connect(self._conninfo, **_LOOKING)) as connection:
+                        found = commits.was_committed(connection, transaction.key, transaction.xid)
+                except psycopg.Error:
+                    answered = False
+                else:
+                    answered = True
+                    if found is not None:
+                        return found
+                self._pause(min(PAUSE_SECONDS, end.left()))
+        if not answered:
+            self._breaker.failed()
         raise Internal(
             "the server's database did not say whether the change was made: look whether it was, before you try again"
         )
@@ -260,27 +257,27 @@ class Database:
 
         It is not tried again: for what nothing else gets in the way of. Raises what `transact` does.
         """
-        with self._cursor() as cursor:
-            transaction = self._begin(cursor, maintenance=False)
+        with self._operation(maintenance=False) as deadline, self._cursor() as cursor:
+            transaction = self._begin(cursor, deadline)
             try:
                 yield transaction
             except BaseException:
                 _roll_back(cursor)
                 raise
-            self._commit(cursor, transaction)
+            self._commit(cursor, transaction, deadline)
 
     def look(self, work: Callable[[Transaction], T]) -> T:
         """The result of some work in a transaction that is rolled back. Raises `Busy` (51)."""
-        with self._cursor() as cursor:
+        with self._operation(maintenance=False) as deadline, self._cursor() as cursor:
             try:
-                return work(self._begin(cursor, maintenance=False))
+                return work(self._begin(cursor, deadline))
             finally:
                 _roll_back(cursor)
 
     @contextlib.contextmanager
-    def connection(self) -> Iterator[psycopg.Connection[TupleRow]]:
+    def connection(self, *, maintenance: bool = False) -> Iterator[psycopg.Connection[TupleRow]]:
         """A free connection on which each statement is a transaction of its own. Raises `Busy` (51)."""
-        with self._cursor() as cursor:
+        with self._operation(maintenance), self._cursor() as cursor:
             yield cursor.connection
 
     def usage(self) -> ConnectionsUsage:
@@ -292,7 +289,7 @@ class Database:
             idle=found.get("pool_available", 0),
             waiting=found.get("requests_waiting", 0),
             waits=found.get("requests_queued", 0),
-            wait_seconds=found.get("requests_wait_ms", 0) / _MS,
+            wait_seconds=found.get("requests_wait_ms", 0) / MS,
             failures=found.get("requests_errors", 0),
         )
 
@@ -304,15 +301,44 @@ class Database:
     def _cursor(self) -> Iterator[Cursor]:
         """A cursor of a free connection. Faults of the database are raised as refusals."""
         self._pool.open()  # at its first use: threads that are started before a fork are not there after it
-        try:
-            with self._pool.connection() as connection, connection.cursor() as cursor:
-                yield cursor
-        except _IN_THE_WAY:
-            raise
-        except (errors.DiskFull, errors.OutOfMemory) as error:
-            raise NoSpace("the server's database is full: ask the server's owner") from error
-        except (psycopg.OperationalError, PoolTimeout, errors.ReadOnlySqlTransaction) as error:
-            raise Busy("the server's database does not answer at the moment: try again later") from error
+        with self._operation(maintenance=False) as deadline:
+            try:
+                connection = self._connect(deadline)
+                try:
+                    with connection, connection.cursor() as cursor:
+                        yield cursor
+                finally:
+                    self._pool.putconn(connection)
+            except _IN_THE_WAY:
+                raise
+            except psycopg.Error as error:
+                if not deadline.left():
+                    self._breaker.doubt()
+                refusal = refusal_of(error)
+                if refusal is None:
+                    raise
+                raise refusal from error
+
+    def _connect(self, deadline: OperationDeadline) -> BoundedConnection:
+        """A free connection that the database has answered on just now."""
+        if self._breaker.is_open:
+            raise PoolTimeout("the database has not answered")
+        limit = deadline.at_most(TRY_SECONDS if self._breaker.is_doubtful else self._timeouts.operation)
+        with under(limit):
+            try:
+                connection = self._pool.getconn(limit.left())
+            except PoolTimeout:
+                self._breaker.failed()
+                raise
+        self._breaker.answered()
+        return connection
+
+
+@contextlib.contextmanager
+def _apart(deadline: OperationDeadline) -> Iterator[OperationDeadline]:
+    """A deadline of its own, whatever the block is part of."""
+    with under(deadline):
+        yield deadline
 
 
 def unreachable() -> OperatorError:
@@ -325,60 +351,3 @@ def _roll_back(cursor: Cursor) -> None:
     with contextlib.suppress(psycopg.Error):
         if not cursor.connection.closed:
             cursor.execute("ROLLBACK")
-
-
-class _BoundedConnection(psycopg.Connection[TupleRow]):
-    """A connection that is given up where the database does not answer in time."""
-
-    seconds: ClassVar[float]
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.key = commits.new_key()
-        """By which the database knows what was committed on it."""
-
-    def wait(self, gen: PQGen[T], interval: float = _LOOK_SECONDS, timeout: float | None = None) -> T:
-        """Wait for an answer; raises OperationalError."""
-        try:
-            return super().wait(gen, interval, self.seconds if timeout is None else timeout)
-        except psycopg.OperationalError:
-            if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-                self.pgconn.finish()
-            raise
-
-
-def _connection_class(answer_seconds: float) -> type[_BoundedConnection]:
-    class ConnectionOfDatabase(_BoundedConnection):
-        """A connection of one database."""
-
-        seconds = answer_seconds
-
-    return ConnectionOfDatabase
-
-
-def _conninfo(url: str, timeouts: DatabaseTimeouts) -> str:
-    """The URL as the library wants it, with the time-outs. Raises `OperatorError`, which does not show a password."""
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.Error as error:
-        raise OperatorError("The URL of the database cannot be read: write postgresql://USER@HOST/DATABASE") from error
-    if given.get("password") or given.get("sslpassword"):
-        raise OperatorError(
-            "The URL of the database holds a password, which other users of this machine could see: write it without, "
-            "and put the password into a file that PGPASSFILE names, or into PGPASSWORD"
-        )
-    settings = {
-        "statement_timeout": timeouts.statement,
-        "lock_timeout": timeouts.lock,
-        "idle_in_transaction_session_timeout": timeouts.idle,
-    }
-    options = [f"-c {name}={int(seconds * _MS)}" for name, seconds in settings.items()]
-    options += [f"-c {name}=off" for name in _OTHER_PLANS]
-    defaults = {
-        "connect_timeout": str(max(2, int(timeouts.connect))),
-        "tcp_user_timeout": str(int(timeouts.answer * _MS)),
-        "application_name": "homeftp",
-        "target_session_attrs": "read-write",
-    }
-    options.insert(0, str(given.get("options") or ""))
-    return make_conninfo("", **{**defaults, **given, "options": " ".join(options).strip()})

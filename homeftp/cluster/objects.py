@@ -7,8 +7,10 @@ DELETE, LIST, and that what was put can be read at once. In everything else serv
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence, TypeVar
 
@@ -18,8 +20,11 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import MemoryStore as BucketInMemory
 from obstore.store import S3Store
 
+from homeftp.cluster.breaker import TRY_SECONDS, CircuitBreaker
 from homeftp.cluster.credentials import bucket_keys
+from homeftp.cluster.faults import is_without_bucket, refusal_of
 from homeftp.errors import Busy, OperatorError
+from homeftp.workers.deadline import OPERATION_SECONDS, OperationDeadline, operation
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -38,8 +43,14 @@ _FAN_OUT = 2
 _PAGE = 1000
 """Objects in one page of a listing: that is what S3 gives at once."""
 
-_RETRIES = 3
-"""How often a request is tried again, within its time."""
+RETRIES = 3
+"""How often a request is tried again, as long as there is time."""
+
+SHORTEST_SECONDS = 1
+"""The least time that a request has."""
+
+PAUSE_SECONDS = 0.1
+"""Before the first of these, at most; before each other one twice as long."""
 
 _SAMPLE = b"homeftp looks whether this bucket can be used"
 """The content of the object that the check writes."""
@@ -56,13 +67,17 @@ _BEYOND_END = ("status code: 416", "Invalid range")
 class BucketTimeouts(msgspec.Struct, frozen=True, kw_only=True):
     """How long the bucket may take, in seconds. A full Ceph answers nothing, rather than that it is full."""
 
+    operation: float = OPERATION_SECONDS
+    """For an operation that is no part of another one, with all that waits in it."""
     connect: float = 3.0
     """For a connection to be made."""
-    request: float = 6.0
-    """For one request, with its body: a part of a large file in this time is one and a half megabytes in a second."""
-    retries: float = 4.0
-    """After which no request is tried again: the answer comes within 10 s."""
 
+
+Store = S3Store | BucketInMemory
+"""The stores of obstore."""
+
+Within = Callable[[float], Store]
+"""The same store, for requests that take so many seconds at most."""
 
 _NAME = re.compile(f"[0-9a-f]{{{_FAN_OUT}}}/[0-9a-f]{{{2 * NAME_BYTES - _FAN_OUT}}}")
 
@@ -83,9 +98,22 @@ class ObjectMissing(Exception):
 class Bucket:
     """The objects of a cluster. Safe in several threads."""
 
-    def __init__(self, store: S3Store | BucketInMemory, prefix: str = "") -> None:
+    def __init__(
+        self,
+        store: Store,
+        prefix: str = "",
+        *,
+        within: Within | None = None,
+        seconds: float = OPERATION_SECONDS,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`seconds`: what an operation may take that is no part of another one; `pause` waits for so many seconds."""
         self._store = store
+        self._within = within or (lambda seconds: store)
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._seconds = seconds
+        self._pause = pause
+        self._breaker = CircuitBreaker()
 
     def new_name(self) -> str:
         """A name that no object had before."""
@@ -93,11 +121,11 @@ class Bucket:
         return f"{name[:_FAN_OUT]}/{name[_FAN_OUT:]}"
 
     def put(self, name: str, content: bytes | bytearray | memoryview) -> None:
-        """Write a new object; it is durable when this returns, as far as the bucket is. Raises `Busy` (51).
+        """Write a new object; it is durable when this returns, as far as the bucket is.
 
-        The content is not copied, and must not be changed any more.
+        The content is not copied, and must not be changed any more. Raises `Busy` (51), and `NoSpace` (52).
         """
-        _asked(obstore.put, self._store, self._key(name), content, use_multipart=False)
+        self._ask(obstore.put, self._key(name), content, use_multipart=False)
 
     def get(self, name: str, start: int, length: int) -> bytes:
         """Bytes of an object. Raises `ObjectMissing`, and `Busy` (51)."""
@@ -107,7 +135,7 @@ class Bucket:
         """Several ranges of one object, fetched together where they are close. Raises `ObjectMissing`, `Busy` (51)."""
         starts = [start for start, _ in ranges]
         lengths = [length for _, length in ranges]
-        found = _asked(obstore.get_ranges, self._store, self._key(name), starts=starts, lengths=lengths)
+        found = self._ask(obstore.get_ranges, self._key(name), starts=starts, lengths=lengths)
         contents = [bytes(each) for each in found]
         if [len(each) for each in contents] != lengths:
             raise ObjectMissing(f"{name} is shorter than it was")
@@ -117,15 +145,58 @@ class Bucket:
         """Remove objects; one that does not exist is no failure. Raises `Busy` (51)."""
         for name in names:
             try:
-                _asked(obstore.delete, self._store, self._key(name))
+                self._ask(obstore.delete, self._key(name))
             except ObjectMissing:  # noqa: PERF203 (each by itself)
                 continue
 
     def list(self, beneath: str = "") -> Iterator[list[tuple[str, int]]]:
         """The names of all objects, or of those beneath `FOLDER/`, and their sizes, in pages. Raises `Busy` (51)."""
         pages = iter(obstore.list(self._store, prefix=self._key(beneath) or None, chunk_size=_PAGE))
-        while (page := _asked(next, pages, None)) is not None:
+        while (page := self._next(pages)) is not None:
             yield [(each["path"][len(self._prefix) :], each["size"]) for each in page]
+
+    def _next(self, pages: Iterator[T]) -> T | None:
+        try:
+            return next(pages, None)
+        except _FAULTS as error:
+            raise _refused(error) from error
+
+    def _ask(self, call: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """The result of a call, tried again as long as there is time. Raises `ObjectMissing`, `Busy` and `NoSpace`."""
+        with operation(self._seconds) as deadline:
+            self._try_out(deadline)
+            pause, refused = PAUSE_SECONDS, _silent()
+            for attempt in range(RETRIES + 1):
+                if attempt:
+                    self._pause(min(random.uniform(0, pause), deadline.left()))
+                    pause *= 2
+                    if deadline.left() < SHORTEST_SECONDS:
+                        break
+                try:
+                    return call(self._within(deadline.left()), *arguments, **options)
+                except _FAULTS as error:
+                    refused = _refused(error)
+                    refused.__cause__ = error
+                    if not isinstance(refused, Busy):
+                        break
+            if deadline.left() < SHORTEST_SECONDS:
+                self._breaker.doubt()
+            raise refused
+
+    def _try_out(self, deadline: OperationDeadline) -> None:
+        """Where the bucket has not answered, ask for something that does not exist, before anything waits for long."""
+        if self._breaker.is_open:
+            raise _silent()
+        if not self._breaker.is_doubtful:
+            return
+        store, absent = self._within(min(TRY_SECONDS, deadline.left())), self._key(self.new_name())
+        try:
+            obstore.get_range(store, absent, start=0, end=1)
+        except FileNotFoundError:
+            self._breaker.answered()
+        except _FAULTS as error:
+            self._breaker.failed()
+            raise _refused(error) from error
 
     def check(self) -> None:
         """Try the five things that are asked of a bucket. Raises `OperatorError`, which says what does not work."""
@@ -191,28 +262,42 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
     endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
     if endpoint:
         config["endpoint"] = endpoint
+    stores: dict[int, S3Store] = {}
+
+    def within(seconds: float) -> S3Store:
+        """In whole seconds: each has connections of its own."""
+        whole = max(SHORTEST_SECONDS, int(min(seconds, timeouts.operation)))
+        if whole not in stores:
+            stores[whole] = S3Store(
+                config=config,
+                client_options={
+                    "allow_http": bool(endpoint and endpoint.startswith("http://")),
+                    "connect_timeout": timedelta(seconds=min(timeouts.connect, whole)),
+                    "timeout": timedelta(seconds=whole),
+                },
+                retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=whole)},
+            )
+        return stores[whole]
+
     try:
-        store = S3Store(
-            config=config,
-            client_options={
-                "allow_http": bool(endpoint and endpoint.startswith("http://")),
-                "connect_timeout": timedelta(seconds=timeouts.connect),
-                "timeout": timedelta(seconds=timeouts.request),
-            },
-            retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=timeouts.retries)},
-        )
+        store = within(timeouts.operation)
     except (BaseError, ValueError) as error:
         raise OperatorError(f"The bucket {url} cannot be used: its settings are wrong") from error
-    return Bucket(store, prefix)
+    return Bucket(store, prefix, within=within, seconds=timeouts.operation)
 
 
-def _asked(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
-    """The result of a call to the bucket. Its failures are raised as refusals: they may show addresses and keys."""
-    try:
-        return call(*arguments, **options)
-    except FileNotFoundError as error:
-        raise ObjectMissing from error
-    except (BaseError, OSError, ValueError) as error:
-        if any(words in str(error) for words in _BEYOND_END):
-            raise ObjectMissing("an object is shorter than it was") from error
-        raise Busy("the server's object store does not answer at the moment: try again later") from error
+_FAULTS = (BaseError, OSError, ValueError)
+"""The exceptions of obstore, whatever went wrong."""
+
+
+def _refused(error: Exception) -> Exception:
+    """The refusal, which does not show what the bucket said: that may have addresses and keys."""
+    if isinstance(error, FileNotFoundError) and not is_without_bucket(error):
+        return ObjectMissing("the bucket does not have this object")
+    if any(words in str(error) for words in _BEYOND_END):
+        return ObjectMissing("an object is shorter than it was")
+    return refusal_of(error) or _silent()
+
+
+def _silent() -> Exception:
+    return Busy("the server's object store does not answer at the moment: try again later")

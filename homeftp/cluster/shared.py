@@ -6,6 +6,7 @@ import functools
 import os
 import secrets
 
+from homeftp.cluster.breaker import CircuitBreaker
 from homeftp.cluster.database import Database
 
 _CONNECTIONS = 8
@@ -17,7 +18,13 @@ _ID_BYTES = 8
 @functools.cache
 def shared_database(url: str) -> Database:
     """The database at that URL: one for the whole process."""
-    return Database(url, connections=_CONNECTIONS)
+    return Database(url, connections=_CONNECTIONS, breaker=shared_breaker(url))
+
+
+@functools.cache
+def shared_breaker(url: str) -> CircuitBreaker:
+    """The circuit breaker of the server of that database: one for the whole process."""
+    return CircuitBreaker()
 
 
 def process_id() -> str:

@@ -24,6 +24,7 @@ from zope.interface import implementer
 from homeftp.errors import Busy
 from homeftp.histogram import SECONDS, Histogram
 from homeftp.interfaces import IWorkers
+from homeftp.workers.deadline import OPERATION_SECONDS, OperationDeadline, under
 from homeftp.workers.debts import Debts
 from homeftp.workers.fairloop import RECHECK_SECONDS, FairLoop
 from homeftp.workers.fairqueue import LONG, FairQueue, Lane
@@ -46,6 +47,8 @@ class _Job:
     monotonic: Callable[[], float]
     asked: float
     """When it began to wait."""
+    has_deadline: bool
+    """Whether a request may wait for it."""
     began: float = 0.0
     """When it got its thread."""
     logged: bool = False
@@ -57,8 +60,10 @@ class _Job:
     def run(self) -> object:
         """In a worker: the result of the call."""
         before, began = self.processor(), self.monotonic()
+        deadline = OperationDeadline(OPERATION_SECONDS, self.monotonic) if self.has_deadline else None
         try:
-            return self.call(*self.args)
+            with under(deadline):
+                return self.call(*self.args)
         finally:
             self.used, self.took = self.processor() - before, self.monotonic() - began
 
@@ -210,7 +215,8 @@ class ThreadWorkers:
     def put(self, account: str | None, lane: Lane, job: Callable[..., T], args: tuple[Any, ...]) -> Deferred[T]:
         """Call `job(*args)` in the pool when its turn comes."""
         answer: Deferred[T] = Deferred()
-        new = _Job(job, args, answer, account, self._processor, self._monotonic, self._monotonic())
+        bounded = lane is not Lane.BACKGROUND
+        new = _Job(job, args, answer, account, self._processor, self._monotonic, self._monotonic(), bounded)
         self._queue.put(account, lane, new)
         if lane is Lane.SHORT:
             self._debts.begin(account)

@@ -18,13 +18,14 @@ import urllib.request
 import uuid
 from datetime import timedelta
 from pathlib import Path
+from typing import Iterator
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from tests.support import needs
-from tests.support.engines import ends_with_parent
+from tests.support.engines import ends_with_parent, standing_still
 from tests.support.waiting import wait_until
 
 PROGRAMS = ("ceph", "ceph-authtool", "ceph-mgr", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -112,6 +113,12 @@ class Ceph:
             ("rgw", "radosgw", "-n", "client.rgw"),
         ):
             self._start(name, program, *options)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the gateway stand still in the block."""
+        with standing_still(self._daemons["rgw"].pid):
+            yield
 
     def stop(self) -> None:
         """End it at once. May be called twice."""

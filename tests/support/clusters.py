@@ -8,7 +8,8 @@ import itertools
 
 from obstore.store import MemoryStore as BucketInMemory
 
-from homeftp.cluster.database import Database, DatabaseTimeouts, Transaction
+from homeftp.cluster.connections import DatabaseTimeouts
+from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.migrations import migrate
 from homeftp.cluster.objects import Bucket, open_bucket
 from homeftp.interfaces.store import StoreOptions
@@ -22,7 +23,7 @@ from tests.support.objectserver import object_server
 
 _NUMBERS = itertools.count(1)
 
-PATIENT = DatabaseTimeouts(connect=30, pool=30, statement=30, lock=30, answer=40)
+PATIENT = DatabaseTimeouts(operation=30, outcome=30, connect=30, lock=30)
 """Time-outs for a machine that does many other things."""
 
 

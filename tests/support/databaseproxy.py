@@ -1,4 +1,4 @@
-"""A relay to the database server that loses answers, or stops: what a network may do."""
+"""A relay to the database server that is slow, loses what is said, or stops: what a network may do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Callable
 from urllib.parse import quote
 
 from tests.support.engines import PostgreSQL
+from tests.support.waiting import pause
 
 
 class DatabaseProxy:
@@ -22,6 +23,12 @@ class DatabaseProxy:
         """The connection of the next statement that has this in it ends when the server has answered it."""
         self.silent = threading.Event()
         """While it is set no answer comes through."""
+        self.silent_from: bytes | None = None
+        """No answer comes through from the next statement on that has this in it; the server gets that one."""
+        self.swallowed: bytes | None = None
+        """The next statement that has this in it does not get to the server."""
+        self.seconds = 0.0
+        """How long each answer takes, at least."""
         self._run(self._accept)
 
     def url(self, database: str) -> str:
@@ -49,6 +56,12 @@ class DatabaseProxy:
                 if self.lose_answer_to is not None and self.lose_answer_to in data:
                     self.lose_answer_to = None
                     losing.set()
+                if self.silent_from is not None and self.silent_from in data:
+                    self.silent_from = None
+                    self.silent.set()
+                if self.swallowed is not None and self.swallowed in data:
+                    self.swallowed = None
+                    continue
                 server.sendall(data)
         self._end(client, server)
 
@@ -57,6 +70,8 @@ class DatabaseProxy:
             while data := server.recv(65536):
                 if losing.is_set():
                     break
+                if self.seconds:
+                    pause(self.seconds)
                 if not self.silent.is_set():
                     client.sendall(data)
         self._end(client, server)

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 from datetime import timedelta
-from typing import Callable
+from typing import Callable, Iterator
 from urllib.parse import quote
 
 import obstore
@@ -60,6 +60,24 @@ def ends_with_parent(number: int) -> Callable[[], None]:
             os._exit(1)
 
     return ask
+
+
+@contextlib.contextmanager
+def standing_still(process: int) -> Iterator[None]:
+    """In the block a process of this one and its children do nothing; it makes no new ones meanwhile."""
+    stopped = [process]
+    os.kill(process, signal.SIGSTOP)
+    try:
+        with open(f"/proc/{process}/task/{process}/children", encoding="ascii") as file:
+            for child in map(int, file.read().split()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGSTOP)
+                    stopped.append(child)
+        yield
+    finally:
+        for each in reversed(stopped):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGCONT)
 
 
 class PostgreSQL:
@@ -123,10 +141,12 @@ class PostgreSQL:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
         return self.url(database)
 
-    def send(self, number: int) -> None:
-        """Send the server process a signal."""
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """In the block the server and all of its processes stand still."""
         assert self._process is not None
-        os.kill(self._process.pid, number)
+        with standing_still(self._process.pid):
+            yield
 
     def stop(self, number: int = signal.SIGINT) -> None:
         """End it: SIGINT waits for a checkpoint, and SIGQUIT is as if the machine had crashed. May be called twice."""
@@ -223,6 +243,13 @@ class SeaweedFS:
         obstore.put(store, "ready", b"")
         obstore.delete(store, "ready")
         return f"s3://{name}"
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """In the block it stands still."""
+        assert self._process is not None
+        with standing_still(self._process.pid):
+            yield
 
     def stop(self) -> None:
         """End it at once. May be called twice."""

@@ -69,7 +69,7 @@ TOOLS = frozenset(
 )
 SHARED = CONTRACTS | TOOLS
 STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
-CLUSTER = CONTRACTS | {"cluster", "hashing", "store.policy"}
+CLUSTER = CONTRACTS | {"cluster", "hashing", "store.policy", "workers"}
 
 CLIENT = within(
     "client",
@@ -101,7 +101,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "discovery": VALUES,
     "audit": VALUES | {"cluster", "crypto", "host"},
     "control": VALUES | {"crypto", "host", "syscalls"},
-    "cluster": CONTRACTS | {"crypto"},
+    "cluster": CONTRACTS | {"crypto", "workers"},
     "cluster.dumps": VALUES | {"cluster", "crypto"},
     "store.policy": CONTRACTS,
     "store": CONTRACTS | {"hashing", "plugins", "store.cluster", "store.local", "store.policy"},
@@ -123,7 +123,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "files.history": CONTRACTS | {"store.policy"},
     "files.watches": CONTRACTS | {"files.jobs"},
     "files": CONTRACTS | {"files.history", "files.jobs", "files.watches", "hashing", "store.policy", "workers"},
-    "accounts.state": CONTRACTS | {"cluster", "crypto"},
+    "accounts.state": CONTRACTS | {"cluster", "crypto", "workers"},
     "accounts": CONTRACTS | {"accounts.state", "audit", "crypto", "files", "host", "store.policy"},
     "accounts.credentials": CONTRACTS | {"accounts"},
     "accounts.links": CONTRACTS | {"accounts", "accounts.credentials", "accounts.state", "audit", "store.policy"},

@@ -18,7 +18,8 @@ import psycopg
 from homeftp.accounts.state.interface import Rows, Statements
 from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import KeptTable, SchemaPart, expect_current, states
-from homeftp.errors import OperatorError, Refusal
+from homeftp.errors import Busy, OperatorError, Refusal
+from homeftp.workers.deadline import operation
 
 FRESH_SECONDS = 1.0
 """How old what `version` gives may be. A revoked login works for so long on the servers that others revoke it on."""
@@ -203,7 +204,7 @@ class PostgresState:
         Within a transaction of this engine it is exact, in every thread. One of all threads asks the database, and if
         that does not answer, all raise `Busy` (51): nothing is known to be valid.
         """
-        with self._asking:
+        with self._one_asks():
             if self._answer is None or not 0 <= self._clock() - self._asked < FRESH_SECONDS:
                 asked = self._clock()
                 try:
@@ -240,7 +241,7 @@ class PostgresState:
                 with self._database.transaction() as transaction:
                     transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
                     statements = _Statements(transaction.connection)
-                    with self._asking:
+                    with self._one_asks():
                         self._answer, self._asked = _count(statements), self._clock()
                     yield statements
             finally:
@@ -249,6 +250,16 @@ class PostgresState:
     def check(self) -> None:
         """Raise `OperatorError` where a table is missing: PostgreSQL itself keeps the types."""
         expect_current(self._database, (ACCOUNTS,))
+
+    @contextlib.contextmanager
+    def _one_asks(self) -> Iterator[None]:
+        with operation() as deadline:
+            if not self._asking.acquire(timeout=deadline.left()):
+                raise Busy("the server's database does not answer at the moment: try again later")
+            try:
+                yield
+            finally:
+                self._asking.release()
 
     def _ensure_open(self) -> None:
         if not self._is_open:

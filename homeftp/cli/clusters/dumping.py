@@ -75,13 +75,14 @@ def run_dump(database: Database, bucket: Bucket, options: argparse.Namespace) ->
 
 def run_recover(options: argparse.Namespace) -> int:
     """Make the database anew, and look what is missing in the bucket; returns the exit code."""
-    from homeftp.cluster.database import Database, DatabaseTimeouts
+    from homeftp.cluster.connections import DatabaseTimeouts
+    from homeftp.cluster.database import Database
     from homeftp.cluster.dumps.manifest import read_manifest
     from homeftp.cluster.objects import open_bucket
 
     home = None if options.no_accounts else _home(options.state)
     bucket = open_bucket(options.objects, os.environ)
-    timeouts = DatabaseTimeouts(answer=_PATIENT_SECONDS, maintenance=_PATIENT_SECONDS)
+    timeouts = DatabaseTimeouts(maintenance=_PATIENT_SECONDS)
     with contextlib.closing(Database(options.database, connections=1, timeouts=timeouts)) as database:
         try:
             _recover(database, bucket, read_manifest(bucket, options.dump), home, options)

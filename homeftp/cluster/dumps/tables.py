@@ -27,7 +27,7 @@ _UNLIMITED = "SET LOCAL statement_timeout = 0"
 @contextlib.contextmanager
 def dumping(database: Database) -> Iterator[Connection | None]:
     """A connection on which the one writer of dumps works; None where there is another one. Raises `Busy` (51)."""
-    with database.connection() as connection:
+    with database.connection(maintenance=True) as connection:
         (alone,) = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone() or (False,)
         if not alone:
             yield None

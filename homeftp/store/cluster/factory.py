@@ -10,6 +10,7 @@ from zope.interface import implementer
 from homeftp.cluster.database import Database, unreachable
 from homeftp.cluster.migrations import expect_current
 from homeftp.cluster.objects import Bucket, open_bucket
+from homeftp.cluster.shared import shared_breaker
 from homeftp.errors import Busy, OperatorError
 from homeftp.interfaces.store import StoreOptions
 from homeftp.interfaces.storefactory import IStoreFactory
@@ -50,7 +51,7 @@ def open_context(
 ) -> ClusterContext:
     """The engines of a store, and its share; raises `OperatorError`. The database is to be closed."""
     cluster = cluster or ClusterOptions()
-    database = Database(url, connections=cluster.connections)
+    database = Database(url, connections=cluster.connections, breaker=shared_breaker(url))
     try:
         expect_current(database, [STORE])
         share = find_share(database, cluster.share)

@@ -43,6 +43,7 @@ from homeftp.store.cluster.writes.upload import ClusterUpload, check_space
 from homeftp.store.policy import limits, wording
 from homeftp.store.policy.disclosure import account_space
 from homeftp.store.policy.outcomes import catch
+from homeftp.workers.deadline import under
 
 
 @implementer(IStore, IActiveStore, IImportingStore)
@@ -305,9 +306,10 @@ class ClusterStore:
 
     def maintain(self) -> None:
         """Remove versions and uploads that were kept long enough, and what no file names any more."""
-        removal.finish_all(self._context)
-        expiry.expire(self._context)
-        garbage.collect(self._context)
+        with under(None):  # no request waits for it, and it takes as long as it takes
+            removal.finish_all(self._context)
+            expiry.expire(self._context)
+            garbage.collect(self._context)
 
     def activity(self) -> StoreActivity:
         """Changes that this server has made, and its connections to the database."""

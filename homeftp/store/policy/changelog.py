@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Callable, Iterator, Sequence
 
-from homeftp.errors import Internal
+from homeftp.errors import Busy, Internal
 from homeftp.interfaces.store import RecordChanges, UnrecordedChanges
 from homeftp.interfaces.usage import StoreActivity
 from homeftp.model import Change
+
+_WITHOUT_END = -1.0
+"""The time-out of a lock that is waited for in any case."""
 
 
 class ChangeLog:
@@ -36,16 +39,21 @@ class ChangeLog:
                 self._write("changes are refused until it can be written")
 
     @contextmanager
-    def changing(self) -> Iterator[Callable[[Change], None]]:
+    def changing(self, seconds: float = _WITHOUT_END) -> Iterator[Callable[[Change], None]]:
         """While names are given or taken: report each change as soon as it is made. At the end they are recorded.
 
-        So are those of `reporting`. Raises `Internal` (50) where they cannot be: the changes were made nevertheless.
+        So are those of `reporting`. Raises `Internal` (50) where they cannot be: the changes were made nevertheless;
+        and `Busy` (51) where the changes of others take longer than so many `seconds`: nothing was changed.
         """
-        with self._lock:
+        if not self._lock.acquire(timeout=seconds):
+            raise Busy("the changes of others take too long at the moment: try again later; nothing was changed")
+        try:
+            yield self._unrecorded.append
+        finally:
             try:
-                yield self._unrecorded.append
-            finally:
                 self._write("the change was made, and is recorded as soon as it can be written")
+            finally:
+                self._lock.release()
 
     @contextmanager
     def reporting(self) -> Iterator[Callable[[Change], None]]:

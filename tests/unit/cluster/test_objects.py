@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from unittest import mock
 
 import obstore
 from obstore.exceptions import GenericError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import MemoryStore as BucketInMemory
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cluster.objects import Bucket, BucketTimeouts, ObjectMissing, open_bucket
-from homeftp.errors import Busy, OperatorError
+from homeftp.cluster.objects import RETRIES, Bucket, BucketTimeouts, ObjectMissing, open_bucket
+from homeftp.errors import Busy, NoSpace, OperatorError
+from homeftp.workers.deadline import OperationDeadline, under
+from tests.support.fakes3 import FakeS3
+from tests.support.waiting import wait_until
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "topsecret"}
 
@@ -42,6 +47,91 @@ class BucketTests(SynchronousTestCase):
         self.assertRaises(ObjectMissing, bucket.get, name, 0, 10)
         self.assertRaises(ObjectMissing, bucket.get, name, 5, 1)
         self.assertRaises(ObjectMissing, bucket.get, name, 10, 1)
+
+
+class TroubleTests(SynchronousTestCase):
+    """A bucket that is away, slow or full for a while."""
+
+    def setUp(self) -> None:
+        self.server = FakeS3()
+        self.addCleanup(self.server.close)
+        environment = {**KEYS, "AWS_ENDPOINT_URL": self.server.url}
+        self.bucket = open_bucket("s3://bucket/some/prefix", environment, BucketTimeouts(operation=2.0))
+
+    def test_works(self) -> None:
+        """The control: what is put is read."""
+        self.bucket.put("x", b"0123")
+        self.assertEqual(self.bucket.get("x", 1, 2), b"12")
+        self.assertRaises(ObjectMissing, self.bucket.get, "y", 0, 1)
+
+    def test_passes(self) -> None:
+        """What fails once is tried again, and nobody hears of it."""
+        for status in (503, 500, 429):
+            self.server.refuse(status, "SlowDown", times=RETRIES)
+            self.bucket.put("x", b"0123")
+            self.server.refuse(status, "SlowDown", times=RETRIES)
+            self.assertEqual(self.bucket.get("x", 0, 4), b"0123")
+            self.assertEqual(self.server.refused, 2 * RETRIES)
+            self.server.refused = 0
+
+    def test_stays(self) -> None:
+        """What does not pass is refused with 51, and works again afterwards."""
+        self.server.refuse(503, "SlowDown")
+        for act in (lambda: self.bucket.put("x", b""), lambda: self.bucket.get("x", 0, 1), lambda: self.listed()):
+            self.assertRaises(Busy, act)
+        self.server.refuse(None)
+        self.bucket.put("x", b"0123")
+
+    def listed(self) -> object:
+        """All pages."""
+        return list(self.bucket.list())
+
+    def test_full(self) -> None:
+        """A full bucket is said to be full, and is not asked again for that."""
+        for status, code in (
+            (507, "InsufficientStorage"),
+            (507, ""),
+            (403, "QuotaExceeded"),
+            (500, "XMinioStorageFull"),
+        ):
+            self.server.refuse(status, code)
+            self.assertRaises(NoSpace, self.bucket.put, "x", b"")
+            self.assertEqual(self.server.refused, 1)
+            self.server.refused = 0
+        self.server.refuse(None)
+        self.bucket.put("x", b"0123")
+
+    def test_no_bucket(self) -> None:
+        """Where the bucket is missing no object counts as lost."""
+        self.server.refuse(404, "NoSuchBucket")
+        self.assertRaises(Busy, self.bucket.get, "x", 0, 1)
+        self.assertRaises(Busy, self.bucket.put, "x", b"")
+
+    def test_silent(self) -> None:
+        """A bucket that says nothing is given up in time; then it is tried, and used once it answers."""
+        self.bucket.put("x", b"0123")
+        self.server.silent.set()
+        self.assertRaises(Busy, self.bucket.get, "x", 0, 1)
+        self.assertRaises(Busy, self.bucket.get, "x", 0, 1)
+        asked = self.server.asked
+        self.assertRaises(Busy, self.bucket.get, "x", 0, 1)
+        self.assertEqual(self.server.asked, asked, "it is not asked for a moment")
+        self.server.silent.clear()
+        wait_until(self.reads)
+
+    def reads(self) -> bool:
+        """Whether it is used again."""
+        with contextlib.suppress(Busy):
+            return self.bucket.get("x", 0, 4) == b"0123"
+        return False
+
+    def test_deadline(self) -> None:
+        """An operation whose time is nearly over does not wait for long."""
+        self.server.silent.set()
+        clock = Clock()
+        with under(OperationDeadline(0.5, clock.seconds)):
+            self.assertRaises(Busy, self.bucket.put, "x", b"")
+        self.assertEqual(self.server.asked, 1, "it is not tried again")
 
 
 class CheckTests(SynchronousTestCase):
@@ -104,7 +194,7 @@ class AddressTests(SynchronousTestCase):
 
     def test_unreachable(self) -> None:
         """An S3 server that is not there is busy; the refusal has neither its address nor the key."""
-        timeouts = BucketTimeouts(connect=0.5, request=0.5, retries=0.5)
+        timeouts = BucketTimeouts(operation=1.0)
         environment = {**KEYS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
         bucket = open_bucket("s3://bucket/some/prefix", environment, timeouts)
         for act in (lambda: bucket.put("x", b""), lambda: list(bucket.list()), lambda: bucket.delete(["x"])):

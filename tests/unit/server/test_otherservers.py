@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.audit.log import Audit
 from homeftp.audit.table import AUDIT, AuditTable
-from homeftp.cluster.database import Database, DatabaseTimeouts
+from homeftp.cluster.connections import DatabaseTimeouts
+from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import migrate
 from homeftp.cluster.servers import SEEN_SECONDS, SERVERS, ClusterServer, list_servers, report_server
 from homeftp.endpoint import parse
@@ -23,7 +24,7 @@ from homeftp.workers import InlineWorkers
 from tests.support.engines import empty_schema
 from tests.support.waiting import wait_until
 
-QUICK = DatabaseTimeouts(pool=0.1)
+QUICK = DatabaseTimeouts(operation=0.1)
 CHANGE = Change("move", "file", parse("a"), Actor("ann", "laptop", "192.0.2.1", "MOVE"), parse("b"), 5, "sha256:x")
 
 

@@ -18,6 +18,7 @@ from zope.interface.verify import verifyObject
 from homeftp.errors import Busy
 from homeftp.interfaces import IWorkers
 from homeftp.workers import ThreadWorkers
+from homeftp.workers.deadline import OPERATION_SECONDS, current
 from homeftp.workers.debts import FORGIVEN, LONG_SHARE, MOST_LONG, MOST_OWED
 from homeftp.workers.fairloop import RECHECK_SECONDS
 from homeftp.workers.pool import SLOW_SECONDS, described
@@ -75,6 +76,25 @@ class ThreadWorkersTests(PoolTestCase):
 
     def setUp(self) -> None:
         self.workers = self.make(1)
+
+    def test_deadline(self) -> None:
+        """A job has a deadline from its beginning on, which all share that wait in it; nobody waits for background."""
+        found: list[float | None] = []
+
+        def look() -> None:
+            self.now += 1.0
+            deadline = current()
+            found.append(None if deadline is None else deadline.left())
+
+        for run in (self.workers.run, self.workers.run_slice, self.workers.of("ann").run_hash):
+            self.successResultOf(self.done(run(look)))
+        self.successResultOf(self.done(self.workers.run_background(look)))
+        self.assertEqual(found, [*[OPERATION_SECONDS - 1.0] * 3, None])
+
+    def done(self, answer: Deferred[None]) -> Deferred[None]:
+        """The answer of a job, which has run."""
+        self.work(1)
+        return answer
 
     def test_interface(self) -> None:
         """The pool, and an account's part of it, provide the interface."""

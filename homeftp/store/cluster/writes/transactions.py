@@ -15,6 +15,7 @@ from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.cluster.tables import usage
 from homeftp.store.cluster.writes.committer import ClusterCommitter
 from homeftp.store.cluster.writes.workspace import Workspace
+from homeftp.workers.deadline import operation
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ def change(
         if not workspace.changes:
             commit()
             return
-        with context.log.changing() as changed:
+        with operation() as deadline, context.log.changing(deadline.left()) as changed:
             commit()
             for each in workspace.changes:
                 changed(each)

@@ -13,7 +13,8 @@ from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Devices, add_device
 from homeftp.accounts.state.postgresql import ACCOUNTS, FRESH_SECONDS, PostgresState
 from homeftp.accounts.state.schema import COLUMN_TYPES
-from homeftp.cluster.database import Database, DatabaseTimeouts
+from homeftp.cluster.connections import DatabaseTimeouts
+from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import migrate
 from homeftp.errors import Busy, OperatorError
 from tests.support.accountstate import StateCase
@@ -183,7 +184,7 @@ class PostgresDownTests(PostgresCase):
         server = PostgreSQL(durable=True)
         self.addCleanup(server.stop)
         self.url = server.create("accounts")
-        short = DatabaseTimeouts(connect=1.0, pool=0.5, answer=1.0)
+        short = DatabaseTimeouts(operation=0.5)
         database, clock = Database(self.url, connections=4, timeouts=short), Clock()
         self.addCleanup(database.close)
         migrate(database, [ACCOUNTS])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from unittest import mock
 
-from homeftp.cluster.database import Database, DatabaseTimeouts
+from homeftp.cluster.connections import DatabaseTimeouts
+from homeftp.cluster.database import Database
 from homeftp.errors import OperatorError
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.cluster.factory import ClusterStoreFactory, open_cluster
@@ -49,7 +50,7 @@ class FactoryTests(ClusterCase):
         whole = Database.__init__
 
         def quick(database: Database, url: str, **options: object) -> None:
-            whole(database, url, connections=1, timeouts=DatabaseTimeouts(pool=0.3))
+            whole(database, url, connections=1, timeouts=DatabaseTimeouts(operation=0.3))
 
         with mock.patch.object(Database, "__init__", quick):
             away = "postgresql:///x?host=%2Fnowhere"

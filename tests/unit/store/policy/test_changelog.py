@@ -9,7 +9,7 @@ from typing import Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
-from homeftp.errors import Internal
+from homeftp.errors import Busy, Internal
 from homeftp.interfaces.store import UnrecordedChanges
 from homeftp.interfaces.usage import StoreActivity
 from homeftp.model import SERVER, Actor, Change
@@ -67,6 +67,16 @@ class ChangeLogTests(SynchronousTestCase):
         self.failure = None
         self.log.ensure_recorded()
         self.assertEqual(self.log.activity().changes, {"add": 3, "evict": 1})
+
+    def test_not_in_time(self) -> None:
+        """Where others are making changes for too long nothing is changed; once they are ready it is."""
+        with self.log.changing() as changed:
+            changed(change("a"))
+            with self.assertRaises(Busy), self.log.changing(0.01) as late:
+                late(change("b"))
+        with self.log.changing(0.01) as changed:
+            changed(change("c"))
+        self.assertEqual(self.recorded, ["a", "c"])
 
     def test_reported(self) -> None:
         """Changes that are only reported are recorded with those that follow, in order, and before anything else."""

@@ -1,0 +1,96 @@
+"""Connections to the database of a cluster, of which none waits for an answer after the deadline of its operation."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+
+from homeftp.cluster import commits
+from homeftp.errors import OperatorError
+from homeftp.workers.deadline import OPERATION_SECONDS, current
+
+T = TypeVar("T")
+
+MS = 1000
+"""Milliseconds of a second, in which PostgreSQL counts."""
+
+_OTHER_PLANS = ("enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit")
+"""The plans that no statement uses: each finds its rows by an index, in that order. PostgreSQL chooses by what it knows
+of a table, which is wrong for one that has just grown: then each page of a listing would be sorted anew, and a
+batch of files read the whole table."""
+
+_LOOK_SECONDS = 0.1
+"""Between two looks whether the time is over, while nothing arrives."""
+
+
+class DatabaseTimeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the database may take, in seconds: whatever it does, a request is answered within 10 s."""
+
+    operation: float = OPERATION_SECONDS
+    """For an operation that is no part of another one, with all that waits in it."""
+    outcome: float = 2.0
+    """For a look whether a transaction was committed, after the end of the operation that it was made in."""
+    connect: float = 4.0
+    """For a connection to be made, to each of its hosts."""
+    lock: float = 5.0
+    """For a row or a share that somebody else is changing."""
+    idle: float = 30.0
+    """For the next statement of a transaction. A server that was stopped in one loses it after that."""
+    maintenance: float = 300.0
+    """For one statement of maintenance, on which no request depends."""
+
+
+class BoundedConnection(psycopg.Connection[TupleRow]):
+    """A connection that is given up where the database does not answer in time."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.key = commits.new_key()
+        """By which the database knows what was committed on it."""
+
+    def wait(self, gen: PQGen[T], interval: float = _LOOK_SECONDS, timeout: float | None = None) -> T:
+        """Wait for an answer; raises OperationalError."""
+        deadline = current()
+        left = OPERATION_SECONDS if deadline is None else deadline.left()
+        if not left:
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the time of the operation is over")
+        try:
+            return super().wait(gen, interval, left if timeout is None else min(timeout, left))
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+
+def connection_info(url: str, timeouts: DatabaseTimeouts) -> str:
+    """The URL as the library wants it, with the time-outs. Raises `OperatorError`, which does not show a password."""
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.Error as error:
+        raise OperatorError("The URL of the database cannot be read: write postgresql://USER@HOST/DATABASE") from error
+    if given.get("password") or given.get("sslpassword"):
+        raise OperatorError(
+            "The URL of the database holds a password, which other users of this machine could see: write it without, "
+            "and put the password into a file that PGPASSFILE names, or into PGPASSWORD"
+        )
+    settings = {
+        "statement_timeout": timeouts.operation,
+        "lock_timeout": timeouts.lock,
+        "idle_in_transaction_session_timeout": timeouts.idle,
+    }
+    options = [f"-c {name}={int(seconds * MS)}" for name, seconds in settings.items()]
+    options += [f"-c {name}=off" for name in _OTHER_PLANS]
+    defaults = {
+        "connect_timeout": str(max(2, int(timeouts.connect))),
+        "tcp_user_timeout": str(int(timeouts.operation * MS)),
+        "application_name": "homeftp",
+        "target_session_attrs": "read-write",
+    }
+    options.insert(0, str(given.get("options") or ""))
+    return make_conninfo("", **{**defaults, **given, "options": " ".join(options).strip()})
