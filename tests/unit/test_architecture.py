@@ -90,6 +90,10 @@ def unknown_names(text: str, known: dict[str, set[str]]) -> list[str]:
 class DiagramTests(SynchronousTestCase):
     """The arrows of the pages are those of the code."""
 
+    def setUp(self) -> None:
+        """Have what the diagrams are compared with parsed once, with all the rest."""
+        modules()
+
     def test_layers(self) -> None:
         """No import runs back up, and each arrow of a diagram is an import, and the other way round."""
         graph = importgraph.module_imports()
