@@ -72,3 +72,18 @@ def share_identity(database: Database, state: str, *, now: Callable[[], datetime
             f"the state folder {state} holds the identity of another home: give the servers of a cluster a new state "
             "folder each with --state DIR"
         )
+
+
+def take_identity(database: Database, state: str) -> None:
+    """Let a state folder that belongs to no cluster have the CA of one, where that has one yet.
+
+    Raises `OperatorError` where it has another CA, which devices may trust already.
+    """
+    row = database.row("SELECT certificate, key FROM identity")
+    if row is None:
+        return
+    shared, own = HomeCA(bytes(row[0]), bytes(row[1])), read_ca(state)
+    if own is None:
+        adopt_ca(state, shared)
+    elif own != shared:
+        raise OperatorError(f"the state folder {state} holds the identity of another home: name another one")

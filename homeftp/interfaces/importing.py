@@ -41,10 +41,11 @@ class IImportingStore(Interface):
 
         True: it was added, with its times, its mode and its content. False: that was there already, with the same
         content, times and mode. Nothing is ever replaced: an item is refused with `Changed` (44) where something
-        else is there, with `NotFound` (40) where its directory is not, and with `ContentMismatch` (45) where its
-        content is not the one that its hash and its size tell of. It is also refused with what opening it raises. A
-        directory comes before what it holds. Raises `Busy` (51) where the store does not answer: then it is not known
-        which of them were added, and adding them again is right.
+        else is there, with `NotFound` (40) where its directory is not and the store does not make it, and with
+        `ContentMismatch` (45) where its content is not the one that its hash and its size tell of. It is also refused
+        with what opening it raises. A directory comes before what it holds. Raises `Busy` (51) where the store does not
+        answer: then it is not known which of them were added, and adding them again is right. A store of which the
+        directories have times that change with what they hold keeps these only after `finish_directories`.
         """
 
 

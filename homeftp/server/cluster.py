@@ -133,6 +133,23 @@ def bring_accounts(folder: str, database: Database) -> CopiedAccounts | None:
     return copy_accounts(SqliteState(folder), PostgresState(database))
 
 
+def take_accounts(folder: str, database: Database) -> CopiedAccounts | None:
+    """Copy the accounts and the identity of a cluster to the state folder of a server with a folder of its own.
+
+    None, and no account, where that has accounts already. Blocks; raises `OperatorError`, also where the folder is that
+    of another home.
+    """
+    from homeftp.accounts.state.copying import copy_accounts
+    from homeftp.accounts.state.postgresql import PostgresState
+    from homeftp.accounts.state.sqlite import SqliteState
+    from homeftp.cluster.identity import take_identity
+
+    if read_address(folder) is not None:
+        raise OperatorError(f"the state folder {folder} is that of a server of a cluster: name another one")
+    take_identity(database, folder)
+    return copy_accounts(PostgresState(database), SqliteState(folder))
+
+
 def store_id(settings: Settings) -> str:
     """The id of the store: the same at each server, and another one once the database was restored."""
     from homeftp.cluster.identity import tables_id

@@ -13,10 +13,12 @@ import msgspec
 
 from homeftp.config import MIB
 from homeftp.endpoint import ROOT, Endpoint
-from homeftp.errors import Forbidden, Refusal
+from homeftp.errors import Busy, Forbidden, Refusal
 from homeftp.history.timeline import Timeline
 from homeftp.interfaces.importing import IImportingStore, Imported
 from homeftp.interfaces.store import IHistory, IStore
+from homeftp.metadata.modes import same_mode
+from homeftp.model import Entry
 from homeftp.store.policy.outcomes import results_of
 
 BATCH_ITEMS = 512
@@ -139,3 +141,24 @@ def _reason(error: Exception) -> str:
     if isinstance(error, Refusal):
         return error.message
     raise error
+
+
+def finish_directories(source: IStore, target: IStore) -> Iterator[ImportFailure]:
+    """Give the directories of a store that took in another one their modes and times: adding to one has changed these.
+
+    Gives the failures. Raises `Busy` (51) where one of the two does not answer.
+    """
+    for page in source.list(ROOT, True):
+        wanted = [entry for entry in page.entries if entry.kind == "directory"]
+        endpoints = [Endpoint(tuple(entry.name.split("/"))) for entry in wanted]
+        found = results_of(target.stat_many, endpoints)
+        for entry, endpoint, existing in zip(wanted, endpoints, found, strict=True):
+            if not isinstance(existing, Entry) or existing.kind != "directory":
+                continue  # that it is not there was told already
+            if existing.mtime_us != entry.mtime_us or not same_mode("directory", entry.mode or 0, existing.mode):
+                try:
+                    target.set_metadata(endpoint, mtime_us=entry.mtime_us, mode=entry.mode, precondition=None)
+                except Busy:
+                    raise
+                except Refusal as error:
+                    yield ImportFailure(entry.name, error.message)

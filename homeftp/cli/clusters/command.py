@@ -9,7 +9,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Callable, Mapping
 
-from homeftp.cli.clusters import dumping, importing, verifying
+from homeftp.cli.clusters import dumping, exporting, importing, verifying
 from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
@@ -30,6 +30,7 @@ and AWS_SECRET_ACCESS_KEY.
 
 _ARGUMENTS: Mapping[str, Callable[[argparse.ArgumentParser], None]] = {
     "import": importing.add_arguments,
+    "export": exporting.add_arguments,
     "verify": verifying.add_arguments,
     "dump": dumping.add_dump_arguments,
     "recover": dumping.add_recover_arguments,
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "check": "Look whether the database and the bucket can be trusted with files.",
         "status": "Show the servers of a cluster, and what it holds.",
         "import": "Copy a shared folder with its versions to a cluster. Stop the folder's server before.",
+        "export": "Copy all files of a cluster with their versions to a shared folder.",
         "verify": "Read all contents, and name each file and version that the bucket has not kept. Changes nothing.",
         "dump": "Write all that the database knows into the bucket, as servers do each day.",
         "recover": "Make the tables in an empty database from a dump in the bucket. Stop all servers before.",
@@ -68,12 +70,10 @@ def run(options: argparse.Namespace) -> int:
         from homeftp.cluster.objects import open_bucket
     except ImportError as error:
         raise OperatorError(f"This needs more packages ({error}): pip install 'homeftp[cluster]'") from None
-    if options.action == "import":
-        return importing.run(options)
-    if options.action == "verify":
-        return verifying.run(options)
-    if options.action == "recover":
-        return dumping.run_recover(options)
+    without_database = {"import": importing.run, "export": exporting.run, "verify": verifying.run}
+    without_database["recover"] = dumping.run_recover
+    if options.action in without_database:
+        return without_database[options.action](options)
     database = Database(options.database, connections=1)
     try:
         if options.action == "migrate":

@@ -63,18 +63,31 @@ def _bring_accounts(options: argparse.Namespace) -> None:
         print(f"Copied {accounts} with {devices}.", file=sys.stderr)
 
 
-def copy_all(options: argparse.Namespace, source: IStore, target: IImportingStore) -> int:
-    """Copy one store to another, and report it; returns the exit code. Raises `OperatorError`."""
-    from homeftp.store.importing import import_store
+def copy_all(
+    options: argparse.Namespace,
+    source: IStore,
+    target: IImportingStore,
+    what: str = "import",
+    *,
+    finish: IStore | None = None,
+) -> int:
+    """Copy one store to another, and report it; returns the exit code. Raises `OperatorError`.
+
+    The directories of `finish`, the same as `target`, get their modes and times at the end.
+    """
+    from homeftp.store.importing import ImportStep, finish_directories, import_store
 
     report = ImportReport(options)
     try:
         for step in import_store(source, target):
             report.add(step)
+        if finish is not None:
+            for failure in finish_directories(source, finish):
+                report.add(ImportStep(failures=(failure,)))
     except Refusal as error:
         report.clear()
         raise OperatorError(
-            f"The import stopped: {error.message}. What was copied stays: run the same command again to go on"
+            f"The {what} stopped: {error.message}. What was copied stays: run the same command again to go on"
         ) from error
     return report.finish()
 

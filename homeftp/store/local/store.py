@@ -15,6 +15,7 @@ from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, IStoreHealth, StoreOptions
 from homeftp.interfaces.deferredwork import IDeferringStore
 from homeftp.interfaces.immediate import IImmediateStore
+from homeftp.interfaces.importing import IImportingStore, Imported
 from homeftp.interfaces.observing import IObservableStore
 from homeftp.interfaces.usage import AccountUsage, IActiveStore, IMeasuredStore, Space, StoreActivity, StoreUsage
 from homeftp.model import (
@@ -32,6 +33,7 @@ from homeftp.model import (
 from homeftp.store.local.disk.errnos import refusal
 from homeftp.store.local.disk.handles import disk_space
 from homeftp.store.local.history import LocalHistory
+from homeftp.store.local.importing import LocalImporter
 from homeftp.store.local.observing.observer import FolderObserver
 from homeftp.store.local.opened import OpenFolder, SharedFolder
 from homeftp.store.local.read import LocalFile
@@ -44,7 +46,16 @@ from homeftp.store.policy.disclosure import account_space
 from homeftp.syscalls import System
 
 
-@implementer(IStore, IActiveStore, IMeasuredStore, IObservableStore, IDeferringStore, IImmediateStore, IStoreHealth)
+@implementer(
+    IStore,
+    IImportingStore,
+    IActiveStore,
+    IMeasuredStore,
+    IObservableStore,
+    IDeferringStore,
+    IImmediateStore,
+    IStoreHealth,
+)
 class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
@@ -292,6 +303,13 @@ class LocalStore:
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
         """Put back a version."""
         return self._writable.restorer.restore(endpoint, at_us, precondition, self._actor)
+
+    def add_many(self, items: Sequence[Imported]) -> Sequence[bool | Exception]:
+        """Add what another store has, with its times."""
+        history = self.history()
+        if history is None:
+            raise Forbidden("the folder keeps no versions, and so cannot take those of another store")
+        return LocalImporter(self, history, self._writable.versions, self._actor).add_many(items)
 
     # -- maintenance ---------------------------------------------------------------
 

@@ -38,6 +38,7 @@ from homeftp.store.local.versions.discard import VersionDiscarder
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.local.versions.storeclock import StoreClock
+from homeftp.store.local.writes.addversions import VersionAdder
 from homeftp.store.local.writes.batch import BatchWriter
 from homeftp.store.local.writes.copy import Copier
 from homeftp.store.local.writes.edit import Editor
@@ -76,6 +77,7 @@ class Operations:
     books: Books
     clock: StoreClock
     verifier: Verifier
+    versions: VersionAdder
     problems: tuple[str, ...]
     """The problems of its disk, for the owner."""
 
@@ -133,10 +135,11 @@ def compose(
 
     preconditions = Preconditions(root, cache, reader.open)
     space = SpaceReservation(books, archive, partials, changelog, options.reserved)
+    archivers = ArchiverFactory(root, system, folders, archive, cache)
     namespace = Namespace(
         root,
         Renamer(root, system, fsync, books),
-        ArchiverFactory(root, system, folders, archive, cache),
+        archivers,
         fsync,
         NameCollisions(allowed=options.similar_names),
         OutdatedHashes(root, cache),
@@ -182,5 +185,6 @@ def compose(
         books=books,
         clock=clock,
         verifier=Verifier(root, cache, filetypes, system, lister.tree, catalog, mender, changelog),
+        versions=VersionAdder(root, folders, temp_files, space, fsync, archivers, cache),
         problems=() if keeps else (NO_VERSIONS,),
     )

@@ -77,6 +77,22 @@ class JoinTests(SynchronousTestCase):
         cluster.join(other)
         self.assertEqual((read_ca(other.state), AccountDatabase(other.state).account_names()), (before, ["ann"]))
 
+    def test_taken(self) -> None:
+        """A server with a folder of its own gets accounts and identity of a cluster; one of a cluster has them."""
+        self.migrate()
+        cluster.join(self.settings(self.url))
+        AccountDatabase(self.state).add_account("ann", None)
+        with self.assertRaisesRegex(OperatorError, "of a cluster"):
+            cluster.take_accounts(self.state, shared_database(self.url))
+        own = os.path.abspath(self.mktemp())
+        self.assertEqual(cluster.take_accounts(own, shared_database(self.url)), (1, 0))
+        self.assertEqual((read_ca(own), AccountDatabase(own).account_names()), (read_ca(self.state), ["ann"]))
+        self.assertIsNone(cluster.take_accounts(own, shared_database(self.url)))
+        other = os.path.abspath(self.mktemp())
+        open_identity(other, now=now)
+        with self.assertRaisesRegex(OperatorError, "another home"):
+            cluster.take_accounts(other, shared_database(self.url))
+
     def test_dumped(self) -> None:
         """Once a day one of the servers dumps the database into the bucket; the server of a folder has none."""
         bucket = memory_bucket()

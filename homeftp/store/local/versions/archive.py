@@ -264,6 +264,34 @@ class Archiver:
                 return
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
+    def add(
+        self,
+        handle: DirHandle,
+        endpoint: Endpoint,
+        name: bytes,
+        found: os.stat_result,
+        actor: Actor,
+        mount: Endpoint,
+        at_us: int,
+    ) -> tuple[str, bytes] | None:
+        """Move a file that has no other name into the version folder, as the version of an endpoint of that time.
+
+        Gives its folder, as a cache key, and its name there; None where such a version is not kept. `mount` is the top
+        of the endpoint's file system. Raises FileExistsError where there is a version of that time, and OSError.
+        """
+        if not self._archive.admit(actor, mount, self._version_dir(mount), found.st_size):
+            return None
+        names = tuple(map(raw, endpoint.parts[len(mount.parts) :]))
+        folders, file = version_path(names, at_us)
+        try:
+            folder = self._folder(mount, folders, handle.same_mount)
+            self._changed[folder.fd] = folder
+            self._system.rename_new(name, file, source_dir=handle.fd, target_dir=folder.fd)
+        except BaseException:
+            self._archive.subtract(mount, found.st_size)
+            raise
+        return self._folders.cache_path(mount, folders), file
+
     def undo(self, archived: ArchivedFile) -> None:
         """Remove the second name again: the file keeps its first one."""
         self._archived = [each for each in self._archived if each.archived is not archived]
