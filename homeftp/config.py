@@ -22,6 +22,7 @@ DAY = 24 * HOUR
 DEFAULT_PORT = 8421
 HTTPS_PORT = 8443
 SFTP_PORT = 8022
+METRICS_PORT = 9421
 MAX_PORT = 2**16 - 1
 ALPN = b"homeftp/1"
 PROTOCOL_VERSION = 1
@@ -240,6 +241,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Endpoint descriptions on which the web page and WebDAV are served; none: there is no HTTPS."""
     sftp: tuple[str, ...] = ()
     """Endpoint descriptions on which SFTP is served; none: there is no SFTP."""
+    metrics: tuple[str, ...] = ()
+    """Endpoint descriptions on which monitoring systems are answered, in plaintext and without a login."""
     web_cert: str | None = None
     """The file of the web's certificate, and those above it; None: the home's CA makes one."""
     web_key: str | None = None

@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from msgspec import structs
 
-from homeftp.config import DAY, HTTPS_PORT, KIB, MIB, SFTP_PORT, Settings
+from homeftp.config import DAY, HTTPS_PORT, KIB, METRICS_PORT, MIB, SFTP_PORT, Settings
 
 DEFAULTS = Settings(root="", state="")
 """The defaults of the options."""
@@ -145,13 +145,18 @@ MANY: dict[str, Callable[[str], Any]] = {
     "listen-tls": str,
     "https": str,
     "sftp": str,
+    "metrics": str,
     "filetypes": suffix,
     "dispatcher": str,
     "plugin-dir": os.path.abspath,
 }
 """Options that may be repeated."""
 
-OPTIONAL = {"https": f"tcp:{HTTPS_PORT}", "sftp": f"tcp:{SFTP_PORT}"}
+OPTIONAL = {
+    "https": f"tcp:{HTTPS_PORT}",
+    "sftp": f"tcp:{SFTP_PORT}",
+    "metrics": f"tcp:{METRICS_PORT}:interface=127.0.0.1",
+}
 """Options that may be given without a value, and what they mean then."""
 
 LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {

@@ -105,6 +105,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         `pip install 'homeftp[sftp]'`."""
         self._many.setdefault("sftp", []).append(endpoint)
 
+    def opt_metrics(self, endpoint: str) -> None:
+        """Answer monitoring systems on this endpoint, by plain HTTP: /metrics and /health; repeatable. Alone, without
+        an endpoint, it means tcp:9421:interface=127.0.0.1. Needs `pip install 'homeftp[metrics]'`."""
+        self._many.setdefault("metrics", []).append(endpoint)
+
     def opt_filetypes(self, suffixes: str) -> None:
         """Share only these file types, such as .txt,.md. [default: any file]"""
         self._many.setdefault("filetypes", []).extend(re.split(r"[,\s]+", suffixes.strip(", ")))
@@ -226,6 +231,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             listen_tls=many["listen-tls"],
             https=many["https"],
             sftp=many["sftp"],
+            metrics=many["metrics"],
             filetypes=many["filetypes"],
             dispatchers=many["dispatcher"],
             plugin_dirs=many["plugin-dir"],

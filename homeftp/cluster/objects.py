@@ -7,6 +7,7 @@ DELETE, LIST, and that what was put can be read at once. In everything else serv
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import secrets
@@ -154,6 +155,11 @@ class Bucket:
         pages = iter(obstore.list(self._store, prefix=self._key(beneath) or None, chunk_size=_PAGE))
         while (page := self._next(pages)) is not None:
             yield [(each["path"][len(self._prefix) :], each["size"]) for each in page]
+
+    def probe(self) -> None:
+        """Ask for an object that does not exist, which costs one request. Raises `Busy` (51)."""
+        with contextlib.suppress(ObjectMissing):
+            self.get(self.new_name(), 0, 1)
 
     def _next(self, pages: Iterator[T]) -> T | None:
         try:

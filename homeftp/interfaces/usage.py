@@ -80,6 +80,13 @@ class IActiveStore(Interface):
         """Its work since it was opened. It is known at once: nothing blocks."""
 
 
+class IProbedStore(Interface):
+    """A store with engines that may fail apart from each other. Optional."""
+
+    def probe() -> None:
+        """Ask each engine for something small. Blocks; raises the refusal of one that does not answer."""
+
+
 @attrs.frozen(kw_only=True)
 class AccountUsage:
     """The space that one account takes up in a store, in bytes."""

@@ -15,6 +15,7 @@ from homeftp.errors import OperatorError
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now
 from homeftp.interfaces import IWorkers
+from homeftp.interfaces.usage import ConnectionsUsage
 from homeftp.model import Change
 from homeftp.store.factory import CLUSTER_SCHEME, scheme_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from homeftp.accounts.state.copying import CopiedAccounts
     from homeftp.cluster.database import Database
     from homeftp.cluster.migrations import SchemaPart
+    from homeftp.cluster.state import ClusterState
     from homeftp.server.otherservers import OtherServers
 
 
@@ -111,6 +113,25 @@ def dump_daily(settings: Settings) -> None:
     from homeftp.cluster.shared import shared_database
 
     dump_if_due(shared_database(settings.root), open_bucket(settings.objects or "", os.environ), schema_parts())
+
+
+TABLES = ("node", "version", "part", "pack", "garbage", "upload", "audit")
+"""The tables whose size tells how much a cluster holds and owes."""
+
+
+def state_reader(settings: Settings) -> Callable[[], ClusterState]:
+    """Reads the state of the cluster, in a worker; it raises `Busy` (51)."""
+    from homeftp.cluster.shared import shared_database
+    from homeftp.cluster.state import read_cluster
+
+    return lambda: read_cluster(shared_database(settings.root), TABLES)
+
+
+def accounts_usage(settings: Settings) -> ConnectionsUsage:
+    """The connections of this server to the database for everything but files."""
+    from homeftp.cluster.shared import shared_database
+
+    return shared_database(settings.root).usage()
 
 
 def expect_accounts(folder: str) -> None:

@@ -90,6 +90,10 @@ class HomeFTPService(MultiService):
         self._problems: tuple[str, ...] = ()
         for front_end in self._server.front_ends:
             front_end.service(self._server.context).setServiceParent(self)
+        self.monitoring = self._status.monitoring() if settings.metrics else None
+        """The service that answers monitoring systems, where there is one."""
+        if self.monitoring is not None:
+            self.monitoring.setServiceParent(self)
 
     @property
     def store(self) -> IStore:

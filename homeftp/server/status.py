@@ -10,18 +10,21 @@ from functools import partial
 from typing import Any, Mapping
 
 import attrs
+from twisted.application.service import IService
 
 import homeftp
 from homeftp.accounts.access import Access, AccessTable, access_fields
 from homeftp.accounts.devices import Device, Devices, device_fields
 from homeftp.accounts.login import Login
 from homeftp.config import Settings
-from homeftp.errors import Refusal
+from homeftp.errors import OperatorError
 from homeftp.host import now
-from homeftp.interfaces import IShownFrontEnd, IStoreHealth
-from homeftp.interfaces.usage import AccountUsage, IActiveConnection, IMeasuredStore, StoreUsage
+from homeftp.interfaces import IShownFrontEnd
+from homeftp.interfaces.usage import AccountUsage, IActiveConnection, IMeasuredStore
 from homeftp.model import SECOND_US, Actor
+from homeftp.server import cluster
 from homeftp.server.banner import ListeningAddress, listening_addresses
+from homeftp.server.monitoring.monitored import Monitored, read_store
 from homeftp.server.wiring import Server
 from homeftp.store.policy.permissions import allotment
 
@@ -95,6 +98,34 @@ class ServerStatus:
             "audit_reads": self.settings.audit_reads,
         }
 
+    def monitored(self) -> Monitored:
+        """The parts that its metrics are read from."""
+        context, server = self.server.context, self.server
+        in_cluster = cluster.is_cluster(self.settings)
+        return Monitored(
+            version=homeftp.__version__,
+            traffic=context.counts,
+            connections=context.connections,
+            most_connections=context.limits.connections,
+            logins=context.logins,
+            budget=context.budget,
+            pools=server.pools,
+            store=server.store.get,
+            accounts=server.state,
+            scrub=lambda: server.scrub.state,
+            cluster=cluster.state_reader(self.settings) if in_cluster else None,
+            accounts_database=partial(cluster.accounts_usage, self.settings) if in_cluster else None,
+        )
+
+    def monitoring(self) -> IService:
+        """The service that answers monitoring systems, which needs an extra; raises `OperatorError` without it."""
+        try:
+            from homeftp.server.monitoring.service import MonitoringService
+        except ImportError as error:
+            raise OperatorError(f"--metrics needs more packages ({error}): pip install 'homeftp[metrics]'") from None
+        context = self.server.context
+        return MonitoringService(self.monitored(), context.reactor, context.workers, self.settings.metrics)
+
     def _budgets(self, account: str, held_back: int) -> dict[str, dict[str, int]]:
         """The use that an account makes of each budget."""
         limits = self.server.context.limits
@@ -115,18 +146,12 @@ class ServerStatus:
         """The usage of the disk and of the database."""
         store = self.server.store.get()
         measured = store if IMeasuredStore.providedBy(store) else None
-        usage = StoreUsage()
-        problems = list(store.problems()) if IStoreHealth.providedBy(store) else []
-        if measured is not None and not problems:
-            try:
-                usage = measured.usage()
-            except Refusal as refusal:
-                problems.append(refusal.message)
-        measure = partial(_measured, None if problems else measured)
+        state = read_store(store)
+        measure = partial(_measured, None if state.problems else measured)
         accesses = AccessTable(self.server.state)
         return {
-            "problems": problems,
-            "space": attrs.asdict(usage),
+            "problems": state.problems,
+            "space": attrs.asdict(state.usage),
             "devices": [_device(each) for each in Devices(self.server.state).all()],
             "accounts": [_account(name, access, measure(name, access)) for name, access in accesses.all()],
         }

@@ -171,10 +171,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.sftp": CONTRACTS
     | {"accounts", "crypto", "files", "host", "server.gate", "tcp"}
     | within("server.sftp", "overlay ssh wire"),
+    "server.monitoring": CONTRACTS
+    | {"accounts", "cluster", "control", "files", "server.gate", "server.http", "workers"},
     "server": SHARED
     | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json"}
     | {"accounts.credentials", "accounts.links", "accounts.sessions", "accounts.state", "server.sftp", "store"}
-    | {"cluster.dumps", "store.cluster.base", "store.policy"},
+    | {"cluster.dumps", "server.monitoring", "store.cluster.base", "store.policy"},
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},

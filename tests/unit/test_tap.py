@@ -127,6 +127,8 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.parse("share").https, ())
         self.assertEqual(self.parse("--sftp", "share", "--sftp", "tcp:3").sftp, ("tcp:8022", "tcp:3"))
         self.assertEqual(self.parse("share").sftp, ())
+        self.assertEqual(self.parse("--metrics", "share").metrics, ("tcp:9421:interface=127.0.0.1",))
+        self.assertEqual(self.parse("share").metrics, ())
 
     def test_versions(self) -> None:
         """How long versions are kept and protected, and how much space they get, in percent or in bytes."""

@@ -10,11 +10,11 @@ import attrs
 from msgspec import structs
 from zope.interface import implementer
 
-from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.importing import IImportingStore, Imported
 from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload
-from homeftp.interfaces.usage import IActiveStore, Space, StoreActivity
+from homeftp.interfaces.usage import IActiveStore, IProbedStore, Space, StoreActivity
 from homeftp.model import (
     SERVER,
     Actor,
@@ -46,7 +46,7 @@ from homeftp.store.policy.outcomes import catch
 from homeftp.workers.deadline import under
 
 
-@implementer(IStore, IActiveStore, IImportingStore)
+@implementer(IStore, IActiveStore, IProbedStore, IImportingStore)
 class ClusterStore:
     """A share of a cluster. Every server that has it open may change it."""
 
@@ -314,6 +314,11 @@ class ClusterStore:
     def activity(self) -> StoreActivity:
         """Changes that this server has made, and its connections to the database."""
         return attrs.evolve(self._context.log.activity(), database=self._context.database.usage())
+
+    def probe(self) -> None:
+        """Ask the database and the bucket. Raises `Busy` (51)."""
+        self._reader.stat(ROOT)
+        self._context.bucket.probe()
 
     def close(self) -> None:
         """Close the connections; raises `UnrecordedChanges`."""

@@ -38,6 +38,12 @@ class BucketTests(SynchronousTestCase):
         bucket.put("dumps/a", b"")
         self.assertEqual([name for page in bucket.list("dumps/") for name, _ in page], ["dumps/a"])
 
+    def test_probe(self) -> None:
+        """A bucket that answers is not changed by being asked."""
+        bucket = Bucket(BucketInMemory())
+        bucket.probe()
+        self.assertEqual(list(bucket.list()), [])
+
     def test_missing(self) -> None:
         """What is not there, or is shorter than it was, is noticed."""
         bucket = Bucket(BucketInMemory())
@@ -197,7 +203,12 @@ class AddressTests(SynchronousTestCase):
         timeouts = BucketTimeouts(operation=1.0)
         environment = {**KEYS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
         bucket = open_bucket("s3://bucket/some/prefix", environment, timeouts)
-        for act in (lambda: bucket.put("x", b""), lambda: list(bucket.list()), lambda: bucket.delete(["x"])):
+        for act in (
+            lambda: bucket.put("x", b""),
+            lambda: list(bucket.list()),
+            lambda: bucket.delete(["x"]),
+            bucket.probe,
+        ):
             refused = self.assertRaises(Busy, act)
             for secret in ("topsecret", "127.0.0.1"):
                 self.assertNotIn(secret, refused.message)

@@ -56,7 +56,7 @@ class ComposeTests(WiringCase):
             "import sys; from homeftp.config import Settings; from homeftp.server.wiring import compose;"
             " from twisted.internet import reactor;"
             f" compose(Settings(root={self.root!r}, state={self.state!r}, https=tuple(sys.argv[1:])), reactor);"
-            " print(sorted({'h11', 'python_multipart', 'twisted.conch'} & set(sys.modules)))"
+            " print(sorted({'h11', 'prometheus_client', 'python_multipart', 'twisted.conch'} & set(sys.modules)))"
         )
         for listen, found in ((), "[]\n"), (("tcp:0",), "['h11', 'python_multipart']\n"):
             command = [sys.executable, "-c", asked, *listen]

@@ -29,6 +29,14 @@ class ResumeTests(PartialCase):
         self.assertEqual((self.left(), self.arrived(store, put)), ([], None))
         self.assertEqual(dict(meta_data(entry)), {"mtime_us": LONG_AGO, "mode": 0o644})
 
+    def test_total(self) -> None:
+        """The bytes of all interrupted uploads are known, whoever began them."""
+        store = self.store()
+        self.assertEqual(store.usage().unfinished, 0)
+        for name in ("ann", "bob"):
+            self.cut(store.bind(Actor(name, account_id=name)))
+        self.assertEqual(store.usage().unfinished, 2 * HALF)
+
     def test_private(self) -> None:
         """Until it is complete only the server's user can open it, whatever its final mode."""
         store = self.store()
