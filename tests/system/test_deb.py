@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from tests.support import needs
+from tests.support.folders import QuickCase
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -36,7 +33,7 @@ test -d /var/lib/homeftp
 """Installs the package and removes it again, in a root that vanishes with its namespace of mounts."""
 
 
-class DebTests(SynchronousTestCase):
+class DebTests(QuickCase):
     """packaging/build_deb.py, without the libraries: their download is no part of the test."""
 
     def test_installed(self) -> None:
@@ -44,12 +41,18 @@ class DebTests(SynchronousTestCase):
         needs.root()
         for program in ("dpkg-deb", "unshare"):
             self.assertTrue(needs.program(program))
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
+        folder = self.mktemp()
+        os.mkdir(folder)
         Path(folder, "homeftp_0.0_all.deb").touch()  # an older package, which is not printed
         build = [sys.executable, str(CHECKOUT / "packaging" / "build_deb.py"), folder]
         offline = ["--pip=--no-deps", "--pip=--no-build-isolation", "--pip=--no-index"]
-        built = subprocess.run([*build, *offline, "--compression=none"], capture_output=True, text=True, check=False)
+        built = subprocess.run(
+            [*build, *offline, "--compression=none"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "TMPDIR": folder},
+        )
         self.assertEqual(built.returncode, 0, built.stderr)
         package = built.stdout.strip()
         listed = subprocess.run(["dpkg-deb", "--contents", package], capture_output=True, text=True, check=True).stdout

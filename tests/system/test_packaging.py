@@ -15,11 +15,15 @@ import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.folders import QuickCase
+
 CHECKOUT = Path(__file__).parents[2]
-FOLDERS = ("benchmarks", "changelog.d", "docs", "homeftp", "packaging", "tests", "twisted")
+INSTALLED = ("homeftp", "twisted")
+SHIPPED = ("benchmarks", "changelog.d", "docs", "packaging", "tests")
 TWISTD = "from twisted.scripts.twistd import run; run()"
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, 'build_' + sys.argv[1])(sys.argv[2])"
 
@@ -41,27 +45,31 @@ def share_packages(folder: Path) -> None:
     link(installed / "twisted" / "plugins", folder / "twisted" / "plugins", "homeftp")
 
 
-class InstallationTests(SynchronousTestCase):
+class InstallationTests(QuickCase):
     """Plain, editable, from a wheel and from an sdist: `twistd` knows homeftp."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).absolute()
+        self.folder = Path(self.mktemp())
         self.folder.mkdir()
-        self.addCleanup(shutil.rmtree, self.folder)
         self.checkout = self.folder / "checkout"
         self.checkout.mkdir()
         for path in CHECKOUT.iterdir():
             if path.is_file():
                 shutil.copy(path, self.checkout)
-        for name in FOLDERS:
-            skip = shutil.ignore_patterns("__pycache__", "_build")
-            shutil.copytree(CHECKOUT / name, self.checkout / name, ignore=skip)
+        self.copy(INSTALLED)
         for plugins in (self.checkout / "twisted" / "plugins", self.checkout / "homeftp" / "plugins"):
             (plugins / "dropin.cache").write_bytes(b"left by an earlier run from here")
+
+    def copy(self, names: Sequence[str]) -> None:
+        """Let the checkout have these folders."""
+        skip = shutil.ignore_patterns("__pycache__", "_build")
+        for name in names:
+            shutil.copytree(CHECKOUT / name, self.checkout / name, ignore=skip)
 
     def call(self, *arguments: str | Path, cwd: Path | None = None) -> str:
         """Run a program to its end; its output, shown if it fails. It finds homeftp only where that is installed."""
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        environment["TMPDIR"] = str(self.folder)
         done = subprocess.run(arguments, cwd=cwd or self.folder, env=environment, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, f"{arguments}\n{done.stdout}\n{done.stderr}")
         return done.stdout
@@ -120,6 +128,7 @@ class InstallationTests(SynchronousTestCase):
 
     def test_sdist(self) -> None:
         """An sdist, with all that is needed to test it and to read about it."""
+        self.copy(SHIPPED)
         sdist = self.build("sdist")
         with tarfile.open(sdist) as archive:
             names = [name.partition("/")[2] for name in archive.getnames()]
