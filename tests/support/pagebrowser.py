@@ -49,9 +49,10 @@ class PageWorld:
         return context
 
     def usual_context(self) -> BrowserContext:
-        """The one that most tests share: to load the page anew costs less in it."""
+        """The one that most tests share: to load the page anew costs less in it, and its process stays."""
         if self.shared is None:
             self.shared = self.context()
+            self.shared.new_page().goto(f"{self.url}static/icon.svg")
         return self.shared
 
     def _signed_in(self) -> Any:
