@@ -30,9 +30,10 @@ def bomb(width: int, height: int) -> bytes:
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    packer = zlib.compressobj(9)
-    line = bytes(1 + width)
-    lines = b"".join([packer.compress(line) for _ in range(height)]) + packer.flush()
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    hundred = packer.compress(bytes(1 + width) * 100) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = struct.pack(">HH", (1 + width) * height % 65521, 1)  # Adler-32 of so many zeros
+    lines = b"\x78\xda" + hundred * (height // 100) + packer.flush() + checksum
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
 
