@@ -209,6 +209,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def not_found(endpoint: str) -> NotFound:
+    """The refusal where nothing exists at an endpoint of the server, as both sides word it; "" is the root."""
+    return NotFound(f"{endpoint or 'the shared folder'} does not exist on the server")
+
+
 def check_limit(what: str, size: int, limit: int) -> None:
     """Raise `TooLarge` (22) if `what`, as a message names it, has more than `limit` bytes."""
     if size > limit:

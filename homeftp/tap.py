@@ -167,7 +167,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         """DIR, or the URL of a store, is the same as --root."""
         if root is not None:
             if self["root"] is not None:
-                raise usage.UsageError("The folder was given twice, with --root and as DIR")
+                raise usage.UsageError("the folder was given twice, with --root and as DIR")
             self["root"] = root
 
     def command_line(self) -> list[str]:
@@ -213,13 +213,13 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         given.update(self._many)
         self._given = given
         if "root" not in given:
-            raise OperatorError("Give the folder to share, as DIR or with --root DIR")
+            raise OperatorError("give the folder to share, as DIR or with --root DIR")
         if "state" not in given:
             given["state"] = [default_state_dir(os.environ)]
         values = {name: _convert(name, given[name][0], kind) for name, kind in _SINGLE.items() if name in given}
         many = {name: tuple(_convert(name, text, kind) for text in given.get(name, ())) for name, kind in MANY.items()}
         if ("web-cert" in given) != ("web-key" in given):
-            raise OperatorError("Give both --web-cert FILE and --web-key FILE, or neither")
+            raise OperatorError("give both --web-cert FILE and --web-key FILE, or neither")
         limits = {
             field: _convert(name, given[name][0], kind) for name, (field, kind) in LIMITS.items() if name in given
         }
@@ -261,7 +261,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             with open(path, encoding="utf-8") as file:
                 parser.read_file(file)
         except OSError as error:
-            raise OperatorError(f"Cannot read --config {path}: {error.strerror}") from None
+            raise OperatorError(f"cannot read --config {path}: {error.strerror}") from None
         except (configparser.Error, UnicodeDecodeError) as error:
             raise OperatorError(f"--config {path} is not an ini file: {error}") from None
         if not parser.has_section("homeftp"):

@@ -234,7 +234,7 @@ class Devices:
         device_name(name)
         with self.state.transaction() as connection:
             if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (account,)).fetchone() is None:
-                raise OperatorError(f"there is no account named {account!a}: `homeftp account list` shows all")
+                raise OperatorError(f"there is no account named {account}: `homeftp account list` shows all")
             _check_free(connection, name)
             known = "SELECT name FROM devices WHERE credential = ? AND account = ?"
             if (row := connection.execute(known, (credential, account)).fetchone()) is not None:
@@ -359,5 +359,5 @@ def _check_free(connection: Statements, name: str) -> None:
 def _find_named(connection: Statements, name: str) -> Device:
     row = connection.execute(f"SELECT {DEVICE_COLUMNS} FROM devices WHERE name = ?", (name,)).fetchone()
     if row is None:
-        raise OperatorError(f"there is no device named {name!a}: `homeftp device list` shows all")
+        raise OperatorError(f"there is no device named {name}: `homeftp device list` shows all")
     return Device(*row)

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Command]
     except KeyboardInterrupt:
         if sys.stderr.isatty():
             print(file=sys.stderr)  # the terminal shows ^C, perhaps behind a question
-        print_error("Interrupted.")
+        print_error("interrupted")
         return Exit.INTERRUPTED
     except BrokenPipeError:
         return Exit.BROKEN_PIPE

@@ -73,10 +73,10 @@ def connection_info(url: str, timeouts: DatabaseTimeouts) -> str:
     try:
         given = conninfo_to_dict(url)
     except psycopg.Error as error:
-        raise OperatorError("The URL of the database cannot be read: write postgresql://USER@HOST/DATABASE") from error
+        raise OperatorError("the URL of the database cannot be read: write postgresql://USER@HOST/DATABASE") from error
     if given.get("password") or given.get("sslpassword"):
         raise OperatorError(
-            "The URL of the database holds a password, which other users of this machine could see: write it without, "
+            "the URL of the database holds a password, which other users of this machine could see: write it without, "
             "and put the password into a file that PGPASSFILE names, or into PGPASSWORD"
         )
     settings = {

@@ -45,7 +45,7 @@ def bucket_keys(environment: Mapping[str, str]) -> BucketKeys:
     if path := environment.get("AWS_SHARED_CREDENTIALS_FILE"):
         content = read_private(path)
         if content is None:
-            raise OperatorError(f"There is no file {path}, which AWS_SHARED_CREDENTIALS_FILE names")
+            raise OperatorError(f"there is no file {path}, which AWS_SHARED_CREDENTIALS_FILE names")
         return _keys_of(content, path, profile)
     if folder := environment.get("CREDENTIALS_DIRECTORY"):
         path = os.path.join(folder, CREDENTIAL)

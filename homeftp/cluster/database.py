@@ -343,7 +343,7 @@ def _apart(deadline: OperationDeadline) -> Iterator[OperationDeadline]:
 
 def unreachable() -> OperatorError:
     """The error for the owner where the database does not answer."""
-    return OperatorError("The database cannot be reached. Check its address, its credentials, and that it runs.")
+    return OperatorError("the database cannot be reached. Check its address, its credentials, and that it runs.")
 
 
 def _roll_back(cursor: Cursor) -> None:

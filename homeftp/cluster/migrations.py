@@ -74,9 +74,9 @@ class SchemaState:
     def problem(self) -> str | None:
         """Why a server cannot use it, in words for the owner; None where it can."""
         if self.made == 0:
-            return "The database has no homeftp tables yet. Make them with: homeftp cluster init"
+            return "the database has no homeftp tables yet. Make them with: homeftp cluster init"
         if self.made < self.known:
-            return "The database was made by an older homeftp. Upgrade it with: homeftp cluster migrate"
+            return "the database was made by an older homeftp. Upgrade it with: homeftp cluster migrate"
         return None
 
 

@@ -212,31 +212,31 @@ class Bucket:
         key = self._key(name)
         found = self._try("read it", lambda: bytes(obstore.get_range(self._store, key, start=start, end=end)))
         if found != _SAMPLE[start:end]:
-            raise OperatorError("The bucket gives other bytes than were written: it cannot be used")
+            raise OperatorError("the bucket gives other bytes than were written: it cannot be used")
         listed = self._try("list it", lambda: obstore.list(self._store, prefix=self._key(name[:_FAN_OUT])).collect())
         if self._key(name) not in {each["path"] for each in listed}:
-            raise OperatorError("The bucket does not list what was just written: it cannot be used")
+            raise OperatorError("the bucket does not list what was just written: it cannot be used")
         self._try("delete it", lambda: obstore.delete(self._store, self._key(name)))
         try:
             self.get(name, 0, 1)
         except ObjectMissing:
             return
-        raise OperatorError("The bucket still has what was just deleted: it cannot be used")
+        raise OperatorError("the bucket still has what was just deleted: it cannot be used")
 
     def _try(self, what: str, call: Callable[[], T]) -> T:
         try:
             return call()
         except (UnauthenticatedError, PermissionDeniedError) as error:
             raise OperatorError(
-                f"The bucket does not let this server {what}: are its keys right, and may their account "
+                f"the bucket does not let this server {what}: are its keys right, and may their account "
                 "use the bucket? They come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from a file that "
                 "AWS_SHARED_CREDENTIALS_FILE names"
             ) from error
         except FileNotFoundError as error:
-            raise OperatorError(f"This server cannot {what}: the bucket does not exist. Make it first") from error
+            raise OperatorError(f"this server cannot {what}: the bucket does not exist. Make it first") from error
         except (BaseError, OSError, ValueError) as error:
             raise OperatorError(
-                f"This server cannot {what}: the bucket does not answer. Is AWS_ENDPOINT_URL right, and is it running?"
+                f"this server cannot {what}: the bucket does not answer. Is AWS_ENDPOINT_URL right, and is it running?"
             ) from error
 
     def _key(self, name: str) -> str:
@@ -251,7 +251,7 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
     timeouts = timeouts or BucketTimeouts()
     if "@" in url:
         raise OperatorError(
-            "The URL of the bucket holds credentials, which other users of this machine could see: write it without, "
+            "the URL of the bucket holds credentials, which other users of this machine could see: write it without, "
             "and put them into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
     name, _, prefix = url.removeprefix(_SCHEME).partition("/")
@@ -288,7 +288,7 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
     try:
         store = within(timeouts.operation)
     except (BaseError, ValueError) as error:
-        raise OperatorError(f"The bucket {url} cannot be used: its settings are wrong") from error
+        raise OperatorError(f"the bucket {url} cannot be used: its settings are wrong") from error
     return Bucket(store, prefix, within=within, seconds=timeouts.operation)
 
 

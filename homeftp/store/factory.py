@@ -61,9 +61,10 @@ def _factory(location: str, plugin_dirs: Sequence[str]) -> IStoreFactory:
     module = _PREFIX + re.sub(r"\W", "_", str(scheme))
     found = plugins.places(module, plugin_dirs)
     if not found:
-        there = [local.scheme, CLUSTER_SCHEME, *_installed(plugin_dirs)]
+        others = ", ".join(plugins.installed(_PREFIX, plugin_dirs))
         raise OperatorError(
-            f"{location}: no backend is installed for {scheme}: URLs; these are: {', '.join(there)}. "
+            f"{location}: there is no plugin {module}.py for {scheme}: URLs. homeftp itself has {local.scheme}: and "
+            f"{CLUSTER_SCHEME}:{f'; the plugins are {others}' if others else ''}. "
             "To share a folder, write its path"
         )
     if len(found) > 1:
@@ -75,7 +76,7 @@ def _cluster() -> IStoreFactory:
     try:
         from homeftp.store.cluster.factory import ClusterStoreFactory
     except ImportError as error:
-        raise OperatorError("A database needs more packages: pip install 'homeftp[cluster]'") from error
+        raise OperatorError("a database needs more packages: pip install 'homeftp[cluster]'") from error
     return ClusterStoreFactory()
 
 
@@ -86,8 +87,3 @@ def _loaded(scheme: str, module: str, path: str, location: str) -> IStoreFactory
     ]
     factory: IStoreFactory = plugins.only(candidates, IStoreFactory, path, "backend", f"{scheme}:")
     return factory
-
-
-def _installed(plugin_dirs: Sequence[str]) -> list[str]:
-    """The schemes of all installed backends, by the names of their modules."""
-    return [module.removeprefix(_PREFIX) for module in plugins.installed(_PREFIX, plugin_dirs)]

@@ -233,7 +233,7 @@ class MemoryTree:
         if quota is not None:
             short = self._used() + size - quota
             left = size - short if actor.sees_all else None
-            refused = partial(wording.no_space, endpoint, size, left)
+            refused = partial(wording.over_store_quota, endpoint, size, left)
             self._free(short, (), actor, refused, any_age=False, arrived=arrived)
 
     def _free(

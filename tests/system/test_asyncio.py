@@ -225,7 +225,9 @@ class ErrorTests(ProgramCase):
             asyncio.run(main())
             """
         self.assertRegex(self.run_program(source.format(name="nas"), home=home), "ConnectionFailed nothing listens at")
-        self.assertRegex(self.run_program(source.format(name="other")), "OperatorError there is no remote named other")
+        self.assertRegex(
+            self.run_program(source.format(name="other")), "OperatorError this machine knows no server named other"
+        )
         self.assertRegex(self.run_program(source.format(name="nas")), "NotFound ")
 
     def test_other_reactor(self) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import homeftp.client.errors
+import homeftp.errors
 from tests.support.imports import dotted, kept, modules, nodes
 
 TESTS = Path(__file__).parents[1]
@@ -22,6 +24,14 @@ SKIPS = {"support/mounts.py", "support/needs.py", "unit/test_needs.py"}
 WAYS_TO_SKIP = frozenset({"SkipTest", "skipTest", "skipIf", "skipUnless", "unittest.skip"})
 
 PATCHES = ("patch", "patch.object", "mock.patch", "mock.patch.object", "self.patch")
+
+ERRORS = frozenset(
+    name
+    for module in (homeftp.errors, homeftp.client.errors)
+    for name, value in vars(module).items()
+    if isinstance(value, type) and issubclass(value, Exception)
+)
+"""The names of the exceptions whose messages people see, behind "homeftp: "."""
 
 DECLARATIONS = frozenset(
     (
@@ -115,6 +125,19 @@ def generic_tuples(source: str) -> list[str]:
     ]
 
 
+def capitalized(source: str) -> list[str]:
+    """The messages of exceptions that begin with a capital letter, unless that is a header's or an abbreviation's."""
+    found = []
+    for node in nodes(source):
+        if isinstance(node, ast.Call) and node.args and dotted(node.func).rpartition(".")[2] in ERRORS:
+            first = node.args[0]
+            if isinstance(first, ast.JoinedStr):
+                first = first.values[0]
+            if isinstance(first, ast.Constant) and re.match(r"[A-Z][a-z]*(?![\w-])", str(first.value)):
+                found.append(str(first.value))
+    return found
+
+
 def unrepeatable(source: str) -> list[str]:
     """The tests with random input whose settings are not those of `tests.support.repeatable`, or made from them."""
     if "given" not in source:
@@ -152,6 +175,13 @@ class RuleTests(SynchronousTestCase):
         """No NamedTuple has another base: Python 3.10 cannot import such a class, and mypy does not say so."""
         self.assertEqual([f"{module}: {name}" for module, source in modules() for name in generic_tuples(source)], [])
         self.assertEqual(generic_tuples("class A(NamedTuple, Generic[T]): ...\nclass B(NamedTuple): ..."), ["A"])
+
+    def test_messages(self) -> None:
+        """A message begins in lower case, because it stands behind "homeftp: "; a header keeps its spelling."""
+        headers = {"Depth is 0, 1 or infinity", "Overwrite is T or F"}
+        self.assertEqual({each for _, source in modules() for each in capitalized(source)}, headers)
+        source = "OperatorError(f'The {x}')\nerrors.NotFound('It is')\nBusy('not UTF-8')\nBusy(f'{x}')\nBusy('X-A: b')"
+        self.assertEqual(capitalized(source), ["The ", "It is"])
 
     def test_repeatable(self) -> None:
         """Random input is the same in each run, and may be slow on a slow machine."""

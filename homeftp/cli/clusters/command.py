@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         from homeftp.cluster.database import Database, unreachable
         from homeftp.cluster.objects import open_bucket
     except ImportError as error:
-        raise OperatorError(f"This needs more packages ({error}): pip install 'homeftp[cluster]'") from None
+        raise OperatorError(f"this needs more packages ({error}): pip install 'homeftp[cluster]'") from None
     without_database = {"import": importing.run, "export": exporting.run, "verify": verifying.run}
     without_database["recover"] = dumping.run_recover
     if options.action in without_database:

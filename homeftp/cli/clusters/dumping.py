@@ -65,7 +65,7 @@ def run_dump(database: Database, bucket: Bucket, options: argparse.Namespace) ->
     try:
         made, removed = write_dump(database, bucket, schema_parts(), options.keep)
     except Refusal as error:
-        raise OperatorError(f"The dump was not written: {error.message}") from error
+        raise OperatorError(f"the dump was not written: {error.message}") from error
     also = f" Removed {counted(len(removed), 'older dump')}." if removed else ""
     rows = {table.name: table.rows for table in made.tables}
     sentence = f"Wrote the dump {made.name}: {counted(sum(rows.values()), 'row')}, {format_size(made.size)}.{also}"
@@ -87,7 +87,7 @@ def run_recover(options: argparse.Namespace) -> int:
         try:
             _recover(database, bucket, read_manifest(bucket, options.dump), home, options)
         except Refusal as error:
-            raise OperatorError(f"Nothing was recovered: {error.message}") from error
+            raise OperatorError(f"nothing was recovered: {error.message}") from error
     return compare_all(options)
 
 

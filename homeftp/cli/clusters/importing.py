@@ -87,7 +87,7 @@ def copy_all(
     except Refusal as error:
         report.clear()
         raise OperatorError(
-            f"The {what} stopped: {error.message}. What was copied stays: run the same command again to go on"
+            f"the {what} stopped: {error.message}. What was copied stays: run the same command again to go on"
         ) from error
     return report.finish()
 

@@ -110,6 +110,6 @@ def _report(options: argparse.Namespace, steps: Iterator[Verification]) -> Verif
     except Refusal as error:
         sys.stdout.flush()
         raise OperatorError(
-            f"The verification stopped: {error.message}. Nothing was changed: run the same command again"
+            f"the verification stopped: {error.message}. Nothing was changed: run the same command again"
         ) from error
     return report

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare two paths; returns the exit code."""
     first, second = parse_operand(options.first), parse_operand(options.second)
     if (first.remote is None) == (second.remote is None):
-        raise OperatorError("Exactly one of the two paths must be on a server, as in: homeftp cmp lib nas:lib")
+        raise OperatorError("exactly one of the two paths must be on a server, as in: homeftp cmp lib nas:lib")
     local_first = first.remote is None
     local, remote = (first, second) if local_first else (second, first)
     selection = read_selection(options)

@@ -19,7 +19,7 @@ def list_conflicts(options: argparse.Namespace) -> Exit:
     from homeftp.client import find_conflicts
 
     if options.folder is None or options.remote is not None:
-        raise OperatorError("Name the folder on this machine, as in: homeftp sync --conflicts Documents")
+        raise OperatorError("name the folder on this machine, as in: homeftp sync --conflicts Documents")
     number = 0
     for conflict in find_conflicts(options.folder):
         number += 1
@@ -59,7 +59,7 @@ def resolve(options: argparse.Namespace) -> Exit:
     from homeftp.client import resolve_conflict
 
     if options.keep is None or options.folder is not None:
-        raise OperatorError("Name the copy and say which file stays: homeftp sync --resolve COPY --keep original|copy")
+        raise OperatorError("name the copy and say which file stays: homeftp sync --resolve COPY --keep original|copy")
     conflict = resolve_conflict(options.resolve, options.keep)
     other = "copy" if options.keep == "original" else "original"
     is_kept = conflict.original is not None or conflict.is_in_the_way

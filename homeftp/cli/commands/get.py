@@ -64,16 +64,16 @@ def run(options: argparse.Namespace) -> int:
     if not sources:
         raise OperatorError(f"{target!r} is not a path on a server. Name what to download: NAME:PATH")
     if target == STANDARD and len(sources) > 1:
-        raise OperatorError("Standard output takes one file. Name one source.")
+        raise OperatorError("standard output takes one file. Name one source.")
     if target == STANDARD and options.recursive:
-        raise OperatorError("Standard output takes a file, not a folder. Leave out -r, or name a target folder.")
+        raise OperatorError("standard output takes a file, not a folder. Leave out -r, or name a target folder.")
     if target == STANDARD and options.delete:
         raise OperatorError(
             "--delete is for folders: standard output takes one file. Leave out --delete, or name a target folder."
         )
     if target == STANDARD and options.dry_run:
         raise OperatorError(
-            "With -n nothing is transferred, so nothing can be printed. Leave out -n, or name a target."
+            "with -n nothing is transferred, so nothing can be printed. Leave out -n, or name a target."
         )
     as_of = None if options.at is None else parse_moment_us(options.at, "--at")
     if as_of is not None and (options.delete or options.reread):

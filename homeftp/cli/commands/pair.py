@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         remotes.check_name(options.name)
         if options.name in remotes.names():
             raise OperatorError(
-                f"There is already a remote named {options.name}. If it is the same server, leave out --name: it keeps "
+                f"there is already a server named {options.name}. If it is the same server, leave out --name: it keeps "
                 f"its name. Otherwise run `homeftp remote remove {options.name}` first."
             )
     code = parse_code(words or _ask_code())
@@ -118,14 +118,14 @@ def choose_server(announced: Sequence[AnnouncedServer]) -> tuple[Sequence[Addres
         servers.setdefault(each.fingerprint, []).append(each)
     if not servers:
         raise ConnectionFailed(
-            "No server announces itself on this network. Give the address that the server prints when it starts: "
+            "no server announces itself on this network. Give the address that the server prints when it starts: "
             "homeftp pair HOST"
         )
     if len(servers) > 1:
         first = [*servers.values()][:_MAX_LISTED]
         names = "; ".join(f"{printable(same[0].name)} at {same[0].addresses[0]}" for same in first)
         names += "" if len(servers) <= _MAX_LISTED else "; and others (`homeftp discover` lists them)"
-        raise OperatorError(f"Several servers announce themselves: {names}. Choose one: homeftp pair HOST")
+        raise OperatorError(f"several servers announce themselves: {names}. Choose one: homeftp pair HOST")
     ((fingerprint, same),) = servers.items()
     return list(dict.fromkeys(address for each in same for address in each.addresses)), fingerprint
 

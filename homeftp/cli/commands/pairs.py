@@ -110,7 +110,7 @@ def forget_pair(options: argparse.Namespace) -> Exit:
     from homeftp.client import StatusFolder, pair_status_path
 
     if options.folder is not None:
-        raise OperatorError("Name the folder of one pair: homeftp sync --forget Documents")
+        raise OperatorError("name the folder of one pair: homeftp sync --forget Documents")
     pair = pair_file().forget(options.forget)
     StatusFolder(pair_status_path(os.environ)).forget(pair.local)
     print_result(
@@ -127,7 +127,7 @@ def sync_pairs(options: argparse.Namespace, check_question: Callable[[argparse.N
     pairs = file.load()
     if not pairs:
         raise OperatorError(
-            f"Name a folder and its other side, as in: homeftp sync Documents nas:Documents. "
+            f"name a folder and its other side, as in: homeftp sync Documents nas:Documents. "
             f"Without them all saved pairs are synced, and {file.path} has none."
         )
     wrong = [words for name, words in OF_ONE_PAIR.items() if getattr(options, name) not in (None, False, [])]

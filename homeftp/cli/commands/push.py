@@ -46,13 +46,13 @@ def run(options: argparse.Namespace) -> int:
         if parse_operand(source).remote is not None:
             raise OperatorError(f"{source} is on a server, but push uploads local files. For a local file: ./{source}")
     if STANDARD in options.sources and len(options.sources) > 1:
-        raise OperatorError("Standard input must be the only source.")
+        raise OperatorError("standard input must be the only source.")
     if STANDARD in options.sources and options.delete:
         raise OperatorError(
             "--delete is for folders: standard input is one file. Leave out --delete, or name a folder."
         )
     if STANDARD in options.sources and options.dry_run:
-        raise OperatorError("Standard input can be read only once. Leave out -n, or name a file.")
+        raise OperatorError("standard input can be read only once. Leave out -n, or name a file.")
     if STANDARD in options.sources and options.files_from is not None:
         raise OperatorError("--files-from is for folders: standard input is one file. Leave out one of them.")
     selection = read_selection(options)

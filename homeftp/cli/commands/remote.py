@@ -106,7 +106,7 @@ def _change_addresses(remotes: Remotes, options: argparse.Namespace) -> None:
         remotes.load(options.name), lambda remote: attrs.evolve(remote, addresses=change(remote, address))
     )
     if changed is None:
-        raise OperatorError(f"The remote '{options.name}' has been removed by another command. Nothing was changed.")
+        raise OperatorError(f"{options.name} has been removed by another command. Nothing was changed.")
     addresses = [str(each) for each in changed.addresses]
     print_result(
         options,
@@ -149,7 +149,7 @@ def _add(remotes: Remotes, options: argparse.Namespace) -> int:
     remotes.check_name(options.name)
     if options.name in remotes.names():
         raise OperatorError(
-            f"There is already a remote named {options.name}. To add an address to it, run `homeftp remote add-address "
+            f"there is already a server named {options.name}. To add an address to it, run `homeftp remote add-address "
             f"{options.name} {options.address}`. To replace it, run `homeftp remote remove {options.name}` first."
         )
     address = parse_address(options.address)
@@ -180,15 +180,15 @@ def confirm_identity(presented: ServerIdentity, expected: str | None, address: s
     if expected is not None:
         if presented.fingerprint != expected:
             raise UntrustedServer(
-                f"The server at {address} has the fingerprint {presented.fingerprint}, not {expected}. Nothing was "
+                f"the server at {address} has the fingerprint {presented.fingerprint}, not {expected}. Nothing was "
                 "sent to it."
             )
         return
     if not can_ask():
         raise UntrustedServer(
-            f"Cannot ask without a terminal. Compare {presented.fingerprint} with the fingerprint that the server "
+            f"cannot ask without a terminal. Compare {presented.fingerprint} with the fingerprint that the server "
             "prints, then pass it with --fingerprint."
         )
     print(f"The server at {address} has the fingerprint\n  {presented.fingerprint}", file=sys.stderr)
     if not confirm("Does the server itself print the same fingerprint?"):
-        raise UntrustedServer("The server was not added. Nothing was sent to it.")
+        raise UntrustedServer("the server was not added. Nothing was sent to it.")

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     """Make, list or revoke; returns the exit code."""
     name, path = parse_remote_operand(options.path)
     if options.revoke != (options.id is not None):
-        raise OperatorError("Give the id of a link together with --revoke, such as: homeftp share --revoke NAME: ID")
+        raise OperatorError("give the id of a link together with --revoke, such as: homeftp share --revoke NAME: ID")
     if (options.list or options.revoke) and (
         path or options.time or options.once or options.upload or options.password or options.password_stdin
     ):
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
     async def work(reactor: IClientReactor, client: Client) -> int:
         if "LINK" not in client.server_info.request_types:
-            raise UnknownRequestType("This server has no share links. Ask its owner to update it")
+            raise UnknownRequestType("this server has no share links. Ask its owner to update it")
         if options.list:
             await _list(client, options)
         elif options.revoke:

@@ -14,7 +14,7 @@ from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.run import add_progress_arguments
 from homeftp.cli.transfer.selecting import add_pattern_arguments
-from homeftp.errors import NotFound, OperatorError
+from homeftp.errors import OperatorError, not_found
 
 if TYPE_CHECKING:
     from homeftp.cli.pairs.pair import SavedPair
@@ -144,7 +144,9 @@ def _pair_of_options(options: argparse.Namespace) -> SavedPair:
 def _check_question(options: argparse.Namespace) -> None:
     """Raise `OperatorError` where a person would have to be asked, and cannot be."""
     if not (options.yes or options.dry_run or options.plan is not None) and (options.json or not can_ask()):
+        missing = options.folder is not None and not os.path.lexists(options.folder)
         raise OperatorError(
+            f"{f'{options.folder} does not exist on this machine yet, and ' if missing else ''}"
             "sync asks at a terminal whether its plan is right. Without a terminal, and with --json, use -y to carry "
             "the plan out without a question, or -n to print it."
         )
@@ -156,7 +158,7 @@ def _read_plan(options: argparse.Namespace) -> PlanFile:
 
     decided = options.prefer is not None or options.merge or options.direction is not None
     if options.folder is not None or decided:
-        raise OperatorError("A plan says what it is for. Leave out the folders, --push, --pull, --prefer and --merge.")
+        raise OperatorError("a plan says what it is for. Leave out the folders, --push, --pull, --prefer and --merge.")
     try:
         with open(options.plan, encoding="utf-8") as file:
             return read_plan(file, options.plan)
@@ -218,7 +220,7 @@ async def _sync(
 
     endpoint = parse_remote_path(pair.path).endpoint
     if clones and (await client.cmp(str(endpoint))).remote is None:
-        raise NotFound(f"'{endpoint}' does not exist on the server")
+        raise not_found(str(endpoint))
     folder = client_folder(os.environ)
     statuses = StatusFolder(pair_status_path(os.environ))
     alert = DesktopNotifier.installed(reactor).show if options.watch else _ignore

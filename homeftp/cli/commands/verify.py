@@ -32,7 +32,7 @@ async def verify(client: Client, path: str, options: argparse.Namespace) -> Exit
 
     client.require_rights("verifying", "read")
     if "VERIFY" not in client.server_info.request_types:
-        raise UnknownRequestType("This server cannot verify what it holds. Ask its owner to update it")
+        raise UnknownRequestType("this server cannot verify what it holds. Ask its owner to update it")
     endpoint = str(parse_remote_path(path).endpoint)
     report = VerifyReport(options, printable_endpoint(endpoint))
     async for step in client.verify(endpoint):

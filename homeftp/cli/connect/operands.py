@@ -56,7 +56,7 @@ def common_remote(operands: Sequence[Operand]) -> str:
     """The server that all remote operands are on; raises `OperatorError` when there are several."""
     names = {each.remote for each in operands if each.remote is not None}
     if len(names) > 1:
-        raise OperatorError(f"A command uses one server, but {' and '.join(sorted(names))} were given.")
+        raise OperatorError(f"a command uses one server, but {' and '.join(sorted(names))} were given.")
     return names.pop()
 
 

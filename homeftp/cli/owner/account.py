@@ -90,7 +90,7 @@ def run(options: argparse.Namespace, cost: Cost | None = None) -> int:
         change = _change(options)
         if change == AccessChange():
             raise OperatorError(
-                "Give what to change: --home FOLDER, --rights RIGHTS, --quota SIZE, --folder FOLDER:RIGHTS or "
+                "give what to change: --home FOLDER, --rights RIGHTS, --quota SIZE, --folder FOLDER:RIGHTS or "
                 "--links on|off."
             )
         access = AccessTable(state).change(options.name, change)
@@ -197,7 +197,7 @@ def _add(
     change.applied(name, WHOLE_STORE)  # a quota without a home is refused
     if state.has_account(name):
         raise OperatorError(
-            f"There is already an account named {name}. To change its password: homeftp account password {name}"
+            f"there is already an account named {name}. To change its password: homeftp account password {name}"
         )
     password = None if options.no_password else _read_password_hash(options, cost)
     access = AccessTable(state).add(name, password, change)

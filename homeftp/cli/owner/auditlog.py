@@ -26,7 +26,7 @@ class CommandAudit:
         try:
             self._audit.note(event, Actor(account, device, None, f"homeftp {self._command}"), **fields)
         except OSError as error:
-            message = f"Done, but the audit log in {self._folder} could not be written: {error.strerror}"
+            message = f"done, but the audit log in {self._folder} could not be written: {error.strerror}"
             raise OperatorError(message) from None
         finally:
             self._audit.close()

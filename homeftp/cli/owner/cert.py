@@ -43,11 +43,11 @@ def run(options: argparse.Namespace) -> int:
 
     piped = [options.pem, options.mobileconfig].count(STANDARD)
     if piped > 1 or (piped and options.json):
-        raise OperatorError("Only one of --pem, --mobileconfig and --json can go to standard output.")
+        raise OperatorError("only one of --pem, --mobileconfig and --json can go to standard output.")
     folder = state_dir(options)
     identity = os.path.join(folder, FOLDER)
     if not os.path.lexists(identity):
-        raise OperatorError(f"There is no certificate in {folder} yet: start the server once, which makes it.")
+        raise OperatorError(f"there is no certificate in {folder} yet: start the server once, which makes it.")
     ca, _ = load_ca(private_folder(identity))
     for path, content in ((options.pem, ca.public_bytes(Encoding.PEM)), (options.mobileconfig, mobileconfig(ca))):
         if path == STANDARD:

@@ -139,7 +139,7 @@ def _add_key(devices: Devices, log: CommandAudit, options: argparse.Namespace) -
 def _narrow(devices: Devices, log: CommandAudit, options: argparse.Namespace) -> None:
     rights, home = _rights(options), _home(options)
     if rights is None and home is None:
-        raise OperatorError("Give what to change: --rights RIGHTS or --home FOLDER.")
+        raise OperatorError("give what to change: --rights RIGHTS or --home FOLDER.")
     device = next((each for each in devices.all() if each.name == options.name), None)
     if device is not None:
         _check(devices.state, device.account, rights, home, device.narrowing)
@@ -159,7 +159,7 @@ def _wanted(state: AccountDatabase, options: argparse.Namespace) -> tuple[str, N
     account = options.account or (accounts[0] if len(accounts) == 1 else None)
     if account is None:
         names = f": --account {' or --account '.join(accounts)}" if accounts else ": homeftp account add NAME makes one"
-        raise OperatorError(f"Name the account of the device{names}.")
+        raise OperatorError(f"name the account of the device{names}.")
     return account, _check(state, account, _rights(options), _home(options), None)
 
 
@@ -179,11 +179,11 @@ def _check(
     wanted = Narrowing(before.rights if rights is None else rights, before.home if home is None else home)
     access = AccessTable(state).find(account)
     if access is None:
-        raise OperatorError(f"There is no account named {account!a}: `homeftp account list` shows all.")
+        raise OperatorError(f"there is no account named {account}: `homeftp account list` shows all.")
     if not access.rights.narrowed(wanted.home.parts, wanted.rights).at_most:
         where = wanted.home.whole or "its home"
         raise OperatorError(
-            f"The device could do nothing: {account} has none of the rights {rights_shown(wanted.rights)} in {where}."
+            f"the device could do nothing: {account} has none of the rights {rights_shown(wanted.rights)} in {where}."
         )
     return wanted
 

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from homeftp.store.policy.rights import parse_rights, rights_shown
 
     if options.remove == (options.rights is not None):
-        raise OperatorError("Give either RIGHTS, such as read, or --remove.")
+        raise OperatorError("give either RIGHTS, such as read, or --remove.")
     rights = None if options.remove else parse_rights(options.rights)
     path = parse_folder(options.path)
     state = state_dir(options)

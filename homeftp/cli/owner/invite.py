@@ -213,19 +213,19 @@ def wait_until_used(invitations: Invitations, made: Invitation) -> int:
     while True:
         found = invitations.find(made.code.number)
         if found is None or found.code != made.code:
-            raise OperatorError("The invitation was removed. To make a new code, run: homeftp invite")
+            raise OperatorError("the invitation was removed. To make a new code, run: homeftp invite")
         if found.state is InvitationState.USED:
             print(f"Paired with {found.device}, a device of {found.account}.")
             return Exit.DONE
         if found.state is InvitationState.CANCELLED:
             if found.withdrawn:
-                raise OperatorError("The code was cancelled. To make a new one, run: homeftp invite")
+                raise OperatorError("the code was cancelled. To make a new one, run: homeftp invite")
             raise OperatorError(
-                "Code cancelled after three wrong tries. If that wasn't you, someone may be guessing. To make a new "
+                "code cancelled after three wrong tries. If that wasn't you, someone may be guessing. To make a new "
                 "code, run: homeftp invite"
             )
         if found.state is InvitationState.EXPIRED:
-            raise OperatorError("The code expired unused. To make a new one, run: homeftp invite")
+            raise OperatorError("the code expired unused. To make a new one, run: homeftp invite")
         # A right try counts as a wrong one for an instant: only what stays is reported.
         if found.tries_left == before < reported:
             reported = before
@@ -250,7 +250,7 @@ def _web_address(folder: str) -> str:
 
     published = (read_private(os.path.join(folder, WEB_ORIGIN)) or b"").decode("utf-8", "replace")
     if not published:
-        raise OperatorError("The server has no web page. Start it with: homeftp serve --https")
+        raise OperatorError("the server has no web page. Start it with: homeftp serve --https")
     return published
 
 

@@ -190,6 +190,8 @@ def _what(record: dict[str, Any]) -> str:
         return "logged in" if status == 0 else f"could not log in (status {status})"
     if event == "pairing":
         return _paired(record)
+    if event == "revocation":
+        return _revoked(record)
     if event == "link":
         link = record.get("link")
         tried = "a share link that does not exist" if link is None else f"a wrong password of {link}"
@@ -203,7 +205,6 @@ def _what(record: dict[str, Any]) -> str:
         "disconnect": "was disconnected by the server",
         "invitation": f"code {record.get('invitation')} was made",
         "cancellation": f"code {record.get('invitation')} was cancelled",
-        "revocation": "was removed or revoked",
         "rename": f"was renamed from {record.get('old_device')}",
         "renewal": "renewed its certificate",
         "password": "got a new password",
@@ -215,6 +216,13 @@ def _what(record: dict[str, Any]) -> str:
     }
     fields = " ".join(f"{name}={value}" for name, value in record.items() if name not in ("time", "event"))
     return known.get(str(event), f"{event} {fields}")
+
+
+def _revoked(record: dict[str, Any]) -> str:
+    """Whether an account was removed, a device revoked, or a browser signed out."""
+    if not record.get("device"):
+        return "the account was removed"
+    return "was revoked" if str(record.get("request")).startswith("homeftp ") else "signed out"
 
 
 def _paired(record: dict[str, Any]) -> str:

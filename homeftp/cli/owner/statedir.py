@@ -79,7 +79,7 @@ def become_owner(folder: str, server: RunningServer | None = None) -> None:
     except OSError as error:
         if server is not None and server.uid != 0:
             raise OperatorError(
-                f"The server with pid {server.pid} of user {server.uid} has no state folder of that user at {folder} "
+                f"the server with pid {server.pid} of user {server.uid} has no state folder of that user at {folder} "
                 f"({error.strerror}). Give its state folder with --state DIR."
             ) from None
         if isinstance(error, (FileNotFoundError, NotADirectoryError)):
@@ -102,7 +102,7 @@ def _find(options: argparse.Namespace) -> tuple[str, RunningServer | None]:
     running = running_servers(os.environ, print_error)
     if len({os.path.realpath(each.state) for each in running}) > 1:
         shown = "; ".join(f"--state {each.state} (sharing {each.root}, pid {each.pid})" for each in running)
-        raise OperatorError(f"Several servers run here. Name the one that is meant: {shown}")
+        raise OperatorError(f"several servers run here. Name the one that is meant: {shown}")
     if running:
         return running[0].state, running[0]
     folder = default_state_dir(os.environ)
@@ -122,11 +122,11 @@ def _nothing_in(folder: str, options: argparse.Namespace) -> str:
     from homeftp.control.runtime import SYSTEM
 
     if options.state:
-        return f"There is no server's state in {folder}. Give the folder that the server was started with."
+        return f"there is no server's state in {folder}. Give the folder that the server was started with."
     other = ""
     if os.geteuid() and os.path.isdir(SYSTEM) and os.stat(SYSTEM).st_uid != os.geteuid():
         other = f" A server of another user may run here ({SYSTEM}): try it with sudo."
     return (
-        f"No server runs here, and there is no server's state in {folder}. Start the server (homeftp serve DIR), or "
+        f"no server runs here, and there is no server's state in {folder}. Start the server (homeftp serve DIR), or "
         f"name its state folder with --state DIR.{other}"
     )

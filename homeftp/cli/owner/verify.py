@@ -52,7 +52,7 @@ def _served(folder: str, options: argparse.Namespace) -> ScrubState:
     state = load_scrub_state(folder)
     if state is None:
         raise OperatorError(
-            f"No server has used the state folder {folder} yet. Give the server's state folder with --state, or name "
+            f"no server has used the state folder {folder} yet. Give the server's state folder with --state, or name "
             "what to verify on another machine, as in: homeftp verify NAME:"
         )
     return state

@@ -86,7 +86,7 @@ class SavedPair:
         from homeftp.client import require_merge_library
 
         if self.merge and self.direction is not Direction.BOTH:
-            raise OperatorError(f"With --{self.direction.value} one side is taken as it is. Leave out --merge.")
+            raise OperatorError(f"with --{self.direction.value} one side is taken as it is. Leave out --merge.")
         if self.merge:
             require_merge_library()
 

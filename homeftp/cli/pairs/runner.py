@@ -89,7 +89,7 @@ class PairRunner:
                 f"process {pid}" if pid else "another process"
                 for pid in sorted({each for each in processes if each is not None})
             )
-            raise OperatorError(f"All pairs are kept in step already, by {by}. Stop that first.")
+            raise OperatorError(f"all pairs are kept in step already, by {by}. Stop that first.")
         running: dict[SavedPair, Deferred[None]] = {}
         failures: list[Failure] = []
 

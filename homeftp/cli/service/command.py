@@ -107,7 +107,7 @@ def _served(options: argparse.Namespace, running: RunningServer | None, is_syste
 
     if not options.serve and running is None:
         raise OperatorError(
-            "No server runs here. Start it as you want it (homeftp serve DIR) and run this again, or give its options: "
+            "no server runs here. Start it as you want it (homeftp serve DIR) and run this again, or give its options: "
             "homeftp service install -- DIR"
         )
     arguments = options.serve
@@ -143,7 +143,7 @@ def _account(name: str | None, running: RunningServer | None, root: str) -> pwd.
         uid = running.uid if running is not None else os.stat(root).st_uid
         return pwd.getpwuid(uid)
     except (KeyError, OSError):
-        raise OperatorError("Name an existing user for the service with --run-as USER.") from None
+        raise OperatorError("name an existing user for the service with --run-as USER.") from None
 
 
 def program() -> list[str]:
@@ -173,9 +173,9 @@ def _stop(state: str, unit: SystemdUnit) -> None:
     except ProcessLookupError:
         return
     except PermissionError:
-        raise OperatorError(f"The server that runs now (pid {pid}) is another user's: stop it first.") from None
+        raise OperatorError(f"the server that runs now (pid {pid}) is another user's: stop it first.") from None
     raise OperatorError(
-        f"The server that runs now (pid {pid}) does not stop. The unit is written: stop that server, then "
+        f"the server that runs now (pid {pid}) does not stop. The unit is written: stop that server, then "
         f"run: {unit.start_command}"
     )
 

@@ -57,7 +57,7 @@ class StartedProgram:
         program = self.stopping[0][0]
         if shutil.which(program) is None:
             raise OperatorError(
-                f"This machine has no {program}. `homeftp service install --sync --print` shows its file."
+                f"this machine has no {program}. `homeftp service install --sync --print` shows its file."
             )
 
     def write(self, text: str) -> None:
@@ -67,7 +67,7 @@ class StartedProgram:
             with open(self.path, "wb") as file:
                 file.write(text.encode(self.encoding))
         except OSError as error:
-            raise OperatorError(f"Cannot write {self.path}: {error.strerror}.") from None
+            raise OperatorError(f"cannot write {self.path}: {error.strerror}.") from None
 
     def start(self) -> None:
         """Start it, again if it runs, and from then on at each login. Raises `OperatorError`."""
@@ -76,13 +76,13 @@ class StartedProgram:
     def remove(self) -> None:
         """Stop it and remove its file. Raises `OperatorError`."""
         if not os.path.exists(self.path):
-            raise OperatorError(f"There is no {self.path}: nothing was installed.")
+            raise OperatorError(f"there is no {self.path}: nothing was installed.")
         self.require()
         self._run(self.stopping)
         try:
             os.unlink(self.path)
         except OSError as error:
-            raise OperatorError(f"Cannot remove {self.path}: {error.strerror}.") from None
+            raise OperatorError(f"cannot remove {self.path}: {error.strerror}.") from None
 
     def _run(self, commands: Sequence[Sequence[str]]) -> None:
         for command in commands:

@@ -27,7 +27,7 @@ _LINGER = " To let it run while you are not logged in: sudo loginctl enable-ling
 def install(options: argparse.Namespace, program: Sequence[str], platform: str = sys.platform) -> Exit:
     """Write, enable and start the service that runs `program`, the command of homeftp; or only print it."""
     if options.system:
-        raise OperatorError("The sync is a service of a user, who knows the servers: leave out --system.")
+        raise OperatorError("the sync is a service of a user, who knows the servers: leave out --system.")
     if options.run_as or options.state or options.serve:
         raise OperatorError("--run-as, --state and the options of a server do not go with --sync.")
     text = _text([*program, "sync", "--watch"], platform)
@@ -76,6 +76,6 @@ def _text(command: Sequence[str], platform: str) -> str:
         return agent_text(command, os.path.expanduser("~"), variables)
     if platform == "win32":
         if variables:
-            raise OperatorError(f"A scheduled task cannot set {_VARIABLE}. Set it for the user with setx instead.")
+            raise OperatorError(f"a scheduled task cannot set {_VARIABLE}. Set it for the user with setx instead.")
         return task_text(command, f"{os.environ.get('USERDOMAIN', '.')}\\{os.environ.get('USERNAME', '')}")
     return sync_unit(command, variables)

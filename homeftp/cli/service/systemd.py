@@ -44,10 +44,10 @@ class SystemdUnit:
         """Raise `OperatorError` where it cannot be installed."""
         if shutil.which("systemctl") is None:
             raise OperatorError(
-                "This machine has no systemd (systemctl). `homeftp service install --print` shows the unit."
+                "this machine has no systemd (systemctl). `homeftp service install --print` shows the unit."
             )
         if self.is_system and os.geteuid() != 0:
-            raise OperatorError("A service of the system is installed by root: run it with sudo, or use --user.")
+            raise OperatorError("a service of the system is installed by root: run it with sudo, or use --user.")
 
     def write(self, text: str) -> None:
         """Write its file, and let systemd read that. Raises `OperatorError`."""
@@ -57,7 +57,7 @@ class SystemdUnit:
                 file.write(text)
         except OSError as error:
             hint = " Run it with sudo, or with --user." if isinstance(error, PermissionError) else ""
-            raise OperatorError(f"Cannot write {self.path}: {error.strerror}.{hint}") from None
+            raise OperatorError(f"cannot write {self.path}: {error.strerror}.{hint}") from None
         self._systemctl("daemon-reload")
 
     def start(self) -> None:
@@ -78,13 +78,13 @@ class SystemdUnit:
     def remove(self) -> None:
         """Stop it and remove its file. Raises `OperatorError`."""
         if not os.path.exists(self.path):
-            raise OperatorError(f"There is no {self.path}: nothing was installed.")
+            raise OperatorError(f"there is no {self.path}: nothing was installed.")
         self.require()
         self._systemctl("disable", "--now", self.name)
         try:
             os.unlink(self.path)
         except OSError as error:
-            raise OperatorError(f"Cannot remove {self.path}: {error.strerror}.") from None
+            raise OperatorError(f"cannot remove {self.path}: {error.strerror}.") from None
         self._systemctl("daemon-reload")
 
     def _systemctl(self, *arguments: str) -> None:

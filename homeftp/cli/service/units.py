@@ -134,7 +134,7 @@ def system_unit(server: ServedFolder) -> str:
     """A unit of the system, confined to the shared folder and the state folder, wherever they are."""
     if not server.user or server.user == "root":
         raise OperatorError(
-            "A service of the system must not run as root. Name its user with --run-as USER, and give it the shared "
+            "a service of the system must not run as root. Name its user with --run-as USER, and give it the shared "
             "folder and the state folder with chown."
         )
     folders = [each for each in (server.root, server.state) if os.path.isabs(each)]

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     server = None if options.names else ask_server(options)  # last: root may become the server's user here
     if server is None and not names and not pairs:
         raise OperatorError(
-            "This machine has no server and knows none. Start one with `homeftp serve DIR`, or pair this machine with "
+            "this machine has no server and knows none. Start one with `homeftp serve DIR`, or pair this machine with "
             "one: homeftp pair HOST"
         )
     if options.json:

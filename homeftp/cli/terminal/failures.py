@@ -41,7 +41,7 @@ def report_failure(error: Exception, label: str = "") -> Exit:
     if tracebacks_wanted():
         raise error
     what = f"{type(error).__name__}: {error}"
-    print_error(f"{prefix}Internal error in homeftp: {what}. Set {TRACEBACK}=1 to see the traceback.")
+    print_error(f"{prefix}internal error in homeftp: {what}. Set {TRACEBACK}=1 to see the traceback.")
     return Exit.FAULT
 
 

@@ -26,16 +26,16 @@ def read_password(from_stdin: bool, prompt: str, *, check: Callable[[str], str] 
     """
     typed = _from_stdin() if from_stdin else _ask(prompt)
     if not typed:
-        raise OperatorError("No password was given.")
+        raise OperatorError("no password was given.")
     try:
         typed.encode("utf-8")
     except UnicodeEncodeError:
-        raise OperatorError("The password is not valid UTF-8.") from None
+        raise OperatorError("the password is not valid UTF-8.") from None
     if check is None:
         return typed
     password = check(typed)
     if not from_stdin and _ask("Repeat the password: ") != typed:
-        raise OperatorError("The two passwords differ. Nothing was changed.")
+        raise OperatorError("the two passwords differ. Nothing was changed.")
     return password
 
 
@@ -66,7 +66,7 @@ def _ask(prompt: str) -> str:
     import getpass
 
     if not sys.stdin.isatty():
-        raise OperatorError("Cannot ask for the password without a terminal. Use --password-stdin to pipe it in.")
+        raise OperatorError("cannot ask for the password without a terminal. Use --password-stdin to pipe it in.")
     try:
         return getpass.getpass(prompt)
     except EOFError:

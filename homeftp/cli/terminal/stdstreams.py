@@ -80,7 +80,7 @@ class _StandardInput(io.FileIO):
         try:
             return super().readinto(buffer)
         except OSError as error:
-            raise OperatorError(f"Cannot read standard input: {error.strerror}") from None
+            raise OperatorError(f"cannot read standard input: {error.strerror}") from None
 
 
 class _StandardOutput(io.FileIO):
@@ -98,7 +98,7 @@ class _StandardOutput(io.FileIO):
             raise
         except OSError as error:
             self._failed = True
-            raise OperatorError(f"Cannot write to standard output: {error.strerror}") from None
+            raise OperatorError(f"cannot write to standard output: {error.strerror}") from None
 
 
 class _StandardError(io.FileIO):

@@ -37,7 +37,7 @@ def check_deletion(options: argparse.Namespace) -> None:
             raise OperatorError("--yes and --max-delete need --delete: add it, or leave them out.")
         return
     if options.files_from is not None:
-        raise OperatorError("With --files-from, --delete would delete what is not listed. Leave out one of them.")
+        raise OperatorError("with --files-from, --delete would delete what is not listed. Leave out one of them.")
     if not (options.yes or options.dry_run) and (options.json or not can_ask()):
         raise OperatorError(
             "--delete asks at a terminal before it deletes anything. Without a terminal, and with --json, use -y to "

@@ -217,7 +217,9 @@ class TransferReport:
                 size = format_size(self._planned_bytes)
                 print(f"{self._label}Nothing was changed. Would be: {parts}; {size}", file=sys.stderr)
                 return exit_code(observer)
-            rate = f"; {format_size(observer.bytes_moved)} in {seconds:.1f} s" if observer.bytes_moved else ""
+            stored = any(each.value in (*_TRANSFERRED, "merged") for each in observer.counts)
+            moved = observer.bytes_moved if stored else 0
+            rate = f"; {format_size(moved)} in {seconds:.1f} s" if moved else ""
             print(f"{self._label}{parts}{rate}", file=sys.stderr)
         return exit_code(observer)
 

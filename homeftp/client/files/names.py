@@ -59,7 +59,7 @@ def unescaped_name(name: str, *, strict: bool) -> str:
         return name
     found = unescape_name(name)
     if found is None:
-        raise OperatorError(f"'{name}' {NO_LOCAL_NAME}")
+        raise OperatorError(f"{name} {NO_LOCAL_NAME}")
     return found
 
 

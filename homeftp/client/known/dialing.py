@@ -54,7 +54,7 @@ async def connect_remote(
     own = device_identity(remote.certificate, remote.key) if remote.key else None
     if own is not None and _has_expired(own):
         raise LoginFailed(
-            f"This device has not used {remote.name} for a long time, and its certificate has expired. Run `homeftp "
+            f"this device has not used {remote.name} for a long time, and its certificate has expired. Run `homeftp "
             "invite` on the server's machine, then pair again."
         )
     dial = functools.partial(
@@ -80,7 +80,7 @@ async def find_server(reactor: IClientReactor, remote: Remote, dial: Callable[..
         hints = await announced_addresses(reactor, remote.fingerprint)
         new = [each for each in hints if each not in remote.addresses]
         if not new:
-            raise ConnectionFailed("The server does not announce itself.")
+            raise ConnectionFailed("the server does not announce itself.")
         return await dial(new)
 
     attempts = [lambda: dial(remote.addresses)]
@@ -157,16 +157,16 @@ async def explain_distrust(reactor: IReactorTime, remote: Remote, reason: Except
     pinned = remote.fingerprint
     if pinned == presented.fingerprint:
         text = (
-            f"The server at {where[0]} shows the identity of {remote.name} and a certificate that is not valid now or "
+            f"the server at {where[0]} shows the identity of {remote.name} and a certificate that is not valid now or "
             f"is a device's. Nothing was sent. Check the clocks of both machines: here it is {now():%Y-%m-%d %H:%M} "
-            "UTC. Do not remove the remote."
+            f"UTC. Do not remove {remote.name}."
         )
         return NoTrustedServer(reason.failures, text) if isinstance(reason, NoTrustedServer) else UntrustedServer(text)
     if pinned == "":
         return reason
     elsewhere = f" Other addresses: {describe(others)}." if others else ""
     text = (
-        f"The server at {where[0]} is not {remote.name}: its fingerprint is {presented.fingerprint}, not {pinned}. "
+        f"the server at {where[0]} is not {remote.name}: its fingerprint is {presented.fingerprint}, not {pinned}. "
         f"Nothing was sent.{elsewhere} If the owner confirms that the server was set up again, run "
         f"`homeftp remote remove {remote.name}` and add it again."
     )

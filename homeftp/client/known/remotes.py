@@ -100,7 +100,7 @@ class Remotes:
         """Check that a remote can be called `name`."""
         if not _NAME.match(name):
             raise OperatorError(
-                f"{name!r} cannot be a remote's name: use 2 to 64 letters, digits, dots, _ and -, beginning with a "
+                f"{name!r} cannot be a server's name: use 2 to 64 letters, digits, dots, _ and -, beginning with a "
                 "letter or digit"
             )
 
@@ -109,7 +109,7 @@ class Remotes:
         path = self._path(name)
         data = read_private(path)
         if data is None:
-            raise OperatorError(f"there is no remote named {name}: {self._hint(name)}")
+            raise OperatorError(f"this machine knows no server named {name}. {self._hint(name)}")
         try:
             fields = json.loads(data)
             return Remote(
@@ -123,7 +123,7 @@ class Remotes:
                 fields.get("key", "").encode("ascii"),
             )
         except (ValueError, KeyError, TypeError, AttributeError, OperatorError):
-            raise OperatorError(f"{path} is damaged: remove it, and add the remote again") from None
+            raise OperatorError(f"{path} is damaged: remove it, and pair or add the server again") from None
 
     def check_writable(self) -> None:
         """Check that a remote can be saved, before a step that cannot be repeated, such as using up a code."""
@@ -189,19 +189,19 @@ class Remotes:
                 os.unlink(path)
             sync_folder(self._folder)
         except FileNotFoundError:
-            raise OperatorError(f"there is no remote named {name}: {self._hint(name)}") from None
+            raise OperatorError(f"this machine knows no server named {name}. {self._hint(name)}") from None
         except OSError as error:
             raise OperatorError(f"cannot remove {path}: {error.strerror}") from None
 
     def _hint(self, name: str) -> str:
         known = self.names()
         if not known:
-            return "make a code on the server with homeftp invite, then run: homeftp pair HOST"
+            return "To pair it with one, run `homeftp invite` on the server, then here: homeftp pair HOST"
         from difflib import get_close_matches  # only for this message
 
         alike = get_close_matches(name, known, 1)
-        question = f"did you mean {alike[0]}? " if alike else ""
-        return f"{question}known remotes: {', '.join(known)}"
+        question = f"Did you mean {alike[0]}? " if alike else ""
+        return f"{question}Known servers: {', '.join(known)}"
 
     def _path(self, name: str) -> str:
         self.check_name(name)

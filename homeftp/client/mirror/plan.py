@@ -65,7 +65,7 @@ def check_apart(targets: Iterable[str]) -> None:
     seen: list[str] = []
     for target in sorted(f"{target}/" if target else "" for target in targets):
         if seen and target.startswith(seen[-1]):
-            raise OperatorError("With --delete, each source needs a target of its own: run the command for each.")
+            raise OperatorError("with --delete, each source needs a target of its own: run the command for each.")
         seen.append(target)
 
 
@@ -110,7 +110,7 @@ async def _confirm(plan: DeletionPlan, options: TransferOptions, target: str, ob
 def may_delete(observer: TransferObserver) -> bool:
     """Whether everything was transferred, so that what the source lacks is known; otherwise reports that it is not."""
     if any(observer.counts[outcome] for outcome in _BLOCKING):
-        observer.on_notice("Nothing was deleted, because not everything could be transferred.")
+        observer.on_notice("nothing was deleted, because not everything could be transferred.")
         return False
     return True
 

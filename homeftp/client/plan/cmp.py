@@ -25,7 +25,7 @@ from homeftp.client.transfer.cmp import CompareTransfer
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import with_reconnects
-from homeftp.errors import NotFound
+from homeftp.errors import not_found
 
 
 async def cmp(
@@ -104,7 +104,7 @@ class _Cmp:
             surveyed = Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))
         tree, listing = surveyed.tree, surveyed.listing
         if not self._local_first and listing.kind is None:
-            raise NotFound(f"'{endpoint}' does not exist on the server")
+            raise not_found(str(endpoint))
         select(listing, tree.selector, chain(tree.files, tree.directories))
         await self._compare(client, found, surveyed)
 

@@ -25,7 +25,7 @@ from homeftp.client.transfer.model import DeletionPlan, EndpointOf, TransferCont
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import with_reconnects
 from homeftp.endpoint import Endpoint
-from homeftp.errors import NotFound, OperatorError, WrongKind
+from homeftp.errors import OperatorError, WrongKind, not_found
 from homeftp.model import Entry
 
 
@@ -80,7 +80,7 @@ class _Get:
         for source in map(parse_remote_path, sources):
             listing = await self._look_up(client, source.endpoint)
             if listing.kind is None:
-                raise NotFound(f"'{source.endpoint}' does not exist on the server")
+                raise not_found(str(source.endpoint))
             if listing.kind == "directory":
                 require_recursive(self._options, str(source.endpoint) or "the shared folder")
             elif source.inside:

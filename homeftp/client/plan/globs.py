@@ -47,7 +47,7 @@ async def expand_pattern(client: Client, path: str) -> Sequence[str]:
     if not _WILD.search(parts[-1]):
         found = [each for each in found if await _exists(client, each)]
     if not found:
-        raise NotFound(f"nothing on the server matches '{path}'")
+        raise NotFound(f"nothing on the server matches {path}")
     return [f"{each}/" for each in found] if path.endswith("/") else found
 
 

@@ -13,7 +13,7 @@ from homeftp.client.batches import in_batches
 from homeftp.client.selection import Selector
 from homeftp.client.tables.nametable import Columns, NameTable, Packing
 from homeftp.endpoint import Endpoint, name_problem
-from homeftp.errors import BadEndpoint, Forbidden, NotFound
+from homeftp.errors import BadEndpoint, Forbidden, not_found
 from homeftp.hashing.filehash import binary, from_binary
 from homeftp.model import Entry, Kind, TimeSpan
 
@@ -102,7 +102,7 @@ async def existing_entry(client: Client, endpoint: Endpoint) -> Entry:
     """The entry at an endpoint; raises `NotFound` (40) where nothing exists."""
     found = (await client.cmp(str(endpoint))).remote
     if found is None:
-        raise NotFound(f"'{endpoint}' does not exist on the server")
+        raise not_found(str(endpoint))
     return found
 
 

@@ -35,10 +35,10 @@ async def stat_existing(context: TransferContext, path: str) -> FileStat:
 async def missing(context: TransferContext, path: str) -> OperatorError:
     """The error for a path at which nothing exists."""
     if any(character in path for character in "*?["):
-        return OperatorError(f"nothing on this machine matches '{path}'")
+        return OperatorError(f"nothing on this machine matches {path}")
     if await context.workers.run(os.path.islink, path):
-        return OperatorError(f"'{path}' is a symbolic link that leads nowhere: its target does not exist")
-    return OperatorError(f"'{path}' does not exist")
+        return OperatorError(f"{path} is a symbolic link that leads nowhere: its target does not exist")
+    return OperatorError(f"{path} does not exist")
 
 
 async def scan_if_exists(

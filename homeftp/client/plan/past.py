@@ -25,7 +25,7 @@ _ANOTHER = f"{filehash.ALGORITHM}{'0' * 64}"
 async def no_pattern(client: Client, path: str) -> Sequence[str]:
     """The path itself; raises `OperatorError` for a pattern, which only matches what is there now."""
     if has_pattern(path):
-        raise OperatorError("Patterns match what is there now. With --at, name the file or the folder.")
+        raise OperatorError("patterns match what is there now. With --at, name the file or the folder.")
     return [path]
 
 

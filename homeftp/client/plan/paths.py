@@ -42,7 +42,7 @@ def parse_remote_path(path: str) -> RemotePath:
         return RemotePath(parse(trimmed), not trimmed or parts[-1] in ("", "."))
     except BadEndpoint as error:
         if "*" in path or "?" in path:
-            raise OperatorError(f"'{path}' is a pattern, but one path is needed: name one file or folder") from None
+            raise OperatorError(f"{path} is a pattern, but one path is needed: name one file or folder") from None
         raise OperatorError(error.message) from None
 
 

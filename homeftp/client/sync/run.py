@@ -34,7 +34,7 @@ _CONTENTS = (Act.COPY, Act.METADATA)
 
 
 _ANOTHER_SHARE = (
-    "The server was restored, or has another folder in the place of the one that was synced. Whatever either side has "
+    "the server was restored, or has another folder in the place of the one that was synced. Whatever either side has "
     "is kept"
 )
 
@@ -213,7 +213,7 @@ class _Sync:
             raise OperatorError(f"{self._request.local} does not exist, or is no folder")
         if (direction is Direction.PULL or not is_here) and (await client.cmp(pair.endpoint)).remote is None:
             other = "" if direction is Direction.PULL else f", and neither does {self._request.local} here"
-            raise NotFound(f"'{pair.endpoint}' does not exist on the server{other}")
+            raise NotFound(f"{pair.endpoint} does not exist on the server{other}")
 
     async def _read_and_plan(self, client: Client, pair: SyncPair) -> tuple[BothSides, SyncPlan]:
         both = await self._read(client, pair)
@@ -263,7 +263,7 @@ class _Sync:
         problem = self._request.guard.objection(plan, self._request.max_delete)
         if plan.agreed_files and "" not in both.entries:
             problem = (
-                f"the server has no folder '{pair.endpoint}' any more. Nothing was changed: check the path. If it is "
+                f"the server has no folder {pair.endpoint} any more. Nothing was changed: check the path. If it is "
                 "right that it is gone, use --start-over: it is made again from what is here"
             )
         if problem is not None and not self._request.dry_run:
@@ -272,7 +272,7 @@ class _Sync:
             self._observer.on_notice(problem)
         expected = self._request.expected
         if expected is not None and expected.actions != plan.actions:
-            raise OperatorError("Something has changed on either side since the plan was made: make it again")
+            raise OperatorError("something has changed on either side since the plan was made: make it again")
         asked = self._request.confirm
         if asked is not None and not self._request.dry_run and not changes_nothing(plan) and not await asked(plan):
             raise SyncDeclined("Nothing was changed.")

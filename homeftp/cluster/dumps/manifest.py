@@ -130,10 +130,10 @@ def read_manifest(bucket: Bucket, name: str | None = None) -> DumpManifest:
     sizes = {found.removeprefix(_WHOLE): size for page in bucket.list(_WHOLE) for found, size in page}
     names = sorted(found for found in sizes if _NAME.fullmatch(found))
     if not names:
-        raise OperatorError("The bucket has no dump of a cluster. Is its URL the one that the servers were given?")
+        raise OperatorError("the bucket has no dump of a cluster. Is its URL the one that the servers were given?")
     name = name or names[-1]
     if name not in names:
-        raise OperatorError(f"The bucket has no such dump. It has: {', '.join(names)}")
+        raise OperatorError(f"the bucket has no such dump. It has: {', '.join(names)}")
     if sizes[name] > _MAX_MANIFEST:
         raise unusable(name, "its manifest is too large")
     try:
@@ -141,7 +141,7 @@ def read_manifest(bucket: Bucket, name: str | None = None) -> DumpManifest:
     except (msgspec.DecodeError, ObjectMissing) as error:
         raise unusable(name, "its manifest is not one") from error
     if manifest.format != FORMAT:
-        raise OperatorError(f"The dump {name} was made by a newer homeftp ({manifest.version}): upgrade homeftp")
+        raise OperatorError(f"the dump {name} was made by a newer homeftp ({manifest.version}): upgrade homeftp")
     if manifest.name != name:
         raise unusable(name, "its manifest is that of another one")
     return manifest
@@ -149,4 +149,4 @@ def read_manifest(bucket: Bucket, name: str | None = None) -> DumpManifest:
 
 def unusable(name: str, why: str) -> OperatorError:
     """The refusal to use a dump."""
-    return OperatorError(f"The dump {name} cannot be used: {why}. Name another one with --dump; nothing was changed")
+    return OperatorError(f"the dump {name} cannot be used: {why}. Name another one with --dump; nothing was changed")

@@ -49,7 +49,7 @@ def recover(
         tables.begin_recovery(transaction)
         if tables.existing(transaction, names):
             raise OperatorError(
-                "The database has tables of homeftp already, and they are left as they are: name an empty database. "
+                "the database has tables of homeftp already, and they are left as they are: name an empty database. "
                 "`recover` makes the tables itself"
             )
         make_steps(transaction, as_dumped(manifest, parts))
@@ -76,7 +76,7 @@ def _sealer(manifest: DumpManifest, home: HomeCA | None) -> Sealer | None:
         return None
     if home.fingerprint != manifest.identity:
         raise OperatorError(
-            f"The state folder has another identity than the cluster of this dump ({manifest.identity}). Name that of "
+            f"the state folder has another identity than the cluster of this dump ({manifest.identity}). Name that of "
             "one of its servers, or a restored backup of it"
         )
     try:
@@ -90,7 +90,7 @@ def as_dumped(manifest: DumpManifest, parts: Sequence[SchemaPart]) -> list[Schem
     known = {part.name: len(part.steps) for part in parts}
     if any(not 0 <= made <= known.get(name, 0) for name, made in manifest.schema.items()):
         raise OperatorError(
-            f"The dump {manifest.name} was made by a newer homeftp ({manifest.version}): upgrade homeftp"
+            f"the dump {manifest.name} was made by a newer homeftp ({manifest.version}): upgrade homeftp"
         )
     return [attrs.evolve(part, steps=part.steps[: manifest.schema.get(part.name, 0)]) for part in parts]
 

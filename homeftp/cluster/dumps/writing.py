@@ -65,7 +65,7 @@ def write_dump(
     expect_current(database, parts)
     with tables.dumping(database) as connection:
         if connection is None:
-            raise OperatorError("A dump is being written at the moment: wait until that one is there")
+            raise OperatorError("a dump is being written at the moment: wait until that one is there")
         made = _write(connection, bucket, parts)
         removed = [] if keep is None else _remove_old(bucket, keep, tables.now_us(connection), made.name)
         return made, removed
@@ -83,7 +83,7 @@ def _write(connection: tables.Connection, bucket: Bucket, parts: Sequence[Schema
         home = tables.identity(connection)
         if home is None:
             raise OperatorError(
-                "The cluster has no identity yet, with whose key its accounts would be encrypted: start a server first"
+                "the cluster has no identity yet, with whose key its accounts would be encrypted: start a server first"
             )
         at_us, salt = tables.now_us(connection), new_salt()
         name, sealer = manifests.new_name(at_us), Sealer(home, PURPOSE, salt)

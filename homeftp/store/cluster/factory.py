@@ -35,7 +35,7 @@ class ClusterStoreFactory:
     def open(self, url: str, options: StoreOptions) -> ClusterStore:
         """The store in a database; raises `OperatorError`."""
         if options.objects is None:
-            raise OperatorError("A database needs a bucket for the bytes of files: add --objects s3://BUCKET")
+            raise OperatorError("a database needs a bucket for the bytes of files: add --objects s3://BUCKET")
         return open_cluster(url, open_bucket(options.objects, os.environ), options)
 
 

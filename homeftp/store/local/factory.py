@@ -39,7 +39,7 @@ class LocalStoreFactory:
             root, state = os.path.realpath(root), os.path.realpath(options.state_dir)
             if os.path.commonpath([root, state]) == root:
                 raise OperatorError(
-                    f"The state folder {state} contains the server's keys and must not be inside the shared folder "
+                    f"the state folder {state} contains the server's keys and must not be inside the shared folder "
                     f"{root}. Give another state folder with --state, or share another folder"
                 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from homeftp import errors
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, BadRequest, Busy, Damaged, Forbidden, NoSpace, NotEmpty, NotFound, WrongKind
 
@@ -54,7 +55,7 @@ def not_mounted(endpoint: Endpoint) -> Busy:
 
 def not_found(endpoint: Endpoint) -> NotFound:
     """The refusal where nothing exists."""
-    return NotFound(f"{display_path(endpoint)} does not exist")
+    return errors.not_found(str(endpoint))
 
 
 def damaged(endpoint: Endpoint) -> Damaged:
@@ -105,10 +106,26 @@ def over_quota(endpoint: Endpoint, quota: int, size: int, free: int) -> NoSpace:
     )
 
 
+def over_store_quota(endpoint: Endpoint, size: int, free: int | None) -> NoSpace:
+    """The refusal of `size` bytes where the quota of the whole store leaves only `free`; None: a secret."""
+    return NoSpace(
+        f"the quota of the server has no space for {display_path(endpoint)}: {_lacking(size, free)}. "
+        "Ask the server's owner to raise it"
+    )
+
+
 def no_space(endpoint: Endpoint, size: int, free: int | None) -> NoSpace:
-    """The refusal of `size` bytes where the store has only `free`; None: the account may not know how much."""
+    """The refusal of `size` bytes where the disk has only `free`; None: the account may not know how much."""
+    return NoSpace(
+        f"the server's disk has no space for {display_path(endpoint)}: {_lacking(size, free)}. "
+        "Ask the server's owner to make space"
+    )
+
+
+def _lacking(size: int, free: int | None) -> str:
+    """The size that is needed, and roughly what is free, unless the account may not know that."""
     left = "" if free is None else f", about {format_size(rough(max(0, free)))} are free"
-    return NoSpace(f"no space for {display_path(endpoint)} on the server: it needs {format_size(size)}{left}")
+    return f"it needs {format_size(size)}{left}"
 
 
 def read_only(reason: str) -> Forbidden:

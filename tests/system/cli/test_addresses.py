@@ -147,7 +147,7 @@ class FoundTests(AddressesCase):
         self.moved_to(NOWHERE, where)
         done = self.homeftp("ls", "nas:")
         self.assertEqual((done.returncode, done.stderr.count("\n")), (4, 1), done.stderr)
-        self.assertIn(f"The server at {where} is not nas: its fingerprint is", done.stderr)
+        self.assertIn(f"the server at {where} is not nas: its fingerprint is", done.stderr)
         self.assertIn(self.server.fingerprint, done.stderr)
         self.assertIn(other.fingerprint, done.stderr)
         self.assertIn(f"{NOWHERE}: nothing listens there", done.stderr)

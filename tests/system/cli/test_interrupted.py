@@ -32,7 +32,7 @@ class InterruptedTests(ServedCase):
         """Ctrl-C ends it, with one line."""
         process.type(CTRL_C)
         self.assertEqual(process.wait(), Exit.INTERRUPTED, process.displayed)
-        self.assertTrue(process.displayed.endswith("\nhomeftp: Interrupted.\n"), process.displayed)
+        self.assertTrue(process.displayed.endswith("\nhomeftp: interrupted\n"), process.displayed)
         self.assertNotIn("Fatal", process.displayed)
 
     def test_raw(self) -> None:

@@ -14,8 +14,8 @@ from tests.support.processes import environment
 from tests.support.serving import ServedCase
 from tests.system.cli.test_process import process
 
-FULL = "Cannot write to standard output: No space left on device"
-CLOSED = "Cannot write to standard output: Bad file descriptor"
+FULL = "cannot write to standard output: No space left on device"
+CLOSED = "cannot write to standard output: Bad file descriptor"
 
 
 class StandardTests(ServedCase):
@@ -54,7 +54,7 @@ class StandardTests(ServedCase):
             said = self.shell(command, "<&-")
             self.assertEqual(
                 (said.returncode, said.stderr),
-                (Exit.USAGE, "homeftp: Cannot read standard input: Bad file descriptor\n"),
+                (Exit.USAGE, "homeftp: cannot read standard input: Bad file descriptor\n"),
             )
 
     def test_error(self) -> None:

@@ -62,7 +62,7 @@ class OwnerTests(StatusCase):
         self.server.process.wait()
         refused = run_homeftp("invite", HOME=self.server.folder, XDG_STATE_HOME="")
         self.assertEqual(refused.returncode, 2)
-        self.assertIn("No server runs here", refused.stderr)
+        self.assertIn("no server runs here", refused.stderr)
         self.assertIn("ann", self.done("account", "list", "--state", self.server.state))
 
     def test_status(self) -> None:
@@ -155,7 +155,7 @@ class OwnerTests(StatusCase):
             if end == "ctrl-c":
                 waiting.type("\x03")
                 self.assertEqual(waiting.wait(), 130)
-                self.assertIn("The code was cancelled", waiting.displayed)
+                self.assertIn("the code was cancelled", waiting.displayed)
             else:
                 waiting.hang_up()
                 waiting.process.wait(30)

@@ -268,10 +268,10 @@ class SyncCommandTests(ServedCase):
             (("-y", self.place, self.here), "comes first"),
             (("-y", self.here), "homeftp sync Documents nas:Documents"),
             (("--plan", "missing.json"), "cannot be read"),
-            (("--plan", "x", "--push"), "A plan says what it is for"),
+            (("--plan", "x", "--push"), "a plan says what it is for"),
             (("--watch", "-n", self.here, self.place), "Leave out --dry-run"),
-            (("-y", "--merge", "--push", self.here, self.place), "With --push one side is taken as it is"),
-            (("--plan", "x", "--merge"), "A plan says what it is for"),
+            (("-y", "--merge", "--push", self.here, self.place), "with --push one side is taken as it is"),
+            (("--plan", "x", "--merge"), "a plan says what it is for"),
         ):
             said = self.command("first", *words)
             self.assertEqual(said.returncode, 2)

@@ -125,7 +125,7 @@ class SavedPairTests(PairCase):
         self.lay("docs/new")
         self.lay("music/new")
         said = self.sync("-y", code=2)
-        self.assertIn(f"{self.folder('docs')}: there is no remote named gone", said)
+        self.assertIn(f"{self.folder('docs')}: this machine knows no server named gone", said)
         self.assertEqual(set(contents(self.there_folder("music"))), {"music.txt", "new"})
         self.assertEqual(set(contents(self.there_folder("docs"))), {"docs.txt"})
 

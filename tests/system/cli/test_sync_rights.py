@@ -72,6 +72,6 @@ class OwnerTests(SynchronousTestCase):
         self.owner("state", "restore", backup)
         listen = ("--listen", f"tcp:{port}:interface=127.0.0.1")
         self.server = ServerProcess(folder=self.server.folder, listen=listen)
-        self.assertIn("The server was restored", self.sync())
+        self.assertIn("the server was restored", self.sync())
         self.assertEqual(contents(self.server.path("Docs")), {**self.before, "new": b"new"})
         self.assertIn("Nothing to do", self.sync())

@@ -82,12 +82,12 @@ class TerminalTests(SynchronousTestCase):
     def test_ctrl_d(self) -> None:
         """Ctrl-D gives no password."""
         os.write(self.terminal, b"\x04")
-        self.wait_for("No password was given.")
+        self.wait_for("no password was given.")
         self.assertEqual(self.process.wait(30), Exit.USAGE)
 
     def test_ctrl_c(self) -> None:
         """Ctrl-C ends with 130, and no traceback."""
         os.kill(self.process.pid, signal.SIGINT)
-        self.wait_for("Interrupted.")
+        self.wait_for("homeftp: interrupted")
         self.assertEqual(self.process.wait(30), Exit.INTERRUPTED)
         self.assertNotIn("Traceback", self.displayed)

@@ -83,7 +83,7 @@ class VersionsTests(ServedCase):
             ((f"nas:{self.there}/none.txt",), 3, "has no previous versions."),
             ((f"nas:{self.there}/file.txt", "--at", "2199-01-01"), 3, "`homeftp versions` lists"),
             ((f"nas:{self.there}",), 3, "is a folder, or was one. Use -r"),
-            (("nas:",), 2, "Name the file"),
+            (("nas:",), 2, "name the file"),
             (("file.txt",), 2, "not a path on a server"),
         ):
             said = self.homeftp("restore", *arguments)

@@ -20,7 +20,7 @@ from tests.system.faults.verdict import after_failure, after_restart
 
 SMALL_DISK = "size=1m,nr_inodes=100,mode=755"
 
-TELLING = re.compile("it needs .* (are free|exhausted)$|: the disk, .* exhausted$")
+TELLING = re.compile("it needs .* (are free|exhausted)|: the disk, .* exhausted")
 """What an owner must hear of a full disk; a parent's refusal has a test of its own."""
 
 _LARGE = ("huge", "resume")

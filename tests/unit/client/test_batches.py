@@ -60,7 +60,7 @@ class AnswerOrRefusalTests(SynchronousTestCase):
         def asked(failure: Exception | None = None) -> Deferred[str | Refusal]:
             return Deferred.fromCoroutine(answer_or_refusal(ask(failure)))
 
-        refused = NotFound("'a' does not exist on the server")
+        refused = NotFound("a does not exist on the server")
         self.assertEqual(self.successResultOf(asked()), "stored")
         self.assertIs(self.successResultOf(asked(refused)), refused)
         for failure in (ShuttingDown("it restarts"), OSError("a fault")):

@@ -123,7 +123,7 @@ class StartTests(ServiceCase):
     async def test_closed_terminal(self) -> None:
         """A terminal that is closed while the first code is shown does not end the start: SIGHUP ends the server."""
         # the second is what the streams of the command line raise
-        for error in (OSError(errno.EIO, os.strerror(errno.EIO)), OperatorError("Cannot write to standard output")):
+        for error in (OSError(errno.EIO, os.strerror(errno.EIO)), OperatorError("cannot write to standard output")):
             terminal = mock.Mock(write=mock.Mock(side_effect=error))
             folder = tempfile.mkdtemp(dir=os.getcwd())
             settings = Settings(

@@ -103,7 +103,7 @@ class PluginTests(FactoryCase):
         """For an unknown scheme the message lists the known ones, without importing them."""
         self.install("store_other", "raise SystemExit(1)")
         fault = self.fault("s3://bucket/prefix")
-        for part in ("s3://bucket/prefix", "file", "other", "write its path"):
+        for part in ("s3://bucket/prefix", "store_s3.py", "has file: and postgresql:", "store_other", "write its path"):
             self.assertIn(part, fault)
 
     def test_broken(self) -> None:

@@ -63,12 +63,12 @@ async def list_path(client: Client, path: str, options: argparse.Namespace, *, n
 async def _list_one(client: Client, path: str, options: argparse.Namespace, *, named: bool) -> bool:
     """Print the entries of one folder, or the entry of one file; whether all that was asked for is known."""
     from homeftp.client import Client, hashed_entry, list_with_hashes, parse_remote_path
-    from homeftp.errors import NotFound
+    from homeftp.errors import not_found
 
     endpoint = str(parse_remote_path(path).endpoint)
     entry = (await client.cmp(endpoint)).remote
     if entry is None:
-        raise NotFound(f"'{endpoint}' does not exist on the server")
+        raise not_found(str(endpoint))
     if entry.kind == "file":
         if options.hash:
             entry = await hashed_entry(client, endpoint) or entry

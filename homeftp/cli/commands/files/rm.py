@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     name, paths = parse_remote_operands(options.paths)
     if options.recursive and not options.yes and any(map(names_everything, paths)):
         if options.json or not can_ask():
-            raise OperatorError(f"This removes everything on {name}. Nothing was removed; use -y if you mean it.")
+            raise OperatorError(f"this removes everything on {name}. Nothing was removed; use -y if you mean it.")
         if not confirm(f"Remove everything on {name}?"):
             return Exit.DIFFERS
 

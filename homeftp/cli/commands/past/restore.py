@@ -85,7 +85,7 @@ async def restore_version(client: Client, context: TransferContext, path: str, o
 
     endpoint = str(parse_remote_path(path).endpoint)
     if not endpoint:
-        raise OperatorError("Name the file to restore: NAME:PATH")
+        raise OperatorError("name the file to restore: NAME:PATH")
     for right in ("read", "add", "replace"):
         client.require_rights("restoring", right)
     version = await choose_version(client, endpoint, options.at)

@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 from homeftp.endpoint import ROOT, Endpoint
-from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
+from homeftp.errors import Changed, Forbidden, NotFound, WrongKind, not_found
 from homeftp.files.budget import MemoryBudget
 from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.server.sftp.overlay.content import SmallMemory
@@ -81,7 +81,7 @@ class Overlay:
             raise WrongKind("the shared folder is a directory")
         entry = await self._replaceable(endpoint)
         if entry is None and not flags & OpenFlag.CREATE:
-            raise NotFound(f"{endpoint} does not exist")
+            raise not_found(str(endpoint))
         if entry is not None and flags & OpenFlag.CREATE and flags & OpenFlag.EXCLUSIVE:
             raise Changed(f"{endpoint} exists already")
         await self._expect_right(endpoint, "add" if entry is None else "replace")
@@ -108,7 +108,7 @@ class Overlay:
             await found.refresh(await self._stat_file(found.endpoint))
         creates = flags & OpenFlag.CREATE
         if not found.exists and not creates:
-            raise NotFound(f"{found.endpoint} does not exist")
+            raise not_found(str(found.endpoint))
         if found.exists and creates and flags & OpenFlag.EXCLUSIVE:
             raise Changed(f"{found.endpoint} exists already")
         if not found.exists or (flags & OpenFlag.TRUNCATE and is_writer(flags)):
@@ -180,7 +180,7 @@ class Overlay:
         entry = None if opened is None else await opened.stat()
         entry = entry or await self._files("STAT").stat(endpoint)
         if entry is None:
-            raise NotFound(f"{str(endpoint) or 'the shared folder'} does not exist")
+            raise not_found(str(endpoint))
         return entry
 
     async def stat_open(self, opened: OpenFile) -> Entry:
@@ -190,7 +190,7 @@ class Overlay:
             entry = await self._files("STAT").stat(opened.endpoint)
         entry = entry or opened.entry
         if entry is None:
-            raise NotFound(f"{opened.endpoint} does not exist")
+            raise not_found(str(opened.endpoint))
         return entry
 
     async def exists(self, endpoint: Endpoint) -> bool:
@@ -265,14 +265,14 @@ class Overlay:
         if entry is not None:
             await self._files("REMOVE").remove(endpoint)
         elif not await self.exists(endpoint):
-            raise NotFound(f"{endpoint} does not exist")
+            raise not_found(str(endpoint))
         await self._detach(endpoint)
 
     async def remove_directory(self, endpoint: Endpoint) -> None:
         """Remove an empty directory."""
         entry = await self._in_store(endpoint)
         if entry is None:
-            raise NotFound(f"{endpoint} does not exist")
+            raise not_found(str(endpoint))
         if entry.kind != "directory":
             raise WrongKind(f"{endpoint} is no directory")
         if any(self.changed_in(endpoint)):

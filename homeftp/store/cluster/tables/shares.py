@@ -37,7 +37,7 @@ def find_share(database: Database, name: str) -> ShareId:
     """The store of that name; raises `OperatorError` where there is none."""
     row = database.row("SELECT id, root FROM share WHERE name = %s", (name,))
     if row is None:
-        raise OperatorError(f"The database has no share '{name}'. Make it with: homeftp cluster init")
+        raise OperatorError(f"the database has no share {name}. Make it with: homeftp cluster init")
     return ShareId(*row)
 
 

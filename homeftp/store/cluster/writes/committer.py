@@ -213,7 +213,7 @@ class ClusterCommitter:
             self.workspace.limits[home] = allotment.quota
         if quota is not None:
             short = self._used(()) + size - quota
-            refused = partial(wording.no_space, endpoint, size, size - short if actor.sees_all else None)
+            refused = partial(wording.over_store_quota, endpoint, size, size - short if actor.sees_all else None)
             self._free(short, (), actor, refused, any_age=False, arrived=arrived)
             self.workspace.limits[()] = quota
 

@@ -16,7 +16,7 @@ from typing import Callable, Iterable, Iterator, Sequence, TypeVar
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Changed, NotFound, Refusal
+from homeftp.errors import Changed, Refusal
 from homeftp.hashing.filehash import signature
 from homeftp.model import ABSENT, Actor, Change
 from homeftp.store.local.commit.outcome import InDoubt, in_doubt, not_archived
@@ -40,7 +40,7 @@ from homeftp.store.local.versions.archive import Archiver, ArchiverFactory, Reme
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.preconditions import changed, occupied
-from homeftp.store.policy.wording import display_path, is_directory
+from homeftp.store.policy.wording import display_path, is_directory, not_found
 
 T = TypeVar("T")
 
@@ -343,7 +343,7 @@ class Namespace:
         """The stat of a file that is about to lose its name, if it is still the expected one."""
         found = self.root.stat_in(pending.handle.fd, pending.endpoint)
         if found is None:
-            raise NotFound(f"{display_path(pending.endpoint)} does not exist")
+            raise not_found(pending.endpoint)
         if pending.inode not in (None, found.st_ino) or pending.expected not in (None, signature(found)):
             raise changed(pending.endpoint)
         return found

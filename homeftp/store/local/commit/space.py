@@ -22,7 +22,7 @@ from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.staging.partials import PartialUploads
 from homeftp.store.local.versions.retention import EvictionScope, VersionArchive
 from homeftp.store.policy.changelog import ChangeLog
-from homeftp.store.policy.wording import no_space, over_quota, rough_up
+from homeftp.store.policy.wording import no_space, over_quota, over_store_quota, rough_up
 
 SLACK = 8
 """Blocks, and inodes, that must be free beyond what a file needs: new folders need some."""
@@ -283,12 +283,13 @@ class SpaceReservation:
         return rough_up(left) if usage is self.books.whole else left
 
     def _refusal(self, allocation: Allocation, usage: QuotaUsage, size: int, left: int) -> NoSpace:
-        if usage is not self.books.whole:
-            return over_quota(allocation.endpoint, usage.quota or 0, max(size, allocation.outstanding), left)
-        return self._full(allocation, size, left)
+        size = max(size, allocation.outstanding)
+        if usage is self.books.whole:
+            return over_store_quota(allocation.endpoint, size, left if allocation.actor.sees_all else None)
+        return over_quota(allocation.endpoint, usage.quota or 0, size, left)
 
     def _full(self, allocation: Allocation, size: int, left: int) -> NoSpace:
-        """The refusal of at least `size` bytes; only some accounts are told what is left."""
+        """The disk's refusal of at least `size` bytes; only some accounts are told what is left."""
         shown = left if allocation.actor.sees_all else None
         return no_space(allocation.endpoint, max(size, allocation.outstanding), shown)
 

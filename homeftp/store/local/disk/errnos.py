@@ -11,8 +11,8 @@ import errno
 import os
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import BadEndpoint, Busy, Forbidden, Internal, NoSpace, NotFound, Refusal, WrongKind
-from homeftp.store.policy.wording import display_path, format_size
+from homeftp.errors import BadEndpoint, Busy, Forbidden, Internal, NoSpace, Refusal, WrongKind
+from homeftp.store.policy.wording import display_path, format_size, not_found
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors that go away when old files are removed."""
@@ -42,7 +42,8 @@ def exhausted(endpoint: Endpoint, size: int) -> NoSpace:
     """The refusal of `size` bytes by the disk: it does not say what it lacks."""
     needs = f"it needs {format_size(size)}, and " if size else ""
     why = "the disk, a disk quota or the number of files is exhausted"
-    return NoSpace(f"no space for {display_path(endpoint)} on the server's disk: {needs}{why}")
+    where = display_path(endpoint)
+    return NoSpace(f"the server's disk has no space for {where}: {needs}{why}. Ask the server's owner to make space")
 
 
 def refusal(error: OSError, endpoint: Endpoint, *, size: int = 0) -> Refusal:
@@ -58,7 +59,7 @@ def refusal(error: OSError, endpoint: Endpoint, *, size: int = 0) -> Refusal:
 def _refusal(number: int | None, endpoint: Endpoint, size: int) -> Refusal:
     where = display_path(endpoint)
     if number == errno.ENOENT:
-        return NotFound(f"{where} does not exist")
+        return not_found(endpoint)
     if number == errno.ENOTDIR:
         return WrongKind(f"{where} is not a directory, or one of its parents is not")
     if number == errno.EISDIR:

@@ -33,7 +33,7 @@ from homeftp.store.local.disk.handles import DirHandle, close_all, close_on_erro
 from homeftp.store.local.disk.mounts import Mounts, Parts, mounted_parts, places
 from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
 from homeftp.store.local.disk.spelling import Spelling
-from homeftp.store.policy.wording import display_path, not_mounted, other_name, root_missing
+from homeftp.store.policy.wording import display_path, not_found, not_mounted, other_name, root_missing
 from homeftp.syscalls import System
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -175,7 +175,7 @@ class SafeRoot:
                 raise refusal(error, endpoint) from error
             found = self.stat(endpoint)
             if found is None:
-                raise NotFound(f"{display_path(endpoint)} does not exist") from None
+                raise not_found(endpoint) from None
             raise WrongKind(f"{display_path(endpoint)} {kind_problem(found) or 'is not a directory'}") from None
 
     def open_nearest(self, endpoint: Endpoint) -> tuple[DirHandle, int]:

@@ -49,7 +49,7 @@ class CloneTests(RemoteCommandCase):
     def test_missing(self) -> None:
         """A folder that the server does not have is no clone of nothing: it is said, and none is made here."""
         self.assertEqual(self.homeftp("clone", "nas:Dosc", self.folder), Exit.REFUSED)
-        self.assertIn("'Dosc' does not exist on the server", self.err.getvalue())
+        self.assertIn("Dosc does not exist on the server", self.err.getvalue())
         self.assertFalse(os.path.exists(self.folder))
 
     def test_name(self) -> None:

@@ -41,4 +41,4 @@ class CmpTests(RemoteCommandCase):
         """Two local paths and two remote ones are refused."""
         for words in (("a", "b"), ("nas:a", "nas:b")):
             self.assertEqual(self.homeftp("cmp", *words), Exit.USAGE)
-            self.assertIn("Exactly one of the two paths must be on a server", self.err.getvalue())
+            self.assertIn("exactly one of the two paths must be on a server", self.err.getvalue())

@@ -29,10 +29,10 @@ class GetTests(RemoteCommandCase):
             (("out",), "'out' is not a path on a server. Name what to download: NAME:PATH"),
             (
                 ("nas:a", "attic:b", "out"),
-                "A command uses one server, but attic and nas were given.",
+                "a command uses one server, but attic and nas were given.",
             ),
-            (("nas:a", "nas:b", "-"), "Standard output takes one file. Name one source."),
-            (("-r", "nas:a", "-"), "Standard output takes a file, not a folder."),
+            (("nas:a", "nas:b", "-"), "standard output takes one file. Name one source."),
+            (("-r", "nas:a", "-"), "standard output takes a file, not a folder."),
             (("out/x", "out"), "'out/x' is not a path on a server"),
         ):
             self.assertEqual(self.homeftp("get", *words), Exit.USAGE)

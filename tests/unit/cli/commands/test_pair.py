@@ -45,7 +45,7 @@ class ArgumentTests(PairCase):
         for words, message in (
             ("7-guitar", "a number and two words"),
             ("7-gitar-pine", "guitar"),
-            ("7-guitar-pine --name nas", "There is already a remote named nas."),
+            ("7-guitar-pine --name nas", "there is already a server named nas."),
             ("7-guitar-pine --name x", "x"),
         ):
             self.assertEqual(self.homeftp("pair", "127.0.0.1:1", *words.split()), Exit.USAGE)
@@ -68,7 +68,7 @@ class ChooseTests(PairCase):
         """Several servers are named, up to four, with names that cannot steer the terminal."""
         found = [AnnouncedServer(f"n\x1b{number}", (HERE,), f"f{number}") for number in range(5)]
         message = str(self.assertRaises(OperatorError, choose_server, found))
-        self.assertIn("Several servers announce themselves: n\\x1b0 at 192.0.2.1:8421; ", message)
+        self.assertIn("several servers announce themselves: n\\x1b0 at 192.0.2.1:8421; ", message)
         self.assertNotIn("n\\x1b4", message)
         self.assertIn("and others (`homeftp discover` lists them)", message)
 

@@ -45,7 +45,7 @@ class PushTests(RemoteCommandCase):
         for words, message in (
             (("nas:a", "nas:b"), "nas:a is on a server, but push uploads local files. For a local file: ./nas:a"),
             (("a", "b/c"), "'b/c' is not a path on a server"),
-            (("-", "a", "nas:"), "Standard input must be the only source."),
+            (("-", "a", "nas:"), "standard input must be the only source."),
             (("-", "nas:", "--files-from", "-"), "--files-from is for folders: standard input is one file."),
         ):
             self.assertEqual(self.homeftp("push", *words), Exit.USAGE)

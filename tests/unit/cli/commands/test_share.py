@@ -114,4 +114,4 @@ class ShareTests(CommandCase):
         types = [each for each in info.request_types if each != "LINK"]
         self.pair.client.server_info = type(info)(protocol=1, request_types=types)
         self.assertEqual(self.homeftp("share", "nas:a"), Exit.REFUSED)
-        self.assertIn("This server has no share links", self.err.getvalue())
+        self.assertIn("this server has no share links", self.err.getvalue())

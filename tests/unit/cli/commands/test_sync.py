@@ -55,6 +55,10 @@ class SyncTests(RemoteCommandCase):
     def test_asked(self) -> None:
         """At a terminal the plan is printed, and nothing is done without a yes; elsewhere it needs -y."""
         self.assertEqual(self.sync(), Exit.USAGE)
+        self.assertIn("homeftp: sync asks at a terminal", self.err.getvalue())
+        with mock.patch("homeftp.cli.commands.sync.can_ask", return_value=False):
+            self.assertEqual(self.homeftp("sync", f"{self.here}x", "nas:Docs"), Exit.USAGE)
+        self.assertIn(f"homeftp: {self.here}x does not exist on this machine yet, and sync asks", self.err.getvalue())
         self.assertEqual(self.sync("--json", terminal=True), Exit.USAGE)
         self.assertEqual(self.sync(terminal=True, typed=b"n\n"), Exit.DIFFERS)
         self.assertIn("here -> server  new        a.txt (3 B)", self.err.getvalue())

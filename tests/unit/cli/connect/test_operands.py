@@ -44,7 +44,7 @@ class OperandTests(SynchronousTestCase):
         """Several servers in one command are refused by name."""
         self.assertEqual(common_remote([Operand("nas", "a"), Operand(None, "b"), Operand("nas", "c")]), "nas")
         error = self.assertRaises(OperatorError, common_remote, [Operand("nas", "a"), Operand("attic", "b")])
-        self.assertEqual(str(error), "A command uses one server, but attic and nas were given.")
+        self.assertEqual(str(error), "a command uses one server, but attic and nas were given.")
 
     def test_several(self) -> None:
         """Several operands are on one server; a local one, and a second server, are refused."""

@@ -125,6 +125,6 @@ class AuditedTests(SynchronousTestCase):
         with mock.patch.object(Audit, "note", side_effect=OSError(28, "No space left on device")):
             self.assertEqual(self.run_it("device", "revoke", "ann-laptop"), Exit.USAGE)
         (line,) = self.err.getvalue().splitlines()
-        self.assertIn("Done, but the audit log in", line)
+        self.assertIn("done, but the audit log in", line)
         self.assertEqual(self.run_it("device", "revoke", "ann-laptop"), Exit.USAGE)
         self.assertIn("there is no device", self.err.getvalue())

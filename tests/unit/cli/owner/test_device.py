@@ -167,12 +167,12 @@ class AddedTests(CommandCase):
         AccessTable(self.state).add("bob", None, AccessChange())
         for arguments, fault in (
             (("A B", "--account", "ann"), "cannot be a device's name"),
-            (("tv",), "Name the account of the device: --account ann or --account bob"),
-            (("tv", "--account", "eve"), "There is no account named 'eve'"),
+            (("tv",), "name the account of the device: --account ann or --account bob"),
+            (("tv", "--account", "eve"), "there is no account named eve"),
             (("tv", "--account", "ann", "--rights", "write"), "rights are some of read, add, replace, delete"),
             (("tv", "--account", "ann", "--home", "../bob"), "cannot be a folder in the shared folder"),
-            (("tv", "--account", "ann", "--rights", "none"), "The device could do nothing"),
-            (("tv", "--account", "ann", "--rights", "delete"), "The device could do nothing"),
+            (("tv", "--account", "ann", "--rights", "none"), "the device could do nothing"),
+            (("tv", "--account", "ann", "--rights", "delete"), "the device could do nothing"),
             (("tv", "--account", "ann", "--rights", "add", "--home", "tax/2026"), "none of the rights add in tax/2026"),
         ):
             self.assertEqual(self.device("add-app", *arguments), Exit.USAGE, arguments)
@@ -209,9 +209,9 @@ class AddedTests(CommandCase):
             self.assertTrue(told is None or told in self.out.getvalue(), self.out.getvalue())
         self.assertNotIn("with the", self.out.getvalue())
         for refused, fault in (
-            (("ann-laptop",), "Give what to change"),
-            (("nobody", "--rights", "read"), "there is no device named 'nobody'"),
-            (("ann-laptop", "--rights", "delete"), "The device could do nothing"),
+            (("ann-laptop",), "give what to change"),
+            (("nobody", "--rights", "read"), "there is no device named nobody"),
+            (("ann-laptop", "--rights", "delete"), "the device could do nothing"),
         ):
             self.assertEqual(self.device("narrow", *refused), Exit.USAGE)
             self.assertIn(fault, self.err.getvalue())

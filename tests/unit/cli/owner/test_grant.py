@@ -32,8 +32,8 @@ class GrantTests(CommandCase):
     def test_refused(self) -> None:
         """Rights and --remove exclude each other, and one is needed; rights and account must exist."""
         for words, message in (
-            (("bob", "tax"), "Give either RIGHTS, such as read, or --remove."),
-            (("bob", "tax", "read", "--remove"), "Give either RIGHTS, such as read, or --remove."),
+            (("bob", "tax"), "give either RIGHTS, such as read, or --remove."),
+            (("bob", "tax", "read", "--remove"), "give either RIGHTS, such as read, or --remove."),
             (("bob", "tax", "eat"), "read, add, replace, delete"),
             (("eve", "tax", "read"), "eve"),
         ):

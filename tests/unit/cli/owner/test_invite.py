@@ -204,7 +204,7 @@ class InviteTests(SynchronousTestCase):
             meanwhile=lambda code: Invitations(AccountDatabase(self.folder)).cancel(code.number),
         )
         self.assertEqual(done, Exit.USAGE)
-        self.assertIn("The code was cancelled. ", self.err.getvalue())
+        self.assertIn("the code was cancelled. ", self.err.getvalue())
         self.assertNotIn("guessing", self.err.getvalue())
 
     def test_no_state(self) -> None:
@@ -230,7 +230,7 @@ class InviteTests(SynchronousTestCase):
             "--account", "ann", meanwhile=lambda code: AccountDatabase(self.folder).remove_account("ann")
         )
         self.assertEqual(done, Exit.USAGE)
-        self.assertIn("The invitation was removed", self.err.getvalue())
+        self.assertIn("the invitation was removed", self.err.getvalue())
 
     def test_refused(self) -> None:
         """A time that is none, a name that is none, and several accounts to choose from: one line each, and no code."""

@@ -90,6 +90,9 @@ class LogTests(CommandCase):
             ({"event": "unshare", "status": 0, **link}, "revoked a share link, link-a, to photos"),
             ({"event": "link", "status": 0, **link}, "opened photos"),
             ({"event": "link", "status": 32, "link": "link-a"}, "tried a wrong password of link-a"),
+            ({"event": "revocation", "device": "ann-web", "request": "DELETE"}, "signed out"),
+            ({"event": "revocation", "device": "ann-tv", "request": "homeftp device revoke"}, "was revoked"),
+            ({"event": "revocation", "request": "homeftp account remove"}, "the account was removed"),
             ({"event": "link", "status": 40}, "tried a share link that does not exist"),
             ({"event": "account", "rights": "read", "endpoint": "", "links": True}, ", and may make share links"),
         ):

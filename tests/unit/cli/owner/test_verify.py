@@ -84,7 +84,7 @@ class VerifyTests(CommandCase):
         os.mkdir(other, 0o700)
         self.make_state(other)
         self.assertEqual(self.homeftp("verify", "--state", other), Exit.USAGE)
-        self.assertIn(f"No server has used the state folder {other} yet", self.err.getvalue())
+        self.assertIn(f"no server has used the state folder {other} yet", self.err.getvalue())
 
     def test_another_backend(self) -> None:
         """What is not on this machine is verified from a client."""

@@ -66,7 +66,7 @@ class RunnerTests(TransferCase):
         if self.is_away:
             raise ConnectionFailed("nothing listens there")
         if name == "gone":
-            raise OperatorError("there is no remote named gone")
+            raise OperatorError("this machine knows no server named gone")
         if name == "bad":
             raise LoginFailed("this device was revoked")
         return self.client
@@ -86,12 +86,17 @@ class RunnerTests(TransferCase):
         first, second, third = (pair.folder for pair in self.pairs)
         said = self.err.getvalue()
         self.assertIn(f"{first}: 1 file and 1 folder new", said)
-        self.assertIn(f"homeftp: {second}: there is no remote named gone\n", said)
+        self.assertIn(f"homeftp: {second}: this machine knows no server named gone\n", said)
         self.assertIn(f"homeftp: {third}: this device was revoked\n", said)
         self.assertEqual(self.asked, [("nas", 1000 * 1024.0), ("gone", None), ("bad", None)])
         found = {status.remote: status.problem for status in self.statuses.all()}
         self.assertEqual(
-            found, {"nas:one": "", "gone:two": "there is no remote named gone", "bad:three": "this device was revoked"}
+            found,
+            {
+                "nas:one": "",
+                "gone:two": "this machine knows no server named gone",
+                "bad:three": "this device was revoked",
+            },
         )
 
     def test_dry_run(self) -> None:
@@ -212,13 +217,13 @@ class RunnerTests(TransferCase):
             self.advance(2)
             self.assertEqual(self.remote_files(), {"one/a": b"one", "one/b": b"later"})
             said = self.err.getvalue()
-            self.assertEqual((said.count("no remote named gone"), said.count("was revoked")), (1, 1))
+            self.assertEqual((said.count("no server named gone"), said.count("was revoked")), (1, 1))
             tries = self.asked.count(("bad", None))
             self.advance(RETRY_SECONDS)
             self.assertGreater(self.asked.count(("bad", None)), tries)
             self.assertEqual(self.err.getvalue().count("was revoked"), 1)
             self.assertEqual([self.statuses.watched_by(pair.local) for pair in self.pairs], [os.getpid()] * 3)
-            with self.assertRaisesRegex(OperatorError, f"All pairs are kept in step already, by process {os.getpid()}"):
+            with self.assertRaisesRegex(OperatorError, f"all pairs are kept in step already, by process {os.getpid()}"):
                 self.run_work(self.runner(watch=True).keep_all(lambda: self.pairs, signal))
             running.cancel()
             self.advance(1)

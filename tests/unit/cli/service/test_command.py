@@ -150,7 +150,7 @@ class ServiceTests(CommandCase):
     def test_refused(self) -> None:
         """Nothing to run, a wrong option, an unknown user, and a systemctl that fails: one line each."""
         cases: tuple[tuple[tuple[str, ...], str], ...] = (
-            (("--user",), "No server runs here"),
+            (("--user",), "no server runs here"),
             (("--user", "--", "--frobnicate"), "frobnicate"),
             (("--system", "--run-as", "no-such-user", "--", self.root, "--state", self.state), "--run-as USER"),
         )

@@ -102,5 +102,5 @@ class ServiceTests(SynchronousTestCase):
             self.install(self.agent)
         with open(os.path.join(self.home, "homeftp"), "w"):
             pass
-        with self.assertRaisesRegex(OperatorError, "Cannot write"):
+        with self.assertRaisesRegex(OperatorError, "cannot write"):
             self.task.write("text")

@@ -25,7 +25,7 @@ class StatusTests(CommandCase):
         self.assertEqual(self.homeftp("status"), Exit.USAGE)
         self.assertIn("homeftp pair HOST", self.err.getvalue())
         self.assertEqual(self.homeftp("status", "nas"), Exit.USAGE)
-        self.assertIn("no remote named nas", self.err.getvalue())
+        self.assertIn("no server named nas", self.err.getvalue())
 
     def test_stopped(self) -> None:
         """A server that does not run is told by the exit code too."""

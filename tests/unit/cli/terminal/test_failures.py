@@ -45,7 +45,7 @@ class FailureTests(SynchronousTestCase):
         self.assertEqual(report_failure(ZeroDivisionError("by zero")), Exit.FAULT)
         self.assertEqual(
             self.err.getvalue(),
-            "homeftp: Internal error in homeftp: ZeroDivisionError: by zero. "
+            "homeftp: internal error in homeftp: ZeroDivisionError: by zero. "
             "Set HOMEFTP_TRACEBACK=1 to see the traceback.\n",
         )
         self.assertFalse(tracebacks_wanted())

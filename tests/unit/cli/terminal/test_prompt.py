@@ -29,9 +29,9 @@ class PasswordTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """An empty password and one that is not UTF-8 are refused; `check` sees and replaces a new one."""
         for data, message in (
-            (b"", "No password was given."),
-            (b"\n", "No password was given."),
-            (b"a\xff\n", "The password is not valid UTF-8."),
+            (b"", "no password was given."),
+            (b"\n", "no password was given."),
+            (b"a\xff\n", "the password is not valid UTF-8."),
         ):
             self.patch(sys, "stdin", Input(data))
             error = self.assertRaises(OperatorError, read_password, True, "")

@@ -30,7 +30,7 @@ class StreamTests(SynchronousTestCase):
         output = stdstreams._StandardOutput(reading, "r+", closefd=True)
         self.addCleanup(output.close)
         error = self.assertRaises(OperatorError, output.write, b"line")
-        self.assertEqual(str(error), "Cannot write to standard output: Bad file descriptor")
+        self.assertEqual(str(error), "cannot write to standard output: Bad file descriptor")
         self.assertEqual(output.write(b"line"), 4)
 
     def test_error_never_fails(self) -> None:
@@ -48,4 +48,4 @@ class StreamTests(SynchronousTestCase):
         stream = stdstreams._StandardInput(writing, "r+", closefd=True)
         self.addCleanup(stream.close)
         error = self.assertRaises(OperatorError, stream.readinto, bytearray(1))
-        self.assertEqual(str(error), "Cannot read standard input: Bad file descriptor")
+        self.assertEqual(str(error), "cannot read standard input: Bad file descriptor")

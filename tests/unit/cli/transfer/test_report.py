@@ -35,13 +35,14 @@ class StatusTests(SynchronousTestCase):
 class SumTests(SynchronousTestCase):
     """The last line for people."""
 
-    def summed(self, *items: tuple[Outcome, str]) -> str:
-        """The sums of what became of these."""
+    def summed(self, *items: tuple[Outcome, str], moved: int = 0) -> str:
+        """The sums of what became of these, for which so many bytes were transferred."""
         errors = io.StringIO()
         self.patch(sys, "stderr", errors)
         watch = TransferObserver()
         for outcome, kind in items:
             watch.add_result(FileResult(outcome, "a", kind=kind))
+        watch.add_bytes(moved, moved=True)
         options = argparse.Namespace(dry_run=False, verbose=False, json=False, quiet=False, command="push")
         TransferReport(options, write, stop=lambda: None).finish(watch)
         return errors.getvalue()
@@ -60,6 +61,11 @@ class SumTests(SynchronousTestCase):
         self.assertEqual(
             self.summed((Outcome.METADATA, "file"), (new, "file")), "1 file: only time or mode updated, 1 file new\n"
         )
+
+    def test_bytes(self) -> None:
+        """Bytes are told where some of them were kept: a refused file leaves nothing."""
+        self.assertRegex(self.summed((Outcome.NEW, "file"), moved=2000), r"\A1 file new; 2\.0 kB in \d\.\d s\n\Z")
+        self.assertEqual(self.summed((Outcome.REFUSED, "file"), moved=2000), "1 file refused\n")
 
 
 class ResultTests(SynchronousTestCase):

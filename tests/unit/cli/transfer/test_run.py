@@ -29,7 +29,7 @@ class FullOutput(Output):
     """Standard output on a full disk."""
 
     def write(self, text: str) -> int:
-        raise OperatorError("Cannot write to standard output: No space left on device")
+        raise OperatorError("cannot write to standard output: No space left on device")
 
 
 class RunTests(SynchronousTestCase):

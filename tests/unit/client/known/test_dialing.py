@@ -92,7 +92,7 @@ class DistrustTests(SynchronousTestCase):
         """The right identity with a certificate that is not valid now is a matter of clocks: the remote is kept."""
         said = self.explain("first")
         self.assertIn("Check the clocks of both machines", said)
-        self.assertIn("Do not remove the remote.", said)
+        self.assertIn("Do not remove nas.", said)
 
     def test_other(self) -> None:
         """The control: with another identity the way to a new remote is told."""

@@ -42,10 +42,10 @@ class RemotesTests(SynchronousTestCase):
         with self.assertRaises(OperatorError):
             self.remotes.remove("nas")
         self.remotes.save(self.remote)
-        with self.assertRaisesRegex(OperatorError, "known remotes: nas"):
+        with self.assertRaisesRegex(OperatorError, "Known servers: nas"):
             self.remotes.load("other")
         for use in (self.remotes.load, self.remotes.remove):
-            with self.assertRaisesRegex(OperatorError, "did you mean nas\\? known remotes: nas"):
+            with self.assertRaisesRegex(OperatorError, "Did you mean nas\\? Known servers: nas"):
                 use("nsa")
 
     def test_loose_modes(self) -> None:

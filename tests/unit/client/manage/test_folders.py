@@ -43,6 +43,13 @@ class MakeFolderTests(TransferCase):
                 self.make(path, parents=parents)
         self.assertEqual(folders(self.server.root), {"lib"})
 
+    def test_missing(self) -> None:
+        """The uppermost folder that is missing is named."""
+        self.make("lib")
+        for path, missing in (("none/x", "none"), ("a/b/c/d", "a"), ("lib/a/b/c", "lib/a")):
+            with self.assertRaisesRegex(NotFound, f"^{missing} does not exist on the server: add -p"):
+                self.make(path)
+
     def test_blind(self) -> None:
         """An account that may only add makes folders, although it does not see what exists."""
         self.server.state.add_account("ann", None)

@@ -366,4 +366,4 @@ class OpeningTests(SynchronousTestCase):
         """A name that the command line does not know is refused, and the message names those that it knows."""
         reactor = cast(IClientReactor, Clock())
         opening = open_remote("nas", reactor=reactor, folder=os.path.abspath(self.mktemp()))
-        self.assertIn("there is no remote named nas", str(self.failureResultOf(opening, OperatorError).value))
+        self.assertIn("this machine knows no server named nas", str(self.failureResultOf(opening, OperatorError).value))

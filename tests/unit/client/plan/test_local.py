@@ -47,9 +47,9 @@ class MissingTests(TransferCase):
         """The error says whether nothing is there, nothing matches, or a symbolic link leads nowhere."""
         os.symlink("nowhere", f"{self.here}/link")
         for name, why in (
-            ("none", "none' does not exist"),
+            ("none", "none does not exist"),
             ("n*", "nothing on this machine matches"),
-            ("link", "link' is a symbolic link that leads nowhere"),
+            ("link", "link is a symbolic link that leads nowhere"),
         ):
             path = f"{self.here}/{name}"
             for work in (lambda path=path: self.push(path, "new"), lambda path=path: self.cmp(path, "new")):

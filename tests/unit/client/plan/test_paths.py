@@ -49,7 +49,7 @@ class RemotePathTests(SynchronousTestCase):
 
     def test_pattern(self) -> None:
         """A pattern where one path is needed is called so."""
-        with self.assertRaisesRegex(OperatorError, r"'a/\*\.jpg' is a pattern, but one path is needed"):
+        with self.assertRaisesRegex(OperatorError, r"a/\*\.jpg is a pattern, but one path is needed"):
             parse_remote_path("a/*.jpg")
 
 

@@ -34,6 +34,7 @@ class WordingTests(SynchronousTestCase):
             wording.not_a_directory(where),
             wording.not_empty(where),
             wording.into_itself(where),
+            wording.over_store_quota(where, 500, None),
             wording.no_space(where, 500, 1_299_999),
             wording.no_space(where, 500, None),
             wording.over_quota(where, 10**9, 500, -1),
@@ -42,8 +43,9 @@ class WordingTests(SynchronousTestCase):
             self.assertIn("d/a.txt", refused.message)
             self.assertNotIn("\n", refused.message)
         self.assertIn("0 bytes are free", refusals[-1].message)
-        self.assertTrue(refusals[-2].message.endswith("it needs 500 bytes"))
+        self.assertIn("it needs 500 bytes. Ask the server's owner", refusals[-2].message)
         self.assertIn("about 1.2 MB are free", refusals[-3].message)
+        self.assertIn("the quota of the server", refusals[-4].message)
         self.assertIn("on loan", wording.read_only("on loan").message)
         self.assertEqual(wording.unsupported("copy files").message, "this store cannot copy files")
 

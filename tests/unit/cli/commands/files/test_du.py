@@ -41,5 +41,5 @@ class DuTests(RemoteCommandCase):
         """A missing path does not stop the others; a depth below 0 is a usage error."""
         self.assertEqual(self.homeftp("du", "-s", "nas:none", "nas:lib"), Exit.REFUSED)
         self.assertEqual(self.out.getvalue(), "  4.5 kB  lib\n")
-        self.assertEqual(self.err.getvalue(), "homeftp: 'none' does not exist on the server\n")
+        self.assertEqual(self.err.getvalue(), "homeftp: none does not exist on the server\n")
         self.assertEqual(self.homeftp("du", "-d", "-1", "nas:lib"), Exit.USAGE)

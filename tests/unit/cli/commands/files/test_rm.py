@@ -80,7 +80,7 @@ class RmTests(RemoteCommandCase):
     def test_some(self) -> None:
         """What is missing does not stop the others, and is no error with -f."""
         self.assertEqual(self.homeftp("rm", "nas:none", "nas:a"), Exit.REFUSED)
-        self.assertEqual(self.err.getvalue(), "homeftp: 'none' does not exist on the server\n")
+        self.assertEqual(self.err.getvalue(), "homeftp: none does not exist on the server\n")
         self.assertNotIn("a", self.remote_files())
         self.assertEqual(self.homeftp("rm", "-f", "nas:none", "nas:*.gif"), Exit.DONE)
         self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("", ""))

@@ -77,7 +77,7 @@ class RestoreTests(RemoteCommandCase):
             ("nas:none", Exit.REFUSED, "none has no previous versions."),
             ("nas:lib", Exit.REFUSED, "lib has no previous versions."),
             ("nas:gone", Exit.REFUSED, "gone is a folder, or was one. Use -r to restore the files in it."),
-            ("nas:", Exit.USAGE, "Name the file to restore: NAME:PATH"),
+            ("nas:", Exit.USAGE, "name the file to restore: NAME:PATH"),
         ):
             self.assertEqual(self.homeftp("restore", path), code)
             self.assertEqual(self.err.getvalue(), f"homeftp: {message}\n")

@@ -36,7 +36,9 @@ class QuotaTests(SpaceCase):
                 number += 1
             left = quota - self.used()
             self.assertGreater(left, 0)
-            with self.assertRaisesRegex(NoSpace, r"no space for last on the server: it needs .* about .* are free"):
+            with self.assertRaisesRegex(
+                NoSpace, r"the quota of the server has no space for last: .* about .* are free"
+            ):
                 put(store, "last", bytes(left + 1))
             self.assertEqual(self.left(), [])
             put(store, "last", bytes(left))

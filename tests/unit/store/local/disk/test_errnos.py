@@ -44,10 +44,11 @@ class RefusalTests(SynchronousTestCase):
     def test_space(self) -> None:
         """A full disk: how much was needed, and what may be exhausted; not how much others have left."""
         error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        why = "the disk, a disk quota or the number of files is exhausted"
+        why = "the disk, a disk quota or the number of files is exhausted. Ask the server's owner to make space"
+        lacks = "the server's disk has no space for a:"
         known = refusal(error, parse("a"), size=3_000_000_000).message
-        self.assertEqual(known, f"no space for a on the server's disk: it needs 3.0 GB, and {why}")
-        self.assertEqual(refusal(error, parse("a")).message, f"no space for a on the server's disk: {why}")
+        self.assertEqual(known, f"{lacks} it needs 3.0 GB, and {why}")
+        self.assertEqual(refusal(error, parse("a")).message, f"{lacks} {why}")
 
     def test_units(self) -> None:
         """Sizes are for people."""
