@@ -197,7 +197,7 @@ PARAMETERS: list[list[str | None]] = [
         "web-cert",
         None,
         None,
-        "A certificate for HTTPS, with those above it (PEM); needs --web-key. SIGHUP reads it again.",
+        "A certificate for HTTPS and the intermediate ones behind it (PEM); needs --web-key. SIGHUP reads it again.",
     ],
     ["web-key", None, None, "The private key of --web-cert (PEM)."],
     [
@@ -259,7 +259,7 @@ PARAMETERS: list[list[str | None]] = [
         "max-unauthenticated-per-address",
         None,
         None,
-        f"The same from one address. {_default('max-unauthenticated-per-address')}",
+        f"Most simultaneous connections before login from one address. {_default('max-unauthenticated-per-address')}",
     ],
     ["max-in-flight", None, None, f"Most unanswered requests of one connection. {_default('max-in-flight')}"],
     [

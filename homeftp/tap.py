@@ -119,7 +119,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         self._many.setdefault("dispatcher", []).append(request_type)
 
     def opt_plugin_dir(self, folder: str) -> None:
-        """Load single-file dispatchers from this folder; repeatable."""
+        """Look for plugins, such as dispatchers and storage backends, in this folder too; repeatable."""
         self._many.setdefault("plugin-dir", []).append(folder)
 
     def opt_similar_names(self) -> None:

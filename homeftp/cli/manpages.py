@@ -13,7 +13,7 @@ from typing import Mapping, Sequence
 
 from homeftp import __version__
 from homeftp.cli.parser import EXIT_CODES, EXIT_MEANINGS, build_parser, subparsers_of
-from homeftp.cli.table import COMMANDS
+from homeftp.cli.table import COMMANDS, GROUPS
 
 _SECTION = 1
 """Commands."""
@@ -33,8 +33,10 @@ def pages() -> dict[str, str]:
 def _overview(top: argparse.ArgumentParser, summaries: Mapping[str, str]) -> str:
     lines = [*_head("homeftp", top.description or ""), *_synopsis(top), ".SH DESCRIPTION", _text(top.description or "")]
     lines.append(".SH COMMANDS")
-    for name, summary in summaries.items():
-        lines += [".TP", f".BR homeftp\\-{_escaped(name)} ({_SECTION})", _text(summary)]
+    for group, names in GROUPS.items():
+        lines.append(f".SS {_escaped(group[:1].upper() + group[1:])}")
+        for name in names:
+            lines += [".TP", f".BR homeftp\\-{_escaped(name)} ({_SECTION})", _text(summaries[name])]
     return _joined([*lines, *_options(top, ".SH OPTIONS"), *_exit_status()])
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from functools import partial
 from typing import Any, Container, Iterator, Mapping, NoReturn
 
 from homeftp import __version__
-from homeftp.cli.table import COMMANDS, Command
+from homeftp.cli.table import COMMANDS, GROUPS, Command
 from homeftp.cli.terminal.completers import ANY_PATHS, REMOTE_PATHS, completer_of
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.help import ParagraphFormatter
+from homeftp.cli.terminal.help import GroupedFormatter, ParagraphFormatter
 from homeftp.cli.terminal.suggestions import did_you_mean
 
 EXIT_MEANINGS = {
@@ -62,7 +63,7 @@ def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COM
     """The parser, with the summary of every command and the arguments of those in `detailed`."""
     parser = Parser(
         prog="homeftp",
-        formatter_class=ParagraphFormatter,
+        formatter_class=partial(GroupedFormatter, groups=GROUPS),
         description="Share a folder with your other machines, and transfer and compare files, over TLS.",
         epilog=EXIT_CODES,
         allow_abbrev=False,
@@ -70,7 +71,7 @@ def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COM
     parser.add_argument(
         "--version", action="version", help="print the version and exit", version=f"homeftp {__version__}"
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     for name, command in commands.items():
         listed: dict[str, Any] = {} if command.hidden else {"help": command.summary}
         subparser = subparsers.add_parser(

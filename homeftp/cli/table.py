@@ -57,7 +57,10 @@ COMMANDS: Mapping[str, Command] = {
     "sync": Command(
         "homeftp.cli.commands.sync", "Keep a folder on this machine and one on a server the same, in both directions."
     ),
-    "clone": Command("homeftp.cli.commands.clone", "Fetch a folder of a server that this machine is to keep the same."),
+    "clone": Command(
+        "homeftp.cli.commands.clone",
+        "Download a folder of a server, and remember the two as a pair for `homeftp sync`.",
+    ),
     "ls": Command("homeftp.cli.commands.files.ls", "List files on a server.", own_h=True),
     "du": Command("homeftp.cli.commands.files.du", "Print how much the folders of a server hold.", own_h=True),
     "cat": Command("homeftp.cli.commands.files.cat", "Print files of a server on standard output."),
@@ -78,6 +81,18 @@ COMMANDS: Mapping[str, Command] = {
     "completion": Command("homeftp.cli.completion", "Print a shell completion script."),
     "complete-path": Command("homeftp.cli.completepath", "Print what may complete a path on a server.", hidden=True),
 }
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "this machine's server": (
+        *("serve", "invite", "device", "cert", "state", "account", "grant", "service", "cluster", "log"),
+    ),
+    "known servers": ("status", "discover", "pair", "remote"),
+    "transfer and compare": ("get", "push", "cmp", "sync", "clone"),
+    "files on a server": ("ls", "du", "cat", "mkdir", "mv", "rm", "share"),
+    "previous versions, and damage": ("versions", "restore", "verify"),
+    "other": ("raw", "help", "completion"),
+}
+"""The commands as help and the manual page group them: every one that is not hidden, once."""
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "check": ("cmp",),

@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     second = parser.add_argument("second", metavar="SECOND", help="the other one: NAME:PATH, or a local path")
     set_completer(first, ANY_PATHS)
     set_completer(second, ANY_PATHS)
-    parser.add_argument("-r", "--recursive", action="store_true", help="has no effect: cmp is always recursive")
-    parser.add_argument("-n", "--dry-run", action="store_true", help="has no effect: cmp transfers and changes nothing")
+    for names in (("-r", "--recursive"), ("-n", "--dry-run")):  # as push and get have them; cmp does so anyway
+        parser.add_argument(*names, action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
         "--reread", action="store_true", help="have both sides read all files again instead of using remembered hashes"
     )

@@ -28,8 +28,8 @@ A link works for anyone who has it, in any browser, without an account. The serv
 make links: `homeftp account change NAME --links on`. The link is printed once; if it is lost, revoke it and make
 another one. It follows no rename: when nothing is at its path any more, it is broken.
 
---once ends the link with its first use: all that one address fetches or sends within an hour. With --upload files can
-be added to the folder with the link, and nothing of it can be seen.
+--once ends the link with its first use: all that one address fetches or sends within an hour. With --upload people
+can add files to the folder, and see nothing of it.
 """
 
 
@@ -43,10 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     acts.add_argument("--list", action="store_true", help="list the account's links")
     acts.add_argument("--revoke", action="store_true", help="end a link at once")
     parser.add_argument("--for", dest="time", metavar="TIME", help="how long it works, such as 12h (default: 7d)")
-    parser.add_argument("--once", action="store_true", help="let it be used once")
-    parser.add_argument("--upload", action="store_true", help="let files be added to a folder, and nothing be seen")
+    parser.add_argument("--once", action="store_true", help="end the link with its first use")
+    parser.add_argument(
+        "--upload", action="store_true", help="let people add files to the folder, but show them nothing of it"
+    )
     secret = parser.add_mutually_exclusive_group()
-    secret.add_argument("--password", action="store_true", help="ask for a password that the link needs besides")
+    secret.add_argument(
+        "--password", action="store_true", help="ask for a password, without which the link does not open"
+    )
     secret.add_argument("--password-stdin", action="store_true", help="read that password from standard input")
     add_json_argument(parser)
 

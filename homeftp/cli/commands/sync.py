@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         directions.add_argument(option, action="store_const", const=option[2:], dest="direction", help=words)
     parser.add_argument("-n", "--dry-run", action="store_true", help="print the plan, and change nothing")
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask whether the plan is right")
+    parser.add_argument("-y", "--yes", action="store_true", help="carry out the plan without asking")
     parser.add_argument(
         "--prefer",
         choices=("here", "there", "newer"),
@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch",
         action="store_true",
-        help="then keep both sides in step, until Ctrl-C, and do not ask again; saved pairs at once, without asking",
+        help="then keep both sides in step until Ctrl-C, without asking again; saved pairs are never asked about",
     )
     parser.add_argument(
         "--save",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
+from typing import Collection, Mapping
 
 
 class ParagraphFormatter(argparse.HelpFormatter):
@@ -16,6 +17,32 @@ class ParagraphFormatter(argparse.HelpFormatter):
             width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         )
         return "\n\n".join(wrapper.fill(" ".join(each.split())) for each in paragraphs)
+
+
+class GroupedFormatter(ParagraphFormatter):
+    """Lists subcommands in groups, each under its title; those of no group are left out."""
+
+    def __init__(self, prog: str, *, groups: Mapping[str, Collection[str]]) -> None:
+        super().__init__(prog)
+        self._groups = groups
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Add an argument to the current section."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            self._action_max_length += 2 * self._indent_increment  # argparse forgets how far it indents them
+
+    def _format_action(self, action: argparse.Action) -> str:
+        if not isinstance(action, argparse._SubParsersAction):
+            return super()._format_action(action)
+        listed = {each.dest: each for each in action._get_subactions()}
+        parts = []
+        for title, names in self._groups.items():
+            parts.append(f"{' ' * self._current_indent}{title}:\n")
+            self._indent()
+            parts += [super(GroupedFormatter, self)._format_action(listed[name]) for name in names if name in listed]
+            self._dedent()
+        return "".join(parts)
 
 
 def add_epilog(parser: argparse.ArgumentParser, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.table import COMMANDS, SYNONYMS
+from homeftp.cli.table import COMMANDS, GROUPS, SYNONYMS
 
 
 class TableTests(SynchronousTestCase):
@@ -22,6 +22,11 @@ class TableTests(SynchronousTestCase):
         for name, command in COMMANDS.items():
             module = command.load()
             self.assertTrue(callable(module.add_arguments) and callable(module.run), name)
+
+    def test_groups(self) -> None:
+        """Each command that is not hidden is in one group, in the order of the table."""
+        grouped = [name for names in GROUPS.values() for name in names]
+        self.assertEqual(grouped, [name for name, command in COMMANDS.items() if not command.hidden])
 
     def test_synonyms(self) -> None:
         """What other programs call a command is no command here, and what does it is one."""

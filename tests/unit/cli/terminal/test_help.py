@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.terminal.help import ParagraphFormatter, add_epilog
+from homeftp.cli.terminal.help import GroupedFormatter, ParagraphFormatter, add_epilog
 
 
 class HelpTests(SynchronousTestCase):
@@ -25,3 +26,18 @@ class HelpTests(SynchronousTestCase):
             formatter = ParagraphFormatter("homeftp", width=width)
             formatter.add_text(text)
             self.assertEqual(formatter.format_help().split(), text.split(), width)
+
+
+class GroupTests(SynchronousTestCase):
+    """GroupedFormatter."""
+
+    def test_groups(self) -> None:
+        """Subcommands are listed below the title of their group, in its order, and those of no group are left out."""
+        groups = {"files": ("rm", "ls"), "other": ("help",)}
+        parser = argparse.ArgumentParser("x", formatter_class=partial(GroupedFormatter, groups=groups), add_help=False)
+        commands = parser.add_subparsers(title="commands")
+        for name in ("ls", "help", "rm", "hidden"):
+            commands.add_parser(name, help=f"About {name}.")
+        listed = parser.format_help().partition("commands:\n")[2]
+        lines = ["files:", "rm About rm.", "ls About ls.", "other:", "help About help."]
+        self.assertEqual([line.split() for line in listed.splitlines()], [line.split() for line in lines])
