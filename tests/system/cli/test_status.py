@@ -155,7 +155,7 @@ class OwnerTests(StatusCase):
             if end == "ctrl-c":
                 waiting.type("\x03")
                 self.assertEqual(waiting.wait(), 130)
-                self.assertIn("the code was cancelled", waiting.displayed)
+                self.assertIn("The code was cancelled", waiting.displayed)
             else:
                 waiting.hang_up()
                 waiting.process.wait(30)

@@ -365,7 +365,7 @@ class InterruptedTests(SlowCase):
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, said)
-        self.assertRegex(said, r"Kept the [0-9.]+ MB of big that have arrived\. .*\nhomeftp: Interrupted\.\n\Z")
+        self.assertRegex(said, r"Kept the [0-9.]+ MB of big that have arrived\. .*\nhomeftp: interrupted\n\Z")
         self.assertEqual(len(os.listdir(self.here)), 2)
         with open(target, "rb") as file:
             self.assertEqual(file.read(), b"what was here")

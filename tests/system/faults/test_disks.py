@@ -253,5 +253,5 @@ class ParentTests(StoreCase):
         assert isinstance(answer, NoSpace)
         self.assertRegex(
             answer.message,
-            "new/file on .*: it needs 7 bytes, and .* a disk quota or the number of files is exhausted",
+            "new/file: it needs 7 bytes, and .* a disk quota or the number of files is exhausted",
         )
