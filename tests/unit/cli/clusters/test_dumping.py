@@ -146,7 +146,7 @@ class DumpTests(CommandCase):
         new = empty_schema()
         with mock.patch.object(self.bucket, "get", side_effect=Busy("the object store is away")):
             self.assertEqual(self.cluster("recover", "--no-accounts", url=new), Exit.USAGE)
-        self.assertIn("Nothing was recovered: the object store is away", self.err.getvalue())
+        self.assertIn("nothing was recovered: the object store is away", self.err.getvalue())
         self.assertEqual(self.cluster("recover", "--no-accounts", url=new), Exit.DONE)
 
     def test_named(self) -> None:

@@ -98,7 +98,7 @@ class ClusterExportTests(CommandCase):
 
         with mock.patch.object(LocalStore, "write_many", stop):
             self.assertEqual(self.export(), Exit.USAGE)
-        self.assertIn("The export stopped: the disk is not there.", self.err.getvalue())
+        self.assertIn("the export stopped: the disk is not there.", self.err.getvalue())
         self.assertIs(LocalStore.write_many, whole)
         self.assertEqual(self.export(), Exit.DONE)
         self.assertEqual(self.exported(), self.there)
