@@ -23,7 +23,7 @@ SIZE = struct.Struct(">I")
 MAX_THUMBNAIL = 64 * 1024
 """Bytes of a thumbnail, at most; most have five thousand."""
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 """The decoders that are used, whatever a file's name says: those that pictures of phones and of the web need."""
 
 SIDE = 192
@@ -51,8 +51,9 @@ _MOST_DESCRIPTORS = 65536
 
 def draw(content: bytes) -> bytes:
     """The thumbnail of a picture, as WebP; b"" where it has none. Raises whatever the decoder raises."""
-    from PIL import Image, ImageOps
+    from PIL import AvifImagePlugin, Image, ImageOps
 
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a child may start none
     Image.MAX_IMAGE_PIXELS = None  # the limits here are lower, and refuse
     with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
         width, height = picture.size
@@ -162,6 +163,7 @@ if __name__ == "__main__":
 
     os.nice(_NICE)
     Image.preinit()
+    import PIL.AvifImagePlugin
     import PIL.WebPImagePlugin  # noqa: F401
 
     serve(0, 1)

@@ -16,7 +16,7 @@ from homeftp.server.http.page.thumbnails.drawing import SIDE
 from homeftp.server.http.page.thumbnails.renderer import ThumbnailRenderer
 from homeftp.server.http.refusals import HttpError
 
-SUFFIXES = ("jpg", "jpeg", "png", "gif", "webp")
+SUFFIXES = ("jpg", "jpeg", "png", "gif", "webp", "avif")
 """Ends of the names of files that may have a thumbnail, which the page is told."""
 
 MAX_SOURCE = 64 * MIB

@@ -83,7 +83,7 @@ class DrawTests(SynchronousTestCase):
 
     def test_drawn(self) -> None:
         """Each kind of picture gets a thumbnail of its own colours, no larger than it may be."""
-        for kind in ("JPEG", "PNG", "GIF", "WEBP"):
+        for kind in drawing.FORMATS:
             found = shown(drawing.draw(picture(kind)))
             self.assertEqual(found.size, (drawing.SIDE, drawing.SIDE * 3 // 4), kind)
             pixel: Any = found.convert("RGB").getpixel((50, 50))
@@ -125,7 +125,7 @@ class DrawTests(SynchronousTestCase):
 
     def test_truncated(self) -> None:
         """Of a picture that is not whole there is no thumbnail, wherever it ends."""
-        for kind in ("JPEG", "PNG", "GIF", "WEBP"):
+        for kind in drawing.FORMATS:
             content = picture(kind, colour=(1, 2, 3))
             for end in (0, 1, 20, len(content) // 2):
                 self.assertEqual(apart(drawing.draw, content[:end]), b"", (kind, end))
