@@ -156,6 +156,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     client needs one or two; each holds a page and some names, about a megabyte, for as long as its client reads."""
     account_watches: int = 16
     """Watches of one account at once: one of each device of a household, and of each of its programs."""
+    account_properties: int = 20_000
+    """WebDAV properties that an account may attach to files and folders: a fifth of those of all accounts. Programs
+    attach a few to a file, most of them to none."""
+    account_property_bytes: int = 16 * MIB
+    """Bytes of them, with their names: a quarter of those of all accounts. No quota counts them."""
     watches: int = 64
     """Watches of all accounts at once. Each costs a look at every change, and up to 100 KiB while it is behind."""
     buffered: int = 1 * MIB

@@ -31,7 +31,7 @@ def handlers(context: IServerContext) -> Mapping[str, IHandler]:
     """The handlers of one server; the page has the name ""."""
     assert isinstance(context, ServerContext), "it needs more than others: docs/architecture/interfaces says what"
     page = StaticFiles()
-    properties = PropertyDatabase(context.settings.state)
+    properties = PropertyDatabase(context.settings.state, context.limits)
     context.follow_changes(properties.follow)
     thumbnails = is_available()
     session = SessionHandler(

@@ -33,7 +33,7 @@ class DavCase(HttpCase):
     own_accounts = False
 
     def handlers(self, context: IServerContext) -> Mapping[str, IHandler]:
-        self.database = PropertyDatabase(context.settings.state)  # type: ignore[attr-defined]
+        self.database = PropertyDatabase(context.settings.state, context.limits)  # type: ignore[attr-defined]
         self.addCleanup(self.database.close)
         context.follow_changes(self.database.follow)  # type: ignore[attr-defined]
         return {"dav": DavHandler(context, self.database)}

@@ -68,9 +68,9 @@ class ResourceCopier:
             )
             failures = await self._copy_inside(dav, pair.target) if deep else []
         jobs = self.workers.of(dav.login.account)
-        target = dav.whole_of(pair.target)
+        target, owner = dav.whole_of(pair.target), dav.login.actor("COPY").owner or ""
         await jobs.run_unbounded(
-            lambda: self.properties.copied(dav.whole, target, deep=deep, shown=partial(_shown, dav))
+            lambda: self.properties.copied(dav.whole, target, owner, deep=deep, shown=partial(_shown, dav))
         )
         return multistatus.multistatus(failures) if failures else _done(pair)
 

@@ -2,7 +2,8 @@
 
 They are in a database of their own in the state folder, by the path in the store. They follow what the server moves
 and removes, for a client of any protocol; what another program moves in the shared folder leaves them behind. They are
-hints of programs to themselves: losing them loses no content, and no backup has them.
+hints of programs to themselves: losing them loses no content, and no backup has them. Each counts for the account that
+set it, or copied it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sqlite3
 from threading import Lock
 from typing import Callable, Mapping, Sequence, TypeVar
 
-from homeftp.config import KIB, MIB
+from homeftp.config import KIB, MIB, Limits
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import Internal, NoSpace
 from homeftp.hashing.database import SharedDatabase, tables
@@ -33,11 +34,20 @@ MAX_BYTES = 64 * MIB
 """Bytes of the database, at most: no quota counts them."""
 
 _BUSY_SECONDS = 5.0
-_VERSION = 1
+_FIRST_VERSION = 1
+_VERSION = 2
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS properties (parent TEXT NOT NULL, name TEXT NOT NULL, namespace TEXT NOT NULL,"
-    " local TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (parent, name, namespace, local)) WITHOUT ROWID",
+    " local TEXT NOT NULL, value TEXT NOT NULL, owner TEXT NOT NULL DEFAULT '', size INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (parent, name, namespace, local)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS owners ON properties (owner, size)",
 )
+_UPGRADE = (
+    "ALTER TABLE properties ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE properties ADD COLUMN size INTEGER NOT NULL DEFAULT 0",
+    f"PRAGMA user_version = {_VERSION}",
+)
+"""The properties of the first version count for no account."""
 
 Properties = dict[Name, str]
 """The properties of one resource: values as XML."""
@@ -46,9 +56,10 @@ T = TypeVar("T")
 
 
 class PropertyDatabase:
-    """The properties of all resources. Blocks; for any thread."""
+    """The properties of all resources. Blocks; for any thread. An `owner` is an account, as `Actor.owner`."""
 
-    def __init__(self, folder: str, most_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, folder: str, limits: Limits | None = None, most_bytes: int = MAX_BYTES) -> None:
+        self._limits = Limits() if limits is None else limits
         self._most_bytes = most_bytes
         self._path = os.path.join(folder, FILE)
         self._database: SharedDatabase | None = None
@@ -86,7 +97,7 @@ class PropertyDatabase:
         self._read(read)
         return found
 
-    def change(self, endpoint: Endpoint, values: Mapping[Name, str | None]) -> None:
+    def change(self, endpoint: Endpoint, values: Mapping[Name, str | None], owner: str) -> None:
         """Set properties, or with None remove them: all or none. Raises `NoSpace` (52) and `Internal` (50)."""
         before = self.of(endpoint)
         after = {name: value for name, value in {**before, **values}.items() if value is not None}
@@ -102,11 +113,13 @@ class PropertyDatabase:
                         (*key, namespace, local),
                     )
                     if value is not None:
+                        size = sum(len(text.encode()) for text in (namespace, local, value))
                         connection.execute(
-                            "INSERT INTO properties VALUES (?, ?, ?, ?, ?)", (*key, namespace, local, value)
+                            "INSERT INTO properties VALUES (?, ?, ?, ?, ?, ?, ?)",
+                            (*key, namespace, local, value, owner, size),
                         )
                 if any(value is not None for value in values.values()):
-                    self._check(connection)
+                    self._check(connection, owner)
 
         self._write(write)
 
@@ -134,7 +147,13 @@ class PropertyDatabase:
         return self._empty
 
     def copied(
-        self, source: Endpoint, target: Endpoint, *, deep: bool, shown: Callable[[Endpoint], bool] = lambda each: True
+        self,
+        source: Endpoint,
+        target: Endpoint,
+        owner: str,
+        *,
+        deep: bool,
+        shown: Callable[[Endpoint], bool] = lambda each: True,
     ) -> None:
         """Copy the properties of an endpoint to another; with `deep` of all beneath it too; only of those `shown`.
 
@@ -145,17 +164,25 @@ class PropertyDatabase:
             with connection:
                 _remove(connection, target)
             with contextlib.suppress(NoSpace), connection:
-                _copy(connection, source, target, deep=deep)
+                _copy(connection, source, target, deep=deep, owner=owner)
                 for each in (target, *(_beneath(connection, target) if deep else ())):
                     relative = each.relative_to(target)
                     if relative is not None and not shown(source.beneath(*relative.parts)):
                         connection.execute("DELETE FROM properties WHERE parent = ? AND name = ?", _key(each))
-                self._check(connection)
+                self._check(connection, owner)
 
         self._write(write)
 
-    def _check(self, connection: sqlite3.Connection) -> None:
-        """Raise `NoSpace` (52) where there are too many by now."""
+    def _check(self, connection: sqlite3.Connection, owner: str) -> None:
+        """Raise `NoSpace` (52) where there are too many by now, of the owner or in all."""
+        query = "SELECT count(*), total(size) FROM properties WHERE owner = ?"
+        count, size = connection.execute(query, (owner,)).fetchone()
+        most, most_bytes = self._limits.account_properties, self._limits.account_property_bytes
+        if count > most or size > most_bytes:
+            raise NoSpace(
+                f"your account has too many WebDAV properties: the server keeps {most}, of {most_bytes} bytes in "
+                "all, for an account. Remove some, or files that have some"
+            )
         query = "SELECT count(*), (SELECT page_count FROM pragma_page_count), (SELECT freelist_count FROM"
         query += " pragma_freelist_count), (SELECT page_size FROM pragma_page_size) FROM properties"
         count, pages, free, size = connection.execute(query).fetchone()
@@ -175,8 +202,19 @@ class PropertyDatabase:
     def _open(self) -> SharedDatabase:
         with self._lock:
             if self._database is None:
-                self._database = SharedDatabase(self._path, tables(_VERSION, _TABLES), busy_seconds=_BUSY_SECONDS)
+                self._database = SharedDatabase(self._path, _prepare, busy_seconds=_BUSY_SECONDS)
             return self._database
+
+
+def _prepare(connection: sqlite3.Connection) -> bool:
+    """Make the tables, or bring those of the first version up to date; False for a database of a later version."""
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found == _FIRST_VERSION:
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in _UPGRADE:
+                connection.execute(statement)
+    return tables(_VERSION, _TABLES)(connection)
 
 
 def _key(endpoint: Endpoint) -> tuple[str, str]:
@@ -207,13 +245,17 @@ def _remove(connection: sqlite3.Connection, endpoint: Endpoint) -> None:
     connection.execute(f"DELETE FROM properties WHERE {_BENEATH} AND name != ''", _range(endpoint))
 
 
-def _copy(connection: sqlite3.Connection, source: Endpoint, target: Endpoint, *, deep: bool) -> None:
-    columns = "namespace, local, value FROM properties"
+def _copy(
+    connection: sqlite3.Connection, source: Endpoint, target: Endpoint, *, deep: bool, owner: str | None = None
+) -> None:
+    """Copy properties; they count for `owner`, or for the same accounts as before."""
+    columns = "namespace, local, value, coalesce(?, owner), size FROM properties"
     connection.execute(
-        f"INSERT INTO properties SELECT ?, ?, {columns} WHERE parent = ? AND name = ?", (*_key(target), *_key(source))
+        f"INSERT INTO properties SELECT ?, ?, {columns} WHERE parent = ? AND name = ?",
+        (*_key(target), owner, *_key(source)),
     )
     if deep:
         connection.execute(
             f"INSERT INTO properties SELECT ? || substr(parent, ?), name, {columns} WHERE {_BENEATH} AND name != ''",
-            (target.whole, len(source.whole) + 1, *_range(source)),
+            (target.whole, len(source.whole) + 1, owner, *_range(source)),
         )

@@ -97,7 +97,8 @@ class PropertyPatcher:
             # Without a time it changes nothing, and is refused where a change of metadata would be.
             await dav.files.set_metadata(dav.endpoint, mtime_us=mtime_us, mode=None)
         if values:
-            await self.workers.of(dav.login.account).run_unbounded(self.properties.change, dav.whole, values)
+            jobs, owner = self.workers.of(dav.login.account), dav.login.actor("PROPPATCH").owner or ""
+            await jobs.run_unbounded(self.properties.change, dav.whole, values, owner)
 
 
 def _refused(asked: list[_Change]) -> str:

@@ -38,7 +38,7 @@ class CopyTests(DavCase):
     def test_hidden(self) -> None:
         """What an account does not see is not copied, and neither are its properties."""
         for path in ("d", "d/e", "d/e/f", "d/g", "d/ef"):
-            self.database.change(parse(path), {("urn:x", "p"): path})
+            self.database.change(parse(path), {("urn:x", "p"): path}, "1")
         self.narrow({"d": ALL, "d/e": frozenset(), "x": ALL})
         self.assertEqual(self.status("COPY", "d", destination("x/y")), 201)
         found = [self.database.of(parse(f"x/y{name}")) for name in ("", "/e", "/e/f", "/g", "/ef")]
@@ -46,7 +46,7 @@ class CopyTests(DavCase):
 
     def test_way(self) -> None:
         """Properties of a directory that only leads to the account's folders are not copied."""
-        self.database.change(parse("d"), {("urn:x", "p"): "d"})
+        self.database.change(parse("d"), {("urn:x", "p"): "d"}, "1")
         self.narrow({"d/e": ALL, "x": ALL})
         for target, headers in (("x/flat", [("Depth", "0")]), ("x/deep", [])):
             self.assertEqual(self.status("COPY", "d", destination(target), *headers), 201)

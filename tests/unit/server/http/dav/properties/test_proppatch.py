@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from homeftp.accounts.access import AccessTable
+from homeftp.config import Limits
 from homeftp.endpoint import parse
 from homeftp.server.http.dav.properties.live import WINDOWS
 from homeftp.store.policy.rights import parse_rights
@@ -97,3 +98,21 @@ class ProppatchTests(DavCase):
         self.assertEqual(sum(self.server.store.remove(parse("two"), None, False)), 1)
         self.put("two", b"y")
         self.assertEqual(list(self.properties("two", asked).values()), [{}])
+
+
+class BoundTests(DavCase):
+    """An account that may have two properties."""
+
+    limits = Limits(account_properties=2)
+
+    def test_too_many(self) -> None:
+        """One more is refused with 507, in words; where one is removed, another one can be set."""
+        for name in ("a", "b", "c"):
+            self.put(name, b"x")
+        statuses = [self.status("PROPPATCH", name, body=update("<x:p/>")) for name in ("a", "b")]
+        self.assertEqual(statuses, [207, 207])
+        answer = self.ask("PROPPATCH", "c", body=update("<x:p/>"))
+        self.assertEqual(answer.status, 507)
+        self.assertIn(b"too many WebDAV properties", answer.body)
+        self.assertEqual(self.status("PROPPATCH", "a", body=update("<x:p/>", instruction="remove")), 207)
+        self.assertEqual(self.status("PROPPATCH", "c", body=update("<x:p/>")), 207)
