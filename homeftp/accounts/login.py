@@ -25,7 +25,7 @@ from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.realm import Account
 from homeftp.accounts.state.interface import Version
 from homeftp.accounts.throttle import GuessLimit
-from homeftp.accounts.validator import AccessValidator, CheckedStore
+from homeftp.accounts.validator import AccessValidator, CheckedStore, LoginValidity
 from homeftp.audit.log import Audit
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError, Refusal
@@ -75,7 +75,7 @@ class Login:
         """The version of the database by which it was valid when that was last looked up."""
         device = account.device
         key = account.access.stamp, *((None, None) if device is None else (device.id, device.stamp))
-        self._store = CheckedStore.of(account.store, self._confirm, key, service.monotonic)
+        self._store = CheckedStore.of(account.store, self._confirm, key, lambda: service.was_granted(self))
 
     @property
     def address(self) -> str:
@@ -260,7 +260,7 @@ class LoginService:
         self._writers = writers
         self._throttle = throttle
         self._audit = audit
-        self._validator = validator
+        self._validity = LoginValidity(validator, monotonic)
         self._workers = workers
         self._seen = seen
         self._logins: dict[Login, None] = {}
@@ -300,14 +300,11 @@ class LoginService:
 
     def find_revoked(self, logins: Sequence[Login]) -> list[Login]:
         """The logins whose device or account was removed, or whose account changed. Blocks; raises `OperatorError`."""
-        version = self._validator.version()  # before the look: what changes meanwhile is looked up again
-        unsure = [login for login in logins if login.valid_at != version or self._validator.has_ended(login.avatar)]
-        if not unsure:
-            return []
-        valid = self._validator.are_valid([login.avatar for login in unsure])
-        for login, is_valid in zip(unsure, valid, strict=True):
-            login.valid_at = version if is_valid else None
-        return [login for login, is_valid in zip(unsure, valid, strict=True) if not is_valid]
+        return self._validity.find_revoked(logins)
+
+    def was_granted(self, login: Login) -> bool:
+        """Whether a job has found a moment ago that a login is valid. Does not block."""
+        return self._validity.was_granted(login)
 
     def saw(self, login: Login) -> None:
         """A client that uses this login is there."""

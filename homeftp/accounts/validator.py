@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Sequence, TypeVar
+from typing import Callable, Protocol, Sequence, TypeVar
 
 import attrs
 from zope.interface import implementer
@@ -76,25 +76,51 @@ class AccessValidator:
         return isinstance(expires, int | float) and self.clock() < expires
 
 
-class Confirmation:
-    """Raises a refusal where access was revoked, which blocks; and knows whether it was granted a moment ago."""
-
-    def __init__(self, confirm: Callable[[], None], monotonic: Callable[[], float]) -> None:
-        self._confirm = confirm
-        self._monotonic = monotonic
-        self._granted = float("-inf")
-
-    def __call__(self) -> None:
-        """Look it up."""
-        asked = self._monotonic()
-        self._granted = float("-inf")
-        self._confirm()
-        self._granted = asked
+class ValidatedLogin(Protocol):
+    """What is asked of a login."""
 
     @property
-    def is_recent(self) -> bool:
-        """Whether it was looked up, and granted, within `GRANTED_SECONDS`. Does not block."""
-        return self._monotonic() - self._granted <= GRANTED_SECONDS
+    def avatar(self) -> Account:
+        """Its account, and the device in it."""
+
+    @property
+    def revoked(self) -> bool:
+        """Whether the server knows that access was revoked."""
+
+    valid_at: Version | None
+    """The version of the database by which it was valid when that was last looked up."""
+
+
+L = TypeVar("L", bound=ValidatedLogin)
+
+
+class LoginValidity:
+    """Which logins of one server are valid, and which were a moment ago: a look of any of them tells of all."""
+
+    def __init__(self, validator: AccessValidator, monotonic: Callable[[], float]) -> None:
+        self._validator = validator
+        self._monotonic = monotonic
+        self._looked: tuple[float, Version | None] = (float("-inf"), None)
+        """When a job has looked for the version of the database last, and what it was."""
+
+    def find_revoked(self, logins: Sequence[L]) -> list[L]:
+        """The logins whose device or account was removed, or whose account changed. Blocks; raises `OperatorError`."""
+        asked = self._monotonic()
+        version = self._validator.version()  # before the look: what changes meanwhile is looked up again
+        self._looked = asked, version
+        unsure = [login for login in logins if login.valid_at != version or self._validator.has_ended(login.avatar)]
+        if not unsure:
+            return []
+        valid = self._validator.are_valid([login.avatar for login in unsure])
+        for login, is_valid in zip(unsure, valid, strict=True):
+            login.valid_at = version if is_valid else None
+        return [login for login, is_valid in zip(unsure, valid, strict=True) if not is_valid]
+
+    def was_granted(self, login: ValidatedLogin) -> bool:
+        """Whether it was valid within `GRANTED_SECONDS`, by what a job of any login has found. Does not block."""
+        asked, version = self._looked
+        known = self._monotonic() - asked <= GRANTED_SECONDS and login.valid_at == version
+        return known and not login.revoked and not self._validator.has_ended(login.avatar)
 
 
 @implementer(IStore)
@@ -105,10 +131,11 @@ class CheckedStore(AuthorizedStore):
     A batch is made of calls of many logins, of those whose stores are equal: access is confirmed alike for all of
     them. Everything else is confirmed in its own job (`homeftp.files.jobs.revocation`), except `resume_point`: a batch
     looks up many before its `stat_many`, and nothing that it found is given to anybody where that raises. What is
-    answered without a job needs a confirmation of that moment (`GRANTED_SECONDS`).
+    answered without a job needs one that has found access granted a moment ago: `was_granted` tells, and never blocks.
     """
 
-    _confirm: Confirmation = attrs.field(kw_only=True, eq=False)
+    _confirm: Callable[[], None] = attrs.field(kw_only=True, eq=False)
+    _was_granted: Callable[[], bool] = attrs.field(kw_only=True, eq=False)
     _key: tuple[str, str | None, str | None] = attrs.field(kw_only=True)
     """The stamp of the account, and the id and the stamp of the device."""
 
@@ -118,11 +145,11 @@ class CheckedStore(AuthorizedStore):
         store: AuthorizedStore,
         confirm: Callable[[], None],
         key: tuple[str, str | None, str | None],
-        monotonic: Callable[[], float] = time.monotonic,
+        was_granted: Callable[[], bool] = lambda: False,
     ) -> CheckedStore:
         """The same part of the store, with all that limits it."""
         same = {str(each.alias): getattr(store, each.name) for each in attrs.fields(AuthorizedStore) if each.init}
-        return cls(**same, confirm=Confirmation(confirm, monotonic), key=key)
+        return cls(**same, confirm=confirm, was_granted=was_granted, key=key)
 
     def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
         """`stat` for several at once."""
@@ -136,4 +163,4 @@ class CheckedStore(AuthorizedStore):
 
     def at_once(self, endpoint: Endpoint, ask: Callable[[IImmediateStore, Endpoint], T | None]) -> T | None:
         """The answer of the store to `ask`, given at once."""
-        return super().at_once(endpoint, ask) if self._confirm.is_recent else None
+        return super().at_once(endpoint, ask) if self._was_granted() else None

@@ -123,10 +123,13 @@ class Files:
 
     # -- reading -------------------------------------------------------------------
 
-    async def stat(self, endpoint: Endpoint) -> Entry | None:
+    async def stat(self, endpoint: Endpoint, hashed: bool = True) -> Entry | None:
         """The entry at an endpoint."""
-        self._jobs.require_unrevoked()
-        return await self._lookups.stat(endpoint)
+        return await self._lookups.stat(endpoint, hashed)
+
+    def is_new(self, endpoint: Endpoint) -> bool:
+        """Whether the store knows without a job that nothing is there."""
+        return self._lookups.is_new(endpoint)
 
     async def stat_with_resume(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
@@ -162,11 +165,11 @@ class Files:
         found = await self.stat(endpoint)
         return attrs.evolve(found, hash=entry.hash) if found is not None and found.tag == entry.tag else None
 
-    async def open(self, endpoint: Endpoint, as_of_us: int | None = None) -> FileStream:
+    async def open(self, endpoint: Endpoint, as_of_us: int | None = None, hashed: bool = True) -> FileStream:
         """Open a file for reading, or what it was at a time; a small one is read at once."""
         self._jobs.require_unrevoked()
         if as_of_us is None:
-            file = await self._lookups.open(endpoint)
+            file = await self._lookups.open(endpoint, hashed)
         else:
             past = self._jobs.run_wanted(open_past, self._store, endpoint, as_of_us)
             file = await detached(past, self._lookups.close)

@@ -197,8 +197,17 @@ class IFiles(Interface):
     capabilities: Capabilities = Attribute("What the store can do.")
     read_only: str | None = Attribute("Why nothing can be changed; None where it can be.")
 
-    def stat(endpoint: Endpoint) -> Awaitable[Entry | None]:
-        """The entry at an endpoint, with its hash where that is known without reading; None where nothing exists."""
+    def stat(endpoint: Endpoint, hashed: bool = True) -> Awaitable[Entry | None]:
+        """The entry at an endpoint, with its hash where that is known without reading; None where nothing exists.
+
+        If `hashed` is False the entry may lack a known hash, and the mark of a damaged file: that costs less.
+        """
+
+    def is_new(endpoint: Endpoint) -> bool:
+        """Whether it is known at once that nothing has this name, nor a name that is too similar for a new file.
+
+        For a change that follows, which checks it again. Raises `Forbidden` (33).
+        """
 
     def stat_with_resume(
         endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
@@ -208,7 +217,7 @@ class IFiles(Interface):
     def hash(endpoint: Endpoint, cancelled: Callable[[], bool] = ...) -> Awaitable[Entry]:
         """The entry of a file, with its hash, which is read where it is not known; as `IFileStream.hash`."""
 
-    def open(endpoint: Endpoint, as_of_us: int | None = None) -> Awaitable[IFileStream]:
+    def open(endpoint: Endpoint, as_of_us: int | None = None, hashed: bool = True) -> Awaitable[IFileStream]:
         """Open a file for reading; with a time (microseconds since 1970 UTC) what was at the endpoint then.
 
         For a time it raises `WrongKind` (43) also where nothing was there: `list` tells whether a directory was.

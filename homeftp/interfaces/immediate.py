@@ -26,13 +26,23 @@ class IImmediateStore(Interface):
     `IStore` are made in the pool. What they answer was true within the last second.
     """
 
-    def stat_at_once(endpoint: Endpoint) -> Entry | None:
-        """The answer of `IStore.stat` for an existing file; None where only that can tell."""
+    def stat_at_once(endpoint: Endpoint, hashed: bool = True) -> Entry | None:
+        """The answer of `IStore.stat` for an existing file; None where only that can tell.
 
-    def open_at_once(endpoint: Endpoint, inline: int) -> IOpenFile | None:
+        If `hashed` is False the entry may lack a known hash, and the mark of a damaged file.
+        """
+
+    def open_at_once(endpoint: Endpoint, inline: int, hashed: bool = True) -> IOpenFile | None:
         """A file of at most `inline` bytes as `IStore.open_many` gives it, read already; None where only that can tell.
 
-        `inline` is at most `config.SMALL_FILE`.
+        `inline` is at most `config.SMALL_FILE`. If `hashed` is False the entry may lack a known hash. A damaged file is
+        never opened here.
+        """
+
+    def is_new_at_once(endpoint: Endpoint) -> bool:
+        """Whether a file may get this name: nothing has it, nor a name that is too similar. False: only a job can tell.
+
+        Another program may have made the name just now. So this is for changes that check it again when they are made.
         """
 
 

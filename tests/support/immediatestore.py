@@ -17,11 +17,15 @@ COLD = parse("cold.txt")
 class ImmediateMemoryStore(MemoryStore):
     """Has everything at hand but `COLD`."""
 
-    def stat_at_once(self, endpoint: Endpoint) -> Entry | None:
+    def stat_at_once(self, endpoint: Endpoint, hashed: bool = True) -> Entry | None:
         """Of other files."""
         return None if endpoint == COLD else self.stat(endpoint)
 
-    def open_at_once(self, endpoint: Endpoint, inline: int) -> IOpenFile | None:
+    def open_at_once(self, endpoint: Endpoint, inline: int, hashed: bool = True) -> IOpenFile | None:
         """Other files."""
         (file,) = self.open_many([endpoint], inline)
         return None if endpoint == COLD or isinstance(file, Exception) else file
+
+    def is_new_at_once(self, endpoint: Endpoint) -> bool:
+        """Of other files."""
+        return endpoint != COLD and self.stat(endpoint) is None

@@ -217,6 +217,11 @@ async def planned_prune(files: IFiles, path: str) -> list[str]:
 PRECONDITIONS = st.sampled_from([None, None, ABSENT, PRESENT, hash_bytes(b"one")])
 
 
+async def known_new(files: IFiles, path: str) -> bool:
+    """Whether it is known that nothing has this name."""
+    return files.is_new(parse(path))
+
+
 def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None], recursive: bool) -> list[Step]:
     """Every call of `IFiles` for these values; what undoes or discards much is planned too."""
     endpoint: Endpoint = parse(path)
@@ -224,6 +229,7 @@ def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None
     request = WriteRequest(endpoint=endpoint, size=len(content), mtime_us=1_000_000, mode=0o644, precondition=at)
     return [
         Step("stat", (), lambda files: files.stat(endpoint), lambda entry: [(path, entry)] if entry else []),
+        Step("is_new", (), lambda files: known_new(files, path), lambda new: [(path, None)] if new else []),
         Step(
             "list",
             (),

@@ -31,20 +31,26 @@ class Lookups:
     def _find_immediate(self) -> IImmediateStore | None:
         return IImmediateStore(self._store) if IImmediateStore.providedBy(self._store) else None
 
-    async def stat(self, endpoint: Endpoint) -> Entry | None:
-        """The entry at an endpoint."""
-        entry = None if self._immediate is None else self._immediate.stat_at_once(endpoint)
+    async def stat(self, endpoint: Endpoint, hashed: bool = True) -> Entry | None:
+        """The entry at an endpoint. Raises `Forbidden` (33) once access is known to be revoked."""
+        self._jobs.require_unrevoked()
+        entry = None if self._immediate is None else self._immediate.stat_at_once(endpoint, hashed)
         if entry is None:
             entry, _ = await self.stat_with_resume(StatItem(endpoint))
         return entry
+
+    def is_new(self, endpoint: Endpoint) -> bool:
+        """Whether the store knows at once that nothing is there. Raises `Forbidden` (33) as `stat`."""
+        self._jobs.require_unrevoked()
+        return self._immediate is not None and self._immediate.is_new_at_once(endpoint)
 
     def stat_with_resume(self, item: StatItem) -> Deferred[StatResult]:
         """The entry at an endpoint, and the part of a content that has arrived for it."""
         return self._batches.stats.run((self._store, item))
 
-    async def open(self, endpoint: Endpoint) -> IOpenFile:
+    async def open(self, endpoint: Endpoint, hashed: bool = True) -> IOpenFile:
         """Open a file; a small one is read already. It is closed where the caller stops waiting."""
-        file = None if self._immediate is None else self._immediate.open_at_once(endpoint, SMALL_FILE)
+        file = None if self._immediate is None else self._immediate.open_at_once(endpoint, SMALL_FILE, hashed)
         return await detached(self.open_by_job(endpoint), self.close) if file is None else file
 
     def open_by_job(self, endpoint: Endpoint) -> Deferred[IOpenFile]:

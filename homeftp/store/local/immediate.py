@@ -3,7 +3,8 @@
 These calls are made on the reactor's thread, so that each must return at once. The kernel is asked for what it has in
 memory only: a path by openat2(2) with RESOLVE_CACHED, a content by preadv2(2) with RWF_NOWAIT. The hash cache is a
 database on a disk: what a job has found there of a file (`recent.py`) counts here as long as the stat of the file is
-the same. Whatever is not so is left to a job. docs/decisions/at-once has the reasons.
+the same. A name is known to be new where the server remembers the names of its directory. Whatever is not so is left to
+a job. docs/decisions/at-once has the reasons.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import stat
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
+from homeftp.hashing.filehash import is_settled
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import Entry
+from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.read import LocalFile
 from homeftp.store.local.recent import RecentFiles, is_same
+from homeftp.store.policy.filetypes import Filetypes
 
 _STAT = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -28,12 +32,22 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 class ImmediateReader:
     """Answers at once, or not at all. For the reactor's thread."""
 
-    def __init__(self, root: SafeRoot, cache: HashCache, recent: RecentFiles) -> None:
+    def __init__(
+        self,
+        root: SafeRoot,
+        cache: HashCache,
+        recent: RecentFiles,
+        filetypes: Filetypes,
+        names: NameCollisions | None = None,
+    ) -> None:
+        """`names` are those that the server remembers; None for a folder that it does not change."""
         self._root = root
         self._cache = cache
         self._recent = recent
+        self._filetypes = filetypes
+        self._names = names
 
-    def stat(self, endpoint: Endpoint) -> Entry | None:
+    def stat(self, endpoint: Endpoint, hashed: bool = True) -> Entry | None:
         """The entry of what exists there; None where only a job can tell."""
         fd = self._open(endpoint, _STAT)
         if fd is None:
@@ -46,9 +60,29 @@ class ImmediateReader:
             close_quietly(fd)
         if stat.S_ISDIR(found.st_mode):
             return entry_of(found, self._root.disks) if self._root.disks.describes(found) else None
-        return self._recent.entry(endpoint.parts, found)
+        entry = self._recent.entry(endpoint.parts, found)
+        return self._unhashed(endpoint, found) if entry is None and not hashed else entry
 
-    def open(self, endpoint: Endpoint, inline: int) -> LocalFile | None:
+    def _unhashed(self, endpoint: Endpoint, found: os.stat_result) -> Entry | None:
+        """The entry of an allowed file, without its hash."""
+        allowed = stat.S_ISREG(found.st_mode) and self._filetypes.problem(endpoint.name) is None
+        return entry_of(found, self._root.disks) if allowed and self._root.disks.describes(found) else None
+
+    def is_new(self, endpoint: Endpoint) -> bool:
+        """Whether nothing has this name, nor a name that is too similar, as far as the server remembers."""
+        if self._names is None or endpoint.is_top or self._filetypes.problem(endpoint.name) is not None:
+            return False
+        fd = self._open(endpoint.parent, _STAT)
+        if fd is None:
+            return False
+        try:
+            return self._names.lacks(os.fstat(fd), endpoint.name)
+        except OSError:
+            return False
+        finally:
+            close_quietly(fd)
+
+    def open(self, endpoint: Endpoint, inline: int, hashed: bool = True) -> LocalFile | None:
         """A file of at most `inline` bytes, read; None where only a job can tell."""
         fd = self._open(endpoint, _READ)
         if fd is None:
@@ -56,6 +90,8 @@ class ImmediateReader:
         try:
             found = os.fstat(fd)
             entry = self._recent.entry(endpoint.parts, found)
+            if entry is None and not hashed and self._recent.undamaged and is_settled(found):
+                entry = self._unhashed(endpoint, found)
             if entry is None or entry.size > inline:
                 return None
             content = self._root.system.read_cached(fd, entry.size + 1)

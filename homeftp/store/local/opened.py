@@ -81,7 +81,6 @@ class OpenFolder:
                 expect_metadata_dir(self.root, path)
             allowed = Filetypes(options.filetypes)
             self.reader = FileReader(self.root, cache, allowed)
-            self.immediate = ImmediateReader(self.root, cache, self.reader.recent)
             self.lister = DirectoryLister(self.root, cache, allowed)
             self.marks = DamageMarks(self.root, cache)
             try:
@@ -104,6 +103,8 @@ class OpenFolder:
                 self.verifier = verifier(self.root, system, cache, self.lister, changelog, options)
             except OSError as error:
                 raise _unusable(path, error) from None
+            names = None if self._operations is None else self._operations.names
+            self.immediate = ImmediateReader(self.root, cache, self.reader.recent, allowed, names)
             self._opened = opened.pop_all()
 
     @property

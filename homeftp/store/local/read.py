@@ -286,6 +286,7 @@ class FileReader:
 
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> list[LocalFile | Exception]:
         """`open` for several; files of at most `inline` bytes are read, hashed and closed already."""
+        self.recent.look_for_damage()
         results: list[LocalFile | Exception] = []
         batch = per_job(BATCH)
         for start in range(0, len(endpoints), batch):

@@ -45,6 +45,8 @@ class RecentFiles:
         self._cache = cache
         self._monotonic = monotonic
         self._kept = kept
+        self._sound: tuple[int, float] = -1, 0.0
+        """`HashCache.marked` when a job found last that no file is marked as damaged, and the time of that."""
         self._young: dict[Parts, _RecentFile] = {}
         self._old: dict[Parts, _RecentFile] = {}
 
@@ -60,6 +62,19 @@ class RecentFiles:
         if len(self._young) >= self._kept:
             self._old, self._young = self._young, {}
         self._young[parts] = _RecentFile(found, entry, marked, self._monotonic())
+
+    @property
+    def undamaged(self) -> bool:
+        """Whether a job has found of late that no file is marked as damaged."""
+        marked, when = self._sound
+        return marked == self._cache.marked and self._monotonic() - when <= RECENT_SECONDS
+
+    def look_for_damage(self) -> None:
+        """Find out whether any file is marked as damaged, unless that was done of late. Blocks."""
+        if not self.undamaged:
+            marked, when = self._cache.marked, self._monotonic()
+            if not self._cache.damaged():
+                self._sound = marked, when
 
     def entry(self, parts: Parts, found: os.stat_result) -> Entry | None:
         """The entry that a job has found of the file with this stat; None where none has of late."""

@@ -194,15 +194,20 @@ class LocalStore:
         """`open` for several at once; files of at most `inline` bytes have their content and hash, and are closed."""
         return self._folder.get().reader.open_many(endpoints, inline)
 
-    def stat_at_once(self, endpoint: Endpoint) -> Entry | None:
+    def stat_at_once(self, endpoint: Endpoint, hashed: bool = True) -> Entry | None:
         """The entry at an endpoint, if no disk is needed for that."""
         immediate = self._folder.at_once()
-        return None if immediate is None else immediate.stat(endpoint)
+        return None if immediate is None else immediate.stat(endpoint, hashed)
 
-    def open_at_once(self, endpoint: Endpoint, inline: int) -> LocalFile | None:
+    def open_at_once(self, endpoint: Endpoint, inline: int, hashed: bool = True) -> LocalFile | None:
         """A small file, read already, if no disk is needed for that."""
         immediate = self._folder.at_once()
-        return None if immediate is None else immediate.open(endpoint, inline)
+        return None if immediate is None else immediate.open(endpoint, inline, hashed)
+
+    def is_new_at_once(self, endpoint: Endpoint) -> bool:
+        """Whether nothing has this name, nor a name that is too similar, as far as the server remembers."""
+        immediate = self._folder.at_once()
+        return immediate is not None and immediate.is_new(endpoint)
 
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, page by page."""

@@ -78,6 +78,7 @@ class Operations:
     clock: StoreClock
     verifier: Verifier
     versions: VersionAdder
+    names: NameCollisions
     problems: tuple[str, ...]
     """The problems of its disk, for the owner."""
 
@@ -136,12 +137,13 @@ def compose(
     preconditions = Preconditions(root, cache, reader.open)
     space = SpaceReservation(books, archive, partials, changelog, options.reserved)
     archivers = ArchiverFactory(root, system, folders, archive, cache)
+    names = NameCollisions(allowed=options.similar_names)
     namespace = Namespace(
         root,
         Renamer(root, system, fsync, books),
         archivers,
         fsync,
-        NameCollisions(allowed=options.similar_names),
+        names,
         OutdatedHashes(root, cache),
         changelog,
     )
@@ -186,5 +188,6 @@ def compose(
         clock=clock,
         verifier=Verifier(root, cache, filetypes, system, lister.tree, catalog, mender, changelog),
         versions=VersionAdder(root, folders, temp_files, space, fsync, archivers, cache),
+        names=names,
         problems=() if keeps else (NO_VERSIONS,),
     )

@@ -158,13 +158,17 @@ class AuthorizedStore:
         """`open` for several at once."""
         return for_allowed(lambda some: self.store.open_many(some, inline), endpoints, self._not_visible, self._whole)
 
-    def stat_at_once(self, endpoint: Endpoint) -> Entry | None:
+    def stat_at_once(self, endpoint: Endpoint, hashed: bool = True) -> Entry | None:
         """The entry at an endpoint, if the account may see it, and the store knows it at once."""
-        return self.at_once(endpoint, lambda store, whole: store.stat_at_once(whole))
+        return self.at_once(endpoint, lambda store, whole: store.stat_at_once(whole, hashed))
 
-    def open_at_once(self, endpoint: Endpoint, inline: int) -> IOpenFile | None:
+    def open_at_once(self, endpoint: Endpoint, inline: int, hashed: bool = True) -> IOpenFile | None:
         """A small file, if the account may see it, and the store has it at hand."""
-        return self.at_once(endpoint, lambda store, whole: store.open_at_once(whole, inline))
+        return self.at_once(endpoint, lambda store, whole: store.open_at_once(whole, inline, hashed))
+
+    def is_new_at_once(self, endpoint: Endpoint) -> bool:
+        """Whether the name is new, if the account may see that, and the store knows it at once."""
+        return self.at_once(endpoint, lambda store, whole: store.is_new_at_once(whole)) or False
 
     def at_once(self, endpoint: Endpoint, ask: Callable[[IImmediateStore, Endpoint], T | None]) -> T | None:
         """The store's answer to `ask` about an endpoint that the account may see; None where it cannot ask."""

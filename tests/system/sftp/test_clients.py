@@ -79,6 +79,14 @@ class OpenSshTests(SftpCase):
             [name for name in listed if "/" in name], [f"{self.there}/{number:05}" for number in range(10_000)]
         )
 
+    def test_similar_name(self) -> None:
+        """A name that is too similar to another one is refused when the file is opened, before anything is sent."""
+        self.local("big", BIG)
+        self.server.sftp(f"cd {self.there}", f"lcd {self.here}", "put big Photo.jpg")
+        said = self.server.sftp(f"cd {self.there}", f"lcd {self.here}", "put big photo.jpg", ok=False)
+        self.assertIn(f'dest open "{self.there}/photo.jpg"', said.replace('"/', '"'))
+        self.assertEqual(self.names(), ["Photo.jpg"])
+
     def test_audit(self) -> None:
         """A file that was put is in the audit log as one that was pushed: with its hash, its account and its device."""
         self.local("big", BIG)

@@ -29,6 +29,7 @@ from homeftp.files.factory import FilesFactory
 from homeftp.files.jobs.share import SEARCHES_AT_ONCE
 from homeftp.history.writer import Writer
 from homeftp.interfaces import ILogin, ILoginService
+from homeftp.interfaces.immediate import GRANTED_SECONDS
 from homeftp.model import Actor, WriteRequest
 from homeftp.server.gate.deviceactivity import GATHER_SECONDS, PAUSE_SECONDS
 from homeftp.status import Status
@@ -411,6 +412,20 @@ class RevocationTests(LoginCase):
         again = self.login()
         self.server.state.remove_account("ann")
         self.assertEqual(self.service.find_revoked([again]), [again])
+
+    def test_granted(self) -> None:
+        """For a moment the look of one login's job tells of all that were valid by the same database; then no more."""
+        one, other = self.login(), self.login(DeviceCertificate(ID))
+        self.assertEqual((one.check(), other.check()), (True, True))
+        self.server.clock.advance(2 * GRANTED_SECONDS)
+        self.assertEqual((self.service.was_granted(one), self.service.was_granted(other)), (False, False))
+        self.assertTrue(one.check())
+        self.assertEqual((self.service.was_granted(one), self.service.was_granted(other)), (True, True))
+        Devices(self.server.state).revoke("ann-laptop")
+        self.assertTrue(one.check())
+        self.assertEqual((self.service.was_granted(one), self.service.was_granted(other)), (True, False))
+        one.disconnect()
+        self.assertFalse(self.service.was_granted(one))
 
     def test_disconnect(self) -> None:
         """Each of its connections is disconnected, and none that has ended; then it stays revoked."""

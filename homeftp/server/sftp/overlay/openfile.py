@@ -331,7 +331,7 @@ class OpenFile:
         """The file of the store, opened; to be called in turn, or before anything is asked of it. Raises a refusal."""
         if self._reader is None:
             self._expect_running()
-            stream = await self._files("READ").open(self.endpoint)
+            stream = await self._files("READ").open(self.endpoint, hashed=False)
             self._reader = SequentialReader(stream, self._budget)
             self.entry = stream.entry
         return self._reader

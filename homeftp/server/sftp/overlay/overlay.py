@@ -79,12 +79,16 @@ class Overlay:
             return opened
         if endpoint.is_top:
             raise WrongKind("the shared folder is a directory")
-        entry = await self._replaceable(endpoint)
+        begins_empty = flags & OpenFlag.CREATE and flags & (OpenFlag.TRUNCATE | OpenFlag.EXCLUSIVE)
+        is_new = bool(begins_empty) and self._files("STAT").is_new(endpoint)
+        entry = None if is_new else await self._replaceable(endpoint)
         if entry is None and not flags & OpenFlag.CREATE:
             raise not_found(str(endpoint))
         if entry is not None and flags & OpenFlag.CREATE and flags & OpenFlag.EXCLUSIVE:
             raise Changed(f"{endpoint} exists already")
         await self._expect_right(endpoint, "add" if entry is None else "replace")
+        if entry is None and not is_new:
+            await self._expect_name(endpoint)
         opened = self._made(endpoint, entry)
         if entry is None or flags & OpenFlag.TRUNCATE:
             exclusive = flags & OpenFlag.CREATE and flags & OpenFlag.EXCLUSIVE
@@ -100,8 +104,22 @@ class Overlay:
         it, so that it is recorded as for a commit.
         """
         if right not in self._rights_at(endpoint):
-            draft = await self._files("WRITE").edit(WriteRequest(endpoint=endpoint, empty=True))
-            await draft.abort()  # it has the right by now
+            await self._try(endpoint)
+
+    async def _expect_name(self, endpoint: Endpoint) -> None:
+        """Raise `BadEndpoint` (41) where a new file cannot get this name: it is too similar to another one there.
+
+        The store checks the name again at the commit. An account that may not see the other one learns it there.
+        """
+        files = self._files("WRITE")
+        checked = files.capabilities.similar_names and READ in self._rights_at(endpoint)
+        if checked and not files.is_new(endpoint):
+            await self._try(endpoint)
+
+    async def _try(self, endpoint: Endpoint) -> None:
+        """Begin a draft of a file that is made anew, and discard it. Raises the store's refusal."""
+        draft = await self._files("WRITE").edit(WriteRequest(endpoint=endpoint, empty=True))
+        await draft.abort()
 
     async def _open_again(self, found: OpenFile, flags: OpenFlag, attributes: Attributes) -> None:
         if not found.is_changed:
@@ -139,7 +157,7 @@ class Overlay:
 
     async def _stat_file(self, endpoint: Endpoint) -> Entry | None:
         try:
-            entry = await self._files("STAT").stat(endpoint)
+            entry = await self._files("STAT").stat(endpoint, hashed=False)
         except Forbidden:
             return None
         if entry is not None and entry.kind != "file":
@@ -178,7 +196,7 @@ class Overlay:
         """The entry that the session sees at an endpoint. Raises `NotFound` (40)."""
         opened = self._open.get(endpoint.parts)
         entry = None if opened is None else await opened.stat()
-        entry = entry or await self._files("STAT").stat(endpoint)
+        entry = entry or await self._files("STAT").stat(endpoint, hashed=False)
         if entry is None:
             raise not_found(str(endpoint))
         return entry
@@ -187,7 +205,7 @@ class Overlay:
         """The entry that the session sees of an open file, whether it still has its name or not."""
         entry = await opened.stat()
         if entry is None and not opened.detached:
-            entry = await self._files("STAT").stat(opened.endpoint)
+            entry = await self._files("STAT").stat(opened.endpoint, hashed=False)
         entry = entry or opened.entry
         if entry is None:
             raise not_found(str(opened.endpoint))
@@ -215,7 +233,7 @@ class Overlay:
         if READ not in self._rights_at(endpoint.parent):
             return
         try:
-            parent = await self._files("STAT").stat(endpoint.parent)
+            parent = await self._files("STAT").stat(endpoint.parent, hashed=False)
         except Forbidden:
             return
         if parent is None or parent.kind != "directory":
@@ -301,7 +319,7 @@ class Overlay:
 
     async def _in_store(self, endpoint: Endpoint) -> Entry | None:
         try:
-            return await self._files("STAT").stat(endpoint)
+            return await self._files("STAT").stat(endpoint, hashed=False)
         except WrongKind:
             return None
 

@@ -55,6 +55,8 @@ class _Directory:
     removed: set[str] = attrs.field(factory=set)
     """Names that this server removed while it was being read: the reader may have seen them before."""
     stamp: Stamp = (0, 0)
+    changing: bool = False
+    """Whether this server changes its names now, which moves its times."""
     stale: bool = False
     """Whether another program changed it after it was read."""
     users: int = 0
@@ -114,6 +116,7 @@ class NameCollisions:
         known = {handle: found for handle in set(handles) if (found := self._find(handle, users=1)) is not None}
         for handle, directory in known.items():
             directory.stale = directory.stale or directory.stamp != _stamp(handle)
+            directory.changing = True
         self._changing = known
         try:
             yield
@@ -121,6 +124,7 @@ class NameCollisions:
             self._changing = {}
             for handle, directory in known.items():
                 directory.stamp = directory.stamp if directory.stale else _stamp(handle)
+                directory.changing = False
             with self._guard:
                 for directory in known.values():
                     directory.users -= 1
@@ -165,6 +169,22 @@ class NameCollisions:
                 sibling = similar(endpoint.name, directory.index.similar(endpoint.name))
         if sibling is not None:
             raise too_similar(endpoint.name, sibling)
+
+    def lacks(self, found: os.stat_result, name: str) -> bool:
+        """Whether the directory with this stat has no such name, nor one that is too similar; False: not known.
+
+        Waits neither for a disk nor for a thread.
+        """
+        if self._allowed or not self._guard.acquire(blocking=False):
+            return False
+        try:
+            directory = self._known.get((found.st_dev, found.st_ino))
+            if directory is None or directory.index is None or directory.reading is not None or directory.stale:
+                return False
+            is_current = directory.changing or directory.stamp == (found.st_mtime_ns, found.st_ctime_ns)
+            return is_current and not directory.index.similar(name)
+        finally:
+            self._guard.release()
 
     def added(self, handle: DirHandle, name: str) -> None:
         """Note that a directory has a name now. Called in `changing`."""

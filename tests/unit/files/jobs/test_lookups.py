@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import Endpoint, parse
+from homeftp.errors import Forbidden
 from homeftp.files.jobs.batches import Batches
 from homeftp.files.jobs.lookups import Lookups
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
@@ -39,6 +40,23 @@ class LookupsTests(SynchronousTestCase):
         opened = self.successResultOf(file)
         self.assertEqual((opened.content, opened.entry), (b"here", self.successResultOf(entry)))
         self.assertEqual(self.workers.jobs, [])
+
+    def test_new(self) -> None:
+        """A name is known to be new where the store knows that at once, as long as access is not revoked."""
+        lookups = self.lookups(ImmediateMemoryStore(StoreOptions()))
+        self.assertEqual([lookups.is_new(each) for each in (parse("new.txt"), HERE, COLD)], [True, False, False])
+        self.assertFalse(self.lookups(MemoryStore(StoreOptions())).is_new(parse("new.txt")))
+        self.assertEqual(self.workers.jobs, [])
+
+    def test_revoked(self) -> None:
+        """Nothing is told once access is known to be revoked."""
+        store = ImmediateMemoryStore(StoreOptions())
+        self.lookups(store)
+        login = PermanentLogin()
+        login.revoked = True
+        lookups = Lookups(store, Batches(self.workers), RevocableJobs(self.workers, login))
+        self.failureResultOf(Deferred.fromCoroutine(lookups.stat(HERE)), Forbidden)
+        self.assertRaises(Forbidden, lookups.is_new, HERE)
 
     def test_by_job(self) -> None:
         """Everything else takes one, as does everything in a store that answers nothing at once."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from typing import Any
+from unittest import mock
 
 from zope.interface.verify import verifyObject
 
 from homeftp.endpoint import ROOT, parse
+from homeftp.hashing.hashcache import CONTENT as CONTENT_LOST
+from homeftp.hashing.hashcache import CachedHash
 from homeftp.interfaces import IOpenFile
 from homeftp.interfaces.immediate import IImmediateStore
 from homeftp.store.local.store import LocalStore
@@ -96,6 +100,56 @@ class ImmediateTests(ImmediateCase):
         for endpoint in (FILE, parse("folder"), ROOT):
             self.assertEqual(self.files.stat_at_once(endpoint), self.files.stat(endpoint))
         self.assertEqual(count_descriptors(), before)
+
+    def test_unhashed(self) -> None:
+        """A file that no job has seen is told at once where its hash is not needed; its content, if no file is damaged.
+
+        The controls: nothing is told where the hash is needed, nor of a file type that is not shared.
+        """
+        self.files.open_many([parse("none.txt")], INLINE)  # the job that looks for damage
+        found = self.files.stat_at_once(FILE, hashed=False)
+        file = self.files.open_at_once(FILE, INLINE, hashed=False)
+        assert found is not None and file is not None
+        self.assertEqual((self.files.stat_at_once(FILE), self.at_hand()), (None, None))
+        self.assertEqual((found, file.entry, file.content), (self.files.stat(FILE), found, CONTENT))
+        self.assertIsNone(file.entry.hash)
+        self.files.close()
+        self.files = self.store(filetypes=(".jpg",))
+        self.files.open_many([parse("none.jpg")], INLINE)
+        self.assertIsNone(self.files.stat_at_once(FILE, hashed=False))
+        self.assertIsNone(self.files.open_at_once(FILE, INLINE, hashed=False))
+
+    def test_unhashed_damage(self) -> None:
+        """A file whose hash is not known is not read while any is marked as damaged, nor before a job has looked."""
+        self.assertIsNone(self.files.open_at_once(FILE, INLINE, hashed=False))
+        self.lay("other.txt", b"other")
+        row = CachedHash(
+            self.root, "other.txt", os.stat(self.path("other.txt")), sha(b"else"), time.time_ns(), CONTENT_LOST
+        )
+        self.cache.mark(row)
+        self.files.open_many([parse("none.txt")], INLINE)
+        self.assertIsNone(self.files.open_at_once(FILE, INLINE, hashed=False))
+
+    def test_unsettled(self) -> None:
+        """A file that is being written is left to a job, which reads it twice."""
+        self.files.open_many([parse("none.txt")], INLINE)
+        ahead = time.time_ns() - 1
+        os.utime(self.path("folder/file.txt"), ns=(ahead, ahead))
+        with mock.patch.object(time, "time_ns", lambda: ahead + 1):
+            self.assertIsNone(self.files.open_at_once(FILE, INLINE, hashed=False))
+
+    def test_new(self) -> None:
+        """A name is known to be new once the server has changed its folder, until another program changes that."""
+        self.assertFalse(self.files.is_new_at_once(parse("folder/new.txt")))
+        self.put(self.files, "folder/Own.txt", b"own")
+        known = [
+            self.files.is_new_at_once(parse(f"folder/{name}")) for name in ("new.txt", "Own.txt", "own.txt", "file.txt")
+        ]
+        self.assertEqual(known, [True, False, False, False])
+        self.lay("folder/other.txt", b"other")
+        self.assertFalse(self.files.is_new_at_once(parse("folder/new.txt")))
+        self.assertFalse(self.files.is_new_at_once(parse("missing/new.txt")))
+        self.assertFalse(self.files.is_new_at_once(ROOT))
 
     def test_after_stat(self) -> None:
         """A file that a job has only stated is told at once where its hash is known."""

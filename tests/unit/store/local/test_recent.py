@@ -51,6 +51,21 @@ class RecentFilesTests(StoreCase):
         self.assertIsNone(self.recent.entry(PARTS, os.stat(self.path("a.txt"))))
         self.assertEqual(self.recent.entry(PARTS, before), self.entry)
 
+    def test_undamaged(self) -> None:
+        """That no file is damaged is known for a second after a look, and not once one is marked."""
+        self.assertFalse(self.recent.undamaged)
+        self.recent.look_for_damage()
+        self.assertTrue(self.recent.undamaged)
+        self.clock.advance(2 * RECENT_SECONDS)
+        self.assertFalse(self.recent.undamaged)
+        self.recent.look_for_damage()
+        self.assertTrue(self.recent.undamaged)
+        found = os.stat(self.path("a.txt"))
+        self.cache.mark(CachedHash(self.root, "a.txt", found, sha(b"content"), time.time_ns(), CONTENT))
+        self.assertFalse(self.recent.undamaged)
+        self.recent.look_for_damage()
+        self.assertFalse(self.recent.undamaged)
+
     def test_marked(self) -> None:
         """A mark of damage shows in no stat: nothing counts that was found before it, or while it was made."""
         found = self.add()

@@ -164,6 +164,8 @@ class ReadingTests(AuthorizedCase):
         for path in ("secret/c.txt", "secret", "d.txt", "other/d.txt", "../other/d.txt"):
             endpoint = Endpoint(tuple(path.split("/")))
             self.assertEqual((seen.stat_at_once(endpoint), seen.open_at_once(endpoint, 100)), (None, None))
+        new = [seen.is_new_at_once(parse(path)) for path in ("d.txt", "a.txt", "secret/new.txt")]
+        self.assertEqual(new, [True, False, False])
         slow = self.seen("read")
         self.assertEqual((slow.stat_at_once(parse("a.txt")), slow.open_at_once(parse("a.txt"), 100)), (None, None))
 

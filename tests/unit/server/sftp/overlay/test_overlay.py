@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
 from homeftp.config import MIB, SMALL_FILE
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
+from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, WrongKind
+from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IFileDraft, IFiles
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Entry, WriteRequest
@@ -17,8 +19,10 @@ from homeftp.server.sftp.overlay.openfile import OpenFile
 from homeftp.server.sftp.overlay.overlay import Overlay
 from homeftp.server.sftp.wire.fields import Attributes
 from homeftp.server.sftp.wire.numbers import OpenFlag
+from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
 from tests.support.filestores import FilesTestCase
+from tests.support.immediatestore import COLD, ImmediateMemoryStore
 
 R, W, APPEND, C, T, X = (
     OpenFlag.READ,
@@ -44,6 +48,21 @@ class OverlayCase(FilesTestCase):
     def make(self) -> Overlay:
         """A session."""
         return Overlay(self.files_of, self.budget)
+
+    def local(self, **options: Any) -> LocalStore:
+        """A store in a folder."""
+        root, cache = self.mktemp(), HashCache(None)
+        os.mkdir(root)
+        store = LocalStore(root, cache, StoreOptions(**options))
+        self.addCleanup(cache.close)
+        self.addCleanup(store.close)
+        return store
+
+    def serve(self, store: Any) -> None:
+        """Another store, and a session over it."""
+        self.store = store
+        self.files = self.factory.files(store, login=self.login)
+        self.overlay = self.make()
 
     def files_of(self, request: str) -> IFiles:
         """The files of the login."""
@@ -438,7 +457,7 @@ class NameTests(OverlayCase):
             def __getattr__(self, name: str) -> Any:
                 return getattr(whole(""), name)
 
-            def stat(self, endpoint: object) -> Deferred[Entry | None]:
+            def stat(self, endpoint: object, hashed: bool = True) -> Deferred[Entry | None]:
                 raise Forbidden("not allowed")
 
         self.overlay = Overlay(lambda request: Blind(), self.budget)  # type: ignore[arg-type, return-value]
@@ -462,7 +481,7 @@ class NameTests(OverlayCase):
                 asked.append(str(request.endpoint))
                 return fail(Forbidden("not allowed"))
 
-        for rights, right, wrong in (("read,add", "new", "old"), ("read,replace", "old", "new")):
+        for rights, right, wrong in (("add", "new", "old"), ("replace", "old", "new")):
             allowed = frozenset(rights.split(","))
             self.overlay = Overlay(
                 lambda request: Refusing(),  # type: ignore[arg-type, return-value]
@@ -479,6 +498,40 @@ class NameTests(OverlayCase):
         self.put("granted", b"meanwhile")
         self.assertEqual(self.content("granted"), b"meanwhile")
 
+    def test_similar_name(self) -> None:
+        """A name that the store will refuse as too similar to another one is refused before anything is written.
+
+        The controls: the name itself is opened, and where similar names are allowed the other one is, too.
+        """
+        self.serve(self.local())
+        self.put("Photo.jpg", b"old")
+        for name in ("photo.jpg", "PHOTO.JPG"):
+            error = self.error_of(BadEndpoint, self.overlay.open(parse(name), NEW, Attributes()))
+            self.assertIn("Photo.jpg", error.message)
+            self.absent(name)
+        self.put("Photo.jpg", b"new")
+        self.serve(self.local(similar_names=True))
+        self.put("Photo.jpg", b"old")
+        self.put("photo.jpg", b"other")
+        self.assertEqual((self.content("Photo.jpg"), self.content("photo.jpg")), (b"old", b"other"))
+
+    def test_known_new(self) -> None:
+        """Where the store knows that a name is new, no job is needed before the file is closed; else there is one."""
+        self.serve(ImmediateMemoryStore())
+        for name, flags, at_once in (
+            (COLD.name, NEW, False),
+            ("a", NEW, True),
+            ("b", W | C | X, True),
+            ("c", C, False),
+        ):
+            opening = Deferred.fromCoroutine(self.overlay.open(parse(name), flags, Attributes()))
+            self.assertEqual(bool(opening.called), at_once, name)
+            self.workers.work_all()
+            opened = self.successResultOf(opening)
+            self.assertIsNone(self.write(opened, 0, b"content"))
+            self.close(opened, flags)
+            self.assertEqual(self.content(name), b"content")
+
     def test_add_only(self) -> None:
         """An account that may only add in a folder, and does not see it, makes files there; the control: it sees it."""
         whole = self.files_of
@@ -487,7 +540,7 @@ class NameTests(OverlayCase):
             def __getattr__(self, name: str) -> Any:
                 return getattr(whole(""), name)
 
-            def stat(self, endpoint: object) -> Deferred[Entry | None]:
+            def stat(self, endpoint: object, hashed: bool = True) -> Deferred[Entry | None]:
                 return succeed(None)
 
         def session(*rights: str) -> Overlay:

@@ -50,6 +50,29 @@ class NameCollisionTests(StoreCase):
         self.assertEqual(sorted(os.listdir(self.root)), before)
         self.assertEqual(self.left(), [])
 
+    def test_lacks(self) -> None:
+        """That a name is new is known of a directory that is remembered, also while the server itself changes it."""
+        self.put(self.store(), "there.txt", b"old")
+        names = NameCollisions()
+        fd = os.open(self.root, os.O_RDONLY)
+        self.addCleanup(os.close, fd)
+        handle = DirHandle(fd, same_mount=True)
+
+        def lacks(*some: str) -> list[bool]:
+            return [names.lacks(os.fstat(fd), name) for name in some]
+
+        self.assertEqual(lacks("new.txt"), [False], "nothing is remembered yet")
+        with names.known([handle]):
+            self.assertEqual(lacks("new.txt", "there.txt", "There.txt"), [True, False, False])
+            with names.changing([handle]):
+                self.lay("new.txt")
+                names.added(handle, "new.txt")
+                self.assertEqual(lacks("new.txt", "newer.txt"), [False, True])
+            self.assertEqual(lacks("new.txt", "newer.txt"), [False, True])
+            self.lay("foreign.txt")
+            self.assertEqual(lacks("newer.txt"), [False])
+        self.assertFalse(NameCollisions(allowed=True).lacks(os.fstat(fd), "new.txt"))
+
     def test_refused(self) -> None:
         """A similar name is refused, whichever of the two exists, and accepted once the other is removed."""
         store = self.store()
