@@ -77,7 +77,7 @@ class AccessValidator:
 
 
 class ValidatedLogin(Protocol):
-    """What is asked of a login."""
+    """A login, as this module needs it."""
 
     @property
     def avatar(self) -> Account:
