@@ -151,7 +151,6 @@ class Directories:
                     results[endpoint] = refused[endpoint] or gone(endpoint) if existing is None else existing
                     if existing is None and actor is not None and refused[endpoint] is None:
                         to_make[endpoint] = actor
-                self._unsettled.update(_ways(to_make))
                 try:
                     entries = self._change_all(results, to_make, asked, new) if to_make or asked else {}
                     return OpenDirectories(results, entries, self._use(results, made=bool(to_make)))
@@ -238,7 +237,7 @@ class Directories:
         try:
             self.changelog.ensure_recorded()
             for endpoint, actor in to_make.items():
-                making = Making(actor, space, made)
+                making = Making(actor, space, made, lambda directory: self._unsettled.add(directory.parts))
                 exclusive = endpoint in asked and asked[endpoint].precondition == ABSENT
                 chain = catch(self.maker.make, endpoint, making, exclusive=exclusive)
                 if exclusive and isinstance(chain, Refusal):  # others may need the one that exists

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from functools import partial
+from typing import Callable, Iterator
 
 import attrs
 
@@ -47,6 +48,8 @@ class Making:
     actor: Actor
     space: NewDirectories
     made: list[MadeDirectory]
+    missing: Callable[[Endpoint], None]
+    """Called before each directory is made."""
 
 
 @attrs.frozen
@@ -114,15 +117,21 @@ class DirectoryMaker:
 
     def _make_reported(self, endpoint: Endpoint, making: Making, exclusive: bool) -> list[DirHandle]:
         new: dict[Endpoint, os.stat_result | None] = {}
-        try:
-            with self.changelog.reporting() as report:
 
-                def note(directory: Endpoint) -> None:
+        @contextlib.contextmanager
+        def reported(directory: Endpoint) -> Iterator[Callable[[], None]]:
+            making.missing(directory)
+            with self.changelog.reporting() as report:  # for one of them: others change something between two
+
+                def made() -> None:
                     making.space.made(directory)
                     report(Change("add", "directory", directory, making.actor))
                     new[directory] = None
 
-                return self.root.make_directories(endpoint, note, new.__setitem__, exclusive=exclusive)
+                yield made
+
+        try:
+            return self.root.make_directories(endpoint, reported, new.__setitem__, exclusive=exclusive)
         finally:
             for directory, known in new.items():
                 # By its path only where it could not be opened: that looks at every part of the path.

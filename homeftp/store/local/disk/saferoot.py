@@ -1,13 +1,10 @@
 """Opens files and directories, and only beneath the root of the shared folder.
 
-Only this module, `resolver.py` and, by one name of the server's own, `privatefiles.py` open
-paths. Every path is resolved from the
-root's descriptor, so that nothing is ever written to a folder that took its place,
-such as the empty mount point of a disk that was unmounted. No
-symbolic link is followed, neither as a parent nor at the end; only regular
-files and directories are opened. The kernel resolves
-the path (openat2 with RESOLVE_BENEATH) if it can; otherwise each part is opened
-from its parent with O_NOFOLLOW. Both resolvers keep one contract, which
+Only this module, `resolver.py` and, by one name of the server's own, `privatefiles.py` open paths. Every path is
+resolved from the root's descriptor, so that nothing is ever written to a folder that took its place, such as the empty
+mount point of a disk that was unmounted. No symbolic link is followed, neither as a parent nor at the end; only regular
+files and directories are opened. The kernel resolves the path (openat2 with RESOLVE_BENEATH) if it can; otherwise each
+part is opened from its parent with O_NOFOLLOW. Both resolvers keep one contract, which
 tests/unit/store/local/disk/test_saferoot.py checks.
 
 Prevents CVE-2024-12747, CVE-2026-29518 and related ones (rsync), and
@@ -47,6 +44,10 @@ _NOT_OPENED = {
     errno.EACCES: "the server's user may not use it: give it the folder with chown, or the rights with chmod u+rwx",
 }
 """Why a root cannot be opened, and what its owner can do about it."""
+
+
+AroundMaking = Callable[[Endpoint], "contextlib.AbstractContextManager[Callable[[], None]]"]
+"""Each directory is made within it; what it gives is called when that was done, and not where somebody else did it."""
 
 
 class SafeRoot:
@@ -205,12 +206,12 @@ class SafeRoot:
     def make_directories(
         self,
         endpoint: Endpoint,
-        made: Callable[[Endpoint], None] = lambda _: None,
+        making: AroundMaking = lambda _: contextlib.nullcontext(lambda: None),
         opened: Callable[[Endpoint, os.stat_result], None] = lambda *_: None,
         *,
         exclusive: bool = False,
     ) -> list[DirHandle]:
-        """Make the directory at `endpoint` and its parents with mode 0755; call `made` for each, then `opened`.
+        """Make the directory at `endpoint` and its parents with mode 0755, each within `making`; then call `opened`.
 
         Returns the deepest directory that existed and all below it; the caller
         makes them durable and closes them. A directory that somebody else makes
@@ -224,7 +225,7 @@ class SafeRoot:
                 raise FileExistsError
             for length in range(depth + 1, len(endpoint.parts) + 1):
                 new = exclusive and length == len(endpoint.parts)
-                handles.append(self._make_in(handles[-1], endpoint.first(length), made, opened, exclusive=new))
+                handles.append(self._make_in(handles[-1], endpoint.first(length), making, opened, exclusive=new))
         except BaseException as error:
             close_all(handles)
             if isinstance(error, OSError) and not isinstance(error, FileExistsError):
@@ -236,7 +237,7 @@ class SafeRoot:
         self,
         parent: DirHandle,
         endpoint: Endpoint,
-        made: Callable[[Endpoint], None],
+        making: AroundMaking,
         opened: Callable[[Endpoint, os.stat_result], None],
         *,
         exclusive: bool,
@@ -244,9 +245,10 @@ class SafeRoot:
         name = raw(endpoint.name)
         self.check_new_name(parent.fd, endpoint)
         try:
-            os.mkdir(name, 0o755, dir_fd=parent.fd)
-            is_new = True
-            made(endpoint)
+            with making(endpoint) as made:
+                os.mkdir(name, 0o755, dir_fd=parent.fd)
+                is_new = True
+                made()
         except FileExistsError:
             if exclusive:
                 raise

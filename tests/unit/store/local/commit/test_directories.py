@@ -86,7 +86,7 @@ class DirectoriesTests(StoreCase):
 
     def test_others_need_not_wait(self) -> None:
         """While directories are made, others can be opened; those that are made only once they are durable."""
-        os.mkdir(self.path("there"))
+        os.makedirs(self.path("there/beside"))
         system = Pausing()
         directories = self.store(system)._writable.batch.directories
         durable: list[int] = []
@@ -95,16 +95,17 @@ class DirectoriesTests(StoreCase):
             with directories.opened(parse(name), ANN, target=parse(name), size=0):
                 durable.append(len(system.calls))
 
-        making, waiting = (Thread(target=open, args=(name,)) for name in ("new/one/two", "new/one"))
+        making, waiting = (Thread(target=open, args=(name,)) for name in ("there/new/one/two", "there/new/one"))
         making.start()
         self.assertTrue(system.reached.wait(TIMEOUT))
-        open("there")
-        self.assertEqual((durable, making.is_alive()), ([0], True))
+        for name in ("there", "there/beside"):
+            open(name)
+        self.assertEqual((durable, making.is_alive()), ([0, 0], True))
         waiting.start()
         system.go_on.set()
         making.join(TIMEOUT)
         waiting.join(TIMEOUT)
-        self.assertEqual(durable, [0, 4, 4])
+        self.assertEqual(durable, [0, 0, 4, 4])
 
     def test_wrong_kind(self) -> None:
         """A file or a link on the way is refused; the others are made."""

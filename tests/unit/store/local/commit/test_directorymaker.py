@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from threading import Thread
+from typing import Any, Callable
 from unittest import mock
 
 from homeftp.endpoint import Endpoint, parse
@@ -14,6 +15,7 @@ from homeftp.store.local.disk.handles import DirHandle, close_all
 from homeftp.store.local.disk.saferoot import SafeRoot
 from tests.support.descriptors import count_descriptors
 from tests.support.stores import Recording, StoreCase, Walking
+from tests.support.waiting import WITHIN
 
 ANN = Actor("ann")
 
@@ -28,10 +30,12 @@ class DirectoryMakerTests(StoreCase):
         self.served = self.store(self.system, record_changes=self.changes.extend)
         self.maker: DirectoryMaker = self.served._writable.batch.directories.maker
 
-    def make(self, name: str, *, exclusive: bool = False) -> tuple[int, list[str]]:
+    def make(
+        self, name: str, *, exclusive: bool = False, missing: Callable[[Endpoint], None] = lambda _: None
+    ) -> tuple[int, list[str]]:
         """Make a directory: how many handles there are, and what is new."""
         with self.maker.space.new_directories() as space:
-            making = Making(ANN, space, [])
+            making = Making(ANN, space, [], missing)
             handles = self.maker.make(parse(name), making, exclusive=exclusive)
         close_all(handles)
         return len(handles), [str(new.endpoint) for new in making.made]
@@ -57,6 +61,19 @@ class DirectoryMakerTests(StoreCase):
         few, many = opened(16), opened(64)
         self.assertGreater(few, 16, "the control: they are opened here")
         self.assertLess(many, 8 * few)
+
+    def test_others_change_meanwhile(self) -> None:
+        """Between two directories of a long way others can have their own changes recorded, in order."""
+        recorded: list[list[str]] = []
+
+        def another(directory: Endpoint) -> None:
+            thread = Thread(target=self.maker.changelog.ensure_recorded, daemon=True)
+            thread.start()
+            thread.join(WITHIN)
+            recorded.append([str(each.endpoint) for each in self.changes])
+
+        self.make("a/b/c", missing=another)
+        self.assertEqual(recorded, [[], ["a"], ["a", "a/b"]])
 
     def test_nothing_else(self) -> None:
         """The caller makes them durable, and has them recorded, together with others."""
