@@ -82,7 +82,7 @@ class Output(Protocol):
         """Whether the client reads fast enough for more; where it does not, `Session.resume` is called later."""
 
     def write(self, data: bytes | memoryview) -> None:
-        """Send a part of an answer."""
+        """Send a part of an answer; `consumed` is called after the last one."""
 
     def consumed(self) -> None:
         """Less is held than before (`Session.held`)."""

@@ -113,19 +113,19 @@ class SftpChannel:
         return self.pending < MOST_PENDING and self._transport.may_send
 
     def write(self, data: bytes | memoryview) -> None:
-        """Send a part of an answer; what fills no message waits until the others of this turn are there."""
+        """Send a part of an answer; a part that fills no message waits for `consumed`, which is called after it."""
         self._parts.append(data)
         self.pending += len(data)
         if self.pending >= self._remote_packet:
             self._send(whole=True)
-        if self.pending and self._flushing is None:
-            self._flushing = self._clock.callLater(0, self._flush)
 
     def consumed(self) -> None:
-        """Reopen the window by what was answered, not for every byte."""
+        """Reopen the window by what was answered, not for every byte; the answers of one turn are sent together."""
         assert self.session is not None
         if self.pending and not self.session.busy:
             self._send(whole=False)  # nothing else is to be answered now
+        if self.pending and self._flushing is None:
+            self._flushing = self._clock.callLater(0, self._flush)
         give = self._window - self.session.held - self._left
         if give >= self._window // REOPENED_PARTS and not self.eof:
             self._left += give

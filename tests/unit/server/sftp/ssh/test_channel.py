@@ -73,13 +73,25 @@ class ChannelTests(SynchronousTestCase):
         for size in (70, 70, 70):
             self.channel.write(bytes(size))
         self.assertEqual([len(each) for each in self.connection.sent], [100, 100])
+        self.session.busy = True
+        self.channel.consumed()
+        self.channel.consumed()
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
         self.clock.advance(0)
         self.assertEqual(([len(each) for each in self.connection.sent], self.channel.pending), ([100, 100, 10], 0))
+
+    def test_alone(self) -> None:
+        """An answer is sent at once where nothing else is to be answered; nothing is left to do then."""
+        self.channel.write(bytes(70))
+        self.assertEqual(self.connection.sent, [])
+        self.channel.consumed()
+        self.assertEqual(([len(each) for each in self.connection.sent], self.channel.pending), ([70], 0))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_client_window(self) -> None:
         """No more is sent than the client takes."""
         self.channel.write(bytes(1300))
-        self.clock.advance(0)
+        self.channel.consumed()
         self.assertEqual((sum(map(len, self.connection.sent)), self.channel.pending), (1000, 300))
         self.assertTrue(self.channel.widen(250))
         self.assertEqual((self.channel.pending, self.session.resumed), (50, 1))
