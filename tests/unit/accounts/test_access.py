@@ -92,6 +92,15 @@ class AccessTests(StateCase):
             assert again is not None
             self.assertEqual((again.rights.at(restricted), again.rights.everywhere), (nothing, ALL), home)
 
+    def test_moved_home_twice_restricted(self) -> None:
+        """Where two restrictions come to be about one folder, both hold."""
+        self.accesses.grant("ann", parse_folder("people/tax"), parse_rights("read,add"))
+        self.accesses.grant("ann", parse_folder("tax"), parse_rights("read,delete"))
+        self.accesses.set_home("ann", parse_folder("people"))
+        found = self.accesses.find("ann")
+        assert found is not None
+        self.assertEqual(found.rights.at(("tax",)), parse_rights("read"))
+
     def test_home_in_restricted_folder(self) -> None:
         """A home within a restricted folder has no more rights than that, unless the owner says so."""
         for rights, given in ((None, frozenset({"read"})), (ALL, ALL)):

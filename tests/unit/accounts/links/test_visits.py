@@ -219,6 +219,31 @@ class UseTests(VisitCase):
         self.server.clock.advance(1)
         self.dead(self.use(made), LinkProblem.USED)
 
+    def test_left(self) -> None:
+        """What a link shows is shown as long as it may be used, and to an address that uses it; not at the hour's end.
+
+        Nothing is counted by that.
+        """
+
+        def shows(address: str = ADDRESS) -> bool:
+            try:
+                self.visits.check_left(self.opened(made, address))
+            except DeadLink:
+                return False
+            return True
+
+        made = self.make()
+        self.assertTrue(shows())
+        made = self.make(uses=2)
+        for address in (ADDRESS, OTHER):
+            self.assertTrue(shows(address))
+            self.successResultOf(self.use(made, address))
+        self.assertEqual([shows(each) for each in (ADDRESS, OTHER, "192.0.2.9")], [True, True, False])
+        self.server.clock.advance(USE_SECONDS - 1)
+        self.assertTrue(shows())
+        self.server.clock.advance(1)
+        self.assertFalse(shows())
+
     def test_several(self) -> None:
         """Each address takes one of the uses."""
         made = self.make(uses=2)
