@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import urllib.request
@@ -25,7 +24,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from tests.support import needs
-from tests.support.engines import ends_with_parent, standing_still
+from tests.support.engines import ends_with_parent, free_ports, standing_still
 from tests.support.waiting import wait_until
 
 PROGRAMS = ("ceph", "ceph-authtool", "ceph-mgr", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -68,15 +67,6 @@ keyring = {folder}/rgw/keyring
 """
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that no program uses."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 class Ceph:
     """An S3 server on loopback, with its files in a folder of its own."""
 
@@ -91,7 +81,7 @@ class Ceph:
         atexit.register(self.stop)
         for name in ("mon", "osd", "mgr", "rgw", "run", "log"):
             os.mkdir(self._path(name))
-        self.port, monitor, old_monitor = _free_ports(3)
+        self.port, monitor, old_monitor = free_ports(3)
         text = CONFIGURATION.format(
             fsid=uuid.uuid4(), folder=self.folder, gateway=self.port, monitor=monitor, old_monitor=old_monitor
         )

@@ -44,8 +44,13 @@ class DatabaseProxy:
             while True:
                 client, _ = self._listening.accept()
                 server = socket.socket(socket.AF_UNIX)
-                server.connect(self._path)
                 self._sockets += [client, server]
+                try:
+                    server.connect(self._path)
+                except OSError:  # there is no server at the moment
+                    client.close()
+                    server.close()
+                    continue
                 losing = threading.Event()
                 self._run(self._forward, client, server, losing)
                 self._run(self._back, server, client, losing)

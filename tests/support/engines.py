@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -63,17 +64,22 @@ def ends_with_parent(number: int) -> Callable[[], None]:
     return ask
 
 
+def children(process: int) -> list[int]:
+    """The children of a process of this one."""
+    with open(f"/proc/{process}/task/{process}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
+
+
 @contextlib.contextmanager
 def standing_still(process: int) -> Iterator[None]:
     """In the block a process of this one and its children do nothing; it makes no new ones meanwhile."""
     stopped = [process]
     os.kill(process, signal.SIGSTOP)
     try:
-        with open(f"/proc/{process}/task/{process}/children", encoding="ascii") as file:
-            for child in map(int, file.read().split()):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGSTOP)
-                    stopped.append(child)
+        for child in children(process):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGSTOP)
+                stopped.append(child)
         yield
     finally:
         for each in reversed(stopped):
@@ -159,6 +165,12 @@ class PostgreSQL:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
         return self.url(database)
 
+    def kill_backend(self, chance: random.Random) -> None:
+        """Kill one of its processes: it ends all others, and recovers, as after a crash."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(chance.choice(children(self._process.pid)), signal.SIGKILL)
+
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """In the block the server and all of its processes stand still."""
@@ -188,6 +200,15 @@ def empty_schema() -> str:
     return f"{url}&options=-csearch_path%3D{name}"
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that no program uses."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
 class SeaweedFS:
     """An S3 server on loopback, with its files in a folder of its own, which is made in `folder`, or in memory."""
 
@@ -202,19 +223,16 @@ class SeaweedFS:
             keys = {"accessKey": self.KEY, "secretKey": self.SECRET}
             actions = ["Admin", "Read", "Write", "List", "Tagging"]
             json.dump({"identities": [{"name": "t", "credentials": [keys], "actions": actions}]}, file)
+        self._ports: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
-        """Start it on ports that are free, and wait until it answers."""
-        with contextlib.ExitStack() as stack:
-            sockets = [stack.enter_context(socket.socket()) for _ in range(8)]
-            for each in sockets:
-                each.bind(("127.0.0.1", 0))
-            ports = [each.getsockname()[1] for each in sockets]
-        self.port = ports[0]
+        """Start it, on the ports that it had before or on free ones, and wait until it answers."""
+        self._ports = self._ports or free_ports(8)
+        self.port = self._ports[0]
         names = ("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
-        given = dict(zip((*names, "filer.port", "filer.port.grpc"), ports, strict=True))
+        given = dict(zip((*names, "filer.port", "filer.port.grpc"), self._ports, strict=True))
         options = {"dir": self.folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": f"{self.folder}/s3.json"}
         options |= {"master.telemetry": "false", "s3.port.iceberg": "0", "s3.port.lance": "0", "volume.max": "20"}
         options |= {"master.volumeSizeLimitMB": "256", "volume.preStopSeconds": "0", "s3": "true", "filer": "true"}

@@ -7,12 +7,14 @@ that removed it, one that asks for versions, or the hourly upkeep. So it is fini
 
 from __future__ import annotations
 
+import contextlib
 from typing import Generator, Sequence
 
 import attrs
 
 from homeftp.cluster.database import Transaction
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.errors import Refusal
 from homeftp.model import Actor, Change
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import Names, NodeRow
@@ -48,8 +50,9 @@ def remove(
     if removal is None:
         yield 1
         return
-    while removed := step(context, removal):
-        yield removed
+    with contextlib.suppress(Refusal):  # the directory is removed: where a step fails, somebody else makes the rest
+        while removed := step(context, removal):
+            yield removed
 
 
 def _detach(committer: ClusterCommitter, endpoint: Endpoint, node: NodeRow, actor: Actor) -> Removal:

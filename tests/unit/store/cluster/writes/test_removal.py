@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+from unittest import mock
+
+from homeftp.cluster.database import Database
 from homeftp.config import Retention
 from homeftp.endpoint import ROOT, FolderSet, parse
-from homeftp.errors import NotFound
+from homeftp.errors import Busy, NotFound
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.writes import removal
@@ -28,6 +33,22 @@ class RemovalTests(ClusterCase):
         steps.close()
         self.assertEqual(self.names(), [])
         self.assertEqual(len(self.cluster.execute("SELECT 1 FROM removed")), 1)
+
+    def test_step_fails(self) -> None:
+        """Where the database fails after the directory was removed, that is no refusal: it is removed."""
+        whole, calls = Database.transact, itertools.count()
+
+        def fails_later(*arguments: Any, **options: Any) -> Any:
+            if next(calls):
+                raise Busy("the server's database does not answer at the moment")
+            return whole(*arguments, **options)
+
+        with mock.patch.object(Database, "transact", fails_later):
+            self.assertEqual(list(self.store.remove(parse("d"), None, True)), [])
+        self.assertEqual(self.names(), [])
+        self.assertEqual(len(self.kept()), len(FILES), "the rest is made by who comes next")
+        with mock.patch.object(Database, "transact", side_effect=Busy("")):
+            self.assertRaises(Busy, list, self.store.remove(parse("e"), None, True))
 
     def test_finished_by_upkeep(self) -> None:
         """What a server leaves undone another one does in its upkeep."""
