@@ -127,6 +127,14 @@ def state_reader(settings: Settings) -> Callable[[], ClusterState]:
     return lambda: read_cluster(shared_database(settings.root), TABLES)
 
 
+def dump_reader(settings: Settings) -> Callable[[], float]:
+    """Finds out in a worker when the newest dump was begun, in seconds since 1970; it raises `Busy` (51)."""
+    from homeftp.cluster.dumps.manifest import newest_at
+    from homeftp.cluster.objects import open_bucket
+
+    return lambda: newest_at(open_bucket(settings.objects or "", os.environ))
+
+
 def accounts_usage(settings: Settings) -> ConnectionsUsage:
     """The connections of this server to the database for everything but files."""
     from homeftp.cluster.shared import shared_database

@@ -114,6 +114,7 @@ class ServerStatus:
             accounts=server.state,
             scrub=lambda: server.scrub.state,
             cluster=cluster.state_reader(self.settings) if in_cluster else None,
+            dumped=cluster.dump_reader(self.settings) if in_cluster else None,
             accounts_database=partial(cluster.accounts_usage, self.settings) if in_cluster else None,
         )
 

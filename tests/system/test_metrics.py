@@ -140,6 +140,7 @@ class ClusterTests(MetricsCase):
         self.assert_transferred(before, after)
         self.assertEqual((after["cluster_servers running"], after["cluster_servers silent"]), (1, 0))
         self.assertEqual(after["cluster_replicas"], 0)
+        self.assertGreaterEqual(after["cluster_dump_timestamp_seconds"], 0)
         for name in ("files", "accounts"):
             self.assertEqual(after[f"database_connections_limit {name}"], 8)
             self.assertGreaterEqual(after[f"database_connections {name} idle"], 1)

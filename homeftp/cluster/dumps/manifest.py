@@ -103,6 +103,15 @@ def list_dumps(bucket: Bucket) -> list[str]:
     return sorted(name for name in found if _NAME.fullmatch(name))
 
 
+def newest_at(bucket: Bucket) -> float:
+    """When the newest whole dump was begun, in seconds since 1970; 0 where there is none. Raises `Busy` (51)."""
+    names = list_dumps(bucket)
+    if not names:
+        return 0.0
+    begun = names[-1][: -2 * _RANDOM_BYTES - 1]
+    return datetime.strptime(begun, _TIME).replace(tzinfo=timezone.utc).timestamp()
+
+
 def list_parts(bucket: Bucket) -> dict[str, list[str]]:
     """The names of the objects of all dumps, also of those that are not whole, by the dump's. Raises `Busy` (51)."""
     found: dict[str, list[str]] = {}

@@ -81,5 +81,8 @@ METRICS: dict[str, Declared] = {
     ),
     "homeftp_cluster_replicas": Declared(GAUGE, "Replicas that follow the cluster's database."),
     "homeftp_cluster_replica_lag_bytes": Declared(GAUGE, "Bytes of the log that the slowest replica lacks."),
+    "homeftp_cluster_dump_timestamp_seconds": Declared(
+        GAUGE, "When the newest dump in the bucket was begun; 0: there is none."
+    ),
     "homeftp_cluster_replica_lag_seconds": Declared(GAUGE, "Time by which the slowest replica is behind."),
 }

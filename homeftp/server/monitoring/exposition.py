@@ -34,6 +34,7 @@ class Gathered:
     healthy: bool
     store: StoreState | None = None
     cluster: ClusterState | None = None
+    dumped: float | None = None
 
 
 class Sheet:
@@ -77,6 +78,7 @@ def read(server: Monitored, found: Gathered) -> Sheet:
         _read_usage(sheet, found.store.usage)
     if server.accounts_database is not None:
         _read_connections(sheet, "accounts", server.accounts_database())
+    sheet.add("homeftp_cluster_dump_timestamp_seconds", found.dumped)
     if found.cluster is not None:
         _read_cluster(sheet, found.cluster)
     return sheet

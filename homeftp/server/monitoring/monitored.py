@@ -37,6 +37,8 @@ class Monitored:
     scrub: Callable[[], ScrubState]
     cluster: Callable[[], ClusterState] | None = None
     """Asks the database of a cluster, in a worker; raises `Busy` (51)."""
+    dumped: Callable[[], float] | None = None
+    """Finds out in a worker when the newest dump of a cluster was begun, in seconds since 1970; raises `Busy` (51)."""
     accounts_database: Callable[[], ConnectionsUsage] | None = None
     """The connections for the accounts of a cluster."""
 

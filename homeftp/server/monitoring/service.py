@@ -25,6 +25,9 @@ STATE_SECONDS = 10.0
 """How long the state of the store and of the cluster counts: systems that ask every second do not make it be read
 every second."""
 
+DUMP_SECONDS = 600.0
+"""How long the time of the newest dump counts: a listing of the bucket costs money, and there is one dump a day."""
+
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 _ALLOWED = ("GET", "HEAD")
 
@@ -40,6 +43,7 @@ class MonitoringService(MultiService):
         self._health: Recent[Health] = recent(partial(probe, server.store, server.accounts), valid=VALID_SECONDS)
         self._store: Recent[StoreState] = recent(lambda: read_store(server.store()), valid=STATE_SECONDS)
         self._cluster = None if server.cluster is None else recent(server.cluster, valid=STATE_SECONDS)
+        self._dumped = None if server.dumped is None else recent(server.dumped, valid=DUMP_SECONDS)
         self._factory = MonitoringFactory(clock, self.answer)
         self.listeners: list[ListeningService] = []
         for description in listen:
@@ -74,8 +78,11 @@ class MonitoringService(MultiService):
     async def _answer_metrics(self, head: RequestHead) -> HttpResponse:
         health, store = self._health.get(), self._store.get()  # all at the same time
         cluster = succeed(None) if self._cluster is None else self._cluster.get()
+        dumped = succeed(None) if self._dumped is None else self._dumped.get()
         healthy = (await health or LATE).problem is None
-        sheet = read(self._server, Gathered(healthy=healthy, store=await store, cluster=await cluster))
+        sheet = read(
+            self._server, Gathered(healthy=healthy, store=await store, cluster=await cluster, dumped=await dumped)
+        )
         content, media_type = encode(sheet, head.headers.get("accept") or "")
         return HttpResponse(HTTPStatus.OK, (("Content-Type", media_type),), content)
 

@@ -50,6 +50,14 @@ class ManifestTests(SynchronousTestCase):
         self.assertEqual(later.size, 4)
         self.assertIn(later.name, self.refused("zzz"))
 
+    def test_newest_at(self) -> None:
+        """The time of the newest is that of its name; where there is none it is 0."""
+        self.assertEqual(manifests.newest_at(self.bucket), 0)
+        later = structs.replace(self.manifest, name=manifests.new_name(AT_US + 86_400_000_000))
+        for each in (later, self.manifest):
+            manifests.write_manifest(self.bucket, each)
+        self.assertEqual(manifests.newest_at(self.bucket), AT_US / 1_000_000 + 86_400)
+
     def test_refused(self) -> None:
         """What is no manifest, that of another dump, and one of a later format."""
         where = f"dumps/whole/{self.manifest.name}"

@@ -35,6 +35,7 @@ EVERYTHING = Gathered(
         problems=["/srv is away"],
         usage=StoreUsage(size=9, free=8, versions=7, most_versions=6, used=5, quota=4, unfinished=3),
     ),
+    dumped=1_790_000_000.0,
     cluster=ClusterState(running=2, silent=1, rows={"node": 5}, replicas=1, lag_bytes=0, lag_seconds=0.25),
 )
 
@@ -122,6 +123,7 @@ class ExpositionTests(SynchronousTestCase):
             "cluster_servers silent": 1,
             "cluster_table_rows node": 5,
             "cluster_replica_lag_bytes": 0,
+            "cluster_dump_timestamp_seconds": 1_790_000_000,
             "cluster_replica_lag_seconds": 0.25,
         }
         self.assertEqual({key: values.get(key) for key in expected}, expected)
