@@ -210,10 +210,15 @@ def listening(port: int, log: Path, said: str) -> None:
 
 @contextlib.contextmanager
 def homeftp_server(folder: Path, port: int, *options: str, user: int | None = None) -> Iterator[int]:
-    """homeftp's server, sharing `folder`/share; root gives up its rights, and becomes `user`."""
+    """homeftp's server, sharing `folder`/share; root gives up its rights, and becomes `user`.
+
+    It does not scrub: a minute after its start it would read all files again, for as long as that takes, and the
+    processor time of that would be counted for whatever is measured meanwhile.
+    """
     log = folder / "homeftp.log"
     listen = f"--listen=tcp:{port}:interface=127.0.0.1"
-    arguments = [*HOMEFTP, "serve", str(folder / "share"), f"--state={folder / 'state'}", listen, *options]
+    state = [f"--state={folder / 'state'}", "--scrub-days=0"]
+    arguments = [*HOMEFTP, "serve", str(folder / "share"), *state, listen, *options]
     if user is not None:
         twistd = [str(Path(sys.executable).with_name("twistd")), "-n", "--pidfile=", f"--uid={user}", f"--gid={user}"]
         arguments = [*twistd, "homeftp", f"--root={folder / 'share'}", *arguments[len(HOMEFTP) + 2 :]]
