@@ -1,13 +1,16 @@
-"""Signatures of files in the hash cache: what a disk shows of a file for as long as no program has written to it.
+"""Signatures: what a disk shows of a file, or of all files in a folder, as long as no program has written to them.
 
-`filehash.signature` has the whole stat. Here is what counts of it on disks that make up a part of it, or show it late
-(`ChangeTime`). The form tells which disk it was: a signature of one form is never that of another.
+`filehash.signature` has the whole stat of a file. Here is what counts of it on disks that make up a part of it, or show
+it late (`ChangeTime`). The form tells which disk it was: a signature of one form is never that of another.
 """
 
 from __future__ import annotations
 
+import hashlib
+import marshal
+import operator
 import os
-from typing import Callable
+from typing import Callable, Sequence
 
 from homeftp.hashing.filehash import signature
 from homeftp.metadata.kept import ChangeTime
@@ -77,6 +80,25 @@ def is_still_marked(marked: str, found: os.stat_result) -> bool:
 def has_change_time(signature: str) -> bool:
     """Whether the ctime is part of a signature: otherwise a program may have written to the file nevertheless."""
     return not signature.endswith(_WITHOUT_CTIME)
+
+
+_LOOK = operator.attrgetter("st_mode", "st_ino", "st_dev", "st_size", "st_mtime_ns", "st_ctime_ns")
+
+_WITHOUT_REFERENCES = 2
+"""The version of `marshal` whose bytes depend on the values alone."""
+
+
+def folder_signature(names: Sequence[str], stats: Sequence[os.stat_result], *others: str) -> bytes:
+    """What tells whether a folder has the same files, and no program has changed one, without looking at each.
+
+    `stats` are those of the names, in the same order, and `others` is what counts besides. All files of a folder
+    together cost a tenth of what their signatures would.
+    """
+    first = repr((len(names), others)).encode("utf-8", "backslashreplace")
+    digest = hashlib.sha256(first + os.fsencode("\0".join(names)))
+    digest.update(b"\0")
+    digest.update(marshal.dumps(list(map(_LOOK, stats)), _WITHOUT_REFERENCES))
+    return digest.digest()
 
 
 def _lasting(parts: list[str]) -> list[str]:

@@ -6,17 +6,17 @@ entries nor rows of the hash cache.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections import OrderedDict
+from itertools import islice
 from threading import Lock
 from typing import Sequence
 
-from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, Endpoint, name_problem
+from homeftp.endpoint import MAX_NAME_BYTES, MAX_PARTS, MAX_PATH_BYTES, Endpoint, name_problem
 from homeftp.errors import Refusal
-from homeftp.hashing.filehash import signature
 from homeftp.hashing.hashcache import HashCache
+from homeftp.hashing.signatures import folder_signature
 from homeftp.hashing.treedigest import DirectoryDigester
 from homeftp.model import TreeDigest
 from homeftp.store.local.disk.entries import entry_of
@@ -53,22 +53,27 @@ class FileFolders:
         except Refusal:
             return None
         try:
-            names = self._names(endpoint, handle.fd)
-            if names is None:
+            with os.scandir(handle.fd) as found:
+                entries = list(islice(found, MOST_FILES + 1))
+            if len(entries) > MOST_FILES or not all(each.is_file(follow_symlinks=False) for each in entries):
                 return None
+            names = sorted(each.name for each in entries)  # by code points, which is by the bytes of UTF-8
             stats = [os.stat(name, dir_fd=handle.fd, follow_symlinks=False) for name in names]
-            for found in stats:
-                self._root.disks.learn(found, handle.fd)
+            key = self._key(endpoint, names, stats, marked)
+            with self._lock:
+                known = self._kept.get(key)
+                if known is not None:
+                    self._kept.move_to_end(key)
+                    return known
+            if not self._is_shared(endpoint, names, stats):
+                return None
+            for each in stats:
+                self._root.disks.learn(each, handle.fd)
         except OSError:
             return None
         finally:
             close_quietly(handle.fd)
-        key = self._key(names, stats, marked)
-        with self._lock:
-            known = self._kept.get(key)
-            if known is not None:
-                self._kept.move_to_end(key)
-                return known
+        key = self._key(endpoint, names, stats, marked)  # now that the disk is known
         digests = self._compute(endpoint, names, stats)
         if digests is not None:
             with self._lock:
@@ -77,38 +82,30 @@ class FileFolders:
                     self._kept.popitem(last=False)
         return digests
 
-    def _names(self, endpoint: Endpoint, directory: int) -> list[str] | None:
-        """The names in an open directory in the order of a listing; None where not all are files that are shared."""
-        most_bytes = MAX_PATH_BYTES - len("/".join((*endpoint.parts, "")).encode())
-        names: list[str] = []
-        with os.scandir(directory) as found:
-            for each in found:
-                name = each.name
-                if (
-                    len(names) == MOST_FILES
-                    or name_problem(name) is not None
-                    or not each.is_file(follow_symlinks=False)
-                    or self._filetypes.problem(name) is not None
-                    or len(name.encode()) > most_bytes
-                ):
-                    return None
-                names.append(name)
-        names.sort()  # by code points, which is by the bytes of UTF-8
-        return names if not names or len(endpoint.parts) < MAX_PARTS else None
+    def _is_shared(self, endpoint: Endpoint, names: Sequence[str], stats: Sequence[os.stat_result]) -> bool:
+        """Whether a directory with these names has nothing but files that are shared."""
+        most_bytes = _name_bytes(endpoint)
+        if names and len(endpoint.parts) >= MAX_PARTS:
+            return False
+        return all(
+            name_problem(name) is None
+            and stat.S_ISREG(found.st_mode)
+            and self._filetypes.problem(name) is None
+            and len(name.encode()) <= most_bytes
+            for name, found in zip(names, stats, strict=True)
+        )
 
-    def _key(self, names: Sequence[str], stats: Sequence[os.stat_result], marked: int) -> bytes:
+    def _key(self, endpoint: Endpoint, names: Sequence[str], stats: Sequence[os.stat_result], marked: int) -> bytes:
         """A hash of all that the digests depend on, but the contents: another content has another signature.
 
-        `marked` counts what no stat shows: marks of damage, and what the server writes on disks that keep no ctime.
+        `marked` counts what no stat shows: marks of damage, and what the server writes on disks that keep no ctime. Of
+        the path counts whether files may be in it, and how long their names may be.
         """
         disks = self._root.disks
         kept = sorted((device, disks.of(device).modes) for device in {found.st_dev for found in stats})
-        lines = [f"{marked} {kept}"]
-        lines += [
-            f"{name}/{found.st_dev}.{found.st_mode}.{signature(found)}"
-            for name, found in zip(names, stats, strict=True)
-        ]
-        return hashlib.sha256("\n".join(lines).encode()).digest()
+        return folder_signature(
+            names, stats, f"{marked} {kept} {_name_bytes(endpoint)} {len(endpoint.parts) < MAX_PARTS}"
+        )
 
     def _compute(self, endpoint: Endpoint, names: Sequence[str], stats: Sequence[os.stat_result]) -> TreeDigest | None:
         files = dict(zip(names, stats, strict=True))
@@ -116,8 +113,13 @@ class FileFolders:
         digester = DirectoryDigester()
         for name, found in files.items():
             row = known.get(name)
-            if row is None or row.damage or not stat.S_ISREG(found.st_mode):
+            if row is None or row.damage:
                 return None
             entry = entry_of(found, self._root.disks)
             digester.add_file(name, found.st_size, row.hash, entry.mtime_us, entry.mode)
         return digester.finish()
+
+
+def _name_bytes(endpoint: Endpoint) -> int:
+    """How many bytes the name of a file in a directory may have."""
+    return min(MAX_NAME_BYTES, MAX_PATH_BYTES - len("/".join((*endpoint.parts, "")).encode()))

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.hashing.filehash import signature
 from homeftp.hashing.signatures import (
     LATE_NS,
+    folder_signature,
     has_change_time,
     is_same,
     is_still_marked,
@@ -55,6 +56,27 @@ class SignaturesTests(SynchronousTestCase):
         self.assertEqual([is_same(one, other) for one in forms for other in forms].count(True), len(forms))
         self.assertEqual(signature_on(BEFORE, ChangeTime.CTIME), signature(BEFORE))
         self.assertEqual([has_change_time(form) for form in forms], [True, True, False])
+
+    def test_folder(self) -> None:
+        """Whatever changes in a folder changes its signature: a name, the stat of any file, and what else counts."""
+        names = ["a", "b"]
+        before = folder_signature(names, [BEFORE, BEFORE], "x")
+        self.assertEqual(before, folder_signature(["a", "".join("b")], [stat_of(), stat_of()], "x"))
+        others = [
+            folder_signature(*arguments)
+            for arguments in (
+                (names, [BEFORE, BEFORE]),
+                (names, [BEFORE, BEFORE], "y"),
+                (names, [BEFORE, BEFORE], "x", ""),
+                (["a", "c"], [BEFORE, BEFORE], "x"),
+                (["a\udcff", "b"], [BEFORE, BEFORE], "x"),
+                (["a"], [BEFORE], "x"),
+                ([], [], "x"),
+                *((names, [BEFORE, after], "x") for after in AFTER.values()),
+                *((names, [after, BEFORE], "x") for after in AFTER.values()),
+            )
+        ]
+        self.assertEqual(len({before, *others}), 1 + len(others))
 
     def test_marks(self) -> None:
         """The mark of a file stays whatever its ctime is, and where inodes are made up whatever that is."""

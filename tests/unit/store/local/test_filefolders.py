@@ -162,6 +162,16 @@ class FileFoldersTests(StoreCase):
             found = self.folders.digests(parse(directory))
             self.assertEqual(found is not None, is_known, depth)
 
+    def test_moved(self) -> None:
+        """What is remembered of a directory counts at another place only if all of its files may be there."""
+        before = self.found()
+        deep = "/".join(["p"] * (MAX_PARTS - 1))
+        os.makedirs(self.path(deep))
+        for place, is_known in ((f"{deep}/d", False), ("e", True)):
+            os.rename(self.path("d"), self.path(place))
+            self.assertEqual(self.folders.digests(parse(place)), before if is_known else None)
+            os.rename(self.path(place), self.path("d"))
+
     def test_hashes_of_old_files(self) -> None:
         """The control of all this: the files are old, so that a hash that was recorded is known."""
         self.assertEqual(os.stat(self.path("d/a.txt")).st_mtime_ns // 1000, LONG_AGO)
