@@ -23,6 +23,7 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 from homeftp.hashing import hashtable
 from homeftp.hashing.database import SharedDatabase, select_in
 from homeftp.hashing.filehash import is_trustworthy
+from homeftp.hashing.foldertable import FolderTable
 from homeftp.hashing.hashtable import beneath, known_rows
 from homeftp.hashing.ownchanges import FileKey, OwnChanges
 from homeftp.hashing.signatures import form_on, has_change_time, is_same, is_still_marked, signature_on
@@ -98,6 +99,8 @@ class HashCache:
 
     def __init__(self, path: str | None, *, busy_seconds: float = 2.0) -> None:
         self._database = SharedDatabase(path, hashtable.prepare, busy_seconds=busy_seconds)
+        self.folders = FolderTable(self._database)
+        """The digests of folders, which a client computes from these hashes."""
         self._moves: deque[tuple[bytes, bytes]] = deque()
         """Directories that were moved, from where and to where, and whose rows are not all moved yet."""
         self._own = OwnChanges()

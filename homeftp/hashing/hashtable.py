@@ -10,6 +10,7 @@ import sqlite3
 from typing import Any, Iterator, Sequence
 
 from homeftp.hashing.database import select_in
+from homeftp.hashing.foldertable import SCHEMA as FOLDERS_SCHEMA
 from homeftp.hashing.signatures import is_same
 
 _VERSION = 2
@@ -105,6 +106,7 @@ def prepare(connection: sqlite3.Connection) -> bool:
             connection.execute(statement)
     connection.execute(_SCHEMA)
     connection.execute(_INDEX)
+    connection.execute(FOLDERS_SCHEMA)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
     return True
 

@@ -41,6 +41,7 @@ class TransferOutput:
         self.report = TransferReport(options, self.screen.write, stop=self._stop, top=top, said=said, label=label)
         self.observer = TransferObserver(
             on_result=self._on_result,
+            on_same=None if self.report.prints_same else self._bar.finish_files,
             on_plan=self._bar.plan,
             on_compared=self._bar.compare,
             on_start=self._bar.start_file,

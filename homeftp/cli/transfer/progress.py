@@ -64,6 +64,10 @@ class ProgressBar:
         self._finished_files += 1
         self._name = name
 
+    def finish_files(self, count: int) -> None:
+        """Count more files as finished."""
+        self._finished_files += count
+
     def restart(self) -> None:
         """Plan again, over a new connection. Bytes are counted from zero, and what is finished is reported once."""
         self._compared = None

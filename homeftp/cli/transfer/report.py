@@ -100,6 +100,11 @@ class TransferReport:
         if self._is_printed(item) and not self._is_repeated(item):
             self._write(lambda: self._guarded(lambda: self._print_result(item)))
 
+    @property
+    def prints_same(self) -> bool:
+        """Whether each file that is the same is printed."""
+        return "same" not in self._silent
+
     def _find_silent(self) -> frozenset[str]:
         if self._json or (self._verbose and not self._quiet):
             return frozenset()

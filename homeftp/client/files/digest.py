@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import os
 from itertools import islice
-from typing import Iterator, Mapping, Sequence
+from typing import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
+from homeftp.client.files.scan import read_folder, real_path
+from homeftp.client.files.unchanged import signature_of
 from homeftp.client.tables.nametable import NameTable, Packing
 from homeftp.hashing.filehash import binary, from_binary
+from homeftp.hashing.foldertable import KnownFolder
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import UNKNOWN, DirectoryDigester
 from homeftp.metadata.modes import MODE_BITS
@@ -26,37 +30,84 @@ _LOOKED_UP = 16 * 1024
 """Files of one folder that are looked up at once: a folder may have a million."""
 
 
-@attrs.frozen
+@attrs.define
 class LocalDigests:
     """The digests of the folders of a tree, as far as they can be sent; names are those of the tree."""
 
     hashes: NameTable[str] = attrs.field(factory=lambda: NameTable(_HASHES))
-    """The hashes of files that are remembered."""
+    """The hashes of files that are remembered, but for those in unread folders."""
     digests: dict[str, TreeDigest] = attrs.field(factory=dict)
     """The digests of each folder; no other copy has those of one that is `incomplete`."""
     incomplete: set[str] = attrs.field(factory=set)
     """Folders in or beneath which the hash of a file is not remembered."""
     below: dict[str, list[str]] = attrs.field(factory=dict)
     """The folders in each folder that has some."""
-
-    @property
-    def unknown(self) -> int:
-        """How many files there are whose hashes are not remembered."""
-        return self.digests[""].files - len(self.hashes)
+    unknown: int = 0
+    """How many files there are whose hashes are not remembered."""
 
 
 def local_digests(tree: LocalTree, cache: HashCache) -> LocalDigests:
-    """The digests of all folders of a tree. Nothing is read but the cache. Blocks."""
+    """The digests of all folders of a tree. Nothing is read but the cache, and unread folders if need be. Blocks."""
     found = LocalDigests()
     real = {"": os.path.realpath(tree.path)}
-    for name, folder in tree.directories.items():  # each comes after the one that it is in
+    for name in tree.directories:  # each comes after the one that it is in
         if name:
-            above = name.rpartition("/")[0]
-            found.below.setdefault(above, []).append(name)
-            real[name] = tree.links.get(name) or os.path.join(real[above], os.path.basename(folder.path))
+            found.below.setdefault(name.rpartition("/")[0], []).append(name)
+            real[name] = real_path(tree, name, real)
+    computed: dict[str, KnownFolder] = {}
+    unread = len(tree.unread)
     for name in reversed(_preorder(found.below)):
-        found.digests[name] = _digest(tree, name, _with_hashes(tree, name, real[name], cache), found)
+        below = _digests_below(found, name)
+        known = tree.unread.get(name)
+        if known is not None and known.below == below:
+            found.digests[name] = known.digests
+            continue
+        if known is not None:
+            read_folder(tree, name)
+        digests = found.digests[name] = _digest(tree, name, _with_hashes(tree, name, real[name], cache), found)
+        if name not in found.incomplete and name in tree.plain:
+            computed[real[name]] = KnownFolder(signature_of(tree, _inside(tree, name, found)), below, digests)
+    cache.folders.record(computed)
+    if len(tree.unread) < unread:
+        tree.files.sort_folders()
     return found
+
+
+def read_unread(tree: LocalTree, found: LocalDigests, cache: HashCache, names: Iterable[str]) -> Collection[str]:
+    """Add what is in unread folders of these names to the tree, and the hashes that are remembered of it. Blocks.
+
+    Returns those that have other digests by now.
+    """
+    changed: set[str] = set()
+    unread = [name for name in names if name in tree.unread]
+    for name in unread:
+        read_folder(tree, name)
+        real = os.path.realpath(tree.directories[name].path)
+        digests = _digest(tree, name, _with_hashes(tree, name, real, cache), found)
+        if digests != found.digests.get(name):
+            changed.add(name)
+    if unread:
+        tree.files.sort_folders()
+    return changed
+
+
+def _digests_below(found: LocalDigests, name: str) -> bytes:
+    """What tells which digests the folders in a folder have; empty where there are none.
+
+    That of an incomplete one is among them, which no complete one has.
+    """
+    below = found.below.get(name)
+    if not below:
+        return b""
+    lines = [f"{each[len(name) :]} {found.digests[each].content} {found.digests[each].full}\n" for each in below]
+    return hashlib.sha256("".join(sorted(lines)).encode()).digest()
+
+
+def _inside(tree: LocalTree, name: str, found: LocalDigests) -> Sequence[FileStat]:
+    """The files and folders in a folder, sorted."""
+    files = [file for _, file in tree.files.inside(name)]
+    below = found.below.get(name)
+    return sorted([*files, *(tree.directories[each] for each in below)]) if below else files
 
 
 def _with_hashes(tree: LocalTree, name: str, real: str, cache: HashCache) -> Iterator[tuple[FileStat, str | None]]:
@@ -97,6 +148,7 @@ def _digest(
             continue
         if hash is None:
             is_complete = False
+            found.unknown += 1
         else:
             found.hashes[each.name] = hash
         digester.add_file(each.name[start:], each.stat.st_size, hash or UNKNOWN, each.mtime_us, _mode(each))

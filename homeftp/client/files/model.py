@@ -10,6 +10,7 @@ import attrs
 
 from homeftp.client.selection import EVERYTHING, Selector
 from homeftp.client.tables.nametable import Columns, NameTable, Packing
+from homeftp.hashing.foldertable import KnownFolder
 from homeftp.metadata.kept import in_range
 
 HAS_MODES = os.name == "posix"
@@ -121,5 +122,9 @@ class LocalTree:
     """The selection, with that of the ignore files in it; the rest of the folder is not in here."""
     partial_directories: set[str] = attrs.field(factory=set)
     """The directories that hold something that is left out."""
+    unread: dict[str, KnownFolder] = attrs.field(factory=dict)
+    """Folders whose files are not in here, because the folders look as they did when this was computed of them."""
+    plain: set[str] = attrs.field(factory=set)
+    """Folders of which all is in here, and has the same name on the wire."""
     local_names: dict[str, str] = attrs.field(factory=dict)
     """For a name on the wire the local spelling of its last part, where that differs (Unicode form)."""

@@ -17,9 +17,11 @@ from typing import Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import endpoint_name, is_partial_name, local_name, wire_name
+from homeftp.client.files.unchanged import find_unchanged
 from homeftp.client.selection import EVERYTHING, IGNORE_FILE, Selection, Selector
 from homeftp.endpoint import RESERVED, is_plain, name_problem
 from homeftp.errors import OperatorError
+from homeftp.hashing.foldertable import FolderTable
 
 _MOST_IGNORED = 1024 * 1024
 """Characters of an ignore file: a larger one holds something else, or patterns that take forever."""
@@ -46,38 +48,111 @@ def stat_path(path: str) -> FileStat | None:
     return found
 
 
-def scan(path: str, selection: Selection = EVERYTHING, parts: Collection[str] = ("",)) -> LocalTree:
+def scan(
+    path: str,
+    selection: Selection = EVERYTHING,
+    parts: Collection[str] = ("",),
+    folders: FolderTable | None = None,
+) -> LocalTree:
     """Walk the folder `path`. Raises OSError where it cannot be read; a folder below it that cannot is failed.
 
     Of the folder only the `parts` are walked, names on the wire with all beneath them; the folders around them are in
-    the tree too. What is not selected is not walked. Raises `OperatorError` for an ignore file that cannot be used:
-    what it names must not be sent.
+    the tree too. What is not selected is not walked. Where a folder is as it is known in the table `folders`, its
+    files are not in the tree until they are read (`read_folder`). Raises `OperatorError` for an ignore file that cannot
+    be used: what it names must not be sent.
     """
     tree = LocalTree(path, selector=Selector(selection))
     tree.directories[""] = FileStat("", path, os.stat(path))
     leading = _leading_names(parts)
     pending = [("", path)]
+    real = {"": os.path.realpath(path)} if folders is not None else {}
     while pending:
         prefix, directory = pending.pop()
+        name = prefix[:-1]
         try:
             found = os.listdir(directory)
         except OSError as error:
             if not prefix:
                 raise
-            del tree.directories[prefix[:-1]]
-            tree.failed.append((prefix[:-1], f"cannot be read: {error.strerror}"))
+            del tree.directories[name]
+            tree.failed.append((name, _unreadable(error)))
             continue
         if tree.selector.reads_ignore_files and IGNORE_FILE in found:
             _read_ignore_file(tree, prefix, os.path.join(directory, IGNORE_FILE))
-        below = []
-        start = os.path.join(directory, "")
-        for each in _ordered(found, leading.get(prefix[:-1]), strict_names=tree.selector.strict_names):
-            path = start + each.local
-            subdirectory = _add(tree, prefix, each, path)
-            if subdirectory is not None:
-                below.append((f"{subdirectory}/", path))
-        pending += reversed(below)
+        chosen = leading.get(name)
+        unchanged = None
+        if folders is not None:
+            real[name] = real_path(tree, name, real)
+            unchanged = None if chosen is not None else find_unchanged(folders, tree, directory, real[name], found)
+        if unchanged is None:
+            pending += reversed(_list(tree, prefix, directory, found, chosen))
+        else:
+            tree.unread[name] = unchanged.known
+            pending += reversed(_add_folders(tree, prefix, directory, unchanged.folders))
     return tree
+
+
+def real_path(tree: LocalTree, name: str, real: Mapping[str, str]) -> str:
+    """The real path of a folder of the tree; `real` has that of the folder around it, or of the top itself."""
+    if not name:
+        return real[name]
+    last = os.path.basename(tree.directories[name].path)
+    return tree.links.get(name) or os.path.join(real[name.rpartition("/")[0]], last)
+
+
+def read_folder(tree: LocalTree, name: str) -> None:
+    """Add the files in an unread folder to its tree. Folders that are new by now are left for the next time."""
+    del tree.unread[name]
+    directory, prefix = tree.directories[name].path, f"{name}/" if name else ""
+    read = LocalTree(tree.path, links=tree.links, selector=tree.selector)
+    try:
+        _list(read, prefix, directory, os.listdir(directory), None)
+    except OSError as error:
+        tree.failed.append((name, _unreadable(error)))
+        return
+    tree.files.update((each, file) for each, file in read.files.items() if each not in tree.directories)
+    tree.skipped.extend(read.skipped)
+    tree.failed.extend(read.failed)
+    tree.partials.extend(read.partials)
+    tree.local_names.update(read.local_names)
+    if name in read.plain:
+        tree.plain.add(name)
+
+
+def _list(
+    tree: LocalTree, prefix: str, directory: str, found: Sequence[str], chosen: Collection[str] | None
+) -> list[tuple[str, str]]:
+    """Add what was found in a directory to `tree`; gives the folders that are to be walked, and their paths."""
+    below = []
+    start = os.path.join(directory, "")
+    before = len(tree.files) + len(tree.directories)
+    others = len(tree.links) + len(tree.local_names)
+    for each in _ordered(found, chosen, strict_names=tree.selector.strict_names):
+        path = start + each.local
+        subdirectory = _add(tree, prefix, each, path)
+        if subdirectory is not None:
+            below.append((f"{subdirectory}/", path))
+    added = len(tree.files) + len(tree.directories) - before
+    kept = RESERVED in found and not os.path.islink(start + RESERVED) and os.path.isdir(start + RESERVED)
+    if added + kept == len(found) and others == len(tree.links) + len(tree.local_names):
+        tree.plain.add(prefix[:-1])
+    return below
+
+
+def _add_folders(
+    tree: LocalTree, prefix: str, directory: str, folders: Sequence[tuple[str, os.stat_result]]
+) -> list[tuple[str, str]]:
+    """Add the folders in an unread one, which have plain names; gives them, and their paths."""
+    below = []
+    for last, stat in folders:
+        name, path = prefix + last, os.path.join(directory, last)
+        tree.directories[name] = FileStat(name, path, stat)
+        below.append((f"{name}/", path))
+    return below
+
+
+def _unreadable(error: OSError) -> str:
+    return f"cannot be read: {error.strerror}"
 
 
 def _leading_names(parts: Collection[str]) -> Mapping[str, Collection[str]]:
@@ -148,7 +223,7 @@ def _add(tree: LocalTree, prefix: str, found: _Name, path: str) -> str | None:
     try:
         stat = os.lstat(path)
     except OSError as error:
-        tree.failed.append((name, f"cannot be read: {error.strerror}"))
+        tree.failed.append((name, _unreadable(error)))
         return None
     kind = stat_module.S_IFMT(stat.st_mode)
     if kind == stat_module.S_IFLNK and tree.selector.follows_links:

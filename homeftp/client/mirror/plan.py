@@ -23,14 +23,16 @@ def plan_deletion(
     is_wanted: Callable[[str], bool],
     selector: Selector,
     kept: Iterable[str] = (),
+    others: int = 0,
 ) -> DeletionPlan:
     """The plan for a target with these files, each with its size, and directories; the source has the wanted names.
 
-    A directory stays that holds something that stays, such as one of the `kept` names.
+    A directory stays that holds something that stays, such as one of the `kept` names. The target has as many `others`,
+    which are wanted.
     """
     extra: list[str] = []
     holding: set[str] = set()
-    total = extra_size = 0
+    total, extra_size = others, 0
     for name in kept:
         _add_above(name, holding)
     for name, size in files:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Awaitable, Mapping, MutableMapping, Sequence
 
 import attrs
-from msgspec import structs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal, in_batches
@@ -84,8 +83,7 @@ class RemoteMirror:
         def is_wanted(name: str) -> bool:
             return name in tree.files or name in tree.directories or name in others
 
-        plan = plan_deletion(sizes, directories, is_wanted, tree.selector, self._kept)
-        return structs.replace(plan, total=plan.total + self._others)
+        return plan_deletion(sizes, directories, is_wanted, tree.selector, self._kept, self._others)
 
     async def _unseen(self, names: Sequence[str]) -> Sequence[str]:
         """The names of files of which this machine has seen no content on the server, or another one."""

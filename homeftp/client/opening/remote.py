@@ -240,7 +240,7 @@ class RemoteClient(Client):
     async def _transfer(self, work: _Work, observer: TransferObserver | None) -> TransferSummary:
         if self._closed:
             raise ConnectionFailed("this client was closed: open the remote again")
-        progress = SummaryObserver(observer or TransferObserver())
+        progress = SummaryObserver(observer or TransferObserver(on_same=lambda files: None))
         running = Deferred.fromCoroutine(self._connect_and(work, progress))
         self._running[running] = Deferred()
         try:

@@ -70,6 +70,7 @@ class SummaryObserver(TransferObserver):
     def __init__(self, other: TransferObserver) -> None:
         super().__init__(
             on_result=self._collect,
+            on_same=other.on_same,
             on_plan=other.on_plan,
             on_compared=other.on_compared,
             on_start=other.on_start,

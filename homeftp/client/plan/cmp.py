@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import chain
 
 from homeftp.client.api import Client
@@ -14,7 +13,7 @@ from homeftp.client.plan.local import (
     report_excluded,
     report_plan,
     require_file,
-    scan_if_exists,
+    scanner,
     stat_if_exists,
 )
 from homeftp.client.plan.paths import endpoint_inside, parse_local_path, parse_remote_path
@@ -96,7 +95,7 @@ class _Cmp:
         if self._reread:
             await reread_remote(client, str(endpoint), self._observer)
         if found is not None and found.is_directory:
-            scanned = partial(scan_if_exists, self._context, path, self._selection)
+            scanned = scanner(self._context, path, self._selection)
             progress = self._observer.add_compared
             surveyed = await survey(client, self._context, path, scanned, endpoint, extra=True, progress=progress)
         else:

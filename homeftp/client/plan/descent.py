@@ -92,11 +92,8 @@ class Descent:
         self._listed_whole: list[str] = []
         """Directories that are listed with all beneath them."""
 
-    async def run(self, wants_extra: Callable[[], bool]) -> None:
-        """Compare, and list.
-
-        Where, after that, `wants_extra`, directories that only the server has are listed with what they hold.
-        """
+    async def compare(self) -> None:
+        """Find out which directories are the same."""
         if self._local.unknown * _MOST_UNKNOWN > self._local.digests[""].files:
             self._listed_whole += self._parts
             pending: Sequence[str] = ()
@@ -105,6 +102,12 @@ class Descent:
         while pending:
             rounds = await in_batches(self._compare, pending)
             pending = [name for names in rounds for name in names]
+
+    async def list(self, wants_extra: Callable[[], bool]) -> None:
+        """List what is not the same.
+
+        Where, after that, `wants_extra`, directories that only the server has are listed with what they hold.
+        """
         await in_batches(self._list, self._listed)
         entries = self.listing.entries
         found = [name for name, entry in entries.items() if entry.kind == "directory"]

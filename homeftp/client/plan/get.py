@@ -14,7 +14,7 @@ from homeftp.client.mirror.local import delete_local
 from homeftp.client.mirror.plan import ConfirmedDeletions, check_apart, may_delete, plan_deletion, report_deleted
 from homeftp.client.plan.globs import expand_pattern
 from homeftp.client.plan.listing import RemoteListing, select, stat_remote
-from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
+from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists, scanner
 from homeftp.client.plan.past import learn_hashes, list_past, no_pattern
 from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
 from homeftp.client.plan.reread import reread_remote, without_memory
@@ -137,7 +137,7 @@ class _Get:
         await self._transfer(client, context, lambda _: endpoint, {name: entry}, tree, folder)
 
     async def _get_folder(self, client: Client, endpoint: Endpoint, path: str) -> None:
-        scanned = partial(scan_if_exists, self._context, path, self._options.selection)
+        scanned = scanner(self._context, path, self._options.selection)
         progress = self._observer.add_compared
         found = await survey(client, self._context, path, scanned, endpoint, extra=True, progress=progress)
         tree, listing = found.tree, found.listing
@@ -169,14 +169,14 @@ class _Get:
 
     async def _plan_deletion(self, found: Survey, path: str) -> DeletionPlan:
         tree, listing = found.tree, found.listing
-        sizes = ((name, file.size) for name, file in tree.files.items())
+        sizes = ((name, file.size) for name, file in found.rest().files.items())
         others = {name for name, _ in listing.skipped + listing.failed}
         kept = [*tree.partials, *(name for name, _ in tree.skipped + tree.failed)]
 
         def is_wanted(name: str) -> bool:
-            return name in listing.entries or name in others or found.is_same(name)
+            return name in listing.entries or name in others or name in found.same
 
-        plan = plan_deletion(sizes, tree.directories, is_wanted, tree.selector, kept)
+        plan = plan_deletion(sizes, tree.directories, is_wanted, tree.selector, kept, found.same_count)
         await self._deletions.confirm(plan, self._options, path, self._observer)
         return plan
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Collection
+from typing import Any, Callable, Collection, Coroutine
 
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import local_name
@@ -14,6 +14,7 @@ from homeftp.client.selection import Selection, Selector
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.errors import OperatorError
+from homeftp.hashing.foldertable import FolderTable
 
 
 async def stat_if_exists(context: TransferContext, path: str) -> FileStat | None:
@@ -42,18 +43,30 @@ async def missing(context: TransferContext, path: str) -> OperatorError:
 
 
 async def scan_if_exists(
-    context: TransferContext, path: str, selection: Selection, parts: Collection[str] = ("",)
+    context: TransferContext,
+    path: str,
+    selection: Selection,
+    parts: Collection[str] = ("",),
+    *,
+    folders: FolderTable | None = None,
 ) -> LocalTree:
-    """The selected tree of a folder, or of `parts` of it; empty where nothing exists.
+    """The selected tree of a folder, or of `parts` of it, as `scan` finds it; empty where nothing exists.
 
     Raises `OperatorError` for a file.
     """
     if await stat_if_exists(context, path) is None:
         return LocalTree(path, selector=Selector(selection))
     try:
-        return await context.workers.run(scan, path, selection, parts)
+        return await context.workers.run(scan, path, selection, parts, folders)
     except NotADirectoryError:
         raise OperatorError(f"{path} is a file: a folder cannot replace it") from None
+
+
+def scanner(
+    context: TransferContext, path: str, selection: Selection, parts: Collection[str] = ("",)
+) -> Callable[[FolderTable | None], Coroutine[Any, Any, LocalTree]]:
+    """What scans a folder for a survey: `scan_if_exists` with the folders that are known."""
+    return lambda folders: scan_if_exists(context, path, selection, parts, folders=folders)
 
 
 async def path_inside(context: TransferContext, folder: str, name: str, *, strict_names: bool) -> str:

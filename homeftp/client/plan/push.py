@@ -29,6 +29,7 @@ from homeftp.client.transfer.push import PushTransfer
 from homeftp.client.transfer.retry import with_reconnects
 from homeftp.endpoint import Endpoint
 from homeftp.errors import OperatorError, WrongKind
+from homeftp.hashing.foldertable import FolderTable
 from homeftp.model import Entry
 
 
@@ -137,7 +138,7 @@ class _Push:
                 client, self._context, path, scanned, endpoint, extra=self._options.delete, progress=progress
             )
         else:
-            found = await self._survey_top(client, await scanned(), endpoint)
+            found = await self._survey_top(client, await scanned(None), endpoint)
         tree, listing = found.tree, found.listing
         if listing.kind == "file":
             raise WrongKind(f"{endpoint} is a file: a folder cannot replace it")
@@ -150,19 +151,21 @@ class _Push:
             kept = [name for name, _ in listing.skipped + listing.failed]
             mirror = RemoteMirror(client, self._context, str(endpoint), tree, listing.entries, kept, found.same_count)
             await mirror.plan(self._options, self._observer, self._deletions)
-        report_plan(tree, self._observer)
+        found.plan_same(self._observer)
+        rest = found.rest()
+        report_plan(rest, self._observer)
         dry_run = self._options.dry_run
         if not dry_run:
             await found.list_same_directories(client)
+            rest = found.rest()  # with the directories that are listed now
         await found.finish_same(client, self._context, self._observer, dry_run=dry_run)
-        rest = found.rest()
-        remote = found.remote_for(rest, client.server_info.limits.small_file)
+        remote = await found.remote_for(self._context, rest, client.server_info.limits.small_file)
         await self._transfer(client, endpoint, rest, remote)
         if mirror is not None:
             await mirror.delete(self._options, self._observer)
 
-    async def _scan(self, path: str) -> LocalTree:
-        return await self._context.workers.run(scan, path, self._options.selection)
+    async def _scan(self, path: str, folders: FolderTable | None) -> LocalTree:
+        return await self._context.workers.run(scan, path, self._options.selection, ("",), folders)
 
     async def _survey_top(self, client: Client, tree: LocalTree, endpoint: Endpoint) -> Survey:
         """As `survey`, for a folder whose content goes to the top: what others have there is not listed."""

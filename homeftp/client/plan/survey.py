@@ -10,22 +10,26 @@ import msgspec
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from homeftp.client.api import Client
-from homeftp.client.files.digest import LocalDigests, local_digests
+from homeftp.client.files.digest import LocalDigests, local_digests, read_unread
 from homeftp.client.files.hashes import remembers_folder
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.plan.descent import Descent, ask_digests, list_directories_of
 from homeftp.client.plan.listing import RemoteListing, entry_table, list_remote, stat_names
 from homeftp.client.seen.lastseen import LastSeen
-from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, endpoints_below
+from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome, TransferContext, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Forbidden, WrongKind
+from homeftp.hashing.foldertable import FolderTable
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import NOTHING
 from homeftp.model import Entry, TreeDigest, TreeProgress
 
 T = TypeVar("T")
 U = TypeVar("U")
+
+Scan = Callable[[FolderTable | None], Coroutine[Any, Any, LocalTree]]
+"""Reads a local folder; where a folder is as it is known in the table, its files may be unread."""
 
 _REPORTED_TOGETHER = 1024
 """Files that are reported as the same in one step: then each costs little."""
@@ -35,7 +39,7 @@ class Survey(msgspec.Struct, frozen=True):
     """A local folder, and what the server has at `endpoint`."""
 
     tree: LocalTree
-    """All of the local folder."""
+    """All of the local folder; what is unread is the same."""
     endpoint: Endpoint
     listing: RemoteListing
     """The server's entries, except beneath directories that are the same."""
@@ -55,19 +59,25 @@ class Survey(msgspec.Struct, frozen=True):
         return (self.local.digests[name] for name in topmost)
 
     def same_files(self) -> Iterator[tuple[str, FileStat]]:
-        """The files in directories that are the same, by name."""
+        """The files in directories that are the same, by name, but for those in unread ones."""
         return chain.from_iterable(map(self.tree.files.inside, self._same_folders()))
 
     def _same_folders(self) -> Iterator[str]:
         """The directories that are the same and have files in them, in the order of the files."""
         return (name for name in self.tree.files.folders() if name in self.same)
 
-    def is_same(self, name: str) -> bool:
-        """Whether a name is that of a directory that is the same, or of a file in one."""
-        return name in self.same or (name in self.tree.files and name.rpartition("/")[0] in self.same)
+    async def read_same(self, context: TransferContext, names: Iterable[str]) -> Collection[str]:
+        """Read those of these directories that are unread: then their files are among the `same_files`.
+
+        Returns those that were changed since they were compared.
+        """
+        unread = [name for name in names if name in self.tree.unread]
+        if not unread or context.hash_cache is None:
+            return ()
+        return await context.workers.run(read_unread, self.tree, self.local, context.hash_cache, unread)
 
     def same_names(self) -> Iterator[str]:
-        """The names of the directories that are the same and of the files in them."""
+        """The names of the directories that are the same and of the files in them, but for those in unread ones."""
         return chain(self.same, (name for name, _ in self.same_files()))
 
     def rest(self) -> LocalTree:
@@ -79,7 +89,7 @@ class Survey(msgspec.Struct, frozen=True):
         directories = {name: each for name, each in self.tree.directories.items() if name not in same or name in listed}
         return attrs.evolve(self.tree, files=files, directories=directories)
 
-    def remote_for(self, sent: LocalTree, small_file: int) -> Mapping[str, Entry]:
+    async def remote_for(self, context: TransferContext, sent: LocalTree, small_file: int) -> Mapping[str, Entry]:
         """The server's entries, for a push of `sent` that has the server copy files larger than `small_file`.
 
         If `sent` has such a file, the larger files in directories that are the same are added. The server does not list
@@ -88,7 +98,8 @@ class Survey(msgspec.Struct, frozen=True):
         listed, hashes = self.listing.entries, self.local.hashes
         if all(file.size <= small_file for file in sent.files.values()):
             return listed
-        larger = ((name, file.size) for name, file in self.same_files() if file.size > small_file)
+        await self.read_same(context, self.same)
+        larger = ((name, file.size) for name, file in self.same_files() if file.size > small_file and name in hashes)
         known = listed.copy()
         known.update((name, Entry(name, "file", size, hash=hashes[name])) for name, size in larger)
         return known
@@ -106,31 +117,57 @@ class Survey(msgspec.Struct, frozen=True):
     async def finish_same(
         self, client: Client, context: TransferContext, observer: TransferObserver, *, dry_run: bool = False
     ) -> None:
-        """Report each file that is the same; it counts as seen on the server, except in a dry run."""
+        """Report the files that are the same; they count as seen on the server, except in a dry run."""
         if not self.same:
             return
         endpoint_of = endpoints_below(str(self.endpoint))
         if not dry_run:
-            folders = {endpoint_of(name): self.local.digests[name].content for name in self.same}
-            hashes = self.local.hashes
-            known = chain.from_iterable(map(hashes.inside, self._same_folders()))
-            rows = ((endpoint_of(name), hash) for name, hash in known)
-            await LastSeen(context.seen, context.workers, client).record_folders(folders, rows)
-        files = self.same_files()
+            await self._record_seen(context, LastSeen(context.seen, context.workers, client), endpoint_of)
+        counted: dict[str, tuple[int, int]] = {}
+        single: set[str] = set()
+        for name in self.same:
+            if observer.on_same is None or observer.finished.has_in(endpoint_of(name)):
+                single.add(name)
+            else:
+                counted[endpoint_of(name)] = self._own_files(name)
+        observer.add_same(counted)
+        await self.read_same(context, single)
+        hashes = self.local.hashes
+        files = chain.from_iterable(map(self.tree.files.inside, filter(single.__contains__, self._same_folders())))
         while some := list(islice(files, _REPORTED_TOGETHER)):
             finished = [file.size for name, file in some if endpoint_of(name) in observer.finished]
             if finished:
                 observer.on_bytes(sum(finished))
                 some = [(name, file) for name, file in some if endpoint_of(name) not in observer.finished]
-            results = [FileResult(Outcome.SAME, name, file.size, hash=self.local.hashes[name]) for name, file in some]
+            results = [FileResult(Outcome.SAME, name, file.size, hash=hashes.get(name)) for name, file in some]
             observer.add_files(results, (endpoint_of(name) for name, _ in some), sum(file.size for _, file in some))
+
+    async def _record_seen(self, context: TransferContext, seen: LastSeen, endpoint_of: EndpointOf) -> None:
+        """Record the files that are the same as seen on the server, unless that is known of their directories."""
+        folders = {endpoint_of(name): self.local.digests[name].content for name in self.same}
+        unrecorded = await seen.unrecorded(folders)
+        if not unrecorded:
+            return
+        names = {name for name in self.same if endpoint_of(name) in unrecorded}
+        for name in await self.read_same(context, names):
+            names.remove(name)
+            del folders[endpoint_of(name)]
+        known = chain.from_iterable(self.local.hashes.inside(name) for name in self._same_folders() if name in names)
+        await seen.record_folders(folders, ((endpoint_of(name), hash) for name, hash in known))
+
+    def _own_files(self, name: str) -> tuple[int, int]:
+        """How many files are directly in a directory, and their bytes."""
+        digests = self.local.digests
+        below = [digests[each] for each in self.local.below.get(name, ())]
+        whole = digests[name]
+        return whole.files - sum(each.files for each in below), whole.size - sum(each.size for each in below)
 
 
 async def survey(
     client: Client,
     context: TransferContext,
     path: str,
-    scan: Callable[[], Coroutine[Any, Any, LocalTree]],
+    scan: Scan,
     endpoint: Endpoint,
     *,
     extra: bool,
@@ -146,23 +183,27 @@ async def survey(
     cache = context.hash_cache
     run = context.workers.run
     if cache is None or not await run(remembers_folder, cache, path):
-        tree, listing = await _both(scan(), list_remote(client, endpoint, recursive=True))
+        tree, listing = await _both(scan(None), list_remote(client, endpoint, recursive=True))
         return Survey(tree, endpoint, listing)
     asking = ask_digests(client, endpoint, NOTHING, progress)
-    (tree, local), top = await _both(_scan_and_digest(context, cache, scan()), asking)
+    (tree, local), top = await _both(_scan_and_digest(context, cache, scan(cache.folders)), asking)
+    if local is None or top is None or top.entry is None or top.tree is None:
+        await _read_differing(context, cache, tree, local)
     if top is not None and top.entry is None:
         return Survey(tree, endpoint, RemoteListing(entry_table(), [], []))
     if local is None or top is None or top.entry is None or top.tree is None:
         return Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))
     descent = Descent(client, endpoint, local, RemoteListing(entry_table({"": top.entry}), [], []), top.tree)
-    await descent.run(lambda: extra or _lacks_large_file(client, tree, descent))
+    await descent.compare()
+    await _read_differing(context, cache, tree, local, descent.same)
+    await descent.list(lambda: extra or _lacks_large_file(client, tree, descent))
     return Survey(tree, endpoint, descent.listing, frozenset(descent.same), local)
 
 
 async def survey_parts(
     client: Client,
     context: TransferContext,
-    scan: Callable[[], Coroutine[Any, Any, LocalTree]],
+    scan: Scan,
     endpoint: Endpoint,
     parts: Collection[str],
 ) -> Survey | None:
@@ -177,7 +218,7 @@ async def survey_parts(
         return None
     names = names_around(parts)
     try:
-        scanning = _scan_and_digest(context, cache, scan())
+        scanning = _scan_and_digest(context, cache, scan(cache.folders))
         (tree, local), listing = await _both(scanning, stat_names(client, endpoint, [*names, *sorted(parts)]))
     except (BadEndpoint, Forbidden, WrongKind):
         return None
@@ -187,7 +228,9 @@ async def survey_parts(
     if local is None or any(name not in tree.directories or listing.kind_of(name) != "directory" for name in needed):
         return None
     descent = Descent(client, endpoint, local, listing, parts=parts)
-    await descent.run(lambda: True)
+    await descent.compare()
+    await _read_differing(context, cache, tree, local, descent.same)
+    await descent.list(lambda: True)
     return Survey(tree, endpoint, listing, frozenset(descent.same), local)
 
 
@@ -209,6 +252,19 @@ def _lacks_large_file(client: Client, tree: LocalTree, descent: Descent) -> bool
         if folder not in descent.same
         for name, file in tree.files.inside(folder)
     )
+
+
+async def _read_differing(
+    context: TransferContext,
+    cache: HashCache,
+    tree: LocalTree,
+    local: LocalDigests | None,
+    same: Collection[str] = (),
+) -> None:
+    """Read the unread folders that are not the same on the server."""
+    names = [name for name in tree.unread if name not in same]
+    if names:
+        await context.workers.run(read_unread, tree, local or LocalDigests(), cache, names)
 
 
 async def _scan_and_digest(

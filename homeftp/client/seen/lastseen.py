@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Iterable, Mapping, Sequence
+from typing import Callable, Collection, Iterable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -54,8 +54,14 @@ class LastSeen:
         if self._writing is None and is_due:
             self._write()
 
+    def unrecorded(self, folders: Mapping[str, str]) -> Deferred[Collection[str]]:
+        """As `SeenStore.unrecorded`; none of a server that is not known."""
+        if not self._place.server:
+            return succeed(())
+        return self._workers.run_unbounded(self._store.unrecorded, self._place, folders)
+
     def record_folders(self, folders: Mapping[str, str], rows: Iterable[tuple[str, str]]) -> Deferred[None]:
-        """Record all files in many folders as `SeenStore.record_folders` does; `rows` is read in the pool."""
+        """Record files in many folders as `SeenStore.record_folders` does; `rows` is read in the pool."""
         if not self._place.server:
             return succeed(None)
         return self._workers.run_unbounded(self._store.record_folders, self._place, folders, rows)

@@ -13,7 +13,7 @@ import sqlite3
 import time
 from functools import partial
 from threading import Lock
-from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
+from typing import Callable, Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.hashing.database import SharedDatabase, select_in, tables
 from homeftp.hashing.filehash import binary, from_binary
@@ -155,16 +155,17 @@ class SeenStore:
             )
         return written
 
-    def record_folders(self, place: Place, folders: Mapping[str, str], rows: Iterable[tuple[str, str]]) -> None:
-        """Store `rows`, what was seen at each path in `folders`, unless they are stored already.
-
-        Each folder has the digest of the content of everything beneath it, and every row is in one of the folders.
-        """
+    def unrecorded(self, place: Place, folders: Mapping[str, str]) -> Collection[str]:
+        """Those of these folders whose files are not all recorded; each has the digest of all content beneath it."""
         day = int(self._clock() // _DAY)
         query = "SELECT path, digest FROM folders WHERE place = ? AND day >= ? AND path IN"
         known = self._select(query, place, list(folders), day - _REFRESHED_AFTER)
-        missing = {folder for folder, digest in folders.items() if known.get(folder) != binary(digest)}
-        if missing and self._record(place, (row for row in rows if row[0].rpartition("/")[0] in missing)):
+        return {folder for folder, digest in folders.items() if known.get(folder) != binary(digest)}
+
+    def record_folders(self, place: Place, folders: Mapping[str, str], rows: Iterable[tuple[str, str]]) -> None:
+        """Store `rows`, what was seen at each path in those of the `folders` that are `unrecorded`."""
+        day = int(self._clock() // _DAY)
+        if self._record(place, rows):
             values = [(folder, binary(digest), day) for folder, digest in folders.items()]
             self._database.run(partial(_insert_folders, place, values))
         self._prune()

@@ -10,7 +10,6 @@ from typing import Awaitable, Callable, Collection, Container, Iterable, Mapping
 import attrs
 
 from homeftp.client.api import Client
-from homeftp.client.files.model import FileStat
 from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
@@ -22,7 +21,7 @@ from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOpti
 from homeftp.client.sync.planner import Edits, changes_nothing, make_plan
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
-from homeftp.client.sync.trees import BothSides, inode_of, read_both
+from homeftp.client.sync.trees import BothSides, read_both, record_same
 from homeftp.client.tables.nametable import PLAIN_ROWS
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
@@ -299,7 +298,7 @@ class _Sync:
     async def _finish(self, client: Client, pair: SyncPair, both: BothSides, plan: SyncPlan) -> None:
         """Carry out all but the names, and remember what is agreed."""
         await self._run(self._archive.record, pair, plan.agreed, plan.gone, both.here.inodes)
-        await self._run(_record_same, self._archive, pair, both)
+        await self._run(record_same, self._archive, pair, both, self._context.hash_cache)
         if len(plan.actions) > PLAIN_ROWS:  # else it is not worth the time
             await self._run(self._context.system.release_memory)
         carry = self._carry_out(client, pair, both)
@@ -372,22 +371,3 @@ def _as_allowed(action: SyncAction, allowed: Container[tuple[object, ...]]) -> S
             if _identity(action._replace(act=Act.COPY, target=side)) in allowed:
                 return action._replace(target=side)
     return None
-
-
-def _record_same(archive: SyncArchive, pair: SyncPair, both: BothSides) -> None:
-    """Record folders that are the same on both sides, where anything else is recorded of them. Blocks."""
-    if not both.same:
-        return
-    known = archive.digests(pair)
-    outdated = {folder for folder, digest in both.same.items() if known.get(folder) != digest}
-    if not outdated:
-        return
-    directories: dict[str, list[tuple[str, FileStat]]] = {}
-    for name, found in both.local.directories.items():
-        if name:
-            directories.setdefault(name.rpartition("/")[0], []).append((name, found))
-    for folder in outdated:
-        inside = [*both.local.files.inside(folder), *directories.get(folder, ())]
-        nodes = {name: both.same_node(found) for name, found in inside}
-        archive.record_folder(pair, folder, nodes, {name: inode_of(found) for name, found in inside})
-    archive.record_digests(pair, both.same)

@@ -6,7 +6,6 @@ another side, or the agreement, has under the same name, or whose size says that
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import chain, islice
 from typing import AbstractSet, Callable, Container, Mapping, Sequence
 
@@ -14,11 +13,12 @@ import attrs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
+from homeftp.client.files.digest import LocalDigests, read_unread
 from homeftp.client.files.hashes import known_hashes
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
 from homeftp.client.files.read import Content, ReadRequest, read_many
 from homeftp.client.plan.listing import RemoteListing, select
-from homeftp.client.plan.local import scan_if_exists
+from homeftp.client.plan.local import scanner
 from homeftp.client.plan.spelling import spell
 from homeftp.client.plan.survey import Survey, names_around, survey, survey_parts
 from homeftp.client.remotehash import hash_there
@@ -33,6 +33,7 @@ from homeftp.client.transfer.payload import hash_file
 from homeftp.config import STREAM_PIECE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, WrongKind
+from homeftp.hashing.hashcache import HashCache
 from homeftp.metadata.modes import MODE_BITS
 from homeftp.model import Entry, TreeProgress
 
@@ -53,7 +54,7 @@ class BothSides:
     """Both sides of a pair, except what is in folders that are the same."""
 
     local: LocalTree
-    """The local tree, with the folders that are the same."""
+    """The local tree, with the folders that are the same; some of these are unread."""
     entries: NameTable[Entry]
     """The server's, by name; "" is the directory itself, which may not exist."""
     here: SyncTree
@@ -63,8 +64,8 @@ class BothSides:
     """The folders that are the same with all beneath them, each with its full digest; "" is the pair's own."""
     same_files: int
     """How many files are in them, and are agreed outside of what was read."""
-    hashes: Mapping[str, str]
-    """The hashes of the files in them, by name."""
+    digests: LocalDigests
+    """The digests of the folders here, and the hashes of the files in them, but for unread ones."""
     scope: Scope
     """The part that was read. Of the directories around its parts nothing else is in here."""
 
@@ -73,7 +74,7 @@ class BothSides:
         mode = found.stat.st_mode & MODE_BITS if HAS_MODES else None
         if found.is_directory:
             return SyncNode("directory", mode=mode)
-        return SyncNode("file", self.hashes[found.name], found.size, found.mtime_us, mode)
+        return SyncNode("file", self.digests.hashes[found.name], found.size, found.mtime_us, mode)
 
 
 async def read_both(
@@ -92,12 +93,13 @@ async def read_both(
     (33).
     """
     endpoint = parse(pair.endpoint)
-    scan = partial(scan_if_exists, context, pair.local, selection)
     surveyed = None
     if not scope.is_whole and selection.names is None:
-        surveyed = await survey_parts(client, context, partial(scan, scope.parts), endpoint, scope.parts)
+        scan = scanner(context, pair.local, selection, scope.parts)
+        surveyed = await survey_parts(client, context, scan, endpoint, scope.parts)
     if surveyed is None:
         scope = WHOLE
+        scan = scanner(context, pair.local, selection)
         surveyed = await survey(client, context, pair.local, scan, endpoint, extra=True, progress=progress)
     tree, listing = surveyed.tree, surveyed.listing
     if listing.kind == "file":
@@ -123,7 +125,7 @@ async def read_both(
         agreed,
         same,
         surveyed.same_count + max(0, unread),
-        surveyed.local.hashes,
+        surveyed.local,
         scope,
     )
 
@@ -267,3 +269,28 @@ def node_of(entry: Entry) -> SyncNode:
 
 def _reason(error: object) -> str:
     return f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+
+
+def record_same(archive: SyncArchive, pair: SyncPair, both: BothSides, cache: HashCache | None) -> None:
+    """Record folders that are the same on both sides, where anything else is recorded of them. Blocks.
+
+    What was changed here since it was compared is left for the next sync.
+    """
+    if not both.same or cache is None:
+        return
+    known = archive.digests(pair)
+    outdated = {folder for folder, digest in both.same.items() if known.get(folder) != digest}
+    if not outdated:
+        return
+    changed = read_unread(both.local, both.digests, cache, outdated)
+    outdated.difference_update(changed)
+    directories: dict[str, list[tuple[str, FileStat]]] = {}
+    for name, found in both.local.directories.items():
+        if name:
+            directories.setdefault(name.rpartition("/")[0], []).append((name, found))
+    for folder in outdated:
+        inside = [*both.local.files.inside(folder), *directories.get(folder, ())]
+        nodes = {name: both.same_node(found) for name, found in inside}
+        archive.record_folder(pair, folder, nodes, {name: inode_of(found) for name, found in inside})
+    above = set(names_around(f"{name}/" for name in changed)) if changed else set()
+    archive.record_digests(pair, {name: digest for name, digest in both.same.items() if name not in above})

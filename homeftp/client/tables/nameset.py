@@ -25,6 +25,10 @@ class NameSet:
             self._opened = head, set(_names(self._folders.get(head, b"")))
         return last in self._opened[1]
 
+    def has_in(self, folder: str) -> bool:
+        """Whether it has a name that is directly in a folder."""
+        return folder in self._folders
+
     def __iter__(self) -> Iterator[str]:
         for head, folder in self._folders.items():
             for last in set(_names(folder)):

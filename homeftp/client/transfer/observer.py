@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 from operator import attrgetter
-from typing import Callable, Iterable, Iterator, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -20,6 +20,11 @@ class TransferObserver:
 
     on_result: Callable[[FileResult], None] = lambda result: None
     """A file or directory is finished."""
+    on_same: Callable[[int], None] | None = None
+    """So many files in folders that are the same are finished, without a result for each; None: each has a result.
+
+    Results need the names of the files; without them a folder that looks as before need not be read.
+    """
     on_plan: Callable[[int, int], None] = lambda files, size: None
     """This many files of this many bytes in all are added to the transfer."""
     on_compared: Callable[[int, int], None] = lambda files, size: None
@@ -47,9 +52,11 @@ class TransferObserver:
     bytes_moved: int = 0
     """Bytes of content that were transferred."""
     finished: NameSet = attrs.field(factory=NameSet)
-    """The endpoints of the finished files."""
+    """The endpoints of the finished files, except those that `add_same` has counted."""
     rejected_resumes: Counter[str] = attrs.field(factory=Counter)
     """How often the server could not use its partial upload of an endpoint."""
+    _counted: set[str] = attrs.field(factory=set)
+    """The endpoints of the folders whose files `add_same` has counted."""
     _reported: set[tuple[str, str, Outcome]] = attrs.field(factory=set)
     _reported_before: frozenset[tuple[str, str, Outcome]] = frozenset()
 
@@ -94,6 +101,21 @@ class TransferObserver:
         for result in results:
             self.on_result(result)
         self.add_bytes(size, moved=moved)
+
+    def add_same(self, folders: Mapping[str, tuple[int, int]]) -> None:
+        """Count the files in folders that are the same: the number of files of each, and their bytes, by endpoint.
+
+        Only where there is an `on_same`. Folders that were counted over an earlier connection are not counted again.
+        """
+        self._progressed()
+        count = sum(files for endpoint, (files, _) in folders.items() if endpoint not in self._counted)
+        self._counted.update(folders)
+        if count:
+            self.counts[Outcome.SAME] += count
+            self.kinds[Outcome.SAME, "file"] += count
+            if self.on_same is not None:
+                self.on_same(count)
+        self.add_bytes(sum(size for _, size in folders.values()), moved=False)
 
     def add_unapplied(self, names: Sequence[str], side: str) -> None:
         """Call `on_notice` once for all files and folders whose time or mode could not be set on `side`."""

@@ -62,19 +62,17 @@ class SignaturesTests(SynchronousTestCase):
         names = ["a", "b"]
         before = folder_signature(names, [BEFORE, BEFORE], "x")
         self.assertEqual(before, folder_signature(["a", "".join("b")], [stat_of(), stat_of()], "x"))
+        same = [BEFORE, BEFORE]
         others = [
-            folder_signature(*arguments)
-            for arguments in (
-                (names, [BEFORE, BEFORE]),
-                (names, [BEFORE, BEFORE], "y"),
-                (names, [BEFORE, BEFORE], "x", ""),
-                (["a", "c"], [BEFORE, BEFORE], "x"),
-                (["a\udcff", "b"], [BEFORE, BEFORE], "x"),
-                (["a"], [BEFORE], "x"),
-                ([], [], "x"),
-                *((names, [BEFORE, after], "x") for after in AFTER.values()),
-                *((names, [after, BEFORE], "x") for after in AFTER.values()),
-            )
+            folder_signature(names, same),
+            folder_signature(names, same, "y"),
+            folder_signature(names, same, "x", ""),
+            folder_signature(["a", "c"], same, "x"),
+            folder_signature(["a\udcff", "b"], same, "x"),
+            folder_signature(["a"], [BEFORE], "x"),
+            folder_signature([], [], "x"),
+            *(folder_signature(names, [BEFORE, after], "x") for after in AFTER.values()),
+            *(folder_signature(names, [after, BEFORE], "x") for after in AFTER.values()),
         ]
         self.assertEqual(len({before, *others}), 1 + len(others))
 

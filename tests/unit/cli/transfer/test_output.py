@@ -47,6 +47,13 @@ class OutputTests(SynchronousTestCase):
             self.successResultOf(Deferred.fromCoroutine(output.run(work())))
             self.assertEqual(self.err.getvalue(), expected)
 
+    def test_same(self) -> None:
+        """Only where each file is printed do those that are the same have results of their own."""
+        for words, has_results in (((), False), (("--json",), True), (("-q",), False)):
+            output = self.output(*words)
+            self.assertEqual(output.observer.on_same is None, has_results)
+            self.assertEqual(output.report.prints_same, has_results)
+
     def test_cancelled(self) -> None:
         """Who cancels it gets that; what has arrived of an unfinished file is printed."""
         output = self.output()

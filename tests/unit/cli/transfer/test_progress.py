@@ -59,6 +59,7 @@ class ProgressTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertIn("0/0 files  Photos", self.lines())
         bar.plan(1_500, 2_000_000)
+        bar.finish_files(0)
         bar.finish_file("a.jpg")
         self.assertIn("1/1,500 files  a.jpg", self.lines())
         bar.start_file("large\x1b[2J")

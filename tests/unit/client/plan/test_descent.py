@@ -40,7 +40,8 @@ class DescentTests(TransferCase):
             if parts:
                 stated = await stat_names(self.client, parse("lib"), ["", *parts])
                 descent = Descent(self.client, parse("lib"), self.digests(), stated, parts=parts)
-                await descent.run(lambda: extra)
+                await descent.compare()
+                await descent.list(lambda: extra)
                 return descent
             found = await ask_digests(self.client, parse("lib"), NOTHING)
             assert found is not None
@@ -48,7 +49,8 @@ class DescentTests(TransferCase):
             assert found.tree is not None
             listing = RemoteListing(entry_table({"": found.entry}), [], [])
             descent = Descent(self.client, parse("lib"), self.digests(), listing, found.tree)
-            await descent.run(lambda: extra)
+            await descent.compare()
+            await descent.list(lambda: extra)
             return descent
 
         with mock.patch.object(self.client, "request", wraps=self.client.request) as request:

@@ -6,22 +6,34 @@ import os
 import random
 import shutil
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, Coroutine
 from unittest import mock
 
 import attrs
 from twisted.internet.defer import Deferred, fail
 
-from homeftp.client import FileResult, Outcome
-from homeftp.client.plan.local import scan_if_exists
+from homeftp.client import FileResult, Outcome, TransferObserver
+from homeftp.client.plan.cmp import cmp
+from homeftp.client.plan.get import get
+from homeftp.client.plan.local import scanner
+from homeftp.client.plan.push import push
 from homeftp.client.plan.survey import Survey, names_around, survey, survey_parts
 from homeftp.client.seen.store import SeenStore
 from homeftp.client.selection import Selection
+from homeftp.client.transfer.model import TransferOptions
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, Changed
 from homeftp.files.files import Files
+from homeftp.hashing.foldertable import KnownFolder
+from homeftp.hashing.treedigest import NOTHING
+from homeftp.model import TreeDigest
 from homeftp.workers import InlineWorkers
 from tests.support.transfers import TransferCase, stamp
+
+RECURSIVE = TransferOptions(recursive=True)
+
+NO_FOLDER = KnownFolder(b"", b"", TreeDigest(content=NOTHING, full=NOTHING, files=0, directories=0, size=0))
+"""What no folder looks like."""
 
 
 class WholeTests(TransferCase):
@@ -47,6 +59,46 @@ class WholeTests(TransferCase):
         for local_first in (True, False):
             self.assertEqual(self.compare(local_first=local_first), (["CMP"], {Outcome.SAME: 3}))
 
+    def test_counted(self) -> None:
+        """Where nobody asks for results, files in folders that look as before are only counted, and no hash looked up.
+
+        The control is the first time. What was changed since is found.
+        """
+        cache = self.context.hash_cache
+        assert cache is not None
+        path = f"{self.here}/lib"
+        works: tuple[Callable[[TransferObserver], Coroutine[Any, Any, None]], ...] = (
+            lambda observer: cmp(self.client, self.context, path, "lib", observer),
+            lambda observer: push(self.client, self.context, [path], "lib", RECURSIVE, observer),
+            lambda observer: get(self.client, self.context, ["lib"], path, RECURSIVE, observer),
+        )
+        for number, work in enumerate(works):
+            cache.folders.record(dict.fromkeys(map(os.path.realpath, (path, f"{path}/sub")), NO_FOLDER))
+            for is_known in (False, True):
+                observer = self.observer()
+                counted: list[int] = []
+                planned: list[tuple[int, int]] = []
+                observer.on_same = counted.append
+                observer.on_plan = lambda *plan, planned=planned: planned.append(plan)
+                with mock.patch.object(cache, "lookup", wraps=cache.lookup) as lookup:
+                    self.run_work(work(observer))
+                self.assertEqual((dict(observer.counts), counted, self.results), ({Outcome.SAME: 3}, [3], []))
+                self.assertEqual(not lookup.called, is_known, number)
+                sizes = sum(map(len, (b"lib/a", b"lib/sub/b", "lib/sub/é".encode())))
+                self.assertEqual(tuple(map(sum, zip(*planned, strict=True))), (3, sizes))
+        os.utime(f"{path}/sub/b", (5, 5))
+        self.assertEqual(self.compare(), (["CMP", "GET"], {Outcome.SAME: 2, Outcome.DIFFERS: 1}))
+
+    def test_finished(self) -> None:
+        """A file that is finished is not counted again, although nobody asks for results."""
+        observer = self.observer()
+        counted: list[int] = []
+        observer.on_same = counted.append
+        observer.add_result(FileResult(Outcome.NEW, "sub/b"), "lib/sub/b")
+        self.run_work(push(self.client, self.context, [f"{self.here}/lib"], "lib", RECURSIVE, observer))
+        self.assertEqual(dict(observer.counts), {Outcome.NEW: 1, Outcome.SAME: 2})
+        self.assertEqual((counted, len(self.results)), ([1], 2))
+
     def test_server_hashes(self) -> None:
         """While the server hashes for its digest each command is told how far it is; a file alone needs no digest."""
         there, path = "lib", f"{self.here}/lib"
@@ -68,7 +120,7 @@ class WholeTests(TransferCase):
         """
 
         def parts(*names: str) -> Survey | None:
-            scan = partial(scan_if_exists, self.context, f"{self.here}/lib", Selection(), names)
+            scan = scanner(self.context, f"{self.here}/lib", Selection(), names)
             return self.run_work(survey_parts(self.client, self.context, scan, parse("lib"), names))
 
         with mock.patch.object(self.client, "request", wraps=self.client.request) as request:

@@ -28,6 +28,12 @@ class NameSetTests(SynchronousTestCase):
         names.add("b/new")
         self.assertIn("b/new", names)
 
+    def test_has_in(self) -> None:
+        """It tells whether there is a name directly in a folder."""
+        names = NameSet()
+        names.update(["b/c", "b/d/e"])
+        self.assertEqual([names.has_in(folder) for folder in ("b", "b/d", "", "b/d/e")], [True, True, False, False])
+
     def test_empty_name(self) -> None:
         """The name of the top is a name as well."""
         names = NameSet()

@@ -56,6 +56,18 @@ class ObserverTests(SynchronousTestCase):
                 self.assertEqual(getattr(self.observer, field), getattr(one_by_one, field), field)
             self.assertGreaterEqual(self.progress, 1)
 
+    def test_same(self) -> None:
+        """Files in folders that are the same are counted without their names, once also after a restart."""
+        counted: list[int] = []
+        self.observer.on_same = counted.append
+        self.observer.add_same({"lib": (2, 30), "lib/d": (0, 0)})
+        self.observer.restart()
+        self.observer.add_same({"lib": (2, 30), "other": (1, 5)})
+        self.assertEqual(self.observer.counts, {Outcome.SAME: 3})
+        self.assertEqual(self.observer.kinds, {(Outcome.SAME, "file"): 3})
+        self.assertEqual((counted, self.sizes, self.results), ([2, 1], [30, 35], []))
+        self.assertFalse(self.observer.finished)
+
     def test_restart(self) -> None:
         """A result without an endpoint is not reported again after a restart, except with another outcome."""
         self.observer.add_result(FileResult(Outcome.SKIPPED, "link", kind="other"))
