@@ -199,6 +199,8 @@ class TreeProgress(msgspec.Struct, frozen=True):
     """Files whose hashes are known, of those found so far."""
     size: int
     """Bytes that were read to hash them."""
+    directories: tuple[tuple[str, TreeDigest], ...] = ()
+    """Directories beneath whose digests have become known, by relative name; not all of them are told."""
 
 
 class PathLock(msgspec.Struct, frozen=True):

@@ -81,6 +81,7 @@ class Client(ClientSession):
         meta_data: MetaData | None = None,
         content_digest: str | None = None,
         full_digest: str | None = None,
+        directories: bool = False,
         progress: Callable[[TreeProgress], object] | None = None,
     ) -> Comparison:
         """Compare what exists at an endpoint with what is given: `hash`, `meta_data`, or the digests of a directory.
@@ -89,7 +90,8 @@ class Client(ClientSession):
         was interrupted, `Comparison.arrived` says how much of it the server has.
         Given a digest (`homeftp.hashing.treedigest`), a directory is compared
         with everything beneath it, and `Comparison.tree` has its digests and
-        counts; while the server hashes, `progress` is called. A server that
+        counts; while the server hashes, `progress` is called. With `directories`
+        it is told the digests of the larger directories beneath. A server that
         does not support digests leaves `tree` None, and compares nothing beneath.
         Raises `Forbidden` (33), `WrongKind` (43) for the digest of a file and
         the hash of a directory, `Changed` (44) where files keep changing, and
@@ -102,6 +104,7 @@ class Client(ClientSession):
             meta_data=meta_data,
             content_digest=content_digest,
             full_digest=full_digest,
+            directories=directories or None,
         )
         async for part in self.request("CMP", body):
             if not part.response.more:

@@ -12,7 +12,7 @@ from homeftp.errors import NotFound, WrongKind
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.metadata.kept import same_mtime
 from homeftp.metadata.modes import same_mode
-from homeftp.model import Entry, PathLock, ResumePoint, TreeDigest
+from homeftp.model import Entry, PathLock, ResumePoint, TreeDigest, TreeProgress
 from homeftp.status import Status
 from homeftp.wire.history import writer_body
 from homeftp.wire.messages import CmpBody, TreeBody, entry_body, meta_data
@@ -108,10 +108,19 @@ async def _tree_digest(request: IRequest, resolution: IResolution, entry: Entry)
         async for step in steps:
             if isinstance(step, TreeDigest):
                 return step
-            await resolution.send({"files": step.files, "bytes": step.size})
+            await resolution.send(_progress_body(step, directories=request.body.directories))
     finally:
         await steps.aclose()
     raise AssertionError("the digests come last")
+
+
+def _progress_body(step: TreeProgress, *, directories: bool) -> dict[str, Any]:
+    body: dict[str, Any] = {"files": step.files, "bytes": step.size}
+    if directories and step.directories:
+        body["directories"] = [
+            {"name": name, "tree": structs.asdict(TreeBody.of(digests))} for name, digests in step.directories
+        ]
+    return body
 
 
 def comparison_status(differs: Sequence[str]) -> Status:

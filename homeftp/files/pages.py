@@ -22,6 +22,9 @@ T = TypeVar("T")
 HASHED_TOGETHER = 64
 """Files of a page that are hashed at once: the small ones of them are opened in one job."""
 
+TOLD_FILES = 16
+"""A directory with fewer files beneath it is not told by itself: to list it costs no more."""
+
 HashFile = Callable[[Endpoint], Awaitable[Entry]]
 """The entry of a file, with its hash; raises `Forbidden` (33), `NotFound` (40), `WrongKind` (43) and `Damaged` (46)."""
 
@@ -174,11 +177,14 @@ class TreeSteps:
         self._digester = TreeDigester()
         self._hashed: dict[str, Entry | None] = {}
         """The files of the last step: None where one is not there any more."""
+        self._skipping: set[str] = set()
+        """Directories in or beneath which something was skipped."""
 
     def steps(self) -> Iterator[Sequence[Entry]]:
         """The files of each page that have no hash. `fill_in` all of them before the next step."""
         for page in self._begin():
-            self._digester.skip(len(page.skipped))
+            for name, _ in page.skipped:
+                self._skip(name)
             self._hashed = {}
             yield [entry for entry in page.entries if _lacks_hash(entry)]
             for entry in page.entries:
@@ -198,7 +204,21 @@ class TreeSteps:
     def skip(self, name: str) -> None:
         """Count a file of the last step as skipped: it cannot be compared."""
         self._hashed[name] = None
+        self._skip(name)
+
+    def _skip(self, name: str) -> None:
         self._digester.skip(1)
+        while name:  # it may be a directory that could not be read to its end
+            self._skipping.add(name)
+            name = name.rpartition("/")[0]
+
+    def take_directories(self) -> tuple[tuple[str, TreeDigest], ...]:
+        """The larger directories that are complete since the last call, but for those in which something was skipped.
+
+        Whatever else is wrong in them, their digests say that they cannot be the same.
+        """
+        complete, self._digester.directories = self._digester.directories, []
+        return tuple(each for each in complete if each[1].files >= TOLD_FILES and each[0] not in self._skipping)
 
     @property
     def files(self) -> int:
@@ -223,8 +243,12 @@ async def tree_digest(
         async for unknown in pages:
             for start in range(0, len(unknown), HASHED_TOGETHER):
                 read += await _hash_all(endpoint, tree, unknown[start : start + HASHED_TOGETHER], hash, stat)
-            yield TreeProgress(tree.files, read)
-        yield tree.finish()
+            yield TreeProgress(tree.files, read, tree.take_directories())
+        found = tree.finish()
+        last = tree.take_directories()
+        if last:
+            yield TreeProgress(found.files, read, last)
+        yield found
     finally:
         await pages.aclose()
 

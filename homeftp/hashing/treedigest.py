@@ -112,6 +112,8 @@ class TreeDigester:
         """The open directories: name, mode, and what was added so far."""
         self._whole: TreeDigest | None = None
         """The digests of all, where they were known."""
+        self.directories: list[tuple[str, TreeDigest]] = []
+        """The directories beneath that are complete, by name; who takes some of them may remove them."""
 
     @property
     def files(self) -> int:
@@ -134,6 +136,7 @@ class TreeDigester:
             self._end_directory()
         if entry.digests is not None:
             self._levels[-1][2].add_directory(last, entry.digests, entry.mode)
+            self.directories.append((entry.name, entry.digests))
             return
         if entry.kind == "directory":
             self._levels.append((entry.name, entry.mode, DirectoryDigester()))
@@ -160,4 +163,6 @@ class TreeDigester:
         if len(self._levels) == 1:
             raise ValueError("an entry does not follow the directory that it is in")
         name, mode, directory = self._levels.pop()
-        self._levels[-1][2].add_directory(name.rpartition("/")[2], directory.finish(), mode)
+        digests = directory.finish()
+        self._levels[-1][2].add_directory(name.rpartition("/")[2], digests, mode)
+        self.directories.append((name, digests))

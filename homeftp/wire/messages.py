@@ -188,6 +188,7 @@ class CmpBody(msgspec.Struct, frozen=True):
     meta_data: MetaData = msgspec.field(default_factory=list)
     content_digest: Hash | None = None
     full_digest: Hash | None = None
+    directories: bool = False
     writer: bool = False
 
 
@@ -285,6 +286,13 @@ class TreeBody(msgspec.Struct, frozen=True):
             skipped=self.skipped,
             damaged=self.damaged,
         )
+
+
+class DirectoryDigestsBody(msgspec.Struct, frozen=True):
+    """The digests of a directory beneath the one that is compared, in an interim answer to CMP."""
+
+    name: str
+    tree: TreeBody
 
 
 class EntryBody(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from homeftp.model import Entry, ListingPage, ResumePoint, TreeDigest, TreeProgr
 from homeftp.status import Status
 from homeftp.wire.codec import convert
 from homeftp.wire.history import VersionBody
-from homeftp.wire.messages import DamageBody, EntryBody, Hash, Size, TreeBody
+from homeftp.wire.messages import DamageBody, DirectoryDigestsBody, EntryBody, Hash, Size, TreeBody
 
 T = TypeVar("T")
 
@@ -103,6 +103,7 @@ class _Compared(msgspec.Struct, frozen=True):
 class _TreeProgress(msgspec.Struct, frozen=True):
     files: Size = 0
     bytes: Size = 0
+    directories: list[DirectoryDigestsBody] = msgspec.field(default_factory=list)
 
 
 class _Versions(msgspec.Struct, frozen=True):
@@ -267,7 +268,7 @@ def compared(status: int, body: dict[str, Any]) -> Comparison:
 def tree_progress(body: dict[str, Any]) -> TreeProgress:
     """An interim answer of a server that hashes, for CMP or for a listing with hashes."""
     found = understood(body, _TreeProgress, "an interim answer about hashing")
-    return TreeProgress(found.files, found.bytes)
+    return TreeProgress(found.files, found.bytes, tuple((each.name, each.tree.value()) for each in found.directories))
 
 
 def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int | None = None) -> Entry:

@@ -1,14 +1,15 @@
 """From a directory that differs to those in it that do: each is compared by its digests, many at once, then listed.
 
 Every comparison of a directory makes the server look at all beneath it. So a directory that differs is cut into
-pieces that are much smaller than itself, and each round of comparisons looks at less than the one before.
+pieces that are much smaller than itself, and each round of comparisons looks at less than the one before. Pieces whose
+digests the server has told with those of a directory around them need no comparison.
 """
 
 from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import Callable, Collection, Iterable, NamedTuple, Sequence
+from typing import Callable, Collection, Iterable, Mapping, NamedTuple, Sequence
 
 import attrs
 
@@ -36,6 +37,10 @@ _NOT_LISTED = (Forbidden, NotFound, WrongKind)
 """After these a directory beneath the top has no entries: its parent's listing, or what is sent, tells the rest."""
 
 
+_MOST_TOLD = 100_000
+"""Digests of directories that are kept of what the server tells: some 30 MB. The others are asked for."""
+
+
 class Found(NamedTuple):
     """The server's entry at an endpoint, and its digests."""
 
@@ -43,6 +48,8 @@ class Found(NamedTuple):
     """None where nothing exists."""
     tree: TreeDigest | None
     """None also where the server does not know digests."""
+    directories: Mapping[str, TreeDigest]
+    """The digests of directories beneath, as far as the server has told them, by name."""
 
 
 async def ask_digests(
@@ -55,18 +62,26 @@ async def ask_digests(
 
     `progress` is called while the server hashes. Raises `Forbidden` (33).
     """
+    told: dict[str, TreeDigest] = {}
+
+    def learn(step: TreeProgress) -> None:
+        if len(told) < _MOST_TOLD:
+            told.update(step.directories)
+        if progress is not None:
+            progress(step)
+
     try:
-        compared = await client.cmp(str(endpoint), full_digest=full_digest, progress=progress)
+        compared = await client.cmp(str(endpoint), full_digest=full_digest, directories=True, progress=learn)
     except (Changed, WrongKind):
         return None
-    return Found(compared.remote, compared.tree)
+    return Found(compared.remote, compared.tree, told)
 
 
 class Descent:
     """Finds out which directories of the server are the same as the `local` ones, and lists the others.
 
     It begins at `parts` of the server's directory `endpoint`, by default at the directory itself, and adds to `listing`
-    what is beneath them; their own entries are in there. `top` are the digests of the directory, if they are known.
+    what is beneath them; their own entries are in there. `top` is what was found there, if that is known.
     """
 
     def __init__(
@@ -75,13 +90,15 @@ class Descent:
         endpoint: Endpoint,
         local: LocalDigests,
         listing: RemoteListing,
-        top: TreeDigest | None = None,
+        top: Found | None = None,
         parts: Collection[str] = ("",),
     ) -> None:
         self._client = client
         self._endpoint = endpoint
         self._local = local
-        self._top = top
+        self._top = None if top is None else top.tree
+        self._told = {} if top is None else dict(top.directories)
+        """The digests of the server's directories, as far as it has told them with those of others."""
         self._parts = [name for name in parts if name in local.digests and listing.kind_of(name) == "directory"]
         self.listing = listing
         """The server's entries, except beneath directories that are the same."""
@@ -122,6 +139,8 @@ class Descent:
         """Compare a directory, unless it is known to differ; gives those to compare next."""
         if name in self._local.incomplete:
             return self._split(name)
+        if name in self._told:
+            return self._note(name, self._told[name])
         try:
             endpoint = self._endpoint.at(name)
             found = await ask_digests(self._client, endpoint, self._local.digests[name].full)
@@ -129,7 +148,10 @@ class Descent:
             return ()
         if found is not None and found.entry is None:
             return ()
-        return self._note(name, None if found is None else found.tree)
+        if found is None:
+            return self._note(name, None)
+        self._told.update((f"{name}/{each}", digests) for each, digests in found.directories.items())
+        return self._note(name, found.tree)
 
     def _note(self, name: str, there: TreeDigest | None) -> Sequence[str]:
         """Note what is to be done about a directory; gives those to compare next."""
@@ -161,8 +183,10 @@ class Descent:
         pieces: list[str] = []
         for directory in around:  # it grows
             for below in self._local.below.get(directory, ()):
-                (pieces if digests[below].files * _PIECES <= files else around).append(below)
-        if files <= _FEW_FILES or len(around) + len(pieces) > files // _REQUEST_ENTRIES:
+                is_piece = below in self._told or digests[below].files * _PIECES <= files
+                (pieces if is_piece else around).append(below)
+        requests = len(around) + sum(piece not in self._told for piece in pieces)
+        if files <= _FEW_FILES or requests > files // _REQUEST_ENTRIES:
             self._listed_whole.append(name)
             return ()
         self._listed += around

@@ -193,7 +193,7 @@ async def survey(
         return Survey(tree, endpoint, RemoteListing(entry_table(), [], []))
     if local is None or top is None or top.entry is None or top.tree is None:
         return Survey(tree, endpoint, await list_remote(client, endpoint, recursive=True))
-    descent = Descent(client, endpoint, local, RemoteListing(entry_table({"": top.entry}), [], []), top.tree)
+    descent = Descent(client, endpoint, local, RemoteListing(entry_table({"": top.entry}), [], []), top)
     await descent.compare()
     await _read_differing(context, cache, tree, local, descent.same)
     await descent.list(lambda: extra or _lacks_large_file(client, tree, descent))

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from homeftp.dispatchers.cmp import comparison_status
+from homeftp.files.pages import TOLD_FILES
 from homeftp.status import Status
 from homeftp.store.local.store import LocalStore
 from homeftp.testing import InMemoryPair
@@ -167,6 +168,18 @@ class TreeTests(VerbTestCase):
         self.push("d/e/b", b"tWo", [["mtime_us", 5_000_000], ["mode", 0o600]])
         again = self.digests()
         self.assertEqual((again[0] == content, again[1] == full), (False, False))
+
+    def test_directories(self) -> None:
+        """Digests of larger directories beneath are told before the answer if they are asked for, and only then."""
+        for number in range(TOLD_FILES):
+            self.push(f"d/many/{number:02}", b"x")
+        expected = self.compare("d/many", content_digest=digest(b""))[1]["tree"]
+        for asked, told in ((True, [{"name": "many", "tree": expected}]), (False, [])):
+            body = {"rel_endpoint": "d", "content_digest": digest(b""), "directories": asked}
+            self.connection.send("CMP", body)
+            *progress, answer = self.connection.responses()
+            self.assertEqual(answer.status, Status.CONTENT_AND_METADATA_DIFFER)
+            self.assertEqual([found for each in progress for found in each.body.get("directories", ())], told)
 
     def test_moved_meanwhile(self) -> None:
         """A directory that is gone when it is listed is absent, as if the request had come a moment later."""

@@ -15,7 +15,7 @@ from homeftp.config import LISTING_PAGE, Limits
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Changed, Damaged, Forbidden, NotFound, Refusal, WrongKind
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
-from homeftp.files.pages import HASHED_TOGETHER, Pages, Steps, StorePages, copied, total
+from homeftp.files.pages import HASHED_TOGETHER, TOLD_FILES, Pages, Steps, StorePages, TreeSteps, copied, total
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces import IOpenFile
@@ -284,6 +284,32 @@ class TreeTests(FilesTestCase):
         assert isinstance(digest, TreeDigest)
         self.assertEqual((digest.files, digest.directories), (LISTING_PAGE + HASHED_TOGETHER + 1, 1))
         self.assertEqual(progress, [TreeProgress(0, 0), TreeProgress(LISTING_PAGE, 0)])
+
+    def test_directories(self) -> None:
+        """The digests of larger directories beneath are told once, when they are complete; small ones are not."""
+        store = self.store = MemoryStore()
+        self.files = self.factory.files(store, login=self.login)
+        sizes = {"d/few": TOLD_FILES - 1, "d/many": TOLD_FILES, "d/page": LISTING_PAGE, "d/x/y": TOLD_FILES}
+        self.lay({f"{name}/{number:04}": name.encode() for name, size in sizes.items() for number in range(size)})
+        steps = self.result_of(collect(self.files.tree_digest(D)))
+        told = [each for step in steps if isinstance(step, TreeProgress) for each in step.directories]
+        self.assertEqual([name for name, _ in told], ["many", "page", "x/y", "x"])
+        for name, digests in told:
+            (*_, expected) = self.result_of(collect(self.files.tree_digest(D.at(name))))
+            self.assertEqual(digests, expected, name)
+
+    def test_skipped_directories(self) -> None:
+        """A directory in which something is skipped is not told, nor is one around it; the control is beside it."""
+        names = [f"{directory}/{number:02}" for directory in ("a/b", "c") for number in range(TOLD_FILES)]
+        entries = [Entry(name, "directory") for name in ("a", "a/b", "c")] + [
+            Entry(name, "file", 1, 0, 0o644, hash_bytes(b"x")) for name in names
+        ]
+        entries.sort(key=lambda entry: entry.name)
+        for skipped, expected in (("a/b/link", ["c"]), ("a/b", ["c"]), ("link", ["a/b", "a", "c"])):
+            steps = TreeSteps(partial(iter, [ListingPage(tuple(entries), ((skipped, "no"),))]))
+            self.assertEqual([list(each) for each in steps.steps()], [[]])
+            self.assertEqual((steps.finish().skipped, [name for name, _ in steps.take_directories()]), (1, expected))
+            self.assertEqual(steps.take_directories(), ())
 
     def test_unknown(self) -> None:
         """Files without a hash are read, each once; the digests are the same, and the steps say how much was read."""

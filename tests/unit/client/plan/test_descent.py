@@ -33,8 +33,11 @@ class DescentTests(TransferCase):
         """Those of the local folder."""
         return local_digests(scan(f"{self.here}/lib"), self.cache)
 
-    def descend(self, *, extra: bool = False, parts: Sequence[str] = ()) -> Descent:
-        """A descent that has run; `requests` are those that it sent, each with the name in the folder."""
+    def descend(self, *, extra: bool = False, parts: Sequence[str] = (), told: bool = True) -> Descent:
+        """A descent that has run; `requests` are those that it sent, each with the name in the folder.
+
+        Unless `told`, the server tells no digests but those that are asked for.
+        """
 
         async def run() -> Descent:
             if parts:
@@ -48,7 +51,8 @@ class DescentTests(TransferCase):
             assert found.entry is not None
             assert found.tree is not None
             listing = RemoteListing(entry_table({"": found.entry}), [], [])
-            descent = Descent(self.client, parse("lib"), self.digests(), listing, found.tree)
+            found = found if told else found._replace(directories={})
+            descent = Descent(self.client, parse("lib"), self.digests(), listing, found)
             await descent.compare()
             await descent.list(lambda: extra)
             return descent
@@ -58,6 +62,11 @@ class DescentTests(TransferCase):
         self.requests = [(call.args[0], call.args[1]["rel_endpoint"][4:]) for call in request.call_args_list]
         return descent
 
+    def asked(self, *, told: bool) -> list[str]:
+        """The names of the directories that a descent asks about."""
+        self.descend(told=told)
+        return [name for request, name in self.requests if request == "CMP"]
+
     def test_same(self) -> None:
         """Nothing is listed, and every directory is known to be the same."""
         descent = self.descend()
@@ -66,8 +75,15 @@ class DescentTests(TransferCase):
         self.assertEqual(self.requests, [("CMP", "")])
 
     def test_one_differs(self) -> None:
-        """The directories around a difference are listed, and what is beneath those that are the same is not."""
+        """The directories around a difference are listed, and what is beneath those that are the same is not.
+
+        What the server has told need not be asked for.
+        """
         self.make_remote_file("lib/a/03/05", b"other")
+        self.assertEqual(self.descend().same, self.descend(told=False).same)
+        asked = {told: self.asked(told=told) for told in (True, False)}
+        self.assertEqual(asked[True], ["", "z"])
+        self.assertEqual(len(asked[False]), 22)
         descent = self.descend()
         self.assertEqual([name for request, name in self.requests if request == "GET"], ["", "a", "a/03"])
         self.assertEqual(set(self.digests().digests) - descent.same, {"", "a", "a/03"})
@@ -129,7 +145,7 @@ class DescentTests(TransferCase):
 
         with mock.patch.object(Files, "tree_digest", refuse):
             forbidden = "lib/a/07"
-            descent = self.descend()
+            descent = self.descend(told=False)
             self.assertNotIn("a/07", descent.same)
             self.assertNotIn("a/07/01", descent.listing.entries)
             self.assertIn("a/08", descent.same)
@@ -147,7 +163,7 @@ class DescentTests(TransferCase):
             return digest(files, endpoint, *args, **options)
 
         with mock.patch.object(Files, "tree_digest", change):
-            self.assertIn("a/07/01", self.descend().listing.entries)
+            self.assertIn("a/07/01", self.descend(told=False).listing.entries)
             self.assertIsNone(self.run_work(ask_digests(self.client, parse("lib/a/07"), NOTHING)))
         self.assertIsNone(self.run_work(ask_digests(self.client, parse("lib/z/y/x/file"), NOTHING)))
 
