@@ -229,9 +229,9 @@ class TransferTests(ServedCase):
         fetching = {"homeftp.client.plan.get", "homeftp.client.transfer.get"}
         for words, needed, others, most in (
             (("ls", there), set[str](), comparing | sending | fetching, 105),
-            (("cmp", here, there), comparing, sending | fetching, 155),
-            (("push", "-f", here, there), sending, fetching, 165),
-            (("get", "-f", there, here), fetching, sending, 175),
+            (("cmp", here, there), comparing, sending | fetching, 157),
+            (("push", "-f", here, there), sending, fetching, 167),
+            (("get", "-f", there, here), fetching, sending, 177),
         ):
             found = self.imported(*words)
             self.assertEqual(({"homeftp.client.api", *needed} - found, (never | others) & found), (set(), set()), words)
