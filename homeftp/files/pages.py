@@ -22,7 +22,7 @@ T = TypeVar("T")
 HASHED_TOGETHER = 64
 """Files of a page that are hashed at once: the small ones of them are opened in one job."""
 
-TOLD_FILES = 16
+REPORTED_FILES = 16
 """A directory with fewer files beneath it is not told by itself: to list it costs no more."""
 
 HashFile = Callable[[Endpoint], Awaitable[Entry]]
@@ -218,7 +218,7 @@ class TreeSteps:
         Whatever else is wrong in them, their digests say that they cannot be the same.
         """
         complete, self._digester.directories = self._digester.directories, []
-        return tuple(each for each in complete if each[1].files >= TOLD_FILES and each[0] not in self._skipping)
+        return tuple(each for each in complete if each[1].files >= REPORTED_FILES and each[0] not in self._skipping)
 
     @property
     def files(self) -> int:

@@ -31,12 +31,12 @@ _SELECT = "SELECT signature, below, content, full, files, directories, size FROM
 
 
 class KnownFolder(NamedTuple):
-    """What was computed of a folder."""
+    """The digests of a folder, and what it looked like."""
 
     signature: bytes
     """The signature that it had (`homeftp.hashing.signatures`); the folders in it count by their names and modes."""
     below: bytes
-    """What tells which digests these folders had; empty where there are none."""
+    """A hash of the digests that these folders had; empty where there are none."""
     digests: TreeDigest
     """Its own. Nothing in it was skipped or damaged."""
 
@@ -48,7 +48,7 @@ class FolderTable:
         self._database = database
 
     def find(self, directory: str) -> KnownFolder | None:
-        """What is known of a folder; it may have changed since."""
+        """Find what is recorded of a folder; it may have changed since."""
         found: list[KnownFolder] = []
 
         def select(connection: sqlite3.Connection) -> None:

@@ -89,7 +89,7 @@ _WITHOUT_REFERENCES = 2
 
 
 def folder_signature(names: Sequence[str], stats: Sequence[os.stat_result], *others: str) -> bytes:
-    """What tells whether a folder has the same files, and no program has changed one, without looking at each.
+    """A hash that is the same while a folder has the same files, and no program has changed one.
 
     `stats` are those of the names, in the same order, and `others` is what counts besides. All files of a folder
     together cost a tenth of what their signatures would.

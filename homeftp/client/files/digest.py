@@ -92,9 +92,9 @@ def read_unread(tree: LocalTree, found: LocalDigests, cache: HashCache, names: I
 
 
 def _digests_below(found: LocalDigests, name: str) -> bytes:
-    """What tells which digests the folders in a folder have; empty where there are none.
+    """A hash of the digests of the folders in a folder; empty where there are none.
 
-    That of an incomplete one is among them, which no complete one has.
+    The digests of an incomplete one, which no complete one has, count as well.
     """
     below = found.below.get(name)
     if not below:

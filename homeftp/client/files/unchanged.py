@@ -16,7 +16,7 @@ from homeftp.hashing.foldertable import FolderTable, KnownFolder
 from homeftp.hashing.signatures import folder_signature
 
 _VERSION = "1"
-"""Of what is computed: what another version has computed does not count."""
+"""The version of the signatures: folders that were recorded under another one are looked at again."""
 
 _ONLY_MODE = (0,) * 9
 """The rest of the stat of a folder: its own time says nothing about the files in it."""
@@ -33,7 +33,7 @@ class Unchanged(NamedTuple):
 def find_unchanged(
     folders: FolderTable, tree: LocalTree, path: str, real: str, names: Sequence[str]
 ) -> Unchanged | None:
-    """What is known of the folder at `path`, if it looks as it did then; None where each file has to be looked at.
+    """Find the folder at `path` in the table, if it looks as it did; None where each file has to be looked at.
 
     `real` is its real path, and `names` is what it has. Blocks.
     """

@@ -37,7 +37,7 @@ _NOT_LISTED = (Forbidden, NotFound, WrongKind)
 """After these a directory beneath the top has no entries: its parent's listing, or what is sent, tells the rest."""
 
 
-_MOST_TOLD = 100_000
+_MOST_REPORTED = 100_000
 """Digests of directories that are kept of what the server tells: some 30 MB. The others are asked for."""
 
 
@@ -62,11 +62,11 @@ async def ask_digests(
 
     `progress` is called while the server hashes. Raises `Forbidden` (33).
     """
-    told: dict[str, TreeDigest] = {}
+    reported: dict[str, TreeDigest] = {}
 
     def learn(step: TreeProgress) -> None:
-        if len(told) < _MOST_TOLD:
-            told.update(step.directories)
+        if len(reported) < _MOST_REPORTED:
+            reported.update(step.directories)
         if progress is not None:
             progress(step)
 
@@ -74,7 +74,7 @@ async def ask_digests(
         compared = await client.cmp(str(endpoint), full_digest=full_digest, directories=True, progress=learn)
     except (Changed, WrongKind):
         return None
-    return Found(compared.remote, compared.tree, told)
+    return Found(compared.remote, compared.tree, reported)
 
 
 class Descent:
@@ -97,7 +97,7 @@ class Descent:
         self._endpoint = endpoint
         self._local = local
         self._top = None if top is None else top.tree
-        self._told = {} if top is None else dict(top.directories)
+        self._reported = {} if top is None else dict(top.directories)
         """The digests of the server's directories, as far as it has told them with those of others."""
         self._parts = [name for name in parts if name in local.digests and listing.kind_of(name) == "directory"]
         self.listing = listing
@@ -139,8 +139,8 @@ class Descent:
         """Compare a directory, unless it is known to differ; gives those to compare next."""
         if name in self._local.incomplete:
             return self._split(name)
-        if name in self._told:
-            return self._note(name, self._told[name])
+        if name in self._reported:
+            return self._note(name, self._reported[name])
         try:
             endpoint = self._endpoint.at(name)
             found = await ask_digests(self._client, endpoint, self._local.digests[name].full)
@@ -150,7 +150,7 @@ class Descent:
             return ()
         if found is None:
             return self._note(name, None)
-        self._told.update((f"{name}/{each}", digests) for each, digests in found.directories.items())
+        self._reported.update((f"{name}/{each}", digests) for each, digests in found.directories.items())
         return self._note(name, found.tree)
 
     def _note(self, name: str, there: TreeDigest | None) -> Sequence[str]:
@@ -183,9 +183,9 @@ class Descent:
         pieces: list[str] = []
         for directory in around:  # it grows
             for below in self._local.below.get(directory, ()):
-                is_piece = below in self._told or digests[below].files * _PIECES <= files
+                is_piece = below in self._reported or digests[below].files * _PIECES <= files
                 (pieces if is_piece else around).append(below)
-        requests = len(around) + sum(piece not in self._told for piece in pieces)
+        requests = len(around) + sum(piece not in self._reported for piece in pieces)
         if files <= _FEW_FILES or requests > files // _REQUEST_ENTRIES:
             self._listed_whole.append(name)
             return ()

@@ -65,7 +65,7 @@ async def scan_if_exists(
 def scanner(
     context: TransferContext, path: str, selection: Selection, parts: Collection[str] = ("",)
 ) -> Callable[[FolderTable | None], Coroutine[Any, Any, LocalTree]]:
-    """What scans a folder for a survey: `scan_if_exists` with the folders that are known."""
+    """A function that scans a folder for a survey: `scan_if_exists` with the folders that are known."""
     return lambda folders: scan_if_exists(context, path, selection, parts, folders=folders)
 
 

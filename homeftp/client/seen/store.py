@@ -156,7 +156,7 @@ class SeenStore:
         return written
 
     def unrecorded(self, place: Place, folders: Mapping[str, str]) -> Collection[str]:
-        """Those of these folders whose files are not all recorded; each has the digest of all content beneath it."""
+        """The folders among these whose files are not all recorded; each has the digest of all content beneath it."""
         day = int(self._clock() // _DAY)
         query = "SELECT path, digest FROM folders WHERE place = ? AND day >= ? AND path IN"
         known = self._select(query, place, list(folders), day - _REFRESHED_AFTER)

@@ -21,7 +21,7 @@ class TransferObserver:
     on_result: Callable[[FileResult], None] = lambda result: None
     """A file or directory is finished."""
     on_same: Callable[[int], None] | None = None
-    """So many files in folders that are the same are finished, without a result for each; None: each has a result.
+    """A number of files in folders that are the same are finished, without results; None: each has a result.
 
     Results need the names of the files; without them a folder that looks as before need not be read.
     """

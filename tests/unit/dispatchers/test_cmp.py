@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from homeftp.dispatchers.cmp import comparison_status
-from homeftp.files.pages import TOLD_FILES
+from homeftp.files.pages import REPORTED_FILES
 from homeftp.status import Status
 from homeftp.store.local.store import LocalStore
 from homeftp.testing import InMemoryPair
@@ -171,7 +171,7 @@ class TreeTests(VerbTestCase):
 
     def test_directories(self) -> None:
         """Digests of larger directories beneath are told before the answer if they are asked for, and only then."""
-        for number in range(TOLD_FILES):
+        for number in range(REPORTED_FILES):
             self.push(f"d/many/{number:02}", b"x")
         expected = self.compare("d/many", content_digest=digest(b""))[1]["tree"]
         for asked, told in ((True, [{"name": "many", "tree": expected}]), (False, [])):

@@ -15,7 +15,7 @@ from homeftp.config import LISTING_PAGE, Limits
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Changed, Damaged, Forbidden, NotFound, Refusal, WrongKind
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
-from homeftp.files.pages import HASHED_TOGETHER, TOLD_FILES, Pages, Steps, StorePages, TreeSteps, copied, total
+from homeftp.files.pages import HASHED_TOGETHER, REPORTED_FILES, Pages, Steps, StorePages, TreeSteps, copied, total
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces import IOpenFile
@@ -289,7 +289,7 @@ class TreeTests(FilesTestCase):
         """The digests of larger directories beneath are told once, when they are complete; small ones are not."""
         store = self.store = MemoryStore()
         self.files = self.factory.files(store, login=self.login)
-        sizes = {"d/few": TOLD_FILES - 1, "d/many": TOLD_FILES, "d/page": LISTING_PAGE, "d/x/y": TOLD_FILES}
+        sizes = {"d/few": REPORTED_FILES - 1, "d/many": REPORTED_FILES, "d/page": LISTING_PAGE, "d/x/y": REPORTED_FILES}
         self.lay({f"{name}/{number:04}": name.encode() for name, size in sizes.items() for number in range(size)})
         steps = self.result_of(collect(self.files.tree_digest(D)))
         told = [each for step in steps if isinstance(step, TreeProgress) for each in step.directories]
@@ -300,7 +300,7 @@ class TreeTests(FilesTestCase):
 
     def test_skipped_directories(self) -> None:
         """A directory in which something is skipped is not told, nor is one around it; the control is beside it."""
-        names = [f"{directory}/{number:02}" for directory in ("a/b", "c") for number in range(TOLD_FILES)]
+        names = [f"{directory}/{number:02}" for directory in ("a/b", "c") for number in range(REPORTED_FILES)]
         entries = [Entry(name, "directory") for name in ("a", "a/b", "c")] + [
             Entry(name, "file", 1, 0, 0o644, hash_bytes(b"x")) for name in names
         ]

@@ -95,13 +95,13 @@ class TreesTests(SyncCase):
 
     def test_changed(self) -> None:
         """A changed folder is read, with those around it; what is in one that is the same is not."""
-        for number in range(300):  # a folder with few files, or most files of the one around it, is listed anyway
+        for number in range(300):  # a folder with few files is listed anyway
             self.ann.put(f"many/{number % 10}/{number}")
         self.sync(self.ann)
         self.ann.put("d/y", b"new")
         both = self.read()
-        self.assertLess({"many/1", "many/9"}, set(both.same))
-        names = {"d", "d/e", "d/e/x", "d/y", "top", "many", *(f"many/{number}" for number in range(10))}
+        self.assertLess({"many", "many/1", "many/9"}, set(both.same))
+        names = {"d", "d/e", "d/e/x", "d/y", "top", "many"}
         self.assertEqual((set(both.here.nodes), set(both.there.nodes), set(both.agreed.nodes)), (names, names, names))
         self.assertEqual(both.here.nodes["d/y"].hash, hash_bytes(b"new"))
         self.assertEqual(both.there.nodes["d/y"], both.agreed.nodes["d/y"])
