@@ -228,10 +228,10 @@ class TransferTests(ServedCase):
         sending = {"homeftp.client.plan.push", "homeftp.client.transfer.push"}
         fetching = {"homeftp.client.plan.get", "homeftp.client.transfer.get"}
         for words, needed, others, most in (
-            (("ls", there), set[str](), comparing | sending | fetching, 105),
-            (("cmp", here, there), comparing, sending | fetching, 157),
-            (("push", "-f", here, there), sending, fetching, 167),
-            (("get", "-f", there, here), fetching, sending, 177),
+            (("ls", there), set[str](), comparing | sending | fetching, 110),
+            (("cmp", here, there), comparing, sending | fetching, 160),
+            (("push", "-f", here, there), sending, fetching, 175),
+            (("get", "-f", there, here), fetching, sending, 185),
         ):
             found = self.imported(*words)
             self.assertEqual(({"homeftp.client.api", *needed} - found, (never | others) & found), (set(), set()), words)
