@@ -10,9 +10,9 @@ from typing import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
+from homeftp.client.files.hashes import signature_of
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
 from homeftp.client.files.scan import read_folder, real_path
-from homeftp.client.files.unchanged import signature_of
 from homeftp.client.tables.nametable import NameTable, Packing
 from homeftp.hashing.filehash import binary, from_binary
 from homeftp.hashing.foldertable import KnownFolder

@@ -15,9 +15,9 @@ import os
 import stat as stat_module
 from typing import Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
+from homeftp.client.files.hashes import find_unchanged
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import endpoint_name, is_partial_name, local_name, wire_name
-from homeftp.client.files.unchanged import find_unchanged
 from homeftp.client.selection import EVERYTHING, IGNORE_FILE, Selection, Selector
 from homeftp.endpoint import RESERVED, is_plain, name_problem
 from homeftp.errors import OperatorError

@@ -10,10 +10,9 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.files.digest import LocalDigests, local_digests, read_unread
-from homeftp.client.files.hashes import record_hashes
+from homeftp.client.files.hashes import find_unchanged, record_hashes
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.scan import read_folder, scan
-from homeftp.client.files.unchanged import find_unchanged
 from homeftp.client.selection import EVERYTHING, IGNORE_FILE, Selection
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
