@@ -45,8 +45,8 @@ class RecentFiles:
         self._cache = cache
         self._monotonic = monotonic
         self._kept = kept
-        self._sound: tuple[int, float] = -1, 0.0
-        """`HashCache.marked` when a job found last that no file is marked as damaged, and the time of that."""
+        self._looked: tuple[int, float, bool] = -1, 0.0, False
+        """`HashCache.marked` when a job looked for damage last, the time, and whether no file was marked."""
         self._young: dict[Parts, _RecentFile] = {}
         self._old: dict[Parts, _RecentFile] = {}
 
@@ -66,15 +66,19 @@ class RecentFiles:
     @property
     def undamaged(self) -> bool:
         """Whether a job has found of late that no file is marked as damaged."""
-        marked, when = self._sound
+        return self._has_looked and self._looked[2]
+
+    @property
+    def _has_looked(self) -> bool:
+        """Whether a job has looked for damage of late."""
+        marked, when, _ = self._looked
         return marked == self._cache.marked and self._monotonic() - when <= RECENT_SECONDS
 
     def look_for_damage(self) -> None:
         """Find out whether any file is marked as damaged, unless that was done of late. Blocks."""
-        if not self.undamaged:
+        if not self._has_looked:
             marked, when = self._cache.marked, self._monotonic()
-            if not self._cache.damaged():
-                self._sound = marked, when
+            self._looked = marked, when, not self._cache.damaged()
 
     def entry(self, parts: Parts, found: os.stat_result) -> Entry | None:
         """The entry that a job has found of the file with this stat; None where none has of late."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from unittest import mock
 
 from twisted.internet.task import Clock
 
@@ -63,8 +64,14 @@ class RecentFilesTests(StoreCase):
         found = os.stat(self.path("a.txt"))
         self.cache.mark(CachedHash(self.root, "a.txt", found, sha(b"content"), time.time_ns(), CONTENT))
         self.assertFalse(self.recent.undamaged)
-        self.recent.look_for_damage()
-        self.assertFalse(self.recent.undamaged)
+        with mock.patch.object(self.cache, "damaged", side_effect=self.cache.damaged) as looks:
+            for _ in range(3):
+                self.recent.look_for_damage()
+                self.assertFalse(self.recent.undamaged)
+            self.assertEqual(looks.call_count, 1)
+            self.clock.advance(2 * RECENT_SECONDS)
+            self.recent.look_for_damage()
+            self.assertEqual(looks.call_count, 2)
 
     def test_marked(self) -> None:
         """A mark of damage shows in no stat: nothing counts that was found before it, or while it was made."""
