@@ -17,7 +17,7 @@ import traceback
 from typing import Any
 
 from homeftp.audit.log import Audit
-from homeftp.audit.table import AuditTable
+from homeftp.audit.table import AuditTable, insert_lines
 from homeftp.cluster import commits
 from homeftp.cluster.connections import DatabaseTimeouts
 from homeftp.cluster.database import Database
@@ -26,7 +26,6 @@ from homeftp.endpoint import parse
 from homeftp.errors import Refusal
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import WriteRequest
-from homeftp.server.cluster import journal
 from homeftp.status import Status
 from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
 from homeftp.store.cluster.store import ClusterStore
@@ -80,7 +79,7 @@ def open_store(url: str, bucket: Bucket, share: str) -> ClusterStore:
         options,
         ClusterOptions(share=share, part_bytes=PART_BYTES),
         ChangeLog(options.record_changes),
-        journal(audit),
+        lambda transaction, changes: insert_lines(transaction, audit.lines(changes)),
     )
     return ClusterStore(context)
 

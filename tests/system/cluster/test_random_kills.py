@@ -36,9 +36,9 @@ from tests.support.needs import LONG
 from tests.support.processes import environment
 from tests.support.waiting import WITHIN, pause, wait_until
 
-KILLS = 10_000 if LONG else 30
+KILLS = 10_000 if LONG else 20
 
-CLIENTS = 3
+CLIENTS = 2
 
 BETWEEN = 4
 """Acknowledged changes between two kills, at least."""

@@ -33,7 +33,7 @@ PROMISED_SECONDS = 10.0
 LOADED = 1.5
 """A machine that does many other things may take so many times as long."""
 
-LARGE = 24 * MIB
+LARGE = 16 * MIB
 
 TRY_AGAIN = (Status.BUSY, Status.NO_SPACE)
 
