@@ -58,6 +58,19 @@ class RecordingControls(ControlCase):
         self.assert_caught("test_each", lambda options: _recording(options, files))
         self.assert_caught("test_facts", lambda options: _recording(options, bare))
 
+    def test_bound(self) -> None:
+        """A store for another actor that has files of its own."""
+
+        class Separate(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                self.given = options
+
+            def bind(self, actor: Actor) -> MemoryStore:
+                return MemoryStore(self.given)
+
+        self.assert_caught("test_bound", Separate)
+
     def test_conditions(self) -> None:
         """A condition in the place of the hash that met it."""
 
