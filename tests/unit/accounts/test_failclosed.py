@@ -168,20 +168,17 @@ class FailClosedCase(QuickCase):
     @contextmanager
     def damaged(self, *statements: str, value: object = None) -> Iterator[None]:
         """The database after these statements, which may use `value`; then as it was."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            before = "\n".join(connection.iterdump())
-        try:
+        with closing(sqlite3.connect(":memory:")) as before:
             with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+                connection.backup(before)
                 connection.execute("PRAGMA ignore_check_constraints = ON")
                 for statement in statements:
                     connection.execute(statement, (value,) if "?" in statement else ())
-            yield
-        finally:
-            with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-                for kind, name in list(connection.execute("SELECT type, name FROM sqlite_master WHERE sql NOT NULL")):
-                    if kind == "table":
-                        connection.execute(f"DROP TABLE IF EXISTS {name}")
-                connection.executescript(before)
+            try:
+                yield
+            finally:
+                with closing(sqlite3.connect(self.path)) as connection:
+                    before.backup(connection)
 
     def garble(self, table: str, column: str, garbage: object) -> bool:
         """Write `garbage` over a value; gives whether that is possible and changes something."""
