@@ -7,7 +7,6 @@ import functools
 import json
 import os
 import re
-import tempfile
 from typing import Any
 
 import attrs
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Download, Page, expect
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.chromium import chromium
+from tests.support.folders import quick_temp_dir
 from tests.support.processes import PASSWORD, ServerProcess, run_homeftp
 from tests.support.waiting import WITHIN
 
@@ -76,7 +76,7 @@ class PageWorld:
 @functools.lru_cache(maxsize=1)
 def page_world() -> PageWorld:
     """It, until this process ends."""
-    server = ServerProcess("--https", "tcp:0:interface=127.0.0.1", folder=tempfile.mkdtemp())
+    server = ServerProcess("--https", "tcp:0:interface=127.0.0.1", folder=quick_temp_dir())
     atexit.register(server.end)
     found = re.search(r"https://\S+?/", server.output())
     assert found is not None, server.output()

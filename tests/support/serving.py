@@ -9,12 +9,10 @@ import os
 import pty
 import select
 import subprocess
-import tempfile
 import time
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
+from tests.support.folders import QuickCase, quick_temp_dir
 from tests.support.processes import REPOSITORY, ServerProcess, environment, fork_server, pair, run_homeftp
 
 WITHIN = 60.0
@@ -26,15 +24,15 @@ def shared() -> tuple[ServerProcess, str]:
 
     A client with a password would make the server hash it for each command.
     """
-    server = ServerProcess(folder=tempfile.mkdtemp())
+    server = ServerProcess(folder=quick_temp_dir())
     atexit.register(server.end)
     home = os.path.join(server.folder, "client")
     pair(server, home)
     return server, home
 
 
-class ServedCase(SynchronousTestCase):
-    """Tests that share one server; each has its own folder, locally and on the server."""
+class ServedCase(QuickCase):
+    """Tests that share one server; each has its own folder, locally and on the server. No disk is waited for."""
 
     def setUp(self) -> None:
         self.server, self.home = shared()
