@@ -266,8 +266,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Suffixes that files must have, such as ".txt"; none: any file."""
     dispatchers: tuple[str, ...] = ()
     """Request types of third-party dispatchers that the owner enabled."""
+    front_ends: tuple[tuple[str, str], ...] = ()
+    """Third-party front ends that the owner named, each with the description of an endpoint."""
     plugin_dirs: tuple[str, ...] = ()
-    """Folders with single-file dispatchers."""
+    """Folders with plugins: dispatchers, storage backends and front ends."""
     retention: Retention = Retention()
     """Which versions are kept."""
     scrub_seconds: float = 30 * DAY

@@ -115,6 +115,14 @@ def suffix(text: str) -> str:
     return found
 
 
+def front_end(text: str) -> tuple[str, str]:
+    """The name of a front end, and the description of an endpoint."""
+    name, _, endpoint = text.partition("=")
+    if not re.fullmatch("[a-z][a-z0-9]*", name) or not endpoint:
+        raise ValueError("NAME=ENDPOINT, such as gopher=tcp:7070")
+    return name, endpoint
+
+
 SINGLE: dict[str, Callable[[str], Any]] = {
     "state": os.path.abspath,
     "objects": str,
@@ -148,6 +156,7 @@ MANY: dict[str, Callable[[str], Any]] = {
     "metrics": str,
     "filetypes": suffix,
     "dispatcher": str,
+    "front-end": front_end,
     "plugin-dir": os.path.abspath,
 }
 """Options that may be repeated."""

@@ -118,8 +118,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         """Enable the third-party dispatcher of this request type; repeatable."""
         self._many.setdefault("dispatcher", []).append(request_type)
 
+    def opt_front_end(self, named: str) -> None:
+        """Serve the third-party front end NAME on an endpoint, given as NAME=ENDPOINT; repeatable."""
+        self._many.setdefault("front-end", []).append(named)
+
     def opt_plugin_dir(self, folder: str) -> None:
-        """Look for plugins, such as dispatchers and storage backends, in this folder too; repeatable."""
+        """Look for plugins in this folder too: dispatchers, storage backends and front ends; repeatable."""
         self._many.setdefault("plugin-dir", []).append(folder)
 
     def opt_similar_names(self) -> None:
@@ -234,6 +238,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             metrics=many["metrics"],
             filetypes=many["filetypes"],
             dispatchers=many["dispatcher"],
+            front_ends=many["front-end"],
             plugin_dirs=many["plugin-dir"],
             retention=_retention(given),
             scrub_seconds=scrub_seconds,
@@ -243,8 +248,9 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             watch_root=flags.get("watch-root", DEFAULTS.watch_root),
             limits=Limits(**limits),
         )
+        others = [endpoint for _, endpoint in settings.front_ends]
         if self.get("auth-memory") and not all(
-            map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls, *settings.https, *settings.sftp))
+            map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls, *settings.https, *settings.sftp, *others))
         ):
             raise OperatorError(
                 "--auth memory: is only for loopback endpoints, because the process list shows its passwords"

@@ -9,7 +9,6 @@ only logs the one that fails.
 
 from __future__ import annotations
 
-import os
 from typing import Iterable, Sequence
 
 from homeftp import plugins
@@ -43,20 +42,10 @@ def enabled(names: Iterable[str], plugin_dirs: Sequence[str], taken: Iterable[st
 
 def _find(name: str, plugin_dirs: Sequence[str]) -> str:
     """The one file that answers `name`."""
-    for folder in plugin_dirs:
-        if not os.path.isdir(folder):
-            raise OperatorError(f"--plugin-dir {folder} is not a folder")
     module = name.lower()
     if not module.isidentifier() or name != name.upper():
         raise OperatorError(f"--dispatcher {name}: a request type may contain only capital letters, digits and _")
-    found = plugins.places(module, plugin_dirs)
-    if not found:
-        raise OperatorError(
-            f"--dispatcher {name}: there is no {module}.py on the path of homeftp.plugins, nor in a --plugin-dir"
-        )
-    if len(found) > 1:
-        raise OperatorError(f"--dispatcher {name} is in two places: {found[0]} and {found[1]}: remove one")
-    return found[0]
+    return plugins.find_one(module, plugin_dirs, f"--dispatcher {name}")
 
 
 def _dispatcher(name: str, path: str) -> IDispatcher:

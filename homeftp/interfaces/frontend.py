@@ -151,7 +151,7 @@ class ILoginService(Interface):
 class IServerContext(Interface):
     """The server, as a front end sees it. Its members can be used from the server's start to its stop.
 
-    The server's own front end uses more than this, for pairing.
+    homeftp's own front ends get what only they need when they are made, besides this.
     """
 
     reactor: IReactorTime = Attribute("The reactor; in tests a clock.")
@@ -193,6 +193,19 @@ class IFrontEnd(Interface):
         Its `privilegedStartService` binds ports; connections come only after
         `startService`. When it has stopped listening, the server stops the
         connections that it has added to `context.connections`.
+        """
+
+
+class IFrontEndFactory(Interface):
+    """Makes the front end of that name: a plugin, an object in a module of `homeftp.plugins`."""
+
+    name: str = Attribute("The name of the front end: lower-case letters and digits.")
+
+    def front_end(listen: Sequence[str]) -> IFrontEnd:
+        """The front end that listens on these endpoints, in Twisted's descriptions.
+
+        Called when the server is set up, while a person still sees its output. Raises `OperatorError`, one line that
+        says what is wrong and what to do.
         """
 
 

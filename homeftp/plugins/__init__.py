@@ -23,7 +23,7 @@ from zope.interface.verify import verifyObject
 from homeftp.errors import OperatorError
 
 __path__.extend(pluginPackagePaths(__name__))
-__all__ = ["installed", "load", "one_line", "only", "places"]
+__all__ = ["find_one", "installed", "load", "one_line", "only", "places"]
 
 
 def places(module: str, folders: Sequence[str] = ()) -> list[str]:
@@ -34,6 +34,22 @@ def places(module: str, folders: Sequence[str] = ()) -> list[str]:
         for path in (os.path.join(folder, f"{module}.py"), os.path.join(folder, module, "__init__.py"))
         if os.path.isfile(path)
     ]
+
+
+def find_one(module: str, folders: Sequence[str], asked: str) -> str:
+    """The one file that is the plugin module of that name; raises `OperatorError`, which begins with what was `asked`.
+
+    It is raised too for a folder that is none.
+    """
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise OperatorError(f"--plugin-dir {folder} is not a folder")
+    found = places(module, folders)
+    if not found:
+        raise OperatorError(f"{asked}: there is no {module}.py on the path of homeftp.plugins, nor in a --plugin-dir")
+    if len(found) > 1:
+        raise OperatorError(f"{asked} is in two places: {found[0]} and {found[1]}: remove one")
+    return found[0]
 
 
 def installed(prefix: str, folders: Sequence[str] = ()) -> list[str]:

@@ -277,7 +277,7 @@ class HomeFTPService(MultiService):
             if self._server.other_servers is not None:
                 await self._server.other_servers.stop()
             await self._server.scrub.stop()
-            await self._server.context.device_activity.stop()
+            await self._server.device_activity.stop()
             await self._server.pools[0].idle()
         self._close()
         await mdns_stopped

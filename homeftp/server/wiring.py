@@ -54,6 +54,7 @@ from homeftp.model import MENDER, Change
 from homeftp.server import cluster
 from homeftp.server.auditsearch import find_writer
 from homeftp.server.banner import listening_addresses, reachable
+from homeftp.server.frontends.plugged import plugged_front_ends
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.deviceactivity import DeviceActivity
@@ -61,6 +62,7 @@ from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.gate.webcertificates import WebCertificates
+from homeftp.server.json.context import JsonParts
 from homeftp.server.json.frontend import JsonFrontEnd
 from homeftp.server.otherprograms import OtherPrograms
 from homeftp.server.roots import KnownRoots
@@ -179,6 +181,7 @@ class Server:
     """The address of the front end that browsers use, once it listens; None where there is none."""
     own_accounts: bool
     """Whether accounts are those of `state`, and not those of another checker."""
+    device_activity: DeviceActivity
     audit: Audit
     state: AccountDatabase
     store: StoreHandle
@@ -224,11 +227,8 @@ def compose(
     device_activity = DeviceActivity(devices, workers, reactor)
     throttle = _throttle(settings, reactor, login_work, "login")
     login_audit = LoginAudit(audit, login_work, AuditRateLimit(reactor))
-    if settings.https:
-        front_ends = (_https(settings.https), *front_ends)
-    if settings.sftp:
-        front_ends = (_sftp(settings.sftp), *front_ends)
-    web_origin = partial(_web_origin, front_ends)
+    served = [*plugged_front_ends(settings.front_ends, settings.plugin_dirs), *front_ends]
+    web_origin = partial(_web_origin, served)
     links = Links(state)
     sharing = SharingService(links=links, audit=audit, workers=workers, hashing=logins, origin=web_origin)
     login_service = LoginService(
@@ -265,7 +265,20 @@ def compose(
         host=own_name(),
         audit=audit,
     )
+    tls = RenewableOptions(settings.tls_minimum, server_options)
     json = JsonFrontEnd(
+        parts=JsonParts(
+            identity=lambda: tls.identity,
+            pairings=pairings,
+            renewals=Renewals(reactor),
+            device_activity=device_activity,
+            audit=login_audit,
+            refusals=refusals,
+            budget=budget,
+            filetypes=settings.filetypes,
+            store_id=lambda: store.id,
+            other_addresses=lambda: () if other_servers is None else other_servers.addresses,
+        ),
         listen=settings.listen,
         listen_tls=settings.listen_tls,
         dispatchers=[
@@ -278,49 +291,53 @@ def compose(
         if cluster.is_cluster(settings)
         else None
     )
+    if settings.sftp:
+        served.insert(0, _sftp(settings, ssh_keys, budget))
+    if settings.https:
+        from homeftp.server.frontends import web  # only here: a server without it runs none of what only it needs
+
+        parts = web.WebParts(
+            state=settings.state,
+            identity=lambda: tls.identity,
+            follow_changes=hub.follow,
+            signins=SignInService(
+                sessions=SessionTable(state),
+                pairings=pairings,
+                logins=login_service,
+                workers=login_work,
+                audit=audit,
+                front_end=HTTPS,
+            ),
+            visits=LinkVisits(
+                links,
+                throttle=throttle,
+                audit=login_audit,
+                workers=login_work,
+                hashing=logins,
+                clock=reactor,
+                front_end=HTTPS,
+            ),
+            refusals=refusals,
+        )
+        served.insert(0, web.https_front_end(settings.https, parts))
     web_tls = RenewableOptions(WEB_TLS_MINIMUM, web_options)
     context = ServerContext(
         reactor=reactor,
-        settings=settings,
-        tls=RenewableOptions(settings.tls_minimum, server_options),
+        limits=settings.limits,
+        tls=tls,
         web_tls=web_tls,
         connections=Connections(settings.limits, reactor),
         logins=login_service,
-        pairings=pairings,
-        audit=login_audit,
-        refusals=refusals,
-        device_activity=device_activity,
-        ssh_keys=ssh_keys,
-        visits=LinkVisits(
-            links,
-            throttle=throttle,
-            audit=login_audit,
-            workers=login_work,
-            hashing=logins,
-            clock=reactor,
-            front_end=HTTPS,
-        ),
-        signins=SignInService(
-            sessions=SessionTable(state),
-            pairings=pairings,
-            logins=login_service,
-            workers=login_work,
-            audit=audit,
-            front_end=HTTPS,
-        ),
-        renewals=Renewals(reactor),
         workers=workers,
         budget=budget,
-        follow_changes=hub.follow,
-        store_id=lambda: store.id,
-        other_addresses=lambda: () if other_servers is None else other_servers.addresses,
     )
     return Server(
         context=context,
         json=json,
-        front_ends=(json, *front_ends),
+        front_ends=(json, *served),
         web_origin=web_origin,
         own_accounts=own_accounts,
+        device_activity=device_activity,
         audit=audit,
         state=state,
         store=store,
@@ -352,21 +369,16 @@ def _web_origin(front_ends: Sequence[IFrontEnd]) -> str | None:
     return next(found, None)
 
 
-def _https(listen: Sequence[str]) -> IFrontEnd:
-    """The HTTPS front end. What only it needs is imported only with it: a server without it runs none of that."""
-    from homeftp.server.http.frontend import HttpsFrontEnd
-    from homeftp.server.webhandlers import handlers
-
-    return HttpsFrontEnd(listen=listen, make_handlers=handlers)
-
-
-def _sftp(listen: Sequence[str]) -> IFrontEnd:
+def _sftp(settings: Settings, keys: SSHKeyChecker, budget: MemoryBudget) -> IFrontEnd:
     """The SFTP front end, which needs an extra; raises `OperatorError` without it."""
     try:
         from homeftp.server.sftp.frontend import SftpFrontEnd
+        from homeftp.server.sftp.shared import SftpParts
     except ImportError as error:
         raise OperatorError(f"--sftp needs more packages ({error}): pip install 'homeftp[sftp]'") from None
-    return SftpFrontEnd(listen=listen)
+    return SftpFrontEnd(
+        listen=settings.sftp, parts=SftpParts(state=settings.state, knows_key=keys.knows, budget=budget)
+    )
 
 
 def _throttle(settings: Settings, clock: IReactorTime, workers: IWorkers, kind: str, times: int = 1) -> GuessLimit:

@@ -64,7 +64,7 @@ from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.deviceactivity import DeviceActivity
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
-from homeftp.server.json.context import JsonContext
+from homeftp.server.json.context import JsonContext, JsonParts
 from homeftp.server.json.protocol import ServerProtocol
 from homeftp.server.wiring import BEGUN_PER_TRIED, WEB_TLS_MINIMUM
 from homeftp.store.memory import MemoryStore
@@ -87,7 +87,11 @@ class InMemoryServer:
     state: AccountDatabase
     audit: Audit
     portal: Portal
+    context: ServerContext
     json: JsonContext
+    ssh_keys: SSHKeyChecker
+    signins: SignInService
+    visits: LinkVisits
     clock: Clock
 
     @classmethod
@@ -155,41 +159,53 @@ class InMemoryServer:
         )
         context = ServerContext(
             reactor=clock,
-            settings=settings,
+            limits=limits,
             tls=options,
             web_tls=web_options,
             connections=Connections(limits, clock),
             logins=login_service,
-            pairings=pairings,
-            audit=login_audit,
-            refusals=refusals,
-            device_activity=device_activity,
-            ssh_keys=ssh_keys,
-            visits=LinkVisits(
-                links,
-                throttle=throttle,
-                audit=login_audit,
-                workers=workers,
-                hashing=workers,
-                clock=clock,
-                front_end=HTTPS,
-            ),
-            signins=SignInService(
-                sessions=SessionTable(state),
-                pairings=pairings,
-                logins=login_service,
-                workers=workers,
-                audit=audit,
-                front_end=HTTPS,
-            ),
-            renewals=Renewals(clock),
             workers=workers,
             budget=budget,
-            follow_changes=hub.follow,
+        )
+        visits = LinkVisits(
+            links,
+            throttle=throttle,
+            audit=login_audit,
+            workers=workers,
+            hashing=workers,
+            clock=clock,
+            front_end=HTTPS,
+        )
+        signins = SignInService(
+            sessions=SessionTable(state),
+            pairings=pairings,
+            logins=login_service,
+            workers=workers,
+            audit=audit,
+            front_end=HTTPS,
+        )
+        parts = JsonParts(
+            identity=lambda: options.identity,
+            pairings=pairings,
+            renewals=Renewals(clock),
+            device_activity=device_activity,
+            audit=login_audit,
+            refusals=refusals,
+            budget=budget,
+            filetypes=settings.filetypes,
             store_id=lambda: "in memory",
         )
-        json = JsonContext(server=context, table=Table(dispatchers))
-        return cls(state=state, audit=audit, portal=login_portal, json=json, clock=clock)
+        return cls(
+            state=state,
+            audit=audit,
+            portal=login_portal,
+            context=context,
+            json=JsonContext(server=context, parts=parts, table=Table(dispatchers)),
+            ssh_keys=ssh_keys,
+            signins=signins,
+            visits=visits,
+            clock=clock,
+        )
 
 
 class InMemoryPair:
@@ -237,13 +253,13 @@ class InMemoryPair:
     def connect(self) -> Client:
         """Another client, on a connection of its own, logged in to the same account."""
         context = self._server.json
-        options = tls.client_options(context.server.tls.identity.ca_pem)
+        identity = context.parts.identity()
+        options = tls.client_options(identity.ca_pem)
         protocol = ClientProtocol(options, self.clock, ClientTimeouts())
         server = ServerProtocol(context, "192.0.2.1:5", immediate_tls=False)
         context.server.connections.add(server, None)
         self._links.append(MemoryLink(protocol, server, self.clock))
-        fingerprint = context.server.tls.identity.fingerprint
-        client = Client(self.run(protocol.secured), fingerprint=fingerprint)
+        client = Client(self.run(protocol.secured), fingerprint=identity.fingerprint)
         self.run(client.login(*self._login))
         return client
 

@@ -33,9 +33,9 @@ class DavCase(HttpCase):
     own_accounts = False
 
     def handlers(self, context: IServerContext) -> Mapping[str, IHandler]:
-        self.database = PropertyDatabase(context.settings.state, context.limits)  # type: ignore[attr-defined]
+        self.database = PropertyDatabase(self.server.folder, context.limits)
         self.addCleanup(self.database.close)
-        context.follow_changes(self.database.follow)  # type: ignore[attr-defined]
+        self.server.hub.follow(self.database.follow)
         return {"dav": DavHandler(context, self.database)}
 
     def ask(

@@ -16,6 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import Limits
 from homeftp.interfaces import IServerContext
+from homeftp.server.frontends.web import WebParts
+from homeftp.server.frontends.web import handlers as all_handlers
 from homeftp.server.gate.requestmemory import RequestMemory
 from homeftp.server.http.authentication import HttpAuthenticator
 from homeftp.server.http.connection import HttpConnection
@@ -135,22 +137,37 @@ class HttpClient:
         return answer
 
 
+def web_handlers(server: Server) -> Mapping[str, IHandler]:
+    """All handlers of the front end of a server."""
+    parts = WebParts(
+        state=server.folder,
+        identity=server.json.parts.identity,
+        follow_changes=server.hub.follow,
+        signins=server.made.signins,
+        visits=server.made.visits,
+        refusals=server.json.parts.refusals,
+    )
+    return all_handlers(parts, server.services)
+
+
 class HttpServer:
-    """A server with the account ann, and the HTTPS front end with these handlers."""
+    """A server with the account ann, and the HTTPS front end with these handlers, or with its own."""
 
     def __init__(
         self,
-        handlers: Callable[[IServerContext], Mapping[str, IHandler]],
+        handlers: Callable[[IServerContext], Mapping[str, IHandler]] | None = None,
         *,
         limits: Limits | None = None,
         own_accounts: bool = False,
+        server: Server | None = None,
     ) -> None:
-        self.server = Server.make(limits=limits, own_accounts=own_accounts)
+        self.server = server or Server.make(limits=limits, own_accounts=own_accounts)
         services = self.server.services
         self.cache = LoginCache(lambda: services.logins, self.server.clock, "https")
+        found = web_handlers(self.server) if handlers is None else handlers(services)
         self.context = HttpContext(
             server=services,
-            router=HttpRouter(handlers(services), HttpAuthenticator(self.cache, SCHEMES)),
+            router=HttpRouter(found, HttpAuthenticator(self.cache, SCHEMES)),
             memory=RequestMemory(services.limits),
         )
         self.client_options = CertificateOptions(acceptableProtocols=[b"http/1.1"])
@@ -180,7 +197,7 @@ class HttpCase(SynchronousTestCase):
         return {}
 
     def setUp(self) -> None:
-        self.web = HttpServer(self.handlers, limits=self.limits)
-        self.server = self.web.server
+        self.server = Server.make(limits=self.limits)
+        self.web = HttpServer(self.handlers, server=self.server)
         self.addCleanup(self.web.close)
         self.client = self.web.connect()

@@ -152,9 +152,6 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.gate": CONTRACTS
     | {
         "accounts",
-        "accounts.credentials",
-        "accounts.links",
-        "accounts.sessions",
         "audit",
         "control",
         "crypto",
@@ -173,8 +170,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | within("server.sftp", "overlay ssh wire"),
     "server.monitoring": CONTRACTS
     | {"accounts", "cluster", "control", "files", "server.gate", "server.http", "workers"},
+    "server.frontends": CONTRACTS
+    | {"accounts", "accounts.links", "accounts.sessions", "crypto", "plugins", "server.http"},
     "server": SHARED
-    | {"accounts", "dispatchers", "files", "files.watches", "server.gate", "server.http", "server.json"}
+    | {"accounts", "dispatchers", "files", "files.watches", "server.frontends", "server.gate", "server.json"}
     | {"accounts.credentials", "accounts.links", "accounts.sessions", "accounts.state", "server.sftp", "store"}
     | {"cluster.dumps", "server.monitoring", "store.cluster.base", "store.policy"},
     "standalone": VALUES | {"syscalls"},

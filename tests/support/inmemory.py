@@ -95,6 +95,7 @@ class Server:
     folder: str
     store: LocalStore
     cache: HashCache
+    made: InMemoryServer
     state: AccountDatabase
     audit: Audit
     portal: Portal
@@ -141,13 +142,14 @@ class Server:
             hub=hub,
             own_accounts=own_accounts,
         )
-        return cls(folder, store, cache, made.state, audit, made.portal, made.json.server, made.json, hub, made.clock)
+        return cls(folder, store, cache, made, made.state, audit, made.portal, made.context, made.json, hub, made.clock)
 
     def protocol(self, *, immediate_tls: bool = False, identity: Identity | None = None) -> ServerProtocol:
         """The server's end of a new connection; `identity` are the certificates it shows, if not the server's own."""
         context = self.json
         if identity is not None:
-            context = attrs.evolve(context, server=attrs.evolve(context.server, tls=_options(identity)))
+            server = attrs.evolve(self.services, tls=_options(identity))
+            context = attrs.evolve(context, server=server, parts=attrs.evolve(context.parts, identity=lambda: identity))
         made = ServerProtocol(context, "192.0.2.1:5", immediate_tls=immediate_tls)
         self.services.connections.add(made, None)
         return made

@@ -7,7 +7,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-PATH = Path(__file__).parents[2] / "docs" / "plugins" / "examples" / "frontend" / "lines.py"
+PATH = Path(__file__).parents[2] / "docs" / "plugins" / "examples" / "frontend" / "frontend_line.py"
 """The tutorial's listing."""
 
 

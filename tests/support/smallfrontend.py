@@ -1,6 +1,6 @@
 """The smallest front end: read-only, one command a line, in plaintext, on loopback. It proves the seam, for tests only.
 
-docs/plugins/examples/frontend/lines.py is one to build on: it also answers what goes wrong.
+docs/plugins/examples/frontend/frontend_line.py is one to build on: it also answers what goes wrong.
 
 LOGIN ann secret / LIST folder / GET folder/file
 """

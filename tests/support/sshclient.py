@@ -23,7 +23,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.config import Limits
 from homeftp.server.sftp.connection import SftpConnection
 from homeftp.server.sftp.frontend import SftpFactory
-from homeftp.server.sftp.shared import SharedSessions
+from homeftp.server.sftp.shared import SftpParts, SharedSessions
 from homeftp.server.sftp.ssh.hostkey import open_host_key
 from homeftp.testing.memorylink import MemoryLink
 from tests.support.inmemory import PASSWORD, Server
@@ -267,7 +267,10 @@ class SshCase(SynchronousTestCase):
         self.addCleanup(self.server.close)
         self.shared = SharedSessions()
         self.windows = self.shared.windows
-        self.factory = SftpFactory(self.server.services, self.shared)
+        self.parts = SftpParts(
+            state=self.server.folder, knows_key=self.server.made.ssh_keys.knows, budget=self.server.services.budget
+        )
+        self.factory = SftpFactory(self.server.services, self.parts, self.shared)
         self.factory.use(open_host_key(self.server.folder))
         self.clock = self.server.clock
 
@@ -280,7 +283,7 @@ class SshCase(SynchronousTestCase):
 
     def attach(self, client: Any) -> SftpConnection:
         """Connect a client; nothing is delivered yet."""
-        connection = SftpConnection(self.server.services, self.shared, "192.0.2.1", "192.0.2.1:5")
+        connection = SftpConnection(self.server.services, self.parts, self.shared, "192.0.2.1", "192.0.2.1:5")
         connection.factory = self.factory  # type: ignore[assignment]
         self.server.services.connections.add(connection, "192.0.2.1")
         client.link = MemoryLink(client, connection, self.clock)

@@ -1,7 +1,8 @@
-"""The tutorial for front ends: its example serves beside the JSON protocol, in an application of its own."""
+"""The tutorial for front ends: its example serves beside the JSON protocol, as a plugin and in an application."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -21,52 +22,74 @@ PAGE = Path(REPOSITORY, "docs", "plugins", "frontends.rst")
 EXAMPLE = PAGE.parent / "examples" / "frontend"
 
 
-def documented_command() -> str:
-    """The command with which the page runs the example."""
-    (command,) = re.findall(r"^   (.+ twistd .+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+def documented_command(program: str) -> str:
+    """The command with which the page runs the example by this program."""
+    (command,) = re.findall(rf"^   (.*\b{program} .+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     return str(command)
 
 
 class TutorialTests(SynchronousTestCase):
-    """The command of the page, in a folder with the files of the page."""
+    """The commands of the page, in a folder with the files of the page."""
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         shutil.copytree(EXAMPLE, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
-        home = self.folder / "home"
+        self.home = home = self.folder / "home"
         (home / "Shared" / "notes").mkdir(parents=True)
         (home / "Shared" / "notes" / "a.txt").write_bytes(b"two words")
         self.state = state = home / ".local" / "state" / "homeftp"
         added = run_homeftp("account", "add", "ann", "--state", str(state), "--password-stdin", input=PASSWORD + "\n")
         self.assertEqual(added.returncode, 0, added.stderr)
-        tac = self.folder / "homeftp.tac"
-        text = tac.read_text()
-        self.assertEqual(text.count("tcp:8421") + text.count("tcp:8423"), 2)
-        tac.write_text(text.replace("tcp:8421", "tcp:0").replace("tcp:8423", "tcp:0"))  # the ports may be in use here
-        env = environment(HOME=str(home), PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
+
+    def start(self, command: str) -> None:
+        """Run a command of the page."""
+        env = environment(
+            HOME=str(self.home), PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+        )
         del env["PYTHONPATH"]  # a reader has none
         self.output = self.folder / "output"
         with self.output.open("wb") as output:
             self.server = subprocess.Popen(
-                ["sh", "-c", documented_command()], cwd=self.folder, env=env, stdout=output, stderr=subprocess.STDOUT
+                ["sh", "-c", command],
+                cwd=self.folder,
+                env=env,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # the server may be a child of the shell
             )
         self.addCleanup(self.server.wait, WITHIN)
         self.addCleanup(self.end, signal.SIGKILL)
-        wait_until(lambda: len(self.ports()) == 2 or self.server.poll() is not None, self.output.read_text)
+        wait_until(lambda: self.port() is not None or self.server.poll() is not None, self.output.read_text)
 
     def end(self, how: signal.Signals) -> None:
-        """Send a signal to the server, which may be a child of the shell."""
-        if (self.folder / "twistd.pid").exists():
-            os.kill(int((self.folder / "twistd.pid").read_text()), how)
+        """Send a signal to the server."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.server.pid, how)
 
-    def ports(self) -> dict[str, int]:
-        """The port of each factory that listens, by the factory's name."""
-        found = re.findall(r"(\w+) starting on (\d+)", self.output.read_text())
-        return {name: int(port) for name, port in found}
+    def test_plugin(self) -> None:
+        """`homeftp serve` loads it by its name."""
+        command = documented_command("homeftp serve")
+        self.assertEqual(command.count("tcp:8423"), 1)
+        self.start(command.replace("tcp:8423", "tcp:0") + " --listen tcp:0:interface=127.0.0.1 --no-announce")
+        self.check_answers()
 
-    def test_example(self) -> None:
+    def test_application(self) -> None:
+        """An application passes it to the server."""
+        tac = self.folder / "homeftp.tac"
+        text = tac.read_text()
+        self.assertEqual(text.count("tcp:8421") + text.count("tcp:8423"), 2)
+        tac.write_text(text.replace("tcp:8421", "tcp:0").replace("tcp:8423", "tcp:0"))  # the ports may be in use here
+        self.start(documented_command("twistd"))
+        self.check_answers()
+
+    def port(self) -> int | None:
+        """The port of the example, once it listens."""
+        found = re.search(r"telnet 127\.0\.0\.1 (\d+)", self.output.read_text())
+        return None if found is None else int(found[1])
+
+    def check_answers(self) -> None:
         """It logs in, lists and reads, and refuses like every front end."""
-        with socket.create_connection(("127.0.0.1", self.ports()["LineFactory"]), WITHIN) as connection:
+        with socket.create_connection(("127.0.0.1", self.port() or 0), WITHIN) as connection:
             lines = connection.makefile("rwb")
             for command, answer in (
                 ("LIST notes", "31 log in first: LOGIN name password"),

@@ -68,7 +68,8 @@ class OptionsTests(SynchronousTestCase):
         settings = self.parse(
             *"--root r --listen tcp:1 --listen tcp6:2 --listen-tls tcp:3 --https tcp:4 --state s".split(),
             *"--pool-size 7 --tls-minimum 1.2".split(),
-            *"--filetypes .txt,MD --dispatcher A --dispatcher B --plugin-dir p --max-connections 5".split(),
+            *"--filetypes .txt,MD --dispatcher A --dispatcher B --plugin-dir p".split(),
+            *"--front-end x=tcp:5 --max-connections 5".split(),
             *"--max-connections-per-address 4 --max-unauthenticated 3 --max-in-flight 2 --max-file-size 2G".split(),
             *"--max-unauthenticated-per-address 2".split(),
             *"--max-login-attempts 1 --tls-timeout 1.5 --login-timeout 2 --stall-timeout 3".split(),
@@ -87,6 +88,7 @@ class OptionsTests(SynchronousTestCase):
                 tls_minimum="1.2",
                 filetypes=(".txt", ".md"),
                 dispatchers=("A", "B"),
+                front_ends=(("x", "tcp:5"),),
                 plugin_dirs=(os.path.abspath("p"),),
                 quota=9 * KIB * MIB,
                 scrub_seconds=10 * DAY,

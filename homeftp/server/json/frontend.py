@@ -14,9 +14,8 @@ from zope.interface import implementer
 
 from homeftp.dispatchers.table import Table
 from homeftp.interfaces import IDispatcher, IFrontEnd, IServerContext
-from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import ListeningService, listening
-from homeftp.server.json.context import NAME, JsonContext
+from homeftp.server.json.context import NAME, JsonContext, JsonParts
 from homeftp.server.json.protocol import ServerProtocol
 from homeftp.status import Status
 from homeftp.wire.codec import encode_response
@@ -75,6 +74,7 @@ class JsonFrontEnd:
     listen_tls: Sequence[str]
     dispatchers: Sequence[IDispatcher]
     """The built-in ones, and those of third parties."""
+    parts: JsonParts
     plain: list[ListeningService] = attrs.field(factory=list, init=False)
     """The listeners of `listen`."""
     tls: list[ListeningService] = attrs.field(factory=list, init=False)
@@ -82,8 +82,7 @@ class JsonFrontEnd:
 
     def service(self, context: IServerContext) -> MultiService:
         """All listeners. Raises `OperatorError` for a wrong endpoint description and for two dispatchers of a type."""
-        assert isinstance(context, ServerContext), "it needs more than others: docs/architecture/interfaces says what"
-        shared = JsonContext(server=context, table=Table(self.dispatchers))
+        shared = JsonContext(server=context, parts=self.parts, table=Table(self.dispatchers))
         service = MultiService()
         for description in self.listen:
             self.plain.append(

@@ -11,8 +11,7 @@ from twisted.python.failure import Failure
 from homeftp.accounts.devicelogin import DeviceCertificate
 from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, LoginFailed, Refusal
 from homeftp.interfaces import ILogin, IResolution
-from homeftp.server.gate.context import ServerContext
-from homeftp.server.json.context import IConnectionControl
+from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.pairing import PairingSession
 from homeftp.status import Status
 from homeftp.wire import states
@@ -26,13 +25,14 @@ class Authenticator:
     _log = Logger()
 
     def __init__(
-        self, context: ServerContext, connection: IConnectionControl, state: ConnectionState, address: str
+        self, context: JsonContext, connection: IConnectionControl, state: ConnectionState, address: str
     ) -> None:
-        self._context = context
+        self._server = context.server
+        self._parts = context.parts
         self._connection = connection
         self._state = state
         self._address = address
-        self._pairing = PairingSession(context.pairings, connection.secret, address)
+        self._pairing = PairingSession(context.parts.pairings, connection.secret, address)
         self._failed_logins = 0
         self._is_certified = False
         """Whether it logged in with a certificate."""
@@ -70,7 +70,7 @@ class Authenticator:
     def _saw(self, expires: float | None = None) -> None:
         if self.login is not None and self.login.device_id is not None:
             id, client = self.login.device_id, self._client
-            self._context.device_activity.saw(id, self._address, None, client=client, expires=expires)
+            self._parts.device_activity.saw(id, self._address, None, client=client, expires=expires)
 
     def log_in(self, body: LoginBody, resolution: IResolution) -> Deferred[None]:
         """LOGIN."""
@@ -110,10 +110,10 @@ class Authenticator:
             if self.login is None or self.login.device_id is None or not self._is_certified:
                 raise BadRequest("only a device that logged in with its certificate can have it renewed")
             id = self.login.device_id
-            self._context.renewals.take(id)
-            workers, certify = self._context.workers.of(self.login.account), self._context.pairings.certify
+            self._parts.renewals.take(id)
+            workers, certify = self._server.workers.of(self.login.account), self._parts.pairings.certify
             made = await workers.run(certify, body.request.encode(), id)
-            await self._context.audit.note("renewal", self.login.actor(states.RENEW))
+            await self._parts.audit.note("renewal", self.login.actor(states.RENEW))
             self._saw(expires=made.not_valid_after_utc.timestamp())
         except Exception as error:  # noqa: BLE001 (the disk may fail)
             self._refuse(self._as_refusal(error, "a certificate could not be renewed"), resolution)
@@ -123,7 +123,7 @@ class Authenticator:
 
     async def _log_in(self, credentials: ICredentials) -> ILogin:
         """Log in, unless the connection has ended meanwhile. Raises a refusal."""
-        login = await self._context.logins.login(credentials, self._address, None)
+        login = await self._server.logins.login(credentials, self._address, None)
         if self._state.phase is Phase.UNAUTHENTICATED:
             self.enter(login)
         else:
@@ -140,7 +140,7 @@ class Authenticator:
     def _refuse(self, refusal: Refusal, resolution: IResolution) -> None:
         if isinstance(refusal, LoginFailed):
             self._failed_logins += 1
-            if self._failed_logins >= self._context.limits.login_attempts:
+            if self._failed_logins >= self._server.limits.login_attempts:
                 self._connection.finish()
         resolution.resolve(refusal.status, refusal.message)
 

@@ -56,8 +56,9 @@ class ServerProtocol(RequestReceiver):
         self.peer = peer
         self.session = Router(context, self, phase, peer.rpartition(":")[0] or peer)
         self._server = context.server
+        self._identity = context.parts.identity
         self._traffic = context.traffic
-        super().__init__(self.session.state, self._server.payload)
+        super().__init__(self.session.state, context.payload)
         self._limits = self._server.limits
         self._received = 0
         self._received_at_close = 0
@@ -163,7 +164,7 @@ class ServerProtocol(RequestReceiver):
         self._tls = group_records(self.transport)
         self._size_buffer()
         self._output.attach()
-        device = presented_device(self.transport, self._server.tls.identity.ca)
+        device = presented_device(self.transport, self._identity().ca)
         if device is not None:
             self._identifying = True
             self._update_reading()

@@ -27,7 +27,7 @@ EVENTS_PER_TURN = 4
 """Events that are handled before other clients have their turn: a request costs 50 to 100 µs, its turn 10 µs."""
 
 NewPayload = Callable[[int, Callable[[], None]], IncomingPayload]
-"""Makes a payload that arrives piece by piece, as `IServerContext.payload`."""
+"""Makes a payload that arrives piece by piece, as `JsonContext.payload`."""
 
 
 class RequestReceiver(LineReceiver):

@@ -71,9 +71,8 @@ class Router:
     def __init__(self, context: JsonContext, connection: IConnectionControl, phase: Phase, address: str) -> None:
         self._context = context
         self._connection = connection
-        server = context.server
         self.state = ConnectionState(phase)
-        self.authenticator = Authenticator(server, connection, self.state, address)
+        self.authenticator = Authenticator(context, connection, self.state, address)
         self._before_login = guest(address_group(address))
         self._unauthenticated = 0
         """How many requests have come before the login."""
@@ -118,7 +117,7 @@ class Router:
         """The route of a request that there is no memory for: nothing of it is kept. A refused change is recorded."""
         try:
             if self.login is not None and self._context.table.decode(envelope)[2].changes:
-                record_refusal(envelope, self.login, self._context.server.refusals, Status.BUSY)
+                record_refusal(envelope, self.login, self._context.parts.refusals, Status.BUSY)
         except Refusal:
             pass  # it would have been refused anyway, and changes nothing
         return CROWDED
@@ -214,7 +213,7 @@ class Router:
         """The resolution of a request of a client that is logged in, whose refusal is recorded."""
         if self.login is None:
             return resolution
-        return recorded(resolution, envelope, self.login, self._context.server.refusals)
+        return recorded(resolution, envelope, self.login, self._context.parts.refusals)
 
     def _hello(self, body: HelloBody, resolution: IResolution) -> None:
         """The answer to HELLO; before its login a client learns no more than it needs to log in."""
@@ -224,18 +223,18 @@ class Router:
         answer: dict[str, Any] = {
             "protocol": PROTOCOL_VERSION,
             "version": homeftp.__version__,
-            "server": self._context.server.tls.identity.server_name,
+            "server": self._context.parts.identity().server_name,
             "request_types": sorted([states.STARTTLS, *self._own]),
             "account": None,
         }
         if self.login is not None:
             answer["account"] = self.login.account
             answer["request_types"] += self._context.table.request_types
-            answer["filetypes"] = self._context.server.settings.filetypes
+            answer["filetypes"] = self._context.parts.filetypes
             answer["rights"] = [right for right in ORDER if right in self.login.rights]
-            facts = {"share": self._context.server.share(self.login.home), "view": self.login.view}
+            facts = {"share": self._context.parts.share(self.login.home), "view": self.login.view}
             answer.update((field, value) for field, value in facts.items() if value is not None)
-            others = self._context.server.other_addresses()
+            others = self._context.parts.other_addresses()
             if others:
                 answer["addresses"] = list(others)
             answer["read_only"] = self.login.files(states.HELLO).read_only is not None

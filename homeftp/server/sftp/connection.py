@@ -16,12 +16,11 @@ from zope.interface import implementer
 from homeftp.accounts.throttle import address_group
 from homeftp.config import READ_BUFFER, SOCKET_WRITE
 from homeftp.errors import LoginFailed
-from homeftp.interfaces import IConnection, IFiles, ILogin, guest
+from homeftp.interfaces import IConnection, IFiles, ILogin, IServerContext, guest
 from homeftp.interfaces.traffic import IMeteredConnection
-from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.timeouts import StallTimer
 from homeftp.server.sftp.session import REQUEST_TYPES, Session
-from homeftp.server.sftp.shared import SharedSessions
+from homeftp.server.sftp.shared import SftpParts, SharedSessions
 from homeftp.server.sftp.ssh.channel import SftpChannel
 from homeftp.server.sftp.ssh.channels import Channels
 from homeftp.server.sftp.ssh.transport import StrictTransport
@@ -38,9 +37,12 @@ class SftpConnection(StrictTransport):
 
     _events = Logger()
 
-    def __init__(self, context: ServerContext, shared: SharedSessions, address: str, peer: str) -> None:
+    def __init__(
+        self, context: IServerContext, parts: SftpParts, shared: SharedSessions, address: str, peer: str
+    ) -> None:
         super().__init__()
         self._context = context
+        self._parts = parts
         self._shared = shared
         self._address = address
         self._peer = peer
@@ -217,7 +219,7 @@ class SftpConnection(StrictTransport):
 
     def knows_key(self, user: bytes, blob: bytes) -> Deferred[bool]:
         """Whether an account has a key."""
-        return self._context.ssh_keys.knows(user, blob)
+        return self._parts.knows_key(user, blob)
 
     def begin_service(self) -> None:
         """The client knows that it is logged in: serve it."""
@@ -240,7 +242,7 @@ class SftpConnection(StrictTransport):
             home=login.home,
             rights_at=login.rights_at,
             shared=self._shared,
-            budget=context.budget,
+            budget=self._parts.budget,
             clock=context.reactor,
             traffic=self._traffic,
             in_turn=self._in_turn,

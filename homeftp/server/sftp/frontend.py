@@ -15,11 +15,10 @@ from zope.interface import implementer
 from homeftp.crypto.secretfiles import private_folder
 from homeftp.host import own_address
 from homeftp.interfaces import IFrontEnd, IServerContext, IShownFrontEnd
-from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import ListeningService, listening
 from homeftp.server.sftp.connection import NAME, SftpConnection, shown_peer
 from homeftp.server.sftp.session import REQUEST_TYPES
-from homeftp.server.sftp.shared import SharedSessions
+from homeftp.server.sftp.shared import SftpParts, SharedSessions
 from homeftp.server.sftp.ssh.hostkey import fingerprint, open_host_key
 
 
@@ -37,8 +36,9 @@ class SftpFactory(Factory):
     noisy = False
     _log = Logger()
 
-    def __init__(self, context: ServerContext, shared: SharedSessions) -> None:
+    def __init__(self, context: IServerContext, parts: SftpParts, shared: SharedSessions) -> None:
         self._context = context
+        self._parts = parts
         self._shared = shared
         self._traffic = context.traffic(NAME, REQUEST_TYPES)
         self.publicKeys: dict[bytes, Key] = {}
@@ -57,7 +57,7 @@ class SftpFactory(Factory):
             self._traffic.reject()
             self._log.info("rejected a connection from {host}: {why}", host=host, why=why)
             return FullSshServer()
-        protocol = SftpConnection(self._context, self._shared, *shown_peer(addr))
+        protocol = SftpConnection(self._context, self._parts, self._shared, *shown_peer(addr))
         protocol.factory = cast(Any, self)
         self._context.connections.add(protocol, host)
         return protocol
@@ -66,9 +66,9 @@ class SftpFactory(Factory):
 class SftpService(MultiService):
     """The listeners; the key is opened, or made, before they accept anybody."""
 
-    def __init__(self, context: ServerContext, factory: SftpFactory) -> None:
+    def __init__(self, state: str, factory: SftpFactory) -> None:
         super().__init__()
-        self._state = context.settings.state
+        self._state = state
         self._factory = factory
         self.key: Key | None = None
 
@@ -88,15 +88,15 @@ class SftpFrontEnd:
 
     listen: Sequence[str]
     """Endpoint descriptions."""
+    parts: SftpParts
     listeners: list[ListeningService] = attrs.field(factory=list, init=False)
     """The listeners, once the service was made."""
     _service: SftpService | None = attrs.field(default=None, init=False)
 
     def service(self, context: IServerContext) -> SftpService:
         """All listeners. Raises `OperatorError` for a wrong endpoint description."""
-        assert isinstance(context, ServerContext), "it needs more than others: docs/architecture/interfaces says what"
-        factory = SftpFactory(context, SharedSessions())
-        self._service = service = SftpService(context, factory)
+        factory = SftpFactory(context, self.parts, SharedSessions())
+        self._service = service = SftpService(self.parts.state, factory)
         for description in self.listen:
             listener = listening(context.reactor, description, factory, context.workers)
             listener.setServiceParent(service)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Callable
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from homeftp.config import MIB
 from homeftp.files.budget import MemoryBudget
@@ -40,6 +42,18 @@ class AccountHandles:
 
     def __len__(self) -> int:
         return self._open.total()
+
+
+@attrs.frozen(kw_only=True)
+class SftpParts:
+    """The parts of the server that only the SFTP front end uses, besides what every front end gets."""
+
+    state: str
+    """The state folder, where its key is."""
+    knows_key: Callable[[bytes, bytes], Deferred[bool]]
+    """Whether an account has this key."""
+    budget: MemoryBudget
+    """The memory of all streams of the server."""
 
 
 @attrs.frozen(eq=False)

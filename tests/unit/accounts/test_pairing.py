@@ -30,7 +30,7 @@ class PairingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = Server.make(limits=Limits(guesses=4))
         self.addCleanup(self.server.close)
-        self.service = self.server.services.pairings
+        self.service = self.server.json.parts.pairings
         self.code = self.service.invitations.make("ann", 600).code
 
     def run_it(self, work: Coroutine[Any, Any, T]) -> T:

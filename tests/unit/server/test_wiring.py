@@ -84,8 +84,8 @@ class ComposeTests(WiringCase):
 
     def test_one_limit_of_refusals(self) -> None:
         """The refusals of an account have one limit, whatever front ends it uses."""
-        context = self.compose().context
-        self.assertIs(context.logins.refusals, context.refusals)
+        server = self.compose()
+        self.assertIs(server.context.logins.refusals, server.json.parts.refusals)
 
     def test_unknown_dispatcher(self) -> None:
         """A dispatcher that no plugin provides keeps the server from starting."""

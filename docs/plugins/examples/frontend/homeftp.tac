@@ -2,7 +2,7 @@
 
 import os
 
-from lines import LineFrontEnd
+from frontend_line import LineFrontEnd
 from twisted.application.service import Application
 from twisted.internet import reactor
 

@@ -48,11 +48,10 @@ class VisitCase(QuickCase):
         add_ann(self.server)
         self.ahead = 0.0
         self.instant: float | None = None
-        services = self.server.services
         self.visits = LinkVisits(
             Links(self.server.state, self.now),
             throttle=OwnGuesses(Throttle(self.server.clock, most=GUESSES, seconds=600)),
-            audit=services.audit,
+            audit=self.server.json.parts.audit,
             workers=InlineWorkers(),
             hashing=InlineWorkers(),
             clock=self.server.clock,

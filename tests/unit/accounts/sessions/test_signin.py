@@ -36,7 +36,7 @@ class SignInCase(QuickCase):
         self.server = Server.make(limits=Limits(guesses=6), own_accounts=True)
         self.addCleanup(self.server.close)
         AccessTable(self.server.state).add("ann", None, AccessChange())
-        self.signins: SignInService = self.server.services.signins
+        self.signins: SignInService = self.server.made.signins
         self.invitations = Invitations(self.server.state)
 
     def invite(self, secret: str | None = None, seconds: float = 600) -> Invitation:
@@ -126,7 +126,7 @@ class CodeTests(SignInCase):
     def test_taken_meanwhile(self) -> None:
         """A code that another device uses up between the check and the session is no longer valid."""
         made = self.invite()
-        started(self.server.services.pairings.check_typed(made.code, ADDRESS, "https"))
+        started(self.server.json.parts.pairings.check_typed(made.code, ADDRESS, "https"))
         self.assertIsNotNone(self.invitations.use(made.code, "1" * 32, "laptop"))
         self.failureResultOf(self.with_code(made.code), LoginFailed)
 
@@ -234,9 +234,7 @@ class OtherAccountsTests(QuickCase):
         """An account that our database does not know has no sessions."""
         server = Server.make()
         self.addCleanup(server.close)
-        failure = self.failureResultOf(
-            started(server.services.signins.with_password("ann", PASSWORD, BROWSER)), Forbidden
-        )
+        failure = self.failureResultOf(started(server.made.signins.with_password("ann", PASSWORD, BROWSER)), Forbidden)
         self.assertIn("not one of the server's own", failure.value.message)
         self.assertEqual(server.services.logins.logins(), [])
 

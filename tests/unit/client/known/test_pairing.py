@@ -39,7 +39,7 @@ class PairingCase(SynchronousTestCase):
         self.server = Server.make()
         self.addCleanup(self.server.close)
         self.identity = open_identity(self.server.folder, now=now)
-        self.invitations = self.server.services.pairings.invitations
+        self.invitations = self.server.json.parts.pairings.invitations
         self.code = self.invitations.make("ann", 600).code
 
     def connect(self, options: Any = None) -> Wire:

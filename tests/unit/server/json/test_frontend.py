@@ -69,7 +69,12 @@ class FrontEndTests(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
 
     def make(self, *dispatchers: object, listen: tuple[str, ...] = ("tcp:1", "tcp:2")) -> JsonFrontEnd:
-        front_end = JsonFrontEnd(listen=listen, listen_tls=("tcp:3",), dispatchers=dispatchers)  # type: ignore[arg-type]
+        front_end = JsonFrontEnd(
+            listen=listen,
+            listen_tls=("tcp:3",),
+            dispatchers=dispatchers,  # type: ignore[arg-type]
+            parts=self.server.json.parts,
+        )
         front_end.service(attrs.evolve(self.server.services, reactor=self.reactor)).privilegedStartService()
         return front_end
 

@@ -30,7 +30,7 @@ class PairCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = Server.make(limits=self.limits)
         self.addCleanup(self.server.close)
-        self.invitations: Invitations = self.server.services.pairings.invitations
+        self.invitations: Invitations = self.server.json.parts.pairings.invitations
         self.code = self.invitations.make("ann", 600).code
         self.connection = self.connect()
         self.said: list[str] = []

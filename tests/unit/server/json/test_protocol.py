@@ -61,8 +61,8 @@ class PhaseTests(VerbTestCase):
     def test_handshake_in_turn(self) -> None:
         """A stranger's STARTTLS and each step of its handshake wait for the turn of its address; its end does not."""
         turns = QueuedTurns()
-        context = attrs.evolve(self.server.json.server, workers=turns)
-        self.server.json = attrs.evolve(self.server.json, server=context)
+        self.server.services = attrs.evolve(self.server.services, workers=turns)
+        self.server.json = attrs.evolve(self.server.json, server=self.server.services)
         server = self.server.protocol(identity=identity("home"))
         wire = Wire(clock=self.server.clock, server=server)
         for _ in range(3):

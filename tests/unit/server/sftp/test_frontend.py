@@ -42,7 +42,7 @@ class FactoryTests(SshCase):
         made = self.factory.buildProtocol(None)
         self.assertIsInstance(made, SftpConnection)
         self.assertIn(made, connections)
-        full = SftpFactory(self.server.services, self.shared)
+        full = SftpFactory(self.server.services, self.parts, self.shared)
         self.patch(connections, "full", lambda address: "too many")
         refused = full.buildProtocol(None)
         self.assertIsInstance(refused, FullSshServer)

@@ -8,7 +8,6 @@ from typing import Any
 from homeftp.accounts.access import AccessChange, AccessTable
 from homeftp.accounts.passwords import hash_password
 from homeftp.endpoint import parse
-from homeftp.server.webhandlers import handlers
 from homeftp.testing.pair import CHEAP, WEB_ORIGIN
 from tests.support.folders import QuickCase
 from tests.support.httpclient import HOST, Answer, HttpServer, basic
@@ -19,7 +18,7 @@ class LinksApiTests(QuickCase):
     """A server, and ann with a password."""
 
     def setUp(self) -> None:
-        self.web = HttpServer(handlers, own_accounts=True)
+        self.web = HttpServer(own_accounts=True)
         self.addCleanup(self.web.close)
         lay_files(self.web.server)
         change = AccessChange(home=parse(HOME), links=True)

@@ -16,7 +16,6 @@ from homeftp.endpoint import parse
 from homeftp.interfaces.immediate import GRANTED_SECONDS
 from homeftp.interfaces.links import MadeLink
 from homeftp.server.http.links.handler import COOKIE
-from homeftp.server.webhandlers import handlers
 from homeftp.status import Status
 from homeftp.store.policy.rights import parse_rights
 from tests.support import replay
@@ -54,9 +53,7 @@ class LinkHandlerCase(QuickCase):
     """A server whose account ann may make links."""
 
     def setUp(self) -> None:
-        self.web = HttpServer(
-            handlers, limits=Limits(guesses=3, account_connections=MOST_CONNECTIONS), own_accounts=True
-        )
+        self.web = HttpServer(limits=Limits(guesses=3, account_connections=MOST_CONNECTIONS), own_accounts=True)
         self.addCleanup(self.web.close)
         self.server = self.web.server
         lay_files(self.server)

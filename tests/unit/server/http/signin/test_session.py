@@ -16,7 +16,6 @@ from homeftp.config import Limits
 from homeftp.endpoint import parse
 from homeftp.server.http.page.thumbnails.handler import SUFFIXES
 from homeftp.server.http.signin.cookie import SESSION_COOKIE
-from homeftp.server.webhandlers import handlers
 from tests.support import replay
 from tests.support.folders import QuickCase
 from tests.support.httpclient import HOST, Answer, HttpServer, basic
@@ -34,7 +33,7 @@ class SessionCase(QuickCase):
     """A server with ann."""
 
     def setUp(self) -> None:
-        self.web = HttpServer(handlers, limits=Limits(guesses=3), own_accounts=True)
+        self.web = HttpServer(limits=Limits(guesses=3), own_accounts=True)
         self.addCleanup(self.web.close)
         self.state = self.web.server.state
         lay_files(self.web.server)

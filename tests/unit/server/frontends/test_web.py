@@ -5,8 +5,7 @@ from __future__ import annotations
 from zope.interface.verify import verifyObject
 
 from homeftp.server.http.messages import IHandler
-from homeftp.server.webhandlers import handlers
-from tests.support.httpclient import HttpCase
+from tests.support.httpclient import HttpCase, web_handlers
 
 
 class HandlersTests(HttpCase):
@@ -14,5 +13,5 @@ class HandlersTests(HttpCase):
 
     def test_handlers(self) -> None:
         """Each name at the root has a handler."""
-        for handler in handlers(self.server.services).values():
+        for handler in web_handlers(self.server).values():
             verifyObject(IHandler, handler)

@@ -1,19 +1,26 @@
-"""The handlers of the HTTPS front end, by the first name of the path that they answer."""
+"""The HTTPS front end of a server, with its handlers: each by the first name of the path that it answers."""
 
 from __future__ import annotations
 
 import time
-from typing import Mapping
+from functools import partial
+from typing import Callable, Mapping, Sequence
 
+import attrs
 from twisted.internet.interfaces import IReactorProcess
 
+from homeftp.accounts.links.visits import LinkVisits
+from homeftp.accounts.loginaudit import RefusalAudit
+from homeftp.accounts.sessions.signin import SignInService
+from homeftp.crypto.ca import Identity
 from homeftp.interfaces import IServerContext
 from homeftp.interfaces.links import LINK_PATH
-from homeftp.server.gate.context import ServerContext
+from homeftp.model import Change
 from homeftp.server.http.certificate.handler import PATH as CERTIFICATE
 from homeftp.server.http.certificate.handler import CertificateHandler
 from homeftp.server.http.dav.handler import DavHandler
 from homeftp.server.http.dav.properties.database import PropertyDatabase
+from homeftp.server.http.frontend import HttpsFrontEnd
 from homeftp.server.http.links.api import LinksApi
 from homeftp.server.http.links.handler import LinkHandler
 from homeftp.server.http.messages import IHandler
@@ -27,30 +34,49 @@ from homeftp.server.http.page.tus import TusHandler
 from homeftp.server.http.signin.session import SessionHandler
 
 
-def handlers(context: IServerContext) -> Mapping[str, IHandler]:
+@attrs.frozen(kw_only=True)
+class WebParts:
+    """The parts of the server that only its HTTPS front end uses, besides what every front end gets."""
+
+    state: str
+    """The state folder, for properties and thumbnails."""
+    identity: Callable[[], Identity]
+    """The server's identity, once it has started."""
+    follow_changes: Callable[[Callable[[Sequence[Change]], None]], None]
+    """Tells somebody all changes of the store from now on (`ChangeHub.follow`)."""
+    signins: SignInService
+    visits: LinkVisits
+    refusals: RefusalAudit
+
+
+def https_front_end(listen: Sequence[str], parts: WebParts) -> HttpsFrontEnd:
+    """The front end that listens on these endpoints."""
+    return HttpsFrontEnd(listen=listen, make_handlers=partial(handlers, parts))
+
+
+def handlers(parts: WebParts, context: IServerContext) -> Mapping[str, IHandler]:
     """The handlers of one server; the page has the name ""."""
-    assert isinstance(context, ServerContext), "it needs more than others: docs/architecture/interfaces says what"
     page = StaticFiles()
-    properties = PropertyDatabase(context.settings.state, context.limits)
-    context.follow_changes(properties.follow)
+    properties = PropertyDatabase(parts.state, context.limits)
+    parts.follow_changes(properties.follow)
     thumbnails = is_available()
     session = SessionHandler(
-        signins=context.signins,
-        fingerprint=lambda: context.tls.identity.fingerprint,
+        signins=parts.signins,
+        fingerprint=lambda: parts.identity().fingerprint,
         now=time.time,
         thumbnails=SUFFIXES if thumbnails else (),
     )
     found: dict[str, IHandler] = {
         "": page,
-        CERTIFICATE: CertificateHandler(lambda: context.tls.identity.ca),
+        CERTIFICATE: CertificateHandler(lambda: parts.identity().ca),
         "static": page,
         "api": ApiHandler({"session": session, "links": LinksApi()}),
         "dav": DavHandler(context, properties),
         "file": FileHandler(),
         "upload": TusHandler(),
-        LINK_PATH: LinkHandler(context.visits, context.refusals),
+        LINK_PATH: LinkHandler(parts.visits, parts.refusals),
     }
     if thumbnails:
         renderer = ThumbnailRenderer(context.reactor, lambda: IReactorProcess(context.reactor))
-        found["thumbnail"] = ThumbnailHandler(renderer, ThumbnailCache(context.settings.state), context.workers)
+        found["thumbnail"] = ThumbnailHandler(renderer, ThumbnailCache(parts.state), context.workers)
     return found

@@ -3,7 +3,7 @@
 LOGIN ann secret / LIST folder / GET folder/file
 """
 
-from typing import Any
+from typing import Any, Sequence
 
 from twisted.cred.credentials import UsernamePassword
 from twisted.internet.defer import Deferred
@@ -13,8 +13,8 @@ from twisted.protocols.basic import LineReceiver
 from zope.interface import implementer
 
 from homeftp.endpoint import parse
-from homeftp.errors import INTERNAL_ERROR, BadRequest, LoginRequired, Refusal
-from homeftp.interfaces import IConnection, IFrontEnd, ILogin, IServerContext
+from homeftp.errors import INTERNAL_ERROR, BadRequest, LoginRequired, OperatorError, Refusal
+from homeftp.interfaces import IConnection, IFrontEnd, IFrontEndFactory, ILogin, IServerContext, IShownFrontEnd
 from homeftp.server.gate.listen import ListeningService, listening
 
 LARGEST = 64 * 1024
@@ -121,7 +121,7 @@ class LineFactory(Factory):
         return LineProtocol(self.context, addr.host)
 
 
-@implementer(IFrontEnd)
+@implementer(IFrontEnd, IShownFrontEnd)
 class LineFrontEnd:
     """Listens on one endpoint, in plaintext: for a local machine only."""
 
@@ -135,3 +135,24 @@ class LineFrontEnd:
         """The service that listens."""
         self.listener = listening(context.reactor, self.description, LineFactory(context), context.workers)
         return self.listener
+
+    def lines(self) -> Sequence[str]:
+        """The command, for the owner."""
+        address: Any = self.listener.address
+        return [f"line       telnet {address.host} {address.port}"]
+
+
+@implementer(IFrontEndFactory)
+class LineFrontEndFactory:
+    """Makes the front end for `homeftp serve --front-end line=ENDPOINT`."""
+
+    name = LineFrontEnd.name
+
+    def front_end(self, listen: Sequence[str]) -> LineFrontEnd:
+        """The front end on its one endpoint."""
+        if len(listen) > 1:
+            raise OperatorError("--front-end line is given twice: it listens on one endpoint")
+        return LineFrontEnd(listen[0])
+
+
+factory = LineFrontEndFactory()
