@@ -7,6 +7,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
 
+from docutils import nodes  # noqa: E402
+from sphinx import addnodes  # noqa: E402
+
 import homeftp  # noqa: E402 - found by the path above
 import homeftp.client  # noqa: E402
 
@@ -53,16 +56,35 @@ def mark_listings(app, what, name, obj, options, lines):
             lines[place:place] = ["::", ""]
 
 
-def name_interfaces(app, what, name, obj, options, signature, returns):
-    """Show an interface that is used as a type by its name, and a default that attrs makes anew as "..."."""
+def readable(text):
+    """A signature as its source has it: an interface and an enum by their names, a default that is made as "..."."""
+    text = re.sub(r"<InterfaceClass (?:\w+\.)*(\w+)>", r"\1", text)
+    text = re.sub(r"<(\w+\.\w+): [^<>]*>", r"\1", text)
+    return re.sub(r"NOTHING\b|<factory>|<function [\w.]*(?:<\w+>)?[\w.]*(?: at 0x\w+)?>", "...", text)
 
-    def named(text):
-        return text and re.sub(r"<InterfaceClass (?:\w+\.)*(\w+)>", r"\1", text).replace("= NOTHING", "= ...")
 
-    return named(signature), named(returns)
+def read_signatures(app, what, name, obj, options, signature, returns):
+    """Make the signatures of functions and classes readable."""
+    return signature and readable(signature), returns and readable(returns)
+
+
+def read_types(app, doctree):
+    """Make the types and the values of attributes readable, which no event of autodoc passes."""
+    for signature in doctree.findall(addnodes.desc_signature):
+        for text in list(signature.findall(nodes.Text)):
+            if (new := readable(text)) != text:
+                text.parent.replace(text, nodes.Text(new))
+
+
+def drop_generated(app, what, name, obj, options, lines):
+    """Drop what `NamedTuple` says of a field that has no docstring."""
+    if len(lines) <= 2 and re.match(r"Alias for field number \d+$", lines[0] if lines else ""):
+        lines.clear()
 
 
 def setup(app):
     """Called by Sphinx."""
-    app.connect("autodoc-process-signature", name_interfaces)
+    app.connect("autodoc-process-signature", read_signatures)
     app.connect("autodoc-process-docstring", mark_listings)
+    app.connect("autodoc-process-docstring", drop_generated)
+    app.connect("doctree-read", read_types)

@@ -24,6 +24,8 @@ _logger = logging.getLogger(__name__)
 
 CALLED = ("function", "method", "classmethod", "staticmethod")
 UNTYPED = ("self", "cls", "*", "/")
+GENERATED = re.compile(r"Alias for field number|<(?:InterfaceClass|function|factory|class|object)\b")
+"""What Python says of an object that has no other text."""
 INTERFACE = re.compile(r"I[A-Z]\w*")
 
 
@@ -89,6 +91,8 @@ def _desc_faults(desc: addnodes.desc) -> Iterator[str]:
             continue
         name = signature["ids"][0] if signature["ids"] else signature.astext()
         content = next(iter(desc.findall(addnodes.desc_content)))
+        if GENERATED.search(signature.astext()) or GENERATED.match(content.astext()):
+            yield f"{name} shows what Python calls it, and not what it is"
         empty = not list(content.findall(addnodes.desc))
         if kind == "class" and empty and not _is_alias(content) and not _joins(signature):
             yield f"{name} documents no member"

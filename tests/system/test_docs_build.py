@@ -42,6 +42,9 @@ def unsaid(length: int):
     """Another."""
 
 def undescribed() -> None: ...
+
+def generated(make: object = lambda: 0) -> int:
+    """A function with a default that has no name."""
 '''
 
 OTHER = '''"""Another module."""
@@ -113,6 +116,7 @@ class BuildTests(SynchronousTestCase):
                 "no page of the reference has other.hidden",
                 "no page of the reference has other.hidden, which listing.py imports",
                 "sample.Empty documents no member",
+                "sample.generated shows what Python calls it, and not what it is",
                 "sample.undescribed has no description",
                 "sample.unsaid does not say what it returns",
                 "sample.untyped does not say the type of length",
