@@ -24,6 +24,7 @@ from obstore.store import S3Store
 from homeftp.cluster.breaker import TRY_SECONDS, CircuitBreaker
 from homeftp.cluster.credentials import bucket_keys
 from homeftp.cluster.faults import is_without_bucket, refusal_of
+from homeftp.config import MIB
 from homeftp.errors import Busy, OperatorError
 from homeftp.workers.deadline import OPERATION_SECONDS, OperationDeadline, operation
 
@@ -43,6 +44,9 @@ _FAN_OUT = 2
 
 _PAGE = 1000
 """Objects in one page of a listing: that is what S3 gives at once."""
+
+_GAP = MIB
+"""Bytes between two ranges that are fetched as well, rather than with a request of their own."""
 
 RETRIES = 3
 """How often a request is tried again, as long as there is time."""
@@ -134,13 +138,15 @@ class Bucket:
 
     def get_many(self, name: str, ranges: Sequence[Range]) -> list[bytes]:
         """Several ranges of one object, fetched together where they are close. Raises `ObjectMissing`, `Busy` (51)."""
-        starts = [start for start, _ in ranges]
-        lengths = [length for _, length in ranges]
-        found = self._ask(obstore.get_ranges, self._key(name), starts=starts, lengths=lengths)
-        contents = [bytes(each) for each in found]
-        if [len(each) for each in contents] != lengths:
+        found: dict[Range, bytes] = {}
+        for together in _close(ranges):
+            begin, end = together[0][0], max(start + length for start, length in together)
+            # not by the library's get_ranges: it panics where the object is shorter than the ranges
+            view = memoryview(self._ask(obstore.get_range, self._key(name), start=begin, end=end))
+            found.update(((start, size), bytes(view[start - begin : start - begin + size])) for start, size in together)
+        if any(len(content) != size for (_, size), content in found.items()):
             raise ObjectMissing(f"{name} is shorter than it was")
-        return contents
+        return [found[each] for each in ranges]
 
     def delete(self, names: Sequence[str]) -> None:
         """Remove objects; one that does not exist is no failure. Raises `Busy` (51)."""
@@ -303,6 +309,20 @@ def _refused(error: Exception) -> Exception:
     if any(words in str(error) for words in _BEYOND_END):
         return ObjectMissing("an object is shorter than it was")
     return refusal_of(error) or _silent()
+
+
+def _close(ranges: Sequence[Range]) -> Iterator[list[Range]]:
+    """Ranges that are fetched with one request each: the bytes between them are not worth another one."""
+    end = 0
+    together: list[Range] = []
+    for start, length in sorted(set(ranges)):
+        if together and start > end + _GAP:
+            yield together
+            together = []
+        together.append((start, length))
+        end = max(end, start + length)
+    if together:
+        yield together
 
 
 def _silent() -> Exception:

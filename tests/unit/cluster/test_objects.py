@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 from unittest import mock
 
 import obstore
@@ -52,6 +53,8 @@ class BucketTests(SynchronousTestCase):
         bucket.put(name, b"short")
         self.assertRaises(ObjectMissing, bucket.get, name, 0, 10)
         self.assertRaises(ObjectMissing, bucket.get, name, 5, 1)
+        self.assertRaises(ObjectMissing, bucket.get_many, name, [(0, 2), (3, 5)])
+        self.assertRaises(ObjectMissing, bucket.get_many, name, [(0, 2), (8, 2), (30, 2)])
         self.assertRaises(ObjectMissing, bucket.get, name, 10, 1)
 
 
@@ -138,6 +141,24 @@ class TroubleTests(SynchronousTestCase):
         with under(OperationDeadline(0.5, clock.seconds)):
             self.assertRaises(Busy, self.bucket.put, "x", b"")
         self.assertEqual(self.server.asked, 1, "it is not tried again")
+
+    def test_ranges(self) -> None:
+        """Ranges may be in any order, overlap, and be far from each other; those that are close are one request."""
+        asked: list[object] = []
+        whole = obstore.get_range
+
+        def get_range(*arguments: Any, **options: Any) -> object:
+            asked.append((options["start"], options["end"]))
+            return whole(*arguments, **options)
+
+        bucket, content = Bucket(BucketInMemory()), bytes(range(256)) * (12 << 10)
+        name = bucket.new_name()
+        bucket.put(name, content)
+        ranges = [(300, 5), (0, 10), (5, 20), (2 << 20, 100), (5, 20)]
+        with mock.patch.object(obstore, "get_range", get_range):
+            found = bucket.get_many(name, ranges)
+        self.assertEqual(found, [content[start : start + length] for start, length in ranges])
+        self.assertEqual(asked, [(0, 305), (2 << 20, (2 << 20) + 100)])
 
 
 class CheckTests(SynchronousTestCase):
