@@ -78,9 +78,9 @@ class RecoveryTests(SynchronousTestCase):
             return [list(known(store)), list(contents(store))]
 
     def object_of(self, name: str) -> str:
-        """The first object of a file."""
+        """The last object of a file."""
         with psycopg.connect(self.url) as connection:
-            query = "SELECT object FROM node JOIN part USING (content) WHERE name = %s ORDER BY seq"
+            query = "SELECT object FROM node JOIN part USING (content) WHERE name = %s ORDER BY seq DESC"
             row = connection.execute(query, (name,)).fetchone()
         assert row is not None
         return str(row[0])
@@ -99,6 +99,7 @@ class RecoveryTests(SynchronousTestCase):
         self.assertEqual(json.loads(self.run_cluster("verify", *self.objects, "--json"))["summary"]["damaged"], 0)
         self.done("cluster", "verify", self.url, *self.objects, "--listing")
         everything = {(f"d{number % 3}/{number}.txt", version) for number in range(FILES) for version in (True, False)}
+        everything.add(("large.bin", False))  # it begins in the pack
         pack = self.object_of("1.txt")
         (size,) = [size for page in self.bucket.list() for name, size in page if name == pack]
         whole = self.bucket.get(pack, 0, size)
@@ -110,6 +111,7 @@ class RecoveryTests(SynchronousTestCase):
         self.assertLess(cut, everything)
         self.bucket.delete([self.object_of("large.bin")])
         self.assertEqual(self.damaged(), cut | {("large.bin", False)})
+        self.assertNotIn(("d1/1.txt", False), cut, "the control: what is before the cut is sound")
         self.assertIn(("large.bin", False), self.damaged("--listing"))
         self.bucket.put(pack, whole)
         self.assertEqual(self.damaged(), {("large.bin", False)}, "no mark was left")
