@@ -56,8 +56,8 @@ class RecentFiles:
         return self._cache.marked
 
     def add(self, parts: Parts, found: os.stat_result, entry: Entry, marked: int) -> None:
-        """A job has found this. Only what no change can leave as it is is kept."""
-        if entry.hash is None or not is_settled(found):
+        """Keep what a job has found, where each later change shows, as it did when the entry was made with a tag."""
+        if entry.hash is None or not entry.tag or not is_settled(found):
             return
         if len(self._young) >= self._kept:
             self._old, self._young = self._young, {}

@@ -6,6 +6,7 @@ import os
 import time
 from unittest import mock
 
+import attrs
 from twisted.internet.task import Clock
 
 from homeftp.hashing.hashcache import CONTENT, CachedHash
@@ -41,6 +42,11 @@ class RecentFilesTests(StoreCase):
         self.assertIsNone(self.recent.entry(("b.txt",), found))
         self.clock.advance(RECENT_SECONDS)
         self.assertIsNone(self.recent.entry(PARTS, found))
+
+    def test_untagged(self) -> None:
+        """An entry that was made while the file could still change within its stat has no tag, and does not count."""
+        self.entry = attrs.evolve(self.entry, tag="")
+        self.assertIsNone(self.recent.entry(PARTS, self.add()))
 
     def test_changed(self) -> None:
         """Another stat is that of another file, or of another content, though size and mtime are the same."""
