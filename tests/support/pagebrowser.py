@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.chromium import chromium
 from tests.support.folders import quick_temp_dir
 from tests.support.processes import PASSWORD, ServerProcess, run_homeftp
-from tests.support.waiting import WITHIN
+from tests.support.waiting import WITHIN, wait_until
 
 MILLISECONDS = 1000 * WITHIN
 PHONE = {"width": 390, "height": 844}
@@ -109,6 +109,19 @@ class PageCase(SynchronousTestCase):
         page.on("dialog", lambda dialog: self.errors.append(f"a dialog: {dialog.message}"))
         page.goto(self.world.url + (f"#/{self.folder}" if path is None else path))
         return page
+
+    def allow_links(self) -> None:
+        """Let ann share files, until the test ends."""
+        self.addCleanup(self._change_links, "off")
+        self._change_links("on")
+
+    def _change_links(self, value: str) -> None:
+        """Change her account, and wait until the server has noticed: until then it refuses her older logins."""
+        done = run_homeftp("account", "change", "ann", "--links", value, "--state", self.world.server.state)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        context = self.world.context()
+        wait_until(lambda: context.request.get(f"{self.world.url}api/space", max_retries=3).ok)
+        context.close()
 
     def lay(self, name: str, content: bytes = b"") -> None:
         """A file in the test's folder on the server."""

@@ -10,8 +10,6 @@ import zipfile
 from playwright.sync_api import Page, expect
 
 from tests.support.pagebrowser import PHONE, PageCase
-from tests.support.processes import run_homeftp
-from tests.support.waiting import wait_until
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc000000301010018dd8db0"
@@ -256,10 +254,7 @@ class FileTests(PageCase):
 
     def test_password_of_link(self) -> None:
         """A password that is too short for a link is refused before it is sent, in the browser's own words."""
-        change = ("account", "change", "ann", "--state", self.world.server.state, "--links")
-        self.addCleanup(run_homeftp, *change, "off")
-        allowed = run_homeftp(*change, "on")
-        self.assertEqual(allowed.returncode, 0, allowed.stderr)
+        self.allow_links()
         self.lay("a.txt", b"x")
         page = self.window()
         self.act(page, "a.txt", "Share")
@@ -276,9 +271,7 @@ class FileTests(PageCase):
 
     def test_sent_link(self) -> None:
         """Where the browser can hand a link to other programs, as on a phone, it is asked to."""
-        change = ("account", "change", "ann", "--state", self.world.server.state, "--links")
-        self.addCleanup(run_homeftp, *change, "off")
-        self.assertEqual(run_homeftp(*change, "on").returncode, 0)
+        self.allow_links()
         self.lay("a.txt", b"x")
         page = self.window()
         page.evaluate(
@@ -291,16 +284,13 @@ class FileTests(PageCase):
         self.assertEqual(page.evaluate("window.given.url"), ready.get_by_label("Link").input_value())
 
     def make_link(self, page: Page, link: dict[str, object]) -> None:
-        """Make a link, as soon as the server has noticed that the account may: until then it refuses older logins."""
-        url, own = f"{self.world.url}api/links", {"X-Homeftp": "1"}
-        wait_until(lambda: page.request.post(url, data=link, headers=own, max_retries=3).ok)
+        """Make a link."""
+        answer = page.request.post(f"{self.world.url}api/links", data=link, headers={"X-Homeftp": "1"})
+        self.assertTrue(answer.ok, answer.text())
 
     def test_links(self) -> None:
         """The list of links says what each is for, how often and how long it works, and whether it has a password."""
-        change = ("account", "change", "ann", "--state", self.world.server.state, "--links")
-        self.addCleanup(run_homeftp, *change, "off")
-        allowed = run_homeftp(*change, "on")
-        self.assertEqual(allowed.returncode, 0, allowed.stderr)
+        self.allow_links()
         self.lay("box/x", b"x")
         self.lay("a.txt", b"x")
         page = self.window()
