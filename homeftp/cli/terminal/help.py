@@ -20,7 +20,7 @@ class ParagraphFormatter(argparse.HelpFormatter):
 
 
 class GroupedFormatter(ParagraphFormatter):
-    """Lists subcommands in groups, each under its title; those of no group are left out."""
+    """Lists subcommands in groups, each under its title; those of no group come last."""
 
     def __init__(self, prog: str, *, groups: Mapping[str, Collection[str]]) -> None:
         super().__init__(prog)
@@ -38,10 +38,13 @@ class GroupedFormatter(ParagraphFormatter):
         listed = {each.dest: each for each in action._get_subactions()}
         parts = []
         for title, names in self._groups.items():
-            parts.append(f"{' ' * self._current_indent}{title}:\n")
-            self._indent()
-            parts += [super(GroupedFormatter, self)._format_action(listed[name]) for name in names if name in listed]
-            self._dedent()
+            found = [listed.pop(name) for name in names if name in listed]
+            if found:
+                parts.append(f"{' ' * self._current_indent}{title}:\n")
+                self._indent()
+                parts += [super(GroupedFormatter, self)._format_action(each) for each in found]
+                self._dedent()
+        parts += [super(GroupedFormatter, self)._format_action(each) for each in listed.values()]
         return "".join(parts)
 
 

@@ -32,12 +32,13 @@ class GroupTests(SynchronousTestCase):
     """GroupedFormatter."""
 
     def test_groups(self) -> None:
-        """Subcommands are listed below the title of their group, in its order, and those of no group are left out."""
-        groups = {"files": ("rm", "ls"), "other": ("help",)}
+        """Subcommands are listed below the title of their group, in its order; those of no group come last."""
+        groups = {"files": ("rm", "ls"), "none": ("cp",), "other": ("help",)}
         parser = argparse.ArgumentParser("x", formatter_class=partial(GroupedFormatter, groups=groups), add_help=False)
         commands = parser.add_subparsers(title="commands")
-        for name in ("ls", "help", "rm", "hidden"):
+        for name in ("ls", "help", "rm", "new"):
             commands.add_parser(name, help=f"About {name}.")
+        commands.add_parser("hidden")
         listed = parser.format_help().partition("commands:\n")[2]
-        lines = ["files:", "rm About rm.", "ls About ls.", "other:", "help About help."]
+        lines = ["files:", "rm About rm.", "ls About ls.", "other:", "help About help.", "new About new."]
         self.assertEqual([line.split() for line in listed.splitlines()], [line.split() for line in lines])
