@@ -27,8 +27,10 @@ STEPS = {
     "up": "up",
     "first compare": "compare all",
     "compare": "compare",
+    "compare, again": "compare",
     "down": "down",
     "up, the same": "again",
+    "up, again": "again",
     "up, 1 changed": "again",
 }
 """What each step asks a program to do."""
