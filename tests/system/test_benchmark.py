@@ -122,8 +122,10 @@ class BenchmarkTests(SynchronousTestCase):
                 "up": {*both, "rsync --fsync"},
                 "first compare": {"homeftp", "rsync -c"},
                 "compare": {"homeftp", "rsync"},
+                "compare, again": {"homeftp", "rsync"},
                 "down": both,
                 "up, the same": {"homeftp", "rsync", "rsync --fsync"},
+                "up, again": {"homeftp", "rsync", "rsync --fsync"},
                 "up, 1 changed": {"homeftp", "rsync", "rsync --fsync"},
             },
         )
