@@ -55,18 +55,29 @@ class Browser:
         path = split.path + (f"?{split.query}" if split.query else "")
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         fields = {**(OWN_PAGE if own else {}), **({"Cookie": self.cookie} if self.cookie else {}), **(headers or {})}
-        connection = self.connect()
         try:
-            connection.request(method, path, data, fields)
-            response = connection.getresponse()
-            received = response.read()
-        finally:
-            connection.close()
+            response, received = self._exchange(method, path, data, fields)
+        except ConnectionError:
+            if method != "GET":
+                raise
+            # a request during which access is revoked is cut off; a browser asks again
+            response, received = self._exchange(method, path, data, fields)
         given = {name.lower(): value for name, value in response.getheaders()}
         cookie = given.get("set-cookie", "")
         if cookie.startswith("__Host-homeftp="):
             self.cookie = "" if "Max-Age=0" in cookie else cookie.partition(";")[0]
         return WebAnswer(response.status, given, received)
+
+    def _exchange(
+        self, method: str, path: str, data: bytes | None, fields: Mapping[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        connection = self.connect()
+        try:
+            connection.request(method, path, data, fields)
+            response = connection.getresponse()
+            return response, response.read()
+        finally:
+            connection.close()
 
 
 def owner(server: ServerProcess, *arguments: str) -> str:
