@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 import socket
 import ssl
@@ -12,6 +13,10 @@ from tests.support.processes import PASSWORD, ServerProcess
 
 CREDENTIALS = f"ann:{PASSWORD}"
 AUTHORIZATION = f"Authorization: Basic {base64.b64encode(CREDENTIALS.encode()).decode()}\r\n".encode()
+
+
+_CLOSED = (ConnectionError, ssl.SSLEOFError)
+"""The errors of a connection that the server has closed."""
 
 
 class WebServer(ServerProcess):
@@ -40,21 +45,18 @@ class WebServer(ServerProcess):
     def ask(self, *pieces: bytes) -> bytes:
         """What the server answers to these bytes until it closes the connection."""
         with self.connect() as connection:
-            for piece in pieces:
-                connection.sendall(piece)
+            with contextlib.suppress(*_CLOSED):  # it may be closed before all is sent
+                for piece in pieces:
+                    connection.sendall(piece)
             return received(connection)
 
 
 def received(connection: ssl.SSLSocket) -> bytes:
     """Everything until the server closes the connection."""
     found: list[bytes] = []
-    try:
+    with contextlib.suppress(*_CLOSED):
         while data := connection.recv(65536):
             found.append(data)
-    except ConnectionError:
-        pass
-    except ssl.SSLEOFError:
-        pass
     return b"".join(found)
 
 
