@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from functools import partial
-from typing import Callable, Iterator, Sequence, cast
+from typing import Callable, Iterator, Sequence, TypeVar, cast
 
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import UnauthorizedLogin
@@ -45,6 +45,8 @@ _REQUEST = "LOGIN"
 _AUDITED_NAME = 64
 """Characters of a wrong user name that are kept: account names have no more."""
 
+
+R = TypeVar("R")
 
 FindWriter = Callable[[Endpoint, str], Iterator[Sequence[Writer]]]
 """Looks for who gave a file of the store a content, step by step: each finds nothing, or the last one the writer."""
@@ -256,7 +258,6 @@ class LoginService:
         self.refusals = refusals
         self.share_links = share_links
         """Share links of a login."""
-        self.monotonic = monotonic
         self._writers = writers
         self._throttle = throttle
         self._audit = audit
@@ -269,7 +270,15 @@ class LoginService:
 
     def login(self, credentials: ICredentials, address: str, front_end: str | None) -> Deferred[ILogin]:
         """A login; fails with `LoginFailed` (32), `Busy` (51) or `Internal` (50)."""
-        return Deferred.fromCoroutine(self._login(credentials, address, front_end))
+        return Deferred.fromCoroutine(self._login(credentials, address, front_end)).addBoth(self._count, front_end)
+
+    def _count(self, result: R, front_end: str | None) -> R:
+        if isinstance(result, Failure):
+            status = result.value.status if isinstance(result.value, Refusal) else Status.INTERNAL
+        else:
+            status = Status.OK
+        self.outcomes[front_end, status] += 1
+        return result
 
     async def find_writer(self, login: Login, endpoint: Endpoint, content_hash: str) -> Writer | None:
         """The writer of a file, for a login that asks; None where that is not known, and once the login has ended.
@@ -320,18 +329,6 @@ class LoginService:
         self._logins.pop(login, None)
 
     async def _login(self, credentials: ICredentials, address: str, front_end: str | None) -> ILogin:
-        status = Status.INTERNAL
-        try:
-            login = await self._login_known(credentials, address, front_end)
-            status = Status.OK
-            return login
-        except Refusal as refusal:
-            status = refusal.status
-            raise
-        finally:
-            self.outcomes[front_end, status] += 1
-
-    async def _login_known(self, credentials: ICredentials, address: str, front_end: str | None) -> ILogin:
         """A login; whatever goes wrong is a refusal."""
         try:
             if IDeviceCredentials.providedBy(credentials):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from typing import Iterator, Sequence
+from typing import Callable, Iterator, Sequence, TypeVar
 
 import psycopg
 
 from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.migrations import KeptTable, SchemaPart, expect_current
 from homeftp.cluster.shared import process_id
+
+T = TypeVar("T")
 
 _STEP = """
 CREATE TABLE audit (
@@ -108,6 +110,11 @@ def insert_lines(transaction: Transaction, lines: Sequence[bytes]) -> None:
         " ORDER BY n",
         (process_id(), texts),
     )
+
+
+def journal_of(lines: Callable[[T], Sequence[bytes]]) -> Callable[[Transaction, T], None]:
+    """Records changes in the transaction that makes them; `lines` are those of some changes (`Audit.lines`)."""
+    return lambda transaction, changes: insert_lines(transaction, lines(changes))
 
 
 class AuditTableReader:

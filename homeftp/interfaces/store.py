@@ -39,6 +39,9 @@ from homeftp.model import (
 RecordChanges = Callable[[Sequence[Change]], None]
 """Records changes in the audit log, in order, all or none. Blocks; raises OSError."""
 
+Journal = Callable[[Any, Sequence[Change]], None]
+"""Records changes as `RecordChanges` does, within the transaction that makes them, which comes first."""
+
 
 def record_nothing(changes: Sequence[Change]) -> None:
     """The `RecordChanges` of a store without an audit log."""
@@ -91,7 +94,7 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a new name may differ from a sibling's only in case or compatible form."""
     record_changes: RecordChanges = record_nothing
     """Called with every change, in the order in which they were made."""
-    journal: Callable[[Any, Sequence[Change]], None] | None = None
+    journal: Journal | None = None
     """For a backend whose names are in the database that has the audit log, too: it calls this within the transaction
     that makes some changes, with that and them, after it has locked all that they change."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from functools import partial
 from typing import Callable, Sequence, TextIO
 
 from twisted.application.service import MultiService
@@ -226,7 +225,8 @@ class HomeFTPService(MultiService):
         try:
             await self._server.context.workers.run(self.store.maintain)
             await self._server.context.workers.run(self._server.audit.maintain)
-            await self._server.context.workers.run(partial(cluster.dump_daily, self._settings))
+            if self._server.member is not None:
+                await self._server.context.workers.run(self._server.member.dump_daily)
         except Refusal as refusal:
             self._log.warn("the store's maintenance is put off: {reason}", reason=refusal.message)
         except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next run tries again)

@@ -22,7 +22,6 @@ from homeftp.host import now
 from homeftp.interfaces import IShownFrontEnd
 from homeftp.interfaces.usage import AccountUsage, IActiveConnection, IMeasuredStore
 from homeftp.model import SECOND_US, Actor
-from homeftp.server import cluster
 from homeftp.server.banner import ListeningAddress, listening_addresses
 from homeftp.server.monitoring.monitored import Monitored, read_store
 from homeftp.server.wiring import Server
@@ -101,7 +100,6 @@ class ServerStatus:
     def monitored(self) -> Monitored:
         """The parts that its metrics are read from."""
         context, server = self.server.context, self.server
-        in_cluster = cluster.is_cluster(self.settings)
         return Monitored(
             version=homeftp.__version__,
             traffic=context.counts,
@@ -113,9 +111,7 @@ class ServerStatus:
             store=server.store.get,
             accounts=server.state,
             scrub=lambda: server.scrub.state,
-            cluster=cluster.state_reader(self.settings) if in_cluster else None,
-            dumped=cluster.dump_reader(self.settings) if in_cluster else None,
-            accounts_database=partial(cluster.accounts_usage, self.settings) if in_cluster else None,
+            member=server.member,
         )
 
     def monitoring(self) -> IService:

@@ -14,31 +14,13 @@ from typing import TYPE_CHECKING, Callable, Sequence
 import attrs
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IReactorTime
-from twisted.logger import Logger
 
-from homeftp.accounts.access import WHOLE_STORE, AccessTable
-from homeftp.accounts.credentials.apppasswords import with_app_passwords
 from homeftp.accounts.credentials.sshkeys import SSHKeyChecker
-from homeftp.accounts.credentials.websessions import WebSessionChecker
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.devicelogin import DeviceChecker
-from homeftp.accounts.devices import Devices
-from homeftp.accounts.invitations import Invitations
-from homeftp.accounts.links.accountlinks import SharingService
-from homeftp.accounts.links.table import Links
-from homeftp.accounts.links.visits import LinkVisits, OpenedLinkChecker
-from homeftp.accounts.login import LoginService
-from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
-from homeftp.accounts.pairing import PairingService
 from homeftp.accounts.passwords import PasswordChecker
-from homeftp.accounts.realm import portal
-from homeftp.accounts.sessions.signin import SignInService
-from homeftp.accounts.sessions.table import SessionTable
 from homeftp.accounts.throttle import GuessLimit, OwnGuesses, Throttle
-from homeftp.accounts.validator import AccessValidator
 from homeftp.audit.log import Audit
-from homeftp.config import Settings
-from homeftp.crypto.devicecert import certify_device
+from homeftp.config import Limits, Settings
 from homeftp.crypto.tls import server_options, web_options
 from homeftp.discovery import address_finder
 from homeftp.dispatchers.builtin import BUILT_IN
@@ -48,11 +30,8 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now, own_name
-from homeftp.interfaces import IFrontEnd, IStore, IWebFrontEnd, IWorkers, StoreOptions
-from homeftp.interfaces.frontend import HTTPS
-from homeftp.model import MENDER, Change
+from homeftp.interfaces import IFrontEnd, IWebFrontEnd, IWorkers
 from homeftp.server import cluster
-from homeftp.server.auditsearch import find_writer
 from homeftp.server.banner import listening_addresses, reachable
 from homeftp.server.frontends.plugged import plugged_front_ends
 from homeftp.server.gate.connections import Connections
@@ -64,109 +43,21 @@ from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.gate.webcertificates import WebCertificates
 from homeftp.server.json.context import JsonParts
 from homeftp.server.json.frontend import JsonFrontEnd
-from homeftp.server.otherprograms import OtherPrograms
-from homeftp.server.roots import KnownRoots
-from homeftp.server.scrub import Scrub
-from homeftp.store.factory import check_store, open_store
+from homeftp.server.logins import compose_logins
+from homeftp.server.store.handle import StoreHandle
+from homeftp.server.store.otherprograms import OtherPrograms
+from homeftp.server.store.scrub import Scrub
 from homeftp.workers import ThreadWorkers
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the packages that they need are there only in a cluster
+    from homeftp.server.clustermember import ClusterMember
     from homeftp.server.otherservers import OtherServers
-
-BEGUN_PER_TRIED = 5
-"""Pairings that may be begun for each code that may be tried: beginning one costs computation but reveals nothing."""
-
 
 WEB_TLS_MINIMUM = "1.2"
 """The lowest version of the web: televisions and older phones speak no other."""
 
 LOGIN_QUEUE = "(logins)"
 """The queue of what clients without a login cause; no account can have this name."""
-
-
-class StoreHandle:
-    """The server's store: opened at the start, and closed at the stop."""
-
-    _log = Logger()
-
-    def __init__(self, settings: Settings, audit: Audit, hub: ChangeHub) -> None:
-        self._settings = settings
-        self._audit = audit
-        self._hub = hub
-        self._roots = KnownRoots(settings.state, settings.root)
-        self._store: IStore | None = None
-        self._id: str | None = None
-
-    @property
-    def id(self) -> str | None:
-        """The id of the store (`KnownRoots.id`), while it is open."""
-        return self._id
-
-    def check(self) -> None:
-        """Raise `OperatorError` for what `open` would refuse, as far as that shows without opening."""
-        check_store(self._settings.root, self._options, self._settings.plugin_dirs)
-
-    def open(self) -> IStore:
-        """Open the store. Raises `OperatorError`."""
-        self._store = store = open_store(self._settings.root, self._options, self._settings.plugin_dirs)
-        if store.read_only is None:
-            self._roots.add()
-        self._id = cluster.store_id(self._settings) if cluster.is_cluster(self._settings) else self._roots.id()
-        return store
-
-    @property
-    def _options(self) -> StoreOptions:
-        settings = self._settings
-        return StoreOptions(
-            state_dir=settings.state,
-            known=self._roots.is_known(),
-            filetypes=settings.filetypes,
-            file_size=settings.limits.file_size,
-            retention=settings.retention,
-            quota=settings.quota,
-            objects=settings.objects,
-            reserved=settings.limits.reserved,
-            similar_names=settings.similar_names,
-            record_changes=self._record,
-            journal=cluster.journal(self._audit) if cluster.is_cluster(settings) else None,
-        )
-
-    def _record(self, changes: Sequence[Change]) -> None:
-        """Write changes to the audit log, what is damaged, or mended, to the server's log, and tell who watches.
-
-        A change that cannot be recorded yet has been made, and is told. Those of a cluster were recorded together with
-        them.
-        """
-        for change in changes:
-            if change.what == "damage":
-                self._log.error(
-                    "{kind} {where} is damaged: the disk has not kept its content ({hash})",
-                    kind=change.kind,
-                    where=change.endpoint.whole,
-                    hash=change.hash,
-                )
-            elif change.what in ("replace", "mend") and change.actor == MENDER:
-                self._log.info(
-                    "{kind} {where} is mended: its content was copied from a version or from another file",
-                    kind=change.kind,
-                    where=change.endpoint.whole,
-                )
-        try:
-            if not cluster.is_cluster(self._settings):
-                self._audit.changed(changes)
-        finally:
-            self._hub.publish(changes)
-
-    def get(self) -> IStore:
-        """The store, while it is open."""
-        assert self._store is not None, "the server has not started"
-        return self._store
-
-    def close(self) -> None:
-        """Close the store, if it is open; raises `UnrecordedChanges`."""
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -188,6 +79,8 @@ class Server:
     hub: ChangeHub
     other_programs: OtherPrograms | None
     """Notices the changes by other programs; None: they are not noticed."""
+    member: ClusterMember | None
+    """The server as a member of its cluster; None: it has a folder of its own."""
     other_servers: OtherServers | None
     """Knows the other servers of a cluster; None: there are none."""
     scrub: Scrub
@@ -214,66 +107,40 @@ def compose(
         threads, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth", beside=workers
     )
     revocations = ThreadWorkers(threads, size=1, queue=1, name="revocation")
-    login_work = workers.of(LOGIN_QUEUE)
     audit = Audit(settings.state, size=settings.audit_size, kept=settings.audit_files)
     state = AccountDatabase(settings.state)
     hub = ChangeHub(threads.callFromThread, settings.limits)
-    store = StoreHandle(settings, audit, hub)
-    own_accounts = not checkers
+    member = cluster.member_of(settings)
+    store = StoreHandle(settings, audit, hub, member)
     budget = MemoryBudget()
-    refusals = RefusalAudit(audit, workers, AuditRateLimit(reactor))
-    devices = Devices(state)
-    ssh_keys = SSHKeyChecker(devices, login_work)
-    device_activity = DeviceActivity(devices, workers, reactor)
-    throttle = _throttle(settings, reactor, login_work, "login")
-    login_audit = LoginAudit(audit, login_work, AuditRateLimit(reactor))
     served = [*plugged_front_ends(settings.front_ends, settings.plugin_dirs), *front_ends]
     web_origin = partial(_web_origin, served)
-    links = Links(state)
-    sharing = SharingService(links=links, audit=audit, workers=workers, hashing=logins, origin=web_origin)
-    login_service = LoginService(
-        portal(
-            store.get,
-            [
-                *with_app_passwords(checkers or [PasswordChecker(state, logins)], devices, login_work),
-                DeviceChecker(devices, login_work),
-                ssh_keys,
-                WebSessionChecker(devices, login_work),
-                OpenedLinkChecker(devices, login_work),
-            ],
-            login_work,
-            AccessTable(state),
-            None if own_accounts else WHOLE_STORE,
-        ),
-        throttle=throttle,
-        audit=login_audit,
-        refusals=refusals,
-        validator=AccessValidator(state),
+    login_workers = workers.of(LOGIN_QUEUE)
+    services = compose_logins(
+        settings,
+        state,
+        audit,
+        reactor,
+        store=store.get,
         files=FilesFactory(workers, budget, listings=settings.limits.account_listings, hub=hub),
-        workers=login_work,
-        reads=audit if settings.audit_reads else None,
-        writers=partial(find_writer, audit),
-        seen=device_activity.saw,
-        share_links=sharing.of,
-    )
-    pairings = PairingService(
-        invitations=Invitations(state),
-        begun=_throttle(settings, reactor, login_work, "pairing begun", times=BEGUN_PER_TRIED),
-        tried=_throttle(settings, reactor, login_work, "pairing"),
-        workers=logins,
-        certify=lambda request, id: certify_device(settings.state, request, id, now=now),
+        checkers=checkers or [PasswordChecker(state, logins)],
+        own_accounts=not checkers,
+        guesses=partial(_guesses, settings.limits, reactor, login_workers, member),
+        workers=workers,
+        login_workers=login_workers,
+        hashing=logins,
+        origin=web_origin,
         host=own_name(),
-        audit=audit,
     )
     tls = RenewableOptions(settings.tls_minimum, server_options)
     json = JsonFrontEnd(
         parts=JsonParts(
             identity=lambda: tls.identity,
-            pairings=pairings,
+            pairings=services.pairings,
             renewals=Renewals(reactor),
-            device_activity=device_activity,
-            audit=login_audit,
-            refusals=refusals,
+            device_activity=services.device_activity,
+            audit=services.audit,
+            refusals=services.refusals,
             budget=budget,
             filetypes=settings.filetypes,
             store_id=lambda: store.id,
@@ -287,12 +154,12 @@ def compose(
         ],
     )
     other_servers = (
-        cluster.other_servers(settings, reactor, workers, hub, lambda: reachable(listening_addresses(json)))
-        if cluster.is_cluster(settings)
-        else None
+        None
+        if member is None
+        else member.other_servers(reactor, workers, hub, lambda: reachable(listening_addresses(json)))
     )
     if settings.sftp:
-        served.insert(0, _sftp(settings, ssh_keys, budget))
+        served.insert(0, _sftp(settings, services.ssh_keys, budget))
     if settings.https:
         from homeftp.server.frontends import web  # only here: a server without it runs none of what only it needs
 
@@ -300,24 +167,9 @@ def compose(
             state=settings.state,
             identity=lambda: tls.identity,
             follow_changes=hub.follow,
-            signins=SignInService(
-                sessions=SessionTable(state),
-                pairings=pairings,
-                logins=login_service,
-                workers=login_work,
-                audit=audit,
-                front_end=HTTPS,
-            ),
-            visits=LinkVisits(
-                links,
-                throttle=throttle,
-                audit=login_audit,
-                workers=login_work,
-                hashing=logins,
-                clock=reactor,
-                front_end=HTTPS,
-            ),
-            refusals=refusals,
+            signins=services.signins,
+            visits=services.visits,
+            refusals=services.refusals,
         )
         served.insert(0, web.https_front_end(settings.https, parts))
     web_tls = RenewableOptions(WEB_TLS_MINIMUM, web_options)
@@ -327,7 +179,7 @@ def compose(
         tls=tls,
         web_tls=web_tls,
         connections=Connections(settings.limits, reactor),
-        logins=login_service,
+        logins=services.logins,
         workers=workers,
         budget=budget,
     )
@@ -336,8 +188,8 @@ def compose(
         json=json,
         front_ends=(json, *served),
         web_origin=web_origin,
-        own_accounts=own_accounts,
-        device_activity=device_activity,
+        own_accounts=not checkers,
+        device_activity=services.device_activity,
         audit=audit,
         state=state,
         store=store,
@@ -345,6 +197,7 @@ def compose(
         other_programs=(
             OtherPrograms(IReactorFDSet(reactor), reactor, workers, store.get, hub) if settings.watch_root else None
         ),
+        member=member,
         other_servers=other_servers,
         scrub=Scrub(
             reactor,
@@ -358,7 +211,7 @@ def compose(
         web_certificates=WebCertificates(
             settings, web_tls, workers, name=own_name(), addresses=address_finder(), now=now
         ),
-        revocation=RevocationMonitor(reactor, login_service, revocations, audit),
+        revocation=RevocationMonitor(reactor, services.logins, revocations, audit),
         pools=(workers, logins, revocations),
     )
 
@@ -381,8 +234,11 @@ def _sftp(settings: Settings, keys: SSHKeyChecker, budget: MemoryBudget) -> IFro
     )
 
 
-def _throttle(settings: Settings, clock: IReactorTime, workers: IWorkers, kind: str, times: int = 1) -> GuessLimit:
-    limits = settings.limits
-    if cluster.is_cluster(settings):
-        return cluster.guesses(settings, workers, kind, times * limits.guesses, limits.guess_seconds)
-    return OwnGuesses(Throttle(clock, most=times * limits.guesses, seconds=limits.guess_seconds))
+def _guesses(
+    limits: Limits, clock: IReactorTime, workers: IWorkers, member: ClusterMember | None, kind: str, times: int
+) -> GuessLimit:
+    """The limit for guesses of a kind: so many times the number in `limits`, on all servers of a cluster together."""
+    most = times * limits.guesses
+    if member is not None:
+        return member.guesses(workers, kind, most, limits.guess_seconds)
+    return OwnGuesses(Throttle(clock, most=most, seconds=limits.guess_seconds))

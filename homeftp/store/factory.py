@@ -24,6 +24,8 @@ _PREFIX = "store_"
 CLUSTER_SCHEME = "postgresql"
 """The scheme of a database that has the names of a cluster's files."""
 
+NEEDS_PACKAGES = "a database needs more packages: pip install 'homeftp[cluster]'"
+
 
 def scheme_of(location: str) -> str | None:
     """The scheme of a URL, in small letters; None for a folder's path."""
@@ -76,7 +78,7 @@ def _cluster() -> IStoreFactory:
     try:
         from homeftp.store.cluster.factory import ClusterStoreFactory
     except ImportError as error:
-        raise OperatorError("a database needs more packages: pip install 'homeftp[cluster]'") from error
+        raise OperatorError(NEEDS_PACKAGES) from error
     return ClusterStoreFactory()
 
 

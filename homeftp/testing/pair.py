@@ -12,43 +12,23 @@ time passes only where a test calls `advance`.
 from __future__ import annotations
 
 import tempfile
-from functools import partial
 from typing import Any, Awaitable, Callable, Sequence, TypeVar
 
 import attrs
 from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
-from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from homeftp.accounts.access import WHOLE_STORE, AccessTable
-from homeftp.accounts.credentials.apppasswords import with_app_passwords
-from homeftp.accounts.credentials.sshkeys import SSHKeyChecker
-from homeftp.accounts.credentials.websessions import WebSessionChecker
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.devicelogin import DeviceChecker
-from homeftp.accounts.devices import Devices
-from homeftp.accounts.invitations import Invitations
-from homeftp.accounts.links.accountlinks import SharingService
-from homeftp.accounts.links.table import Links
-from homeftp.accounts.links.visits import LinkVisits, OpenedLinkChecker
-from homeftp.accounts.login import LoginService
-from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
-from homeftp.accounts.pairing import PairingService
 from homeftp.accounts.passwords import Cost
-from homeftp.accounts.realm import portal
-from homeftp.accounts.sessions.signin import SignInService
-from homeftp.accounts.sessions.table import SessionTable
 from homeftp.accounts.throttle import OwnGuesses, Throttle
-from homeftp.accounts.validator import AccessValidator
 from homeftp.audit.log import Audit
 from homeftp.client.api import Client
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.config import ClientTimeouts, Limits, Settings
 from homeftp.crypto import tls
 from homeftp.crypto.ca import open_identity
-from homeftp.crypto.devicecert import certify_device
 from homeftp.crypto.webcert import host_names, open_web_certificate
 from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.table import Table
@@ -57,16 +37,14 @@ from homeftp.files.factory import FilesFactory
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now
 from homeftp.interfaces import IDispatcher, IStore, IWorkers, StoreOptions
-from homeftp.interfaces.frontend import HTTPS
-from homeftp.server.auditsearch import find_writer
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
-from homeftp.server.gate.deviceactivity import DeviceActivity
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.renewals import Renewals
 from homeftp.server.json.context import JsonContext, JsonParts
 from homeftp.server.json.protocol import ServerProtocol
-from homeftp.server.wiring import BEGUN_PER_TRIED, WEB_TLS_MINIMUM
+from homeftp.server.logins import LoginServices, compose_logins
+from homeftp.server.wiring import WEB_TLS_MINIMUM
 from homeftp.store.memory import MemoryStore
 from homeftp.testing.memorylink import MemoryLink
 from homeftp.workers import InlineWorkers
@@ -86,12 +64,9 @@ class InMemoryServer:
 
     state: AccountDatabase
     audit: Audit
-    portal: Portal
+    services: LoginServices
     context: ServerContext
     json: JsonContext
-    ssh_keys: SSHKeyChecker
-    signins: SignInService
-    visits: LinkVisits
     clock: Clock
 
     @classmethod
@@ -113,49 +88,30 @@ class InMemoryServer:
         workers = workers or InlineWorkers()
         limits, clock = settings.limits, Clock()
         state = AccountDatabase(state_dir)
-        devices = Devices(state)
-        ssh_keys = SSHKeyChecker(devices, workers)
-        opened_links = OpenedLinkChecker(devices, workers)
-        kinds = [DeviceChecker(devices, workers), ssh_keys, WebSessionChecker(devices, workers), opened_links]
-        all_checkers = [*with_app_passwords(checkers, devices, workers), *kinds]
-        unlisted = None if own_accounts else WHOLE_STORE
-        login_portal = portal(store, all_checkers, InlineWorkers(), AccessTable(state), unlisted)
-        device_activity = DeviceActivity(devices, workers, clock)
         options = RenewableOptions(settings.tls_minimum, tls.server_options)
         web_options = RenewableOptions(WEB_TLS_MINIMUM, tls.web_options)
         options.renew(open_identity(state_dir, now=now))
         web_options.renew(open_web_certificate(state_dir, host_names("nas", ()), now=now))
-        login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
-        refusals = RefusalAudit(audit, workers, AuditRateLimit(clock))
         budget = MemoryBudget()
-        tried = OwnGuesses(Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds))
-        throttle = OwnGuesses(Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds))
-        links = Links(state)
-        sharing = SharingService(
-            links=links, audit=audit, workers=workers, hashing=workers, origin=lambda: WEB_ORIGIN, cost=CHEAP
-        )
-        login_service = LoginService(
-            login_portal,
-            throttle=throttle,
-            audit=login_audit,
-            refusals=refusals,
-            validator=AccessValidator(state),
+        services = compose_logins(
+            settings,
+            state,
+            audit,
+            clock,
+            store=store,
             files=FilesFactory(workers, budget, hub=hub),
+            checkers=checkers,
+            own_accounts=own_accounts,
+            guesses=lambda kind, times: OwnGuesses(
+                Throttle(clock, most=times * limits.guesses, seconds=limits.guess_seconds)
+            ),
             workers=workers,
-            reads=audit if settings.audit_reads else None,
-            writers=partial(find_writer, audit),
-            seen=device_activity.saw,
-            share_links=sharing.of,
-            monotonic=clock.seconds,
-        )
-        pairings = PairingService(
-            invitations=Invitations(state),
-            begun=OwnGuesses(Throttle(clock, most=BEGUN_PER_TRIED * limits.guesses, seconds=limits.guess_seconds)),
-            tried=tried,
-            workers=workers,
-            certify=lambda request, id: certify_device(state_dir, request, id, now=now),
+            login_workers=workers,
+            hashing=workers,
+            origin=lambda: WEB_ORIGIN,
             host="nas",
-            audit=audit,
+            cost=CHEAP,
+            monotonic=clock.seconds,
         )
         context = ServerContext(
             reactor=clock,
@@ -163,34 +119,17 @@ class InMemoryServer:
             tls=options,
             web_tls=web_options,
             connections=Connections(limits, clock),
-            logins=login_service,
+            logins=services.logins,
             workers=workers,
             budget=budget,
         )
-        visits = LinkVisits(
-            links,
-            throttle=throttle,
-            audit=login_audit,
-            workers=workers,
-            hashing=workers,
-            clock=clock,
-            front_end=HTTPS,
-        )
-        signins = SignInService(
-            sessions=SessionTable(state),
-            pairings=pairings,
-            logins=login_service,
-            workers=workers,
-            audit=audit,
-            front_end=HTTPS,
-        )
         parts = JsonParts(
             identity=lambda: options.identity,
-            pairings=pairings,
+            pairings=services.pairings,
             renewals=Renewals(clock),
-            device_activity=device_activity,
-            audit=login_audit,
-            refusals=refusals,
+            device_activity=services.device_activity,
+            audit=services.audit,
+            refusals=services.refusals,
             budget=budget,
             filetypes=settings.filetypes,
             store_id=lambda: "in memory",
@@ -198,12 +137,9 @@ class InMemoryServer:
         return cls(
             state=state,
             audit=audit,
-            portal=login_portal,
+            services=services,
             context=context,
             json=JsonContext(server=context, parts=parts, table=Table(dispatchers)),
-            ssh_keys=ssh_keys,
-            signins=signins,
-            visits=visits,
             clock=clock,
         )
 

@@ -17,7 +17,7 @@ from homeftp.cluster.dumps.writing import write_dump
 from homeftp.cluster.migrations import migrate
 from homeftp.crypto.ca import HomeCA, open_identity, read_ca
 from homeftp.host import now
-from homeftp.server.cluster import schema_parts
+from homeftp.server.clusterschema import SCHEMA
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables import collected
 from tests.support import clusterchecks
@@ -50,7 +50,7 @@ class DumpCase(ClusterCase):
         super().setUp()
         self.database = self.context.database
         self.bucket = self.cluster.bucket
-        self.parts = schema_parts()
+        self.parts = SCHEMA
         migrate(self.database, self.parts)
         self.database.transact(
             lambda transaction: transaction.execute(

@@ -143,8 +143,8 @@ def web_handlers(server: Server) -> Mapping[str, IHandler]:
         state=server.folder,
         identity=server.json.parts.identity,
         follow_changes=server.hub.follow,
-        signins=server.made.signins,
-        visits=server.made.visits,
+        signins=server.made.services.signins,
+        visits=server.made.services.visits,
         refusals=server.json.parts.refusals,
     )
     return all_handlers(parts, server.services)

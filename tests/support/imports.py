@@ -170,11 +170,21 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | within("server.sftp", "overlay ssh wire"),
     "server.monitoring": CONTRACTS
     | {"accounts", "cluster", "control", "files", "server.gate", "server.http", "workers"},
+    "server.store": CONTRACTS
+    | {"audit", "control", "crypto", "files", "files.watches", "hashing", "store", "store.policy", "workers"},
     "server.frontends": CONTRACTS
     | {"accounts", "accounts.links", "accounts.sessions", "crypto", "plugins", "server.http"},
     "server": SHARED
     | {"accounts", "dispatchers", "files", "files.watches", "server.frontends", "server.gate", "server.json"}
-    | {"accounts.credentials", "accounts.links", "accounts.sessions", "accounts.state", "server.sftp", "store"}
+    | {
+        "accounts.credentials",
+        "accounts.links",
+        "accounts.sessions",
+        "accounts.state",
+        "server.sftp",
+        "server.store",
+        "store",
+    }
     | {"cluster.dumps", "server.monitoring", "store.cluster.base", "store.policy"},
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,
@@ -228,8 +238,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"accounts", "accounts.credentials", "cli.terminal", "optionvalues", "server", "store", "store.cluster.base"}
     | {"store.cluster.tables", "store.policy", "tap"},
     "cli.clusters": SHARED
-    | {"accounts", "cli.terminal", "cli.transfer", "cluster.dumps", "server", "store", "store.cluster"}
-    | {"store.cluster.base", "store.cluster.tables", "store.cluster.upkeep"},
+    | {"accounts", "accounts.state", "cli.terminal", "cli.transfer", "cluster.dumps", "server", "store"}
+    | {"store.cluster", "store.cluster.base", "store.cluster.tables", "store.cluster.upkeep"},
     "cli.service": SHARED | {"cli.owner", "cli.pairs", "cli.terminal", "client", "tap"},
     "cli.status": SHARED
     | {"accounts", "cli.connect", "cli.owner", "cli.pairs", "cli.terminal", "client", "store.policy"},

@@ -142,7 +142,19 @@ class Server:
             hub=hub,
             own_accounts=own_accounts,
         )
-        return cls(folder, store, cache, made, made.state, audit, made.portal, made.context, made.json, hub, made.clock)
+        return cls(
+            folder,
+            store,
+            cache,
+            made,
+            made.state,
+            audit,
+            made.services.portal,
+            made.context,
+            made.json,
+            hub,
+            made.clock,
+        )
 
     def protocol(self, *, immediate_tls: bool = False, identity: Identity | None = None) -> ServerProtocol:
         """The server's end of a new connection; `identity` are the certificates it shows, if not the server's own."""

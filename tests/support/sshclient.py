@@ -268,7 +268,9 @@ class SshCase(SynchronousTestCase):
         self.shared = SharedSessions()
         self.windows = self.shared.windows
         self.parts = SftpParts(
-            state=self.server.folder, knows_key=self.server.made.ssh_keys.knows, budget=self.server.services.budget
+            state=self.server.folder,
+            knows_key=self.server.made.services.ssh_keys.knows,
+            budget=self.server.services.budget,
         )
         self.factory = SftpFactory(self.server.services, self.parts, self.shared)
         self.factory.use(open_host_key(self.server.folder))

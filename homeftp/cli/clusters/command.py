@@ -92,12 +92,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _init(database: Database, bucket: Bucket, options: argparse.Namespace) -> int:
     from homeftp.cluster.migrations import migrate
-    from homeftp.server.cluster import schema_parts
+    from homeftp.server.clusterschema import SCHEMA
     from homeftp.store.cluster.base.context import ClusterOptions
     from homeftp.store.cluster.tables.shares import make_share
 
     bucket.check()
-    made = migrate(database, schema_parts())
+    made = migrate(database, SCHEMA)
     make_share(database, ClusterOptions().share)
     done = "The tables are made." if made else "The tables were there already."
     sentence = f"{done} Next: homeftp serve {printable(options.database)} --objects {printable(options.objects)}"
@@ -107,9 +107,9 @@ def _init(database: Database, bucket: Bucket, options: argparse.Namespace) -> in
 
 def _migrate(database: Database, options: argparse.Namespace) -> int:
     from homeftp.cluster.migrations import migrate
-    from homeftp.server.cluster import schema_parts
+    from homeftp.server.clusterschema import SCHEMA
 
-    made = migrate(database, schema_parts())
+    made = migrate(database, SCHEMA)
     sentence = f"Made: {', '.join(made)}." if made else "There is nothing to do: the tables are those of this version."
     print_result(options, sentence, {"made": made})
     return Exit.DONE
@@ -117,10 +117,10 @@ def _migrate(database: Database, options: argparse.Namespace) -> int:
 
 def _check(database: Database, bucket: Bucket, options: argparse.Namespace) -> int:
     from homeftp.cluster.examine import Finding, examine_database
-    from homeftp.server.cluster import schema_parts
+    from homeftp.server.clusterschema import SCHEMA
 
     found = {
-        "database": examine_database(database, schema_parts()),
+        "database": examine_database(database, SCHEMA),
         "bucket": [Finding("the five requests", _problem(bucket))],
     }
     is_sound = not any(each.problem for findings in found.values() for each in findings)
@@ -150,11 +150,11 @@ def _problem(bucket: Bucket) -> str | None:
 def _status(database: Database, options: argparse.Namespace) -> int:
     from homeftp.cluster.migrations import expect_current
     from homeftp.cluster.servers import list_servers
-    from homeftp.server.cluster import schema_parts
+    from homeftp.server.clusterschema import SCHEMA
     from homeftp.store.cluster.tables import collected
     from homeftp.store.cluster.tables.holdings import read_status
 
-    expect_current(database, schema_parts())
+    expect_current(database, SCHEMA)
     servers, holds, is_held = list_servers(database), read_status(database), collected.is_held(database)
     if options.json:
         listed = [

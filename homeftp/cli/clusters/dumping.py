@@ -53,7 +53,7 @@ def run_dump(database: Database, bucket: Bucket, options: argparse.Namespace) ->
     """Write a dump, or list those that there are; returns the exit code."""
     from homeftp.cluster.dumps.manifest import list_dumps
     from homeftp.cluster.dumps.writing import write_dump
-    from homeftp.server.cluster import schema_parts
+    from homeftp.server.clusterschema import SCHEMA
 
     if options.list:
         names = list_dumps(bucket)
@@ -63,7 +63,7 @@ def run_dump(database: Database, bucket: Bucket, options: argparse.Namespace) ->
             print("".join(f"{name}\n" for name in names), end="")
         return Exit.DONE
     try:
-        made, removed = write_dump(database, bucket, schema_parts(), options.keep)
+        made, removed = write_dump(database, bucket, SCHEMA, options.keep)
     except Refusal as error:
         raise OperatorError(f"the dump was not written: {error.message}") from error
     also = f" Removed {counted(len(removed), 'older dump')}." if removed else ""
@@ -108,7 +108,7 @@ def _recover(
 ) -> None:
     from homeftp.cluster.dumps.recovering import recover
     from homeftp.cluster.identity import bring_identity
-    from homeftp.server.cluster import schema_parts
+    from homeftp.server.clusterschema import SCHEMA
     from homeftp.store.cluster.tables import collected
 
     def also(transaction: Transaction) -> None:
@@ -116,7 +116,7 @@ def _recover(
         if home is not None:
             bring_identity(transaction, home)
 
-    rows = recover(database, bucket, manifest, schema_parts(), home, also)
+    rows = recover(database, bucket, manifest, SCHEMA, home, also)
     if options.json:
         print_json({"recovered": manifest.name, "dumped_at": manifest.begun_us, "rows": rows})
         return
@@ -132,10 +132,10 @@ def _recover(
 def run_release(database: Database, options: argparse.Namespace) -> int:
     """Let the servers look for objects that nothing names again; returns the exit code."""
     from homeftp.cluster.migrations import expect_current
-    from homeftp.server.cluster import schema_parts
+    from homeftp.server.clusterschema import SCHEMA
     from homeftp.store.cluster.tables import collected
 
-    expect_current(database, schema_parts())
+    expect_current(database, SCHEMA)
     was_held = database.transact(collected.release)
     sentence = (
         "Servers remove what no file names again, each object eight days after they have found it."

@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import sys
 from typing import TYPE_CHECKING
 
-from homeftp.cli.clusters.importing import copy_all
-from homeftp.cli.terminal.text import print_json, printable
-from homeftp.config import Retention
-from homeftp.errors import OperatorError, counted
+from homeftp.cli.clusters.copying import check_arguments, copy_accounts, copy_all, open_one
+from homeftp.config import DAY, Retention
+from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
     from homeftp.interfaces.store import IStore
 
-_ALL = Retention(seconds=10_000 * 365.0 * 24 * 3600, percent=100.0)
+_ALL = Retention(seconds=10_000 * 365 * DAY, percent=100.0)
 """While they are written no version is removed: they are as old as they are."""
 
 
@@ -34,55 +32,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Copy everything; returns the exit code."""
     from homeftp.interfaces.importing import IImportingStore
+    from homeftp.interfaces.store import StoreOptions
+    from homeftp.server.cluster import take_accounts
 
+    check_arguments(options)
     with contextlib.ExitStack() as opened:
-        source = _open_cluster(options, opened)
+        source = open_one(options.database, StoreOptions(objects=options.objects), opened)
         if options.state is not None:
-            _take_accounts(options)
-        target = _open_folder(options, opened)
+            copy_accounts(options, take_accounts, "state folder")
+        target = _open_target(options, opened)
         assert IImportingStore.providedBy(target)
         return copy_all(options, source, target, "export", finish=target)
 
 
-def _open_cluster(options: argparse.Namespace, opened: contextlib.ExitStack) -> IStore:
-    from homeftp.interfaces.store import StoreOptions
-    from homeftp.store.factory import CLUSTER_SCHEME, open_store, scheme_of
-
-    if scheme_of(options.database) != CLUSTER_SCHEME:
-        raise OperatorError(f"{printable(options.database)} is no database: write postgresql://USER@HOST/DATABASE")
-    store = open_store(options.database, StoreOptions(objects=options.objects))
-    opened.callback(store.close)
-    return store
-
-
-def _open_folder(options: argparse.Namespace, opened: contextlib.ExitStack) -> IStore:
+def _open_target(options: argparse.Namespace, opened: contextlib.ExitStack) -> IStore:
     from homeftp.interfaces.store import StoreOptions
     from homeftp.model import Actor
-    from homeftp.store.factory import open_store, scheme_of
 
-    if scheme_of(options.folder) not in (None, "file"):
-        raise OperatorError(f"{options.folder} is no folder of this machine")
     try:
         os.makedirs(options.folder, exist_ok=True)
     except OSError as error:
         raise OperatorError(f"cannot make {options.folder}: {error.strerror}") from error
-    store = open_store(options.folder, StoreOptions(state_dir=options.state, similar_names=True, retention=_ALL))
-    opened.callback(store.close)
+    given = StoreOptions(state_dir=options.state, similar_names=True, retention=_ALL)
+    store = open_one(options.folder, given, opened)
     if store.read_only is not None:
         raise OperatorError(f"{options.folder} cannot be written to: {store.read_only}")
     return store.bind(Actor(request="export"))
-
-
-def _take_accounts(options: argparse.Namespace) -> None:
-    from homeftp.cluster.database import Database
-    from homeftp.server.cluster import take_accounts
-
-    with contextlib.closing(Database(options.database, connections=1)) as database:
-        copied = take_accounts(options.state, database)
-    if options.json:
-        print_json({"accounts": None if copied is None else copied.accounts})
-    elif copied is None:
-        print("The state folder has accounts already: none were copied.", file=sys.stderr)
-    elif not options.quiet:
-        accounts, devices = counted(copied.accounts, "account"), counted(copied.devices, "login")
-        print(f"Copied {accounts} with {devices}.", file=sys.stderr)

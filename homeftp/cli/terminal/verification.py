@@ -8,13 +8,11 @@ import time
 from typing import Callable
 
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.progressline import ProgressLine
 from homeftp.cli.terminal.text import add_json_argument, format_size, print_json, printable
 from homeftp.cli.terminal.times import format_moment
 from homeftp.errors import counted
 from homeftp.model import Damage, Verification
-
-_INTERVAL = 0.5
-"""Seconds between two lines of progress on a terminal."""
 
 _DIGITS = 3
 """Decimals of seconds in JSON: milliseconds."""
@@ -49,9 +47,7 @@ class VerifyReport:
         self._quiet = options.quiet
         self._top = top
         self._reasons = _DAMAGED[where]
-        self._clock = clock
-        self._begun = self._shown = clock()
-        self._line = ""
+        self._progress = ProgressLine(hidden=options.json or options.quiet, clock=clock)
         self._files = self._versions = self._size = self._damaged = self._mended = 0
 
     def add(self, step: Verification) -> None:
@@ -62,13 +58,13 @@ class VerifyReport:
         self._damaged += len(step.damages)
         self._mended += sum(each.mended for each in step.damages)
         if step.damages or step.skipped:
-            self._clear()
+            self._progress.clear()
         for damage in step.damages:
             self._print_damage(damage)
         if not self._quiet:
             for name, reason in step.skipped:
                 print(f"homeftp: not verified: {printable(name)}: {printable(reason)}", file=sys.stderr)
-        self._show_progress()
+        self._progress.show(f"Verified {counted(self._files + self._versions, 'file')}, {format_size(self._size)}")
 
     def _print_damage(self, damage: Damage) -> None:
         outcome = "mended" if damage.mended else "damaged"
@@ -99,25 +95,10 @@ class VerifyReport:
         """The exit code, so far."""
         return Exit.DIFFERS if self._damaged else Exit.DONE
 
-    def _show_progress(self) -> None:
-        now = self._clock()
-        if self._json or self._quiet or now - self._shown < _INTERVAL or not sys.stderr.isatty():
-            return
-        self._clear()
-        self._shown = now
-        self._line = f"Verified {counted(self._files + self._versions, 'file')}, {format_size(self._size)}"
-        sys.stderr.write(self._line)
-        sys.stderr.flush()
-
-    def _clear(self) -> None:
-        if self._line:
-            sys.stderr.write("\r" + " " * len(self._line) + "\r")
-            self._line = ""
-
     def finish(self) -> Exit:
         """Print the summary; returns the exit code."""
-        self._clear()
-        seconds = self._clock() - self._begun
+        self._progress.clear()
+        seconds = self._progress.seconds
         if self._json:
             summary = {
                 "files": self._files,

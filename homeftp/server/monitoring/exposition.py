@@ -76,8 +76,8 @@ def read(server: Monitored, found: Gathered) -> Sheet:
     if found.store is not None:
         sheet.add("homeftp_problems", len(found.store.problems))
         _read_usage(sheet, found.store.usage)
-    if server.accounts_database is not None:
-        _read_connections(sheet, "accounts", server.accounts_database())
+    if server.member is not None:
+        _read_connections(sheet, "accounts", server.member.accounts_usage())
     sheet.add("homeftp_cluster_dump_timestamp_seconds", found.dumped)
     if found.cluster is not None:
         _read_cluster(sheet, found.cluster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Protocol, Sequence
 
 import attrs
 
@@ -21,6 +21,19 @@ if TYPE_CHECKING:  # the packages that it needs are there only in a cluster
     from homeftp.cluster.state import ClusterState
 
 
+class IClusterMember(Protocol):
+    """A member of a cluster, as its metrics are read."""
+
+    def state(self) -> ClusterState:
+        """The state of the cluster. Blocks; raises `Busy` (51)."""
+
+    def dumped_at(self) -> float:
+        """When the newest dump was begun, in seconds since 1970. Blocks; raises `Busy` (51)."""
+
+    def accounts_usage(self) -> ConnectionsUsage:
+        """The connections for the accounts."""
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Monitored:
     """The parts of one server, which count what they do."""
@@ -35,12 +48,8 @@ class Monitored:
     store: Callable[[], IStore]
     accounts: AccountDatabase
     scrub: Callable[[], ScrubState]
-    cluster: Callable[[], ClusterState] | None = None
-    """Asks the database of a cluster, in a worker; raises `Busy` (51)."""
-    dumped: Callable[[], float] | None = None
-    """Finds out in a worker when the newest dump of a cluster was begun, in seconds since 1970; raises `Busy` (51)."""
-    accounts_database: Callable[[], ConnectionsUsage] | None = None
-    """The connections for the accounts of a cluster."""
+    member: IClusterMember | None = None
+    """The server as a member of its cluster; None: it has a folder of its own."""
 
 
 @attrs.frozen(kw_only=True)

@@ -42,8 +42,9 @@ class MonitoringService(MultiService):
         recent = partial(Recent, clock, workers, deadline=DEADLINE_SECONDS)
         self._health: Recent[Health] = recent(partial(probe, server.store, server.accounts), valid=VALID_SECONDS)
         self._store: Recent[StoreState] = recent(lambda: read_store(server.store()), valid=STATE_SECONDS)
-        self._cluster = None if server.cluster is None else recent(server.cluster, valid=STATE_SECONDS)
-        self._dumped = None if server.dumped is None else recent(server.dumped, valid=DUMP_SECONDS)
+        member = server.member
+        self._cluster = None if member is None else recent(member.state, valid=STATE_SECONDS)
+        self._dumped = None if member is None else recent(member.dumped_at, valid=DUMP_SECONDS)
         self._factory = MonitoringFactory(clock, self.answer)
         self.listeners: list[ListeningService] = []
         for description in listen:

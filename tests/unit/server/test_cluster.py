@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
+import sys
+from unittest import mock
 
 from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.cluster import objects
 from homeftp.cluster.address import ClusterAddress, read_address
 from homeftp.cluster.database import Database
-from homeftp.cluster.dumps.manifest import list_dumps
-from homeftp.cluster.migrations import OWN_TABLES, migrate
+from homeftp.cluster.migrations import migrate
 from homeftp.cluster.shared import shared_database
 from homeftp.config import Settings
 from homeftp.crypto.ca import open_identity, read_ca
 from homeftp.errors import OperatorError
 from homeftp.host import now
 from homeftp.server import cluster
-from tests.support.clusters import memory_bucket
+from homeftp.server.clusterschema import SCHEMA
 from tests.support.engines import empty_schema
 
 
@@ -38,12 +38,12 @@ class JoinTests(SynchronousTestCase):
     def migrate(self) -> None:
         database = Database(self.url, connections=1)
         self.addCleanup(database.close)
-        migrate(database, cluster.schema_parts())
+        migrate(database, SCHEMA)
 
     def test_folder(self) -> None:
         """A server of a folder joins nothing."""
         cluster.join(self.settings("/srv"))
-        self.assertFalse(cluster.is_cluster(self.settings("/srv")))
+        self.assertIsNone(cluster.member_of(self.settings("/srv")))
         self.assertIsNone(read_address(self.state))
 
     def test_joined(self) -> None:
@@ -53,7 +53,6 @@ class JoinTests(SynchronousTestCase):
             cluster.join(self.settings(self.url))
         self.assertEqual(read_address(self.state), ClusterAddress(self.url, "s3://files"))
         self.assertIn("identity", os.listdir(self.state))
-        self.assertEqual(len(cluster.store_id(self.settings(self.url))), 32)
 
     def test_not_made(self) -> None:
         """Without the tables it does not start, and stays free."""
@@ -93,37 +92,13 @@ class JoinTests(SynchronousTestCase):
         with self.assertRaisesRegex(OperatorError, "another home"):
             cluster.take_accounts(other, shared_database(self.url))
 
-    def test_dumped(self) -> None:
-        """Once a day one of the servers dumps the database into the bucket; the server of a folder has none."""
-        bucket = memory_bucket()
-        self.patch(objects, "open_bucket", lambda url, environment: bucket)
-        cluster.dump_daily(self.settings("/srv"))
-        self.migrate()
-        cluster.join(self.settings(self.url))
-        for _ in range(2):
-            cluster.dump_daily(self.settings(self.url))
-        self.assertEqual(len(list_dumps(bucket)), 1)
-
-    def test_every_table(self) -> None:
-        """Of each table and sequence it was decided whether dumps have it; a column that they leave out exists."""
-        self.migrate()
-        database = shared_database(self.url)
-        query = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = %s"
-        tables = {name for (name,) in database.rows(query, ("r",))}
-        parts = cluster.schema_parts()
-        decided = [each.name for part in parts for each in part.kept] + [name for part in parts for name in part.left]
-        self.assertEqual(sorted(decided), sorted(tables - set(OWN_TABLES)))
-        sequences = {name for (name,) in database.rows(query, ("S",))}
-        dumped = {name for part in parts for name in part.sequences}
-        self.assertEqual(sequences - dumped, {"guesses_id_seq"}, "that of a table that no dump has")
-        columns = {
-            (table, column)
-            for table, column in database.rows(
-                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
-            )
-        }
-        left = {(each.name, column) for part in parts for each in part.kept for column in each.without}
-        self.assertEqual(left - columns, set())
+    def test_without_packages(self) -> None:
+        """Where the packages of a cluster are missing the owner is told how to install them."""
+        with (
+            mock.patch.dict(sys.modules, {"homeftp.server.clustermember": None}),
+            self.assertRaisesRegex(OperatorError, "pip install"),
+        ):
+            cluster.member_of(self.settings(self.url))
 
     def test_folder_of_a_cluster(self) -> None:
         """The state folder of a server of a cluster serves no folder: its accounts would be others."""

@@ -10,11 +10,9 @@ from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import Limits, Settings
-from homeftp.endpoint import parse
-from homeftp.errors import FiletypeNotAllowed, OperatorError, TooLarge
-from homeftp.interfaces import IFrontEnd, IStore
-from homeftp.model import WriteRequest
+from homeftp.config import Settings
+from homeftp.errors import OperatorError
+from homeftp.interfaces import IFrontEnd
 from homeftp.server.wiring import Server, compose
 from homeftp.store.memory import MemoryStore
 from tests.support.linefrontend import line_front_end
@@ -90,55 +88,3 @@ class ComposeTests(WiringCase):
     def test_unknown_dispatcher(self) -> None:
         """A dispatcher that no plugin provides keeps the server from starting."""
         self.assertRaises(OperatorError, self.compose, dispatchers=("NOSUCH",))
-
-
-class StoreHandleTests(WiringCase):
-    """The store of the settings."""
-
-    def open(self, **settings: object) -> IStore:
-        """The store of a server of these settings, open."""
-        server = self.compose(**settings)
-        server.audit.open()
-        self.addCleanup(server.audit.close)
-        opened = server.store.open()
-        self.addCleanup(server.store.close)
-        self.assertIs(server.store.get(), opened)
-        return opened
-
-    def test_closed(self) -> None:
-        """After `close` there is no store; closing again does nothing."""
-        server = self.compose()
-        server.audit.open()
-        self.addCleanup(server.audit.close)
-        server.store.open()
-        server.store.close()
-        server.store.close()
-        self.assertRaises(AssertionError, server.store.get)
-
-    def test_options(self) -> None:
-        """The settings for file types and file sizes reach the store."""
-        store = self.open(filetypes=frozenset({".txt"}), limits=Limits(file_size=3))
-        store.write_many([(WriteRequest(endpoint=parse("a.txt"), size=3), b"abc")])
-        found = store.stat(parse("a.txt"))
-        assert found is not None
-        self.assertEqual(found.size, 3)
-        wrong_type, too_large = store.write_many(
-            [
-                (WriteRequest(endpoint=parse("a.exe"), size=3), b"abc"),
-                (WriteRequest(endpoint=parse("b.txt"), size=4), b"abcd"),
-            ]
-        )
-        self.assertIsInstance(wrong_type, FiletypeNotAllowed)
-        self.assertIsInstance(too_large, TooLarge)
-
-    def test_recorded(self) -> None:
-        """Changes of the store are written to the audit log."""
-        self.open().make_directory(WriteRequest(endpoint=parse("new")))
-        with open(os.path.join(self.state, "audit.jsonl"), encoding="ascii") as log:
-            self.assertIn('"endpoint":"new"', log.read())
-
-    def test_check(self) -> None:
-        """`check` refuses a folder that does not exist; it passes, and opens nothing, where one does."""
-        self.compose().store.check()
-        self.assertEqual(os.listdir(self.root), [])
-        self.assertRaises(OperatorError, self.compose(root=os.path.join(self.folder, "missing")).store.check)

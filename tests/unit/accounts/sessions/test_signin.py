@@ -36,7 +36,7 @@ class SignInCase(QuickCase):
         self.server = Server.make(limits=Limits(guesses=6), own_accounts=True)
         self.addCleanup(self.server.close)
         AccessTable(self.server.state).add("ann", None, AccessChange())
-        self.signins: SignInService = self.server.made.signins
+        self.signins: SignInService = self.server.made.services.signins
         self.invitations = Invitations(self.server.state)
 
     def invite(self, secret: str | None = None, seconds: float = 600) -> Invitation:
@@ -234,7 +234,9 @@ class OtherAccountsTests(QuickCase):
         """An account that our database does not know has no sessions."""
         server = Server.make()
         self.addCleanup(server.close)
-        failure = self.failureResultOf(started(server.made.signins.with_password("ann", PASSWORD, BROWSER)), Forbidden)
+        failure = self.failureResultOf(
+            started(server.made.services.signins.with_password("ann", PASSWORD, BROWSER)), Forbidden
+        )
         self.assertIn("not one of the server's own", failure.value.message)
         self.assertEqual(server.services.logins.logins(), [])
 

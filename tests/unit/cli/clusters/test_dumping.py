@@ -9,33 +9,20 @@ from unittest import mock
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cluster import objects
 from homeftp.cluster.database import Database
 from homeftp.cluster.identity import share_identity
-from homeftp.endpoint import parse
 from homeftp.errors import Busy
 from homeftp.host import now
-from homeftp.interfaces.store import StoreOptions
-from homeftp.model import WriteRequest
 from homeftp.server.cluster import bring_accounts
-from homeftp.store.cluster import factory
-from homeftp.store.factory import open_store
-from tests.support.clusters import memory_bucket
-from tests.support.commandline import CommandCase
+from tests.support.clustercommands import ClusterCommandCase
 from tests.support.engines import empty_schema
 
 
-class DumpTests(CommandCase):
+class DumpTests(ClusterCommandCase):
     """A cluster with a file and an account."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.url, self.bucket = empty_schema(), memory_bucket()
-        for module in (objects, factory):
-            patched = mock.patch.object(module, "open_bucket", lambda url, environment: self.bucket)
-            patched.start()
-            self.addCleanup(patched.stop)
-        self.assertEqual(self.cluster("init"), Exit.DONE)
         self.state = os.path.abspath(self.mktemp())
         AccountDatabase(self.state).add_account("ann", None)
         with contextlib.closing(Database(self.url, connections=1)) as database:
@@ -47,27 +34,15 @@ class DumpTests(CommandCase):
         with contextlib.closing(Database(self.url, connections=1)) as database:
             share_identity(database, self.state, now=now)
 
-    def clear(self) -> None:
-        """Forget what was printed."""
-        for stream in (self.out, self.err):
-            stream.seek(0)
-            stream.truncate()
-
     def cluster(self, action: str, *arguments: str, url: str = "") -> int:
         """One command for a database, and the bucket."""
         engines = () if action == "release" else ("--objects", "s3://files")
         return self.homeftp("cluster", action, url or self.url, *engines, *arguments)
 
-    def write(self, path: str, content: bytes) -> None:
+    def store(self, path: str, content: bytes) -> None:
         """Store a file."""
-        with contextlib.closing(open_store(self.url, StoreOptions(objects="s3://files"))) as store:
-            (result,) = store.write_many([(WriteRequest(endpoint=parse(path), size=len(content)), content)])
-            self.assertFalse(isinstance(result, Exception), result)
-
-    def told(self) -> dict[str, object]:
-        """The first line of JSON that was printed."""
-        found: dict[str, object] = json.loads(self.out.getvalue().splitlines()[0])
-        return found
+        with self.opened() as store:
+            self.write(store, path, content)
 
     def test_dumps(self) -> None:
         """A dump needs a key for the accounts; dumps are listed, and the oldest removed where that is asked for."""
@@ -78,7 +53,7 @@ class DumpTests(CommandCase):
         for _ in range(3):
             self.clear()
             self.assertEqual(self.cluster("dump", "--json"), Exit.DONE)
-            names.append(str(self.told()["dump"]))
+            names.append(str(self.told()[0]["dump"]))
         self.clear()
         self.assertEqual(self.cluster("dump", "--list"), Exit.DONE)
         self.assertEqual(self.out.getvalue().split(), sorted(names))
@@ -93,12 +68,11 @@ class DumpTests(CommandCase):
     def test_recovered(self) -> None:
         """Files and accounts are back; what is missing in the bucket is named, and what was stored later stays."""
         self.join()
-        self.write("a.txt", b"kept")
-        self.write("lost.txt", b"lost")
+        self.store("a.txt", b"kept")
+        self.store("lost.txt", b"lost")
         self.assertEqual(self.cluster("dump"), Exit.DONE)
-        self.write("later.txt", b"later")
-        for page in self.bucket.list():
-            self.bucket.delete([name for name, size in page if self.bucket.get(name, 0, size) == b"lost"])
+        self.store("later.txt", b"later")
+        self.lose(b"lost")
         new = empty_schema()
         self.clear()
         self.assertEqual(self.cluster("recover", "--state", self.state, url=new), Exit.DIFFERS)
@@ -116,7 +90,7 @@ class DumpTests(CommandCase):
         self.assertEqual(self.cluster("release", url=new), Exit.DONE)
         self.clear()
         self.assertEqual(self.cluster("release", "--json", url=new), Exit.DONE)
-        self.assertEqual(self.told(), {"released": False})
+        self.assertEqual(self.told(), [{"released": False}])
         self.clear()
         self.assertEqual(self.cluster("recover", "--state", self.state, url=new), Exit.USAGE)
         self.assertIn("name an empty database", self.err.getvalue())
@@ -124,7 +98,7 @@ class DumpTests(CommandCase):
     def test_without_accounts(self) -> None:
         """It is said which, never chosen for the owner; the files alone need no state folder."""
         self.join()
-        self.write("a.txt", b"kept")
+        self.store("a.txt", b"kept")
         self.assertEqual(self.cluster("dump"), Exit.DONE)
         new = empty_schema()
         self.assertEqual(self.cluster("recover", url=new), Exit.USAGE)
@@ -132,7 +106,7 @@ class DumpTests(CommandCase):
         self.assertIn("holds no identity", self.err.getvalue())
         self.clear()
         self.assertEqual(self.cluster("recover", "--no-accounts", "--json", url=new), Exit.DONE)
-        rows = self.told()["rows"]
+        rows = self.told()[0]["rows"]
         assert isinstance(rows, dict)
         self.assertEqual((rows["node"], "accounts" in rows), (2, False))
 
@@ -153,12 +127,12 @@ class DumpTests(CommandCase):
         """Another dump than the newest can be named."""
         self.join()
         self.assertEqual(self.cluster("dump", "--json"), Exit.DONE)
-        first = str(self.told()["dump"])
-        self.write("later.txt", b"later")
+        first = str(self.told()[0]["dump"])
+        self.store("later.txt", b"later")
         self.assertEqual(self.cluster("dump"), Exit.DONE)
         self.assertEqual(self.cluster("recover", "--no-accounts", "--dump", "x", url=empty_schema()), Exit.USAGE)
         self.assertIn(first, self.err.getvalue())
         self.clear()
         asked = ("recover", "--no-accounts", "--json", "--dump", first)
         self.assertEqual(self.cluster(*asked, url=empty_schema()), Exit.DONE)
-        self.assertEqual(self.told()["recovered"], first)
+        self.assertEqual(self.told()[0]["recovered"], first)

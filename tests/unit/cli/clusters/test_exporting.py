@@ -9,64 +9,33 @@ from unittest import mock
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cluster import objects
 from homeftp.cluster.database import Database
 from homeftp.cluster.identity import share_identity
 from homeftp.crypto.ca import read_ca
-from homeftp.endpoint import ROOT, parse
+from homeftp.endpoint import parse
 from homeftp.errors import Busy
 from homeftp.host import now
-from homeftp.interfaces.store import IStore, StoreOptions
+from homeftp.interfaces.store import StoreOptions
 from homeftp.model import WriteRequest
 from homeftp.server.cluster import bring_accounts
-from homeftp.store.cluster import factory
 from homeftp.store.factory import open_store
 from homeftp.store.local.store import LocalStore
-from tests.support.clusters import memory_bucket
-from tests.support.commandline import CommandCase
+from tests.support.clustercommands import ClusterCommandCase
 from tests.support.engines import empty_schema
 
 
-class ClusterExportTests(CommandCase):
+class ClusterExportTests(ClusterCommandCase):
     """A cluster with two files, of which one is in a directory that is not to be written, and versions."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.url, self.bucket = empty_schema(), memory_bucket()
-        for module in (objects, factory):
-            patched = mock.patch.object(module, "open_bucket", lambda url, environment: self.bucket)
-            patched.start()
-            self.addCleanup(patched.stop)
-        self.assertEqual(self.homeftp("cluster", "init", self.url, "--objects", "s3://files"), Exit.DONE)
         self.folder = os.path.join(os.path.abspath(self.mktemp()), "exported")
-        with contextlib.closing(open_store(self.url, StoreOptions(objects="s3://files"))) as store:
+        with self.opened() as store:
             store.make_directory(WriteRequest(endpoint=parse("d"), mtime_us=2_000_000, mode=0o550))
             for content in (b"1", b"22", b"333"):
                 for path in ("a.txt", "d/b.txt"):
-                    asked = WriteRequest(endpoint=parse(path), size=len(content), mtime_us=1_000_000, mode=0o640)
-                    (result,) = store.write_many([(asked, content)])
-                    self.assertFalse(isinstance(result, Exception), result)
+                    self.write(store, path, content)
             self.there = self.holds(store)
-
-    def holds(self, store: IStore) -> list[tuple[object, ...]]:
-        """All that a store holds, with its metadata and contents."""
-        history = store.history()
-        assert history is not None
-        found: list[tuple[object, ...]] = []
-        for page in history.timelines(ROOT):
-            for each in page:
-                endpoint = parse(each.name)
-                for kept in each.versions:
-                    with contextlib.closing(history.open_version(endpoint, kept.at_us)) as file:
-                        found.append((each.name, kept.at_us, kept.mtime_us, kept.mode, file.read(0, 9)))
-                if each.name and each.current is not None:
-                    entry = each.current
-                    content = b""
-                    if entry.kind == "file":
-                        with contextlib.closing(store.open(endpoint)) as file:
-                            content = file.read(0, 9)
-                    found.append((each.name, entry.kind, entry.mtime_us, entry.mode, content))
-        return found
 
     def exported(self) -> list[tuple[object, ...]]:
         """All that the folder holds."""
@@ -108,8 +77,7 @@ class ClusterExportTests(CommandCase):
         os.makedirs(self.folder)
         with open(os.path.join(self.folder, "a.txt"), "w", encoding="ascii") as file:
             file.write("mine")
-        for page in self.bucket.list():
-            self.bucket.delete([name for name, size in page if self.bucket.get(name, 0, size) == b"22"])
+        self.lose(b"22")
         self.assertEqual(self.export(), Exit.DIFFERS)
         shown = self.out.getvalue()
         self.assertRegex(shown, r"(?m)^failed: a\.txt: something else is at a\.txt already")

@@ -9,69 +9,34 @@ from unittest import mock
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cluster import objects
-from homeftp.cluster.database import Database
-from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Busy
 from homeftp.interfaces.store import IStore, StoreOptions
-from homeftp.model import WriteRequest
-from homeftp.store.cluster import factory
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.factory import open_store
-from tests.support.clusters import memory_bucket
-from tests.support.commandline import CommandCase
-from tests.support.engines import empty_schema
+from tests.support.clustercommands import ClusterCommandCase
 
 
-class ClusterImportTests(CommandCase):
+class ClusterImportTests(ClusterCommandCase):
     """A shared folder with two files, and two versions of each."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.url, bucket = empty_schema(), memory_bucket()
-        for module in (objects, factory):
-            patched = mock.patch.object(module, "open_bucket", lambda url, environment: bucket)
-            patched.start()
-            self.addCleanup(patched.stop)
-        self.assertEqual(self.homeftp("cluster", "init", self.url, "--objects", "s3://files"), Exit.DONE)
         self.folder, self.state = self.mktemp(), self.mktemp()
         os.mkdir(self.folder)
         os.mkdir(self.state, 0o700)
         AccountDatabase(self.state).open().close()
-        with self.opened() as store:
+        with self.shared() as store:
             for content in (b"1", b"22", b"333"):
                 for path in ("a.txt", "d/b.txt"):
-                    asked = WriteRequest(endpoint=parse(path), size=len(content), mtime_us=1_000_000, mode=0o640)
-                    (result,) = store.write_many([(asked, content)])
-                    self.assertFalse(isinstance(result, Exception), result)
+                    self.write(store, path, content)
             self.there = self.holds(store)
 
-    def opened(self) -> contextlib.closing[IStore]:
+    def shared(self) -> contextlib.closing[IStore]:
+        """The store of the folder, until the block ends."""
         return contextlib.closing(open_store(self.folder, StoreOptions(state_dir=self.state)))
 
-    def holds(self, store: IStore) -> list[tuple[object, ...]]:
-        """All that a store holds, with its metadata and contents."""
-        history = store.history()
-        assert history is not None
-        found: list[tuple[object, ...]] = []
-        for page in history.timelines(ROOT):
-            for each in page:
-                endpoint = parse(each.name)
-                for kept in each.versions:
-                    file = history.open_version(endpoint, kept.at_us)
-                    found.append((each.name, kept.at_us, kept.mtime_us, kept.mode, file.read(0, 9)))
-                    file.close()
-                if each.name and each.current is not None:
-                    entry = each.current
-                    content = b""
-                    if entry.kind == "file":
-                        with contextlib.closing(store.open(endpoint)) as file:
-                            content = file.read(0, 9)
-                    found.append((each.name, entry.kind, entry.mtime_us, entry.mode, content))
-        return found
-
     def cluster(self) -> list[tuple[object, ...]]:
-        with contextlib.closing(open_store(self.url, StoreOptions(objects="s3://files"))) as store:
+        with self.opened() as store:
             return self.holds(store)
 
     def bring(self, *arguments: str) -> int:
@@ -82,7 +47,7 @@ class ClusterImportTests(CommandCase):
         self.assertEqual(self.bring("--state", self.state), Exit.DONE)
         self.assertIn("Copied 2 files, 1 folder and 4 versions, 12 B", self.err.getvalue())
         self.assertEqual(self.cluster(), self.there)
-        with self.opened() as store:
+        with self.shared() as store:
             self.assertEqual(self.holds(store), self.there)
 
     def test_accounts(self) -> None:
@@ -92,8 +57,7 @@ class ClusterImportTests(CommandCase):
         self.assertNotIn("account", self.err.getvalue())
         self.assertEqual(self.bring("--state", self.state), Exit.DONE)
         self.assertIn("Copied 1 account with 0 logins.", self.err.getvalue())
-        database = Database(self.url, connections=1)
-        self.addCleanup(database.close)
+        database = self.database()
         self.assertEqual(database.rows("SELECT name, password FROM accounts"), [("ann", "stored")])
         self.assertEqual(self.bring("--state", self.state), Exit.DONE)
         self.assertIn("The cluster has accounts already", self.err.getvalue())
@@ -103,8 +67,7 @@ class ClusterImportTests(CommandCase):
     def test_recorded(self) -> None:
         """The audit log of the cluster has a line for each file and folder."""
         self.bring()
-        database = Database(self.url, connections=1)
-        self.addCleanup(database.close)
+        database = self.database()
         lines = [json.loads(line) for (line,) in database.rows("SELECT line FROM audit ORDER BY seq")]
         shown = [(each["event"], each["change"], each["request"], each["endpoint"]) for each in lines]
         paths = ("a.txt", "d", "d/b.txt")
@@ -142,16 +105,15 @@ class ClusterImportTests(CommandCase):
     def test_occupied(self) -> None:
         """A file of the cluster is not replaced, and the new version is added."""
         self.bring()
-        with self.opened() as store:
-            asked = WriteRequest(endpoint=parse("a.txt"), size=3, mtime_us=1_000_000, mode=0o640)
-            store.write_many([(asked, b"444")])
+        with self.shared() as store:
+            self.write(store, "a.txt", b"444")
         self.assertEqual(self.bring(), Exit.DIFFERS)
         self.assertRegex(self.out.getvalue(), r"(?m)^failed: a\.txt: something else is at")
         self.assertIn("Copied 0 files, 0 folders and 1 version", self.err.getvalue())
 
     def test_served(self) -> None:
         """A folder that a server has open is refused."""
-        with self.opened():
+        with self.shared():
             self.assertEqual(self.bring(), Exit.USAGE)
         self.assertIn("another", self.err.getvalue())
 

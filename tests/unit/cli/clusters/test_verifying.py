@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,16 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.clusters import verifying
 from homeftp.cli.clusters.verifying import Pace
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cluster import objects
-from homeftp.endpoint import parse
 from homeftp.errors import Busy
-from homeftp.interfaces.store import StoreOptions
-from homeftp.model import WriteRequest
-from homeftp.store.cluster import factory
-from homeftp.store.factory import open_store
-from tests.support.clusters import memory_bucket
-from tests.support.commandline import CommandCase
-from tests.support.engines import empty_schema
+from tests.support.clustercommands import ClusterCommandCase
 
 
 class PaceTests(SynchronousTestCase):
@@ -52,36 +42,18 @@ class PaceTests(SynchronousTestCase):
         self.assertEqual(self.now, 100)
 
 
-class ClusterVerifyTests(CommandCase):
+class ClusterVerifyTests(ClusterCommandCase):
     """Two files and a version."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.url, self.bucket = empty_schema(), memory_bucket()
-        for module in (objects, factory):
-            patched = mock.patch.object(module, "open_bucket", lambda url, environment: self.bucket)
-            patched.start()
-            self.addCleanup(patched.stop)
-        self.assertEqual(self.homeftp("cluster", "init", self.url, "--objects", "s3://files"), Exit.DONE)
-        with contextlib.closing(open_store(self.url, StoreOptions(objects="s3://files"))) as store:
+        with self.opened() as store:
             for path, content in (("a.txt", b"old"), ("a.txt", b"new"), ("d/b.txt", b"other")):
-                (result,) = store.write_many([(WriteRequest(endpoint=parse(path), size=len(content)), content)])
-                self.assertFalse(isinstance(result, Exception), result)
+                self.write(store, path, content)
         self.clear()
-
-    def clear(self) -> None:
-        """Forget what was printed."""
-        for stream in (self.out, self.err):
-            stream.seek(0)
-            stream.truncate()
 
     def verify(self, *arguments: str) -> int:
         return self.homeftp("cluster", "verify", self.url, "--objects", "s3://files", *arguments)
-
-    def lose(self, content: bytes) -> None:
-        """Remove the object with a content."""
-        for page in self.bucket.list():
-            self.bucket.delete([name for name, size in page if self.bucket.get(name, 0, size) == content])
 
     def test_sound(self) -> None:
         """All is well, and is summed up."""
@@ -107,14 +79,12 @@ class ClusterVerifyTests(CommandCase):
         self.lose(b"other")
         self.bucket.put(self.bucket.new_name(), b"orphan")
         self.assertEqual(self.verify("--json"), Exit.DIFFERS)
-        lines = [json.loads(line) for line in self.out.getvalue().splitlines()]
+        lines = self.told()
         self.assertEqual((lines[0]["name"], lines[0]["damage"]), ("d/b.txt", "unreadable"))
         self.assertEqual(lines[1]["summary"], {"files": 2, "versions": 1, "damaged": 1, "mended": 0})
         self.clear()
         self.assertEqual(self.verify("--listing", "--json"), Exit.DIFFERS)
-        self.assertIn(
-            {"unnamed": 1, "unnamed_bytes": 6}, [json.loads(line) for line in self.out.getvalue().splitlines()]
-        )
+        self.assertIn({"unnamed": 1, "unnamed_bytes": 6}, self.told())
 
     def test_rate(self) -> None:
         """The rate that was typed is kept."""

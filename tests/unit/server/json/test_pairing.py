@@ -14,7 +14,7 @@ from homeftp.accounts.invitations import Invitations, InvitationState
 from homeftp.config import Limits
 from homeftp.crypto.devicecert import new_request
 from homeftp.crypto.pake import Code, PakeExchange, Proofs
-from homeftp.server.wiring import BEGUN_PER_TRIED
+from homeftp.server.logins import BEGUN_PER_TRIED
 from homeftp.status import Status
 from homeftp.wire.messages import Response
 from tests.support.inmemory import SESSION_SECRET, Connection, Server

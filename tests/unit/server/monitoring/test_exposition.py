@@ -85,8 +85,7 @@ class ExpositionTests(SynchronousTestCase):
             store=ActiveStore,
             accounts=mock.Mock(),
             scrub=lambda: ScrubState(root="/srv", damaged_total=2, before_us=5_000_000),
-            cluster=None,
-            accounts_database=lambda: DATABASE,
+            member=mock.Mock(accounts_usage=lambda: DATABASE),
         )
 
     def test_values(self) -> None:

@@ -12,7 +12,7 @@ from homeftp.endpoint import parse
 from homeftp.errors import Busy, OperatorError
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.interfaces.observing import IObservableStore, IStoreObserver, StoreChange
-from homeftp.server.otherprograms import CHECK_SECONDS, PACE_SECONDS, OtherPrograms
+from homeftp.server.store.otherprograms import CHECK_SECONDS, PACE_SECONDS, OtherPrograms
 from homeftp.store.memory import MemoryStore
 from homeftp.workers import InlineWorkers
 

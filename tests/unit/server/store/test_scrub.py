@@ -17,7 +17,7 @@ from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Internal
 from homeftp.interfaces import IWorkers
 from homeftp.model import ONLY_MARKED, Capabilities, Damage, Verification, WriteRequest
-from homeftp.server.scrub import LOOK_SECONDS, REST, Scrub
+from homeftp.server.store.scrub import LOOK_SECONDS, REST, Scrub
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.wording import root_missing
 from homeftp.workers import InlineWorkers

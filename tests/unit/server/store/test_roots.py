@@ -7,7 +7,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import OperatorError
-from homeftp.server.roots import FILE, KnownRoots
+from homeftp.server.store.roots import FILE, KnownRoots
 
 
 class KnownRootsTests(SynchronousTestCase):

@@ -1,0 +1,106 @@
+"""One server as a member of a cluster: what it does through the database and the bucket that the servers share.
+
+Only a server of a cluster imports this module, which needs the packages of the extra `cluster`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Callable
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from homeftp.accounts.state.guesses import ClusterGuesses
+from homeftp.accounts.throttle import GuessLimit, address_group, too_many
+from homeftp.audit.log import Audit
+from homeftp.audit.table import journal_of
+from homeftp.cluster.address import ClusterAddress, write_address
+from homeftp.cluster.database import Database
+from homeftp.cluster.dumps.manifest import newest_at
+from homeftp.cluster.dumps.writing import dump_if_due
+from homeftp.cluster.identity import share_identity, tables_id
+from homeftp.cluster.migrations import expect_current
+from homeftp.cluster.objects import Bucket, open_bucket
+from homeftp.cluster.shared import shared_database
+from homeftp.cluster.state import ClusterState, read_cluster
+from homeftp.config import Settings
+from homeftp.files.watches.hub import ChangeHub
+from homeftp.host import now
+from homeftp.interfaces import IWorkers
+from homeftp.interfaces.store import Journal
+from homeftp.interfaces.usage import ConnectionsUsage
+from homeftp.server.clusterschema import SCHEMA
+from homeftp.server.otherservers import OtherServers
+
+TABLES = ("node", "version", "part", "pack", "garbage", "upload", "audit")
+"""The tables whose size tells how much a cluster holds and owes."""
+
+
+@attrs.frozen
+class ClusterMember:
+    """A server with these settings. What blocks is for a worker; the database is connected when it is first used."""
+
+    _settings: Settings
+
+    @property
+    def _database(self) -> Database:
+        return shared_database(self._settings.root)
+
+    def _bucket(self) -> Bucket:
+        return open_bucket(self._settings.objects or "", os.environ)
+
+    def join(self) -> None:
+        """Mark the state folder as one of the cluster's, with its identity. Blocks.
+
+        Raises `OperatorError` where the database has not the tables that this version needs, and where the state folder
+        belongs to another cluster, or has another identity.
+        """
+        expect_current(self._database, SCHEMA)
+        write_address(self._settings.state, ClusterAddress(self._settings.root, self._settings.objects or ""))
+        share_identity(self._database, self._settings.state, now=now)
+
+    def guesses(self, workers: IWorkers, kind: str, most: int, seconds: float) -> GuessLimit:
+        """Counts guesses for all servers of the cluster."""
+        return ClusterGuesses(
+            database=lambda: self._database,
+            run=workers.run,
+            kind=kind,
+            most=most,
+            seconds=seconds,
+            group=address_group,
+            too_many=too_many,
+        )
+
+    def journal(self, audit: Audit) -> Journal:
+        """Records changes in `audit`, in the transaction that makes them (`StoreOptions.journal`)."""
+        return journal_of(audit.lines)
+
+    def other_servers(
+        self, clock: IReactorTime, workers: IWorkers, hub: ChangeHub, address: Callable[[], str]
+    ) -> OtherServers:
+        """The other servers of the cluster; this one is reached at `address`."""
+        return OtherServers(clock, workers, hub, lambda: self._database, address)
+
+    def store_id(self) -> str:
+        """The id of the store: the same at each server, and another one once the database was restored. Blocks."""
+        return tables_id(self._database)
+
+    def dump_daily(self) -> None:
+        """Dump the database into the bucket, unless that was done today, or another server does it. Blocks.
+
+        Raises `OperatorError`, and `Busy` (51).
+        """
+        dump_if_due(self._database, self._bucket(), SCHEMA)
+
+    def state(self) -> ClusterState:
+        """The state of the cluster. Blocks; raises `Busy` (51)."""
+        return read_cluster(self._database, TABLES)
+
+    def dumped_at(self) -> float:
+        """When the newest dump was begun, in seconds since 1970. Blocks; raises `Busy` (51)."""
+        return newest_at(self._bucket())
+
+    def accounts_usage(self) -> ConnectionsUsage:
+        """The connections of this server to the database for everything but files."""
+        return self._database.usage()
