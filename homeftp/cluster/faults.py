@@ -52,8 +52,13 @@ def refusal_of(error: BaseException) -> Refusal | None:
         status, code = _STATUS.search(str(error)), _CODE.search(str(error))
         if (status is not None and status[1] == _FULL_STATUS) or (code is not None and code[1] in _FULL_CODES):
             return NoSpace("the server's object store is full: ask the server's owner")
-        return Busy("the server's object store does not answer at the moment: try again later")
+        return silent_bucket()
     return None
+
+
+def silent_bucket() -> Busy:
+    """The refusal where the object store does not answer."""
+    return Busy("the server's object store does not answer at the moment: try again later")
 
 
 def is_without_bucket(error: FileNotFoundError) -> bool:

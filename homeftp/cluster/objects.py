@@ -23,7 +23,7 @@ from obstore.store import S3Store
 
 from homeftp.cluster.breaker import TRY_SECONDS, CircuitBreaker
 from homeftp.cluster.credentials import bucket_keys
-from homeftp.cluster.faults import is_without_bucket, refusal_of
+from homeftp.cluster.faults import is_without_bucket, refusal_of, silent_bucket
 from homeftp.config import MIB
 from homeftp.errors import Busy, OperatorError
 from homeftp.workers.deadline import OPERATION_SECONDS, OperationDeadline, operation
@@ -83,6 +83,9 @@ Store = S3Store | BucketInMemory
 
 Within = Callable[[float], Store]
 """The same store, for requests that take so many seconds at most."""
+
+_FAULTS = (BaseError, OSError, ValueError)
+"""The exceptions of obstore, whatever went wrong."""
 
 _NAME = re.compile(f"[0-9a-f]{{{_FAN_OUT}}}/[0-9a-f]{{{2 * NAME_BYTES - _FAN_OUT}}}")
 
@@ -177,7 +180,8 @@ class Bucket:
         """The result of a call, tried again as long as there is time. Raises `ObjectMissing`, `Busy` and `NoSpace`."""
         with operation(self._seconds) as deadline:
             self._try_out(deadline)
-            pause, refused = PAUSE_SECONDS, _silent()
+            pause = PAUSE_SECONDS
+            refused: Exception = silent_bucket()
             for attempt in range(RETRIES + 1):
                 if attempt:
                     self._pause(min(random.uniform(0, pause), deadline.left()))
@@ -198,7 +202,7 @@ class Bucket:
     def _try_out(self, deadline: OperationDeadline) -> None:
         """Where the bucket has not answered, ask for something that does not exist, before anything waits for long."""
         if self._breaker.is_open:
-            raise _silent()
+            raise silent_bucket()
         if not self._breaker.is_doubtful:
             return
         store, absent = self._within(min(TRY_SECONDS, deadline.left())), self._key(self.new_name())
@@ -298,17 +302,13 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
     return Bucket(store, prefix, within=within, seconds=timeouts.operation)
 
 
-_FAULTS = (BaseError, OSError, ValueError)
-"""The exceptions of obstore, whatever went wrong."""
-
-
 def _refused(error: Exception) -> Exception:
     """The refusal, which does not show what the bucket said: that may have addresses and keys."""
     if isinstance(error, FileNotFoundError) and not is_without_bucket(error):
         return ObjectMissing("the bucket does not have this object")
     if any(words in str(error) for words in _BEYOND_END):
         return ObjectMissing("an object is shorter than it was")
-    return refusal_of(error) or _silent()
+    return refusal_of(error) or silent_bucket()
 
 
 def _close(ranges: Sequence[Range]) -> Iterator[list[Range]]:
@@ -323,7 +323,3 @@ def _close(ranges: Sequence[Range]) -> Iterator[list[Range]]:
         end = max(end, start + length)
     if together:
         yield together
-
-
-def _silent() -> Exception:
-    return Busy("the server's object store does not answer at the moment: try again later")

@@ -21,10 +21,10 @@ from typing import Iterator
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import S3Store
 
 from tests.support import needs
 from tests.support.engines import ends_with_parent, free_ports, standing_still
+from tests.support.s3server import S3Server
 from tests.support.waiting import wait_until
 
 PROGRAMS = ("ceph", "ceph-authtool", "ceph-mgr", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -67,10 +67,8 @@ keyring = {folder}/rgw/keyring
 """
 
 
-class Ceph:
+class Ceph(S3Server):
     """An S3 server on loopback, with its files in a folder of its own."""
-
-    KEY, SECRET = "testkey", "testsecret"
 
     def __init__(self, folder: str | None = None) -> None:
         """`folder`: in which its own is made."""
@@ -121,17 +119,9 @@ class Ceph:
         process.kill()
         process.wait(60)
 
-    def environment(self) -> dict[str, str]:
-        """The variables by which a server finds it."""
-        return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
-            "AWS_ACCESS_KEY_ID": self.KEY,
-            "AWS_SECRET_ACCESS_KEY": self.SECRET,
-        }
-
     def bucket(self, name: str) -> str:
         """Make a bucket, unless it exists; its URL."""
-        signed = obstore.sign(self._store(name), "PUT", "", timedelta(minutes=1))  # the bucket's own URL
+        signed = obstore.sign(self.store(name), "PUT", "", timedelta(minutes=1))  # the bucket's own URL
         with urllib.request.urlopen(urllib.request.Request(signed, method="PUT"), timeout=30):
             return f"s3://{name}"
 
@@ -186,7 +176,7 @@ class Ceph:
         self._run("ceph-osd", *self._configured, "-i", "0", "--mkfs", "--osd-uuid", id)
 
     def _answers(self) -> bool:
-        store = self._store("ready")
+        store = self.store("ready")
         try:
             self.bucket("ready")
             obstore.put(store, "ready", b"")
@@ -194,14 +184,3 @@ class Ceph:
         except (BaseError, OSError):
             return False
         return True
-
-    def _store(self, bucket: str) -> S3Store:
-        return S3Store(
-            bucket,
-            endpoint=f"http://127.0.0.1:{self.port}",
-            access_key_id=self.KEY,
-            secret_access_key=self.SECRET,
-            region="us-east-1",
-            client_options={"allow_http": True, "timeout": timedelta(seconds=10)},
-            retry_config={"max_retries": 0},
-        )

@@ -22,18 +22,17 @@ import socket
 import subprocess
 import sys
 import tempfile
-from datetime import timedelta
 from typing import Callable, Iterator
 from urllib.parse import quote
 
 import obstore
 import psycopg
 from obstore.exceptions import BaseError
-from obstore.store import S3Store
 from psycopg import sql
 
 from tests.support import needs
 from tests.support.folders import memory_folder
+from tests.support.s3server import S3Server
 from tests.support.waiting import WITHIN, wait_until
 
 _PR_SET_PDEATHSIG = 1
@@ -209,10 +208,8 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-class SeaweedFS:
+class SeaweedFS(S3Server):
     """An S3 server on loopback, with its files in a folder of its own, which is made in `folder`, or in memory."""
-
-    KEY, SECRET = "testkey", "testsecret"
 
     def __init__(self, folder: str | None = None) -> None:
         self._program = os.path.join(os.path.dirname(sys.executable), "weed")
@@ -256,26 +253,10 @@ class SeaweedFS:
             return False
         return True
 
-    def environment(self) -> dict[str, str]:
-        """The variables by which a server finds it."""
-        return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
-            "AWS_ACCESS_KEY_ID": self.KEY,
-            "AWS_SECRET_ACCESS_KEY": self.SECRET,
-        }
-
     def bucket(self, name: str) -> str:
         """Make a bucket, unless it exists; its URL."""
         # a bucket of SeaweedFS is a folder, and is made with the first object that is put into it
-        store = S3Store(
-            name,
-            endpoint=f"http://127.0.0.1:{self.port}",
-            access_key_id=self.KEY,
-            secret_access_key=self.SECRET,
-            region="us-east-1",
-            client_options={"allow_http": True, "timeout": timedelta(seconds=5)},
-            retry_config={"max_retries": 0},
-        )
+        store = self.store(name)
         obstore.put(store, "ready", b"")
         obstore.delete(store, "ready")
         return f"s3://{name}"
