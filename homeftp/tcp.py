@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import select
 import socket
+from typing import Any
+
+from twisted.protocols.policies import ProtocolWrapper
 
 IDLE_SECONDS = 20
 """Silence after which TCP probes the other end (tcp(7)); by default it is two hours."""
@@ -66,6 +69,13 @@ def peer_has_closed(transport: object) -> bool:
     poll = select.poll()
     poll.register(handle, closed)
     return bool(poll.poll(0))
+
+
+def lowest_transport(transport: Any) -> Any:
+    """The transport of the system's socket, beneath TLS and other wrappers."""
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    return transport
 
 
 def _is_tcp(handle: socket.socket) -> bool:

@@ -7,6 +7,9 @@ import socket
 from functools import partial
 
 import attrs
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import StringTransport
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import MINUTE
@@ -16,6 +19,7 @@ from homeftp.tcp import (
     PROBES,
     UNACKNOWLEDGED_SECONDS,
     detect_dead_peer,
+    lowest_transport,
     peer_has_closed,
     send_at_once,
 )
@@ -117,3 +121,17 @@ class ClosedPeerTests(SynchronousTestCase):
         here.close()
         for transport in (Transport(here), Transport(None), object(), None, Layer(None)):
             self.assertFalse(peer_has_closed(transport))
+
+
+class LowestTransportTests(SynchronousTestCase):
+    """The system's own transport beneath wrappers."""
+
+    def test_wrapped(self) -> None:
+        """It is found beneath any number of wrappers, and where there is none."""
+        transport = StringTransport()
+        wrapped: object = transport
+        for _ in range(3):
+            self.assertIs(lowest_transport(wrapped), transport)
+            wrapper = ProtocolWrapper(WrappingFactory(Factory()), Protocol())
+            wrapper.transport = wrapped  # type: ignore[assignment]
+            wrapped = wrapper

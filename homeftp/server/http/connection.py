@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Sequence
+from typing import Sequence
 
 from twisted.cred.credentials import ICredentials
 from twisted.internet.defer import Deferred
@@ -16,18 +16,18 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
-from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.accounts.throttle import address_group
-from homeftp.config import GOODBYE_BYTES, SOCKET_WRITE, TLS_WRITE
-from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport, group_records
+from homeftp.config import GOODBYE_BYTES, SOCKET_WRITE
+from homeftp.crypto.tlsrecords import group_records
 from homeftp.crypto.tlsturns import handshake_in_turn
 from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal, TimedOut
 from homeftp.interfaces import IConnection, ILogin, guest
 from homeftp.interfaces.traffic import IMeteredConnection
 from homeftp.interfaces.usage import Activity, IActiveConnection
+from homeftp.server.gate.connectionsizes import ConnectionSizes
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.stuckrequests import StuckRequestLog
 from homeftp.server.gate.timeouts import Deadlines, HangupCheck, IdleTimer
@@ -38,7 +38,7 @@ from homeftp.server.http.messages import HttpHeaders, HttpRequest, HttpResponse
 from homeftp.server.http.reader import BodyEnd, Malformed, RequestHead, RequestReader
 from homeftp.server.http.refusals import HttpError, error_response
 from homeftp.server.http.target import parse_target
-from homeftp.tcp import detect_dead_peer, peer_has_closed, send_at_once
+from homeftp.tcp import detect_dead_peer, lowest_transport, peer_has_closed, send_at_once
 
 IDLE_SECONDS = 75.0
 """How long a connection is kept between two requests, at least; nginx has 75 seconds."""
@@ -59,7 +59,6 @@ class HttpConnection(Protocol):
         self._exchange: HttpExchange | None = None
         self._login: ILogin | None = None
         self._share = context.memory.share()
-        self._tls: GroupedTLSTransport | None = None
         self._secure = False
         self._received = self._received_at_close = 0
         self._idle_since = 0.0
@@ -71,14 +70,15 @@ class HttpConnection(Protocol):
     def connectionMade(self) -> None:
         """Start the deadlines. The client speaks first."""
         handshake_in_turn(self.transport, self._server.workers.of(self._guest).in_turn)
-        self._socket = _lowest(self.transport)
-        self._socket.SEND_LIMIT = SOCKET_WRITE
+        socket = lowest_transport(self.transport)
+        socket.SEND_LIMIT = SOCKET_WRITE
         self._output = OutputBuffer(
             self.transport,  # type: ignore[arg-type]
             paused=self._output_paused,
             resumed=self._output_resumed,
             failed=self._output_failed,
         )
+        self._sizes = ConnectionSizes(self._share, socket, self._output)
         clock = self._server.reactor
         self._deadlines = Deadlines(
             clock,
@@ -105,8 +105,7 @@ class HttpConnection(Protocol):
             return
         self._secure = True
         self._deadlines.tls.cancel()
-        self._tls = group_records(self.transport)
-        self._size_buffer()
+        self._sizes.encrypt(group_records(self.transport))
         self._output.attach()
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
@@ -223,21 +222,13 @@ class HttpConnection(Protocol):
         if exchange.answered and exchange.body.arrived - exchange.body.taken > GOODBYE_BYTES:
             self._close()
 
-    def _size_buffer(self) -> None:
-        """Set the sizes by this connection's share of the memory of all."""
-        buffer = self._share.buffer
-        self._socket.bufferSize = buffer
-        self._output.slice = min(TLS_WRITE, buffer)
-        if self._tls is not None:
-            self._tls.part = max(PART, buffer // 2)
-
     # -- requests ---------------------------------------------------------------
 
     def _begin(self, head: RequestHead) -> None:
         """A head has arrived: answer the request in turn with those of others."""
         body = RequestBody(head.size, self._server.payload, self._update_reading, self._body_wanted)
         exchange = self._exchange = HttpExchange(head, body, self._output, self._server.reactor.seconds())
-        self._size_buffer()
+        self._sizes.update()
         self._stuck.begin(exchange)
         account = self._guest if self._login is None else self._login.account
         self._server.workers.of(account).in_turn(self._start, exchange)
@@ -417,10 +408,3 @@ class HttpConnection(Protocol):
         if not self._reading:
             self._reading = True
             self.transport.resumeProducing()  # type: ignore[union-attr]
-
-
-def _lowest(transport: Any) -> Any:
-    """The transport of the system's socket, beneath TLS and other wrappers."""
-    while isinstance(transport, ProtocolWrapper):
-        transport = transport.transport
-    return transport

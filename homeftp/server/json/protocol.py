@@ -17,14 +17,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.config import GOODBYE_BYTES, KEEPALIVE_SECONDS, SOCKET_WRITE, TLS_WRITE
+from homeftp.config import GOODBYE_BYTES, KEEPALIVE_SECONDS, SOCKET_WRITE
 from homeftp.crypto.tls import negotiated_ok, pairing_secret, presented_device
-from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport, group_records
+from homeftp.crypto.tlsrecords import group_records
 from homeftp.crypto.tlsturns import handshake_in_turn
 from homeftp.errors import Refusal, TimedOut, refusal
 from homeftp.interfaces import IPayload
 from homeftp.interfaces.traffic import IMeteredConnection
 from homeftp.interfaces.usage import Activity, IActiveConnection
+from homeftp.server.gate.connectionsizes import ConnectionSizes
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.stuckrequests import StuckRequestLog
 from homeftp.server.gate.timeouts import Deadlines, HangupCheck, KeepAlive
@@ -65,7 +66,6 @@ class ServerProtocol(RequestReceiver):
         self._aborted = False
         self._identifying = False
         self._share = context.memory.share()
-        self._tls: GroupedTLSTransport | None = None
 
     # -- the connection ---------------------------------------------------------
 
@@ -78,7 +78,8 @@ class ServerProtocol(RequestReceiver):
         self._output = OutputBuffer(
             self.transport, paused=self._output_paused, resumed=self._output_resumed, failed=self._output_failed
         )
-        self._size_buffer()
+        self._sizes = ConnectionSizes(self._share, self.transport, self._output)
+        self._sizes.update()
         self._pipeline = Pipeline(self._share, can_write=self._can_write, flushed=self._update_reading)
         self._deadlines = Deadlines(
             self._server.reactor,
@@ -161,8 +162,7 @@ class ServerProtocol(RequestReceiver):
             return
         self._deadlines.tls.cancel()
         self._connection.tls_established()
-        self._tls = group_records(self.transport)
-        self._size_buffer()
+        self._sizes.encrypt(group_records(self.transport))
         self._output.attach()
         device = presented_device(self.transport, self._identity().ca)
         if device is not None:
@@ -195,17 +195,12 @@ class ServerProtocol(RequestReceiver):
         elif self._deadlines.lingering and self._received - self._received_at_close > GOODBYE_BYTES:
             self._expire("the client goes on sending after the last answer")
 
-    def _size_buffer(self, *, large: bool = False) -> None:
-        """Set the sizes by this connection's share. OpenSSL gets half of it at once, and keeps three times that."""
-        buffer = self._share.buffer
-        self.transport.bufferSize = 2 * buffer if large else buffer
-        self._output.slice = min(TLS_WRITE, buffer)
-        if self._tls is not None:
-            self._tls.part = max(PART, buffer // 2)
+    def _large_payload_begins(self) -> None:
+        self._sizes.update(large=True)
 
     def _input_completed(self) -> None:
         self._deadlines.input.end()
-        self._size_buffer()
+        self._sizes.update()
 
     # -- requests ---------------------------------------------------------------
 

@@ -60,8 +60,8 @@ class RequestReceiver(LineReceiver):
         """The client broke the protocol."""
         raise NotImplementedError
 
-    def _size_buffer(self, *, large: bool = False) -> None:
-        """Decide how much is read and written at once; twice as much is read of a large payload."""
+    def _large_payload_begins(self) -> None:
+        """A payload that is not whole yet follows."""
         raise NotImplementedError
 
     def _input_completed(self) -> None:
@@ -151,7 +151,7 @@ class RequestReceiver(LineReceiver):
             self._request_received(event.message, WholePayload(payload), len(event.line))
             return
         self._stream = self._new_payload(event.message.content_length, self._update_reading)
-        self._size_buffer(large=True)
+        self._large_payload_begins()
         self._request_received(event.message, self._stream, len(event.line))
 
     def _payload_received(self, event: PayloadReceived) -> None:

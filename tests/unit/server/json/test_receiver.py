@@ -73,7 +73,7 @@ class Receiver(RequestReceiver):
     def _violation(self, violation: Violation) -> None:
         self.violations.append(violation)
 
-    def _size_buffer(self, *, large: bool = False) -> None:
+    def _large_payload_begins(self) -> None:
         pass
 
     def _input_completed(self) -> None:
