@@ -192,7 +192,7 @@ class Invitations:
                 "UPDATE invitations SET misses = misses - 1 WHERE number = ? AND words = ?", (code.number, code.words)
             )
 
-    def use(
+    def redeem(
         self,
         code: Code,
         id: str,

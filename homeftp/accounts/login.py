@@ -171,7 +171,7 @@ class Login:
     def _record_refusal(self, actor: Actor, status: Status, change: RefusedChange) -> Deferred[None]:
         return self._service.refusals.note(actor, status, lambda: change.fields(self.home))
 
-    def check(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`.
 
         Cheap while the database has not changed.
@@ -181,7 +181,7 @@ class Login:
     def _confirm(self) -> None:
         """Raise `Forbidden` (33) where access was revoked, and `Internal` (50) where that cannot be found out."""
         try:
-            is_valid = self.check()
+            is_valid = self.is_valid()
         except OperatorError as error:
             self._log.failure("whether access is still granted could not be checked: nothing was done")
             raise Internal(f"nothing was done: {INTERNAL_ERROR}") from error
@@ -382,7 +382,7 @@ class LoginService:
         login = Login(self, cast(Account, avatar), address, front_end)  # the realm gives no other
         self.opened(login)
         try:
-            if not await self._workers.run_unbounded(login.check):
+            if not await self._workers.run_unbounded(login.is_valid):
                 raise UnauthorizedLogin
         except BaseException:
             login.close()

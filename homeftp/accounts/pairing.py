@@ -4,7 +4,7 @@
    server's own message. Neither side has learned anything about the code yet.
 2. `prove` takes the device's proof that it knows the code in this TLS session.
    A wrong proof counts as a wrong try. The result is the server's proof.
-3. `admit` takes a signing request and the name that the device suggests, and
+3. `pair` takes a signing request and the name that the device suggests, and
    gives the certificate. The code is used up by it.
 
 A number that no code has, or whose code has ended, gets the same answers as one of an open code: its proof fails.
@@ -89,7 +89,7 @@ class PairingService:
         await self.tried.give_back(attempt.address)
         return attempt.proofs.server
 
-    async def admit(
+    async def pair(
         self, attempt: PairingAttempt, request: bytes, name: str, machine: str | None = None
     ) -> tuple[x509.Certificate, Device]:
         """The certificate and the device, after a right proof. Raises `LoginFailed` (32), `BadRequest` (20).
@@ -169,7 +169,7 @@ class PairingService:
             actor = Actor(device.account, device.name, attempt.address, _REQUEST)
             self.audit.note("pairing", actor, invitation=attempt.code.number)
 
-        device = self.invitations.use(attempt.code, secrets.token_hex(_ID_BYTES), name, note, machine)
+        device = self.invitations.redeem(attempt.code, secrets.token_hex(_ID_BYTES), name, note, machine)
         if device is None:
             return None, None
         (certificate,) = certificates

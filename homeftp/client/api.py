@@ -323,7 +323,7 @@ class Client(ClientSession):
         try:
             async for part in answer:
                 if not part.response.more:
-                    steps.end(part.body)
+                    steps.last(part.body)
                     return
                 yield steps.step(part.body)
         finally:

@@ -89,7 +89,7 @@ class ILogin(Interface):
     home: Endpoint = Attribute("The endpoint in the store at which the account's endpoints begin, for audit records.")
     links: IShareLinks | None = Attribute("Share links of the account; None for a login that may have none.")
     revoked: bool = Attribute("Whether access was found to be revoked. Costs nothing to read.")
-    closed: bool = Attribute("Whether it was closed: `revoked` is not set any more, and `check` must be asked.")
+    closed: bool = Attribute("Whether it was closed: `revoked` is not set any more, and `is_valid` must be asked.")
 
     def rights_at(endpoint: Endpoint) -> frozenset[str]:
         """The rights of the account at an endpoint: some of read, add, replace and delete. Costs nothing."""
@@ -100,7 +100,7 @@ class ILogin(Interface):
     def actor(request: str | None = None) -> Actor:
         """The actor for audit records of this request."""
 
-    def check() -> bool:
+    def is_valid() -> bool:
         """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`."""
 
     def files(request: str, *, record_refusals: bool = ...) -> IFiles:

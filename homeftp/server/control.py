@@ -49,7 +49,7 @@ class ControlProtocol(LineOnlyReceiver):
 
     def connectionMade(self) -> None:
         """Ask the kernel who is there: only the server's own user and root may ask anything."""
-        if not runtime.may_control(runtime.peer_uid(self.transport.getHandle())) or not self._control.admit(self):
+        if not runtime.may_control(runtime.peer_uid(self.transport.getHandle())) or not self._control.may_connect(self):
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
@@ -128,7 +128,7 @@ class ControlService(Service):
         # the port removes its socket, unless somebody else has done so
         return succeed(None) if stopping is None else stopping.addErrback(lambda failed: failed.trap(OSError) and None)
 
-    def admit(self, connection: ControlProtocol) -> bool:
+    def may_connect(self, connection: ControlProtocol) -> bool:
         """Whether one more connection may ask; it counts from now on."""
         if len(self.connections) >= MOST:
             return False

@@ -114,7 +114,7 @@ class MemoryTransport:
         self.aborted = self.closing = self.disconnecting = True
         self.outgoing = b""
 
-    def end(self, reason: Exception) -> None:
+    def disconnect(self, reason: Exception) -> None:
         """Tell the protocol, once, that the connection is lost."""
         if not self.lost:
             self.lost = True
@@ -173,12 +173,12 @@ class MemoryLink:
                 sender.producer.resumeProducing()
         if sender.closing and not sender.outgoing and not (sender.lost and receiver.lost):
             reason = ConnectionLost() if sender.aborted else ConnectionDone()
-            sender.end(reason)
-            receiver.end(reason)
+            sender.disconnect(reason)
+            receiver.disconnect(reason)
             moved = True
         return moved
 
     def cut(self) -> None:
         """Break the connection: both ends see it close, without TLS being closed first."""
-        self.near.end(ConnectionDone())
-        self.far.end(ConnectionDone())
+        self.near.disconnect(ConnectionDone())
+        self.far.disconnect(ConnectionDone())

@@ -92,6 +92,6 @@ class RevocableAccess:
         self.closed = False
         self.in_database = True
 
-    def check(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether access is still granted."""
         return self.in_database

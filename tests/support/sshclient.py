@@ -273,7 +273,7 @@ class SshCase(SynchronousTestCase):
             budget=self.server.services.budget,
         )
         self.factory = SftpFactory(self.server.services, self.parts, self.shared)
-        self.factory.use(open_host_key(self.server.folder))
+        self.factory.set_host_key(open_host_key(self.server.folder))
         self.clock = self.server.clock
 
     def connect(self, **options: Any) -> SshClient:

@@ -114,7 +114,7 @@ class AccountLinks:
     # -- in a worker ---------------------------------------------------------------
 
     def _granted(self, job: Callable[..., T], arguments: Sequence[object]) -> T:
-        if not self._login.check():
+        if not self._login.is_valid():
             raise Forbidden("access was revoked")
         return job(*arguments)
 

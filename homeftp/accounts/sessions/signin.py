@@ -109,9 +109,9 @@ class SignInService:
         """A session is used: it ends later. Gives it; None where it is gone."""
         return await self._run(self.sessions.renew, id)
 
-    async def end(self, id: str, actor: Actor) -> None:
+    async def sign_out(self, id: str, actor: Actor) -> None:
         """Sign out: the session is removed."""
-        ended = await self._run(self.sessions.end, id)
+        ended = await self._run(self.sessions.remove, id)
         if ended is not None:
             await self._run(partial(self.audit.note, "revocation", actor))
 
@@ -139,7 +139,7 @@ class SignInService:
         """The session of an account whose password was right."""
         token = new_token()
         with self.sessions.state.transaction() as connection:
-            if not login.check():  # nothing can change before the end of the transaction
+            if not login.is_valid():  # nothing can change before the end of the transaction
                 raise LoginFailed("access was revoked")
             if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (login.account,)).fetchone() is None:
                 raise Forbidden("this account is not one of the server's own, which alone can sign in by browser")

@@ -76,7 +76,7 @@ class SessionTable:
         found = Devices(self.state).find(id)
         return found if found is not None and found.kind == DeviceKind.WEB_SESSION.value else None
 
-    def end(self, id: str) -> Device | None:
+    def remove(self, id: str) -> Device | None:
         """Sign out: remove a session; gives it as it was. None where it is gone."""
         found = self.find(id)
         if found is not None:

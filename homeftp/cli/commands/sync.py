@@ -239,4 +239,4 @@ async def _sync(
             return code
         return await command.keep_in_step(partial(connect_remote, reactor, Remotes(folder), pair.server))
     finally:
-        await recorder.end()
+        await recorder.close()

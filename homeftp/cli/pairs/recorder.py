@@ -106,7 +106,7 @@ class PairRecorder(SyncListener):
         self._is_open = True
         self._statuses.write(self._status)
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         """Write what is known, and say that this process keeps the pair in step no more. May be called twice."""
         if self._is_open:
             self._stop()

@@ -74,7 +74,7 @@ class PairRunner:
         except Exception as problem:  # noqa: BLE001 (the other pairs are synced whatever it is)
             return report_failure(problem, pair.folder)
         finally:
-            await recorder.end()
+            await recorder.close()
 
     async def keep_all(self, load: Callable[[], Sequence[SavedPair]], signal: ChangeSignal) -> None:
         """Keep the pairs in step that `load` gives, until this is cancelled; load them again when `signal` says so.
@@ -134,7 +134,7 @@ class PairRunner:
                     reported = str(problem)
                 await deferLater(self._reactor, RETRY_SECONDS)
         finally:
-            await recorder.end()
+            await recorder.close()
 
     def _recorder(self, pair: SavedPair) -> PairRecorder:
         reactor, context, statuses = self._reactor, self._context, self._statuses

@@ -87,7 +87,7 @@ class PruneSteps:
         check_count(self._pruned + self._refused)
         return PruneStep(pruned)
 
-    def end(self, body: dict[str, Any]) -> None:
+    def last(self, body: dict[str, Any]) -> None:
         """The answer. Raises `ProtocolViolation` for other totals."""
         totals = understood(body, _PruneTotals, "the answer to PRUNE")
         if (totals.pruned_total, totals.bytes, totals.refused_total) != (self._pruned, self._size, self._refused):

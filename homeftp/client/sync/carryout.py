@@ -120,7 +120,7 @@ class ResultRecorder:
         self._recording.append(self._record(self._agreed, self._gone))
         self._agreed, self._gone = {}, []
 
-    async def end(self, actions: Iterable[SyncAction]) -> None:
+    async def close(self, actions: Iterable[SyncAction]) -> None:
         """All steps have ended; of these no results tell what became of directories."""
         for action in actions:
             source = action.source
@@ -350,7 +350,7 @@ class CarryOut:
             await work
         finally:
             self._results.record = _forget
-            await recorder.end(actions)
+            await recorder.close(actions)
 
 
 def _renamed(action: SyncAction) -> FileResult:

@@ -32,7 +32,7 @@ async def get_batch(request: IRequest, body: GetBody, resolution: IResolution) -
     else:
         await resolution.turn()
         await sender.send_tree(body.rel_endpoint, body.recursive)
-    sender.end()
+    sender.answer()
 
 
 def _decode_names(payload: bytes) -> list[str]:
@@ -99,7 +99,7 @@ class _BatchSender:
         self._refused += 1
         return encode_item({"name": name, **refusal_body(entry_refusal(error, self._log))})
 
-    def end(self) -> None:
+    def answer(self) -> None:
         """Answer."""
         message = f"sent {self._sent:,} of {self._sent + self._refused:,}"
         self._resolution.resolve(Status.OK, message, {"sent": self._sent, "refused": self._refused})

@@ -43,7 +43,7 @@ async def push_batch(request: IRequest, body: PushBody, resolution: IResolution)
         while not batch.exhausted:
             await report.add(batch, await request.files.write_batch(batch.decode))
     batch.receive_end()
-    await report.end()
+    await report.answer()
 
 
 class _IncomingBatch:
@@ -177,7 +177,7 @@ class _Report:
             await self._resolution.send(body)
         self._refused, self._differing, self._size = [], [], 0
 
-    async def end(self) -> None:
+    async def answer(self) -> None:
         """Answer."""
         await self._send()
         message = f"stored {self._stored:,} of {self._stored + self._reported:,}"

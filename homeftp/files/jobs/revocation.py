@@ -30,7 +30,7 @@ class RevocableLogin(Protocol):
     def closed(self) -> bool:
         """Whether the login has ended: no client waits for an answer any more. Cheap."""
 
-    def check(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether access is still granted, looked up now. Blocks; cheap while nothing was changed."""
 
 
@@ -40,7 +40,7 @@ class PermanentLogin:
     revoked = False
     closed = False
 
-    def check(self) -> bool:
+    def is_valid(self) -> bool:
         """Access is always granted."""
         return True
 
@@ -121,7 +121,7 @@ class RevocableJobs:
         if self._login.revoked:
             return _revoked()
         try:
-            return None if self._login.check() else _revoked()
+            return None if self._login.is_valid() else _revoked()
         except (Busy, NoSpace) as refused:  # the database of a cluster: it logs that itself
             return refused
         except Exception:  # noqa: BLE001 (the disk may fail: then nothing is read or changed)

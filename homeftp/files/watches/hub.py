@@ -77,7 +77,7 @@ class ChangeHub:
 
     def tell(self, changes: Sequence[StoreChange] | None) -> None:
         """These changes were made; None: it is not known which. In any thread."""
-        woken = [watch for watch in self._watches if watch.note(changes)]
+        woken = [watch for watch in self._watches if watch.add(changes)]
         if woken:
             self._in_reactor(_wake, woken)
 
@@ -85,7 +85,7 @@ class ChangeHub:
         """The server stops: all watches end."""
         self._stopped = True
         for watch in self._watches:
-            watch.end(_stopping())
+            watch.close(_stopping())
 
     def _remove(self, watch: Watch) -> None:
         self._watches = tuple(each for each in self._watches if each is not watch)

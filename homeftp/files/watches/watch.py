@@ -61,7 +61,7 @@ class Watch:
 
     # -- in any thread -------------------------------------------------------------
 
-    def note(self, changes: Sequence[StoreChange] | None) -> bool:
+    def add(self, changes: Sequence[StoreChange] | None) -> bool:
         """Something has changed, None: it is not known what. Whether the reader has to be woken for it."""
         with self._lock:
             before = self._is_pending
@@ -108,7 +108,7 @@ class Watch:
         if waiting is not None:
             waiting.callback(None)
 
-    def end(self, reason: Exception) -> None:
+    def close(self, reason: Exception) -> None:
         """Nothing more will be told: who waits, or does so later, gets `reason`."""
         self._ended = reason
         self.wake()

@@ -61,7 +61,7 @@ class RequestMemory:
         """Bytes that the connections of an account may hold together now."""
         return (self.limits.request_memory - self.held + self._accounts[account]) // 2
 
-    def add(self, account: str | None, size: int) -> None:
+    def change(self, account: str | None, size: int) -> None:
         """An account holds `size` bytes more, or less."""
         self.held += size
         self._accounts[account] += size
@@ -96,19 +96,19 @@ class Share:
             expected + after.expected - before.expected,
             refused + after.refused - before.refused,
         )
-        self._memory.add(self._account, after.held + after.expected - before.held - before.expected)
+        self._memory.change(self._account, after.held + after.expected - before.held - before.expected)
 
     def keep(self, waiting: int) -> None:
         """Count bytes of large payloads that have arrived and wait for their requests."""
         if waiting != self._waiting:
-            self._memory.add(self._account, waiting - self._waiting)
+            self._memory.change(self._account, waiting - self._waiting)
             self._waiting = waiting
 
     def log_in(self, account: str) -> None:
         """The connection is one of this account from now on."""
-        self._memory.add(self._account, -self.held)
+        self._memory.change(self._account, -self.held)
         self._account = account
-        self._memory.add(account, self.held)
+        self._memory.change(account, self.held)
 
     def close(self) -> None:
         """The connection has ended; what still runs for it counts until it ends too."""

@@ -73,7 +73,7 @@ class PairingSession:
             raise BadRequest("a signing request needs a right proof before it")
         attempt = self._proven
         try:
-            certificate, device = await self._service.admit(attempt, request, name, machine)
+            certificate, device = await self._service.pair(attempt, request, name, machine)
         except LoginFailed:
             self._proven = None
             raise

@@ -44,7 +44,7 @@ class SftpFactory(Factory):
         self.publicKeys: dict[bytes, Key] = {}
         self.privateKeys: dict[bytes, Key] = {}
 
-    def use(self, key: Key) -> None:
+    def set_host_key(self, key: Key) -> None:
         """Prove with this key that it is this server."""
         self.publicKeys = {b"ssh-ed25519": key.public()}
         self.privateKeys = {b"ssh-ed25519": key}
@@ -75,7 +75,7 @@ class SftpService(MultiService):
     def startService(self) -> None:
         """Open the key, and serve. Raises `OperatorError`."""
         self.key = open_host_key(private_folder(self._state))
-        self._factory.use(self.key)
+        self._factory.set_host_key(self.key)
         super().startService()
 
 

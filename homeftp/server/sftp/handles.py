@@ -104,7 +104,7 @@ class Handles:
         self._accounts.give_back(self._account)
         return found
 
-    def end(self) -> None:
+    def close(self) -> None:
         """The session has ended: close the directories."""
         self._ended = True
         if self._open:

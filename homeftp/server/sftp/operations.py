@@ -55,7 +55,7 @@ class SessionOperations:
         self._clock = clock
         self._order = Order()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """The session has ended: what waits does not begin."""
         self._order.close()
 

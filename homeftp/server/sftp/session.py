@@ -171,14 +171,14 @@ class Session:
         """The server stops: begin nothing more."""
         self._stopping = True
 
-    def end(self) -> Deferred[None]:
+    def close(self) -> Deferred[None]:
         """The client has gone, or may not go on: nothing that was not committed is kept."""
         if self._ended:
             return Deferred.fromCoroutine(_nothing())
         self._ended = True
         self._idle.cancel()
-        self._handles.end()
-        self._operations.end()
+        self._handles.close()
+        self._operations.close()
         aborting = Deferred.fromCoroutine(self._overlay.abort())
         aborting.addErrback(lambda failure: self._log.failure("a draft could not be removed", failure))
         self.resume()

@@ -150,7 +150,7 @@ class LocalStore:
         found = StoreUsage(size=disk.f_blocks * disk.f_frsize or None, free=disk.f_bavail * disk.f_frsize)
         if folder.read_only is not None:
             return found
-        whole = folder.writable.books.whole
+        whole = folder.writable.accounting.whole
         try:
             versions, most = folder.writable.archive.usage()
         except OSError as error:
@@ -174,7 +174,7 @@ class LocalStore:
         if folder.read_only is not None:
             return AccountUsage()
         unfinished = folder.writable.partials.total(None, actor.owner)
-        return attrs.evolve(folder.writable.books.usage(actor), unfinished=unfinished)
+        return attrs.evolve(folder.writable.accounting.usage(actor), unfinished=unfinished)
 
     # -- reading -------------------------------------------------------------------
 
@@ -259,9 +259,9 @@ class LocalStore:
         shared = [disk_space(folder.root.fd)]
         own = None
         if folder.operations is not None:
-            books = folder.operations.books
-            shared.append(books.whole.space())
-            home = books.home(self._actor)
+            accounting = folder.operations.accounting
+            shared.append(accounting.whole.space())
+            home = accounting.home(self._actor)
             own = None if home is None else home.space()
         return account_space(shared, own, rounded=self._actor.allotment is not None)
 
@@ -328,5 +328,5 @@ class LocalStore:
         if operations is not None:
             operations.partials.expire()
             operations.archive.expire()
-            operations.books.refresh()
+            operations.accounting.refresh()
             operations.clock.save()

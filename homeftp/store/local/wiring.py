@@ -19,7 +19,7 @@ from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.commit.renamer import NO_VERSIONS, Renamer, can_keep_versions
 from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.commit.space import SpaceReservation
-from homeftp.store.local.disk.books import Books
+from homeftp.store.local.disk.accounting import QuotaAccounting
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import MetadataDir
@@ -74,7 +74,7 @@ class Operations:
     partials: PartialUploads
     archive: VersionArchive
     folders: VersionFolders
-    books: Books
+    accounting: QuotaAccounting
     clock: StoreClock
     verifier: Verifier
     versions: VersionAdder
@@ -105,8 +105,8 @@ def verifier(
     options: StoreOptions,
 ) -> Verifier:
     """The verifier of a store that cannot be changed, or that another process has open: it mends nothing."""
-    books = Books(root, None)
-    folders = VersionFolders(root, None, books, lister.budget)
+    accounting = QuotaAccounting(root, None)
+    folders = VersionFolders(root, None, accounting, lister.budget)
     finder = VersionFinder(root, folders, cache)
     return Verifier(root, cache, Filetypes(options.filetypes), system, lister.tree, finder, None, changelog)
 
@@ -124,23 +124,23 @@ def compose(
     """The operations of a store whose root and metadata directory are open. Raises OSError."""
     filetypes = Filetypes(options.filetypes)
     limits = WriteLimits(filetypes, options.file_size)
-    books = Books(root, options.quota)
+    accounting = QuotaAccounting(root, options.quota)
     fsync = Fsync(system, system.syncs_whole(root.fd))
 
-    folders = VersionFolders(root, metadata_dir, books, lister.budget)
+    folders = VersionFolders(root, metadata_dir, accounting, lister.budget)
     clock = StoreClock(system, metadata_dir, folders.newest_us)
     temp_files = TempFiles(root, system, metadata_dir, clock.now_seconds)
-    partials = PartialUploads(root, system, metadata_dir, books, changelog, clock.now_seconds)
-    archive = VersionArchive(folders, options.retention, books, changelog, clock)
+    partials = PartialUploads(root, system, metadata_dir, accounting, changelog, clock.now_seconds)
+    archive = VersionArchive(folders, options.retention, accounting, changelog, clock)
     catalog = VersionCatalog(root, folders, cache, archive)
 
     preconditions = Preconditions(root, cache, reader.open)
-    space = SpaceReservation(books, archive, partials, changelog, options.reserved)
+    space = SpaceReservation(accounting, archive, partials, changelog, options.reserved)
     archivers = ArchiverFactory(root, system, folders, archive, cache)
     names = NameCollisions(allowed=options.similar_names)
     namespace = Namespace(
         root,
-        Renamer(root, system, fsync, books),
+        Renamer(root, system, fsync, accounting),
         archivers,
         fsync,
         names,
@@ -184,7 +184,7 @@ def compose(
         partials=partials,
         archive=archive,
         folders=folders,
-        books=books,
+        accounting=accounting,
         clock=clock,
         verifier=Verifier(root, cache, filetypes, system, lister.tree, catalog, mender, changelog),
         versions=VersionAdder(root, folders, temp_files, space, fsync, archivers, cache),

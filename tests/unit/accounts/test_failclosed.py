@@ -393,10 +393,10 @@ class FailClosedTests(FailClosedCase):
                 with self.damaged():
                     if not self.garble("invitations", column, garbage):
                         continue
-                    device = invitations.use(made.code, "2" * 32, "x")
+                    device = invitations.redeem(made.code, "2" * 32, "x")
                     if (column, name) not in OPEN_CODES:
                         self.assertIsNone(device, (column, name))
-                device = invitations.use(made.code, f"{paired:032}", "x")
+                device = invitations.redeem(made.code, f"{paired:032}", "x")
                 self.assertEqual(device.account if device else None, "ann", "the control")
                 paired += 1
         self.assertGreater(paired, 20)

@@ -47,7 +47,7 @@ class InvitationTests(StateCase):
         self.assertEqual(self.invitations.find_secret("hash"), made.code)
         for wrong in ("", "Hash", "None"):
             self.assertIsNone(self.invitations.find_secret(wrong))
-        self.invitations.use(made.code, "1" * 32, "laptop")
+        self.invitations.redeem(made.code, "1" * 32, "laptop")
         self.assertIsNone(self.invitations.find_secret("hash"))
 
     def test_spent(self) -> None:
@@ -96,13 +96,13 @@ class InvitationTests(StateCase):
 
     def test_used(self) -> None:
         """It admits one device, once."""
-        device = self.invitations.use(self.code, "1" * 32, "laptop")
+        device = self.invitations.redeem(self.code, "1" * 32, "laptop")
         self.assertEqual(device, Device("1" * 32, "ann-laptop", "ann", self.now, **PAIRED))
         self.assertEqual(Devices(self.state).all(), [device])
         self.assertEqual(
             (self.invitation_state(), self.invitations.open_code(self.code.number)), (InvitationState.USED, None)
         )
-        self.assertIsNone(self.invitations.use(self.code, "2" * 32, "phone"))
+        self.assertIsNone(self.invitations.redeem(self.code, "2" * 32, "phone"))
         self.assertEqual(Devices(self.state).all(), [device])
 
     def test_ended(self) -> None:
@@ -113,7 +113,7 @@ class InvitationTests(StateCase):
         self.assertEqual(
             (self.invitation_state(), self.invitations.open_code(self.code.number)), (InvitationState.EXPIRED, None)
         )
-        self.assertIsNone(self.invitations.use(self.code, "1" * 32, "laptop"))
+        self.assertIsNone(self.invitations.redeem(self.code, "1" * 32, "laptop"))
         self.assertEqual(Devices(self.state).all(), [])
 
     def test_cancelled(self) -> None:
@@ -122,7 +122,7 @@ class InvitationTests(StateCase):
         self.assertEqual(
             (self.invitation_state(), self.invitations.open_code(self.code.number)), (InvitationState.CANCELLED, None)
         )
-        self.assertIsNone(self.invitations.use(self.code, "1" * 32, "laptop"))
+        self.assertIsNone(self.invitations.redeem(self.code, "1" * 32, "laptop"))
 
     def test_garbled_misses(self) -> None:
         """A number of wrong tries that nobody counted ends a code: it never gives more of them."""
@@ -150,14 +150,14 @@ class InvitationTests(StateCase):
         """The code of an earlier invitation with the same number does nothing to a later one."""
         earlier = Code(self.code.number, "guitar-pine")
         self.assertFalse(any(self.invitations.reserve(earlier) for _ in range(5)))
-        self.assertIsNone(self.invitations.use(earlier, "1" * 32, "laptop"))
+        self.assertIsNone(self.invitations.redeem(earlier, "1" * 32, "laptop"))
         self.assertEqual(self.invitation_state(), InvitationState.OPEN)
 
     def test_at_once(self) -> None:
         """Of many devices that try at the same moment one is admitted."""
         devices: list[Device | None] = []
         threads = [
-            threading.Thread(target=lambda id=f"{n:032}": devices.append(self.invitations.use(self.code, id, "x")))
+            threading.Thread(target=lambda id=f"{n:032}": devices.append(self.invitations.redeem(self.code, id, "x")))
             for n in range(8)
         ]
         for thread in threads:
@@ -182,7 +182,7 @@ class InvitationTests(StateCase):
         self.assertEqual(numbers, set(invitations.NUMBERS))
         with self.assertRaisesRegex(OperatorError, "wait until some of them have expired"):
             self.invitations.make("ann", 600)
-        self.invitations.use(self.code, "1" * 32, "laptop")
+        self.invitations.redeem(self.code, "1" * 32, "laptop")
         self.assertEqual(self.invitations.make("ann", 600).code.number, self.code.number)
         self.now += 601
         self.invitations.make("ann", 600)

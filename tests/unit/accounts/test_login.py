@@ -214,7 +214,7 @@ class KindTests(LoginCase):
             for name in self.proven:
                 logins = {each: self.login(proven) for each, proven in self.proven.items() if self.exists(each)}
                 change(name)
-                self.assertEqual([each for each, login in logins.items() if not login.check()], [name])
+                self.assertEqual([each for each, login in logins.items() if not login.is_valid()], [name])
                 refused = self.failureResultOf(started(logins[name].files("GET").stat(parse("a"))), Forbidden)
                 self.assertIn("revoked", refused.value.message)
 
@@ -226,7 +226,7 @@ class KindTests(LoginCase):
         """All end when the account is changed."""
         logins = [self.login(proven) for proven in self.proven.values()]
         AccessTable(self.server.state).set_rights("ann", parse_rights("read"))
-        self.assertEqual([login.check() for login in logins], [False] * 3)
+        self.assertEqual([login.is_valid() for login in logins], [False] * 3)
 
     def test_narrowed(self) -> None:
         """A device has no more than its account has there, and no more than it was given."""
@@ -404,11 +404,11 @@ class RevocationTests(LoginCase):
     def test_check(self) -> None:
         """A login is valid until its account's rights change, or its account or device is removed."""
         password, device = self.login(), self.login(DeviceCertificate(ID))
-        self.assertEqual((password.check(), device.check()), (True, True))
+        self.assertEqual((password.is_valid(), device.is_valid()), (True, True))
         Devices(self.server.state).revoke("ann-laptop")
-        self.assertEqual((password.check(), device.check()), (True, False))
+        self.assertEqual((password.is_valid(), device.is_valid()), (True, False))
         AccessTable(self.server.state).set_rights("ann", parse_rights("read"))
-        self.assertEqual(password.check(), False)
+        self.assertEqual(password.is_valid(), False)
         again = self.login()
         self.server.state.remove_account("ann")
         self.assertEqual(self.service.find_revoked([again]), [again])
@@ -416,13 +416,13 @@ class RevocationTests(LoginCase):
     def test_granted(self) -> None:
         """For a moment the look of one login's job tells of all that were valid by the same database; then no more."""
         one, other = self.login(), self.login(DeviceCertificate(ID))
-        self.assertEqual((one.check(), other.check()), (True, True))
+        self.assertEqual((one.is_valid(), other.is_valid()), (True, True))
         self.server.clock.advance(2 * GRANTED_SECONDS)
         self.assertEqual((self.service.was_granted(one), self.service.was_granted(other)), (False, False))
-        self.assertTrue(one.check())
+        self.assertTrue(one.is_valid())
         self.assertEqual((self.service.was_granted(one), self.service.was_granted(other)), (True, True))
         Devices(self.server.state).revoke("ann-laptop")
-        self.assertTrue(one.check())
+        self.assertTrue(one.is_valid())
         self.assertEqual((self.service.was_granted(one), self.service.was_granted(other)), (True, False))
         one.disconnect()
         self.assertFalse(self.service.was_granted(one))
@@ -437,7 +437,7 @@ class RevocationTests(LoginCase):
         login.disconnect()
         self.assertEqual((first.told, second.told), ([], ["disconnect"]))
         self.assertTrue(login.revoked)
-        self.assertFalse(login.check())
+        self.assertFalse(login.is_valid())
 
     def test_disconnect_fails(self) -> None:
         """A connection that cannot be disconnected leaves no other one connected."""

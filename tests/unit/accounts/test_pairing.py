@@ -53,13 +53,13 @@ class PairingTests(SynchronousTestCase):
         attempt, proofs = self.begin(self.code)
         self.assertNotIn(self.code.words, repr(attempt))
         self.assertEqual(self.run_it(self.service.prove(attempt, proofs.device)), proofs.server)
-        certificate, device = self.run_it(self.service.admit(attempt, new_request()[1], "Laptop"))
+        certificate, device = self.run_it(self.service.pair(attempt, new_request()[1], "Laptop"))
         self.assertEqual((device.name, device.account), ("ann-laptop", "ann"))
         self.assertEqual(device_id(certificate, self.server.services.tls.identity.ca), device.id)
         (kept,) = Devices(self.server.state).all()
         self.assertEqual((kept.id, kept.name, kept.address), (device.id, device.name, ADDRESS))
         self.assertEqual(kept.expires, certificate.not_valid_after_utc.timestamp())
-        self.fails(self.service.admit(attempt, new_request()[1], "again"), LoginFailed)
+        self.fails(self.service.pair(attempt, new_request()[1], "again"), LoginFailed)
         (record,) = replay.lines(self.server.folder)
         self.assertEqual((record["event"], record["device"], record["address"]), ("pairing", "ann-laptop", ADDRESS))
 
@@ -86,7 +86,7 @@ class PairingTests(SynchronousTestCase):
         self.service = attrs.evolve(self.service, workers=workers)
         attempt, proofs = self.begin(self.code, address="2001:db8::7")
         self.run_it(self.service.prove(attempt, proofs.device))
-        self.run_it(self.service.admit(attempt, new_request()[1], "laptop"))
+        self.run_it(self.service.pair(attempt, new_request()[1], "laptop"))
         self.assertEqual(workers.of.call_args_list, [mock.call(guest("2001:db8::/64"))] * 3)
 
     def test_same_machine(self) -> None:
@@ -96,7 +96,7 @@ class PairingTests(SynchronousTestCase):
             self.code = self.service.invitations.make(account, 600).code
             attempt, proofs = self.begin(self.code)
             self.run_it(self.service.prove(attempt, proofs.device))
-            certificate, device = self.run_it(self.service.admit(attempt, new_request()[1], name, machine))
+            certificate, device = self.run_it(self.service.pair(attempt, new_request()[1], name, machine))
             self.assertEqual(device_id(certificate, self.server.services.tls.identity.ca), device.id)
             return device
 
@@ -113,9 +113,9 @@ class PairingTests(SynchronousTestCase):
         """A signing request that cannot be certified pairs nothing, and leaves the code as it is."""
         attempt, proofs = self.begin(self.code)
         self.run_it(self.service.prove(attempt, proofs.device))
-        self.fails(self.service.admit(attempt, b"nonsense", "laptop"), BadRequest)
+        self.fails(self.service.pair(attempt, b"nonsense", "laptop"), BadRequest)
         self.assertEqual(Devices(self.server.state).all(), [])
-        self.run_it(self.service.admit(attempt, new_request()[1], "laptop"))
+        self.run_it(self.service.pair(attempt, new_request()[1], "laptop"))
 
     def guess(self, number: int, guesses: int) -> list[str]:
         """What wrong tries at a number are told."""
@@ -138,7 +138,7 @@ class PairingTests(SynchronousTestCase):
         unknown = self.guess(self.unknown(), 4)
         attempt, proofs = self.begin(self.code)
         self.run_it(self.service.prove(attempt, proofs.device))
-        self.run_it(self.service.admit(attempt, new_request()[1], "laptop"))
+        self.run_it(self.service.pair(attempt, new_request()[1], "laptop"))
         withdrawn, expired = invitations.make("ann", 600), invitations.make("ann", -1)
         invitations.cancel(withdrawn.code.number)
         for number in (self.code.number, withdrawn.code.number, expired.code.number):
@@ -190,8 +190,8 @@ class PairingTests(SynchronousTestCase):
         self.fails(self.service.begin(self.code.number, b"x" * 33, SESSION_SECRET, ADDRESS), BadRequest)
         attempt, proofs = self.begin(self.code)
         self.run_it(self.service.prove(attempt, proofs.device))
-        self.fails(self.service.admit(attempt, b"x", "laptop"), BadRequest)
-        self.run_it(self.service.admit(attempt, new_request()[1], "laptop"))
+        self.fails(self.service.pair(attempt, b"x", "laptop"), BadRequest)
+        self.run_it(self.service.pair(attempt, new_request()[1], "laptop"))
 
     def test_secret(self) -> None:
         """Neither the code nor the proofs are in what is shown of an attempt."""

@@ -59,7 +59,7 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_lost(self) -> None:
         """A step of a client that has gone is not made."""
-        self.wire.far.end(ConnectionLost())
+        self.wire.far.disconnect(ConnectionLost())
         self.assertEqual(self.take_turns(), 1)
         self.assertFalse(self.far._handshakeDone)
         self.assertIsNotNone(self.wire.server.reason)

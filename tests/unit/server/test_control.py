@@ -144,13 +144,13 @@ class AdmissionTests(ControlCase):
         """The connection of another user never has one of the places. The control: the user's has."""
         server = await self.start()
         counted: list[int] = []
-        admit = self.service.admit
+        admit = self.service.may_connect
 
         def count(connection: ControlProtocol) -> bool:
             counted.append(1)
             return admit(connection)
 
-        self.patch(self.service, "admit", count)
+        self.patch(self.service, "may_connect", count)
         await deferToThread(server.ask, "hello")
         self.assertEqual(len(counted), 1)
         self.patch(runtime, "peer_uid", lambda connection: os.geteuid() + 1)

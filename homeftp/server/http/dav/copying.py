@@ -101,7 +101,7 @@ class ResourceCopier:
         if depth(dav, None) is not None:
             raise BadRequest("MOVE takes everything: Depth is infinity")
         pair = await self._prepare(dav)
-        self.guard.admit(dav, dav.endpoint, pair.header, frozenset({DELETE}), deep=True, names=True)
+        self.guard.check(dav, dav.endpoint, pair.header, frozenset({DELETE}), deep=True, names=True)
         condition = await store_condition(dav, pair.source, pair.header)
         replaces = pair.source.kind == "file" and pair.existing is not None and pair.existing.kind == "file"
         if not replaces:
@@ -137,7 +137,7 @@ class ResourceCopier:
             overwrites(dav)
         replaced = existing is not None
         takes = STORING | {DELETE} if replaced else STORING
-        self.guard.admit(dav, target, header, takes, deep=replaced, names=not replaced)
+        self.guard.check(dav, target, header, takes, deep=replaced, names=not replaced)
         return _Pair(source, target, existing, header)
 
     async def _clear(self, dav: DavRequest, pair: _Pair, *, folders_only: bool = False) -> None:

@@ -74,7 +74,7 @@ class ChangeGuard:
     def _tokens(self, dav: DavRequest, endpoint: Endpoint) -> list[str]:
         return [lock.token for lock in self.locks.on(dav.whole_of(endpoint))]
 
-    def admit(
+    def check(
         self,
         dav: DavRequest,
         endpoint: Endpoint,

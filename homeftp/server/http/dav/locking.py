@@ -52,7 +52,7 @@ class Locker:
             raise locked(dav, conflict, "no-conflicting-lock")
         status = HTTPStatus.OK
         if entry is None:
-            self.guard.admit(dav, dav.endpoint, header, frozenset({ADD}), names=True)
+            self.guard.check(dav, dav.endpoint, header, frozenset({ADD}), names=True)
             await require_parent(dav, dav.endpoint)
             await self._make_empty(dav)
             status = HTTPStatus.CREATED

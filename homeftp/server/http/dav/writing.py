@@ -41,7 +41,7 @@ class ResourceWriter:
         if dav.http.is_folder or dav.endpoint.is_top or (entry is not None and entry.kind == "directory"):
             raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "a folder has no content", [("Allow", FOLDER_METHODS)])
         header = await self.guard.conditions(dav, entry)
-        self.guard.admit(dav, dav.endpoint, header, STORING, names=entry is None)
+        self.guard.check(dav, dav.endpoint, header, STORING, names=entry is None)
         precondition = await store_condition(dav, entry, header)
         if entry is None:
             await require_parent(dav, dav.endpoint)
@@ -79,7 +79,7 @@ class ResourceWriter:
         if dav.endpoint.is_top or entry is not None:
             raise _exists()
         header = await self.guard.conditions(dav, None)
-        self.guard.admit(dav, dav.endpoint, header, frozenset({ADD}), names=True)
+        self.guard.check(dav, dav.endpoint, header, frozenset({ADD}), names=True)
         await require_parent(dav, dav.endpoint)
         try:
             await dav.files.make_directory(WriteRequest(endpoint=dav.endpoint, precondition=ABSENT))
@@ -95,7 +95,7 @@ class ResourceWriter:
         if entry is not None and entry.kind == "directory" and depth(dav, None) is not None:
             raise BadRequest("a folder is removed with everything in it: Depth is infinity")
         header = await self.guard.conditions(dav, entry)
-        self.guard.admit(dav, dav.endpoint, header, frozenset({DELETE}), deep=True, names=True)
+        self.guard.check(dav, dav.endpoint, header, frozenset({DELETE}), deep=True, names=True)
         precondition = await store_condition(dav, entry, header)
         if entry is None and dav.sees(dav.endpoint):
             raise NotFound("nothing is there")

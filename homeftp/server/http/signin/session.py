@@ -124,7 +124,7 @@ class SessionHandler:
 
     async def _sign_out(self, login: ILogin) -> HttpResponse:
         if login.device_id is not None:
-            await self.signins.end(login.device_id, login.actor(REQUEST))
+            await self.signins.sign_out(login.device_id, login.actor(REQUEST))
         return HttpResponse(
             HTTPStatus.NO_CONTENT,
             [removed_cookie(SESSION_COOKIE), ("Cache-Control", "no-store"), ("Clear-Site-Data", '"cache"')],

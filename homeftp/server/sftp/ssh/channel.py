@@ -53,7 +53,7 @@ class ChannelSession(Protocol):
     def stop(self) -> None:
         """The server stops: begin nothing more."""
 
-    def end(self) -> object:
+    def close(self) -> object:
         """The channel has ended."""
 
 

@@ -229,4 +229,4 @@ class Channels(SSHService):
         channel.stop()
         self._windows.leave((self, number))
         if channel.session is not None:
-            channel.session.end()
+            channel.session.close()

@@ -24,12 +24,12 @@ class UploadMemory:
         self._active = 0
         self._lock = Lock()
 
-    def begin(self) -> None:
+    def take(self) -> None:
         """One more upload is under way."""
         with self._lock:
             self._active += 1
 
-    def end(self) -> None:
+    def release(self) -> None:
         """One less is."""
         with self._lock:
             self._active -= 1

@@ -41,7 +41,7 @@ class ClusterUpload:
         self._hasher = Hasher()
         self._size = request.offset
         self._ended = False
-        context.memory.begin()
+        context.memory.take()
         actor = request.actor
         self._limited = context.options.quota is not None or (
             actor.allotment is not None and actor.allotment.quota is not None
@@ -167,7 +167,7 @@ class ClusterUpload:
         self._buffer = bytearray()
         if not self._ended:
             self._ended = True
-            self._context.memory.end()
+            self._context.memory.release()
 
     def _expect_open(self) -> None:
         if self._ended:

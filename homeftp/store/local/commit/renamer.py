@@ -15,7 +15,7 @@ from homeftp.model import ABSENT, Actor
 from homeftp.store.local.commit.outcome import in_doubt
 from homeftp.store.local.commit.pending import ExistingTarget, PendingRename, PendingUnlink
 from homeftp.store.local.commit.preconditions import check_file
-from homeftp.store.local.disk.books import Books, Marks
+from homeftp.store.local.disk.accounting import Marks, QuotaAccounting
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
@@ -68,7 +68,7 @@ class Renamer:
     root: SafeRoot
     system: System
     fsync: Fsync
-    books: Books
+    accounting: QuotaAccounting
 
     def rename(self, pending: PendingRename, existing: ExistingTarget, name: bytes) -> None:
         """Give a file its final name, in one step. Raises `TargetAppeared`, `Changed` (44), `InDoubt`, OSError.
@@ -76,7 +76,7 @@ class Renamer:
         `name` is the name that the directory has for the endpoint, or gets.
         """
         source, handle = pending.source, pending.handle
-        marks = self.books.mark() if existing.found is not None or pending.counted else {}
+        marks = self.accounting.mark() if existing.found is not None or pending.counted else {}
         if existing.found is not None:
             source.make_name()
         if existing.found is None:
@@ -99,7 +99,7 @@ class Renamer:
         self._count_removed(pending.endpoint, existing.found, existing.archived is not None, marks)
         if pending.counted:
             source_endpoint = pending.endpoint if pending.unlink is None else pending.unlink.endpoint
-            self.books.moved(source_endpoint, pending.endpoint, self.books.cost(pending.size), marks)
+            self.accounting.moved(source_endpoint, pending.endpoint, self.accounting.cost(pending.size), marks)
 
     def is_other_link(self, pending: PendingRename, found: os.stat_result) -> bool:
         """Whether what is `found` at the target is another name of the file itself: rename(2) would leave both.
@@ -116,28 +116,28 @@ class Renamer:
         self, pending: PendingUnlink, name: bytes, found: os.stat_result, archiver: Archiver, actor: Actor
     ) -> None:
         """Make a file of that name a version for an actor, or remove it. Raises OSError."""
-        marks = self.books.mark()
+        marks = self.accounting.mark()
         archived = archiver.move(pending.handle, pending.endpoint, name, found, actor, pending.at_us)
         self._count_removed(pending.endpoint, found, archived, marks)
 
     def rename_directory(self, pending: PendingUnlink, name: bytes, handle: DirHandle, endpoint: Endpoint) -> None:
         """Give a directory of that name another one where nothing exists. Raises FileExistsError, OSError."""
-        marks = self.books.mark()
+        marks = self.accounting.mark()
         self.system.rename_new(name, raw(endpoint.name), source_dir=pending.handle.fd, target_dir=handle.fd)
-        self.books.moved(pending.endpoint, endpoint, None, marks)
+        self.accounting.moved(pending.endpoint, endpoint, None, marks)
 
     def remove_directory(self, parent: DirHandle, name: bytes, endpoint: Endpoint) -> None:
         """Remove the empty directory of that name. Raises OSError."""
-        marks = self.books.mark()
+        marks = self.accounting.mark()
         os.rmdir(name, dir_fd=parent.fd)
-        self.books.directory_removed(endpoint.parent, marks)
+        self.accounting.directory_removed(endpoint.parent, marks)
 
     def _count_removed(self, endpoint: Endpoint, found: os.stat_result | None, archived: bool, marks: Marks) -> None:
         """Subtract a file that lost its name, unless it is a version now or has other names."""
         if found is not None and archived:
-            self.books.kept(endpoint, self.books.cost(found.st_size), marks)
+            self.accounting.kept(endpoint, self.accounting.cost(found.st_size), marks)
         elif found is not None and found.st_nlink == 1:
-            self.books.removed(endpoint, self.books.cost(found.st_size), marks)
+            self.accounting.removed(endpoint, self.accounting.cost(found.st_size), marks)
 
     def _exchange(self, pending: PendingRename, name: bytes, archived: ArchivedFile) -> None:
         """Exchange both files if the old one cannot be linked; then move the old one to its version folder."""

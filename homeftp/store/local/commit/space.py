@@ -16,7 +16,7 @@ from homeftp.config import MIB
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NoSpace
 from homeftp.model import Actor
-from homeftp.store.local.disk.books import Allocation, Books
+from homeftp.store.local.disk.accounting import Allocation, QuotaAccounting
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.staging.partials import PartialUploads
@@ -78,7 +78,7 @@ class NewDirectories:
             for endpoint in endpoints:
                 if endpoint.parts not in self._allocations:
                     expected.append(Allocation(actor, endpoint, in_parent=True))
-                    self._space.begin_directory(expected[-1])
+                    self._space.reserve_directory(expected[-1])
         except BaseException:
             self._end(expected)
             raise
@@ -88,47 +88,47 @@ class NewDirectories:
         """Note that a directory was made, perhaps another one than was expected. Raises nothing."""
         allocation = self._allocations.pop(endpoint.parts, None)
         if allocation is None:
-            self._space.books.directory_made(endpoint.parent)
+            self._space.accounting.directory_made(endpoint.parent)
         else:
-            self._space.books.end(allocation, committed=True)
+            self._space.accounting.release(allocation, committed=True)
 
-    def end(self) -> None:
+    def release(self) -> None:
         """Give back the space of those that were not made."""
         self._end(self._allocations.values())
 
     def _end(self, allocations: Iterable[Allocation]) -> None:
         for allocation in allocations:
-            self._space.books.end(allocation, committed=False)
+            self._space.accounting.release(allocation, committed=False)
 
 
 @attrs.frozen(eq=False)
 class SpaceReservation:
     """The space of one store. Thread-safe. Bytes are those that a file takes up: `QuotaUsage.cost`."""
 
-    books: Books
+    accounting: QuotaAccounting
     versions: VersionArchive
     partials: PartialUploads
     changelog: ChangeLog
     most_held_back: int
     """Bytes that the uploads of one account hold back from other accounts before they have arrived."""
 
-    def begin(self, allocation: Allocation, handle: DirHandle, directory: Endpoint, size: int) -> None:
+    def reserve(self, allocation: Allocation, handle: DirHandle, directory: Endpoint, size: int) -> None:
         """Expect a file of `size` bytes in or below `handle`, the open `directory`. Removes nothing.
 
         Raises `NoSpace` (52) where there is too little, even if everything were
         removed that may be, and `Busy` (51).
         """
-        allocation.declared = max(self.books.cost(size), allocation.arrived)
-        self.books.begin(allocation)
+        allocation.declared = max(self.accounting.cost(size), allocation.arrived)
+        self.accounting.reserve(allocation)
         try:
             self._check_declared(allocation, handle, directory)
         except BaseException:
             self.discard(allocation)
             raise
 
-    def begin_whole(self, allocation: Allocation, handle: DirHandle, directory: Endpoint, size: int) -> None:
+    def reserve_whole(self, allocation: Allocation, handle: DirHandle, directory: Endpoint, size: int) -> None:
         """Make space for a file of which all `size` bytes are here. Raises as `grow`."""
-        self.books.begin(allocation)
+        self.accounting.reserve(allocation)
         try:
             self.grow(allocation, handle, directory, size)
         except BaseException:
@@ -141,27 +141,27 @@ class SpaceReservation:
         Returns False where there is too little for all of them; nothing is removed or counted for that. Raises `Busy`
         (51), OSError.
         """
-        self.books.begin(allocation)
+        self.accounting.reserve(allocation)
         taken = False
         try:
             cost = self._cost(sizes)
             limits = [(limit.usage, limit.held_back) for limit in self._limits(allocation)]
             taken = (
-                self.books.take(allocation, cost, limits) is None
+                self.accounting.take(allocation, cost, limits) is None
                 and self._shortage(allocation, handle, cost, len(sizes)) is None
             )
         finally:
             if not taken:
-                self.books.end(allocation, committed=False)
+                self.accounting.release(allocation, committed=False)
         return taken
 
-    def end_together(self, allocation: Allocation, committed: Sequence[int]) -> None:
+    def release_together(self, allocation: Allocation, committed: Sequence[int]) -> None:
         """End an allocation: files of these sizes were committed, the others discarded. May be called twice."""
-        self.books.give_back(allocation, self._cost(committed))
-        self.books.end(allocation, committed=True)
+        self.accounting.give_back(allocation, self._cost(committed))
+        self.accounting.release(allocation, committed=True)
 
     def _cost(self, sizes: Sequence[int]) -> int:
-        return sum(map(self.books.cost, sizes))
+        return sum(map(self.accounting.cost, sizes))
 
     @contextlib.contextmanager
     def new_directories(self) -> Iterator[NewDirectories]:
@@ -170,33 +170,33 @@ class SpaceReservation:
         try:
             yield new
         finally:
-            new.end()
+            new.release()
 
-    def begin_directory(self, allocation: Allocation) -> None:
+    def reserve_directory(self, allocation: Allocation) -> None:
         """Make space for a directory within the quotas. Raises `NoSpace` (52), `Busy` (51).
 
         The caller ends the allocation, also where this raises.
         """
-        self.books.begin(allocation)
-        self._within_quotas(allocation, self.books.cost(), arrived=True)
+        self.accounting.reserve(allocation)
+        self._within_quotas(allocation, self.accounting.cost(), arrived=True)
         self.changelog.ensure_recorded()
 
     def shrink(self, allocation: Allocation, size: int) -> None:
         """The file has only `size` bytes any more."""
-        cost = self.books.cost(size)
+        cost = self.accounting.cost(size)
         if cost < allocation.arrived:
-            self.books.give_back(allocation, cost)
+            self.accounting.give_back(allocation, cost)
 
-    def end(self, allocation: Allocation, *, committed: bool) -> None:
+    def release(self, allocation: Allocation, *, committed: bool) -> None:
         """The file was committed, or discarded. May be called twice."""
-        self.books.end(allocation, committed=committed)
+        self.accounting.release(allocation, committed=committed)
 
     def discard(self, allocation: Allocation) -> None:
         """Expect nothing more of this file; forget it, unless some of it arrived earlier."""
         if allocation.arrived:
-            self.books.give_back(allocation, allocation.arrived)
+            self.accounting.give_back(allocation, allocation.arrived)
         else:
-            self.books.end(allocation, committed=False)
+            self.accounting.release(allocation, committed=False)
 
     def _check_declared(self, allocation: Allocation, handle: DirHandle, directory: Endpoint) -> None:
         wanted = allocation.outstanding
@@ -218,14 +218,14 @@ class SpaceReservation:
         then partial uploads of the same account. Raises `NoSpace` (52) and
         `Busy` (51); then nothing was removed.
         """
-        more = self.books.cost(size) - allocation.arrived
+        more = self.accounting.cost(size) - allocation.arrived
         if more <= 0:
             return
         self._within_quotas(allocation, more, arrived=arrived)
         try:
             self._on_disk(allocation, handle, directory, more, arrived=arrived)
         except BaseException:
-            self.books.give_back(allocation, allocation.arrived - more, expected=allocation.declared)
+            self.accounting.give_back(allocation, allocation.arrived - more, expected=allocation.declared)
             raise
         self.changelog.ensure_recorded()
 
@@ -244,14 +244,14 @@ class SpaceReservation:
         """The quota of the account and that of the store."""
         actor = allocation.actor
         limits = []
-        own = self.books.home(actor)
+        own = self.accounting.home(actor)
         if own is not None and actor.allotment is not None:
             home = actor.allotment.home
-            held_back = self.books.held_back(allocation, self._bound(own.quota), home=home)
+            held_back = self.accounting.held_back(allocation, self._bound(own.quota), home=home)
             limits.append(_Limit(own, held_back, EvictionScope(home=home, any_age=actor.allotment.may_discard)))
-        whole = self.books.whole
+        whole = self.accounting.whole
         if whole.quota is not None:
-            held_back = self.books.held_back(allocation, self._bound(whole.quota))
+            held_back = self.accounting.held_back(allocation, self._bound(whole.quota))
             limits.append(_Limit(whole, held_back, EvictionScope()))
         return limits
 
@@ -259,7 +259,7 @@ class SpaceReservation:
         """Count `more` bytes, within the quotas."""
         for tries in range(_TRIES + 1):
             limits = self._limits(allocation)
-            refusing = self.books.take(allocation, more, [(limit.usage, limit.held_back) for limit in limits])
+            refusing = self.accounting.take(allocation, more, [(limit.usage, limit.held_back) for limit in limits])
             if refusing is None:
                 return
             (limit,) = (each for each in limits if each.usage is refusing)
@@ -280,11 +280,11 @@ class SpaceReservation:
 
     def _shown(self, usage: QuotaUsage, left: int) -> int:
         """The bytes to compare a declared size with: an account may know its own quota exactly, the store's roughly."""
-        return rough_up(left) if usage is self.books.whole else left
+        return rough_up(left) if usage is self.accounting.whole else left
 
     def _refusal(self, allocation: Allocation, usage: QuotaUsage, size: int, left: int) -> NoSpace:
         size = max(size, allocation.outstanding)
-        if usage is self.books.whole:
+        if usage is self.accounting.whole:
             return over_store_quota(allocation.endpoint, size, left if allocation.actor.sees_all else None)
         return over_quota(allocation.endpoint, usage.quota or 0, size, left)
 
@@ -319,7 +319,7 @@ class SpaceReservation:
             return None
         size = disk.f_blocks * disk.f_frsize
         free = disk.f_bavail * disk.f_frsize - min(RESERVE, size // _PORTION)
-        left = free - self.books.held_back(allocation, self._bound(size), device=allocation.device)
+        left = free - self.accounting.held_back(allocation, self._bound(size), device=allocation.device)
         bytes_short = max(0, wanted + SLACK * disk.f_frsize - free)
         files_short = max(0, files + SLACK - disk.f_favail) if disk.f_files else 0
         if wanted <= left and not bytes_short and not files_short:

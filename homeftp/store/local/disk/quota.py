@@ -86,7 +86,7 @@ class QuotaUsage:
         """The space that the quota leaves, and the space in use; not known without one. Raises as `left`."""
         return Space(free=self.left(), used=self.taken())
 
-    def add(self, *, reserved: int = 0, used: int = 0) -> None:
+    def change(self, *, reserved: int = 0, used: int = 0) -> None:
         """Change the reserved and the used bytes by these amounts, which may be negative."""
         with self._lock:
             self._reserved += reserved

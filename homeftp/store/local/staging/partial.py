@@ -15,7 +15,7 @@ from homeftp.config import CHECKPOINT
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint
 from homeftp.errors import Changed
 from homeftp.model import ResumePoint
-from homeftp.store.local.disk.books import Allocation, Books
+from homeftp.store.local.disk.accounting import Allocation, QuotaAccounting
 from homeftp.store.local.staging.resumerecord import ResumeRecord, ResumeRecords, encode_point
 from homeftp.store.policy.wording import display_path
 
@@ -72,9 +72,9 @@ class PartialUpload:
 class PartialRegistry:
     """The partial uploads that can be found. Thread-safe."""
 
-    def __init__(self, records: ResumeRecords, books: Books) -> None:
+    def __init__(self, records: ResumeRecords, accounting: QuotaAccounting) -> None:
         self.records = records
-        self._books = books
+        self._accounting = accounting
         self._lock = Lock()
         self._all: dict[bytes, PartialUpload] = {}
 
@@ -92,20 +92,20 @@ class PartialRegistry:
         with self._lock:
             return partial.token in self._all
 
-    def forget(self, partial: PartialUpload) -> None:
+    def hide(self, partial: PartialUpload) -> None:
         """Make it impossible to find."""
         with self._lock:
             self._all.pop(partial.token, None)
 
     def shrink(self, partial: PartialUpload) -> None:
         """Count only what has arrived: nothing more comes for now. Hold its lock."""
-        self._books.give_back(partial.allocation, self._books.cost(partial.points[-1].size))
+        self._accounting.give_back(partial.allocation, self._accounting.cost(partial.points[-1].size))
 
-    def end(self, partial: PartialUpload, *, committed: bool) -> None:
+    def remove(self, partial: PartialUpload, *, committed: bool) -> None:
         """Forget it and its record, once its file was committed or removed. Hold its lock."""
-        self.forget(partial)
+        self.hide(partial)
         self.records.remove(partial.token)
-        self._books.end(partial.allocation, committed=committed)
+        self._accounting.release(partial.allocation, committed=committed)
 
 
 def not_resumable(endpoint: Endpoint) -> Changed:

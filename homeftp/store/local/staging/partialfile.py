@@ -65,7 +65,7 @@ class PartialFile(TempFile):
         with self.partial.lock:
             self._check_holder()
             self._sealed = True
-            self._registry.forget(self.partial)
+            self._registry.hide(self.partial)
 
     def close(self) -> None:
         """Close it. May be called twice."""
@@ -77,7 +77,7 @@ class PartialFile(TempFile):
                 self._renamed = True  # the file belongs to another upload: do not remove it
             super().close()
             if owned:
-                self._registry.end(self.partial, committed=self._renamed)
+                self._registry.remove(self.partial, committed=self._renamed)
         if self.partial.record.directory is not None:
             close_quietly(self.directory)
 

@@ -28,7 +28,7 @@ from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, Internal, Refusal
 from homeftp.model import Actor, Change, WriteRequest
-from homeftp.store.local.disk.books import Allocation, Books
+from homeftp.store.local.disk.accounting import Allocation, QuotaAccounting
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import MetadataDir, in_metadata_dir
@@ -59,7 +59,7 @@ class PartialUploads:
         root: SafeRoot,
         system: System,
         metadata_dir: MetadataDir,
-        books: Books,
+        accounting: QuotaAccounting,
         changelog: ChangeLog,
         now: Callable[[], float],
     ) -> None:
@@ -67,15 +67,15 @@ class PartialUploads:
         self._system = system
         self._folder = metadata_dir.partial
         self._records = ResumeRecords(metadata_dir.partial)
-        self._books = books
+        self._accounting = accounting
         self._changelog = changelog
         self._now = now
-        self._registry = PartialRegistry(self._records, books)
+        self._registry = PartialRegistry(self._records, accounting)
         self._load()
 
     # -- uploads -----------------------------------------------------------------
 
-    def begin(
+    def create(
         self, request: WriteRequest, handle: DirHandle, directory: Endpoint, allocation: Allocation
     ) -> PartialFile:
         """Create one for a target in or below the directory `handle`, which it has space for. Raises OSError."""
@@ -126,7 +126,7 @@ class PartialUploads:
             except Changed:
                 if partial.holder is None:  # otherwise it would be offered again
                     self._unlink(partial)
-                    self._registry.end(partial, committed=False)
+                    self._registry.remove(partial, committed=False)
                 raise
             file = partial.holder = PartialFile(self._registry, partial, self._system, fd, folder)
             return file
@@ -212,7 +212,7 @@ class PartialUploads:
             if partial.holder is not None or partial not in self._registry:
                 return False
             self._unlink(partial)
-            self._registry.end(partial, committed=False)
+            self._registry.remove(partial, committed=False)
             return True
 
     def _unlink(self, partial: PartialUpload) -> None:
@@ -266,8 +266,8 @@ class PartialUploads:
             self._unlink(partial)
             return False
         partial.recorded = partial.points[-1].size
-        allocation.arrived = self._books.cost(found.st_size)
-        self._books.begin(allocation)
+        allocation.arrived = self._accounting.cost(found.st_size)
+        self._accounting.reserve(allocation)
         self._registry.add(partial)
         return True
 

@@ -171,7 +171,7 @@ class Archiver:
         """
         mount = self._folders.mount_of(handle, endpoint.parent)
         version_dir = self._version_dir(mount)
-        if not self._archive.admit(actor, mount, version_dir, found.st_size):
+        if not self._archive.free_space_for(actor, mount, version_dir, found.st_size):
             return None
         try:
             try:
@@ -236,7 +236,7 @@ class Archiver:
         or named since then: of two versions of a file the newer content has the later time. None: now.
         """
         mount = self._folders.mount_of(handle, endpoint.parent)
-        if not self._archive.admit(actor, mount, self._version_dir(mount), found.st_size):
+        if not self._archive.free_space_for(actor, mount, self._version_dir(mount), found.st_size):
             os.unlink(name, dir_fd=handle.fd)
             return False
         try:
@@ -279,7 +279,7 @@ class Archiver:
         Gives its folder, as a cache key, and its name there; None where such a version is not kept. `mount` is the top
         of the endpoint's file system. Raises FileExistsError where there is a version of that time, and OSError.
         """
-        if not self._archive.admit(actor, mount, self._version_dir(mount), found.st_size):
+        if not self._archive.free_space_for(actor, mount, self._version_dir(mount), found.st_size):
             return None
         names = tuple(map(raw, endpoint.parts[len(mount.parts) :]))
         folders, file = version_path(names, at_us)

@@ -16,7 +16,7 @@ from typing import Callable, Iterator
 from homeftp.config import MIB
 from homeftp.endpoint import ROOT, Endpoint, FolderSet, parse
 from homeftp.errors import BadEndpoint, Refusal, WrongKind
-from homeftp.store.local.disk.books import Books
+from homeftp.store.local.disk.accounting import QuotaAccounting
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import FOLDER, MetadataDir
@@ -42,12 +42,16 @@ class VersionFolders:
     """
 
     def __init__(
-        self, root: SafeRoot, metadata_dir: MetadataDir | None, books: Books, budget: NameBudget | None = None
+        self,
+        root: SafeRoot,
+        metadata_dir: MetadataDir | None,
+        accounting: QuotaAccounting,
+        budget: NameBudget | None = None,
     ) -> None:
         self._root = root
         self._budget = budget or NameBudget()
         self._metadata_dir = metadata_dir
-        self._books = books
+        self._accounting = accounting
         self._root.mounts.places |= self._read_mounts()
         self.lock = RLock()
 
@@ -129,7 +133,7 @@ class VersionFolders:
         if not mount.parts and self._metadata_dir is not None:
             with self.lock:
                 folder = self._metadata_dir.open_versions()
-            yield VersionDir(self._root, folder, self._books.cost, self._budget)
+            yield VersionDir(self._root, folder, self._accounting.cost, self._budget)
             return
         with contextlib.ExitStack() as opened:
             handle = self._root.open_directory(mount)
@@ -138,7 +142,7 @@ class VersionFolders:
                 folder = opened.enter_context(self._root.open_below(handle.fd, (FOLDER, VERSIONS)))
             else:
                 folder = self._make(mount, handle.fd, make, opened)
-            yield VersionDir(self._root, folder, self._books.cost, self._budget)
+            yield VersionDir(self._root, folder, self._accounting.cost, self._budget)
 
     @contextlib.contextmanager
     def open_if_exists(self, mount: Endpoint) -> Iterator[VersionDir | None]:

@@ -20,7 +20,7 @@ from homeftp.config import Retention
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import Busy
 from homeftp.model import SECOND_US, Actor, Change
-from homeftp.store.local.disk.books import Books, Marks
+from homeftp.store.local.disk.accounting import Marks, QuotaAccounting
 from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.layout import VersionDir
@@ -63,11 +63,16 @@ class VersionArchive:
     """Counts and limits the versions of one store. Thread-safe. `unsynced` is changed only under `lock`."""
 
     def __init__(
-        self, folders: VersionFolders, retention: Retention, books: Books, changelog: ChangeLog, clock: StoreClock
+        self,
+        folders: VersionFolders,
+        retention: Retention,
+        accounting: QuotaAccounting,
+        changelog: ChangeLog,
+        clock: StoreClock,
     ) -> None:
         self._folders = folders
         self._retention = retention
-        self._books = books
+        self._accounting = accounting
         self._changelog = changelog
         self._clock = clock
         self._last_us = 0
@@ -88,14 +93,14 @@ class VersionArchive:
             self._last_us = max(time.time_ns() // 1000, self._last_us + 1)
             return self._last_us
 
-    def admit(self, actor: Actor, mount: Endpoint, version_dir: VersionDir, size: int) -> bool:
+    def free_space_for(self, actor: Actor, mount: Endpoint, version_dir: VersionDir, size: int) -> bool:
         """Free space for a version of `size` bytes; False if none is kept, or it exceeds the limit for all versions.
 
         Versions of the actor's own home are removed before young versions of
         others; where it has a home, or narrower rights, those stay even if all
         versions together then exceed the limit for a day.
         """
-        cost = self._books.cost(size)
+        cost = self._accounting.cost(size)
         most = self._most(version_dir.fd)
         if cost > most:
             return False
@@ -109,7 +114,7 @@ class VersionArchive:
 
     def can_keep(self, handle: DirHandle, size: int) -> bool:
         """Whether a file of `size` bytes in an open directory can become a version at all. Raises OSError."""
-        return self._books.cost(size) <= self._most(handle.fd)
+        return self._accounting.cost(size) <= self._most(handle.fd)
 
     def _most(self, fd: int) -> int:
         """The bytes that versions may take up on the disk of an open directory; 0 where none are kept."""
@@ -129,12 +134,12 @@ class VersionArchive:
     def subtract(self, mount: Endpoint, size: int) -> None:
         """Stop counting one that is no longer a version, although it was not removed."""
         with self.lock:
-            self._add(mount, -self._books.cost(size))
+            self._add(mount, -self._accounting.cost(size))
 
     def folder_made(self, mount: Endpoint, names: Names) -> None:
         """A folder was made for versions. It counts for a quota, whatever that leaves: nothing may be lost for it."""
         if len(names) > 1:  # the folder of a day is the server's own
-            self._books.directory_made(_place(mount, names))
+            self._accounting.directory_made(_place(mount, names))
 
     def evict(
         self, actor: Actor, scope: EvictionScope, wanted: int, files: int = 0, *, with_folders: bool = False
@@ -163,11 +168,11 @@ class VersionArchive:
         with self.lock, self._folders.open(mount) as version_dir:
             if self._pinned[version.found.st_ino] > 0:
                 raise Busy("a version is being put back at the moment: try again later")
-            marks = self._books.mark()
+            marks = self._accounting.mark()
             alone = version_dir.remove(version)
             if alone is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            cost = self._books.cost(version.found.st_size) if alone else 0
+            cost = self._accounting.cost(version.found.st_size) if alone else 0
             self._removed(mount, marks, None)(version, cost)
             version_dir.remove_emptied(version.folder, (), self._folder_removed(mount))
 
@@ -215,10 +220,10 @@ class VersionArchive:
         with self.lock:
             if self._pinned[version.found.st_ino] > 0:
                 return False
-            removed = self._removed(mount, self._books.mark(), None)
+            removed = self._removed(mount, self._accounting.mark(), None)
             alone = version_dir.remove(version)
             if alone is not None:
-                removed(version, self._books.cost(version.found.st_size) if alone else 0)
+                removed(version, self._accounting.cost(version.found.st_size) if alone else 0)
             return alone is not None
 
     def _count_anew(self, mount: Endpoint, version_dir: VersionDir) -> None:
@@ -232,7 +237,7 @@ class VersionArchive:
         total: int | None = None
         try:
             found = (each for each in version_dir.all() if not began_us <= each.at_us <= self._last_us)
-            total = sum(self._books.cost(each.found.st_size) for each in found)
+            total = sum(self._accounting.cost(each.found.st_size) for each in found)
         finally:
             with self.lock:
                 changes = self._changes.pop(mount)
@@ -304,9 +309,9 @@ class VersionArchive:
 
         def removed(version: VersionFile, freed: int) -> None:
             endpoint = Endpoint((*mount.parts, *(part.decode("utf-8", "replace") for part in version.names)))
-            cost = self._books.cost(version.found.st_size)
+            cost = self._accounting.cost(version.found.st_size)
             self._add(mount, -cost)
-            self._books.removed(endpoint, freed, marks)
+            self._accounting.removed(endpoint, freed, marks)
             if for_actor is not None:
                 self._changelog.evicted(Change("evict", "version", endpoint, for_actor, old_size=version.found.st_size))
             self._subtract_removable(mount, freed)
@@ -315,12 +320,12 @@ class VersionArchive:
 
     def _folder_removed(self, mount: Endpoint) -> Callable[[Names], None]:
         """The function that counts a removed folder."""
-        marks = self._books.mark()
+        marks = self._accounting.mark()
 
         def removed(names: Names) -> None:
             if len(names) > 1:
-                self._books.directory_removed(_place(mount, names), marks)
-                self._subtract_removable(mount, self._books.cost())
+                self._accounting.directory_removed(_place(mount, names), marks)
+                self._subtract_removable(mount, self._accounting.cost())
 
         return removed
 
@@ -340,7 +345,7 @@ class VersionArchive:
         folder_removed: Callable[[Names], None] | None = None,
     ) -> int:
         """Remove the oldest for an actor."""
-        removed = self._removed(victims.mount, self._books.mark(), for_actor)
+        removed = self._removed(victims.mount, self._accounting.mark(), for_actor)
         oldest = self._oldest.setdefault((victims.mount, victims.home), deque())
         return version_dir.evict(
             oldest,

@@ -18,7 +18,7 @@ from homeftp.hashing.filehash import Hasher
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.model import Actor, WriteRequest
 from homeftp.store.local.commit.space import SpaceReservation
-from homeftp.store.local.disk.books import Allocation
+from homeftp.store.local.disk.accounting import Allocation
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
@@ -112,8 +112,8 @@ class VersionAdder:
             opened.callback(close_quietly, tops[mount].fd)
         top = tops[mount]
         allocation = Allocation(actor, request.endpoint)
-        self.space.begin_whole(allocation, top, mount, request.known_size)
-        opened.callback(self.space.end, allocation, committed=False)  # versions count by themselves
+        self.space.reserve_whole(allocation, top, mount, request.known_size)
+        opened.callback(self.space.release, allocation, committed=False)  # versions count by themselves
         temp_file = self.temp_files.create(os.urandom(TOKEN_BYTES).hex(), top, mount, request.mode)
         opened.callback(temp_file.close)
         hasher, size = Hasher(), 0

@@ -24,7 +24,7 @@ from homeftp.store.local.commit.outcome import InDoubt
 from homeftp.store.local.commit.pending import PendingRename
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.commit.space import SpaceReservation
-from homeftp.store.local.disk.books import Allocation
+from homeftp.store.local.disk.accounting import Allocation
 from homeftp.store.local.disk.errnos import FULL, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
@@ -118,7 +118,7 @@ class _Batch:
             for temp_file in self._temp_files:
                 temp_file.close()
             for allocation, _ in self._allocations:
-                self._writer.space.end(allocation, committed=False)
+                self._writer.space.release(allocation, committed=False)
         return [self._results[number] for number in range(len(self._requests))]
 
     def _refuse(self, number: int, error: Exception) -> None:
@@ -237,11 +237,11 @@ class _Batch:
         if not has_space:
             allocation = Allocation(group.actor, request.endpoint)
             self._allocations.append((allocation, [number]))
-            space.begin_whole(allocation, handle, group.directory, len(content))
+            space.reserve_whole(allocation, handle, group.directory, len(content))
         try:
             temp_file = self._write_temp_file(handle, group.directory, request, content, inheritance)
         except OSError as error:
-            needed = space.books.cost(len(content))
+            needed = space.accounting.cost(len(content))
             if error.errno not in FULL or not space.evict_for(group.actor, handle, group.directory, needed):
                 raise
             temp_file = self._write_temp_file(handle, group.directory, request, content, inheritance)
@@ -299,4 +299,4 @@ class _Batch:
     def _end_space(self) -> None:
         """Count the files that were stored, and no longer the others."""
         for allocation, numbers in self._allocations:
-            self._writer.space.end_together(allocation, self._sizes(self._stored(numbers)))
+            self._writer.space.release_together(allocation, self._sizes(self._stored(numbers)))

@@ -15,7 +15,7 @@ from homeftp.hashing.signatures import is_unchanged
 from homeftp.model import Actor, Change, WriteRequest
 from homeftp.store.local.commit.outcome import in_doubt
 from homeftp.store.local.commit.space import SpaceReservation
-from homeftp.store.local.disk.books import Allocation
+from homeftp.store.local.disk.accounting import Allocation
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
@@ -51,8 +51,8 @@ class VersionRewriter:
         with contextlib.ExitStack() as opened:
             top = self.root.open_directory(version.mount)
             opened.callback(close_quietly, top.fd)
-            self.space.begin(allocation, top, version.mount, request.known_size)
-            opened.callback(self.space.end, allocation, committed=False)
+            self.space.reserve(allocation, top, version.mount, request.known_size)
+            opened.callback(self.space.release, allocation, committed=False)
             with self.catalog.open_file(version) as fd:
                 inheritance = Inheritance.of_file(self.root.disks, fd)
             temp_file = self.temp_files.create(os.urandom(TOKEN_BYTES).hex(), top, version.mount, request.mode)

@@ -15,7 +15,7 @@ from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.outcome import InDoubt
 from homeftp.store.local.commit.space import SpaceReservation
-from homeftp.store.local.disk.books import Allocation
+from homeftp.store.local.disk.accounting import Allocation
 from homeftp.store.local.disk.errnos import FULL, close_quietly
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.local.writes.target import Target
@@ -55,7 +55,7 @@ class StagedFile:
         self._target = target
         self._temp_file = temp_file
         self._allocation = Allocation(request.acting(actor), request.endpoint, target.device)
-        self._files.space.begin(self._allocation, target.nearest, target.directory, 0)
+        self._files.space.reserve(self._allocation, target.nearest, target.directory, 0)
         self._hasher: Hasher | None = Hasher()
         self._hashing_since = time.time_ns()
         self.closed = False
@@ -151,10 +151,10 @@ class StagedFile:
                 size=self.size,
                 replaced=self._target.found,
             )
-            self._files.space.end(self._allocation, committed=True)
+            self._files.space.release(self._allocation, committed=True)
             return entry
         except InDoubt:
-            self._files.space.end(self._allocation, committed=True)
+            self._files.space.release(self._allocation, committed=True)
             raise
         finally:
             self.close()
@@ -164,5 +164,5 @@ class StagedFile:
         if not self.closed:
             self.closed = True
             self._temp_file.close()
-            self._files.space.end(self._allocation, committed=False)
+            self._files.space.release(self._allocation, committed=False)
             close_quietly(self._target.nearest.fd)

@@ -14,7 +14,7 @@ from homeftp.interfaces import IUpload
 from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.space import SpaceReservation
-from homeftp.store.local.disk.books import Allocation
+from homeftp.store.local.disk.accounting import Allocation
 from homeftp.store.local.disk.errnos import FULL, close_quietly, refusal
 from homeftp.store.local.staging.partial import not_resumable
 from homeftp.store.local.staging.partialfile import PartialFile
@@ -55,9 +55,9 @@ class Uploads:
         """A new partial upload, or the account's own to continue, if what is still to come would fit."""
         if not request.offset:
             allocation = Allocation(actor, request.endpoint, target.device)
-            self.space.begin(allocation, target.nearest, target.directory, request.size or 0)
+            self.space.reserve(allocation, target.nearest, target.directory, request.size or 0)
             try:
-                return self.partials.begin(request, target.nearest, target.directory, allocation)
+                return self.partials.create(request, target.nearest, target.directory, allocation)
             except BaseException:
                 self.space.discard(allocation)
                 raise
@@ -68,7 +68,7 @@ class Uploads:
         file = self.partials.resume(partial, request.offset)
         try:
             partial.allocation.actor, partial.allocation.device = actor, target.device
-            self.space.begin(partial.allocation, target.nearest, target.directory, request.known_size)
+            self.space.reserve(partial.allocation, target.nearest, target.directory, request.known_size)
         except BaseException:
             file.suspend()
             file.close()

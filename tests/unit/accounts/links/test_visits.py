@@ -146,10 +146,10 @@ class OpenTests(VisitCase):
         """One that was revoked is not known any more, and its login ends."""
         made = self.make()
         login = self.login(self.opened(made))
-        self.assertTrue(login.check())
+        self.assertTrue(login.is_valid())
         Devices(self.server.state).revoke(made.link.id)
         self.dead(self.open(made), LinkProblem.NO_SUCH)
-        self.assertFalse(login.check())
+        self.assertFalse(login.is_valid())
         self.failureResultOf(self.server.services.logins.login(OpenedLink("gone"), ADDRESS, "https"), LoginFailed)
 
     def test_permission_withdrawn(self) -> None:
@@ -157,7 +157,7 @@ class OpenTests(VisitCase):
         made = self.make()
         login = self.login(self.opened(made))
         allow_links(self.server, False)
-        self.assertFalse(login.check())
+        self.assertFalse(login.is_valid())
 
 
 class PasswordTests(VisitCase):

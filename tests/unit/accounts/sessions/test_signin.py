@@ -127,7 +127,7 @@ class CodeTests(SignInCase):
         """A code that another device uses up between the check and the session is no longer valid."""
         made = self.invite()
         started(self.server.json.parts.pairings.check_typed(made.code, ADDRESS, "https"))
-        self.assertIsNotNone(self.invitations.use(made.code, "1" * 32, "laptop"))
+        self.assertIsNotNone(self.invitations.redeem(made.code, "1" * 32, "laptop"))
         self.failureResultOf(self.with_code(made.code), LoginFailed)
 
     def test_removed_account(self) -> None:
@@ -249,12 +249,12 @@ class EndTests(SignInCase):
         signed_in = self.successResultOf(self.with_password())
         login = self.login(signed_in)
         self.assertEqual(self.successResultOf(started(self.signins.renew(signed_in.device.id))), signed_in.device)
-        self.successResultOf(started(self.signins.end(signed_in.device.id, login.actor("session"))))
-        self.assertFalse(login.check())
+        self.successResultOf(started(self.signins.sign_out(signed_in.device.id, login.actor("session"))))
+        self.assertFalse(login.is_valid())
         self.failureResultOf(
             self.server.services.logins.login(WebSession(signed_in.token), ADDRESS, "https"), LoginFailed
         )
         self.assertIsNone(self.successResultOf(started(self.signins.renew(signed_in.device.id))))
-        self.successResultOf(started(self.signins.end(signed_in.device.id, Actor())))
+        self.successResultOf(started(self.signins.sign_out(signed_in.device.id, Actor())))
         ended = [each["device"] for each in replay.lines(self.server.folder) if each["event"] == "revocation"]
         self.assertEqual(ended, [signed_in.device.name])

@@ -65,8 +65,8 @@ class SessionTableTests(StateCase, QuickCase):
         """One that ended by itself, or was signed out, is no session any more."""
         device = self.add()
         self.assertIsNone(self.devices.find_session(token_hash("secret"), NOW + IDLE_SECONDS))
-        self.assertEqual(self.sessions.end(device.id), device)
-        self.assertIsNone(self.sessions.end(device.id))
+        self.assertEqual(self.sessions.remove(device.id), device)
+        self.assertIsNone(self.sessions.remove(device.id))
         self.assertIsNone(self.sessions.renew(device.id))
         self.assertEqual(self.devices.all(), [])
 
@@ -75,7 +75,7 @@ class SessionTableTests(StateCase, QuickCase):
         with self.state.transaction() as connection:
             laptop = add_device(connection, new_id(), "ann", "laptop", NOW)
         self.assertIsNone(self.sessions.renew(laptop.id))
-        self.assertIsNone(self.sessions.end(laptop.id))
+        self.assertIsNone(self.sessions.remove(laptop.id))
         self.assertEqual(self.devices.all(), [laptop])
 
     def test_purged(self) -> None:

@@ -105,7 +105,7 @@ class InviteTests(SynchronousTestCase):
         done = self.invite(
             "--account",
             "ann",
-            meanwhile=lambda code: Invitations(AccountDatabase(self.folder)).use(code, "1" * 32, "laptop"),
+            meanwhile=lambda code: Invitations(AccountDatabase(self.folder)).redeem(code, "1" * 32, "laptop"),
         )
         self.assertEqual(done, Exit.DONE)
         self.assertTrue(self.out.getvalue().endswith("Paired with ann-laptop, a device of ann.\n"))
@@ -124,7 +124,7 @@ class InviteTests(SynchronousTestCase):
         def meanwhile(code: Code) -> None:
             invitations = Invitations(AccountDatabase(self.folder))
             invitations.reserve(code)
-            waiting = iter((lambda: None, lambda: None, lambda: invitations.use(code, "1" * 32, "laptop")))
+            waiting = iter((lambda: None, lambda: None, lambda: invitations.redeem(code, "1" * 32, "laptop")))
             self.patch(time, "sleep", lambda seconds: next(waiting)())
 
         self.patch(time, "sleep", lambda seconds: meanwhile(self.code()))
@@ -154,7 +154,7 @@ class InviteTests(SynchronousTestCase):
         """A code that a device has just used stays used."""
 
         def use(code: Code) -> None:
-            Invitations(AccountDatabase(self.folder)).use(code, "1" * 32, "laptop")
+            Invitations(AccountDatabase(self.folder)).redeem(code, "1" * 32, "laptop")
             raise KeyboardInterrupt
 
         self.assertEqual(self.invite("--account", "ann", meanwhile=use), Exit.INTERRUPTED)

@@ -77,7 +77,7 @@ class RecorderTests(SynchronousTestCase):
 
     def end(self, recorder: PairRecorder) -> None:
         """End that."""
-        self.successResultOf(Deferred.fromCoroutine(recorder.end()))
+        self.successResultOf(Deferred.fromCoroutine(recorder.close()))
 
     @property
     def status(self) -> PairStatus:
@@ -252,7 +252,7 @@ class RecorderTests(SynchronousTestCase):
         for number in range(5):
             self.recorder.failed(OperatorError(f"{number}"))
         self.assertEqual(len(waiting), 1)
-        ending = Deferred.fromCoroutine(self.recorder.end())
+        ending = Deferred.fromCoroutine(self.recorder.close())
         while waiting:
             waiting.pop(0).callback(None)
         self.successResultOf(ending)

@@ -75,9 +75,9 @@ class PruneStepsTests(StepsCase):
     def test_totals(self) -> None:
         """Only what is gone counts; another total is a violation, and so is a name that leads elsewhere."""
         right = {"pruned_total": 1, "bytes": 10, "refused_total": 1}
-        self.begun().end(right)
+        self.begun().last(right)
         self.assertEqual(PruneSteps().step({}), PruneStep())
         for field in right:
-            self.refused(self.begun().end, {**right, field: 99})
+            self.refused(self.begun().last, {**right, field: 99})
         self.refused(self.begun().step, {"versions": [{"name": "../a", "at": 1}]})
         self.refused(self.begun().step, {"versions": [{"name": "a"}]})

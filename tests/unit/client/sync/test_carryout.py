@@ -53,7 +53,7 @@ class ResultRecorderTests(SyncCase):
             recorder.add(FileResult(outcome, name, 1, hash=name))
         self.assertEqual(recorded, [({"a": file("a"), "c": file("c")}, ["x"])])
         actions = [SyncAction(Act.COPY, Side.THERE, name, node) for name, node in sources.items()]
-        self.run_work(recorder.end(actions))
+        self.run_work(recorder.close(actions))
         self.assertEqual(recorded[1:], [({"d": file("d"), "e": DIRECTORY}, []), ({}, [])])
 
 

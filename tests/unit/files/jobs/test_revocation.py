@@ -126,7 +126,7 @@ class RevocableJobsTests(SynchronousTestCase):
         self.login.closed = True
         done: list[str] = []
         change = self.jobs.run(done.append, "changed")
-        with mock.patch.object(self.login, "check", side_effect=OperatorError("/a/path: the disk fails")):
+        with mock.patch.object(self.login, "is_valid", side_effect=OperatorError("/a/path: the disk fails")):
             self.workers.work()
         message = self.failureResultOf(change, Internal).value.message
         self.assertEqual(message, "nothing was done: internal error; see the server log")
@@ -146,7 +146,7 @@ class RevocableJobsTests(SynchronousTestCase):
         """A database that does not answer refuses a request with its own status: nothing is done, try again."""
         done: list[bool] = []
         for refused in (Busy("no answer"), NoSpace("full")):
-            self.login.check = mock.Mock(side_effect=refused)  # type: ignore[method-assign]
+            self.login.is_valid = mock.Mock(side_effect=refused)  # type: ignore[method-assign]
             for run in self.checked():
                 result = run(done.append, True)
                 self.workers.work()

@@ -38,7 +38,7 @@ class WatchCase(AuthorizedCase):
 
     def heard(self, watch: Watch, path: str, *, directory: bool = False) -> Sequence[str]:
         """What the reader of a watch hears of one change; that it hears of nothing is seen by its not being woken."""
-        woken = watch.note([StoreChange(parse(path), directory)])
+        woken = watch.add([StoreChange(parse(path), directory)])
         return self.told(watch).names if woken else ()
 
 
@@ -49,9 +49,9 @@ class HeldTests(WatchCase):
         """What changes before the reader has it is told at once, each name once."""
         watch = self.watch()
         waiting = Deferred.fromCoroutine(watch.__anext__())
-        self.assertTrue(watch.note(self.files("a")))
+        self.assertTrue(watch.add(self.files("a")))
         watch.wake()
-        self.assertFalse(watch.note(self.files("b", "a")), "it need not be woken again")
+        self.assertFalse(watch.add(self.files("b", "a")), "it need not be woken again")
         self.workers.work_all()
         self.assertEqual(self.successResultOf(waiting), ChangedNames(("a", "b")))
         self.assertNoResult(Deferred.fromCoroutine(watch.__anext__()))
@@ -60,12 +60,12 @@ class HeldTests(WatchCase):
         """It holds so many names, and beyond that only that anything may have changed; then it begins anew."""
         watch = self.watch()
         names = [str(number) for number in range(MOST_NAMES)]
-        watch.note(self.files(*names))
+        watch.add(self.files(*names))
         self.assertEqual(self.told(watch), ChangedNames(tuple(names)))
-        watch.note(self.files(*names, "more"))
-        self.assertFalse(watch.note(self.files("even more")))
+        watch.add(self.files(*names, "more"))
+        self.assertFalse(watch.add(self.files("even more")))
         self.assertEqual(self.told(watch), ChangedNames((), True))
-        watch.note(self.files("a"))
+        watch.add(self.files("a"))
         self.assertEqual(self.told(watch), ChangedNames(("a",)))
 
     def test_long(self) -> None:
@@ -74,9 +74,9 @@ class HeldTests(WatchCase):
         folder = "/".join(["x" * 255] * 15)
         most = MOST_BYTES // (len(folder) + 3)
         names = [f"{folder}/{number:02}" for number in range(most + 1)]
-        watch.note(self.files(*names[:most]))
+        watch.add(self.files(*names[:most]))
         self.assertEqual(len(self.told(watch).names), most)
-        watch.note(self.files(*names))
+        watch.add(self.files(*names))
         self.assertEqual(self.told(watch), ChangedNames((), True))
 
     def test_cancelled(self) -> None:
@@ -85,7 +85,7 @@ class HeldTests(WatchCase):
         waiting = Deferred.fromCoroutine(watch.__anext__())
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
-        watch.note(self.files("a"))
+        watch.add(self.files("a"))
         watch.wake()
         self.assertEqual(self.told(watch), ChangedNames(("a",)))
 
@@ -119,9 +119,9 @@ class SeenTests(WatchCase):
         """However much happens in a hidden folder, nothing of it is told, not even that anything may have changed."""
         watch = self.watch(store=self.seen("read", secret="add"))
         hidden = self.files(*(f"home/secret/{number}" for number in range(2 * MOST_NAMES)))
-        self.assertFalse(watch.note(hidden))
+        self.assertFalse(watch.add(hidden))
         seen = self.files(*(f"home/d/{number}" for number in range(2 * MOST_NAMES)))
-        self.assertTrue(watch.note(seen), "the control")
+        self.assertTrue(watch.add(seen), "the control")
 
     def test_no_right(self) -> None:
         """An account that may only add hears of nothing, not even of its own files."""

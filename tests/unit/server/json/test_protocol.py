@@ -73,8 +73,8 @@ class PhaseTests(VerbTestCase):
             call()
         self.assertEqual(server.session.state.phase, Phase.UNAUTHENTICATED)
         self.assertEqual(turns.accounts, [guest("192.0.2.1")] * 3)
-        wire.near.end(ConnectionLost())
-        wire.far.end(ConnectionLost())
+        wire.near.disconnect(ConnectionLost())
+        wire.far.disconnect(ConnectionLost())
         self.assertEqual((server in self.server.services.connections, turns.calls), (False, []))
 
     def test_starttls_with_payload(self) -> None:

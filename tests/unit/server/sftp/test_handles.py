@@ -49,5 +49,5 @@ class HandleTests(SynchronousTestCase):
         self.assertRaises(Forbidden, self.handles.file, reader, to_write=True)
         self.assertRaises(BadRequest, self.handles.file, folder)
         self.assertRaises(BadRequest, self.handles.directory, reader)
-        self.handles.end()
+        self.handles.close()
         self.assertRaises(BadRequest, self.handles.any, folder)

@@ -190,10 +190,10 @@ class OrderTests(SessionCase):
         self.send(3, b"/big", READ, Raw(attrs()))
         self.send(14, b"/a/d", Raw(attrs()))
         self.send(4, handle)
-        ended = self.session.end()
+        ended = self.session.close()
         self.workers.work_all()
         self.successResultOf(ended)
-        self.successResultOf(self.session.end())
+        self.successResultOf(self.session.close())
         self.assertEqual(self.output.take(), [])
         self.session.data_received(request(7, 9, b"/a"))
         self.assertEqual((self.output.take(), self.budget.granted), ([], 0))
@@ -239,7 +239,7 @@ class BoundTests(SessionCase):
         self.workers.work_all()
         self.assertLess(sum(map(len, self.output.sent)), 2 * MAX_READ)
         self.assertEqual(len(self.output.take()), 1, "the control")
-        self.session.end()
+        self.session.close()
         self.workers.work_all()
 
     def test_in_order(self) -> None:
@@ -353,6 +353,6 @@ class MalformedTests(SessionCase):
         found = sorted(answer.id for answer in self.output.take() if answer.kind != 2)
         asked = [number for number, (kind, _) in enumerate(packets) if kind != 1]
         self.assertEqual((found, self.output.lost, self.session.held), (asked, False, 0))
-        self.session.end()
+        self.session.close()
         self.workers.work_all()
         self.assertEqual(self.budget.granted, 0)

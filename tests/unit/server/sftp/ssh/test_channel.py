@@ -52,7 +52,7 @@ class FakeSession:
     def stop(self) -> None:
         """Nothing to do."""
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Nothing to do."""
 
 

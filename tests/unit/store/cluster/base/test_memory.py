@@ -18,11 +18,11 @@ class MemoryTests(SynchronousTestCase):
         memory = UploadMemory(8 * MIB, 64 * MIB)
         sizes = []
         for _ in range(100):
-            memory.begin()
+            memory.take()
             sizes.append(memory.part_bytes)
         self.assertEqual((sizes[:8], sizes[15], sizes[-1]), ([8 * MIB] * 8, 4 * MIB, SMALLEST))
         for _ in range(100):
-            memory.end()
+            memory.release()
         self.assertEqual(memory.part_bytes, 8 * MIB)
 
     def test_small_parts(self) -> None:

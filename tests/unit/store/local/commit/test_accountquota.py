@@ -96,14 +96,14 @@ class AccountQuotaTests(SpaceCase):
         def make() -> None:
             made.append(store.make_directory(WriteRequest(endpoint=parse("bob/d"))))
 
-        store._writable.books._homes[parse("ann"), 40_000] = Slow(root, 40_000, (b"ann",))
+        store._writable.accounting._homes[parse("ann"), 40_000] = Slow(root, 40_000, (b"ann",))
         ann = store.bind(account("ann", "ann", 40_000))
         for act in (
             lambda: ann.make_directory(WriteRequest(endpoint=parse("ann/d"))),
             lambda: ann.make_directory(WriteRequest(endpoint=parse("ann/e"), precondition=ABSENT)),
             lambda: self.put(ann, "ann/f/g", b""),
         ):
-            store._writable.books._homes[parse("ann"), 40_000].recount()
+            store._writable.accounting._homes[parse("ann"), 40_000].recount()
             made.clear()
             act()
             self.assertEqual(len(made), 1)
@@ -185,8 +185,8 @@ class AccountQuotaTests(SpaceCase):
         people.move(parse("people/kid/a"), parse("people/a"), None, None)
         self.assertEqual((people.space().free, kid.space().free), (4096, 2 * 4096))
 
-    def test_books(self) -> None:
-        """Whatever is made, moved, removed, restored, given up and expired, the books have what is on the disk."""
+    def test_accounting(self) -> None:
+        """Whatever is made, moved, removed, restored, given up and expired, the usage is what is on the disk."""
         random = Random(11)
         quota = 60 * 4096
         store = self.store(quota=10 * quota, retention=Retention(protected_seconds=0))
@@ -211,14 +211,14 @@ class AccountQuotaTests(SpaceCase):
             "large": lambda: self.put(ann, "ann/large", bytes(random.randrange(40) * 4096)),
             "maintain": store.maintain,
         }
-        books = store._writable.books
+        accounting = store._writable.accounting
         for step in range(400):
             act = random.choice(list(acts))
             result = catch(acts[act])
             self.assertNotIsInstance(result, Exception if act == "maintain" else AssertionError)
             if not isinstance(result, Exception):
                 done.add(act)
-            for kept in (books.whole, books.home(account("ann", "ann", quota))):
+            for kept in (accounting.whole, accounting.home(account("ann", "ann", quota))):
                 assert kept is not None
                 fresh = QuotaUsage(store._folder.get().root, kept.quota, kept._home)
                 fresh.count()

@@ -12,7 +12,7 @@ from homeftp.errors import Changed
 from homeftp.model import ABSENT, SERVER
 from homeftp.store.local.commit.pending import ExistingTarget, PendingRename, PendingUnlink, PinnedFile
 from homeftp.store.local.commit.renamer import NO_VERSIONS, Renamer, TargetAppeared, can_keep_versions
-from homeftp.store.local.disk.books import Books
+from homeftp.store.local.disk.accounting import QuotaAccounting
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.syscalls import System
 from tests.support.stores import StoreCase
@@ -61,10 +61,10 @@ class RenamerTests(StoreCase):
         self.lay("target", b"old")
         root, _ = self.opened_root()
         system = System()
-        books = Books(root, BLOCKS * 4096)
-        self.usage = books.whole
+        accounting = QuotaAccounting(root, BLOCKS * 4096)
+        self.usage = accounting.whole
         self.usage.count()
-        self.renamer = Renamer(root, system, Fsync(system, False), books)
+        self.renamer = Renamer(root, system, Fsync(system, False), accounting)
         self.handle = root.open_directory(ROOT)
         self.addCleanup(os.close, self.handle.fd)
 

@@ -117,12 +117,12 @@ class QuotaTests(SpaceCase):
         self.put(store, "a", b"two")
         for _ in range(10):
             store.restore(parse("a"), None, None)
-        self.assertEqual(store._writable.books.whole.left(), 0)
+        self.assertEqual(store._writable.accounting.whole.left(), 0)
 
     def test_given_back(self) -> None:
         """Refused, aborted, suspended and committed writes leave the sum exact."""
         store = self.counted(64 * MIB)
-        left = store._writable.books.whole.left
+        left = store._writable.accounting.whole.left
         assert left is not None
         before = left()
         for content_hash in (sha(b"wrong"), sha(bytes(2 * MIB))):
@@ -279,7 +279,7 @@ class ArrivalTests(SpaceCase):
         with self.assertRaises(NoSpace):
             for number in range(100):
                 self.put(ann, f"more{number}", bytes(60 * KIB))
-        self.assertGreater(store._writable.books.whole.left() or 0, bound - 4096, "the control: that much is kept")
+        self.assertGreater(store._writable.accounting.whole.left() or 0, bound - 4096, "the control: that much is kept")
         kid.abort()
 
     def test_second_is_suspended(self) -> None:

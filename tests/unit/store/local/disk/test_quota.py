@@ -84,7 +84,7 @@ class CountTests(SpaceCase):
     def test_moved(self) -> None:
         """A file that was moved during the count may have been missed, and is added."""
         self.assertEqual(self.counting(lambda usage: usage.moved(3 * 4096, usage.mark())), 87)
-        self.assertEqual(self.counting(lambda usage: usage.add(used=3 * 4096)), 87)
+        self.assertEqual(self.counting(lambda usage: usage.change(used=3 * 4096)), 87)
         self.assertEqual(self.counting(lambda _: None), 90, "the control")
 
     def test_directory_moved(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from homeftp.config import CHECKPOINT
 from homeftp.endpoint import parse
 from homeftp.model import SERVER, ResumePoint
-from homeftp.store.local.disk.books import Allocation, Books
+from homeftp.store.local.disk.accounting import Allocation, QuotaAccounting
 from homeftp.store.local.staging.partial import PartialRegistry, PartialUpload
 from homeftp.store.local.staging.resumerecord import ResumeRecord, ResumeRecords
 from tests.support.stores import StoreCase, sha
@@ -26,14 +26,14 @@ class PartialTests(StoreCase):
         super().setUp()
         root, metadata_dir = self.opened_root()
         self.records = ResumeRecords(metadata_dir.partial)
-        books = Books(root, QUOTA)
-        self.usage = books.whole
+        accounting = QuotaAccounting(root, QUOTA)
+        self.usage = accounting.whole
         self.usage.count()
         self.before = self.usage.left() or 0
-        self.registry = PartialRegistry(self.records, books)
+        self.registry = PartialRegistry(self.records, accounting)
         record = ResumeRecord(parse("a"), 10 * CHECKPOINT, None, None, None, None, None)
         allocation = Allocation(SERVER, parse("a"), arrived=8 * 4096)
-        books.begin(allocation)
+        accounting.reserve(allocation)
         self.partial = PartialUpload(b"token", record, self.records, allocation=allocation)
         self.registry.add(self.partial)
 
@@ -65,12 +65,12 @@ class PartialTests(StoreCase):
         self.partial.add_point(point(4097))
         self.registry.shrink(self.partial)
         self.assertEqual(self.usage.left(), self.before - 2 * 4096)
-        self.registry.end(self.partial, committed=False)
+        self.registry.remove(self.partial, committed=False)
         self.assertEqual(self.usage.left(), self.before)
         self.assertNotIn(self.partial, self.registry)
         self.assertEqual(self.left(), [])
 
     def test_committed(self) -> None:
         """The space of a committed upload stays used."""
-        self.registry.end(self.partial, committed=True)
+        self.registry.remove(self.partial, committed=True)
         self.assertEqual(self.usage.left(), self.before - 8 * 4096)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from homeftp.endpoint import ROOT, parse
-from homeftp.store.local.disk.books import Books
+from homeftp.store.local.disk.accounting import QuotaAccounting
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.versions.folders import VersionFolders
 from tests.support.stores import StoreCase
@@ -22,7 +22,7 @@ class FoldersTests(StoreCase):
 
     def folders(self) -> VersionFolders:
         """The folders, as a start of the server finds them."""
-        return VersionFolders(self.safe_root, self.metadata_dir, Books(self.safe_root, None))
+        return VersionFolders(self.safe_root, self.metadata_dir, QuotaAccounting(self.safe_root, None))
 
     def test_root(self) -> None:
         """The root's own folder is always there, even if an owner removed it."""

@@ -115,7 +115,7 @@ class QuotaTests(SpaceCase):
         self.lay("file", bytes(3 * 4096))
         store = self.counted(8 * 4096)
         copy(store, "file", "one")
-        self.assertEqual((store._writable.books.whole.left(), self.used()), (2 * 4096, 6 * 4096))
+        self.assertEqual((store._writable.accounting.whole.left(), self.used()), (2 * 4096, 6 * 4096))
         with self.assertRaises(NoSpace):
             copy(store, "file", "two")
-        self.assertEqual((store._writable.books.whole.left(), self.left()), (2 * 4096, []))
+        self.assertEqual((store._writable.accounting.whole.left(), self.left()), (2 * 4096, []))

@@ -122,7 +122,7 @@ class QuotaTests(SpaceCase):
     def test_given_back(self) -> None:
         """Space is reserved as the draft grows, and given back as it shrinks, and when it is aborted."""
         store = self.counted(100 * 4096)
-        usage = store._writable.books.whole
+        usage = store._writable.accounting.whole
         before = usage.left() or 0
         draft = store.edit(WriteRequest(endpoint=parse("a")))
         draft.write(0, bytes(3 * 4096))

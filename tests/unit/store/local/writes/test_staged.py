@@ -26,7 +26,7 @@ class StagedTests(SpaceCase):
     def test_committed(self) -> None:
         """A committed file uses what it reserved; closing it again does nothing."""
         store = self.counted(100 * 4096)
-        usage = store._writable.books.whole
+        usage = store._writable.accounting.whole
         before = usage.left() or 0
         staged = self.staged(store)
         staged.write(0, b"content")
@@ -74,7 +74,7 @@ class StagedTests(SpaceCase):
     def test_closed(self) -> None:
         """A closed file gives its space back, and leaves no file and no descriptor."""
         store = self.counted(100 * 4096)
-        usage = store._writable.books.whole
+        usage = store._writable.accounting.whole
         before, descriptors = usage.left(), count_descriptors()
         staged = self.staged(store)
         staged.truncate(50 * 4096)

@@ -154,25 +154,25 @@ class UnknownSizeTests(SpaceCase):
     def test_stored(self) -> None:
         """As much is stored as arrives, and the quota counts just that."""
         store = self.counted(2**30)
-        left = store._writable.books.whole.left() or 0
+        left = store._writable.accounting.whole.left() or 0
         content = bytes(range(256)) * 40_000
         upload = self.begin(store)
         for start in range(0, len(content), 10**6):
             upload.write(content[start : start + 10**6])
         self.assertEqual(upload.commit(sha(content)).size, len(content))
         self.assertEqual(self.content("a"), content)
-        self.assertEqual(left - (store._writable.books.whole.left() or 0), self.used())
+        self.assertEqual(left - (store._writable.accounting.whole.left() or 0), self.used())
 
     def test_given_back(self) -> None:
         """An upload that is suspended or aborted is not kept: nothing could tell when it is complete."""
         store = self.counted(2**30)
-        left = store._writable.books.whole.left()
+        left = store._writable.accounting.whole.left()
         for end in (LocalUpload.suspend, LocalUpload.abort):
             upload = self.begin(store, hash=sha(b""))
             upload.write(bytes(3 * 2**20))
             self.assertIsNone(store.resume_point(parse("a"), sha(b""), None, None))
             end(upload)
-            self.assertEqual((store._writable.books.whole.left(), self.left()), (left, []))
+            self.assertEqual((store._writable.accounting.whole.left(), self.left()), (left, []))
 
     def test_too_much(self) -> None:
         """An upload past the owner's limit, or past the quota, is aborted."""

@@ -1,4 +1,4 @@
-"""The books of a store: what the whole of it and each home with a quota takes up, and the files on their way into it.
+"""The usage of a whole store and of each home with a quota, and the files on their way into them.
 
 What has arrived of a file counts everywhere. What was only declared counts in
 full for the account that declared it, and up to a bound for the others: an
@@ -25,10 +25,10 @@ from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.disk.saferoot import SafeRoot
 
 Marks = dict[QuotaUsage, int]
-"""Taken before something is removed or moved: they tell later which of the books were counted meanwhile."""
+"""Taken before something is removed or moved: they tell later whose usage was counted anew meanwhile."""
 
 _NEVER = -1
-"""The mark of books that were opened after the marks were taken: they were counted since."""
+"""The mark of a home that was not known when the marks were taken: it was counted since."""
 
 
 @attrs.define(eq=False)
@@ -45,11 +45,11 @@ class Allocation:
     declared: int = 0
     """Bytes of the whole file, as far as that is known."""
     arrived: int = 0
-    """Bytes that have arrived. Only `Books` changes it."""
+    """Bytes that have arrived. Only `QuotaAccounting` changes it."""
     in_parent: bool = False
     """Whether it counts in its parent: a directory, so that a home does not count in itself, and several files."""
     turn: int = attrs.field(default=0, init=False)
-    """Its place among the files on their way: those with lower ones came first. Only `Books` changes it."""
+    """Its place among the files on their way: those with lower ones came first. Only `QuotaAccounting` changes it."""
 
     @property
     def outstanding(self) -> int:
@@ -62,8 +62,8 @@ class Allocation:
         return self.endpoint.parent if self.in_parent else self.endpoint
 
 
-class Books:
-    """The books of one store. Thread-safe."""
+class QuotaAccounting:
+    """The usage of one store and of its homes, and what is expected of the files on their way. Thread-safe."""
 
     def __init__(self, root: SafeRoot, quota: int | None) -> None:
         self._root = root
@@ -93,7 +93,7 @@ class Books:
             usage = self._homes.get(key)
             if usage is None:
                 usage = QuotaUsage(self._root, allotment.quota, tuple(map(raw, allotment.home.parts)))
-                usage.add(reserved=sum(each.arrived for each in self._allocations if _is_in(each.place, key[0])))
+                usage.change(reserved=sum(each.arrived for each in self._allocations if _is_in(each.place, key[0])))
                 self._homes[key] = usage
         usage.count_first()
         return usage
@@ -117,7 +117,7 @@ class Books:
 
     # -- files on their way --------------------------------------------------------
 
-    def begin(self, allocation: Allocation) -> None:
+    def reserve(self, allocation: Allocation) -> None:
         """From now on something is expected of this file, after what is expected of all others."""
         with self._lock:
             if allocation not in self._allocations:
@@ -177,7 +177,7 @@ class Books:
             allocation.arrived, allocation.declared = arrived, expected
             self._expect(allocation)
 
-    def end(self, allocation: Allocation, *, committed: bool) -> None:
+    def release(self, allocation: Allocation, *, committed: bool) -> None:
         """The file was committed, or discarded. May be called twice."""
         with self._lock:
             if allocation not in self._allocations:
@@ -186,11 +186,11 @@ class Books:
             self._expected.pop(allocation, None)
             used = allocation.arrived if committed else 0
             for usage in self._at(allocation.place):
-                usage.add(reserved=-allocation.arrived, used=used)
+                usage.change(reserved=-allocation.arrived, used=used)
 
     def _count(self, allocation: Allocation, arrived: int) -> None:
         for usage in self._at(allocation.place):
-            usage.add(reserved=arrived)
+            usage.change(reserved=arrived)
 
     # -- files in the store --------------------------------------------------------
 
@@ -207,7 +207,7 @@ class Books:
     def directory_made(self, place: Endpoint) -> None:
         """A directory was made in `place`, without an allocation."""
         for usage in self._at(place):
-            usage.add(used=self.cost())
+            usage.change(used=self.cost())
 
     def directory_removed(self, place: Endpoint, marks: Marks) -> None:
         """A directory was removed from `place` since `marks`."""
@@ -235,10 +235,10 @@ class Books:
             if size is None:
                 usage.recount()
             else:
-                usage.add(used=size)
+                usage.change(used=size)
 
     def _at(self, endpoint: Endpoint) -> list[QuotaUsage]:
-        """The books that an endpoint counts in; those without a quota count nothing."""
+        """The usages that an endpoint counts in; those without a quota count nothing."""
         with self._lock:
             homes = [usage for (home, _), usage in self._homes.items() if _is_in(endpoint, home)]
         return homes if self.whole.quota is None else [self.whole, *homes]
