@@ -167,7 +167,8 @@ def _check(folder: str, path: str) -> None:
             (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
         if not version or verdict != "ok":
             raise OperatorError(verdict if version else "it has no accounts")
-        AccountDatabase(folder).check()
+        with closing(AccountDatabase(folder)) as state:
+            state.check()
         with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")  # otherwise SQLite leaves files beside it
         open_identity(folder, now=now)

@@ -9,6 +9,7 @@ up to the modules that use them.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -41,15 +42,21 @@ def private_file(path: str) -> str:
     """Create an empty file `path`, or check an existing one: for databases, which SQLite writes. Gives `path`.
 
     Raises `OperatorError` where others may read it, or where it cannot be created.
+    An existing one is not opened: to close it would take from this process all
+    that SQLite has locked there (fcntl(2)).
     """
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            _refuse_open_to_others(path, os.fstat(descriptor))
-        finally:
-            os.close(descriptor)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise OperatorError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        _refuse_open_to_others(path, os.stat(path))
+    except OSError as error:
+        raise OperatorError(f"cannot write {path}: {error.strerror}") from error
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise OperatorError(f"cannot write {path}: {os.strerror(errno.EACCES)}")
     return path
 
 

@@ -1,6 +1,6 @@
 """Accounts, devices and invitations in SQLite: one file in the state folder.
 
-Every call opens a connection of its own, so that commands and a running server
+Every call has a connection for itself, so that commands and a running server
 may use the database at the same time, from any thread. No error of SQLite
 leaves this module.
 """
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from threading import Lock
 from typing import Iterator
 
+from homeftp.accounts.state.connections import SqliteConnections, SqliteStatements
 from homeftp.accounts.state.schema import COLUMN_TYPES, SCHEMA
 from homeftp.config import KIB
 from homeftp.crypto.secretfiles import private_file, private_folder
@@ -39,6 +39,7 @@ class SqliteState:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._path = os.path.join(os.path.abspath(folder), FILE)
+        self._connections = SqliteConnections(self._path, BUSY_SECONDS)
         self._is_open = False
         self._watch: sqlite3.Connection | None = None
         self._watched = (0, 0, 0)
@@ -63,16 +64,17 @@ class SqliteState:
                 connection.execute("COMMIT")
         self._is_open = True
 
-    def _version(self, connection: sqlite3.Connection) -> int:
+    def _version(self, connection: SqliteStatements) -> int:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(SCHEMA):
             raise OperatorError(f"{self._path} was made by a newer version of homeftp: upgrade homeftp")
         return version
 
     def close(self) -> None:
-        """Release what `version` holds. May be called twice; a later call opens it again."""
+        """Release the connections that are open. May be called twice; a later call opens it again."""
         with self._watch_lock:
             self._stop_watching()
+        self._connections.close()
 
     def version(self) -> tuple[int, int, int, int]:
         """A value that changes with every change of the database, by any process.
@@ -87,7 +89,7 @@ class SqliteState:
                 if self._watch is None or self._watched[:2] != file:
                     self._stop_watching()
                     self._watched = (*file, self._watched[2] + 1)
-                    self._watch = self._new_connection(check_same_thread=False)
+                    self._watch = self._connections.new()
                 (count,) = self._watch.execute("PRAGMA data_version").fetchone()
             except (OSError, sqlite3.Error) as error:
                 self._stop_watching()
@@ -108,7 +110,7 @@ class SqliteState:
                     raise OperatorError(f"{self._path} holds values of a wrong type in its table {table}")
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[SqliteStatements]:
         """A connection whose statements are one transaction: committed at the end, rolled back on an exception."""
         with self.connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -121,14 +123,15 @@ class SqliteState:
             connection.execute("COMMIT")
 
     @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
+    def snapshot(self) -> Iterator[SqliteStatements]:
         """A connection whose statements all see the database as it is when the first of them runs."""
         with self.connection() as connection:
             connection.execute("BEGIN")
             yield connection
+            connection.execute("COMMIT")
 
     @contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
+    def connection(self) -> Iterator[SqliteStatements]:
         """A connection on which every statement is a transaction of its own."""
         if not self._is_open:
             self.open()
@@ -136,19 +139,12 @@ class SqliteState:
             yield connection
 
     @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
+    def _connect(self) -> Iterator[SqliteStatements]:
         try:
-            with closing(self._new_connection()) as connection:
-                yield connection
+            with self._connections.use() as statements:
+                yield statements
         except sqlite3.Error as error:
             raise OperatorError(f"cannot use the accounts in {self._path}: {error}{_if_full(self._path)}") from error
-
-    def _new_connection(self, *, check_same_thread: bool = True) -> sqlite3.Connection:
-        # mode=rw: a file that vanished is an error, not an empty database.
-        address = f"{Path(self._path).as_uri()}?mode=rw"
-        return sqlite3.connect(
-            address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=check_same_thread
-        )
 
 
 def _if_full(path: str) -> str:

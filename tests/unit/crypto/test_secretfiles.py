@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import struct
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -56,6 +58,22 @@ class PrivateTests(SynchronousTestCase):
         os.chmod(self.file, 0o644)
         self.assertRaises(OperatorError, private_file, self.file)
         self.assertRaises(OperatorError, private_file, os.path.join(self.file, "below"))
+
+    def test_database_locks(self) -> None:
+        """To check a file leaves all that this process has locked there: to close a descriptor of it would not."""
+
+        def is_locked() -> bool:
+            """Whether a lock of the process is there, by one that belongs to a descriptor and not to the process."""
+            asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            found = fcntl.fcntl(locked, fcntl.F_OFD_GETLK, asked)
+            return bool(struct.unpack("hhqqi4x", found)[0] != fcntl.F_UNLCK)
+
+        with open(private_file(self.file), "r+b") as locked:
+            fcntl.lockf(locked, fcntl.LOCK_EX)
+            private_file(self.file)
+            self.assertTrue(is_locked())
+            os.close(os.open(self.file, os.O_RDWR))
+            self.assertFalse(is_locked())
 
     def test_loose_file(self) -> None:
         """A file that others may read is refused, with the command that mends it."""

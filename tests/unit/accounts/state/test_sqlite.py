@@ -88,6 +88,7 @@ class SqliteStateTests(QuickCase):
 
     def test_damaged(self) -> None:
         """A damaged or missing database is one line, not a traceback, and never an empty one in its place."""
+        self.state.close()
         os.unlink(self.file)
         self.assertNotIn("\n", str(self.assertRaises(OperatorError, self.state.account_names)))
         self.assertFalse(os.path.exists(self.file))
