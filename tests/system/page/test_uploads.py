@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from homeftp.config import MIB
 from tests.support.cutproxy import Resetting
-from tests.support.pagebrowser import PageCase
+from tests.support.pagebrowser import PHONE, PageCase
 from tests.support.waiting import wait_until
 
 
@@ -29,6 +29,16 @@ class UploadTests(PageCase):
         self.assertEqual(os.stat(self.there("small.txt")).st_mtime, 1_500_000_000)
         self.upload(page, small)
         expect(page.get_by_text("Already there")).to_be_visible()
+
+    def test_last_row(self) -> None:
+        """On a phone what is said of uploads covers no row for good: the menu of the last one can be opened."""
+        for number in range(20):
+            self.lay(f"file {number}.txt")
+        page = self.window(viewport=PHONE)
+        self.upload(page, *(self.local(f"new {number}.txt", b"new") for number in range(20)))
+        expect(page.get_by_role("heading", name="20 uploads finished")).to_be_visible()
+        self.act(page, "new 19.txt", "Versions")
+        expect(page.get_by_role("heading", name="Versions of new 19.txt")).to_be_visible()
 
     def test_folder(self) -> None:
         """A folder arrives with all that is in it."""

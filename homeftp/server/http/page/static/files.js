@@ -76,6 +76,7 @@ export class Files {
     this.selected = h("div", { class: "selected", role: "toolbar", "aria-label": t("selection"), hidden: true });
     this.waiting = h("div", { class: "waiting", hidden: true });
     this.said = h("div", { class: "foot" });
+    this.corner = h("div", { class: "corner" }, this.toasts.element, this.uploads.element);
     const who = button(this.session.account, "person", () => this.accountMenu(who), { kind: "who", quiet: true, "aria-haspopup": "menu" });
     return h(
       "div",
@@ -88,12 +89,20 @@ export class Files {
         who,
       ),
       h("main", { class: "page" }, this.tools, this.selected, this.waiting, this.list.element, this.said),
-      h("div", { class: "corner" }, this.toasts.element, this.uploads.element),
+      this.corner,
     );
+  }
+
+  /** What is said in the corner covers nothing for good: the page can be scrolled so far that its end is above it. */
+  keepClear() {
+    const clear = new ResizeObserver(() => document.documentElement.style.setProperty("--corner", `${this.corner.offsetHeight}px`));
+    clear.observe(this.corner);
+    this.stop.signal.addEventListener("abort", () => clear.disconnect());
   }
 
   begin() {
     const { signal } = this.stop;
+    this.keepClear();
     window.addEventListener("hashchange", () => this.go(), { signal });
     window.addEventListener("keydown", (event) => this.key(event), { signal });
     receiveDrops(
