@@ -1,8 +1,9 @@
 """Backup of the state folder to one file, consistent while the server runs, and restore.
 
 The backup holds the home's identity and the database of accounts, devices and
-invitations. The hash cache is left out: it is rebuilt. The file is a tar
-archive, and as secret as the folder itself.
+invitations; that of a cluster's server has the address of the cluster instead
+of that database, which is not asked. The hash cache is left out: it is rebuilt.
+The file is a tar archive, and as secret as the folder itself.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from pathlib import Path
 from typing import BinaryIO, Callable, Literal
 
 from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.state.choice import STATE_FILES, state_file
 from homeftp.accounts.state.sqlite import FILE
 from homeftp.config import MIB
-from homeftp.crypto.ca import FOLDER, open_identity
+from homeftp.crypto.ca import FOLDER, open_identity, read_ca
 from homeftp.crypto.secretfiles import private_folder, read_private, sync_folder, write_private
 from homeftp.errors import OperatorError
 from homeftp.host import now
 
-_IDENTITY = ("ca.crt", "ca.key", "server.crt", "server.key")
-_MEMBERS = (FILE, *(f"{FOLDER}/{name}" for name in _IDENTITY))
+_IDENTITY = tuple(f"{FOLDER}/{name}" for name in ("ca.crt", "ca.key", "server.crt", "server.key"))
+_CA = _IDENTITY[:2]
 _MAX_MEMBER = 256 * MIB
 """Bytes of one member, at most: far more than the accounts of a home need."""
 
@@ -73,12 +75,14 @@ def backup_dated(folder: str, path: str, keep: int, now: Callable[[], datetime] 
 def backup(folder: str) -> bytes:
     """The state in `folder` as one archive. Raises `OperatorError` where there is no state, or it cannot be read."""
     folder = os.path.abspath(folder)
-    if not AccountDatabase(folder).exists():
+    accounts, alone = state_file(folder), is_alone(folder)
+    if not (AccountDatabase(folder).exists() if alone else read_ca(folder)):
         raise OperatorError(f"{folder} holds no server state: name the server's state folder with --state")
-    AccountDatabase(folder).open()  # upgrades it to this version
+    if alone:
+        AccountDatabase(folder).open()  # upgrades it to this version
     with io.BytesIO() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
-            for member in _MEMBERS:
+            for member in (accounts, *_IDENTITY):
                 source = os.path.join(folder, member)
                 data = _database(source) if member == FILE else read_private(source)
                 if data is not None:
@@ -86,6 +90,11 @@ def backup(folder: str) -> bytes:
                     info.size, info.mode = len(data), 0o600
                     tar.addfile(info, io.BytesIO(data))
         return archive.getvalue()
+
+
+def is_alone(folder: str) -> bool:
+    """Whether a server that is in no cluster has this state folder, so that its accounts and its log are there."""
+    return state_file(folder) == FILE
 
 
 def restore_state(path: str, folder: str, archive: BinaryIO | None = None) -> None:
@@ -140,7 +149,12 @@ def _members(path: str, archive: BinaryIO | None) -> dict[str, bytes]:
     try:
         with tarfile.open(path if archive is None else None, mode, archive) as tar:
             for info in tar:
-                if info.name not in _MEMBERS or info.name in found or not info.isreg() or info.size > _MAX_MEMBER:
+                if (
+                    info.name not in (*STATE_FILES, *_IDENTITY)
+                    or info.name in found
+                    or not info.isreg()
+                    or info.size > _MAX_MEMBER
+                ):
                     raise OperatorError(
                         f"{path} is not a backup of a state folder: it holds {info.name[:_SHOWN_NAME]!a}"
                     )
@@ -151,7 +165,10 @@ def _members(path: str, archive: BinaryIO | None) -> dict[str, bytes]:
         raise OperatorError(f"{path} is not a backup of a state folder: {error}") from error
     except OSError as error:
         raise OperatorError(f"cannot read {path}: {error.strerror}") from error
-    missing = {FILE, f"{FOLDER}/ca.crt", f"{FOLDER}/ca.key"} - set(found)
+    accounts = [name for name in STATE_FILES if name in found] or [FILE]
+    if len(accounts) > 1:
+        raise OperatorError(f"{path} is not a backup of a state folder: it holds {' and '.join(accounts)}")
+    missing = {*accounts, *_CA} - set(found)
     if missing:
         raise OperatorError(
             f"{path} is not a complete backup of a state folder: {', '.join(sorted(missing))} is missing"
@@ -162,15 +179,20 @@ def _members(path: str, archive: BinaryIO | None) -> dict[str, bytes]:
 def _check(folder: str, path: str) -> None:
     """Raise `OperatorError` unless a server could start with the restored folder."""
     try:
-        with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
-        if not version or verdict != "ok":
-            raise OperatorError(verdict if version else "it has no accounts")
-        with closing(AccountDatabase(folder)) as state:
-            state.check()
-        with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
-            connection.execute("PRAGMA journal_mode = DELETE")  # otherwise SQLite leaves files beside it
+        if is_alone(folder):
+            _check_accounts(folder)
         open_identity(folder, now=now)
     except (OperatorError, sqlite3.Error) as error:
         raise OperatorError(f"{path} is damaged: {error}") from error
+
+
+def _check_accounts(folder: str) -> None:
+    with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
+    if not version or verdict != "ok":
+        raise OperatorError(verdict if version else "it has no accounts")
+    with closing(AccountDatabase(folder)) as state:
+        state.check()
+    with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")  # otherwise SQLite leaves files beside it

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the action; returns the exit code."""
-    from homeftp.accounts.backup import restore_state
+    from homeftp.accounts.backup import is_alone, restore_state
 
     if options.action == "backup":
         return _backup(options)
@@ -52,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
         restore_state("standard input", folder, sys.stdin.buffer)
     else:
         restore_state(options.file, folder)
-    CommandAudit(folder, "state restore").note("restore", None)
+    if is_alone(folder):  # a cluster, which may be lost, is not changed, and keeps its log
+        CommandAudit(folder, "state restore").note("restore", None)
     print_result(
         options,
         f"Restored the state to {folder}. Start the server; paired devices will recognise it.",

@@ -19,7 +19,8 @@ from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Devices, add_device
 from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.state.sqlite import FILE
-from homeftp.crypto.ca import open_identity
+from homeftp.cluster.address import CLUSTER_FILE, ClusterAddress, read_address, write_address
+from homeftp.crypto.ca import open_identity, read_ca
 from homeftp.errors import OperatorError
 from tests.support.handshakes import now
 
@@ -177,3 +178,47 @@ class BackupTests(SynchronousTestCase):
     def write(self, data: bytes) -> None:
         with open(self.path, "wb") as file:
             file.write(data)
+
+
+class ClusterBackupTests(SynchronousTestCase):
+    """The state folder of a cluster's server, whose accounts are in the database: it is not asked."""
+
+    def setUp(self) -> None:
+        """A state folder as a server of a cluster has it, after its home had had one server."""
+        self.folder, self.path = self.mktemp(), self.mktemp()
+        AccountDatabase(self.folder).add_account("ann", "from before")
+        open_identity(self.folder, now=now)
+        self.address = ClusterAddress("postgresql://nobody@127.0.0.1:1/away", "s3://files")
+        write_address(self.folder, self.address)
+
+    def test_back(self) -> None:
+        """The home's identity is there again, and where its cluster is; accounts from before are not."""
+        backup_state(self.folder, self.path)
+        restored = self.mktemp()
+        restore_state(self.path, restored)
+        self.assertEqual(read_ca(restored), read_ca(self.folder))
+        self.assertEqual(read_address(restored), self.address)
+        self.assertEqual(sorted(os.listdir(restored)), [CLUSTER_FILE, "identity"])
+
+    def test_without_identity(self) -> None:
+        """A folder without an identity is none of a server."""
+        shutil.rmtree(os.path.join(self.folder, "identity"))
+        self.assertRaises(OperatorError, backup_state, self.folder, self.path)
+        self.assertFalse(os.path.exists(self.path))
+
+    def test_damaged(self) -> None:
+        """What no server could start with is refused, and nothing is made."""
+        backup_state(self.folder, self.path)
+        with tarfile.open(self.path) as tar:
+            members = {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
+        both = {**members, FILE: b""}
+        none = {name: data for name, data in members.items() if name != CLUSTER_FILE}
+        for bad in (both, none, {**members, CLUSTER_FILE: b"{"}, {**members, "identity/ca.key": b"x"}):
+            with tarfile.open(self.path, "w") as tar:
+                for name, data in bad.items():
+                    info = tarfile.TarInfo(name)
+                    info.size = len(data)
+                    tar.addfile(info, io.BytesIO(data))
+            folder = self.mktemp()
+            self.assertRaises(OperatorError, restore_state, self.path, folder)
+            self.assertFalse(os.path.exists(folder), bad)

@@ -8,8 +8,11 @@ import os
 import sys
 from unittest import mock
 
+from homeftp.audit.table import AuditTableReader
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cluster.address import ClusterAddress, write_address
 from homeftp.crypto.ca import open_identity
+from tests.support.clustercommands import ClusterCommandCase
 from tests.support.commandline import CommandCase, Input, Output
 from tests.support.handshakes import now
 from tests.support.replay import lines
@@ -106,3 +109,20 @@ class StateTests(CommandCase):
         self.assertEqual(self.homeftp("state", "backup", target, "--keep", "1", "--state", folder), Exit.DONE)
         (left,) = os.listdir(backups)
         self.assertNotIn("-209", left)
+
+
+class ClusterStateTests(ClusterCommandCase):
+    """The state folder of a cluster's server."""
+
+    def test_round_trip(self) -> None:
+        """It is backed up as that of any server; the cluster has a record of it. It is restored without the cluster."""
+        folder, file, new = (os.path.abspath(self.mktemp()) for _ in range(3))
+        open_identity(folder, now=now)
+        write_address(folder, ClusterAddress(self.url, "s3://files"))
+        self.clear()
+        self.assertEqual(self.homeftp("state", "backup", file, "--state", folder), Exit.DONE, self.err.getvalue())
+        events = [json.loads(line)["event"] for line in AuditTableReader(self.database()).lines()]
+        self.assertEqual(events[-1:], ["backup"])
+        self.assertEqual(self.homeftp("state", "restore", file, "--state", new), Exit.DONE, self.err.getvalue())
+        self.assertEqual(sorted(os.listdir(new)), ["cluster.json", "identity"])
+        self.assertEqual(len(list(AuditTableReader(self.database()).lines())), len(events))
