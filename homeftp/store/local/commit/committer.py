@@ -14,7 +14,7 @@ from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.commit.directories import Directories
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.outcome import in_doubt
-from homeftp.store.local.commit.pending import PendingRename
+from homeftp.store.local.commit.pending import PendingRename, PreparedFile, RenameTarget
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
@@ -46,30 +46,37 @@ class Committer:
         changed: dict[DirHandle, Endpoint] = {}
         for pending, found in zip(pendings, stats, strict=True):
             if not isinstance(found, Exception):
-                if pending.handle not in changed:
-                    changed[pending.handle] = pending.endpoint.parent
+                target = pending.target
+                if target.handle not in changed:
+                    changed[target.handle] = target.endpoint.parent
                 if pending.unlink is not None:
                     changed[pending.unlink.handle] = pending.unlink.endpoint.parent
         failures = dict(zip(changed, self.fsync.directories(list(changed)), strict=True))
         cache_paths = {handle: self.root.cache_path(directory) for handle, directory in changed.items()}
         results: list[Entry | Exception] = []
         for pending, found, source in zip(pendings, stats, moved, strict=True):
+            target, before = pending.target, pending.file.before
             if isinstance(found, Exception):
                 results.append(found)
                 continue
-            failure = failures[pending.handle]
+            failure = failures[target.handle]
             if failure is None and pending.unlink is not None:
                 failure = failures[pending.unlink.handle]
             if failure is not None:
-                results.append(in_doubt(pending.endpoint, failure))
+                results.append(in_doubt(target.endpoint, failure))
                 continue
             known = pending.known_hash if source is None else source.hash
-            if known is not None and pending.before is not None and not same_content(pending.before, found):
+            if known is not None and before is not None and not same_content(before, found):
                 known = source = None
             damage = "" if source is None else source.damage
             if known is not None:
                 row = CachedHash(
-                    cache_paths[pending.handle], pending.endpoint.name, found, known, pending.hashed_ns, damage
+                    cache_paths[target.handle],
+                    target.endpoint.name,
+                    found,
+                    known,
+                    pending.file.hashed_ns,
+                    damage,
                 )._replace(changed_ns=pending.changed_ns)
                 rows.append(row if source is None else row._replace(content=source.content, read_us=source.read_us))
             results.append(self._entry(found, known, damage))
@@ -82,10 +89,10 @@ class Committer:
 
     def _known(self, pending: PendingRename) -> KnownHash | None:
         """The known hash of a file of the store that is about to be moved."""
-        if pending.unlink is None or pending.before is None:
+        if pending.unlink is None or pending.file.before is None:
             return None
         endpoint = pending.unlink.endpoint
-        return self.cache.known_file(self.root.cache_path(endpoint.parent), endpoint.name, pending.before)
+        return self.cache.known_file(self.root.cache_path(endpoint.parent), endpoint.name, pending.file.before)
 
     def commit_one(self, pending: PendingRename) -> Entry:
         """`commit` for one file; raises its error."""
@@ -119,19 +126,8 @@ class Committer:
             raise failure
         actor = request.acting(actor)
         with self.directories.opened(request.endpoint.parent, actor, target=request.endpoint, size=size) as handle:
-            pending = PendingRename(
-                source=temp_file,
-                handle=handle,
-                endpoint=request.endpoint,
-                precondition=request.precondition,
-                expected=expected,
-                hash=content_hash,
-                hashed_ns=hashed_ns,
-                size=size,
-                actor=actor,
-                keeps_empty=request.keeps_empty,
-            )
-            return self.commit_one(pending)
+            file = PreparedFile(temp_file, size, content_hash, hashed_ns)
+            return self.commit_one(PendingRename(file, RenameTarget.of(request, handle, expected), actor))
 
 
 def _stat(pending: PendingRename, refused: Exception | None) -> os.stat_result | Exception:
@@ -139,6 +135,6 @@ def _stat(pending: PendingRename, refused: Exception | None) -> os.stat_result |
     if refused is not None:
         return refused
     try:
-        return os.fstat(pending.source.fd)
+        return os.fstat(pending.file.source.fd)
     except OSError as error:
-        return in_doubt(pending.endpoint, error)
+        return in_doubt(pending.target.endpoint, error)

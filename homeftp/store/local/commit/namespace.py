@@ -114,14 +114,14 @@ class Namespace:
         results: dict[int, Exception | None] = {}
         left = dict(enumerate(pendings))
         unlinked = [pending.unlink.handle for pending in pendings if pending.unlink is not None]
-        with self._changing([pending.handle for pending in pendings], unlinked):
+        with self._changing([pending.target.handle for pending in pendings], unlinked):
             for _ in range(_ATTEMPTS):
                 again: dict[int, PendingRename] = {}
                 for number, result in zip(left, self._rename_all(list(left.values()), remember), strict=True):
                     results[number] = result
                     if isinstance(result, TargetAppeared):
                         again[number] = left[number]
-                        results[number] = changed(left[number].endpoint)
+                        results[number] = changed(left[number].target.endpoint)
                 left = again
                 if not left:
                     break
@@ -153,9 +153,10 @@ class Namespace:
 
     def _prepare(self, pending: PendingRename, archiver: Archiver, checked: Checked) -> ExistingTarget:
         """Check whether the file may have its name, and archive the file that has it now."""
-        endpoint, handle = pending.endpoint, pending.handle
+        target = pending.target
+        endpoint, handle = target.endpoint, target.handle
         self.check_directory(checked, handle, endpoint)
-        if pending.precondition == ABSENT and pending.unlink is None and endpoint.name.isascii():
+        if target.precondition == ABSENT and pending.unlink is None and endpoint.name.isascii():
             # The rename itself finds out what has that name, but not what is listed in another Unicode form.
             return self._prepare_new(handle, endpoint)
         removed_name = None
@@ -163,23 +164,23 @@ class Namespace:
             self.check_directory(checked, pending.unlink.handle, pending.unlink.endpoint)
             self._stat(pending.unlink)
             stays = pending.unlink.endpoint.parent == endpoint.parent
-            removed_name = os.fsdecode(pending.source.name) if stays else None
+            removed_name = os.fsdecode(pending.file.source.name) if stays else None
         found = self.root.stat_in(handle.fd, endpoint)
         name = b"" if found is None else self.root.stored_name(handle.fd, endpoint)
         if found is not None and removed_name is None:
             removed_name = None if name == raw(endpoint.name) else os.fsdecode(name)
-        check_file(endpoint, found, pending.precondition)
-        if pending.expected is not None and found is not None and signature(found) != pending.expected:
+        check_file(endpoint, found, target.precondition)
+        if target.expected is not None and found is not None and signature(found) != target.expected:
             raise changed(endpoint)
         if found is None:
             return self._prepare_new(handle, endpoint, removed_name)
         self.collisions.check(handle, endpoint, new=False, removed_name=removed_name)
-        same = pending.expected is not None and pending.precondition == pending.hash
+        same = target.expected is not None and target.precondition == pending.file.hash
         if (same and not archiver.has_other_content(endpoint, found)) or (
             pending.unlink is not None and self.renamer.is_other_link(pending, found)
         ):
             return ExistingTarget(found, None)  # this content stays
-        if not found.st_size and not pending.keeps_empty:
+        if not found.st_size and not target.keeps_empty:
             return ExistingTarget(found, None)
         try:
             archived = archiver.link(handle, endpoint, name, found, pending.actor, pending.known_hash)
@@ -198,11 +199,11 @@ class Namespace:
     ) -> None:
         """Rename one file, unless the version of the file that it replaces may not be durable."""
         try:
-            name = self.root.stored_name(pending.handle.fd, pending.endpoint)
+            name = self.root.stored_name(pending.target.handle.fd, pending.target.endpoint)
             if failure is not None and existing.archived is not None:
                 if failure.errno in FULL:
                     raise failure
-                raise not_archived(pending.endpoint) from failure
+                raise not_archived(pending.target.endpoint) from failure
             with self.outdated.renaming(pending):
                 self.renamer.rename(pending, existing, name)
         except InDoubt:
@@ -212,17 +213,17 @@ class Namespace:
             if existing.archived is not None:
                 archiver.undo(existing.archived)
             if existing.claimed:
-                self.collisions.withdrawn(pending.handle, pending.endpoint.name)
+                self.collisions.withdrawn(pending.target.handle, pending.target.endpoint.name)
             raise
         self._renamed(pending, existing, name)
 
     def _renamed(self, pending: PendingRename, existing: ExistingTarget, name: bytes) -> None:
         """Note a change that was made: nothing may fail here."""
-        pending.source.renamed()
+        pending.file.source.renamed()
         if not existing.claimed:
-            self.collisions.added(pending.handle, os.fsdecode(name))
+            self.collisions.added(pending.target.handle, os.fsdecode(name))
         if pending.unlink is not None:
-            self.collisions.removed(pending.unlink.handle, os.fsdecode(pending.source.name))
+            self.collisions.removed(pending.unlink.handle, os.fsdecode(pending.file.source.name))
 
     def remove(self, files: Sequence[PendingUnlink], actor: Actor) -> list[os.stat_result | Exception]:
         """Make each of these files a version; a result for each, in order: its stat, or why it still exists.

@@ -33,13 +33,13 @@ class OutdatedHashes:
     @contextlib.contextmanager
     def renaming(self, pending: PendingRename) -> Iterator[None]:
         """The block gives a file its name. Raises `Busy` (51), and OSError."""
-        if not self._may_look_the_same(pending.handle):
+        if not self._may_look_the_same(pending.target.handle):
             yield
             return
-        key = self._key(pending.endpoint)
+        key = self._key(pending.target.endpoint)
         changed = False
         try:
-            self._begin(key, os.fstat(pending.source.fd))
+            self._begin(key, os.fstat(pending.file.source.fd))
             changed = True
             yield
         except BaseException:
@@ -76,8 +76,8 @@ class OutdatedHashes:
     def _may_have_name(self, pending: PendingRename) -> bool:
         """Whether the new file has its name, or another one than the old file may have it."""
         try:
-            found = self.root.stat_in(pending.handle.fd, pending.endpoint)
-            return found is None or os.path.samestat(found, os.fstat(pending.source.fd))
+            found = self.root.stat_in(pending.target.handle.fd, pending.target.endpoint)
+            return found is None or os.path.samestat(found, os.fstat(pending.file.source.fd))
         except (Refusal, OSError):
             return True
 

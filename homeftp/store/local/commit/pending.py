@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.model import Actor, Change
+from homeftp.model import Actor, Change, WriteRequest
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.versions.archive import ArchivedFile
 from homeftp.store.policy.preconditions import required_hash
@@ -65,38 +65,57 @@ class PendingUnlink:
     """The time of its version, if it shares that with what is removed with it."""
 
 
-@attrs.define(eq=False, kw_only=True)
-class PendingRename:
-    """A durable file that is about to get its final name."""
+@attrs.define(eq=False)
+class RenameTarget:
+    """A name that a file is about to get, and what may be there."""
 
-    source: RenameSource
     handle: DirHandle
-    """The target's directory."""
+    """Its directory."""
     endpoint: Endpoint
     precondition: str | None
     expected: str | None
     """The signature of the file that has the expected hash, if the precondition is a hash."""
+    keeps_empty: bool = True
+    """Whether an empty file that is replaced becomes a version: `WriteRequest.keeps_empty`."""
+
+    @classmethod
+    def of(cls, request: WriteRequest, handle: DirHandle, expected: str | None) -> RenameTarget:
+        """The target of a request to write."""
+        return cls(handle, request.endpoint, request.precondition, expected, request.keeps_empty)
+
+
+@attrs.define(eq=False)
+class PreparedFile:
+    """A durable file that is about to get a name."""
+
+    source: RenameSource
+    size: int
     hash: str | None
     """The hash of its content; an old file with the same content is not archived."""
     hashed_ns: int
     """When the hashing began, in nanoseconds since 1970."""
-    size: int
+    before: os.stat_result | None = None
+    """Its stat when its hash was known; the hash is dropped if it changed. None: no other program can change it."""
+    counted: bool = False
+    """Whether its bytes are part of the used quota already."""
+
+
+@attrs.define(eq=False)
+class PendingRename:
+    """A file that is about to get its final name, by the request of an actor."""
+
+    file: PreparedFile
+    target: RenameTarget
     actor: Actor
     unlink: PendingUnlink | None = None
     """The name that it loses, if it is a file of the store."""
-    before: os.stat_result | None = None
-    """Its stat when its hash was known; the hash is dropped if it changed. None: no other program can change it."""
-    keeps_empty: bool = True
-    """Whether an empty file that it replaces becomes a version: `WriteRequest.keeps_empty`."""
-    counted: bool = False
-    """Whether its bytes are part of the used quota already."""
     changed_ns: int = 0
     """When it got its name, where its stat may be that of the file before: for the hash cache."""
 
     @property
     def known_hash(self) -> str | None:
         """The hash of its content, if it is known."""
-        return self.hash if self.unlink is None else self.unlink.hash
+        return self.file.hash if self.unlink is None else self.unlink.hash
 
 
 class ExistingTarget(NamedTuple):
@@ -111,21 +130,21 @@ class ExistingTarget(NamedTuple):
 def rename_change(pending: PendingRename, existing: ExistingTarget) -> Change:
     """The change that a rename made."""
     if pending.unlink is not None:
-        what, endpoint, to, content_hash = "move", pending.unlink.endpoint, pending.endpoint, pending.unlink.hash
+        what, endpoint, to, content_hash = "move", pending.unlink.endpoint, pending.target.endpoint, pending.unlink.hash
     else:
-        what, endpoint, to, content_hash = "add", pending.endpoint, None, pending.hash
+        what, endpoint, to, content_hash = "add", pending.target.endpoint, None, pending.file.hash
     if existing.found is None:
-        return Change(what, "file", endpoint, pending.actor, to, pending.size, content_hash)
+        return Change(what, "file", endpoint, pending.actor, to, pending.file.size, content_hash)
     return Change(
         "replace" if to is None else what,
         "file",
         endpoint,
         pending.actor,
         to,
-        pending.size,
+        pending.file.size,
         content_hash,
         existing.found.st_size,
-        required_hash(pending.precondition),
+        required_hash(pending.target.precondition),
     )
 
 

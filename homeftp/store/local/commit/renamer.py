@@ -75,8 +75,8 @@ class Renamer:
 
         `name` is the name that the directory has for the endpoint, or gets.
         """
-        source, handle = pending.source, pending.handle
-        marks = self.accounting.mark() if existing.found is not None or pending.counted else {}
+        source, target, handle = pending.file.source, pending.target, pending.target.handle
+        marks = self.accounting.mark() if existing.found is not None or pending.file.counted else {}
         if existing.found is not None:
             source.make_name()
         if existing.found is None:
@@ -86,31 +86,31 @@ class Renamer:
                 else:
                     self.system.name_new(source.fd, name, target_dir=handle.fd)
             except FileExistsError:
-                if pending.precondition != ABSENT:
+                if target.precondition != ABSENT:
                     raise TargetAppeared from None
-                check_file(pending.endpoint, self.root.stat_in(handle.fd, pending.endpoint))
-                raise occupied(pending.endpoint) from None
+                check_file(target.endpoint, self.root.stat_in(handle.fd, target.endpoint))
+                raise occupied(target.endpoint) from None
         elif existing.archived is not None and not existing.archived.linked:
             self._exchange(pending, name, existing.archived)
         elif pending.unlink is not None and self.is_other_link(pending, existing.found):
             os.unlink(source.name, dir_fd=source.directory)
         else:
             self.system.rename(source.name, name, source_dir=source.directory, target_dir=handle.fd)
-        self._count_removed(pending.endpoint, existing.found, existing.archived is not None, marks)
-        if pending.counted:
-            source_endpoint = pending.endpoint if pending.unlink is None else pending.unlink.endpoint
-            self.accounting.moved(source_endpoint, pending.endpoint, self.accounting.cost(pending.size), marks)
+        self._count_removed(target.endpoint, existing.found, existing.archived is not None, marks)
+        if pending.file.counted:
+            source_endpoint = target.endpoint if pending.unlink is None else pending.unlink.endpoint
+            self.accounting.moved(source_endpoint, target.endpoint, self.accounting.cost(pending.file.size), marks)
 
     def is_other_link(self, pending: PendingRename, found: os.stat_result) -> bool:
         """Whether what is `found` at the target is another name of the file itself: rename(2) would leave both.
 
         On a disk that ignores case it may be the same name. Raises OSError.
         """
-        source = os.fstat(pending.source.fd)
+        source = os.fstat(pending.file.source.fd)
         if source.st_nlink < 2 or not os.path.samestat(source, found):
             return False
-        one, other = os.fsdecode(pending.source.name), pending.endpoint.name
-        return folded(one) != folded(other) or {one, other} <= set(os.listdir(pending.handle.fd))
+        one, other = os.fsdecode(pending.file.source.name), pending.target.endpoint.name
+        return folded(one) != folded(other) or {one, other} <= set(os.listdir(pending.target.handle.fd))
 
     def remove(
         self, pending: PendingUnlink, name: bytes, found: os.stat_result, archiver: Archiver, actor: Actor
@@ -141,13 +141,13 @@ class Renamer:
 
     def _exchange(self, pending: PendingRename, name: bytes, archived: ArchivedFile) -> None:
         """Exchange both files if the old one cannot be linked; then move the old one to its version folder."""
-        source, handle = pending.source, pending.handle
+        source, handle, endpoint = pending.file.source, pending.target.handle, pending.target.endpoint
         try:
             self.system.exchange(source.name, name, one_dir=source.directory, other_dir=handle.fd)
         except OSError as error:
             if error.errno == errno.EOPNOTSUPP:
                 raise Forbidden(
-                    f"{display_path(pending.endpoint)} cannot be replaced: its disk cannot keep the old content as a "
+                    f"{display_path(endpoint)} cannot be replaced: its disk cannot keep the old content as a "
                     "version. The server's owner can turn versions off with --keep-versions 0."
                 ) from error
             raise
@@ -160,4 +160,4 @@ class Renamer:
             raise
         (failure,) = self.fsync.directories([archived.handle])
         if failure is not None:
-            raise in_doubt(pending.endpoint, failure)
+            raise in_doubt(endpoint, failure)

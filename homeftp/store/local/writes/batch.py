@@ -21,7 +21,7 @@ from homeftp.model import ABSENT, PRESENT, Actor, Entry, WriteRequest
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.directories import Directories, OpenDirectories
 from homeftp.store.local.commit.outcome import InDoubt
-from homeftp.store.local.commit.pending import PendingRename
+from homeftp.store.local.commit.pending import PendingRename, PreparedFile, RenameTarget
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.accounting import Allocation
@@ -245,18 +245,8 @@ class _Batch:
             if error.errno not in FULL or not space.evict_for(group.actor, handle, group.directory, needed):
                 raise
             temp_file = self._write_temp_file(handle, group.directory, request, content, inheritance)
-        return PendingRename(
-            source=temp_file,
-            handle=handle,
-            endpoint=request.endpoint,
-            precondition=request.precondition,
-            expected=expected,
-            hash=self._hashes[number],
-            hashed_ns=self._began,
-            size=len(content),
-            actor=group.actor,
-            keeps_empty=request.keeps_empty,
-        )
+        file = PreparedFile(temp_file, len(content), self._hashes[number], self._began)
+        return PendingRename(file, RenameTarget.of(request, handle, expected), group.actor)
 
     def _write_temp_file(
         self, handle: DirHandle, directory: Endpoint, request: WriteRequest, content: bytes, inheritance: Inheritance
@@ -277,7 +267,9 @@ class _Batch:
 
     def _sync(self) -> None:
         """Make the contents durable."""
-        failures = self._writer.fsync.files([(each.source.fd, each.handle) for each in self._pendings.values()])
+        failures = self._writer.fsync.files(
+            [(each.file.source.fd, each.target.handle) for each in self._pendings.values()]
+        )
         for number, failure in zip(list(self._pendings), failures, strict=True):
             if failure is not None:
                 del self._pendings[number]

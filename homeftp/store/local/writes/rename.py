@@ -19,7 +19,7 @@ from homeftp.store.local.commit.directories import Directories
 from homeftp.store.local.commit.existing import ExistingEntries
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.outcome import in_doubt
-from homeftp.store.local.commit.pending import PendingRename, PendingUnlink, PinnedFile
+from homeftp.store.local.commit.pending import PendingRename, PendingUnlink, PinnedFile, PreparedFile, RenameTarget
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import close_quietly
@@ -145,18 +145,7 @@ class Mover:
         if isinstance(expected, Exception):
             raise expected
         self.fsync.existing_file(source.fd, name, source)
-        pending = PendingRename(
-            source=PinnedFile(pinned, source.fd, name),
-            handle=target,
-            endpoint=move.target,
-            precondition=move.target_precondition,
-            expected=expected,
-            hash=None,
-            hashed_ns=time.time_ns(),
-            size=found.st_size,
-            actor=move.actor,
-            unlink=unlink,
-            before=found,
-            counted=True,
-        )
-        return self.committer.commit_one(pending)
+        pinned_file = PinnedFile(pinned, source.fd, name)
+        file = PreparedFile(pinned_file, found.st_size, None, time.time_ns(), before=found, counted=True)
+        there = RenameTarget(target, move.target, move.target_precondition, expected)
+        return self.committer.commit_one(PendingRename(file, there, move.actor, unlink))

@@ -18,7 +18,7 @@ from homeftp.model import Actor, Entry
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.directories import Directories, OpenDirectories
 from homeftp.store.local.commit.outcome import InDoubt
-from homeftp.store.local.commit.pending import PendingRename, PinnedFile
+from homeftp.store.local.commit.pending import PendingRename, PinnedFile, PreparedFile, RenameTarget
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.fsync import Fsync
@@ -147,19 +147,15 @@ class Restorer:
         found = os.fstat(pinned)
         complete_mode(version.folder, version.file, found)
         known = version.hash if same_content(version.found, found) else None
-        return PendingRename(
-            source=PinnedFile(pinned, version.folder, version.file),
-            handle=handle,
-            endpoint=chosen.endpoint,
-            precondition=chosen.wanted.precondition,
-            expected=expected,
-            hash=known or self._hash(version, found),
-            hashed_ns=time.time_ns(),
-            size=found.st_size,
-            actor=actor,
+        file = PreparedFile(
+            PinnedFile(pinned, version.folder, version.file),
+            found.st_size,
+            known or self._hash(version, found),
+            time.time_ns(),
             before=found,
             counted=True,
         )
+        return PendingRename(file, RenameTarget(handle, chosen.endpoint, chosen.wanted.precondition, expected), actor)
 
     def _hash(self, version: StoredVersion, found: os.stat_result) -> str | None:
         """The hash of a version; None if it is large, cannot be read, or is being written."""

@@ -15,6 +15,8 @@ from homeftp.store.local.commit.pending import (
     PendingRename,
     PendingUnlink,
     PinnedFile,
+    PreparedFile,
+    RenameTarget,
     rename_change,
     unlink_change,
 )
@@ -23,17 +25,9 @@ from homeftp.store.local.disk.handles import DirHandle
 ANN = Actor("ann")
 HANDLE = DirHandle(-1, same_mount=True)
 OLD = os.stat_result((0, 0, 0, 0, 0, 0, 30, 0, 0, 0))
-PENDING = PendingRename(
-    source=PinnedFile(-1, -1, b"x"),
-    handle=HANDLE,
-    endpoint=parse("new"),
-    precondition=None,
-    expected=None,
-    hash="h",
-    hashed_ns=0,
-    size=20,
-    actor=ANN,
-)
+FILE = PreparedFile(PinnedFile(-1, -1, b"x"), 20, "h", 0)
+TARGET = RenameTarget(HANDLE, parse("new"), None, None)
+PENDING = PendingRename(FILE, TARGET, ANN)
 
 
 class PendingTests(SynchronousTestCase):
@@ -47,15 +41,15 @@ class PendingTests(SynchronousTestCase):
         )
         replaced = Change("replace", "file", parse("new"), ANN, size=20, hash="h", old_size=30)
         self.assertEqual(rename_change(PENDING, ExistingTarget(OLD, None)), replaced)
-        present = attrs.evolve(PENDING, precondition=PRESENT)
+        present = PendingRename(FILE, attrs.evolve(TARGET, precondition=PRESENT), ANN)
         self.assertEqual(rename_change(present, ExistingTarget(OLD, None)), replaced, "PRESENT is no hash")
-        known = attrs.evolve(PENDING, precondition="old", expected="signature")
+        known = PendingRename(FILE, RenameTarget(HANDLE, parse("new"), "old", "signature"), ANN)
         self.assertEqual(rename_change(known, ExistingTarget(OLD, None)), structs.replace(replaced, old_hash="old"))
 
     def test_moved(self) -> None:
         """A moved file has its old name, and its hash if that was the precondition."""
         unlink = PendingUnlink(HANDLE, parse("from"), None, "h")
-        moved = attrs.evolve(PENDING, unlink=unlink, hash=None)
+        moved = PendingRename(attrs.evolve(FILE, hash=None), TARGET, ANN, unlink)
         expected = Change("move", "file", parse("from"), ANN, parse("new"), 20, "h")
         self.assertEqual(rename_change(moved, ExistingTarget(None, None)), expected)
         self.assertEqual(rename_change(moved, ExistingTarget(OLD, None)), structs.replace(expected, old_size=30))

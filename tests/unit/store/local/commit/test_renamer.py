@@ -10,7 +10,14 @@ from homeftp.config import Retention
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed
 from homeftp.model import ABSENT, SERVER
-from homeftp.store.local.commit.pending import ExistingTarget, PendingRename, PendingUnlink, PinnedFile
+from homeftp.store.local.commit.pending import (
+    ExistingTarget,
+    PendingRename,
+    PendingUnlink,
+    PinnedFile,
+    PreparedFile,
+    RenameTarget,
+)
 from homeftp.store.local.commit.renamer import NO_VERSIONS, Renamer, TargetAppeared, can_keep_versions
 from homeftp.store.local.disk.accounting import QuotaAccounting
 from homeftp.store.local.disk.fsync import Fsync
@@ -70,17 +77,8 @@ class RenamerTests(StoreCase):
 
     def pending(self, target: str, precondition: str | None = None) -> PendingRename:
         """The source is to be renamed to the target."""
-        return PendingRename(
-            source=PinnedFile(-1, self.handle.fd, b"source"),
-            handle=self.handle,
-            endpoint=parse(target),
-            precondition=precondition,
-            expected=None,
-            hash=None,
-            hashed_ns=0,
-            size=3,
-            actor=SERVER,
-        )
+        file = PreparedFile(PinnedFile(-1, self.handle.fd, b"source"), 3, None, 0)
+        return PendingRename(file, RenameTarget(self.handle, parse(target), precondition, None), SERVER)
 
     def free(self) -> int:
         """The blocks that the quota has left."""
