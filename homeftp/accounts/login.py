@@ -22,13 +22,13 @@ from zope.interface import implementer
 from homeftp.accounts.devicelogin import IDeviceCredentials
 from homeftp.accounts.devices import DeviceKind
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
-from homeftp.accounts.realm import Account
+from homeftp.accounts.realm import Account, AccountChanged
 from homeftp.accounts.state.interface import Version
 from homeftp.accounts.throttle import GuessLimit
 from homeftp.accounts.validator import AccessValidator, CheckedStore, LoginValidity
 from homeftp.audit.log import Audit
 from homeftp.endpoint import Endpoint
-from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError, Refusal
+from homeftp.errors import INTERNAL_ERROR, Busy, Forbidden, Internal, LoginFailed, OperatorError, Refusal
 from homeftp.files.factory import FilesFactory
 from homeftp.files.pages import Steps
 from homeftp.files.refusals import RefusedChange
@@ -41,6 +41,9 @@ from homeftp.store.policy.permissions import allotment
 
 _REQUEST = "LOGIN"
 """The name in audit records of a login with a password, through any front end."""
+
+TRIES = 3
+"""How often credentials are checked for one login, at most: each time the account has changed meanwhile."""
 
 _AUDITED_NAME = 64
 """Characters of a wrong user name that are kept: account names have no more."""
@@ -178,14 +181,21 @@ class Login:
         """
         return not self.revoked and not self._service.find_revoked([self])
 
-    def _confirm(self) -> None:
-        """Raise `Forbidden` (33) where access was revoked, and `Internal` (50) where that cannot be found out."""
+    async def look_up(self) -> bool:
+        """`is_valid`, in a job of the account where none has found it valid a moment ago. Raises `Internal` (50)."""
+        return self._service.was_granted(self) or await self._service.in_job(self, self._looked_up)
+
+    def _looked_up(self) -> bool:
+        """`is_valid`; raises `Internal` (50) where it cannot be found out."""
         try:
-            is_valid = self.is_valid()
+            return self.is_valid()
         except OperatorError as error:
             self._log.failure("whether access is still granted could not be checked: nothing was done")
             raise Internal(f"nothing was done: {INTERNAL_ERROR}") from error
-        if not is_valid:
+
+    def _confirm(self) -> None:
+        """Raise `Forbidden` (33) where access was revoked, and `Internal` (50) where that cannot be found out."""
+        if not self._looked_up():
             raise Forbidden("access was revoked")
 
     @property
@@ -315,6 +325,10 @@ class LoginService:
         """Whether a job has found a moment ago that a login is valid. Does not block."""
         return self._validity.was_granted(login)
 
+    def in_job(self, login: Login, look: Callable[[], bool]) -> Deferred[bool]:
+        """Look something up for a login, in the queue of its account."""
+        return self._workers.of(login.account).run_unbounded(look)
+
     def saw(self, login: Login) -> None:
         """A client that uses this login is there."""
         if login.device_id is not None:
@@ -376,18 +390,24 @@ class LoginService:
     async def _checked(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:
         """A login that is valid, also by what the database says once the login is watched for revocation.
 
-        Raises UnauthorizedLogin, and whatever a checker raises.
+        Where that says that the account has changed meanwhile, the credentials are checked again: they may be as good
+        as before. Raises UnauthorizedLogin, `Busy` (51) after `TRIES`, and whatever a checker raises.
         """
-        _, avatar, _ = await self._portal.login(credentials, None, IAccount)
-        login = Login(self, cast(Account, avatar), address, front_end)  # the realm gives no other
-        self.opened(login)
-        try:
-            if not await self._workers.run_unbounded(login.is_valid):
-                raise UnauthorizedLogin
-        except BaseException:
+        for _ in range(TRIES):
+            try:
+                _, avatar, _ = await self._portal.login(credentials, None, IAccount)
+            except AccountChanged:
+                continue
+            login = Login(self, cast(Account, avatar), address, front_end)  # the realm gives no other
+            self.opened(login)
+            try:
+                if await self._workers.run_unbounded(login.is_valid):
+                    return login
+            except BaseException:
+                login.close()
+                raise
             login.close()
-            raise
-        return login
+        raise Busy("the account was changed meanwhile: log in again")
 
     async def _recorded(self, login: Login, actor: Actor) -> Login:
         """The login, once the audit log has it."""

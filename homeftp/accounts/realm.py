@@ -77,6 +77,10 @@ class Account:
         return self._narrowed(self.access).view
 
 
+class AccountChanged(UnauthorizedLogin):
+    """The account has been changed since its credentials were checked: that says nothing about it any more."""
+
+
 @implementer(IRealm)
 @attrs.frozen
 class Realm:
@@ -102,7 +106,8 @@ class Realm:
 
         Raises NotImplementedError for another interface than `IAccount`, and
         for the nameless avatar of an anonymous login, which does not exist here. Fails with `UnauthorizedLogin`
-        for an account without an entry, and for a `VerifiedName` whose account has been changed since.
+        for an account without an entry, and with `AccountChanged` for a `VerifiedName` whose account has been changed
+        since.
         """
         if IAccount not in interfaces or not avatarId:
             raise NotImplementedError("only accounts with a name can log in")
@@ -149,14 +154,17 @@ class Realm:
             self._missing.discard((name, folder))
 
     def _access(self, name: str, avatar_id: bytes) -> Access:
-        """The access of an account whose credentials were right; raises `UnauthorizedLogin` where it has none."""
+        """The access of an account whose credentials were right.
+
+        Raises `UnauthorizedLogin` where it has none, and `AccountChanged`.
+        """
         found = self.accesses.find(name)
         if found is None:
             if isinstance(avatar_id, VerifiedName) or self.unlisted is None or not self.accesses.unlisted(name):
                 raise UnauthorizedLogin
             return self.unlisted
         if isinstance(avatar_id, VerifiedName) and avatar_id.stamp != found.stamp:
-            raise UnauthorizedLogin
+            raise AccountChanged
         return found
 
 

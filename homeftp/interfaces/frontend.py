@@ -73,6 +73,9 @@ class IConnections(Interface):
         Where the account has too many connections, its oldest one is aborted.
         """
 
+    def logged_out(connection: IConnection) -> None:
+        """Its login has ended, and another may follow: it counts as unauthenticated again, as `add` says."""
+
     def remove(connection: IConnection) -> None:
         """The connection has ended. May be called twice."""
 
@@ -102,6 +105,12 @@ class ILogin(Interface):
 
     def is_valid() -> bool:
         """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`."""
+
+    def look_up() -> Awaitable[bool]:
+        """`is_valid`, in a job: none is needed where a job has found it valid within `GRANTED_SECONDS`.
+
+        Raises `Internal` (50) where that cannot be found out.
+        """
 
     def files(request: str, *, record_refusals: bool = ...) -> IFiles:
         """The files of the account; changes are recorded as made by this request, and refused once it is revoked.

@@ -144,6 +144,21 @@ class DeviceLoginTests(TestCase):
         self.check_ended(self.web, "ann")
         self.assertEqual(other.ask("bob", self.passwords["bob"]), FOUND, "the control")
 
+    def test_changed_account(self) -> None:
+        """Requests go on when their account changes, also on a connection that is kept: none is refused or cut."""
+        for links in ("on", "off", "on"):
+            self.assertEqual(self.web.ask("ann", self.passwords["ann"]), FOUND)
+            self.owner("account", "change", "ann", "--links", links)
+            self.assertEqual(self.web.ask("ann", self.passwords["ann"]), FOUND)
+        ended = "ann (ann-tv) is disconnected"  # the control: the login is another one
+        wait_until(lambda: ended in self.server.output() or self.logins_of("ann") == 4, within=REVOKED_WITHIN)
+        self.assertEqual(self.web.ask("ann", self.passwords["ann"]), FOUND)
+
+    def logins_of(self, account: str) -> int:
+        """How many of its logins are in the audit log."""
+        lines = replay.lines(self.server.state)
+        return sum(each["event"] == "login" and each.get("account") == account for each in lines)
+
     def test_narrowed(self) -> None:
         """A narrowed device sees and does what it has now from its next login on, and the old one ends."""
         self.assertEqual(self.web.ask("ann", self.passwords["ann"], "MKCOL", "/dav/photos"), 201)

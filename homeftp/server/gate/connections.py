@@ -40,7 +40,7 @@ class _Counted:
     deadline: Deadline | None = None
     """The deadline of its login; None once it has logged in."""
     account: str | None = None
-    """The account that has logged in."""
+    """The account that is logged in."""
     displaced: bool = False
     """Whether it had to give way to another: it does not count any more."""
 
@@ -97,7 +97,7 @@ class Connections:
             return
         reason, candidates = self._crowd(address)
         counted = _Counted(connection, address, _group(address), self._clock.seconds())
-        counted.deadline = Deadline(self._clock, self._limits.login_seconds, lambda: self._expire(counted))
+        self._begin_deadline(counted)
         self._all[connection] = counted
         if reason is not None and candidates:
             self._displace(self._idle(candidates) or candidates[self._choose(len(candidates))], reason)
@@ -115,6 +115,17 @@ class Connections:
                 "closing the oldest connection of {account}, which has {count}", account=account, count=len(own)
             )
             self._close(own[0])
+
+    def logged_out(self, connection: IConnection) -> None:
+        """Its login has ended: it counts as unauthenticated again, and is aborted after `login_seconds`."""
+        counted = self._all.get(connection)
+        if counted is not None and counted.account is not None and not counted.displaced:
+            counted.account, counted.since = None, self._clock.seconds()
+            self._all[connection] = self._all.pop(connection)  # behind those that have waited for longer
+            self._begin_deadline(counted)
+
+    def _begin_deadline(self, counted: _Counted) -> None:
+        counted.deadline = Deadline(self._clock, self._limits.login_seconds, lambda: self._expire(counted))
 
     def remove(self, connection: IConnection) -> None:
         """The connection has ended."""

@@ -34,6 +34,7 @@ from homeftp.server.gate.timeouts import Deadlines, HangupCheck, IdleTimer
 from homeftp.server.http.body import RequestBody
 from homeftp.server.http.context import MALFORMED, HttpContext
 from homeftp.server.http.exchange import HttpExchange
+from homeftp.server.http.logincache import ConnectionLogin
 from homeftp.server.http.messages import HttpHeaders, HttpRequest, HttpResponse
 from homeftp.server.http.reader import BodyEnd, Malformed, RequestHead, RequestReader
 from homeftp.server.http.refusals import HttpError, error_response
@@ -57,8 +58,9 @@ class HttpConnection(Protocol):
         self.peer = peer
         self._reader = RequestReader()
         self._exchange: HttpExchange | None = None
-        self._login: ILogin | None = None
         self._share = context.memory.share()
+        cache = context.router.authenticator.cache
+        self._login = ConnectionLogin(cache, self._server.connections, self._share, self)
         self._secure = False
         self._received = self._received_at_close = 0
         self._idle_since = 0.0
@@ -111,7 +113,7 @@ class HttpConnection(Protocol):
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
         """Free what the connection holds, and fail what still waits for the client."""
         self._lost = True
-        self._use(None)
+        self._login.use(None)
         self._deadlines.stop()
         self._idle.stop()
         self._hangup.stop()
@@ -136,9 +138,15 @@ class HttpConnection(Protocol):
         self._abort()
 
     def disconnect(self) -> None:
-        """Access was revoked: close at once, and keep nothing of an upload in progress."""
-        self._fail_body(ConnectionLost("access was revoked"))
-        self._abort()
+        """Access was revoked: end the request that used it at once, and keep nothing of an upload in progress.
+
+        Without one, the connection waits for the next request, whose credentials decide.
+        """
+        if self._exchange is not None and self._exchange.has_login:
+            self._fail_body(ConnectionLost("access was revoked"))
+            self._abort()
+        else:
+            self._login.use(None)
 
     def stop(self) -> None:
         """The server is stopping: answer the request in progress, then close."""
@@ -230,8 +238,7 @@ class HttpConnection(Protocol):
         exchange = self._exchange = HttpExchange(head, body, self._output, self._server.reactor.seconds())
         self._sizes.update()
         self._stuck.begin(exchange)
-        account = self._guest if self._login is None else self._login.account
-        self._server.workers.of(account).in_turn(self._start, exchange)
+        self._server.workers.of(self._login.account or self._guest).in_turn(self._start, exchange)
 
     @property
     def _guest(self) -> str:
@@ -342,25 +349,11 @@ class HttpConnection(Protocol):
 
     async def _attach(self, exchange: HttpExchange, login: ILogin) -> None:
         """A request is one of this login: it waits for its turn among those of the account."""
-        self._use(login)
+        exchange.has_login = True
+        self._login.use(login)
         await exchange.wait_for_turn(partial(self._server.begin_request, login.account))
         if self._lost:
             raise ConnectionLost("the client disconnected")
-
-    def _use(self, login: ILogin | None) -> None:
-        """The connection's requests are those of this login from now on."""
-        before, self._login = self._login, login
-        if before is login:
-            return
-        cache = self._context.router.authenticator.cache
-        if before is not None:
-            before.remove_connection(self)
-            cache.release(before)
-        if login is not None:
-            self._share.log_in(login.account)
-            self._server.connections.authenticated(self, login.group)
-            cache.use(login)
-            login.add_connection(self)  # last: where access was revoked meanwhile it ends the connection
 
     # -- pace -------------------------------------------------------------------
 

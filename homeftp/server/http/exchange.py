@@ -72,6 +72,8 @@ class HttpExchange:
         self._chunked = False
         self.waits_to_send = head.expects_continue
         """Whether the client waits before it sends the body."""
+        self.has_login = False
+        """Whether it is carried out by a login."""
         self.answered = False
         """Whether the response is sent."""
         self._ended: Deferred[None] | None = None

@@ -2,7 +2,8 @@
 
 To check a password takes a quarter of a second, and each login is a record in the audit log. So one login serves all
 requests that bring the same credentials from the same address, as long as they come often enough. Wrong credentials
-are not remembered: each attempt counts for the throttle.
+are not remembered: each attempt counts for the throttle. A login ends when its account changes, and with it what it is
+used for at that moment. The next request may bring credentials that are still good, so it logs in again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from twisted.cred.credentials import ICredentials
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from homeftp.interfaces import ILogin, ILoginService
+from homeftp.interfaces import IConnection, IConnections, ILogin, ILoginService
+from homeftp.server.gate.requestmemory import Share
 
 IDLE_SECONDS = 120.0
 """How long a login is kept that no connection uses: programs that look for changes do so every minute."""
@@ -37,6 +39,8 @@ class _Kept:
     """When a request brought it last."""
     users: int = 0
     """Connections that use it."""
+    is_current: bool = True
+    """Whether requests get it."""
 
 
 class LoginCache:
@@ -48,6 +52,9 @@ class LoginCache:
         self._front_end = front_end
         self._secret = os.urandom(_KEY_BYTES)
         self._kept: dict[bytes, _Kept] = {}
+        """The logins that requests get."""
+        self._open: dict[ILogin, _Kept] = {}
+        """The logins that are not closed: also one that no request gets any more, while connections use it."""
         self._timer: IDelayedCall | None = None
         self._stopping = False
 
@@ -55,36 +62,40 @@ class LoginCache:
         return len(self._kept)
 
     async def login(self, credentials: ICredentials, proof: bytes, address: str) -> ILogin:
-        """The login of these credentials, of which `proof` are the bytes that were sent. Raises as `ILoginService`."""
+        """A valid login of these credentials, of which `proof` are the bytes that were sent.
+
+        One that has ended since it was made is replaced: the credentials may still be good. Raises as `ILoginService`.
+        """
         key = hashlib.blake2b(proof + b"\0" + address.encode(), key=self._secret, digest_size=_KEY_BYTES).digest()
-        kept = self._kept.pop(key, None)
-        if kept is not None and kept.login is not None and (kept.login.revoked or kept.login.closed):
-            self._close(kept)
-            kept = None
-        if kept is not None:
+        while (kept := self._kept.pop(key, None)) is not None:
             self._kept[key] = kept  # the last of all, as used most recently
             kept.used = self._clock.seconds()
-            if kept.login is not None:
-                return kept.login
-            waiting: Deferred[ILogin] = Deferred()
-            kept.waiting.append(waiting)
-            return await waiting
+            login = await self._made(kept)
+            if await login.look_up() and not login.closed:
+                return login
+            self._forget(key, kept)
         kept = self._kept[key] = _Kept(used=self._clock.seconds())
         return await self._log_in(key, kept, credentials, address)
+
+    async def _made(self, kept: _Kept) -> ILogin:
+        """The login, once its credentials have been checked."""
+        if kept.login is not None:
+            return kept.login
+        waiting: Deferred[ILogin] = Deferred()
+        kept.waiting.append(waiting)
+        return await waiting
 
     async def _log_in(self, key: bytes, kept: _Kept, credentials: ICredentials, address: str) -> ILogin:
         try:
             login = await self._logins().login(credentials, address, self._front_end)
         except BaseException as error:
-            if self._kept.get(key) is kept:
-                del self._kept[key]
+            del self._kept[key]
             waiting, kept.waiting = kept.waiting, []
             for each in waiting:
                 each.errback(error)
             raise
         kept.login, kept.used = login, self._clock.seconds()
-        if self._kept.get(key) is not kept:
-            self._kept[key] = kept
+        self._open[login] = kept
         waiting, kept.waiting = kept.waiting, []
         for each in waiting:
             each.callback(login)
@@ -102,13 +113,12 @@ class LoginCache:
         self._count(login, -1)
 
     def _count(self, login: ILogin, change: int) -> None:
-        for kept in self._kept.values():
-            if kept.login is login:
-                kept.users += change
-                kept.used = self._clock.seconds()
-                if self._stopping and not kept.users:
-                    self._close(kept)
-                return
+        kept = self._open.get(login)
+        if kept is not None:
+            kept.users += change
+            kept.used = self._clock.seconds()
+            if not kept.users and (self._stopping or not kept.is_current):
+                self._close(kept)
 
     def stop(self) -> None:
         """Close all of them: those that connections use, once these have ended."""
@@ -116,7 +126,7 @@ class LoginCache:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for each in self._kept.values():
+        for each in list(self._open.values()):
             if not each.users:
                 self._close(each)
 
@@ -124,18 +134,58 @@ class LoginCache:
         """Close those that were used least recently; there are fewer connections than logins may be kept."""
         unused = [key for key, kept in self._kept.items() if kept.login is not None and not kept.users]
         for key in unused[: max(0, len(self._kept) - MOST_LOGINS)]:
-            self._close(self._kept.pop(key))
+            self._forget(key, self._kept[key])
 
     def _expire(self) -> None:
         self._timer = None
         before = self._clock.seconds() - IDLE_SECONDS
         for key, kept in list(self._kept.items()):
             if kept.login is not None and (kept.login.revoked or (not kept.users and kept.used <= before)):
-                del self._kept[key]
-                self._close(kept)
+                self._forget(key, kept)
         if self._kept:
             self._timer = self._clock.callLater(IDLE_SECONDS / 2, self._expire)
 
+    def _forget(self, key: bytes, kept: _Kept) -> None:
+        """Give it to no request any more. It is not closed while connections use it: a revocation must reach them."""
+        if self._kept.get(key) is kept:
+            del self._kept[key]
+        kept.is_current = False
+        if not kept.users:
+            self._close(kept)
+
     def _close(self, kept: _Kept) -> None:
         if kept.login is not None:
+            self._open.pop(kept.login, None)
             kept.login.close()
+
+
+class ConnectionLogin:
+    """The login of the requests of one connection, which counts as a connection of that login."""
+
+    def __init__(self, cache: LoginCache, connections: IConnections, share: Share, connection: IConnection) -> None:
+        self._cache = cache
+        self._connections = connections
+        self._share = share
+        self._connection = connection
+        self._login: ILogin | None = None
+
+    @property
+    def account(self) -> str | None:
+        """The account; None without a login."""
+        return None if self._login is None else self._login.account
+
+    def use(self, login: ILogin | None) -> None:
+        """The connection's requests are those of this login from now on."""
+        before, self._login = self._login, login
+        if before is login:
+            return
+        if before is not None:
+            before.remove_connection(self._connection)
+            self._cache.release(before)
+        if login is None:
+            self._connections.logged_out(self._connection)
+        else:
+            self._share.log_in(login.account)
+            self._connections.authenticated(self._connection, login.group)
+            self._cache.use(login)
+            login.add_connection(self._connection)  # last: where access was revoked it ends the connection

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Awaitable, Callable, TypeVar
+from typing import Any, Awaitable, Callable, Iterator, TypeVar
 from unittest import mock
 
+from twisted.cred.credentials import ICredentials, UsernamePassword
 from twisted.internet.defer import Deferred
 
 from homeftp.accounts.access import AccessChange, AccessTable
@@ -13,8 +14,9 @@ from homeftp.accounts.devicelogin import DeviceCertificate, DeviceChecker
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.login import Login
 from homeftp.accounts.passwords import PasswordChecker, hash_password
+from homeftp.config import Limits
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import Forbidden, Internal, LoginFailed, OperatorError
+from homeftp.errors import Busy, Forbidden, Internal, LoginFailed, OperatorError
 from homeftp.interfaces import IFiles
 from homeftp.model import WriteRequest
 from homeftp.store.policy.rights import parse_rights
@@ -55,64 +57,109 @@ class MeanwhileTests(LoginCase):
         self.state.remove_account("ann")
         self.state.add_account("ann", hash_password(PASSWORD, CHEAP))
 
-    def changes(self) -> dict[str, Callable[[], object]]:
-        """What may happen to an account: all of it ends its logins."""
+    def ends(self) -> dict[str, Callable[[], object]]:
+        """What may happen to an account, after which its credentials are not good any more."""
         return {
             "removed": lambda: self.state.remove_account("ann"),
-            "replaced": self.replace,
             "another password": lambda: self.state.set_password("ann", hash_password("other", CHEAP)),
+        }
+
+    def changes(self) -> dict[str, Callable[[], object]]:
+        """What may happen to an account, and leaves its password good: it ends the logins that there are."""
+        return {
+            "replaced": self.replace,
             "other rights": lambda: self.accesses.set_rights("ann", parse_rights("read")),
             "another home": lambda: self.accesses.set_home("ann", parse("ann")),
             "a quota": lambda: self.accesses.change("ann", AccessChange(parse("ann"), quota=1)),
             "a restriction": lambda: self.accesses.grant("ann", parse("tax"), frozenset()),
         }
 
-    def each(self, arm: Callable[[Callable[[], object]], None], disarm: Callable[[], object]) -> None:
-        """With a password and with a device: a login during which the account is changed is refused."""
-        for kind in ("password", "device"):
-            changes = {**self.changes(), "revoked": lambda: Devices(self.state).revoke("ann-laptop")}
-            if kind == "password":
-                del changes["revoked"]
-            for name, change in changes.items():
+    def attempts(self, change: Callable[[], object]) -> Iterator[tuple[str, Callable[[], Any], ICredentials]]:
+        """For each kind of credentials and each point of a login at which it happens, once: the attempt."""
+        for make in (self.password, lambda: DeviceCertificate(ID)):
+            for arm in (self.while_checked, self.before_it_is_watched):
                 self.setUp()
-                credentials = self.password() if kind == "password" else DeviceCertificate(ID)
+                credentials = make()
                 self.login(credentials).close()  # the control: nothing happens meanwhile
-                arm(change)
-                self.failureResultOf(self.attempt(credentials), LoginFailed)
-                disarm()
-                self.assertEqual(self.service.logins(), [], (kind, name))
-                self.assertEqual(self.records()[-1]["status"], 32, (kind, name))
 
-    def test_while_checked(self) -> None:
+                def attempt(arm: Callable[..., Any] = arm, credentials: ICredentials = credentials) -> Deferred[Any]:
+                    disarm = arm(change)
+                    attempted = self.attempt(credentials)
+                    disarm()
+                    return attempted
+
+                yield f"{type(credentials).__name__} {arm.__name__}", attempt, credentials
+
+    def while_checked(self, change: Callable[[], object]) -> Callable[[], None]:
         """The credentials were read and are right; the account is changed before it is looked up."""
-
-        def arm(change: Callable[[], object]) -> None:
-            def once() -> None:
-                disarm()
-                change()
-
-            self.password_workers.then = self.device_workers.then = once
 
         def disarm() -> None:
             self.password_workers.then = self.device_workers.then = int
 
-        self.each(arm, disarm)
+        def once() -> None:
+            disarm()
+            change()
 
-    def test_before_it_is_watched(self) -> None:
+        self.password_workers.then = self.device_workers.then = once
+        return disarm
+
+    def before_it_is_watched(self, change: Callable[[], object]) -> Callable[[], None]:
         """The account was looked up; it is changed before the login is one that the monitor knows."""
-        patches: list[Any] = []
+        opened, changes = self.service.opened, [change]
 
-        def arm(change: Callable[[], object]) -> None:
-            opened = self.service.opened
+        def change_first(login: Login) -> None:
+            if changes:
+                changes.pop()()
+            opened(login)
 
-            def first_change(login: Login) -> None:
-                change()
-                opened(login)
+        patch = mock.patch.object(self.service, "opened", change_first)
+        patch.start()
+        return patch.stop
 
-            patches.append(mock.patch.object(self.service, "opened", first_change))
-            patches[-1].start()
+    def test_ended(self) -> None:
+        """Where the credentials are not good any more the login is refused, at whatever point that happens."""
+        for name, change in self.ends().items():
+            for where, attempt, credentials in self.attempts(change):
+                if name == "removed" or isinstance(credentials, UsernamePassword):
+                    self.failureResultOf(attempt(), LoginFailed)
+                    self.assertEqual(self.service.logins(), [], (name, where))
+                    self.assertEqual(self.records()[-1]["status"], 32, (name, where))
 
-        self.each(arm, lambda: patches[-1].stop())
+    def test_revoked(self) -> None:
+        """So it is for a device that is revoked, or whose account is another one now."""
+        for change in (lambda: Devices(self.state).revoke("ann-laptop"), self.replace):
+            for where, attempt, credentials in self.attempts(change):
+                if isinstance(credentials, DeviceCertificate):
+                    self.failureResultOf(attempt(), LoginFailed)
+                    self.assertEqual(self.service.logins(), [], where)
+
+    def test_changed(self) -> None:
+        """Where they are still good the login is one of the account as it is now; that is no wrong password."""
+        for name, change in self.changes().items():
+            for where, attempt, credentials in self.attempts(change):
+                if name == "replaced" and isinstance(credentials, DeviceCertificate):
+                    continue  # `test_revoked`
+                for _ in range(2 * Limits().guesses if name == "a quota" else 1):
+                    login = self.successResultOf(attempt())
+                    self.assertEqual(self.service.logins(), [login], (name, where))
+                    self.assertTrue(login.is_valid(), (name, where))
+                    self.assertEqual(login.avatar.access, self.accesses.find("ann"), (name, where))
+                    login.close()
+
+    def test_changing(self) -> None:
+        """An account that changes during each try is busy: nobody comes in by what was, and no guess is counted."""
+        opened = self.service.opened
+
+        def change_first(login: Login) -> None:
+            self.accesses.set_rights("ann", parse_rights("read"))
+            opened(login)
+
+        with mock.patch.object(self.service, "opened", change_first):
+            for _ in range(2 * Limits().guesses):
+                failure = self.failureResultOf(self.attempt(self.password()), Busy)
+        self.assertIn("was changed", failure.getErrorMessage())
+        self.assertEqual(self.service.logins(), [])
+        self.login()
 
     def test_afterwards(self) -> None:
         """The login was made; from the change on it reads and changes nothing, without a look of the monitor."""
@@ -128,7 +175,7 @@ class MeanwhileTests(LoginCase):
             lambda files: files.move(parse("a"), parse("d")),
             lambda files: files.remove(parse("a")),
         )
-        for name, change in self.changes().items():
+        for name, change in {**self.ends(), **self.changes()}.items():
             self.setUp()
             self.server.put("a", b"content")
             for credentials in (self.password(), DeviceCertificate(ID)):

@@ -186,6 +186,23 @@ class ConnectionsTests(SynchronousTestCase):
         self.connections.remove(late)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_logged_out(self) -> None:
+        """A connection whose login has ended counts as unauthenticated, behind those that have waited for longer."""
+        member = self.add("192.0.2.2")
+        (late,) = self.idle("192.0.2.1")
+        self.clock.advance(10)
+        self.connections.logged_out(member)
+        self.connections.logged_out(member)
+        self.assertEqual(self.connections.unauthenticated, 2)
+        self.clock.advance(29.9)
+        self.assertEqual((late.told, member.told), (["abort"], []))
+        self.connections.authenticated(member, "ann")
+        self.clock.advance(1)
+        self.assertEqual(member.told, [])
+        self.connections.logged_out(member)
+        self.clock.advance(30)
+        self.assertEqual(member.told, ["abort"])
+
     def test_address(self) -> None:
         """Connections from one address are capped; others and local sockets are not affected."""
         made = [self.add("192.0.2.1") for _ in range(3)]
