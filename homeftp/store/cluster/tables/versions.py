@@ -152,6 +152,11 @@ def _between(
         after = (found[-1].path, found[-1].at_us)
 
 
+def lock_all(transaction: Transaction, share: int) -> bool:
+    """Whether no other transaction has this lock: who removes versions because of what all take up has it."""
+    return bool(transaction.row("SELECT pg_try_advisory_xact_lock(%s)", (-share,))[0])
+
+
 def size(queries: IQueries, share: int) -> int:
     """Bytes of all versions."""
     return int(queries.row("SELECT coalesce(sum(size), 0) FROM version WHERE share = %s", (share,))[0])

@@ -22,10 +22,8 @@ def expire(context: ClusterContext) -> None:
     while _uploads(context):
         pass
     most = _most(context)
-    while most is not None:
-        over = versions.size(context.database, context.share.id) - most
-        if over <= 0 or not _versions(context, None, over):
-            break
+    while most is not None and _beyond(context, most):
+        pass
 
 
 def _most(context: ClusterContext) -> int | None:
@@ -40,22 +38,46 @@ def _older_than(context: ClusterContext) -> int:
     return contents.now_us(context.database) - int(context.options.retention.seconds * SECOND_US)
 
 
-def _versions(context: ClusterContext, before_us: int | None, enough: int | None = None) -> int:
-    """Remove some of the oldest versions: those before a time, or as many as free enough bytes. How many went."""
+def _versions(context: ClusterContext, before_us: int) -> int:
+    """Remove some of the oldest versions: those before a time. How many went."""
 
     def work(transaction: Transaction) -> int:
         usage.lock_share(transaction, context.share.id, alone=False)
         found = versions.oldest(transaction, context.share.id, (), before_us, _AT_ONCE)
+        _remove(context, transaction, found)
+        return len(found)
+
+    return context.database.transact(work, maintenance=True)
+
+
+def _beyond(context: ClusterContext, most: int) -> int:
+    """Remove some of the oldest versions, as long as all take up more than `most` bytes. How many went.
+
+    One server at a time does so: what another one has removed shows only when that is committed.
+    """
+
+    def work(transaction: Transaction) -> int:
+        share = context.share.id
+        usage.lock_share(transaction, share, alone=False)
+        if not versions.lock_all(transaction, share):
+            return 0
+        over = versions.size(transaction, share) - most
         gone: list[VersionRow] = []
-        for each in found:
-            if enough is None or sum(one.size for one in gone) < enough:
-                versions.delete(transaction, context.share.id, each)
+        for each in versions.oldest(transaction, share, (), None, _AT_ONCE) if over > 0 else ():
+            if over > 0:
+                over -= each.size
                 gone.append(each)
-        contents.drop(transaction, [each.content for each in gone if each.content is not None])
-        _discount(context, transaction, [(path_names(each.path), each.size) for each in gone])
+        _remove(context, transaction, gone)
         return len(gone)
 
     return context.database.transact(work, maintenance=True)
+
+
+def _remove(context: ClusterContext, transaction: Transaction, gone: Sequence[VersionRow]) -> None:
+    for each in gone:
+        versions.delete(transaction, context.share.id, each)
+    contents.drop(transaction, [each.content for each in gone if each.content is not None])
+    _discount(context, transaction, [(path_names(each.path), each.size) for each in gone])
 
 
 def _uploads(context: ClusterContext) -> int:

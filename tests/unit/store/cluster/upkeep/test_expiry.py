@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from homeftp.cluster.database import Transaction
 from homeftp.config import DAY, PARTIAL_UPLOAD_SECONDS, Retention
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import SECOND_US
+from homeftp.store.cluster.base.rows import VersionRow
 from homeftp.store.cluster.store import ClusterStore
+from homeftp.store.cluster.tables import versions
 from homeftp.store.cluster.upkeep import expiry
 from tests.support.clustercase import ClusterCase, request
 
@@ -47,6 +50,39 @@ class ExpiryTests(ClusterCase):
             expiry.expire(self.context)
             self.assertEqual([each.hash for each in self.kept()], before[:3])
             self.assert_sound()
+
+    def test_size_at_two_servers(self) -> None:
+        """Two servers that do so at once remove no more than one alone."""
+        self.expire_at_two()
+        self.assertEqual(len(self.kept()), 200)
+
+    def test_size_without_lock(self) -> None:
+        """The control: more goes where neither waits for the other."""
+        self.patch(versions, "lock_all", lambda transaction, share: True)
+        self.expire_at_two()
+        self.assertLess(len(self.kept()), 200)
+
+    def expire_at_two(self) -> None:
+        """Have 2,000 versions of 1,000 bytes, of which 200 may stay; a server begins while another has not ended."""
+        options = StoreOptions(retention=Retention(percent=None, size=200_000))
+        self.lay(retention=options.retention)
+        self.cluster.execute(
+            "INSERT INTO version (share, path, at_us, mtime_us, mode, size, hash, made_us)"
+            " SELECT %s, 'b.txt', now_us() - a.number, 0, 420, 1000, '', 0 FROM generate_series(1, 2000) a (number)",
+            self.context.share.id,
+        )
+        other, whole = self.server(options), versions.delete
+        at_once: list[VersionRow] = []
+
+        def delete(transaction: Transaction, share: int, version: VersionRow) -> bool:
+            if not at_once:
+                at_once.append(version)
+                expiry.expire(other)
+            return whole(transaction, share, version)
+
+        self.patch(versions, "delete", delete)
+        expiry.expire(self.context)
+        self.assertEqual(len(at_once), 1)
 
     def test_no_size(self) -> None:
         """A percentage means nothing without a quota: a bucket has no size."""
