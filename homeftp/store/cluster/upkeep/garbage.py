@@ -71,7 +71,8 @@ def _doom(context: ClusterContext) -> bool | None:
         collected.doom(transaction, dead)
         alive = sorted(set(objects) - set(dead))
         halves.extend(collected.half_dead(transaction, alive))
-        collected.forget(transaction, alive)
+        collected.forget(transaction, sorted(set(alive) - set(halves)))
+        contents.suspect(transaction, halves)  # where this server ends before it has written them anew
         return bool(dead)
 
     found = context.database.transact(work, maintenance=True)

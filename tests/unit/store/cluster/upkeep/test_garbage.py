@@ -56,6 +56,19 @@ class GarbageCase(ClusterCase):
 
         return change(self.context, [parse(path)], work)
 
+    def fail_once(self, name: str) -> object:
+        """The method of the bucket, ended once."""
+        whole = getattr(self.cluster.bucket, name)
+        calls: list[object] = []
+
+        def ended(*arguments: object) -> object:
+            calls.append(arguments)
+            if len(calls) == 1:
+                raise KeyboardInterrupt
+            return whole(*arguments)
+
+        return ended
+
 
 class CollectTests(GarbageCase):
     """What goes and what stays."""
@@ -180,6 +193,23 @@ class CollectTests(GarbageCase):
         self.assertEqual([self.content(name) for name in names[7:]], [b"content"] * 3)
         self.assert_sound()
 
+    def test_packs_after_kill(self) -> None:
+        """A pack that a server was about to replace when it was killed is replaced a grace period later."""
+        names = [f"{number}.txt" for number in range(10)]
+        self.write(*names)
+        (pack,) = self.objects()
+        self.discard(*names[:7])
+        self.later(GRACE + 1)
+        self.patch(self.cluster.bucket, "get_many", self.fail_once("get_many"))
+        self.assertRaises(KeyboardInterrupt, garbage.collect, self.context)
+        for _ in range(2):
+            self.later(GRACE + 1)
+            garbage.collect(self.server())
+        self.assertEqual(len(self.objects()), 1)
+        self.assertNotIn(pack, self.objects())
+        self.assertEqual([self.content(name) for name in names[7:]], [b"content"] * 3)
+        self.assert_sound()
+
     def test_refused(self) -> None:
         """What was written for files that were then refused is garbage."""
         self.write("a.txt")
@@ -248,16 +278,3 @@ class WriterTests(GarbageCase):
         garbage.collect(self.server())
         self.assertEqual(self.objects(), set())
         self.assert_sound()
-
-    def fail_once(self, name: str) -> object:
-        """The method of the bucket, ended once."""
-        whole = getattr(self.cluster.bucket, name)
-        calls: list[object] = []
-
-        def ended(*arguments: object) -> object:
-            calls.append(arguments)
-            if len(calls) == 1:
-                raise KeyboardInterrupt
-            return whole(*arguments)
-
-        return ended
