@@ -11,6 +11,7 @@ import msgspec
 from zope.interface import Interface
 
 from homeftp.endpoint import Endpoint
+from homeftp.history.changes import VersionId
 from homeftp.interfaces.storefiles import IOpenFile
 from homeftp.model import Kind
 
@@ -49,4 +50,11 @@ class IImportingStore(Interface):
         """
 
 
-__all__ = ["IImportingStore", "Imported"]
+class IExportedHistory(Interface):
+    """A history whose versions can be opened together, because that takes it less than one after the other."""
+
+    def open_versions(asked: Sequence[VersionId], inline: int) -> Sequence[IOpenFile | Exception]:
+        """`IHistory.open_version` for several at once, in order, as `IStore.open_many` does it for files. Blocks."""
+
+
+__all__ = ["IExportedHistory", "IImportingStore", "Imported"]

@@ -7,16 +7,18 @@ was interrupted is run again.
 from __future__ import annotations
 
 from functools import partial
-from typing import Iterator
+from typing import Callable, Iterator
 
 import msgspec
+from msgspec import structs
 
 from homeftp.config import MIB
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import Busy, Forbidden, Refusal
+from homeftp.history.changes import VersionId
 from homeftp.history.timeline import Timeline
-from homeftp.interfaces.importing import IImportingStore, Imported
-from homeftp.interfaces.store import IHistory, IStore
+from homeftp.interfaces.importing import IExportedHistory, IImportingStore, Imported
+from homeftp.interfaces.store import IHistory, IOpenFile, IStore
 from homeftp.metadata.modes import same_mode
 from homeftp.model import Entry
 from homeftp.store.policy.outcomes import results_of
@@ -26,6 +28,9 @@ BATCH_ITEMS = 512
 
 BATCH_BYTES = 8 * MIB
 """Bytes of their contents after which a batch ends."""
+
+SMALL = MIB
+"""Bytes up to which the contents of a batch are opened together, and read."""
 
 
 class ImportFailure(msgspec.Struct, frozen=True):
@@ -54,6 +59,45 @@ class ImportStep(msgspec.Struct, frozen=True, kw_only=True):
 _Found = Imported | ImportFailure
 
 
+class _Contents:
+    """The contents of one batch: the small ones are opened together, when the first of them is asked for."""
+
+    def __init__(self, source: IStore, history: IHistory) -> None:
+        self._source = source
+        self._history = history
+        self._exported = history if IExportedHistory.providedBy(history) else None
+        self._files: list[Endpoint] = []
+        self._versions: list[VersionId] = []
+        self._opened: dict[Endpoint | VersionId, IOpenFile | Exception] | None = None
+
+    def opening(self, item: Imported) -> Imported:
+        """An item of the batch, with what opens its content."""
+        if item.kind == "directory":
+            return item
+        asked: Endpoint | VersionId = item.endpoint
+        alone = partial(self._source.open, item.endpoint)
+        together = item.size <= SMALL
+        if item.at_us is not None:
+            asked = VersionId(item.endpoint, item.at_us)
+            alone = partial(self._history.open_version, item.endpoint, item.at_us)
+            together = together and self._exported is not None
+        if not together:
+            return structs.replace(item, open=alone)
+        (self._files if isinstance(asked, Endpoint) else self._versions).append(asked)  # type: ignore[arg-type]
+        return structs.replace(item, open=partial(self._open, asked, alone))
+
+    def _open(self, asked: Endpoint | VersionId, alone: Callable[[], IOpenFile]) -> IOpenFile:
+        if self._opened is None:
+            self._opened = dict(zip(self._files, self._source.open_many(self._files, SMALL), strict=True))
+            if self._exported is not None and self._versions:
+                found = self._exported.open_versions(self._versions, SMALL)
+                self._opened.update(zip(self._versions, found, strict=True))
+        file = self._opened.pop(asked, None)  # it is held only until it is used
+        if isinstance(file, Exception):
+            raise file
+        return alone() if file is None else file
+
+
 def import_store(source: IStore, target: IImportingStore) -> Iterator[ImportStep]:
     """Add all that `source` holds to `target`, step by step; each step blocks.
 
@@ -67,27 +111,27 @@ def import_store(source: IStore, target: IImportingStore) -> Iterator[ImportStep
     batch: list[Imported] = []
     failures: list[ImportFailure] = []
     size = 0
-    for found in _all(source, history):
+    for found in _all(history):
         if isinstance(found, ImportFailure):
             failures.append(found)
         else:
             batch.append(found)
             size += found.size
         if len(batch) + len(failures) >= BATCH_ITEMS or size >= BATCH_BYTES:
-            yield _added(target, batch, failures)
+            yield _added(target, batch, failures, _Contents(source, history))
             batch, failures, size = [], [], 0
-    yield _added(target, batch, failures)
+    yield _added(target, batch, failures, _Contents(source, history))
 
 
-def _all(source: IStore, history: IHistory) -> Iterator[_Found]:
+def _all(history: IHistory) -> Iterator[_Found]:
     """All files and versions of a store, but for its root: each directory before its content, versions before files."""
     for page in history.timelines(ROOT):
         for timeline in page:
             if timeline.name:
-                yield from _of(source, history, timeline)
+                yield from _of(timeline)
 
 
-def _of(source: IStore, history: IHistory, timeline: Timeline) -> Iterator[_Found]:
+def _of(timeline: Timeline) -> Iterator[_Found]:
     if timeline.problem is not None:
         yield ImportFailure(timeline.name, timeline.problem)
         return
@@ -101,7 +145,6 @@ def _of(source: IStore, history: IHistory, timeline: Timeline) -> Iterator[_Foun
             mode=version.mode,
             hash=version.hash,
             made_us=version.made_us,
-            open=partial(history.open_version, endpoint, version.at_us),
         )
     entry = timeline.current
     if entry is not None:
@@ -113,11 +156,13 @@ def _of(source: IStore, history: IHistory, timeline: Timeline) -> Iterator[_Foun
             mode=entry.mode,
             hash=entry.hash,
             made_us=timeline.made_us,
-            open=partial(source.open, endpoint) if entry.kind == "file" else None,
         )
 
 
-def _added(target: IImportingStore, batch: list[Imported], failures: list[ImportFailure]) -> ImportStep:
+def _added(
+    target: IImportingStore, found: list[Imported], failures: list[ImportFailure], contents: _Contents
+) -> ImportStep:
+    batch = [contents.opening(each) for each in found]
     results = list(zip(batch, results_of(target.add_many, batch), strict=True))
     refused = [
         ImportFailure(each.endpoint.whole, _reason(result), each.at_us)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 from zope.interface import implementer
 
@@ -12,14 +12,15 @@ from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.history.changes import Reversion, VersionId
 from homeftp.history.timeline import Timeline
+from homeftp.interfaces.importing import IExportedHistory
 from homeftp.interfaces.store import IHistory, IOpenFile
 from homeftp.model import Actor, Change, Entry, Version, WriteRequest
 from homeftp.store.cluster.base.context import ClusterContext
-from homeftp.store.cluster.base.rows import NodeRow, VersionRow, path_names, path_text
+from homeftp.store.cluster.base.rows import Names, NodeRow, VersionRow, path_names, path_text
 from homeftp.store.cluster.reading.listing import TreeReader
-from homeftp.store.cluster.reading.opened import ClusterFile, StoredContent
-from homeftp.store.cluster.tables import contents, usage, versions
+from homeftp.store.cluster.reading.opened import open_contents
 from homeftp.store.cluster.tables import names as names_table
+from homeftp.store.cluster.tables import usage, versions
 from homeftp.store.cluster.writes import removal
 from homeftp.store.cluster.writes.committer import ClusterCommitter, as_file
 from homeftp.store.cluster.writes.transactions import change
@@ -28,7 +29,7 @@ from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.pages import entry_cost, paged
 
 
-@implementer(IHistory)
+@implementer(IHistory, IExportedHistory)
 class ClusterHistory:
     """The history of a share, as `IHistory` describes it, for one actor."""
 
@@ -95,16 +96,28 @@ class ClusterHistory:
 
     def open_version(self, endpoint: Endpoint, at_us: int) -> IOpenFile:
         """Open a version for reading."""
+        (file,) = self.open_versions([VersionId(endpoint, at_us)], -1)
+        if isinstance(file, Exception):
+            raise file
+        return file
+
+    def open_versions(self, asked: Sequence[VersionId], inline: int) -> Sequence[IOpenFile | Exception]:
+        """`open_version` for several at once, with as many statements."""
+        database, share = self._context.database, self._context.share.id
+        removal.finish(self._context, asked[0].endpoint.parts if len(asked) == 1 else ())
+        found = versions.of_times(database, share, [(each.endpoint.parts, each.at_us) for each in asked])
+        opened = [catch(self._readable, each, found) for each in asked]
+        return open_contents(database, self._context.bucket, opened, inline)
+
+    def _readable(self, version: VersionId, found: Mapping[tuple[Names, int], VersionRow]) -> tuple[VersionRow, Entry]:
+        endpoint = version.endpoint
         self._filetypes.check(endpoint)
-        removal.finish(self._context, endpoint.parts)
-        database = self._context.database
-        row = versions.find(database, self._context.share.id, endpoint.parts, at_us)
+        row = found.get((endpoint.parts, version.at_us))
         if row is None:
-            raise wording.no_version(endpoint, at_us)
+            raise wording.no_version(endpoint, version.at_us)
         if row.damaged:
             raise wording.damaged_version(endpoint)
-        entry = Entry("", "file", row.size, row.mtime_us, row.mode, row.hash, f"{row.content or 0}")
-        return ClusterFile(entry, StoredContent(self._context.bucket, contents.parts(database, row.content)))
+        return row, Entry("", "file", row.size, row.mtime_us, row.mode, row.hash, f"{row.content or 0}")
 
     # -- changing ------------------------------------------------------------------
 

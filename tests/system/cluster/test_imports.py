@@ -1,4 +1,4 @@
-"""A folder with versions is imported whole, also where the import is killed at any step and run again.
+"""A folder with versions is imported whole, also where the import is killed at any step and run again, and exported.
 
 With `HOMEFTP_TESTS_LONG=1` the large folder has 100,000 files.
 """
@@ -20,7 +20,8 @@ from homeftp.store import importing
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.upkeep import garbage
 from homeftp.store.factory import open_store
-from homeftp.store.importing import import_store
+from homeftp.store.importing import finish_directories, import_store
+from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
 from tests.support.clustercase import ClusterCase, request
 from tests.support.killing import Killed, killing
@@ -133,3 +134,21 @@ class LargeImportTests(ClusterCase):
             self.assertLessEqual(len(self.objects()), 2 * FILES // 500 + 2)
             self.assertEqual(sum(each.there for each in import_store(source, target)), 2 * FILES + folders)
             self.assert_sound()
+            self.assert_exported(source)
+
+    def assert_exported(self, source: IStore) -> None:
+        """What is exported is what was imported: names, times, modes, versions, and contents."""
+        folder, state = self.mktemp(), self.mktemp()
+        for each in (folder, state):
+            os.mkdir(each, 0o700)
+        options = StoreOptions(state_dir=state, retention=Retention(percent=100))
+        with contextlib.closing(open_store(folder, options)) as exported:
+            assert isinstance(exported, LocalStore)
+            steps = list(import_store(self.store, exported))
+            self.assertFalse([each.failures for each in steps if each.failures])
+            self.assertEqual((sum(each.files for each in steps), sum(each.versions for each in steps)), (FILES, FILES))
+            self.assertEqual(list(finish_directories(self.store, exported)), [])
+            for one, other in zip(known(source), known(exported), strict=True):
+                self.assertEqual(one, other)
+            for before, after in zip(contents(source), contents(exported), strict=True):
+                self.assertEqual(before, after)

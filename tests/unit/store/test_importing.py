@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+import contextlib
+from typing import Any, Sequence
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,13 +11,15 @@ from zope.interface import implementer
 
 from homeftp.config import Retention
 from homeftp.endpoint import parse
-from homeftp.errors import Busy, Changed, Forbidden
-from homeftp.interfaces.importing import IImportingStore, Imported
-from homeftp.interfaces.store import StoreOptions
+from homeftp.errors import Busy, Changed, Forbidden, NotFound
+from homeftp.history.changes import VersionId
+from homeftp.interfaces.importing import IExportedHistory, IImportingStore, Imported
+from homeftp.interfaces.store import IOpenFile, StoreOptions
 from homeftp.model import WriteRequest
 from homeftp.store import importing
-from homeftp.store.importing import ImportFailure, ImportStep, import_store
+from homeftp.store.importing import SMALL, ImportFailure, ImportStep, import_store
 from homeftp.store.memory import MemoryStore
+from homeftp.store.policy.outcomes import catch
 
 
 @implementer(IImportingStore)
@@ -112,3 +115,61 @@ class ImportTests(SynchronousTestCase):
         self.write("a", b"1")
         self.target.results = [RuntimeError("a defect")]
         self.assertRaises(RuntimeError, self.steps)
+
+
+@implementer(IExportedHistory)
+class _ExportedHistory:
+    """A history whose versions can be opened together; `asked` are those that were."""
+
+    def __init__(self, whole: Any) -> None:
+        self.timelines = whole.timelines
+        self.open_version = whole.open_version
+        self.asked: list[Sequence[VersionId]] = []
+
+    def open_versions(self, asked: Sequence[VersionId], inline: int) -> Sequence[IOpenFile | Exception]:
+        self.asked.append(asked)
+        return [catch(self.open_version, each.endpoint, each.at_us) for each in asked]
+
+
+class TogetherTests(SynchronousTestCase):
+    """The contents of a batch are opened together."""
+
+    def setUp(self) -> None:
+        self.source, self.target = MemoryStore(), _Target()
+        for content in (b"1", b"22"):
+            for name in ("a", "b", "large"):
+                whole = content * (SMALL if name == "large" else 1)
+                self.source.write_many([(WriteRequest(endpoint=parse(name), size=len(whole)), whole)])
+        self.history = _ExportedHistory(self.source.history())
+        self.patch(self.source, "history", lambda: self.history)
+        self.open_many = mock.Mock(wraps=self.source.open_many)
+        self.patch(self.source, "open_many", self.open_many)
+
+    def test_small(self) -> None:
+        """All small ones at the first that is asked for, and a large one by itself."""
+        with mock.patch.object(importing, "BATCH_BYTES", 10 * SMALL):
+            list(import_store(self.source, self.target))
+        (batch,) = self.target.batches
+        self.open_many.assert_not_called()
+        sizes = []
+        for each in batch:
+            assert each.open is not None
+            with contextlib.closing(each.open()) as file:
+                sizes.append((each.endpoint.whole, len(file.read(0, 9 * SMALL))))
+        self.assertEqual(sizes, [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("large", SMALL), ("large", 2 * SMALL)])
+        self.open_many.assert_called_once_with([parse("a"), parse("b")], SMALL)
+        self.assertEqual(
+            [[each.endpoint.whole for each in asked] for asked in self.history.asked], [["a", "b", "large"]]
+        )
+
+    def test_again(self) -> None:
+        """What is asked for again is opened again, and by itself; what cannot be opened raises its refusal."""
+        list(import_store(self.source, self.target))
+        list(self.source.remove(parse("b"), None, False))
+        item = self.target.batches[0][1]
+        assert item.open is not None
+        for _ in range(2):
+            self.assertEqual(item.open().read(0, 9), b"22")
+        gone = self.target.batches[0][3]
+        assert gone.open is not None
+        self.assertRaises(NotFound, gone.open)

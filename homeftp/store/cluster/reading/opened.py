@@ -7,16 +7,19 @@ snapshot without a lock.
 from __future__ import annotations
 
 import bisect
+import contextlib
 import itertools
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 from zope.interface import implementer
 
+from homeftp.cluster.database import IQueries
 from homeftp.cluster.objects import Bucket, ObjectMissing
 from homeftp.errors import Damaged
 from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Entry
-from homeftp.store.cluster.base.rows import ContentPart
+from homeftp.store.cluster.base.rows import ContentPart, FileRow
+from homeftp.store.cluster.tables import contents
 from homeftp.store.policy.limits import check_range
 
 
@@ -85,6 +88,44 @@ class ClusterFile:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def open_contents(
+    queries: IQueries, bucket: Bucket, found: Sequence[tuple[FileRow, Entry] | Exception], inline: int
+) -> list[IOpenFile | Exception]:
+    """Open files or versions: the parts of all with one statement. What is an exception stays one.
+
+    The content of those of at most `inline` bytes is read, with one request for all that are in one object.
+    """
+    rows = [row for row, _ in (each for each in found if not isinstance(each, Exception)) if row.content is not None]
+    parts = contents.parts_of(queries, [row.content for row in rows if row.content is not None])
+    small = {row.content: parts[row.content] for row in rows if row.content is not None and row.size <= inline}
+    read = _read_small(bucket, small)
+
+    def opened(row: FileRow, entry: Entry) -> ClusterFile:
+        content = b"" if not row.size and inline >= 0 else read.get(row.content or 0)
+        return ClusterFile(entry, StoredContent(bucket, parts.get(row.content or 0, [])), content)
+
+    return [each if isinstance(each, Exception) else opened(*each) for each in found]
+
+
+def _read_small(bucket: Bucket, small: Mapping[int, Sequence[ContentPart]]) -> dict[int, bytes]:
+    """Small contents; what the bucket does not have is left out, and found when it is read."""
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for parts in small.values():
+        for part in parts:
+            ranges.setdefault(part.object, []).append((part.start, part.size))
+    fetched: dict[tuple[str, int, int], bytes] = {}
+    for name, wanted in ranges.items():
+        with contextlib.suppress(ObjectMissing):
+            for (start, size), content in zip(wanted, bucket.get_many(name, wanted), strict=True):
+                fetched[name, start, size] = content
+    keys = {number: [(part.object, part.start, part.size) for part in parts] for number, parts in small.items()}
+    return {
+        number: b"".join(fetched[key] for key in each)
+        for number, each in keys.items()
+        if all(key in fetched for key in each)
+    }
 
 
 def not_kept() -> Damaged:

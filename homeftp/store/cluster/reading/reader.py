@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Iterator, Sequence
 
-from homeftp.cluster.objects import ObjectMissing
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Damage, Entry, ListingPage, Version
 from homeftp.store.cluster.base.context import ClusterContext
-from homeftp.store.cluster.base.rows import ContentPart, NodeRow, path_names
+from homeftp.store.cluster.base.rows import NodeRow, path_names
 from homeftp.store.cluster.reading.listing import TreeReader
-from homeftp.store.cluster.reading.opened import ClusterFile, StoredContent
-from homeftp.store.cluster.tables import contents, damages, versions
+from homeftp.store.cluster.reading.opened import open_contents
+from homeftp.store.cluster.tables import damages, versions
 from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.policy import wording
 from homeftp.store.policy.outcomes import catch
@@ -66,16 +64,9 @@ class ClusterReader:
         """`IStore.open_many`: the parts of all with one statement, and small contents together from each object."""
         asked = sorted({each.parts for each in endpoints})
         found = names_table.walk(self._context.database, self._context.share.root, asked)
-        nodes = [catch(self._sound, each, found.get(each.parts)) for each in endpoints]
-        wanted = [node.content for node in nodes if isinstance(node, NodeRow) and node.content is not None]
-        parts = contents.parts_of(self._context.database, wanted)
-        small = {
-            node.content: parts[node.content]
-            for node in nodes
-            if isinstance(node, NodeRow) and node.content is not None and node.size <= inline
-        }
-        read = self._read_small(small)
-        return [each if isinstance(each, Exception) else self._opened(each, parts, read, inline) for each in nodes]
+        rows = [catch(self._sound, each, found.get(each.parts)) for each in endpoints]
+        opened = [each if isinstance(each, Exception) else (each, each.entry()) for each in rows]
+        return open_contents(self._context.database, self._context.bucket, opened, inline)
 
     def open(self, endpoint: Endpoint) -> IOpenFile:
         """Open a file for reading."""
@@ -94,33 +85,6 @@ class ClusterReader:
         if node.damaged:
             raise wording.damaged(endpoint)
         return node
-
-    def _read_small(self, small: dict[int, list[ContentPart]]) -> dict[int, bytes]:
-        """The contents of small files; what the bucket does not have is left out, and found when it is read."""
-        ranges: dict[str, list[tuple[int, int]]] = {}
-        for parts in small.values():
-            for part in parts:
-                ranges.setdefault(part.object, []).append((part.start, part.size))
-        fetched: dict[tuple[str, int, int], bytes] = {}
-        for name, wanted in ranges.items():
-            with contextlib.suppress(ObjectMissing):
-                for (start, size), content in zip(wanted, self._context.bucket.get_many(name, wanted), strict=True):
-                    fetched[name, start, size] = content
-        keys = {number: [(part.object, part.start, part.size) for part in parts] for number, parts in small.items()}
-        return {
-            number: b"".join(fetched[key] for key in each)
-            for number, each in keys.items()
-            if all(key in fetched for key in each)
-        }
-
-    def _opened(
-        self, node: NodeRow, parts: dict[int, list[ContentPart]], read: dict[int, bytes], inline: int
-    ) -> ClusterFile:
-        stored = StoredContent(self._context.bucket, parts.get(node.content or 0, []))
-        content = read.get(node.content or 0)
-        if not node.size and inline >= 0:
-            content = b""
-        return ClusterFile(node.entry(), stored, content)
 
     # -- listings ------------------------------------------------------------------
 

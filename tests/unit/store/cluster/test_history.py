@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import parse
-from homeftp.errors import Damaged
+from homeftp.errors import Damaged, NotFound
+from homeftp.history.changes import VersionId
 from homeftp.history.timeline import Timeline
 from homeftp.store.cluster.history import ClusterHistory
 from tests.support.clustercase import ClusterCase
@@ -52,3 +55,19 @@ class HistoryTests(ClusterCase):
         self.cluster.execute("UPDATE version SET found = '' WHERE share = %s", self.context.share.id)
         history = ClusterHistory(self.context, self.store.actor)
         self.assertRaises(Damaged, history.open_version, parse("a.txt"), version.at_us)
+
+    def test_open_versions(self) -> None:
+        """Several versions take as few statements and requests as one; what one of them lacks is its own."""
+        for content in (b"1", b"22", b"333", b"last"):
+            self.write("a.txt", "d/b.txt", content=content)
+        list(self.store.remove(parse("d"), None, True))
+        history = ClusterHistory(self.context, self.store.actor)
+        asked = [VersionId(parse(each.name), each.at_us) for each in self.kept()]
+        asked += [VersionId(parse("none.txt"), 1), VersionId(parse("a.txt"), 1)]
+        self.context.bucket.get_many = mock.Mock(wraps=self.context.bucket.get_many)  # type: ignore[method-assign]
+        opened = history.open_versions(asked, 3)
+        self.assertEqual([type(each) for each in opened[-2:]], [NotFound, NotFound])
+        files = [each for each in opened if not isinstance(each, Exception)]
+        self.assertEqual([file.content for file in files], [b"333", b"22", b"1", None, b"333", b"22", b"1"])
+        self.assertEqual(self.context.bucket.get_many.call_count, 3)
+        self.assertEqual([file.read(0, 9) for file in files[2:4]], [b"1", b"last"])
