@@ -16,7 +16,7 @@ from homeftp.interfaces.importing import IExportedHistory
 from homeftp.interfaces.store import IHistory, IOpenFile
 from homeftp.model import Actor, Change, Entry, Version, WriteRequest
 from homeftp.store.cluster.base.context import ClusterContext
-from homeftp.store.cluster.base.rows import Names, NodeRow, VersionRow, path_names, path_text
+from homeftp.store.cluster.base.rows import NODES, Names, NodeRow, VersionRow, path_names, path_text
 from homeftp.store.cluster.reading.listing import TreeReader
 from homeftp.store.cluster.reading.opened import open_contents
 from homeftp.store.cluster.tables import names as names_table
@@ -66,7 +66,7 @@ class ClusterHistory:
             return
         yield path_text(endpoint.parts), node
         if node.directory and depth != 0:
-            reader = TreeReader(self._context.database)
+            reader = TreeReader(self._context.database, NODES)
             walk = reader.children if depth == 1 else reader.tree
             for names, each in walk(node.id, endpoint.parts, hidden):
                 if depth is None or len(names) - len(endpoint.parts) <= depth:

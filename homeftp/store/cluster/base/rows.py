@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Callable, Generic, NamedTuple, Protocol, Sequence, TypeVar
 
 import attrs
 
@@ -94,6 +94,31 @@ class NodeRow(FileRow):
         )
 
 
+class ListedRow(NamedTuple):
+    """A file or a directory as a listing shows it. A folder may have many: so it is no more than the tuple it was."""
+
+    id: int
+    parent: int
+    name: str
+    directory: bool
+    size: int
+    mtime_us: int
+    mode: int
+    hash: bytes | None
+    tag: int
+    found: bytes | None
+
+    def entry(self, name: str) -> Entry:
+        """The row as callers of the store see it."""
+        if self.found is not None:
+            return Entry(
+                name, "file", self.size, self.mtime_us, self.mode, None, str(self.tag), hash_of(self.hash) or ""
+            )
+        digest = None if self.hash is None else ALGORITHM + self.hash.hex()
+        kind: Kind = "directory" if self.directory else "file"
+        return Entry(name, kind, self.size, self.mtime_us, self.mode, digest, str(self.tag))
+
+
 @attrs.frozen
 class VersionRow(FileRow):
     """A version."""
@@ -115,6 +140,9 @@ NODE_COLUMNS = f"{FILE_COLUMNS}, {{0}}.id, {{0}}.parent, {{0}}.name, {{0}}.alike
 )
 """The columns of a `NodeRow`, of the table n."""
 
+LISTED_COLUMNS = ", ".join(f"n.{column}" for column in ListedRow._fields)
+"""The columns of a `ListedRow`, of the table n."""
+
 VERSION_COLUMNS = f"{FILE_COLUMNS}, {{0}}.path, {{0}}.at_us".format("v")
 """The columns of a `VersionRow`, of the table v."""
 
@@ -124,6 +152,44 @@ def node_of(row: Sequence[Any]) -> NodeRow:
     mtime_us, mode, size, hash, content, made_us, found, *rest = row
     digest = None if hash is None else ALGORITHM + hash.hex()
     return NodeRow(mtime_us, mode, size, digest, content, made_us, None if found is None else hash_of(found), *rest)
+
+
+class IPlaced(Protocol):
+    """A row of the tree, whatever else it has."""
+
+    @property
+    def id(self) -> int:
+        """The number of the node."""
+
+    @property
+    def parent(self) -> int:
+        """The number of its directory."""
+
+    @property
+    def name(self) -> str:
+        """Its name in that."""
+
+    @property
+    def directory(self) -> bool:
+        """Whether it is a directory itself."""
+
+
+N = TypeVar("N", bound=IPlaced)
+
+
+@attrs.frozen
+class RowShape(Generic[N]):
+    """The columns that are read of the rows of a tree, and the values that they become."""
+
+    columns: str
+    make: Callable[[Sequence[Any]], N]
+
+
+NODES = RowShape(NODE_COLUMNS, node_of)
+"""All of each row."""
+
+LISTED = RowShape(LISTED_COLUMNS, ListedRow._make)
+"""As much of each row as a listing shows."""
 
 
 def version_of(row: Sequence[Any]) -> VersionRow:

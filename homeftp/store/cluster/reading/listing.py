@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import Iterator
+from typing import Generic, Iterator
 
 from homeftp.cluster.database import IQueries
 from homeftp.endpoint import FolderSet
-from homeftp.store.cluster.base.rows import Names, NodeRow
+from homeftp.store.cluster.base.rows import N, Names, RowShape
 from homeftp.store.cluster.tables import names as names_table
 
 CHUNK = 1000
@@ -23,10 +23,10 @@ _MOST_AHEAD = 5000
 """Entries that are held for directories that come later: whatever the tree looks like, memory is bounded."""
 
 
-class _OpenDirectory:
+class _OpenDirectory(Generic[N]):
     """A directory on the way down: what was read of it, and how far the walk is."""
 
-    def __init__(self, id: int, names: Names, nodes: list[NodeRow], complete: bool) -> None:
+    def __init__(self, id: int, names: Names, nodes: list[N], complete: bool) -> None:
         self.id = id
         self.names = names
         self.nodes = nodes
@@ -34,22 +34,23 @@ class _OpenDirectory:
         self.next = 0
 
 
-class TreeReader:
+class TreeReader(Generic[N]):
     """Walks through one directory, each directory in it followed by what that holds. For one walk."""
 
-    def __init__(self, queries: IQueries) -> None:
+    def __init__(self, queries: IQueries, shape: RowShape[N]) -> None:
         self._queries = queries
-        self._ahead: dict[int, list[NodeRow]] = {}
+        self._shape = shape
+        self._ahead: dict[int, list[N]] = {}
 
-    def children(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, NodeRow]]:
+    def children(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, N]]:
         """The entries directly in a directory, sorted, each with its names, which begin with those given."""
         return self._walk(id, names, hidden, recursive=False)
 
-    def tree(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, NodeRow]]:
+    def tree(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, N]]:
         """The entries in a directory and beneath: all that exists from the beginning to the end is given once."""
         return self._walk(id, names, hidden, recursive=True)
 
-    def _walk(self, id: int, names: Names, hidden: FolderSet, *, recursive: bool) -> Iterator[tuple[Names, NodeRow]]:
+    def _walk(self, id: int, names: Names, hidden: FolderSet, *, recursive: bool) -> Iterator[tuple[Names, N]]:
         levels = [self._level(id, names)]
         while levels:
             level = levels[-1]
@@ -70,25 +71,25 @@ class TreeReader:
                     self._look_ahead(level, hidden)
                 levels.append(self._level(node.id, path))
 
-    def _level(self, id: int, names: Names) -> _OpenDirectory:
+    def _level(self, id: int, names: Names) -> _OpenDirectory[N]:
         nodes = self._ahead.pop(id, None)
         if nodes is not None:
             return _OpenDirectory(id, names, nodes, len(nodes) < _EACH)
-        level = _OpenDirectory(id, names, [], complete=False)
+        level: _OpenDirectory[N] = _OpenDirectory(id, names, [], complete=False)
         self._go_on(level)
         return level
 
-    def _go_on(self, level: _OpenDirectory) -> None:
+    def _go_on(self, level: _OpenDirectory[N]) -> None:
         """Read the next entries of a directory."""
         after = level.nodes[-1].name if level.nodes else ""
-        level.nodes = names_table.children(self._queries, level.id, CHUNK, after)
+        level.nodes = names_table.shaped_children(self._queries, self._shape, level.id, CHUNK, after)
         level.complete, level.next = len(level.nodes) < CHUNK, 0
 
-    def _look_ahead(self, level: _OpenDirectory, hidden: FolderSet) -> None:
+    def _look_ahead(self, level: _OpenDirectory[N], hidden: FolderSet) -> None:
         """Read the beginnings of the directory that was just met, and of those after it that show, together."""
         if sum(map(len, self._ahead.values())) > _MOST_AHEAD:
             return
         later = (node for node in level.nodes[level.next - 1 :] if node.directory)
         shown = (node.id for node in later if not (hidden and hidden.covers((*level.names, node.name))))
         ids = list(itertools.islice(shown, _AHEAD))
-        self._ahead.update(names_table.children_of_many(self._queries, ids, _EACH))
+        self._ahead.update(names_table.children_of_many(self._queries, self._shape, ids, _EACH))

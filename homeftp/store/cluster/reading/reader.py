@@ -8,7 +8,7 @@ from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Damage, Entry, ListingPage, Version
 from homeftp.store.cluster.base.context import ClusterContext
-from homeftp.store.cluster.base.rows import NodeRow, path_names
+from homeftp.store.cluster.base.rows import LISTED, ListedRow, NodeRow, path_names
 from homeftp.store.cluster.reading.listing import TreeReader
 from homeftp.store.cluster.reading.opened import open_contents
 from homeftp.store.cluster.tables import damages, versions
@@ -93,14 +93,14 @@ class ClusterReader:
         node = self.existing(endpoint)
         if not node.directory:
             raise wording.not_a_directory(endpoint)
-        reader = TreeReader(self._context.database)
+        reader = TreeReader(self._context.database, LISTED)
         walk = reader.tree if recursive else reader.children
         depth = len(endpoint.parts)
         yield from listing_pages(
             self._item("/".join(names[depth:]), each) for names, each in walk(node.id, endpoint.parts, hidden)
         )
 
-    def _item(self, name: str, node: NodeRow) -> Entry | tuple[str, str]:
+    def _item(self, name: str, node: ListedRow) -> Entry | tuple[str, str]:
         problem = None if node.directory else self._filetypes.problem(name)
         return node.entry(name) if problem is None else (name, problem)
 

@@ -6,7 +6,18 @@ from typing import Iterable, Sequence
 
 from homeftp.cluster.database import IQueries, Transaction, TransactionConflict
 from homeftp.endpoint import folded
-from homeftp.store.cluster.base.rows import NODE_COLUMNS, SEPARATOR, Names, NodeRow, digest_of, node_of, path_text
+from homeftp.store.cluster.base.rows import (
+    NODE_COLUMNS,
+    NODES,
+    SEPARATOR,
+    N,
+    Names,
+    NodeRow,
+    RowShape,
+    digest_of,
+    node_of,
+    path_text,
+)
 
 _WALK = f"""
 WITH RECURSIVE asked AS (
@@ -27,10 +38,10 @@ SELECT {NODE_COLUMNS} FROM unnest(%s::bigint[], %s::text[]) AS a (parent, name)
 JOIN node n ON n.parent = a.parent AND n.name = a.name
 """
 
-_CHILDREN = f"SELECT {NODE_COLUMNS} FROM node n WHERE n.parent = %s AND n.name > %s ORDER BY n.name LIMIT %s"
+_CHILDREN = "SELECT {} FROM node n WHERE n.parent = %s AND n.name > %s ORDER BY n.name LIMIT %s"
 
-_CHILDREN_OF_MANY = f"""
-SELECT {NODE_COLUMNS} FROM unnest(%s::bigint[]) AS a (parent)
+_CHILDREN_OF_MANY = """
+SELECT {} FROM unnest(%s::bigint[]) AS a (parent)
 CROSS JOIN LATERAL (SELECT * FROM node WHERE node.parent = a.parent ORDER BY node.name LIMIT %s) n
 ORDER BY n.parent, n.name
 """
@@ -135,13 +146,18 @@ def delete(transaction: Transaction, ids: Sequence[int]) -> None:
 
 def children(queries: IQueries, id: int, count: int, after: str = "") -> list[NodeRow]:
     """Some of what is in a directory, in the order of the names' bytes: what comes after a name."""
-    return [node_of(row) for row in queries.rows(_CHILDREN, (id, after, count))]
+    return shaped_children(queries, NODES, id, count, after)
 
 
-def children_of_many(queries: IQueries, ids: Sequence[int], count: int) -> dict[int, list[NodeRow]]:
+def shaped_children(queries: IQueries, shape: RowShape[N], id: int, count: int, after: str = "") -> list[N]:
+    """`children`, with as much of each row as a caller needs."""
+    return list(map(shape.make, queries.rows(_CHILDREN.format(shape.columns), (id, after, count))))
+
+
+def children_of_many(queries: IQueries, shape: RowShape[N], ids: Sequence[int], count: int) -> dict[int, list[N]]:
     """The first of what is in each of several directories, by the directory's id."""
-    found: dict[int, list[NodeRow]] = {id: [] for id in ids}
-    for node in map(node_of, queries.rows(_CHILDREN_OF_MANY, (list(ids), count))):
+    found: dict[int, list[N]] = {id: [] for id in ids}
+    for node in map(shape.make, queries.rows(_CHILDREN_OF_MANY.format(shape.columns), (list(ids), count))):
         found[node.parent].append(node)
     return found
 

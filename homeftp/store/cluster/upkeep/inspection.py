@@ -17,7 +17,7 @@ from homeftp.endpoint import NO_FOLDERS
 from homeftp.hashing.filehash import Hasher, hash_bytes
 from homeftp.model import Damage, DamageKind, Verification
 from homeftp.store.cluster.base.context import ClusterContext
-from homeftp.store.cluster.base.rows import ContentPart, Names, NodeRow, VersionRow, path_names
+from homeftp.store.cluster.base.rows import NODES, ContentPart, Names, NodeRow, VersionRow, path_names
 from homeftp.store.cluster.reading.listing import TreeReader
 from homeftp.store.cluster.reading.opened import StoredContent
 from homeftp.store.cluster.tables import collected, contents, damages, removals, versions
@@ -97,11 +97,11 @@ class ClusterInspection:
     def _everything(self) -> Iterator[_Named]:
         """All files, those in directories that are being removed, and all versions: what moves on is met again."""
         database, share = self._context.database, self._context.share
-        for names, node in TreeReader(database).tree(share.root, (), NO_FOLDERS):
+        for names, node in TreeReader(database, NODES).tree(share.root, (), NO_FOLDERS):
             if not node.directory:
                 yield _Named(names, None, node)
         for removal in removals.overlapping(database, share.id, ()):
-            for names, node in TreeReader(database).tree(removal.node, removal.names, NO_FOLDERS):
+            for names, node in TreeReader(database, NODES).tree(removal.node, removal.names, NO_FOLDERS):
                 if not node.directory:
                     yield _Named(names, removal.at_us, node)
         for version in versions.beneath(database, share.id, ()):

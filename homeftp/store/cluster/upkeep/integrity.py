@@ -13,7 +13,7 @@ from homeftp.endpoint import Endpoint, FolderSet
 from homeftp.hashing.filehash import Hasher
 from homeftp.model import MENDER, ONLY_MARKED, SERVER, Actor, Change, Damage, Verification
 from homeftp.store.cluster.base.context import ClusterContext
-from homeftp.store.cluster.base.rows import ContentPart, FileRow, NodeRow, VersionRow, path_names
+from homeftp.store.cluster.base.rows import NODES, ContentPart, FileRow, NodeRow, VersionRow, path_names
 from homeftp.store.cluster.reading.listing import TreeReader
 from homeftp.store.cluster.reading.opened import StoredContent
 from homeftp.store.cluster.tables import contents, damages, versions
@@ -59,7 +59,7 @@ class ClusterVerifier:
         if not node.directory:
             yield self._top, node
             return
-        for names, each in TreeReader(self._context.database).tree(node.id, self._top.parts, self._hidden):
+        for names, each in TreeReader(self._context.database, NODES).tree(node.id, self._top.parts, self._hidden):
             if not each.directory:
                 yield Endpoint(names, self._top.home), each
 

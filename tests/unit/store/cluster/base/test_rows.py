@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
 from homeftp.hashing.filehash import binary, hash_bytes
 from homeftp.store.cluster.base.rows import (
     BEHIND,
+    LISTED,
     SEPARATOR,
     digest_of,
     hash_of,
@@ -16,6 +18,8 @@ from homeftp.store.cluster.base.rows import (
     path_text,
     version_of,
 )
+from homeftp.store.cluster.tables import names as names_table
+from tests.support.clustercase import ClusterCase
 
 HASH = hash_bytes(b"content")
 FILE = (5, 0o640, 7, binary(HASH), 12, 3, None, 0)
@@ -37,6 +41,27 @@ class PathTests(SynchronousTestCase):
         for names in listed:
             beneath = "a" + SEPARATOR <= path_text(names) < "a" + BEHIND
             self.assertEqual(beneath, names[:1] == ("a",) and len(names) > 1)
+
+
+class ListedTests(ClusterCase):
+    """Rows as listings show them."""
+
+    def test_as_nodes(self) -> None:
+        """An entry is the same, however much of its row was read: of a file, a damaged one, and a directory."""
+        self.write("d/a.txt", "d/b.txt", "d/c.txt", mode=0o600, mtime_us=-7)
+        self.cluster.execute("UPDATE node SET found = '' WHERE name = 'b.txt'")
+        self.cluster.execute("UPDATE node SET found = hash, hash = NULL WHERE name = 'c.txt'")
+        root = self.context.share.root
+        (directory,) = names_table.shaped_children(self.context.database, LISTED, root, 9)
+        listed = [directory, *names_table.shaped_children(self.context.database, LISTED, directory.id, 9)]
+        nodes = [
+            *names_table.children(self.context.database, root, 9),
+            *names_table.children(self.context.database, directory.id, 9),
+        ]
+        self.assertEqual(
+            [attrs.asdict(each.entry("x")) for each in listed], [attrs.asdict(each.entry("x")) for each in nodes]
+        )
+        self.assertEqual([each.entry("x").damaged is None for each in listed], [True, True, False, False])
 
 
 class RowTests(SynchronousTestCase):

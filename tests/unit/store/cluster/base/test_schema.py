@@ -7,6 +7,7 @@ from typing import Callable
 from homeftp.cluster.database import Transaction
 from homeftp.cluster.migrations import expect_current, states
 from homeftp.endpoint import NO_FOLDERS
+from homeftp.store.cluster.base.rows import LISTED
 from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.reading.listing import TreeReader
 from homeftp.store.cluster.tables import contents
@@ -44,7 +45,7 @@ class SchemaTests(ClusterCase):
             lambda transaction: walk(transaction, self.context.share.root, names[:1]),
             lambda transaction: lock(transaction, [(self.context.share.root, "d")]),
             lambda transaction: contents.parts_of(transaction, numbers),
-            lambda transaction: TreeReader(transaction).tree(self.context.share.root, (), NO_FOLDERS),
+            lambda transaction: TreeReader(transaction, LISTED).tree(self.context.share.root, (), NO_FOLDERS),
         ]
         self.assertEqual([self.scans(act) for act in acts], [0] * len(acts))
         unindexed = self.scans(lambda transaction: transaction.rows("SELECT count(*) FROM node WHERE mode = 1"))

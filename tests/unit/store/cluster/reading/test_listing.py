@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from homeftp.endpoint import NO_FOLDERS, FolderSet
 from homeftp.model import WriteRequest
+from homeftp.store.cluster.base.rows import LISTED
 from homeftp.store.cluster.reading.listing import CHUNK, TreeReader
 from tests.support.clustercase import ClusterCase, Counting, request
 
@@ -14,7 +15,7 @@ class ListingTests(ClusterCase):
     def walk(self, recursive: bool = True, hidden: FolderSet = NO_FOLDERS) -> tuple[list[str], int]:
         """The paths, and how many statements it took."""
         queries = Counting(self.context.database)
-        reader = TreeReader(queries)
+        reader = TreeReader(queries, LISTED)
         walk = (reader.tree if recursive else reader.children)(self.context.share.root, (), hidden)
         return ["/".join(names) for names, _ in walk], queries.count
 
@@ -48,7 +49,7 @@ class ListingTests(ClusterCase):
         read = []
         for _ in range(2):
             queries = Counting(self.context.database)
-            self.assertEqual(len(list(TreeReader(queries).tree(self.context.share.root, (), hidden))), 4)
+            self.assertEqual(len(list(TreeReader(queries, LISTED).tree(self.context.share.root, (), hidden))), 4)
             read.append((queries.count, queries.read))
             self.write(*(f"secret/{number}/f.txt" for number in range(50)))
         self.assertEqual(read[0], read[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from homeftp.cluster.database import Transaction, TransactionConflict
 from homeftp.endpoint import parse
+from homeftp.store.cluster.base.rows import NODES
 from homeftp.store.cluster.tables import names as names_table
 from tests.support.clustercase import ClusterCase, request
 
@@ -72,7 +73,7 @@ class NamesTests(ClusterCase):
         after = names_table.children(database, self.root, 100, there[0])
         self.assertEqual([node.name for node in after], there[1:])
         d = next(node.id for node in names_table.children(database, self.root, 100) if node.name == "d")
-        found = names_table.children_of_many(database, [d, self.root, 0], 1)
+        found = names_table.children_of_many(database, NODES, [d, self.root, 0], 1)
         self.assertEqual(found[self.root], names_table.children(database, self.root, 1))
         self.assertEqual(found[d], names_table.children(database, d, 1))
         self.assertEqual(found[0], [])
