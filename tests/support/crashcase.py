@@ -37,7 +37,7 @@ class CrashCase(SynchronousTestCase):
         """Start the database, and lay an empty share."""
         self.postgresql = PostgreSQL(durable=True)
         self.addCleanup(self.postgresql.stop, signal.SIGQUIT)
-        url, self.bucket = self.postgresql.create("homeftp"), real_bucket_url()
+        url, self.bucket = self.create(), real_bucket_url()
         database = Database(url, connections=2)
         self.addCleanup(database.close)
         migrate(database, [STORE])
@@ -45,7 +45,11 @@ class CrashCase(SynchronousTestCase):
         self.context = self.cluster.context()
         self.addCleanup(self.context.database.close)
 
-    def assert_survives(self, crash: Callable[[int], None]) -> None:
+    def create(self) -> str:
+        """Make the database; its URL."""
+        return self.postgresql.create("homeftp")
+
+    def assert_survives(self, crash: Callable[[int], None], crashes: int = CRASHES) -> None:
         """Crash an engine, and start it again, again and again; nothing is lost, and nothing is stored twice."""
         command = [sys.executable, "-m", "tests.support.casworker", self.cluster.url, self.bucket]
         workers = [
@@ -66,7 +70,7 @@ class CrashCase(SynchronousTestCase):
         for reader in readers:
             reader.start()
         try:
-            for number in range(CRASHES + 1):
+            for number in range(crashes + 1):
                 wanted = [len(lines) + BETWEEN for lines in stored]
                 wait_until(partial(self._reached, stored, wanted), lambda: [len(lines) for lines in stored], WITHIN * 2)
                 crash(number)
@@ -78,7 +82,7 @@ class CrashCase(SynchronousTestCase):
                 reader.join(60)
         found = chains(ClusterStore(self.context))
         acknowledged = [line for lines in stored for line in lines]
-        self.assertGreater(len(acknowledged), CRASHES * BETWEEN)
+        self.assertGreater(len(acknowledged), crashes * BETWEEN)
         self.assertEqual([line for line in acknowledged if line[2] not in found[line[0]]], [])
         self.assertEqual(clusterchecks.faults(self.context.database), [])
         share = self.cluster.cluster.share

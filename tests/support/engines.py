@@ -114,15 +114,22 @@ def _new_data() -> str:
 class PostgreSQL:
     """A database server in a folder of its own, reached by a socket in it."""
 
-    def __init__(self, *, durable: bool = False, folder: str | None = None) -> None:
+    def __init__(
+        self, *, durable: bool = False, folder: str | None = None, replica_of: PostgreSQL | None = None
+    ) -> None:
         """`durable`: with fsync, as it comes; without it a crash loses data. `folder`: in which its own is made.
 
-        That is in memory: what tests stop is the server, and not the machine.
+        That is in memory: what tests stop is the server, and not the machine. `replica_of`: it follows another one.
         """
         self._programs = _programs()
         self.folder = _postgres_folder(folder or memory_folder())
         self._data = os.path.join(self.folder, "data")
-        subprocess.run(["cp", "-a", _new_data(), self._data], check=True)
+        if replica_of is None:
+            subprocess.run(["cp", "-a", _new_data(), self._data], check=True)
+        else:
+            copying = [os.path.join(self._programs, "pg_basebackup"), "-D", self._data, "-h", replica_of.folder]
+            options = ["-U", _USER, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+            subprocess.run([*copying, *options], check=True, cwd=self.folder, **_postgres_identity())  # type: ignore[call-overload]
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -164,11 +171,26 @@ class PostgreSQL:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
         return self.url(database)
 
+    def await_replica(self) -> None:
+        """From now on nothing is acknowledged before a replica has it."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            connection.execute("SELECT pg_reload_conf()")
+            following = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
+            wait_until(lambda: connection.execute(following).fetchone(), lambda: "the replica is synchronous")
+
+    def promote(self) -> None:
+        """Let a replica take over."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute("SELECT pg_promote()")
+
     def kill_backend(self, chance: random.Random) -> None:
-        """Kill one of its processes: it ends all others, and recovers, as after a crash."""
+        """Kill one of its processes: it ends all others, and recovers, as after a crash. It may have none just then."""
         assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(chance.choice(children(self._process.pid)), signal.SIGKILL)
+        found = children(self._process.pid)
+        if found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(chance.choice(found), signal.SIGKILL)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:

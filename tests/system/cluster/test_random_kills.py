@@ -37,14 +37,14 @@ from tests.support.needs import LONG
 from tests.support.processes import environment
 from tests.support.waiting import WITHIN, pause, wait_until
 
-KILLS = 10_000 if LONG else 20
+KILLS = 10_000 if LONG else 100
 
 CLIENTS = 2
 
 BETWEEN = 4
 """Acknowledged changes between two kills, at least."""
 
-FAULTS = {"server": 70, "backend": 20, "database": 4, "bucket": 1}
+FAULTS = {"server": 85, "backend": 12, "database": 2, "bucket": 1}
 """What is killed, and how often: one that is costly to start less often. All of PostgreSQL falls with a backend."""
 
 ANSWERS_LOST = 0.3
