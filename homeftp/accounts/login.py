@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from functools import partial
-from typing import Callable, Iterator, Sequence, TypeVar, cast
+from typing import Callable, Sequence, TypeVar, cast
 
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import UnauthorizedLogin
@@ -30,8 +30,8 @@ from homeftp.audit.log import Audit
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Busy, Forbidden, Internal, LoginFailed, OperatorError, Refusal
 from homeftp.files.factory import FilesFactory
-from homeftp.files.pages import Steps
 from homeftp.files.refusals import RefusedChange
+from homeftp.files.writersearch import WriterSearch
 from homeftp.history.writer import Writer
 from homeftp.host import now
 from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginService, IShareLinks, IWorkers
@@ -50,9 +50,6 @@ _AUDITED_NAME = 64
 
 
 R = TypeVar("R")
-
-FindWriter = Callable[[Endpoint, str], Iterator[Sequence[Writer]]]
-"""Looks for who gave a file of the store a content, step by step: each finds nothing, or the last one the writer."""
 
 Seen = Callable[[str, str, "str | None"], None]
 """Records that a device (its id) was there, from an address, through a front end."""
@@ -156,8 +153,10 @@ class Login:
 
     async def find_writer(self, endpoint: Endpoint, content_hash: str) -> Writer | None:
         """The writer of a file; not told of others if the account does not read all of the store."""
-        whole = self.home.beneath(*endpoint.parts)
-        found = await self._service.find_writer(self, whole, content_hash)
+        search, whole = self._service.writers, self.home.beneath(*endpoint.parts)
+        if search is None:
+            return None
+        found = await search.find(self.account, whole, content_hash, lambda: self.closed or self.revoked)
         sees_all = allotment(self.avatar.store.rights, self.home, None).sees_all
         return found if found is None or found.account == self.account or sees_all else None
 
@@ -256,7 +255,7 @@ class LoginService:
         files: FilesFactory,
         workers: IWorkers,
         reads: Audit | None = None,
-        writers: FindWriter | None = None,
+        writers: WriterSearch | None = None,
         seen: Seen = lambda id, address, front_end: None,
         share_links: Callable[[Login], IShareLinks | None] = lambda login: None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -268,7 +267,8 @@ class LoginService:
         self.refusals = refusals
         self.share_links = share_links
         """Share links of a login."""
-        self._writers = writers
+        self.writers = writers
+        """The search for who stored a file; None: that is never known."""
         self._throttle = throttle
         self._audit = audit
         self._validity = LoginValidity(validator, monotonic)
@@ -289,29 +289,6 @@ class LoginService:
             status = Status.OK
         self.outcomes[front_end, status] += 1
         return result
-
-    async def find_writer(self, login: Login, endpoint: Endpoint, content_hash: str) -> Writer | None:
-        """The writer of a file, for a login that asks; None where that is not known, and once the login has ended.
-
-        Also where the log cannot be read: the server's own log says why. An account's searches have their turns, so
-        that each has the log open only while it reads it.
-        """
-        if self._writers is None:
-            return None
-        async with self.files.share(login.account).searching:
-            return await self._search(login, partial(self._writers, endpoint, content_hash))
-
-    async def _search(self, login: Login, begin: Callable[[], Iterator[Sequence[Writer]]]) -> Writer | None:
-        steps, workers = Steps(begin), self._workers.of(login.account)
-        try:
-            while not (login.closed or login.revoked) and (found := await workers.run_slice(steps.next)) is not None:
-                if found:
-                    return found[0]
-        except OSError:
-            self._log.failure("the audit log cannot be searched")
-        finally:
-            await workers.run_unbounded(steps.close)
-        return None
 
     def logins(self) -> list[Login]:
         """Every login that is not closed."""

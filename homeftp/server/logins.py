@@ -35,6 +35,7 @@ from homeftp.audit.log import Audit
 from homeftp.config import Settings
 from homeftp.crypto.devicecert import certify_device
 from homeftp.files.factory import FilesFactory
+from homeftp.files.writersearch import WriterSearch
 from homeftp.host import now
 from homeftp.interfaces import IStore, IWorkers
 from homeftp.interfaces.frontend import HTTPS
@@ -116,7 +117,7 @@ def compose_logins(
         files=files,
         workers=login_workers,
         reads=audit if settings.audit_reads else None,
-        writers=partial(find_writer, audit),
+        writers=WriterSearch(partial(find_writer, audit), files.share),
         seen=device_activity.saw,
         share_links=sharing.of,
         monotonic=monotonic,

@@ -26,7 +26,7 @@ from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import Busy, Changed, Forbidden, Internal, LoginFailed, NoSpace
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
-from homeftp.files.jobs.share import SEARCHES_AT_ONCE
+from homeftp.files.writersearch import WriterSearch
 from homeftp.history.writer import Writer
 from homeftp.interfaces import ILogin, ILoginService
 from homeftp.interfaces.immediate import GRANTED_SECONDS
@@ -289,58 +289,38 @@ class SearchTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.workers = QueuedWorkers()
-        self.searched: list[int] = []
-        self.searches = 0
+        self.searched = 0
+        files = FilesFactory(self.workers, MemoryBudget())
         self.service = LoginService(
             mock.Mock(),
             throttle=mock.Mock(),
             audit=mock.Mock(),
             refusals=mock.Mock(),
             validator=mock.Mock(),
-            files=FilesFactory(self.workers, MemoryBudget()),
+            files=files,
             workers=self.workers,
-            writers=self.search,
+            writers=WriterSearch(self.steps, files.share),
         )
 
-    def search(self, endpoint: Endpoint, content_hash: str) -> Iterator[Sequence[Writer]]:
+    def steps(self, endpoint: Endpoint, content_hash: str) -> Iterator[Sequence[Writer]]:
         """Three steps find nothing, the fourth the writer."""
-        number = self.searches
-        self.searches += 1
         for _ in range(3):
-            self.searched.append(number)
+            self.searched += 1
             yield ()
-        yield [Writer("ann", None, number)]
-
-    def login(self) -> Login:
-        """A login of ann."""
-        return Login(self.service, Account("ann", MemoryStore(), WHOLE_STORE), ADDRESS)
-
-    def test_found(self) -> None:
-        """The search goes on step by step until it finds the writer; the control of what follows."""
-        found = started(self.login().find_writer(parse("a"), "sha256:x"))
-        self.workers.work_all()
-        self.assertEqual(self.successResultOf(found), Writer("ann", None, 0))
-        self.assertEqual(self.searched, [0, 0, 0])
+        yield [Writer("ann", None, 1)]
 
     def test_ended(self) -> None:
-        """The search of a login that has ended, or was revoked, ends after the step that waits already."""
-        for end in (Login.close, Login.disconnect):
-            self.searched.clear()
-            login = self.login()
+        """The search of a login that has ended, or was revoked, ends; the control finds the writer."""
+        for end, searched in ((Login.close, 2), (Login.disconnect, 2), (None, 3)):
+            self.searched = 0
+            login = Login(self.service, Account("ann", MemoryStore(), WHOLE_STORE), ADDRESS)
             found = started(login.find_writer(parse("a"), "sha256:x"))
             self.workers.work()
-            end(login)
+            if end is not None:
+                end(login)
             self.workers.work_all()
-            self.assertIsNone(self.successResultOf(found))
-            self.assertEqual(len(self.searched), 2)
-
-    def test_turns(self) -> None:
-        """Of many searches of one account few are under way at a time."""
-        found = [started(self.login().find_writer(parse("a"), "sha256:x")) for _ in range(5)]
-        self.workers.work()
-        self.assertEqual(set(self.searched), set(range(SEARCHES_AT_ONCE)))
-        self.workers.work_all()
-        self.assertEqual([self.successResultOf(each) is not None for each in found], [True] * 5)
+            self.assertEqual(self.successResultOf(found), None if end is not None else Writer("ann", None, 1))
+            self.assertEqual(self.searched, searched)
 
 
 class AuditTests(LoginCase):
