@@ -29,6 +29,9 @@ EXIT_CODES = "Exit codes: " + "; ".join(f"{code:d} {meaning}" for code, meaning 
 _LISTED = 10
 """Words that an error lists; more hide the rest of the message."""
 
+_JOINED = re.compile(r"argument \S+: ignored explicit argument '(?P<rest>[^']+)'")
+"""How argparse complains about an unknown letter behind those of known options."""
+
 _INVALID_CHOICE = re.compile(r"invalid choice: '?(?P<word>[^']*?)'? \(choose from (?P<allowed>.*)\)", re.DOTALL)
 """How argparse complains about a word that is not one of several."""
 
@@ -42,6 +45,8 @@ class Parser(argparse.ArgumentParser):
         if rest:
             word = next((each for each in rest if each.startswith("-")), rest[0])
             option, _, _ = word.partition("=")
+            if word.startswith("-") and not word.startswith("--"):
+                option = option[:2]  # letters are joined: it is the first that is not known
             if word.startswith("-"):
                 self.error(f"there is no option {option}.{did_you_mean(option, self._option_string_actions)}")
             self.error(f"too many arguments: {word}. Options go before or after all paths, not between them.")
@@ -49,6 +54,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit with 2."""
+        joined = _JOINED.fullmatch(message)
+        if joined is not None and not joined["rest"].startswith("="):
+            message = f"there is no option -{joined['rest'][0]}."
         found = _INVALID_CHOICE.search(message)
         if found is not None:
             allowed = re.findall(r"[\w.-]+", found["allowed"])
@@ -69,7 +77,7 @@ def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COM
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--version", action="version", help="print the version and exit", version=f"homeftp {__version__}"
+        "-V", "--version", action="version", help="print the version and exit", version=f"homeftp {__version__}"
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     for name, command in commands.items():

@@ -31,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     set_completer(remote, ANY_PATHS)
     set_completer(folder, ANY_PATHS)
     add_pattern_arguments(parser)
+    for names in (("-a", "--archive"), ("-r", "--recursive")):  # as push and get have them; it does so anyway
+        parser.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add_progress_arguments(parser)
     parser.set_defaults(**_sync_defaults(), yes=True)
 

@@ -10,7 +10,7 @@ from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.report import add_output_arguments
-from homeftp.cli.transfer.run import run_transfer
+from homeftp.cli.transfer.run import add_archive_argument, run_transfer
 from homeftp.cli.transfer.selecting import add_selection_arguments, read_selection
 from homeftp.errors import OperatorError
 
@@ -32,8 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     second = parser.add_argument("second", metavar="SECOND", help="the other one: NAME:PATH, or a local path")
     set_completer(first, ANY_PATHS)
     set_completer(second, ANY_PATHS)
-    for names in (("-r", "--recursive"), ("-n", "--dry-run")):  # as push and get have them; cmp does so anyway
+    for names in (("-r", "--recursive"), ("-n", "--dry-run"), ("-z",)):  # as push and get have them; cmp does so anyway
         parser.add_argument(*names, action="store_true", help=argparse.SUPPRESS)
+    add_archive_argument(parser, argparse.SUPPRESS)
     parser.add_argument(
         "--reread", action="store_true", help="have both sides read all files again instead of using remembered hashes"
     )

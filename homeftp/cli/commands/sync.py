@@ -101,6 +101,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --resolve: which of the two files stays, under the original's name",
     )
     add_pattern_arguments(parser)
+    for names in (("-a", "--archive"), ("-r", "--recursive")):  # as push and get have them; it does so anyway
+        parser.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add_progress_arguments(parser)
 
 

@@ -16,9 +16,22 @@ if TYPE_CHECKING:
     from homeftp.client import IClientReactor, IReconnector, Selection, TransferObserver, TransferOptions
 
 
+class _Archive(argparse.Action):
+    """Sets the options that rsync's --archive consists of, as far as they exist here."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, values: object, name: str | None = None) -> None:
+        namespace.recursive = namespace.perms = True
+
+
+def add_archive_argument(parser: argparse.ArgumentParser, help: str = "the same as -r -p, as in rsync") -> None:
+    """Add an option that means -r and -p."""
+    parser.add_argument("-a", "--archive", nargs=0, action=_Archive, default=argparse.SUPPRESS, help=help)
+
+
 def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that push and get share."""
     parser.add_argument("-r", "--recursive", action="store_true", help="include folders and their contents")
+    add_archive_argument(parser)
     parser.add_argument(
         "-f", "--force", action="store_true", help="replace whatever differs at the target, without asking"
     )
@@ -38,7 +51,12 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_progress_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options about the rate and the output of all commands that transfer folders."""
+    """Add the options about the rate and the output of all commands that transfer folders.
+
+    Options of rsync that ask for what is done anyway, or is of no use here, are accepted and change nothing.
+    """
+    for names in (("-z", "--compress"), ("-P",), ("--progress",), ("--partial",)):
+        parser.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser.add_argument(
         "--bwlimit",
         metavar="RATE",

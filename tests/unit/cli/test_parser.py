@@ -28,9 +28,15 @@ class ParserTests(SynchronousTestCase):
     def test_suggestions(self) -> None:
         """A misspelled option or action gets a suggestion, one that is like nothing gets none."""
         for words, message in (
-            (("push", "--recursiv", "a", "nas:"), "there is no option --recursiv. Did you mean `--recursive`?"),
+            (
+                ("push", "--recursiv", "a", "nas:"),
+                "there is no option --recursiv. Did you mean `--recursive` or `--archive`?",
+            ),
             (("ls", "nas:", "--jso"), "there is no option --jso. Did you mean `--json`?"),
-            (("push", "--compress", "a", "nas:"), "there is no option --compress."),
+            (("push", "--checksum", "a", "nas:"), "there is no option --checksum."),
+            (("push", "-xr", "a", "nas:"), "there is no option -x."),
+            (("push", "-rX", "a", "nas:"), "there is no option -X."),
+            (("ls", "-lx", "nas:"), "there is no option -x."),
             (("push", "--forc=1", "a", "nas:"), "there is no option --forc. Did you mean `--force`?"),
             (("versions", "nas:", "nas:a"), "too many arguments: nas:a. " + OPTIONS_GO),
             (("push", "a", "-r", "b", "nas:"), "too many arguments: nas:. " + OPTIONS_GO),
@@ -39,6 +45,15 @@ class ParserTests(SynchronousTestCase):
         actions = "list, add-app, add-key, narrow, rename, revoke"
         expected = f"argument ACTION: invalid choice: 'lst' (choose from {actions}). Did you mean `list`?"
         self.assertEqual(self.refused("device", "lst"), expected)
+
+    def test_habits(self) -> None:
+        """Letters that fingers know from rsync and ls are accepted where they ask for what is done anyway."""
+        parser = build_parser(COMMANDS)
+        for words in (("push", "-avz", "a", "b:"), ("get", "-avzP", "b:", "a"), ("cmp", "-avz", "a", "b:")):
+            self.assertTrue(parser.parse_args(words).perms, words)
+        parser.parse_args(("sync", "-avz", "a", "b:"))
+        parser.parse_args(("clone", "-av", "b:", "a"))
+        parser.parse_args(("ls", "-la", "b:"))
 
     def test_usage_of_subcommand(self) -> None:
         """The usage is that of the subcommand whose option it is."""

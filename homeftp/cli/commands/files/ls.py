@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser, "a folder or file on a server, also a pattern such as 'NAME:*.jpg'; NAME: is the whole shared folder"
     )
     parser.add_argument("-R", "-r", "--recursive", action="store_true", help="also list the contents of subfolders")
+    parser.add_argument("-a", "--all", action="store_true", help=argparse.SUPPRESS)  # all are listed anyway
     parser.add_argument("-l", "--long", action="store_true", help="print mode, size and time")
     parser.add_argument(
         "--hash", action="store_true", help="print the SHA-256 of each file, as sha256sum does; the server computes it"

@@ -62,6 +62,17 @@ class RunTests(SynchronousTestCase):
         self.assertEqual(seen, [TransferOptions(recursive=True, force=True, ignore_existing=True, ask=None)])
         self.assertEqual(self.err.getvalue(), "Nothing to do.\n")
 
+    def test_habits(self) -> None:
+        """-a means -r and -p, as far as rsync's means that here; its -z and -P change nothing."""
+        seen: list[TransferOptions] = []
+
+        async def work(options: TransferOptions, observer: TransferObserver) -> None:
+            seen.append(options)
+
+        for words in (("-r", "-p"), ("-a",), ("-avzP",), ("--archive", "--compress", "--progress", "--partial")):
+            self.assertEqual(self.successResultOf(self.start(work, *words)), Exit.DONE)
+        self.assertEqual(seen, [TransferOptions(recursive=True, perms=True)] * 4)
+
     def test_dry_run(self) -> None:
         """-n reaches the transfer, and the summary says that nothing was changed."""
         seen: list[TransferOptions] = []
