@@ -90,6 +90,8 @@ def _lone_surrogate(line: bytes) -> bool:
 
 def _utf8(line: bytes) -> None:
     """Check the whole line: msgspec does not look inside the values that it skips."""
+    if line.isascii() and b"\0" not in line[:_WIDEST]:
+        return  # as most lines
     if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in line[:_WIDEST]:
         raise BadRequest("the line is not UTF-8 but, as it seems, UTF-16 or UTF-32: send it in UTF-8")
     if line.startswith(codecs.BOM_UTF8):

@@ -144,9 +144,34 @@ class UnnamedTests(SyscallCase):
     def test_not_new(self) -> None:
         """A name that is taken is refused, and nothing changes."""
         self.addCleanup(os.close, self.file)
-        with self.assertRaises(FileExistsError):
-            System().name_new(self.file, b"a", target_dir=self.fd)
+        for by_descriptor in (True, False):
+            with self.assertRaises(FileExistsError):
+                self.system(by_descriptor).name_new(self.file, b"a", target_dir=self.fd)
         self.assertEqual(self.read("a"), b"a")
+
+    def test_without_descriptors(self) -> None:
+        """Where the kernel does not name a file by its descriptor it gets its name by its path in /proc."""
+        self.addCleanup(os.close, self.file)
+        os.write(self.file, b"content")
+        self.system(False).name_new(self.file, b"new", target_dir=self.fd)
+        self.assertEqual(self.read("new"), b"content")
+
+    def test_missing_directory(self) -> None:
+        """A directory that was removed is no reason to name the next file another way."""
+        self.addCleanup(os.close, self.file)
+        os.mkdir(f"{self.folder}/gone")
+        gone = os.open(f"{self.folder}/gone", os.O_RDONLY)
+        self.addCleanup(os.close, gone)
+        os.rmdir(f"{self.folder}/gone")
+        system = System()
+        with self.assertRaises(FileNotFoundError):
+            system.name_new(self.file, b"new", target_dir=gone)
+        self.assertEqual(system.names_by_descriptor, System().names_by_descriptor)
+
+    def system(self, by_descriptor: bool) -> System:
+        system = System()
+        system.names_by_descriptor = system.names_by_descriptor and by_descriptor
+        return system
 
 
 class Openat2Tests(SyscallCase):

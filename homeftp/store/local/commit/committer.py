@@ -70,15 +70,10 @@ class Committer:
                 known = source = None
             damage = "" if source is None else source.damage
             if known is not None:
-                row = CachedHash(
-                    cache_paths[target.handle],
-                    target.endpoint.name,
-                    found,
-                    known,
-                    pending.file.hashed_ns,
-                    damage,
-                )._replace(changed_ns=pending.changed_ns)
-                rows.append(row if source is None else row._replace(content=source.content, read_us=source.read_us))
+                content, read_us = ("", 0) if source is None else (source.content, source.read_us)
+                where, changed_ns = cache_paths[target.handle], pending.changed_ns
+                more = damage, content, read_us, changed_ns
+                rows.append(CachedHash(where, target.endpoint.name, found, known, pending.file.hashed_ns, *more))
             results.append(self._entry(found, known, damage))
         self.cache.record(rows)
         return results

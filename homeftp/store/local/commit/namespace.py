@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 from threading import Lock
-from typing import Callable, Iterable, Iterator, Sequence, TypeVar
+from typing import Callable, ContextManager, Iterable, Iterator, Sequence, TypeVar
 
 import attrs
 
@@ -22,6 +22,8 @@ from homeftp.model import ABSENT, Actor, Change
 from homeftp.store.local.commit.outcome import InDoubt, in_doubt, not_archived
 from homeftp.store.local.commit.outdated import OutdatedHashes
 from homeftp.store.local.commit.pending import (
+    KNOWN_NAME,
+    NEW_NAME,
     ExistingTarget,
     PendingRename,
     PendingUnlink,
@@ -47,6 +49,9 @@ T = TypeVar("T")
 _ATTEMPTS = 5
 """Times to try again if another program creates a target that was missing."""
 
+
+_NOTHING = contextlib.nullcontext()
+"""For a rename that the stat of the new file shows: made once, as it is for each of many files."""
 
 DirectoryChange = tuple[DirHandle, Callable[[], bool], Change]
 """An open directory, what changes its metadata and gives whether it did, and how that is recorded."""
@@ -138,13 +143,16 @@ class Namespace:
             checked: Checked = {}
             targets = [catch(self._prepare, each, archiver, checked) for each in pendings]
             failure = archiver.make_durable(self.fsync)
+            handles = {pending.target.handle for pending in pendings}
+            distinct = {each for each in handles if catch(self.outdated.may_look_the_same, each) is False}
             try:
                 with self.changelog.changing() as record:
                     for pending, existing in zip(pendings, targets, strict=True):
                         if isinstance(existing, Exception):
                             results.append(existing)
                             continue
-                        results.append(catch(self._rename_one, pending, existing, archiver, failure))
+                        renaming = _NOTHING if pending.target.handle in distinct else self.outdated.renaming(pending)
+                        results.append(catch(self._rename_one, pending, existing, archiver, failure, renaming))
                         if results[-1] is None or isinstance(results[-1], InDoubt):
                             record(rename_change(pending, existing))
             except Refusal as refused:
@@ -192,10 +200,15 @@ class Namespace:
         """Check whether a file may have a name that nothing has."""
         self.root.check_new_name(handle.fd, endpoint)
         claimed = self.collisions.check(handle, endpoint, new=True, removed_name=removed_name)
-        return ExistingTarget(None, None, claimed)
+        return NEW_NAME if claimed else KNOWN_NAME
 
     def _rename_one(
-        self, pending: PendingRename, existing: ExistingTarget, archiver: Archiver, failure: OSError | None
+        self,
+        pending: PendingRename,
+        existing: ExistingTarget,
+        archiver: Archiver,
+        failure: OSError | None,
+        renaming: ContextManager[None],
     ) -> None:
         """Rename one file, unless the version of the file that it replaces may not be durable."""
         try:
@@ -204,7 +217,7 @@ class Namespace:
                 if failure.errno in FULL:
                     raise failure
                 raise not_archived(pending.target.endpoint) from failure
-            with self.outdated.renaming(pending):
+            with renaming:
                 self.renamer.rename(pending, existing, name)
         except InDoubt:
             self._renamed(pending, existing, name)

@@ -32,10 +32,7 @@ class OutdatedHashes:
 
     @contextlib.contextmanager
     def renaming(self, pending: PendingRename) -> Iterator[None]:
-        """The block gives a file its name. Raises `Busy` (51), and OSError."""
-        if not self._may_look_the_same(pending.target.handle):
-            yield
-            return
+        """The block gives a file its name in a directory that `may_look_the_same`. Raises `Busy` (51), and OSError."""
         key = self._key(pending.target.endpoint)
         changed = False
         try:
@@ -51,7 +48,7 @@ class OutdatedHashes:
     @contextlib.contextmanager
     def changing(self, pending: PendingUnlink) -> Iterator[None]:
         """The block sets the time of a file. Raises `Busy` (51), and OSError."""
-        if not self._may_look_the_same(pending.handle):
+        if not self.may_look_the_same(pending.handle):
             yield
             return
         key = self._key(pending.endpoint)
@@ -65,7 +62,7 @@ class OutdatedHashes:
     def moving(self, source: Endpoint, target: Endpoint, handle: DirHandle) -> Iterator[None]:
         """The block gives a directory another name, in an open directory. Raises `Busy` (51), and OSError."""
         old, new = self.root.cache_path(source), self.root.cache_path(target)
-        look_the_same = self._may_look_the_same(handle)
+        look_the_same = self.may_look_the_same(handle)
         if look_the_same and not self.cache.forget_beneath(new):
             raise _refused()
         yield
@@ -88,8 +85,8 @@ class OutdatedHashes:
     def _key(self, endpoint: Endpoint) -> FileKey:
         return self.root.cache_path(endpoint.parent), endpoint.name
 
-    def _may_look_the_same(self, handle: DirHandle) -> bool:
-        """Whether a new file in an open directory may have the stat of an old one."""
+    def may_look_the_same(self, handle: DirHandle) -> bool:
+        """Whether a new file in an open directory may have the stat of an old one. Raises OSError."""
         return self.root.disks.of(os.fstat(handle.fd).st_dev).change_time is not ChangeTime.CTIME
 
 

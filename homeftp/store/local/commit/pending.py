@@ -127,6 +127,10 @@ class ExistingTarget(NamedTuple):
     """Whether the new name counts as present already: `NameCollisions.check`."""
 
 
+NEW_NAME, KNOWN_NAME = ExistingTarget(None, None, True), ExistingTarget(None, None)
+"""Where nothing exists: made once, as most files of a batch are new."""
+
+
 def rename_change(pending: PendingRename, existing: ExistingTarget) -> Change:
     """The change that a rename made."""
     if pending.unlink is not None:
