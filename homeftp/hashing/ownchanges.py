@@ -49,6 +49,8 @@ class OwnChanges:
 
         `changed_ns` is what `end` returned for the change that brought this content; 0 for one that was read.
         """
+        if not self._changed and not self._forgotten:
+            return True  # this program has changed nothing, as most that ask
         with self._lock:
             last = self._changed.get(file, self._forgotten)
         return last == changed_ns or (changed_ns or hashed_ns) > last

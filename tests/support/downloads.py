@@ -12,6 +12,8 @@ from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, SmallDownload
 from homeftp.hashing import filehash
 from homeftp.syscalls import System
+from tests.support import needs
+from tests.support.stores import Journaled
 
 MTIME = 1_600_000_000_000_000
 
@@ -19,8 +21,9 @@ MTIME = 1_600_000_000_000_000
 class FailingSystem(System):
     """A system on which one call fails; `calls` are those that were made."""
 
-    def __init__(self, fails: str = "", *, whole: bool = True) -> None:
+    def __init__(self, fails: str = "", *, whole: bool = True, unnamed: bool = False) -> None:
         super().__init__()
+        self.unnamed = unnamed
         self.fails = fails
         self.whole = whole
         self.calls: list[str] = []
@@ -44,6 +47,13 @@ class FailingSystem(System):
     def syncfs(self, fd: int) -> None:
         self._note("syncfs")
 
+    def names_later(self, fd: int) -> bool:
+        return self.unnamed
+
+    def name_new(self, fd: int, target: bytes, *, target_dir: int) -> None:
+        self._note("name")
+        super().name_new(fd, target, target_dir=target_dir)
+
     def rename(self, source: bytes, target: bytes, **paths: Any) -> None:
         self._note("rename")
         super().rename(source, target, **paths)
@@ -51,6 +61,19 @@ class FailingSystem(System):
     def rename_new(self, source: bytes, target: bytes, **paths: Any) -> None:
         self._note("rename")
         super().rename_new(source, target, **paths)
+
+
+def require_unnamed_files() -> None:
+    """Skip a test where the disk that it works on has no files without a name."""
+    needs.require("a disk for files without a name", _makes_unnamed_files)
+
+
+def _makes_unnamed_files() -> bool:
+    folder = os.open(".", os.O_RDONLY)
+    try:
+        return Journaled(unnamed=True).names_later(folder)
+    finally:
+        os.close(folder)
 
 
 class DownloadCase(SynchronousTestCase):

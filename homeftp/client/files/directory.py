@@ -32,6 +32,16 @@ class Directory(Protocol):
     def create(self, name: str) -> int:
         """Create a file for writing, readable by the user only; gives its descriptor."""
 
+    @property
+    def names_later(self) -> bool:
+        """Whether `create_unnamed` is available, and such a file is as durable as others."""
+
+    def create_unnamed(self, mode: int) -> int:
+        """Create a file without a name, for writing; gives its descriptor. It is gone where it gets no name."""
+
+    def name_new(self, fd: int, name: str) -> None:
+        """Give a file without a name one that does not exist; raises FileExistsError where it does."""
+
     def lock(self, name: str) -> int | None:
         """Open a temporary file of this user to read and write, made where it is missing; gives its descriptor.
 
@@ -66,10 +76,17 @@ class Directory(Protocol):
     def remove_directory(self, name: str) -> None:
         """Remove an empty folder in it, never a link to one."""
 
-    def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
+    def set_metadata(
+        self,
+        fd: int | None,
+        name: str,
+        mtime_us: int | None,
+        mode: int | None,
+        found: os.stat_result | None = None,
+    ) -> None:
         """Set time and permission bits of the open file `fd` called `name`, or of the folder itself where None.
 
-        What its disk does not keep, or the user may not set, stays.
+        `found` is its stat, where that is known. What its disk does not keep, or the user may not set, stays.
         """
 
     def own_stat(self) -> os.stat_result:
@@ -112,6 +129,19 @@ class DescriptorDirectory:
     def create(self, name: str) -> int:
         """Create a file."""
         return os.open(name, _CREATE, _FILE_MODE, dir_fd=self._fd)
+
+    @property
+    def names_later(self) -> bool:
+        """Whether its file system has files without a name."""
+        return self._system.names_later(self._fd)
+
+    def create_unnamed(self, mode: int) -> int:
+        """Create a file without a name."""
+        return self._system.open_unnamed(self._fd, mode)
+
+    def name_new(self, fd: int, name: str) -> None:
+        """Name a file."""
+        self._system.name_new(fd, os.fsencode(name), target_dir=self._fd)
 
     def lock(self, name: str) -> int | None:
         """Open and flock a file that only this user can have made."""
@@ -177,11 +207,18 @@ class DescriptorDirectory:
         """Remove an empty folder."""
         os.rmdir(name, dir_fd=self._fd)
 
-    def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
+    def set_metadata(
+        self,
+        fd: int | None,
+        name: str,
+        mtime_us: int | None,
+        mode: int | None,
+        found: os.stat_result | None = None,
+    ) -> None:
         """Set the mode, then the time, as far as the disk keeps them and the user may set them."""
         target = self._fd if fd is None else fd
         if mode is not None:
-            self._disks.set_mode(target, mode & PERMISSIONS)
+            self._disks.set_mode(target, mode & PERMISSIONS, found)
         if mtime_us is not None:
             self._disks.set_mtime(target, mtime_us)
 
@@ -232,6 +269,19 @@ class PathDirectory:
         """Create a file."""
         return os.open(self._join(name), _CREATE, _FILE_MODE)
 
+    @property
+    def names_later(self) -> bool:
+        """Never."""
+        return False
+
+    def create_unnamed(self, mode: int) -> int:
+        """Raise an error: there are no such files."""
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    def name_new(self, fd: int, name: str) -> None:
+        """Raise an error: there are no such files."""
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
     def lock(self, name: str) -> int | None:
         """None: there are no such locks."""
         return None
@@ -277,7 +327,14 @@ class PathDirectory:
         """Remove an empty folder."""
         os.rmdir(self._join(name))
 
-    def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
+    def set_metadata(
+        self,
+        fd: int | None,
+        name: str,
+        mtime_us: int | None,
+        mode: int | None,
+        found: os.stat_result | None = None,
+    ) -> None:
         """Set the time; there are no permission bits."""
         if mtime_us is not None:
             os.utime(self._path if fd is None else self._join(name), ns=(mtime_us * 1000, mtime_us * 1000))

@@ -1,4 +1,7 @@
-"""A download under a temporary name: written beside its target, verified, made durable, then renamed to the target.
+"""A download before it has its name: written beside its target, verified, made durable, then renamed to the target.
+
+A small file that is new has no name at all until then, where the disk has such files: that takes fewer system calls,
+and a crash leaves nothing.
 
 When that happens, and for how many files together, is decided in write.py and
 largefile.py. Everything here blocks and is called in a worker.
@@ -18,6 +21,17 @@ from homeftp.client.files.folders import OpenFolders
 from homeftp.client.files.names import partial_name
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.hashing import filehash
+from homeftp.syscalls import System
+
+_MADE_MEANWHILE = "another program made a local file of that name: run the command again"
+
+_LOST = "the disk did not keep all bytes of the file"
+
+_NOT_NAMED = frozenset({errno.ENOENT, errno.EPERM, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+"""How old kernels without /proc, and sandboxes, refuse to name a file; ENOENT also for other reasons."""
+
+_PRIVATE = 0o600
+"""The mode of a file whose mode the server does not tell."""
 
 CHANGED_LOCALLY = "the local file changed since it was compared: run the command again"
 
@@ -115,7 +129,7 @@ class DownloadTempFile:
                 raise Corrupted
             self._folder.set_metadata(self._fd, self._temporary, self.target.mtime_us, self.target.mode)
             if os.fstat(self._fd).st_size != self.size:
-                raise ContentMismatch("the disk did not keep all bytes of the file")
+                raise ContentMismatch(_LOST)
             if sync:
                 self._system.fsync(self._fd)
         except BaseException:
@@ -143,12 +157,12 @@ class DownloadTempFile:
                 self._folders.replace(self._temporary, self.target.name)
         except (FileExistsError, Changed) as conflict:
             self.abort()
-            existing = self._already_there()
+            existing = _already_there(self._system, self._folder, self._name, self.size, self.hash)
             if existing is not None:
                 return existing
             if isinstance(conflict, Changed):
                 raise
-            raise Changed("another program made a local file of that name: run the command again") from None
+            raise Changed(_MADE_MEANWHILE) from None
         except BaseException:
             self.abort()
             raise
@@ -157,25 +171,6 @@ class DownloadTempFile:
         if stat is None:
             raise Changed("the local file was removed right after it was written")
         return stat
-
-    def _already_there(self) -> os.stat_result | None:
-        """The stat of the file at the target, made durable, if it has the content that was downloaded."""
-        try:
-            fd = self._folder.open(self._name)
-        except OSError:
-            return None
-        try:
-            found = os.fstat(fd)
-            if not stat_module.S_ISREG(found.st_mode) or found.st_size != self.size:
-                return None
-            hash = filehash.digest(fd, self.size)
-            self._system.fsync(fd)
-            is_same = hash == self.hash and filehash.signature(os.fstat(fd)) == filehash.signature(found)
-            return found if is_same else None
-        except (OSError, Changed):
-            return None
-        finally:
-            os.close(fd)
 
     def suspend(self) -> None:
         """Close the file and keep it for the next download with its key."""
@@ -191,3 +186,90 @@ class DownloadTempFile:
         if temporary:
             with contextlib.suppress(OSError):
                 self._folder.remove(temporary)
+
+
+class UnnamedDownload:
+    """A small download that replaces nothing, without a name until it is committed.
+
+    It is written completely when it is made; `sync` says whether it is made durable then. Raises OSError, `Corrupted`,
+    and `ContentMismatch` (45) where the disk lost bytes.
+    """
+
+    def __init__(self, folders: OpenFolders, target: TargetFile, data: bytes, hash: str, *, sync: bool) -> None:
+        if filehash.hash_bytes(data) != hash:
+            raise Corrupted
+        self._folders = folders
+        self._target = target
+        self._data = data
+        self._hash = hash
+        self._parent = target.name.rpartition("/")[0]
+        folder = folders.open(self._parent)
+        self._fd = folder.create_unnamed(_PRIVATE if target.mode is None else target.mode)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[folders.system.write(self._fd, rest) :]
+            found = os.fstat(self._fd)
+            if found.st_size != len(data):
+                raise ContentMismatch(_LOST)
+            folder.set_metadata(self._fd, "", target.mtime_us, target.mode, found)
+            if sync:
+                folders.system.fsync(self._fd)
+        except BaseException:
+            self.abort()
+            raise
+
+    def commit(self) -> os.stat_result:
+        """Give it its name, if nothing has that, or a file with its content. Raises OSError and `Changed` (44)."""
+        folder, name = self._folders.open(self._parent, make=False), self._folders.last_name(self._target.name)
+        try:
+            folder.name_new(self._fd, name)
+            return os.fstat(self._fd)
+        except FileExistsError:
+            existing = _already_there(self._folders.system, folder, name, len(self._data), self._hash)
+            if existing is None:
+                raise Changed(_MADE_MEANWHILE) from None
+            return existing
+        except OSError as error:
+            if error.errno not in _NOT_NAMED:
+                raise
+        finally:
+            self.abort()
+        return self._commit_named()
+
+    def _commit_named(self) -> os.stat_result:
+        """Write it once more, under a temporary name."""
+        temp = DownloadTempFile(self._folders, self._target)
+        try:
+            temp.write(self._data)
+        except BaseException:
+            temp.abort()
+            raise
+        temp.complete(self._hash, sync=True)
+        return temp.commit()
+
+    def abort(self) -> None:
+        """Close the file, which is gone unless it was committed. May be called twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _already_there(system: System, folder: Directory, name: str, size: int, hash: str) -> os.stat_result | None:
+    """The stat of the file of that name, made durable, if it has the content that was downloaded."""
+    try:
+        fd = folder.open(name)
+    except OSError:
+        return None
+    try:
+        found = os.fstat(fd)
+        if not stat_module.S_ISREG(found.st_mode) or found.st_size != size:
+            return None
+        found_hash = filehash.digest(fd, size)
+        system.fsync(fd)
+        is_same = found_hash == hash and filehash.signature(os.fstat(fd)) == filehash.signature(found)
+        return found if is_same else None
+    except (OSError, Changed):
+        return None
+    finally:
+        os.close(fd)

@@ -14,6 +14,7 @@ import contextlib
 import math
 import os
 import stat as stat_module
+import sys
 import time
 from types import MappingProxyType
 from typing import Callable, Collection, Iterable, Mapping, NamedTuple, Sequence
@@ -21,12 +22,18 @@ from typing import Callable, Collection, Iterable, Mapping, NamedTuple, Sequence
 from homeftp.client.files.directory import Directory
 from homeftp.client.files.folders import OpenFolders
 from homeftp.client.files.names import partial_endpoint_key
-from homeftp.client.files.tempfile import CHANGED_LOCALLY, DownloadTempFile, TargetFile
+from homeftp.client.files.tempfile import CHANGED_LOCALLY, DownloadTempFile, TargetFile, UnnamedDownload
 from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.syscalls import System
+
+_MOST_TOGETHER = 1024
+"""Files that are written before they are made durable, at most: each may hold a descriptor meanwhile."""
+
+_JOB_PART = 4
+"""They take at most one in so many of the process's descriptors."""
 
 _MIN_SHARED_SYNC = 8
 """From this many files or folders on one sync of the file system is cheaper than a sync of each."""
@@ -81,16 +88,11 @@ class DownloadTarget:
     def write_many(self, files: Sequence[SmallDownload]) -> list[WriteResult]:
         """Write small files durably; one result for each, in order."""
         started_ns = time.time_ns()
+        results: list[WriteResult] = []
         with self.open_folders() as folders:
-            shared_sync = len(files) >= _MIN_SHARED_SYNC and folders.top.can_sync_filesystem
-            written = [_write(folders, file, sync=not shared_sync) for file in files]
-            failure: OSError | None = None
-            if shared_sync:
-                try:
-                    folders.top.sync_filesystem()
-                except OSError as error:
-                    failure = error
-            results = [_commit(temp, failure) for temp in written]
+            most = _most_together()
+            for start in range(0, len(files), most):
+                results += _write_some(folders, files[start : start + most])
         self.record(zip(files, results, strict=True), started_ns)
         return results
 
@@ -159,11 +161,15 @@ class DownloadTarget:
         """Record written files: the folders for `sync`, the hashes for the next comparison."""
         top = os.path.realpath(self.path)
         rows = []
+        paths: dict[str, str] = {}
         for file, result in files:
             if isinstance(result, os.stat_result):
-                self._unsynced.add(file.target.name.rpartition("/")[0])
-                directory, name = os.path.split(os.path.join(top, *self._local_parts(file.target.name)))
-                rows.append(CachedHash(directory, name, result, file.hash, started_ns))
+                folder, _, name = file.target.name.rpartition("/")
+                if folder not in paths:
+                    self._unsynced.add(folder)
+                    paths[folder] = os.path.join(top, *self._local_parts(folder)) if folder else top
+                name = self._local_names.get(file.target.name) or name
+                rows.append(CachedHash(paths[folder], name, result, file.hash, started_ns))
         if self._hash_cache is not None:
             self._hash_cache.record(rows)
 
@@ -175,11 +181,50 @@ class DownloadTarget:
         return [self._local_names.get("/".join(parts[: depth + 1]), part) for depth, part in enumerate(parts)]
 
 
-def _write(folders: OpenFolders, file: SmallDownload, *, sync: bool) -> DownloadTempFile | OSError | ContentMismatch:
-    """The completed temporary file, or why there is none."""
+def _most_together() -> int:
+    """How many files may be open at the same time."""
+    if sys.platform == "win32":
+        return _MOST_TOGETHER
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_TOGETHER if limit == resource.RLIM_INFINITY else max(1, min(_MOST_TOGETHER, limit // _JOB_PART))
+
+
+def _write_some(folders: OpenFolders, files: Sequence[SmallDownload]) -> list[WriteResult]:
+    """Write small files that are made durable together; one result for each."""
+    shared_sync = len(files) >= _MIN_SHARED_SYNC and folders.top.can_sync_filesystem
+    unnamed: dict[str, bool] = {}
+    written = [_write(folders, file, unnamed, sync=not shared_sync) for file in files]
+    failure: OSError | None = None
+    if shared_sync:
+        try:
+            folders.top.sync_filesystem()
+        except OSError as error:
+            failure = error
+    return [_commit(temp, failure) for temp in written]
+
+
+_Temporary = DownloadTempFile | UnnamedDownload
+
+
+def _write(
+    folders: OpenFolders, file: SmallDownload, unnamed: dict[str, bool], *, sync: bool
+) -> _Temporary | OSError | ContentMismatch:
+    """The completed temporary file, or why there is none; `unnamed` is for what is found out about its folder."""
     temp = None
+    target = file.target
     try:
-        temp = DownloadTempFile(folders, file.target)
+        if target.replaces is None and not target.force:
+            folder = target.name.rpartition("/")[0]
+            if folder not in unnamed:
+                unnamed[folder] = folders.open(folder).names_later
+            if unnamed[folder]:
+                return UnnamedDownload(folders, target, file.data, file.hash, sync=sync)
+    except (OSError, ContentMismatch) as error:
+        return error
+    try:
+        temp = DownloadTempFile(folders, target)
         temp.write(file.data)
         temp.complete(file.hash, sync=sync)
     except (OSError, ContentMismatch) as error:
@@ -189,9 +234,9 @@ def _write(folders: OpenFolders, file: SmallDownload, *, sync: bool) -> Download
     return temp
 
 
-def _commit(temp: DownloadTempFile | OSError | ContentMismatch, failure: OSError | None) -> WriteResult:
+def _commit(temp: _Temporary | OSError | ContentMismatch, failure: OSError | None) -> WriteResult:
     """Rename a completed file to its target, unless the shared sync had a `failure`."""
-    if not isinstance(temp, DownloadTempFile):
+    if isinstance(temp, Exception):
         return temp
     if failure is not None:
         temp.abort()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any
 
@@ -10,10 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.client.errors import Corrupted
 from homeftp.client.files.folders import OpenFolders
 from homeftp.client.files.names import is_partial_name
-from homeftp.client.files.tempfile import DownloadTempFile, TargetFile
+from homeftp.client.files.tempfile import DownloadTempFile, TargetFile, UnnamedDownload
 from homeftp.errors import Changed
 from homeftp.hashing import filehash
-from tests.support.downloads import MTIME, FailingSystem
+from tests.support.downloads import MTIME, FailingSystem, require_unnamed_files
 from tests.support.transfers import stamp, tree
 
 KEY = "0123456789abcdef" * 2
@@ -108,6 +109,30 @@ class TempFileTests(SynchronousTestCase):
         for temp in temps:
             self.assertRaises(Changed, temp.commit)
         self.assertEqual(os.listdir(f"{self.path}/x"), ["a"])
+
+    def test_named_elsewhere(self) -> None:
+        """A file that the system does not name by its descriptor is written once more, under a temporary name."""
+        require_unnamed_files()
+
+        class Refusing(FailingSystem):
+            def name_new(self, fd: int, target: bytes, *, target_dir: int) -> None:
+                raise OSError(errno.ENOENT, "no /proc")
+
+        system = Refusing(unnamed=True)
+        folders = OpenFolders(self.path, system, {})
+        self.addCleanup(folders.close)
+        target = TargetFile("x/a", MTIME, 0o640, None)
+        temp = UnnamedDownload(folders, target, b"content", HASH, sync=False)
+        self.assertEqual(os.listdir(f"{self.path}/x"), [])
+        temp.commit()
+        self.assertEqual((tree(self.path), stamp(f"{self.path}/x/a")), ({"x/a": b"content"}, (MTIME, 0o640)))
+        self.assertEqual(system.calls, ["write", "write", "fsync", "rename"])
+
+    def test_unnamed_corrupted(self) -> None:
+        """Content without the hash is not written."""
+        with self.assertRaises(Corrupted):
+            UnnamedDownload(self.folders, TargetFile("x/a", MTIME, 0o640, None), b"other", HASH, sync=True)
+        self.assertEqual(self.system.calls, [])
 
     def test_suspended(self) -> None:
         """A suspended file is resumed by its key, verified first; an aborted one leaves nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 from homeftp.client.files.write import DownloadTarget, LocalMetadata
 from homeftp.errors import (
@@ -12,7 +13,7 @@ from homeftp.errors import (
 from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import HashCache
 from homeftp.syscalls import System
-from tests.support.downloads import MTIME, DownloadCase, FailingSystem
+from tests.support.downloads import MTIME, DownloadCase, FailingSystem, require_unnamed_files
 from tests.support.transfers import stamp, tree
 
 
@@ -109,6 +110,52 @@ class SmallTests(DownloadCase):
             self.assertEqual(system.calls, ["fsync"])
             folder.sync()
             self.assertEqual(system.calls, ["fsync"])
+
+    def test_unnamed(self) -> None:
+        """New files have no name until they are durable; those that replace something, or may, have one before."""
+        require_unnamed_files()
+        found = self.make_file("old")
+        system = FailingSystem(unnamed=True)
+        folder = DownloadTarget(self.path, system)
+        new = [self.small(f"x/{number}") for number in range(10)]
+        folder.write_many([*new, self.small("old", replaces=found), self.small("forced", force=True)])
+        self.assertEqual(system.calls, ["write"] * 12 + ["syncfs"] + ["name"] * 10 + ["rename"] * 2)
+        self.assertEqual(set(tree(self.path).values()), {b"content"})
+        self.assertEqual(stamp(f"{self.path}/x/0"), (MTIME, 0o640))
+        system.calls.clear()
+        folder.write_many([self.small("alone")])
+        self.assertEqual(system.calls, ["write", "fsync", "name"])
+
+    def test_unnamed_faults(self) -> None:
+        """Whichever call fails, nothing is left of a new file, and the failure is given."""
+        require_unnamed_files()
+        for fails, count in (("write", 1), ("fsync", 1), ("name", 1), ("write", 20), ("syncfs", 20), ("name", 20)):
+            self.setUp()
+            folder = DownloadTarget(self.path, FailingSystem(fails, unnamed=True))
+            results = folder.write_many([self.small(str(number)) for number in range(count)])
+            self.assertTrue(all(isinstance(result, OSError) for result in results), (fails, results))
+            self.assertEqual(tree(self.path), {}, fails)
+
+    def test_unnamed_and_not_new(self) -> None:
+        """A file that appeared meanwhile is not replaced; one with the same content is what was wanted."""
+        require_unnamed_files()
+        self.make_file("other")
+        same = self.make_file("same", b"content")
+        folder = DownloadTarget(self.path, FailingSystem(unnamed=True))
+        other, known = folder.write_many([self.small("other"), self.small("same")])
+        self.assertIsInstance(other, Changed)
+        assert isinstance(known, os.stat_result)
+        self.assertEqual(filehash.signature(same), filehash.signature(known))
+        self.assertEqual(tree(self.path), {"other": b"old", "same": b"content"})
+
+    def test_few_descriptors(self) -> None:
+        """More files than may be open at once are made durable in several steps."""
+        system = FailingSystem()
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limit)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, limit[1]))
+        DownloadTarget(self.path, system).write_many([self.small(str(number)) for number in range(200)])
+        self.assertEqual(system.calls.count("syncfs"), 2)
 
     def test_remembered(self) -> None:
         """The hashes of written files are cached."""
