@@ -35,6 +35,17 @@ SLOW_SECONDS = 5.0
 """A job that runs for so long is named in the log: not even a slow disk, or the hashing of a password, needs that."""
 
 
+@attrs.frozen
+class Clocks:
+    """The clocks of jobs, in seconds."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    thread: Callable[[], float] = time.thread_time
+    """The processor time that the thread which asks has used."""
+    process: Callable[[], float] = time.process_time
+    """The processor time that all threads have used."""
+
+
 @attrs.define(eq=False)
 class _Job:
     """A call that waits for a thread, or has one."""
@@ -43,8 +54,7 @@ class _Job:
     args: tuple[Any, ...]
     answer: Deferred[Any]
     account: str | None
-    processor: Callable[[], float]
-    monotonic: Callable[[], float]
+    clocks: Clocks
     asked: float
     """When it began to wait."""
     has_deadline: bool
@@ -55,17 +65,21 @@ class _Job:
     used: float = 0.0
     """Seconds of a processor."""
     took: float = 0.0
-    """Seconds from its first step to its last one."""
+    """Seconds from its first step to its last one, without those in which other threads of the process had a processor:
+    it may have waited for the interpreter then, which is not its fault."""
 
     def run(self) -> object:
         """In a worker: the result of the call."""
-        before, began = self.processor(), self.monotonic()
-        deadline = OperationDeadline(OPERATION_SECONDS, self.monotonic) if self.has_deadline else None
+        clocks = self.clocks
+        before, began, all_before = clocks.thread(), clocks.monotonic(), clocks.process()
+        deadline = OperationDeadline(OPERATION_SECONDS, clocks.monotonic) if self.has_deadline else None
         try:
             with under(deadline):
                 return self.call(*self.args)
         finally:
-            self.used, self.took = self.processor() - before, self.monotonic() - began
+            self.used = clocks.thread() - before
+            others = clocks.process() - all_before - self.used
+            self.took = max(self.used, clocks.monotonic() - began - max(0.0, others))
 
 
 @implementer(IWorkers)
@@ -73,8 +87,8 @@ class ThreadWorkers:
     """`size` threads, and for each account a queue of `queue` jobs that wait for one.
 
     What runs through it directly, and not through `of`, is the work of the program itself. At most `hashing` threads
-    hash at once: by default one processor is left to the reactor. `processor` is the time that a thread has used. What
-    an account has used in the pool `beside` this one counts here too, and the other way round.
+    hash at once: by default one processor is left to the reactor. What an account has used in the pool `beside` this
+    one counts here too, and the other way round.
     """
 
     _log = Logger()
@@ -87,8 +101,7 @@ class ThreadWorkers:
         queue: int,
         name: str,
         hashing: int | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
-        processor: Callable[[], float] = time.thread_time,
+        clocks: Clocks = Clocks(),
         beside: ThreadWorkers | None = None,
     ) -> None:
         self.size = size
@@ -101,13 +114,13 @@ class ThreadWorkers:
         """Jobs that were refused, because the queue of their account was full."""
         self._reactor = reactor
         self._bound = queue
-        self._monotonic = monotonic
-        self._processor = processor
+        self._clocks = clocks
+        self._monotonic = clocks.monotonic
         if hashing is None:
             hashing = max(1, min(size, os.cpu_count() or 1) - 1)
         if beside is None:
-            self._debts = Debts(monotonic)
-            self._loop = FairLoop(IReactorTime(reactor), self._debts, processor)
+            self._debts = Debts(clocks.monotonic)
+            self._loop = FairLoop(IReactorTime(reactor), self._debts, clocks.thread)
         else:
             self._debts, self._loop = beside._debts, beside._loop
         self._recheck: IDelayedCall | None = None
@@ -216,7 +229,7 @@ class ThreadWorkers:
         """Call `job(*args)` in the pool when its turn comes."""
         answer: Deferred[T] = Deferred()
         bounded = lane is not Lane.BACKGROUND
-        new = _Job(job, args, answer, account, self._processor, self._monotonic, self._monotonic(), bounded)
+        new = _Job(job, args, answer, account, self._clocks, self._monotonic(), bounded)
         self._queue.put(account, lane, new)
         if lane is Lane.SHORT:
             self._debts.begin(account)

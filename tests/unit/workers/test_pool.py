@@ -21,7 +21,7 @@ from homeftp.workers import ThreadWorkers
 from homeftp.workers.deadline import OPERATION_SECONDS, current
 from homeftp.workers.debts import FORGIVEN, LONG_SHARE, MOST_LONG, MOST_OWED
 from homeftp.workers.fairloop import RECHECK_SECONDS
-from homeftp.workers.pool import SLOW_SECONDS, described
+from homeftp.workers.pool import SLOW_SECONDS, Clocks, described
 
 WITHIN = 30.0
 """Seconds for a thread to do what it was told; far more than it needs."""
@@ -50,10 +50,9 @@ class PoolTestCase(SynchronousTestCase):
     def make(self, size: int) -> ThreadWorkers:
         """A started pool with queues of two jobs."""
         self.reactor = CallQueue()
-        self.now = self.used = 0.0
-        workers = ThreadWorkers(
-            self.reactor, size=size, queue=2, name="test", monotonic=lambda: self.now, processor=lambda: self.used
-        )
+        self.now = self.used = self.others = 0.0
+        self.clocks = Clocks(lambda: self.now, lambda: self.used, lambda: self.used + self.others)
+        workers = ThreadWorkers(self.reactor, size=size, queue=2, name="test", clocks=self.clocks)
         workers.start()
         self.addCleanup(workers.stop)
         self.gate = threading.Event()
@@ -231,11 +230,29 @@ class ThreadWorkersTests(PoolTestCase):
         self.work(2)
         self.successResultOf(slow)
 
+    def wait_for_others(self) -> None:
+        """In a worker: let a long time pass, in which other threads of the process have the processor."""
+        self.now += MOST_LONG
+        self.others += MOST_LONG
+
+    def test_no_rest_for_others(self) -> None:
+        """Who floods the server with short work lets nobody rest: a slice that waited for that owes nothing for it."""
+        eve = self.workers.of("eve")
+        for job, rests in ((self.wait_for_others, False), (self.take_long, True)):
+            eve.run_slice(job)
+            self.work(1)
+            self.workers.of("ann").run(int)
+            self.work(1)
+            long = eve.run_slice(int)
+            if rests:  # the control
+                self.assertNoResult(long)
+            else:
+                self.work(1)
+                self.successResultOf(long)
+
     def test_beside(self) -> None:
         """What was used in one pool is owed in the other one too; each has threads and queues of its own."""
-        guesses = ThreadWorkers(
-            self.reactor, size=1, queue=2, name="guesses", processor=lambda: self.used, beside=self.workers
-        )
+        guesses = ThreadWorkers(self.reactor, size=1, queue=2, name="guesses", clocks=self.clocks, beside=self.workers)
         guesses.start()
         self.addCleanup(guesses.stop)
         self.addCleanup(self.gate.set)
