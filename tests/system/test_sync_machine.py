@@ -64,9 +64,10 @@ class ClockMachine(SyncMachine):
 
     @rule(name=PATHS, mtimes=st.tuples(*[st.integers(1, 10**9)] * 2))
     def write_both(self, name: str, mtimes: tuple[int, int]) -> None:
-        """Both laptops write a file: of the rules above that seldom follows from two."""
+        """Both laptops write a file, and sync: of the rules above that seldom follows from three."""
         for number, mtime in enumerate(mtimes):
             self.write(number, name, mtime)
+        self.agree()
 
 
 class MergingMachine(SyncMachine):
