@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
+import contextlib
 import functools
 import itertools
 
@@ -59,14 +59,6 @@ def real_bucket(url: str | None = None) -> Bucket:
     return open_bucket(url or real_bucket_url(), object_server().environment())
 
 
-@functools.lru_cache(maxsize=2)
-def _owners(url: str) -> Database:
-    """The connection of a database's owner."""
-    database = Database(url, connections=2, timeouts=PATIENT)
-    atexit.register(database.close)
-    return database
-
-
 class Cluster:
     """One store, which any number of servers have open."""
 
@@ -112,4 +104,5 @@ class Cluster:
             gives = query.lstrip().startswith("SELECT") or query.lstrip().startswith("WITH RECURSIVE")
             return transaction.rows(query, parameters) if gives else [(transaction.execute(query, parameters),)]
 
-        return _owners(self.url).transact(work)
+        with contextlib.closing(Database(self.url, connections=1, timeouts=PATIENT)) as database:
+            return database.transact(work)
