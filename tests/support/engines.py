@@ -161,6 +161,12 @@ class PostgreSQL:
             return True
         return False
 
+    @property
+    def pid(self) -> int:
+        """Its first process, whose children are all others."""
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, database: str) -> str:
         """The URL of one of its databases."""
         return f"postgresql://{_USER}@/{database}?host={quote(self.folder, safe='')}"
@@ -186,8 +192,7 @@ class PostgreSQL:
 
     def kill_backend(self, chance: random.Random) -> None:
         """Kill one of its processes: it ends all others, and recovers, as after a crash. It may have none just then."""
-        assert self._process is not None
-        found = children(self._process.pid)
+        found = children(self.pid)
         if found:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(chance.choice(found), signal.SIGKILL)
@@ -195,8 +200,7 @@ class PostgreSQL:
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """In the block the server and all of its processes stand still."""
-        assert self._process is not None
-        with standing_still(self._process.pid):
+        with standing_still(self.pid):
             yield
 
     def stop(self, number: int = signal.SIGINT) -> None:
@@ -268,6 +272,12 @@ class SeaweedFS(S3Server):
         atexit.register(self.stop)
         wait_until(self._answers, lambda: "SeaweedFS answers")
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def _answers(self) -> bool:
         try:
             self.bucket("ready")
@@ -286,8 +296,7 @@ class SeaweedFS(S3Server):
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """In the block it stands still."""
-        assert self._process is not None
-        with standing_still(self._process.pid):
+        with standing_still(self.pid):
             yield
 
     def stop(self) -> None:
