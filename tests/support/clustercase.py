@@ -11,6 +11,7 @@ from homeftp.interfaces.store import StoreOptions
 from homeftp.model import SECOND_US, Entry, Version, WriteRequest
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.store import ClusterStore
+from homeftp.store.cluster.upkeep.ownership import OWNER
 from tests.support import clusterchecks
 from tests.support.clusters import Cluster, new_database
 
@@ -83,8 +84,8 @@ class ClusterCase(SynchronousTestCase):
         return [version for page in self.store.versions(parse(path)) for version in page]
 
     def objects(self) -> set[str]:
-        """The names of all objects in the bucket."""
-        return {name for page in self.cluster.bucket.list() for name, _ in page}
+        """The names of all objects in the bucket, but for the one that tells of its owner."""
+        return {name for page in self.cluster.bucket.list() for name, _ in page} - {OWNER}
 
     def later(self, seconds: float) -> None:
         """So many seconds pass for the collector."""

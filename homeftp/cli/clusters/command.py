@@ -14,7 +14,7 @@ from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import format_size, print_json, print_result, printable
-from homeftp.errors import Busy, OperatorError
+from homeftp.errors import Busy, Forbidden, OperatorError
 
 if TYPE_CHECKING:
     from homeftp.cluster.database import Database
@@ -95,9 +95,14 @@ def _init(database: Database, bucket: Bucket, options: argparse.Namespace) -> in
     from homeftp.server.clusterschema import SCHEMA
     from homeftp.store.cluster.base.context import ClusterOptions
     from homeftp.store.cluster.tables.shares import make_share
+    from homeftp.store.cluster.upkeep.ownership import expect_own
 
     bucket.check()
     made = migrate(database, SCHEMA)
+    try:
+        expect_own(database, bucket)
+    except Forbidden as refusal:
+        raise OperatorError(refusal.message) from None
     make_share(database, ClusterOptions().share)
     done = "The tables are made." if made else "The tables were there already."
     sentence = f"{done} Next: homeftp serve {printable(options.database)} --objects {printable(options.objects)}"
@@ -118,10 +123,13 @@ def _migrate(database: Database, options: argparse.Namespace) -> int:
 def _check(database: Database, bucket: Bucket, options: argparse.Namespace) -> int:
     from homeftp.cluster.examine import Finding, examine_database
     from homeftp.server.clusterschema import SCHEMA
+    from homeftp.store.cluster.upkeep.ownership import find_foreign
 
+    problem = _problem(bucket)
+    foreign = find_foreign(database, bucket) if problem is None else None
     found = {
         "database": examine_database(database, SCHEMA),
-        "bucket": [Finding("the five requests", _problem(bucket))],
+        "bucket": [Finding("the five requests", problem), Finding("the database that it belongs to", foreign)],
     }
     is_sound = not any(each.problem for findings in found.values() for each in findings)
     if options.json:

@@ -118,13 +118,22 @@ CREATE TABLE upkeep (
 );
 """
 
+_SECOND = """
+CREATE TABLE owner (
+    id text PRIMARY KEY,
+    own boolean NOT NULL DEFAULT false
+);
+CREATE UNIQUE INDEX owner_own ON owner (own) WHERE own;
+"""
+
 _KEPT = ("share", "node", "part", "pack", "version", "upload", "removed", "usage")
 
 STORE = SchemaPart(
     "store",
-    (_FIRST,),
-    kept=tuple(map(KeptTable, _KEPT)),
+    (_FIRST, _SECOND),
+    kept=(*map(KeptTable, _KEPT), KeptTable("owner", without=("own",))),
     sequences=("number",),
     left=("garbage", "upkeep"),
 )
-"""The tables of the cluster store. In a recovered database the collector begins anew: all that no part names is new."""
+"""The tables of the cluster store. A recovered database is another one, which has the ids of those before it, too; its
+collector begins anew: all that no part names is new."""

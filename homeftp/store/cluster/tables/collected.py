@@ -1,4 +1,4 @@
-"""Queries of the collector, on the tables `garbage`, `part` and `pack`."""
+"""Queries of the collector, on the tables `garbage`, `part`, `pack` and `owner`."""
 
 from __future__ import annotations
 
@@ -115,6 +115,17 @@ def release(transaction: Transaction) -> bool:
 def is_held(queries: IQueries) -> bool:
     """Whether they are not looked for."""
     return queries.row("SELECT 1 FROM upkeep WHERE task = %s", (_HELD,)) is not None
+
+
+def owners(queries: IQueries) -> list[str]:
+    """The ids of this database among those with the same bucket: its own, and those of which it was recovered."""
+    return [id for (id,) in queries.rows("SELECT id FROM owner")]
+
+
+def own_id(transaction: Transaction) -> str:
+    """Its own one, made where there is none yet."""
+    transaction.execute("INSERT INTO owner (id, own) VALUES (gen_random_uuid(), true) ON CONFLICT DO NOTHING")
+    return str(transaction.row("SELECT id FROM owner WHERE own")[0])
 
 
 def due(database: Database, task: str, seconds: float) -> bool:

@@ -17,6 +17,7 @@ from homeftp.config import DAY
 from homeftp.model import SECOND_US
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.tables import collected, contents
+from homeftp.store.cluster.upkeep.ownership import expect_own
 
 _AT_ONCE = 500
 """Objects that are looked at in one transaction."""
@@ -26,7 +27,8 @@ _LISTED_EVERY_SECONDS = 7 * DAY
 
 
 def collect(context: ClusterContext) -> int:
-    """Remove what no file names any more; how many objects went."""
+    """Remove what no file names any more; how many objects went. Raises `Forbidden` (33) in another's bucket."""
+    expect_own(context.database, context.bucket)
     removed = _delete(context)
     while (doomed := _doom(context)) is not None:
         if doomed:

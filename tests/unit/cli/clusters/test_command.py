@@ -52,6 +52,15 @@ class ClusterCommandTests(CommandCase):
         self.assertEqual(self.cluster("check", "--objects", "s3://files", "--json"), Exit.DIFFERS)
         self.assertIs(json.loads(self.out.getvalue().splitlines()[-1])["sound"], False)
 
+    def test_foreign_bucket(self) -> None:
+        """A bucket that another database has is refused, before a file of it is taken for one that nobody needs."""
+        self.cluster("init", "--objects", "s3://files")
+        self.url = empty_schema()
+        self.assertEqual(self.cluster("init", "--objects", "s3://files"), Exit.USAGE)
+        self.assertIn("the bucket is that of another database", self.err.getvalue())
+        self.assertEqual(self.cluster("check", "--objects", "s3://files"), Exit.DIFFERS)
+        self.assertRegex(self.out.getvalue(), r"(?m)^bucket +the database that it belongs to +the bucket is that of")
+
     def test_status(self) -> None:
         """The servers are listed with their addresses, and what there is is counted."""
         self.cluster("init", "--objects", "s3://files")
