@@ -17,6 +17,7 @@ from homeftp.client.plan.listing import RemoteListing, select, stat_remote
 from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists, scanner
 from homeftp.client.plan.past import learn_hashes, list_past, no_pattern
 from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
+from homeftp.client.plan.remember import is_worthwhile, remember_folder
 from homeftp.client.plan.reread import reread_remote, without_memory
 from homeftp.client.plan.spelling import spell
 from homeftp.client.plan.survey import Survey, survey
@@ -101,7 +102,9 @@ class _Get:
                 await self._get_file(client, source, listing.entries[""], target._replace(inside=inside))
         for endpoint, path in folders:
             if self._options.as_of is None:
-                await self._get_folder(client, endpoint, path)
+                if await self._get_folder(client, endpoint, path):  # whose tables are freed by now
+                    scanned = scanner(self._context, path, self._options.selection)
+                    await remember_folder(client, self._context, scanned, endpoint)
             else:
                 listed = next(listing for source, listing in found if source.endpoint == endpoint)
                 await self._get_past_folder(client, endpoint, path, listed)
@@ -136,7 +139,8 @@ class _Get:
         context = without_memory(self._context) if self._options.force else self._context
         await self._transfer(client, context, lambda _: endpoint, {name: entry}, tree, folder)
 
-    async def _get_folder(self, client: Client, endpoint: Endpoint, path: str) -> None:
+    async def _get_folder(self, client: Client, endpoint: Endpoint, path: str) -> bool:
+        """Fetch a directory; whether it is to be remembered then."""
         scanned = scanner(self._context, path, self._options.selection)
         progress = self._observer.add_compared
         found = await survey(client, self._context, path, scanned, endpoint, extra=True, progress=progress)
@@ -157,6 +161,8 @@ class _Get:
             report_deleted(plan, self._observer)
         elif plan is not None and may_delete(self._observer):
             await delete_local(self._context, tree, listing.entries, plan, self._observer)
+        fetched = sum(entry.kind == "file" for entry in listing.entries.values())
+        return not dry_run and is_worthwhile(fetched, found.same_count + fetched)
 
     async def _get_past_folder(self, client: Client, endpoint: Endpoint, path: str, listing: RemoteListing) -> None:
         tree = await scan_if_exists(self._context, path, self._options.selection)

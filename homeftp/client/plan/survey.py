@@ -183,10 +183,10 @@ async def survey(
     cache = context.hash_cache
     run = context.workers.run
     if cache is None or not await run(remembers_folder, cache, path):
-        tree, listing = await _both(scan(None), list_remote(client, endpoint, recursive=True))
+        tree, listing = await both_results(scan(None), list_remote(client, endpoint, recursive=True))
         return Survey(tree, endpoint, listing)
     asking = ask_digests(client, endpoint, NOTHING, progress)
-    (tree, local), top = await _both(_scan_and_digest(context, cache, scan(cache.folders)), asking)
+    (tree, local), top = await both_results(_scan_and_digest(context, cache, scan(cache.folders)), asking)
     if local is None or top is None or top.entry is None or top.tree is None:
         await _read_differing(context, cache, tree, local)
     if top is not None and top.entry is None:
@@ -219,7 +219,7 @@ async def survey_parts(
     names = names_around(parts)
     try:
         scanning = _scan_and_digest(context, cache, scan(cache.folders))
-        (tree, local), listing = await _both(scanning, stat_names(client, endpoint, [*names, *sorted(parts)]))
+        (tree, local), listing = await both_results(scanning, stat_names(client, endpoint, [*names, *sorted(parts)]))
     except (BadEndpoint, Forbidden, WrongKind):
         return None
     if not tree.selector.takes_all:
@@ -280,7 +280,7 @@ async def _scan_and_digest(
     return tree, await context.workers.run(local_digests, tree, cache)
 
 
-async def _both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tuple[T, U]:
+async def both_results(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tuple[T, U]:
     """Both results, waited for at the same time."""
     running = [Deferred.fromCoroutine(one), Deferred.fromCoroutine(other)]
     try:

@@ -15,8 +15,9 @@ import attrs
 from homeftp.client.plan.survey import names_around
 from homeftp.client.sync.model import SyncNode, inode_table, node_table
 from homeftp.hashing.database import SharedDatabase, tables
-from homeftp.hashing.filehash import ALGORITHM
-from homeftp.model import Kind
+from homeftp.hashing.filehash import ALGORITHM, from_binary
+from homeftp.hashing.treedigest import NOTHING, UNKNOWN, DirectoryDigester
+from homeftp.model import Kind, TreeDigest
 
 _VERSION = 1
 
@@ -74,6 +75,9 @@ CREATE TABLE IF NOT EXISTS facts (
 ) WITHOUT ROWID
 """,
 )
+
+_EMPTY = TreeDigest(content=NOTHING, full=NOTHING, files=0, directories=0, size=0)
+"""The digests of a folder in which nothing is agreed."""
 
 _AFTER_ALL = b""
 """SQLite sorts bytes after all texts, and so after each folder."""
@@ -279,6 +283,29 @@ class SyncArchive:
                 connection.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", rows)
 
         self._database.run(write)
+
+    def remember_folders(self, pair: SyncPair) -> None:
+        """Record the digests of all folders, computed from what is agreed about what is in them and beneath them."""
+        below: dict[str, TreeDigest] = {}
+        computed: dict[str, str] = {}
+
+        def compute(connection: sqlite3.Connection) -> None:
+            number = _number(connection, pair)
+            for folder in reversed([*_folders(connection, number, "")]):  # each before the one that it is in
+                digester = DirectoryDigester()
+                for _, last, kind, hash, size, mtime_us, mode, _ in connection.execute(
+                    f"{_SELECT} ORDER BY name", [number, folder]
+                ):
+                    if _KINDS[kind] == "directory":
+                        inside = f"{folder}/{last}" if folder else last
+                        digester.add_directory(last, below.pop(inside, _EMPTY), mode)
+                    else:
+                        digester.add_file(last, size, UNKNOWN if hash is None else from_binary(hash), mtime_us, mode)
+                below[folder] = digester.finish()
+                computed[folder] = below[folder].full
+
+        self._database.run(compute)
+        self.record_digests(pair, computed)
 
     def move(self, pair: SyncPair, old: str, new: str) -> None:
         """Both sides have renamed what was agreed on at and beneath `old` to `new`."""

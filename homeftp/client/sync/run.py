@@ -10,7 +10,9 @@ from typing import Awaitable, Callable, Collection, Container, Iterable, Mapping
 import attrs
 
 from homeftp.client.api import Client
+from homeftp.client.plan.local import scanner
 from homeftp.client.plan.paths import parse_remote_path
+from homeftp.client.plan.remember import is_worthwhile, remember_folder
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.carryout import CarryOut, ResultFilter
@@ -180,6 +182,12 @@ class _Sync:
         await self._finish(client, pair, both, plan)
         if view is not None and view != facts.get("view") and not self._hidden(both):
             await self._run(self._archive.record_fact, pair, "view", view)
+        transferred = sum(each.act is Act.COPY and each.source.kind == "file" for each in plan.actions if each.source)
+        del both, plan  # what follows reads the folder again
+        if self._scope.is_whole and is_worthwhile(transferred, self.compared):
+            scanned = scanner(self._context, pair.local, self._request.selection)
+            await remember_folder(client, self._context, scanned, endpoint)
+            await self._run(self._archive.remember_folders, pair)
 
     async def _begin(self, client: Client, pair: SyncPair) -> None:
         """Check that the local folder is the one that was synced, and note that it is synced again."""

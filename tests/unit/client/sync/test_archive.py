@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 
 from twisted.trial import unittest
 
+from homeftp.client.files.digest import local_digests
+from homeftp.client.files.hashes import record_hashes
+from homeftp.client.files.scan import scan
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.model import SyncNode
 from homeftp.hashing.filehash import hash_bytes
+from homeftp.hashing.hashcache import HashCache
 
 PAIR = SyncPair("fingerprint", "ann", "Docs", "/home/ann/Docs")
 OTHER = PAIR._replace(local="/home/ann/Other")
@@ -102,6 +107,32 @@ class ArchiveTests(unittest.SynchronousTestCase):
         self.assertEqual(set(self.archive.digests(PAIR)), {"a/b", "c"})
         self.archive.move(PAIR, "a", "d")
         self.assertEqual(self.archive.digests(PAIR), {})
+
+    def test_remember_folders(self) -> None:
+        """Digests are computed from what is agreed, as a client computes those of the same folder here."""
+        folder, cache = self.mktemp(), HashCache(None)
+        for name, node in TREE.items():
+            path = os.path.join(folder, name)
+            if node.kind == "directory":
+                os.makedirs(path)
+        agreed = {name: node for name, node in TREE.items() if node.kind == "directory"} | {"e": DIRECTORY}
+        os.mkdir(os.path.join(folder, "e"))
+        for name in agreed:
+            os.chmod(os.path.join(folder, name), 0o755)
+        for name in ("a/b/x", "a/y", "ab", "a0", "a.c"):
+            path = os.path.join(folder, name)
+            with open(path, "wb") as written:
+                written.write(name.encode())
+            os.chmod(path, 0o640)
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+            agreed[name] = SyncNode("file", hash_bytes(name.encode()), len(name), 1_700_000_000_000_000, 0o640)
+        tree = scan(folder)
+        record_hashes(cache, [(each, hash_bytes(each.name.encode())) for each in tree.files.values()], time.time_ns())
+        expected = {name: each.full for name, each in local_digests(tree, cache).digests.items()}
+        self.archive.record(PAIR, agreed)
+        self.archive.remember_folders(PAIR)
+        self.assertEqual(self.archive.digests(PAIR), {name: expected[name] for name in ("", "a", "a/b")})
+        self.assertEqual(self.archive.digests(OTHER), {})
 
     def test_damaged(self) -> None:
         """A damaged file is replaced, and nothing is known then: what is on either side is kept."""

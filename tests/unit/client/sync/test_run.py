@@ -40,6 +40,24 @@ class FirstSyncTests(SyncCase):
         self.assertEqual(self.ann.contents(), {"a": None, "a/b": None, "a/b/x": b"a/b/x", "y": b"y"})
         self.assert_in_step()
 
+    def test_remembered(self) -> None:
+        """After a first sync the next one records no folder anew, wherever the files came from."""
+        few = mock.patch("homeftp.client.plan.remember.FEW_FILES", 1)
+        few.start()
+        self.addCleanup(few.stop)
+        self.ann.put("a/b/x")
+        self.make_remote_file("Docs/c/y")
+        for laptop in (self.ann, self.bob):
+            self.sync(laptop)
+            with mock.patch.object(SyncArchive, "record_folder") as record:
+                self.sync(laptop)
+            self.assertEqual(record.call_count, 0)
+            self.assertEqual(len(self.sync(laptop).plan.actions), 0)
+        self.make_remote_file("Docs/c/y", b"changed")
+        self.make_remote_file("Docs/c/z")
+        self.sync(self.bob, direction="push")
+        self.assertEqual(self.sync(self.ann).plan.actions, [])
+
     def test_mistyped(self) -> None:
         """The folder that the other one is made like has to exist; so has one of both, where each gets the other's."""
         missing = Laptop("ann-laptop", self.mktemp())

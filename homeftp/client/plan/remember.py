@@ -1,0 +1,62 @@
+"""Remembering a folder when it has been transferred: the next look at it, on both sides, is at no single file.
+
+A survey remembers folders as well. But it does so when it finds them the same, and so only at the second look.
+"""
+
+from __future__ import annotations
+
+from homeftp.client.api import Client
+from homeftp.client.files.digest import LocalDigests, local_digests
+from homeftp.client.plan.descent import Found, ask_digests
+from homeftp.client.plan.survey import Scan, both_results
+from homeftp.client.seen.lastseen import LastSeen
+from homeftp.client.transfer.model import TransferContext, endpoints_below
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Refusal
+from homeftp.hashing.treedigest import NOTHING
+
+_SMALL_PART = 8
+"""Where less than one in so many files was transferred, the next look reads the few folders that these are in."""
+
+
+FEW_FILES = 2000
+"""Where fewer files were transferred, the next look at each of them is worth no request."""
+
+
+def is_worthwhile(transferred: int, files: int) -> bool:
+    """Whether to remember a folder with so many `files` at once, of which so many were transferred."""
+    return transferred >= FEW_FILES and transferred * _SMALL_PART >= files
+
+
+async def remember_folder(client: Client, context: TransferContext, scan: Scan, endpoint: Endpoint) -> None:
+    """Remember a local folder that has been transferred, which `scan` reads, and have the server remember its own.
+
+    Remembered are the folders in which all files are known, at rest, and selected. Where both sides have the same
+    content, its files count as seen on the server. Raises `ConnectionFailed`, and what `scan` raises.
+    """
+    local, there = await both_results(_digest(context, scan), _ask(client, endpoint))
+    if local is None or there is None or there.tree is None or "" in local.incomplete:
+        return
+    if local.digests[""].content == there.tree.content and not there.tree.skipped:
+        endpoint_of = endpoints_below(str(endpoint))
+        seen = LastSeen(context.seen, context.workers, client)
+        await seen.record_folders({endpoint_of(name): each.content for name, each in local.digests.items()}, ())
+
+
+async def _digest(context: TransferContext, scan: Scan) -> LocalDigests | None:
+    """Compute the digests of the folders, which are remembered then; None where that is of no use."""
+    cache = context.hash_cache
+    if cache is None:
+        return None
+    tree = await scan(cache.folders)
+    if not tree.selector.takes_all or "" not in tree.directories:
+        return None
+    return await context.workers.run(local_digests, tree, cache)
+
+
+async def _ask(client: Client, endpoint: Endpoint) -> Found | None:
+    """The digests of the server's directory; None where it does not tell them."""
+    try:
+        return await ask_digests(client, endpoint, NOTHING)
+    except Refusal:
+        return None

@@ -1,0 +1,123 @@
+"""After a transfer both sides know its folders as a whole: the next look at them is at no single file."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Callable
+from unittest import mock
+
+import attrs
+
+from homeftp.client import Outcome
+from homeftp.client.api import Client
+from homeftp.client.files.digest import local_digests
+from homeftp.client.files.scan import scan
+from homeftp.client.plan.remember import is_worthwhile
+from homeftp.client.seen.store import SeenStore
+from homeftp.client.selection import Selection
+from homeftp.errors import Forbidden
+from homeftp.hashing.hashcache import HashCache
+from tests.support.transfers import TransferCase
+
+FOLDERS = {"", "d", "d/e", "empty"}
+
+
+class RememberTests(TransferCase):
+    """Folders that were pushed and fetched."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cache = self.new_cache()
+        few = mock.patch("homeftp.client.plan.remember.FEW_FILES", 1)
+        few.start()
+        self.addCleanup(few.stop)
+        self.context = attrs.evolve(self.context, seen=SeenStore(None))
+        for name in ("d/b", "d/e/c"):
+            self.make_file(f"lib/{name}", name.encode())
+        os.mkdir(f"{self.here}/lib/empty")
+
+    def push_lib(self, **options: Any) -> None:
+        """Push the folder."""
+        self.push(f"{self.here}/lib", "lib", recursive=True, **options)
+
+    def compare(self) -> None:
+        """Compare the folder."""
+        self.cmp(f"{self.here}/lib", "lib")
+
+    def known(self, folder: str = "lib") -> set[str]:
+        """The folders here that are known as a whole."""
+        tree = scan(f"{self.here}/{folder}", folders=self.cache.folders)
+        local_digests(tree, self.cache)  # reads those whose folders are not as they were
+        return set(tree.unread)
+
+    def calls(self, kind: type, method: str, look: Callable[[], object]) -> int:
+        """How often a look calls a method of such objects."""
+        original = getattr(kind, method)
+        with mock.patch.object(kind, method, autospec=True, side_effect=original) as called:
+            look()
+        return called.call_count
+
+    def test_push(self) -> None:
+        """A push remembers the folders. A dry run, the control, remembers nothing."""
+        self.push_lib(dry_run=True)
+        self.assertEqual(self.known(), set())
+        self.push_lib()
+        self.assertEqual(self.known(), FOLDERS)
+
+    def test_get(self) -> None:
+        """So does a get."""
+        self.push_lib()
+        self.get("lib", f"{self.here}/fetched", recursive=True)
+        self.assertEqual(self.known("fetched"), FOLDERS)
+
+    def test_server(self) -> None:
+        """The server remembers its folders, too. The control: it looks single files up where one has changed."""
+        self.push_lib()
+        first, second = (self.calls(HashCache, "known", self.compare) for _ in range(2))
+        self.assertEqual(first, second)
+        self.make_remote_file("lib/d/e/c", b"changed")
+        self.assertGreater(self.calls(HashCache, "known", self.compare), second)
+
+    def test_seen(self) -> None:
+        """What was pushed counts as seen, so that a comparison records nothing. Where the server has more, it does."""
+        self.push_lib()
+        self.assertEqual(self.calls(SeenStore, "record_folders", self.compare), 0)
+        self.context = attrs.evolve(self.context, seen=SeenStore(None), hash_cache=HashCache(self.mktemp()))
+        other = self.make_remote_file("lib/d/e/other")
+        self.push_lib()
+        os.unlink(other)
+        self.assertTrue(self.calls(SeenStore, "record_folders", self.compare))
+
+    def test_little(self) -> None:
+        """To look at everything again is not worthwhile where a small part was transferred, or nothing."""
+        self.assertTrue(is_worthwhile(1, 8))
+        self.assertFalse(is_worthwhile(1, 9))
+        self.assertFalse(is_worthwhile(0, 0))
+        with mock.patch("homeftp.client.plan.remember.FEW_FILES", 2):
+            self.assertFalse(is_worthwhile(1, 1))
+
+    def test_at_rest(self) -> None:
+        """A folder with a file that was changed a moment ago is not known, nor are those around it."""
+        self.make_file("lib/d/e/c", b"now", mtime=int(time.time()))
+        self.push_lib()
+        self.assertEqual(self.known(), {"empty"})
+
+    def test_left_out(self) -> None:
+        """Nothing is remembered where something is left out."""
+        self.push_lib(selection=Selection(("d/e/",)))
+        self.assertEqual(self.known(), set())
+
+    def test_may_not_read(self) -> None:
+        """An account that may not compare pushes as before."""
+        original = Client.cmp
+
+        async def refuse(*what: Any, full_digest: str | None = None, **more: Any) -> Any:
+            if full_digest is not None:
+                raise Forbidden("you may not read")
+            return await original(*what, **more)
+
+        with mock.patch.object(Client, "cmp", autospec=True, side_effect=refuse):
+            self.push_lib()
+        self.assertEqual(self.outcomes()["d/b"], Outcome.NEW)
+        self.assertEqual(self.known(), FOLDERS)
