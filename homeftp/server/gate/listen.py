@@ -1,4 +1,4 @@
-"""Listening on one endpoint as a service, and the server's TLS options, which may be renewed."""
+"""Listening on one endpoint as a service, its connections, and the server's TLS options, which may be renewed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.ssl import CertificateOptions
-from twisted.internet.tcp import Port
+from twisted.internet.tcp import Port, Server
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from homeftp.config import KIB
 from homeftp.control.ask import server_on
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IWorkers, guest
@@ -36,6 +37,9 @@ tries again only after one, three and seven seconds."""
 ACCEPTS = 8
 """Connections that one listener accepts at a time, at most: those among them that exceed a cap have descriptors until
 the next turn of the reactor. Twisted accepts a hundred, and more in a burst."""
+
+SMALL_WRITE = 16 * KIB
+"""Bytes that are sent when they are written, at most."""
 
 _NEWCOMERS = guest("")
 """Accepting is done for all clients that have not logged in."""
@@ -74,6 +78,42 @@ class RenewableOptions(Generic[T]):
         """The OpenSSL end of one new connection."""
         assert self._context is not None
         return SSL.Connection(self._context, None)
+
+
+class PromptServer(Server):
+    """The server's end of one TCP connection, which sends small answers when they are written.
+
+    Twisted collects what is written, asks the system to tell when there is space for it, and sends it in the next turn
+    of the reactor. For a small answer that costs more than sending it. Large pieces are collected as ever: a few of
+    them together cost one call of the system. What TLS on top of it writes comes here too, but not where TLS began by
+    `startTLS`: then this does as Twisted does.
+    """
+
+    _unsent = False
+    """Whether something waits until the system has space: what comes after it must wait too."""
+
+    def write(self, data: bytes) -> None:
+        """Send what is small, if nothing waits; the system may take less than all of it."""
+        if self.connected and not self._unsent and not self.TLS and 0 < len(data) <= SMALL_WRITE:
+            sent = self.writeSomeData(data)
+            if isinstance(sent, int):  # else the connection is lost, which the reactor finds out by itself
+                data = data[sent:]
+        super().write(data)
+
+    def startWriting(self) -> None:
+        """Something waits to be sent, or the connection is to be closed."""
+        self._unsent = True
+        super().startWriting()
+
+    def stopWriting(self) -> None:
+        """Nothing waits any more."""
+        self._unsent = False
+        super().stopWriting()
+
+    def abortConnection(self) -> None:
+        """Close at once: nothing is sent any more."""
+        super().abortConnection()
+        self._unsent = True
 
 
 class _AcceptInTurn:
@@ -127,6 +167,8 @@ class ListeningService(Service):
     def _bound(self, port: IListeningPort) -> None:
         self._port = port
         if isinstance(port, Port):
+            if port.transport is Server:  # else it makes connections of a kind of its own
+                port.transport = PromptServer
             _AcceptInTurn(port, self._workers)
 
     def startService(self) -> None:

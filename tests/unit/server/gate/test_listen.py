@@ -20,7 +20,7 @@ from zope.interface import implementer
 from homeftp.crypto.tls import server_options
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IWorkers, is_guest
-from homeftp.server.gate.listen import ACCEPTS, BACKLOG, ListeningService, RenewableOptions, listening
+from homeftp.server.gate.listen import ACCEPTS, BACKLOG, SMALL_WRITE, ListeningService, RenewableOptions, listening
 from homeftp.workers import InlineWorkers
 from tests.support.fakeserver import identity
 from tests.support.queuedworkers import QueuedTurns
@@ -28,6 +28,9 @@ from tests.support.socketpaths import socket_path
 
 BURST = 100
 """Connections that arrive together."""
+
+TURNS = 10_000
+"""Turns of a reactor, at most."""
 
 
 @implementer(IStreamServerEndpoint)
@@ -198,3 +201,153 @@ class RenewableOptionsTests(SynchronousTestCase):
         self.assertIs(options.identity, identity("other"))
         shown = [each.get_certificate(as_cryptography=True) for each in (before, after)]
         self.assertEqual(shown, [identity("home").certificate, identity("other").certificate])
+
+
+class Served(Protocol):
+    """The server's end; `lost` when the connection has ended."""
+
+    lost = False
+    transport: Any
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Note it."""
+        self.lost = True
+
+
+class PromptServerTests(SynchronousTestCase):
+    """One connection, and a reactor that only this test runs."""
+
+    def setUp(self) -> None:
+        self.turns = SelectReactor()
+        self.addCleanup(self.turns.removeAll)
+
+    def connect(self, *, prompt: bool = True) -> tuple[Served, socket.socket]:
+        """A connection: the server's end, and the client's."""
+        served: list[Served] = []
+
+        def make() -> Served:
+            served.append(Served())
+            return served[-1]
+
+        factory = Factory.forProtocol(make)
+        if prompt:
+            service = listening(self.turns, "tcp:0:interface=127.0.0.1", factory, InlineWorkers())
+            service.startService()
+            stop: Callable[[], object] = service.stopService
+            address: Any = service.address
+        else:
+            port = self.turns.listenTCP(0, factory, interface="127.0.0.1")
+            stop, address = port.stopListening, port.getHost()
+        client = socket.create_connection(("127.0.0.1", address.port))
+        self.addCleanup(client.close)
+        self.run_until(lambda: bool(served))
+        stop()
+        self.turns.iterate(0)
+        self.addCleanup(self.end, served[0])
+        return served[0], client
+
+    def end(self, served: Served) -> None:
+        """Close the server's end."""
+        served.transport.abortConnection()
+        self.run_until(lambda: served.lost)
+
+    def run_until(self, reached: Any) -> None:
+        """Let the reactor have turns until then."""
+        for _ in range(TURNS):
+            if reached():
+                return
+            self.turns.iterate(0)
+        self.fail("it was never reached")
+
+    def receive(self, client: socket.socket, size: int) -> bytes:
+        """So many bytes of the server, which has its turns meanwhile."""
+        client.setblocking(False)
+        received = bytearray()
+
+        def complete() -> bool:
+            try:
+                received.extend(client.recv(size - len(received)))
+            except BlockingIOError:
+                return False
+            return len(received) == size
+
+        self.run_until(complete)
+        return bytes(received)
+
+    def test_small(self) -> None:
+        """A small answer arrives without a turn of the reactor, which has nothing to watch for. (Control: one of
+        Twisted's own waits for the next turn.)"""
+        served, client = self.connect()
+        served.transport.write(b"an answer")
+        self.assertEqual(client.recv(100), b"an answer")
+        self.assertEqual(self.turns.getWriters(), [])
+        plain, other = self.connect(prompt=False)
+        plain.transport.write(b"an answer")
+        self.assertEqual(self.turns.getWriters(), [plain.transport])
+        self.assertEqual(self.receive(other, 9), b"an answer")
+
+    def test_large(self) -> None:
+        """Large pieces are collected, and what is small stays behind them."""
+        served, client = self.connect()
+        large = b"l" * (SMALL_WRITE + 1)
+        served.transport.write(large)
+        served.transport.write(b"small")
+        self.assertEqual(self.turns.getWriters(), [served.transport])
+        self.assertEqual(self.receive(client, len(large) + 5), large + b"small")
+        served.transport.write(b"again")
+        self.assertEqual((self.turns.getWriters(), client.recv(5)), ([], b"again"))
+
+    def test_full(self) -> None:
+        """What the system does not take is sent later, and everything in the order in which it was written."""
+        served, client = self.connect()
+        sent = bytearray()
+        while not self.turns.getWriters():
+            piece = len(sent).to_bytes(8, "big") * 1001
+            served.transport.write(piece)
+            sent += piece
+        for each in (b"behind it", b"and last"):
+            served.transport.write(each)
+            sent += each
+        self.assertEqual(self.receive(client, len(sent)), bytes(sent))
+
+    def test_close(self) -> None:
+        """What was written before a connection is closed arrives, and nothing that is written afterwards does harm."""
+        served, client = self.connect()
+        served.transport.write(b"goodbye")
+        served.transport.loseConnection()
+        self.run_until(lambda: served.lost)
+        served.transport.write(b"too late")
+        self.assertEqual((client.recv(100), client.recv(100)), (b"goodbye", b""))
+
+    def test_abort(self) -> None:
+        """Nothing is sent on a connection that was aborted, though its end comes with the next turn."""
+        served, client = self.connect()
+        served.transport.write(b"before")
+        served.transport.abortConnection()
+        served.transport.write(b"after")
+        self.run_until(lambda: served.lost)
+        with self.assertRaises(ConnectionResetError):
+            client.recv(100)
+            client.recv(100)
+
+    def test_lost(self) -> None:
+        """A write to a client that has vanished raises nothing; the protocol learns of the end as ever."""
+        served, client = self.connect()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        for _ in range(3):
+            served.transport.write(b"an answer")
+        self.run_until(lambda: served.lost)
+
+    def test_tls(self) -> None:
+        """Nothing is sent in the clear on a connection that has begun TLS. (Control: before it has.)"""
+        served, client = self.connect()
+        served.transport.write(b"in the clear")
+        self.assertEqual(client.recv(12), b"in the clear")
+        served.transport.startTLS(server_options(identity("home"), "1.3"))
+        served.transport.write(b"a secret")
+        client.setblocking(False)
+        for _ in range(10):
+            self.turns.iterate(0)
+        with self.assertRaises(BlockingIOError):
+            client.recv(100)
