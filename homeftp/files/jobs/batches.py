@@ -33,8 +33,8 @@ WRITES_PER_JOB = 256
 
 
 PARTS_PER_ITEM = 16
-"""Parts of a path that count as one more file of a job: each may be a directory that the job has to make, while all
-others that make any wait for it."""
+"""Parts of a path from which on a file counts for more than one: each may be a directory that the job has to make, and
+all others that make any wait for it. With 128 parts a file is a job of its own."""
 
 
 class StatItem(NamedTuple):
@@ -76,7 +76,7 @@ class Batches:
 
 def _weight(item: tuple[IStore, WriteItem]) -> int:
     """The number of files of a job that a file counts for."""
-    return 1 + len(item[1].request.endpoint.parts) // PARTS_PER_ITEM
+    return 1 + 4 * (len(item[1].request.endpoint.parts) // PARTS_PER_ITEM) ** 2
 
 
 def by_store(
@@ -136,8 +136,8 @@ def open_many(store: IStore, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFil
 
 
 def write_many(commits: GroupCommits, store: IStore, items: Sequence[WriteItem]) -> Sequence[Entry | Exception]:
-    """Write the items whose access was not revoked, durable together."""
-    by_jobs = {jobs: jobs.refusal() for jobs in {item.jobs for item in items}}
+    """Write the items whose access was not revoked, and whose clients are still there, durable together."""
+    by_jobs = {jobs: jobs.reason_to_drop() for jobs in {item.jobs for item in items}}
     refusals = [by_jobs[item.jobs] for item in items]
     writes = [(item.request, item.content) for item, refusal in zip(items, refusals, strict=True) if refusal is None]
     written = iter(commits.write_many(store.bind(items[0].request.actor), writes))

@@ -57,9 +57,10 @@ class RevocableJobs:
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run the first step of a request; fails with `Busy` (51) when the queue is full.
 
-        Fails with `Forbidden` (33) where access was revoked before it begins.
+        Fails with `Forbidden` (33) where access was revoked before it begins, and with `ConnectionLost` where its
+        client has disconnected.
         """
-        return self.workers.run(self._granted, job, args)
+        return self.workers.run(self._wanted, job, args)
 
     def run_next(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """`run` for a later step of what was begun, which is never refused as busy."""
@@ -106,15 +107,20 @@ class RevocableJobs:
         return job(*args)
 
     def _wanted(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
-        if self._login.closed:
-            raise ConnectionLost("the client has disconnected")
-        return self._granted(job, args)
+        reason = self.reason_to_drop()
+        if reason is not None:
+            raise reason
+        return job(*args)
 
     def require_access(self) -> None:
         """Raise `Forbidden` (33) where access was revoked. May block: for jobs."""
         refusal = self.refusal()
         if refusal is not None:
             raise refusal
+
+    def reason_to_drop(self) -> Exception | None:
+        """Why a request must not begin now: its client has disconnected, or `refusal`. May block: for jobs."""
+        return ConnectionLost("the client has disconnected") if self._login.closed else self.refusal()
 
     def refusal(self) -> Refusal | None:
         """Why nothing may be read or changed now; None where it may be. May block: for jobs."""

@@ -6,16 +6,26 @@ from typing import Any, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import MAX_PARTS, ROOT, parse
 from homeftp.errors import Changed, FiletypeNotAllowed, Forbidden, NotFound
-from homeftp.files.jobs.batches import Batches, StatItem, WriteItem, by_store, open_many, stat_many, write_many
+from homeftp.files.jobs.batches import (
+    PARTS_PER_ITEM,
+    Batches,
+    StatItem,
+    WriteItem,
+    by_store,
+    open_many,
+    stat_many,
+    write_many,
+)
 from homeftp.files.jobs.groupcommits import GroupCommits
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.interfaces import IStore
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import ABSENT, Actor, Change, ResumePoint
+from homeftp.model import ABSENT, Actor, Change, Entry, ResumePoint
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import Rights
@@ -130,11 +140,17 @@ class WriteTests(StoreTestCase):
     commits = GroupCommits()
 
     def item(
-        self, name: str, actor: Actor = ANN, *, revoked: bool = False, precondition: str | None = None
+        self,
+        name: str,
+        actor: Actor = ANN,
+        *,
+        revoked: bool = False,
+        closed: bool = False,
+        precondition: str | None = None,
     ) -> WriteItem:
         """One file of content "new"."""
         login = RevocableAccess()
-        login.revoked = revoked
+        login.revoked, login.closed = revoked, closed
         jobs = RevocableJobs(InlineWorkers(), login)
         return WriteItem(request_for(name, b"new", precondition=precondition, actor=actor), b"new", jobs)
 
@@ -159,6 +175,13 @@ class WriteTests(StoreTestCase):
         self.assertEqual([entry.name for entry in page.entries], ["a.txt", "y.txt"])
         self.assertEqual(self.store.open(parse("a.txt")).read(0, 100), b"content")
 
+    def test_disconnected(self) -> None:
+        """A file whose client has disconnected before its job began is not written; the others are."""
+        gone, written = write_many(self.commits, self.store, [self.item("x.txt", closed=True), self.item("y.txt")])
+        self.assertIsInstance(gone, ConnectionLost)
+        self.assertIsInstance(written, Entry)
+        self.assertEqual([str(change.endpoint) for change in self.changes], ["y.txt"])
+
     def test_all_revoked(self) -> None:
         """The store is not called where nothing is left to write."""
         (result,) = write_many(self.commits, self.store, [self.item("x.txt", revoked=True)])
@@ -169,10 +192,10 @@ class WriteTests(StoreTestCase):
 class DeepTests(SynchronousTestCase):
     """Small files in deep folders, each of which may have to be made."""
 
-    def jobs(self, parts: int, files: int) -> int:
-        """In how many jobs so many files are stored while other accounts are served."""
+    def jobs(self, parts: int, files: int, shared: bool = True) -> int:
+        """In how many jobs so many files are stored, while other accounts are served or not."""
         workers = QueuedWorkers()
-        workers.shared = True
+        workers.shared = shared
         batches, jobs, store = Batches(workers), RevocableJobs(workers, RevocableAccess()), MemoryStore()
         for number in range(files):
             request = request_for("/".join([f"d{number}", *["d"] * (parts - 1)]), b"new")
@@ -186,6 +209,11 @@ class DeepTests(SynchronousTestCase):
         """Few of them are one job, so that nobody who makes a folder waits for hundreds of others."""
         self.assertEqual(self.jobs(parts=MAX_PARTS, files=5), 5)
         self.assertEqual(self.jobs(parts=2, files=1 + 2 * ITEMS_SHARED), 3, "the control")
+
+    def test_deep_alone(self) -> None:
+        """So it is for an account that is alone: another may come meanwhile, and wait for all of the job."""
+        self.assertEqual(self.jobs(parts=MAX_PARTS, files=5, shared=False), 5)
+        self.assertEqual(self.jobs(parts=PARTS_PER_ITEM - 1, files=5, shared=False), 2, "the control")
 
 
 class MiscountTests(SynchronousTestCase):

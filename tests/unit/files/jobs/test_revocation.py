@@ -34,6 +34,8 @@ CHANGES: dict[str, tuple[str, dict[str, Any], bytes]] = {
     "a version put back": ("RESTORE", {"rel_endpoint": "a"}, b""),
 }
 
+DROPPED = ("a small file", "a directory", "a directory that exists")
+"""Those whose first job is the only one: it does not begin for a client that has disconnected."""
 
 ID = "1" * 32
 
@@ -58,17 +60,24 @@ class RevocableJobsTests(SynchronousTestCase):
         return [self.jobs.run, self.jobs.run_next, self.jobs.run_slice, self.jobs.run_hash, self.jobs.run_wanted]
 
     def test_wanted(self) -> None:
-        """A job that only its client needs does not begin once that is gone; one that was begun goes on."""
-        done: list[str] = []
-        waiting = self.jobs.run_wanted(done.append, "wanted")
-        self.workers.work_all()
-        self.successResultOf(waiting)
-        waiting, other = self.jobs.run_wanted(done.append, "unwanted"), self.jobs.run_slice(done.append, "begun")
-        self.login.closed = True
-        self.workers.work_all()
-        self.failureResultOf(waiting, ConnectionLost)
-        self.successResultOf(other)
-        self.assertEqual(done, ["wanted", "begun"])
+        """A job that only its client needs, and a request, do not begin once that is gone; one that was begun goes on.
+
+        The control is a client that is there.
+        """
+        for closed in (False, True):
+            done: list[str] = []
+            waiting = [run(done.append, "wanted") for run in (self.jobs.run_wanted, self.jobs.run)]
+            begun = [run(done.append, "begun") for run in (self.jobs.run_slice, self.jobs.run_next)]
+            self.login.closed = closed
+            self.workers.work_all()
+            for each in waiting:
+                if closed:
+                    self.failureResultOf(each, ConnectionLost)
+                else:
+                    self.successResultOf(each)
+            for each in begun:
+                self.successResultOf(each)
+            self.assertEqual(sorted(done), 2 * ["begun"] + (0 if closed else 2) * ["wanted"])
 
     def test_change(self) -> None:
         """A change is carried out, with its arguments and its result; the control of those below."""
@@ -112,7 +121,7 @@ class RevocableJobsTests(SynchronousTestCase):
         """A change of a login that was closed looks access up, which nobody does for it any more."""
         for in_database in (True, False):
             done: list[str] = []
-            change = self.jobs.run(done.append, "changed")
+            change = self.jobs.run_next(done.append, "changed")
             self.login.closed, self.login.in_database = True, in_database
             self.workers.work()
             if in_database:
@@ -125,7 +134,7 @@ class RevocableJobsTests(SynchronousTestCase):
         """A closed login that cannot be looked up changes nothing."""
         self.login.closed = True
         done: list[str] = []
-        change = self.jobs.run(done.append, "changed")
+        change = self.jobs.run_next(done.append, "changed")
         with mock.patch.object(self.login, "is_valid", side_effect=OperatorError("/a/path: the disk fails")):
             self.workers.work()
         message = self.failureResultOf(change, Internal).value.message
@@ -222,9 +231,11 @@ for name, change in CHANGES.items():
         for order in REVOKED:
             self.assertFalse(self.changed(*change, order=order), order)
 
-    def test_hung_up(self: QueuedJobsTests, change: tuple[str, dict[str, Any], bytes] = change) -> None:
-        """The control: of a client that hung up and has access, it is carried out."""
-        self.assertTrue(self.changed(*change, order=("hangs up",)))
+    def test_hung_up(
+        self: QueuedJobsTests, change: tuple[str, dict[str, Any], bytes] = change, dropped: bool = name in DROPPED
+    ) -> None:
+        """The control: of a client that hung up and has access it is carried out, unless it has one step and waits."""
+        self.assertEqual(self.changed(*change, order=("hangs up",)), not dropped)
 
     setattr(QueuedJobsTests, f"test_{name.replace(' ', '_')}", test)
     if name != "a large file":
