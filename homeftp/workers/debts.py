@@ -33,6 +33,9 @@ EQUAL = 0.002
 """Accounts whose debts differ by no more than that, a few requests, have their turns one after the other: they do not
 wait for each other's jobs, which may wait for the disk meanwhile."""
 
+BUSY = MOST_OWED / 2
+"""Seconds of a processor that an account owes where it keeps one busy."""
+
 LONG_SHARE = 0.25
 """Seconds of long work that are forgiven in a second, of all accounts together: what is left of the disk, and of the
 processors, is for those who have little to do."""
@@ -80,6 +83,10 @@ class _Account:
     def in_use(self, now: float) -> bool:
         """Whether it counts as an account that uses the server; a guest does while something is in progress for it."""
         return self.pieces > 0 or (not self.is_guest and now - self.served <= REMEMBERED)
+
+    def has_little_to_do(self, now: float) -> bool:
+        """Whether it owes next to nothing, of a processor or of long work."""
+        return self.owes_long(now) <= LONG_FREE and self.owes(now) <= BUSY
 
     def is_forgotten(self, now: float) -> bool:
         """Whether nothing has to be known of it any more."""
@@ -176,14 +183,16 @@ class Debts:
         return False
 
     def must_rest(self, account: str | None) -> bool:
-        """Whether no long work may begin for this account now: it owes some, and another that is served owes next to
-        none. Where all that are served owe some, none rests: they have their turns one after the other.
+        """Whether no long work may begin for this account now: it owes some, while one is served that has little to do.
+
+        Where all that are served owe some, none rests: they have their turns one after the other. None rests for an
+        account that keeps a processor busy itself: beside it, all long work takes longer.
         """
         found = None if account is None else self._accounts.get(account)
         now = self._seconds()
         if found is None or found.owes_long(now) <= LONG_FREE:
             return False
-        return any(each.in_use(now) and each.owes_long(now) <= LONG_FREE for each in self._accounts.values())
+        return any(each.in_use(now) and each.has_little_to_do(now) for each in self._accounts.values())
 
     def others_served(self, account: str | None) -> bool:
         """Whether anything was done for another account within the last `REMEMBERED` seconds.

@@ -32,7 +32,7 @@ WRITES_PER_JOB = 256
 """Small files that one job makes durable together, at most: beyond it a sync costs little per file already."""
 
 
-PARTS_PER_ITEM = 16
+PARTS_PER_ITEM = 8
 """Parts of a path from which on a file counts for more than one: each may be a directory that the job has to make, and
 all others that make any wait for it. With 128 parts a file is a job of its own."""
 
@@ -76,7 +76,7 @@ class Batches:
 
 def _weight(item: tuple[IStore, WriteItem]) -> int:
     """The number of files of a job that a file counts for."""
-    return 1 + 4 * (len(item[1].request.endpoint.parts) // PARTS_PER_ITEM) ** 2
+    return 1 + (len(item[1].request.endpoint.parts) // PARTS_PER_ITEM) ** 2
 
 
 def by_store(

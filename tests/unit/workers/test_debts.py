@@ -209,6 +209,17 @@ class RestTests(SynchronousTestCase):
         self.assertFalse(self.debts.must_rest("ann"), "so much is free")
         self.assertTrue(self.debts.must_rest("eve"))
 
+    def test_busy(self) -> None:
+        """Nobody rests for an account that keeps a processor busy, and everybody does for another beside it."""
+        self.debts.charge("eve", 0.0, MOST_LONG)
+        self.debts.charge("ann", MOST_OWED)
+        self.assertFalse(self.debts.must_rest("eve"))
+        self.use("bob")
+        self.assertTrue(self.debts.must_rest("eve"), "the control")
+        self.clock.advance(MOST_OWED / FORGIVEN)
+        self.use("ann")
+        self.assertTrue(self.debts.must_rest("eve"))
+
     def test_left_alone(self) -> None:
         """Nobody rests for an account that was not served for a second."""
         self.use("ann")
