@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.access import AccessTable
 from homeftp.config import SMALL_FILE
 from homeftp.dispatchers.delete import DeleteDispatcher
@@ -19,12 +17,13 @@ from homeftp.endpoint import parse
 from homeftp.interfaces import IAccount
 from homeftp.store.policy.rights import parse_rights
 from homeftp.wire.messages import Response
+from tests.support.folders import QuickCase
 from tests.support.inmemory import Connection, Server
 
 LARGE = os.urandom(3 * SMALL_FILE)
 
 
-class AccessCase(SynchronousTestCase):
+class AccessCase(QuickCase):
     """A store with the homes of two accounts."""
 
     def setUp(self) -> None:

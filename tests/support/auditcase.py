@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from datetime import datetime, timezone
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.audit.file import FILE
 from homeftp.audit.log import Audit
 from homeftp.model import Actor
+from tests.support.folders import QuickCase
 
 ANN = Actor("ann", "laptop", "192.0.2.1", "PUSH")
 HOSTILE = 'a\nb\r\x1b[2J\x7f\x9b"\u202e\u2028\\\N{FLEXED BICEPS}\ud800'
@@ -20,7 +19,7 @@ def moment() -> datetime:
     return datetime(2026, 11, 27, 1, 2, 3, 4, timezone.utc)
 
 
-class AuditCase(SynchronousTestCase):
+class AuditCase(QuickCase):
     """One log, as `Audit` writes it."""
 
     def setUp(self) -> None:

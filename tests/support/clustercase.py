@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.endpoint import parse
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import SECOND_US, Entry, Version, WriteRequest
@@ -14,6 +12,7 @@ from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.upkeep.ownership import OWNER
 from tests.support import clusterchecks
 from tests.support.clusters import Cluster, new_database
+from tests.support.folders import QuickCase
 
 
 def request(path: str, **fields: Any) -> WriteRequest:
@@ -41,7 +40,7 @@ class Counting:
         raise NotImplementedError
 
 
-class ClusterCase(SynchronousTestCase):
+class ClusterCase(QuickCase):
     """One store with tables of its own, and a bucket in memory."""
 
     options = StoreOptions()

@@ -12,8 +12,6 @@ from types import SimpleNamespace
 from typing import Any, Sequence
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.passwords import Cost
 from homeftp.cli.main import main
 from homeftp.cli.owner import account
@@ -22,6 +20,7 @@ from homeftp.cli.terminal.asking import confirm
 from homeftp.client import TransferContext
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 from tests.support.transfers import TransferCase
 
 
@@ -72,7 +71,7 @@ class Output(io.TextIOWrapper):
         self.truncate()
 
 
-class CommandCase(SynchronousTestCase):
+class CommandCase(QuickCase):
     """Tests that call `main`; `out` and `err` hold what the last command printed."""
 
     def setUp(self) -> None:

@@ -6,13 +6,12 @@ import errno
 import os
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, SmallDownload
 from homeftp.hashing import filehash
 from homeftp.syscalls import System
 from tests.support import needs
+from tests.support.folders import QuickCase
 from tests.support.stores import Journaled
 
 MTIME = 1_600_000_000_000_000
@@ -76,7 +75,7 @@ def _makes_unnamed_files() -> bool:
         os.close(folder)
 
 
-class DownloadCase(SynchronousTestCase):
+class DownloadCase(QuickCase):
     """A test with an empty target folder."""
 
     def setUp(self) -> None:

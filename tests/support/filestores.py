@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Coroutine, Mapping, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
 from homeftp.files.budget import MemoryBudget
@@ -14,6 +13,7 @@ from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Change, WriteRequest
 from homeftp.store.memory import MemoryStore
+from tests.support.folders import QuickCase
 from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ def request_for(name: str, content: bytes, **fields: Any) -> WriteRequest:
     return WriteRequest(endpoint=parse(name), **given)
 
 
-class FilesTestCase(SynchronousTestCase):
+class FilesTestCase(QuickCase):
     """A store in memory, the files of one login over it, and workers whose jobs run when `result_of` waits."""
 
     def setUp(self) -> None:

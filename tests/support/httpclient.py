@@ -12,7 +12,6 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import Limits
 from homeftp.interfaces import IServerContext
@@ -27,6 +26,7 @@ from homeftp.server.http.logincache import LoginCache
 from homeftp.server.http.messages import IHandler
 from homeftp.server.http.router import HttpRouter
 from homeftp.testing.memorylink import MemoryLink
+from tests.support.folders import QuickCase
 from tests.support.inmemory import PASSWORD, Server
 
 HOST = "nas.local:8443"
@@ -187,7 +187,7 @@ class HttpServer:
         self.server.close()
 
 
-class HttpCase(SynchronousTestCase):
+class HttpCase(QuickCase):
     """A server and one connection; a subclass names its handlers."""
 
     limits: Limits | None = None

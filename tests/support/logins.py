@@ -6,13 +6,13 @@ from typing import Any, Awaitable, TypeVar
 
 from twisted.cred.credentials import ICredentials, UsernamePassword
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.devices import add_device
 from homeftp.accounts.login import Login, LoginService
 from homeftp.accounts.passwords import Cost
 from homeftp.config import Limits
 from tests.support import replay
+from tests.support.folders import QuickCase
 from tests.support.inmemory import PASSWORD, Server
 
 ADDRESS = "192.0.2.7"
@@ -33,7 +33,7 @@ def started(work: Awaitable[T]) -> Deferred[T]:
     return Deferred.fromCoroutine(wait())
 
 
-class LoginCase(SynchronousTestCase):
+class LoginCase(QuickCase):
     """A service with the account ann and her laptop."""
 
     def setUp(self) -> None:

@@ -7,7 +7,6 @@ import os
 from typing import Any, Callable, Coroutine
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import (
     Client,
@@ -22,12 +21,13 @@ from homeftp.hashing import filehash
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.fakeserver import Wire
+from tests.support.folders import QuickCase
 
 Said = tuple[dict[str, Any], bytes]
 """A response, and its payload."""
 
 
-class LyingServerCase(SynchronousTestCase):
+class LyingServerCase(QuickCase):
     """A client with a server whose answers `says` gives by request type."""
 
     def setUp(self) -> None:

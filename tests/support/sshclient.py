@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import Limits
 from homeftp.server.sftp.connection import SftpConnection
@@ -26,6 +25,7 @@ from homeftp.server.sftp.frontend import SftpFactory
 from homeftp.server.sftp.shared import SftpParts, SharedSessions
 from homeftp.server.sftp.ssh.hostkey import open_host_key
 from homeftp.testing.memorylink import MemoryLink
+from tests.support.folders import QuickCase
 from tests.support.inmemory import PASSWORD, Server
 from tests.support.sftppackets import INIT, Answer, answers, text, u32
 
@@ -256,7 +256,7 @@ class SshClient(Protocol):
         return answers(whole)
 
 
-class SshCase(SynchronousTestCase):
+class SshCase(QuickCase):
     """A server with the account ann, and clients of its SFTP front end."""
 
     limits: Limits | None = None

@@ -9,17 +9,17 @@ import warnings
 from contextlib import redirect_stderr, redirect_stdout
 
 from twisted.plugin import IPlugin
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import DAY, KIB, MIB, Limits, Retention, Settings
 from homeftp.tap import Options
+from tests.support.folders import QuickCase
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # a plugin that `--auth` lists imports it, and it what is deprecated
     importlib.import_module("twisted.conch.checkers")
 
 
-class OptionsTests(SynchronousTestCase):
+class OptionsTests(QuickCase):
     """The command line and the ini file."""
 
     def parse(self, *arguments: str) -> Settings:

@@ -12,8 +12,6 @@ import threading
 from contextlib import closing
 from typing import Callable
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.backup import backup_state, restore_state
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Devices, add_device
@@ -22,10 +20,11 @@ from homeftp.accounts.state.sqlite import FILE
 from homeftp.cluster.address import CLUSTER_FILE, ClusterAddress, read_address, write_address
 from homeftp.crypto.ca import open_identity, read_ca
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 from tests.support.handshakes import now
 
 
-class BackupTests(SynchronousTestCase):
+class BackupTests(QuickCase):
     """Out and in."""
 
     def setUp(self) -> None:
@@ -180,7 +179,7 @@ class BackupTests(SynchronousTestCase):
             file.write(data)
 
 
-class ClusterBackupTests(SynchronousTestCase):
+class ClusterBackupTests(QuickCase):
     """The state folder of a cluster's server, whose accounts are in the database: it is not asked."""
 
     def setUp(self) -> None:

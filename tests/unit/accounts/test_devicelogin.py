@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.error import UnauthorizedLogin
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import DeviceCertificate, DeviceChecker, IDeviceCertificate, VerifiedName
 from homeftp.accounts.devices import Devices, add_device
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 
 
-class DeviceLoginTests(SynchronousTestCase):
+class DeviceLoginTests(QuickCase):
     """The checker."""
 
     def setUp(self) -> None:

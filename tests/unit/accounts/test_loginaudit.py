@@ -13,6 +13,7 @@ from homeftp.errors import Internal
 from homeftp.model import Actor
 from homeftp.workers import InlineWorkers
 from tests.support import replay
+from tests.support.folders import QuickCase
 
 UNKNOWN = Actor(None, None, "192.0.2.1")
 
@@ -37,7 +38,7 @@ class RateLimitTests(SynchronousTestCase):
         self.assertIs(self.limit.take("b"), True)
 
 
-class LoginAuditTests(SynchronousTestCase):
+class LoginAuditTests(QuickCase):
     """Records of logins."""
 
     def setUp(self) -> None:
@@ -63,7 +64,7 @@ class LoginAuditTests(SynchronousTestCase):
         self.assertIn("logins are refused until", failure.getErrorMessage())
 
 
-class RefusalAuditTests(SynchronousTestCase):
+class RefusalAuditTests(QuickCase):
     """Records of refused changes."""
 
     def setUp(self) -> None:

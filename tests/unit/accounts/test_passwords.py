@@ -28,6 +28,7 @@ from homeftp.accounts.passwords import (
 )
 from homeftp.errors import OperatorError
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 
 CHEAP = Cost(2, 8, 1)
 """For what is not about the cost."""
@@ -111,7 +112,7 @@ class RuleTests(SynchronousTestCase):
             self.assertNotIn(password or "\0", message)
 
 
-class CheckerTests(SynchronousTestCase):
+class CheckerTests(QuickCase):
     """Who logs in."""
 
     def setUp(self) -> None:

@@ -10,7 +10,6 @@ from twisted.cred.credentials import Anonymous, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin, UnhandledCredentials
 from twisted.cred.portal import IRealm
 from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface
 from zope.interface.verify import verifyObject
 
@@ -27,11 +26,12 @@ from homeftp.model import Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import Rights, parse_rights
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 
 SHARE = cast(IStore, object())
 
 
-class RealmTests(SynchronousTestCase):
+class RealmTests(QuickCase):
     """The realm knows accounts with a name, and one store for all."""
 
     def setUp(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.audit.choice import reader_of
 from homeftp.audit.file import FILE
 from homeftp.audit.log import Audit
@@ -15,9 +13,10 @@ from homeftp.cluster.migrations import migrate
 from homeftp.cluster.shared import shared_database
 from homeftp.model import Actor
 from tests.support.engines import empty_schema
+from tests.support.folders import QuickCase
 
 
-class AuditChoiceTests(SynchronousTestCase):
+class AuditChoiceTests(QuickCase):
     """One state folder."""
 
     def setUp(self) -> None:

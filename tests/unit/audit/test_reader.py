@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.audit.file import AuditFile
 from homeftp.audit.reader import AuditFileReader
+from tests.support.folders import QuickCase
 
 
-class AuditFileReaderTests(SynchronousTestCase):
+class AuditFileReaderTests(QuickCase):
     """One log that is written and read by turns."""
 
     def test_new(self) -> None:

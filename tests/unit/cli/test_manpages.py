@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cli.manpages import main, pages
 from homeftp.cli.parser import build_parser, subparsers_of
 from homeftp.cli.table import COMMANDS
+from tests.support.folders import QuickCase
 
 
-class PageTests(SynchronousTestCase):
+class PageTests(QuickCase):
     """A page for each command, made from its parser."""
 
     def test_complete(self) -> None:

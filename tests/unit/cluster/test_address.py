@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cluster.address import CLUSTER_FILE, ClusterAddress, read_address, write_address
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 HOME = ClusterAddress("postgresql://homeftp@db/homeftp", "s3://files")
 
 
-class AddressTests(SynchronousTestCase):
+class AddressTests(QuickCase):
     """The file in one state folder."""
 
     def setUp(self) -> None:

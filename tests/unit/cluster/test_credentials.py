@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cluster.credentials import BucketKeys, bucket_keys
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 FILE = """\
 [default]
@@ -21,7 +20,7 @@ aws_session_token=third
 """
 
 
-class CredentialTests(SynchronousTestCase):
+class CredentialTests(QuickCase):
     """Variables and files."""
 
     def setUp(self) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from datetime import datetime, timezone
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cluster.database import Database
 from homeftp.cluster.identity import IDENTITY, share_identity, tables_id
 from homeftp.cluster.migrations import migrate
 from homeftp.crypto.ca import open_identity
 from homeftp.errors import OperatorError
 from tests.support.engines import empty_schema
+from tests.support.folders import QuickCase
 
 
 def moment() -> datetime:
@@ -20,7 +19,7 @@ def moment() -> datetime:
     return datetime(2026, 11, 29, tzinfo=timezone.utc)
 
 
-class IdentityTests(SynchronousTestCase):
+class IdentityTests(QuickCase):
     """Servers that start one after another."""
 
     def setUp(self) -> None:

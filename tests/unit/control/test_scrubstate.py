@@ -6,14 +6,14 @@ import os
 import stat
 
 import attrs
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.control.scrubstate import FILE, ScrubState, load_scrub_state, save_scrub_state
 from homeftp.errors import OperatorError
 from homeftp.model import Damage
+from tests.support.folders import QuickCase
 
 
-class ScrubStateTests(SynchronousTestCase):
+class ScrubStateTests(QuickCase):
     """Saving and loading."""
 
     def setUp(self) -> None:

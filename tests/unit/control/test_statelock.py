@@ -6,13 +6,12 @@ import errno
 import os
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.control.statelock import FILE, StateLock, server_of
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 
-class StateLockTests(SynchronousTestCase):
+class StateLockTests(QuickCase):
     """`StateLock` and `server_of`."""
 
     def setUp(self) -> None:

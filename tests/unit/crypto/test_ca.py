@@ -13,15 +13,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.crypto.ca import Identity, fingerprint, normalise_fingerprint, open_identity, server_name
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 START = datetime(2026, 5, 1, 12, 0, tzinfo=timezone.utc)
 
 
-class IdentityCase(SynchronousTestCase):
+class IdentityCase(QuickCase):
     """A state folder and a clock that the test sets."""
 
     def setUp(self) -> None:

@@ -10,17 +10,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.crypto.ca import open_identity, server_name
 from homeftp.crypto.devicecert import DEVICE_LIFE, belongs, certify_device, device_id, is_renewal_due, new_request
 from homeftp.errors import BadRequest, OperatorError
+from tests.support.folders import QuickCase
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=timezone.utc)
 ID = "0123456789abcdef" * 2
 
 
-class DeviceCertificateTests(SynchronousTestCase):
+class DeviceCertificateTests(QuickCase):
     """What the CA makes of a signing request."""
 
     def setUp(self) -> None:

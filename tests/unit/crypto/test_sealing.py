@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.crypto.ca import HomeCA, open_identity, read_ca
 from homeftp.crypto.sealing import Sealer, new_salt
 from homeftp.host import now
+from tests.support.folders import QuickCase
 
 
-class SealingTests(SynchronousTestCase):
+class SealingTests(QuickCase):
     """Two homes."""
 
     def home(self) -> HomeCA:

@@ -7,13 +7,12 @@ import os
 import stat
 import struct
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.crypto.secretfiles import private_file, private_folder, read_private, write_private
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 
-class PrivateTests(SynchronousTestCase):
+class PrivateTests(QuickCase):
     """Folders are 0700, files 0600, and looser modes are reported."""
 
     def setUp(self) -> None:

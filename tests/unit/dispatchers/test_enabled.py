@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.dispatchers.enabled import enabled
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 GOOD = """
 import attrs
@@ -29,7 +28,7 @@ echo = Echo()
 """
 
 
-class EnabledTests(SynchronousTestCase):
+class EnabledTests(QuickCase):
     """A plugin folder with one file."""
 
     def setUp(self) -> None:

@@ -6,15 +6,14 @@ import os
 import sqlite3
 import stat
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.hashing.database import SharedDatabase, select_in, tables
+from tests.support.folders import QuickCase
 
 prepare = tables(1, ["CREATE TABLE IF NOT EXISTS words (word TEXT)"])
 """One table, of version 1."""
 
 
-class DatabaseTests(SynchronousTestCase):
+class DatabaseTests(QuickCase):
     """SharedDatabase."""
 
     def setUp(self) -> None:

@@ -7,8 +7,6 @@ import os
 import time
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import (
     TICK_NS,
@@ -24,10 +22,11 @@ from homeftp.hashing.filehash import (
     same_content,
     signature,
 )
+from tests.support.folders import QuickCase
 from tests.support.waiting import wait_until
 
 
-class FileCase(SynchronousTestCase):
+class FileCase(QuickCase):
     """One file, open."""
 
     def setUp(self) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.foldertable import KnownFolder
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import TreeDigest
+from tests.support.folders import QuickCase
 
 
 def known(number: int) -> KnownFolder:
@@ -24,7 +23,7 @@ def known(number: int) -> KnownFolder:
     return KnownFolder(b"s%d" % number, b"b" * number, digests)
 
 
-class FolderTableTests(SynchronousTestCase):
+class FolderTableTests(QuickCase):
     """`FolderTable`, in the file of a hash cache."""
 
     def setUp(self) -> None:

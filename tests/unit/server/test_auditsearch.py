@@ -6,8 +6,6 @@ import os
 from datetime import datetime, timezone
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.audit import file as audit_file
 from homeftp.audit.file import FILE
 from homeftp.audit.log import Audit
@@ -17,6 +15,7 @@ from homeftp.hashing.filehash import hash_bytes
 from homeftp.history.writer import Writer
 from homeftp.model import SERVER, Actor, Change
 from homeftp.server.auditsearch import find_writer
+from tests.support.folders import QuickCase
 
 ANN, BOB = Actor("ann", "laptop"), Actor("bob")
 ONE, TWO = hash_bytes(b"one"), hash_bytes(b"two")
@@ -25,7 +24,7 @@ TIME_US = round(TIME.timestamp()) * 1_000_000
 NAME = "Ääh it's/😀.txt"
 
 
-class SearchTests(SynchronousTestCase):
+class SearchTests(QuickCase):
     """`find_writer` in a log of few and of many lines."""
 
     def setUp(self) -> None:

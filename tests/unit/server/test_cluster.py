@@ -7,7 +7,6 @@ import sys
 from unittest import mock
 
 from msgspec import structs
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.cluster.address import ClusterAddress, read_address
@@ -21,9 +20,10 @@ from homeftp.host import now
 from homeftp.server import cluster
 from homeftp.server.clusterschema import SCHEMA
 from tests.support.engines import empty_schema
+from tests.support.folders import QuickCase
 
 
-class JoinTests(SynchronousTestCase):
+class JoinTests(QuickCase):
     """Before anything in the state folder is opened."""
 
     def setUp(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cluster.dumps.manifest import list_dumps
 from homeftp.cluster.migrations import migrate
 from homeftp.cluster.shared import shared_database
@@ -15,9 +13,10 @@ from homeftp.server.clustermember import ClusterMember
 from homeftp.server.clusterschema import SCHEMA
 from tests.support.clusters import memory_bucket
 from tests.support.engines import empty_schema
+from tests.support.folders import QuickCase
 
 
-class ClusterMemberTests(SynchronousTestCase):
+class ClusterMemberTests(QuickCase):
     """A member whose database has the tables."""
 
     def setUp(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import add_device
 from homeftp.accounts.invitations import Invitations
@@ -13,9 +11,10 @@ from homeftp.audit.log import Audit
 from homeftp.server.banner import LoginMethods
 from homeftp.server.loginmethods import own_login_methods
 from tests.support import replay
+from tests.support.folders import QuickCase
 
 
-class LoginMethodsTests(SynchronousTestCase):
+class LoginMethodsTests(QuickCase):
     """A state folder with some accounts."""
 
     def setUp(self) -> None:

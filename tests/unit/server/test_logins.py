@@ -7,7 +7,6 @@ from unittest import mock
 
 from twisted.cred.credentials import UsernamePassword
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.passwords import PasswordChecker, hash_password
@@ -21,9 +20,10 @@ from homeftp.server.logins import BEGUN_PER_TRIED, LoginServices, compose_logins
 from homeftp.store.memory import MemoryStore
 from homeftp.testing.pair import CHEAP
 from homeftp.workers.inline import InlineWorkers
+from tests.support.folders import QuickCase
 
 
-class ComposeTests(SynchronousTestCase):
+class ComposeTests(QuickCase):
     """The services of a server without clients."""
 
     def compose(self) -> LoginServices:

@@ -8,17 +8,17 @@ import sys
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet import reactor
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import Settings
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IFrontEnd
 from homeftp.server.wiring import Server, compose
 from homeftp.store.memory import MemoryStore
+from tests.support.folders import QuickCase
 from tests.support.linefrontend import line_front_end
 
 
-class WiringCase(SynchronousTestCase):
+class WiringCase(QuickCase):
     """A folder, and settings for a server of it."""
 
     def setUp(self) -> None:

@@ -13,6 +13,7 @@ from homeftp.errors import OperatorError
 from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.model import WriteRequest
 from homeftp.store.factory import check_store, open_store, scheme_of
+from tests.support.folders import QuickCase
 
 PLUGIN = """
 from zope.interface import implementer
@@ -39,7 +40,7 @@ factory = Forgetful()
 """
 
 
-class FactoryCase(SynchronousTestCase):
+class FactoryCase(QuickCase):
     """A folder with plugins."""
 
     def setUp(self) -> None:

@@ -21,6 +21,7 @@ from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import DeviceChecker, VerifiedName
 from homeftp.accounts.devices import DeviceKind, Devices
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 
 
 class FormTests(SynchronousTestCase):
@@ -63,7 +64,7 @@ class FormTests(SynchronousTestCase):
             self.assertIsNone(app_password_hash(other), other[:50])
 
 
-class CheckerTests(SynchronousTestCase):
+class CheckerTests(QuickCase):
     """The checker: ann has an app password, and a password that another checker knows; bob has another app password."""
 
     def setUp(self) -> None:

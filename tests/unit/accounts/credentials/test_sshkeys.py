@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.error import UnauthorizedLogin
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from homeftp.accounts.credentials.sshkeys import ISSHKey, SSHKey, SSHKeyChecker
@@ -12,11 +11,12 @@ from homeftp.accounts.credentials.tokens import token_hash
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import DeviceKind, Devices
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 
 BLOB = b"\0\0\0\x0bssh-ed25519..."
 
 
-class SSHKeyTests(SynchronousTestCase):
+class SSHKeyTests(QuickCase):
     """The checker: ann has a key, bob has none."""
 
     def setUp(self) -> None:

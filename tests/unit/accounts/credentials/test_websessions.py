@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.error import UnauthorizedLogin
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from homeftp.accounts.credentials.tokens import new_token, token_hash
@@ -12,9 +11,10 @@ from homeftp.accounts.credentials.websessions import IWebSession, WebSession, We
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import DeviceKind, Devices, add_device
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 
 
-class WebSessionTests(SynchronousTestCase):
+class WebSessionTests(QuickCase):
     """The checker: ann's browser is signed in for a minute."""
 
     def setUp(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.state.choice import engine_of
 from homeftp.accounts.state.postgresql import ACCOUNTS
@@ -15,9 +13,10 @@ from homeftp.cluster.migrations import migrate
 from homeftp.cluster.shared import shared_database
 from homeftp.errors import OperatorError
 from tests.support.engines import empty_schema
+from tests.support.folders import QuickCase
 
 
-class ChoiceTests(SynchronousTestCase):
+class ChoiceTests(QuickCase):
     """One state folder."""
 
     def setUp(self) -> None:

@@ -6,13 +6,12 @@ import gc
 import os
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cli.connect.session import with_client, with_remote
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 
-class SessionTests(SynchronousTestCase):
+class SessionTests(QuickCase):
     """with_remote and with_client."""
 
     def test_unknown(self) -> None:

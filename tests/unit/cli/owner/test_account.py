@@ -8,8 +8,6 @@ import os
 import sys
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.access import Access, AccessTable
 from homeftp.accounts.credentials.apppasswords import new_app_password
 from homeftp.accounts.database import AccountDatabase
@@ -22,6 +20,7 @@ from homeftp.endpoint import parse
 from homeftp.store.policy.rights import Rights
 from tests.support import replay
 from tests.support.commandline import CHEAP_PASSWORDS, Input
+from tests.support.folders import QuickCase
 
 SECRET = "correct horse"
 READ_ADD = frozenset({"read", "add"})
@@ -36,7 +35,7 @@ EVERYTHING: dict[str, Any] = {
 """What `account list --json` says of an account without restrictions."""
 
 
-class AccountTests(SynchronousTestCase):
+class AccountTests(QuickCase):
     """The command in this process, on a state folder of its own."""
 
     def setUp(self) -> None:

@@ -9,8 +9,6 @@ import sys
 from typing import Any
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.access import WHOLE_STORE, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Devices, add_device
@@ -19,12 +17,13 @@ from homeftp.cli.main import main
 from homeftp.cli.terminal.exitcodes import Exit
 from tests.support import replay
 from tests.support.commandline import CHEAP_PASSWORDS, Input
+from tests.support.folders import QuickCase
 
 SECRET = "correct horse"
 EVERYTHING = "read,add,replace,delete"
 
 
-class AuditedTests(SynchronousTestCase):
+class AuditedTests(QuickCase):
     """The commands in this process."""
 
     def setUp(self) -> None:

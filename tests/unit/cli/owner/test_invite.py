@@ -11,8 +11,6 @@ import time
 from typing import Any, Callable
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.access import AccessTable
 from homeftp.accounts.credentials.tokens import token_hash
 from homeftp.accounts.database import WEB_ORIGIN, AccountDatabase
@@ -23,6 +21,7 @@ from homeftp.crypto.pake import Code, parse_code
 from homeftp.crypto.secretfiles import write_private
 from homeftp.store.policy.rights import rights_shown
 from tests.support import replay
+from tests.support.folders import QuickCase
 
 
 class Terminal(io.StringIO):
@@ -32,7 +31,7 @@ class Terminal(io.StringIO):
         return True
 
 
-class InviteTests(SynchronousTestCase):
+class InviteTests(QuickCase):
     """The command in this process."""
 
     def setUp(self) -> None:

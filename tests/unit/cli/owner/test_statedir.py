@@ -7,17 +7,16 @@ import io
 import os
 import sys
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.accounts.database import AccountDatabase
 from homeftp.cli.owner.statedir import add_state_argument, become_owner, new_state_dir, state_dir, state_found
 from homeftp.control import ask
 from homeftp.control.ask import RunningServer
 from homeftp.errors import OperatorError
 from tests.support import needs
+from tests.support.folders import QuickCase
 
 
-class StateDirTests(SynchronousTestCase):
+class StateDirTests(QuickCase):
     """add_state_argument, state_dir and state_found."""
 
     def setUp(self) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cli.pairs.pair import SavedPair
 from homeftp.cli.pairs.pairfile import PairFile
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 WRITTEN = """\
 # what I keep the same
@@ -32,7 +31,7 @@ def pair(name: str) -> SavedPair:
     return SavedPair(folder=f"/{name}", server="nas", path=name)
 
 
-class FileTests(SynchronousTestCase):
+class FileTests(QuickCase):
     """PairFile."""
 
     def setUp(self) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.pairs.recorder import WRITE_SECONDS, PairRecorder, now_us
 from homeftp.client import (
@@ -29,6 +28,7 @@ from homeftp.client import (
 from homeftp.errors import InUse, OperatorError
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 
 NOTHING = SyncResult(SyncPlan(), 3, 0.1)
 SOMETHING = SyncResult(SyncPlan([SyncAction(Act.DELETE, Side.HERE, "a")]), 3, 0.1)
@@ -48,7 +48,7 @@ class SlowWorkers(InlineWorkers):
         return function(*arguments)
 
 
-class RecorderTests(SynchronousTestCase):
+class RecorderTests(QuickCase):
     """PairRecorder."""
 
     def setUp(self) -> None:

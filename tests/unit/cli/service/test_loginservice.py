@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.service.loginservice import StartedProgram, agent_text, launch_agent, scheduled_task, task_text
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 TASKS = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
 
@@ -40,7 +41,7 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(text("Settings/RestartOnFailure/Interval"), "PT1M")
 
 
-class ServiceTests(SynchronousTestCase):
+class ServiceTests(QuickCase):
     """StartedProgram, with programs that only write down what they are asked."""
 
     def setUp(self) -> None:

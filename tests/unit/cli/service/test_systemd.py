@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cli.service.systemd import SystemdUnit
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 UNIT = "x.service"
 
 
-class SystemdUnitTests(SynchronousTestCase):
+class SystemdUnitTests(QuickCase):
     """`SystemdUnit`."""
 
     def setUp(self) -> None:

@@ -7,10 +7,9 @@ import shutil
 import subprocess
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cli.service.units import ServedFolder, quoted, sync_unit, system_unit, user_unit
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 
 def served(**more: Any) -> ServedFolder:
@@ -26,7 +25,7 @@ def served(**more: Any) -> ServedFolder:
     return ServedFolder(**given)
 
 
-class UnitTests(SynchronousTestCase):
+class UnitTests(QuickCase):
     """user_unit, system_unit and sync_unit."""
 
     def verified(self, text: str) -> None:

@@ -7,7 +7,6 @@ import sys
 from unittest import mock
 
 import attrs
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.pairs.pair import SavedPair
 from homeftp.cli.pairs.pairfile import PairFile
@@ -15,11 +14,12 @@ from homeftp.cli.status.pairs import find_pairs, pair_lines
 from homeftp.cli.terminal.times import format_minute
 from homeftp.client import PairStatus, StatusFolder, WaitingFile, pair_status_path
 from tests.support.commandline import Output
+from tests.support.folders import QuickCase
 
 AT = 1_700_000_000_000_000
 
 
-class PairTests(SynchronousTestCase):
+class PairTests(QuickCase):
     """find_pairs and pair_lines."""
 
     def setUp(self) -> None:

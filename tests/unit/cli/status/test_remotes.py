@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cli.status.remotes import ask_remotes, remote_lines
 from homeftp.client import Remotes
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 REACHED = {
     "name": "nas",
@@ -24,7 +23,7 @@ REACHED = {
 }
 
 
-class RemoteTests(SynchronousTestCase):
+class RemoteTests(QuickCase):
     """ask_remotes and remote_lines."""
 
     def test_none(self) -> None:

@@ -13,6 +13,7 @@ from homeftp.cli.status.server import ask_server, server_lines
 from homeftp.control import ask
 from homeftp.control.statelock import StateLock
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 BUDGETS = {
     "requests": {"used": 256, "most": 256, "waiting": 3},
@@ -153,7 +154,7 @@ class LinesTests(SynchronousTestCase):
         self.assertRegex(text, r"Logged in with a password\n  ann +connected from 192\.0\.2\.7: GET / \(1 s\)")
 
 
-class AskTests(SynchronousTestCase):
+class AskTests(QuickCase):
     """ask_server, where nothing runs."""
 
     def setUp(self) -> None:

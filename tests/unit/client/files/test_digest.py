@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import time
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.digest import LocalDigests, local_digests
 from homeftp.client.files.hashes import record_hashes
 from homeftp.client.files.scan import scan
@@ -15,9 +13,10 @@ from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.model import Entry
+from tests.support.folders import QuickCase
 
 
-class DigestTests(SynchronousTestCase):
+class DigestTests(QuickCase):
     """`local_digests`."""
 
     def setUp(self) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.directory import DescriptorDirectory, PathDirectory, open_top_directory
 from homeftp.syscalls import System
 from tests.support.downloads import MTIME
+from tests.support.folders import QuickCase
 
 
-class DirectoryTests(SynchronousTestCase):
+class DirectoryTests(QuickCase):
     """A folder held by its descriptor, and one known by its path."""
 
     def test_same_contract(self) -> None:

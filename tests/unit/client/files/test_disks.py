@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.disks import learn_disks, learn_folder
 from homeftp.client.files.model import FileStat
 from homeftp.metadata.disks import Disks
 from homeftp.metadata.kept import EXACT
 from tests.support.coarsedisks import CoarseDisk
+from tests.support.folders import QuickCase
 
 
-class LearnTests(SynchronousTestCase):
+class LearnTests(QuickCase):
     """A folder with a file on a coarse disk."""
 
     def setUp(self) -> None:

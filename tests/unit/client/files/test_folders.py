@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.folders import MOST_OPEN, OpenFolders
 from homeftp.errors import OperatorError
 from homeftp.syscalls import System
 from tests.support.descriptors import count_descriptors
+from tests.support.folders import QuickCase
 
 
-class OpenFoldersTests(SynchronousTestCase):
+class OpenFoldersTests(QuickCase):
     """Folders below a target."""
 
     def test_made(self) -> None:

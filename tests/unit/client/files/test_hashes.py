@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import time
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.hashes import former_hashes, known_hashes, record_hashes
 from homeftp.client.files.model import FileStat
 from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import HashCache
+from tests.support.folders import QuickCase
 
 
-class HashesTests(SynchronousTestCase):
+class HashesTests(QuickCase):
     """Hashes that were recorded are known again."""
 
     def setUp(self) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.model import PACKING, FileStat
 from homeftp.client.tables.nametable import NameTable
 from homeftp.hashing.filehash import signature
+from tests.support.folders import QuickCase
 
 
-class FileStatTests(SynchronousTestCase):
+class FileStatTests(QuickCase):
     """A file and its stat."""
 
     def test_file_and_directory(self) -> None:
@@ -32,7 +31,7 @@ class FileStatTests(SynchronousTestCase):
         self.assertEqual((found.is_file, found.is_directory), (False, False))
 
 
-class PackingTests(SynchronousTestCase):
+class PackingTests(QuickCase):
     """Files in a table that packs all its rows."""
 
     def check(self, names: dict[str, str]) -> None:

@@ -16,11 +16,12 @@ from homeftp.client.files.names import (
     wire_name,
 )
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
 
 
-class NamesTests(SynchronousTestCase):
+class NamesTests(QuickCase):
     """The two Unicode forms of a name."""
 
     def test_wire_name(self) -> None:

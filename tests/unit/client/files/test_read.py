@@ -6,19 +6,18 @@ import os
 from typing import Callable
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.model import FileStat
 from homeftp.client.files.read import Content, ReadRequest, open_regular, read_many
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed
 from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import HashCache
+from tests.support.folders import QuickCase
 
 HASH = filehash.hash_bytes(b"content")
 
 
-class ReadCase(SynchronousTestCase):
+class ReadCase(QuickCase):
     """An empty folder."""
 
     def setUp(self) -> None:

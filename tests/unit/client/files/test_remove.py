@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.remove import remove_local
 from homeftp.client.files.scan import scan
 from homeftp.errors import Changed
 from homeftp.syscalls import System
+from tests.support.folders import QuickCase
 
 
-class RemoveTests(SynchronousTestCase):
+class RemoveTests(QuickCase):
     """remove_local."""
 
     def setUp(self) -> None:

@@ -7,15 +7,14 @@ import itertools
 import os
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.names import partial_name
 from homeftp.client.files.scan import scan, scan_names, stat_path
 from homeftp.client.selection import Selection
+from tests.support.folders import QuickCase
 
 
-class ScanCase(SynchronousTestCase):
+class ScanCase(QuickCase):
     """An empty folder."""
 
     def setUp(self) -> None:

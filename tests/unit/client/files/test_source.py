@@ -6,8 +6,6 @@ import errno
 import os
 from typing import Callable
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.source import HASH_LENGTH, SourceFile
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed
@@ -15,11 +13,12 @@ from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import ResumePoint
 from homeftp.wire.messages import HASH_BYTES
+from tests.support.folders import QuickCase
 
 CONTENT = os.urandom(STREAM_PIECE + 1000)
 
 
-class SourceTests(SynchronousTestCase):
+class SourceTests(QuickCase):
     """A file of two pieces."""
 
     def setUp(self) -> None:

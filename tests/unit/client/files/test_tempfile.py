@@ -6,8 +6,6 @@ import errno
 import os
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.errors import Corrupted
 from homeftp.client.files.folders import OpenFolders
 from homeftp.client.files.names import is_partial_name
@@ -15,13 +13,14 @@ from homeftp.client.files.tempfile import DownloadTempFile, TargetFile, UnnamedD
 from homeftp.errors import Changed
 from homeftp.hashing import filehash
 from tests.support.downloads import MTIME, FailingSystem, require_unnamed_files
+from tests.support.folders import QuickCase
 from tests.support.transfers import stamp, tree
 
 KEY = "0123456789abcdef" * 2
 HASH = filehash.hash_bytes(b"content")
 
 
-class TempFileTests(SynchronousTestCase):
+class TempFileTests(QuickCase):
     """A file `x/a` in an empty folder."""
 
     def setUp(self) -> None:

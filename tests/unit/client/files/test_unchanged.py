@@ -7,8 +7,6 @@ import time
 from typing import Callable
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.digest import LocalDigests, local_digests, read_unread
 from homeftp.client.files.hashes import find_unchanged, record_hashes
 from homeftp.client.files.model import LocalTree
@@ -16,11 +14,12 @@ from homeftp.client.files.scan import read_folder, scan
 from homeftp.client.selection import EVERYTHING, IGNORE_FILE, Selection
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
+from tests.support.folders import QuickCase
 
 FILES = ("a", "b", "d/a", "d/b", "d/e/a", "f/g/a", "é/a")
 
 
-class UnchangedTests(SynchronousTestCase):
+class UnchangedTests(QuickCase):
     """A folder whose files were hashed, and whose digests were computed once."""
 
     def setUp(self) -> None:

@@ -20,6 +20,7 @@ from homeftp.client.known.remotes import Remote, Remotes
 from homeftp.config import ClientTimeouts
 from homeftp.errors import OperatorError, UntrustedServer
 from tests.support.fakeserver import identity
+from tests.support.folders import QuickCase
 
 LOCAL = Remote("nas", [parse_address("unix:/run/nas.sock")], "ann", "secret", b"ca")
 
@@ -101,7 +102,7 @@ class DistrustTests(SynchronousTestCase):
         self.assertNotIn("clocks", said)
 
 
-class ConnectTests(SynchronousTestCase):
+class ConnectTests(QuickCase):
     """connect_remote before it dials."""
 
     def test_unknown(self) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.known.machine import Machine
+from tests.support.folders import QuickCase
 
 ONE, OTHER = "SHA256:" + "ab" * 32, "SHA256:" + "cd" * 32
 
 
-class MachineTests(SynchronousTestCase):
+class MachineTests(QuickCase):
     """Machine."""
 
     def setUp(self) -> None:

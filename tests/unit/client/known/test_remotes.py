@@ -7,15 +7,15 @@ import os
 import threading
 
 import attrs
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.connection.address import Address
 from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path, seen_path
 from homeftp.config import MAX_ADDRESSES
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 
-class RemotesTests(SynchronousTestCase):
+class RemotesTests(QuickCase):
     """The stored files."""
 
     def setUp(self) -> None:

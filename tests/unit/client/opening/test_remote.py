@@ -13,7 +13,6 @@ from msgspec import structs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import (
     DEFAULT_SELECTION,
@@ -38,6 +37,7 @@ from homeftp.client import (
 )
 from homeftp.errors import NotFound, OperatorError
 from homeftp.interfaces import IDispatcher
+from tests.support.folders import QuickCase
 from tests.support.inmemory import PASSWORD
 from tests.support.syncs import DISPATCHERS
 from tests.support.transfers import NEW, OLD, TransferCase
@@ -311,7 +311,7 @@ class RemoteSyncTests(RemoteCase):
         self.assertEqual(self.remote_files()["Docs/a"], b"one\n2\n3\n4\nfive\n")
 
 
-class OpeningTests(SynchronousTestCase):
+class OpeningTests(QuickCase):
     """RemoteOpening, and open_remote before it connects."""
 
     def client(self) -> tuple[RemoteClient, list[str]]:

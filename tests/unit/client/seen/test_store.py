@@ -8,10 +8,9 @@ import stat
 import threading
 from contextlib import closing
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.seen.store import Place, SeenStore
 from homeftp.hashing.filehash import hash_bytes
+from tests.support.folders import QuickCase
 
 NAS = Place("SHA256:" + "1" * 64, "ann")
 ONE, OTHER = hash_bytes(b"one"), hash_bytes(b"other")
@@ -20,7 +19,7 @@ MANY = 1_500
 """More paths than one query asks for."""
 
 
-class StoreCase(SynchronousTestCase):
+class StoreCase(QuickCase):
     """A store in a file."""
 
     def setUp(self) -> None:

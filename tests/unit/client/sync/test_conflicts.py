@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.sync.conflicts import Kept, find_conflicts, resolve_conflict, synced_folder
 from homeftp.client.sync.local.marker import FolderLock
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 from tests.support.syncs import contents, versions_in
 
 COPY = "a (conflict from ann-laptop 2026-05-01).txt"
 
 
-class ConflictTests(SynchronousTestCase):
+class ConflictTests(QuickCase):
     """A synced folder with a conflict in a folder, and the copy of a file that is gone."""
 
     def setUp(self) -> None:

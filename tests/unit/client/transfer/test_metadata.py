@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client import FileResult, Outcome, TransferContext, TransferObserver, TransferOptions
 from homeftp.client.files.model import FileStat
 from homeftp.client.plan.cmp import cmp
@@ -16,10 +14,11 @@ from homeftp.model import Entry
 from homeftp.syscalls import System
 from homeftp.testing import InMemoryPair
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 from tests.support.plainstores import NoMetadata
 
 
-class MetadataTests(SynchronousTestCase):
+class MetadataTests(QuickCase):
     """A file of 7 bytes, written in 1970, with mode 0640."""
 
     def setUp(self) -> None:
@@ -62,7 +61,7 @@ class MetadataTests(SynchronousTestCase):
             self.assertFalse(is_suspicious(differs, Entry("a", "file", 7)))
 
 
-class NoMetadataTests(SynchronousTestCase):
+class NoMetadataTests(QuickCase):
     """A server whose store keeps neither times nor modes."""
 
     def test_transfers(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from homeftp.client.files.model import FileStat
@@ -13,10 +12,11 @@ from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import FileTask, IReconnector, Outcome, endpoints_below
 from homeftp.client.transfer.retry import Reconnector
 from homeftp.model import Entry
+from tests.support.folders import QuickCase
 from tests.support.transfers import TransferCase
 
 
-class ValuesTests(SynchronousTestCase):
+class ValuesTests(QuickCase):
     """Tasks and endpoints."""
 
     def test_endpoints(self) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IFrontEnd
 from homeftp.server.frontends.plugged import plugged_front_ends
+from tests.support.folders import QuickCase
 
 GOOD = """
 from zope.interface import implementer
@@ -35,7 +34,7 @@ factory = Factory()
 """
 
 
-class PluggedTests(SynchronousTestCase):
+class PluggedTests(QuickCase):
     """A plugin folder with one file."""
 
     def setUp(self) -> None:

@@ -6,13 +6,13 @@ from typing import Callable, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, Devices, add_device
 from homeftp.errors import OperatorError
 from homeftp.server.gate.deviceactivity import GATHER_SECONDS, PAUSE_SECONDS, DeviceActivity
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class SlowWorkers(InlineWorkers):
         return waiting.addCallback(lambda _: job(*args))
 
 
-class SightingTests(SynchronousTestCase):
+class SightingTests(QuickCase):
     """The connections of one device."""
 
     def setUp(self) -> None:

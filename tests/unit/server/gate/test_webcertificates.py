@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, timezone
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import Settings
 from homeftp.crypto.ca import FOLDER, key_pem, open_identity
@@ -17,11 +16,12 @@ from homeftp.crypto.webcert import ServedCertificate, host_names, names_in, open
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.webcertificates import WebCertificates
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 
 START = datetime(2026, 5, 1, 12, 0, tzinfo=timezone.utc)
 
 
-class WebCertificatesCase(SynchronousTestCase):
+class WebCertificatesCase(QuickCase):
     """A home on a machine with one address."""
 
     def setUp(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from homeftp.accounts.database import AccountDatabase
@@ -14,6 +13,7 @@ from homeftp.interfaces.usage import IProbedStore
 from homeftp.model import Entry
 from homeftp.server.monitoring.health import ACCOUNTS, STORE, Health, probe
 from homeftp.store.memory import MemoryStore
+from tests.support.folders import QuickCase
 
 
 class FailingStore(MemoryStore):
@@ -35,7 +35,7 @@ class ProbedStore(FailingStore):
         self.probed += 1
 
 
-class ProbeTests(SynchronousTestCase):
+class ProbeTests(QuickCase):
     """`probe`."""
 
     def setUp(self) -> None:

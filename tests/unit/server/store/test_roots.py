@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.errors import OperatorError
 from homeftp.server.store.roots import FILE, KnownRoots
+from tests.support.folders import QuickCase
 
 
-class KnownRootsTests(SynchronousTestCase):
+class KnownRootsTests(QuickCase):
     """`KnownRoots`."""
 
     def setUp(self) -> None:

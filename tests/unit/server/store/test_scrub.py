@@ -8,7 +8,6 @@ from typing import Any, Callable, Iterator, Sequence
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from homeftp.config import DAY
@@ -21,6 +20,7 @@ from homeftp.server.store.scrub import LOOK_SECONDS, REST, Scrub
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.wording import root_missing
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 
 MONTH = 30 * DAY
 
@@ -69,7 +69,7 @@ class _Store(MemoryStore):
                 raise Internal("the disk failed")
 
 
-class ScrubTests(SynchronousTestCase):
+class ScrubTests(QuickCase):
     """`Scrub`, over a store in memory."""
 
     def setUp(self) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.endpoint import parse
 from homeftp.errors import OperatorError
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import WriteRequest
 from homeftp.store.factory import check_store, open_store
 from homeftp.store.local.store import LocalStore
+from tests.support.folders import QuickCase
 
 
-class FolderTests(SynchronousTestCase):
+class FolderTests(QuickCase):
     """Folders."""
 
     def open(self, location: str) -> LocalStore:

@@ -16,6 +16,7 @@ from homeftp.store.memory import MemoryStore
 from homeftp.store.readonly import ReadOnlyStore
 from homeftp.testing.contract.readonly import ReadOnlyContract, ReadOnlyStoreContract
 from tests.support.contracts import ControlCase
+from tests.support.folders import QuickCase
 
 
 class _View(ReadOnlyStore):
@@ -38,7 +39,7 @@ class _View(ReadOnlyStore):
         self.store.close()
 
 
-class ViewTests(ReadOnlyStoreContract, SynchronousTestCase):
+class ViewTests(ReadOnlyStoreContract, QuickCase):
     """The contract holds for a backend that writes only `stat`, `open` and `list`."""
 
     def make_read_only_store(self, files: Mapping[str, bytes], options: StoreOptions) -> IStore:

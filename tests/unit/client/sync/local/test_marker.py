@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.errors import InUse, OperatorError
+from tests.support.folders import QuickCase
 
 
-class MarkerTests(SynchronousTestCase):
+class MarkerTests(QuickCase):
     """A folder that does not exist yet."""
 
     def setUp(self) -> None:

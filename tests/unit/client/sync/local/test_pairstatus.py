@@ -9,7 +9,6 @@ import sys
 from unittest import mock
 
 import attrs
-from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.sync.local.pairstatus import (
     MOST_CHARACTERS,
@@ -19,6 +18,7 @@ from homeftp.client.sync.local.pairstatus import (
     WaitingFile,
 )
 from homeftp.errors import OperatorError
+from tests.support.folders import QuickCase
 
 STATUS = PairStatus(
     folder="/a",
@@ -41,7 +41,7 @@ sys.stdin.read()
 """
 
 
-class StatusTests(SynchronousTestCase):
+class StatusTests(QuickCase):
     """StatusFolder."""
 
     def setUp(self) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.folders import OpenFolders
 from homeftp.client.files.model import FileStat
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.errors import Changed
 from homeftp.syscalls import System
+from tests.support.folders import QuickCase
 
 
-class RenameTests(SynchronousTestCase):
+class RenameTests(QuickCase):
     """A folder with a file in a folder."""
 
     def setUp(self) -> None:

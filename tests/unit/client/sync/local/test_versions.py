@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.client.files.directory import DescriptorDirectory, Directory
 from homeftp.client.files.folders import MOST_OPEN, OpenFolders
 from homeftp.client.files.model import FileStat
@@ -17,9 +15,10 @@ from homeftp.config import DAY
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.syscalls import System
+from tests.support.folders import QuickCase
 
 
-class LocalVersionsTests(SynchronousTestCase):
+class LocalVersionsTests(QuickCase):
     """A folder with one file, deep in it."""
 
     def setUp(self) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Sequence
 from unittest import mock
 
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from homeftp.client.errors import ConnectionFailed, Corrupted, ProtocolViolation
@@ -21,6 +20,7 @@ from homeftp.errors import NotFound, ShuttingDown
 from homeftp.syscalls import System
 from homeftp.wire.messages import Response
 from homeftp.workers import InlineWorkers
+from tests.support.folders import QuickCase
 from tests.support.verbs import digest
 
 DONE = Response(0, body={"sent": 2, "refused": 0})
@@ -33,7 +33,7 @@ def entry(name: str, content: bytes, **more: Any) -> bytes:
 
 
 @implementer(IBatchGetReceiver)
-class FetchingTests(SynchronousTestCase):
+class FetchingTests(QuickCase):
     """A fetcher into a folder, and what it asks the server for."""
 
     def setUp(self) -> None:

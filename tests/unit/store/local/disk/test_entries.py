@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.endpoint import parse
 from homeftp.errors import WrongKind
 from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.store.local.disk.entries import entry_of, kind_of
 from homeftp.syscalls import System
+from tests.support.folders import QuickCase
 
 
-class EntryTests(SynchronousTestCase):
+class EntryTests(QuickCase):
     """entry_of."""
 
     def test_file(self) -> None:

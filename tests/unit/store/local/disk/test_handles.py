@@ -11,6 +11,7 @@ from homeftp.errors import BadEndpoint
 from homeftp.metadata.disks import Disks
 from homeftp.store.local.disk.handles import raw, raw_path, set_metadata, set_mode
 from homeftp.syscalls import System
+from tests.support.folders import QuickCase
 
 
 class RawTests(SynchronousTestCase):
@@ -30,7 +31,7 @@ class RawTests(SynchronousTestCase):
                 self.assertRaises(BadEndpoint, raw_path, names)
 
 
-class ModeTests(SynchronousTestCase):
+class ModeTests(QuickCase):
     """Permission bits."""
 
     def test_only_nine_bits(self) -> None:

@@ -8,20 +8,19 @@ import socket
 import stat
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.endpoint import MAX_PARTS, ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, Forbidden, NotFound, OperatorError, Refusal, WrongKind
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
 from tests.support import needs
 from tests.support.descriptors import count_descriptors
+from tests.support.folders import QuickCase
 from tests.support.stores import made_by_hand, snapshot
 
 BAD_PARTS = ("..", ".", "", "a/../../outside", "/etc", "a\0b", "\udcff", "x\ud800")
 
 
-class WalkTests(SynchronousTestCase):
+class WalkTests(QuickCase):
     """The contract, with paths resolved part by part."""
 
     walk = True
@@ -313,7 +312,7 @@ class KernelTests(WalkTests):
     walk = False
 
 
-class RootTests(SynchronousTestCase):
+class RootTests(QuickCase):
     """Opening a root."""
 
     def test_setup_errors(self) -> None:

@@ -8,8 +8,6 @@ from functools import partial
 from typing import Callable, Generator
 from unittest import mock
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.config import SLICE
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import CONTENT, UNREADABLE, KnownHash
@@ -17,6 +15,7 @@ from homeftp.metadata.kept import ChangeTime
 from homeftp.model import Verification
 from homeftp.store.local.integrity.reread import CHANGED, Reading, reread
 from homeftp.syscalls import System
+from tests.support.folders import QuickCase
 
 CONTENT_BYTES = b"the content"
 
@@ -35,7 +34,7 @@ class _Between(System):
         super().drop_cache(fd)
 
 
-class RereadTests(SynchronousTestCase):
+class RereadTests(QuickCase):
     """`reread`."""
 
     def setUp(self) -> None:

@@ -6,13 +6,12 @@ import contextlib
 import os
 import sqlite3
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.config import Limits
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Internal, NoSpace
 from homeftp.model import SERVER, Change
 from homeftp.server.http.dav.properties.database import FILE, MAX_VALUE, PropertyDatabase
+from tests.support.folders import QuickCase
 
 ONE, TWO = ("urn:x", "one"), ("", "two")
 ANN, BOB = "1" * 32, "2" * 32
@@ -23,7 +22,7 @@ def change(what: str, path: str, to: str | None = None) -> Change:
     return Change(what, "directory", parse(path), SERVER, None if to is None else parse(to))
 
 
-class PropertyDatabaseTests(SynchronousTestCase):
+class PropertyDatabaseTests(QuickCase):
     """One database."""
 
     def setUp(self) -> None:
