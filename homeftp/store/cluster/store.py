@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from typing import Generator, Iterator, Sequence
+from typing import Callable, Generator, Iterator, Sequence
 
 import attrs
 from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet
+from homeftp.errors import Refusal
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.importing import IImportingStore, Imported
 from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload
@@ -186,7 +187,7 @@ class ClusterStore:
 
         def work(committer: ClusterCommitter) -> Sequence[Entry | Exception]:
             committer.workspace.offer(stored.objects, stored.since_us)
-            results = [catch(put, committer, number) for number in range(len(asked))]
+            results = [_put_or_refuse(put, committer, number) for number in range(len(asked))]
             done = [
                 request
                 for each, (request, content) in zip(results, asked, strict=True)
@@ -329,3 +330,13 @@ class ClusterStore:
 
     def _acting(self, request: WriteRequest) -> WriteRequest:
         return structs.replace(request, actor=request.acting(self.actor))
+
+
+def _put_or_refuse(
+    put: Callable[[ClusterCommitter, int], Entry], committer: ClusterCommitter, number: int
+) -> Entry | Refusal:
+    """The result of one of many items; any other fault than a refusal is one of the transaction, which ends by it."""
+    try:
+        return put(committer, number)
+    except Refusal as refusal:
+        return refusal

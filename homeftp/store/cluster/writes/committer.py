@@ -7,7 +7,7 @@ many requests can share a transaction.
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable
+from typing import Callable, Sequence
 
 import attrs
 from msgspec import structs
@@ -19,12 +19,26 @@ from homeftp.model import SECOND_US, Actor, Change, Entry, WriteRequest
 from homeftp.store.cluster.base.rows import FileRow, Names, NodeRow, path_names
 from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.cluster.tables import shares, uploads, usage, versions
+from homeftp.store.cluster.tables.uploads import UploadRow
 from homeftp.store.cluster.writes.workspace import Workspace
 from homeftp.store.policy import limits, similarnames, wording
 from homeftp.store.policy.preconditions import check, check_directory, check_replaceable, check_source
 
 _EVICTED_AT_ONCE = 100
 """Versions that are looked for at once, to be removed for new files."""
+
+
+@attrs.frozen
+class _Need:
+    """The space that a quota lacks for something."""
+
+    top: Names
+    quota: int
+    short: int
+    """Bytes; not above 0 where there is enough."""
+    refused: Callable[[], NoSpace]
+    any_age: bool
+    """Whether protected versions may go for it."""
 
 
 class ClusterCommitter:
@@ -205,17 +219,25 @@ class ClusterCommitter:
         goes where that is not enough, or for what has not arrived. Raises `NoSpace` (52).
         """
         allotment, quota = actor.allotment, self._context.options.quota
+        needs: list[_Need] = []
         if allotment is not None and allotment.quota is not None:
-            home = allotment.home.parts
-            short = self._used(home) + size - allotment.quota
+            short = self._used(allotment.home.parts) + size - allotment.quota
             refused = partial(wording.over_quota, endpoint, allotment.quota, size, size - short)
-            self._free(short, home, actor, refused, any_age=allotment.may_discard, arrived=arrived)
-            self.workspace.limits[home] = allotment.quota
+            needs.append(_Need(allotment.home.parts, allotment.quota, short, refused, allotment.may_discard))
         if quota is not None:
             short = self._used(()) + size - quota
             refused = partial(wording.over_store_quota, endpoint, size, size - short if actor.sees_all else None)
-            self._free(short, (), actor, refused, any_age=False, arrived=arrived)
-            self.workspace.limits[()] = quota
+            needs.append(_Need((), quota, short, refused, False))
+        partials: list[UploadRow] = []
+        if any(need.short > 0 for need in needs):
+            partials = uploads.of_owner(self.workspace.transaction, self._context.share.id, actor.owner)
+        self._expect_enough(needs, sum(usage.cost(each.arrived) for each in partials))
+        for need in needs:
+            if arrived:
+                short = self._used(need.top) + size - need.quota  # what went for the one before counts here, too
+                short = self._evict_versions(short, need.top, actor, None if need.any_age else self._before_us)
+                short = self._evict_partials(short, partials, actor)
+            self.workspace.limits[need.top] = need.quota
 
     def _used(self, top: Names) -> int:
         used = self.workspace.used(top)
@@ -223,27 +245,32 @@ class ClusterCommitter:
             raise Busy("the folder that your quota counts was just moved: try again; nothing was changed")
         return used
 
-    def _free(
-        self, short: int, home: Names, actor: Actor, refused: Callable[[], NoSpace], *, any_age: bool, arrived: bool
-    ) -> None:
-        """Remove `short` bytes beneath a home for an actor."""
-        if short <= 0:
-            return
+    @property
+    def _before_us(self) -> int:
+        """Versions that were replaced or removed later are protected."""
+        return self.workspace.now_us - int(self._context.options.retention.protected_seconds * SECOND_US)
+
+    def _expect_enough(self, needs: Sequence[_Need], of_partials: int) -> None:
+        """Raise what refuses to free these, before anything goes: each may be an item of many, and the others stay."""
         transaction, share = self.workspace.transaction, self._context.share.id
-        before_us = self.workspace.now_us - int(self._context.options.retention.protected_seconds * SECOND_US)
-        limit = None if any_age else before_us
-        partials = uploads.of_owner(transaction, share, actor.owner)
-        removable = usage.evictable(transaction, share, home, limit)
-        removable += sum(usage.cost(each.arrived) for each in partials)
-        if short > removable:
-            raise refused()
-        if arrived:
-            short = self._evict_versions(short, home, actor, limit)
-            for each in partials:
-                if short > 0:
-                    short -= usage.cost(each.arrived)
-                    self._evict(each.names, "upload", each.arrived, each.content, actor, each.owner)
-                    uploads.delete(transaction, [each.id])
+        going = counted = 0  # what goes for the need before: all of it, and as far as it could have gone for this one
+        for need in needs:
+            if need.short <= going:
+                continue
+            unprotected = usage.evictable(transaction, share, need.top, self._before_us)
+            removable = usage.evictable(transaction, share, need.top, None) if need.any_age else unprotected
+            if need.short - going > removable + of_partials - counted:
+                raise need.refused()
+            going = need.short
+            counted = min(going, unprotected) + max(0, going - removable)
+
+    def _evict_partials(self, short: int, partials: list[UploadRow], actor: Actor) -> int:
+        while short > 0 and partials:
+            each = partials.pop(0)
+            short -= usage.cost(each.arrived)
+            self._evict(each.names, "upload", each.arrived, each.content, actor, each.owner)
+            uploads.delete(self.workspace.transaction, [each.id])
+        return short
 
     def _evict_versions(self, short: int, home: Names, actor: Actor, before_us: int | None) -> int:
         transaction, share = self.workspace.transaction, self._context.share.id

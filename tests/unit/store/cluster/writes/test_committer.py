@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from unittest import mock
 
+from homeftp.cluster.database import Transaction
 from homeftp.config import Retention
 from homeftp.endpoint import MAX_PATH_BYTES, parse
-from homeftp.errors import BadEndpoint, NoSpace
+from homeftp.errors import BadEndpoint, Busy, NoSpace
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Actor, Allotment
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables import names as names_table
+from homeftp.store.cluster.tables import uploads
+from homeftp.store.cluster.tables.uploads import UploadRow
 from tests.support.clustercase import ClusterCase, request
 
 
@@ -57,3 +60,32 @@ class EvictionTests(ClusterCase):
             result = store.write_many([(request(f"ann/{number}.txt", size=10_000), bytes(10_000))])[0]
             self.assertEqual(isinstance(result, NoSpace), number == 3, result)
         self.assertEqual(one.space().free, 0)
+
+    def test_two_quotas(self) -> None:
+        """Nothing goes for a file that another quota refuses; nor where it is one of several that are written."""
+        for number in range(3):
+            self.write("ann/a.txt", content=bytes([number]) * 9_000)
+        self.write("bob/b.txt", content=bytes(25_000))
+        ann = Actor("ann", allotment=Allotment(parse("ann"), 30_000, may_discard=True, sees_all=False))
+        full, roomy = (ClusterStore(self.server(StoreOptions(quota=quota))).bind(ann) for quota in (45_000, 90_000))
+        asked = [(request(f"ann/{size}.txt", size=size), bytes(size)) for size in (6_000, 0)]
+        self.assertIsInstance(full.write_many(asked)[0], NoSpace)
+        self.assertEqual(len(self.kept()), 2)
+        self.assertFalse([each for each in roomy.write_many(asked) if isinstance(each, Exception)])
+        self.assertEqual(len(self.kept()), 1, "the control: it goes where that is enough")
+        self.assert_sound()
+
+    def test_fault(self) -> None:
+        """A database that is too slow in the middle of a batch refuses all of it, rather than one file."""
+        self.store = ClusterStore(self.server(StoreOptions(quota=50_000)))
+        for number in range(4):
+            self.write("a.txt", content=bytes([number]) * 10_000)
+
+        def slow(transaction: Transaction, share: int, owner: str | None) -> list[UploadRow]:
+            transaction.execute("SET LOCAL statement_timeout = 1")
+            return transaction.rows("SELECT pg_sleep(9)")
+
+        self.patch(uploads, "of_owner", slow)
+        asked = [(request(f"{size}.txt", size=size), bytes(size)) for size in (100, 30_000)]
+        self.assertRaises(Busy, self.store.write_many, asked)
+        self.assertEqual(self.names(), ["a.txt"])
