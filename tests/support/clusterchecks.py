@@ -11,7 +11,7 @@ WITH RECURSIVE walk AS (
     UNION ALL
     SELECT n.id FROM walk w JOIN node n ON n.parent = w.id
 )
-SELECT count(*) FROM node WHERE id NOT IN (SELECT id FROM walk)
+SELECT count(*) FROM (SELECT id FROM node EXCEPT SELECT id FROM walk) unreached
 """
 
 _BESIDE = """
