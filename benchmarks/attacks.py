@@ -10,7 +10,9 @@ beside the attack, how much of a processor the attacker and the server used, and
 meanwhile. With --turns both are measured so many times, one after the other, and all times of a kind count together.
 The attack runs with a lower priority: the server is measured, and not the share of the processors that a client takes.
 What remains of that share shows --burner: the account is measured a third time beside a program of the same priority
-that computes for as long as the attacker did, and never meets the server. To mount a new ext4 or NTFS takes root.
+that computes for as long as the attacker did, and never meets the server. With --apart no share is taken at all: the
+attacker has a processor of its own, and the server and the honest client have all others, alone and beside the attack.
+To mount a new ext4 or NTFS takes root.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -44,6 +47,9 @@ MIX = (
 
 NICE = ("nice", "-n", "10")
 """Before the command of an attacker."""
+
+APART = ("taskset", "--cpu-list")
+"""Before the command of a program and the processor that it has for itself."""
 
 SETTLE_SECONDS = 0.5
 """After an attack, until the server has noticed that its clients are gone."""
@@ -118,7 +124,7 @@ class Attacked(NamedTuple):
 
 def beside_attack(attacker: list[str], client: RawClient, server: int, options: argparse.Namespace) -> Attacked:
     """The honest client beside an attack."""
-    with subprocess.Popen([*NICE, *attacker], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([*options.attackers, *attacker], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdin and process.stdout
             if process.stdout.readline() != b"ready\n":
@@ -137,7 +143,7 @@ def beside_attack(attacker: list[str], client: RawClient, server: int, options: 
 def beside_burner(share: float, client: RawClient, options: argparse.Namespace) -> Answers:
     """The honest client beside a program that uses this much of a processor, and nothing else."""
     script = Path(__file__).with_name("burner.py")
-    with subprocess.Popen([*NICE, sys.executable, str(script), str(share)]) as process:
+    with subprocess.Popen([*options.attackers, sys.executable, str(script), str(share)]) as process:
         try:
             return behave(client, options.seconds, options.rate)
         finally:
@@ -190,6 +196,15 @@ def show(found: dict[str, Any]) -> None:
     print(f"{found['attack']:40} {times} {used}{refused}", flush=True)
 
 
+def keep_apart() -> list[str]:
+    """Leave one processor to attackers, for this process and all that it starts from now on; before their command."""
+    *others, last = sorted(os.sched_getaffinity(0))
+    if not others:
+        sys.exit("--apart needs two processors")
+    os.sched_setaffinity(0, others)
+    return [*APART, str(last)]
+
+
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -202,12 +217,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="of each attack")
     parser.add_argument("--turns", type=int, default=1, metavar="N", help="alone and beside each attack")
     parser.add_argument("--burner", action="store_true", help="also beside a program that uses what the attacker used")
+    parser.add_argument("--apart", action="store_true", help="attackers have a processor of their own, and no other")
     parser.add_argument("--alone", type=float, default=4.0, metavar="S", help="before each attack")
     parser.add_argument(
         "--rate", type=float, default=40.0, metavar="N", help="the honest client's requests in a second"
     )
     parser.add_argument("--json", metavar="FILE", help="where to write all figures")
     options = parser.parse_args()
+    options.attackers = keep_apart() if options.apart else NICE
     found = []
     with (
         tempfile.TemporaryDirectory(dir=options.folder) as folder,

@@ -210,7 +210,7 @@ class BenchmarkTests(SynchronousTestCase):
         written = Path(self.mktemp()).absolute()
         attacks = ("CMP of small files", "TLS handshakes")
         options = [f"--attack={each}" for each in attacks]
-        sizes = ("--names=500", "--seconds=0.4", "--alone=0.3", "--disk=ext4")
+        sizes = ("--names=500", "--seconds=0.4", "--alone=0.3", "--disk=ext4", "--apart")
         self.check("attacks.py", *sizes, *options, f"--json={written}", prints=attacks)
         for found in json.loads(written.read_text()):
             self.assertEqual(found["refused"], [])

@@ -233,11 +233,14 @@ class DirectoryLister:
 def _names(directory: int, hidden: frozenset[str]) -> Iterator[bytes]:
     """The names in an open directory as keys of their order, except those whose folded form is hidden."""
     with os.scandir(directory) as found:
-        yield from (_key(os.fsencode(one.name)) for one in found if not hidden or folded(one.name) not in hidden)
+        yield from (_key(one.name) for one in found if not hidden or folded(one.name) not in hidden)
 
 
-def _key(name: bytes) -> bytes:
+def _key(text: str) -> bytes:
     """The key that sorts a name: its form on the wire, with the name itself behind where that is another one."""
+    name = os.fsencode(text)
+    if text.isascii():
+        return name
     listed = wire_form(name)
     return name if listed == name else listed + _STORED_AS + name
 
