@@ -52,6 +52,10 @@ class SftpConnection(StrictTransport):
         self._waiting: bytes | None = None
         """The bytes of the client that wait for their turn."""
         self._paused = False
+        self._reads = True
+        """Whether the transport reads."""
+        self._taking = False
+        """Whether bytes of the client are being taken: what has changed is looked at once, behind all of them."""
         self._lost = False
         self._stopping = False
         limits, clock = context.limits, context.reactor
@@ -89,11 +93,14 @@ class SftpConnection(StrictTransport):
         data, self._waiting = self._waiting, None
         if data is None:
             return
+        self._taking = True
         try:
             super().dataReceived(data)
         except BaseException:
             self.abort()
             raise
+        finally:
+            self._taking = False
         self._update_reading()
         self.changed()
 
@@ -103,8 +110,9 @@ class SftpConnection(StrictTransport):
 
     def _update_reading(self) -> None:
         """Read from the client, or not."""
-        if not self._lost:
-            reads = not self._paused and self._waiting is None
+        reads = not self._paused and self._waiting is None
+        if reads != self._reads and not self._lost:
+            self._reads = reads
             (self.transport.resumeProducing if reads else self.transport.pauseProducing)()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
@@ -156,7 +164,7 @@ class SftpConnection(StrictTransport):
 
     def changed(self) -> None:
         """Look what the client owes; where the server stops, whether everything is done."""
-        if self._lost:
+        if self._lost or self._taking:
             return
         channels = self._channels
         owes = channels is not None and (self.partial or channels.partial)

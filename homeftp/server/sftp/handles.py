@@ -26,7 +26,8 @@ class FileHandle:
     """A file that was opened."""
 
     opened: OpenFile
-    flags: OpenFlag
+    flags: int
+    """Bits of `OpenFlag`."""
 
     @property
     def writes(self) -> bool:

@@ -42,7 +42,8 @@ class _Ordered:
     """Earlier operations that it waits for."""
     blocked: list[_Ordered] = attrs.field(factory=list)
     """Later operations that wait for it."""
-    start: Deferred[None] = attrs.field(factory=Deferred)
+    start: Deferred[None] | None = None
+    """Fires when it may begin, if it has to wait."""
 
     def conflicts(self, other: _Ordered) -> bool:
         """Whether any two of the extents do."""
@@ -70,6 +71,7 @@ class Order:
         self._all[running] = None
         try:
             if running.blockers:
+                running.start = Deferred()
                 await running.start
             if self._closed:
                 raise ConnectionLost("the session has ended")
@@ -78,5 +80,5 @@ class Order:
             del self._all[running]
             for later in running.blocked:
                 later.blockers -= 1
-                if not later.blockers:
+                if not later.blockers and later.start is not None:
                     later.start.callback(None)

@@ -23,6 +23,7 @@ from homeftp.server.sftp.handles import Handles
 from homeftp.server.sftp.operations import Operation, SessionOperations
 from homeftp.server.sftp.overlay.openfile import FilesOf
 from homeftp.server.sftp.overlay.overlay import Overlay, RightsAt
+from homeftp.server.sftp.overlay.promptwork import run_promptly
 from homeftp.server.sftp.shared import SharedSessions
 from homeftp.server.sftp.statuses import status_of
 from homeftp.server.sftp.wire import answers
@@ -235,7 +236,7 @@ class Session:
             elif isinstance(asked, WriteAsked):
                 self._write(asked, held)
             else:
-                Deferred.fromCoroutine(self._operate(asked, held))
+                run_promptly(self._operate(asked, held))
         except Exception as error:  # noqa: BLE001 (it is the answer)
             self._refuse(asked.id, error, held)
 

@@ -22,6 +22,7 @@ from homeftp.interfaces import IFileDraft, IFiles
 from homeftp.metadata.modes import kept_mode
 from homeftp.model import Entry
 from homeftp.server.sftp.overlay.content import DraftContent, Pending, SmallMemory
+from homeftp.server.sftp.overlay.promptwork import run_promptly
 from homeftp.server.sftp.overlay.reader import SequentialReader
 
 FilesOf = Callable[[str], IFiles]
@@ -257,7 +258,7 @@ class OpenFile:
         self._jobs.append(job)
         if not self._running:
             self._running = True
-            Deferred.fromCoroutine(self._run())
+            run_promptly(self._run())
 
     async def _run(self) -> None:
         try:

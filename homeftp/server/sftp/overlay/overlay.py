@@ -57,7 +57,7 @@ class Overlay:
 
     # -- open files ------------------------------------------------------------------
 
-    async def open(self, endpoint: Endpoint, flags: OpenFlag, attributes: Attributes) -> OpenFile:
+    async def open(self, endpoint: Endpoint, flags: int, attributes: Attributes) -> OpenFile:
         """Open a file; `close` ends it. Raises a refusal."""
         found = self._open.get(endpoint.parts)
         if found is None:
@@ -72,7 +72,7 @@ class Overlay:
         found.writers += is_writer(flags)
         return found
 
-    async def _open_new(self, endpoint: Endpoint, flags: OpenFlag, attributes: Attributes) -> OpenFile:
+    async def _open_new(self, endpoint: Endpoint, flags: int, attributes: Attributes) -> OpenFile:
         if not is_writer(flags):
             opened = self._made(endpoint, None)
             await opened.reader()
@@ -121,7 +121,7 @@ class Overlay:
         draft = await self._files("WRITE").edit(WriteRequest(endpoint=endpoint, empty=True))
         await draft.abort()
 
-    async def _open_again(self, found: OpenFile, flags: OpenFlag, attributes: Attributes) -> None:
+    async def _open_again(self, found: OpenFile, flags: int, attributes: Attributes) -> None:
         if not found.is_changed:
             await found.refresh(await self._stat_file(found.endpoint))
         creates = flags & OpenFlag.CREATE
@@ -164,7 +164,7 @@ class Overlay:
             raise WrongKind(f"{endpoint} is a directory")
         return entry
 
-    async def close(self, opened: OpenFile, flags: OpenFlag) -> None:
+    async def close(self, opened: OpenFile, flags: int) -> None:
         """Close one handle; what it raises is why the content was not put in place."""
         try:
             await opened.release(writer=is_writer(flags))
@@ -333,7 +333,7 @@ class Overlay:
             await opened.detach()
 
 
-def is_writer(flags: OpenFlag) -> bool:
+def is_writer(flags: int) -> bool:
     """Whether a handle may change its file: also one that makes it."""
     return bool(flags & (WRITING | OpenFlag.CREATE))
 

@@ -151,7 +151,8 @@ class SftpChannel:
         self._remote_window += size
         if self._remote_window > MAX_WINDOW:
             return False
-        self.resume()
+        if self.pending:
+            self.resume()
         return True
 
     def resume(self) -> None:

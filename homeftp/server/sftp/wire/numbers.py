@@ -58,8 +58,8 @@ class StatusCode(enum.IntEnum):
     OP_UNSUPPORTED = 8
 
 
-class OpenFlag(enum.IntFlag):
-    """How a file is opened."""
+class OpenFlag:
+    """How a file is opened: bits of a number. (`enum.IntFlag` takes a microsecond for each `&`.)"""
 
     READ = 0x01
     WRITE = 0x02
@@ -73,8 +73,8 @@ ALL_FLAGS = 0x3F
 """The flags of version 3."""
 
 
-class AttributeFlag(enum.IntFlag):
-    """Which attributes are given."""
+class AttributeFlag:
+    """Which attributes are given: bits of a number."""
 
     SIZE = 0x00000001
     OWNER = 0x00000002

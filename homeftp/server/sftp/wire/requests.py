@@ -14,7 +14,7 @@ from typing import Callable
 import msgspec
 
 from homeftp.server.sftp.wire.fields import Attributes, FieldReader, MalformedPacket
-from homeftp.server.sftp.wire.numbers import ALL_FLAGS, MAX_PACKET, OpenFlag, PacketType
+from homeftp.server.sftp.wire.numbers import ALL_FLAGS, MAX_PACKET, PacketType
 
 _HEAD = struct.Struct(">BI")
 _LENGTH = struct.Struct(">I")
@@ -93,7 +93,8 @@ class OpenAsked(msgspec.Struct, frozen=True):
 
     id: int
     path: bytes
-    flags: OpenFlag
+    flags: int
+    """Bits of `OpenFlag`."""
     attributes: Attributes
 
 
@@ -166,7 +167,7 @@ def _short(fields: FieldReader, most: int) -> bytes:
 
 
 def _open(id: int, fields: FieldReader) -> Asked:
-    return OpenAsked(id, _short(fields, MAX_PATH), OpenFlag(fields.u32() & ALL_FLAGS), fields.attributes())
+    return OpenAsked(id, _short(fields, MAX_PATH), fields.u32() & ALL_FLAGS, fields.attributes())
 
 
 def _read(id: int, fields: FieldReader) -> Asked:

@@ -68,11 +68,11 @@ class OverlayCase(FilesTestCase):
         """The files of the login."""
         return self.files
 
-    def open(self, name: str, flags: OpenFlag, overlay: Overlay | None = None, **attributes: Any) -> OpenFile:
+    def open(self, name: str, flags: int, overlay: Overlay | None = None, **attributes: Any) -> OpenFile:
         """Open a file."""
         return self.result_of((overlay or self.overlay).open(parse(name), flags, Attributes(**attributes)))
 
-    def close(self, opened: OpenFile, flags: OpenFlag, overlay: Overlay | None = None) -> None:
+    def close(self, opened: OpenFile, flags: int, overlay: Overlay | None = None) -> None:
         """Close it."""
         self.result_of((overlay or self.overlay).close(opened, flags))
 

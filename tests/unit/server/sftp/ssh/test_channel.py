@@ -98,6 +98,12 @@ class ChannelTests(SynchronousTestCase):
         self.assertTrue(self.channel.widen(2**32 - 51))
         self.assertFalse(self.channel.widen(2**32 - 1))
 
+    def test_wider_and_nothing_waits(self) -> None:
+        """Some clients open the window again for each answer: where nothing waits for it, nothing is done. (Control:
+        the test above.)"""
+        self.assertTrue(self.channel.widen(250))
+        self.assertEqual((self.session.resumed, self.connection.sent), (0, []))
+
     def test_writable(self) -> None:
         """It is writable while little waits, and the transport takes more."""
         self.connection.may_send = False

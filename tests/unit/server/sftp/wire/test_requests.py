@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.server.sftp.wire.fields import Attributes
-from homeftp.server.sftp.wire.numbers import MAX_PACKET, OpenFlag
+from homeftp.server.sftp.wire.numbers import MAX_PACKET
 from homeftp.server.sftp.wire.requests import (
     MAX_HANDLE,
     MAX_PATH,
@@ -48,7 +48,7 @@ class RequestTests(SynchronousTestCase):
         for data, asked in (
             (
                 request(3, 1, b"/a", 0x1A, Raw(attrs(mode=0o600))),
-                OpenAsked(1, b"/a", OpenFlag(0x1A), Attributes(permissions=0o600)),
+                OpenAsked(1, b"/a", 0x1A, Attributes(permissions=0o600)),
             ),
             (request(4, 2, b"h"), HandleAsked(2, Verb.CLOSE, b"h")),
             (request(5, 3, b"h", Raw(u64(2**40)), 9), ReadAsked(3, b"h", 2**40, 9)),
