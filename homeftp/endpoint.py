@@ -38,6 +38,9 @@ RESERVED_PREFIX = ".homeftp-"
 _SHOWN = 77
 """Characters of a name in a message."""
 
+_WIDEST = 4
+"""Bytes of a character in UTF-8, at most."""
+
 _CACHED = 256
 """Parsed endpoints that are remembered: clients name the same ones again, such as in a CMP before a PUSH."""
 
@@ -115,6 +118,10 @@ class Endpoint:
 
     def child(self, name: str) -> Endpoint:
         """The endpoint `name` in this directory; raises `BadEndpoint` as `parse` does."""
+        if self.parts and not self.home and len(name) < MAX_NAME_BYTES and _is_plain_path(name):
+            parts = (*self.parts, *name.split("/"))
+            if len(parts) <= MAX_PARTS and sum(map(len, parts)) * _WIDEST <= MAX_PATH_BYTES - MAX_PARTS:
+                return Endpoint(parts)  # what `parse` gives, which would look at the parts of this one again
         return parse(f"{self}/{name}" if self.parts else name)
 
 
@@ -186,6 +193,11 @@ def is_device_name(name: str) -> bool:
     return name[:1] in _DEVICE_LETTERS and name.split(".", 1)[0].rstrip(" ").upper() in _DEVICES
 
 
+def _is_plain_path(path: str) -> bool:
+    """Whether all parts of a path are plain names."""
+    return _PLAIN_PATH.match(path) is not None and not _PLAIN_DEVICE.search(path)
+
+
 def is_plain(name: str) -> bool:
     """Whether `name` can be one part of an endpoint, as most names can, without a character beyond ASCII."""
     return _PLAIN.match(name) is not None and not is_device_name(name)
@@ -243,7 +255,7 @@ def parse(rel_endpoint: str) -> Endpoint:
     if rel_endpoint.count("/") >= MAX_PARTS:
         raise BadEndpoint(f"the endpoint has more than {MAX_PARTS} parts")
     parts = tuple(rel_endpoint.split("/"))
-    if _PLAIN_PATH.match(rel_endpoint) and not _PLAIN_DEVICE.search(rel_endpoint):
+    if _is_plain_path(rel_endpoint):
         return Endpoint(parts)
     for part in parts:
         problem = name_problem(part)

@@ -27,6 +27,9 @@ from homeftp.workers import items_per_job
 
 T = TypeVar("T")
 
+_MOST_AT_ONCE = 256
+"""Files that are opened together, at most."""
+
 Decode = Callable[[int], Sequence["BatchWrite | Refusal"]]
 """Gives what is to be stored next, at most so many. Called in the pool."""
 
@@ -139,19 +142,51 @@ class BulkReader:
             self._budget.leave(self)
 
     def _read(self, endpoints: Sequence[Endpoint], size: int, encode: Encode[T]) -> tuple[int, T]:
-        """In a worker: the first files, until they have about `size` bytes: how many, and what they are encoded as."""
-        at_once = max(1, size // SMALL_FILE)
+        """In a worker: the first files, until they have about `size` bytes: how many, and what they are encoded as.
+
+        As many are opened together as have `size` bytes in all, by the average so far. A file that is much larger is
+        opened once more, alone.
+        """
+        at_once = least = max(1, size // SMALL_FILE)
         results: list[FileContent | Exception] = []
-        while len(results) < len(endpoints) and size > 0:
+        left = size
+        while len(results) < len(endpoints) and left > 0:
             some = endpoints[len(results) : len(results) + at_once]
-            opened = results_of(lambda some: self._store.open_many(some, SMALL_FILE), some)
-            for endpoint, file in zip(some, opened, strict=True):
-                result = file if isinstance(file, Exception) else catch(self._content, endpoint, file)
-                results.append(result)
-                size -= len(result.content) if isinstance(result, FileContent) else 0
+            left -= self._read_some(some, left, SMALL_FILE if at_once == least else left // at_once, results)
+            average = (size - left) // len(results) + 1
+            at_once = min(max(least, left // (2 * average)), _MOST_AT_ONCE)
         return len(results), encode(results)
 
+    def _read_some(
+        self, endpoints: Sequence[Endpoint], most: int, inline: int, results: list[FileContent | Exception]
+    ) -> int:
+        """Add files to `results` until they have `most` bytes; those of at most `inline` are read together. The bytes.
+
+        Files that are left after that are closed: they are read in another step.
+        """
+        size = 0
+        for endpoint, file in zip(endpoints, self._open(endpoints, inline), strict=True):
+            if isinstance(file, Exception):
+                if size < most:
+                    results.append(file)
+            elif size < most:
+                result = catch(self._content, endpoint, file)
+                results.append(result)
+                size += len(result.content) if isinstance(result, FileContent) else 0
+            else:
+                file.close()
+        return size
+
+    def _open(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+        return results_of(lambda some: self._store.open_many(some, inline), endpoints)
+
     def _content(self, endpoint: Endpoint, file: IOpenFile) -> FileContent:
+        if file.content is None and file.entry.size <= SMALL_FILE:
+            file.close()
+            (again,) = self._open([endpoint], SMALL_FILE)
+            if isinstance(again, Exception):
+                raise again
+            file = again
         try:
             if file.content is None:
                 raise TooLarge(f"it has more than {SMALL_FILE:,} bytes: get it in a request of its own")

@@ -136,6 +136,18 @@ def read_at(fd: int, offset: int, length: int) -> bytes:
     return b"".join(pieces)
 
 
+def read_whole(fd: int, size: int) -> bytes:
+    """All of an open file that should have `size` bytes, or a byte more of one that has more: mostly by one call.
+
+    Fewer bytes than were asked for are all there were, if that is what the file should have.
+    """
+    if hasattr(os, "pread"):
+        data = os.pread(fd, size + 1, 0)
+        if len(data) == size:
+            return data
+    return read_at(fd, 0, size + 1)
+
+
 def hash_slices(hasher: Hasher, fd: int, start: int, end: int, *, slice_size: int = SLICE) -> Iterator[None]:
     """Give `hasher` the bytes of an open file from `start` to `end`; yields after each slice of `slice_size` bytes.
 

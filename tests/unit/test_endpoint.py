@@ -5,6 +5,8 @@ Ten thousand random texts, and the controls, are in tests/system/test_endpoint_n
 
 from __future__ import annotations
 
+from typing import Callable
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, folded, is_plain, name_problem, parse
@@ -47,6 +49,14 @@ class CorpusTests(SynchronousTestCase):
             self.assertFalse(is_plain(name), name)
 
 
+def asked(ask: Callable[[str], Endpoint], name: str) -> str:
+    """The endpoint of a name, or the refusal of it."""
+    try:
+        return repr(ask(name))
+    except BadEndpoint as refused:
+        return refused.message
+
+
 class PathTests(SynchronousTestCase):
     """Endpoints beneath others."""
 
@@ -66,6 +76,16 @@ class PathTests(SynchronousTestCase):
         self.assertEqual(str(below), "a")
         for path in ("", "people", "people/anna", "people/Ann/a"):
             self.assertIsNone(parse(path).relative_to(top), path)
+
+    def test_child(self) -> None:
+        """What a directory is asked for by a name is what the whole path is, and is refused as that is."""
+        long = "x" * 200
+        tops = ("a", "a/b", "é/😀", "/".join([long] * 19), "/".join("a" * 127), "/".join(["é" * 100] * 19))
+        names = ("b", "b/c", "CON", "b/nul.txt", "b//c", "/b", "..", "b/..", "é", "e\u0301", "x" * 255, "x" * 256, long)
+        more = ("b.", "b/", ".homeftp", "b/HOMEFT~1", "a b", "x/" * 126 + "x", "\x00", "b\\c")
+        for top in tops:
+            for name in (*names, *more):
+                self.assertEqual(asked(parse(top).child, name), asked(parse, f"{top}/{name}"), (top, name))
 
 
 class IgnoredLetterTests(SynchronousTestCase):

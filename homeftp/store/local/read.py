@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound, Refusal, WrongKind
-from homeftp.hashing.filehash import digest_slices, hash_bytes, is_settled, read_at, same_content, signature
+from homeftp.hashing.filehash import digest_slices, hash_bytes, is_settled, read_at, read_whole, same_content, signature
 from homeftp.hashing.hashcache import UNREADABLE, CachedHash, HashCache, KnownHash
 from homeftp.hashing.signatures import is_unchanged
 from homeftp.interfaces import IOpenFile
@@ -32,8 +32,8 @@ from homeftp.store.policy.wording import damaged, display_path
 Parts = tuple[str, ...]
 """A directory by the parts of its endpoint: quicker to look up in a dict than the endpoint."""
 
-BATCH = 64
-"""Files that are opened together: as many as one connection has in flight. Each holds a descriptor meanwhile."""
+BATCH = 256
+"""Files that are opened together, at most. Each holds a descriptor meanwhile."""
 
 
 @implementer(IOpenFile)
@@ -158,9 +158,10 @@ class LocalFile:
         """Read all of it into `content` and close it; returns a row for the hash cache if it had to be hashed."""
         size = self.entry.size
         try:
-            content = read_at(self._fd, 0, size + 1)
+            content = read_whole(self._fd, size)
             found = self._check()
-            if self.is_stale() and content != read_at(self._fd, 0, size + 1):
+            is_stale = not self._settled or self.found.st_ctime_ns != found.st_ctime_ns
+            if is_stale and content != read_whole(self._fd, size):
                 raise self._changed()
         except OSError as error:
             raise self._failed(error) from error

@@ -200,6 +200,22 @@ class ReadingTests(FilesTestCase):
         self.result_of(pages.aclose())
         self.assertEqual(self.budget.granted, held)
 
+    def test_mixed(self) -> None:
+        """Tiny files are opened many at a time; large ones behind them come whole, in order, and in bounded memory."""
+        sizes = [1] * 40 + [SMALL_FILE] * 60 + [SMALL_FILE + 1] + [3] * 40 + [SMALL_FILE] * 10
+        names = [f"f{number:03}" for number in range(len(sizes))]
+        self.lay({name: name[-1:].encode() * size for name, size in zip(names, sizes, strict=True)})
+        jobs = self.chunks(names, list)
+        results = [result for some in jobs for result in some]
+        whole = [result for result in results if isinstance(result, FileContent)]
+        self.assertEqual([type(each) for each in results if not isinstance(each, FileContent)], [TooLarge])
+        self.assertEqual(
+            [each.content for each in whole],
+            [name[-1:].encode() * size for name, size in zip(names, sizes, strict=True) if size <= SMALL_FILE],
+        )
+        held = [sum(len(each.content) for each in some if isinstance(each, FileContent)) for some in jobs]
+        self.assertLess(max(held), 2 * STREAM_PIECE)
+
     def test_many(self) -> None:
         """More files than one job takes."""
         count = BATCH_JOB + 9
