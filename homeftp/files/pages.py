@@ -163,10 +163,17 @@ class StorePages(Pages[T]):
         self._steps = Steps(begin)
 
     async def _next(self) -> T | None:
-        return await self._workers.run_slice(self._steps.next)
+        while _is_empty(page := await self._workers.run_slice(self._steps.next)) and not self._closed():
+            pass
+        return page
 
     async def _end(self) -> None:
         await self._workers.run_unbounded(self._steps.close)
+
+
+def _is_empty(page: object) -> bool:
+    """Whether a step has only read names, and has found none to give yet."""
+    return isinstance(page, ListingPage) and not page.entries and not page.skipped
 
 
 class TreeSteps:

@@ -171,8 +171,9 @@ class IStore(Interface):
 
         Names are relative to `endpoint`. With `recursive` each directory is
         followed by what it holds. A page has at most `config.LISTING_PAGE`
-        entries. What exists from the first step to the last is listed exactly
-        once. The first step raises `NotFound` (40) and `WrongKind` (43).
+        entries, and may have none where to find the next one takes long. What
+        exists from the first step to the last is listed exactly once. The first
+        step raises `NotFound` (40) and `WrongKind` (43).
 
         What is in `hidden` is left out before pages are made, and is neither
         opened nor read: it changes nothing about the pages and the time they take.

@@ -112,8 +112,8 @@ class DirectoryLister:
 
     def _items(
         self, endpoint: Endpoint, recursive: bool, hidden: FolderSet, digests: Callable[[Endpoint], TreeDigest | None]
-    ) -> Iterator[Entry | tuple[str, str]]:
-        """Entries, and names that cannot be offered, each with the reason."""
+    ) -> Iterator[Entry | tuple[str, str] | None]:
+        """Entries, and names that cannot be offered, each with the reason; None where a step has only read names."""
         with self.budget.walk():
             found = digests(endpoint)
             if found is not None:
@@ -123,13 +123,17 @@ class DirectoryLister:
 
     def _walk(
         self, endpoint: Endpoint, recursive: bool, hidden: FolderSet, digests: Callable[[Endpoint], TreeDigest | None]
-    ) -> Iterator[Entry | tuple[str, str]]:
+    ) -> Iterator[Entry | tuple[str, str] | None]:
         levels = [self._level(endpoint, "", hidden)]
         while levels:
             level = levels[-1]
             try:
-                if not level.ready and not self._advance(level):
-                    levels.pop()
+                advanced = self._advance(level)
+                if not advanced:
+                    if advanced is None:
+                        yield None
+                    else:
+                        levels.pop()
                     continue
             except Refusal as refused:
                 levels.pop()
@@ -192,13 +196,18 @@ class DirectoryLister:
             return level.prefix + name, problem
         return known_entry(found, self._root.disks, known, name=level.prefix + name)
 
-    def _advance(self, level: _Level) -> bool:
-        """Fill `ready`; False if nothing is left. Raises why the directory cannot be read."""
+    def _advance(self, level: _Level) -> bool | None:
+        """Fill `ready` if it is empty; False if nothing is left, None if only names were read so far.
+
+        Raises why the directory cannot be read.
+        """
         while not level.ready:
             if level.names.ended:
                 return False
             handle = self._root.open_directory(level.endpoint)
             try:
+                if not level.names.read_part(partial(_names, handle.fd, level.hidden)):
+                    return None
                 self._stat_names(level, handle.fd)
             except OSError as error:
                 raise refusal(error, level.endpoint) from error

@@ -19,11 +19,17 @@ SKIPPED_BYTES = 16
 """Bytes that are counted for a pair of a name and a reason besides these: what separates them."""
 
 
-def paged(items: Iterable[T], cost: Callable[[T], int]) -> Iterator[list[T]]:
-    """Items page by page: at most `config.LISTING_PAGE`, and `LISTING_PAGE_BYTES` by `cost`."""
+def paged(items: Iterable[T | None], cost: Callable[[T], int]) -> Iterator[list[T]]:
+    """Items page by page: at most `config.LISTING_PAGE`, and `LISTING_PAGE_BYTES` by `cost`.
+
+    None, where to find the next item takes long, is an empty page.
+    """
     page: list[T] = []
     used = 0
     for item in items:
+        if item is None:
+            yield []
+            continue
         size = cost(item)
         if page and (len(page) == LISTING_PAGE or used + size > LISTING_PAGE_BYTES):
             yield page
@@ -39,9 +45,10 @@ def entry_cost(name: str) -> int:
     return ENTRY_BYTES + len(name.encode())
 
 
-def listing_pages(items: Iterable[Entry | tuple[str, str]]) -> Iterator[ListingPage]:
-    """Pages of entries, and of names that cannot be offered with the reason."""
-    for page in paged(items, _cost):
+def listing_pages(items: Iterable[Entry | tuple[str, str] | None]) -> Iterator[ListingPage]:
+    """Pages of entries, and of names that cannot be offered with the reason; None as for `paged`."""
+    pages: Iterator[list[Entry | tuple[str, str]]] = paged(items, _cost)
+    for page in pages:
         entries = tuple(item for item in page if isinstance(item, Entry))
         yield ListingPage(entries, tuple(item for item in page if not isinstance(item, Entry)))
 

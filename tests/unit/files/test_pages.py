@@ -123,6 +123,20 @@ class PagesTests(SynchronousTestCase):
             self.assertEqual(workers.work(), 1)
         self.assertEqual(self.successResultOf(collecting), [1, 2])
 
+    def test_empty(self) -> None:
+        """A page without anything is a step that takes its turn, and is not given."""
+        workers = QueuedWorkers()
+        steps = [ListingPage(()), ListingPage((Entry("a", "file"),)), ListingPage(()), ListingPage((), (("b", "why"),))]
+
+        async def collect(pages: AsyncIterator[ListingPage]) -> list[ListingPage]:
+            return [page async for page in pages]
+
+        collecting = Deferred.fromCoroutine(collect(StorePages(workers, lambda: iter(steps), DeferredSemaphore(1))))
+        for _ in range(5):
+            self.assertNoResult(collecting)
+            self.assertEqual(workers.work(), 1)
+        self.assertEqual(self.successResultOf(collecting), [steps[1], steps[3]])
+
     def test_closed(self) -> None:
         """Pages that are not read to the end are closed in the pool; those that were, or never began, need no job."""
         workers = QueuedWorkers()

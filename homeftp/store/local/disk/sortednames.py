@@ -23,6 +23,10 @@ PER_DIRECTORY = 3
 """The part of a listing's names that one directory may take up, as a divisor: the others are for those above it."""
 
 
+PART = 10_000
+"""Names that are read at a time: that takes some 5 ms, in which nothing of them is kept between two parts."""
+
+
 class NameBudget:
     """How many names each of the walks that are under way may keep. Thread-safe."""
 
@@ -61,6 +65,7 @@ class SortedNames:
         self._budget = budget
         self._backwards = backwards
         self._names: list[bytes] = []  # in reverse order: the next one is at the end
+        self._reading: Iterator[None] | None = None
         self._last: bytes | None = None
         self._complete = False
 
@@ -76,8 +81,8 @@ class SortedNames:
 
     def take(self, most: int, read: Callable[[], Iterable[bytes]]) -> list[bytes]:
         """The next names, at most so many; `read` gives all names of the directory, in any order. None at its end."""
-        if not self._names and not self._complete:
-            self._fill(read())
+        while not self.read_part(read):
+            pass
         taken = self._names[-most:]
         del self._names[-most:]
         taken.reverse()
@@ -85,17 +90,39 @@ class SortedNames:
             self._last = taken[-1]
         return taken
 
-    def _fill(self, names: Iterable[bytes]) -> None:
-        """Keep the first of all names. Sorting a part after the other takes half of the time of a heap."""
+    def read_part(self, read: Callable[[], Iterable[bytes]]) -> bool:
+        """Read `PART` of the names that `take` needs next, or what is left; whether that is all. `read` as there."""
+        if self._names or self._complete:
+            return True
+        if self._reading is None:
+            self._reading = self._fill(read())
+        try:
+            next(self._reading)
+        except StopIteration:
+            self._reading = None
+            return True
+        except BaseException:
+            self._reading = None
+            raise
+        return False
+
+    def _fill(self, names: Iterable[bytes]) -> Iterator[None]:
+        """Keep the first of all names, step by step. To sort one part after the other takes half as long as a heap."""
         most = max(1, self._budget.share // PER_DIRECTORY)
         first: list[bytes] = []
         after, before = self._last, None
         source = iter(names)
-        while part := list(islice(source, most)):
+        is_left = True
+        while is_left:
+            part = list(islice(source, PART))
+            is_left = len(part) == PART
             first += [name for name in part if self._is_between(after, name, before)]
+            del part
             first.sort(reverse=self._backwards)
             del first[most:]
             before = first[-1] if len(first) == most else None
+            if is_left:
+                yield
         self._complete = len(first) < most
         self._names = list(dict.fromkeys(reversed(first)))
 
@@ -108,6 +135,7 @@ class SortedNames:
     def forget(self, last: bytes | None = None) -> None:
         """Keep no names: the next ones are read again, from `last` on where those behind it were not used."""
         self._names.clear()
+        self._reading = None
         self._complete = False
         self._last = self._last if last is None else last
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from typing import Iterator
+from unittest import mock
 
 import msgspec
 
@@ -13,6 +14,7 @@ from homeftp.config import LISTING_PAGE, MAX_RESPONSE_LINE
 from homeftp.endpoint import MAX_PARTS, ROOT, Endpoint, FolderSet, parse
 from homeftp.errors import NotFound, WrongKind
 from homeftp.model import ListingPage
+from homeftp.store.local.disk import sortednames
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget
@@ -209,6 +211,28 @@ class SizeTests(StoreCase):
         for kept in (1, 3, 8, 10, 100):
             small = DirectoryLister(root, self.cache, Filetypes(()), NameBudget(kept, least=1))
             self.assertEqual(names_of(small.pages(ROOT, True)), everything, kept)
+
+    def test_parts(self) -> None:
+        """The names of a large directory are read in several steps, and one descriptor stays open between these."""
+        for number in range(60):
+            self.lay(f"{number % 2}/{number}")
+        for kept, recursive in ((1, False), (30, True), (1000, True)):
+            root = SafeRoot(self.root, System())
+            self.addCleanup(root.close)
+            lister = DirectoryLister(root, self.cache, Filetypes(()), NameBudget(kept, least=1))
+            endpoint = ROOT if recursive else parse("0")
+            everything = names_of(lister.pages(endpoint, recursive))
+            before = count_descriptors()
+            with mock.patch.object(sortednames, "PART", 7):
+                pages = list(map(self.with_descriptors, lister.pages(endpoint, recursive)))
+            self.assertEqual(names_of(page for page, _ in pages), everything, kept)
+            self.assertGreater(sum(not page.entries for page, _ in pages), 3)
+            self.assertEqual({left - before for page, left in pages if page.entries}, {0})
+            self.assertEqual(max(left - before for _, left in pages), 1)
+
+    def with_descriptors(self, page: ListingPage) -> tuple[ListingPage, int]:
+        """A page, and how many descriptors are open when it has been made."""
+        return page, count_descriptors()
 
     def test_no_descriptor_is_held(self) -> None:
         """No descriptor stays open between two pages."""

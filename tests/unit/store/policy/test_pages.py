@@ -22,6 +22,10 @@ class PageTests(SynchronousTestCase):
         items = [b"x", b"x" * (LISTING_PAGE_BYTES + 1), b"x"]
         self.assertEqual([len(page) for page in paged(items, len)], [1, 1, 1])
 
+    def test_none(self) -> None:
+        """None is an empty page: a step ends that has found nothing. What was found waits for its page to be full."""
+        self.assertEqual(list(paged([None, 1, 2, None, None, 3], lambda item: 1)), [[], [], [], [1, 2, 3]])
+
     def test_listing(self) -> None:
         """A page has entries and skipped names, in their order; long names make it shorter."""
         (page,) = listing_pages([Entry("a", "file"), ("b", "is skipped"), Entry("c", "file")])

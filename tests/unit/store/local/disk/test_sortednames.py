@@ -6,7 +6,14 @@ from typing import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.store.local.disk.sortednames import PER_DIRECTORY, NameBudget, SortedNames, directories_in, forget_outer
+from homeftp.store.local.disk.sortednames import (
+    PART,
+    PER_DIRECTORY,
+    NameBudget,
+    SortedNames,
+    directories_in,
+    forget_outer,
+)
 
 
 class NameBudgetTests(SynchronousTestCase):
@@ -56,6 +63,28 @@ class SortedNamesTests(SynchronousTestCase):
         self.reads = 0
         self.all(SortedNames(NameBudget(1000)))
         self.assertEqual(self.reads, 1)
+
+    def test_parts(self) -> None:
+        """Many names are read in parts, of which each step reads one; few are read in one step."""
+        many = [b"%06d" % (number * 7919 % 30_011) for number in range(3 * PART - 1)]
+        names = SortedNames(NameBudget(300))
+        steps = [names.read_part(lambda: many) for _ in range(4)]
+        self.assertEqual(steps, [False, False, True, True])
+        self.assertEqual(names.take(50, self.read), sorted(many)[:50])
+        self.assertEqual(self.reads, 0)
+        self.assertTrue(SortedNames(NameBudget()).read_part(self.read), "the control")
+
+    def test_part_fails(self) -> None:
+        """Where the names cannot be read they are read anew the next time."""
+
+        def read() -> Iterator[bytes]:
+            yield b"x"
+            raise OSError("the disk fails")
+
+        names = SortedNames(NameBudget(30, least=1))
+        with self.assertRaises(OSError):
+            names.read_part(read)
+        self.assertEqual(self.all(names), sorted(self.present))
 
     def test_twice(self) -> None:
         """A name that a directory gives twice while it is replaced is given once."""
