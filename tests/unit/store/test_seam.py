@@ -9,7 +9,7 @@ from typing import Iterator
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.testing.contract.case import NOT_FOR_PEOPLE
-from tests.support.imports import modules
+from tests.support.imports import modules, nodes
 
 SHARED = re.compile(r"model|interfaces\.(store|storefiles|usage)|store\.(policy(\..*)?|memory\w*|buffers|readonly)")
 """The modules of the contract, and those above the backends."""
@@ -31,7 +31,7 @@ def leaks(source: str) -> list[str]:
 
 def messages(source: str) -> Iterator[str]:
     """The constant parts of every message of an exception that a module makes: `Refused("…")`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if not isinstance(node, ast.Call) or not node.args or not isinstance(node.func, ast.Name):
             continue
         if RAISED.fullmatch(node.func.id) and isinstance(node.args[0], ast.Constant | ast.JoinedStr):
