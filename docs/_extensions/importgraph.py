@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import gc
 from pathlib import Path
 from typing import Iterable, Iterator, Mapping
 
@@ -30,13 +31,14 @@ def module_imports(package: Path = PACKAGE) -> Graph:
     `a.b` where `c` is defined in it. Imports in functions and for type checkers
     count as well.
     """
-    trees = _trees(package)
+    modules = _modules(package)
     graph: Graph = {}
-    for name, tree in trees.items():
+    for name, path in modules.items():
         graph[name] = set()
-        for imported in _imported(tree, package.name):
+        # No tree is kept: the garbage collector would look through all of them again and again.
+        for imported in list(_imported(parse(path.read_text(encoding="utf-8")), package.name)):
             found = imported
-            while found and found not in trees:
+            while found and found not in modules:
                 found = found.rpartition(".")[0]
             if found and found != name:
                 graph[name].add(found)
@@ -44,15 +46,24 @@ def module_imports(package: Path = PACKAGE) -> Graph:
 
 
 @functools.cache
-def _trees(package: Path) -> dict[str, ast.Module]:
-    """Every module of the package, parsed."""
+def _modules(package: Path) -> dict[str, Path]:
+    """Every module of the package, by its dotted name."""
     found = {}
     for path in sorted(package.rglob("*.py")):
         parts = list(path.relative_to(package).with_suffix("").parts)
-        if parts[-1] == "__init__":
-            parts.pop()
-        found[".".join(parts)] = parse(path.read_text(encoding="utf-8"))
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
+
+
+@functools.cache
+def _trees(package: Path) -> dict[str, ast.Module]:
+    """Every module of the package, parsed; for journeys."""
+    gc.disable()
+    try:
+        return {name: parse(path.read_text(encoding="utf-8")) for name, path in _modules(package).items()}
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
