@@ -89,7 +89,7 @@ class Comparer:
         Either way the transfer then calls `close`.
         """
         self._waiting = tasks
-        self._next = next(tasks, None)
+        self._next = self._take_next()
         self._finished = Deferred()
         finished = self._finished
         self._fill()
@@ -153,7 +153,14 @@ class Comparer:
         self._finish_if_idle()
 
     def _fits(self, task: FileTask) -> bool:
-        return self._open < self._window and self._bytes + _weight(task) <= _WINDOW_BYTES
+        return self._open < self._window and self._bytes + task.weight <= _WINDOW_BYTES
+
+    def _take_next(self) -> FileTask | None:
+        """The next task, with its weight; None behind the last one."""
+        task = next(self._waiting, None)
+        if task is not None:
+            task.weight = _weight(task)
+        return task
 
     def _take_batch(self) -> list[FileTask]:
         batch: list[FileTask] = []
@@ -162,12 +169,11 @@ class Comparer:
             if batch and not self._fits(self._next):
                 break
             task = self._next
-            task.weight = _weight(task)
             self._open += 1
             self._bytes += task.weight
             size += task.weight
             batch.append(task)
-            self._next = next(self._waiting, None)
+            self._next = self._take_next()
         return batch
 
     def _start(self, batch: Sequence[FileTask]) -> None:
