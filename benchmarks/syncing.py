@@ -1,7 +1,10 @@
 """Two laptops that sync with one server: whole syncs, and how soon a change is on the other laptop in a watch.
 
     python benchmarks/syncing.py --files 100 10000 100000
+    python benchmarks/syncing.py --files 100000 --no-watch --runs 5
 
+Where unison and rsync are installed, a sync that finds nothing changed is compared with theirs, over ssh: the programs
+take turns, and the medians are told.
 Everything is on one machine and on its loopback interface. Files have next to nothing in them. In a watch each change
 is made when the one before has arrived and everything has come to rest.
 """
@@ -19,9 +22,10 @@ import time
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-from measuring import memory_kib, processor_seconds, run
+from measuring import Costs, medians, memory_kib, processor_seconds, run
 from memory import make_entries
-from programs import HOMEFTP, free_port, homeftp_server, pair
+from places import find
+from programs import HOMEFTP, free_port, homeftp_server, pair, ssh_server
 
 CHANGES = 20
 """Changes whose median is told, each of another file."""
@@ -81,6 +85,32 @@ def measure_whole(laptops: list[Laptop], server: int) -> None:
     print(f"{'server':22} {memory_kib(server, 'VmHWM') / 1024:6.1f} MiB at its peak")
 
 
+def measure_unchanged(laptop: Laptop, folder: Path, server: int, runs: int) -> None:
+    """Print what a sync costs that finds nothing changed, beside unison and rsync; `folder` is for their copies."""
+    os.environ["UNISON"] = str(folder / "unison")  # where it keeps its archives
+    programs = {"homeftp": (laptop.sync(), server)}
+    with contextlib.ExitStack() as stack:
+        if find("sshd") and shutil.which("ssh-keygen"):
+            config, sshd = stack.enter_context(ssh_server(folder / "ssh"))
+            ssh = f"-F {config}"
+            if shutil.which("unison"):
+                words = ["unison", "-ui", "text", "-batch", "-silent", "-auto", "-times", "-sshargs", ssh]
+                programs["unison"] = ([*words, str(laptop.folder), f"ssh://nas/{folder}/unisoned"], sshd)
+            if shutil.which("rsync"):
+                words = ["rsync", "-a", "-e", f"ssh {ssh}"]
+                programs["rsync"] = ([*words, f"{laptop.folder}/", f"nas:{folder}/rsynced/"], sshd)
+        for command, process in programs.values():
+            run(command, process)  # the first one copies everything
+        costs: Costs = {"unchanged": {name: [] for name in programs}}
+        for _ in range(runs):
+            for name, (command, process) in programs.items():
+                costs["unchanged"][name].append(run(command, process))
+        found = medians(costs)["unchanged"]
+        for name, cost in found.items():
+            times = found["homeftp"].wall / cost.wall
+            print(f"{'unchanged, ' + name:22} {cost.wall:7.2f} s  homeftp takes {times:.2f} of it", flush=True)
+
+
 def measure_watch(laptops: list[Laptop], server: int) -> None:
     """Print how soon changes arrive, what each costs, and what a watch costs in which nothing happens."""
     one, other = laptops
@@ -118,8 +148,8 @@ def measure_watch(laptops: list[Laptop], server: int) -> None:
         print(f"{'memory at rest':22} {memory}", flush=True)
 
 
-def measure(files: int, place: str | None, *, watch: bool) -> None:
-    """Measure with so many files, in a folder that is made in `place`."""
+def measure(files: int, place: str | None, runs: int, *, watch: bool) -> None:
+    """Measure with so many files, in a folder that is made in `place`; `runs` times what finds nothing changed."""
     print(f"{files:,} files", flush=True)
     with tempfile.TemporaryDirectory(dir=place) as name:
         folder = Path(name)
@@ -132,6 +162,7 @@ def measure(files: int, place: str | None, *, watch: bool) -> None:
                 shutil.copytree(folder / "client", laptop.home)
             make_entries(laptops[0].folder, files)
             measure_whole(laptops, server)
+            measure_unchanged(laptops[0], folder, server, runs)
             if watch:
                 measure_watch(laptops, server)
 
@@ -142,9 +173,11 @@ def main() -> None:
     parser.add_argument("--files", type=int, nargs="+", default=[10_000])
     parser.add_argument("--folder", help="where the files are, instead of the system's folder for temporary files")
     parser.add_argument("--no-watch", action="store_true", help="only syncs of the whole folder")
+    parser.add_argument("--runs", type=int, default=3, help="how often each program looks at what has not changed")
     options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each run of a client would compile it anew
     for files in options.files:
-        measure(files, options.folder, watch=not options.no_watch)
+        measure(files, options.folder, options.runs, watch=not options.no_watch)
 
 
 if __name__ == "__main__":

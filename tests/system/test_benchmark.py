@@ -181,7 +181,7 @@ class BenchmarkTests(SynchronousTestCase):
 
     def test_syncing(self) -> None:
         """It measures syncs of two laptops."""
-        lines = ("150 files", "first, other laptop", "unchanged", "1 changed", "server")
+        lines = ("150 files", "first, other laptop", "unchanged", "1 changed", "server", "unchanged, homeftp")
         self.check("syncing.py", "--files", "150", "--no-watch", prints=lines)
 
     def test_micro(self) -> None:
