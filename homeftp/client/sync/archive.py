@@ -307,6 +307,20 @@ class SyncArchive:
         self._database.run(compute)
         self.record_digests(pair, computed)
 
+    def record_inodes(self, pair: SyncPair, inodes: Iterable[tuple[str, int]]) -> None:
+        """Record which inodes agreed names have here."""
+        rows = ((inode, *_split(name)) for name, inode in inodes)
+
+        def write(connection: sqlite3.Connection) -> None:
+            number = _number(connection, pair)
+            with connection:
+                connection.executemany(
+                    f"UPDATE agreed SET inode = ? WHERE pair = {number} AND folder = ? AND name = ?", batch
+                )
+
+        while batch := list(itertools.islice(rows, _MOST_WRITTEN)):
+            self._database.run(write)
+
     def move(self, pair: SyncPair, old: str, new: str) -> None:
         """Both sides have renamed what was agreed on at and beneath `old` to `new`."""
         (folder, last), (new_folder, new_last) = _split(old), _split(new)

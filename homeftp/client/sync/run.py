@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from itertools import chain
 from typing import Awaitable, Callable, Collection, Container, Iterable, Mapping
 
 import attrs
 
 from homeftp.client.api import Client
-from homeftp.client.plan.local import scanner
+from homeftp.client.files.model import LocalTree
+from homeftp.client.plan.local import scan_if_exists
 from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.plan.remember import is_worthwhile, remember_folder
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
@@ -23,12 +25,13 @@ from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOpti
 from homeftp.client.sync.planner import Edits, changes_nothing, make_plan
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
-from homeftp.client.sync.trees import BothSides, read_both, record_same
+from homeftp.client.sync.trees import BothSides, inode_of, read_both, record_same
 from homeftp.client.tables.nametable import PLAIN_ROWS
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import with_reconnects
 from homeftp.errors import NotFound, OperatorError
+from homeftp.hashing.foldertable import FolderTable
 
 _NAMES = (Act.MOVE, Act.KEEP_BOTH)
 _CONTENTS = (Act.COPY, Act.METADATA)
@@ -185,9 +188,15 @@ class _Sync:
         transferred = sum(each.act is Act.COPY and each.source.kind == "file" for each in plan.actions if each.source)
         del both, plan  # what follows reads the folder again
         if self._scope.is_whole and is_worthwhile(transferred, self.compared):
-            scanned = scanner(self._context, pair.local, self._request.selection)
-            await remember_folder(client, self._context, scanned, endpoint)
+            await remember_folder(client, self._context, partial(self._scan_again, pair), endpoint)
             await self._run(self._archive.remember_folders, pair)
+
+    async def _scan_again(self, pair: SyncPair, folders: FolderTable | None) -> LocalTree:
+        """Read the local folder, each file of it, after files were transferred, and record its inodes."""
+        tree = await scan_if_exists(self._context, pair.local, self._request.selection)
+        found = chain(tree.directories.items(), tree.files.items())
+        await self._run(self._archive.record_inodes, pair, ((name, inode_of(each)) for name, each in found if name))
+        return tree
 
     async def _begin(self, client: Client, pair: SyncPair) -> None:
         """Check that the local folder is the one that was synced, and note that it is synced again."""

@@ -134,6 +134,16 @@ class ArchiveTests(unittest.SynchronousTestCase):
         self.assertEqual(self.archive.digests(PAIR), {name: expected[name] for name in ("", "a", "a/b")})
         self.assertEqual(self.archive.digests(OTHER), {})
 
+    def test_inodes(self) -> None:
+        """Inodes are recorded of what is agreed, and of nothing else; what is known of folders holds."""
+        self.archive.record(PAIR, TREE, inodes={"a": 7})
+        self.archive.remember_folders(PAIR)
+        digests = self.archive.digests(PAIR)
+        self.archive.record_inodes(PAIR, [("a", 8), ("a/b/x", 9), ("none", 10)])
+        found = self.archive.read(PAIR)
+        self.assertEqual((dict(found.nodes), found.inodes), (TREE, {"a": 8, "a/b/x": 9}))
+        self.assertEqual(self.archive.digests(PAIR), digests)
+
     def test_damaged(self) -> None:
         """A damaged file is replaced, and nothing is known then: what is on either side is kept."""
         self.archive.record(PAIR, TREE)
