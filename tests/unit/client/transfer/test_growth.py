@@ -24,15 +24,17 @@ def lines_of(work: Callable[[], object]) -> int:
     """The lines of homeftp that run in `work`; a loop counts each time it goes round."""
     count = 0
 
-    def trace(frame: FrameType, event: str, argument: object) -> Any:
+    def call(frame: FrameType, event: str, argument: object) -> Any:
+        file = frame.f_code.co_filename
+        return line(frame, event, argument) if "homeftp" in file or file == __file__ else None
+
+    def line(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal count
-        if "homeftp" not in frame.f_code.co_filename and frame.f_code.co_filename != __file__:
-            return None
         count += 1
-        return trace
+        return line
 
     before = sys.gettrace()
-    sys.settrace(trace)
+    sys.settrace(call)
     try:
         work()
     finally:
