@@ -195,6 +195,11 @@ class BenchmarkTests(SynchronousTestCase):
         names = [each["metadata"]["name"] for each in json.loads(written.read_text())["benchmarks"]]
         self.assertEqual({name.partition(":")[0] for name in names}, {"codec", "batch", "digest", "index"})
 
+    def test_small_files(self) -> None:
+        """It measures what the disk's side of both ends takes for a file."""
+        lines = ("600 files of 100 bytes", "client: read and hash", "server: write", "server: read", "client: write")
+        self.check("smallfiles.py", "--files=600", "--file-size=100", "--no-ext4", prints=lines)
+
     def test_telling_apart(self) -> None:
         """It asks by every request type that ends, for what is there and what is not, and would notice a difference."""
         others = ("WATCH", "LINKS", "UNLINK")  # the first has no end, and these have no endpoint
