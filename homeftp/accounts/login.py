@@ -182,7 +182,8 @@ class Login:
 
     async def look_up(self) -> bool:
         """`is_valid`, in a job of the account where none has found it valid a moment ago. Raises `Internal` (50)."""
-        return self._service.was_granted(self) or await self._service.in_job(self, self._looked_up)
+        workers = self._service.workers.of(self.account)
+        return self._service.was_granted(self) or await workers.run_unbounded(self._looked_up)
 
     def _looked_up(self) -> bool:
         """`is_valid`; raises `Internal` (50) where it cannot be found out."""
@@ -272,7 +273,7 @@ class LoginService:
         self._throttle = throttle
         self._audit = audit
         self._validity = LoginValidity(validator, monotonic)
-        self._workers = workers
+        self.workers = workers
         self._seen = seen
         self._logins: dict[Login, None] = {}
         self.outcomes: Counter[tuple[str | None, Status]] = Counter()
@@ -301,10 +302,6 @@ class LoginService:
     def was_granted(self, login: Login) -> bool:
         """Whether a job has found a moment ago that a login is valid. Does not block."""
         return self._validity.was_granted(login)
-
-    def in_job(self, login: Login, look: Callable[[], bool]) -> Deferred[bool]:
-        """Look something up for a login, in the queue of its account."""
-        return self._workers.of(login.account).run_unbounded(look)
 
     def saw(self, login: Login) -> None:
         """A client that uses this login is there."""
@@ -378,7 +375,7 @@ class LoginService:
             login = Login(self, cast(Account, avatar), address, front_end)  # the realm gives no other
             self.opened(login)
             try:
-                if await self._workers.run_unbounded(login.is_valid):
+                if await self.workers.run_unbounded(login.is_valid):
                     return login
             except BaseException:
                 login.close()
