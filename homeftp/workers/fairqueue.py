@@ -73,6 +73,7 @@ class FairQueue(Generic[J]):
         """Jobs that wait, in all queues. Mostly there are none, and then nothing else need be looked at."""
         self._running = [0 for _ in Lane]
         """Jobs that run, by lane."""
+        self._found_held = False
 
     def waiting(self, name: str | None) -> int:
         """How many jobs of one queue wait."""
@@ -99,6 +100,7 @@ class FairQueue(Generic[J]):
 
     def take(self) -> tuple[str | None, Lane, J] | None:
         """The next job that may run now, which then counts as running until `done`; None where none may."""
+        self._found_held = False
         running = sum(self._running)
         if not self._waiting or running >= self._threads:
             return None
@@ -117,13 +119,11 @@ class FairQueue(Generic[J]):
         return None
 
     def held(self) -> bool:
-        """Whether something waits only because its queue must wait."""
-        if not self._waiting or sum(self._running) >= self._threads:
-            return False
-        return any(
-            ring and self._free(lane) and any(self._held(name, lane) for name in ring)
-            for lane, ring in zip(Lane, self._rings, strict=True)
-        )
+        """Whether the last `take` left something only because its queue had to wait or rest then.
+
+        By now it may not have to, and `take` must be asked again: nothing else might happen.
+        """
+        return self._found_held
 
     def _held(self, name: str | None, lane: Lane) -> bool:
         """Whether a job of this kind must wait for what is done for other queues."""
@@ -164,6 +164,7 @@ class FairQueue(Generic[J]):
         if name is None:
             return True
         if self._held(name, lane):
+            self._found_held = True
             return False
         running = self._queues[name].running
         most = max(1, self._threads // 2) if lane is Lane.SHORT else 1

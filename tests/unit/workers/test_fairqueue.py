@@ -130,8 +130,8 @@ class FairQueueTests(SynchronousTestCase):
         self.assertEqual(self.taken(), [("b", SHORT)])
         self.assertTrue(self.queue.held())
         waits.clear()
-        self.assertFalse(self.queue.held())
         begun = self.taken()
+        self.assertFalse(self.queue.held())
         self.assertCountEqual(begun, [("a", lane) for lane in (SHORT, SLICE, HASH)])
         for name, lane in [("b", SHORT), *begun]:
             self.queue.done(name, lane)
@@ -148,8 +148,8 @@ class FairQueueTests(SynchronousTestCase):
         self.assertCountEqual(self.taken(), [("a", SHORT), ("b", SLICE), (None, SLICE)])
         self.assertTrue(self.queue.held())
         rests.clear()
-        self.assertFalse(self.queue.held())
         self.assertCountEqual(self.taken(), [("a", SLICE), ("a", HASH)])
+        self.assertFalse(self.queue.held())
 
     def test_held(self) -> None:
         """A queue that could not begin anything is not held: it waits for a thread, and not for others."""
@@ -157,9 +157,17 @@ class FairQueueTests(SynchronousTestCase):
         self.put("b", SHORT, 1)
         self.taken()
         self.put("a", SHORT, 1)
-        self.assertFalse(self.queue.held())
+        self.assertEqual((self.taken(), self.queue.held()), ([], False))
         self.queue.done("b", SHORT)
-        self.assertTrue(self.queue.held())
+        self.assertEqual((self.taken(), self.queue.held()), ([], True))
+
+    def test_held_until_now(self) -> None:
+        """A queue that had to wait when jobs were taken is held, also if it need not any more: nobody else looks."""
+        waits = iter([True])
+        self.queue = FairQueue(threads=4, hashing=1, must_wait=lambda name: next(waits, False))
+        self.put("a", SLICE, 1)
+        self.assertEqual((self.taken(), self.queue.held()), ([], True))
+        self.assertEqual((self.taken(), self.queue.held()), ([("a", SLICE)], False))
 
     def test_waiting(self) -> None:
         """How many wait is counted for each queue; a queue that is done with is forgotten."""
