@@ -186,13 +186,16 @@ class Debts:
         """Whether no long work may begin for this account now: it owes some, while one is served that has little to do.
 
         Where all that are served owe some, none rests: they have their turns one after the other. None rests for an
-        account that keeps a processor busy itself: beside it, all long work takes longer.
+        account that keeps a processor busy itself: beside it, all long work takes longer. Nor does one for clients that
+        have not logged in.
         """
         found = None if account is None else self._accounts.get(account)
         now = self._seconds()
         if found is None or found.owes_long(now) <= LONG_FREE:
             return False
-        return any(each.in_use(now) and each.has_little_to_do(now) for each in self._accounts.values())
+        return any(
+            not each.is_guest and each.in_use(now) and each.has_little_to_do(now) for each in self._accounts.values()
+        )
 
     def others_served(self, account: str | None) -> bool:
         """Whether anything was done for another account within the last `REMEMBERED` seconds.

@@ -220,6 +220,15 @@ class RestTests(SynchronousTestCase):
         self.use("ann")
         self.assertTrue(self.debts.must_rest("eve"))
 
+    def test_guests(self) -> None:
+        """Nobody rests for clients that have not logged in: there may be any number of them, at all times."""
+        self.debts.charge("eve", 0.0, MOST_LONG)
+        stranger = guest("192.0.2.1")
+        self.debts.begin(stranger)
+        self.assertFalse(self.debts.must_rest("eve"))
+        self.debts.begin("ann")
+        self.assertTrue(self.debts.must_rest("eve"), "the control")
+
     def test_left_alone(self) -> None:
         """Nobody rests for an account that was not served for a second."""
         self.use("ann")
