@@ -344,7 +344,8 @@ class CarryOut:
         self, work: Awaitable[None], actions: Iterable[SyncAction] = (), sources: Mapping[str, SyncNode] = _NO_NODES
     ) -> None:
         """Do some work, and record what it and the actions say of both sides, also where it ends early."""
-        recorder = ResultRecorder(sources, partial(self._run, self._archive.record, self._pair))
+        record = partial(self._archive.record, self._pair, inodes=self._both.here.inodes)
+        recorder = ResultRecorder(sources, partial(self._run, record))
         self._results.record = recorder.add
         try:
             await work

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Callable, Container, Mapping
 
-from homeftp.client.sync.model import Act, Side, SyncPlan, Unsynced
+from homeftp.client.sync.model import Act, Side, SyncNode, SyncPlan, SyncTree, Unsynced
 
 _MINUTES = 60
 """For so long the deletions of several syncs count together."""
@@ -96,4 +96,35 @@ def hidden_names(agreed: Mapping[str, object], here: Container[str], there: Cont
     These are the topmost names that both sides had, and that are still `here`.
     """
     lost = {name for name in agreed if name in here and name not in there}
-    return {name: Unsynced(_HIDDEN, failed=True) for name in lost if name.rpartition("/")[0] not in lost}
+    return {name: Unsynced(_HIDDEN, failed=True) for name in lost if _parent(name) not in lost}
+
+
+_UNMOUNTED = (
+    "it is empty here, and another folder than the one that was synced: is its disk mounted? What the server has in it "
+    "is kept. If you have emptied it, sync with --max-delete N"
+)
+
+
+def unmounted_names(
+    agreed: Mapping[str, SyncNode], inodes: Mapping[str, int], here: SyncTree
+) -> Mapping[str, Unsynced]:
+    """The folders within the synced one that may be the empty mount points of disks that are away.
+
+    Something was agreed on in them, and they are other folders `here` now, without anything in them; `inodes` are those
+    that the agreed ones had. A folder that was renamed is not meant, where another one has its old name.
+    """
+    others = {
+        name
+        for name, inode in here.inodes.items()
+        if inodes.get(name, inode) != inode and agreed[name].kind == here.nodes[name].kind == "directory"
+    }
+    if not others:
+        return {}
+    present = set(here.inodes.values())
+    others = {name for name in others if inodes[name] not in present}
+    emptied = others.intersection(map(_parent, agreed)).difference(map(_parent, here.nodes))
+    return {name: Unsynced(_UNMOUNTED, failed=True) for name in emptied.difference(map(_parent, here.opaque))}
+
+
+def _parent(name: str) -> str:
+    return name.rpartition("/")[0]

@@ -18,7 +18,7 @@ from homeftp.client.plan.remember import is_worthwhile, remember_folder
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.carryout import CarryOut, ResultFilter
-from homeftp.client.sync.guards import DeletionGuard, hidden_names
+from homeftp.client.sync.guards import DeletionGuard, hidden_names, unmounted_names
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
 from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOptions, SyncPlan, Unsynced, step_list
@@ -163,7 +163,7 @@ class _Sync:
         if not self._is_confirmed:
             self._request.refused.begin(self._request.scope)
         both, plan = await self._read_and_plan(client, pair)
-        if not both.scope.is_whole and needs_whole(plan, both.agreed.nodes):
+        if not both.scope.is_whole and (needs_whole(plan, both.agreed.nodes) or self._unmounted(both)):
             self._scope = WHOLE
             both, plan = await self._read_and_plan(client, pair)
         self._scope = both.scope
@@ -241,14 +241,22 @@ class _Sync:
         selection, progress = self._request.selection, self._observer.add_compared
         scope = WHOLE if self._is_view_new or self._starts_over else self._scope
         both = await read_both(client, self._context, self._archive, pair, selection, progress, scope)
-        there = both.there
-        return attrs.evolve(both, there=attrs.evolve(there, opaque={**there.opaque, **self._hidden(both)}))
+        here = attrs.evolve(both.here, opaque={**both.here.opaque, **self._unmounted(both)})
+        there = attrs.evolve(both.there, opaque={**both.there.opaque, **self._hidden(both)})
+        return attrs.evolve(both, here=here, there=there)
 
     def _hidden(self, both: BothSides) -> Mapping[str, Unsynced]:
         """The names that may be hidden on the server, unless the user allows that many deletions, or starts over."""
         if not self._is_view_new or self._request.max_delete is not None or self._starts_over:
             return {}
         return hidden_names(both.agreed.nodes, both.here.nodes, both.there.nodes)
+
+    def _unmounted(self, both: BothSides) -> Mapping[str, Unsynced]:
+        """The folders whose disks may be away, unless the user allows that many deletions, or fills them again."""
+        is_filled = self._request.options.direction is Direction.PULL
+        if is_filled or self._request.max_delete is not None or self._starts_over:
+            return {}
+        return unmounted_names(both.agreed.nodes, both.agreed.inodes, both.here)
 
     def _make_plan(self, both: BothSides, *, undecided: bool = False) -> SyncPlan:
         """The plan; with `undecided` without the user's preference in conflicts."""

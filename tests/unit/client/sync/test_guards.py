@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
-from homeftp.client.sync.guards import DeletionGuard, count_deletions, hidden_names, objection
+from homeftp.client.sync.guards import DeletionGuard, count_deletions, hidden_names, objection, unmounted_names
 from homeftp.client.sync.model import Side, SyncOptions, SyncPlan, SyncTree
 from homeftp.client.sync.planner import make_plan
 from tests.support.synctrees import DIRECTORY, Nodes, file
@@ -112,3 +112,21 @@ class HiddenTests(unittest.SynchronousTestCase):
         there = {"e/b", "e"}
         found = hidden_names(dict.fromkeys(["a", "d", "d/x", "d/y", "e", "e/b", "gone"]), {"a", "d", "d/x", "e"}, there)
         self.assertEqual({name: each.failed for name, each in found.items()}, {"a": True, "d": True})
+
+
+class UnmountedTests(unittest.SynchronousTestCase):
+    """Folders in which a disk may have been mounted."""
+
+    def test_found(self) -> None:
+        """They were not empty, are now, and have another inode, while no folder has the one that they had."""
+        names = ("away", "same", "moved", "filled", "was empty", "unknown")
+        files = {f"{name}/x": file("x") for name in names if name != "was empty"}
+        agreed = {**dict.fromkeys(names, DIRECTORY), **files}
+        inodes = {name: number for number, name in enumerate(names, 1) if name != "unknown"}
+        here = SyncTree(
+            {**dict.fromkeys(names, DIRECTORY), "filled/new": file("new"), "to": DIRECTORY},
+            inodes={**dict.fromkeys(names, 99), "same": inodes["same"], "to": inodes["moved"]},
+        )
+        self.assertEqual(
+            {name: each.failed for name, each in unmounted_names(agreed, inodes, here).items()}, {"away": True}
+        )

@@ -1,4 +1,4 @@
-"""Syncs of an account that may read less than before: what the server lists no longer is not taken for a deletion."""
+"""What an account may no longer read, and what is on a disk that is away, is not taken for deleted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from msgspec import structs
 
 from homeftp.accounts.access import AccessChange, AccessTable, parse_folder, parse_folders
 from homeftp.client import Outcome
+from homeftp.client.sync.scope import Scope
 from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import parse_rights
 from tests.support.syncs import SyncCase, contents, versions_in
@@ -196,3 +197,66 @@ class RestoredTests(SyncCase):
         with self.assertRaisesRegex(OperatorError, "is its disk mounted"):
             self.sync(self.ann)
         self.assertEqual(os.listdir(self.ann.path), [])
+
+
+class UnmountedTests(SyncCase):
+    """A disk is mounted in the folder."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("disk/a", "disk/b/c", "other/x", "1", "2", "3"):
+            self.ann.put(name, name.encode())
+        self.sync(self.ann)
+        self.before = self.ann.contents()
+        self.disk, self.away = os.path.join(self.ann.path, "disk"), self.mktemp()
+
+    def unmount(self) -> None:
+        """The disk is away: its mount point is an empty folder."""
+        os.rename(self.disk, self.away)
+        os.mkdir(self.disk)
+
+    def test_away(self) -> None:
+        """What is on the disk stays on the server, and that is said; the rest is synced. Then the disk comes back."""
+        self.unmount()
+        self.ann.put("1", b"edited")
+        for direction in ("both", "push", "both"):
+            self.sync(self.ann, direction=direction)
+            self.assertEqual(self.there(), {**self.before, "1": b"edited"})
+            self.assertEqual({name for name, outcome in self.outcomes().items() if not outcome.done}, {"disk"})
+        self.assertIn("is its disk mounted?", self.results[0].reason)
+        os.rmdir(self.disk)
+        os.rename(self.away, self.disk)
+        self.assert_in_step()
+
+    def test_watch(self) -> None:
+        """An event for one name in it has the same outcome."""
+        self.unmount()
+        self.make_remote_file("Docs/disk/a", b"changed there")
+        for scope in (Scope.of(["disk/a"]), Scope.of(["disk/b/c"]), Scope.of(["disk"])):
+            self.sync(self.ann, scope=scope)
+            self.assertEqual(self.there(), {**self.before, "disk/a": b"changed there"})
+            self.assertEqual(os.listdir(self.disk), [])
+
+    def test_confirmed(self) -> None:
+        """What was on it is deleted when a person says so."""
+        self.unmount()
+        self.sync(self.ann, max_delete=2)
+        self.assertEqual(
+            self.there(), {name: self.before[name] for name in ("other", "other/x", "1", "2", "3")} | {"disk": None}
+        )
+
+    def test_pull(self) -> None:
+        """A folder that is made like the server's is filled again."""
+        self.unmount()
+        self.sync(self.ann, direction="pull")
+        self.assertEqual(self.ann.contents(), self.before)
+
+    def test_emptied(self) -> None:
+        """The controls: a folder that is the same one was emptied, and one that was renamed has left its name."""
+        os.unlink(os.path.join(self.disk, "a"))
+        shutil.rmtree(os.path.join(self.disk, "b"))
+        self.ann.rename("other", "renamed")
+        os.mkdir(os.path.join(self.ann.path, "other"))
+        self.sync(self.ann)
+        self.assertEqual(set(self.there()), {"disk", "other", "renamed", "renamed/x", "1", "2", "3"})
+        self.assert_in_step()
