@@ -41,7 +41,7 @@ KILLS = 10_000 if LONG else 100
 
 CLIENTS = 2
 
-BETWEEN = 4
+BETWEEN = 2
 """Acknowledged changes between two kills, at least."""
 
 FAULTS = {"server": 85, "backend": 12, "database": 2, "bucket": 1}
