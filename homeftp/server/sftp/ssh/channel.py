@@ -151,8 +151,7 @@ class SftpChannel:
         self._remote_window += size
         if self._remote_window > MAX_WINDOW:
             return False
-        if self.pending:
-            self.resume()
+        self.resume()
         return True
 
     def resume(self) -> None:
