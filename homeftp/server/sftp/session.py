@@ -198,11 +198,11 @@ class Session:
         if self._processing:
             return
         self._processing = True
-        begun = 0
+        begun, more = 0, False
         try:
             while not self._is_closing and self._in_flight < MAX_IN_FLIGHT and self._output.writable:
                 if begun == REQUESTS_PER_TURN:
-                    self._ask_for_turn()
+                    more = True
                     break
                 packet = self._packets.next_packet()
                 if packet is None:
@@ -216,6 +216,8 @@ class Session:
             self._processing = False
         if not self._ended:
             self._output.consumed()
+        if more:
+            self._ask_for_turn()  # last: it may be the session's turn at once
 
     def _ask_for_turn(self) -> None:
         if not self._turn_asked:

@@ -224,6 +224,12 @@ class BoundTests(SessionCase):
             answered.append(len(self.output.take()))
         self.assertEqual(answered, [REQUESTS_PER_TURN, REQUESTS_PER_TURN, 1])
 
+    def test_turn_at_once(self) -> None:
+        """Where no other account waits the next turn comes at once, and nothing stays unanswered."""
+        self.workers.in_turn = lambda call: call()
+        self.session.data_received(b"".join(request(16, number, b"/a") for number in range(2 * REQUESTS_PER_TURN + 1)))
+        self.assertEqual(len(self.output.take()), 2 * REQUESTS_PER_TURN + 1)
+
     def test_not_read(self) -> None:
         """Nothing is read for a client that does not read, however much it asks for."""
         self.lay({"a": bytes(4 * MIB)})
