@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Mapping, Sequence
 
 import msgspec
@@ -24,9 +24,14 @@ FORMAT = 1
 _WHOLE, _PARTS = "dumps/whole/", "dumps/parts/"
 """Where the manifests are, and the objects that they name."""
 
-_TIME = "%Y-%m-%dT%H%M%SZ"
+_TIME = "%Y-%m-%dT%H%M%S.%fZ"
+_WHOLE_SECONDS = "%Y-%m-%dT%H%M%SZ"
+"""The time in the names of dumps by an earlier version."""
+
 _RANDOM_BYTES = 4
-_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d{6}Z-[0-9a-f]{8}")
+_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d{6}(\.\d{6})?Z-[0-9a-f]{8}")
+
+_EPOCH = datetime.fromtimestamp(0, timezone.utc)
 
 _MAX_MANIFEST = 64 * MIB
 """Bytes of a manifest that is read: that of a dump of five terabytes."""
@@ -89,7 +94,7 @@ def new_name(at_us: int) -> str:
 
 def name_at(at_us: int) -> str:
     """The beginning of the name of a dump of that time: the names of later ones sort after it."""
-    return datetime.fromtimestamp(at_us / 1_000_000, timezone.utc).strftime(_TIME)
+    return (_EPOCH + timedelta(microseconds=at_us)).strftime(_TIME)
 
 
 def part_name(dump: str, table: str, number: int) -> str:
@@ -109,7 +114,8 @@ def newest_at(bucket: Bucket) -> float:
     if not names:
         return 0.0
     begun = names[-1][: -2 * _RANDOM_BYTES - 1]
-    return datetime.strptime(begun, _TIME).replace(tzinfo=timezone.utc).timestamp()
+    time = _TIME if "." in begun else _WHOLE_SECONDS
+    return datetime.strptime(begun, time).replace(tzinfo=timezone.utc).timestamp()
 
 
 def list_parts(bucket: Bucket) -> dict[str, list[str]]:

@@ -50,6 +50,25 @@ class ManifestTests(SynchronousTestCase):
         self.assertEqual(later.size, 4)
         self.assertIn(later.name, self.refused("zzz"))
 
+    def test_within_second(self) -> None:
+        """Of dumps that were begun within one second the later one is the newest, whatever the rest of their names."""
+        begun = range(AT_US, AT_US + 16)
+        made = [structs.replace(self.manifest, name=manifests.new_name(each)) for each in begun]
+        for each in made:
+            manifests.write_manifest(self.bucket, each)
+        self.assertEqual(manifests.list_dumps(self.bucket), [each.name for each in made])
+        self.assertEqual(manifests.read_manifest(self.bucket), made[-1])
+
+    def test_older_names(self) -> None:
+        """Dumps of earlier versions, whose names have whole seconds, are found; those of later seconds are newer."""
+        old = structs.replace(self.manifest, name="2026-09-21T141520Z-0123abcd")  # of AT_US + 120 seconds
+        after = structs.replace(self.manifest, name=manifests.new_name(AT_US + 121_000_000))
+        for each in (after, old, self.manifest):
+            manifests.write_manifest(self.bucket, each)
+        self.assertEqual(manifests.list_dumps(self.bucket), [self.manifest.name, old.name, after.name])
+        self.bucket.delete([f"dumps/whole/{after.name}"])
+        self.assertEqual(manifests.newest_at(self.bucket), AT_US // 1_000_000 + 120)
+
     def test_newest_at(self) -> None:
         """The time of the newest is that of its name; where there is none it is 0."""
         self.assertEqual(manifests.newest_at(self.bucket), 0)
