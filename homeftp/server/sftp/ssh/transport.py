@@ -8,6 +8,7 @@ sense ends its connection.
 from __future__ import annotations
 
 import struct
+import sys
 from typing import Any, Callable
 
 from twisted.conch.ssh.common import NS, getNS
@@ -81,6 +82,8 @@ class StrictTransport(SSHServerTransport):
     version = b"homeftp_" + __version__.encode()
     ourVersionString = b"SSH-2.0-homeftp_" + __version__.encode()
     rekey_bytes = REKEY_BYTES
+    packets_at_once = sys.maxsize
+    """Packets that are read in one call of `dataReceived`, at most; the next call reads on, also one without bytes."""
 
     transport: Any
     currentEncryptions: CipherPair
@@ -99,6 +102,8 @@ class StrictTransport(SSHServerTransport):
         """Bytes from the client."""
         self.written = 0
         self._input = b""
+        self.has_more = False
+        """Whether packets may have arrived that were not read: `packets_at_once`."""
         self._ended = False
         self._strict = False
         self._exchanged = False
@@ -192,7 +197,7 @@ class StrictTransport(SSHServerTransport):
     @property
     def partial(self) -> bool:
         """Whether a packet has begun and is not complete."""
-        return bool(self._input)
+        return bool(self._input) and not self.has_more
 
     def _read_version(self) -> bool:
         line, end, rest = self._input.partition(b"\n")
@@ -208,9 +213,11 @@ class StrictTransport(SSHServerTransport):
         return False
 
     def _read_packets(self) -> None:
-        """All packets that have arrived whole."""
+        """The packets that have arrived whole."""
         view, start, size = memoryview(self._input), 0, len(self._input)
-        while not self._ended and size - start >= _LENGTH.size:
+        left = self.packets_at_once
+        while left and not self._ended and size - start >= _LENGTH.size:
+            left -= 1
             cipher = self.currentEncryptions.opening
             (length,) = _LENGTH.unpack_from(view, start)
             if not MIN_PACKET <= length <= (MAX_PACKET if self.logged_in else MAX_BEFORE_LOGIN):
@@ -229,8 +236,8 @@ class StrictTransport(SSHServerTransport):
             if padding + 2 > length:
                 raise BadPacket("a packet is all padding")
             self._received_message(plain, length - padding)
-        rest = view[start:]
-        self._input = bytes(rest)
+        self._input = bytes(view[start:])
+        self.has_more = not left and size - start >= _LENGTH.size
 
     def _received_message(self, plain: bytes, end: int) -> None:
         """One message; `end` is that of its payload, which begins behind the first byte."""

@@ -8,13 +8,16 @@ import attrs
 
 from homeftp.config import MIB
 from homeftp.interfaces import guest
-from homeftp.server.sftp.connection import shown_peer
+from homeftp.server.sftp.connection import PACKETS_PER_TURN, shown_peer
 from homeftp.testing.memorylink import MemoryLink
 from homeftp.workers import InlineWorkers
 from tests.support.queuedworkers import QueuedTurns
 from tests.support.sftppackets import Raw, request, text, u32, u64
 from tests.support.sftppackets import attrs as attributes
 from tests.support.sshclient import SshCase, SshClient
+
+IGNORE = 2
+"""A message without a meaning."""
 
 
 class NotedTurns(InlineWorkers):
@@ -80,6 +83,20 @@ class ConnectionTests(SshCase):
         while turns.calls:
             turns.calls.pop()()
             client.pump()
+
+    def test_many_packets(self) -> None:
+        """Of many packets that come together few are read in one turn; then the others have theirs."""
+        turns = NotedTurns()
+        self.server.services = attrs.evolve(self.server.services, workers=turns)
+        client = self.member()
+        for packets, needed in ((PACKETS_PER_TURN - 1, 1), (3 * PACKETS_PER_TURN - 1, 3)):
+            turns.accounts.clear()
+            for _ in range(packets):
+                client.send(IGNORE, text(b""))
+            client.pump()
+            self.assertEqual(turns.accounts, ["ann"] * needed)
+        client.write(request(17, 1, b"/none"))
+        self.assertEqual(len(client.answers()), 1)
 
     def test_turn_of_account(self) -> None:
         """The turns of a client that is logged in are those of its account."""
