@@ -19,6 +19,10 @@ from homeftp.server.http.messages import HttpHeaders
 MAX_HEAD = 32 * 1024
 """Bytes of a head, at most; nginx has 32 KiB, Apache 8 KiB for each field."""
 
+FED_AT_ONCE = 64 * 1024
+"""Bytes of chunks that h11 gets at once, at most. What says how long a chunk is has `MAX_HEAD` bytes more, at most,
+however much has arrived together: h11 looks at the size of what is not complete."""
+
 MAX_HEADERS = 100
 """Fields of a head, at most, as Apache has it."""
 
@@ -193,21 +197,22 @@ class RequestReader:
         )
 
     def _feed(self, chunks: h11.Connection) -> None:
-        chunks.receive_data(bytes(self._buffer))
-        self._buffer.clear()
+        chunks.receive_data(bytes(self._buffer[:FED_AT_ONCE]))
+        del self._buffer[:FED_AT_ONCE]
 
     def _next_chunk(self, chunks: h11.Connection) -> Event | None:
-        if self._buffer:
-            self._feed(chunks)
         try:
             event = chunks.next_event()
+            while event is h11.NEED_DATA and self._buffer:
+                self._feed(chunks)
+                event = chunks.next_event()
         except h11.RemoteProtocolError as error:
             raise Malformed(error.error_status_hint, str(error)) from None
         if isinstance(event, h11.Data):
             return bytes(event.data)
         if isinstance(event, h11.EndOfMessage):
             self._complete, self._chunks = True, None
-            self._buffer += chunks.trailing_data[0]
+            self._buffer[:0] = chunks.trailing_data[0]
             return BODY_END
         return None
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.server.http.reader import MAX_HEAD, BodyEnd, Malformed, RequestHead, RequestReader
+from homeftp.server.http.reader import FED_AT_ONCE, MAX_HEAD, BodyEnd, Malformed, RequestHead, RequestReader
 from tests.support.repeatable import REPEATABLE
 
 SIZED = b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
@@ -94,6 +94,36 @@ class RequestReaderTests(SynchronousTestCase):
         while reader.next_event() is not None:
             pass
         self.assertFalse(reader.skip_body(1))
+
+    def test_chunk_lines(self) -> None:
+        """What says how long a chunk is has a bounded length, also where all of it has arrived at once."""
+        head = CHUNKED[: CHUNKED.index(b"3\r\nabc")]
+        line = b"5;" + b"x" * (FED_AT_ONCE + MAX_HEAD)
+        for size in (len(head) + 2 * len(line), 10_000, 1000):
+            reader, sent = RequestReader(), head + line + b"\r\nhello\r\n0\r\n\r\n"
+            with self.assertRaises(Malformed):
+                while sent:
+                    reader.receive(sent[:size])
+                    sent = sent[size:]
+                    while reader.next_event() is not None:
+                        pass
+        reader = RequestReader()
+        reader.receive(head + line[: MAX_HEAD - 10] + b"\r\nhello\r\n0\r\n\r\n")
+        self.assertEqual(joined(events(reader)), ["PUT /b None", "hello", "end"], "the control")
+
+    def test_large_chunks(self) -> None:
+        """Chunks that h11 gets in several pieces are whole, and the request behind them comes after them."""
+        body = bytes(range(256)) * 1000
+        reader = RequestReader()
+        reader.receive(CHUNKED[: CHUNKED.index(b"3\r\nabc")] + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) + PLAIN * 2)
+        found = []
+        while isinstance(event := reader.next_event(), (RequestHead, bytes)):
+            found.append(event)
+        self.assertEqual(b"".join(each for each in found if isinstance(each, bytes)), body)
+        self.assertIsInstance(event, BodyEnd)
+        self.assertEqual(reader.waiting, 2 * len(PLAIN))
+        reader.next_request()
+        self.assertIsInstance(reader.next_event(), RequestHead)
 
     def test_incomplete(self) -> None:
         """A client owes bytes from the first of a head to the last of its body."""
