@@ -234,6 +234,10 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
+_OTHER_PORTS = 2
+"""How often a server is started on other ports, at most."""
+
+
 class SeaweedFS(S3Server):
     """An S3 server on loopback, with its files in a folder of its own, which is made in `folder`, or in memory."""
 
@@ -248,9 +252,18 @@ class SeaweedFS(S3Server):
             json.dump({"identities": [{"name": "t", "credentials": [keys], "actions": actions}]}, file)
         self._ports: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
+        self._start_first()
 
-    def start(self) -> None:
+    def _start_first(self) -> None:
+        """Start it on free ports; on others where it does not answer: another program may have taken one meanwhile."""
+        for _ in range(_OTHER_PORTS):
+            with contextlib.suppress(AssertionError):
+                return self.start(WITHIN / 2)
+            self.stop()
+            self._ports = []
+        return self.start()
+
+    def start(self, within: float = WITHIN) -> None:
         """Start it, on the ports that it had before or on free ones, and wait until it answers."""
         self._ports = self._ports or free_ports(8)
         self.port = self._ports[0]
@@ -270,7 +283,7 @@ class SeaweedFS(S3Server):
                 preexec_fn=ends_with_parent(signal.SIGKILL),
             )
         atexit.register(self.stop)
-        wait_until(self._answers, lambda: "SeaweedFS answers")
+        wait_until(self._answers, lambda: "SeaweedFS answers", within)
 
     @property
     def pid(self) -> int:

@@ -29,6 +29,6 @@ class S3Server:
             access_key_id=self.KEY,
             secret_access_key=self.SECRET,
             region="us-east-1",
-            client_options={"allow_http": True, "timeout": timedelta(seconds=10)},
+            client_options={"allow_http": True, "timeout": timedelta(seconds=5)},
             retry_config={"max_retries": 0},
         )
