@@ -40,6 +40,11 @@ def pages() -> list[Path]:
     return [*CHECKOUT.glob("*.md"), *(path for path in DOCS.rglob("*.rst") if "_build" not in path.parts)]
 
 
+def says_something(page: Path) -> bool:
+    """Whether a page has any text."""
+    return bool(page.read_text(encoding="utf-8").strip())
+
+
 def table(page: str) -> list[list[str]]:
     """The rows of a page's first list-table, but for its head."""
     text = re.sub(r"\n\s*\n", "\n", (DOCS / page).read_text(encoding="utf-8").split(".. list-table::")[1])
@@ -369,6 +374,17 @@ class StyleTests(SynchronousTestCase):
         """The control."""
         found = [match[0] for match in OLD_WORDS.finditer("The jailer settled; whoever came in, let go. News fragment")]
         self.assertEqual(found, ["jailer", "settled", "whoever", "came in", "let go"])
+
+    def test_not_empty(self) -> None:
+        """Every page and every news fragment says something."""
+        empty = [page for page in [*pages(), *(CHECKOUT / "changelog.d").glob("*.md")] if not says_something(page)]
+        self.assertEqual(empty, [])
+
+    def test_empty_is_found(self) -> None:
+        """The control: a file with an empty line says nothing."""
+        blank = Path(self.mktemp())
+        blank.write_text("\n")
+        self.assertFalse(says_something(blank))
 
     def test_width(self) -> None:
         """No line of a page is longer than 120 characters."""
