@@ -20,8 +20,11 @@ MAX_HEAD = 32 * 1024
 """Bytes of a head, at most; nginx has 32 KiB, Apache 8 KiB for each field."""
 
 FED_AT_ONCE = 64 * 1024
-"""Bytes of chunks that h11 gets at once, at most. What says how long a chunk is has `MAX_HEAD` bytes more, at most,
-however much has arrived together: h11 looks at the size of what is not complete."""
+"""Bytes of chunks that h11 gets at once, at most.
+
+h11 refuses a line without an end once more than `MAX_HEAD` bytes of it have come, and does not look at a whole one. So
+the line that says how long a chunk is can have both together, however it arrives.
+"""
 
 MAX_HEADERS = 100
 """Fields of a head, at most, as Apache has it."""

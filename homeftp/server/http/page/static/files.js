@@ -93,7 +93,7 @@ export class Files {
     );
   }
 
-  /** What is said in the corner covers nothing for good: the page can be scrolled so far that its end is above it. */
+  /** The messages in the corner hide no row for good: the page can be scrolled until its end is above them. */
   keepClear() {
     const clear = new ResizeObserver(() => document.documentElement.style.setProperty("--corner", `${this.corner.offsetHeight}px`));
     clear.observe(this.corner);
