@@ -75,10 +75,10 @@ def backup_dated(folder: str, path: str, keep: int, now: Callable[[], datetime] 
 def backup(folder: str) -> bytes:
     """The state in `folder` as one archive. Raises `OperatorError` where there is no state, or it cannot be read."""
     folder = os.path.abspath(folder)
-    accounts, alone = state_file(folder), is_alone(folder)
-    if not (AccountDatabase(folder).exists() if alone else read_ca(folder)):
+    accounts, has_accounts = state_file(folder), holds_accounts(folder)
+    if not (AccountDatabase(folder).exists() if has_accounts else read_ca(folder)):
         raise OperatorError(f"{folder} holds no server state: name the server's state folder with --state")
-    if alone:
+    if has_accounts:
         AccountDatabase(folder).open()  # upgrades it to this version
     with io.BytesIO() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -92,8 +92,8 @@ def backup(folder: str) -> bytes:
         return archive.getvalue()
 
 
-def is_alone(folder: str) -> bool:
-    """Whether a server that is in no cluster has this state folder, so that its accounts and its log are there."""
+def holds_accounts(folder: str) -> bool:
+    """Whether the state folder has the accounts and the audit log itself: those of a cluster are in its database."""
     return state_file(folder) == FILE
 
 
@@ -179,7 +179,7 @@ def _members(path: str, archive: BinaryIO | None) -> dict[str, bytes]:
 def _check(folder: str, path: str) -> None:
     """Raise `OperatorError` unless a server could start with the restored folder."""
     try:
-        if is_alone(folder):
+        if holds_accounts(folder):
             _check_accounts(folder)
         open_identity(folder, now=now)
     except (OperatorError, sqlite3.Error) as error:

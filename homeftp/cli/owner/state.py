@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the action; returns the exit code."""
-    from homeftp.accounts.backup import is_alone, restore_state
+    from homeftp.accounts.backup import holds_accounts, restore_state
 
     if options.action == "backup":
         return _backup(options)
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         restore_state("standard input", folder, sys.stdin.buffer)
     else:
         restore_state(options.file, folder)
-    if is_alone(folder):  # a cluster, which may be lost, is not changed, and keeps its log
+    if holds_accounts(folder):  # nothing is written to a cluster, which may be lost
         CommandAudit(folder, "state restore").note("restore", None)
     print_result(
         options,
