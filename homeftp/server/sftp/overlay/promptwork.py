@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import types
-from typing import Any, Callable, Coroutine, Generator
+import contextlib
+from typing import Any, Coroutine
 
 from twisted.internet.defer import Deferred
 
@@ -19,21 +19,13 @@ def run_promptly(work: _Work) -> None:
     Deferred.fromCoroutine(_rest(work, waits_for))
 
 
-@types.coroutine
-def _rest(work: _Work, waits_for: Deferred[Any]) -> Generator[Deferred[Any], Any, None]:
-    """A coroutine from its first wait on."""
-    try:
+async def _rest(work: _Work, waits_for: Deferred[Any]) -> None:
+    """A coroutine from its first wait on: it gets each result that it waits for, or the failure."""
+    with contextlib.suppress(StopIteration):
         while True:
-            waits_for = (yield from _result(waits_for))(work)
-    except StopIteration:
-        return
-
-
-def _result(waits_for: Deferred[Any]) -> Generator[Deferred[Any], Any, Callable[[_Work], Deferred[Any]]]:
-    """The next step of a coroutine: it gets the result that it waits for, or the failure."""
-    try:
-        result = yield waits_for
-    except Exception as error:  # noqa: BLE001 (it is the coroutine's)
-        failed = error
-        return lambda work: work.throw(failed)
-    return lambda work: work.send(result)
+            try:
+                result = await waits_for
+            except Exception as error:  # noqa: BLE001, PERF203 (it is the coroutine's)
+                waits_for = work.throw(error)
+            else:
+                waits_for = work.send(result)
