@@ -130,7 +130,6 @@ class SmallTests(DownloadCase):
         """Whichever call fails, nothing is left of a new file, and the failure is given."""
         require_unnamed_files()
         for fails, count in (("write", 1), ("fsync", 1), ("name", 1), ("write", 20), ("syncfs", 20), ("name", 20)):
-            self.setUp()
             folder = DownloadTarget(self.path, FailingSystem(fails, unnamed=True))
             results = folder.write_many([self.small(str(number)) for number in range(count)])
             self.assertTrue(all(isinstance(result, OSError) for result in results), (fails, results))
