@@ -43,13 +43,12 @@ class Parser(argparse.ArgumentParser):
         """Parse; an unknown option is an error of the subcommand that was called, not of the program."""
         namespace, rest = super().parse_known_args(args, namespace)
         if rest:
-            word = next((each for each in rest if each.startswith("-")), rest[0])
-            option, _, _ = word.partition("=")
-            if word.startswith("-") and not word.startswith("--"):
-                option = option[:2]  # letters are joined: it is the first that is not known
-            if word.startswith("-"):
-                self.error(f"there is no option {option}.{did_you_mean(option, self._option_string_actions)}")
-            self.error(f"too many arguments: {word}. Options go before or after all paths, not between them.")
+            word = next((each for each in rest if each.startswith("-")), None)
+            if word is None:
+                self.error(f"too many arguments: {rest[0]}. Options go before or after all paths, not between them.")
+            # Letters may be joined, and the first of them is then not known.
+            option = word.partition("=")[0] if word.startswith("--") else word[:2]
+            self.error(f"there is no option {option}.{did_you_mean(option, self._option_string_actions)}")
         return namespace, rest
 
     def error(self, message: str) -> NoReturn:

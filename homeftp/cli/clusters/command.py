@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Callable, Mapping
 
 from homeftp.cli.clusters import dumping, exporting, importing, verifying
-from homeftp.cli.terminal.actions import add_actions
+from homeftp.cli.terminal.arguments import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import format_size, print_json, print_result, printable

@@ -8,6 +8,7 @@ from typing import Any
 
 from homeftp.cli.commands import sync
 from homeftp.cli.connect.operands import parse_remote_operand
+from homeftp.cli.terminal.arguments import accept_options
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.run import add_progress_arguments
@@ -31,8 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     set_completer(remote, ANY_PATHS)
     set_completer(folder, ANY_PATHS)
     add_pattern_arguments(parser)
-    for names in (("-a", "--archive"), ("-r", "--recursive")):  # as push and get have them; it does so anyway
-        parser.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    accept_options(parser, "-a", "--archive", "-r", "--recursive")
     add_progress_arguments(parser)
     parser.set_defaults(**_sync_defaults(), yes=True)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from homeftp.cli.connect.operands import common_remote, parse_operand
 from homeftp.cli.connect.session import with_remote
+from homeftp.cli.terminal.arguments import accept_options
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.report import add_output_arguments
@@ -32,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     second = parser.add_argument("second", metavar="SECOND", help="the other one: NAME:PATH, or a local path")
     set_completer(first, ANY_PATHS)
     set_completer(second, ANY_PATHS)
-    for names in (("-r", "--recursive"), ("-n", "--dry-run"), ("-z",)):  # as push and get have them; cmp does so anyway
-        parser.add_argument(*names, action="store_true", help=argparse.SUPPRESS)
+    parser.set_defaults(recursive=False, dry_run=False)
+    accept_options(parser, "-r", "--recursive", "-n", "--dry-run", "-z")
     add_archive_argument(parser, argparse.SUPPRESS)
     parser.add_argument(
         "--reread", action="store_true", help="have both sides read all files again instead of using remembered hashes"

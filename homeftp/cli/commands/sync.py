@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from homeftp.cli.connect.operands import parse_operand
 from homeftp.cli.connect.session import with_remote
+from homeftp.cli.terminal.arguments import accept_options
 from homeftp.cli.terminal.asking import can_ask
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
@@ -101,8 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --resolve: which of the two files stays, under the original's name",
     )
     add_pattern_arguments(parser)
-    for names in (("-a", "--archive"), ("-r", "--recursive")):  # as push and get have them; it does so anyway
-        parser.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    accept_options(parser, "-a", "--archive", "-r", "--recursive")
     add_progress_arguments(parser)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, state_dir
-from homeftp.cli.terminal.actions import add_actions
+from homeftp.cli.terminal.arguments import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_json, print_result
 from homeftp.errors import OperatorError

@@ -10,7 +10,7 @@ import sys
 
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, new_state_dir, state_dir
-from homeftp.cli.terminal.actions import add_actions
+from homeftp.cli.terminal.arguments import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.stdstreams import STANDARD
 from homeftp.cli.terminal.text import print_result

@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Iterator
 
 from homeftp.cli.owner.statedir import state_found
-from homeftp.cli.terminal.actions import add_actions
+from homeftp.cli.terminal.arguments import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_result
 from homeftp.control.statelock import server_of

@@ -6,6 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Coroutine
 
+from homeftp.cli.terminal.arguments import accept_options
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.transfer.deleting import DeletionQuestion, add_deletion_arguments
 from homeftp.cli.transfer.rates import parse_rate
@@ -51,12 +52,8 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_progress_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options about the rate and the output of all commands that transfer folders.
-
-    Options of rsync that ask for what is done anyway, or is of no use here, are accepted and change nothing.
-    """
-    for names in (("-z", "--compress"), ("-P",), ("--progress",), ("--partial",)):
-        parser.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    """Add the options about the rate and the output of all commands that transfer folders."""
+    accept_options(parser, "-z", "--compress", "-P", "--progress", "--partial")
     parser.add_argument(
         "--bwlimit",
         metavar="RATE",

@@ -47,7 +47,7 @@ class ParserTests(SynchronousTestCase):
         self.assertEqual(self.refused("device", "lst"), expected)
 
     def test_habits(self) -> None:
-        """Letters that fingers know from rsync and ls are accepted where they ask for what is done anyway."""
+        """Options of rsync and ls are accepted where what they ask for is done anyway."""
         parser = build_parser(COMMANDS)
         for words in (("push", "-avz", "a", "b:"), ("get", "-avzP", "b:", "a"), ("cmp", "-avz", "a", "b:")):
             self.assertTrue(parser.parse_args(words).perms, words)

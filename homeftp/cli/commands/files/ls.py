@@ -9,6 +9,7 @@ from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.commands.files.sizes import add_size_arguments, sized
 from homeftp.cli.connect.operands import add_remote_operands, parse_remote_operands
 from homeftp.cli.connect.session import with_client
+from homeftp.cli.terminal.arguments import accept_options
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error, print_not_shared
 from homeftp.cli.terminal.text import add_json_argument, format_mode, print_json, printable
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser, "a folder or file on a server, also a pattern such as 'NAME:*.jpg'; NAME: is the whole shared folder"
     )
     parser.add_argument("-R", "-r", "--recursive", action="store_true", help="also list the contents of subfolders")
-    parser.add_argument("-a", "--all", action="store_true", help=argparse.SUPPRESS)  # all are listed anyway
+    accept_options(parser, "-a", "--all")
     parser.add_argument("-l", "--long", action="store_true", help="print mode, size and time")
     parser.add_argument(
         "--hash", action="store_true", help="print the SHA-256 of each file, as sha256sum does; the server computes it"

@@ -1,4 +1,4 @@
-"""The subcommands of one command."""
+"""Arguments that several commands have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.terminal.actions import add_actions
+from homeftp.cli.terminal.arguments import accept_options, add_actions
 
 
 class ActionsTests(SynchronousTestCase):
@@ -34,3 +34,15 @@ class ActionsTests(SynchronousTestCase):
         """The help of the command has every action with its summary."""
         self.assertRegex(self.parser.format_help(), r"list +List all\.\n +remove +Remove one\.")
         self.assertIn("Remove one.", self.actions["remove"].format_help())
+
+
+class AcceptedTests(SynchronousTestCase):
+    """A parser with two of them."""
+
+    def test_nothing_left(self) -> None:
+        """They are accepted, joined to others too, and nothing shows that they were given."""
+        parser = argparse.ArgumentParser()
+        parser.add_argument("-v", action="store_true")
+        accept_options(parser, "-z", "--compress")
+        self.assertEqual(vars(parser.parse_args(["-vz", "--compress"])), {"v": True})
+        self.assertNotIn("compress", parser.format_help())
