@@ -1,16 +1,11 @@
-"""The layers of homeftp, enforced, and each rule shown to notice. The table is tests/support/imports.py."""
+"""The layers of homeftp, enforced, and each rule shown to notice. The table is tests/support/layers.py."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.imports import (
-    MAY_IMPORT,
-    MOST_MODULES,
-    NO_PATHS,
     PACKAGE,
-    SHARED,
-    TOOLS,
     circle,
     crowded,
     global_reactor,
@@ -22,6 +17,7 @@ from tests.support.imports import (
     package,
     wrong_direction,
 )
+from tests.support.layers import MAY_IMPORT, MOST_MODULES, NO_PATHS, SHARED, TOOLS
 
 
 class LayerTests(SynchronousTestCase):

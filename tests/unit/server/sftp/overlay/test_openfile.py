@@ -6,7 +6,7 @@ from typing import Any
 
 from homeftp.errors import NotFound
 from homeftp.server.sftp.wire.numbers import OpenFlag
-from tests.unit.server.sftp.overlay.test_overlay import NEW, OverlayCase
+from tests.support.overlaycase import NEW, OverlayCase
 
 
 class OpenFileTests(OverlayCase):
