@@ -19,6 +19,7 @@ import sys
 import time
 from typing import Any
 
+from homeftp.metadata.filesystems import EXACT_NAMES, EXT, NAMED_LATER, SYNCED_WHOLE, TMPFS
 from homeftp.model import SECOND_US
 
 _SYS_OPENAT2 = 437
@@ -60,34 +61,6 @@ _STATFS_BYTES = 512
 
 _TYPE_BITS = 0xFFFFFFFF
 """File system types have 32 bits; a long may have them sign-extended."""
-
-_EXT = 0xEF53
-"""ext2, ext3, ext4: statfs(2) does not tell them apart."""
-
-_ZFS = 0x2FC12FC1
-_TMPFS = 0x01021994
-
-_SYNCED_WHOLE = frozenset(
-    {
-        _EXT,
-        0x58465342,  # XFS
-        0x9123683E,  # btrfs
-        0xF2F52010,  # F2FS
-        0xCA451A4E,  # bcachefs
-        _ZFS,
-        _TMPFS,
-    }
-)
-"""statfs(2) types whose syncfs is known to wait for the disk. Elsewhere (FUSE, network) it may not reach it."""
-
-_NAMED_LATER = frozenset({_EXT, 0x58465342, _TMPFS})
-"""Types (ext4, XFS, tmpfs) that keep a file which got its only name after its fsync, once the directory is synced too.
-
-Power cuts have shown it. btrfs is not among them: an fsync there leaves out what has no name.
-"""
-
-_EXACT_NAMES = _SYNCED_WHOLE - {_ZFS}
-"""Types that at most fold names as Unicode does (ext4's casefold); ZFS maps letters by a table of its own."""
 
 _US_NS = 1000
 """Nanoseconds of a microsecond."""
@@ -178,7 +151,7 @@ class System:
         try:
             size = os.preadv(fd, [buffer], 0, os.RWF_NOWAIT)
         except OSError as error:
-            if error.errno != errno.EOPNOTSUPP or self._kind(fd) != _TMPFS:
+            if error.errno != errno.EOPNOTSUPP or self._kind(fd) != TMPFS:
                 raise
             size = os.preadv(fd, [buffer], 0)  # it is in memory, as this process is
         return bytes(memoryview(buffer)[:size])
@@ -235,7 +208,7 @@ class System:
 
         Linux before 5.8 keeps write errors from syncfs(2).
         """
-        return self._syncfs is not None and self._kind(fd) in _SYNCED_WHOLE
+        return self._syncfs is not None and self._kind(fd) in SYNCED_WHOLE
 
     def finds_only_listed_names(self, fd: int) -> bool:
         """Whether directories of this file system find a file only by a name that they list, or one that folds alike.
@@ -243,7 +216,7 @@ class System:
         Alike by Unicode's caseless matching. NTFS and FAT have 8.3 names besides, and network and FUSE file systems
         may have anything.
         """
-        return self._kind(fd) in _EXACT_NAMES
+        return self._kind(fd) in EXACT_NAMES
 
     def names_in(self, directory: int) -> list[bytes]:
         """The names in an open directory, which may be open only for lookups."""
@@ -267,7 +240,7 @@ class System:
         ext2, and ext4 without a journal, do not; nor is one seen where /sys
         and /proc are hidden.
         """
-        if self._kind(fd) != _EXT:
+        if self._kind(fd) != EXT:
             return True
         try:
             device = os.fstat(fd).st_dev
@@ -281,7 +254,7 @@ class System:
 
         Not where nothing keeps the order: on the disk such a file counts as removed until its inode is written again.
         """
-        return hasattr(os, "O_TMPFILE") and self._kind(fd) in _NAMED_LATER and self.keeps_order(fd)
+        return hasattr(os, "O_TMPFILE") and self._kind(fd) in NAMED_LATER and self.keeps_order(fd)
 
     def open_unnamed(self, directory: int, mode: int) -> int:
         """Make a file without a name on the file system of an open directory; it is gone when it is closed without one.

@@ -8,7 +8,9 @@ def within(package: str, names: str) -> frozenset[str]:
     return frozenset(f"{package}.{name}" for name in names.split())
 
 
-VALUES = frozenset("config endpoint errors histogram history metadata.kept metadata.modes model status".split())
+VALUES = frozenset(
+    "config endpoint errors histogram history metadata.filesystems metadata.kept metadata.modes model status".split()
+)
 CONTRACTS = VALUES | {"interfaces"}
 TOOLS = frozenset(
     "audit cluster control crypto discovery hashing host metadata.disks plugins syscalls tcp workers".split()
@@ -33,6 +35,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "model": frozenset({"endpoint"}),
     "history": frozenset({"config", "endpoint", "errors", "model"}),
     "metadata": frozenset(),
+    "metadata.filesystems": frozenset(),
     "metadata.kept": frozenset({"model"}),
     "metadata.modes": frozenset({"model"}),
     "wire": VALUES,

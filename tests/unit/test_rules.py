@@ -38,7 +38,7 @@ DECLARATIONS = frozenset(
         "__main__ accounts/state/interface audit/interface history/writer interfaces/deferredwork"
         " interfaces/files interfaces/frontend interfaces/history interfaces/immediate interfaces/importing"
         " interfaces/links interfaces/observing interfaces/storefactory interfaces/storefiles interfaces/traffic"
-        " interfaces/usage interfaces/workers server/http/context server/json/context wire/events"
+        " interfaces/usage interfaces/workers metadata/filesystems server/http/context server/json/context wire/events"
     ).split()
 )
 """Modules that only declare: there is nothing in them to be tested."""
