@@ -137,8 +137,13 @@ class Debts:
         found = None if account is None else self._accounts.get(account)
         return 0.0 if found is None else found.owes(self._seconds())
 
+    def has_little_to_do(self, account: str | None) -> bool:
+        """Whether an account owes next to nothing now, of a processor and of long work."""
+        found = None if account is None else self._accounts.get(account)
+        return found is None or found.has_little_to_do(self._seconds())
+
     def begin(self, account: str | None) -> None:
-        """A short piece of work for an account waits or runs from now on."""
+        """A short piece of work for an account waits or runs from now on, or the slice of one with little to do."""
         if account is not None:
             found = self._accounts.get(account) or self._remember(account, self._seconds())
             found.pieces += 1

@@ -59,6 +59,8 @@ class _Job:
     """When it began to wait."""
     has_deadline: bool
     """Whether a request may wait for it."""
+    others_wait: bool = False
+    """Whether accounts that owe more wait for it: as for a short job, also for a slice where there are few of them."""
     began: float = 0.0
     """When it got its thread."""
     logged: bool = False
@@ -231,7 +233,8 @@ class ThreadWorkers:
         bounded = lane is not Lane.BACKGROUND
         new = _Job(job, args, answer, account, self._clocks, self._monotonic(), bounded)
         self._queue.put(account, lane, new)
-        if lane is Lane.SHORT:
+        new.others_wait = lane is Lane.SHORT or (lane in LONG and self._debts.has_little_to_do(account))
+        if new.others_wait:
             self._debts.begin(account)
         self._start()
         if len(self._running) == self.size:
@@ -260,7 +263,7 @@ class ThreadWorkers:
         self._log_slow(job)
         self._debts.charge(job.account, job.used, job.took if lane in LONG else 0.0)
         self._loop.run(job.account, self._answer, job.answer, result)
-        if lane is Lane.SHORT:
+        if job.others_wait:
             self._debts.end(job.account)
         self._start()
         self._loop.serve()

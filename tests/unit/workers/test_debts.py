@@ -220,6 +220,15 @@ class RestTests(SynchronousTestCase):
         self.use("ann")
         self.assertTrue(self.debts.must_rest("eve"))
 
+    def test_little_to_do(self) -> None:
+        """Who keeps a processor busy, or has much long work, has more than a little to do for a while."""
+        self.assertTrue(self.debts.has_little_to_do("new") and self.debts.has_little_to_do(None))
+        for seconds, long in ((MOST_OWED, 0.0), (0.0, MOST_LONG)):
+            self.debts.charge("ann", seconds, long)
+            self.assertFalse(self.debts.has_little_to_do("ann"))
+            self.clock.advance(seconds / FORGIVEN + long / LONG_SHARE)
+            self.assertTrue(self.debts.has_little_to_do("ann"))
+
     def test_guests(self) -> None:
         """Nobody rests for clients that have not logged in: there may be any number of them, at all times."""
         self.debts.charge("eve", 0.0, MOST_LONG)

@@ -200,6 +200,29 @@ class ThreadWorkersTests(PoolTestCase):
         self.work(1)
         self.successResultOf(eve)
 
+    def test_slice_keeps_waiting(self) -> None:
+        """An account that has used a processor waits for another's slice, too, unless that one has had many of them."""
+        ann, eve = self.workers.of("ann"), self.workers.of("eve")
+        for run in (ann.run_slice, ann.run_hash):
+            made: list[str] = []
+            eve.run(self.use, MOST_OWED)
+            self.work(1)
+            run(int)
+            eve.in_turn(made.append, "eve")
+            self.assertEqual(made, [])
+            self.work(1)
+            self.reactor.advance(0)
+            self.assertEqual(made, ["eve"])
+            run(self.take_long)
+            self.work(1)
+            eve.run(self.use, MOST_OWED)
+            self.work(1)
+            run(int)
+            eve.in_turn(made.append, "eve")
+            self.assertEqual(made, ["eve", "eve"])
+            self.work(1)
+            self.now += MOST_LONG / LONG_SHARE
+
     def take_long(self) -> None:
         """In a worker: let a long time pass, and use no processor."""
         self.now += MOST_LONG
