@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import chain
 
+import attrs
+
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.plan.listing import list_remote, select
@@ -17,6 +19,7 @@ from homeftp.client.plan.local import (
     stat_if_exists,
 )
 from homeftp.client.plan.paths import endpoint_inside, parse_local_path, parse_remote_path
+from homeftp.client.plan.remember import as_found, is_worthwhile, remember_folder
 from homeftp.client.plan.reread import reread_remote, without_memory
 from homeftp.client.plan.survey import Survey, survey
 from homeftp.client.selection import DEFAULT_SELECTION, Selection, Selector
@@ -105,9 +108,13 @@ class _Cmp:
         if not self._local_first and listing.kind is None:
             raise not_found(str(endpoint))
         select(listing, tree.selector, chain(tree.files, tree.directories))
-        await self._compare(client, found, surveyed)
+        hashed = min(await self._compare(client, found, surveyed), surveyed.unknown_count)
+        if is_worthwhile(hashed, surveyed.same_count + len(tree.files)):
+            del listing, surveyed  # which may be large
+            await remember_folder(client, self._context, as_found(tree), endpoint)
 
-    async def _compare(self, client: Client, found: FileStat | None, surveyed: Survey) -> None:
+    async def _compare(self, client: Client, found: FileStat | None, surveyed: Survey) -> int:
+        """Compare; gives how many local files were compared by their hashes."""
         tree, endpoint, listing = surveyed.rest(), surveyed.endpoint, surveyed.listing
         is_folder = found is not None and found.is_directory
         if found is not None and not is_folder:
@@ -115,11 +122,12 @@ class _Cmp:
         if found is not None and listing.kind is not None and is_folder != (listing.kind == "directory"):
             reason = "one is a file, the other a folder"
             self._observer.add_result(FileResult(Outcome.DIFFERS, "", reason=reason, differs=("kind",), kind="other"))
-            return
+            return 0
         unread: set[str] = set()
         if listing.kind == "directory" or is_folder:
             if not endpoint.parts and found is not None:
-                del listing.entries[""], tree.directories[""]
+                del listing.entries[""]
+                tree = attrs.evolve(tree, directories={name: each for name, each in tree.directories.items() if name})
             surveyed.plan_same(self._observer)
             report_plan(listing, self._observer)
             report_excluded(tree, self._observer)
@@ -132,3 +140,4 @@ class _Cmp:
             client, self._context, endpoint_of, tree, listing.entries, self._observer, unread, perms=self._perms
         )
         await transfer.run()
+        return transfer.hashed

@@ -21,7 +21,7 @@ from homeftp.client.plan.paths import (
     parse_local_path,
     parse_remote_path,
 )
-from homeftp.client.plan.remember import is_worthwhile, remember_folder
+from homeftp.client.plan.remember import as_found, is_worthwhile, remember_folder
 from homeftp.client.plan.reread import reread_files, reread_remote, rereads_named, without_memory
 from homeftp.client.plan.survey import Survey, survey
 from homeftp.client.transfer.model import TransferContext, TransferOptions, endpoints_below
@@ -165,7 +165,7 @@ class _Push:
         if mirror is not None:
             await mirror.delete(self._options, self._observer)
         if not dry_run and endpoint.parts and is_worthwhile(len(rest.files), found.same_count + len(rest.files)):
-            await remember_folder(client, self._context, partial(_as_found, tree), endpoint)
+            await remember_folder(client, self._context, as_found(tree), endpoint)
 
     async def _scan(self, path: str, folders: FolderTable | None) -> LocalTree:
         return await self._context.workers.run(scan, path, self._options.selection, ("",), folders)
@@ -184,8 +184,3 @@ class _Push:
         endpoint_of = endpoints_below(str(base))
         transfer = PushTransfer(client, self._context, endpoint_of, tree, remote, self._options, self._observer)
         await transfer.run()
-
-
-async def _as_found(tree: LocalTree, folders: FolderTable | None) -> LocalTree:
-    """The tree of a folder that is the same since it was read."""
-    return tree

@@ -1,4 +1,4 @@
-"""Remembering a folder when it has been transferred: the next look at it, on both sides, is at no single file.
+"""Remembering a folder when it has been transferred or compared: the next look at it, on both sides, is at no file.
 
 A survey remembers folders as well. But it does so when it finds them the same, and so only at the second look.
 """
@@ -7,29 +7,31 @@ from __future__ import annotations
 
 from homeftp.client.api import Client
 from homeftp.client.files.digest import LocalDigests, local_digests
+from homeftp.client.files.model import LocalTree
 from homeftp.client.plan.descent import Found, ask_digests
 from homeftp.client.plan.survey import Scan, both_results
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.model import TransferContext, endpoints_below
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
+from homeftp.hashing.foldertable import FolderTable
 from homeftp.hashing.treedigest import NOTHING
 
 _SMALL_PART = 8
-"""Where less than one in so many files was transferred, the next look reads the few folders that these are in."""
+"""Where the hashes of less than one in so many files are new, the next look reads the few folders of these."""
 
 
 FEW_FILES = 2000
-"""Where fewer files were transferred, the next look at each of them is worth no request."""
+"""Where the hashes of fewer files are new, the next look at each of them is worth no request."""
 
 
-def is_worthwhile(transferred: int, files: int) -> bool:
-    """Whether to remember a folder with so many `files` at once, of which so many were transferred."""
-    return transferred >= FEW_FILES and transferred * _SMALL_PART >= files
+def is_worthwhile(new: int, files: int) -> bool:
+    """Whether to remember a folder with so many `files` at once; so many were transferred or hashed the first time."""
+    return new >= FEW_FILES and new * _SMALL_PART >= files
 
 
 async def remember_folder(client: Client, context: TransferContext, scan: Scan, endpoint: Endpoint) -> None:
-    """Remember a local folder that has been transferred, which `scan` reads, and have the server remember its own.
+    """Remember a local folder whose hashes are known now, which `scan` reads, and have the server remember its own.
 
     Remembered are the folders in which all files are known, at rest, and selected. Where both sides have the same
     content, its files count as seen on the server. Raises `ConnectionFailed`, and what `scan` raises.
@@ -41,6 +43,15 @@ async def remember_folder(client: Client, context: TransferContext, scan: Scan, 
         endpoint_of = endpoints_below(str(endpoint))
         seen = LastSeen(context.seen, context.workers, client)
         await seen.record_folders({endpoint_of(name): each.content for name, each in local.digests.items()}, ())
+
+
+def as_found(tree: LocalTree) -> Scan:
+    """Gives the tree of a folder that is the same since it was read, as if it were read again."""
+
+    async def scan(folders: FolderTable | None) -> LocalTree:
+        return tree
+
+    return scan
 
 
 async def _digest(context: TransferContext, scan: Scan) -> LocalDigests | None:

@@ -53,6 +53,11 @@ class Survey(msgspec.Struct, frozen=True):
         """How many files are in directories that are the same."""
         return sum(digests.files for digests in self._topmost_same())
 
+    @property
+    def unknown_count(self) -> int:
+        """How many files there are whose hashes were not remembered."""
+        return self.local.unknown if self.local.digests else len(self.tree.files)
+
     def _topmost_same(self) -> Iterator[TreeDigest]:
         """The digests of the directories that are the same, except of those within others."""
         topmost = (name for name in self.same if not name or name.rpartition("/")[0] not in self.same)

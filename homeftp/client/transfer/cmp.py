@@ -54,6 +54,8 @@ class CompareTransfer:
         self._missing = _topmost(local, lambda name: name not in there and name not in self._unread)
         self._extra = _topmost(there, lambda name: name not in local and name not in self._unread)
         self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=False, window=_WINDOW)
+        self.hashed = 0
+        """How many local files have been compared by their hashes."""
 
     async def run(self) -> None:
         """Compare. Raises `ConnectionFailed`."""
@@ -116,6 +118,7 @@ class CompareTransfer:
         result = FileResult(outcome, task.name, task.size, reason, task.differs, within=within, hash=hash)
         self._observer.add_result(result, self._endpoint_of(task.name))
         self._observer.add_bytes(task.size, moved=False)
+        self.hashed += task.local_hash is not None
         self._comparer.release(task)
 
     def _compare_directories(self) -> None:

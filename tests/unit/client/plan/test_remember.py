@@ -1,4 +1,4 @@
-"""After a transfer both sides know its folders as a whole: the next look at them is at no single file."""
+"""After a transfer or a comparison both sides know its folders as a whole: the next look is at no single file."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ class RememberTests(TransferCase):
         """Compare the folder."""
         self.cmp(f"{self.here}/lib", "lib")
 
+    def forget(self) -> None:
+        """Forget all hashes and all that was seen."""
+        self.cache = self.new_cache()
+        self.context = attrs.evolve(self.context, seen=SeenStore(None))
+
     def known(self, folder: str = "lib") -> set[str]:
         """The folders here that are known as a whole."""
         tree = scan(f"{self.here}/{folder}", folders=self.cache.folders)
@@ -70,6 +75,31 @@ class RememberTests(TransferCase):
         self.push_lib()
         self.get("lib", f"{self.here}/fetched", recursive=True)
         self.assertEqual(self.known("fetched"), FOLDERS)
+
+    def test_cmp(self) -> None:
+        """So does a comparison that hashed the files, and what it found the same counts as seen."""
+        self.push_lib()
+        self.forget()
+        self.compare()
+        self.assertEqual(self.known(), FOLDERS)
+        self.assertEqual(self.calls(SeenStore, "record_folders", self.compare), 0)
+
+    def test_cmp_differs(self) -> None:
+        """A comparison that finds differences does so once: at the next one the hashes are not new."""
+        self.push_lib()
+        self.forget()
+        self.make_remote_file("lib/d/b", b"D/B")
+        asked = [self.calls(Client, "cmp", self.compare) for _ in range(3)]
+        self.assertEqual(self.known(), FOLDERS)
+        self.assertGreater(asked[0], asked[1])
+        self.assertEqual(asked[1], asked[2])
+
+    def test_cmp_top(self) -> None:
+        """Compared with the top of the server a folder is remembered, too."""
+        self.push(f"{self.here}/lib/", "", recursive=True)
+        self.forget()
+        self.cmp(f"{self.here}/lib/", "")
+        self.assertEqual(self.known(), FOLDERS)
 
     def test_server(self) -> None:
         """The server remembers its folders, too. The control: it looks single files up where one has changed."""
