@@ -31,6 +31,7 @@ from homeftp.interfaces import IWorkers
 from homeftp.interfaces.store import Journal
 from homeftp.interfaces.usage import ConnectionsUsage
 from homeftp.server.clusterschema import SCHEMA
+from homeftp.server.http.dav.locks.clusterlocks import ClusterLocks
 from homeftp.server.otherservers import OtherServers
 
 TABLES = ("node", "version", "part", "pack", "garbage", "upload", "audit")
@@ -71,6 +72,10 @@ class ClusterMember:
             group=address_group,
             too_many=too_many,
         )
+
+    def locks(self, workers: IWorkers) -> ClusterLocks:
+        """The locks of WebDAV, of all servers of the cluster."""
+        return ClusterLocks(workers, lambda: self._database)
 
     def journal(self, audit: Audit) -> Journal:
         """Records changes in `audit`, in the transaction that makes them (`StoreOptions.journal`)."""

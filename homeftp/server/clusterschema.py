@@ -10,6 +10,7 @@ from homeftp.audit.table import AUDIT
 from homeftp.cluster.identity import IDENTITY
 from homeftp.cluster.migrations import SchemaPart
 from homeftp.cluster.servers import SERVERS
+from homeftp.server.http.dav.locks.clusterlocks import LOCKS
 from homeftp.store.cluster.base.schema import STORE
 
-SCHEMA: Sequence[SchemaPart] = (STORE, ACCOUNTS, AUDIT, IDENTITY, GUESSES, SERVERS)
+SCHEMA: Sequence[SchemaPart] = (STORE, ACCOUNTS, AUDIT, IDENTITY, GUESSES, SERVERS, LOCKS)

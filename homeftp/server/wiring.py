@@ -170,6 +170,7 @@ def compose(
             signins=services.signins,
             visits=services.visits,
             refusals=services.refusals,
+            shared_locks=None if member is None else member.locks(workers),
         )
         served.insert(0, web.https_front_end(settings.https, parts))
     web_tls = RenewableOptions(WEB_TLS_MINIMUM, web_options)

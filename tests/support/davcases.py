@@ -9,6 +9,7 @@ from homeftp.accounts.access import AccessChange, AccessTable
 from homeftp.endpoint import parse
 from homeftp.interfaces import IServerContext
 from homeftp.server.http.dav.handler import DavHandler
+from homeftp.server.http.dav.locks.table import LockTable
 from homeftp.server.http.dav.properties.database import PropertyDatabase
 from homeftp.server.http.messages import IHandler
 from tests.support import replay
@@ -36,7 +37,7 @@ class DavCase(HttpCase):
         self.database = PropertyDatabase(self.server.folder, context.limits)
         self.addCleanup(self.database.close)
         self.server.hub.follow(self.database.follow)
-        return {"dav": DavHandler(context, self.database)}
+        return {"dav": DavHandler(context, self.database, LockTable(context.reactor.seconds))}
 
     def ask(
         self, method: str, path: str = "", *headers: tuple[str, str], body: bytes | None = None, client: Any = None

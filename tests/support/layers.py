@@ -91,7 +91,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"accounts", "audit", "crypto", "dispatchers", "files", "server.gate", "store.policy", "tcp", "wire"},
     "server.http": CONTRACTS
     | {"accounts", "accounts.credentials", "accounts.links", "accounts.sessions", "crypto", "hashing", "host"}
-    | {"server.gate", "store.policy", "tcp", "workers"},
+    | {"cluster", "server.gate", "store.policy", "tcp", "workers"},
     "server.sftp.wire": CONTRACTS,
     "server.sftp.overlay": CONTRACTS | {"files", "server.sftp.wire", "store.policy"},
     "server.sftp.ssh": CONTRACTS | {"accounts.credentials", "crypto", "files"},
@@ -111,6 +111,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "accounts.links",
         "accounts.sessions",
         "accounts.state",
+        "server.http",
         "server.sftp",
         "server.store",
         "store",

@@ -38,7 +38,8 @@ DECLARATIONS = frozenset(
         "__main__ accounts/state/interface audit/interface history/writer interfaces/deferredwork"
         " interfaces/files interfaces/frontend interfaces/history interfaces/immediate interfaces/importing"
         " interfaces/links interfaces/observing interfaces/storefactory interfaces/storefiles interfaces/traffic"
-        " interfaces/usage interfaces/workers metadata/filesystems server/http/context server/json/context wire/events"
+        " interfaces/usage interfaces/workers metadata/filesystems server/http/context server/http/dav/locks/interface"
+        " server/json/context wire/events"
     ).split()
 )
 """Modules that only declare: there is nothing in them to be tested."""

@@ -19,6 +19,8 @@ from homeftp.model import Change
 from homeftp.server.http.certificate.handler import PATH as CERTIFICATE
 from homeftp.server.http.certificate.handler import CertificateHandler
 from homeftp.server.http.dav.handler import DavHandler
+from homeftp.server.http.dav.locks.interface import ILocks
+from homeftp.server.http.dav.locks.table import LockTable
 from homeftp.server.http.dav.properties.database import PropertyDatabase
 from homeftp.server.http.frontend import HttpsFrontEnd
 from homeftp.server.http.links.api import LinksApi
@@ -47,6 +49,8 @@ class WebParts:
     signins: SignInService
     visits: LinkVisits
     refusals: RefusalAudit
+    shared_locks: ILocks | None = None
+    """The locks of WebDAV of a cluster; None: the server has its own."""
 
 
 def https_front_end(listen: Sequence[str], parts: WebParts) -> HttpsFrontEnd:
@@ -59,6 +63,7 @@ def handlers(parts: WebParts, context: IServerContext) -> Mapping[str, IHandler]
     page = StaticFiles()
     properties = PropertyDatabase(parts.state, context.limits)
     parts.follow_changes(properties.follow)
+    locks = parts.shared_locks or LockTable(context.reactor.seconds)
     thumbnails = is_available()
     session = SessionHandler(
         signins=parts.signins,
@@ -71,7 +76,7 @@ def handlers(parts: WebParts, context: IServerContext) -> Mapping[str, IHandler]
         CERTIFICATE: CertificateHandler(lambda: parts.identity().ca),
         "static": page,
         "api": ApiHandler({"session": session, "links": LinksApi()}),
-        "dav": DavHandler(context, properties),
+        "dav": DavHandler(context, properties, locks),
         "file": FileHandler(),
         "upload": TusHandler(),
         LINK_PATH: LinkHandler(parts.visits, parts.refusals),

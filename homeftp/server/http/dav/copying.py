@@ -101,7 +101,7 @@ class ResourceCopier:
         if depth(dav, None) is not None:
             raise BadRequest("MOVE takes everything: Depth is infinity")
         pair = await self._prepare(dav)
-        self.guard.check(dav, dav.endpoint, pair.header, frozenset({DELETE}), deep=True, names=True)
+        await self.guard.check(dav, dav.endpoint, pair.header, frozenset({DELETE}), deep=True, names=True)
         condition = await store_condition(dav, pair.source, pair.header)
         replaces = pair.source.kind == "file" and pair.existing is not None and pair.existing.kind == "file"
         if not replaces:
@@ -112,7 +112,7 @@ class ResourceCopier:
             source_precondition=condition,
             target_precondition=_target_condition(pair) if replaces else ABSENT,
         )
-        self.guard.locks.removed(dav.whole)
+        await self.guard.of(dav).removed(dav.whole)
         return _done(pair)
 
     async def _prepare(self, dav: DavRequest) -> _Pair:
@@ -137,7 +137,7 @@ class ResourceCopier:
             overwrites(dav)
         replaced = existing is not None
         takes = STORING | {DELETE} if replaced else STORING
-        self.guard.check(dav, target, header, takes, deep=replaced, names=not replaced)
+        await self.guard.check(dav, target, header, takes, deep=replaced, names=not replaced)
         return _Pair(source, target, existing, header)
 
     async def _clear(self, dav: DavRequest, pair: _Pair, *, folders_only: bool = False) -> None:
@@ -145,7 +145,7 @@ class ResourceCopier:
         if pair.existing is None or (folders_only and pair.existing.kind == "file"):
             return
         await dav.files.remove(pair.target, recursive=True)
-        self.guard.locks.removed(dav.whole_of(pair.target))
+        await self.guard.of(dav).removed(dav.whole_of(pair.target))
 
 
 def _shown(dav: DavRequest, whole: Endpoint) -> bool:

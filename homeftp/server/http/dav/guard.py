@@ -12,7 +12,8 @@ from homeftp.errors import BadEndpoint, Forbidden
 from homeftp.model import Entry
 from homeftp.server.http.content import entity_tag
 from homeftp.server.http.dav.locks.ifheader import IfHeader, holds, parse_if, require
-from homeftp.server.http.dav.locks.table import Lock, LockTable
+from homeftp.server.http.dav.locks.interface import ILocks
+from homeftp.server.http.dav.locks.lockset import Lock
 from homeftp.server.http.dav.multistatus import XML_TYPE, error_text
 from homeftp.server.http.dav.resource import PREFIX, DavRequest, endpoint_of, href
 from homeftp.server.http.dav.xmlbody import xml_text
@@ -50,7 +51,7 @@ async def require_parent(dav: DavRequest, endpoint: Endpoint) -> None:
 class ChangeGuard:
     """Decides whether a change may be made, by what its request submits."""
 
-    locks: LockTable
+    locks: ILocks
 
     async def conditions(self, dav: DavRequest, entry: Entry | None) -> IfHeader:
         """The `If` header, which holds; raises 412 where it does not."""
@@ -58,7 +59,7 @@ class ChangeGuard:
 
         async def state(names: tuple[str, ...] | None) -> tuple[str | None, Collection[str]]:
             if names is None:
-                return None if entry is None else entity_tag(entry), self._tokens(dav, dav.endpoint)
+                return None if entry is None else entity_tag(entry), await self._tokens(dav, dav.endpoint)
             if not names or names[0] != PREFIX:
                 return None, ()
             try:
@@ -66,15 +67,24 @@ class ChangeGuard:
             except BadEndpoint:
                 return None, ()
             found = await look(dav, endpoint)
-            return None if found is None else entity_tag(found), self._tokens(dav, endpoint)
+            return None if found is None else entity_tag(found), await self._tokens(dav, endpoint)
 
         require(await holds(header, state))
         return header
 
-    def _tokens(self, dav: DavRequest, endpoint: Endpoint) -> list[str]:
-        return [lock.token for lock in self.locks.on(dav.whole_of(endpoint))]
+    async def _tokens(self, dav: DavRequest, endpoint: Endpoint) -> list[str]:
+        return [lock.token for lock in await self.on(dav, endpoint)]
 
-    def check(
+    def of(self, dav: DavRequest) -> ILocks:
+        """The locks, for a request."""
+        return self.locks.of(dav.login.account)
+
+    async def on(self, dav: DavRequest, endpoint: Endpoint) -> list[Lock]:
+        """The locks that cover what is at an endpoint of the account."""
+        whole = dav.whole_of(endpoint)
+        return (await self.of(dav).near(whole)).on(whole)
+
+    async def check(
         self,
         dav: DavRequest,
         endpoint: Endpoint,
@@ -84,7 +94,7 @@ class ChangeGuard:
         deep: bool = False,
         names: bool = False,
     ) -> None:
-        """Raise 423 where a lock forbids the change, as `LockTable.keeping_out`.
+        """Raise 423 where a lock forbids the change, as `LockSet.keeping_out`.
 
         The change takes one of the rights `takes` at each place that it changes. Where the account has none of them
         the store refuses the change, or leaves the place as it is: what is locked there is not told.
@@ -96,7 +106,8 @@ class ChangeGuard:
             return not takes.isdisjoint(dav.login.rights_at(place))
 
         whole, owner = dav.whole_of(endpoint), dav.owner
-        lock = self.locks.keeping_out(whole, owner, header.tokens, deep=deep, names=names, concerns=concerns)
+        near = await self.of(dav).near(whole, deep=deep)
+        lock = near.keeping_out(whole, owner, header.tokens, deep=deep, names=names, concerns=concerns)
         if lock is not None:
             raise locked(dav, lock, "lock-token-submitted")
 

@@ -11,7 +11,7 @@ from homeftp.interfaces import IServerContext
 from homeftp.server.http.dav.copying import ResourceCopier
 from homeftp.server.http.dav.guard import ChangeGuard
 from homeftp.server.http.dav.locking import Locker
-from homeftp.server.http.dav.locks.table import LockTable
+from homeftp.server.http.dav.locks.interface import ILocks
 from homeftp.server.http.dav.properties.database import PropertyDatabase
 from homeftp.server.http.dav.properties.propfind import PropertyFinder
 from homeftp.server.http.dav.properties.proppatch import PropertyPatcher
@@ -31,11 +31,11 @@ MAKES_NAMES = frozenset({"PUT", "MKCOL", "LOCK"})
 class DavHandler:
     """Answers everything below `/dav/`."""
 
-    def __init__(self, context: IServerContext, properties: PropertyDatabase) -> None:
-        guard = ChangeGuard(LockTable(context.reactor.seconds))
+    def __init__(self, context: IServerContext, properties: PropertyDatabase, locks: ILocks) -> None:
+        guard = ChangeGuard(locks)
         reader = ResourceReader()
         writer = ResourceWriter(guard, context.limits)
-        finder = PropertyFinder(guard.locks, properties, context.workers)
+        finder = PropertyFinder(locks, properties, context.workers)
         patcher = PropertyPatcher(guard, properties, context.workers)
         copier = ResourceCopier(guard, properties, context.workers)
         locker = Locker(guard)

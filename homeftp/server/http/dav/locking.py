@@ -10,7 +10,7 @@ from homeftp.errors import BadRequest, Changed, Forbidden
 from homeftp.model import ABSENT, WriteRequest
 from homeftp.server.http.dav.guard import ChangeGuard, locked, look, require_parent
 from homeftp.server.http.dav.locks.lockinfo import lock_discovery, lock_request, timeout_seconds
-from homeftp.server.http.dav.locks.table import Lock
+from homeftp.server.http.dav.locks.lockset import Lock, LockConflict
 from homeftp.server.http.dav.multistatus import XML_TYPE, error_text
 from homeftp.server.http.dav.resource import DavRequest, depth
 from homeftp.server.http.dav.xmlbody import XmlElement, read_xml
@@ -47,24 +47,27 @@ class Locker:
         if dav.endpoint.is_top or not rights & (_CHANGING | {ADD} if entry is None else _CHANGING):
             raise Forbidden("an account locks only what it may change, all of it, and not the shared folder itself")
         header = await self.guard.conditions(dav, entry)
-        conflict = self.guard.locks.conflicting(dav.whole, deep=deep, exclusive=asked.is_exclusive)
-        if conflict is not None:
-            raise locked(dav, conflict, "no-conflicting-lock")
-        status = HTTPStatus.OK
-        if entry is None:
-            self.guard.check(dav, dav.endpoint, header, frozenset({ADD}), names=True)
-            await require_parent(dav, dav.endpoint)
-            await self._make_empty(dav)
-            status = HTTPStatus.CREATED
-        lock = self.guard.locks.add(
-            dav.whole,
-            dav.owner,
-            deep=deep,
-            exclusive=asked.is_exclusive,
+        locks = self.guard.of(dav)
+        lock = Lock(
+            account=dav.owner,
+            endpoint=dav.whole,
+            is_deep=deep,
+            is_exclusive=asked.is_exclusive,
             owner=asked.owner,
             is_folder=entry is not None and entry.kind == "directory",
             seconds=seconds,
         )
+        status = HTTPStatus.OK
+        try:
+            if entry is None:
+                (await locks.near(dav.whole, deep=deep)).admit(lock)  # before anything is made
+                await self.guard.check(dav, dav.endpoint, header, frozenset({ADD}), names=True)
+                await require_parent(dav, dav.endpoint)
+                await self._make_empty(dav)
+                status = HTTPStatus.CREATED
+            await locks.add(lock)
+        except LockConflict as conflict:
+            raise locked(dav, conflict.lock, "no-conflicting-lock") from None
         return _described(dav, lock, status, [("Lock-Token", f"<{lock.token}>")])
 
     async def _make_empty(self, dav: DavRequest) -> None:
@@ -76,26 +79,24 @@ class Locker:
 
     async def _refresh(self, dav: DavRequest, seconds: int | None) -> HttpResponse:
         header = await self.guard.conditions(dav, await look(dav, dav.endpoint))
-        own = [
-            lock for lock in self.guard.locks.on(dav.whole) if lock.token in header.tokens and lock.account == dav.owner
-        ]
-        if not own:
-            raise HttpError(HTTPStatus.PRECONDITION_FAILED, "there is no such lock: lock it again")
-        self.guard.locks.refresh(own[0], seconds)
-        return _described(dav, own[0], HTTPStatus.OK, [])
+        for lock in await self.guard.on(dav, dav.endpoint):
+            own = lock.token in header.tokens and lock.account == dav.owner
+            if own and await self.guard.of(dav).refresh(lock, seconds):
+                return _described(dav, lock, HTTPStatus.OK, [])
+        raise HttpError(HTTPStatus.PRECONDITION_FAILED, "there is no such lock: lock it again")
 
     async def unlock(self, dav: DavRequest) -> HttpResponse:
         """UNLOCK: the end of one lock."""
         token = (dav.header("lock-token") or "").strip()
         if not token.startswith("<") or not token.endswith(">"):
             raise BadRequest("UNLOCK needs a Lock-Token")
-        lock = next((each for each in self.guard.locks.on(dav.whole) if each.token == token[1:-1]), None)
+        lock = next((each for each in await self.guard.on(dav, dav.endpoint) if each.token == token[1:-1]), None)
         if lock is None:
             content = XML_TYPE[1], error_text("lock-token-matches-request-uri")
             raise HttpError(HTTPStatus.CONFLICT, "there is no such lock here", content=content)
         if lock.account != dav.owner:
             raise Forbidden("another account has made this lock")
-        self.guard.locks.remove(lock)
+        await self.guard.of(dav).remove(lock)
         return HttpResponse(HTTPStatus.NO_CONTENT)
 
 

@@ -41,7 +41,7 @@ class ResourceWriter:
         if dav.http.is_folder or dav.endpoint.is_top or (entry is not None and entry.kind == "directory"):
             raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "a folder has no content", [("Allow", FOLDER_METHODS)])
         header = await self.guard.conditions(dav, entry)
-        self.guard.check(dav, dav.endpoint, header, STORING, names=entry is None)
+        await self.guard.check(dav, dav.endpoint, header, STORING, names=entry is None)
         precondition = await store_condition(dav, entry, header)
         if entry is None:
             await require_parent(dav, dav.endpoint)
@@ -79,7 +79,7 @@ class ResourceWriter:
         if dav.endpoint.is_top or entry is not None:
             raise _exists()
         header = await self.guard.conditions(dav, None)
-        self.guard.check(dav, dav.endpoint, header, frozenset({ADD}), names=True)
+        await self.guard.check(dav, dav.endpoint, header, frozenset({ADD}), names=True)
         await require_parent(dav, dav.endpoint)
         try:
             await dav.files.make_directory(WriteRequest(endpoint=dav.endpoint, precondition=ABSENT))
@@ -95,12 +95,12 @@ class ResourceWriter:
         if entry is not None and entry.kind == "directory" and depth(dav, None) is not None:
             raise BadRequest("a folder is removed with everything in it: Depth is infinity")
         header = await self.guard.conditions(dav, entry)
-        self.guard.check(dav, dav.endpoint, header, frozenset({DELETE}), deep=True, names=True)
+        await self.guard.check(dav, dav.endpoint, header, frozenset({DELETE}), deep=True, names=True)
         precondition = await store_condition(dav, entry, header)
         if entry is None and dav.sees(dav.endpoint):
             raise NotFound("nothing is there")
         await dav.files.remove(dav.endpoint, precondition, recursive=True)
-        self.guard.locks.removed(dav.whole)
+        await self.guard.of(dav).removed(dav.whole)
         return HttpResponse(HTTPStatus.NO_CONTENT)
 
 

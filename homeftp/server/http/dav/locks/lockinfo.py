@@ -8,7 +8,7 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadRequest
-from homeftp.server.http.dav.locks.table import MAX_OWNER, MAX_SECONDS, Lock
+from homeftp.server.http.dav.locks.lockset import MAX_OWNER, MAX_SECONDS, Lock
 from homeftp.server.http.dav.resource import href
 from homeftp.server.http.dav.xmlbody import DAV, XmlElement, xml_text
 

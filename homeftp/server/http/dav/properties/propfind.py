@@ -13,8 +13,9 @@ from homeftp.errors import BadRequest, NotFound
 from homeftp.interfaces import IWorkers
 from homeftp.model import Entry
 from homeftp.server.http.dav import multistatus
+from homeftp.server.http.dav.locks.interface import ILocks
 from homeftp.server.http.dav.locks.lockinfo import lock_discovery
-from homeftp.server.http.dav.locks.table import LockTable
+from homeftp.server.http.dav.locks.lockset import LockSet
 from homeftp.server.http.dav.multistatus import XML_TYPE, error_text, propstat
 from homeftp.server.http.dav.properties.database import Properties, PropertyDatabase
 from homeftp.server.http.dav.properties.live import LIVE, QUOTA, Described
@@ -52,6 +53,11 @@ class Wanted:
     def needs_database(self) -> bool:
         """Whether dead properties are asked for."""
         return self.all_others or bool(self.others)
+
+    @property
+    def needs_locks(self) -> bool:
+        """Whether it is asked which locks there are."""
+        return (DAV, "lockdiscovery") in self.live
 
     def describe(self, of: Described, dead: Properties, quota: Mapping[Name, str]) -> str:
         """The properties of one resource, as XML."""
@@ -117,7 +123,7 @@ def _quota(element: XmlElement) -> tuple[Name, ...]:
 class PropertyFinder:
     """Answers PROPFIND."""
 
-    locks: LockTable
+    locks: ILocks
     properties: PropertyDatabase
     workers: IWorkers
 
@@ -133,16 +139,17 @@ class PropertyFinder:
             raise NotFound("nothing is there")
         quota = await self._quota(dav) if wants.quota else {}
         dead = await self._jobs(dav).run_unbounded(self.properties.of, dav.whole) if wants.needs_database else _NONE
-        first = self._response(dav, wants, dav.endpoint, entry, dead, quota)
+        near = await self.locks.of(dav.login.account).near(dav.whole) if wants.needs_locks else LockSet()
+        first = self._response(dav, wants, dav.endpoint, entry, dead, quota, near)
         if not asked or entry.kind != "directory":
             return multistatus.multistatus([first])
-        return multistatus.multistatus(self._folder(dav, wants, first, quota))
+        return multistatus.multistatus(self._folder(dav, wants, first, quota, near))
 
     def _jobs(self, dav: DavRequest) -> IWorkers:
         return self.workers.of(dav.login.account)
 
     async def _folder(
-        self, dav: DavRequest, wants: Wanted, first: str, quota: Mapping[Name, str]
+        self, dav: DavRequest, wants: Wanted, first: str, quota: Mapping[Name, str], near: LockSet
     ) -> AsyncIterator[str]:
         """The folder itself, and what is in it, a page at a time."""
         yield first
@@ -155,7 +162,7 @@ class PropertyFinder:
                 described = []
                 for number, entry in enumerate(page.entries, 1):
                     own, endpoint = inside.get(entry.name, _NONE), dav.endpoint.beneath(entry.name)
-                    described.append(self._response(dav, wants, endpoint, entry, own, quota))
+                    described.append(self._response(dav, wants, endpoint, entry, own, quota, near))
                     if number % ENTRIES_PER_TURN == 0:
                         await turn(self._jobs(dav))
                 yield "".join(described)
@@ -170,8 +177,9 @@ class PropertyFinder:
         entry: Entry,
         dead: Properties,
         quota: Mapping[Name, str],
+        near: LockSet,
     ) -> str:
-        locks = self.locks.on(dav.whole_of(endpoint))
+        locks = near.on(dav.whole_of(endpoint))
         if (locks or dead) and not dav.sees(endpoint):
             locks, dead = [], _NONE
         discovered = lock_discovery(locks, dav.login.home, dav.owner)

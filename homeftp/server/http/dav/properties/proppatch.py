@@ -77,7 +77,7 @@ class PropertyPatcher:
         if entry is None:
             raise NotFound("nothing is there")
         header = await self.guard.conditions(dav, entry)
-        self.guard.check(dav, dav.endpoint, header, frozenset({REPLACE}))
+        await self.guard.check(dav, dav.endpoint, header, frozenset({REPLACE}))
         url = href(dav.endpoint, is_folder=entry.kind == "directory")
         if any(each.problem for each in asked):
             return multistatus.multistatus([multistatus.response(url, _refused(asked))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from homeftp.server.http.dav.locks.table import DEFAULT_SECONDS
+from homeftp.server.http.dav.locks.lockset import DEFAULT_SECONDS
 from homeftp.store.policy.rights import ADD, ALL, DELETE
 from tests.support.davcases import EXCLUSIVE, DavCase, destination
 from tests.support.httpclient import HOST

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from homeftp.accounts.access import AccessTable
 from homeftp.endpoint import parse
-from homeftp.server.http.dav.locks.table import DEFAULT_SECONDS, MAX_SECONDS
+from homeftp.server.http.dav.locks.lockset import DEFAULT_SECONDS, MAX_SECONDS
 from homeftp.store.policy.rights import ADD, ALL, READ, parse_rights
 from tests.support.davcases import EXCLUSIVE, SHARED, DavCase
 

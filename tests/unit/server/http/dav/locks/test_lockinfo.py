@@ -9,9 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.endpoint import parse
 from homeftp.errors import BadRequest
 from homeftp.server.http.dav.locks.lockinfo import lock_discovery, lock_request, timeout_seconds
-from homeftp.server.http.dav.locks.table import MAX_OWNER, MAX_SECONDS, LockTable
+from homeftp.server.http.dav.locks.lockset import MAX_OWNER, MAX_SECONDS
 from homeftp.server.http.dav.xmlbody import parse_xml
 from tests.support.davcases import EXCLUSIVE, SHARED
+from tests.support.lockcontract import new_lock
 
 
 class LockInfoTests(SynchronousTestCase):
@@ -51,8 +52,7 @@ class LockInfoTests(SynchronousTestCase):
 
     def test_discovery(self) -> None:
         """An account sees its own locks whole, and of others' neither the token nor the owner."""
-        table = LockTable(lambda: 0.0)
-        lock = table.add(parse("home/a b"), "ann", deep=False, exclusive=True, owner="<x/>", is_folder=True, seconds=7)
+        lock = new_lock("home/a b", is_deep=False, owner="<x/>", is_folder=True, seconds=7)
         for account, own in (("ann", True), ("bob", False)):
             text = lock_discovery([lock], parse("home"), account)
             root = ElementTree.fromstring(f'<x xmlns:D="DAV:">{text}</x>')
