@@ -80,12 +80,19 @@ class TerminalProcess:
             os.close(self.terminal)
 
     def wait(self) -> int:
-        """Its exit code. What it still prints is read, so that it does not wait for that."""
+        """Its exit code. What it still prints is read, so that it does not wait for that, and to the end."""
         deadline = time.monotonic() + WITHIN
         while self._is_open and self.process.poll() is None and time.monotonic() < deadline:
-            if select.select([self.terminal], [], [], _LOOK_SECONDS)[0] and not self._read():
+            if self._printed(_LOOK_SECONDS) and not self._read():
                 break
-        return self.process.wait(WITHIN)
+        status = self.process.wait(WITHIN)
+        while self._is_open and self._printed(0) and self._read():
+            pass
+        return status
+
+    def _printed(self, seconds: float) -> bool:
+        """Whether there is something to read within this time."""
+        return bool(select.select([self.terminal], [], [], seconds)[0])
 
     def end(self) -> None:
         """Stop the process, if it still runs."""
