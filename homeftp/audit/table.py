@@ -128,6 +128,8 @@ class AuditTableReader:
         self._not_of = process_id() if others else ""
         self._read_before: str | None = None
         """The oldest transaction that was under way at the last look: those before it have been read."""
+        self.is_behind = False
+        """Whether the last look left lines for another one."""
 
     def skip(self) -> None:
         """Take what there is for read. Raises OSError."""
@@ -136,10 +138,14 @@ class AuditTableReader:
     def _snapshot(self) -> tuple[str, str]:
         """The oldest transaction that is under way, and the next one that begins."""
         with _faults():
-            found: tuple[str, str] = self._database.row(
-                "SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text FROM pg_current_snapshot() AS s"
+            oldest, following, behind = self._database.row(
+                "SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text, EXISTS (SELECT FROM audit WHERE"
+                " xid >= pg_snapshot_xmin(s) AND xid < pg_snapshot_xmax(s) AND server <> %s)"
+                " FROM pg_current_snapshot() AS s",
+                (self._not_of,),
             )
-        return found
+        self.is_behind = behind
+        return oldest, following
 
     def lines(self) -> Iterator[bytes]:
         """The lines that were not read yet, the oldest first. Raises OSError.

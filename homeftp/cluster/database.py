@@ -51,6 +51,9 @@ class TransactionConflict(Exception):
 _LOOKING: dict[str, Any] = {"autocommit": True, "connect_timeout": 2}
 """How a connection is made to look up a commit: with the shortest time-out that there is."""
 
+_LASTING: dict[str, Any] = {**_LOOKING, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+"""How a connection is made on which nothing is asked: where the other side is gone the kernel finds out in 20 s."""
+
 _IN_THE_WAY = (TransactionConflict, errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
 
 _ENDED = (psycopg.OperationalError, errors.IdleInTransactionSessionTimeout, errors.TransactionTimeout)
@@ -279,6 +282,17 @@ class Database:
         """A free connection on which each statement is a transaction of its own. Raises `Busy` (51)."""
         with self._operation(maintenance), self._cursor() as cursor:
             yield cursor.connection
+
+    def connect(self) -> psycopg.Connection[TupleRow]:
+        """One more connection, which the caller closes; its end is noticed soon. Raises `Busy` (51)."""
+        with self._operation(maintenance=False):
+            try:
+                return BoundedConnection.connect(self._conninfo, **_LASTING)
+            except psycopg.Error as error:
+                refusal = refusal_of(error)
+                if refusal is None:
+                    raise
+                raise refusal from error
 
     def usage(self) -> ConnectionsUsage:
         """The connections that are open, and how often threads waited for one. Does not block."""

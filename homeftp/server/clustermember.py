@@ -82,10 +82,10 @@ class ClusterMember:
         return journal_of(audit.lines)
 
     def other_servers(
-        self, clock: IReactorTime, workers: IWorkers, hub: ChangeHub, address: Callable[[], str]
+        self, reactor: IReactorTime, workers: IWorkers, hub: ChangeHub, address: Callable[[], str]
     ) -> OtherServers:
         """The other servers of the cluster; this one is reached at `address`."""
-        return OtherServers(clock, workers, hub, lambda: self._database, address)
+        return OtherServers(reactor, workers, hub, lambda: self._database, address)
 
     def store_id(self) -> str:
         """The id of the store: the same at each server, and another one once the database was restored. Blocks."""

@@ -6,7 +6,7 @@ import json
 from typing import Any, Callable, Sequence
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorFromThreads, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -22,9 +22,16 @@ from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import own_name
 from homeftp.interfaces import IWorkers
 from homeftp.model import Actor, Change
+from homeftp.server.notifications import ChangeNotifier, NotificationListener, notify
+
+LEAST_SECONDS = 0.05
+"""Between two looks at what other servers have changed, at least, however many notifications come."""
 
 PACE_SECONDS = 0.25
-"""Between two looks at what other servers have changed, while somebody watches."""
+"""Between two of them while no notifications come, or somebody may have begun to watch."""
+
+REST_SECONDS = 5.0
+"""Between two of them while notifications come: one may be lost."""
 
 
 class OtherServers:
@@ -34,12 +41,13 @@ class OtherServers:
 
     def __init__(
         self,
-        clock: IReactorTime,
+        reactor: IReactorTime,
         workers: IWorkers,
         hub: ChangeHub,
         database: Callable[[], Database],
         address: Callable[[], str],
     ) -> None:
+        self._clock = reactor
         self._workers = workers
         self._hub = hub
         self._database = database
@@ -47,10 +55,25 @@ class OtherServers:
         self._reader: AuditTableReader | None = None
         self._problem: str | None = None
         self._others: Sequence[str] = ()
-        self._ended: Sequence[Deferred[LoopingCall]] = ()
-        self._loops = {LoopingCall(self.report): SEEN_SECONDS, LoopingCall(self.look): PACE_SECONDS}
-        for loop in self._loops:
-            loop.clock = clock
+        self._is_alone = False
+        self._reporting = LoopingCall(self.report)
+        self._reporting.clock = reactor
+        self._listener = NotificationListener(IReactorFDSet(reactor), self._hear)
+        self._notifier = ChangeNotifier(
+            reactor, IReactorFromThreads(reactor).callFromThread, self._run, lambda: notify(self._database())
+        )
+        self._notified = False
+        """Whether a notification came since the last look began."""
+        self._relies = True
+        """Whether notifications come for what others change, as far as is known."""
+        self._connects_at = 0.0
+        """When to connect the listener, where it is not."""
+        self._looked = 0.0
+        """When the last look began."""
+        self._timer: IDelayedCall | None = None
+        self._waiting: Deferred[None] | None = None
+        self._running = False
+        self._ended: Sequence[Deferred[Any]] = ()
 
     @property
     def addresses(self) -> Sequence[str]:
@@ -59,15 +82,23 @@ class OtherServers:
 
     def start(self) -> None:
         """Begin."""
-        self._ended = [loop.start(seconds) for loop, seconds in self._loops.items()]
+        self._running = True
+        self._ended = [self._reporting.start(SEEN_SECONDS), Deferred.fromCoroutine(self._follow())]
 
     async def stop(self) -> None:
         """Stop, and let the others hear it; ends when nothing is under way any more."""
-        for loop in self._loops:
-            if loop.running:
-                loop.stop()
-        await DeferredList(self._ended)
+        self._running = False
+        if self._reporting.running:
+            self._reporting.stop()
+        self._wake(0)
+        await DeferredList([*self._ended, self._notifier.stop()])
+        self._listener.close()
         await self._run(lambda: remove_server(self._database(), process_id()))
+
+    def changed(self) -> None:
+        """This server has changed something: the others are told. In any thread."""
+        if self._running and not self._is_alone:
+            self._notifier.changed()
 
     def report(self) -> Deferred[None]:
         """Say that this server is there, and hear of the others."""
@@ -78,16 +109,67 @@ class OtherServers:
         if found is not None:
             self._others = found
 
-    def look(self) -> Deferred[None]:
-        """Tell those who watch what other servers have changed since the last look."""
-        return Deferred.fromCoroutine(self._look())
+    async def _follow(self) -> None:
+        """Tell those who watch what other servers change, from the start to the stop."""
+        while self._running:
+            self._looked = self._clock.seconds()
+            if len(self._hub):
+                seconds = await self._look()
+            else:
+                self._reader = None
+                self._listener.close()
+                seconds = PACE_SECONDS
+            await self._wait(seconds)
 
-    async def _look(self) -> None:
-        if not len(self._hub):
-            self._reader = None
-            return
-        if await self._run(self._tell) is None:
+    async def _look(self) -> float:
+        """Tell what other servers have changed since the last look; the seconds until the next one."""
+        await self._listen()
+        notified, self._notified = self._notified, False
+        first = self._reader is None
+        found = await self._run(self._tell)
+        if found is None or self._reader is None:
             self._reader = None  # something may have been lost by the time that the database answers again
+            return PACE_SECONDS
+        if notified:
+            self._relies = True
+        elif found and not first:
+            self._relies = False  # until one comes
+        return REST_SECONDS if self._relies and self._listener.is_open and not self._reader.is_behind else PACE_SECONDS
+
+    async def _listen(self) -> None:
+        """Hear notifications from now on, if that is possible."""
+        if self._listener.is_open or self._clock.seconds() < self._connects_at:
+            return
+        self._connects_at = self._clock.seconds() + REST_SECONDS
+        connection = await self._run(lambda: self._listener.connect(self._database()))
+        if connection is not None:
+            self._listener.open(connection)
+
+    async def _wait(self, seconds: float) -> None:
+        if not self._running:
+            return
+        waited = self._waiting = Deferred()
+        self._timer = self._clock.callLater(seconds, self._wake, 0)
+        if self._notified:
+            self._hear()
+        await waited
+
+    def _hear(self) -> None:
+        """A notification came, or none will come any more: look soon."""
+        self._notified = True
+        self._wake(max(0.0, self._looked + LEAST_SECONDS - self._clock.seconds()))
+
+    def _wake(self, seconds: float) -> None:
+        """Wait no longer than that."""
+        if self._waiting is None or self._timer is None:
+            return
+        if seconds > 0:
+            self._timer.reset(min(seconds, self._timer.getTime() - self._clock.seconds()))
+            return
+        if self._timer.active():
+            self._timer.cancel()
+        waiting, self._waiting = self._waiting, None
+        waiting.callback(None)
 
     async def _run(self, job: Callable[[], Any]) -> Any:
         """Run a job; None where the database does not answer, which is logged when it begins and ends."""
@@ -111,11 +193,12 @@ class OtherServers:
             self._database(),
             ClusterServer(id=own, host=own_name(), address=self._address(), version=homeftp.__version__),
         )
-        others = (each.address for each in list_servers(self._database()) if each.runs and each.id != own)
+        others = [each.address for each in list_servers(self._database()) if each.runs and each.id != own]
+        self._is_alone = not others
         return list(dict.fromkeys(filter(None, others)))[: MAX_ADDRESSES - 1]
 
     def _tell(self) -> bool:
-        """Tell what was changed; at the first look, that anything may have been."""
+        """Tell what was changed; at the first look, that anything may have been. Whether there were changes."""
         reader = self._reader
         if reader is None:
             reader = AuditTableReader(self._database(), others=True)
@@ -125,7 +208,7 @@ class OtherServers:
         changes = [change for change in map(read_change, reader.lines()) if change is not None]
         if changes:
             self._hub.publish(changes)
-        return True
+        return bool(changes)
 
 
 def read_change(line: bytes) -> Change | None:

@@ -111,7 +111,9 @@ def compose(
     state = AccountDatabase(settings.state)
     hub = ChangeHub(threads.callFromThread, settings.limits)
     member = cluster.member_of(settings)
-    store = StoreHandle(settings, audit, hub, member)
+    store = StoreHandle(
+        settings, audit, hub, member, lambda: None if other_servers is None else other_servers.changed()
+    )
     budget = MemoryBudget()
     served = [*plugged_front_ends(settings.front_ends, settings.plugin_dirs), *front_ends]
     web_origin = partial(_web_origin, served)

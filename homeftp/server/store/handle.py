@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Sequence
+from typing import Callable, Protocol, Sequence
 
 from twisted.logger import Logger
 
@@ -31,12 +31,23 @@ class StoreHandle:
 
     _log = Logger()
 
-    def __init__(self, settings: Settings, audit: Audit, hub: ChangeHub, member: StoreMember | None) -> None:
-        """`member`: of the cluster that has the store; None: the server has a folder of its own."""
+    def __init__(
+        self,
+        settings: Settings,
+        audit: Audit,
+        hub: ChangeHub,
+        member: StoreMember | None,
+        tell_others: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`member`: of the cluster that has the store; None: the server has a folder of its own.
+
+        `tell_others` is called, in any thread, when this server has changed something: in a cluster others watch too.
+        """
         self._settings = settings
         self._audit = audit
         self._hub = hub
         self._member = member
+        self._tell_others = tell_others
         self._roots = KnownRoots(settings.state, settings.root)
         self._store: IStore | None = None
         self._id: str | None = None
@@ -100,6 +111,7 @@ class StoreHandle:
                 self._audit.changed(changes)
         finally:
             self._hub.publish(changes)
+            self._tell_others()
 
     def get(self) -> IStore:
         """The store, while it is open."""

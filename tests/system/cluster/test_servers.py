@@ -23,6 +23,7 @@ from tests.support.processes import (
     pair,
     run_homeftp,
 )
+from tests.support.rawclient import RawClient
 from tests.support.waiting import WITHIN, wait_until
 
 LARGE = 24 * 1024 * 1024
@@ -94,7 +95,14 @@ class ServersTests(SynchronousTestCase):
         self.assertIn("bob", accounts[0])
         with open(os.path.join(self.folder, "a"), "w", encoding="ascii") as file:
             file.write("content")
+        watching = RawClient(self.second.ports[0], self.second.ca_file).start_tls().login("bob", PASSWORD)
+        self.addCleanup(watching.socket.close)
+        watching.send("WATCH", {"rel_endpoint": ""})
+        watching.response()
         self.done("push", os.path.join(self.folder, "a"), "nas:a")
+        told: list[str] = []
+        while "a" not in told:  # at the other server
+            told += watching.response()[0]["body"]["changed"]
         logs = [self.done("log", "--json", "--state", each.state) for each in (self.first, self.second)]
         self.assertEqual(logs[0], logs[1])
         events = [json.loads(line) for line in logs[0].splitlines()]

@@ -96,6 +96,17 @@ class AuditTableTests(SynchronousTestCase):
             early.commit()
         self.assertEqual(self.read_on(self.reader(), 2), [b"first", b"second"])
 
+    def test_behind(self) -> None:
+        """It is known whether lines were left for another look, because an earlier transaction is not over."""
+        log, reader = self.make(), self.reader()
+        wait_until(lambda: not list(reader.lines()) and not reader.is_behind)
+        with psycopg.connect(self.url) as early:
+            early.execute("SELECT pg_current_xact_id()")
+            log.append([b"late\n"])
+            self.assertEqual((list(reader.lines()), reader.is_behind), ([], True))
+        self.assertEqual(self.read_on(reader, 1), [b"late"])
+        self.assertFalse(reader.is_behind)
+
     def test_restored(self) -> None:
         """Lines of transactions that this database never had are read, once."""
         log, reader = self.make(), self.reader()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Callable
 
@@ -75,6 +76,13 @@ class TransactionTests(DatabaseCase):
         self.assertEqual(self.value(), 1)
         self.assertIsNone(self.database.row(f"SELECT n FROM {self.table} WHERE n = 7"))
         self.assertEqual(self.database.rows(f"SELECT n, n FROM {self.table} WHERE n = %s", (1,)), [(1, 1)])
+
+    def test_connection_apart(self) -> None:
+        """A connection beside the pool's, which takes none of those."""
+        with contextlib.closing(self.database.connect()) as apart:
+            self.assertEqual(apart.execute("SELECT 1").fetchone(), (1,))
+            self.assertEqual(self.database.usage().open, 1)
+        self.assertRaises(Busy, self.connect("postgresql:///x?host=%2Fnowhere", QUICK).connect)
 
     def test_usage(self) -> None:
         """It tells how many connections are open, and how often one had to be waited for."""

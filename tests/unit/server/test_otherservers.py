@@ -7,7 +7,6 @@ from typing import Sequence
 
 import psycopg
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.audit.log import Audit
@@ -16,13 +15,16 @@ from homeftp.cluster.connections import DatabaseTimeouts
 from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import migrate
 from homeftp.cluster.servers import SEEN_SECONDS, SERVERS, ClusterServer, list_servers, report_server
+from homeftp.cluster.shared import process_id
 from homeftp.endpoint import parse
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.model import Actor, Change
-from homeftp.server.otherservers import PACE_SECONDS, OtherServers, read_change
+from homeftp.server.notifications import CHANNEL, NOTIFY_SECONDS
+from homeftp.server.otherservers import LEAST_SECONDS, PACE_SECONDS, REST_SECONDS, OtherServers, read_change
 from homeftp.workers import InlineWorkers
 from tests.support.engines import empty_schema
-from tests.support.waiting import wait_until
+from tests.support.reactors import ReadingClock
+from tests.support.waiting import WITHIN, wait_until
 
 QUICK = DatabaseTimeouts(operation=0.1)
 CHANGE = Change("move", "file", parse("a"), Actor("ann", "laptop", "192.0.2.1", "MOVE"), parse("b"), 5, "sha256:x")
@@ -57,7 +59,7 @@ class OtherServersTests(SynchronousTestCase):
         self.addCleanup(self.database.close)
         self.used = self.database
         migrate(self.database, [AUDIT, SERVERS])
-        self.clock, self.hub = Clock(), RecordingHub()
+        self.clock, self.hub = ReadingClock(), RecordingHub()
         self.others = OtherServers(self.clock, InlineWorkers(), self.hub, lambda: self.used, lambda: "192.0.2.1:9000")
         self.others.start()
         self.addCleanup(self.stop)
@@ -65,11 +67,28 @@ class OtherServersTests(SynchronousTestCase):
     def stop(self) -> None:
         self.successResultOf(Deferred.fromCoroutine(self.others.stop()))
 
-    def write(self, change: Change) -> None:
+    def write(self, change: Change, *, notify: bool = False) -> None:
         """Another server records a change."""
         (line,) = Audit("").lines([change])
         with psycopg.connect(self.url) as connection:
             connection.execute("INSERT INTO audit (server, line) VALUES ('x', %s)", (line.decode().strip(),))
+        if notify:
+            self.notify("x")
+
+    def notify(self, server: str) -> None:
+        """A server tells that it has changed something."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, server))
+
+    def hear(self, changes: int, seconds: float) -> None:
+        """Those who watch hear so many times, with looks that are so far apart."""
+
+        def told() -> bool:
+            self.clock.advance(seconds)
+            return len(self.hub.told) > changes
+
+        wait_until(told)
+        self.assertEqual(self.hub.told, [None, *[[CHANGE]] * changes])
 
     def test_met(self) -> None:
         """It is listed with its address, knows the running others', and is not listed after its stop."""
@@ -91,18 +110,66 @@ class OtherServersTests(SynchronousTestCase):
         self.assertEqual(self.hub.told, [None], "what was changed before is not known")
         self.write(CHANGE)
         AuditTable(self.database).append(Audit("").lines([CHANGE]))
+        self.clock.advance(PACE_SECONDS)
+        self.assertEqual(self.hub.told, [None], "no notification came")
+        self.hear(1, REST_SECONDS)
 
-        def told() -> bool:
-            self.clock.advance(PACE_SECONDS)
-            return len(self.hub.told) > 1
+    def test_notified(self) -> None:
+        """A notification of another server has what it changed told at once; one of this server does nothing."""
+        self.notify(process_id())
+        self.write(CHANGE)
+        self.clock.read()
+        self.clock.advance(LEAST_SECONDS)
+        self.assertEqual(self.hub.told, [None], "the control")
+        self.notify("x")
+        self.clock.read()
+        self.hear(1, LEAST_SECONDS)
 
-        wait_until(told)
-        self.assertEqual(self.hub.told, [None, [CHANGE]])
+    def test_unreliable(self) -> None:
+        """Where changes come without notifications they are looked for more often, until one comes with one."""
+        self.write(CHANGE)
+        self.hear(1, REST_SECONDS)
+        self.write(CHANGE)
+        self.hear(2, PACE_SECONDS)
+        self.write(CHANGE, notify=True)
+        self.clock.read()
+        self.hear(3, PACE_SECONDS)
+        self.write(CHANGE)
+        self.clock.advance(PACE_SECONDS)
+        self.assertEqual(len(self.hub.told), 4)
+
+    def test_disconnected(self) -> None:
+        """Where the connection ends by which notifications come another one is made."""
+        ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%'"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(ending)
+        while self.clock.readers:
+            self.clock.read()
+        self.write(CHANGE)
+        self.hear(1, PACE_SECONDS)
+        self.clock.advance(REST_SECONDS)
+        self.assertEqual(len(self.clock.readers), 1)
+
+    def test_notifies(self) -> None:
+        """Changes of this server are told to others, if there are any, and those that are made at once together."""
+        server = ClusterServer(id="x", host="x", address="", version="1")
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"LISTEN {CHANNEL}")
+            self.others.changed()
+            self.clock.advance(NOTIFY_SECONDS)
+            report_server(self.database, server)
+            self.clock.advance(SEEN_SECONDS)
+            for _ in range(3):
+                self.others.changed()
+            self.clock.advance(NOTIFY_SECONDS)
+            connection.execute(f"NOTIFY {CHANNEL}, 'last'")
+            heard = [each.payload for each in connection.notifies(timeout=WITHIN, stop_after=3)]
+        self.assertEqual(heard, [process_id(), process_id(), "last"])
 
     def test_not_watched(self) -> None:
         """Where nobody watches nothing is asked; who begins later hears that anything may have changed."""
         self.hub.watching = False
-        self.clock.advance(PACE_SECONDS)
+        self.clock.advance(REST_SECONDS)
         self.write(CHANGE)
         self.clock.advance(PACE_SECONDS)
         self.assertEqual(self.hub.told, [None])
@@ -113,7 +180,7 @@ class OtherServersTests(SynchronousTestCase):
     def test_down(self) -> None:
         """A database that does not answer is no end: who watches hears that anything may have changed meanwhile."""
         self.hub.watching = False
-        self.clock.advance(PACE_SECONDS)
+        self.clock.advance(REST_SECONDS)
         self.hub.watching = True
         self.used = down = Database("postgresql:///x?host=%2Fnowhere", connections=1, timeouts=QUICK)
         self.addCleanup(down.close)
