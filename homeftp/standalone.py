@@ -5,7 +5,6 @@ Another application that embeds `HomeFTPService` decides these things itself.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import resource
@@ -22,11 +21,7 @@ from twisted.logger import Logger
 
 from homeftp.config import HEAP_SLACK
 from homeftp.errors import OperatorError
-
-Mallopt = Callable[[int, int], int]
-"""mallopt(3): takes a setting and its value; 1 where the C library took it."""
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+from homeftp.syscalls.memory import c_mallopt, give_back_memory
 
 UMASK = 0o077
 """Files of the state folder are the owner's alone; shared files get their modes explicitly."""
@@ -38,23 +33,6 @@ programs that use select(2): here it is less than what the requests of four acco
 SWITCH_SECONDS = 0.0005
 """How long a thread may go on while another waits for the interpreter, which a request needs some ten times. Python's
 5 ms made the median of an honest client 9 times what it is alone beside a busy pool; with this it was 2.5 times."""
-
-
-def c_mallopt() -> Mallopt | None:
-    """mallopt(3) of the C library; None where it has none."""
-    return getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-
-
-def give_back_memory(threshold: int, mallopt: Mallopt | None) -> None:
-    """Let the C library keep no more than `threshold` free bytes, and one heap for all threads.
-
-    By default glibc gives each thread a heap, and never gives back memory that a
-    heap once needed. A hint: without `mallopt` nothing happens.
-    """
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 1)
-        mallopt(_M_TRIM_THRESHOLD, threshold)
-        mallopt(_M_MMAP_THRESHOLD, threshold)
 
 
 def shorten_pauses() -> None:

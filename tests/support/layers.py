@@ -164,7 +164,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli.transfer": frozenset({"errors", "cli.terminal", "client"}),
     "cli.pairs": frozenset({"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "errors", "host"}),
     "cli.commands": CONTRACTS
-    | {"cli.connect", "cli.pairs", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "host", "wire"},
+    | {"cli.connect", "cli.pairs", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "host", "wire"}
+    | {"syscalls"},
     "cli.owner": SHARED
     | {"accounts", "accounts.credentials", "cli.terminal", "optionvalues", "server", "store", "store.cluster.base"}
     | {"store.cluster.tables", "store.policy", "tap"},

@@ -24,7 +24,6 @@ from homeftp.standalone import (
     UMASK,
     StandaloneService,
     StartFailed,
-    give_back_memory,
     one_line,
     terminal,
     use_monotonic_clock,
@@ -187,19 +186,3 @@ class StandaloneTests(SynchronousTestCase):
         reactor = FakeReactor()
         use_monotonic_clock(reactor)
         self.assertIs(reactor.seconds, time.monotonic)  # type: ignore[attr-defined]
-
-
-class MemoryTests(SynchronousTestCase):
-    """The C library's heap."""
-
-    def test_give_back(self) -> None:
-        """One arena (-8), and the threshold for trimming (-1) and for separate mappings (-3)."""
-        settings: list[tuple[int, int]] = []
-
-        def mallopt(setting: int, value: int) -> int:
-            settings.append((setting, value))
-            return 1
-
-        give_back_memory(2**21, mallopt)
-        self.assertEqual(sorted(settings), [(-8, 1), (-3, 2**21), (-1, 2**21)])
-        give_back_memory(2**21, None)

@@ -120,6 +120,11 @@ def run(options: argparse.Namespace, *, clones: bool = False) -> int:
         raise OperatorError("--watch carries out what changes ask for. Leave out --dry-run and --plan.")
     if options.save and (options.dry_run or options.plan is not None):
         raise OperatorError("--save saves what was synced. Leave out --dry-run and --plan.")
+    if options.watch:
+        from homeftp.config import HEAP_SLACK
+        from homeftp.syscalls.memory import c_mallopt, give_back_memory
+
+        give_back_memory(HEAP_SLACK, c_mallopt())  # before there are threads: each would have a heap of its own
     if options.folder is None and options.plan is None:
         from homeftp.cli.commands.pairs import sync_pairs
 

@@ -194,7 +194,7 @@ class SyncCommand:
         if at_once:
             signal.changed()
         try:
-            await keep_in_step(self._reactor, signal, self._sync_again, following, notify)
+            await keep_in_step(self._reactor, signal, self._sync_again, following, notify, self._rest)
         finally:
             following.cancel()
             local.stop()
@@ -214,9 +214,11 @@ class SyncCommand:
         options = attrs.evolve(self._request.options, day=today())
         self._request = attrs.evolve(self._request, options=options, scope=scope)
         _, left = await self._sync(only_changes=True)
-        if scope.is_whole:  # the next one may be hours away
-            await self._context.workers.run_unbounded(self._context.system.release_memory)
         return left
+
+    def _rest(self) -> None:
+        """Give back memory: the next change may be hours away."""
+        self._context.workers.run_unbounded(self._context.system.rest)
 
     def _print_problem(self, message: str) -> None:
         """Print why a sync was not carried out; once, where the next ones fail in the same way."""

@@ -36,6 +36,9 @@ MOST_SECONDS = 2.0
 POLL_SECONDS = 30.0
 """Between two comparisons where a side cannot say that something has changed."""
 
+REST_SECONDS = 2.0
+"""A watch rests when nothing has changed for so long since its last sync."""
+
 COMPARE_SECONDS = 600.0
 """Between two comparisons where no event came: the system may have dropped one."""
 
@@ -247,11 +250,13 @@ async def keep_in_step(
     sync: Callable[[Scope], Awaitable[Scope]],
     failing: Deferred[None],
     notify: Callable[[str], object],
+    rest: Callable[[], object] = lambda: None,
 ) -> None:
     """Run `sync` with what `signal` says has changed, until it is cancelled, or `failing` fails: raises why.
 
     What stops one sync is a message for people. All of it is compared again with the next change, or after a pause; and
-    so is what a sync was not able to do, which it gives.
+    so is what a sync was not able to do, which it gives. `rest` is called `REST_SECONDS` after each sync that no change
+    has followed by then.
     """
     left = Scope()
     failures: list[Failure] = []
@@ -262,7 +267,12 @@ async def keep_in_step(
 
     failing.addErrback(failed)
     while True:
-        left |= await signal.wait()
+        resting = clock.callLater(REST_SECONDS, rest)
+        try:
+            left |= await signal.wait()
+        finally:
+            if resting.active():
+                resting.cancel()
         for failure in failures:
             failure.raiseException()
         try:

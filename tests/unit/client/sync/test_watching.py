@@ -22,6 +22,7 @@ from homeftp.client.sync.watching import (
     MOST_SECONDS,
     POLL_SECONDS,
     QUIET_SECONDS,
+    REST_SECONDS,
     ChangeSignal,
     LocalWatch,
     follow_server,
@@ -289,7 +290,8 @@ class StepTests(SynchronousTestCase):
         self.messages: list[str] = []
         self.syncs: list[Scope] = []
         self.left = Scope()
-        running = keep_in_step(self.clock, self.signal, self.sync, self.failing, self.messages.append)
+        self.rests: list[float] = []
+        running = keep_in_step(self.clock, self.signal, self.sync, self.failing, self.messages.append, self.rest)
         self.running = Deferred.fromCoroutine(running)
 
     async def sync(self, scope: Scope) -> Scope:
@@ -297,6 +299,9 @@ class StepTests(SynchronousTestCase):
         if self.results and (result := self.results.pop(0)) is not None:
             raise result
         return self.left
+
+    def rest(self) -> None:
+        self.rests.append(self.clock.seconds())
 
     def change(self, *names: str) -> None:
         self.signal.changed(Scope.of(names))
@@ -309,6 +314,23 @@ class StepTests(SynchronousTestCase):
         self.change("a")
         self.change("b")
         self.assertEqual(self.syncs, [Scope.of(["a"]), Scope.of(["b"])])
+
+    def test_rest(self) -> None:
+        """A watch rests once after the last of several syncs, and not when it has ended."""
+        for name in "abc":
+            self.change(name)
+            self.clock.advance(REST_SECONDS / 2)
+        last = self.clock.seconds() - REST_SECONDS / 2
+        self.clock.advance(REST_SECONDS)
+        self.assertEqual(self.rests, [self.clock.seconds()])
+        self.assertGreaterEqual(self.rests[0], last + REST_SECONDS)
+        self.clock.advance(3600)
+        self.assertEqual(len(self.rests), 1)
+        self.change("d")
+        self.running.cancel()
+        self.clock.advance(3600)
+        self.assertEqual(len(self.rests), 1)
+        self.failureResultOf(self.running, CancelledError)
 
     def test_left(self) -> None:
         """What a sync was not able to do is compared again with the next change, and no sooner."""

@@ -21,6 +21,7 @@ from typing import Any
 
 from homeftp.metadata.filesystems import EXACT_NAMES, EXT, NAMED_LATER, SYNCED_WHOLE, TMPFS
 from homeftp.model import SECOND_US
+from homeftp.syscalls.memory import release_code
 
 _SYS_OPENAT2 = 437
 """Its number on every architecture that got it with Linux 5.6; there is no wrapper in the C library."""
@@ -90,6 +91,11 @@ class System:
         gc.collect()
         if self._malloc_trim is not None:
             self._malloc_trim(0)
+
+    def rest(self) -> None:
+        """Give back the memory that a process needs while it works, and not while it waits."""
+        self.release_memory()
+        release_code(self._libc)
 
     def _function(self, name: str, *arguments: Any, result: Any = ctypes.c_int) -> Any:
         """A function of the C library; None where it has none of that name."""

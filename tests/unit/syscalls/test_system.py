@@ -330,7 +330,8 @@ class MemoryTests(SynchronousTestCase):
         gc.freeze()  # what the other tests have loaded takes seconds to look through
         self.addCleanup(gc.unfreeze)
         for system in (System(), PlainSystem()):
-            found = weakref.ref(Circle())
-            self.assertIsNotNone(found(), "the control")
-            system.release_memory()
-            self.assertIsNone(found())
+            for release in (system.release_memory, system.rest):
+                found = weakref.ref(Circle())
+                self.assertIsNotNone(found(), "the control")
+                release()
+                self.assertIsNone(found())
