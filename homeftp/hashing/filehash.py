@@ -11,11 +11,16 @@ import os
 import time
 from typing import Iterator
 
-from homeftp.config import PIECE, SLICE
+from homeftp.config import MIB, PIECE, SLICE
 from homeftp.errors import Changed
 
 ALGORITHM = "sha256:"
 """The prefix of every hash."""
+
+READ_AHEAD = 1 * MIB
+"""Bytes that the system is asked to read beyond what is being hashed, or up to twice as many. By itself it reads what
+the disk is set up for: where that was 2.5 MiB, a read took up to 25 ms of a processor, which no other thread gets while
+the system reads."""
 
 TRUSTWORTHY_NS = 2_000_000_000
 """Nanoseconds between a file's mtime and its hashing from which on a later change must show in the mtime.
@@ -151,18 +156,33 @@ def read_whole(fd: int, size: int) -> bytes:
 def hash_slices(hasher: Hasher, fd: int, start: int, end: int, *, slice_size: int = SLICE) -> Iterator[None]:
     """Give `hasher` the bytes of an open file from `start` to `end`; yields after each slice of `slice_size` bytes.
 
-    Raises `Changed` (44) when the file ends before `end`.
+    The system reads nothing ahead for this descriptor any more but what it is asked for. Raises `Changed` (44) when the
+    file ends before `end`.
     """
-    offset, pause = start, start + slice_size
+    offset, pause, asked = start, start + slice_size, start
+    by_itself = end - start <= PIECE or not _advise(fd, 0, 0, "RANDOM")
     while offset < end:
         if offset >= pause:
             pause += slice_size
             yield None
+        if not by_itself and asked - offset < READ_AHEAD and asked < end:
+            ahead = min(end, offset + 2 * READ_AHEAD) - asked
+            _advise(fd, asked, ahead, "WILLNEED")
+            asked += ahead
         data = read_at(fd, offset, min(PIECE, end - offset, pause - offset))
         if not data:
             raise Changed("the file got shorter while it was read: try again")
         hasher.update(data)
         offset += len(data)
+
+
+def _advise(fd: int, offset: int, length: int, advice: str) -> bool:
+    """posix_fadvise(2). Whether the system has taken it: not every system has the call, nor every file system."""
+    try:
+        os.posix_fadvise(fd, offset, length, getattr(os, f"POSIX_FADV_{advice}"))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def digest_slices(fd: int, size: int, *, slice_size: int = SLICE) -> Iterator[str | None]:

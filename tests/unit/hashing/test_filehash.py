@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
 from unittest import mock
 
+from homeftp.config import PIECE
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import (
+    READ_AHEAD,
     TICK_NS,
     Hasher,
     at_rest,
@@ -17,6 +20,7 @@ from homeftp.hashing.filehash import (
     digest_slices,
     from_binary,
     hash_bytes,
+    hash_slices,
     is_trustworthy,
     read_at,
     same_content,
@@ -63,6 +67,29 @@ class DigestTests(FileCase):
         for size, pauses in ((1000, 9), (5000, 1), (9999, 1), (10_000, 0), (20_000, 0)):
             found = list(digest_slices(self.fd, 10_000, slice_size=size))
             self.assertEqual(found, [None] * pauses + [self.hash])
+
+    def test_read_ahead(self) -> None:
+        """All of a range is asked for before it is read, once, and little more than what is read next."""
+        end = 5 * READ_AHEAD
+        os.truncate(self.path, end)
+        with mock.patch("os.posix_fadvise") as advise:
+            slices = hash_slices(Hasher(), self.fd, 1, end, slice_size=PIECE)
+            for number, _ in enumerate(slices, 1):
+                hashed = 1 + number * PIECE
+                (_, *ranges) = [call.args[1:] for call in advise.call_args_list]
+                asked = ranges[-1][0] + ranges[-1][1]
+                self.assertTrue(hashed <= asked <= hashed + 2 * READ_AHEAD)
+        self.assertEqual(advise.call_args_list[0].args, (self.fd, 0, 0, os.POSIX_FADV_RANDOM))
+        self.assertEqual([offset for offset, _, _ in ranges], [1, *(sum(each[:2]) for each in ranges[:-1])])
+        self.assertEqual((asked, {advice for *_, advice in ranges}), (end, {os.POSIX_FADV_WILLNEED}))
+
+    def test_no_read_ahead(self) -> None:
+        """Where the system cannot be asked, it reads ahead by itself, and the hash is the same."""
+        os.truncate(self.path, 2 * PIECE)
+        failing = mock.Mock(side_effect=OSError(errno.EINVAL, "not on this file system"))
+        with mock.patch("os.posix_fadvise", failing):
+            self.assertEqual(digest(self.fd, 2 * PIECE), hash_bytes(self.content.ljust(2 * PIECE, b"\0")))
+        self.assertEqual(failing.call_count, 1)
 
     def test_empty(self) -> None:
         """Nothing has a hash too."""
