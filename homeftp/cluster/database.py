@@ -283,11 +283,18 @@ class Database:
         with self._operation(maintenance), self._cursor() as cursor:
             yield cursor.connection
 
-    def connect(self) -> psycopg.Connection[TupleRow]:
-        """One more connection, which the caller closes; its end is noticed soon. Raises `Busy` (51)."""
-        with self._operation(maintenance=False):
+    def connect(self, statement: str) -> psycopg.Connection[TupleRow]:
+        """One more connection, which begins with a statement and which the caller closes. Raises `Busy` (51).
+
+        That its other side is gone is noticed soon.
+        """
+        with self._operation(maintenance=False), contextlib.ExitStack() as opened:
             try:
-                return BoundedConnection.connect(self._conninfo, **_LASTING)
+                connection = BoundedConnection.connect(self._conninfo, **_LASTING)
+                opened.callback(connection.close)
+                connection.execute(statement)
+                opened.pop_all()
+                return connection
             except psycopg.Error as error:
                 refusal = refusal_of(error)
                 if refusal is None:

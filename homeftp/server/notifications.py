@@ -99,13 +99,7 @@ class NotificationListener:
     @staticmethod
     def connect(database: Database) -> psycopg.Connection[TupleRow]:
         """A connection for `open`: what is changed from now on is heard there. Blocks; raises `Busy` (51)."""
-        connection = database.connect()
-        try:
-            connection.execute(f"LISTEN {CHANNEL}")
-        except psycopg.Error:
-            connection.close()
-            raise
-        return connection
+        return database.connect(f"LISTEN {CHANNEL}")
 
     def open(self, connection: psycopg.Connection[TupleRow]) -> None:
         """Hear what comes by a connection, which is closed at the end."""

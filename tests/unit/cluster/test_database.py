@@ -79,10 +79,16 @@ class TransactionTests(DatabaseCase):
 
     def test_connection_apart(self) -> None:
         """A connection beside the pool's, which takes none of those."""
-        with contextlib.closing(self.database.connect()) as apart:
-            self.assertEqual(apart.execute("SELECT 1").fetchone(), (1,))
+        with contextlib.closing(self.database.connect("SET work_mem = '70kB'")) as apart:
+            self.assertEqual(apart.execute("SHOW work_mem").fetchone(), ("70kB",))
             self.assertEqual(self.database.usage().open, 1)
-        self.assertRaises(Busy, self.connect("postgresql:///x?host=%2Fnowhere", QUICK).connect)
+        self.assertRaises(Busy, self.connect("postgresql:///x?host=%2Fnowhere", QUICK).connect, "SELECT 1")
+
+    def test_connection_apart_ends(self) -> None:
+        """Where it ends before it has answered for the first time, that is the database's trouble, and it is closed."""
+        ending = "SELECT pg_terminate_backend(pg_backend_pid())"
+        self.assertRaises(Busy, self.database.connect, ending)
+        self.assertEqual(self.database.rows("SELECT pid FROM pg_stat_activity WHERE query = %s", (ending,)), [])
 
     def test_usage(self) -> None:
         """It tells how many connections are open, and how often one had to be waited for."""

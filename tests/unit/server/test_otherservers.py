@@ -90,6 +90,20 @@ class OtherServersTests(SynchronousTestCase):
         wait_until(told)
         self.assertEqual(self.hub.told, [None, *[[CHANGE]] * changes])
 
+    def test_fault(self) -> None:
+        """A fault of this program is logged when it happens, and does not keep the server from stopping."""
+        faults = [ZeroDivisionError()] * 2
+
+        def database() -> Database:
+            if faults:
+                raise faults.pop()
+            return self.database
+
+        faulty = OtherServers(self.clock, InlineWorkers(), self.hub, database, lambda: "")
+        faulty.start()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.successResultOf(Deferred.fromCoroutine(faulty.stop()))
+
     def test_met(self) -> None:
         """It is listed with its address, knows the running others', and is not listed after its stop."""
         self.assertEqual([each.address for each in list_servers(self.database)], ["192.0.2.1:9000"])
