@@ -93,6 +93,10 @@ class SharedDatabase:
                 return False
             return True
 
+    def release_memory(self) -> None:
+        """Let SQLite forget the pages that it has read."""
+        self.run(lambda connection: connection.execute("PRAGMA shrink_memory"))
+
     def close(self) -> None:
         """Close the database; after that nothing runs. May be called twice."""
         with self._lock:

@@ -359,6 +359,10 @@ class HashCache:
         self._database.run(select)
         return found
 
+    def release_memory(self) -> None:
+        """Give back the memory that is needed only while it is used."""
+        self._database.release_memory()
+
     def close(self) -> None:
         """Close the database; after that nothing is known and nothing is stored. May be called twice."""
         self._database.close()

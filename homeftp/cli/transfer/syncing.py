@@ -218,7 +218,7 @@ class SyncCommand:
 
     def _rest(self) -> None:
         """Give back memory: the next change may be hours away."""
-        self._context.workers.run_unbounded(self._context.system.rest)
+        self._context.workers.run_unbounded(self._context.rest)
 
     def _print_problem(self, message: str) -> None:
         """Print why a sync was not carried out; once, where the next ones fail in the same way."""

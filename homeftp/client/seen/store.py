@@ -202,6 +202,10 @@ class SeenStore:
             notices, self._notices = self._notices, []
         return notices
 
+    def release_memory(self) -> None:
+        """Give back the memory that is needed only while it is used."""
+        self._database.release_memory()
+
     def close(self) -> None:
         """Close the database; after that nothing is known, and nothing is stored. May be called twice."""
         self._database.close()

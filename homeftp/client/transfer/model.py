@@ -268,6 +268,13 @@ class TransferContext:
     disks: Disks = attrs.field(default=attrs.Factory(lambda self: Disks(self.system), takes_self=True), init=False)
     """The limits of the disks of local files, as far as they were learned."""
 
+    def rest(self) -> None:
+        """Give back the memory that is needed only while something is transferred or compared. Blocks."""
+        if self.hash_cache is not None:
+            self.hash_cache.release_memory()
+        self.seen.release_memory()
+        self.system.rest()
+
 
 EndpointOf = Callable[[str], str]
 """Gives the endpoint for a name relative to the transferred folder."""

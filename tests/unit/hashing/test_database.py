@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import _sqlite3
+import ctypes
 import os
 import sqlite3
 import stat
 
 from homeftp.hashing.database import SharedDatabase, select_in, tables
+from tests.support import needs
 from tests.support.folders import QuickCase
 
 prepare = tables(1, ["CREATE TABLE IF NOT EXISTS words (word TEXT)"])
@@ -139,6 +142,21 @@ class DatabaseTests(QuickCase):
 
         self.assertTrue(database.run(select))
         self.assertEqual(found, ["a"])
+
+    def test_release_memory(self) -> None:
+        """SQLite gives back memory, and everything is as it was. The control: it has used some."""
+        library = ctypes.CDLL(_sqlite3.__file__)
+        needs.require("a SQLite that tells what it uses", lambda: hasattr(library, "sqlite3_memory_used"))
+        database = self.open()
+        empty = library.sqlite3_memory_used()
+        for word in ("a", "b"):
+            for _ in range(100):
+                self.add(database, word * 4000)
+        self.words(database)
+        self.assertGreater(library.sqlite3_memory_used(), empty + 500_000)
+        database.release_memory()
+        self.assertLess(library.sqlite3_memory_used(), empty + 100_000)
+        self.assertEqual(self.words(database), [word * 4000 for word in "ab" for _ in range(100)])
 
     def test_in_memory(self) -> None:
         """Without a path it lives as long as its object."""

@@ -7,11 +7,15 @@ import os
 from zope.interface.verify import verifyObject
 
 from homeftp.client.files.model import FileStat
+from homeftp.client.seen.store import Place
 from homeftp.client.transfer.batches.single import ISmallGetReceiver
 from homeftp.client.transfer.get import GetTransfer
-from homeftp.client.transfer.model import FileTask, IReconnector, Outcome, endpoints_below
+from homeftp.client.transfer.model import FileTask, IReconnector, Outcome, TransferContext, endpoints_below
 from homeftp.client.transfer.retry import Reconnector
+from homeftp.hashing.hashcache import HashCache
 from homeftp.model import Entry
+from homeftp.syscalls import System
+from homeftp.workers import InlineWorkers
 from tests.support.folders import QuickCase
 from tests.support.transfers import TransferCase
 
@@ -49,3 +53,19 @@ class InterfaceTests(TransferCase):
     def test_receiver(self) -> None:
         """A get receives small files."""
         self.assertTrue(ISmallGetReceiver.implementedBy(GetTransfer))
+
+
+class RestTests(QuickCase):
+    """A context that nothing uses for now."""
+
+    def test_rest(self) -> None:
+        """The databases give back memory, and know what they knew; so does what has no cache of hashes."""
+        place = Place("server", "ann")
+        for cache in (None, HashCache(None)):
+            context = TransferContext(InlineWorkers(), System(), cache)
+            context.seen.record(place, [("a", "sha256:" + "0" * 64)])
+            context.rest()
+            self.assertEqual(context.seen.last(place, ["a"]), {"a": "sha256:" + "0" * 64})
+            context.seen.close()
+            if cache is not None:
+                cache.close()
