@@ -54,6 +54,21 @@ def memory_kib(process: int, field: str) -> int:
     return int(found[1])
 
 
+class Resident(NamedTuple):
+    """Bytes of a process that are in memory."""
+
+    all: int
+    own: int
+    """Those that no other process shares."""
+
+
+def resident(process: int) -> Resident:
+    """What of a process is in memory now."""
+    found = dict(re.findall(r"^(\w+):\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE))
+    own = int(found["Private_Clean"]) + int(found["Private_Dirty"])
+    return Resident(int(found["Rss"]) * 1024, own * 1024)
+
+
 def reset_peak(process: int) -> None:
     """Let the peak of a process's memory begin anew."""
     Path(f"/proc/{process}/clear_refs").write_text(RESET_PEAK)

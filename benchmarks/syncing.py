@@ -20,9 +20,9 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple
 
-from measuring import Costs, medians, memory_kib, processor_seconds, run
+from measuring import Costs, medians, memory_kib, processor_seconds, resident, run
 from memory import make_entries
 from places import find
 from programs import HOMEFTP, free_port, homeftp_server, pair, ssh_server
@@ -34,6 +34,12 @@ REST_SECONDS = 2.0
 """After which the events that follow from a change have been looked at."""
 
 IDLE_SECONDS = 60.0
+
+MANY_CHANGES, CHANGED_AT_ONCE, PAUSE_SECONDS = 3000, 100, 0.3
+"""Changes after which the memory of a watch is told: so many at once, and so long a pause. That is many syncs."""
+
+MEMORY_SECONDS = 6.0
+"""After which a watch that has nothing to do any more has given back memory."""
 
 MOST_SECONDS = 300.0
 """Within which a change must have arrived, and a watch have begun."""
@@ -111,8 +117,11 @@ def measure_unchanged(laptop: Laptop, folder: Path, server: int, runs: int) -> N
             print(f"{'unchanged, ' + name:22} {cost.wall:7.2f} s  homeftp takes {times:.2f} of it", flush=True)
 
 
-def measure_watch(laptops: list[Laptop], server: int) -> None:
-    """Print how soon changes arrive, what each costs, and what a watch costs in which nothing happens."""
+def measure_watch(laptops: list[Laptop], server: int, restart: Callable[[], int]) -> None:
+    """Print how soon changes arrive, what each costs, and what a watch costs in which nothing happens.
+
+    `restart` starts the server again, and gives its new process.
+    """
     one, other = laptops
     files = sorted(path.relative_to(one.folder) for path in one.folder.rglob("*.txt"))
     chosen = files[:: max(1, len(files) // CHANGES)][:CHANGES]
@@ -144,8 +153,26 @@ def measure_watch(laptops: list[Laptop], server: int) -> None:
         spent()
         time.sleep(IDLE_SECONDS)
         print(f"{'idle for a minute':22} {', '.join(f'{value:.2f} s' for value in spent())}")
-        memory = ", ".join(f"{memory_kib(process, 'VmRSS') / 1024:.1f} MiB" for process in (first, second, server))
-        print(f"{'memory at rest':22} {memory}", flush=True)
+
+        def print_memory(when: str) -> None:
+            """Print what each watch takes, and the part of that which no other process shares."""
+            time.sleep(MEMORY_SECONDS)
+            used = (f"{rss / 1e6:.1f} MB ({own / 1e6:.1f} of its own)" for rss, own in map(resident, (first, second)))
+            print(f"{when:22} {', '.join(used)}", flush=True)
+
+        print_memory("memory at rest")
+        many = files[:MANY_CHANGES]
+        for begin in range(0, len(many), CHANGED_AT_ONCE):
+            for name in many[begin : begin + CHANGED_AT_ONCE]:
+                (one.folder / name).write_bytes(b"one of many")
+            time.sleep(PAUSE_SECONDS)
+        for name in many:
+            await_content(other.folder / name, b"one of many")
+        print_memory(f"after {len(many):,} changes")
+        restart()
+        (one.folder / files[0]).write_bytes(b"after the restart")
+        await_content(other.folder / files[0], b"after the restart")
+        print_memory("server restarted")
 
 
 def measure(files: int, place: str | None, runs: int, *, watch: bool) -> None:
@@ -155,7 +182,13 @@ def measure(files: int, place: str | None, runs: int, *, watch: bool) -> None:
         folder = Path(name)
         (folder / "share").mkdir()
         port = free_port()
-        with homeftp_server(folder, port, "--no-announce") as server:
+        with contextlib.ExitStack() as serving:
+
+            def serve() -> int:
+                serving.close()
+                return serving.enter_context(homeftp_server(folder, port, "--no-announce"))
+
+            server = serve()
             pair(folder, port)
             laptops = [Laptop(folder / laptop, folder / f"client of {laptop}") for laptop in ("one", "other")]
             for laptop in laptops:
@@ -164,7 +197,7 @@ def measure(files: int, place: str | None, runs: int, *, watch: bool) -> None:
             measure_whole(laptops, server)
             measure_unchanged(laptops[0], folder, server, runs)
             if watch:
-                measure_watch(laptops, server)
+                measure_watch(laptops, server, serve)
 
 
 def main() -> None:
