@@ -39,6 +39,9 @@ POLL_SECONDS = 30.0
 REST_SECONDS = 2.0
 """A watch rests when nothing has changed for so long since its last sync."""
 
+REST_AGAIN_SECONDS = 30.0
+"""Between two calls of `rest`: meanwhile a lost connection may have been made again, or tried to be."""
+
 COMPARE_SECONDS = 600.0
 """Between two comparisons where no event came: the system may have dropped one."""
 
@@ -256,8 +259,10 @@ async def keep_in_step(
 
     What stops one sync is a message for people. All of it is compared again with the next change, or after a pause; and
     so is what a sync was not able to do, which it gives. `rest` is called `REST_SECONDS` after each sync that no change
-    has followed by then.
+    has followed by then, and every `REST_AGAIN_SECONDS` from then on until one does.
     """
+    resting = LoopingCall(rest)
+    resting.clock = clock
     left = Scope()
     failures: list[Failure] = []
 
@@ -267,12 +272,14 @@ async def keep_in_step(
 
     failing.addErrback(failed)
     while True:
-        resting = clock.callLater(REST_SECONDS, rest)
+        begins = clock.callLater(REST_SECONDS, resting.start, REST_AGAIN_SECONDS)
         try:
             left |= await signal.wait()
         finally:
-            if resting.active():
-                resting.cancel()
+            if begins.active():
+                begins.cancel()
+            if resting.running:
+                resting.stop()
         for failure in failures:
             failure.raiseException()
         try:

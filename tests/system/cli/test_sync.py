@@ -20,6 +20,12 @@ from tests.support.terminals import TerminalProcess
 from tests.support.waiting import wait_until
 from tests.system.cli.test_last_seen import other_home
 
+MOST_AT_REST = 60_000_000
+"""Bytes that a watch may have in memory while it waits."""
+
+NEEDED_BEFORE = 5_000_000
+"""Bytes that it has at least given back by then."""
+
 
 class SyncCommandTests(ServedCase):
     """`first` and `second` are the two laptops; each syncs a folder of its own with the same one of the server."""
@@ -154,10 +160,11 @@ class SyncCommandTests(ServedCase):
         self.sync("first", "--start-over")
         self.assertEqual(contents(self.folder("first")), {"d": b"d"})
 
-    def watch(self, laptop: str) -> TerminalProcess:
-        """Keep a laptop's folder in step."""
-        words = [sys.executable, "-m", "homeftp", "sync", "-y", "--watch", self.folder(laptop), self.place]
-        process = TerminalProcess(words, HOMEFTP_HOME=self.homes[laptop])
+    def watch(self, laptop: str, *interpreter: str) -> TerminalProcess:
+        """Keep a laptop's folder in step, in a process that is forked, or in an `interpreter` of its own."""
+        words = interpreter or (sys.executable, "-m", "homeftp")
+        command = [*words, "sync", "-y", "--watch", self.folder(laptop), self.place]
+        process = TerminalProcess(command, HOMEFTP_HOME=self.homes[laptop])
         self.addCleanup(process.end)
         process.wait_for("Ctrl-C ends it")
         return process
@@ -184,6 +191,22 @@ class SyncCommandTests(ServedCase):
         for process in processes:
             process.type("\x03")
             self.assertEqual(process.process.wait(WITHIN), 130)
+
+    def test_watch_memory(self) -> None:
+        """A watch that waits takes at most 60 MB, also after a change. The control: it has taken more than now."""
+        needs.require("a system that tells what a process has in memory", lambda: os.path.exists("/proc/self/status"))
+        self.lay("first/a.txt", b"none")
+        process = self.watch("first", sys.executable, "-c", "from homeftp.cli.main import main; main()")
+
+        def resident(field: str) -> int:
+            with open(f"/proc/{process.process.pid}/status", encoding="utf-8") as file:
+                return next(int(line.split()[1]) * 1024 for line in file if line.startswith(field))
+
+        for content in (b"one", b"other"):
+            self.lay("first/a.txt", content)
+            wait_until(lambda content=content: contents(self.server_folder) == {"a.txt": content})  # type: ignore[misc]
+            wait_until(lambda: resident("VmRSS") <= MOST_AT_REST)
+        self.assertGreater(resident("VmHWM"), resident("VmRSS") + NEEDED_BEFORE)
 
     def test_watch_refused(self) -> None:
         """A watch begins and goes on where the server refuses a file."""

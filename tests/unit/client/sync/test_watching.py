@@ -22,6 +22,7 @@ from homeftp.client.sync.watching import (
     MOST_SECONDS,
     POLL_SECONDS,
     QUIET_SECONDS,
+    REST_AGAIN_SECONDS,
     REST_SECONDS,
     ChangeSignal,
     LocalWatch,
@@ -316,7 +317,7 @@ class StepTests(SynchronousTestCase):
         self.assertEqual(self.syncs, [Scope.of(["a"]), Scope.of(["b"])])
 
     def test_rest(self) -> None:
-        """A watch rests once after the last of several syncs, and not when it has ended."""
+        """A watch rests after the last of several syncs, and again and again, and not when it has ended."""
         for name in "abc":
             self.change(name)
             self.clock.advance(REST_SECONDS / 2)
@@ -324,12 +325,13 @@ class StepTests(SynchronousTestCase):
         self.clock.advance(REST_SECONDS)
         self.assertEqual(self.rests, [self.clock.seconds()])
         self.assertGreaterEqual(self.rests[0], last + REST_SECONDS)
-        self.clock.advance(3600)
-        self.assertEqual(len(self.rests), 1)
+        for _ in range(2):
+            self.clock.advance(REST_AGAIN_SECONDS)
+        self.assertEqual(len(self.rests), 3)
         self.change("d")
         self.running.cancel()
         self.clock.advance(3600)
-        self.assertEqual(len(self.rests), 1)
+        self.assertEqual(len(self.rests), 3)
         self.failureResultOf(self.running, CancelledError)
 
     def test_left(self) -> None:
