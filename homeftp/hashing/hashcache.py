@@ -14,7 +14,6 @@ file that has another one now is marked (`record_reads`).
 
 from __future__ import annotations
 
-import functools
 import os
 import sqlite3
 from collections import deque
@@ -94,6 +93,18 @@ class StoredHash(NamedTuple):
     damage: str
 
 
+class _Forms(dict[int, Callable[[os.stat_result], str]]):
+    """The functions that make signatures, by a disk's device number: the files of one call are on few disks."""
+
+    def __init__(self, change_time: Callable[[int], ChangeTime]) -> None:
+        super().__init__()
+        self._change_time = change_time
+
+    def __missing__(self, device: int) -> Callable[[os.stat_result], str]:
+        form = self[device] = form_on(self._change_time(device))
+        return form
+
+
 class HashCache:
     """A hash cache in the file `path`, made with mode 0600; None: in memory. Safe in several threads."""
 
@@ -115,23 +126,19 @@ class HashCache:
         """The signature that a row keeps of this stat."""
         return signature_on(found, self.change_time(found.st_dev))
 
-    def _forms(self) -> Callable[[int], Callable[[os.stat_result], str]]:
-        """A function that makes signatures, by a disk's device number: the files of one call are on few disks."""
-        return functools.cache(lambda device: form_on(self.change_time(device)))
-
     def lookup(self, directory: str, files: Mapping[str, os.stat_result], *, whole: bool = False) -> dict[str, str]:
         """The known hashes of `files`: names in `directory`, with their current stat. Not those of damaged files.
 
         `whole` as in `known`.
         """
         found: dict[str, str] = {}
-        forms = self._forms()
+        forms = _Forms(self.change_time)
 
         def select(connection: sqlite3.Connection) -> None:
             for key, seen, content_hash, damage, _, _ in known_rows(connection, directory, list(files), whole=whole):
                 name = os.fsdecode(key)
                 file = files.get(name)
-                if file is not None and not damage and is_same(seen, forms(file.st_dev)(file)):
+                if file is not None and not damage and is_same(seen, forms[file.st_dev](file)):
                     found[name] = content_hash
 
         self._database.run(select)
@@ -146,7 +153,7 @@ class HashCache:
         finds them.
         """
         known: dict[str, KnownHash] = {}
-        forms = self._forms()
+        forms = _Forms(self.change_time)
 
         def select(connection: sqlite3.Connection) -> None:
             for key, seen, content_hash, damage, read_us, content in known_rows(
@@ -156,7 +163,7 @@ class HashCache:
                 file = files.get(name)
                 if file is None:
                     continue  # it was removed since
-                now = forms(file.st_dev)(file)
+                now = forms[file.st_dev](file)
                 unchanged = seen == now or is_same(seen, now)
                 if unchanged or (damage and is_still_marked(seen, file)):
                     certain = has_change_time(seen)
@@ -321,13 +328,12 @@ class HashCache:
 
     def _values(self, rows: Iterable[CachedHash]) -> list[tuple[object, ...]]:
         """The columns of those rows that can be trusted later."""
-        encoded = functools.cache(os.fsencode)  # the rows of one call are those of few directories
-        forms = self._forms()
+        forms = _Forms(self.change_time)
         return [
             (
-                encoded(row.directory),
+                os.fsencode(row.directory),
                 os.fsencode(row.name),
-                forms(row.found.st_dev)(row.found),
+                forms[row.found.st_dev](row.found),
                 row.hash,
                 row.damage,
                 row.content,

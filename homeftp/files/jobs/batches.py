@@ -140,5 +140,5 @@ def write_many(commits: GroupCommits, store: IStore, items: Sequence[WriteItem])
     by_jobs = {jobs: jobs.reason_to_drop() for jobs in {item.jobs for item in items}}
     refusals = [by_jobs[item.jobs] for item in items]
     writes = [(item.request, item.content) for item, refusal in zip(items, refusals, strict=True) if refusal is None]
-    written = iter(commits.write_many(store.bind(items[0].request.actor), writes))
+    written = iter(commits.write_many(store, writes))  # each request names its actor
     return [next(written) if refusal is None else refusal for refusal in refusals]
