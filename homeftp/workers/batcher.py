@@ -65,6 +65,9 @@ class Batcher(Generic[T, R]):
         return answer
 
     def _next(self) -> None:
+        self._running = bool(self._waiting)
+        if not self._waiting:
+            return
         left = items_per_job(self._workers, self._limit)
         batch: list[tuple[T, Deferred[R]]] = []
         while self._waiting:
@@ -72,10 +75,8 @@ class Batcher(Generic[T, R]):
             if batch and left < 0:
                 break
             batch.append(self._waiting.popleft())
-        self._running = bool(batch)
-        if batch:
-            done = self._workers.run_unbounded(self._job, [item for item, _ in batch])
-            done.addBoth(self._distribute, batch)
+        done = self._workers.run_unbounded(self._job, [item for item, _ in batch])
+        done.addBoth(self._distribute, batch)
 
     def _distribute(self, results: Sequence[R | Exception] | Failure, batch: list[tuple[T, Deferred[R]]]) -> None:
         self._next()

@@ -73,12 +73,15 @@ class _Account:
 
     def owes_long(self, now: float) -> float:
         """The long work that it owes now, in seconds."""
-        return max(0.0, self.long - LONG_SHARE * (now - self.served))
+        return max(0.0, self.long - LONG_SHARE * (now - self.served)) if self.long else 0.0
 
     def charge(self, now: float, seconds: float, long: float = 0.0) -> None:
         """It was served now, and used so much of a processor, and so many seconds of long work."""
-        self.long = min(MOST_LONG, self.owes_long(now) + long)
-        self.owed, self.served = min(MOST_OWED, self.owes(now) + seconds), now
+        if long or self.long:
+            self.long = min(MOST_LONG, self.owes_long(now) + long)
+        owed = self.owes(now) + seconds
+        self.owed = owed if owed < MOST_OWED else MOST_OWED
+        self.served = now
 
     def in_use(self, now: float) -> bool:
         """Whether it counts as an account that uses the server; a guest does while something is in progress for it."""
@@ -123,7 +126,7 @@ class Debts:
         if account is not None:
             now = self._seconds()
             found = self._accounts.get(account) or self._remember(account, now)
-            if found.owes_long(now) + long > LONG_FREE:
+            if long and found.owes_long(now) + long > LONG_FREE:
                 others = sum(
                     each.owes_long(now) > LONG_FREE / 2 for each in self._accounts.values() if each is not found
                 )

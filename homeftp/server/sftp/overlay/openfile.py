@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
-from typing import Any, Awaitable, Callable, Iterator
+from typing import Callable, Iterator
 
-import attrs
 from twisted.internet.defer import Deferred
 
-from homeftp.config import STREAM_PIECE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound
 from homeftp.files.budget import MemoryBudget
@@ -22,7 +19,7 @@ from homeftp.interfaces import IFileDraft, IFiles
 from homeftp.metadata.modes import kept_mode
 from homeftp.model import Entry
 from homeftp.server.sftp.overlay.content import DraftContent, Pending, SmallMemory
-from homeftp.server.sftp.overlay.promptwork import run_promptly
+from homeftp.server.sftp.overlay.fileturns import FileTurns, PendingRead, PendingWrite
 from homeftp.server.sftp.overlay.reader import SequentialReader
 
 FilesOf = Callable[[str], IFiles]
@@ -30,35 +27,6 @@ FilesOf = Callable[[str], IFiles]
 
 NEW_MODE = 0o644
 """The mode that is shown of a new file until it is committed, where the client gave none."""
-
-
-@attrs.frozen(eq=False)
-class PendingRead:
-    """A part to be read; `done` gets it, or what went wrong."""
-
-    offset: int
-    length: int
-    done: Callable[[bytes | memoryview | Exception], None]
-
-
-@attrs.frozen(eq=False)
-class PendingWrite:
-    """A part to be written, at the end where there is no offset; `done` gets None, or what went wrong."""
-
-    offset: int | None
-    data: bytes | memoryview
-    done: Callable[[Exception | None], None]
-
-
-@attrs.frozen(eq=False)
-class PendingAct:
-    """Something else that is done in turn."""
-
-    act: Callable[[], Awaitable[Any]]
-    answer: Deferred[Any]
-
-
-PendingJob = PendingRead | PendingWrite | PendingAct
 
 
 class OpenFile:
@@ -92,8 +60,7 @@ class OpenFile:
         self._content: DraftContent | None = None
         self._changed_us = 0
         self._reader: SequentialReader | None = None
-        self._jobs: deque[PendingJob] = deque()
-        self._running = False
+        self._turns = FileTurns(self._do)
         self._aborted = False
         self._failure: Exception | None = None
         self._give_back_name: Callable[[], None] = _nothing
@@ -137,17 +104,17 @@ class OpenFile:
 
     def read(self, offset: int, length: int, done: Callable[[bytes | memoryview | Exception], None]) -> None:
         """Read a part; b"" at the end."""
-        self._add(PendingRead(offset, length, done))
+        self._turns.add(PendingRead(offset, length, done))
 
     def write(self, offset: int | None, data: bytes | memoryview, done: Callable[[Exception | None], None]) -> None:
         """Write a part."""
-        self._add(PendingWrite(offset, data, done))
+        self._turns.add(PendingWrite(offset, data, done))
 
     def name_taken(self, give_back: Callable[[], None]) -> None:
         """Its name is kept from other sessions, until it is committed or discarded: call `give_back` then."""
         self._give_back_name = give_back
 
-    def create(self, mode: int | None, precondition: str | None) -> Deferred[None]:
+    async def create(self, mode: int | None, precondition: str | None) -> None:
         """Begin a new, empty content, whatever is there."""
 
         async def act() -> None:
@@ -157,9 +124,9 @@ class OpenFile:
             with self._lost_if_failed():
                 await self._empty()
 
-        return self._in_turn(act)
+        await self._turns.take(act)
 
-    def truncate(self, size: int) -> Deferred[None]:
+    async def truncate(self, size: int) -> None:
         """Cut it to `size` bytes, or extend it with zeros."""
 
         async def act() -> None:
@@ -170,9 +137,9 @@ class OpenFile:
                 else:
                     await self._empty()
 
-        return self._in_turn(act)
+        await self._turns.take(act)
 
-    def set_metadata(self, mtime_us: int | None, mode: int | None) -> Deferred[bool]:
+    async def set_metadata(self, mtime_us: int | None, mode: int | None) -> bool:
         """Give a content that is not committed a time and a mode; False where there is none."""
 
         async def act() -> bool:
@@ -184,17 +151,17 @@ class OpenFile:
                 self._pending.mode = mode
             return True
 
-        return self._in_turn(act)
+        return await self._turns.take(act)
 
-    def stat(self) -> Deferred[Entry | None]:
+    async def stat(self) -> Entry | None:
         """The entry that this session sees, after all that was asked for; None: the one that everyone sees."""
 
         async def act() -> Entry | None:
             return self.shown("")
 
-        return self._in_turn(act)
+        return await self._turns.take(act)
 
-    def refresh(self, entry: Entry | None) -> Deferred[None]:
+    async def refresh(self, entry: Entry | None) -> None:
         """The store has this there now: another one than before is read from now on."""
 
         async def act() -> None:
@@ -203,13 +170,13 @@ class OpenFile:
                 self.entry = entry
                 await self._close_reader()
 
-        return self._in_turn(act)
+        await self._turns.take(act)
 
-    def commit(self) -> Deferred[None]:
+    async def commit(self) -> None:
         """Put in place what is not; nothing where the name is gone."""
-        return self._in_turn(self._commit)
+        await self._turns.take(self._commit)
 
-    def release(self, *, writer: bool) -> Deferred[None]:
+    async def release(self, *, writer: bool) -> None:
         """A handle is closed. The last that may write commits; the last of all closes the file."""
 
         async def act() -> None:
@@ -222,21 +189,21 @@ class OpenFile:
                 if not self.handles:
                     await self._close_reader()
 
-        return self._in_turn(act)
+        await self._turns.take(act)
 
     def forget_idle(self) -> None:
         """Hold nothing that was read ahead, unless it was read since the last call."""
-        if self._reader is not None and not self._running:
+        if self._reader is not None and not self._turns.running:
             self._reader.forget_idle()
 
-    def detach(self) -> Deferred[None]:
+    async def detach(self) -> None:
         """Its name was removed, or is that of another file now: its handles still work, and nothing is committed."""
 
         async def act() -> None:
             self.detached = True
             self._give_back_name()
 
-        return self._in_turn(act)
+        await self._turns.take(act)
 
     async def abort(self) -> None:
         """Discard what was not committed; nothing that is still waiting is done."""
@@ -249,37 +216,8 @@ class OpenFile:
 
     # -- one after another -----------------------------------------------------------
 
-    def _in_turn(self, act: Callable[[], Awaitable[Any]]) -> Deferred[Any]:
-        answer: Deferred[Any] = Deferred()
-        self._add(PendingAct(act, answer))
-        return answer
-
-    def _add(self, job: PendingJob) -> None:
-        self._jobs.append(job)
-        if not self._running:
-            self._running = True
-            run_promptly(self._run())
-
-    async def _run(self) -> None:
-        try:
-            while self._jobs:
-                job = self._jobs.popleft()
-                if isinstance(job, PendingRead):
-                    await self._run_read(job)
-                elif isinstance(job, PendingWrite):
-                    await self._run_writes(job)
-                else:
-                    await self._run_act(job)
-        finally:
-            self._running = False
-
-    async def _run_act(self, job: PendingAct) -> None:
-        try:
-            result = await job.act()
-        except Exception as error:  # noqa: BLE001 (it is the answer)
-            job.answer.errback(error)
-        else:
-            job.answer.callback(result)
+    async def _do(self, part: PendingRead | PendingWrite) -> None:
+        await (self._run_read(part) if isinstance(part, PendingRead) else self._run_writes(part))
 
     async def _run_read(self, job: PendingRead) -> None:
         waiting = self._can_send()
@@ -294,16 +232,7 @@ class OpenFile:
 
     async def _run_writes(self, first: PendingWrite) -> None:
         """This write, together with those right behind it that continue it."""
-        together, size = [first], len(first.data)
-        end = None if first.offset is None else first.offset + size
-        while self._jobs:
-            job = self._jobs[0]
-            if not isinstance(job, PendingWrite) or job.offset != end or size + len(job.data) > STREAM_PIECE:
-                break
-            self._jobs.popleft()
-            together.append(job)
-            size += len(job.data)
-            end = None if end is None else end + len(job.data)
+        together = self._turns.continued(first)
         data = first.data if len(together) == 1 else b"".join(job.data for job in together)
         error = None
         try:

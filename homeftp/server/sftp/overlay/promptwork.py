@@ -1,31 +1,30 @@
-"""Coroutines that mostly have nothing to wait for: they run at once, and only what waits becomes a Deferred."""
+"""Coroutines that mostly have nothing to wait for: they run at once, and what they wait for resumes them."""
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any, Coroutine
+from functools import partial
+from typing import Any, Callable, Coroutine
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 _Work = Coroutine[Deferred[Any], Any, None]
 
 
 def run_promptly(work: _Work) -> None:
     """Run a coroutine, which raises nothing. What `Deferred.fromCoroutine` adds costs as much as a small request."""
+    _go_on(work, work.send, None)
+
+
+def _go_on(work: _Work, step: Callable[[Any], Deferred[Any]], argument: object) -> None:
+    """Let a coroutine take its next step, and those behind it when it has what it waits for."""
     try:
-        waits_for = work.send(None)
+        waits_for = step(argument)
     except StopIteration:
         return
-    Deferred.fromCoroutine(_rest(work, waits_for))
+    waits_for.addCallbacks(partial(_go_on, work, work.send), partial(_failed, work))
 
 
-async def _rest(work: _Work, waits_for: Deferred[Any]) -> None:
-    """A coroutine from its first wait on: it gets each result that it waits for, or the failure."""
-    with contextlib.suppress(StopIteration):
-        while True:
-            try:
-                result = await waits_for
-            except Exception as error:  # noqa: BLE001, PERF203 (it is the coroutine's)
-                waits_for = work.throw(error)
-            else:
-                waits_for = work.send(result)
+def _failed(work: _Work, failure: Failure) -> None:
+    """What a coroutine waits for has failed."""
+    _go_on(work, work.throw, failure.value)

@@ -11,6 +11,8 @@ from homeftp.server.sftp.wire.numbers import AttributeFlag
 _U32 = struct.Struct(">I")
 _U64 = struct.Struct(">Q")
 
+_TOO_EARLY = "the packet ends too early"
+
 MAX_EXTENDED = 64
 """Extended attributes that are skipped in one packet, at most: no client sends any in version 3."""
 
@@ -39,19 +41,20 @@ class FieldReader:
 
     def u32(self) -> int:
         """An integer of 32 bits."""
-        value: int = _U32.unpack_from(self._packet, self._take(_U32.size))[0]
-        return value
+        return self._number(_U32)
 
     def u64(self) -> int:
         """An integer of 64 bits."""
-        value: int = _U64.unpack_from(self._packet, self._take(_U64.size))[0]
-        return value
+        return self._number(_U64)
 
     def view(self) -> memoryview:
         """A string, not copied."""
-        size = self.u32()
-        start = self._take(size)
-        return self._packet[start : start + size]
+        size = self._number(_U32)
+        start = self._offset
+        end = self._offset = start + size
+        if end > len(self._packet):
+            raise MalformedPacket(_TOO_EARLY)
+        return self._packet[start:end]
 
     def string(self) -> bytes:
         """A string."""
@@ -75,12 +78,13 @@ class FieldReader:
                 self.view()
         return Attributes(size, owner, permissions, mtime)
 
-    def _take(self, size: int) -> int:
-        start = self._offset
-        if start + size > len(self._packet):
-            raise MalformedPacket("the packet ends too early")
-        self._offset = start + size
-        return start
+    def _number(self, form: struct.Struct) -> int:
+        try:
+            value: int = form.unpack_from(self._packet, self._offset)[0]
+        except struct.error:
+            raise MalformedPacket(_TOO_EARLY) from None
+        self._offset += form.size
+        return value
 
 
 def u32(value: int) -> bytes:

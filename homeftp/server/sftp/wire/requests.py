@@ -243,6 +243,8 @@ class PacketReader:
 
     def __init__(self) -> None:
         self._pieces: deque[bytes | memoryview] = deque()
+        self._offset = 0
+        """Bytes of the first piece that were taken."""
         self.held = 0
         """Bytes that have arrived and were not taken."""
         self._needed = _LENGTH.size
@@ -275,13 +277,21 @@ class PacketReader:
 
     def _take(self, size: int) -> bytes | memoryview:
         """The first `size` bytes, which are there."""
-        taken: list[bytes | memoryview] = []
         self.held -= size
-        while size:
-            piece = self._pieces.popleft()
-            if len(piece) > size:
-                self._pieces.appendleft(piece[size:])
-                piece = piece[:size]
-            taken.append(piece)
-            size -= len(piece)
-        return taken[0] if len(taken) == 1 else b"".join(taken)
+        taken: list[bytes | memoryview] = []
+        while True:
+            piece, start = self._pieces[0], self._offset
+            end = start + size
+            if end < len(piece):
+                self._offset = end
+                part = piece[start:end]
+            else:
+                self._pieces.popleft()
+                self._offset = 0
+                part = piece[start:] if start else piece
+            if len(part) == size and not taken:
+                return part
+            taken.append(part)
+            size -= len(part)
+            if not size:
+                return b"".join(taken)

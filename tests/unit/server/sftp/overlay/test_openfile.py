@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from homeftp.errors import NotFound
 from homeftp.server.sftp.wire.numbers import OpenFlag
 from tests.support.overlaycase import NEW, OverlayCase
@@ -18,9 +20,9 @@ class OpenFileTests(OverlayCase):
         found: list[Any] = []
         opened.write(0, b"one", found.append)
         opened.read(0, 9, found.append)
-        stat = opened.stat()
+        stat = Deferred.fromCoroutine(opened.stat())
         opened.write(None, b"two", found.append)
-        commit = opened.commit()
+        commit = Deferred.fromCoroutine(opened.commit())
         opened.read(0, 9, found.append)
         self.workers.work_all()
         entry = self.successResultOf(stat)
@@ -36,7 +38,8 @@ class OpenFileTests(OverlayCase):
         found: list[Any] = []
         opened.write(0, b"new", found.append)
         opened.read(0, 3, found.append)
-        truncated, released = opened.truncate(0), opened.release(writer=True)
+        truncated = Deferred.fromCoroutine(opened.truncate(0))
+        released = Deferred.fromCoroutine(opened.release(writer=True))
         self.workers.work_all()
         self.assertEqual([type(each) for each in found], [NotFound, NotFound])
         self.failureResultOf(truncated, NotFound)
