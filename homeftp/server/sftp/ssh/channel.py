@@ -103,6 +103,8 @@ class SftpChannel:
         self._parts: deque[bytes | memoryview] = deque()
         self.pending = 0
         """Bytes that wait to be sent."""
+        self._session_waits = False
+        """Whether the session was told that the client does not read fast enough."""
         self._flushing: IDelayedCall | None = None
 
     # -- the session's output ------------------------------------------------------------
@@ -110,7 +112,10 @@ class SftpChannel:
     @property
     def writable(self) -> bool:
         """Whether the client reads fast enough."""
-        return self.pending < MOST_PENDING and self._transport.may_send
+        if self.pending < MOST_PENDING and self._transport.may_send:
+            return True
+        self._session_waits = True
+        return False
 
     def write(self, data: bytes | memoryview) -> None:
         """Send a part of an answer; a part that fills no message waits for `consumed`, which is called after it."""
@@ -151,13 +156,15 @@ class SftpChannel:
         self._remote_window += size
         if self._remote_window > MAX_WINDOW:
             return False
-        self.resume()
+        if self.pending or self._session_waits:  # some clients widen it twice for each answer
+            self.resume()
         return True
 
     def resume(self) -> None:
         """The transport, or the client, takes more."""
         self._send(whole=False)
         if self.session is not None and self.writable:
+            self._session_waits = False
             self.session.resume()
         self._transport.channel_changed(self)
 

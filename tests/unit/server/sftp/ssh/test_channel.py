@@ -68,6 +68,16 @@ class ChannelTests(SynchronousTestCase):
         )
         self.channel.session = self.session
 
+    def test_widened(self) -> None:
+        """The session goes on when the client takes what was written, and is not asked where nothing waits."""
+        self.channel.widen(10)
+        self.assertEqual(self.session.resumed, 0)
+        self.channel.write(bytes(MOST_PENDING + 1010))
+        self.assertFalse(self.channel.writable)
+        self.channel.widen(MOST_PENDING)
+        self.assertEqual((self.session.resumed, self.channel.writable), (1, True))
+        self.assertEqual(sum(map(len, self.connection.sent)), MOST_PENDING + 1010)
+
     def test_gathered(self) -> None:
         """Full messages are sent at once, and the rest when everything of this turn is there."""
         for size in (70, 70, 70):
@@ -99,10 +109,14 @@ class ChannelTests(SynchronousTestCase):
         self.assertFalse(self.channel.widen(2**32 - 1))
 
     def test_wider_and_nothing_waits(self) -> None:
-        """A wider window resumes the session also where nothing waits to be sent: the session may have waited while
-        something did."""
+        """A wider window resumes the session also where nothing waits to be sent, if the session was told to wait."""
+        self.connection.may_send = False
+        self.assertFalse(self.channel.writable)
+        self.connection.may_send = True
         self.assertTrue(self.channel.widen(250))
         self.assertEqual((self.session.resumed, self.connection.sent), (1, []))
+        self.assertTrue(self.channel.widen(250))
+        self.assertEqual(self.session.resumed, 1, "it waits no more")
 
     def test_writable(self) -> None:
         """It is writable while little waits, and the transport takes more."""
