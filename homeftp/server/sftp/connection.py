@@ -276,7 +276,7 @@ class SftpConnection(StrictTransport):
     @property
     def may_send(self) -> bool:
         """Whether the transport takes more now."""
-        return not (self._paused or self.in_exchange or self._ended)
+        return not (self._paused or self._ended or self.in_exchange)
 
 
 def shown_peer(address: Any) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Callable, Protocol
+from typing import Callable, Protocol
 
 from twisted.conch.ssh.common import NS, getNS
 from twisted.conch.ssh.service import SSHService
@@ -59,6 +59,7 @@ class Channels(SSHService):
     """The service `ssh-connection` of one connection. `windows` is the memory of the windows of all channels."""
 
     name = b"ssh-connection"
+    transport: ServedConnection  # type: ignore[assignment] # who serves it sets it before anything is asked
     _log = Logger()
 
     def __init__(
@@ -69,11 +70,6 @@ class Channels(SSHService):
         self._clock = clock
         self._open: dict[int, SftpChannel] = {}
         self._next = 0
-
-    @property
-    def _connection(self) -> ServedConnection:
-        connection: Any = self.transport
-        return connection  # type: ignore[no-any-return]
 
     # -- what the connection asks ----------------------------------------------------------
 
@@ -115,21 +111,21 @@ class Channels(SSHService):
     @property
     def may_send(self) -> bool:
         """Whether the transport takes more now."""
-        return self._connection.may_send
+        return self.transport.may_send
 
     def send_data(self, channel: int, parts: list[bytes | memoryview], size: int) -> None:
         """Send data to the client's end of a channel."""
-        self._connection.send_parts((_DATA_HEAD.pack(DATA, channel, size), *parts), _DATA_HEAD.size + size)
+        self.transport.send_parts((_DATA_HEAD.pack(DATA, channel, size), *parts), _DATA_HEAD.size + size)
 
     def reopen(self, channel: int, size: int) -> None:
         """Let the client send so many more bytes."""
-        self._connection.sendPacket(WINDOW_ADJUST, _U32.pack(channel) + _U32.pack(size))
+        self.transport.sendPacket(WINDOW_ADJUST, _U32.pack(channel) + _U32.pack(size))
 
     def channel_changed(self, channel: SftpChannel) -> None:
         """A client that sends nothing more has its last answers, or something else has changed."""
         if channel.eof and not channel.pending and channel.session is not None and not channel.session.busy:
             self._close(channel)
-        self._connection.changed()
+        self.transport.changed()
 
     def channel_lost(self, channel: SftpChannel) -> None:
         """Close a channel whose data makes no sense."""
@@ -140,21 +136,21 @@ class Channels(SSHService):
     def channel_data(self, message: memoryview) -> None:
         """Data for a channel: its number, its length, and the data."""
         if len(message) < 2 * _U32.size:
-            self._connection.fail("malformed message")
+            self.transport.fail("malformed message")
             return
         channel = self._open.get(_U32.unpack_from(message)[0])
         data = message[2 * _U32.size :]
         if _U32.unpack_from(message, _U32.size)[0] != len(data):
-            self._connection.fail("malformed message")
+            self.transport.fail("malformed message")
         elif channel is not None and not channel.received(data):
-            self._connection.fail("more data than the channel takes")
+            self.transport.fail("more data than the channel takes")
 
     def packetReceived(self, messageNum: int, packet: bytes) -> None:
         """A message of the client; what it has wrong raises."""
         if messageNum == GLOBAL_REQUEST:
             _, rest = getNS(packet)
             if rest[:1] != b"\0":
-                self._connection.sendPacket(REQUEST_FAILURE, b"")
+                self.transport.sendPacket(REQUEST_FAILURE, b"")
         elif messageNum == OPEN:
             self._open_channel(packet)
         elif messageNum in (WINDOW_ADJUST, EOF, CLOSE, CHANNEL_REQUEST):
@@ -163,7 +159,7 @@ class Channels(SSHService):
             if channel is not None:
                 self._about(channel, number, messageNum, packet[_U32.size :])
         elif messageNum not in (REQUEST_SUCCESS, REQUEST_FAILURE, CHANNEL_SUCCESS, CHANNEL_FAILURE):
-            self._connection.fail("this server speaks SFTP only")
+            self.transport.fail("this server speaks SFTP only")
 
     def _open_channel(self, packet: bytes) -> None:
         kind, rest = getNS(packet)
@@ -175,7 +171,7 @@ class Channels(SSHService):
             reason = SHORTAGE
         if reason is not None:
             why = b"this server speaks SFTP only" if reason != SHORTAGE else b"too many channels"
-            self._connection.sendPacket(OPEN_FAILURE, _U32.pack(sender) + _U32.pack(reason) + NS(why) + NS(b"en"))
+            self.transport.sendPacket(OPEN_FAILURE, _U32.pack(sender) + _U32.pack(reason) + NS(why) + NS(b"en"))
             return
         number, self._next = self._next, (self._next + 1) % _NUMBERS
         local_window = max(MIN_WINDOW, self._windows.grant((self, number)))
@@ -187,12 +183,12 @@ class Channels(SSHService):
             remote_packet=min(max(largest, MIN_REMOTE_PACKET), MAX_REMOTE_PACKET),
             clock=self._clock,
         )
-        self._connection.sendPacket(OPEN_CONFIRMATION, struct.pack(">IIII", sender, number, local_window, LOCAL_PACKET))
+        self.transport.sendPacket(OPEN_CONFIRMATION, struct.pack(">IIII", sender, number, local_window, LOCAL_PACKET))
 
     def _about(self, channel: SftpChannel, number: int, kind: int, rest: bytes) -> None:
         if kind == WINDOW_ADJUST:
             if not channel.widen(_U32.unpack_from(rest)[0]):
-                self._connection.fail("an impossible window")
+                self.transport.fail("an impossible window")
         elif kind == EOF:
             channel.eof = True
             if channel.session is None:
@@ -200,7 +196,7 @@ class Channels(SSHService):
             else:
                 self.channel_changed(channel)
         elif kind == CLOSE:
-            self._connection.sendPacket(CLOSE, _U32.pack(channel.number))
+            self.transport.sendPacket(CLOSE, _U32.pack(channel.number))
             self._end(number)
         else:
             self._request(channel, rest)
@@ -212,16 +208,16 @@ class Channels(SSHService):
         if done:
             channel.session = self._make_session(channel)
         if wants_answer:
-            self._connection.sendPacket(CHANNEL_SUCCESS if done else CHANNEL_FAILURE, _U32.pack(channel.number))
+            self.transport.sendPacket(CHANNEL_SUCCESS if done else CHANNEL_FAILURE, _U32.pack(channel.number))
 
     def _close(self, channel: SftpChannel, *, status: int = 0) -> None:
         """End a channel: the client learns how its subsystem has ended."""
         number = next((number for number, each in self._open.items() if each is channel), None)
         if number is not None:
             there = _U32.pack(channel.number)
-            self._connection.sendPacket(CHANNEL_REQUEST, there + NS(b"exit-status") + b"\0" + _U32.pack(status))
-            self._connection.sendPacket(EOF, there)
-            self._connection.sendPacket(CLOSE, there)
+            self.transport.sendPacket(CHANNEL_REQUEST, there + NS(b"exit-status") + b"\0" + _U32.pack(status))
+            self.transport.sendPacket(EOF, there)
+            self.transport.sendPacket(CLOSE, there)
             self._end(number)
 
     def _end(self, number: int) -> None:
