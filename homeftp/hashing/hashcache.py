@@ -93,7 +93,7 @@ class StoredHash(NamedTuple):
     damage: str
 
 
-class _Forms(dict[int, Callable[[os.stat_result], str]]):
+class _SignatureForms(dict[int, Callable[[os.stat_result], str]]):
     """The functions that make signatures, by a disk's device number: the files of one call are on few disks."""
 
     def __init__(self, change_time: Callable[[int], ChangeTime]) -> None:
@@ -132,7 +132,7 @@ class HashCache:
         `whole` as in `known`.
         """
         found: dict[str, str] = {}
-        forms = _Forms(self.change_time)
+        forms = _SignatureForms(self.change_time)
 
         def select(connection: sqlite3.Connection) -> None:
             for key, seen, content_hash, damage, _, _ in known_rows(connection, directory, list(files), whole=whole):
@@ -153,7 +153,7 @@ class HashCache:
         finds them.
         """
         known: dict[str, KnownHash] = {}
-        forms = _Forms(self.change_time)
+        forms = _SignatureForms(self.change_time)
 
         def select(connection: sqlite3.Connection) -> None:
             for key, seen, content_hash, damage, read_us, content in known_rows(
@@ -328,7 +328,7 @@ class HashCache:
 
     def _values(self, rows: Iterable[CachedHash]) -> list[tuple[object, ...]]:
         """The columns of those rows that can be trusted later."""
-        forms = _Forms(self.change_time)
+        forms = _SignatureForms(self.change_time)
         return [
             (
                 os.fsencode(row.directory),

@@ -1,4 +1,4 @@
-"""What is asked of one open file, one after the other. Writes that follow one another are done as one."""
+"""The turns of one open file: reads, writes and all else follow one another; writes that continue others join them."""
 
 from __future__ import annotations
 

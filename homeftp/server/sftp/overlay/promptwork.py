@@ -26,5 +26,5 @@ def _go_on(work: _Work, step: Callable[[Any], Deferred[Any]], argument: object) 
 
 
 def _failed(work: _Work, failure: Failure) -> None:
-    """What a coroutine waits for has failed."""
+    """Raise in a coroutine the failure that it has waited for."""
     _go_on(work, work.throw, failure.value)
