@@ -214,9 +214,10 @@ class BenchmarkTests(SynchronousTestCase):
         needs.device("/dev/loop-control")
         written = Path(self.mktemp()).absolute()
         attacks = ("CMP of small files", "TLS handshakes")
+        lines = ("all alone: median ", "p99 against all alone: above 2 times beside ", " of 2, ", "refused: 0\n")
         options = [f"--attack={each}" for each in attacks]
         sizes = ("--names=500", "--seconds=0.4", "--alone=0.3", "--disk=ext4", "--apart")
-        self.check("attacks.py", *sizes, *options, f"--json={written}", prints=attacks)
+        self.check("attacks.py", *sizes, *options, f"--json={written}", prints=[*attacks, *lines])
         for found in json.loads(written.read_text()):
             self.assertEqual(found["refused"], [])
             self.assertGreater(found["peak_mib"], 1)
