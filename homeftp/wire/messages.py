@@ -295,7 +295,7 @@ class DirectoryDigestsBody(msgspec.Struct, frozen=True):
     tree: TreeBody
 
 
-class EntryBody(msgspec.Struct, frozen=True):
+class EntryBody(msgspec.Struct, frozen=True, gc=False):
     """An entry as it is encoded in a response: CMP's `remote`, GET's listings, PUSH's answers."""
 
     name: str
@@ -310,14 +310,16 @@ class EntryBody(msgspec.Struct, frozen=True):
         """The value that it stands for; of a metadata name that is given twice, the last counts."""
         meta = dict(self.meta_data)
         mtime_us, mode = meta.get("mtime_us"), meta.get("mode")
-        span = self.mtime_span
-        return Entry(self.name, self.kind, self.size, mtime_us, mode, self.hash, damaged=self.damaged, mtime_span=span)
+        return Entry(self.name, self.kind, self.size, mtime_us, mode, self.hash, "", self.damaged, self.mtime_span)
 
 
 def meta_data(value: Entry | Version) -> list[tuple[str, int]]:
     """The metadata entries of a value, those that are known."""
-    pairs = (("mtime_us", value.mtime_us), ("mode", value.mode))
-    return [(name, number) for name, number in pairs if number is not None]
+    if value.mtime_us is None:
+        return [] if value.mode is None else [("mode", value.mode)]
+    if value.mode is None:
+        return [("mtime_us", value.mtime_us)]
+    return [("mtime_us", value.mtime_us), ("mode", value.mode)]
 
 
 def entry_body(entry: Entry) -> dict[str, Any]:

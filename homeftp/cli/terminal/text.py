@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import stat
 import sys
 from typing import Any
@@ -12,6 +13,9 @@ from homeftp.errors import counted
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 """From one unit to the next."""
+
+_MODES = 256
+"""Modes as text that are remembered: the files of a folder have few."""
 
 
 def printable(text: str) -> str:
@@ -47,6 +51,7 @@ def format_count(files: int, folders: int, others: int = 0) -> str:
     return " and ".join(parts)
 
 
+@functools.lru_cache(maxsize=_MODES)
 def format_mode(kind: str, mode: int | None) -> str:
     """The kind and the permission bits as ls(1) prints them; bits that are not known as if none were set."""
     from homeftp.metadata.modes import MODE_BITS

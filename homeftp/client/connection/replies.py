@@ -205,23 +205,31 @@ class Names:
         """How many entries were listed."""
         self._count = 0
 
-    def check(self, entry: Entry) -> None:
+    def check(self, entries: Sequence[Entry]) -> None:
         """Raise `ProtocolViolation` for a name that could lead elsewhere, comes twice or is out of order.
 
         A name whose directory was not listed before it is out of order too.
         """
-        parent, slash, name = entry.name.rpartition("/")
-        self.entries += 1
-        self.count(1)
-        is_long = len(entry.name) > endpoints.MAX_PATH_BYTES or entry.name.count("/") >= endpoints.MAX_PARTS
-        is_lost = (slash and not parent) or parent not in self._last
+        self.entries += len(entries)
+        self.count(len(entries))
+        for entry in entries:
+            path = entry.name
+            parent, slash, name = path.rpartition("/")
+            last = self._last.get(parent)
+            if last is None or not endpoints.is_plain(name) or slash:
+                self._check(path, parent, name)
+            if last is not None and name <= last:
+                raise ProtocolViolation(f"the server listed a name twice, or out of order: {path[:_SHOWN]!a}")
+            self._last[parent] = name
+            if entry.kind == "directory":
+                self._last[path] = ""
+
+    def _check(self, path: str, parent: str, name: str) -> None:
+        """Check a name that is not as most names directly in a directory are."""
+        is_long = len(path) > endpoints.MAX_PATH_BYTES or path.count("/") >= endpoints.MAX_PARTS
+        is_lost = path.startswith("/") or parent not in self._last
         if is_long or is_lost or endpoints.name_problem(name) is not None:
-            raise _illegal(entry.name)
-        if name <= self._last[parent]:
-            raise ProtocolViolation(f"the server listed a name twice, or out of order: {entry.name[:_SHOWN]!a}")
-        self._last[parent] = name
-        if entry.kind == "directory":
-            self._last[entry.name] = ""
+            raise _illegal(path)
 
     def count(self, more: int) -> None:
         """Count names, also of what is skipped; raises `ProtocolViolation` for more than anybody can work with."""
@@ -245,8 +253,7 @@ def page(body: dict[str, Any], names: Names) -> ListingPage:
     """One page of a listing, its names checked."""
     listed = understood(body, _Listed, "a page of a listing")
     entries = tuple(entry.entry() for entry in listed.entries)
-    for entry in entries:
-        names.check(entry)
+    names.check(entries)
     names.count(len(listed.skipped))
     return ListingPage(entries, tuple(listed.skipped))
 

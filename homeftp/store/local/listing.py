@@ -218,38 +218,38 @@ class DirectoryLister:
     def _stat_names(self, level: _Level, directory: int) -> None:
         """Stat one page of names, and look up their hashes."""
         chunk = level.names.take(LISTING_PAGE, partial(_names, directory, level.hidden))
-        stats: list[tuple[bytes, os.stat_result | OSError]] = []
+        stats: list[tuple[bytes, str, os.stat_result | OSError]] = []
         files: dict[str, os.stat_result] = {}
         for key in chunk:
             name, _, stored = key.partition(_STORED_AS)
+            text = os.fsdecode(name)
             try:
                 if stored and not self._root.is_stored_as(directory, name, stored):
                     raise _OtherFile(stored)
                 found = os.stat(stored or name, dir_fd=directory, follow_symlinks=False)
             except OSError as error:
-                stats.append((key, error))
+                stats.append((key, text, error))
                 continue
-            stats.append((key, found))
+            stats.append((key, text, found))
             self._root.disks.learn(found, directory)
             if stat.S_ISREG(found.st_mode):
-                files[os.fsdecode(name)] = found
+                files[text] = found
         known = self._cache.known(self._root.cache_path(level.endpoint), files, whole=True)
-        level.ready = [
-            (key, found, known.get(os.fsdecode(key.partition(_STORED_AS)[0]))) for key, found in reversed(stats)
-        ]
+        level.ready = [(key, found, known.get(text)) for key, text, found in reversed(stats)]
 
 
 def _names(directory: int, hidden: frozenset[str]) -> Iterator[bytes]:
     """The names in an open directory as keys of their order, except those whose folded form is hidden."""
     with os.scandir(directory) as found:
-        yield from (_key(one.name) for one in found if not hidden or folded(one.name) not in hidden)
+        for one in found:  # a large directory is read several times, so each name must cost little
+            text = one.name
+            if not hidden or folded(text) not in hidden:
+                yield text.encode() if text.isascii() else _key(text)
 
 
 def _key(text: str) -> bytes:
     """The key that sorts a name: its form on the wire, with the name itself behind where that is another one."""
     name = os.fsencode(text)
-    if text.isascii():
-        return name
     listed = wire_form(name)
     return name if listed == name else listed + _STORED_AS + name
 

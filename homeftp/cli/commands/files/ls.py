@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Sequence
+
+import attrs
 
 from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.commands.files.sizes import add_size_arguments, sized
@@ -74,42 +77,50 @@ async def _list_one(client: Client, path: str, options: argparse.Namespace, *, n
     if entry.kind == "file":
         if options.hash:
             entry = await hashed_entry(client, endpoint) or entry
-        return print_entry(entry, endpoint if named else endpoint.rpartition("/")[2], options)
+        return print_entries(
+            [attrs.evolve(entry, name=endpoint if named else endpoint.rpartition("/")[2])], "", options
+        )
     prefix = f"{endpoint}/" if named and endpoint else ""
     complete = True
     listing = list_with_hashes if options.hash else Client.list
     async for page in listing(client, endpoint, recursive=options.recursive):
-        for each in page.entries:
-            complete = print_entry(each, prefix + each.name, options) and complete
+        complete = print_entries(page.entries, prefix, options) and complete
         for name, reason in page.skipped:
             print_not_shared(prefix + name, reason)
     return complete
 
 
-def print_entry(entry: Entry, name: str, options: argparse.Namespace) -> bool:
-    """Print one file or folder under the given name; whether the hash is known, if that was asked for."""
-    complete = not options.hash or entry.kind == "directory" or entry.hash is not None
-    if not complete:
-        print_error(f"{name}: the server cannot read it, or its disk has not kept the content: no hash")
-    if options.json:
-        print_json({**entry_body(entry), "name": name})
-    elif options.hash and not options.long:
-        if entry.hash is not None:
-            print(f"{_digits(entry.hash)}  {printable(name)}")
-    else:
-        _print_line(entry, name, options)
+def print_entries(entries: Sequence[Entry], prefix: str, options: argparse.Namespace) -> bool:
+    """Print files and folders, with what their names begin with; whether the hashes are known, if that was asked for.
+
+    The lines are written together: a folder may have many.
+    """
+    complete = True
+    lines = []
+    for entry in entries:
+        name = prefix + entry.name
+        if options.hash and entry.kind != "directory" and entry.hash is None:
+            print_error(f"{name}: the server cannot read it, or its disk has not kept the content: no hash")
+            complete = False
+        if options.json:
+            print_json({**entry_body(entry), "name": name})
+        elif options.hash and not options.long:
+            if entry.hash is not None:
+                lines.append(f"{_digits(entry.hash)}  {printable(name)}\n")
+        else:
+            lines.append(_line(entry, name, options))
+    sys.stdout.write("".join(lines))
     return complete
 
 
-def _print_line(entry: Entry, name: str, options: argparse.Namespace) -> None:
+def _line(entry: Entry, name: str, options: argparse.Namespace) -> str:
     slash = "/" if entry.kind == "directory" else ""
     if not options.long:
-        print(f"{printable(name)}{slash}")
-        return
+        return f"{printable(name)}{slash}\n"
     digits = f"{_digits(entry.hash or ''):{_HASH_DIGITS}} " if options.hash else ""
     size = sized(None if entry.kind == "directory" else entry.size, exact=options.bytes)
     when = format_minute(entry.mtime_us)
-    print(f"{format_mode(entry.kind, entry.mode)} {size} {when} {digits}{printable(name)}{slash}")
+    return f"{format_mode(entry.kind, entry.mode)} {size} {when} {digits}{printable(name)}{slash}\n"
 
 
 def _digits(hash: str) -> str:

@@ -97,7 +97,8 @@ class ClusterReader:
         walk = reader.tree if recursive else reader.children
         depth = len(endpoint.parts)
         yield from listing_pages(
-            self._item("/".join(names[depth:]), each) for names, each in walk(node.id, endpoint.parts, hidden)
+            self._item("/".join(names[depth:]) if recursive else each.name, each)
+            for names, each in walk(node.id, endpoint.parts, hidden)
         )
 
     def _item(self, name: str, node: ListedRow) -> Entry | tuple[str, str]:

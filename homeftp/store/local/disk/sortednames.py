@@ -116,7 +116,7 @@ class SortedNames:
         while is_left:
             part = list(islice(source, PART))
             is_left = len(part) == PART
-            first += [name for name in part if self._is_between(after, name, before)]
+            first += _between(part, before, after) if self._backwards else _between(part, after, before)
             del part
             first.sort(reverse=self._backwards)
             del first[most:]
@@ -126,18 +126,21 @@ class SortedNames:
         self._complete = len(first) < most
         self._names = list(dict.fromkeys(reversed(first)))
 
-    def _is_between(self, after: bytes | None, name: bytes, before: bytes | None) -> bool:
-        """Whether a name comes between two others in the order of the walk; None is no bound."""
-        if self._backwards:
-            after, before = before, after
-        return (after is None or name > after) and (before is None or name < before)
-
     def forget(self, last: bytes | None = None) -> None:
         """Keep no names: the next ones are read again, from `last` on where those behind it were not used."""
         self._names.clear()
         self._reading = None
         self._complete = False
         self._last = self._last if last is None else last
+
+
+def _between(names: list[bytes], low: bytes | None, high: bytes | None) -> list[bytes]:
+    """The names that sort between two others; None is no bound."""
+    if low is not None and high is not None:
+        return [name for name in names if low < name < high]
+    if low is not None:
+        return [name for name in names if name > low]
+    return names if high is None else [name for name in names if name < high]
 
 
 class Level(Protocol):
