@@ -101,10 +101,10 @@ class FairQueue(Generic[J]):
     def take(self) -> tuple[str | None, Lane, J] | None:
         """The next job that may run now, which then counts as running until `done`; None where none may."""
         self._found_held = False
-        running = sum(self._running)
-        if not self._waiting or running >= self._threads:
+        if not self._waiting or (running := sum(self._running)) >= self._threads:
             return None
-        nobody_else = not running and not any(self._rings[lane] for lane in self._lanes)
+        background = self._rings[Lane.BACKGROUND]
+        nobody_else = background and not running and not any(self._rings[lane] for lane in self._lanes)
         for lane in (Lane.BACKGROUND,) if nobody_else else self._lanes:
             ring = self._rings[lane]
             if not ring or not self._free(lane):
