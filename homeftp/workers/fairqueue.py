@@ -32,13 +32,17 @@ LONG = frozenset({Lane.SLICE, Lane.HASH})
 """Parts of long work: they keep the disk or a processor busy while clients wait for other things."""
 
 
+_LANES = tuple(Lane)
+"""All of them: to go through an enumeration takes longer than to put a job into a queue."""
+
+
 @attrs.define(eq=False)
 class _Queue(Generic[J]):
     """The jobs of one account."""
 
-    waiting: list[deque[J]] = attrs.field(factory=lambda: [deque() for _ in Lane])
+    waiting: list[deque[J]] = attrs.field(factory=lambda: [deque() for _ in _LANES])
     """By lane."""
-    running: list[int] = attrs.field(factory=lambda: [0 for _ in Lane])
+    running: list[int] = attrs.field(factory=lambda: [0] * len(_LANES))
     """How many, by lane."""
 
     def __len__(self) -> int:
@@ -65,13 +69,13 @@ class FairQueue(Generic[J]):
         self._threads = threads
         self._hashing = hashing
         self._queues: dict[str | None, _Queue[J]] = {}
-        self._rings: list[deque[str | None]] = [deque() for _ in Lane]
+        self._rings: list[deque[str | None]] = [deque() for _ in _LANES]
         """For each lane the queues in which jobs wait for it, the one whose turn it is first."""
         self._lanes = deque(lane for lane in Lane if lane is not Lane.BACKGROUND)
         """The lane whose turn it is first."""
         self._waiting = 0
         """Jobs that wait, in all queues. Mostly there are none, and then nothing else need be looked at."""
-        self._running = [0 for _ in Lane]
+        self._running = [0] * len(_LANES)
         """Jobs that run, by lane."""
         self._found_held = False
 
