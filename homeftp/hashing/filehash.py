@@ -156,16 +156,26 @@ def read_whole(fd: int, size: int) -> bytes:
 def hash_slices(hasher: Hasher, fd: int, start: int, end: int, *, slice_size: int = SLICE) -> Iterator[None]:
     """Give `hasher` the bytes of an open file from `start` to `end`; yields after each slice of `slice_size` bytes.
 
-    The system reads nothing ahead for this descriptor any more but what it is asked for. Raises `Changed` (44) when the
-    file ends before `end`.
+    Until it ends the system reads nothing ahead for this descriptor but what it is asked for. Raises `Changed` (44)
+    when the file ends before `end`.
     """
+    if end - start <= PIECE or not _advise(fd, 0, 0, "RANDOM"):
+        yield from _hash_slices(hasher, fd, start, end, slice_size, asks=False)
+        return
+    try:
+        yield from _hash_slices(hasher, fd, start, end, slice_size, asks=True)
+    finally:
+        _advise(fd, 0, 0, "NORMAL")  # it may be sent next
+
+
+def _hash_slices(hasher: Hasher, fd: int, start: int, end: int, slice_size: int, *, asks: bool) -> Iterator[None]:
+    """The same; `asks` for what is read next."""
     offset, pause, asked = start, start + slice_size, start
-    by_itself = end - start <= PIECE or not _advise(fd, 0, 0, "RANDOM")
     while offset < end:
         if offset >= pause:
             pause += slice_size
             yield None
-        if not by_itself and asked - offset < READ_AHEAD and asked < end:
+        if asks and asked - offset < READ_AHEAD and asked < end:
             ahead = min(end, offset + 2 * READ_AHEAD) - asked
             _advise(fd, asked, ahead, "WILLNEED")
             asked += ahead

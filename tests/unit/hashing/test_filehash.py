@@ -77,9 +77,15 @@ class DigestTests(FileCase):
             for number, _ in enumerate(slices, 1):
                 hashed = 1 + number * PIECE
                 (_, *ranges) = [call.args[1:] for call in advise.call_args_list]
+                self.assertNotIn((0, 0, os.POSIX_FADV_NORMAL), ranges)
                 asked = ranges[-1][0] + ranges[-1][1]
                 self.assertTrue(hashed <= asked <= hashed + 2 * READ_AHEAD)
-        self.assertEqual(advise.call_args_list[0].args, (self.fd, 0, 0, os.POSIX_FADV_RANDOM))
+            (first, *_, last) = [call.args for call in advise.call_args_list]
+            self.assertEqual(first, (self.fd, 0, 0, os.POSIX_FADV_RANDOM))
+            self.assertEqual(last, (self.fd, 0, 0, os.POSIX_FADV_NORMAL), "the system reads ahead by itself again")
+            advise.reset_mock()
+            next(hash_slices(Hasher(), self.fd, 1, end, slice_size=PIECE))
+            self.assertEqual(advise.call_args.args, last, "a hash that is given up")
         self.assertEqual([offset for offset, _, _ in ranges], [1, *(sum(each[:2]) for each in ranges[:-1])])
         self.assertEqual((asked, {advice for *_, advice in ranges}), (end, {os.POSIX_FADV_WILLNEED}))
 
