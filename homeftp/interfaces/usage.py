@@ -7,23 +7,21 @@ from __future__ import annotations
 
 from typing import Mapping, Sequence
 
-import attrs
+import msgspec
 from zope.interface import Interface
 
 from homeftp.endpoint import Endpoint
 from homeftp.model import Actor
 
 
-@attrs.frozen(kw_only=True)
-class Space:
+class Space(msgspec.Struct, frozen=True, kw_only=True):
     """How much somebody can still store, and how much of the same space is used, in bytes. None: it is not known."""
 
     free: int | None = None
     used: int | None = None
 
 
-@attrs.frozen(kw_only=True)
-class StoreUsage:
+class StoreUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The space that a store takes up, in bytes. None: it is not known, or there is no limit."""
 
     size: int | None = None
@@ -41,8 +39,7 @@ class StoreUsage:
     """The bytes of interrupted uploads."""
 
 
-@attrs.frozen(kw_only=True)
-class ConnectionsUsage:
+class ConnectionsUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The connections of one server to a database, and what waited for one since it started."""
 
     most: int
@@ -59,13 +56,12 @@ class ConnectionsUsage:
     """How often none could be had."""
 
 
-@attrs.frozen(kw_only=True)
-class StoreActivity:
+class StoreActivity(msgspec.Struct, frozen=True, kw_only=True):
     """The work of a store since it was opened, and what it owes the audit log."""
 
     unrecorded: int = 0
     """Changes that were made, and that the audit log lacks."""
-    changes: Mapping[str, int] = attrs.field(factory=dict)
+    changes: Mapping[str, int] = msgspec.field(default_factory=dict)
     """How many of each kind (`Change.what`) were made and recorded."""
     evicted_bytes: int = 0
     """The bytes of versions and unfinished uploads that were removed to make space."""
@@ -87,8 +83,7 @@ class IProbedStore(Interface):
         """Ask each engine for something small. Blocks; raises the refusal of one that does not answer."""
 
 
-@attrs.frozen(kw_only=True)
-class AccountUsage:
+class AccountUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The space that one account takes up in a store, in bytes."""
 
     used: int | None = None
@@ -111,8 +106,7 @@ class IMeasuredStore(Interface):
         """The usage of the actor's account, by its `allotment`. The first call counts a home that has a quota."""
 
 
-@attrs.frozen(kw_only=True)
-class Activity:
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
     """A request that is being carried out."""
 
     request: str

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Mapping
 
 import attrs
+from msgspec import structs
 from twisted.application.service import IService
 
 import homeftp
@@ -148,7 +149,7 @@ class ServerStatus:
         accesses = AccessTable(self.server.state)
         return {
             "problems": state.problems,
-            "space": attrs.asdict(state.usage),
+            "space": structs.asdict(state.usage),
             "devices": [_device(each) for each in Devices(self.server.state).all()],
             "accounts": [_account(name, access, measure(name, access)) for name, access in accesses.all()],
         }

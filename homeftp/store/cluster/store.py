@@ -314,7 +314,7 @@ class ClusterStore:
 
     def activity(self) -> StoreActivity:
         """Changes that this server has made, and its connections to the database."""
-        return attrs.evolve(self._context.log.activity(), database=self._context.database.usage())
+        return structs.replace(self._context.log.activity(), database=self._context.database.usage())
 
     def probe(self) -> None:
         """Ask the database and the bucket. Raises `Busy` (51)."""

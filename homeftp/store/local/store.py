@@ -7,6 +7,7 @@ import os
 from typing import Generator, Iterator, Sequence
 
 import attrs
+from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, RESERVED, ROOT, Endpoint, FolderSet
@@ -155,7 +156,7 @@ class LocalStore:
             versions, most = folder.writable.archive.usage()
         except OSError as error:
             raise refusal(error, ROOT) from error
-        return attrs.evolve(
+        return structs.replace(
             found,
             versions=versions,
             most_versions=most,
@@ -174,7 +175,7 @@ class LocalStore:
         if folder.read_only is not None:
             return AccountUsage()
         unfinished = folder.writable.partials.total(None, actor.owner)
-        return attrs.evolve(folder.writable.accounting.usage(actor), unfinished=unfinished)
+        return structs.replace(folder.writable.accounting.usage(actor), unfinished=unfinished)
 
     # -- reading -------------------------------------------------------------------
 
