@@ -99,6 +99,8 @@ class ServersTests(SynchronousTestCase):
         self.addCleanup(watching.socket.close)
         watching.send("WATCH", {"rel_endpoint": ""})
         watching.response()
+        begun, _ = watching.response()  # from here on what others change is known
+        self.assertTrue(begun["body"]["anything"])
         self.done("push", os.path.join(self.folder, "a"), "nas:a")
         told: list[str] = []
         while "a" not in told:  # at the other server
