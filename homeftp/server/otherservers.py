@@ -55,7 +55,6 @@ class OtherServers:
         self._reader: AuditTableReader | None = None
         self._problem: str | None = None
         self._others: Sequence[str] = ()
-        self._is_alone = False
         self._reporting = LoopingCall(self.report)
         self._reporting.clock = reactor
         self._listener = NotificationListener(IReactorFDSet(reactor), self._hear)
@@ -99,7 +98,7 @@ class OtherServers:
 
     def changed(self) -> None:
         """This server has changed something: the others are told. In any thread."""
-        if self._running and not self._is_alone:
+        if self._running:
             self._notifier.changed()
 
     def report(self) -> Deferred[None]:
@@ -196,7 +195,6 @@ class OtherServers:
             ClusterServer(id=own, host=own_name(), address=self._address(), version=homeftp.__version__),
         )
         others = [each.address for each in list_servers(self._database()) if each.runs and each.id != own]
-        self._is_alone = not others
         return list(dict.fromkeys(filter(None, others)))[: MAX_ADDRESSES - 1]
 
     def _tell(self) -> bool:
