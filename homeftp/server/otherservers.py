@@ -119,6 +119,7 @@ class OtherServers:
             else:
                 self._reader = None
                 self._listener.close()
+                self._notified = False
                 seconds = PACE_SECONDS
             await self._wait(seconds)
 

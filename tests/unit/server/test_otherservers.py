@@ -186,6 +186,15 @@ class OtherServersTests(SynchronousTestCase):
         self.clock.advance(PACE_SECONDS)
         self.assertEqual(self.hub.told, [None, None])
 
+    def test_not_watched_any_more(self) -> None:
+        """A notification that came as the last watch ended has nothing looked for sooner."""
+        self.notify("x")
+        self.clock.read()
+        self.hub.watching = False
+        self.clock.advance(LEAST_SECONDS)
+        pauses = [call.getTime() - self.clock.seconds() for call in self.clock.getDelayedCalls()]
+        self.assertEqual(min(pauses), PACE_SECONDS)
+
     def test_down(self) -> None:
         """A database that does not answer is no end: who watches hears that anything may have changed meanwhile."""
         self.hub.watching = False
