@@ -1,7 +1,7 @@
 """Notifications of the database: a server tells the others that it has changed something, and hears that they have.
 
 They say nothing else: what was changed is in the audit log. One may be lost, as with a server that ends in between, or
-with a proxy that gives each transaction another connection; so who hears them looks now and then without one.
+with a proxy that gives each transaction another connection; so each server also looks without one now and then.
 """
 
 from __future__ import annotations
