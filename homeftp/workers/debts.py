@@ -146,7 +146,7 @@ class Debts:
         return found is None or found.has_little_to_do(self._seconds())
 
     def begin(self, account: str | None) -> None:
-        """A short piece of work for an account waits or runs from now on, or the slice of one with little to do."""
+        """A short piece of work for an account waits or runs from now on, or the only slice of one with little."""
         if account is not None:
             found = self._accounts.get(account) or self._remember(account, self._seconds())
             found.pieces += 1

@@ -84,6 +84,11 @@ class FairQueue(Generic[J]):
         queue = self._queues.get(name)
         return 0 if queue is None else len(queue)
 
+    def has_long(self, name: str | None) -> bool:
+        """Whether a slice or a hashing of one queue waits or runs."""
+        queue = self._queues.get(name)
+        return queue is not None and any(queue.waiting[lane] or queue.running[lane] for lane in LONG)
+
     def waiting_by_lane(self) -> list[int]:
         """How many jobs of all queues wait, for each lane."""
         return [sum(len(queue.waiting[lane]) for queue in self._queues.values()) for lane in Lane]

@@ -60,7 +60,7 @@ class _Job:
     has_deadline: bool
     """Whether a request may wait for it."""
     others_wait: bool = False
-    """Whether accounts that owe more wait for it: as for a short job, also for a slice where there are few of them."""
+    """Whether accounts that owe more wait for it: as for a short job, also for a slice of one with little to do."""
     began: float = 0.0
     """When it got its thread."""
     logged: bool = False
@@ -232,14 +232,18 @@ class ThreadWorkers:
         answer: Deferred[T] = Deferred()
         bounded = lane is not Lane.BACKGROUND
         new = _Job(job, args, answer, account, self._clocks, self._monotonic(), bounded)
+        new.others_wait = lane is Lane.SHORT or (lane in LONG and self._has_little_to_do(account))
         self._queue.put(account, lane, new)
-        new.others_wait = lane is Lane.SHORT or (lane in LONG and self._debts.has_little_to_do(account))
         if new.others_wait:
             self._debts.begin(account)
         self._start()
         if len(self._running) == self.size:
             self._log_slow(next(iter(self._running)))
         return answer
+
+    def _has_little_to_do(self, account: str | None) -> bool:
+        """Whether no other long work of an account waits or runs, and it owes next to nothing."""
+        return not self._queue.has_long(account) and self._debts.has_little_to_do(account)
 
     def _start(self) -> None:
         """Hand over as many jobs as there are free threads for."""

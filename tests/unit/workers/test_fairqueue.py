@@ -54,6 +54,17 @@ class FairQueueTests(SynchronousTestCase):
         self.queue.done("a", SLICE)
         self.assertEqual(self.taken(), [("e", SLICE)])
 
+    def test_has_long(self) -> None:
+        """A slice or a hashing counts as long work of its own queue until it is done; other jobs do not."""
+        for lane in Lane:
+            is_long = lane in (SLICE, HASH)
+            self.put("a", lane, 1)
+            self.assertEqual((self.queue.has_long("a"), self.queue.has_long("b")), (is_long, False))
+            self.assertEqual(self.taken(), [("a", lane)])
+            self.assertEqual(self.queue.has_long("a"), is_long)
+            self.queue.done("a", lane)
+            self.assertFalse(self.queue.has_long("a"))
+
     def test_one_account(self) -> None:
         """One account never has all threads, whatever it asks for: half of them for short jobs, one slice, one hash."""
         for lane in Lane:

@@ -223,6 +223,22 @@ class ThreadWorkersTests(PoolTestCase):
             self.work(1)
             self.now += MOST_LONG / LONG_SHARE
 
+    def test_slices_keep_waiting(self) -> None:
+        """Of slices that wait together only the first does: the account has little to do, until they have run."""
+        ann, eve = self.workers.of("ann"), self.workers.of("eve")
+        for runs in ([ann.run_slice] * 3, [ann.run_hash, ann.run_slice]):
+            made: list[str] = []
+            eve.run(self.use, MOST_OWED)
+            self.work(1)
+            for run in runs:
+                run(int)
+            eve.in_turn(made.append, "eve")
+            self.assertEqual(made, [])
+            self.work(1)
+            self.reactor.advance(0)
+            self.assertEqual(made, ["eve"])
+            self.work(len(runs) - 1)
+
     def take_long(self) -> None:
         """In a worker: let a long time pass, and use no processor."""
         self.now += MOST_LONG
