@@ -54,7 +54,11 @@ class FileTurns:
         if self.running or self._waiting:
             turn: Deferred[None] = Deferred()
             self._waiting.append(turn)
-            await turn
+            try:
+                await turn
+            except BaseException:
+                self._waiting.remove(turn)  # who waited is gone
+                raise
         self.running = True
         try:
             return await act()

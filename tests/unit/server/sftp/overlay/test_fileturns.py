@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import STREAM_PIECE
@@ -51,6 +51,17 @@ class FileTurnsTests(SynchronousTestCase):
             return name
 
         return Deferred.fromCoroutine(self.turns.take(act))
+
+    def test_cancelled(self) -> None:
+        """What is cancelled before its turn has none, and what is behind it has its own."""
+        waits: Deferred[None] = Deferred()
+        first, second, third = self.act("one", waits), self.act("two"), self.act("three")
+        second.cancel()
+        self.failureResultOf(second, CancelledError)
+        waits.callback(None)
+        self.assertEqual((self.successResultOf(first), self.successResultOf(third)), ("one", "three"))
+        self.assertEqual(self.successResultOf(self.act("four")), "four")
+        self.assertNotIn("begin two", self.done)
 
     def test_at_once(self) -> None:
         """What nothing comes before is done in the call that asks for it."""
