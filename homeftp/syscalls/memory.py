@@ -6,50 +6,63 @@ happens.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import mmap
+import os
+import re
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, Iterable, Iterator
+
+import attrs
 
 Mallopt = Callable[[int, int], int]
 """mallopt(3): takes a setting and its value; 1 where the C library took it."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
-_PT_LOAD = 1
-_PF_W = 2
-"""The segments of a program or library that are in memory, and those of them that may be written; see elf(5)."""
-
 _MADV_DONTNEED = 4
 
+_MAPS = "/proc/self/maps"
+"""The mappings of this process: see proc_pid_maps(5)."""
 
-class _Segment(ctypes.Structure):
-    """Elf64_Phdr of elf(5)."""
+_SMAPS = "/proc/self/smaps"
+"""The mappings, and how much of each is in memory: see proc_pid_smaps(5)."""
 
-    _fields_ = (
-        ("type", ctypes.c_uint32),
-        ("flags", ctypes.c_uint32),
-        ("offset", ctypes.c_uint64),
-        ("address", ctypes.c_uint64),
-        ("physical", ctypes.c_uint64),
-        ("size", ctypes.c_uint64),
-        ("memory", ctypes.c_uint64),
-        ("align", ctypes.c_uint64),
-    )
+_HEXADECIMAL = 16
+
+_MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \S+ *(.*)\n")
+_READABLE_FILE = re.compile(r"r-.p/.*")
+_FIELD = re.compile(r"(Anonymous|Swap): +([0-9]+) kB\n")
 
 
-class _Library(ctypes.Structure):
-    """The beginning of struct dl_phdr_info of dl_iterate_phdr(3)."""
+@attrs.frozen
+class MappedFile:
+    """A part of a file that is mapped, and whose pages are as in the file."""
 
-    _fields_ = (
-        ("base", ctypes.c_uint64),
-        ("name", ctypes.c_char_p),
-        ("segments", ctypes.POINTER(_Segment)),
-        ("count", ctypes.c_uint16),
-    )
+    path: str
+    begin: int
+    """Its first address."""
+    size: int
+    """Bytes."""
 
 
-_Visitor = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Library), ctypes.c_size_t, ctypes.c_void_p)
+def unwritten(lines: Iterable[str]) -> Iterator[MappedFile]:
+    """The private mappings in lines of `_SMAPS` that may not be written, and of which no page ever was.
+
+    A page that was written is one of its own, in memory or swapped out: it would be lost.
+    """
+    mapped, fields = None, 0
+    for line in lines:
+        if found := _MAPPING.fullmatch(line):
+            begin, end = int(found[1], _HEXADECIMAL), int(found[2], _HEXADECIMAL)
+            fields = 0
+            mapped = MappedFile(found[4], begin, end - begin) if _READABLE_FILE.match(found[3] + found[4]) else None
+        elif mapped is not None and (found := _FIELD.fullmatch(line)):
+            fields += 1
+            if found[2] != "0":
+                mapped = None
+            elif fields == 2:
+                yield mapped
 
 
 def c_mallopt() -> Mallopt | None:
@@ -69,29 +82,30 @@ def give_back_memory(threshold: int, mallopt: Mallopt | None) -> None:
         mallopt(_M_MMAP_THRESHOLD, threshold)
 
 
+def _is_held(path: str) -> bool:
+    """Whether what is mapped of this file stays where it is: the program, and a library, which is held from now on."""
+    if path == os.readlink("/proc/self/exe"):
+        return True
+    with contextlib.suppress(OSError):  # it is no library
+        ctypes.CDLL(path, os.RTLD_NOLOAD | os.RTLD_LAZY)  # ctypes never closes it
+        return True
+    return False
+
+
 def release_code(libc: Any) -> None:
     """Give back the pages of programs and libraries that nothing has written: what runs next is mapped again.
 
-    That takes as long as a page fault, because the kernel keeps the pages of files. Segments that may be written have
-    what the dynamic linker and the program wrote into them, and stay. The linker's own list is used, under its lock,
-    so that no library is loaded or unloaded meanwhile. `libc` is the C library; None where this cannot be done.
+    That takes as long as a page fault, because the kernel keeps the pages of files. `libc` is the C library; None where
+    this cannot be done. Libraries are held before it is looked where they are, so that nothing else is mapped there.
     """
-    iterate = getattr(libc, "dl_iterate_phdr", None)
-    if iterate is None or ctypes.sizeof(ctypes.c_void_p) != ctypes.sizeof(ctypes.c_uint64):
+    madvise = getattr(libc, "madvise", None)
+    if madvise is None or not os.access(_SMAPS, os.R_OK):
         return
-    madvise = libc.madvise
     madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-
-    def visit(library: Any, size: int, data: object) -> int:
-        found = library.contents
-        for number in range(found.count):
-            segment = found.segments[number]
-            if segment.type == _PT_LOAD and not segment.flags & _PF_W:
-                first = found.base + segment.address
-                begin = -(-first // mmap.PAGESIZE) * mmap.PAGESIZE  # what is on a page with something else stays
-                end = (first + segment.size) // mmap.PAGESIZE * mmap.PAGESIZE
-                if begin < end:
-                    madvise(begin, end - begin, _MADV_DONTNEED)
-        return 0
-
-    iterate(_Visitor(visit), None)
+    with open(_MAPS, encoding="utf-8", errors="surrogateescape") as lines:
+        found = filter(None, map(_MAPPING.fullmatch, lines))
+        held = set(filter(_is_held, {each[4] for each in found if _READABLE_FILE.match(each[3] + each[4])}))
+    with open(_SMAPS, encoding="utf-8", errors="surrogateescape") as lines:
+        for each in unwritten(lines):
+            if each.path in held:
+                madvise(each.begin, each.size, _MADV_DONTNEED)

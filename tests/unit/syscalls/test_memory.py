@@ -7,17 +7,13 @@ import hashlib
 import mmap
 import os
 import re
-from typing import Any, Iterator
+from typing import Iterator
 
 from cryptography.hazmat.bindings import _rust
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.syscalls.memory import give_back_memory, release_code
+from homeftp.syscalls.memory import MappedFile, give_back_memory, release_code, unwritten
 from tests.support import needs
-
-PAGE = mmap.PAGESIZE
-LOAD, NOTE = 1, 4
-READ_EXECUTE, READ_WRITE = 5, 6
 
 
 class HeapTests(SynchronousTestCase):
@@ -36,37 +32,6 @@ class HeapTests(SynchronousTestCase):
         give_back_memory(2**21, None)
 
 
-class OneLibrary:
-    """A C library whose linker has loaded one other, at 16 pages; it notes what is given back."""
-
-    def __init__(self, *segments: tuple[int, int, int, int]) -> None:
-        """Each segment has a type, flags, an address in the library, and a size."""
-        self.advised: list[tuple[int, int, int]] = []
-        self.madvise = Advise(self.advised)
-        self._segments = segments
-
-    def dl_iterate_phdr(self, visit: Any, data: object) -> int:
-        """Call with the struct that dl_iterate_phdr(3) shows."""
-        library = visit.argtypes[0]._type_
-        segment = dict(library._fields_)["segments"]._type_
-        made = (segment * len(self._segments))()
-        for place, (kind, flags, address, size) in enumerate(self._segments):
-            made[place] = segment(kind, flags, 0, address, 0, size, size, PAGE)
-        found = library(16 * PAGE, b"lib", made, len(self._segments))
-        return int(visit(ctypes.pointer(found), ctypes.sizeof(library), None))
-
-
-class Advise:
-    """madvise(2), which only notes its arguments."""
-
-    def __init__(self, advised: list[tuple[int, int, int]]) -> None:
-        self._advised = advised
-
-    def __call__(self, begin: int, size: int, advice: int) -> int:
-        self._advised.append((begin, size, advice))
-        return 0
-
-
 def parts(path: str) -> Iterator[tuple[int, int, int]]:
     """Where the parts of a library are that may not be written, each with its bytes and those that are in memory."""
     begin = size = 0
@@ -82,17 +47,30 @@ def parts(path: str) -> Iterator[tuple[int, int, int]]:
 class CodeTests(SynchronousTestCase):
     """The pages of programs and libraries."""
 
-    def test_segments(self) -> None:
-        """Whole pages are given back of what is loaded and may not be written, and of nothing else."""
-        libc = OneLibrary(
-            (LOAD, READ_EXECUTE, 0, 2 * PAGE + 1),
-            (LOAD, READ_WRITE, 3 * PAGE, PAGE),
-            (NOTE, READ_EXECUTE, 4 * PAGE, PAGE),
-            (LOAD, READ_EXECUTE, 5 * PAGE + 1, 3 * PAGE),
-            (LOAD, READ_EXECUTE, 9 * PAGE + 1, PAGE),
-        )
-        release_code(libc)
-        self.assertEqual(libc.advised, [(16 * PAGE, 2 * PAGE, 4), (22 * PAGE, 2 * PAGE, 4)])
+    def test_unwritten(self) -> None:
+        """It finds private parts of files that may not be written, and were not: not in memory, nor in the swap."""
+        lines = []
+        for number, (permissions, path, anonymous, swap) in enumerate(
+            [
+                ("r-xp", "/lib/a b.so", 0, 0),
+                ("rw-p", "/lib/writable.so", 0, 0),
+                ("r-xp", "/lib/relocated.so", 4, 0),
+                ("r-xp", "/lib/swapped.so", 0, 4),
+                ("r--s", "/lib/shared", 0, 0),
+                ("---p", "/lib/hole.so", 0, 0),
+                ("r-xp", "", 0, 0),
+                ("r-xp", "[vdso]", 0, 0),
+                ("r--p", "/lib/c.so", 0, 0),
+            ],
+            1,
+        ):
+            lines += [
+                f"{number:x}000-{number + 2:x}000 {permissions} 00001000 fe:00 26723    {path}".rstrip(" ") + "\n"
+            ]
+            lines += ["Rss:       8 kB\n", f"Anonymous:       {anonymous} kB\n", f"Swap:       {swap} kB\n"]
+        lines += ["a0000-b0000 r-xp 00001000 fe:00 26723 /lib/untold.so\n", "Rss:       8 kB\n"]
+        found = [MappedFile("/lib/a b.so", 0x1000, 0x2000), MappedFile("/lib/c.so", 0x9000, 0x2000)]
+        self.assertEqual(list(unwritten(lines)), found)
 
     def test_released(self) -> None:
         """The code of a library goes, and what is run next works; the control: all of it was there."""
@@ -108,6 +86,19 @@ class CodeTests(SynchronousTestCase):
         self.assertLess(sum(rss for _, _, rss in parts(_rust.__file__)), 0.1 * sizes)
         self.assertEqual(hashlib.sha256(b"").digest(), digest)
 
+    def test_others(self) -> None:
+        """What a program has mapped of a file by itself is not a library's, and stays; nothing is lost anywhere."""
+        path = self.mktemp()
+        with open(path, "wb+") as file:
+            file.write(b"content" * 1000)
+            file.flush()
+            with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE) as mapped:
+                bytes(mapped)
+                release_code(ctypes.CDLL(None))
+                with open("/proc/self/smaps", encoding="utf-8") as lines:
+                    after = lines.read().partition(os.path.basename(path))[2]
+        self.assertGreater(int(re.search(r"Rss: +([0-9]+)", after)[1]), 0)  # type: ignore[index]
+
     def test_unknown(self) -> None:
-        """Where the system has no such list, nothing happens."""
+        """Where the system has no such call, nothing happens."""
         release_code(None)
