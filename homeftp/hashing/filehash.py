@@ -11,7 +11,7 @@ import os
 import time
 from typing import Iterator
 
-from homeftp.config import MIB, PIECE, SLICE
+from homeftp.config import KIB, MIB, PIECE, SLICE
 from homeftp.errors import Changed
 
 ALGORITHM = "sha256:"
@@ -21,6 +21,10 @@ READ_AHEAD = 1 * MIB
 """Bytes that the system is asked to read beyond what is being hashed, or up to twice as many. By itself it reads what
 the disk is set up for: where that was 2.5 MiB, a read took up to 25 ms of a processor, which no other thread gets while
 the system reads."""
+
+READ_AHEAD_STEP = 128 * KIB
+"""Bytes that the system is asked for at a time. Of more, Linux reads no more than the larger of two settings of the
+disk, ``read_ahead_kb`` and ``max_sectors_kb``, and leaves the rest out without a word. By default the first is 128."""
 
 TRUSTWORTHY_NS = 2_000_000_000
 """Nanoseconds between a file's mtime and its hashing from which on a later change must show in the mtime.
@@ -176,9 +180,11 @@ def _hash_slices(hasher: Hasher, fd: int, start: int, end: int, slice_size: int,
             pause += slice_size
             yield None
         if asks and asked - offset < READ_AHEAD and asked < end:
-            ahead = min(end, offset + 2 * READ_AHEAD) - asked
-            _advise(fd, asked, ahead, "WILLNEED")
-            asked += ahead
+            ahead = min(end, offset + 2 * READ_AHEAD)
+            while asked < ahead:
+                step = min(READ_AHEAD_STEP - asked % READ_AHEAD_STEP, ahead - asked)
+                _advise(fd, asked, step, "WILLNEED")
+                asked += step
         data = read_at(fd, offset, min(PIECE, end - offset, pause - offset))
         if not data:
             raise Changed("the file got shorter while it was read: try again")

@@ -12,6 +12,7 @@ from homeftp.config import PIECE
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import (
     READ_AHEAD,
+    READ_AHEAD_STEP,
     TICK_NS,
     Hasher,
     at_rest,
@@ -79,6 +80,7 @@ class DigestTests(FileCase):
                 (_, *ranges) = [call.args[1:] for call in advise.call_args_list]
                 self.assertNotIn((0, 0, os.POSIX_FADV_NORMAL), ranges)
                 asked = ranges[-1][0] + ranges[-1][1]
+                self.assertLessEqual(max(length for _, length, _ in ranges), READ_AHEAD_STEP)
                 self.assertTrue(hashed <= asked <= hashed + 2 * READ_AHEAD)
             (first, *_, last) = [call.args for call in advise.call_args_list]
             self.assertEqual(first, (self.fd, 0, 0, os.POSIX_FADV_RANDOM))
