@@ -111,7 +111,7 @@ class _Cmp:
         hashed = min(await self._compare(client, found, surveyed), surveyed.unknown_count)
         if is_worthwhile(hashed, surveyed.same_count + len(tree.files)):
             del listing, surveyed  # which may be large
-            await remember_folder(client, self._context, as_found(tree), endpoint)
+            await remember_folder(client, self._context, as_found(tree), endpoint, self._observer)
 
     async def _compare(self, client: Client, found: FileStat | None, surveyed: Survey) -> int:
         """Compare; gives how many local files were compared by their hashes."""

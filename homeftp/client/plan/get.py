@@ -104,7 +104,7 @@ class _Get:
             if self._options.as_of is None:
                 if await self._get_folder(client, endpoint, path):  # whose tables are freed by now
                     scanned = scanner(self._context, path, self._options.selection)
-                    await remember_folder(client, self._context, scanned, endpoint)
+                    await remember_folder(client, self._context, scanned, endpoint, self._observer)
             else:
                 listed = next(listing for source, listing in found if source.endpoint == endpoint)
                 await self._get_past_folder(client, endpoint, path, listed)

@@ -11,7 +11,7 @@ from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.scan import scan
 from homeftp.client.mirror.plan import ConfirmedDeletions, check_apart
 from homeftp.client.mirror.remote import RemoteMirror
-from homeftp.client.plan.listing import add_entries, list_directories, list_remote, stat_remote
+from homeftp.client.plan.listing import RemoteListing, add_entries, list_directories, list_remote, stat_remote
 from homeftp.client.plan.local import report_plan, require_file, require_recursive, stat_existing
 from homeftp.client.plan.paths import (
     LocalPath,
@@ -165,7 +165,9 @@ class _Push:
         if mirror is not None:
             await mirror.delete(self._options, self._observer)
         if not dry_run and endpoint.parts and is_worthwhile(len(rest.files), found.same_count + len(rest.files)):
-            await remember_folder(client, self._context, as_found(tree), endpoint)
+            has_more = mirror is None and _has_more(listing, tree)
+            as_sent = as_found(tree)
+            await remember_folder(client, self._context, as_sent, endpoint, self._observer, has_more=has_more)
 
     async def _scan(self, path: str, folders: FolderTable | None) -> LocalTree:
         return await self._context.workers.run(scan, path, self._options.selection, ("",), folders)
@@ -184,3 +186,10 @@ class _Push:
         endpoint_of = endpoints_below(str(base))
         transfer = PushTransfer(client, self._context, endpoint_of, tree, remote, self._options, self._observer)
         await transfer.run()
+
+
+def _has_more(listing: RemoteListing, tree: LocalTree) -> bool:
+    """Whether the server has anything that is not in the local folder."""
+    return bool(listing.failed) or any(
+        name not in tree.files and name not in tree.directories for name in listing.entries
+    )

@@ -5,21 +5,34 @@ A survey remembers folders as well. But it does so when it finds them the same, 
 
 from __future__ import annotations
 
+from typing import Awaitable
+
 from homeftp.client.api import Client
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.files.digest import LocalDigests, local_digests
 from homeftp.client.files.model import LocalTree
 from homeftp.client.plan.descent import Found, ask_digests
 from homeftp.client.plan.survey import Scan, both_results
 from homeftp.client.seen.lastseen import LastSeen
-from homeftp.client.transfer.model import TransferContext, endpoints_below
+from homeftp.client.transfer.model import Outcome, TransferContext, endpoints_below
+from homeftp.client.transfer.observer import TransferObserver
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Refusal
+from homeftp.errors import LoginFailed, LoginRequired, Refusal
 from homeftp.hashing.foldertable import FolderTable
 from homeftp.hashing.treedigest import NOTHING
 
 _SMALL_PART = 8
 """Where the hashes of less than one in so many files are new, the next look reads the few folders of these."""
 
+_LEFT_OUT = (
+    Outcome.EXTRA,
+    Outcome.EXISTS,
+    Outcome.REFUSED,
+    Outcome.FAILED,
+    Outcome.DAMAGED,
+    Outcome.CORRUPT,
+)
+"""The outcomes of files that the server may not have hashed, though it has them."""
 
 FEW_FILES = 2000
 """Where the hashes of fewer files are new, the next look at each of them is worth no request."""
@@ -30,14 +43,35 @@ def is_worthwhile(new: int, files: int) -> bool:
     return new >= FEW_FILES and new * _SMALL_PART >= files
 
 
-async def remember_folder(client: Client, context: TransferContext, scan: Scan, endpoint: Endpoint) -> None:
+async def remember_folder(
+    client: Client,
+    context: TransferContext,
+    scan: Scan,
+    endpoint: Endpoint,
+    observer: TransferObserver,
+    *,
+    has_more: bool = False,
+) -> None:
     """Remember a local folder whose hashes are known now, which `scan` reads, and have the server remember its own.
 
     Remembered are the folders in which all files are known, at rest, and selected. Where both sides have the same
-    content, its files count as seen on the server. Raises `ConnectionFailed`, and what `scan` raises.
+    content, its files count as seen on the server. The server is not asked where it would have to hash other files for
+    that: where it `has_more` of them, or some of those that `observer` was told of were left out. What `observer` was
+    told stays true where the server does not answer, or the connection is lost: the next look takes longer then, and
+    fails if it still is. Raises `LoginRequired` (31), `LoginFailed` (32), `ProtocolViolation`, and what `scan` raises.
     """
-    local, there = await both_results(_digest(context, scan), _ask(client, endpoint))
-    if local is None or there is None or there.tree is None or "" in local.incomplete:
+    cache = context.hash_cache
+    if cache is None:
+        return
+    tree = await scan(cache.folders)
+    if not tree.selector.takes_all or "" not in tree.directories:
+        return
+    digesting = context.workers.run(local_digests, tree, cache)
+    if has_more or any(observer.counts[outcome] for outcome in _LEFT_OUT):
+        await digesting
+        return
+    local, there = await both_results(_result(digesting), _ask(client, endpoint, observer))
+    if there is None or there.tree is None or "" in local.incomplete:
         return
     if local.digests[""].content == there.tree.content and not there.tree.skipped:
         endpoint_of = endpoints_below(str(endpoint))
@@ -54,20 +88,15 @@ def as_found(tree: LocalTree) -> Scan:
     return scan
 
 
-async def _digest(context: TransferContext, scan: Scan) -> LocalDigests | None:
-    """Compute the digests of the folders, which are remembered then; None where that is of no use."""
-    cache = context.hash_cache
-    if cache is None:
-        return None
-    tree = await scan(cache.folders)
-    if not tree.selector.takes_all or "" not in tree.directories:
-        return None
-    return await context.workers.run(local_digests, tree, cache)
+async def _result(digesting: Awaitable[LocalDigests]) -> LocalDigests:
+    return await digesting
 
 
-async def _ask(client: Client, endpoint: Endpoint) -> Found | None:
+async def _ask(client: Client, endpoint: Endpoint, observer: TransferObserver) -> Found | None:
     """The digests of the server's directory; None where it does not tell them."""
     try:
-        return await ask_digests(client, endpoint, NOTHING)
-    except Refusal:
+        return await ask_digests(client, endpoint, NOTHING, observer.add_compared)
+    except (LoginRequired, LoginFailed, ProtocolViolation):
+        raise
+    except (Refusal, ConnectionFailed):
         return None

@@ -188,7 +188,8 @@ class _Sync:
         transferred = sum(each.act is Act.COPY and each.source.kind == "file" for each in plan.actions if each.source)
         del both, plan  # what follows reads the folder again
         if self._scope.is_whole and is_worthwhile(transferred, self.compared):
-            await remember_folder(client, self._context, partial(self._scan_again, pair), endpoint)
+            scanned = partial(self._scan_again, pair)
+            await remember_folder(client, self._context, scanned, endpoint, self._observer)
             await self._run(self._archive.remember_folders, pair)
 
     async def _scan_again(self, pair: SyncPair, folders: FolderTable | None) -> LocalTree:

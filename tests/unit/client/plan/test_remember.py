@@ -9,14 +9,14 @@ from unittest import mock
 
 import attrs
 
-from homeftp.client import Outcome
+from homeftp.client import ConnectionFailed, Outcome, ProtocolViolation
 from homeftp.client.api import Client
 from homeftp.client.files.digest import local_digests
 from homeftp.client.files.scan import scan
 from homeftp.client.plan.remember import is_worthwhile
 from homeftp.client.seen.store import SeenStore
 from homeftp.client.selection import Selection
-from homeftp.errors import Forbidden
+from homeftp.errors import Forbidden, LoginRequired, ShuttingDown
 from homeftp.hashing.hashcache import HashCache
 from tests.support.transfers import TransferCase
 
@@ -62,6 +62,24 @@ class RememberTests(TransferCase):
         with mock.patch.object(kind, method, autospec=True, side_effect=original) as called:
             look()
         return called.call_count
+
+    def asked(self, look: Callable[[], object]) -> list[str]:
+        """What the server was asked to compare as a whole, in a look by one who remembers nothing."""
+        self.forget()
+        with mock.patch.object(Client, "cmp", autospec=True, side_effect=Client.cmp) as called:
+            look()
+        return [call.args[1] for call in called.call_args_list if call.kwargs.get("full_digest") is not None]
+
+    def failing(self, error: Exception) -> Any:
+        """Lets it fail to compare as a whole."""
+        original = Client.cmp
+
+        async def fail(*what: Any, full_digest: str | None = None, **more: Any) -> Any:
+            if full_digest is not None:
+                raise error
+            return await original(*what, **more)
+
+        return mock.patch.object(Client, "cmp", autospec=True, side_effect=fail)
 
     def test_push(self) -> None:
         """A push remembers the folders. A dry run, the control, remembers nothing."""
@@ -140,14 +158,59 @@ class RememberTests(TransferCase):
 
     def test_may_not_read(self) -> None:
         """An account that may not compare pushes as before."""
-        original = Client.cmp
-
-        async def refuse(*what: Any, full_digest: str | None = None, **more: Any) -> Any:
-            if full_digest is not None:
-                raise Forbidden("you may not read")
-            return await original(*what, **more)
-
-        with mock.patch.object(Client, "cmp", autospec=True, side_effect=refuse):
+        with self.failing(Forbidden("you may not read")):
             self.push_lib()
         self.assertEqual(self.outcomes()["d/b"], Outcome.NEW)
         self.assertEqual(self.known(), FOLDERS)
+
+    def test_extra(self) -> None:
+        """What only the server has it does not have to hash for that. A control: it has the same, and is asked."""
+        self.push_lib()
+        self.assertEqual(self.asked(self.compare), ["lib"])
+        self.make_remote_file("lib/more/other")
+        for look in (self.compare, lambda: self.push_lib(force=True)):
+            self.assertEqual(self.asked(look), [])
+            self.assertEqual(self.known(), FOLDERS)
+        self.assertEqual(self.asked(lambda: self.push_lib(delete=True)), ["lib"])
+
+    def test_unread(self) -> None:
+        """Nor is the server asked where something could not be compared."""
+        self.push_lib()
+        self.make_file("lib/.homeftp-b")  # a name that cannot be sent
+        self.assertEqual(self.asked(self.compare), [])
+
+    def test_nothing_to_remember(self) -> None:
+        """Nor where nothing can be remembered here: without a cache, or where a part was left out."""
+        self.push_lib()
+        with mock.patch("homeftp.client.plan.cmp.reread_remote"):
+            self.assertEqual(self.asked(lambda: self.cmp(f"{self.here}/lib", "lib", reread=True)), [])
+        selection = Selection(("nothing",))
+        self.assertEqual(self.asked(lambda: self.cmp(f"{self.here}/lib", "lib", selection=selection)), [])
+
+    def test_progress(self) -> None:
+        """While the server hashes what it still has to, that is reported."""
+        self.push_lib()
+        self.forget()
+        self.compare()
+        self.assertTrue(self.compared)
+
+    def test_lost(self) -> None:
+        """A transfer or a comparison that is finished does not fail because the connection is lost then.
+
+        It does where the server is not to be trusted, or lets nobody in any more.
+        """
+        self.push_lib()
+        for error, fails in (
+            (ConnectionFailed("lost"), False),
+            (ShuttingDown("the server stops"), False),
+            (ProtocolViolation("no such answer"), True),
+            (LoginRequired("log in first"), True),
+        ):
+            self.forget()
+            with self.failing(error):
+                if fails:
+                    self.assertRaises(type(error), self.compare)
+                else:
+                    self.compare()
+                    self.assertEqual(self.known(), FOLDERS)
+            self.assertEqual(self.outcomes(), {"d/b": Outcome.SAME, "d/e/c": Outcome.SAME})
