@@ -39,7 +39,7 @@ POLL_SECONDS = 30.0
 REST_SECONDS = 2.0
 """A watch rests when nothing has changed for so long since its last sync."""
 
-REST_AGAIN_SECONDS = 30.0
+REST_AGAIN_SECONDS = 300.0
 """Between two calls of `rest`: meanwhile a lost connection may have been made again, or tried to be."""
 
 COMPARE_SECONDS = 600.0
