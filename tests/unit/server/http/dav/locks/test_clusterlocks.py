@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, TypeVar
 
 import attrs
+import psycopg
 from twisted.internet.defer import Deferred
 
 from homeftp.cluster.connections import DatabaseTimeouts
@@ -13,21 +15,29 @@ from homeftp.cluster.migrations import migrate
 from homeftp.endpoint import parse
 from homeftp.errors import Busy
 from homeftp.server.http.dav.locks.clusterlocks import LOCKS, ClusterLocks
-from homeftp.server.http.dav.locks.lockset import Lock
+from homeftp.server.http.dav.locks.interface import ILocks
+from homeftp.server.http.dav.locks.lockset import Lock, LockConflict
 from homeftp.workers import InlineWorkers
-from tests.support import lockcontract
-from tests.support.engines import empty_schema
+from tests.support import engines, lockcontract
+from tests.support.waiting import wait_until
 
 T = TypeVar("T")
 
 QUICK = DatabaseTimeouts(operation=0.1)
+
+PAUSE = 1
+"""The advisory lock that a test holds while others shall not go on."""
 
 
 class ClusterLocksTests(lockcontract.LocksContract):
     """Two servers."""
 
     def setUp(self) -> None:
-        self.url = empty_schema()
+        self.begin(engines.empty_schema())
+
+    def begin(self, url: str) -> None:
+        """Keep the locks in a database."""
+        self.url = url
         self.database = self.connect()
         migrate(self.database, [LOCKS])
         self.locks, self.others = self.server(self.database), self.server(self.connect())
@@ -63,6 +73,46 @@ class ClusterLocksTests(lockcontract.LocksContract):
         self.advance(2)
         self.add("c")
         self.assertEqual(self.database.rows("SELECT endpoint FROM webdav_lock ORDER BY 1"), [("b",), ("c",)])
+
+    def test_order(self) -> None:
+        """What is beneath a folder is found whatever order the database has for texts, such as one without `/`."""
+        self.begin(engines.postgresql().create("locks_order", "und-u-ka-shifted"))
+        self.assertEqual(self.database.row("SELECT 'a/b/' < 'a0'"), (False,), "the control")
+        lock, beside = self.add("a/b"), self.add("ab")
+        self.assertEqual(self.beneath("a", deep=True), {lock.token})
+        self.assertEqual(self.beneath("", deep=True), {lock.token, beside.token})
+
+    def test_at_once(self) -> None:
+        """Of two servers that lock the same at once one gets it: the other one looks when that has been written."""
+        for statement in (
+            "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql"
+            f" AS 'BEGIN PERFORM pg_advisory_xact_lock_shared({PAUSE}); RETURN NEW; END'",
+            "CREATE TRIGGER pause BEFORE INSERT ON webdav_lock FOR EACH ROW EXECUTE FUNCTION pause()",
+        ):
+            self.execute(statement)
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        with ThreadPoolExecutor() as threads, psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (PAUSE,))
+            asked = [
+                threads.submit(self.admitted, locks, account)
+                for locks, account in ((self.locks, "ann"), (self.others, "bob"))
+            ]
+            wait_until(lambda: self.database.row(waiting) == (2,))
+            connection.execute("SELECT pg_advisory_unlock(%s)", (PAUSE,))
+            self.assertEqual(sorted(each.result() for each in asked), [False, True])
+        self.assertEqual(len(self.on("a")), 1)
+
+    def admitted(self, locks: ILocks, account: str) -> bool:
+        """Whether a server gives a lock."""
+
+        async def add() -> bool:
+            try:
+                await locks.add(lockcontract.new_lock("a", account))
+            except LockConflict:
+                return False
+            return True
+
+        return self.done(add())
 
     def test_down(self) -> None:
         """Where the database does not answer it is not known what is locked: nothing is allowed."""
