@@ -32,12 +32,14 @@ class DavCase(HttpCase):
     """A server with files; requests are made as ann."""
 
     own_accounts = False
+    lock_table = LockTable
 
     def handlers(self, context: IServerContext) -> Mapping[str, IHandler]:
         self.database = PropertyDatabase(self.server.folder, context.limits)
         self.addCleanup(self.database.close)
         self.server.hub.follow(self.database.follow)
-        return {"dav": DavHandler(context, self.database, LockTable(context.reactor.seconds))}
+        self.locks = self.lock_table(context.reactor.seconds)
+        return {"dav": DavHandler(context, self.database, self.locks)}
 
     def ask(
         self, method: str, path: str = "", *headers: tuple[str, str], body: bytes | None = None, client: Any = None

@@ -11,7 +11,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Forbidden
 from homeftp.model import Entry
 from homeftp.server.http.content import entity_tag
-from homeftp.server.http.dav.locks.ifheader import IfHeader, holds, parse_if, require
+from homeftp.server.http.dav.locks.ifheader import IfHeader, Names, holds, parse_if, require
 from homeftp.server.http.dav.locks.interface import ILocks
 from homeftp.server.http.dav.locks.lockset import Lock
 from homeftp.server.http.dav.multistatus import XML_TYPE, error_text
@@ -54,26 +54,30 @@ class ChangeGuard:
     locks: ILocks
 
     async def conditions(self, dav: DavRequest, entry: Entry | None) -> IfHeader:
-        """The `If` header, which holds; raises 412 where it does not."""
+        """The `If` header, which holds; raises 412 where it does not. Each resource in it is looked at once."""
         header = parse_if(dav.header("if"))
+        entries = {dav.endpoint: entry}
+        tokens: dict[Endpoint, Collection[str]] = {}
 
-        async def state(names: tuple[str, ...] | None) -> tuple[str | None, Collection[str]]:
-            if names is None:
-                return None if entry is None else entity_tag(entry), await self._tokens(dav, dav.endpoint)
-            if not names or names[0] != PREFIX:
-                return None, ()
-            try:
-                endpoint = endpoint_of(names[1:])
-            except BadEndpoint:
-                return None, ()
-            found = await look(dav, endpoint)
-            return None if found is None else entity_tag(found), await self._tokens(dav, endpoint)
+        async def etag_of(names: Names) -> str | None:
+            endpoint = _named(dav, names)
+            if endpoint is None:
+                return None
+            if endpoint not in entries:
+                entries[endpoint] = await look(dav, endpoint)
+            found = entries[endpoint]
+            return None if found is None else entity_tag(found)
 
-        require(await holds(header, state))
+        async def tokens_of(names: Names) -> Collection[str]:
+            endpoint = _named(dav, names)
+            if endpoint is None:
+                return ()
+            if endpoint not in tokens:
+                tokens[endpoint] = [lock.token for lock in await self.on(dav, endpoint)]
+            return tokens[endpoint]
+
+        require(await holds(header, etag_of, tokens_of))
         return header
-
-    async def _tokens(self, dav: DavRequest, endpoint: Endpoint) -> list[str]:
-        return [lock.token for lock in await self.on(dav, endpoint)]
 
     def of(self, dav: DavRequest) -> ILocks:
         """The locks, for a request."""
@@ -110,6 +114,18 @@ class ChangeGuard:
         lock = near.keeping_out(whole, owner, header.tokens, deep=deep, names=names, concerns=concerns)
         if lock is not None:
             raise locked(dav, lock, "lock-token-submitted")
+
+
+def _named(dav: DavRequest, names: Names) -> Endpoint | None:
+    """The endpoint of a resource in the `If` header; None where it is none of WebDAV's."""
+    if names is None:
+        return dav.endpoint
+    if not names or names[0] != PREFIX:
+        return None
+    try:
+        return endpoint_of(names[1:])
+    except BadEndpoint:
+        return None
 
 
 def locked(dav: DavRequest, lock: Lock, condition: str) -> HttpError:

@@ -105,20 +105,33 @@ def _bad() -> BadRequest:
     return BadRequest('the If header is not made of lists such as (<token> ["etag"])')
 
 
-State = Callable[[tuple[str, ...] | None], Awaitable[tuple[str | None, Collection[str]]]]
-"""Gives the entity tag, and the tokens of the locks, of what names below the root name; None: of the request's URL."""
+Names = tuple[str, ...] | None
+"""The names of a resource below the root; None: the request's URL."""
+
+EtagOf = Callable[[Names], Awaitable[str | None]]
+"""Gives the entity tag of a resource; None where it has none."""
+
+TokensOf = Callable[[Names], Awaitable[Collection[str]]]
+"""Gives the tokens of the locks that cover a resource."""
 
 
-async def holds(header: IfHeader, state: State) -> bool:
-    """Whether one of the lists holds; a request without the header has no condition."""
-    if not header.lists:
-        return True
+async def holds(header: IfHeader, etag_of: EtagOf, tokens_of: TokensOf) -> bool:
+    """Whether one of the lists holds; a request without the header has no condition.
+
+    What no condition is about is not asked for; what several are about is asked for again.
+    """
     for each in header.lists:
         names = None if each.resource is None else _names(each.resource)
-        etag, tokens = await state(names)
-        if all(_is_met(condition, etag, tokens) for condition in each.conditions):
+        for condition in each.conditions:
+            if condition.token is not None:
+                met = condition.token in await tokens_of(names)
+            else:
+                met = condition.etag == await etag_of(names)
+            if met is condition.negated:
+                break
+        else:
             return True
-    return False
+    return not header.lists
 
 
 def _names(resource: str) -> tuple[str, ...]:
@@ -130,14 +143,6 @@ def _names(resource: str) -> tuple[str, ...]:
     if not path.startswith("/"):
         raise _bad()
     return parse_path(path)[0]
-
-
-def _is_met(condition: StateCondition, etag: str | None, tokens: Collection[str]) -> bool:
-    if condition.token is not None:
-        met = condition.token in tokens
-    else:
-        met = condition.etag == etag and etag is not None
-    return met is not condition.negated
 
 
 def require(header_holds: bool) -> None:

@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
-from homeftp.server.http.dav.locks.lockset import DEFAULT_SECONDS
+from typing import Callable
+
+from homeftp.endpoint import Endpoint
+from homeftp.server.http.dav.locks.lockset import DEFAULT_SECONDS, LockSet
+from homeftp.server.http.dav.locks.table import LockTable
 from homeftp.store.policy.rights import ADD, ALL, DELETE
 from tests.support.davcases import EXCLUSIVE, DavCase, destination
 from tests.support.httpclient import HOST
 
 TOKEN = "(<urn:uuid:0>)"
+
+
+class AskedLocks(LockTable):
+    """Remembers what it was asked for."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(clock)
+        self.asked: list[str] = []
+
+    async def near(self, endpoint: Endpoint, *, deep: bool = False) -> LockSet:
+        """One look, which is a statement where the locks are in a database."""
+        self.asked.append(str(endpoint))
+        return await super().near(endpoint, deep=deep)
+
+
+class AskingTests(DavCase):
+    """What is asked before a change."""
+
+    lock_table = AskedLocks
+    locks: AskedLocks
+
+    def test_if(self) -> None:
+        """An `If` header has the locks of a resource asked for once, and only where it has a token."""
+        self.put("a", b"x")
+        for value, asked in (
+            ('(["x"])' * 50 + '(Not ["x"])', []),
+            ("(<urn:x>)" * 50 + "(Not <urn:x>)", ["a"]),
+            ("</dav/b> (<urn:x>) (<urn:y>) </dav/a> (<urn:x>) </api> (<urn:x>) </dav/b> (Not <urn:x>)", ["b", "a"]),
+            ('</dav/a> (<urn:x>) </dav/%61> (["x"]) (Not <urn:x>)', ["a"]),
+        ):
+            self.locks.asked.clear()
+            self.assertEqual(self.status("PUT", "a", ("If", value), body=b"y"), 204, value)
+            self.assertEqual(self.locks.asked, [*asked, "a"], value)
 
 
 class GuardTests(DavCase):

@@ -11,25 +11,29 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import BadRequest
-from homeftp.server.http.dav.locks.ifheader import MAX_CONDITIONS, MAX_IF, NO_IF, holds, parse_if, require
+from homeftp.server.http.dav.locks.ifheader import MAX_CONDITIONS, MAX_IF, NO_IF, Names, holds, parse_if, require
 from homeftp.server.http.refusals import HttpError
 from tests.support.repeatable import REPEATABLE
 
-STATES: dict[tuple[str, ...] | None, tuple[str | None, Collection[str]]] = {
+STATES: dict[Names, tuple[str | None, Collection[str]]] = {
     None: ('"tag"', ["urn:a"]),
     ("dav", "other"): ('"other"', []),
 }
 
 
-async def state(names: tuple[str, ...] | None) -> tuple[str | None, Collection[str]]:
-    return STATES.get(names, (None, ()))
+async def etag_of(names: Names) -> str | None:
+    return STATES.get(names, (None, ()))[0]
+
+
+async def tokens_of(names: Names) -> Collection[str]:
+    return STATES.get(names, (None, ()))[1]
 
 
 class IfTests(SynchronousTestCase):
     """One header."""
 
     def holds(self, header: str | None) -> bool:
-        found: bool = self.successResultOf(Deferred.fromCoroutine(holds(parse_if(header), state)))
+        found: bool = self.successResultOf(Deferred.fromCoroutine(holds(parse_if(header), etag_of, tokens_of)))
         return found
 
     def test_lists(self) -> None:
@@ -84,7 +88,7 @@ class IfTests(SynchronousTestCase):
         ):
             self.assertRaises(BadRequest, parse_if, header)
         for header in ("<x> (<a>)", "<//[> (<a>)", "</a//b> (<a>)"):
-            self.failureResultOf(Deferred.fromCoroutine(holds(parse_if(header), state)), BadRequest)
+            self.failureResultOf(Deferred.fromCoroutine(holds(parse_if(header), etag_of, tokens_of)), BadRequest)
 
     @REPEATABLE
     @given(st.text(alphabet='()<>[]"Not W/a '))
