@@ -229,8 +229,8 @@ class TransferTests(ServedCase):
         fetching = {"homeftp.client.plan.get", "homeftp.client.transfer.get"}
         for words, needed, others, most in (
             (("ls", there), set[str](), comparing | sending | fetching, 110),
-            (("cmp", here, there), comparing, sending | fetching, 160),
-            (("push", "-f", here, there), sending, fetching, 175),
+            (("cmp", here, there), comparing, sending | fetching, 165),
+            (("push", "-f", here, there), sending, fetching, 180),
             (("get", "-f", there, here), fetching, sending, 185),
         ):
             found = self.imported(*words)
