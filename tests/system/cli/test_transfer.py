@@ -231,7 +231,7 @@ class TransferTests(ServedCase):
             (("ls", there), set[str](), comparing | sending | fetching, 110),
             (("cmp", here, there), comparing, sending | fetching, 165),
             (("push", "-f", here, there), sending, fetching, 180),
-            (("get", "-f", there, here), fetching, sending, 185),
+            (("get", "-f", there, here), fetching, sending, 190),
         ):
             found = self.imported(*words)
             self.assertEqual(({"homeftp.client.api", *needed} - found, (never | others) & found), (set(), set()), words)
