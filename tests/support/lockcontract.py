@@ -64,6 +64,10 @@ class LocksContract(SynchronousTestCase):
         """The tokens of those that were made for a path or beneath it."""
         return {lock.token for lock in self.done(self.others.of("bob").near(parse(path), **given)).beneath(parse(path))}
 
+    def made(self, path: str) -> list[Lock]:
+        """The locks that were made for a path or beneath it, as they are now."""
+        return self.done(self.others.of("bob").near(parse(path), deep=True)).beneath(parse(path))
+
     def test_found(self) -> None:
         """A lock is found from what it covers, from above and from its folder, with all that was said of it."""
         given = {"is_deep": False, "is_exclusive": False, "owner": "<x/>", "is_folder": True, "seconds": 7}
@@ -120,9 +124,19 @@ class LocksContract(SynchronousTestCase):
         self.assertFalse(self.done(self.locks.refresh(lock, 10)))
         kept = [self.add("ab"), self.add("c", is_deep=False)]
         self.add("a/b"), self.add("a/c/d")
-        self.done(self.others.removed(parse("a")))
-        self.done(self.others.removed(parse("c/d")))
+        for path in ("a", "c/d"):
+            self.done(self.others.removed(self.made(path)))
         self.assertEqual(self.beneath("", deep=True), {lock.token for lock in kept})
+
+    def test_removed_before(self) -> None:
+        """With what is gone no lock ends that somebody has got there since; one of the others may have ended itself."""
+        unlocked, _ = self.add("a/b"), self.add("a/c")
+        before = self.made("a")
+        self.done(self.locks.remove(unlocked))
+        lock = self.add("a/b", "bob")
+        self.done(self.others.removed(before))
+        self.assertEqual(self.beneath("a", deep=True), {lock.token})
+        self.done(self.others.removed([]))
 
     def test_on_one(self) -> None:
         """So many shared locks cover one resource, in whatever order they are made along its path."""
@@ -135,7 +149,7 @@ class LocksContract(SynchronousTestCase):
             self.add(f"b/{order[0]}", is_exclusive=False)
             self.done(self.locks.remove(made[0]))
             self.add(order[-1], is_exclusive=False)
-            self.done(self.locks.removed(parse("a")))
+            self.done(self.locks.removed(self.made("a")))
 
     def test_bounds(self) -> None:
         """Timeouts and numbers of locks have bounds, for each account and for all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
+from typing import Sequence
 
 import attrs
 
@@ -15,6 +16,7 @@ from homeftp.server.http.dav import multistatus
 from homeftp.server.http.dav.conditions import store_condition
 from homeftp.server.http.dav.guard import STORING, ChangeGuard, look, require_parent
 from homeftp.server.http.dav.locks.ifheader import IfHeader
+from homeftp.server.http.dav.locks.lockset import Lock
 from homeftp.server.http.dav.properties.database import PropertyDatabase
 from homeftp.server.http.dav.resource import DavRequest, depth, destination, href, overwrites
 from homeftp.server.http.messages import HttpResponse
@@ -33,6 +35,8 @@ class _Pair:
     target: Endpoint
     existing: Entry | None
     """The entry at the target."""
+    locks: Sequence[Lock]
+    """The locks that end when that is removed."""
     header: IfHeader
 
 
@@ -101,7 +105,7 @@ class ResourceCopier:
         if depth(dav, None) is not None:
             raise BadRequest("MOVE takes everything: Depth is infinity")
         pair = await self._prepare(dav)
-        await self.guard.check(dav, dav.endpoint, pair.header, frozenset({DELETE}), deep=True, names=True)
+        locks = await self.guard.check(dav, dav.endpoint, pair.header, frozenset({DELETE}), deep=True, names=True)
         condition = await store_condition(dav, pair.source, pair.header)
         replaces = pair.source.kind == "file" and pair.existing is not None and pair.existing.kind == "file"
         if not replaces:
@@ -112,7 +116,7 @@ class ResourceCopier:
             source_precondition=condition,
             target_precondition=_target_condition(pair) if replaces else ABSENT,
         )
-        await self.guard.of(dav).removed(dav.whole)
+        await self.guard.of(dav).removed(locks)
         return _done(pair)
 
     async def _prepare(self, dav: DavRequest) -> _Pair:
@@ -137,15 +141,15 @@ class ResourceCopier:
             overwrites(dav)
         replaced = existing is not None
         takes = STORING | {DELETE} if replaced else STORING
-        await self.guard.check(dav, target, header, takes, deep=replaced, names=not replaced)
-        return _Pair(source, target, existing, header)
+        locks = await self.guard.check(dav, target, header, takes, deep=replaced, names=not replaced)
+        return _Pair(source, target, existing, locks, header)
 
     async def _clear(self, dav: DavRequest, pair: _Pair, *, folders_only: bool = False) -> None:
         """Remove what is at the target, as RFC 4918 (9.8.4, 9.9.3) asks; files become versions."""
         if pair.existing is None or (folders_only and pair.existing.kind == "file"):
             return
         await dav.files.remove(pair.target, recursive=True)
-        await self.guard.of(dav).removed(dav.whole_of(pair.target))
+        await self.guard.of(dav).removed(pair.locks)
 
 
 def _shown(dav: DavRequest, whole: Endpoint) -> bool:

@@ -97,8 +97,10 @@ class ChangeGuard:
         *,
         deep: bool = False,
         names: bool = False,
-    ) -> None:
+    ) -> list[Lock]:
         """Raise 423 where a lock forbids the change, as `LockSet.keeping_out`.
+
+        Gives, with `deep`, the locks that were made for the endpoint or beneath it: they end where that is removed.
 
         The change takes one of the rights `takes` at each place that it changes. Where the account has none of them
         the store refuses the change, or leaves the place as it is: what is locked there is not told.
@@ -114,6 +116,7 @@ class ChangeGuard:
         lock = near.keeping_out(whole, owner, header.tokens, deep=deep, names=names, concerns=concerns)
         if lock is not None:
             raise locked(dav, lock, "lock-token-submitted")
+        return near.beneath(whole) if deep else []
 
 
 def _named(dav: DavRequest, names: Names) -> Endpoint | None:

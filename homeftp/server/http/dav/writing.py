@@ -95,12 +95,12 @@ class ResourceWriter:
         if entry is not None and entry.kind == "directory" and depth(dav, None) is not None:
             raise BadRequest("a folder is removed with everything in it: Depth is infinity")
         header = await self.guard.conditions(dav, entry)
-        await self.guard.check(dav, dav.endpoint, header, frozenset({DELETE}), deep=True, names=True)
+        locks = await self.guard.check(dav, dav.endpoint, header, frozenset({DELETE}), deep=True, names=True)
         precondition = await store_condition(dav, entry, header)
         if entry is None and dav.sees(dav.endpoint):
             raise NotFound("nothing is there")
         await dav.files.remove(dav.endpoint, precondition, recursive=True)
-        await self.guard.of(dav).removed(dav.whole)
+        await self.guard.of(dav).removed(locks)
         return HttpResponse(HTTPStatus.NO_CONTENT)
 
 

@@ -122,14 +122,20 @@ class ClusterLocks:
 
     async def remove(self, lock: Lock) -> None:
         """End a lock. May be called twice."""
-        await self._workers.run_unbounded(self._end, [lock])
+        await self._end([lock])
 
-    async def removed(self, endpoint: Endpoint) -> None:
-        """Remove the locks at an endpoint and beneath it, whose files are gone."""
+    async def removed(self, locks: Iterable[Lock]) -> None:
+        """End the locks of what is gone."""
         try:
-            await self._workers.run_unbounded(self._removed, endpoint)
+            await self._end(locks)
         except Refusal as refusal:
             self._log.warn("locks of what was removed last until their time is over: {refusal}", refusal=refusal)
+
+    async def _end(self, locks: Iterable[Lock]) -> None:
+        tokens = [lock.token for lock in locks]
+        if tokens:
+            statement = "DELETE FROM webdav_lock WHERE token = ANY(%s)"
+            await self._workers.run_unbounded(self._change, statement, (tokens,))
 
     # -- in a worker ---------------------------------------------------------------
 
@@ -151,14 +157,6 @@ class ClusterLocks:
             )
 
         self._database().transact(work)
-
-    def _removed(self, endpoint: Endpoint) -> None:
-        self._end(_near(self._database(), key_of(endpoint), deep=True).beneath(endpoint))
-
-    def _end(self, locks: Iterable[Lock]) -> None:
-        tokens = [lock.token for lock in locks]
-        if tokens:
-            self._change("DELETE FROM webdav_lock WHERE token = ANY(%s)", (tokens,))
 
     def _change(self, statement: str, values: Sequence[object]) -> int:
         return self._database().transact(lambda transaction: transaction.execute(statement, values))

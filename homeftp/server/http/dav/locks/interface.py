@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Awaitable
+from typing import Awaitable, Iterable
 
 from zope.interface import Interface
 
@@ -37,8 +37,8 @@ class ILocks(Interface):
     def remove(lock: Lock) -> Awaitable[None]:
         """End a lock. May be called twice."""
 
-    def removed(endpoint: Endpoint) -> Awaitable[None]:
-        """Remove the locks at an endpoint and beneath it, whose files are gone (RFC 4918, 9.6).
+    def removed(locks: Iterable[Lock]) -> Awaitable[None]:
+        """End the locks of what is gone (RFC 4918, 9.6): those that were there before, for one may be new by now.
 
         Never fails: what cannot be removed ends when its time is over.
         """

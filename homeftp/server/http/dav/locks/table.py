@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Callable
+from typing import Callable, Iterable
 
 from zope.interface import implementer
 
@@ -79,7 +79,7 @@ class LockTable:
             if not self._of_account[lock.account]:
                 del self._of_account[lock.account]
 
-    async def removed(self, endpoint: Endpoint) -> None:
-        """Remove the locks at an endpoint and beneath it, whose files are gone."""
-        for lock in self._set.beneath(endpoint):
+    async def removed(self, locks: Iterable[Lock]) -> None:
+        """End the locks of what is gone."""
+        for lock in locks:
             self._remove(lock)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Callable
 
-from homeftp.endpoint import Endpoint
-from homeftp.server.http.dav.locks.lockset import DEFAULT_SECONDS, LockSet
+from twisted.internet.defer import Deferred
+
+from homeftp.endpoint import Endpoint, parse
+from homeftp.server.http.dav.locks.lockset import DEFAULT_SECONDS, Lock, LockSet
 from homeftp.server.http.dav.locks.table import LockTable
 from homeftp.store.policy.rights import ADD, ALL, DELETE
-from tests.support.davcases import EXCLUSIVE, DavCase, destination
+from tests.support.davcases import EXCLUSIVE, SHARED, DavCase, destination
 from tests.support.httpclient import HOST
+from tests.support.lockcontract import new_lock
 
 TOKEN = "(<urn:uuid:0>)"
 
@@ -104,6 +107,29 @@ class GuardTests(DavCase):
         self.put("a", b"z")
         self.status("MKCOL", "d")
         self.put("d/a", b"the lock is gone with the file")
+
+    def test_meanwhile(self) -> None:
+        """Locks that were there end with what is removed; one that somebody gets as it is removed stays."""
+        self.status("MKCOL", "e")
+        self.put("e/a", b"x")
+        asked: list[Lock] = []
+
+        def lock(changes: object) -> None:
+            while asked:
+                self.successResultOf(Deferred.fromCoroutine(self.locks.add(asked.pop())))
+
+        self.server.hub.follow(lock)
+        for method, source, path, headers in (
+            ("MOVE", "a", "a", (destination("b"),)),
+            ("COPY", "d", "e/a", (destination("e"),)),
+            ("DELETE", "d/a", "d/a", ()),
+        ):
+            token, new = self.lock(path, body=SHARED), new_lock(path, "bob", is_exclusive=False)
+            asked.append(new)
+            given = "If", f"</dav/{path}> (<{token}>)"
+            self.assertIn(self.status(method, source, given, *headers), (201, 204), method)
+            near = self.successResultOf(Deferred.fromCoroutine(self.locks.near(parse(path))))
+            self.assertEqual(near.on(parse(path)), [new], method)
 
     def test_if(self) -> None:
         """An `If` header that does not hold refuses the change, whatever it is about."""

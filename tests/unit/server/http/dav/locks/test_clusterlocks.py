@@ -121,7 +121,7 @@ class ClusterLocksTests(lockcontract.LocksContract):
         locks, lock = self.server(down), lockcontract.new_lock("a")
         for waited in (locks.near(parse("a")), locks.add(lock), locks.refresh(lock, 1), locks.remove(lock)):
             self.refused(waited, Busy)
-        self.done(locks.removed(parse("a")))
+        self.done(locks.removed([lock]))
 
     def test_secret(self) -> None:
         """What is written of a lock, such as into a log, does not show its token."""
