@@ -14,9 +14,10 @@ RECENT_SECONDS = 1.0
 Another process may mark a file as damaged (`homeftp verify`), or unmount the disk: a job notices that.
 """
 
-GRANTED_SECONDS = 0.02
+GRANTED_SECONDS = 0.005
 """For how long it counts that a job has found access granted. The command that revokes access takes longer to end, so
-that nothing is read once it has; and where a server answers thousands of requests a second, few of them are jobs."""
+that nothing is read once it has; and where a server answers thousands of requests a second, few of them are jobs. With
+20 ms a request that came right after the change of an account was cut sometimes: it was begun by the login before."""
 
 
 class IImmediateStore(Interface):

@@ -111,7 +111,7 @@ class RemovedDeviceTests(TestCase):
     def command(self, *command: str) -> None:
         """Run `homeftp ...`. A server that was stopped while it wrote keeps it from the database or the audit log."""
         done = run_homeftp(*command, "--state", self.server.state)
-        if done.returncode != 0 and not done.stderr.startswith("homeftp: Done, but the audit log"):
+        if done.returncode != 0 and not done.stderr.startswith("homeftp: done, but the audit log"):
             self.server.send(signal.SIGCONT)
             done = run_homeftp(*command, "--state", self.server.state)
             self.assertEqual(done.returncode, 0, done.stderr)

@@ -112,7 +112,7 @@ class AuditedTests(QuickCase):
             self.err.truncate(0)
             self.assertEqual(self.run_it(*command.split()), Exit.USAGE, command)
             self.assertIn("chmod 600", self.err.getvalue())
-            self.assertNotIn("Done, but", self.err.getvalue())
+            self.assertNotIn("done, but", self.err.getvalue())
         state = AccountDatabase(self.folder)
         self.assertEqual(state.account_names(), ["ann"])
         self.assertEqual([device.name for device in Devices(state).all()], ["ann-laptop"])
