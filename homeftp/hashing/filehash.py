@@ -163,33 +163,32 @@ def hash_slices(hasher: Hasher, fd: int, start: int, end: int, *, slice_size: in
     Until it ends the system reads nothing ahead for this descriptor but what it is asked for. Raises `Changed` (44)
     when the file ends before `end`.
     """
-    if end - start <= PIECE or not _advise(fd, 0, 0, "RANDOM"):
-        yield from _hash_slices(hasher, fd, start, end, slice_size, asks=False)
-        return
-    try:
-        yield from _hash_slices(hasher, fd, start, end, slice_size, asks=True)
-    finally:
-        _advise(fd, 0, 0, "NORMAL")  # it may be sent next
-
-
-def _hash_slices(hasher: Hasher, fd: int, start: int, end: int, slice_size: int, *, asks: bool) -> Iterator[None]:
-    """The same; `asks` for what is read next."""
     offset, pause, asked = start, start + slice_size, start
-    while offset < end:
-        if offset >= pause:
-            pause += slice_size
-            yield None
-        if asks and asked - offset < READ_AHEAD and asked < end:
-            ahead = min(end, offset + 2 * READ_AHEAD)
-            while asked < ahead:
-                step = min(READ_AHEAD_STEP - asked % READ_AHEAD_STEP, ahead - asked)
-                _advise(fd, asked, step, "WILLNEED")
-                asked += step
-        data = read_at(fd, offset, min(PIECE, end - offset, pause - offset))
-        if not data:
-            raise Changed("the file got shorter while it was read: try again")
-        hasher.update(data)
-        offset += len(data)
+    asks = end - start > PIECE and _advise(fd, 0, 0, "RANDOM")
+    try:
+        while offset < end:
+            if offset >= pause:
+                pause += slice_size
+                yield None
+            if asks and asked - offset < READ_AHEAD:
+                asked = _read_ahead(fd, asked, min(end, offset + 2 * READ_AHEAD))
+            data = read_at(fd, offset, min(PIECE, end - offset, pause - offset))
+            if not data:
+                raise Changed("the file got shorter while it was read: try again")
+            hasher.update(data)
+            offset += len(data)
+    finally:
+        if asks:
+            _advise(fd, 0, 0, "NORMAL")  # it may be sent next
+
+
+def _read_ahead(fd: int, begin: int, end: int) -> int:
+    """Ask the system to read a range, in steps; gives its end."""
+    while begin < end:
+        step = min(READ_AHEAD_STEP - begin % READ_AHEAD_STEP, end - begin)
+        _advise(fd, begin, step, "WILLNEED")
+        begin += step
+    return end
 
 
 def _advise(fd: int, offset: int, length: int, advice: str) -> bool:
