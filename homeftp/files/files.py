@@ -253,7 +253,7 @@ class Files:
 
         if names_content(request.precondition):
             return self._hasher.change(request.endpoint, write, request.precondition)
-        return self._share.batches.writes.run((self._shared, WriteItem(request, content, self._jobs)))
+        return write(request.precondition)
 
     def write_batch(self, decode: Decode) -> Deferred[Sequence[Entry | Exception]]:
         """Write small files and make directories, as one job."""

@@ -5,8 +5,6 @@ A survey remembers folders as well. But it does so when it finds them the same, 
 
 from __future__ import annotations
 
-from typing import Awaitable
-
 from homeftp.client.api import Client
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.files.digest import LocalDigests, local_digests
@@ -19,6 +17,7 @@ from homeftp.client.transfer.observer import TransferObserver
 from homeftp.endpoint import Endpoint
 from homeftp.errors import LoginFailed, LoginRequired, Refusal
 from homeftp.hashing.foldertable import FolderTable
+from homeftp.hashing.hashcache import HashCache
 from homeftp.hashing.treedigest import NOTHING
 
 _SMALL_PART = 8
@@ -66,11 +65,11 @@ async def remember_folder(
     tree = await scan(cache.folders)
     if not tree.selector.takes_all or "" not in tree.directories:
         return
-    digesting = context.workers.run(local_digests, tree, cache)
+    digesting = _digest(context, tree, cache)
     if has_more or any(observer.counts[outcome] for outcome in _LEFT_OUT):
         await digesting
         return
-    local, there = await both_results(_result(digesting), _ask(client, endpoint, observer))
+    local, there = await both_results(digesting, _ask(client, endpoint, observer))
     if there is None or there.tree is None or "" in local.incomplete:
         return
     if local.digests[""].content == there.tree.content and not there.tree.skipped:
@@ -88,8 +87,9 @@ def as_found(tree: LocalTree) -> Scan:
     return scan
 
 
-async def _result(digesting: Awaitable[LocalDigests]) -> LocalDigests:
-    return await digesting
+async def _digest(context: TransferContext, tree: LocalTree, cache: HashCache) -> LocalDigests:
+    """The digests of the local folders, which are remembered then."""
+    return await context.workers.run(local_digests, tree, cache)
 
 
 async def _ask(client: Client, endpoint: Endpoint, observer: TransferObserver) -> Found | None:
