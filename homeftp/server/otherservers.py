@@ -28,9 +28,9 @@ LEAST_SECONDS = 0.05
 """Between two looks at what other servers have changed, at least, however many notifications come."""
 
 PACE_SECONDS = 0.25
-"""Between two of them while no notifications come, or somebody may have begun to watch."""
+"""Between two of them while no notifications come. While nobody watches, between two looks whether somebody does."""
 
-REST_SECONDS = 5.0
+FALLBACK_SECONDS = 5.0
 """Between two of them while notifications come: one may be lost."""
 
 
@@ -136,13 +136,13 @@ class OtherServers:
             self._relies = True
         elif found and not first:
             self._relies = False  # until one comes
-        return REST_SECONDS if self._relies and self._listener.is_open and not self._reader.is_behind else PACE_SECONDS
+        return FALLBACK_SECONDS if self._relies and self._listener.is_open and not self._reader.is_behind else PACE_SECONDS
 
     async def _listen(self) -> None:
         """Hear notifications from now on, if that is possible."""
         if self._listener.is_open or self._clock.seconds() < self._connects_at:
             return
-        self._connects_at = self._clock.seconds() + REST_SECONDS
+        self._connects_at = self._clock.seconds() + FALLBACK_SECONDS
         connection = await self._run(lambda: self._listener.connect(self._database()))
         if connection is not None:
             self._listener.open(connection)
@@ -195,7 +195,7 @@ class OtherServers:
             self._database(),
             ClusterServer(id=own, host=own_name(), address=self._address(), version=homeftp.__version__),
         )
-        others = [each.address for each in list_servers(self._database()) if each.runs and each.id != own]
+        others = (each.address for each in list_servers(self._database()) if each.runs and each.id != own)
         return list(dict.fromkeys(filter(None, others)))[: MAX_ADDRESSES - 1]
 
     def _tell(self) -> bool:

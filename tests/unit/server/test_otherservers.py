@@ -20,7 +20,7 @@ from homeftp.endpoint import parse
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.model import Actor, Change
 from homeftp.server.notifications import CHANNEL, NOTIFY_SECONDS
-from homeftp.server.otherservers import LEAST_SECONDS, PACE_SECONDS, REST_SECONDS, OtherServers, read_change
+from homeftp.server.otherservers import LEAST_SECONDS, PACE_SECONDS, FALLBACK_SECONDS, OtherServers, read_change
 from homeftp.workers import InlineWorkers
 from tests.support.engines import empty_schema
 from tests.support.reactors import ReadingClock
@@ -126,7 +126,7 @@ class OtherServersTests(SynchronousTestCase):
         AuditTable(self.database).append(Audit("").lines([CHANGE]))
         self.clock.advance(PACE_SECONDS)
         self.assertEqual(self.hub.told, [None], "no notification came")
-        self.hear(1, REST_SECONDS)
+        self.hear(1, FALLBACK_SECONDS)
 
     def test_notified(self) -> None:
         """A notification of another server has what it changed told at once; one of this server does nothing."""
@@ -142,7 +142,7 @@ class OtherServersTests(SynchronousTestCase):
     def test_unreliable(self) -> None:
         """Where changes come without notifications they are looked for more often, until one comes with one."""
         self.write(CHANGE)
-        self.hear(1, REST_SECONDS)
+        self.hear(1, FALLBACK_SECONDS)
         self.write(CHANGE)
         self.hear(2, PACE_SECONDS)
         self.write(CHANGE, notify=True)
@@ -161,7 +161,7 @@ class OtherServersTests(SynchronousTestCase):
             self.clock.read()
         self.write(CHANGE)
         self.hear(1, PACE_SECONDS)
-        self.clock.advance(REST_SECONDS)
+        self.clock.advance(FALLBACK_SECONDS)
         self.assertEqual(len(self.clock.readers), 1)
 
     def test_notifies(self) -> None:
@@ -178,7 +178,7 @@ class OtherServersTests(SynchronousTestCase):
     def test_not_watched(self) -> None:
         """Where nobody watches nothing is asked; who begins later hears that anything may have changed."""
         self.hub.watching = False
-        self.clock.advance(REST_SECONDS)
+        self.clock.advance(FALLBACK_SECONDS)
         self.write(CHANGE)
         self.clock.advance(PACE_SECONDS)
         self.assertEqual(self.hub.told, [None])
@@ -198,7 +198,7 @@ class OtherServersTests(SynchronousTestCase):
     def test_down(self) -> None:
         """A database that does not answer is no end: who watches hears that anything may have changed meanwhile."""
         self.hub.watching = False
-        self.clock.advance(REST_SECONDS)
+        self.clock.advance(FALLBACK_SECONDS)
         self.hub.watching = True
         self.used = down = Database("postgresql:///x?host=%2Fnowhere", connections=1, timeouts=QUICK)
         self.addCleanup(down.close)

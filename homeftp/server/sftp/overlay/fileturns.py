@@ -57,7 +57,7 @@ class FileTurns:
             try:
                 await turn
             except BaseException:
-                self._waiting.remove(turn)  # who waited is gone
+                self._waiting.remove(turn)  # it is not wanted any more
                 raise
         self.running = True
         try:

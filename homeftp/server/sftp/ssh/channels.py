@@ -59,7 +59,7 @@ class Channels(SSHService):
     """The service `ssh-connection` of one connection. `windows` is the memory of the windows of all channels."""
 
     name = b"ssh-connection"
-    transport: ServedConnection  # type: ignore[assignment] # who serves it sets it before anything is asked
+    transport: ServedConnection  # type: ignore[assignment] # it is set before the first message
     _log = Logger()
 
     def __init__(
