@@ -82,8 +82,8 @@ def give_back_memory(threshold: int, mallopt: Mallopt | None) -> None:
         mallopt(_M_MMAP_THRESHOLD, threshold)
 
 
-def _is_held(path: str) -> bool:
-    """Whether what is mapped of this file stays where it is: the program, and a library, which is held from now on."""
+def _hold(path: str) -> bool:
+    """Keep a library loaded from now on. Whether what is mapped of this file stays where it is, as the program does."""
     if path == os.readlink("/proc/self/exe"):
         return True
     with contextlib.suppress(OSError):  # it is no library
@@ -96,16 +96,17 @@ def release_code(libc: Any) -> None:
     """Give back the pages of programs and libraries that nothing has written: what runs next is mapped again.
 
     That takes as long as a page fault, because the kernel keeps the pages of files. `libc` is the C library; None where
-    this cannot be done. Libraries are held before it is looked where they are, so that nothing else is mapped there.
+    this cannot be done. Each library is kept loaded before its addresses are read: nothing else is mapped there then.
     """
     madvise = getattr(libc, "madvise", None)
-    if madvise is None or not os.access(_SMAPS, os.R_OK):
+    if madvise is None:
         return
     madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-    with open(_MAPS, encoding="utf-8", errors="surrogateescape") as lines:
-        found = filter(None, map(_MAPPING.fullmatch, lines))
-        held = set(filter(_is_held, {each[4] for each in found if _READABLE_FILE.match(each[3] + each[4])}))
-    with open(_SMAPS, encoding="utf-8", errors="surrogateescape") as lines:
-        for each in unwritten(lines):
-            if each.path in held:
-                madvise(each.begin, each.size, _MADV_DONTNEED)
+    with contextlib.suppress(OSError):  # a system that does not tell what is mapped
+        with open(_MAPS, encoding="utf-8", errors="surrogateescape") as lines:
+            found = filter(None, map(_MAPPING.fullmatch, lines))
+            held = set(filter(_hold, {each[4] for each in found if _READABLE_FILE.match(each[3] + each[4])}))
+        with open(_SMAPS, encoding="utf-8", errors="surrogateescape") as lines:
+            for each in unwritten(lines):
+                if each.path in held:
+                    madvise(each.begin, each.size, _MADV_DONTNEED)
