@@ -20,7 +20,7 @@ from homeftp.endpoint import parse
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.model import Actor, Change
 from homeftp.server.notifications import CHANNEL, NOTIFY_SECONDS
-from homeftp.server.otherservers import LEAST_SECONDS, PACE_SECONDS, FALLBACK_SECONDS, OtherServers, read_change
+from homeftp.server.otherservers import FALLBACK_SECONDS, LEAST_SECONDS, PACE_SECONDS, OtherServers, read_change
 from homeftp.workers import InlineWorkers
 from tests.support.engines import empty_schema
 from tests.support.reactors import ReadingClock

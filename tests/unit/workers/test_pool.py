@@ -1,18 +1,11 @@
-"""The pool of threads, and the queues of accounts in front of it."""
+"""The pool of threads, and the queues of accounts in front of it. More of it with several threads: test_pool_busy."""
 
 from __future__ import annotations
 
 import threading
-from functools import partial
-from queue import Queue
 from typing import Any, Callable
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
-from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer, provider
 from zope.interface.verify import verifyObject
 
 from homeftp.errors import Busy
@@ -21,53 +14,8 @@ from homeftp.workers import ThreadWorkers
 from homeftp.workers.deadline import OPERATION_SECONDS, current
 from homeftp.workers.debts import FORGIVEN, LONG_SHARE, MOST_LONG, MOST_OWED
 from homeftp.workers.fairloop import RECHECK_SECONDS
-from homeftp.workers.pool import SLOW_SECONDS, Clocks, described
-
-WITHIN = 30.0
-"""Seconds for a thread to do what it was told; far more than it needs."""
-
-
-@implementer(IReactorFromThreads, IReactorTime)
-class CallQueue(Clock):
-    """The part of a reactor that threads use; a test takes the calls out one by one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._calls: Queue[tuple[Callable[..., Any], tuple[object, ...]]] = Queue()
-
-    def callFromThread(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> None:
-        self._calls.put((callable, args))
-
-    def run_one(self) -> None:
-        """Make the next call; waits for it."""
-        callable, args = self._calls.get(timeout=WITHIN)
-        callable(*args)
-
-
-class PoolTestCase(SynchronousTestCase):
-    """A pool, and a gate that a test lets jobs wait at."""
-
-    def make(self, size: int) -> ThreadWorkers:
-        """A started pool with queues of two jobs."""
-        self.reactor = CallQueue()
-        self.now = self.used = self.others = 0.0
-        self.clocks = Clocks(lambda: self.now, lambda: self.used, lambda: self.used + self.others)
-        workers = ThreadWorkers(self.reactor, size=size, queue=2, name="test", clocks=self.clocks)
-        workers.start()
-        self.addCleanup(workers.stop)
-        self.gate = threading.Event()
-        self.addCleanup(self.gate.set)  # first, so that the pool can stop
-        return workers
-
-    def use(self, seconds: float) -> None:
-        """In a worker: use so much of a processor."""
-        self.used += seconds
-
-    def work(self, jobs: int) -> None:
-        """Let all jobs run, and take so many results."""
-        self.gate.set()
-        for _ in range(jobs):
-            self.reactor.run_one()
+from tests.support.poolcase import PoolTestCase
+from tests.support.waiting import WITHIN
 
 
 class ThreadWorkersTests(PoolTestCase):
@@ -107,7 +55,7 @@ class ThreadWorkersTests(PoolTestCase):
             for run in (each.run, each.run_unbounded, each.run_slice, each.run_hash):
                 running = run(lambda number: (number + 1, threading.get_ident()), 4)
                 self.assertNoResult(running)
-                self.reactor.run_one()
+                self.reactor.run()
                 result, thread = self.successResultOf(running)
                 self.assertEqual(result, 5)
                 self.assertNotEqual(thread, threading.get_ident())
@@ -120,10 +68,10 @@ class ThreadWorkersTests(PoolTestCase):
                 raise error
 
             running: Deferred[Any] = self.workers.run(job)
-            self.reactor.run_one()
+            self.reactor.run()
             self.failureResultOf(running, error)
         running = self.workers.run(int)
-        self.reactor.run_one()
+        self.reactor.run()
         self.assertEqual(self.successResultOf(running), 0)
 
     def test_bound(self) -> None:
@@ -140,7 +88,7 @@ class ThreadWorkersTests(PoolTestCase):
             self.assertEqual([self.successResultOf(each) for each in running], [True] * 3)
             self.assertEqual([self.successResultOf(each) for each in (*begun, others)], [0] * 4)
             again = each.run(int)
-            self.reactor.run_one()
+            self.reactor.run()
             self.assertEqual(self.successResultOf(again), 0)
 
     def test_counted(self) -> None:
@@ -170,9 +118,9 @@ class ThreadWorkersTests(PoolTestCase):
         self.gate.set()
         for _ in range(3):
             self.assertNoResult(idle)
-            self.reactor.run_one()
+            self.reactor.run()
         for _ in range(3):
-            self.reactor.run_one()
+            self.reactor.run()
         self.successResultOf(idle)
 
     def test_in_turn(self) -> None:
@@ -202,42 +150,40 @@ class ThreadWorkersTests(PoolTestCase):
 
     def test_slice_keeps_waiting(self) -> None:
         """An account that has used a processor waits for another's slice, too, unless that one has had many of them."""
-        ann, eve = self.workers.of("ann"), self.workers.of("eve")
+        ann = self.workers.of("ann")
         for run in (ann.run_slice, ann.run_hash):
-            made: list[str] = []
-            eve.run(self.use, MOST_OWED)
-            self.work(1)
-            run(int)
-            eve.in_turn(made.append, "eve")
+            made = self.beside(run)
             self.assertEqual(made, [])
             self.work(1)
             self.reactor.advance(0)
             self.assertEqual(made, ["eve"])
             run(self.take_long)
             self.work(1)
-            eve.run(self.use, MOST_OWED)
-            self.work(1)
-            run(int)
-            eve.in_turn(made.append, "eve")
-            self.assertEqual(made, ["eve", "eve"])
+            self.assertEqual(self.beside(run), ["eve"])
             self.work(1)
             self.now += MOST_LONG / LONG_SHARE
 
     def test_slices_keep_waiting(self) -> None:
         """Of slices that wait together only the first does: the account has little to do, until they have run."""
-        ann, eve = self.workers.of("ann"), self.workers.of("eve")
+        ann = self.workers.of("ann")
         for runs in ([ann.run_slice] * 3, [ann.run_hash, ann.run_slice]):
-            made: list[str] = []
-            eve.run(self.use, MOST_OWED)
-            self.work(1)
-            for run in runs:
-                run(int)
-            eve.in_turn(made.append, "eve")
+            made = self.beside(*runs)
             self.assertEqual(made, [])
             self.work(1)
             self.reactor.advance(0)
             self.assertEqual(made, ["eve"])
             self.work(len(runs) - 1)
+
+    def beside(self, *runs: Callable[..., object]) -> list[str]:
+        """What is noted when eve, who has used a processor, has her turn; something else is run before."""
+        made: list[str] = []
+        eve = self.workers.of("eve")
+        eve.run(self.use, MOST_OWED)
+        self.work(1)
+        for run in runs:
+            run(int)
+        eve.in_turn(made.append, "eve")
+        return made
 
     def take_long(self) -> None:
         """In a worker: let a long time pass, and use no processor."""
@@ -336,74 +282,22 @@ class ThreadWorkersTests(PoolTestCase):
         running.addCallback(lambda _: second.append(self.workers.run(int)))
         idle = self.workers.idle()
         self.gate.set()
-        self.reactor.run_one()
+        self.reactor.run()
         self.assertEqual(len(second), 1)
-        self.reactor.run_one()
+        self.reactor.run()
         self.assertNoResult(idle)
-        self.reactor.run_one()
+        self.reactor.run()
         self.successResultOf(second[0])
-        self.reactor.run_one()
+        self.reactor.run()
         self.successResultOf(idle)
 
     def test_pause(self) -> None:
         """A pause ends after its time, while no thread is used for it."""
         pause = self.workers.of("ann").pause(2)
         running = self.workers.run(int)
-        self.reactor.run_one()
+        self.reactor.run()
         self.assertEqual(self.successResultOf(running), 0)
         self.reactor.advance(1.9)
         self.assertNoResult(pause)
         self.reactor.advance(0.2)
         self.successResultOf(pause)
-
-
-class BusyPoolTests(PoolTestCase):
-    """Three threads."""
-
-    def test_short_beside_long(self) -> None:
-        """While slices of many accounts wait, a short job finds a thread."""
-        workers = self.make(3)
-        slices = [workers.of(name).run_slice(self.gate.wait, WITHIN) for name in "abcde"]
-        short = workers.of("z").run(int)
-        self.reactor.run_one()
-        self.assertEqual(self.successResultOf(short), 0)
-        for each in slices:
-            self.assertNoResult(each)
-        self.work(5)
-
-    def test_slow_jobs(self) -> None:
-        """A job that holds a thread too long is named in the log, once: when it ends, or when others have to wait."""
-        logged: list[LogEvent] = []
-
-        @provider(ILogObserver)
-        def observe(event: LogEvent) -> None:
-            logged.append(event)
-
-        globalLogPublisher.addObserver(observe)
-        self.addCleanup(globalLogPublisher.removeObserver, observe)
-        workers = self.make(1)
-        workers.of("ann").run(int)
-        self.reactor.run_one()
-        self.assertEqual(logged, [], "the control: it was quick")
-        workers.of("ann").run(self.gate.wait, WITHIN)
-        self.now += SLOW_SECONDS
-        workers.of("bob").run(int)
-        self.assertEqual(
-            [formatEvent(each) for each in logged], ["a job of ann has held a thread for 5.0 s: Event.wait"]
-        )
-        self.work(2)
-        workers.run(int)
-        self.now += 2 * SLOW_SECONDS
-        self.reactor.run_one()
-        self.assertEqual(len(logged), 2)
-        self.assertEqual(formatEvent(logged[1]), "a job of the server has held a thread for 10.0 s: int")
-
-
-class DescribedTests(SynchronousTestCase):
-    """Calls in the log."""
-
-    def test_names(self) -> None:
-        """The functions in a call are named, also within a partial or as arguments; never its values."""
-        job = partial(partial(max, min), "secret")
-        self.assertEqual(described(sorted, ("secret", job)), "sorted max min")
-        self.assertIn("Lock", described(type(threading.Lock()), ()) + "Lock")

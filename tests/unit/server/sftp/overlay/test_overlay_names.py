@@ -8,13 +8,23 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, WrongKind
-from homeftp.interfaces import IFileDraft
+from homeftp.interfaces import IFileDraft, IFiles
 from homeftp.model import Entry, WriteRequest
 from homeftp.server.sftp.overlay.exclusive import ExclusiveNames
 from homeftp.server.sftp.overlay.overlay import Overlay
 from homeftp.server.sftp.wire.fields import Attributes
 from tests.support.immediatestore import COLD, ImmediateMemoryStore
 from tests.support.overlaycase import APPEND, NEW, C, OverlayCase, R, W, X
+
+
+class OtherFiles:
+    """The files of a login, but for what a subclass does in another way."""
+
+    def __init__(self, files: IFiles) -> None:
+        self._files = files
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
 
 
 class NameTests(OverlayCase):
@@ -172,16 +182,12 @@ class NameTests(OverlayCase):
 
     def test_drop_box(self) -> None:
         """An account that may see nothing can open files to write them anew."""
-        whole = self.files_of
 
-        class Blind:
-            def __getattr__(self, name: str) -> Any:
-                return getattr(whole(""), name)
-
+        class Blind(OtherFiles):
             def stat(self, endpoint: object, hashed: bool = True) -> Deferred[Entry | None]:
                 raise Forbidden("not allowed")
 
-        self.overlay = Overlay(lambda request: Blind(), self.budget)  # type: ignore[arg-type, return-value]
+        self.overlay = Overlay(lambda request: Blind(self.files_of("")), self.budget)  # type: ignore[arg-type, return-value]
         self.put("dropped", b"content")
         self.assertEqual(self.content("dropped"), b"content")
 
@@ -192,12 +198,8 @@ class NameTests(OverlayCase):
         """
         self.put("old", b"old")
         asked: list[str] = []
-        whole = self.files_of
 
-        class Refusing:
-            def __getattr__(self, name: str) -> Any:
-                return getattr(whole(""), name)
-
+        class Refusing(OtherFiles):
             def edit(self, request: WriteRequest) -> Deferred[IFileDraft]:
                 asked.append(str(request.endpoint))
                 return fail(Forbidden("not allowed"))
@@ -205,7 +207,7 @@ class NameTests(OverlayCase):
         for rights, right, wrong in (("add", "new", "old"), ("replace", "old", "new")):
             allowed = frozenset(rights.split(","))
             self.overlay = Overlay(
-                lambda request: Refusing(),  # type: ignore[arg-type, return-value]
+                lambda request: Refusing(self.files_of("")),  # type: ignore[arg-type, return-value]
                 self.budget,
                 rights_at=lambda endpoint, allowed=allowed: allowed,  # type: ignore[misc]
             )
@@ -255,18 +257,14 @@ class NameTests(OverlayCase):
 
     def test_add_only(self) -> None:
         """An account that may only add in a folder, and does not see it, makes files there; the control: it sees it."""
-        whole = self.files_of
 
-        class Unseen:
-            def __getattr__(self, name: str) -> Any:
-                return getattr(whole(""), name)
-
+        class Unseen(OtherFiles):
             def stat(self, endpoint: object, hashed: bool = True) -> Deferred[Entry | None]:
                 return succeed(None)
 
         def session(*rights: str) -> Overlay:
             return Overlay(
-                lambda request: Unseen(),  # type: ignore[arg-type, return-value]
+                lambda request: Unseen(self.files_of("")),  # type: ignore[arg-type, return-value]
                 self.budget,
                 rights_at=lambda endpoint: frozenset(rights),
             )
