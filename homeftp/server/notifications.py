@@ -33,8 +33,8 @@ Run = Callable[[Callable[[], Any]], Awaitable[Any]]
 def notify(database: Database) -> None:
     """Tell the other servers that this one has changed something. Blocks; raises `Busy` (51).
 
-    It is a transaction of its own, after that of the change: while one that notifies is committed, no other one of the
-    whole database server that does so can be.
+    It is a transaction of its own, after that of the change: a database server commits only one transaction that
+    notifies at a time.
     """
     database.rows("SELECT pg_notify(%s, %s)", (CHANNEL, process_id()))
 

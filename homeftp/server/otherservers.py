@@ -136,7 +136,8 @@ class OtherServers:
             self._relies = True
         elif found and not first:
             self._relies = False  # until one comes
-        return FALLBACK_SECONDS if self._relies and self._listener.is_open and not self._reader.is_behind else PACE_SECONDS
+        hears = self._relies and self._listener.is_open
+        return FALLBACK_SECONDS if hears and not self._reader.is_behind else PACE_SECONDS
 
     async def _listen(self) -> None:
         """Hear notifications from now on, if that is possible."""
