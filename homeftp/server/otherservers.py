@@ -28,7 +28,7 @@ LEAST_SECONDS = 0.05
 """Between two looks at what other servers have changed, at least, however many notifications come."""
 
 PACE_SECONDS = 0.25
-"""Between two of them while no notifications come. While nobody watches, between two looks whether somebody does."""
+"""Between two of them while no notifications come, and between two looks whether somebody watches now."""
 
 FALLBACK_SECONDS = 5.0
 """Between two of them while notifications come: one may be lost."""
