@@ -6,7 +6,7 @@ Only a server of a cluster imports this module, which needs the packages of the 
 from __future__ import annotations
 
 import os
-from typing import Callable
+from typing import Callable, Sequence
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -16,7 +16,7 @@ from homeftp.accounts.throttle import GuessLimit, address_group, too_many
 from homeftp.audit.log import Audit
 from homeftp.audit.table import journal_of
 from homeftp.cluster.address import ClusterAddress, write_address
-from homeftp.cluster.database import Database
+from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.dumps.manifest import newest_at
 from homeftp.cluster.dumps.writing import dump_if_due
 from homeftp.cluster.identity import share_identity, tables_id
@@ -30,8 +30,10 @@ from homeftp.host import now
 from homeftp.interfaces import IWorkers
 from homeftp.interfaces.store import Journal
 from homeftp.interfaces.usage import ConnectionsUsage
+from homeftp.model import Change
 from homeftp.server.clusterschema import SCHEMA
 from homeftp.server.http.dav.locks.clusterlocks import ClusterLocks
+from homeftp.server.http.dav.properties.clusterproperties import ClusterProperties, follow
 from homeftp.server.otherservers import OtherServers
 
 TABLES = ("node", "version", "part", "pack", "garbage", "upload", "audit")
@@ -77,9 +79,19 @@ class ClusterMember:
         """The locks of WebDAV, of all servers of the cluster."""
         return ClusterLocks(workers, lambda: self._database)
 
+    def properties(self) -> ClusterProperties:
+        """The properties of WebDAV, of all servers of the cluster; they follow what `journal` records."""
+        return ClusterProperties(lambda: self._database, self._settings.limits)
+
     def journal(self, audit: Audit) -> Journal:
         """Records changes in `audit`, in the transaction that makes them (`StoreOptions.journal`)."""
-        return journal_of(audit.lines)
+        record = journal_of(audit.lines)
+
+        def keep(transaction: Transaction, changes: Sequence[Change]) -> None:
+            follow(transaction, changes)
+            record(transaction, changes)
+
+        return keep
 
     def other_servers(
         self, reactor: IReactorTime, workers: IWorkers, hub: ChangeHub, address: Callable[[], str]

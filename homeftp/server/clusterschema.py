@@ -11,6 +11,7 @@ from homeftp.cluster.identity import IDENTITY
 from homeftp.cluster.migrations import SchemaPart
 from homeftp.cluster.servers import SERVERS
 from homeftp.server.http.dav.locks.clusterlocks import LOCKS
+from homeftp.server.http.dav.properties.clusterproperties import PROPERTIES
 from homeftp.store.cluster.base.schema import STORE
 
-SCHEMA: Sequence[SchemaPart] = (STORE, ACCOUNTS, AUDIT, IDENTITY, GUESSES, SERVERS, LOCKS)
+SCHEMA: Sequence[SchemaPart] = (STORE, ACCOUNTS, AUDIT, IDENTITY, GUESSES, SERVERS, LOCKS, PROPERTIES)

@@ -173,6 +173,7 @@ def compose(
             visits=services.visits,
             refusals=services.refusals,
             shared_locks=None if member is None else member.locks(workers),
+            shared_properties=None if member is None else member.properties(),
         )
         served.insert(0, web.https_front_end(settings.https, parts))
     web_tls = RenewableOptions(WEB_TLS_MINIMUM, web_options)

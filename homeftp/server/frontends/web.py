@@ -22,6 +22,7 @@ from homeftp.server.http.dav.handler import DavHandler
 from homeftp.server.http.dav.locks.interface import ILocks
 from homeftp.server.http.dav.locks.table import LockTable
 from homeftp.server.http.dav.properties.database import PropertyDatabase
+from homeftp.server.http.dav.properties.interface import IProperties
 from homeftp.server.http.frontend import HttpsFrontEnd
 from homeftp.server.http.links.api import LinksApi
 from homeftp.server.http.links.handler import LinkHandler
@@ -51,6 +52,8 @@ class WebParts:
     refusals: RefusalAudit
     shared_locks: ILocks | None = None
     """The locks of WebDAV of a cluster; None: the server has its own."""
+    shared_properties: IProperties | None = None
+    """The properties of WebDAV of a cluster, which follow the changes of its servers; None: the server has its own."""
 
 
 def https_front_end(listen: Sequence[str], parts: WebParts) -> HttpsFrontEnd:
@@ -61,8 +64,7 @@ def https_front_end(listen: Sequence[str], parts: WebParts) -> HttpsFrontEnd:
 def handlers(parts: WebParts, context: IServerContext) -> Mapping[str, IHandler]:
     """The handlers of one server; the page has the name ""."""
     page = StaticFiles()
-    properties = PropertyDatabase(parts.state, context.limits)
-    parts.follow_changes(properties.follow)
+    properties = parts.shared_properties or _own_properties(parts, context)
     locks = parts.shared_locks or LockTable(context.reactor.seconds)
     thumbnails = is_available()
     session = SessionHandler(
@@ -85,3 +87,9 @@ def handlers(parts: WebParts, context: IServerContext) -> Mapping[str, IHandler]
         renderer = ThumbnailRenderer(context.reactor, lambda: IReactorProcess(context.reactor))
         found["thumbnail"] = ThumbnailHandler(renderer, ThumbnailCache(parts.state), context.workers)
     return found
+
+
+def _own_properties(parts: WebParts, context: IServerContext) -> PropertyDatabase:
+    properties = PropertyDatabase(parts.state, context.limits)
+    parts.follow_changes(properties.follow)
+    return properties

@@ -2,64 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import signal
-import ssl
 import time
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from homeftp.cluster.database import Database
-from tests.support import engines
 from tests.support.davcases import EXCLUSIVE
-from tests.support.objectserver import object_server
-from tests.support.processes import PASSWORD, SERVE, run_homeftp
+from tests.support.davservers import LOADED, PROMISED_SECONDS, DavServersCase
 from tests.support.waiting import wait_until
-from tests.support.webserver import AUTHORIZATION, WebServer
-
-PROMISED_SECONDS = 10.0
-"""Within so many seconds an answer comes."""
-
-LOADED = 1.5
-"""A machine that does many other things may take so many times as long."""
+from tests.support.webserver import WebServer
 
 
-class WebDavLocksTests(SynchronousTestCase):
-    """Two servers of a cluster, which each writes through."""
-
-    def setUp(self) -> None:
-        self.engine, objects = engines.postgresql(), object_server()
-        self.url, self.bucket = self.engine.create(f"locks_{id(self)}"), f"{objects.bucket('tests')}/{id(self)}"
-        self.env = objects.environment()
-        self.command("cluster", "init", self.url, "--objects", self.bucket)
-        self.first, self.second = self.serve(), self.serve()
-        self.command("account", "add", "ann", "--password-stdin", "--state", self.first.state, input=PASSWORD + "\n")
-        self.assertEqual(self.ask(self.first, "PUT", body=b"first"), 201)
-
-    def command(self, *arguments: str, input: str = "") -> None:
-        """Run a command that has to succeed."""
-        ended = run_homeftp(*arguments, input=input, **self.env)
-        self.assertEqual(ended.returncode, 0, ended.stderr)
-
-    def serve(self) -> WebServer:
-        """One more server."""
-        server = WebServer("--objects", self.bucket, root=self.url, env=self.env, program=SERVE, account=False)
-        self.addCleanup(server.end)
-        return server
-
-    def ask(self, server: WebServer, method: str, path: str = "d.odt", body: bytes = b"", **headers: str) -> int:
-        """The status of a request of ann's; `Lock-Token` and the content of an answer are kept."""
-        context = ssl.create_default_context(cafile=server.ca_file)
-        connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=60, context=context)
-        name, _, value = AUTHORIZATION.decode().strip().partition(": ")
-        given = {name: value, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        try:
-            connection.request(method, f"/dav/{path}", body, given)
-            answer = connection.getresponse()
-            self.token, self.content = answer.getheader("lock-token", ""), answer.read()
-        finally:
-            connection.close()
-        return answer.status
+class WebDavLocksTests(DavServersCase):
+    """Two servers, which each writes through."""
 
     def lock(self, server: WebServer, path: str = "d.odt") -> str:
         """The token of a lock that one server gives."""

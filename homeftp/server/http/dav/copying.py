@@ -17,7 +17,7 @@ from homeftp.server.http.dav.conditions import store_condition
 from homeftp.server.http.dav.guard import STORING, ChangeGuard, look, require_parent
 from homeftp.server.http.dav.locks.ifheader import IfHeader
 from homeftp.server.http.dav.locks.lockset import Lock
-from homeftp.server.http.dav.properties.database import PropertyDatabase
+from homeftp.server.http.dav.properties.interface import IProperties
 from homeftp.server.http.dav.resource import DavRequest, depth, destination, href, overwrites
 from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.refusals import HttpError, http_status
@@ -45,7 +45,7 @@ class ResourceCopier:
     """Answers COPY and MOVE."""
 
     guard: ChangeGuard
-    properties: PropertyDatabase
+    properties: IProperties
     workers: IWorkers
 
     async def copy(self, dav: DavRequest) -> HttpResponse:

@@ -12,7 +12,7 @@ from homeftp.server.http.dav.copying import ResourceCopier
 from homeftp.server.http.dav.guard import ChangeGuard
 from homeftp.server.http.dav.locking import Locker
 from homeftp.server.http.dav.locks.interface import ILocks
-from homeftp.server.http.dav.properties.database import PropertyDatabase
+from homeftp.server.http.dav.properties.interface import IProperties
 from homeftp.server.http.dav.properties.propfind import PropertyFinder
 from homeftp.server.http.dav.properties.proppatch import PropertyPatcher
 from homeftp.server.http.dav.reading import ResourceReader
@@ -31,7 +31,7 @@ MAKES_NAMES = frozenset({"PUT", "MKCOL", "LOCK"})
 class DavHandler:
     """Answers everything below `/dav/`."""
 
-    def __init__(self, context: IServerContext, properties: PropertyDatabase, locks: ILocks) -> None:
+    def __init__(self, context: IServerContext, properties: IProperties, locks: ILocks) -> None:
         guard = ChangeGuard(locks)
         reader = ResourceReader()
         writer = ResourceWriter(guard, context.limits)

@@ -1,9 +1,6 @@
-"""The dead properties: what WebDAV clients attach to files and the server does not understand (RFC 4918, section 4).
+"""The dead properties of one server: in a database of their own in the state folder, by the path in the store.
 
-They are in a database of their own in the state folder, by the path in the store. They follow what the server moves
-and removes, for a client of any protocol; what another program moves in the shared folder leaves them behind. They are
-hints of programs to themselves: losing them loses no content, and no backup has them. Each counts for the account that
-set it, or copied it.
+They follow what the server moves and removes; what another program moves in the shared folder leaves them behind.
 """
 
 from __future__ import annotations
@@ -12,26 +9,21 @@ import contextlib
 import os
 import sqlite3
 from threading import Lock
-from typing import Callable, Mapping, Sequence, TypeVar
+from typing import Callable, Mapping, Sequence
 
-from homeftp.config import KIB, MIB, Limits
+from zope.interface import implementer
+
+from homeftp.config import Limits
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import Internal, NoSpace
 from homeftp.hashing.database import SharedDatabase, tables
 from homeftp.model import Change
+from homeftp.server.http.dav.properties.bounds import MAX_BYTES, KeptSizes, require_small, size_of
+from homeftp.server.http.dav.properties.interface import IProperties, Properties
 from homeftp.server.http.dav.xmlbody import Name
 
 FILE = "webdav.sqlite"
 """Inside the state folder."""
-
-MAX_VALUE = 16 * KIB
-"""Characters of the values of one resource together, at most."""
-
-MAX_PROPERTIES = 100_000
-"""Properties of all resources, at most; they take up a quarter of a KiB each, as far as programs have any."""
-
-MAX_BYTES = 64 * MIB
-"""Bytes of the database, at most: no quota counts them."""
 
 _BUSY_SECONDS = 5.0
 _FIRST_VERSION = 1
@@ -49,14 +41,10 @@ _UPGRADE = (
 )
 """The properties of the first version count for no account."""
 
-Properties = dict[Name, str]
-"""The properties of one resource: values as XML."""
 
-T = TypeVar("T")
-
-
+@implementer(IProperties)
 class PropertyDatabase:
-    """The properties of all resources. Blocks; for any thread. An `owner` is an account, as `Actor.owner`."""
+    """The properties of all resources of one server."""
 
     def __init__(self, folder: str, limits: Limits | None = None, most_bytes: int = MAX_BYTES) -> None:
         self._limits = Limits() if limits is None else limits
@@ -99,24 +87,20 @@ class PropertyDatabase:
 
     def change(self, endpoint: Endpoint, values: Mapping[Name, str | None], owner: str) -> None:
         """Set properties, or with None remove them: all or none. Raises `NoSpace` (52) and `Internal` (50)."""
-        before = self.of(endpoint)
-        after = {name: value for name, value in {**before, **values}.items() if value is not None}
-        if sum(len(namespace) + len(local) + len(value) for (namespace, local), value in after.items()) > MAX_VALUE:
-            raise NoSpace(f"the properties of one file or folder have more than {MAX_VALUE} characters")
+        require_small(self.of(endpoint), values)
 
         def write(connection: sqlite3.Connection) -> None:
             key = _key(endpoint)
             with connection:
-                for (namespace, local), value in values.items():
+                for name, value in values.items():
                     connection.execute(
                         "DELETE FROM properties WHERE parent = ? AND name = ? AND namespace = ? AND local = ?",
-                        (*key, namespace, local),
+                        (*key, *name),
                     )
                     if value is not None:
-                        size = sum(len(text.encode()) for text in (namespace, local, value))
                         connection.execute(
                             "INSERT INTO properties VALUES (?, ?, ?, ?, ?, ?, ?)",
-                            (*key, namespace, local, value, owner, size),
+                            (*key, *name, value, owner, size_of(name, value)),
                         )
                 if any(value is not None for value in values.values()):
                     self._check(connection, owner)
@@ -155,10 +139,7 @@ class PropertyDatabase:
         deep: bool,
         shown: Callable[[Endpoint], bool] = lambda each: True,
     ) -> None:
-        """Copy the properties of an endpoint to another; with `deep` of all beneath it too; only of those `shown`.
-
-        Where there is no space for more properties the copy has none.
-        """
+        """Copy the properties of an endpoint to another."""
 
         def write(connection: sqlite3.Connection) -> None:
             with connection:
@@ -176,18 +157,11 @@ class PropertyDatabase:
     def _check(self, connection: sqlite3.Connection, owner: str) -> None:
         """Raise `NoSpace` (52) where there are too many by now, of the owner or in all."""
         query = "SELECT count(*), total(size) FROM properties WHERE owner = ?"
-        count, size = connection.execute(query, (owner,)).fetchone()
-        most, most_bytes = self._limits.account_properties, self._limits.account_property_bytes
-        if count > most or size > most_bytes:
-            raise NoSpace(
-                f"your account has too many WebDAV properties: the server keeps {most}, of {most_bytes} bytes in "
-                "all, for an account. Remove some, or files that have some"
-            )
+        own, own_bytes = connection.execute(query, (owner,)).fetchone()
         query = "SELECT count(*), (SELECT page_count FROM pragma_page_count), (SELECT freelist_count FROM"
         query += " pragma_freelist_count), (SELECT page_size FROM pragma_page_size) FROM properties"
         count, pages, free, size = connection.execute(query).fetchone()
-        if count > MAX_PROPERTIES or (pages - free) * size > self._most_bytes:
-            raise NoSpace(f"the server keeps no more than {MAX_PROPERTIES} properties, or {self._most_bytes} bytes")
+        KeptSizes(own, own_bytes, count, (pages - free) * size).require(self._limits, self._most_bytes)
 
     def _read(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Where the database cannot be read there are no properties."""

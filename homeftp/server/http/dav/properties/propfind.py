@@ -17,7 +17,7 @@ from homeftp.server.http.dav.locks.interface import ILocks
 from homeftp.server.http.dav.locks.lockinfo import lock_discovery
 from homeftp.server.http.dav.locks.lockset import LockSet
 from homeftp.server.http.dav.multistatus import XML_TYPE, error_text, propstat
-from homeftp.server.http.dav.properties.database import Properties, PropertyDatabase
+from homeftp.server.http.dav.properties.interface import IProperties, Properties
 from homeftp.server.http.dav.properties.live import LIVE, QUOTA, Described
 from homeftp.server.http.dav.resource import DavRequest, depth, href
 from homeftp.server.http.dav.xmlbody import DAV, Name, XmlElement, read_xml
@@ -124,7 +124,7 @@ class PropertyFinder:
     """Answers PROPFIND."""
 
     locks: ILocks
-    properties: PropertyDatabase
+    properties: IProperties
     workers: IWorkers
 
     async def propfind(self, dav: DavRequest) -> HttpResponse:

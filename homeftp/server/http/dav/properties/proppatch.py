@@ -12,7 +12,7 @@ from homeftp.interfaces import IWorkers
 from homeftp.server.http.dav import multistatus
 from homeftp.server.http.dav.guard import ChangeGuard
 from homeftp.server.http.dav.multistatus import propstat
-from homeftp.server.http.dav.properties.database import PropertyDatabase
+from homeftp.server.http.dav.properties.interface import IProperties
 from homeftp.server.http.dav.properties.live import ACCEPTED, PROTECTED, SETS_MTIME
 from homeftp.server.http.dav.resource import DavRequest, href, parse_time
 from homeftp.server.http.dav.xmlbody import DAV, Name, XmlElement, read_xml
@@ -67,7 +67,7 @@ class PropertyPatcher:
     """Answers PROPPATCH."""
 
     guard: ChangeGuard
-    properties: PropertyDatabase
+    properties: IProperties
     workers: IWorkers
 
     async def proppatch(self, dav: DavRequest) -> HttpResponse:
