@@ -24,7 +24,7 @@ from typing import Iterator
 
 from loads import make_tree, same_tree
 from measuring import run
-from programs import free_port, homeftp, homeftp_server, pair, rsync, ssh_server
+from programs import homeftp, homeftp_server, pair, reserved_port, rsync, ssh_server
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.system.powercut.disk import Disk, mount
@@ -72,7 +72,7 @@ def measure(folder: Path, source: Path, size: int, seconds: float) -> None:
     """One push of each program, and the ratio of their times."""
     with contextlib.ExitStack() as stack:
         root = stack.enter_context(slow_disk(folder, size, seconds))
-        port = free_port()
+        port = reserved_port()
         server = stack.enter_context(homeftp_server(folder, port))
         pair(folder, port)
         config, sshd = stack.enter_context(ssh_server(folder / "ssh"))

@@ -31,7 +31,7 @@ from typing import Callable, Iterator, NamedTuple
 
 import sftpfrontend
 from measuring import Cost, processor_seconds, run
-from programs import free_port, free_versions, homeftp_server, listening, pair, started
+from programs import free_versions, homeftp_server, listening, pair, reserved_port, started
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from homeftp.accounts.database import AccountDatabase
@@ -79,7 +79,7 @@ class HttpServer(NamedTuple):
 @contextlib.contextmanager
 def nginx(folder: Path) -> Iterator[HttpServer]:
     """nginx with a certificate of the same kind as homeftp's."""
-    port, root = free_port(), folder / "nginx-root"
+    port, root = reserved_port(), folder / "nginx-root"
     root.mkdir()
     key = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     files = ["-keyout", str(folder / "nginx.key"), "-out", str(folder / "nginx.pem"), "-subj", "/CN=localhost"]
@@ -102,7 +102,7 @@ def homeftp_https(folder: Path) -> Iterator[HttpServer]:
     database.open()
     database.add_account(NAME, hash_password(PASSWORD, PasswordCost(n=2, r=1, p=1)))
     database.close()
-    port, https = free_port(), free_port()
+    port, https = reserved_port(), reserved_port()
     listen = f"--https=tcp:{https}:interface=127.0.0.1"
     with homeftp_server(folder, port, listen, "--no-announce") as process:
         pair(folder, port, NAME)

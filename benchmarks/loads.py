@@ -12,7 +12,7 @@ from typing import Iterator, NamedTuple
 
 from measuring import Cost, Costs, run
 from places import Way, check_space, ext4, may_mount, network
-from programs import Program, free_port, homeftp, homeftp_server, neighbours, pair, ssh_server
+from programs import Program, homeftp, homeftp_server, neighbours, pair, reserved_port, ssh_server
 
 PER_FOLDER = 100
 """Files in each folder of a tree."""
@@ -175,7 +175,7 @@ def measure(load: Load, folder: Path, runs: int, costs: Costs) -> None:
     costs.update((step, {}) for step in load.steps)
     with contextlib.ExitStack() as stack:
         way: Way = stack.enter_context(network(load.milliseconds))
-        port = free_port()
+        port = reserved_port()
         server = stack.enter_context(homeftp_server(folder, port))
         pair(folder, stack.enter_context(way(port)))
         programs = [homeftp(folder / "share", server)]

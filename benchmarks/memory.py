@@ -11,7 +11,7 @@ from typing import NamedTuple, Sequence
 
 from loads import PER_FOLDER
 from measuring import memory_kib, reset_peak, run
-from programs import HOMEFTP, free_port, homeftp_server, pair
+from programs import HOMEFTP, homeftp_server, pair, reserved_port
 
 CONTENT = 8
 """Bytes of a file: its number, so that no two are the same."""
@@ -42,7 +42,7 @@ def measure_entries(folder: Path, entries: int) -> dict[str, Peak]:
     (folder / "share").mkdir()
     source = folder / "source"
     make_entries(source, entries)
-    port = free_port()
+    port = reserved_port()
     peaks: dict[str, Peak] = {}
     with homeftp_server(folder, port) as server:
         pair(folder, port)
@@ -70,7 +70,7 @@ def measure_entries(folder: Path, entries: int) -> dict[str, Peak]:
 
 def idle_connections(folder: Path, count: int) -> float:
     """KiB that each of `count` connections costs that did the TLS handshake and nothing more."""
-    port = free_port()
+    port = reserved_port()
     options = ["--login-timeout=600"]
     for what in ("connections", "unauthenticated"):
         options += [f"--max-{what}={count + 100}", f"--max-{what}-per-address={count + 100}"]

@@ -20,8 +20,10 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator, Mapping, NamedTuple
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from homeftp import __version__ as homeftp_version
 from places import Way, find
+from tests.support.ports import reserved_port as reserved_port
 
 HOMEFTP = [sys.executable, "-m", "homeftp"]
 FINGERPRINT = "SHA256:[0-9a-f]{64}"
@@ -178,13 +180,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def free_port() -> int:
-    """A free port of loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def started(arguments: list[str], log: Path) -> Iterator[int]:
     """A server in the foreground, by its process id; stopped at the end."""
@@ -230,7 +225,7 @@ def homeftp_server(folder: Path, port: int, *options: str, user: int | None = No
 @contextlib.contextmanager
 def ssh_server(folder: Path, way: Way = contextlib.nullcontext) -> Iterator[tuple[Path, int]]:
     """An sshd of our own, and the configuration of its client, which takes the way that `way` makes."""
-    port = free_port()
+    port = reserved_port()
     folder.mkdir()
     for key in ("host", "client"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key], check=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
 from measuring import run
-from programs import HOMEFTP, free_port, free_versions, homeftp_server, pair, ssh_server
+from programs import HOMEFTP, free_versions, homeftp_server, pair, reserved_port, ssh_server
 
 SMALL = 4096
 MILLISECONDS = 1000
@@ -65,7 +65,7 @@ def homeftp_sftp(folder: Path) -> Iterator[SftpTarget]:
     subprocess.run(add, input=b"a password for measuring\n", check=True, stdout=subprocess.DEVNULL)
     public = (folder / "ssh" / "client.pub").read_bytes()
     subprocess.run([*HOMEFTP, "device", "add-key", "key", state], input=public, check=True, stdout=subprocess.DEVNULL)
-    port, sftp = free_port(), free_port()
+    port, sftp = reserved_port(), reserved_port()
     key = folder / "ssh" / "client"
     with homeftp_server(served, port, f"--sftp=tcp:{sftp}:interface=127.0.0.1", "--no-announce") as process:
         pair(served, port, "ann")

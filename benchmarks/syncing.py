@@ -25,7 +25,7 @@ from typing import Callable, Iterator, NamedTuple
 from measuring import Costs, medians, memory_kib, processor_seconds, resident, run
 from memory import make_entries
 from places import find
-from programs import HOMEFTP, free_port, homeftp_server, pair, ssh_server
+from programs import HOMEFTP, homeftp_server, pair, reserved_port, ssh_server
 
 CHANGES = 20
 """Changes whose median is told, each of another file."""
@@ -181,7 +181,7 @@ def measure(files: int, place: str | None, runs: int, *, watch: bool) -> None:
     with tempfile.TemporaryDirectory(dir=place) as name:
         folder = Path(name)
         (folder / "share").mkdir()
-        port = free_port()
+        port = reserved_port()
         with contextlib.ExitStack() as serving:
 
             def serve() -> int:

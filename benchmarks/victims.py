@@ -16,7 +16,7 @@ from homeftp.config import DAY, MIB
 from homeftp.model import SECOND_US
 from homeftp.store.local.versions.naming import version_path
 from places import EXT4
-from programs import HOMEFTP, free_port, homeftp_server
+from programs import HOMEFTP, homeftp_server, reserved_port
 
 PASSWORD = "a password for the benchmark alone"
 NOBODY = 65534
@@ -141,7 +141,7 @@ def victim(folder: Path, names: int) -> Iterator[Victim]:
         user = NOBODY
         folder.chmod(0o755)
         subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", folder / "state", folder / "share"], check=True)
-    ports = [free_port() for _ in range(3)]
+    ports = [reserved_port() for _ in range(3)]
     listen = [
         f"--{name}=tcp:{port}:interface=127.0.0.1" for name, port in zip(("https", "sftp"), ports[1:], strict=True)
     ]

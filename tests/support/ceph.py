@@ -23,7 +23,8 @@ import obstore
 from obstore.exceptions import BaseError
 
 from tests.support import needs
-from tests.support.engines import ends_with_parent, free_ports, standing_still
+from tests.support.engines import ends_with_parent, standing_still
+from tests.support.ports import reserved_port
 from tests.support.s3server import S3Server
 from tests.support.waiting import wait_until
 
@@ -79,7 +80,7 @@ class Ceph(S3Server):
         atexit.register(self.stop)
         for name in ("mon", "osd", "mgr", "rgw", "run", "log"):
             os.mkdir(self._path(name))
-        self.port, monitor, old_monitor = free_ports(3)
+        self.port, monitor, old_monitor = reserved_port(), reserved_port(), reserved_port()
         text = CONFIGURATION.format(
             fsid=uuid.uuid4(), folder=self.folder, gateway=self.port, monitor=monitor, old_monitor=old_monitor
         )

@@ -18,7 +18,6 @@ import pwd
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from psycopg import sql
 
 from tests.support import needs
 from tests.support.folders import memory_folder
+from tests.support.ports import reserved_port
 from tests.support.s3server import S3Server
 from tests.support.waiting import WITHIN, wait_until
 
@@ -228,17 +228,8 @@ def empty_schema() -> str:
     return f"{url}&options=-csearch_path%3D{name}"
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that no program uses."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-_OTHER_PORTS = 2
-"""How often a server is started on other ports, at most."""
+_PORTS = 8
+"""The ports of SeaweedFS's parts."""
 
 
 class SeaweedFS(S3Server):
@@ -253,23 +244,13 @@ class SeaweedFS(S3Server):
             keys = {"accessKey": self.KEY, "secretKey": self.SECRET}
             actions = ["Admin", "Read", "Write", "List", "Tagging"]
             json.dump({"identities": [{"name": "t", "credentials": [keys], "actions": actions}]}, file)
-        self._ports: list[int] = []
-        self._process: subprocess.Popen[bytes] | None = None
-        self._start_first()
-
-    def _start_first(self) -> None:
-        """Start it on free ports; on others where it does not answer: another program may have taken one meanwhile."""
-        for _ in range(_OTHER_PORTS):
-            with contextlib.suppress(AssertionError):
-                return self.start(WITHIN / 2)
-            self.stop()
-            self._ports = []
-        return self.start()
-
-    def start(self, within: float = WITHIN) -> None:
-        """Start it, on the ports that it had before or on free ones, and wait until it answers."""
-        self._ports = self._ports or free_ports(8)
+        self._ports = [reserved_port() for _ in range(_PORTS)]
         self.port = self._ports[0]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it, on the ports that it had before, and wait until it answers."""
         names = ("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
         given = dict(zip((*names, "filer.port", "filer.port.grpc"), self._ports, strict=True))
         options = {"dir": self.folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": f"{self.folder}/s3.json"}
@@ -286,7 +267,7 @@ class SeaweedFS(S3Server):
                 preexec_fn=ends_with_parent(signal.SIGKILL),
             )
         atexit.register(self.stop)
-        wait_until(self._answers, lambda: "SeaweedFS answers", within)
+        wait_until(self._answers, lambda: "SeaweedFS answers")
 
     @property
     def pid(self) -> int:

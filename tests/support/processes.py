@@ -100,20 +100,25 @@ def _state_with_account() -> str:
     return state
 
 
+ANYWHERE = ("--listen", "tcp:0:interface=127.0.0.1")
+"""The options of a server that is never started again: its port may be another program's as soon as it has ended."""
+
+
 class ServerProcess:
     """A server in a process of its own, serving a new folder to the account ann.
 
     It is forked as `program` by the fork server `forks`, or is the `command`
     in a new interpreter; the options come behind. It is up when the
     constructor returns; `end` ends it and gives its exit status. `root` is
-    the URL of a store to be served instead, and `env` has more variables.
+    the URL of a store to be served instead, and `env` has more variables. One
+    that will be started again gets `reserved_listen()`, both times.
     """
 
     def __init__(
         self,
         *options: str,
         folder: str | None = None,
-        listen: Sequence[str] = ("--listen", "tcp:0:interface=127.0.0.1"),
+        listen: Sequence[str] = ANYWHERE,
         program: Sequence[str] = TWISTD,
         forks: ForkServer | None = None,
         command: Sequence[str] | None = None,
@@ -123,6 +128,7 @@ class ServerProcess:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder or tempfile.mkdtemp(dir=os.getcwd())
+        self.listen = listen
         self.root = root or os.path.join(self.folder, "root")
         self.state = os.path.join(self.folder, "state")
         if root is None:

@@ -15,6 +15,7 @@ import time
 from twisted.trial.unittest import TestCase
 
 from tests.support import needs
+from tests.support.ports import reserved_port
 from tests.support.processes import (
     INTERPRETED,
     PASSWORD,
@@ -78,9 +79,7 @@ class LaunchTests(TestCase):
         os.mkdir(root)
         added = run_homeftp("account", "add", "ann", "--state", state, "--password-stdin", input=PASSWORD + "\n")
         self.assertEqual(added.returncode, 0, added.stderr)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = reserved_port()
         command = [
             TWISTD,
             f"--pidfile={pid_file}",

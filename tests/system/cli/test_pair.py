@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 
 from homeftp.config import MIB
 from tests.support.cutproxy import Slow
+from tests.support.ports import reserved_listen
 from tests.support.processes import SERVE, TWISTD, WITHIN, ServerProcess, environment, run_homeftp, run_interpreter
 from tests.support.terminals import TerminalProcess
 from tests.support.waiting import wait_until
@@ -29,7 +30,7 @@ class PairCase(TestCase):
     program: tuple[str, ...] = SERVE
 
     def setUp(self) -> None:
-        self.server = ServerProcess(account=False, program=self.program)
+        self.server = ServerProcess(account=False, program=self.program, listen=reserved_listen())
         self.addCleanup(lambda: self.server.end())
         self.home = os.path.abspath(self.mktemp())
 

@@ -77,8 +77,8 @@ class RenewalTests(PairCase):
         self.assertNotIn("were made anew", self.server.output())
         self.server.end()
         shutil.rmtree(os.path.join(self.server.state, "identity"))
-        listen = ("--listen", f"tcp:{self.server.ports[0]}:interface=127.0.0.1")
-        self.server = ServerProcess(account=False, program=self.program, folder=self.server.folder, listen=listen)
+        folder, listen = self.server.folder, self.server.listen
+        self.server = ServerProcess(account=False, program=self.program, folder=folder, listen=listen)
         self.assertIn("were made anew", self.server.output())
         listed = self.homeftp("ls", "nas:")
         self.assertEqual((listed.returncode, listed.stdout), (4, ""))

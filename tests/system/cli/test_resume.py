@@ -17,6 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from homeftp.config import MIB
 from tests.support.cutproxy import Cutter
+from tests.support.ports import reserved_listen
 from tests.support.processes import ServerProcess, add_remote, environment, run_homeftp
 from tests.support.waiting import wait_until
 
@@ -103,7 +104,7 @@ class ResumeTests(TestCase):
     """Real processes, real connections, and one of the two ends that goes away."""
 
     def setUp(self) -> None:
-        self.server = ServerProcess()
+        self.server = ServerProcess(listen=reserved_listen())
         self.addCleanup(lambda: self.server.end())
         self.home = os.path.abspath(self.mktemp())
         self.here = os.path.abspath(self.mktemp())
@@ -147,9 +148,8 @@ class ResumeTests(TestCase):
         partial = self.server.path(".homeftp/partial")
         client = self.start("push", path, "nas:big", partial=partial)
         self.assertIsNone(client.poll(), "the control: it is in its middle")
-        listen = ("--listen", f"tcp:{self.server.ports[0]}:interface=127.0.0.1")
         self.server.end(signal.SIGKILL)
-        self.server = ServerProcess(folder=self.server.folder, listen=listen)
+        self.server = ServerProcess(folder=self.server.folder, listen=self.server.listen)
         _, said = client.communicate(timeout=60)
         self.assertEqual(client.returncode, 0, said)
         self.assertTrue(filecmp.cmp(path, self.server.path("big"), shallow=False))

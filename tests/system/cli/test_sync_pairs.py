@@ -9,6 +9,7 @@ import sys
 import tempfile
 from typing import Any
 
+from tests.support.ports import reserved_listen
 from tests.support.processes import WITHIN, ServerProcess, pair, run_homeftp
 from tests.support.serving import ServedCase
 from tests.support.syncs import contents
@@ -237,11 +238,10 @@ class WatchedPairTests(PairCase):
 
     def test_server_away(self) -> None:
         """A pair whose server is away does not stop the other, and is in step when the server is back."""
-        other = ServerProcess(folder=tempfile.mkdtemp(dir=self.here))
+        other = ServerProcess(folder=tempfile.mkdtemp(dir=self.here), listen=reserved_listen())
         self.addCleanup(other.end)
         pair(other, self.home, "other")
         self.servers.append("other")
-        port = other.ports[0]
         self.save("docs")
         self.save("music", server="other")
         process = self.watch()
@@ -251,7 +251,7 @@ class WatchedPairTests(PairCase):
         self.lay("docs/here", b"here")
         wait_until(lambda: "here" in contents(self.there_folder("docs")))
         wait_until(self.is_away, self.status)
-        again = ServerProcess(folder=other.folder, listen=("--listen", f"tcp:{port}:interface=127.0.0.1"))
+        again = ServerProcess(folder=other.folder, listen=other.listen)
         self.addCleanup(again.end)
         wait_until(lambda: "late" in contents(again.path(f"{self.there}/music")), lambda: process.displayed)
         wait_until(lambda: self.status()["music"]["in_step_us"], self.status)

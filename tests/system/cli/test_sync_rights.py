@@ -8,6 +8,7 @@ import subprocess
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.ports import reserved_listen
 from tests.support.processes import ServerProcess, pair, run_homeftp
 from tests.support.syncs import contents
 
@@ -16,7 +17,7 @@ class OwnerTests(SynchronousTestCase):
     """A laptop that has synced a folder."""
 
     def setUp(self) -> None:
-        self.server = ServerProcess(folder=os.path.abspath(self.mktemp()))
+        self.server = ServerProcess(folder=os.path.abspath(self.mktemp()), listen=reserved_listen())
         self.addCleanup(lambda: self.server.end())
         self.home = os.path.join(self.server.folder, "client")
         pair(self.server, self.home)
@@ -64,14 +65,12 @@ class OwnerTests(SynchronousTestCase):
         shutil.copytree(self.server.path("Docs"), os.path.join(self.server.folder, "files"))
         self.put("new", "new")
         self.sync()
-        (port,) = self.server.ports
         self.server.end()
         for lost in (self.server.root, self.server.state):
             shutil.rmtree(lost)
         shutil.copytree(os.path.join(self.server.folder, "files"), self.server.path("Docs"))
         self.owner("state", "restore", backup)
-        listen = ("--listen", f"tcp:{port}:interface=127.0.0.1")
-        self.server = ServerProcess(folder=self.server.folder, listen=listen)
+        self.server = ServerProcess(folder=self.server.folder, listen=self.server.listen)
         self.assertIn("the server was restored", self.sync())
         self.assertEqual(contents(self.server.path("Docs")), {**self.before, "new": b"new"})
         self.assertIn("Nothing to do", self.sync())

@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import subprocess
+from typing import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,6 +17,7 @@ from tests.support import engines
 from tests.support.forkserver import ForkedProcess
 from tests.support.needs import LONG
 from tests.support.objectserver import object_server
+from tests.support.ports import reserved_listen
 from tests.support.processes import (
     SERVE,
     ServerProcess,
@@ -46,18 +48,17 @@ class ServedKillTests(SynchronousTestCase):
         self.bucket, self.env = f"{objects.bucket('tests')}/{id(self)}", objects.environment()
         self.done("cluster", "init", self.url, "--objects", self.bucket)
         self.chance = random.Random(KILLS)
-        self.servers = [self.serve(), self.serve()]
+        self.servers = [self.serve(reserved_listen()), self.serve(reserved_listen())]
         self.addCleanup(self.end_all)
         self.home, self.folder = os.path.abspath(self.mktemp()), os.path.abspath(self.mktemp())
         os.makedirs(os.path.join(self.folder, "d"))
         pair(self.servers[0], self.home)
         wait_until(lambda: self.done("ls", "nas:") or self.done("remote", "list").count("127.0.0.1:") == 2)
 
-    def serve(self, *listen: str) -> ServerProcess:
-        """One more server; where it has to be the one that was killed, at its port."""
-        where = listen or ("--listen", "tcp:0:interface=127.0.0.1")
+    def serve(self, listen: Sequence[str]) -> ServerProcess:
+        """A server, at a port that it keeps when it is killed."""
         options = ("--objects", self.bucket, "--no-announce")
-        return ServerProcess(*options, root=self.url, env=self.env, program=SERVE, account=False, listen=where)
+        return ServerProcess(*options, root=self.url, env=self.env, program=SERVE, account=False, listen=listen)
 
     def end_all(self) -> None:
         """End the servers that are there."""
@@ -92,9 +93,8 @@ class ServedKillTests(SynchronousTestCase):
         """Kill a server, and start it again."""
         number = self.chance.randrange(len(self.servers))
         killed = self.servers[number]
-        (port,) = killed.ports
         killed.end(signal.SIGKILL)
-        self.servers[number] = self.serve("--listen", f"tcp:{port}:interface=127.0.0.1")
+        self.servers[number] = self.serve(killed.listen)
 
     def test_kills(self) -> None:
         """A push ends with success, whatever server is killed, and then the server has the same as the client."""

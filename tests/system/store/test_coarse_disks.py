@@ -9,6 +9,7 @@ from typing import Callable, Iterator
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support import mounts
+from tests.support.ports import reserved_listen
 from tests.support.processes import WITHIN, ServerProcess, add_remote, run_homeftp
 from tests.support.waiting import wait_until
 
@@ -36,17 +37,15 @@ class CoarseDiskTests(SynchronousTestCase):
         folder = os.path.join(self.base, "server")
         os.mkdir(folder)
         self.disk("server/root", kind)
-        self.server = ServerProcess(*options, folder=folder)
+        self.server = ServerProcess(*options, folder=folder, listen=reserved_listen())
         self.addCleanup(lambda: self.server.end())
         self.home = os.path.join(self.base, "client")
         add_remote(self.server, self.home)
 
     def restart(self, *options: str) -> None:
         """The same server, started again."""
-        port = self.server.ports[0]
         self.server.end()
-        listen = ("--listen", f"tcp:{port}:interface=127.0.0.1")
-        self.server = ServerProcess(*options, folder=self.server.folder, listen=listen)
+        self.server = ServerProcess(*options, folder=self.server.folder, listen=self.server.listen)
 
     def lay(self, folder: str) -> str:
         """Put files with times and modes of all kinds into a folder on an exact disk."""
