@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from playwright.sync_api import expect
 
@@ -29,6 +30,21 @@ class UploadTests(PageCase):
         self.assertEqual(os.stat(self.there("small.txt")).st_mtime, 1_500_000_000)
         self.upload(page, small)
         expect(page.get_by_text("Already there")).to_be_visible()
+
+    def test_progress(self) -> None:
+        """While a file is on its way, bars and words say how much of it has arrived, and of all files."""
+        page = self.window()
+        expect(page.get_by_text("This folder is empty")).to_be_visible()
+        network = page.context.new_cdp_session(page)
+        slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 4 * MIB}
+        network.send("Network.enable")
+        network.send("Network.emulateNetworkConditions", slow)
+        self.upload(page, self.local("film.bin", bytes(6 * MIB)), self.local("note.txt", b"small"))
+        for name, share in ("film.bin", r"^[1-9]\d?$"), ("Uploads", r"^0\.\d+$"):
+            expect(page.get_by_role("progressbar", name=name)).to_have_attribute("value", re.compile(share))
+        expect(page.get_by_text(re.compile(r"^[1-9]\d? % of 6\.3 MB$"))).to_be_visible()
+        expect(page.get_by_role("heading", name="2 uploads finished")).to_be_visible()
+        expect(page.get_by_role("progressbar")).to_have_count(0)
 
     def test_last_row(self) -> None:
         """On a phone what is said of uploads covers no row for good: the menu of the last one can be opened."""
