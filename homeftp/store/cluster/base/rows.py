@@ -110,13 +110,11 @@ class ListedRow(NamedTuple):
 
     def entry(self, name: str) -> Entry:
         """The row as callers of the store see it."""
-        if self.found is not None:
-            return Entry(
-                name, "file", self.size, self.mtime_us, self.mode, None, str(self.tag), hash_of(self.hash) or ""
-            )
-        digest = None if self.hash is None else ALGORITHM + self.hash.hex()
-        kind: Kind = "directory" if self.directory else "file"
-        return Entry(name, kind, self.size, self.mtime_us, self.mode, digest, str(self.tag))
+        _, _, _, directory, size, mtime_us, mode, hash, tag, found = self
+        if found is not None:
+            return Entry(name, "file", size, mtime_us, mode, None, str(tag), hash_of(hash) or "")
+        digest = None if hash is None else ALGORITHM + hash.hex()
+        return Entry(name, "directory" if directory else "file", size, mtime_us, mode, digest, str(tag))
 
 
 @attrs.frozen

@@ -44,13 +44,14 @@ class TreeReader(Generic[N]):
 
     def children(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, N]]:
         """The entries directly in a directory, sorted, each with its names, which begin with those given."""
-        return self._walk(id, names, hidden, recursive=False)
+        level = _OpenDirectory[N](id, names, [], complete=False)
+        while not level.complete:
+            self._go_on(level)
+            paths = (((*names, node.name), node) for node in level.nodes)
+            yield from paths if not hidden else (each for each in paths if not hidden.covers(each[0]))
 
     def tree(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, N]]:
         """The entries in a directory and beneath: all that exists from the beginning to the end is given once."""
-        return self._walk(id, names, hidden, recursive=True)
-
-    def _walk(self, id: int, names: Names, hidden: FolderSet, *, recursive: bool) -> Iterator[tuple[Names, N]]:
         levels = [self._level(id, names)]
         while levels:
             level = levels[-1]
@@ -66,7 +67,7 @@ class TreeReader(Generic[N]):
             if hidden and hidden.covers(path):
                 continue
             yield path, node
-            if recursive and node.directory:
+            if node.directory:
                 if node.id not in self._ahead:
                     self._look_ahead(level, hidden)
                 levels.append(self._level(node.id, path))
