@@ -93,10 +93,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"accounts", "accounts.credentials", "accounts.links", "accounts.sessions", "crypto", "hashing", "host"}
     | {"cluster", "server.gate", "store.policy", "tcp", "workers"},
     "server.sftp.wire": CONTRACTS,
-    "server.sftp.overlay": CONTRACTS | {"files", "server.sftp.wire", "store.policy"},
+    "server.sftp.overlay": CONTRACTS | {"files", "server.sftp.wire", "store.policy", "workers"},
     "server.sftp.ssh": CONTRACTS | {"accounts.credentials", "crypto", "files"},
     "server.sftp": CONTRACTS
-    | {"accounts", "crypto", "files", "host", "server.gate", "tcp"}
+    | {"accounts", "crypto", "files", "host", "server.gate", "tcp", "workers"}
     | within("server.sftp", "overlay ssh wire"),
     "server.monitoring": CONTRACTS
     | {"accounts", "cluster", "control", "files", "server.gate", "server.http", "workers"},

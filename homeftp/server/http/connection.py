@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
-from typing import Sequence
+from typing import Awaitable, Callable, Sequence
 
 from twisted.cred.credentials import ICredentials
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Protocol
@@ -40,6 +39,7 @@ from homeftp.server.http.reader import BodyEnd, Malformed, RequestHead, RequestR
 from homeftp.server.http.refusals import HttpError, error_response
 from homeftp.server.http.target import parse_target
 from homeftp.tcp import detect_dead_peer, lowest_transport, peer_has_closed, send_at_once
+from homeftp.workers.promptwork import run_promptly
 
 IDLE_SECONDS = 75.0
 """How long a connection is kept between two requests, at least; nginx has 75 seconds."""
@@ -252,8 +252,7 @@ class HttpConnection(Protocol):
             self._update_reading()  # from now on the client owes it
 
     def _start(self, exchange: HttpExchange) -> None:
-        answering = Deferred.fromCoroutine(self._answer(exchange)).addErrback(self._failed, exchange)
-        answering.addBoth(exchange.end)
+        run_promptly(self._sent(exchange, partial(self._answer, exchange)))
 
     async def _answer(self, exchange: HttpExchange) -> None:
         head = exchange.head
@@ -312,15 +311,19 @@ class HttpConnection(Protocol):
         if not self._lost:
             self._process()
 
-    def _failed(self, failure: Failure, exchange: HttpExchange) -> None:
-        """A response could not be sent whole: nothing can follow it."""
-        self._stuck.end(exchange)
-        if not failure.check(ConnectionLost):
-            if failure.check(Refusal):
-                self._log.info("sending to {peer} failed: {why}", peer=self.peer, why=failure.getErrorMessage())
-            else:
-                self._log.failure("sending to {peer} failed; connection aborted", failure, peer=self.peer)
-        self._abort()
+    async def _sent(self, exchange: HttpExchange, send: Callable[[], Awaitable[None]]) -> None:
+        """Send a response; where it cannot be sent whole, nothing can follow it. Raises nothing."""
+        try:
+            await send()
+        except Exception as error:  # noqa: BLE001 (whatever it is, it ends the connection)
+            self._stuck.end(exchange)
+            if isinstance(error, Refusal):
+                self._log.info("sending to {peer} failed: {why}", peer=self.peer, why=str(error))
+            elif not isinstance(error, ConnectionLost):
+                self._log.failure("sending to {peer} failed; connection aborted", peer=self.peer)
+            self._abort()
+        finally:
+            exchange.end()
 
     def _refuse(self, malformed: Malformed) -> None:
         """Answer a malformed request, where nothing else is being answered, and close the connection."""
@@ -333,7 +336,7 @@ class HttpConnection(Protocol):
         body = RequestBody(0, self._server.payload, lambda: None, lambda: None)
         exchange = self._exchange = HttpExchange(head, body, self._output)
         response = error_response(HttpError(malformed.status, malformed.message), head.headers)
-        Deferred.fromCoroutine(self._respond_last(exchange, response)).addErrback(self._failed, exchange)
+        run_promptly(self._sent(exchange, partial(self._respond_last, exchange, response)))
 
     async def _respond_last(self, exchange: HttpExchange, response: HttpResponse) -> None:
         await exchange.send(response, close=True)

@@ -9,6 +9,7 @@ import hashlib
 import re
 from datetime import timezone
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Sequence
 from urllib.parse import quote
@@ -28,6 +29,9 @@ Part = tuple[int, int]
 """Where a part of a file begins, and how many bytes it has."""
 
 _RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,19})\s*-\s*([0-9]{0,19})\Z", re.IGNORECASE)
+_DATES = 256
+"""Times that are kept as text: that of each answer, and those of files that are asked for again and again."""
+
 _TAG_BYTES = 16
 _TAG = re.compile(r'\s*(W/)?("[^"]*")\s*(?:,|\Z)')
 
@@ -123,6 +127,7 @@ def validators(entry: Entry) -> list[tuple[str, str]]:
     return found
 
 
+@lru_cache(maxsize=_DATES)
 def http_date(mtime_us: int) -> str:
     """A time as HTTP has it, to the second; what no calendar has, or was before 1970, is the beginning of 1970."""
     try:

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import re
 import time
-from email.utils import formatdate
-from functools import lru_cache
 from http import HTTPStatus
-from typing import Callable, TypeVar
+from typing import Callable
 
 from twisted.internet.defer import Deferred
 
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IPayload
 from homeftp.interfaces.links import LINK_PATH
+from homeftp.model import SECOND_US
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.http.body import RequestBody
+from homeftp.server.http.content import http_date
 from homeftp.server.http.messages import HttpRequest, HttpResponse
 from homeftp.server.http.reader import RequestHead
-
-T = TypeVar("T")
 
 SECURITY = (
     ("X-Content-Type-Options", "nosniff"),
@@ -35,7 +33,7 @@ SECURITY = (
 """Header fields of every response that does not set them itself. HSTS is not among them: it would make a browser refuse
 the certificate of the home's own CA for good, where its owner has only made an exception."""
 
-_SECURITY_NAMES = frozenset(name.lower() for name, _ in SECURITY)
+_SECURITY_LINES = {name.lower(): f"{name}: {value}" for name, value in SECURITY}
 _STATUS_LINES = {int(each): f"HTTP/1.1 {int(each)} {each.phrase}" for each in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -45,11 +43,6 @@ _SPLIT = re.compile(r"[\0\r\n]")
 _NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _JOINED = 64 * 1024
 """Bytes of a body that are written together with the head."""
-
-
-@lru_cache(maxsize=1)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
 
 
 class WrongResponse(Exception):
@@ -92,11 +85,10 @@ class HttpExchange:
             begin_request(begin)
             await begun
 
-    def end(self, result: T) -> T:
+    def end(self) -> None:
         """It has been answered, or cannot be."""
         if self._ended is not None:
             self._ended.callback(None)
-        return result
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -200,17 +192,17 @@ class HttpExchange:
 
     def _response_head(self, response: HttpResponse, size: int | None) -> bytes:
         """The status line and the fields. Raises `WrongResponse` for a field that would be more than one."""
-        names = {name.lower() for name, _ in response.headers}
-        fields = [("Date", _date(int(time.time()))), *response.headers]
-        fields += [each for each in SECURITY if each[0].lower() not in names] if names & _SECURITY_NAMES else SECURITY
-        if size is not None and "content-length" not in names:
-            fields.append(("Content-Length", str(size)))
-        if self._chunked:
-            fields.append(("Transfer-Encoding", "chunked"))
-        if not self._may_follow:
-            fields.append(("Connection", "close"))
-        lines = [f"{name}: {value}" for name, value in fields]
-        if _SPLIT.search("".join(lines)) is not None:
+        own = [f"{name}: {value}" for name, value in response.headers]
+        if _SPLIT.search("".join(own)) is not None:
             raise WrongResponse("a header field has the end of a line in it")
+        names = {name.lower() for name, _ in response.headers}
         status = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} "
-        return "\r\n".join([status, *lines, "", ""]).encode("ascii")
+        lines = [status, f"Date: {http_date(int(time.time()) * SECOND_US)}", *own]
+        lines += [line for name, line in _SECURITY_LINES.items() if name not in names]
+        if size is not None and "content-length" not in names:
+            lines.append(f"Content-Length: {size}")
+        if self._chunked:
+            lines.append("Transfer-Encoding: chunked")
+        if not self._may_follow:
+            lines.append("Connection: close")
+        return "\r\n".join([*lines, "", ""]).encode("ascii")

@@ -23,7 +23,6 @@ from homeftp.server.sftp.handles import Handles
 from homeftp.server.sftp.operations import Operation, SessionOperations
 from homeftp.server.sftp.overlay.openfile import FilesOf
 from homeftp.server.sftp.overlay.overlay import Overlay, RightsAt
-from homeftp.server.sftp.overlay.promptwork import run_promptly
 from homeftp.server.sftp.shared import SharedSessions
 from homeftp.server.sftp.statuses import status_of
 from homeftp.server.sftp.wire import answers
@@ -39,6 +38,7 @@ from homeftp.server.sftp.wire.requests import (
     WriteAsked,
     parse_request,
 )
+from homeftp.workers.promptwork import run_promptly
 
 MAX_IN_FLIGHT = 128
 """Requests of one session that are carried out at once: OpenSSH's client has 64."""

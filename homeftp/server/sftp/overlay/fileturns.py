@@ -9,7 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from homeftp.config import STREAM_PIECE
-from homeftp.server.sftp.overlay.promptwork import run_promptly
+from homeftp.workers.promptwork import run_promptly
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.server.sftp.overlay.promptwork import run_promptly
+from homeftp.workers.promptwork import run_promptly
 
 
 class PromptWorkTests(SynchronousTestCase):
