@@ -13,36 +13,8 @@ from homeftp.server.sftp.session import REQUEST_TYPES, Session
 from homeftp.server.sftp.shared import SharedSessions
 from homeftp.store.policy.rights import ALL
 from tests.support.filestores import FilesTestCase
-from tests.support.sftppackets import INIT, Answer, Raw, answers, attrs, request, u64
-
-
-class FakeOutput:
-    """Collects what is sent, and counts what else is asked of it."""
-
-    def __init__(self) -> None:
-        self.writable = True
-        self.sent: list[bytes] = []
-        self.lost = False
-        self.most_held = 0
-        self.session: Session | None = None
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Keep it."""
-        self.sent.append(bytes(data))
-
-    def consumed(self) -> None:
-        """Note how much is held."""
-        assert self.session is not None
-        self.most_held = max(self.most_held, self.session.held)
-
-    def lose(self) -> None:
-        """Note it."""
-        self.lost = True
-
-    def take(self) -> list[Answer]:
-        """The answers that were sent."""
-        sent, self.sent = b"".join(self.sent), []
-        return answers(sent)
+from tests.support.sftppackets import INIT, Answer, Raw, attrs, request, u64
+from tests.support.sftpstore import FakeOutput
 
 
 class SessionCase(FilesTestCase):

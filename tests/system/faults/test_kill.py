@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tests.support.needs import LONG
 from tests.system.faults.killing import KillCase
-from tests.system.faults.scenarios import NAMING, SCENARIOS
+from tests.system.faults.scenarios import NAMING, SCENARIOS, SFTP
 
 
 class KillTests(KillCase):
@@ -21,6 +21,16 @@ class KillTests(KillCase):
     def test_walking(self) -> None:
         """The same where the kernel has no openat2, no syncfs and no renameat2."""
         self.check("walking", SCENARIOS if LONG else NAMING)
+
+    def test_sftp(self) -> None:
+        """The same through SFTP, at each step of OPEN, WRITE, CLOSE and RENAME: nothing shows before its CLOSE."""
+        self.check("kernel", SFTP)
+
+    def test_sftp_later(self) -> None:
+        """The control: where a RENAME or a CLOSE is answered before the store has done it, that is caught."""
+        for scenario, name in (("sftp small", "to"), ("sftp in place", "file")):
+            found = self.each(self.kill_at, self.points(scenario, "later"))
+            self.assertTrue(any(f" {name} is " in wrong and " or " not in wrong for wrong in found), found)
 
     def test_in_place(self) -> None:
         """The control: a store that writes the new content over the old is caught half-way."""
