@@ -73,8 +73,7 @@ class AuditFile:
     def append(self, lines: Sequence[bytes]) -> None:
         """Write lines at the end of the log, all or none of them: every record goes through here. Raises OSError."""
         data = b"".join(lines)
-        with self._lock, self._locked() as fd:
-            end = os.fstat(fd).st_size
+        with self._lock, self._locked() as (fd, end):
             if end and os.pread(fd, 1, end - 1) != b"\n":
                 data = b"\n" + data  # a power cut left part of a line: it must not spoil the next one
             try:
@@ -109,8 +108,8 @@ class AuditFile:
                 os.close(fd)
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[int]:
-        """The current file, locked; a new one where the current one has reached its size."""
+    def _locked(self) -> Iterator[tuple[int, int]]:
+        """The current file, locked, and its size; a new one where the current one has reached the most."""
         if self._closed:
             raise OSError(errno.EBADF, "it has been closed")
         if self._fd is None:
@@ -119,14 +118,15 @@ class AuditFile:
         try:
             while True:
                 self._flock(self._fd)
-                if self._is_current(self._fd):
-                    if self._size is None or os.fstat(self._fd).st_size < self._size:
+                end = self._size_if_current(self._fd)
+                if end is not None:
+                    if self._size is None or end < self._size:
                         break
                     self._rotate(self._fd)
                 # Another process has begun a new file, or this one has.
                 fd, self._fd = self._fd, self._open()
                 os.close(fd)
-            yield self._fd
+            yield self._fd, end
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
@@ -142,12 +142,13 @@ class AuditFile:
                     raise OSError(errno.EAGAIN, "another program holds its lock") from None
             time.sleep(_LOCK_RETRY_SECONDS)
 
-    def _is_current(self, fd: int) -> bool:
-        """Whether the open file is still the one at the log's path."""
+    def _size_if_current(self, fd: int) -> int | None:
+        """The size of the open file; None where it is no longer the one at the log's path."""
+        found = os.fstat(fd)
         try:
-            return os.path.samestat(os.stat(self._path), os.fstat(fd))
+            return found.st_size if os.path.samestat(os.stat(self._path), found) else None
         except FileNotFoundError:
-            return False
+            return None
 
     def _rotate(self, fd: int) -> None:
         """Rename each file to the next number; the oldest is dropped. A failure leaves a gap and loses nothing."""

@@ -105,10 +105,16 @@ class NameCollisions:
         without the namespace's lock: it may take a while, for this thread and
         for others that need the same directory.
         """
-        with contextlib.ExitStack() as held:
+        held: list[tuple[Key, _Directory]] = []
+        try:
             for handle in () if self._allowed else set(handles):
-                held.enter_context(self._held(handle))
+                self._hold(handle, held)
             yield
+        finally:
+            with self._guard:
+                for key, directory in held:
+                    directory.users -= 1
+                    self._count(key, directory)
 
     @contextlib.contextmanager
     def changing(self, handles: Iterable[DirHandle]) -> Iterator[None]:
@@ -236,27 +242,20 @@ class NameCollisions:
                 directory.users += users
             return directory
 
-    @contextlib.contextmanager
-    def _held(self, handle: DirHandle) -> Iterator[None]:
-        """Know one directory, and remember it in the block."""
+    def _hold(self, handle: DirHandle, held: list[tuple[Key, _Directory]]) -> None:
+        """Know one directory, which has one user more from now on; it is added to `held`."""
         key = _key(handle)
         if key is None:
-            yield
             return
         with self._guard:
             directory = self._known.setdefault(key, _Directory())
             directory.users += 1
-        try:
-            if self._begin_reading(handle, directory):
-                try:
-                    self._read(handle, directory)
-                except OSError as error:
-                    directory.failure = error
-            yield
-        finally:
-            with self._guard:
-                directory.users -= 1
-                self._count(key, directory)
+        held.append((key, directory))
+        if self._begin_reading(handle, directory):
+            try:
+                self._read(handle, directory)
+            except OSError as error:
+                directory.failure = error
 
     def _begin_reading(self, handle: DirHandle, directory: _Directory) -> bool:
         """Whether this thread has to read it; if another thread is doing so, wait for that one."""

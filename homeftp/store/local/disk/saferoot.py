@@ -262,11 +262,16 @@ class SafeRoot:
 
     def is_at(self, handle: DirHandle, endpoint: Endpoint) -> bool:
         """Whether the open directory is still the one at `endpoint`; it may have been moved. Raises OSError."""
+        if not endpoint.parts:
+            return os.path.samestat(os.fstat(self.fd), os.fstat(handle.fd))
         try:
-            found = self.stat(endpoint)
-        except WrongKind:
+            fd = self.open_for_lookup(endpoint)
+        except (NotFound, WrongKind):
             return False
-        return found is not None and os.path.samestat(found, os.fstat(handle.fd))
+        try:
+            return os.path.samestat(os.fstat(fd), os.fstat(handle.fd))
+        finally:
+            close_quietly(fd)
 
     def stat(self, endpoint: Endpoint) -> os.stat_result | None:
         """The stat of `endpoint`, of a symbolic link its own; None if nothing is there.
