@@ -80,7 +80,7 @@ class ServerStatus:
                 "unauthenticated": context.connections.unauthenticated,
                 "most_unauthenticated": context.limits.unauthenticated,
             },
-            "clients": [_client(each) for each in logins],
+            "clients": [client_fields(each) for each in logins],
             "accounts": accounts,
             "payloads": context.budget.streams,
             "scrub": {**attrs.asdict(self.server.scrub.state), "summary": self.server.scrub.state.summary},
@@ -183,7 +183,7 @@ def _address(each: ListeningAddress) -> dict[str, Any]:
     }
 
 
-def _client(login: Login) -> dict[str, Any]:
+def client_fields(login: Login) -> dict[str, Any]:
     """One login: who it is, and what its connections do."""
     doing: list[dict[str, Any]] = []
     for connection in login.connections:

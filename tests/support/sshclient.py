@@ -20,6 +20,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from homeftp.config import Limits
+from homeftp.interfaces import IWorkers
 from homeftp.server.sftp.connection import SftpConnection
 from homeftp.server.sftp.frontend import SftpFactory
 from homeftp.server.sftp.shared import SftpParts, SharedSessions
@@ -261,9 +262,10 @@ class SshCase(QuickCase):
 
     limits: Limits | None = None
     own_accounts = False
+    workers: IWorkers | None = None
 
     def setUp(self) -> None:
-        self.server = Server.make(limits=self.limits, own_accounts=self.own_accounts)
+        self.server = Server.make(limits=self.limits, own_accounts=self.own_accounts, workers=self.workers)
         self.addCleanup(self.server.close)
         self.shared = SharedSessions()
         self.windows = self.shared.windows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from twisted.conch.ssh.service import SSHService
 from twisted.conch.ssh.transport import MSG_SERVICE_ACCEPT
@@ -18,6 +18,7 @@ from homeftp.config import READ_BUFFER, SOCKET_WRITE
 from homeftp.errors import LoginFailed
 from homeftp.interfaces import IConnection, IFiles, ILogin, IServerContext, guest
 from homeftp.interfaces.traffic import IMeteredConnection
+from homeftp.interfaces.usage import Activity, IActiveConnection
 from homeftp.server.gate.timeouts import StallTimer
 from homeftp.server.sftp.session import REQUEST_TYPES, Session
 from homeftp.server.sftp.shared import SftpParts, SharedSessions
@@ -35,7 +36,7 @@ PACKETS_PER_TURN = 16
 """Packets that are decrypted and begun before other accounts have their turn: each takes some 50 µs."""
 
 
-@implementer(IConnection, IMeteredConnection, IPushProducer)
+@implementer(IConnection, IActiveConnection, IMeteredConnection, IPushProducer)
 class SftpConnection(StrictTransport):
     """One connection."""
 
@@ -141,6 +142,10 @@ class SftpConnection(StrictTransport):
             login.close()
         self._context.connections.remove(self)
         self._traffic.closed(self)
+
+    def activities(self) -> Sequence[Activity]:
+        """The requests that are being carried out."""
+        return () if self._channels is None else self._channels.activities()
 
     def transferred(self) -> tuple[int, int]:
         """Bytes that were received and sent, encrypted."""

@@ -7,6 +7,7 @@ import struct
 import attrs
 from twisted.internet.error import ConnectionLost
 
+from homeftp.endpoint import Endpoint
 from homeftp.errors import BadRequest, Busy, Forbidden
 from homeftp.server.sftp.listing import DirectoryReader
 from homeftp.server.sftp.overlay.openfile import OpenFile
@@ -30,6 +31,11 @@ class FileHandle:
     """Bits of `OpenFlag`."""
 
     @property
+    def endpoint(self) -> Endpoint:
+        """Where the file is, or will be."""
+        return self.opened.endpoint
+
+    @property
     def writes(self) -> bool:
         """Whether it may change the file."""
         return is_writer(self.flags)
@@ -47,6 +53,8 @@ class Handles:
         self._most = most
         self._ended = False
         self._open: dict[bytes, Handle] = {}
+        self._closing: dict[bytes, Handle] = {}
+        """The handles that were removed and whose files are not committed yet."""
         self._reserved = 0
         self._last = 0
 
@@ -98,12 +106,21 @@ class Handles:
             raise BadRequest("nothing has this handle")
         return found
 
+    def endpoint(self, name: bytes) -> Endpoint | None:
+        """The endpoint of a handle, also while it is being closed; None for one that is not known."""
+        found = self._open.get(name) or self._closing.get(name)
+        return None if found is None else found.endpoint
+
     def remove(self, name: bytes) -> Handle:
-        """Remove a handle, and give it."""
+        """Remove a handle, and give it; `closed` is to be called when it is."""
         found = self.any(name)
-        del self._open[name]
+        self._closing[name] = self._open.pop(name)
         self._accounts.give_back(self._account)
         return found
+
+    def closed(self, name: bytes) -> None:
+        """Forget a handle that was removed."""
+        del self._closing[name]
 
     def close(self) -> None:
         """The session has ended: close the directories."""

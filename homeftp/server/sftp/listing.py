@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from homeftp.config import MINUTE
+from homeftp.endpoint import Endpoint
 from homeftp.errors import Busy
 from homeftp.interfaces.files import AsyncPages
 from homeftp.model import Entry, ListingPage
@@ -21,11 +22,16 @@ IDLE_SECONDS = 1 * MINUTE
 
 
 class DirectoryReader:
-    """Reads one directory. `drafts` are the files that only this session sees as they are."""
+    """Reads the directory at `endpoint`. `drafts` are the files that only this session sees as they are."""
 
     def __init__(
-        self, begin: Callable[[], AsyncPages[ListingPage]], drafts: Callable[[], Sequence[Entry]], clock: IReactorTime
+        self,
+        endpoint: Endpoint,
+        begin: Callable[[], AsyncPages[ListingPage]],
+        drafts: Callable[[], Sequence[Entry]],
+        clock: IReactorTime,
     ) -> None:
+        self.endpoint = endpoint
         self._begin = begin
         self._drafts = drafts
         self._clock = clock

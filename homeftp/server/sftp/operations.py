@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from homeftp.config import PIECE
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import BadEndpoint, BadRequest, Forbidden, NotFound, UnknownRequestType, WrongKind
 from homeftp.server.sftp.handles import FileHandle, Handles
 from homeftp.server.sftp.listing import DirectoryReader
@@ -25,6 +25,7 @@ from homeftp.server.sftp.wire.answers import OWNER
 from homeftp.server.sftp.wire.fields import Attributes
 from homeftp.server.sftp.wire.numbers import StatusCode
 from homeftp.server.sftp.wire.requests import (
+    Asked,
     AttributesAsked,
     CopyAsked,
     HandleAsked,
@@ -32,7 +33,9 @@ from homeftp.server.sftp.wire.requests import (
     OtherAsked,
     PathAsked,
     PathsAsked,
+    ReadAsked,
     Verb,
+    WriteAsked,
 )
 
 Operation = OpenAsked | HandleAsked | PathAsked | PathsAsked | AttributesAsked | CopyAsked | OtherAsked
@@ -58,6 +61,22 @@ class SessionOperations:
     def close(self) -> None:
         """The session has ended: what waits does not begin."""
         self._order.close()
+
+    def endpoint(self, asked: Asked) -> Endpoint:
+        """The endpoint that a request reads or changes, of two the first; the top for one that names none."""
+        try:
+            match asked:
+                case OpenAsked(path=path) | PathAsked(path=path) | PathsAsked(source=path):
+                    return endpoint_of(path)
+                case AttributesAsked(where=path, verb=Verb.SETSTAT | Verb.MKDIR):
+                    return endpoint_of(path)
+                case AttributesAsked(where=name) | HandleAsked(handle=name) | CopyAsked(source=name):
+                    return self._handles.endpoint(name) or ROOT
+                case ReadAsked(handle=name) | WriteAsked(handle=name):
+                    return self._handles.endpoint(name) or ROOT
+        except BadEndpoint:
+            pass  # it is about to be refused
+        return ROOT
 
     async def carry_out(self, asked: Operation) -> bytes:
         """The answer to a request. Raises a refusal."""
@@ -101,6 +120,7 @@ class SessionOperations:
                 raise WrongKind(f"{endpoint} is no directory")
             return self._handles.add(
                 DirectoryReader(
+                    endpoint,
                     lambda: self._files("READDIR").list(endpoint),
                     lambda: list(self._overlay.changed_in(endpoint)),
                     self._clock,
@@ -141,11 +161,14 @@ class SessionOperations:
 
     async def _close(self, name: bytes) -> None:
         handle = self._handles.remove(name)
-        if isinstance(handle, DirectoryReader):
-            handle.close()
-            return
-        extent = Extent(handle.opened.endpoint, changes=handle.writes)
-        await self._order.run([extent], lambda: self._overlay.close(handle.opened, handle.flags))
+        try:
+            if isinstance(handle, DirectoryReader):
+                handle.close()
+                return
+            extent = Extent(handle.opened.endpoint, changes=handle.writes)
+            await self._order.run([extent], lambda: self._overlay.close(handle.opened, handle.flags))
+        finally:
+            self._handles.closed(name)
 
     # -- names --------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import BadRequest
 from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces.traffic import ITraffic
+from homeftp.interfaces.usage import Activity
 from homeftp.model import MAX_SIZE
 from homeftp.server.gate.timeouts import Deadline
 from homeftp.server.sftp.handles import Handles
@@ -68,6 +69,7 @@ def _type_of(asked: Asked) -> str:
 class _Held:
     """A request that was not answered."""
 
+    asked: Asked
     request_type: str
     size: int
     """Bytes of its packet."""
@@ -124,7 +126,8 @@ class Session:
         )
         self._operations = SessionOperations(files, self._overlay, self._handles, owner, clock)
         self._waiting: list[Deferred[None]] = []
-        self._in_flight = 0
+        self._in_flight: dict[_Held, None] = {}
+        """The requests that are being carried out, the oldest first."""
         self._bytes = 0
         self._processing = False
         self._ended = False
@@ -154,6 +157,16 @@ class Session:
     def busy(self) -> bool:
         """Whether requests are being carried out."""
         return bool(self._in_flight)
+
+    def activities(self) -> list[Activity]:
+        """The requests that are being carried out, the oldest first."""
+        now = self._traffic.now()
+        return [
+            Activity(
+                request=each.request_type, endpoint=self._operations.endpoint(each.asked), seconds=now - each.began
+            )
+            for each in self._in_flight
+        ]
 
     def data_received(self, data: bytes | memoryview) -> None:
         """Bytes from the client, which do not change."""
@@ -200,7 +213,7 @@ class Session:
         self._processing = True
         begun, more = 0, False
         try:
-            while not self._is_closing and self._in_flight < MAX_IN_FLIGHT and self._output.writable:
+            while not self._is_closing and len(self._in_flight) < MAX_IN_FLIGHT and self._output.writable:
                 if begun == REQUESTS_PER_TURN:
                     more = True
                     break
@@ -229,9 +242,9 @@ class Session:
         self._process()
 
     def _begin(self, asked: Asked, size: int) -> None:
-        self._in_flight += 1
+        held = _Held(asked, _type_of(asked), size, self._traffic.now())
+        self._in_flight[held] = None
         self._bytes += size
-        held = _Held(_type_of(asked), size, self._traffic.now())
         try:
             if isinstance(asked, ReadAsked):
                 self._read(asked, held)
@@ -289,7 +302,7 @@ class Session:
         self._answer(answers.status(id, status, message), held, status)
 
     def _answer(self, data: bytes | memoryview, held: _Held, status: StatusCode = StatusCode.OK) -> None:
-        self._in_flight -= 1
+        del self._in_flight[held]
         self._bytes -= held.size
         if not self._ended:
             self._output.write(data)

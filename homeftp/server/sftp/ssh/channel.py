@@ -7,11 +7,12 @@ is a share of the memory that all channels of the server have.
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from typing import Protocol, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from homeftp.config import KIB
+from homeftp.interfaces.usage import Activity
 
 MIN_WINDOW = 64 * KIB
 """Bytes of a window, at least."""
@@ -43,6 +44,9 @@ class ChannelSession(Protocol):
     @property
     def busy(self) -> bool:
         """Whether requests are being carried out."""
+
+    def activities(self) -> Sequence[Activity]:
+        """The requests that are being carried out, the oldest first."""
 
     def data_received(self, data: bytes | memoryview) -> None:
         """Bytes from the client, which do not change."""

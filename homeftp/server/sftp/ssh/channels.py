@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from homeftp.files.budget import MemoryBudget
+from homeftp.interfaces.usage import Activity
 from homeftp.server.sftp.ssh.channel import LOCAL_PACKET, MIN_WINDOW, ChannelSession, SftpChannel
 
 GLOBAL_REQUEST, REQUEST_SUCCESS, REQUEST_FAILURE = 80, 81, 82
@@ -89,6 +90,11 @@ class Channels(SSHService):
         return any(
             channel.pending or (channel.session is not None and channel.session.busy) for channel in self._open.values()
         )
+
+    def activities(self) -> list[Activity]:
+        """The requests of all sessions that are being carried out."""
+        sessions = [channel.session for channel in self._open.values() if channel.session is not None]
+        return [activity for session in sessions for activity in session.activities()]
 
     def resume(self) -> None:
         """The transport takes more."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Callable, TypeVar
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from homeftp.config import MIB
 from homeftp.interfaces import guest
 from homeftp.server.sftp.connection import PACKETS_PER_TURN, shown_peer
+from homeftp.server.status import client_fields
 from homeftp.testing.memorylink import MemoryLink
 from homeftp.workers import InlineWorkers
 from tests.support.queuedworkers import QueuedTurns
 from tests.support.sftppackets import Raw, request, text, u32, u64
 from tests.support.sftppackets import attrs as attributes
 from tests.support.sshclient import SshCase, SshClient
+
+T = TypeVar("T")
 
 IGNORE = 2
 """A message without a meaning."""
@@ -31,6 +36,38 @@ class NotedTurns(InlineWorkers):
         """Itself; the account is noted."""
         self.accounts.append(account)
         return self
+
+
+class HeldJobs(InlineWorkers):
+    """Runs jobs at once, until they are `held`: then none ends."""
+
+    held = False
+
+    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call it, or keep it for ever."""
+        return Deferred() if self.held else super().run(job, *args)
+
+    run_unbounded = run_slice = run_hash = run
+
+
+class StatusTests(SshCase):
+    """The requests of one client, as `homeftp status` shows them."""
+
+    workers = HeldJobs()
+
+    def test_doing(self) -> None:
+        """A request that is being carried out is told with its endpoint and since when; otherwise nothing is."""
+        self.addCleanup(setattr, self.workers, "held", False)
+        self.server.put("d/a", b"x")
+        self.assertEqual(self.attach(SshClient()).activities(), ())
+        client = self.member()
+        (login,) = self.server.services.logins.logins()
+        shown = client_fields(login)
+        self.assertEqual((shown["front_end"], shown["connections"], shown["doing"]), ("sftp", 1, []))
+        self.workers.held = True
+        client.write(request(13, 1, b"/d/a"))
+        self.clock.advance(2)
+        self.assertEqual(client_fields(login)["doing"], [{"request": "REMOVE", "path": "d/a", "seconds": 2.0}])
 
 
 class ConnectionTests(SshCase):

@@ -7,6 +7,7 @@ from typing import Any, cast
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Busy, Forbidden
 from homeftp.server.sftp.handles import FileHandle, Handles
 from homeftp.server.sftp.listing import DirectoryReader
@@ -39,10 +40,19 @@ class HandleTests(SynchronousTestCase):
         self.assertRaises(BadRequest, self.handles.any, name)
         self.assertNotEqual(self.add(FileHandle(OPENED, OpenFlag.READ)), name)
 
+    def test_endpoint(self) -> None:
+        """What a handle is of, until its file is committed."""
+        name = self.add(DirectoryReader(parse("d"), cast(Any, None), list, Clock()))
+        self.assertEqual(self.handles.endpoint(name), parse("d"))
+        self.handles.remove(name)
+        self.assertEqual(self.handles.endpoint(name), parse("d"))
+        self.handles.closed(name)
+        self.assertIsNone(self.handles.endpoint(name))
+
     def test_kinds(self) -> None:
         """A handle of a file is none of a directory, and one to read none to write."""
         reader = self.add(FileHandle(OPENED, OpenFlag.READ))
-        directory = DirectoryReader(cast(Any, None), list, Clock())
+        directory = DirectoryReader(ROOT, cast(Any, None), list, Clock())
         folder = self.add(directory)
         self.assertIs(self.handles.file(reader, to_read=True).opened, OPENED)
         self.assertIs(self.handles.directory(folder), directory)

@@ -7,6 +7,7 @@ from typing import Any, AsyncIterator
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.endpoint import ROOT
 from homeftp.errors import Busy
 from homeftp.model import Entry, ListingPage
 from homeftp.server.sftp.listing import IDLE_SECONDS, MOST_NAMES, DirectoryReader
@@ -20,7 +21,7 @@ class ListingTests(SynchronousTestCase):
         self.closed = 0
         drafts = [Entry("new", "file"), Entry("3", "file", size=9)]
         pages: Any = self.pages
-        self.reader = DirectoryReader(pages, lambda: drafts, self.clock)
+        self.reader = DirectoryReader(ROOT, pages, lambda: drafts, self.clock)
 
     async def pages(self) -> AsyncIterator[ListingPage]:
         """Two pages."""

@@ -11,7 +11,19 @@ from homeftp.server.sftp.operations import SessionOperations
 from homeftp.server.sftp.overlay.overlay import Overlay
 from homeftp.server.sftp.shared import AccountHandles
 from homeftp.server.sftp.wire.fields import Attributes
-from homeftp.server.sftp.wire.requests import AttributesAsked, HandleAsked, OtherAsked, PathAsked, PathsAsked, Verb
+from homeftp.server.sftp.wire.numbers import OpenFlag
+from homeftp.server.sftp.wire.requests import (
+    AttributesAsked,
+    CopyAsked,
+    HandleAsked,
+    OpenAsked,
+    OtherAsked,
+    PathAsked,
+    PathsAsked,
+    ReadAsked,
+    Verb,
+    WriteAsked,
+)
 from tests.support.filestores import FilesTestCase
 from tests.support.sftppackets import answers
 
@@ -44,6 +56,28 @@ class OperationTests(FilesTestCase):
             (Forbidden, AttributesAsked(6, Verb.SETSTAT, b"/b", Attributes(owner=(5, 5)))),
         ):
             self.error_of(kind, done(asked))
+
+    def test_endpoint(self) -> None:
+        """What a request reads or changes, for the owner to see: by a path, or by a handle."""
+        self.lay({"d/a": b"x"})
+        opened = self.operations.carry_out(OpenAsked(1, b"/d/a", OpenFlag.READ, Attributes()))
+        (found,) = answers(self.result_of(opened))
+        handle, data = found.string, memoryview(b"x")
+        for asked, path in (
+            (OpenAsked(1, b"/d/./b", OpenFlag.READ, Attributes()), "d/b"),
+            (PathAsked(1, Verb.STAT, b"d"), "d"),
+            (PathsAsked(1, Verb.RENAME, b"/d/a", b"/b"), "d/a"),
+            (AttributesAsked(1, Verb.MKDIR, b"/n", Attributes()), "n"),
+            (AttributesAsked(1, Verb.FSETSTAT, handle, Attributes()), "d/a"),
+            (HandleAsked(1, Verb.CLOSE, handle), "d/a"),
+            (ReadAsked(1, handle, 0, 1), "d/a"),
+            (WriteAsked(1, handle, 0, data), "d/a"),
+            (CopyAsked(1, handle, 0, 0, b"none", 0), "d/a"),
+            (HandleAsked(1, Verb.FSTAT, b"none"), ""),
+            (PathAsked(1, Verb.STAT, b"/\xff"), ""),
+            (OtherAsked(1, Verb.UNKNOWN), ""),
+        ):
+            self.assertEqual(str(self.operations.endpoint(asked)), path, asked)
 
     def test_place(self) -> None:
         """A directory that cannot be opened takes no place among the handles."""

@@ -213,6 +213,20 @@ class BoundTests(SessionCase):
         self.assertEqual([answer.code for answer in found], [NO_SUCH_FILE] * 3 * MAX_IN_FLIGHT)
         self.assertEqual((self.session.held, self.session.busy), (0, False))
 
+    def test_activities(self) -> None:
+        """What is being carried out is told with its endpoint and since when; nothing once it is answered."""
+        self.lay({"d/a": b"x"})
+        handle, folder = self.open("d/new", NEW), self.ask(11, b"d").string
+        self.assertEqual(self.session.activities(), [])
+        self.send(4, handle)
+        self.clock.advance(2)
+        self.send(12, folder)
+        self.send(13, b"d/a")
+        found = [(each.request, str(each.endpoint), each.seconds) for each in self.session.activities()]
+        self.assertEqual(found, [("CLOSE", "d/new", 2.0), ("READDIR", "d", 0.0), ("REMOVE", "d/a", 0.0)])
+        self.workers.work_all()
+        self.assertEqual(self.session.activities(), [])
+
     def test_in_turn(self) -> None:
         """A few requests are begun at once; the next ones wait until other accounts have had their turn."""
         turns: list[Any] = []

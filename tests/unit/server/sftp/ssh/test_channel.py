@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.interfaces.usage import Activity
 from homeftp.server.sftp.ssh.channel import LOCAL_PACKET, MIN_WINDOW, MOST_PENDING, SftpChannel
 
 
@@ -40,6 +41,10 @@ class FakeSession:
     held = 0
     partial = busy = False
     resumed = 0
+
+    def activities(self) -> list[Activity]:
+        """Nothing."""
+        return []
 
     def data_received(self, data: bytes | memoryview) -> None:
         """Keep it."""
