@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,6 +12,7 @@ from zope.interface import implementer
 from homeftp.client.connection.response import IResponseHandler
 from homeftp.config import ClientTimeouts
 from homeftp.interfaces import IPayload
+from homeftp.server.json.payload import WholePayload
 from homeftp.wire.messages import Response
 from tests.support.fakeserver import Wire
 
@@ -75,3 +78,18 @@ class ConnectedCase(SynchronousTestCase):
         self.wire = Wire(patience=self.timeouts)
         self.wire.secure()
         self.client = self.successResultOf(self.wire.client.secured)
+
+
+class FailingPayload(WholePayload):
+    """A payload of which these pieces are read, one after the other; an error is raised."""
+
+    def __init__(self, pieces: Sequence[bytes | Exception]) -> None:
+        super().__init__(b"a content")
+        self._pieces = iter(pieces)
+
+    async def read(self) -> bytes:
+        """The next one."""
+        piece = next(self._pieces)
+        if isinstance(piece, Exception):
+            raise piece
+        return piece

@@ -285,8 +285,8 @@ class HttpConnection(Protocol):
             rest = body.missing if body.size is not None else 0
             close = close or exchange.waits_to_send or rest > GOODBYE_BYTES
         body.discard()
-        await exchange.send(response, close=close)
-        self._context.traffic.answered(exchange.request_type, response.status, exchange.began)
+        status = await exchange.send(response, close=close)
+        self._context.traffic.answered(exchange.request_type, status, exchange.began)
         self._stuck.end(exchange)
         self._finish(exchange)
 

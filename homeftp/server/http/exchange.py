@@ -14,6 +14,7 @@ from typing import Callable
 from twisted.internet.defer import Deferred
 
 from homeftp.endpoint import Endpoint
+from homeftp.errors import Changed, Refusal
 from homeftp.interfaces import IPayload
 from homeftp.interfaces.links import LINK_PATH
 from homeftp.model import SECOND_US
@@ -22,6 +23,7 @@ from homeftp.server.http.body import RequestBody
 from homeftp.server.http.content import http_date
 from homeftp.server.http.messages import HttpRequest, HttpResponse
 from homeftp.server.http.reader import RequestHead
+from homeftp.server.http.refusals import error_response
 
 SECURITY = (
     ("X-Content-Type-Options", "nosniff"),
@@ -61,6 +63,7 @@ class HttpExchange:
         self.request_type = head.method
         self._output = output
         self._written = 0
+        self._begun = False
         self._may_follow = head.keeps_alive
         self._chunked = False
         self.waits_to_send = head.expects_continue
@@ -113,14 +116,22 @@ class HttpExchange:
             self.waits_to_send = False
             self._write(_CONTINUE)
 
-    async def send(self, response: HttpResponse, *, close: bool) -> None:
-        """Send the response; with `close` it is the last one of the connection.
+    async def send(self, response: HttpResponse, *, close: bool) -> int:
+        """Send the response; with `close` it is the last one of the connection. The status that was sent.
 
-        Raises `ConnectionLost` when the client is gone, and whatever the body raises: then its length was promised and
-        the connection has to end.
+        Where the first piece of the body cannot be read the refusal is sent in its place, but not one of a content that
+        changed (44), which would say that a condition of the client's does not hold. Raises `ConnectionLost` when the
+        client is gone, and whatever else the body raises: then the connection has to end.
         """
         try:
             await self._send(response, close)
+            return response.status
+        except Refusal as refusal:
+            if self._begun or isinstance(refusal, Changed):
+                raise
+            refused = error_response(refusal, self.head.headers)
+            await self._send(refused, close)
+            return refused.status
         finally:
             if response.close is not None:
                 await response.close()
@@ -153,8 +164,7 @@ class HttpExchange:
             if missing < 0:
                 raise WrongResponse("the body is longer than was promised")
             if data:
-                await self._output.ready()
-                self._write(data)
+                await self._output_send(data)
                 data = b""
             await self._output_send(piece)
         if missing:
@@ -183,6 +193,7 @@ class HttpExchange:
         self.answered = True
 
     async def _output_send(self, data: bytes) -> None:
+        self._begun = True
         await self._output.send(data)
         self._written += len(data)
 

@@ -84,12 +84,19 @@ class Resolution:
             self._idle = False
 
     async def send(self, body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> None:
-        """Send an interim answer; returns when the next may be sent."""
+        """Send an interim answer; returns when the next may be sent.
+
+        The first piece of a payload is read before: where that raises, nothing was sent, and another answer may be.
+        """
         if self.resolved:
             raise RuntimeError("the request has been answered already")
         await self.turn()
+        piece = b""
+        if payload is not None and not isinstance(payload, bytes) and payload.size:
+            piece = await payload.read()
+            await self._output.ready()
         self._write(self._line(Status.OK, message, body, payload, more=True))
-        await self._stream(payload)
+        await self._stream(payload, piece)
         await self._output.ready()
 
     def resolve(
@@ -113,7 +120,7 @@ class Resolution:
             self._write(line + payload)
             return None
         self._write(line)
-        return Deferred.fromCoroutine(self._stream(payload))
+        return Deferred.fromCoroutine(self._stream(payload, b""))
 
     def _line(
         self, status: int, message: str, body: dict[str, Any] | None, payload: IPayload | bytes | None, *, more: bool
@@ -121,8 +128,8 @@ class Resolution:
         size = 0 if payload is None else len(payload) if isinstance(payload, bytes) else payload.size
         return response_line(status, message, body, id=self._id, content_length=size, more=more)
 
-    async def _stream(self, payload: IPayload | bytes | None) -> None:
-        """Send the payload after its line; raises `ConnectionLost` when it cannot be sent whole."""
+    async def _stream(self, payload: IPayload | bytes | None, piece: bytes) -> None:
+        """Send the payload after its line, `piece` of it before what is read; raises `ConnectionLost` unless all is."""
         if payload is None:
             return
         self.in_payload = True
@@ -131,7 +138,7 @@ class Resolution:
             self.in_payload = False
             return
         try:
-            await self._pieces(payload)
+            await self._pieces(payload, piece)
         except ConnectionLost:
             raise
         except Exception as error:
@@ -139,13 +146,14 @@ class Resolution:
             raise ConnectionLost("the payload could not be sent whole") from error
         self.in_payload = False
 
-    async def _pieces(self, payload: IPayload) -> None:
+    async def _pieces(self, payload: IPayload, piece: bytes) -> None:
         missing = payload.size
-        while piece := await payload.read():
+        while piece or (piece := await payload.read()):
             missing -= len(piece)
             if missing < 0:
                 break
             await self._slices(piece)
+            piece = b""
         if missing:
             raise RuntimeError(f"a payload missed its declared size by {missing} bytes")
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing
-from unittest.mock import AsyncMock, MagicMock, Mock
+from unittest.mock import AsyncMock, MagicMock, Mock, patch
 
 from twisted.internet.defer import Deferred
 
-from homeftp.config import LISTING_PAGE
+from homeftp.config import LISTING_PAGE, STREAM_PIECE
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.endpoint import ROOT
+from homeftp.errors import Damaged
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.status import Status
+from homeftp.store.local.read import LocalFile
 from homeftp.wire.messages import GetBody
 from tests.support.verbs import SIZES, VerbTestCase, content, digest
 
@@ -59,6 +61,23 @@ class GetTests(VerbTestCase):
             _, got, verdict = self.get({"rel_endpoint": "a"})
             self.assertEqual(got, content(size))
             self.assertEqual((verdict.status, verdict.body["hash"]), (0, digest(b"stored")))  # type: ignore[attr-defined]
+
+    def test_unreadable(self) -> None:
+        """Where the disk has not kept the first bytes that are asked for, the answer says so."""
+        end, read = 3 * STREAM_PIECE, LocalFile.read
+        data = content(4 * STREAM_PIECE)
+        self.server.put("a", data)
+
+        def lost(file: LocalFile, offset: int, length: int) -> bytes:
+            if offset + length > end:
+                raise Damaged("its disk has not kept the content")
+            return read(file, offset, length)
+
+        with patch.object(LocalFile, "read", lost):
+            answer = self.ask("GET", {"rel_endpoint": "a", "offset": end - 1})
+            self.assertEqual((answer.status, answer.more), (Status.DAMAGED, False))
+            _, got, _ = self.get({"rel_endpoint": "a", "length": end})
+            self.assertEqual(got, data[:end], "the control: the connection goes on, and the rest can be read")
 
     def test_parts(self) -> None:
         """An offset and a length give that part; past the end there is nothing."""

@@ -9,6 +9,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import Endpoint
+from homeftp.errors import Busy, Changed, Damaged, Refusal
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.http.body import RequestBody
 from homeftp.server.http.exchange import SECURITY, HttpExchange, WrongResponse
@@ -16,6 +17,7 @@ from homeftp.server.http.messages import HttpRequest, HttpResponse
 from homeftp.server.http.reader import RequestHead, RequestReader
 from homeftp.server.http.target import parse_target
 from homeftp.server.json.payload import WholePayload
+from tests.support.exchanges import FailingPayload
 
 
 class ExchangeTests(SynchronousTestCase):
@@ -33,7 +35,7 @@ class ExchangeTests(SynchronousTestCase):
         body = RequestBody(0, lambda size, changed: self.fail(), lambda: None, lambda: None)
         return HttpExchange(found, body, self.output)
 
-    def send(self, exchange: HttpExchange, *args: Any, close: bool = False) -> Deferred[None]:
+    def send(self, exchange: HttpExchange, *args: Any, close: bool = False) -> Deferred[int]:
         return Deferred.fromCoroutine(exchange.send(HttpResponse(200, (), *args), close=close))
 
     def received(self) -> bytes:
@@ -83,6 +85,27 @@ class ExchangeTests(SynchronousTestCase):
             self.assertEqual((exchange.answered, exchange.keeps_alive), (False, False))
             self.assertFalse(self.received().endswith(b"0\r\n\r\n"))
         self.assertEqual(len(closed), 2)
+
+    def test_unreadable(self) -> None:
+        """Where nothing of a body can be read the refusal is the response, unless it would say something else."""
+        closed = []
+
+        async def close() -> None:
+            closed.append(1)
+
+        for fault in (Damaged("not kept"), Busy("busy")):
+            exchange = self.make()
+            status = self.successResultOf(self.send(exchange, FailingPayload([fault]), close))
+            self.assertIn(status, (500, 503))
+            self.assertTrue(self.transport.value().startswith(b"HTTP/1.1 %d " % status))
+            self.assertIn(fault.message.encode(), self.received())
+            self.assertTrue(exchange.keeps_alive)
+        broken: list[list[bytes | Exception]] = [[Changed("meanwhile")], [b"x", Damaged("not kept")]]
+        for pieces in broken:
+            exchange = self.make()
+            self.failureResultOf(self.send(exchange, FailingPayload(pieces), close), Refusal)
+            self.assertFalse(exchange.answered)
+        self.assertEqual(len(closed), 4)
 
     def test_progress(self) -> None:
         """The owner sees what it is about until it is answered; while the client does not read it makes no progress."""

@@ -10,10 +10,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from homeftp.config import MAX_RESPONSE_LINE, TLS_WRITE
+from homeftp.errors import Damaged
 from homeftp.interfaces import IResolution
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.resolution import Resolution
+from tests.support.exchanges import FailingPayload
 
 
 class Lying(WholePayload):
@@ -153,6 +155,24 @@ class ResolutionTests(SynchronousTestCase):
             assert sending is not None
             self.failureResultOf(sending, ConnectionLost)
             self.assertEqual(len(self.failures), 1, size)
+
+    def test_unreadable(self) -> None:
+        """Where the first piece of a payload cannot be read there may be another answer: nothing is promised yet."""
+        self.resolution.reach_head()
+        failing = FailingPayload([Damaged("its disk has not kept it")])
+        self.failureResultOf(Deferred.fromCoroutine(self.resolution.send({}, payload=failing)), Damaged)
+        self.assertEqual((self.transport.value(), self.failures, self.resolution.in_payload), (b"", [], False))
+        self.resolution.resolve(46, "damaged")
+        self.assertIsNone(self.resolution.write_answer())
+        self.assertEqual(self.transport.value(), b'{"status":46,"message":"damaged","id":7}\n')
+
+    def test_breaks_off(self) -> None:
+        """Where a later piece cannot be read the connection fails: its bytes were promised."""
+        self.resolution.reach_head()
+        failing = FailingPayload([b"xyz", Damaged("its disk has not kept it")])
+        self.failureResultOf(Deferred.fromCoroutine(self.resolution.send({}, payload=failing)), ConnectionLost)
+        self.assertTrue(self.transport.value().endswith(b"xyz"))
+        self.assertEqual(len(self.failures), 1)
 
     def test_disconnected(self) -> None:
         """A writer that waits fails when the client disconnects."""
