@@ -19,6 +19,8 @@ from homeftp.errors import OperatorError, not_found
 
 if TYPE_CHECKING:
     from homeftp.cli.pairs.pair import SavedPair
+    from homeftp.cli.pairs.recorder import PairRecorder
+    from homeftp.cli.transfer.syncing import SyncCommand
     from homeftp.client import Client, IClientReactor, PlanFile, TransferContext
 
 _EPILOG = """\
@@ -212,38 +214,52 @@ async def _sync(
     clones: bool,
 ) -> int:
     """Sync a pair, and then do what the options ask besides."""
-    from homeftp.cli.pairs.desktop import DesktopNotifier
-    from homeftp.cli.pairs.pairfile import PairFile
-    from homeftp.cli.pairs.recorder import PairRecorder
     from homeftp.cli.transfer.syncing import SyncCommand
-    from homeftp.client import (
-        Remotes,
-        StatusFolder,
-        client_folder,
-        connect_remote,
-        pair_status_path,
-        parse_remote_path,
-    )
+    from homeftp.client import parse_remote_path
 
     endpoint = parse_remote_path(pair.path).endpoint
     if clones and (await client.cmp(str(endpoint))).remote is None:
         raise not_found(str(endpoint))
-    folder = client_folder(os.environ)
-    statuses = StatusFolder(pair_status_path(os.environ))
-    alert = DesktopNotifier.installed(reactor).show if options.watch else _ignore
-    recorder = PairRecorder(reactor, context, statuses, pair.local, pair.remote, alert=alert)
     request = pair.request(dry_run=options.dry_run, start_over=options.start_over)
-    command = SyncCommand(reactor, options, partial(_same, client), context, request, listener=recorder)
+    recorder = None
     if options.watch or options.save or options.remote is None:
+        recorder = _recorder(options, pair, reactor, context)
         await recorder.begin(keeps=options.watch)
+    command = SyncCommand(reactor, options, partial(_same, client), context, request, listener=recorder)
     try:
         code = await command.once()
         if command.declined:
             return code
         if options.save:
-            await context.workers.run_unbounded(PairFile(folder).save, pair)
-        if not options.watch:
-            return code
-        return await command.keep_in_step(partial(connect_remote, reactor, Remotes(folder), pair.server))
+            await _save(pair, context)
+        return await _watch(command, pair, reactor) if options.watch else code
     finally:
-        await recorder.close()
+        if recorder is not None:
+            await recorder.close()
+
+
+def _recorder(
+    options: argparse.Namespace, pair: SavedPair, reactor: IClientReactor, context: TransferContext
+) -> PairRecorder:
+    """Writes down how the pair's syncs go, and alerts a person where it is a watch that syncs."""
+    from homeftp.cli.pairs.desktop import DesktopNotifier
+    from homeftp.cli.pairs.recorder import PairRecorder
+    from homeftp.client import StatusFolder, pair_status_path
+
+    statuses = StatusFolder(pair_status_path(os.environ))
+    alert = DesktopNotifier.installed(reactor).show if options.watch else _ignore
+    return PairRecorder(reactor, context, statuses, pair.local, pair.remote, alert=alert)
+
+
+async def _save(pair: SavedPair, context: TransferContext) -> None:
+    from homeftp.cli.pairs.pairfile import PairFile
+    from homeftp.client import client_folder
+
+    await context.workers.run_unbounded(PairFile(client_folder(os.environ)).save, pair)
+
+
+async def _watch(command: SyncCommand, pair: SavedPair, reactor: IClientReactor) -> int:
+    from homeftp.client import Remotes, client_folder, connect_remote
+
+    remotes = Remotes(client_folder(os.environ))
+    return await command.keep_in_step(partial(connect_remote, reactor, remotes, pair.server))

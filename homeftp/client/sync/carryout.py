@@ -39,7 +39,7 @@ from homeftp.client.transfer.model import (
     TransferOptions,
     endpoints_below,
 )
-from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.observer import ResultFilter, TransferObserver, record_nothing
 from homeftp.client.transfer.push import PushTransfer
 from homeftp.errors import Changed, Refusal
 from homeftp.model import ABSENT, Entry
@@ -47,34 +47,6 @@ from homeftp.model import ABSENT, Entry
 _NO_NODES: Mapping[str, SyncNode] = MappingProxyType({})
 
 _NOT_EMPTY = "it holds something that is not synced"
-
-
-class ResultFilter:
-    """Stands before an observer's receiver of results: it passes them on, and remembers those that are not done."""
-
-    def __init__(self, observer: TransferObserver) -> None:
-        self._report = observer.on_result
-        self.record: Callable[[FileResult], None] = _forget
-        """Receives each result too."""
-        self.unfinished: set[str] = set()
-        """The names of all results so far that say that something is left to do."""
-        self.refused: dict[str, str] = {}
-        """The names of files that the server has refused, with its reason."""
-        observer.on_result = self._on_result
-
-    def _on_result(self, result: FileResult) -> None:
-        if result.outcome is Outcome.CONFLICT and not result.reason:
-            result = result._replace(reason="it has changed on the server meanwhile: it is left for the next sync")
-        if not result.outcome.done:
-            self.unfinished.add(result.name)
-        if result.outcome is Outcome.REFUSED:
-            self.refused[result.name] = result.reason
-        self.record(result)
-        self._report(result)
-
-
-def _forget(result: FileResult) -> None:
-    """Record nothing of a result."""
 
 
 RECORDED_TOGETHER = 16_384
@@ -350,7 +322,7 @@ class CarryOut:
         try:
             await work
         finally:
-            self._results.record = _forget
+            self._results.record = record_nothing
             await recorder.close(actions)
 
 

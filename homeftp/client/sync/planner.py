@@ -334,3 +334,22 @@ class _PlanBuilder:
 def changes_nothing(plan: SyncPlan) -> bool:
     """Whether a plan has nothing to carry out; something may wait for a person."""
     return all(action.act is Act.SUSPICIOUS for action in plan.actions)
+
+
+def identity_of(action: SyncAction) -> tuple[object, ...]:
+    """The fields that are equal where a step of a new plan is one of the old plan."""
+    return action.act, action.target, action.name, action.to
+
+
+def as_allowed(action: SyncAction, allowed: Container[tuple[object, ...]]) -> SyncAction | None:
+    """A step of a new plan as it was confirmed; None where it was not.
+
+    A folder that was to be copied exists already where something was renamed into it. Then only its mode is missing.
+    """
+    if identity_of(action) in allowed:
+        return action
+    if action.act is Act.METADATA:
+        for side in Side:
+            if identity_of(action._replace(act=Act.COPY, target=side)) in allowed:
+                return action._replace(target=side)
+    return None

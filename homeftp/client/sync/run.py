@@ -6,7 +6,7 @@ import os
 import time
 from functools import partial
 from itertools import chain
-from typing import Awaitable, Callable, Collection, Container, Iterable, Mapping
+from typing import TYPE_CHECKING, Awaitable, Callable, Collection, Iterable, Mapping
 
 import attrs
 
@@ -17,21 +17,23 @@ from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.plan.remember import is_worthwhile, remember_folder
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
-from homeftp.client.sync.carryout import CarryOut, ResultFilter
 from homeftp.client.sync.guards import DeletionGuard, hidden_names, unmounted_names
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
 from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOptions, SyncPlan, Unsynced, step_list
-from homeftp.client.sync.planner import Edits, changes_nothing, make_plan
+from homeftp.client.sync.planner import Edits, as_allowed, changes_nothing, identity_of, make_plan
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
 from homeftp.client.sync.trees import BothSides, inode_of, read_both, record_same
 from homeftp.client.tables.nametable import PLAIN_ROWS
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
-from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.observer import ResultFilter, TransferObserver
 from homeftp.client.transfer.retry import with_reconnects
 from homeftp.errors import NotFound, OperatorError
 from homeftp.hashing.foldertable import FolderTable
+
+if TYPE_CHECKING:
+    from homeftp.client.sync.carryout import CarryOut
 
 _NAMES = (Act.MOVE, Act.KEEP_BOTH)
 _CONTENTS = (Act.COPY, Act.METADATA)
@@ -308,10 +310,10 @@ class _Sync:
         """A plan without the steps that were not confirmed: something has changed meanwhile."""
         if plan is self.plan:
             return plan
-        allowed = frozenset(map(_identity, self.plan.actions))
+        allowed = frozenset(map(identity_of, self.plan.actions))
         actions = step_list()
         for action in plan.actions:
-            if (permitted := _as_allowed(action, allowed)) is not None:
+            if (permitted := as_allowed(action, allowed)) is not None:
                 actions.append(permitted)
             elif action.act is not Act.SUSPICIOUS:
                 reason = "it has changed meanwhile: it is left for the next sync"
@@ -319,6 +321,8 @@ class _Sync:
         return attrs.evolve(plan, actions=actions)
 
     def _carry_out(self, client: Client, pair: SyncPair, both: BothSides) -> CarryOut:
+        from homeftp.client.sync.carryout import CarryOut  # most syncs have nothing to carry out
+
         return CarryOut(client, self._context, self._archive, pair, both, self._versions, self._observer, self.results)
 
     async def _finish(self, client: Client, pair: SyncPair, both: BothSides, plan: SyncPlan) -> None:
@@ -327,7 +331,12 @@ class _Sync:
         await self._run(record_same, self._archive, pair, both, self._context.hash_cache)
         if len(plan.actions) > PLAIN_ROWS:  # else it is not worth the time
             await self._run(self._context.system.release_memory)
-        carry = self._carry_out(client, pair, both)
+        if plan.actions:
+            await self._change_contents(self._carry_out(client, pair, both), plan)
+        self._request.refused.end(self.plan)
+        await self._run(prune_versions, pair.local)
+
+    async def _change_contents(self, carry: CarryOut, plan: SyncPlan) -> None:
         contents = plan.actions.where(lambda action: action.act in _CONTENTS)
         deletions = [action for action in plan.actions if action.act is Act.DELETE]
         replaced = {(action.target, action.name) for action in contents if deletions}
@@ -340,13 +349,11 @@ class _Sync:
         for action in contents if refused else ():
             if action.name in refused:
                 self._request.refused.record(action, refused[action.name])
-        self._request.refused.end(self.plan)
         await carry.merge(merges)
         await carry.delete([action for action in deletions if action not in cleared])
         for action in plan.actions:
             if action.act is Act.SUSPICIOUS:
                 self._report_suspicious(action)
-        await self._run(prune_versions, pair.local)
 
     def _report_unsynced(self, plan: SyncPlan) -> None:
         for name, unsynced in plan.opaque.items():
@@ -378,22 +385,3 @@ def _is_in_the_way(action: SyncAction, replaced: Collection[tuple[Side, str]]) -
             return True
         name = name.rpartition("/")[0]
     return False
-
-
-def _identity(action: SyncAction) -> tuple[object, ...]:
-    """The fields that are equal where a step of a new plan is one of the old plan."""
-    return action.act, action.target, action.name, action.to
-
-
-def _as_allowed(action: SyncAction, allowed: Container[tuple[object, ...]]) -> SyncAction | None:
-    """A step of a new plan as it was confirmed; None where it was not.
-
-    A folder that was to be copied exists already where something was renamed into it. Then only its mode is missing.
-    """
-    if _identity(action) in allowed:
-        return action
-    if action.act is Act.METADATA:
-        for side in Side:
-            if _identity(action._replace(act=Act.COPY, target=side)) in allowed:
-                return action._replace(target=side)
-    return None

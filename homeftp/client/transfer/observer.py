@@ -145,3 +145,31 @@ def unfinished(tasks: Iterable[FileTask], endpoint_of: EndpointOf, observer: Tra
             yield task
         else:
             observer.add_bytes(task.size, moved=False)
+
+
+class ResultFilter:
+    """Stands before an observer's receiver of results: it passes them on, and remembers those that are not done."""
+
+    def __init__(self, observer: TransferObserver) -> None:
+        self._report = observer.on_result
+        self.record: Callable[[FileResult], None] = record_nothing
+        """Receives each result too."""
+        self.unfinished: set[str] = set()
+        """The names of all results so far that say that something is left to do."""
+        self.refused: dict[str, str] = {}
+        """The names of files that the server has refused, with its reason."""
+        observer.on_result = self._on_result
+
+    def _on_result(self, result: FileResult) -> None:
+        if result.outcome is Outcome.CONFLICT and not result.reason:
+            result = result._replace(reason="it has changed on the server meanwhile: it is left for the next sync")
+        if not result.outcome.done:
+            self.unfinished.add(result.name)
+        if result.outcome is Outcome.REFUSED:
+            self.refused[result.name] = result.reason
+        self.record(result)
+        self._report(result)
+
+
+def record_nothing(result: FileResult) -> None:
+    """Record nothing of a result."""

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import AbstractSet, Sequence
 
 from homeftp.client.files.names import is_partial_name
 from homeftp.config import MIB, RESUMABLE
@@ -233,9 +234,25 @@ class TransferTests(ServedCase):
             (("push", "-f", here, there), sending, fetching, 180),
             (("get", "-f", there, here), fetching, sending, 190),
         ):
-            found = self.imported(*words)
-            self.assertEqual(({"homeftp.client.api", *needed} - found, (never | others) & found), (set(), set()), words)
-            self.assertLessEqual(len([name for name in found if name.startswith("homeftp")]), most, words)
+            self.check_imported(words, needed, never | others, most)
+
+    def check_imported(
+        self, words: Sequence[str], needed: AbstractSet[str], never: AbstractSet[str], most: int
+    ) -> None:
+        """A command imports these modules, and `most` of homeftp's."""
+        found = self.imported(*words)
+        self.assertEqual(({"homeftp.client.api", *needed} - found, never & found), (set(), set()), words)
+        self.assertLessEqual(len([name for name in found if name.startswith("homeftp")]), most, words)
+
+    def test_imports_of_a_sync(self) -> None:
+        """A sync that has nothing to do imports nothing that changes a side, or writes down how it went."""
+        path, there = self.lay("lib/a"), f"nas:{self.there}/synced"
+        words = ("sync", "-y", os.path.dirname(path), there)
+        changing = {"homeftp.client.sync.carryout", "homeftp.client.transfer.push"}
+        recording = {"homeftp.cli.pairs.recorder", "homeftp.cli.pairs.pairfile"}
+        self.check_imported(words, changing, recording, 215)
+        self.check_imported(words, set(), changing | recording, 190)
+        self.check_imported([*words, "--save"], recording, changing, 200)
 
     def test_full_disk(self) -> None:
         """A get onto a disk that is full says so in one line, and leaves nothing; with space it works."""

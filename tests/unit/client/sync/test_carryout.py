@@ -9,30 +9,10 @@ from typing import Callable, Mapping, Sequence
 from twisted.internet.defer import Deferred, succeed
 
 from homeftp.client import FileResult, Outcome, TransferObserver
-from homeftp.client.sync.carryout import ResultFilter, ResultRecorder
+from homeftp.client.sync.carryout import ResultRecorder
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncPlan
 from tests.support.syncs import SyncCase, versions_in
 from tests.support.synctrees import DIRECTORY, file
-
-
-class ResultFilterTests(SyncCase):
-    """Results on their way to the observer's receiver."""
-
-    def test_passed_on(self) -> None:
-        """Each result is reported on, and recorded while something records; what is not done is remembered."""
-        observer = self.observer()
-        found = ResultFilter(observer)
-        one, other, wrong = (
-            FileResult(outcome, name)
-            for outcome, name in ((Outcome.NEW, "one"), (Outcome.SAME, "other"), (Outcome.REFUSED, "wrong"))
-        )
-        recorded: list[FileResult] = []
-        observer.add_result(one)
-        found.record = recorded.append
-        observer.add_result(other)
-        observer.add_result(wrong)
-        self.assertEqual((recorded, self.results), ([other, wrong], [one, other, wrong]))
-        self.assertEqual((found.unfinished, found.refused), ({"wrong"}, {"wrong": ""}))
 
 
 class ResultRecorderTests(SyncCase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.transfer.model import FileResult, FileTask, Outcome
-from homeftp.client.transfer.observer import TransferObserver, unfinished
+from homeftp.client.transfer.observer import ResultFilter, TransferObserver, unfinished
 from homeftp.model import Entry
 
 
@@ -83,3 +83,24 @@ class ObserverTests(SynchronousTestCase):
         left = unfinished(tasks, lambda name: f"base/{name}", self.observer)
         self.assertEqual([task.name for task in left], ["b"])
         self.assertEqual(self.sizes, [5])
+
+
+class ResultFilterTests(SynchronousTestCase):
+    """Results on their way to the observer's receiver."""
+
+    def test_passed_on(self) -> None:
+        """Each result is reported on, and recorded while something records; what is not done is remembered."""
+        results: list[FileResult] = []
+        observer = TransferObserver(on_result=results.append)
+        found = ResultFilter(observer)
+        one, other, wrong = (
+            FileResult(outcome, name)
+            for outcome, name in ((Outcome.NEW, "one"), (Outcome.SAME, "other"), (Outcome.REFUSED, "wrong"))
+        )
+        recorded: list[FileResult] = []
+        observer.add_result(one)
+        found.record = recorded.append
+        observer.add_result(other)
+        observer.add_result(wrong)
+        self.assertEqual((recorded, results), ([other, wrong], [one, other, wrong]))
+        self.assertEqual((found.unfinished, found.refused), ({"wrong"}, {"wrong": ""}))
