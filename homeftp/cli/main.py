@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from typing import Mapping, Sequence
 
@@ -13,6 +14,9 @@ from homeftp.cli.terminal.failures import print_error, report_failure
 from homeftp.cli.terminal.stdstreams import install_streams
 from homeftp.cli.terminal.suggestions import did_you_mean, suggest
 from homeftp.errors import OperatorError
+
+_GARBAGE_AFTER = 20_000
+"""Allocations between two garbage collections of a command: it imports a lot, and leaves few reference cycles."""
 
 
 def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Command] = COMMANDS) -> int:
@@ -39,6 +43,7 @@ def _run(arguments: Sequence[str], commands: Mapping[str, Command]) -> int:
     if name in commands and commands[name].raw:
         options = argparse.Namespace(command=name, arguments=list(arguments[1:]))
     else:
+        gc.set_threshold(_GARBAGE_AFTER)
         for word in arguments[: 2 if name == "help" else 1]:
             _check_name(word, commands)
         options = build_parser([name], commands).parse_args(arguments)

@@ -13,9 +13,6 @@ from homeftp.cli.terminal.failures import print_error
 if TYPE_CHECKING:
     from homeftp.client import Client, IClientReactor, Remotes, TransferContext
 
-_GARBAGE_AFTER = 20_000
-"""Allocations between two garbage collections: transfers allocate a lot, and create few reference cycles."""
-
 _IMPORT_DELAY = 0.03
 """Seconds after which what the command needs next is imported, while the server checks the login."""
 
@@ -109,5 +106,4 @@ def _start(main: Callable[[IClientReactor], Awaitable[int]]) -> int:
 def _end_start() -> None:
     """From now on collect garbage, but not in what has been imported."""
     gc.freeze()
-    gc.set_threshold(_GARBAGE_AFTER)
     gc.enable()

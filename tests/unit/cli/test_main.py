@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import sys
@@ -50,6 +51,21 @@ class CallTests(MainCase):
     def test_parsed(self) -> None:
         """A subcommand gets its own options, and its status is the command's."""
         self.assertEqual(self.status("probe", "--number", "7", does=lambda options: int(options.number)), 7)
+
+    def test_garbage(self) -> None:
+        """While a command runs, garbage is collected seldom; not in a raw one, which may be a server."""
+        before = gc.get_threshold()
+        self.addCleanup(gc.set_threshold, *before)
+        thresholds: list[int] = []
+
+        def keep(options: argparse.Namespace) -> int:
+            thresholds.append(gc.get_threshold()[0])
+            return 0
+
+        gc.set_threshold(700)
+        self.status("raw", does=keep)
+        self.status("probe", does=keep)
+        self.assertEqual(thresholds, [700, 20_000])
 
     def test_raw(self) -> None:
         """A raw one gets every word as it was typed."""
