@@ -37,6 +37,12 @@ def select_in(
         yield from connection.execute(f"{query} ({','.join('?' * len(asked))})", [*parameters, *asked])
 
 
+def set_version(connection: sqlite3.Connection, version: int, found: int) -> None:
+    """Write the version of a database that has the version `found`: only where it differs, as SQLite always writes."""
+    if found != version:
+        connection.execute(f"PRAGMA user_version = {version}")
+
+
 def tables(version: int, statements: Sequence[str]) -> Callable[[sqlite3.Connection], bool]:
     """A function that prepares a database of this `version`, which is not 0: the statements make the missing tables."""
 
@@ -46,7 +52,7 @@ def tables(version: int, statements: Sequence[str]) -> Callable[[sqlite3.Connect
             return False
         for statement in statements:
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {version}")
+        set_version(connection, version, found)
         return True
 
     return prepare

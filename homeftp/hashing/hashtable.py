@@ -9,7 +9,7 @@ import os
 import sqlite3
 from typing import Any, Iterator, Sequence
 
-from homeftp.hashing.database import select_in
+from homeftp.hashing.database import select_in, set_version
 from homeftp.hashing.foldertable import SCHEMA as FOLDERS_SCHEMA
 from homeftp.hashing.signatures import is_same
 
@@ -107,7 +107,7 @@ def prepare(connection: sqlite3.Connection) -> bool:
     connection.execute(_SCHEMA)
     connection.execute(_INDEX)
     connection.execute(FOLDERS_SCHEMA)
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
+    set_version(connection, _VERSION, version)
     return True
 
 

@@ -221,7 +221,8 @@ class _Sync:
             if self._starts_over:
                 await self._run(self._archive.forget, pair)
             marker = await self._run(self.lock.mark)
-            await self._run(self._archive.begin, pair, marker)
+            if self._starts_over or marker != before:  # else it is recorded, and to write it again takes an fsync
+                await self._run(self._archive.begin, pair, marker)
         self._is_begun = True
 
     async def _check_exists(self, client: Client, pair: SyncPair) -> None:

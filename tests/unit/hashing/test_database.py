@@ -9,6 +9,7 @@ import sqlite3
 import stat
 
 from homeftp.hashing.database import SharedDatabase, select_in, tables
+from homeftp.hashing.hashcache import HashCache
 from tests.support import needs
 from tests.support.folders import QuickCase
 
@@ -65,6 +66,23 @@ class DatabaseTests(QuickCase):
         self.assertTrue(self.add(one, "a") and self.add(other, "b"))
         self.assertEqual((self.words(one), self.words(other)), (["a", "b"], ["a", "b"]))
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+
+    def test_opened_again(self) -> None:
+        """To open a database writes nothing, which would take an fsync, unless it has no version yet."""
+        for opened in (self.open, lambda: HashCache(self.path)):
+            opened().close()
+            beside = sqlite3.connect(self.path)
+            self.addCleanup(beside.close)
+            changes = []
+            for _ in range(2):
+                opened().close()
+                changes += beside.execute("PRAGMA data_version").fetchone()
+                beside.execute("PRAGMA user_version = 0")
+                opened().close()
+                changes += beside.execute("PRAGMA data_version").fetchone()
+            beside.close()
+            os.unlink(self.path)
+            self.assertEqual(len(set(changes)), 3, changes)
 
     def test_damaged(self) -> None:
         """A damaged database is put aside, when it is opened or used, and a new one takes its place."""

@@ -322,6 +322,17 @@ class LaterSyncTests(SyncedCase):
         self.assertEqual(self.ann.contents(), {**self.before, "new": b"new"})
         self.assert_in_step()
 
+    def test_nothing_written(self) -> None:
+        """A sync that finds nothing changed writes nothing down, which would take an fsync; another one does."""
+        self.sync(self.ann)
+        changes: list[int] = []
+        for edits in (False, False, True):
+            if edits:
+                self.ann.put("a.txt", b"ann's")
+            self.sync(self.ann)
+            self.ann.archive._database.run(lambda connection: changes.append(connection.total_changes))
+        self.assertTrue(changes[0] == changes[1] < changes[2], changes)
+
     def test_missing_there(self) -> None:
         """A folder that is gone from the server is not taken for deletions either."""
         os.rename(os.path.join(self.server.root, "Docs"), os.path.join(self.server.root, "Other"))
