@@ -25,7 +25,7 @@ class MemoryTransport:
         """The receiver of the bytes: the protocol, or TLS above it."""
         self.clock = clock
         self.client = client
-        self.outgoing = b""
+        self.outgoing: bytes | bytearray = bytearray()
         """Bytes that have not been delivered yet."""
         self._sent: list[bytes] = []
         self.reading = True
@@ -63,7 +63,7 @@ class MemoryTransport:
 
     def take(self) -> bytes:
         """Remove the bytes that have not been delivered, and return them."""
-        data, self.outgoing = self.outgoing, b""
+        data, self.outgoing = bytes(self.outgoing), bytearray()
         return data
 
     def startTLS(self, options: Any) -> None:
@@ -112,7 +112,7 @@ class MemoryTransport:
     def abortConnection(self) -> None:
         """Close at once, and lose what has not been delivered."""
         self.aborted = self.closing = self.disconnecting = True
-        self.outgoing = b""
+        self.outgoing = bytearray()
 
     def disconnect(self, reason: Exception) -> None:
         """Tell the protocol, once, that the connection is lost."""
