@@ -154,9 +154,10 @@ class LocksContract(SynchronousTestCase):
     def test_bounds(self) -> None:
         """Timeouts and numbers of locks have bounds, for each account and for all."""
         self.assertEqual([new_lock("a", seconds=asked).seconds for asked in (None, 0, 10**20)], [600, 1, MAX_SECONDS])
-        self.fill([new_lock(f"a{number}") for number in range(MOST_OF_ACCOUNT)])
+        self.fill([new_lock(f"a{number}", is_deep=False) for number in range(MOST_OF_ACCOUNT)])
         self.refused(self.others.add(new_lock("b")), Busy)
-        self.fill([new_lock(f"a{number}", f"account{number // 100}") for number in range(MOST_OF_ACCOUNT, MOST_LOCKS)])
+        numbers = range(MOST_OF_ACCOUNT, MOST_LOCKS)
+        self.fill([new_lock(f"a{number}", f"account{number // 100}", is_deep=False) for number in numbers])
         self.refused(self.others.add(new_lock("b", "bob")), Busy)
         self.advance(101)
         self.add("b")
