@@ -159,11 +159,13 @@ class InjectionCase(FaultCase):
 
         Where a scenario makes more than two calls at one place, only the first
         and the last one fail: those between are more rounds of the same loop.
-        A call that changes nothing does not fail at a place where it failed in
-        an earlier scenario: `tried` has these. What no local disk refuses fails
-        once at each place, and so does what is made on the system that has only
-        other names for the same. A full quota is a full disk to the store
-        (`errnos.FULL`), so the first call meets the one and the last the other.
+        At a place where a call failed in an earlier scenario (`tried` has
+        these) one that changes nothing does not fail again, and one that does
+        fails with EIO alone: the same lines tell the errors apart. What no local
+        disk refuses fails once at each place, and so does what is made on the
+        system that has only other names for the same. A full quota is a full
+        disk to the store (`errnos.FULL`), so the first call meets the one and
+        the last the other.
         The hash cache's calls, which cost no answer, and those of that system
         have EIO alone. LONG: all errors everywhere.
         """
@@ -182,7 +184,7 @@ class InjectionCase(FaultCase):
                 errors = tuple(REFUSALS)
             elif once and made.place in tried:
                 continue
-            elif made.call.in_root and not once and (made.number == 1 or made.last):
+            elif made.call.in_root and not (once or made.place in known) and (made.number == 1 or made.last):
                 other = "EDQUOT" if made.number == 1 else "ENOSPC"
                 errors = [error for error in likely(made.call) if error != other]
             elif is_repeated(made):
