@@ -182,7 +182,7 @@ class BenchmarkTests(SynchronousTestCase):
     def test_syncing(self) -> None:
         """It measures syncs of two laptops."""
         lines = ("150 files", "first, other laptop", "unchanged", "1 changed", "server", "unchanged, homeftp")
-        self.check("syncing.py", "--files", "150", "--no-watch", prints=lines)
+        self.check("syncing.py", "--files=150", "--no-watch", "--runs=1", prints=lines)
 
     def test_micro(self) -> None:
         """It measures codec, batch, digest and index, each in a process of its own."""

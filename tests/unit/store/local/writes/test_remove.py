@@ -62,7 +62,7 @@ class RemoveTests(MoveCase):
     def test_by_two(self) -> None:
         """What somebody else removes meanwhile keeps nothing of the rest: whenever that is, all of it goes."""
         store, found = self.store(), set()
-        for steps in range(0, 400, 20):
+        for steps in range(0, 400, 40):
             for number in range(4 * 40):
                 self.lay(f"d/{number % 4}/{number}/file")
             removing = store.remove(parse("d"), None, True)
