@@ -200,6 +200,11 @@ class PostgreSQL:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(chance.choice(found), signal.SIGKILL)
 
+    def keep_running(self) -> None:
+        """Start it again where it has ended, as a service manager does: a kill while it recovers ends all of it."""
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
+
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """In the block the server and all of its processes stand still."""
@@ -255,6 +260,9 @@ class SeaweedFS(S3Server):
         given = dict(zip((*names, "filer.port", "filer.port.grpc"), self._ports, strict=True))
         options = {"dir": self.folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": f"{self.folder}/s3.json"}
         options |= {"master.telemetry": "false", "s3.port.iceberg": "0", "s3.port.lance": "0", "volume.max": "20"}
+        options |= {
+            "master.electionTimeout": "1s"
+        }  # it elects itself after each start, and waits ten times that for it
         options |= {"master.volumeSizeLimitMB": "256", "volume.preStopSeconds": "0", "s3": "true", "filer": "true"}
         options |= {name: str(port) for name, port in given.items()}
         with open(os.path.join(self.folder, "log"), "ab") as log:

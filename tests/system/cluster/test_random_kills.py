@@ -262,6 +262,7 @@ class RandomKillTests(SynchronousTestCase):
 
     def has_done(self, wanted: int) -> bool:
         """Whether so many are done, or it makes no sense to wait."""
+        self.postgresql.keep_running()
         return self.acknowledged() >= wanted or self.is_wrong()
 
     def is_wrong(self) -> bool:
@@ -297,6 +298,7 @@ class RandomKillTests(SynchronousTestCase):
 
     def maintained(self, store: ClusterStore) -> bool:
         """Whether the engines answer, and what was begun is finished."""
+        self.postgresql.keep_running()
         with contextlib.suppress(Refusal):
             store.maintain()
             return True
@@ -307,6 +309,19 @@ class RandomKillTests(SynchronousTestCase):
         self.assertEqual(self.torture(KILLS), [])
         self.assertGreater(self.acknowledged(), KILLS * BETWEEN)
         self.assertGreater(sum(each.unsure for each in self.clients), 0, "the control: answers were lost")
+
+    def test_recovery_killed(self) -> None:
+        """A database that is killed while it recovers has ended: it is started again, and changes go on."""
+
+        def kill(chance: random.Random) -> None:
+            process = self.postgresql.pid
+            while os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                for each in engines.children(process):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(each, signal.SIGKILL)
+
+        self.patch(self.postgresql, "kill_backend", kill)
+        self.assertEqual(self.torture(2, faults={"backend": 1}), [])
 
     def test_name_first(self) -> None:
         """The control: names before their bytes are noticed."""
