@@ -260,9 +260,8 @@ class SeaweedFS(S3Server):
         given = dict(zip((*names, "filer.port", "filer.port.grpc"), self._ports, strict=True))
         options = {"dir": self.folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "s3.config": f"{self.folder}/s3.json"}
         options |= {"master.telemetry": "false", "s3.port.iceberg": "0", "s3.port.lance": "0", "volume.max": "20"}
-        options |= {
-            "master.electionTimeout": "1s"
-        }  # it elects itself after each start, and waits ten times that for it
+        # after a kill it waits so long before it elects itself; ten seconds, where nothing is said
+        options |= {"master.electionTimeout": "1s"}
         options |= {"master.volumeSizeLimitMB": "256", "volume.preStopSeconds": "0", "s3": "true", "filer": "true"}
         options |= {name: str(port) for name, port in given.items()}
         with open(os.path.join(self.folder, "log"), "ab") as log:
