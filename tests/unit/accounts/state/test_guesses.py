@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Awaitable, Callable, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -13,6 +14,7 @@ from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import migrate
 from homeftp.errors import Busy
 from tests.support.engines import empty_schema
+from tests.support.pauses import paused
 
 T = TypeVar("T")
 
@@ -62,6 +64,20 @@ class ClusterGuessesTests(SynchronousTestCase):
         self.assertIn("try again in 10 minutes", self.refused(self.second.take("192.0.2.1")))
         self.done(self.second.take("192.0.2.2"))
         self.done(self.make(self.database, "pairing").take("192.0.2.1"))
+
+    def test_at_once(self) -> None:
+        """Of two servers that are asked for the last guess at once, one refuses it."""
+        for _ in range(2):
+            self.done(self.first.take("192.0.2.1"))
+        with ThreadPoolExecutor() as threads, paused(self.url, "guesses") as go_on:
+            asked = [threads.submit(self.is_taken, server) for server in (self.first, self.second)]
+            go_on()
+            self.assertEqual(sorted(each.result() for each in asked), [False, True])
+
+    def is_taken(self, server: ClusterGuesses) -> bool:
+        """Whether a server lets somebody guess."""
+        taken = Deferred.fromCoroutine(server.take("192.0.2.1"))
+        return not taken.addErrback(lambda failure: failure.trap(Busy)).result
 
     def test_network(self) -> None:
         """An IPv6 network in which one machine can take any address counts as one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 import attrs
 from msgspec import structs
 
@@ -85,6 +87,28 @@ class CollectTests(GarbageCase):
         self.later(61)
         self.collect()
         self.assertEqual(len(self.objects()), 1)
+        self.assertEqual(self.content("b.txt"), b"content")
+        self.assert_sound()
+
+    def test_at_once(self) -> None:
+        """Two servers may collect at once: each object goes, and what is named stays."""
+        self.write("a.txt")
+        self.write("b.txt")
+        self.discard("a.txt")
+        self.collect()
+        self.later(GRACE + 1)
+        other, delete = self.server(), self.cluster.bucket.delete
+        removed: list[int] = []
+
+        def delete_both(names: Sequence[str]) -> None:
+            if not removed:
+                removed.append(0)
+                removed.append(garbage.collect(other))
+            delete(names)
+
+        self.patch(self.cluster.bucket, "delete", delete_both)
+        removed.append(garbage.collect(self.context))
+        self.assertEqual((removed, len(self.objects())), ([0, 1, 1], 1))
         self.assertEqual(self.content("b.txt"), b"content")
         self.assert_sound()
 

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, TypeVar
 
 import attrs
-import psycopg
 from twisted.internet.defer import Deferred
 
 from homeftp.cluster.connections import DatabaseTimeouts
@@ -19,14 +18,11 @@ from homeftp.server.http.dav.locks.interface import ILocks
 from homeftp.server.http.dav.locks.lockset import Lock, LockConflict
 from homeftp.workers import InlineWorkers
 from tests.support import engines, lockcontract
-from tests.support.waiting import wait_until
+from tests.support.pauses import paused
 
 T = TypeVar("T")
 
 QUICK = DatabaseTimeouts(operation=0.1)
-
-PAUSE = 1
-"""The advisory lock that a test holds while others shall not go on."""
 
 
 class ClusterLocksTests(lockcontract.LocksContract):
@@ -84,21 +80,12 @@ class ClusterLocksTests(lockcontract.LocksContract):
 
     def test_at_once(self) -> None:
         """Of two servers that lock the same at once one gets it: the other one looks when that has been written."""
-        for statement in (
-            "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql"
-            f" AS 'BEGIN PERFORM pg_advisory_xact_lock_shared({PAUSE}); RETURN NEW; END'",
-            "CREATE TRIGGER pause BEFORE INSERT ON webdav_lock FOR EACH ROW EXECUTE FUNCTION pause()",
-        ):
-            self.execute(statement)
-        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        with ThreadPoolExecutor() as threads, psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute("SELECT pg_advisory_lock(%s)", (PAUSE,))
+        with ThreadPoolExecutor() as threads, paused(self.url, "webdav_lock") as go_on:
             asked = [
                 threads.submit(self.admitted, locks, account)
                 for locks, account in ((self.locks, "ann"), (self.others, "bob"))
             ]
-            wait_until(lambda: self.database.row(waiting) == (2,))
-            connection.execute("SELECT pg_advisory_unlock(%s)", (PAUSE,))
+            go_on()
             self.assertEqual(sorted(each.result() for each in asked), [False, True])
         self.assertEqual(len(self.on("a")), 1)
 

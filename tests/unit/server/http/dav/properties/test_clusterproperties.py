@@ -16,13 +16,11 @@ from homeftp.model import Change
 from homeftp.server.http.dav.properties.bounds import MAX_BYTES
 from homeftp.server.http.dav.properties.clusterproperties import PROPERTIES, ClusterProperties, follow
 from tests.support import engines, propertycontract
+from tests.support.pauses import paused
 from tests.support.propertycontract import ANN, BOB, ONE, TWO, property_change
 from tests.support.waiting import wait_until
 
 QUICK = DatabaseTimeouts(operation=0.1)
-
-PAUSE = 2
-"""The advisory lock that a test holds while others shall not go on."""
 
 
 class ClusterPropertiesTests(propertycontract.PropertiesContract):
@@ -80,18 +78,9 @@ class ClusterPropertiesTests(propertycontract.PropertiesContract):
 
     def test_at_once(self) -> None:
         """Of two servers that set one property more than there may be, at once, one is refused."""
-        for statement in (
-            "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql"
-            f" AS 'BEGIN PERFORM pg_advisory_xact_lock_shared({PAUSE}); RETURN NEW; END'",
-            "CREATE TRIGGER pause BEFORE INSERT ON webdav_property FOR EACH ROW EXECUTE FUNCTION pause()",
-        ):
-            self.execute(statement)
-        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        with ThreadPoolExecutor() as threads, psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute("SELECT pg_advisory_lock(%s)", (PAUSE,))
+        with ThreadPoolExecutor() as threads, paused(self.url, "webdav_property") as go_on:
             asked = [threads.submit(self.is_set, path) for path in "ab"]
-            wait_until(lambda: connection.execute(waiting).fetchone() == (2,))
-            connection.execute("SELECT pg_advisory_unlock(%s)", (PAUSE,))
+            go_on()
             self.assertEqual(sorted(each.result() for each in asked), [False, True])
 
     def is_set(self, path: str) -> bool:
