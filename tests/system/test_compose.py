@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Iterator
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.parser import build_parser
 from homeftp.config import Limits
 from homeftp.tap import Options
+from tests.support.engines import SeaweedFS
 from tests.support.imports import PACKAGE
 
 COMPOSE = PACKAGE.parent / "docs" / "cluster" / "compose.yml"
@@ -76,6 +78,17 @@ class ComposeTests(SynchronousTestCase):
                     [sys.executable, "-c", program.replace(":9421", f":{port}")], capture_output=True, check=False
                 )
             self.assertEqual(done.returncode, code, done.stderr)
+
+    def test_objects(self) -> None:
+        """The bucket is healthy when its gateway answers: the tables are made then, and that needs it."""
+        port = urlsplit(self.services["first"]["environment"]["AWS_ENDPOINT_URL"]).port
+        shell, program = self.services["objects"]["healthcheck"]["test"]
+        url = program.split()[-1]
+        self.assertEqual((shell, urlsplit(url).netloc), ("CMD-SHELL", f"127.0.0.1:{port}"))
+        server = SeaweedFS()
+        self.addCleanup(server.stop)
+        with urllib.request.urlopen(url.replace(f":{port}", f":{server.port}"), timeout=10) as answer:
+            self.assertEqual(answer.status, 200)
 
 
 @contextlib.contextmanager
