@@ -68,6 +68,16 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
             raise
 
 
+def session_settings(timeouts: DatabaseTimeouts) -> dict[str, str]:
+    """The settings that each connection has, as PostgreSQL shows them; by their names."""
+    seconds = {
+        "statement_timeout": timeouts.operation,
+        "lock_timeout": timeouts.lock,
+        "idle_in_transaction_session_timeout": timeouts.idle,
+    }
+    return {name: str(int(each * MS)) for name, each in seconds.items()} | dict.fromkeys(_OTHER_PLANS, "off")
+
+
 def connection_info(url: str, timeouts: DatabaseTimeouts) -> str:
     """The URL as the library wants it, with the time-outs. Raises `OperatorError`, which does not show a password."""
     try:
@@ -79,13 +89,7 @@ def connection_info(url: str, timeouts: DatabaseTimeouts) -> str:
             "the URL of the database holds a password, which other users of this machine could see: write it without, "
             "and put the password into a file that PGPASSFILE names, or into PGPASSWORD"
         )
-    settings = {
-        "statement_timeout": timeouts.operation,
-        "lock_timeout": timeouts.lock,
-        "idle_in_transaction_session_timeout": timeouts.idle,
-    }
-    options = [f"-c {name}={int(seconds * MS)}" for name, seconds in settings.items()]
-    options += [f"-c {name}=off" for name in _OTHER_PLANS]
+    options = [f"-c {name}={value}" for name, value in session_settings(timeouts).items()]
     defaults = {
         "connect_timeout": str(max(2, int(timeouts.connect))),
         "tcp_user_timeout": str(int(timeouts.operation * MS)),

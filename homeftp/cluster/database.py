@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from homeftp.cluster import commits
 from homeftp.cluster.breaker import TRY_SECONDS, CircuitBreaker
-from homeftp.cluster.connections import MS, BoundedConnection, DatabaseTimeouts, connection_info
+from homeftp.cluster.connections import MS, BoundedConnection, DatabaseTimeouts, connection_info, session_settings
 from homeftp.cluster.faults import refusal_of
 from homeftp.errors import Busy, Internal, OperatorError
 from homeftp.interfaces.usage import ConnectionsUsage
@@ -127,6 +127,8 @@ class Database:
         self._breaker = breaker or CircuitBreaker()
         self._pause = pause
         self._conninfo = connection_info(url, timeouts)
+        self.settings = session_settings(timeouts)
+        """The settings of PostgreSQL that each connection asks for."""
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=BoundedConnection,

@@ -54,7 +54,19 @@ def examine_database(database: Database, parts: Sequence[SchemaPart]) -> list[Fi
         else None
     )
     found.append(Finding("synchronous_commit", problem, advice))
+    found.append(Finding("settings of connections", _lost_settings(database)))
     (encoding,) = database.row("SELECT current_setting('server_encoding')")
     found.append(Finding("encoding", None if encoding == "UTF8" else f"It is {encoding}: make the database with UTF8."))
     found += [Finding(f"tables of {state.name}", state.problem) for state in states(database, parts)]
     return found
+
+
+def _lost_settings(database: Database) -> str | None:
+    """The fault, where the settings that connections ask for do not arrive."""
+    query = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
+    there = dict(database.rows(query, (list(database.settings),)))
+    lost = [(name, value) for name, value in database.settings.items() if there.get(name) != value]
+    if not lost:
+        return None
+    statements = " ".join(f"ALTER ROLE CURRENT_USER SET {name} = {value};" for name, value in lost)
+    return f"A proxy leaves out settings of homeftp's connections. Make them those of its user, by psql: {statements}"

@@ -30,6 +30,23 @@ class ExamineTests(SynchronousTestCase):
         self.assertEqual(self.problems(database), {})
         self.assertIn("no synchronous replica", str([each.advice for each in examine_database(database, [PART])]))
 
+    def test_settings(self) -> None:
+        """Settings of connections that do not arrive are told, with statements that make up for that."""
+        database = Database(empty_schema(), connections=1)
+        self.addCleanup(database.close)
+        self.assertNotIn("settings of connections", self.problems(database))
+        database.settings = {**database.settings, "lock_timeout": "5001", "enable_sort": "off"}
+        problem = self.problems(database)["settings of connections"]
+        _, statements = problem.split("psql: ")
+        self.assertEqual(
+            statements,
+            "ALTER ROLE CURRENT_USER SET lock_timeout = 5001; ALTER ROLE CURRENT_USER SET enable_sort = off;",
+        )
+        with database.connection() as connection:
+            connection.execute("BEGIN")
+            connection.execute(statements.encode())
+            connection.execute("ROLLBACK")
+
     def test_not_durable(self) -> None:
         """A server that loses what it has acknowledged is found, with the setting."""
         database = Database(empty_schema(), connections=1)
