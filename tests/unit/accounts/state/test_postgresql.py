@@ -18,7 +18,7 @@ from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import migrate
 from homeftp.errors import Busy, OperatorError
 from tests.support.accountstate import StateCase
-from tests.support.engines import PostgreSQL, empty_schema
+from tests.support.engines import PostgreSQL, empty_schema, postgresql
 from tests.support.waiting import wait_until
 from tests.unit.accounts import test_access, test_devices, test_invitations, test_validator
 from tests.unit.accounts.links import test_table as test_links
@@ -154,6 +154,17 @@ class PostgresTests(PostgresCase):
             list(pool.map(count, range(60)))
         with states[0].connection() as connection:
             self.assertEqual(connection.execute("SELECT count FROM tries").fetchone(), (60,))
+
+    def test_order(self) -> None:
+        """Names are in the order of their bytes, as SQLite has them, whatever order the database has for texts."""
+        self.url = postgresql().create(f"accounts_order_{id(self)}", "und-u-ka-shifted")
+        migrate(self.connect(), [ACCOUNTS])
+        names = ["a-c", "a.b", "a_d", "aa", "ab"]
+        for name in reversed(names):
+            self.again().add_account(name, None)
+        self.assertEqual(self.again().account_names(), names)
+        (own,) = self.connect().row("SELECT array(SELECT unnest(%s::text[]) ORDER BY 1)", (names,))
+        self.assertNotEqual(own, names, "the control")
 
     def test_rolled_back(self) -> None:
         """A transaction that raises leaves nothing, and the connection is of use again."""
