@@ -32,7 +32,7 @@ from homeftp.files.jobs.lookups import Lookups
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.files.jobs.share import AccountResources
 from homeftp.files.jobs.turns import Turns, detached
-from homeftp.files.pages import Pages, StorePages, TreeSteps, copied, total, tree_digest
+from homeftp.files.pages import Pages, StorePages, TreeSteps, copied, opened, total, tree_digest
 from homeftp.files.refusals import ChangeStep, RecordRefusal, RefusedChange, record_no_refusal, recorded, recorded_steps
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.files.verifications import SharedVerifications, VerificationPages
@@ -171,8 +171,7 @@ class Files:
         if as_of_us is None:
             file = await self._lookups.open(endpoint, hashed)
         else:
-            past = self._jobs.run_wanted(open_past, self._store, endpoint, as_of_us)
-            file = await detached(past, self._lookups.close)
+            file = await opened(self._jobs, partial(open_past, self._store, endpoint, as_of_us), self._lookups.close)
         if self._record_read is not None:
             try:
                 await self._jobs.run(self._record_read, "file", endpoint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import time
 from threading import Lock
 from typing import AsyncGenerator, Awaitable, Callable, Generator, Generic, Iterator, Sequence, TypeVar
 
@@ -13,14 +14,21 @@ from twisted.internet.error import ConnectionLost
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Damaged, Forbidden, NotFound, WrongKind
 from homeftp.files.jobs.revocation import RevocableJobs
+from homeftp.files.jobs.turns import detached
 from homeftp.hashing.treedigest import TreeDigester
-from homeftp.interfaces import IWorkers
+from homeftp.interfaces import IOpenFile, IWorkers
 from homeftp.model import Entry, ListingPage, TreeDigest, TreeProgress
 
 T = TypeVar("T")
 
 HASHED_TOGETHER = 64
 """Files of a page that are hashed at once: the small ones of them are opened in one job."""
+
+SHARED_SECONDS = 0.002
+"""Processor time after which a job gives an empty page, while other accounts are served: they may wait for it."""
+
+ALONE_SECONDS = 0.02
+"""The same where no other account is served. To give a job to the pool takes 0.1 ms."""
 
 REPORTED_FILES = 16
 """A directory with fewer files beneath it is not told by itself: to list it costs no more."""
@@ -33,10 +41,14 @@ StatFile = Callable[[Endpoint], Awaitable[Entry | None]]
 
 
 class Steps(Generic[T]):
-    """Work of a store step by step. Its methods block; the store is not called before the first step."""
+    """Work of a store step by step. Its methods block; the store is not called before the first step.
 
-    def __init__(self, begin: Callable[[], Iterator[T]]) -> None:
+    A step may be empty: a page of nothing. `processor` is the time that the calling thread has used.
+    """
+
+    def __init__(self, begin: Callable[[], Iterator[T]], processor: Callable[[], float] = time.thread_time) -> None:
         self._begin = begin
+        self._processor = processor
         self._steps: Iterator[T] | None = None
         self._closed = False
         self._lock = Lock()
@@ -49,6 +61,13 @@ class Steps(Generic[T]):
             if self._steps is None:
                 self._steps = iter(self._begin())
             return next(self._steps, None)
+
+    def next_found(self, seconds: float) -> T | None:
+        """The next step that is not empty, or the one at which so many seconds of a processor have been used."""
+        until = self._processor() + seconds
+        while _is_empty(step := self.next()) and self._processor() < until:
+            pass
+        return step
 
     def close(self) -> None:
         """End it early, where it can be, after the step that is under way."""
@@ -82,6 +101,30 @@ async def copied(jobs: RevocableJobs, begin: Callable[[], Iterator[int | Entry]]
         return step
     finally:
         await jobs.run_cleanup(steps.close)
+
+
+async def opened(
+    jobs: RevocableJobs, begin: Callable[[], Iterator[IOpenFile | tuple[()]]], close: Callable[[IOpenFile], object]
+) -> IOpenFile:
+    """The file that the last step opens, while the client that wants it is connected; `close` gets one that comes late.
+
+    The steps before are empty.
+    """
+    steps = Steps(begin)
+
+    def discard(step: IOpenFile | tuple[()] | None) -> None:
+        if step:
+            close(step)
+
+    try:
+        while (step := await detached(jobs.run_wanted(steps.next_found, seconds_of(jobs.workers)), discard)) == ():
+            pass
+    except BaseException:
+        jobs.run_cleanup(steps.close)
+        raise
+    if not step:
+        raise RuntimeError("a file was looked for without an answer")
+    return step
 
 
 class Pages(abc.ABC, Generic[T]):
@@ -150,7 +193,10 @@ class Pages(abc.ABC, Generic[T]):
 
 
 class StorePages(Pages[T]):
-    """The pages that `begin` iterates over, each of them a job of the pool."""
+    """The pages that `begin` iterates over: a job of the pool for each, and more for one that takes long.
+
+    `processor` is the time that a thread of the pool has used.
+    """
 
     def __init__(
         self,
@@ -158,22 +204,31 @@ class StorePages(Pages[T]):
         begin: Callable[[], Iterator[T]],
         slots: DeferredSemaphore,
         closed: Callable[[], bool] = lambda: False,
+        processor: Callable[[], float] = time.thread_time,
     ) -> None:
         super().__init__(workers, slots, closed)
-        self._steps = Steps(begin)
+        self._steps = Steps(begin, processor)
 
     async def _next(self) -> T | None:
-        while _is_empty(page := await self._workers.run_slice(self._steps.next)) and not self._closed():
-            pass
+        while _is_empty(page := await self._workers.run_slice(self._steps.next_found, seconds_of(self._workers))):
+            if self._closed():
+                break
         return page
 
     async def _end(self) -> None:
         await self._workers.run_unbounded(self._steps.close)
 
 
-def _is_empty(page: object) -> bool:
-    """Whether a step has only read names, and has found none to give yet."""
-    return isinstance(page, ListingPage) and not page.entries and not page.skipped
+def seconds_of(workers: IWorkers) -> float:
+    """The processor time that a job for `Steps.next_found` may use now."""
+    return SHARED_SECONDS if workers.shared else ALONE_SECONDS
+
+
+def _is_empty(step: object) -> bool:
+    """Whether a step has found nothing to give yet."""
+    if isinstance(step, ListingPage):
+        return not step.entries and not step.skipped
+    return isinstance(step, (list, tuple)) and not step
 
 
 class TreeSteps:
@@ -187,13 +242,13 @@ class TreeSteps:
         self._skipping: set[str] = set()
         """Directories in or beneath which something was skipped."""
 
-    def steps(self) -> Iterator[Sequence[Entry]]:
-        """The files of each page that have no hash. `fill_in` all of them before the next step."""
+    def steps(self) -> Iterator[ListingPage]:
+        """The pages. `fill_in` all files of each that have no hash before the next step."""
         for page in self._begin():
             for name, _ in page.skipped:
                 self._skip(name)
             self._hashed = {}
-            yield [entry for entry in page.entries if _lacks_hash(entry)]
+            yield page
             for entry in page.entries:
                 found = self._hashed[entry.name] if _lacks_hash(entry) else entry
                 if found is not None:
@@ -242,12 +297,13 @@ def _lacks_hash(entry: Entry) -> bool:
 
 
 async def tree_digest(
-    endpoint: Endpoint, tree: TreeSteps, pages: Pages[Sequence[Entry]], hash: HashFile, stat: StatFile
+    endpoint: Endpoint, tree: TreeSteps, pages: Pages[ListingPage], hash: HashFile, stat: StatFile
 ) -> AsyncGenerator[TreeProgress | TreeDigest, None]:
     """Give the progress after each page, and the digests last. `pages` are the steps of `tree`."""
     read = 0
     try:
-        async for unknown in pages:
+        async for page in pages:
+            unknown = [entry for entry in page.entries if _lacks_hash(entry)]
             for start in range(0, len(unknown), HASHED_TOGETHER):
                 read += await _hash_all(endpoint, tree, unknown[start : start + HASHED_TOGETHER], hash, stat)
             yield TreeProgress(tree.files, read, tree.take_directories())

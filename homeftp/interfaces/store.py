@@ -193,7 +193,8 @@ class IStore(Interface):
         relative to `endpoint`. Empty where there are none, whether something exists
         there or not, and without `capabilities.versions`. Raises `Forbidden` (33)
         where the store has some and cannot list them; and, after all that it can
-        list, `Busy` (51) where a disk beneath `endpoint` is missing. `hidden` counts as for `list`.
+        list, `Busy` (51) where a disk beneath `endpoint` is missing. `hidden` counts as for `list`, and pages may be
+        empty as there.
         """
 
     def history() -> IHistory | None:

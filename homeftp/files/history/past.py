@@ -5,7 +5,7 @@ Everything here blocks: it runs in the pool. What was where at a time is the rul
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Generator, Iterator
 
 import attrs
 
@@ -35,31 +35,41 @@ def not_there_then(endpoint: Endpoint) -> NotFound:
     return NotFound(f"nothing was at {display_path(endpoint)} at that time, or it is not kept any more")
 
 
-def open_past(store: IStore, endpoint: Endpoint, as_of_us: int) -> IOpenFile:
-    """Open the file that was at an endpoint at a time.
+def open_past(store: IStore, endpoint: Endpoint, as_of_us: int) -> Iterator[IOpenFile | tuple[()]]:
+    """Open the file that was at an endpoint at a time: empty steps, and at last the file.
 
     Raises `WrongKind` (43) where a directory may have been there, `Damaged` (46), and `Changed` (44) for one that is
     replaced all the time.
     """
     history = history_of(store)
     for _ in range(_ATTEMPTS):
-        found = _found_at(history, endpoint, as_of_us)
+        found = yield from _found_at(history, endpoint, as_of_us)
         if isinstance(found, Version):
-            return history.open_version(endpoint, found.at_us)
+            yield history.open_version(endpoint, found.at_us)
+            return
         if found is None or found.kind == "directory":
             raise is_directory(endpoint)
         file = store.open(endpoint)
-        if isinstance(_found_at(history, endpoint, as_of_us), Entry):
-            return file
+        try:
+            again = yield from _found_at(history, endpoint, as_of_us)
+        except BaseException:
+            file.close()
+            raise
+        if isinstance(again, Entry):
+            yield file
+            return
         file.close()  # it was replaced just before it was opened
     raise Changed(f"{display_path(endpoint)} is being changed all the time: try again")
 
 
-def _found_at(history: IHistory, endpoint: Endpoint, as_of_us: int) -> Entry | Version | None:
+def _found_at(
+    history: IHistory, endpoint: Endpoint, as_of_us: int
+) -> Generator[tuple[()], None, Entry | Version | None]:
     for page in history.timelines(endpoint, as_of_us, depth=0):
         for part in page:
             if (found := part.at(as_of_us)) is not None:
                 return found
+        yield ()
     return None
 
 

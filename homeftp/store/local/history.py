@@ -46,14 +46,17 @@ class VersionHistory:
         except OSError as error:
             raise refusal(error, endpoint) from error
 
-    def _versions(self, endpoint: Endpoint, hidden: FolderSet) -> Iterator[Version]:
-        """The versions whose names are legal and whose file types are allowed."""
-        for stored in self.catalog.find(endpoint, below=True, hidden=hidden):
-            if any(map(name_problem, stored.endpoint.parts)) or self.filetypes.problem(stored.endpoint.name):
-                continue
-            entry = entry_of(stored.found, self.root.disks, stored.hash)
-            name = "/".join(stored.endpoint.parts[len(endpoint.parts) :])
-            yield Version(name, stored.at_us, entry.size, entry.mtime_us, entry.mode, entry.hash)
+    def _versions(self, endpoint: Endpoint, hidden: FolderSet) -> Iterator[Version | None]:
+        """The versions whose names are legal and whose file types are allowed; None where a step ends."""
+        for found in self.catalog.find_some(endpoint, below=True, hidden=hidden):
+            for stored in found:
+                if any(map(name_problem, stored.endpoint.parts)) or self.filetypes.problem(stored.endpoint.name):
+                    continue
+                entry = entry_of(stored.found, self.root.disks, stored.hash)
+                name = "/".join(stored.endpoint.parts[len(endpoint.parts) :])
+                yield Version(name, stored.at_us, entry.size, entry.mtime_us, entry.mode, entry.hash)
+            if not found:
+                yield None
 
 
 @implementer(IHistory)

@@ -14,7 +14,6 @@ from typing import Callable, Iterator
 
 import attrs
 
-from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, NO_FOLDERS, Endpoint, FolderSet, folded, name_problem
 from homeftp.errors import Refusal
 from homeftp.hashing.hashcache import HashCache, KnownHash
@@ -26,7 +25,7 @@ from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget
 from homeftp.store.local.disk.spelling import wire_form
 from homeftp.store.local.filefolders import FileFolders
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.pages import listing_pages
+from homeftp.store.policy.pages import STEP_ITEMS, listing_pages
 
 READY_NAMES = 10
 """The memory of an entry that is ready to be listed, in names: it has a stat and perhaps a hash."""
@@ -216,8 +215,8 @@ class DirectoryLister:
         return True
 
     def _stat_names(self, level: _Level, directory: int) -> None:
-        """Stat one page of names, and look up their hashes."""
-        chunk = level.names.take(LISTING_PAGE, partial(_names, directory, level.hidden))
+        """Stat the names of one step, and look up their hashes."""
+        chunk = level.names.take(STEP_ITEMS, partial(_names, directory, level.hidden))
         stats: list[tuple[bytes, str, os.stat_result | OSError]] = []
         files: dict[str, os.stat_result] = {}
         for key in chunk:

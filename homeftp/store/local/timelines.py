@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat
 from functools import partial
-from typing import Iterator, NamedTuple
+from typing import Generator, Iterator, NamedTuple
 
 import attrs
 
@@ -27,9 +27,9 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
 from homeftp.store.local.disk.spelling import wire_form
 from homeftp.store.local.versions.folders import VersionFolders
-from homeftp.store.local.versions.naming import Names, folder_of, original_of, time_of, version_path
+from homeftp.store.local.versions.naming import Names, folder_of, parse_version, start_of, version_path
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.pages import entry_cost, paged
+from homeftp.store.policy.pages import STEP_ITEMS, entry_cost, paged
 from homeftp.syscalls import System
 
 READY_NAMES = 10
@@ -96,7 +96,7 @@ class _TimelineLevel:
 
 @attrs.frozen
 class _Place:
-    """A directory and its folders of versions, while some of its names are looked up."""
+    """A directory and its folders of versions, while its names are read, or some of them are looked up."""
 
     directory: int
     """Its descriptor; -1 where it does not exist any more."""
@@ -142,8 +142,8 @@ class _Walk:
     depth: int | None
     hidden: FolderSet
 
-    def timelines(self) -> Iterator[Timeline]:
-        """Each name that has a timeline."""
+    def timelines(self) -> Iterator[Timeline | None]:
+        """Each name that has a timeline; None where a step ends."""
         root = self.lister.root
         if not self.top.is_top:
             levels = [self._level(self.top.parent, "", self.top.name)]
@@ -154,7 +154,7 @@ class _Walk:
             levels = [self._level(self.top, "")] if self.depth != 0 else []
         while levels:
             level = levels[-1]
-            part = self._next_part(level)
+            part = yield from self._next_part(level)
             if not part:
                 levels.pop()
                 continue
@@ -201,10 +201,14 @@ class _Walk:
             problem=problem,
         )
 
-    def _next_part(self, level: _TimelineLevel) -> list[_Found]:
-        """The next name, or a page of it, while the next key is ready; nothing at the end."""
+    def _next_part(self, level: _TimelineLevel) -> Generator[None, None, list[_Found]]:
+        """The next name, or a page of it, while the next key is ready; nothing at the end. Yields after each step."""
         part: list[_Found] = []
-        while level.ready or self._advance(level):
+        while level.ready or not level.names.ended:
+            if not level.ready:
+                self._advance(level)
+                yield None
+                continue
             found = level.ready[-1]
             if part and (found.name != part[0].name or len(part) == LISTING_PAGE):
                 break
@@ -213,16 +217,12 @@ class _Walk:
             part.append(found)
         return part
 
-    def _advance(self, level: _TimelineLevel) -> bool:
-        """Fill `ready`; False if nothing is left."""
-        while not level.ready:
-            if level.names.ended:
-                return False
+    def _advance(self, level: _TimelineLevel) -> None:
+        """Read a part of the names, or look up some of those that have been read."""
+        if level.names.read_part(partial(self._keys, level)):
+            keys = level.names.take(STEP_ITEMS, partial(self._keys, level))
             with contextlib.ExitStack() as opened:
-                place = self._open(level.endpoint, opened)
-                keys = level.names.take(LISTING_PAGE, partial(self._keys, level, place))
-                level.ready = self._look_up(level, place, keys)[::-1]
-        return True
+                level.ready = self._look_up(level, self._open(level.endpoint, opened), keys)[::-1]
 
     def _open(self, directory: Endpoint, opened: contextlib.ExitStack) -> _Place:
         folders = self.lister.folders
@@ -240,55 +240,59 @@ class _Walk:
 
     # -- names ---------------------------------------------------------------------
 
-    def _keys(self, level: _TimelineLevel, place: _Place) -> Iterator[bytes]:
-        """All keys of a directory that are wanted, in any order."""
-        for key in self._all_keys(level, place):
-            name = os.fsdecode(key.partition(_MARK)[0])
-            if level.only not in (None, name) or (level.hidden and folded(name) in level.hidden):
-                continue
-            yield key
+    def _keys(self, level: _TimelineLevel) -> Iterator[bytes | None]:
+        """All keys of a directory, in any order; None for one that is not wanted."""
+        with contextlib.ExitStack() as opened:
+            for key in self._all_keys(level, self._open(level.endpoint, opened)):
+                if key is None or (level.only is None and not level.hidden):
+                    yield key
+                    continue
+                name = os.fsdecode(key.partition(_MARK)[0])
+                yield None if level.only not in (None, name) or folded(name) in level.hidden else key
 
-    def _all_keys(self, level: _TimelineLevel, place: _Place) -> Iterator[bytes]:
+    def _all_keys(self, level: _TimelineLevel, place: _Place) -> Iterator[bytes | None]:
+        ending = b"" if level.only is None else os.fsencode(level.only)
         if level.only is not None:
-            yield wire_form(os.fsencode(level.only)) + _MARK + _CURRENT  # looked up: others' names are not even read
+            yield wire_form(ending) + _MARK + _CURRENT  # looked up: others' names are not even read
         elif place.directory >= 0:
             with self.lister.root.open_below(place.directory, ()) as directory, os.scandir(directory) as entries:
                 yield from (wire_form(os.fsencode(entry.name)) + _MARK + _CURRENT for entry in entries)
         for day in place.days:
-            yield from self._version_keys(place, (day, *place.names))
+            yield from self._version_keys(place, (day, *place.names), ending)
 
-    def _version_keys(self, place: _Place, folder: Names) -> Iterator[bytes]:
-        """The keys of the versions in one folder, and of the folders in it."""
+    def _version_keys(self, place: _Place, folder: Names, ending: bytes) -> Iterator[bytes | None]:
+        """The keys of the versions in one folder, and of the folders in it, whose names end so."""
+        day_us = start_of(folder[0])
         with self._folder(place, folder) as directory:
             if directory is None:
                 return
             with os.scandir(directory) as entries:
-                for entry in entries:
+                for entry in entries:  # it may have a hundred thousand
                     name = os.fsencode(entry.name)
-                    original = original_of(folder, name)
-                    if original is not None:
-                        if len(original) == len(folder):
-                            yield from self._key(folder, name, original[-1])
+                    if not name.endswith(ending):
+                        yield None
+                        continue
+                    parsed = parse_version(name)
+                    if parsed is not None:
+                        original, at_us = parsed
+                        yield None if original is None or day_us is None else self._key(original, day_us + at_us)
                     elif entry.is_dir(follow_symlinks=False):
                         yield name + _MARK + _FOLDER
                         if folder_of((*folder[1:], name)) == (*folder[1:], name):
-                            yield from self._long_keys(place, (*folder, name))
+                            yield from self._long_keys(place, (*folder, name), day_us)
 
-    def _long_keys(self, place: _Place, folder: Names) -> Iterator[bytes]:
+    def _long_keys(self, place: _Place, folder: Names, day_us: int | None) -> Iterator[bytes | None]:
         """The keys of the versions of a file whose name is so long that they have a folder of their own."""
         with self._folder(place, folder) as directory:
-            if directory is None:
+            if directory is None or day_us is None:
                 return
             with os.scandir(directory) as entries:
                 for entry in entries:
-                    name = os.fsencode(entry.name)
-                    if original_of(folder, name) == folder[1:]:
-                        yield from self._key(folder, name, folder[-1])
+                    original, at_us = parse_version(os.fsencode(entry.name)) or (b"", 0)
+                    yield self._key(folder[-1], day_us + at_us) if original is None else None
 
-    def _key(self, folder: Names, file: bytes, name: bytes) -> Iterator[bytes]:
-        at_us = time_of(folder, file)
-        if at_us is not None and at_us >= self.since_us:
-            yield name + _MARK + _TIME % at_us
+    def _key(self, name: bytes, at_us: int) -> bytes | None:
+        return name + _MARK + _TIME % at_us if at_us >= self.since_us else None
 
     @contextlib.contextmanager
     def _folder(self, place: _Place, folder: Names) -> Iterator[int | None]:

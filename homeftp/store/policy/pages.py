@@ -15,6 +15,9 @@ ENTRY_BYTES = 320
 LOOKED_AT_BYTES = ENTRY_BYTES // 4
 """Counted for a file that is only looked at, for the digests of its directory: it costs less time than an entry."""
 
+STEP_ITEMS = 100
+"""Items of a page that are made in one step: to look up so many files takes 1 to 2 ms."""
+
 SKIPPED_BYTES = 16
 """Bytes that are counted for a pair of a name and a reason besides these: what separates them."""
 
@@ -22,18 +25,22 @@ SKIPPED_BYTES = 16
 def paged(items: Iterable[T | None], cost: Callable[[T], int]) -> Iterator[list[T]]:
     """Items page by page: at most `config.LISTING_PAGE`, and `LISTING_PAGE_BYTES` by `cost`.
 
-    None, where to find the next item takes long, is an empty page.
+    An empty page ends a step: one comes for each None, where to find the next item takes long, and after `STEP_ITEMS`
+    items without a page.
     """
     page: list[T] = []
-    used = 0
+    used = made = 0
     for item in items:
-        if item is None:
+        if item is None or made == STEP_ITEMS:
+            made = 0
             yield []
+        if item is None:
             continue
+        made += 1
         size = cost(item)
         if page and (len(page) == LISTING_PAGE or used + size > LISTING_PAGE_BYTES):
             yield page
-            page, used = [], 0
+            page, used, made = [], 0, 1
         page.append(item)
         used += size
     if page:

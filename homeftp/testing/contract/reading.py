@@ -144,12 +144,12 @@ class ReadingContract(ContractCase):
             self.assertIn(entry.hash, (None, sha(contents[entry.name]) if entry.kind == "file" else None))
 
     def test_pages(self) -> None:
-        """A large directory is listed in pages of at most `LISTING_PAGE` entries, each entry once."""
+        """A large directory is listed in pages of at most `LISTING_PAGE` entries, each entry once; some are empty."""
         names = [f"{number:04}.txt" for number in range(LISTING_PAGE + 20)]
         store = self.filled(dict.fromkeys(names, b"x"))
         pages = list(store.list(ROOT, False))
         self.assertGreater(len(pages), 1)
-        self.assertTrue(all(0 < len(page.entries) <= LISTING_PAGE for page in pages))
+        self.assertTrue(all(len(page.entries) <= LISTING_PAGE for page in pages))
         self.assertEqual([entry.name for page in pages for entry in page.entries], names)
 
     def test_list_refused(self) -> None:

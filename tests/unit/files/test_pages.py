@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from typing import AsyncIterator, Callable, Iterator
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import NotFound
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
-from homeftp.files.pages import Pages, Steps, StorePages, copied, total
+from homeftp.files.pages import SHARED_SECONDS, Pages, Steps, StorePages, copied, opened, total
+from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry, ListingPage
+from homeftp.store.buffers import BytesFile
 from tests.support.queuedworkers import QueuedWorkers
 
 
@@ -94,6 +97,59 @@ class CopiedTests(SynchronousTestCase):
         self.failureResultOf(running, RuntimeError)
 
 
+class OpenedTests(SynchronousTestCase):
+    """A file that is looked for step by step."""
+
+    def setUp(self) -> None:
+        self.workers = QueuedWorkers()
+        self.workers.shared = True
+        self.login = PermanentLogin()
+        self.file = BytesFile(Entry("", "file", 1), b"x")
+        self.late: list[IOpenFile] = []
+        self.ended = False
+
+    def steps(self, *found: IOpenFile | tuple[()]) -> Iterator[IOpenFile | tuple[()]]:
+        """These steps."""
+        try:
+            yield from found
+        finally:
+            self.ended = True
+
+    def begin(self, *found: IOpenFile | tuple[()]) -> Deferred[IOpenFile]:
+        """Look for a file."""
+        jobs = RevocableJobs(self.workers, self.login)
+        return Deferred.fromCoroutine(opened(jobs, partial(self.steps, *found), self.late.append))
+
+    def test_found(self) -> None:
+        """The first step that is not empty gives it."""
+        running = self.begin((), (), self.file)
+        self.workers.work_all()
+        self.assertIs(self.successResultOf(running), self.file)
+        self.assertEqual(self.late, [])
+
+    def test_cancelled(self) -> None:
+        """One that is opened after nobody waits any more is closed."""
+        running = self.begin(self.file)
+        running.cancel()
+        self.failureResultOf(running, CancelledError)
+        self.workers.work_all()
+        self.assertEqual(self.late, [self.file])
+
+    def test_disconnected(self) -> None:
+        """Once the client has disconnected nothing more is looked at."""
+        running = self.begin(self.file)
+        self.login.closed = True
+        self.workers.work_all()
+        self.failureResultOf(running, ConnectionLost)
+        self.assertEqual(self.late, [])
+
+    def test_nothing(self) -> None:
+        """A store that gives no file is at fault."""
+        running = self.begin(())
+        self.workers.work_all()
+        self.failureResultOf(running, RuntimeError)
+
+
 class PagesTests(SynchronousTestCase):
     """Pages for `async for`."""
 
@@ -111,7 +167,31 @@ class PagesTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(collecting), [1, 2])
 
     def test_empty(self) -> None:
-        """A page without anything is a step that takes its turn, and is not given."""
+        """A page without anything is not given. Beside other accounts a job ends after 2 ms of a processor without one.
+
+        Alone an account has ten times as long.
+        """
+        for shared, jobs in ((True, [1, 2, 1]), (False, [1, 1, 1])):
+            seconds = itertools.count(0.0, SHARED_SECONDS / 3)
+            workers = QueuedWorkers()
+            workers.shared = shared
+            steps: list[list[int]] = [[], [1], [], [], [], [2]]
+            slots = DeferredSemaphore(1)
+            pages = StorePages(workers, partial(iter, steps), slots, processor=partial(next, seconds))
+            for expected in jobs:
+                page = Deferred.fromCoroutine(pages.__anext__())
+                self.assertEqual(self.jobs_until(workers, page), expected)
+            self.failureResultOf(page, StopAsyncIteration)
+
+    def jobs_until(self, workers: QueuedWorkers, done: Deferred[list[int]]) -> int:
+        """How many jobs, one after the other, lead to a result."""
+        count = 0
+        while not done.called:
+            count += workers.work()
+        return count
+
+    def test_empty_pages(self) -> None:
+        """A page of a listing is empty that has neither an entry nor a skipped name."""
         workers = QueuedWorkers()
         steps = [ListingPage(()), ListingPage((Entry("a", "file"),)), ListingPage(()), ListingPage((), (("b", "why"),))]
 
@@ -119,9 +199,7 @@ class PagesTests(SynchronousTestCase):
             return [page async for page in pages]
 
         collecting = Deferred.fromCoroutine(collect(StorePages(workers, lambda: iter(steps), DeferredSemaphore(1))))
-        for _ in range(5):
-            self.assertNoResult(collecting)
-            self.assertEqual(workers.work(), 1)
+        workers.work_all()
         self.assertEqual(self.successResultOf(collecting), [steps[1], steps[3]])
 
     def test_closed(self) -> None:

@@ -19,12 +19,15 @@ from homeftp.config import LISTING_PAGE
 NAMES_KEPT = 60_000
 """Names that all listings of a store keep together: some 6 MB. The more listings, the fewer names of each."""
 
+ReadNames = Callable[[], Iterable["bytes | None"]]
+"""Reads all names of a directory, in any order; None stands for one that is not wanted, and counts like the others."""
+
 PER_DIRECTORY = 3
 """The part of a listing's names that one directory may take up, as a divisor: the others are for those above it."""
 
 
-PART = 10_000
-"""Names that are read at a time: that takes some 5 ms, in which nothing of them is kept between two parts."""
+PART = 2500
+"""Names that are read at a time: that takes 1 to 4 ms, for which the interpreter may be kept from other threads."""
 
 
 class NameBudget:
@@ -79,8 +82,8 @@ class SortedNames:
         """Whether all names have been given."""
         return self._complete and not self._names
 
-    def take(self, most: int, read: Callable[[], Iterable[bytes]]) -> list[bytes]:
-        """The next names, at most so many; `read` gives all names of the directory, in any order. None at its end."""
+    def take(self, most: int, read: ReadNames) -> list[bytes]:
+        """The next names, at most so many; none at the end of the directory."""
         while not self.read_part(read):
             pass
         taken = self._names[-most:]
@@ -90,7 +93,7 @@ class SortedNames:
             self._last = taken[-1]
         return taken
 
-    def read_part(self, read: Callable[[], Iterable[bytes]]) -> bool:
+    def read_part(self, read: ReadNames) -> bool:
         """Read `PART` of the names that `take` needs next, or what is left; whether that is all. `read` as there."""
         if self._names or self._complete:
             return True
@@ -106,7 +109,7 @@ class SortedNames:
             raise
         return False
 
-    def _fill(self, names: Iterable[bytes]) -> Iterator[None]:
+    def _fill(self, names: Iterable[bytes | None]) -> Iterator[None]:
         """Keep the first of all names, step by step. To sort one part after the other takes half as long as a heap."""
         most = max(1, self._budget.share // PER_DIRECTORY)
         first: list[bytes] = []
@@ -114,10 +117,11 @@ class SortedNames:
         source = iter(names)
         is_left = True
         while is_left:
-            part = list(islice(source, PART))
-            is_left = len(part) == PART
+            read = list(islice(source, PART))
+            is_left = len(read) == PART
+            part = list(filter(None, read))
             first += _between(part, before, after) if self._backwards else _between(part, after, before)
-            del part
+            del read, part
             first.sort(reverse=self._backwards)
             del first[most:]
             before = first[-1] if len(first) == most else None

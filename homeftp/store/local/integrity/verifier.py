@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 import time
-from typing import Callable, ContextManager, Generator, Iterator
+from typing import Callable, ContextManager, Generator, Iterator, Sequence
 
 import attrs
 
@@ -126,9 +126,11 @@ class Verifier:
         """Read the versions; whether there are any, as far as that can be known."""
         found = False
         try:
-            for version in self._versions(endpoint, hidden):
-                found = True
-                yield from run.read(version)
+            for versions in self.versions.find_some(endpoint, below=True, hidden=hidden):
+                for version in self._offered(versions, len(endpoint.parts)):
+                    found = True
+                    yield from run.read(version)
+                yield Verification()
         except PermissionError as error:
             yield Verification(skipped=((f"{RESERVED}/versions", refusal(error, endpoint).message),))
         return found
@@ -149,11 +151,11 @@ class Verifier:
         directory = self.root.cache_path(endpoint.parent)
         return _Item(endpoint, name, None, directory, endpoint.name, opened, lambda: self.root.stat(endpoint))
 
-    def _versions(self, endpoint: Endpoint, hidden: FolderSet) -> Iterator[_Item]:
-        for each in self.versions.find(endpoint, below=True, hidden=hidden):
+    def _offered(self, versions: Sequence[StoredVersion], depth: int) -> Iterator[_Item]:
+        for each in versions:
             if any(map(name_problem, each.endpoint.parts)) or self.filetypes.problem(each.endpoint.name):
                 continue
-            yield self._version(each, len(endpoint.parts))
+            yield self._version(each, depth)
 
     def _version(self, version: StoredVersion, depth: int) -> _Item:
         return _Item(

@@ -11,7 +11,7 @@ from collections import deque
 from functools import partial
 from typing import Callable, Container, Iterator
 
-from homeftp.config import DAY, LISTING_PAGE
+from homeftp.config import DAY
 from homeftp.model import SECOND_US
 from homeftp.store.local.disk.errnos import MISSING
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -25,6 +25,7 @@ from homeftp.store.local.versions.naming import (
     time_of,
     version_path,
 )
+from homeftp.store.policy.pages import STEP_ITEMS
 
 Skip = Callable[[Names], bool]
 """Whether to leave out the file or the folder of that path."""
@@ -66,8 +67,8 @@ class VersionDir:
     def find(self, names: Names, *, below: bool, skip: Skip | None = None) -> Iterator[list[VersionFile]]:
         """The versions of a file, the newest first; with `below` also those of all files below it, by folder.
 
-        Each list has versions of one folder, and no more than a page of them. Where `skip` is true for a path, nothing
-        is looked up there and beneath it.
+        Each list has a few versions of one folder; it is empty where names were read for as long as to find some. Where
+        `skip` is true for a path, nothing is looked up there and beneath it.
         """
         with self._budget.walk():
             for day in reversed(self._days()):
@@ -215,7 +216,7 @@ class VersionDir:
         """All versions in a folder and below it, in any order."""
         for folder in self._folders(top):
             with _skip_missing(), self._root.open_below(self.fd, folder) as directory:
-                for name in _versions(directory, lambda name: True):
+                for name in _names(directory):
                     version = self._version(directory, folder, name)
                     if version is not None:
                         yield version
@@ -231,11 +232,13 @@ class VersionDir:
         names = SortedNames(self._budget, backwards=True)
         with _skip_missing():
             while not names.ended:
+                found: list[VersionFile] = []
                 with self._root.open_below(self.fd, folder) as directory:
-                    taken = names.take(LISTING_PAGE, partial(_versions, directory, wanted))
-                    found = list(filter(None, (self._version(directory, folder, name) for name in taken)))
-                if found:
-                    yield found
+                    read = partial(_wanted_versions, directory, wanted)
+                    if names.read_part(read):
+                        taken = names.take(STEP_ITEMS, read)
+                        found += filter(None, (self._version(directory, folder, name) for name in taken))
+                yield found
 
     def _folders(self, top: Names, skip: Skip | None = None, *, left: bool = False) -> Iterator[Names]:
         """A folder and all folders below it; with `left` each after those below it."""
@@ -281,10 +284,15 @@ class VersionDir:
         return False
 
 
-def _versions(directory: int, wanted: Callable[[bytes], bool]) -> Iterator[bytes]:
-    """The names of those versions in an open folder that are wanted."""
+def _names(directory: int) -> Iterator[bytes]:
+    """The names in an open folder."""
     with os.scandir(directory) as entries:
-        yield from filter(wanted, (os.fsencode(entry.name) for entry in entries))
+        yield from (os.fsencode(entry.name) for entry in entries)
+
+
+def _wanted_versions(directory: int, wanted: Callable[[bytes], bool]) -> Iterator[bytes | None]:
+    """The names of those versions in an open folder that are wanted; None for the others."""
+    return (name if wanted(name) else None for name in _names(directory))
 
 
 def _is_wanted(folder: Names, skip: Skip | None, only: Names | None, other_than: Names | None, name: bytes) -> bool:

@@ -81,9 +81,17 @@ def original_of(folder: Names, name: bytes) -> Names | None:
 
 def time_of(folder: Names, name: bytes) -> int | None:
     """When a version in a folder was replaced; None for a name that is not a version's, or a folder of no day."""
-    start, parsed = start_of(folder[0]), _FILE.match(name)
-    if start is None or parsed is None:
+    start, parsed = start_of(folder[0]), parse_version(name)
+    return None if start is None or parsed is None else start + parsed[1]
+
+
+def parse_version(name: bytes) -> tuple[bytes | None, int] | None:
+    """The name of the file, which is None where the folder has it, and the microseconds since the start of the day.
+
+    None for a name that is not a version's. A folder may have a hundred thousand of them, so each must cost little.
+    """
+    parsed = _FILE.match(name)
+    if parsed is None:
         return None
-    *moment, _ = parsed.groups()
-    hour, minute, second, us = map(int, moment)
-    return start + ((hour * 60 + minute) * 60 + second) * SECOND_US + us
+    hour, minute, second, us, original = parsed.groups()
+    return original, ((int(hour) * 60 + int(minute)) * 60 + int(second)) * SECOND_US + int(us)

@@ -21,7 +21,9 @@ class OpenTests(PastCase):
 
     def past(self, path: str, as_of_us: int = THEN) -> bytes:
         """The content of a file at a time."""
-        file = open_past(self.whole, parse(path), as_of_us)
+        *steps, file = open_past(self.whole, parse(path), as_of_us)
+        self.assertEqual({*steps}, {()} if steps else set())
+        assert not isinstance(file, tuple)
         try:
             return file.read(0, file.entry.size)
         finally:
@@ -38,7 +40,7 @@ class OpenTests(PastCase):
         """A directory, and what was not there, may be listed."""
         self.history_of_a_folder()
         for path in ("d", "d/e", "d/added", "none", ""):
-            self.assertRaises(WrongKind, open_past, self.whole, parse(path), THEN)
+            self.assertRaises(WrongKind, list, open_past(self.whole, parse(path), THEN))
 
     def test_many_versions(self) -> None:
         """Of a file whose versions do not fit into one page, each is found by its time, opened and listed alike."""
@@ -75,7 +77,7 @@ class OpenTests(PastCase):
         gone = [mock.Mock(**{"at.return_value": None})]
         history.timelines.side_effect = [[current], [gone]] * 3
         store.history.return_value = history
-        self.assertRaises(Changed, open_past, store, parse("a"), THEN)
+        self.assertRaises(Changed, list, open_past(store, parse("a"), THEN))
 
     def test_no_versions(self) -> None:
         """Where none are kept nothing is known."""

@@ -20,7 +20,7 @@ class HistoryTests(VersionsCase):
             self.put(store, f"d/f{number}", b"new")
         with mock.patch("homeftp.store.policy.pages.LISTING_PAGE", 3):
             pages = list(store.versions(parse("d")))
-        self.assertEqual([len(page) for page in pages], [3, 3, 1])
+        self.assertEqual([len(page) for page in pages if page], [3, 3, 1])
         self.assertEqual({version.name for page in pages for version in page}, {f"f{number}" for number in range(7)})
 
     def test_skipped(self) -> None:
@@ -38,7 +38,7 @@ class HistoryTests(VersionsCase):
             self.put(store, "d/file", content)
         for place in (ROOT, parse("d")):
             pages = store.versions(place)
-            self.assertEqual([version.size for version in next(pages)], [3])
+            self.assertEqual([version.size for version in next(filter(None, pages))], [3])
             with self.assertRaisesRegex(Busy, "the server's disk for d/disk is not mounted"):
                 next(pages)
         for place, hidden in (
@@ -48,4 +48,4 @@ class HistoryTests(VersionsCase):
         ):
             list(store.versions(place, hidden))
         self.lay("d/disk/.homeftp/confirmed")
-        self.assertEqual(len(list(store.versions(ROOT))), 1, "the control")
+        self.assertEqual(len(list(filter(None, store.versions(ROOT)))), 1, "the control")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from itertools import islice
 from typing import Iterator
 from unittest import mock
 
@@ -14,8 +15,10 @@ from homeftp.endpoint import MAX_NAME_BYTES, NO_FOLDERS, Endpoint, FolderSet, pa
 from homeftp.errors import Busy
 from homeftp.history.timeline import Timeline
 from homeftp.interfaces import IHistory
+from homeftp.store.local.disk import sortednames
 from homeftp.store.local.disk.sortednames import NameBudget
 from homeftp.store.local.store import LocalStore
+from homeftp.store.policy.pages import STEP_ITEMS
 from tests.support.births import BirthSystem
 from tests.support.storecases import VersionsCase
 
@@ -125,6 +128,49 @@ class TimelineTests(TimelineCase):
         self.assertEqual((kinds["b"], kinds["c"], kinds["z"], kinds[""]), ("file", "directory", None, "directory"))
         self.assertEqual(self.named(store)[:2], ["", "d"])
 
+    def test_steps(self) -> None:
+        """No step reads more than `PART` names, nor looks up more than `STEP_ITEMS` of them: others wait meanwhile."""
+        for number in range(2 * STEP_ITEMS):
+            self.lay_version("d/a", number % 60)
+            self.lay(f"d/b{number:03}")
+            self.lay_version(f"d/b{number:03}")
+        history = self.history(self.store())
+        stats = 0
+        stat = os.stat
+
+        def counted(*args: object, **kwargs: object) -> os.stat_result:
+            nonlocal stats
+            stats += 1
+            return stat(*args, **kwargs)  # type: ignore[arg-type]
+
+        parts = mock.Mock(wraps=islice)
+        with (
+            mock.patch.object(sortednames, "PART", 50),
+            mock.patch.object(sortednames, "islice", parts),
+            mock.patch.object(os, "stat", counted),
+        ):
+            steps: list[tuple[int, int]] = []
+            for _ in history.timelines(parse("d"), 0):
+                steps.append((parts.call_count, stats))
+                parts.reset_mock()
+                stats = 0
+        self.assertLessEqual(max(read for read, _ in steps), 1)
+        self.assertGreaterEqual(sum(read for read, _ in steps), 8, "the control: all names were read")
+        self.assertLessEqual(max(looked for _, looked in steps), STEP_ITEMS)
+        self.assertGreaterEqual(sum(looked for _, looked in steps), 4 * STEP_ITEMS, "the control: all were looked up")
+
+    def test_one_of_many(self) -> None:
+        """For one file the versions of others in the same folder count as names that are read."""
+        for number in range(60):
+            self.lay_version(f"d/b{number}")
+        self.lay_version("d/a")
+        self.lay("d/a")
+        history = self.history(self.store())
+        with mock.patch.object(sortednames, "PART", 10):
+            steps = list(history.timelines(parse("d/a"), 0, depth=0))
+        self.assertEqual([len(each.versions) for page in steps for each in page], [1])
+        self.assertGreater(len(steps), 6)
+
     def test_since(self) -> None:
         """Older versions are left out, and names that have nothing else."""
         self.lay_version("d/a", 0)
@@ -218,7 +264,7 @@ class TimelineTests(TimelineCase):
         self.assertEqual(found, expected)
         with mock.patch("homeftp.store.policy.pages.LISTING_PAGE", 100):
             pages = list(lister.pages(parse("d/e"), NOON_US * 2))
-        self.assertEqual({len(page) for page in pages[:-1]}, {100})
+        self.assertEqual({len(page) for page in pages[:-1]}, {0, 100})
 
     def test_changed_meanwhile(self) -> None:
         """Names that are put back between two steps do not come twice."""

@@ -123,10 +123,10 @@ class UnicodeFormTests(FlipCase):
         self.lay(f"d/{NFC}/file")
         self.lay(f"d/{NFD}/other")
         pages = self.store().list(parse("d"), True)
-        first = next(pages)
+        first = next(page for page in pages if page.entries)
         self.assertEqual(first.entries[-1].name, NFC, "the control")
         shutil.rmtree(self.path(f"d/{NFC}"))
-        (second,) = pages
+        (second,) = (page for page in pages if page.entries)
         self.assertEqual([entry.name for entry in second.entries], [f"{NFC}/file"])
         self.assertEqual([name for name, _ in second.skipped], [NFD])
 

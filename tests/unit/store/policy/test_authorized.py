@@ -189,10 +189,10 @@ class ReadingTests(AuthorizedCase):
                 self.whole.write_many([(request(name, size=1), content) for name in [*visible, *names]])
         grants = ((("d",), frozenset({ADD})), (("Secret",), NOTHING), (("z",), NOTHING))
         store = AuthorizedStore(self.whole, parse("home"), Rights(frozenset({READ}), grants), ANN)
-        pages = [[entry.name for entry in page.entries] for page in store.list(ROOT, True)]
+        pages = [[entry.name for entry in page.entries] for page in store.list(ROOT, True) if page.entries]
         self.assertEqual([len(page) for page in pages], [LISTING_PAGE, 2])
         self.assertEqual(pages[0][:3], ["a.txt", "v", "v/0000.txt"])
-        versions = [len(page) for page in store.versions(ROOT)]
+        versions = [len(page) for page in store.versions(ROOT) if page]
         self.assertEqual(versions[0], LISTING_PAGE)
         self.assertEqual({version.name.partition("/")[0] for page in store.versions(ROOT) for version in page}, {"v"})
         everything = AuthorizedStore(self.whole, parse("home"), Rights(), ANN)

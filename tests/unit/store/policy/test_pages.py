@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Iterator
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import LISTING_PAGE, LISTING_PAGE_BYTES
 from homeftp.hashing.treedigest import DirectoryDigester
 from homeftp.model import Entry
-from homeftp.store.policy.pages import entry_cost, listing_pages, paged
+from homeftp.store.policy.pages import STEP_ITEMS, entry_cost, listing_pages, paged
 
 
 class PageTests(SynchronousTestCase):
@@ -16,7 +18,8 @@ class PageTests(SynchronousTestCase):
     def test_paged(self) -> None:
         """A page ends at the most items or bytes; nothing is lost, and an item that is too large has its own."""
         self.assertEqual(list(paged([], len)), [])
-        self.assertEqual([len(page) for page in paged(range(LISTING_PAGE + 1), lambda item: 1)], [LISTING_PAGE, 1])
+        pages = list(filter(None, paged(range(LISTING_PAGE + 1), lambda item: 1)))
+        self.assertEqual([len(page) for page in pages], [LISTING_PAGE, 1])
         items = [b"x" * (LISTING_PAGE_BYTES // 2)] * 3
         self.assertEqual([len(page) for page in paged(items, len)], [2, 1])
         items = [b"x", b"x" * (LISTING_PAGE_BYTES + 1), b"x"]
@@ -25,6 +28,22 @@ class PageTests(SynchronousTestCase):
     def test_none(self) -> None:
         """None is an empty page: a step ends that has found nothing. What was found waits for its page to be full."""
         self.assertEqual(list(paged([None, 1, 2, None, None, 3], lambda item: 1)), [[], [], [], [1, 2, 3]])
+
+    def test_steps(self) -> None:
+        """No more than `STEP_ITEMS` items are asked for before a step ends, and an empty page ends one, too."""
+        taken = 0
+
+        def items() -> Iterator[int]:
+            nonlocal taken
+            while taken <= LISTING_PAGE:
+                taken += 1
+                yield taken
+
+        pages = paged(items(), lambda item: 1)
+        for asked in range(STEP_ITEMS, LISTING_PAGE, STEP_ITEMS):
+            self.assertEqual(next(pages), [])
+            self.assertEqual(taken, asked + 1)
+        self.assertEqual([len(page) for page in pages], [0, LISTING_PAGE, 1])
 
     def test_listing(self) -> None:
         """A page has entries and skipped names, in their order; long names make it shorter."""

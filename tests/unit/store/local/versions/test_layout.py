@@ -7,10 +7,10 @@ import shutil
 from collections import deque
 from typing import Callable, Generator
 
-from homeftp.config import LISTING_PAGE
 from homeftp.store.local.disk.sortednames import NameBudget
 from homeftp.store.local.versions.layout import Skip, VersionDir
 from homeftp.store.local.versions.naming import Names, VersionFile, version_path
+from homeftp.store.policy.pages import STEP_ITEMS
 from tests.support.stores import StoreCase
 
 NOON = 1_764_158_400_000_000
@@ -82,14 +82,14 @@ class LayoutTests(StoreCase):
         self.assertEqual(self.budget.walks, 0)
 
     def test_pages(self) -> None:
-        """The versions of a large folder are looked at page by page: none before its page is asked for."""
-        for number in range(LISTING_PAGE + 1):
+        """The versions of a large folder are looked at in steps: none before its step is asked for."""
+        for number in range(STEP_ITEMS + 1):
             self.add(f"d/{number % 3}", NOON + number)
         pages = self.versions.find((b"d",), below=True)
-        self.assertEqual(len(next(pages)), LISTING_PAGE)
+        self.assertEqual(len(next(filter(None, pages))), STEP_ITEMS)
         self.assertEqual(self.budget.walks, 1)
         shutil.rmtree(self.path(".homeftp/versions/2025-11-26/d"))
-        self.assertEqual(list(pages), [], "what was removed meanwhile is not found")
+        self.assertEqual(list(filter(None, pages)), [], "what was removed meanwhile is not found")
         self.assertEqual(self.budget.walks, 0)
 
     def test_closed(self) -> None:
