@@ -33,7 +33,7 @@ TEXTS = st.sampled_from(["a", "c.txt"])
 """The names of texts that are edited by line."""
 
 RUNS = 5000 if LONG else 200
-STEPS = 20 if LONG else 5
+STEPS = 20 if LONG else 4
 
 
 async def sync_without_memory(
@@ -144,7 +144,7 @@ class MachineTests(SynchronousTestCase):
 
     def test_merging(self) -> None:
         """The same holds of lines where texts are merged. The control: some are."""
-        limits = settings(REPEATABLE, max_examples=RUNS // 4, stateful_step_count=STEPS + 3)
+        limits = settings(REPEATABLE, max_examples=RUNS // 4, stateful_step_count=STEPS + 4)
         run_state_machine_as_test(MergingMachine, settings=limits)
         self.assertGreater(len(MergingMachine.merges), 5)
 

@@ -32,8 +32,8 @@ from tests.support.tenancy import TenancyMachine, some
 from tests.support.tenancysteps import LARGE_PLACE, calls, steps
 
 RUNS = 1000 if LONG else 200
-STEPS = 20 if LONG else 4
-"""Of a run, each with three to ten calls: about 25 in a run, and in a long one 120, so that a long test makes 10^5."""
+STEPS = 20 if LONG else 3
+"""Of a run, each with three to ten calls: about 20 in a run, and in a long one 120, so that a long test makes 10^5."""
 
 
 def raw_tree(folder: str) -> Iterator[tuple[object, ...]]:
