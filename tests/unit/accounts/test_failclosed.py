@@ -6,7 +6,6 @@ import os
 import sqlite3
 from contextlib import closing, contextmanager
 from typing import Any, Awaitable, Callable, Iterator, Sequence, TypeVar
-from unittest import mock
 
 from twisted.cred.credentials import ICredentials, UsernamePassword
 from twisted.python.failure import Failure
@@ -266,6 +265,7 @@ class FailClosedTests(FailClosedCase):
     """The same account with a laptop."""
 
     def setUp(self) -> None:
+        self.patch(sqlite, "BUSY_SECONDS", 0.01)  # it is read where the server makes its database
         super().setUp()
         with self.state.transaction() as connection:
             add_device(connection, ID, "ann", "laptop", 0.0)
@@ -358,14 +358,13 @@ class FailClosedTests(FailClosedCase):
     def test_locked(self) -> None:
         """A database that another program keeps locked refuses every login."""
         self.state.close()
-        with mock.patch.object(sqlite, "BUSY_SECONDS", 0.01):
-            with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-                connection.execute("BEGIN EXCLUSIVE")
-                connection.execute("UPDATE tries SET count = count")
-                connection.execute("COMMIT")
-                self.assertEqual(self.both(), [None, None])
-            self.test_intact()
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("UPDATE tries SET count = count")
+            connection.execute("COMMIT")
+            self.assertEqual(self.both(), [None, None])
+        self.test_intact()
 
     def test_home(self) -> None:
         """A home that is no folder of the store gives nothing; one that is missing is made, and is empty."""

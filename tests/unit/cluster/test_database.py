@@ -26,7 +26,7 @@ from tests.support import engines
 from tests.support.databaseproxy import DatabaseProxy
 from tests.support.waiting import wait_until
 
-QUICK = DatabaseTimeouts(operation=4.0, lock=1.0)
+QUICK = DatabaseTimeouts(operation=2.0, connect=2.0, lock=0.5)
 
 
 def no_pause(seconds: float) -> None:
@@ -242,8 +242,8 @@ class TroubleTests(DatabaseCase):
         def work(transaction: Transaction) -> None:
             begun.extend(self.increment(transaction) for _ in range(10))
 
-        proxy.seconds = 0.2
-        database = self.connect(proxy.url("postgres"), DatabaseTimeouts(operation=1.5))
+        proxy.seconds = 0.1
+        database = self.connect(proxy.url("postgres"), DatabaseTimeouts(operation=0.8))
         refused = self.assertRaises(Busy, database.transact, work)
         self.assertIn("try again", refused.message)
         self.assertTrue(0 < len(begun) < 10, begun)
@@ -281,7 +281,7 @@ class TroubleTests(DatabaseCase):
         """Where the database says nothing from the commit on, it is not known whether it was made: that is said."""
         proxy = DatabaseProxy(self.server)
         self.addCleanup(proxy.close)
-        database = self.connect(proxy.url("postgres"), DatabaseTimeouts(operation=1.0, outcome=1.0))
+        database = self.connect(proxy.url("postgres"), DatabaseTimeouts(operation=1.0, outcome=1.0, connect=2.0))
         proxy.silent_from = b"COMMIT"
         refused = self.assertRaises(Internal, database.transact, self.increment)
         self.assertIn("look whether it was", refused.message)
