@@ -12,7 +12,7 @@ from tests.support.processes import environment, run_homeftp
 from tests.support.serving import ServedCase
 from tests.support.waiting import wait_until
 
-FILES = 128
+FILES = 64
 SIZE = SMALL_FILE + 1
 """Bytes of a file that is too large for a batch: it is stored as soon as it has arrived, not with the others."""
 SLOW = "256K"
