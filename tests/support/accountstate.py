@@ -34,8 +34,13 @@ class StateCase(QuickCase):
         """A new database."""
         folder = self.mktemp()
         copy_state(folder)
-        return AccountDatabase(folder)
+        return self.closed_afterwards(AccountDatabase(folder))
 
     def again(self, state: AccountDatabase) -> AccountDatabase:
         """The same database, as another process opens it."""
-        return AccountDatabase(state.folder)
+        return self.closed_afterwards(AccountDatabase(state.folder))
+
+    def closed_afterwards(self, state: AccountDatabase) -> AccountDatabase:
+        """The database, which is closed after the test: each keeps three files open."""
+        self.addCleanup(state.close)
+        return state

@@ -13,7 +13,17 @@ from tests.support.storecases import SpaceCase
 from tests.support.waiting import WITHIN
 
 
-class ScanTests(SpaceCase):
+class QuotaCase(SpaceCase):
+    """A folder whose files are counted."""
+
+    def safe_root(self) -> SafeRoot:
+        """The folder, open until the end of the test."""
+        root = SafeRoot(self.root, System())
+        self.addCleanup(root.close)
+        return root
+
+
+class ScanTests(QuotaCase):
     """What counts."""
 
     def test_names(self) -> None:
@@ -22,7 +32,7 @@ class ScanTests(SpaceCase):
         for name in ("incoming/a", "partial/a", "clock/a", "mounts"):
             self.lay(f".homeftp/versions/2026-01-01/{name}/.homeftp-00.00.00.000000-x", bytes(4096))
         store.close()
-        usage = QuotaUsage(SafeRoot(self.root, System()), 100 * 4096)
+        usage = QuotaUsage(self.safe_root(), 100 * 4096)
         usage.count()
         self.assertEqual(usage.left(), (100 - 4 - 7) * 4096)
 
@@ -33,32 +43,30 @@ class ScanTests(SpaceCase):
         os.symlink("nowhere", self.path("link"))
         self.lay("twice", bytes(2 * 4096))
         os.link(self.path("twice"), self.path("directory/again"))
-        usage = QuotaUsage(SafeRoot(self.root, System()), 100 * 4096)
+        usage = QuotaUsage(self.safe_root(), 100 * 4096)
         usage.count()
         self.assertEqual(usage.left(), (100 - 3 - 2) * 4096)
         self.assertEqual([usage.cost(size) // 4096 for size in (0, 1, 4096, 4097)], [1, 1, 1, 2])
 
 
-class CountTests(SpaceCase):
+class CountTests(QuotaCase):
     """Changes during a count: it may count too much, never too little."""
 
     def counting(self, meanwhile: Callable[[QuotaUsage], object]) -> int:
         """The blocks left of 100 after a count that found 10, with something happening at its end."""
-        root = SafeRoot(self.root, System())
-        self.addCleanup(root.close)
 
         class ScriptedUsage(QuotaUsage):
             def scan(self) -> int:
                 meanwhile(self)
                 return 10 * 4096
 
-        self.usage = usage = ScriptedUsage(root, 100 * 4096)
+        self.usage = usage = ScriptedUsage(self.safe_root(), 100 * 4096)
         usage.count()
         return (usage.left() or 0) // 4096
 
     def test_removed(self) -> None:
         """A removal before the count is not subtracted again; one after it is."""
-        usage = QuotaUsage(SafeRoot(self.root, System()), 100 * 4096)
+        usage = QuotaUsage(self.safe_root(), 100 * 4096)
         before = usage.mark()
         usage.count()
         left = usage.left()
