@@ -61,6 +61,7 @@ class StandaloneTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.addCleanup(os.umask, os.umask(0o022))
         self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup(1) may have the tests ignore it
         self.renewed = 0
         self.reactor = FakeReactor()
         self.at_terminal = False
