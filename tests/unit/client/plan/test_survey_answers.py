@@ -27,7 +27,7 @@ class SameAnswerTests(TransferCase):
     def change(self, chance: random.Random, top: str) -> None:
         """Change something in one of the copies."""
         path = f"{top}/lib/{chance.randrange(12):02}"
-        file = f"{path}/{chance.randrange(40):02}"
+        file = f"{path}/{chance.randrange(25):02}"
         what = chance.randrange(9)
         if what == 0 and os.path.isdir(path):
             shutil.rmtree(path)
@@ -61,12 +61,12 @@ class SameAnswerTests(TransferCase):
 
     def test_random(self) -> None:
         """Whatever differs, a transfer tells the same with digests as without; and it leaves equal copies."""
-        mirror = {"recursive": True, "delete": True, "force": True, "max_delete": 480}
+        mirror = {"recursive": True, "delete": True, "force": True, "max_delete": 300}
         for seed in range(4):
             chance = random.Random(seed)
             self.start_client()
             shutil.rmtree(os.path.join(self.server.root, "lib"), ignore_errors=True)
-            for number in range(480):
+            for number in range(300):
                 self.make_file(f"lib/{number % 12:02}/{number // 12:02}", b"%d" % chance.randrange(5))
             local = f"{self.here}/lib"
             self.context = attrs.evolve(self.context, hash_cache=self.cache)
