@@ -18,6 +18,7 @@ from homeftp.files.jobs.turns import detached
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces import IOpenFile, IWorkers
 from homeftp.model import Entry, ListingPage, TreeDigest, TreeProgress
+from homeftp.store.policy.pages import STEP_ITEMS
 
 T = TypeVar("T")
 
@@ -243,16 +244,18 @@ class TreeSteps:
         """Directories in or beneath which something was skipped."""
 
     def steps(self) -> Iterator[ListingPage]:
-        """The pages. `fill_in` all files of each that have no hash before the next step."""
+        """The pages. `fill_in` all files of each that have no hash before the next step. Some pages are empty."""
         for page in self._begin():
             for name, _ in page.skipped:
                 self._skip(name)
             self._hashed = {}
             yield page
-            for entry in page.entries:
-                found = self._hashed[entry.name] if _lacks_hash(entry) else entry
-                if found is not None:
-                    self._digester.add(found)
+            for start in range(0, len(page.entries), STEP_ITEMS):
+                for entry in page.entries[start : start + STEP_ITEMS]:
+                    found = self._hashed[entry.name] if _lacks_hash(entry) else entry
+                    if found is not None:
+                        self._digester.add(found)
+                yield ListingPage(())
 
     def fill_in(self, name: str, entry: Entry | None) -> None:
         """Fill in the present entry of a file of the last step; None where the file is gone.

@@ -20,6 +20,7 @@ from homeftp.model import Entry, ListingPage, TreeDigest, TreeProgress
 from homeftp.store.buffers import BytesFile
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.outcomes import catch
+from homeftp.store.policy.pages import STEP_ITEMS
 from tests.support.filestores import FilesTestCase
 
 A, D = parse("a"), parse("d")
@@ -112,6 +113,13 @@ class TreeTests(FilesTestCase):
             (*_, expected) = self.result_of(collect(self.files.tree_digest(D.at(name))))
             self.assertEqual(digests, expected, name)
 
+    def test_steps(self) -> None:
+        """A step adds no more than `STEP_ITEMS` files to the digests."""
+        entries = [Entry(f"{number:04}", "file", 1, 0, 0o644, hash_bytes(b"x")) for number in range(LISTING_PAGE)]
+        tree = TreeSteps(partial(iter, [ListingPage(tuple(entries))]))
+        added = [tree.files for _ in tree.steps()]
+        self.assertEqual(added, [0, *range(STEP_ITEMS, LISTING_PAGE + 1, STEP_ITEMS)])
+
     def test_skipped_directories(self) -> None:
         """A directory in which something is skipped is not told, nor is one around it; the control is beside it."""
         names = [f"{directory}/{number:02}" for directory in ("a/b", "c") for number in range(REPORTED_FILES)]
@@ -121,7 +129,7 @@ class TreeTests(FilesTestCase):
         entries.sort(key=lambda entry: entry.name)
         for skipped, expected in (("a/b/link", ["c"]), ("a/b", ["c"]), ("link", ["a/b", "a", "c"])):
             steps = TreeSteps(partial(iter, [ListingPage(tuple(entries), ((skipped, "no"),))]))
-            self.assertEqual([list(each.entries) for each in steps.steps()], [entries])
+            self.assertEqual([list(each.entries) for each in steps.steps() if each.entries], [entries])
             self.assertEqual((steps.finish().skipped, [name for name, _ in steps.take_directories()]), (1, expected))
             self.assertEqual(steps.take_directories(), ())
 
