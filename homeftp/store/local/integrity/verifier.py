@@ -28,9 +28,9 @@ from homeftp.store.policy.pages import entry_cost
 from homeftp.store.policy.wording import display_path, not_found
 from homeftp.syscalls import System
 
-STEP_FILES = 64
-"""Files that one step reads, at most: each is opened, and may have to be found on a hard disk. Each has two parts, its
-content and its judgement; one that was read already has one."""
+STEP_FILES = 16
+"""Files that one step reads, at most: each takes 0.1 ms of a processor, and may have to be found on a hard disk. Each
+has two parts, its content and its judgement; one that was read already has one."""
 
 STEP_NAMES = LISTING_PAGE_BYTES // 8
 """Bytes of the names that one step reports, besides one page of skipped ones: what it reports fits on a line."""

@@ -262,4 +262,4 @@ class VerifierTests(VerifierCase):
         for number in range(150):
             self.lay(f"{number}", b"x")
         files = [step.files for step in self.verified(store)]
-        self.assertEqual((sum(files), max(files)), (150, 64))
+        self.assertEqual((sum(files), max(files)), (150, 16))
