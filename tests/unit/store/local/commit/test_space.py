@@ -14,14 +14,14 @@ from homeftp.model import SERVER, Change, Entry, WriteRequest
 from homeftp.store.local.store import LocalStore
 from homeftp.store.policy.outcomes import catch
 from tests.support.contracts import later
-from tests.support.storecases import SpaceCase, account
+from tests.support.storecases import SpaceCase, VersionsCase, account
 from tests.support.stores import put_of, sha
 
 UNPROTECTED = Retention(protected_seconds=0)
 """Versions may be removed as soon as they exist."""
 
 
-class QuotaTests(SpaceCase):
+class QuotaTests(SpaceCase, VersionsCase):
     """A store with a quota."""
 
     def test_exact(self) -> None:
@@ -75,8 +75,8 @@ class QuotaTests(SpaceCase):
         self.assertEqual(self.used(), 8 * 4096)
         self.put(store, "large", bytes(4 * 4096))
         self.assertEqual(self.used(), 10 * 4096)
-        self.assertEqual(len(list(store.versions(parse("0")))), 0)
-        self.assertEqual(len(list(store.versions(parse("3")))), 1)
+        self.assertEqual(self.versions(store, "0"), [])
+        self.assertEqual(len(self.versions(store, "3")), 1)
 
     def test_together(self) -> None:
         """Of files that come together as many are stored as there is space for, and each counts once."""
