@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.errors import OperatorError
 from homeftp.standalone import (
     DESCRIPTORS,
+    GARBAGE_AFTER,
     SWITCH_SECONDS,
     UMASK,
     StandaloneService,
@@ -75,6 +76,7 @@ class StandaloneTests(SynchronousTestCase):
         for name in ("collect", "freeze"):  # to look through all that the tests have imported takes a second
             self.patch(gc, name, mock.Mock())
         self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
 
     def renew(self) -> None:
         self.renewed += 1
@@ -87,8 +89,9 @@ class StandaloneTests(SynchronousTestCase):
         self.memory.assert_called_once()
 
     def test_short_pauses(self) -> None:
-        """Threads take turns often, and the collector leaves alone what the server consists of once it has started."""
+        """Threads take turns often; the collector looks seldom, and leaves alone what a started server consists of."""
         sys.setswitchinterval(10 * SWITCH_SECONDS)
+        gc.set_threshold(GARBAGE_AFTER // 10)
         calls = mock.Mock()
         for name in ("collect", "freeze"):
             step = getattr(calls, name)
@@ -98,6 +101,7 @@ class StandaloneTests(SynchronousTestCase):
         self.addCleanup(gc.enable)
         self.service.startService()
         self.assertAlmostEqual(sys.getswitchinterval(), SWITCH_SECONDS)
+        self.assertEqual(gc.get_threshold()[0], GARBAGE_AFTER)
         self.assertEqual(calls.mock_calls, [mock.call.collect(), mock.call.freeze()])
         self.assertTrue(gc.isenabled())
 
