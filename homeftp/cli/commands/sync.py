@@ -34,6 +34,9 @@ Without -y, nothing is changed before you have agreed to the plan. If a sync is 
 _USES = ("run_sync",)
 """The functions of the client that a sync uses."""
 
+_WATCH_USES = (*_USES, "push", "get")
+"""The functions that a watch uses: what is loaded only amid a large comparison keeps memory of that in use."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add a folder, its other side, and how they are synced."""
@@ -136,9 +139,9 @@ def run(options: argparse.Namespace, *, clones: bool = False) -> int:
         return with_remote(read.head.remote, partial(_carry_out, options, read), options.bwlimit, uses=_USES)
     pair = _pair_of_options(options)
     _check_question(options)
-    return with_remote(
-        pair.server, partial(_sync, options, pair, clones=clones), options.bwlimit or pair.rate, uses=_USES
-    )
+    uses = _WATCH_USES if options.watch else _USES
+    work = partial(_sync, options, pair, clones=clones)
+    return with_remote(pair.server, work, options.bwlimit or pair.rate, uses=uses)
 
 
 def _pair_of_options(options: argparse.Namespace) -> SavedPair:

@@ -7,6 +7,8 @@ import os
 from typing import Callable
 from unittest import mock
 
+from homeftp.cli.commands import sync as command
+from homeftp.cli.parser import build_parser
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
@@ -51,6 +53,16 @@ class SyncTests(RemoteCommandCase):
         self.assertRegex(self.err.getvalue(), r"Nothing to do \(1 file compared in \d\.\d s\)\.\n\Z")
         self.assertEqual(self.sync("-y", "-q"), Exit.DONE)
         self.assertEqual(self.err.getvalue(), "")
+
+    def test_loaded_early(self) -> None:
+        """A watch loads what transfers files when it connects; a sync, which may have nothing to do, does not."""
+        for options, loaded in ((["-y"], ("run_sync",)), (["-y", "--watch"], ("run_sync", "push", "get"))):
+            with (
+                mock.patch("homeftp.cli.commands.sync.with_remote", return_value=Exit.DONE) as connecting,
+                mock.patch("homeftp.syscalls.memory.give_back_memory"),
+            ):
+                command.run(build_parser(["sync"]).parse_args(["sync", *options, self.here, "nas:Docs"]))
+            self.assertEqual(connecting.call_args.kwargs["uses"], loaded, options)
 
     def test_asked(self) -> None:
         """At a terminal the plan is printed, and nothing is done without a yes; elsewhere it needs -y."""
