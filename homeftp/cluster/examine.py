@@ -69,4 +69,4 @@ def _lost_settings(database: Database) -> str | None:
     if not lost:
         return None
     statements = " ".join(f"ALTER ROLE CURRENT_USER SET {name} = {value};" for name, value in lost)
-    return f"A proxy leaves out settings of homeftp's connections. Make them those of its user, by psql: {statements}"
+    return f"A proxy leaves out settings of homeftp's connections. By psql, logged in as homeftp's user: {statements}"

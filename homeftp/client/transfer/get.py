@@ -39,7 +39,7 @@ from homeftp.client.transfer.model import (
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.verifycopy import verify_copy, verify_version
 from homeftp.config import STREAM_PIECE
-from homeftp.errors import Changed, ContentMismatch, Damaged, OperatorError, Refusal, ShuttingDown, TooLarge
+from homeftp.errors import Busy, Changed, ContentMismatch, Damaged, OperatorError, Refusal, ShuttingDown, TooLarge
 from homeftp.model import Entry
 from homeftp.workers import Batcher
 
@@ -282,7 +282,7 @@ class GetTransfer:
         )
         try:
             stat = await fetching.run()
-        except (ShuttingDown, ConnectionFailed) as reason:
+        except (ShuttingDown, Busy, ConnectionFailed) as reason:
             self.fail(reason)
         except (Refusal, OSError) as failure:
             self.fail_task(task, failure)

@@ -16,7 +16,7 @@ from homeftp.client.files.names import KEY_PART
 from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.errors import BadRequest, ShuttingDown
+from homeftp.errors import BadRequest, Busy, ShuttingDown
 from homeftp.hashing import filehash
 from homeftp.interfaces import IWorkers
 from homeftp.model import Entry
@@ -65,8 +65,8 @@ class LargeGet:
     async def run(self) -> os.stat_result:
         """Fetch and write the file; from its beginning where an earlier download turns out to be of no use.
 
-        Raises `ConnectionFailed` and `ShuttingDown`, after which it can be
-        resumed, OSError, and refusals.
+        Raises `ConnectionFailed`, `ShuttingDown` (54) and `Busy` (51), after
+        which it can be resumed, OSError, and refusals.
         """
         try:
             return await self._fetch(resume=True)
@@ -92,7 +92,7 @@ class LargeGet:
             stat = await self._run(file.commit, verdict.hash, self._target_for(download.entry))
             self.hash = verdict.hash
             return stat
-        except (ShuttingDown, ConnectionFailed):
+        except (ShuttingDown, Busy, ConnectionFailed):
             keep = True
             raise
         except CancelledError:

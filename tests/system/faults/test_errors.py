@@ -100,6 +100,15 @@ def kind(call: Call) -> str:
     return "stat" if call.of_open else ""
 
 
+@attrs.define
+class Tried:
+    """The places at which calls of earlier scenarios have failed."""
+
+    places: set[Place] = attrs.field(factory=set)
+    fully: set[Place] = attrs.field(factory=set)
+    """Those at which a call has failed with all that it can have."""
+
+
 class InjectionCase(FaultCase):
     """Something fails at one call, once."""
 
@@ -154,14 +163,14 @@ class InjectionCase(FaultCase):
                     last_here=not left_there[place],
                 )
 
-    def errors(self, scenario: str, system: str, wanted: str, tried: set[Place]) -> Iterator[Point]:
+    def errors(self, scenario: str, system: str, wanted: str, tried: Tried) -> Iterator[Point]:
         """The calls of one kind, each with EIO; the first and the last of a name with all that it can have.
 
         Where a scenario makes more than two calls at one place, only the first
         and the last one fail: those between are more rounds of the same loop.
-        At a place where a call failed in an earlier scenario (`tried` has
-        these) one that changes nothing does not fail again, and one that does
-        fails with EIO alone: the same lines tell the errors apart. What no local
+        At a place where a call failed in an earlier scenario one that changes
+        nothing does not fail again, and at one that had all errors there one
+        that does fails with EIO alone: the same lines tell the errors apart. What no local
         disk refuses fails once at each place, and so does what is made on the
         system that has only other names for the same. A full quota is a full
         disk to the store (`errnos.FULL`), so the first call meets the one and
@@ -170,11 +179,15 @@ class InjectionCase(FaultCase):
         have EIO alone. LONG: all errors everywhere.
         """
         once = wanted or system != "kernel"
-        known = frozenset(tried)
+        known, fully = frozenset(tried.places), frozenset(tried.fully)
 
         def is_repeated(made: Made) -> bool:
             reads = not changes(made.call) and "sync" not in made.call.name
             return not (once or made.first_here or made.last_here) or (reads and made.place in known)
+
+        def is_told_apart(made: Made) -> bool:
+            outermost = made.number == 1 or made.last
+            return made.call.in_root and outermost and not once and made.place not in fully
 
         for made in self.calls(scenario, system):
             if kind(made.call) != wanted:
@@ -182,14 +195,15 @@ class InjectionCase(FaultCase):
             errors: Sequence[str] = ("EIO",)
             if LONG:
                 errors = tuple(REFUSALS)
-            elif once and made.place in tried:
+            elif once and made.place in tried.places:
                 continue
-            elif made.call.in_root and not (once or made.place in known) and (made.number == 1 or made.last):
+            elif is_told_apart(made):
+                tried.fully.add(made.place)
                 other = "EDQUOT" if made.number == 1 else "ENOSPC"
                 errors = [error for error in likely(made.call) if error != other]
             elif is_repeated(made):
                 continue
-            tried.add(made.place)
+            tried.places.add(made.place)
             for error in errors:
                 yield Point(scenario, system, made.call.name, made.number, f"error={error}")
 
@@ -209,7 +223,7 @@ class ErrorCase(InjectionCase):
         """Nothing is wrong when calls of this kind fail in these scenarios."""
         points = []
         for system in systems:
-            tried: set[Place] = set()
+            tried = Tried()
             points += [point for name in scenarios for point in self.errors(name, system, wanted, tried)]
         self.assertEqual(self.each(self.injected_at, points), [])
         self.assertGreater(len(points), 20)
@@ -255,7 +269,7 @@ class ControlTests(InjectionCase):
     def test_careless(self) -> None:
         """A failed sync, of a file, of a directory or of everything, that is taken for a good one."""
         for scenario, call, least in (("large", "fsync", 2), ("together", "syncfs", 1)):
-            points = [point for point in self.errors(scenario, "careless", "", set()) if point.call == call]
+            points = [point for point in self.errors(scenario, "careless", "", Tried()) if point.call == call]
             found = self.each(self.injected_at, points)
             for point in points:
                 self.assertIn(f"{point}: answered as if the sync had not failed", found)
@@ -263,7 +277,7 @@ class ControlTests(InjectionCase):
 
     def test_stubborn(self) -> None:
         """A failed sync that is tried again."""
-        points = [point for point in self.errors("small", "stubborn", "", set()) if point.call == "fsync"]
+        points = [point for point in self.errors("small", "stubborn", "", Tried()) if point.call == "fsync"]
         found = self.each(self.injected_at, points)
         self.assertTrue(any("synced again after a failure" in wrong for wrong in found), found)
 

@@ -37,7 +37,7 @@ class ExamineTests(SynchronousTestCase):
         self.assertNotIn("settings of connections", self.problems(database))
         database.settings = {**database.settings, "lock_timeout": "5001", "enable_sort": "off"}
         problem = self.problems(database)["settings of connections"]
-        _, statements = problem.split("psql: ")
+        _, statements = problem.split("user: ")
         self.assertEqual(
             statements,
             "ALTER ROLE CURRENT_USER SET lock_timeout = 5001; ALTER ROLE CURRENT_USER SET enable_sort = off;",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from unittest.mock import patch
 
 from twisted.internet.defer import CancelledError, Deferred
 
@@ -15,6 +16,8 @@ from homeftp.client import (
 from homeftp.client.files.names import is_partial_name
 from homeftp.client.plan.get import get
 from homeftp.config import MIB, RESUMABLE
+from homeftp.errors import Busy
+from homeftp.store.local.read import LocalFile
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.reconnects import BIG_RANDOM, ReconnectCase
@@ -34,6 +37,22 @@ class ResumeTests(ReconnectCase):
         self.assertEqual(self.outcomes(), {"big": Outcome.NEW})
         self.assertEqual(len(self.resumed), 3)
         self.assertLess(observer.bytes_moved, len(BIG_RANDOM) * 1.05)
+
+    def test_busy(self) -> None:
+        """A server that cannot read on for a while, as while a bucket is away, is asked again; what came stays."""
+        self.make_remote_file("big", BIG_RANDOM)
+        read, refused = LocalFile.read, iter(range(3))
+
+        def away(file: LocalFile, offset: int, length: int) -> bytes:
+            if offset + length > 3 * MIB and next(refused, None) is not None:
+                raise Busy("the object store does not answer at the moment")
+            return read(file, offset, length)
+
+        with patch.object(LocalFile, "read", away):
+            observer = self.get("big", f"{self.here}/")
+        self.assertEqual(tree(self.here), {"big": BIG_RANDOM})
+        self.assertEqual(len(self.messages), 6, "three times: trying again, connected again")
+        self.assertEqual(observer.bytes_moved, len(BIG_RANDOM))
 
     def test_next_time(self) -> None:
         """A partial download of an earlier get is resumed; until then it is a hidden file."""
