@@ -21,6 +21,7 @@ import os
 import resource
 import shutil
 import socket
+import sqlite3
 import sys
 import traceback
 from typing import Any, Callable, Mapping
@@ -162,9 +163,16 @@ def _warm_up() -> None:
         shutil.rmtree(folder)
 
 
+def _seed() -> None:
+    """Have SQLite read /dev/urandom now: it does in each process, when it first needs a random number."""
+    with contextlib.closing(sqlite3.connect(os.path.join(os.getcwd(), "seed.sqlite"))) as database:
+        database.execute("SELECT random()").fetchone()
+
+
 def _orders(control: socket.socket) -> None:
     """Carry out what is ordered, in a child, until there is nothing more."""
     try:
+        _seed()
         # Where only ancestors may trace (Yama), anyone may trace this one.
         ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYONE, 0, 0, 0)
         while order := control.recv(2**16):
