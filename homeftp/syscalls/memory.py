@@ -11,9 +11,12 @@ import ctypes
 import os
 import re
 import sys
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
+
+Execute = Callable[[str, list[str], Mapping[str, str]], object]
+"""execve(2), which returns only where it fails."""
 
 Mallopt = Callable[[int, int], int]
 """mallopt(3): takes a setting and its value; 1 where the C library took it."""
@@ -21,6 +24,9 @@ Mallopt = Callable[[int, int], int]
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 _MADV_DONTNEED = 4
+
+_ALLOCATOR = "PYTHONMALLOC"
+"""The variable that chooses Python's allocator."""
 
 _MAPS = "/proc/self/maps"
 """The mappings of this process: see proc_pid_maps(5)."""
@@ -68,6 +74,17 @@ def unwritten(lines: Iterable[str]) -> Iterator[MappedFile]:
 def c_mallopt() -> Mallopt | None:
     """mallopt(3) of the C library; None where it has none."""
     return getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+
+
+def use_c_allocator(program: Sequence[str], environment: Mapping[str, str], execute: Execute = os.execve) -> None:
+    """Start this program anew, with the C library's allocator for the objects of Python too; unless that is decided.
+
+    Python's own keeps a MiB for as long as one object in it is used; the C library gives back each page of 4 KiB. Which
+    one it is Python reads from its environment, when it starts. Where no program can be started nothing happens.
+    """
+    if _ALLOCATOR not in environment and sys.executable:
+        with contextlib.suppress(OSError):
+            execute(sys.executable, [sys.executable, *program[1:]], {**environment, _ALLOCATOR: "malloc"})
 
 
 def give_back_memory(threshold: int, mallopt: Mallopt | None) -> None:

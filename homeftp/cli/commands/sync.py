@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -126,10 +127,7 @@ def run(options: argparse.Namespace, *, clones: bool = False) -> int:
     if options.save and (options.dry_run or options.plan is not None):
         raise OperatorError("--save saves what was synced. Leave out --dry-run and --plan.")
     if options.watch:
-        from homeftp.config import HEAP_SLACK
-        from homeftp.syscalls.memory import c_mallopt, give_back_memory
-
-        give_back_memory(HEAP_SLACK, c_mallopt())  # before there are threads: each would have a heap of its own
+        _save_memory()
     if options.folder is None and options.plan is None:
         from homeftp.cli.commands.pairs import sync_pairs
 
@@ -142,6 +140,17 @@ def run(options: argparse.Namespace, *, clones: bool = False) -> int:
     uses = _WATCH_USES if options.watch else _USES
     work = partial(_sync, options, pair, clones=clones)
     return with_remote(pair.server, work, options.bwlimit or pair.rate, uses=uses)
+
+
+def _save_memory() -> None:
+    """Have memory go back that is needed only while a watch compares. The process may begin anew for that."""
+    from homeftp.config import HEAP_SLACK
+    from homeftp.syscalls.memory import c_mallopt, give_back_memory, use_c_allocator
+
+    mallopt = c_mallopt()
+    if mallopt is not None and "--watch" in sys.orig_argv:  # the process is this command, and no program that calls it
+        use_c_allocator(sys.orig_argv, os.environ)
+    give_back_memory(HEAP_SLACK, mallopt)  # before there are threads: each would have a heap of its own
 
 
 def _pair_of_options(options: argparse.Namespace) -> SavedPair:

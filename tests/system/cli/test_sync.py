@@ -169,6 +169,16 @@ class SyncCommandTests(ServedCase):
         process.wait_for("Ctrl-C ends it")
         return process
 
+    def test_allocator(self) -> None:
+        """A watch has the C library's allocator, which gives back what Python's keeps."""
+        self.lay("first/a.txt", b"one")
+        process = self.watch("first", sys.executable, "-W", "default", "-m", "homeftp").process
+        with open(f"/proc/{process.pid}/environ", "rb") as file:
+            self.assertIn(b"PYTHONMALLOC=malloc", file.read().split(b"\0"))
+        with open(f"/proc/{process.pid}/cmdline", "rb") as file:
+            self.assertEqual(file.read().split(b"\0")[1:6], [b"-W", b"default", b"-m", b"homeftp", b"sync"])
+        wait_until(lambda: contents(self.server_folder) == {"a.txt": b"one"})
+
     def test_watch(self) -> None:
         """Two laptops are kept in step: what is written, renamed and deleted on one is so on the other.
 

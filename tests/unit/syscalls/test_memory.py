@@ -7,12 +7,14 @@ import hashlib
 import mmap
 import os
 import re
+import sys
 from typing import Iterator
+from unittest import mock
 
 from cryptography.hazmat.bindings import _rust
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.syscalls.memory import MappedFile, give_back_memory, release_code, unwritten
+from homeftp.syscalls.memory import MappedFile, give_back_memory, release_code, unwritten, use_c_allocator
 from tests.support import needs
 
 
@@ -30,6 +32,38 @@ class HeapTests(SynchronousTestCase):
         give_back_memory(2**21, mallopt)
         self.assertEqual(sorted(settings), [(-8, 1), (-3, 2**21), (-1, 2**21)])
         give_back_memory(2**21, None)
+
+
+class AllocatorTests(SynchronousTestCase):
+    """The allocator of Python's objects."""
+
+    def setUp(self) -> None:
+        self.executed: list[tuple[object, ...]] = []
+
+    def execute(self, *arguments: object) -> None:
+        """Instead of execve(2), which would end the tests."""
+        self.executed.append(arguments)
+
+    def test_begins_anew(self) -> None:
+        """The same command line begins anew, with one variable more."""
+        use_c_allocator(["python", "-m", "homeftp", "sync"], {"A": "b"}, self.execute)
+        words = [sys.executable, "-m", "homeftp", "sync"]
+        self.assertEqual(self.executed, [(sys.executable, words, {"A": "b", "PYTHONMALLOC": "malloc"})])
+
+    def test_decided(self) -> None:
+        """It does so once, not where somebody has chosen an allocator, and not where Python knows no program."""
+        use_c_allocator(["python"], {"PYTHONMALLOC": "pymalloc"}, self.execute)
+        with mock.patch.object(sys, "executable", ""):
+            use_c_allocator(["python"], {}, self.execute)
+        self.assertEqual(self.executed, [])
+
+    def test_fails(self) -> None:
+        """Where no program can be started, this one goes on."""
+
+        def fail(*arguments: object) -> None:
+            raise OSError
+
+        use_c_allocator(["python"], {}, fail)
 
 
 def parts(path: str) -> Iterator[tuple[int, int, int]]:
