@@ -332,12 +332,15 @@ class _Sync:
         await self._run(record_same, self._archive, pair, both, self._context.hash_cache)
         if len(plan.actions) > PLAIN_ROWS:  # else it is not worth the time
             await self._run(self._context.system.release_memory)
-        if plan.actions:
-            await self._change_contents(self._carry_out(client, pair, both), plan)
-        self._request.refused.end(self.plan)
+        try:
+            if plan.actions:
+                await self._change_contents(self._carry_out(client, pair, both), plan)
+        finally:
+            self._request.refused.end(self.plan)  # the names that it moved are moved, whatever became of the contents
         await self._run(prune_versions, pair.local)
 
     async def _change_contents(self, carry: CarryOut, plan: SyncPlan) -> None:
+        """Copy, merge and delete, in an order in which nothing is in the way of what comes next."""
         contents = plan.actions.where(lambda action: action.act in _CONTENTS)
         deletions = [action for action in plan.actions if action.act is Act.DELETE]
         replaced = {(action.target, action.name) for action in contents if deletions}

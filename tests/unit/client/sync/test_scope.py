@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import Outcome
 from homeftp.client.selection import IGNORE_FILE
+from homeftp.client.sync.carryout import CarryOut
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, SyncPlan
 from homeftp.client.sync.scope import MOST_PARTS, WHOLE, RefusedCopies, Scope, needs_whole
 from homeftp.endpoint import RESERVED
@@ -210,6 +211,20 @@ class PartTests(SyncedCase):
             self.sync(self.ann, scope=scope, refused=refused)
         self.assertEqual(set(self.there()), {"A.txt", "d", "d/x", "d/y"})
         self.assert_in_step()
+
+    def test_refused_and_broken(self) -> None:
+        """A sync that ends in the middle, after a name beside a refused file may have gone: that file is sent again."""
+        refused = RefusedCopies()
+        self.ann.put("A.txt", BIG)
+        observers = [self.observer() for _ in range(3)]
+        for observer in observers[:2]:
+            self.sync(self.ann, observer=observer, scope=Scope.of(["A.txt"]), refused=refused)
+        os.unlink(os.path.join(self.ann.path, "a.txt"))
+        with mock.patch.object(CarryOut, "merge", side_effect=ZeroDivisionError), self.assertRaises(ZeroDivisionError):
+            self.sync(self.ann, scope=Scope.of(["a.txt"]), refused=refused)
+        self.sync(self.ann, observer=observers[2], scope=Scope.of(["A.txt"]), refused=refused)
+        moved = [observer.bytes_moved for observer in observers]
+        self.assertEqual(moved, [len(BIG), 0, len(BIG)], "the second is the control: it is not sent again")
 
     def test_links(self) -> None:
         """What has become a link on either side stays on the other."""
