@@ -256,7 +256,7 @@ class AuthorizedStore:
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
         """Write small files, make directories, and make all of them durable together."""
-        acting = self._acting if len(requests) == 1 else cache(self._acting)  # few actors make many requests
+        acting = cache(self._acting)  # there are few actors, and many requests of each
         wanted = [
             directory_wanted(self.rights, request) if content is None else request for request, content in requests
         ]

@@ -26,9 +26,6 @@ def runs(requests: Contents) -> Iterator[list[int]]:
     A run has at most `BATCH` entries, and no endpoint twice: a second write must find the first one's content. The
     directories that it opens or makes are at most `WAYS_PARTS`, with all above them.
     """
-    if len(requests) == 1:
-        yield [0]
-        return
     most, most_ways = per_job(BATCH), per_job(WAYS_PARTS)
     run = _WriteRun(most, most_ways)
     for number, (request, content) in enumerate(requests):
