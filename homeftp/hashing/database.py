@@ -38,7 +38,7 @@ def select_in(
 
 
 def set_version(connection: sqlite3.Connection, version: int, found: int) -> None:
-    """Write the version of a database that has the version `found`: only where it differs, as SQLite always writes."""
+    """Set the version of a database, which is `found` now. SQLite would write the same version again, too."""
     if found != version:
         connection.execute(f"PRAGMA user_version = {version}")
 

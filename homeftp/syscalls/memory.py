@@ -77,10 +77,10 @@ def c_mallopt() -> Mallopt | None:
 
 
 def use_c_allocator(program: Sequence[str], environment: Mapping[str, str], execute: Execute = os.execve) -> None:
-    """Start this program anew, with the C library's allocator for the objects of Python too; unless that is decided.
+    """Start this program again with the C library's allocator, unless its environment names an allocator.
 
-    Python's own keeps a MiB for as long as one object in it is used; the C library gives back each page of 4 KiB. Which
-    one it is Python reads from its environment, when it starts. Where no program can be started nothing happens.
+    Python's own allocator keeps a MiB for as long as one object in it is used; that of the C library gives back each
+    page of 4 KiB. Python reads which one to use when it starts. If the program cannot be started again, it goes on.
     """
     if _ALLOCATOR not in environment and sys.executable:
         with contextlib.suppress(OSError):

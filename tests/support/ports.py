@@ -17,7 +17,7 @@ def reserved_port() -> int:
 
     A socket is bound to it and does not listen. So the kernel gives the port to no outgoing connection, and to nobody
     who asks for any port; a server that sets SO_REUSEADDR, as servers do, may listen on it, as often as it likes
-    (socket(7), ip(7)). A port that was only looked up, and let go, is another program's once in some hundred times.
+    (socket(7), ip(7)). A port that was only looked up may be another program's before the server listens on it.
     """
     held = _HELD.enter_context(socket.socket())
     held.bind(("127.0.0.1", 0))

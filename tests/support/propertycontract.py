@@ -163,7 +163,7 @@ class PropertiesContract(QuickCase):
         self.properties.change(parse("b"), {ONE: "1"}, ANN)
 
     def test_account(self) -> None:
-        """One account has no more than so many, and so many bytes: more are refused in words; another one has its own.
+        """Properties of one account are bounded in number and bytes: more are refused, and others may still add theirs.
 
         Those that somebody else sets anew, or copies, count for that account; those that are removed for none.
         """

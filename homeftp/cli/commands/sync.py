@@ -127,7 +127,7 @@ def run(options: argparse.Namespace, *, clones: bool = False) -> int:
     if options.save and (options.dry_run or options.plan is not None):
         raise OperatorError("--save saves what was synced. Leave out --dry-run and --plan.")
     if options.watch:
-        _save_memory()
+        _limit_idle_memory()
     if options.folder is None and options.plan is None:
         from homeftp.cli.commands.pairs import sync_pairs
 
@@ -142,8 +142,8 @@ def run(options: argparse.Namespace, *, clones: bool = False) -> int:
     return with_remote(pair.server, work, options.bwlimit or pair.rate, uses=uses)
 
 
-def _save_memory() -> None:
-    """Have memory go back that is needed only while a watch compares. The process may begin anew for that."""
+def _limit_idle_memory() -> None:
+    """Give back, between two comparisons, the memory that only they need. This may start the program again."""
     from homeftp.config import HEAP_SLACK
     from homeftp.syscalls.memory import c_mallopt, give_back_memory, use_c_allocator
 

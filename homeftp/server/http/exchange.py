@@ -117,11 +117,11 @@ class HttpExchange:
             self._write(_CONTINUE)
 
     async def send(self, response: HttpResponse, *, close: bool) -> int:
-        """Send the response; with `close` it is the last one of the connection. The status that was sent.
+        """Send the response, and return its status; with `close` it is the last one of the connection.
 
-        Where the first piece of the body cannot be read the refusal is sent in its place, but not one of a content that
-        changed (44), which would say that a condition of the client's does not hold. Raises `ConnectionLost` when the
-        client is gone, and whatever else the body raises: then the connection has to end.
+        Where the first piece of the body cannot be read, the refusal is sent instead. `Changed` (44) is the exception:
+        its status in HTTP says that a condition of the client does not hold. Raises `ConnectionLost` when the client is
+        gone, and whatever else the body raises: then the connection has to end.
         """
         try:
             await self._send(response, close)

@@ -86,7 +86,7 @@ class Resolution:
     async def send(self, body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> None:
         """Send an interim answer; returns when the next may be sent.
 
-        The first piece of a payload is read before: where that raises, nothing was sent, and another answer may be.
+        The first piece of a payload is read before anything is sent: where that raises, the request can be refused.
         """
         if self.resolved:
             raise RuntimeError("the request has been answered already")
@@ -129,7 +129,7 @@ class Resolution:
         return response_line(status, message, body, id=self._id, content_length=size, more=more)
 
     async def _stream(self, payload: IPayload | bytes | None, piece: bytes) -> None:
-        """Send the payload after its line, `piece` of it before what is read; raises `ConnectionLost` unless all is."""
+        """Send a payload of which `piece` has been read; raises `ConnectionLost` when it cannot be sent whole."""
         if payload is None:
             return
         self.in_payload = True

@@ -5,6 +5,7 @@ Requests to read and to write are in `homeftp.server.sftp.session`, which answer
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Awaitable, Callable, Sequence
 
@@ -64,7 +65,7 @@ class SessionOperations:
 
     def endpoint(self, asked: Asked) -> Endpoint:
         """The endpoint that a request reads or changes, of two the first; the top for one that names none."""
-        try:
+        with contextlib.suppress(BadEndpoint):  # it is about to be refused
             match asked:
                 case OpenAsked(path=path) | PathAsked(path=path) | PathsAsked(source=path):
                     return endpoint_of(path)
@@ -74,8 +75,6 @@ class SessionOperations:
                     return self._handles.endpoint(name) or ROOT
                 case ReadAsked(handle=name) | WriteAsked(handle=name):
                     return self._handles.endpoint(name) or ROOT
-        except BadEndpoint:
-            pass  # it is about to be refused
         return ROOT
 
     async def carry_out(self, asked: Operation) -> bytes:
