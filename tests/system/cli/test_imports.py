@@ -12,7 +12,7 @@ from tests.support.serving import ServedCase
 
 
 class ImportTests(ServedCase):
-    """Each command imports what it needs, in a process of its own."""
+    """Commands that ask a server."""
 
     def imported(self, *arguments: str) -> set[str]:
         """The modules that a command imports in a process of its own."""
@@ -24,10 +24,7 @@ class ImportTests(ServedCase):
         return set(modules)
 
     def test_imports(self) -> None:
-        """A command imports what it needs: nothing that finds servers or pairs, that others do, or that servers do.
-
-        Modules are most of what a short command costs, so their number has a limit too.
-        """
+        """No command imports what finds servers or pairs, or what only other commands or servers use, or too much."""
         here, there = self.lay("lib/a"), self.lay_there("lib/a")
         never = {"zeroconf", "spake2", "nacl", "rich", "http.server"}
         never |= {"twisted.application.service", "twisted.cred.credentials"}

@@ -359,8 +359,10 @@ SFTP: dict[str, Scenario] = {
         {"file": OLD}, sftp_file("file", OpenFlag.WRITE, OLD[:100] + SMALL[5] + OLD[900:], {100: SMALL[5]})
     ),
 }
-"""The steps of clients of SFTP, each with its answer. The parts of the large file come in another order than they have:
-of one that is hashed as it arrives it depends on the time whether its hash is kept, and a fault may find no such call.
+"""The steps of clients of SFTP, each with its answer.
+
+The large file is written from its last part to its first. In their order the parts would be hashed as they arrive, and
+whether that hash is kept depends on the time: a fault might find no such call.
 """
 
 ALL = {**SCENARIOS, **MENDING, **SFTP}

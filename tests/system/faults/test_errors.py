@@ -106,7 +106,7 @@ class Tried:
 
     places: set[Place] = attrs.field(factory=set)
     fully: set[Place] = attrs.field(factory=set)
-    """Those at which a call has failed with all that it can have."""
+    """Those at which a call has failed with every error that it can have."""
 
 
 class InjectionCase(FaultCase):
@@ -168,13 +168,13 @@ class InjectionCase(FaultCase):
 
         Where a scenario makes more than two calls at one place, only the first
         and the last one fail: those between are more rounds of the same loop.
-        At a place where a call failed in an earlier scenario one that changes
-        nothing does not fail again, and at one that had all errors there one
-        that does fails with EIO alone: the same lines tell the errors apart. What no local
-        disk refuses fails once at each place, and so does what is made on the
-        system that has only other names for the same. A full quota is a full
-        disk to the store (`errnos.FULL`), so the first call meets the one and
-        the last the other.
+        Where a call has failed in an earlier scenario, one that only reads does
+        not fail again at the same place. Where one has failed with every error,
+        the next fail with EIO alone: the same lines tell the errors apart. What
+        no local disk refuses fails once at each place, and so does what is made
+        on the system that has only other names for the same. A full quota is a
+        full disk to the store (`errnos.FULL`), so the first call meets the one
+        and the last the other.
         The hash cache's calls, which cost no answer, and those of that system
         have EIO alone. LONG: all errors everywhere.
         """
