@@ -17,6 +17,7 @@ from strangers import strangers
 from tests.support.rawclient import RawClient
 from tests.support.sftppackets import Raw, attrs, request, text, u32, u64
 from tests.support.sshclient import SshClient
+from tests.support.tlsconnections import tls_connection
 from victims import PASSWORD
 
 LARGE = 200 * len(PIECE)
@@ -34,8 +35,7 @@ REFUSED, LOGGED_IN = 51, 52
 def _web(target: Target) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    plain = socket.create_connection(("127.0.0.1", target.https), WITHIN, ("127.0.0.9", 0))
-    return context.wrap_socket(plain)
+    return tls_connection(context, target.https, within=WITHIN, source=("127.0.0.9", 0))
 
 
 def _ask(web: ssl.SSLSocket, account: str, line: str, *headers: str, body: Iterator[bytes]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Mapping, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.support.processes import ServerProcess, run_homeftp
+from tests.support.tlsconnections import HttpsConnection
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -40,9 +41,9 @@ class Browser:
         self._context.check_hostname = False  # the name is that of the machine; the CA is ours alone
         self.cookie = ""
 
-    def connect(self) -> http.client.HTTPSConnection:
+    def connect(self) -> HttpsConnection:
         """A new connection."""
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=self._context)
+        return HttpsConnection(self._context, self.port)
 
     def ask(
         self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None, *, own: bool = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import ssl
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support import engines
 from tests.support.objectserver import object_server
 from tests.support.processes import PASSWORD, SERVE, run_homeftp
+from tests.support.tlsconnections import HttpsConnection
 from tests.support.webserver import AUTHORIZATION, WebServer
 
 PROMISED_SECONDS = 10.0
@@ -45,7 +45,7 @@ class DavServersCase(SynchronousTestCase):
     def ask(self, server: WebServer, method: str, path: str = "d.odt", body: bytes = b"", **headers: str) -> int:
         """The status of a request of ann's; `Lock-Token` and the content of an answer are kept."""
         context = ssl.create_default_context(cafile=server.ca_file)
-        connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=60, context=context)
+        connection = HttpsConnection(context, server.port, within=60)
         name, _, value = AUTHORIZATION.decode().strip().partition(": ")
         given = {name: value, **{name.replace("_", "-"): value for name, value in headers.items()}}
         try:

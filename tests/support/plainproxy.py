@@ -8,6 +8,8 @@ import socket
 import ssl
 import threading
 
+from tests.support.tlsconnections import tls_connection
+
 PIECE = 64 * 1024
 
 
@@ -44,8 +46,7 @@ class PlainProxy:
         """Pass on what there is until one end closes. One thread does both ways: TLS is not for two at once."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(near)
-            plain = stack.enter_context(socket.create_connection(("127.0.0.1", self._to)))
-            far = stack.enter_context(self._context.wrap_socket(plain, server_hostname="127.0.0.1"))
+            far = stack.enter_context(tls_connection(self._context, self._to))
             stack.enter_context(contextlib.suppress(OSError, ValueError))
             while True:
                 readable = [far] if far.pending() else select.select([near, far], [], [])[0]

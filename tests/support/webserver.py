@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-import socket
 import ssl
 from typing import Any, Sequence
 
 from tests.support.processes import PASSWORD, ServerProcess
+from tests.support.tlsconnections import tls_connection
 
 CREDENTIALS = f"ann:{PASSWORD}"
 AUTHORIZATION = f"Authorization: Basic {base64.b64encode(CREDENTIALS.encode()).decode()}\r\n".encode()
@@ -39,8 +39,7 @@ class WebServer(ServerProcess):
     def connect(self, within: float = 30.0) -> ssl.SSLSocket:
         """A connection that has verified the server's certificate by the home's CA."""
         context = ssl.create_default_context(cafile=self.ca_file)
-        plain = socket.create_connection(("127.0.0.1", self.port), within)
-        return context.wrap_socket(plain, server_hostname="127.0.0.1")
+        return tls_connection(context, self.port, within=within)
 
     def ask(self, *pieces: bytes) -> bytes:
         """What the server answers to these bytes until it closes the connection."""

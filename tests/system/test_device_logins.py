@@ -17,6 +17,7 @@ from homeftp.status import Status
 from tests.support import replay
 from tests.support.processes import PASSWORD, ServerProcess, run_homeftp
 from tests.support.rawclient import RawClient
+from tests.support.tlsconnections import HttpsConnection
 from tests.support.waiting import wait_until
 
 REVOKED_WITHIN = 5.0
@@ -32,9 +33,7 @@ class Web:
         match = re.search(r"https://127\.0\.0\.1:(\d+)/", server.output())
         assert match is not None, server.output()
         context = ssl.create_default_context(cafile=server.ca_file)
-        self._connection = http.client.HTTPSConnection(
-            "127.0.0.1", int(match[1]), context=context, timeout=60, source_address=(source, 0)
-        )
+        self._connection = HttpsConnection(context, int(match[1]), within=60, source=(source, 0))
 
     def ask(self, name: bytes | str, password: bytes | str, method: str = "PROPFIND", path: str = "/dav/") -> int:
         """The status of a request with that name and password."""
