@@ -9,19 +9,22 @@ strangers. Printed are the median, the 99th percentile and the longest of the ti
 beside the attack, how much of a processor the attacker and the server used, and the most memory that the server had
 meanwhile. With --turns both are measured so many times, one after the other, and all times of a kind count together.
 The attack runs with a lower priority: the server is measured, and not the share of the processors that a client takes.
-What remains of that share shows --burner: the account is measured a third time beside a program of the same priority
-that computes for as long as the attacker did, and never meets the server. With --apart no share is taken at all: the
-attacker has a processor of its own, and the server and the honest client have all others, alone and beside the attack.
+What remains of that share shows the control, the first row of all: the same account beside two programs of the same
+priority that compute all the time, and never meet the server. An attack whose figures are no worse than these may have
+cost nothing but processors. With --burner the account is measured beside such a program after each attack, too, which
+computes for as long as that attacker did. With --apart no share is taken at all: the attacker has a processor of its
+own, and the server and the honest client have all others, alone and beside the attack.
 Give the figures of both: attackers who meet the server by a network take none of its processors, and what is left of
 their share with a lower priority counts as the server's without --apart; with it, a server has fewer processors.
 
 The 99th percentile of a few seconds is one of the two or three slowest answers. So the last lines compare each attack
-with all that the account saw alone in the whole run, too. To mount a new ext4 or NTFS takes root.
+with all that the account saw alone in the whole run, too, and with the control. To mount a new ext4 or NTFS takes root.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -31,7 +34,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from attackers import EVERY_ATTACK
@@ -48,6 +51,12 @@ MIX = (
     Request("GET", {"rel_endpoint": "medium"}),
 )
 """What the honest client asks, over and over."""
+
+CONTROL = "no attack: 2 programs that compute"
+"""The row of the control."""
+
+CONTROL_SHARES = (1.0, 1.0)
+"""How much of a processor each program of the control uses; an attacker is one process, and uses about one."""
 
 NICE = ("nice", "-n", "10")
 """Before the command of an attacker."""
@@ -147,21 +156,29 @@ def beside_attack(attacker: list[str], client: RawClient, server: int, options: 
     return Attacked(answers, *used)
 
 
-def beside_burner(share: float, client: RawClient, options: argparse.Namespace) -> Answers:
-    """The honest client beside a program that uses this much of a processor, and nothing else."""
+def beside_programs(shares: Sequence[float], client: RawClient, server: int, options: argparse.Namespace) -> Attacked:
+    """The honest client beside programs that use so much of a processor each, and nothing else."""
     script = Path(__file__).with_name("burner.py")
-    with subprocess.Popen([*options.attackers, sys.executable, str(script), str(share)]) as process:
-        try:
-            return behave(client, options.seconds, options.rate)
-        finally:
-            process.kill()
+    with contextlib.ExitStack() as running:
+        programs = [
+            running.enter_context(subprocess.Popen([*options.attackers, sys.executable, str(script), str(share)]))
+            for share in shares
+        ]
+        for program in programs:
+            running.callback(program.kill)
+        before = processor(server)
+        answers = behave(client, options.seconds, options.rate)
+        used = sum(processor(program.pid) for program in programs)
+        return Attacked(answers, used / options.seconds, (processor(server) - before) / options.seconds)
 
 
 def measure(name: str, victim: Victim, options: argparse.Namespace, all_alone: Answers) -> dict[str, Any]:
-    """The honest client alone, and beside an attack, in turn; what it saw alone is added to `all_alone`."""
+    """The honest client alone, and beside an attack or the control, in turn; `all_alone` gets what it saw alone."""
     script = Path(__file__).with_name("attackers.py")
     server, port, ca_file = victim.process, victim.ports[0], victim.ca_file
     attacker = [sys.executable, str(script), name, *map(str, victim.ports), str(ca_file), str(options.seconds + 1)]
+    begin: Callable[..., Attacked] = beside_programs if name == CONTROL else beside_attack
+    what = CONTROL_SHARES if name == CONTROL else attacker
     alone, beside, burner = Answers({}, []), Answers({}, []), Answers({}, [])
     used: list[Attacked] = []
     reset_peak(server)
@@ -169,11 +186,11 @@ def measure(name: str, victim: Victim, options: argparse.Namespace, all_alone: A
         with RawClient(port, str(ca_file)) as client:
             client.start_tls().login("honest", PASSWORD)
             alone.add(behave(client, options.alone, options.rate))
-            used.append(beside_attack(attacker, client, server, options))
+            used.append(begin(what, client, server, options))
             beside.add(used[-1].answers)
             time.sleep(SETTLE_SECONDS)
             if options.burner:
-                burner.add(beside_burner(used[-1].attacker, client, options))
+                burner.add(beside_programs([used[-1].attacker], client, server, options).answers)
     all_alone.add(alone)
     found: dict[str, Any] = {
         "attack": name,
@@ -204,11 +221,13 @@ def show(found: dict[str, Any]) -> None:
     print(f"{found['attack']:40} {times} {used}{refused}", flush=True)
 
 
-def summarize(found: list[dict[str, Any]], all_alone: Answers) -> None:
-    """How many attacks exceed what is allowed, and by how much: of the seconds before each, and of all of these."""
-    together = all_alone.figures()
-    print("all alone: " + ", ".join(f"{name} {value:.1f} ms" for name, value in together.items()))
-    for against, base in (("alone before it", None), ("all alone", together)):
+def summarize(found: list[dict[str, Any]], control: dict[str, Any], all_alone: Answers) -> None:
+    """How many attacks exceed what is allowed, and by how much: of the seconds before each, of all these, and of what
+    the honest client saw beside the control."""
+    together, computing = all_alone.figures(), control["beside"]
+    for told, figures in (("all alone", together), ("control", computing)):
+        print(f"{told}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in figures.items()))
+    for against, base in (("alone before it", None), ("all alone", together), ("the control", computing)):
         for name in ("median", "p99"):
             ratios = {each["attack"]: each["beside"][name] / (base or each["alone"])[name] for each in found}
             worst = max(ratios, key=ratios.__getitem__)
@@ -263,10 +282,10 @@ def main() -> None:
         width = 36 if options.burner else 23
         head = "  ".join(f"{each + ', ms: ' + columns:{width}}" for each in ("median", "p99", "longest"))
         print(f"{'':40} {head} attk   cpu    MiB")
-        for name in options.attack or EVERY_ATTACK:
+        for name in (CONTROL, *(options.attack or EVERY_ATTACK)):
             found.append(measure(name, attacked, options, all_alone))
             show(found[-1])
-    summarize(found, all_alone)
+    summarize(found[1:], found[0], all_alone)
     if options.json:
         Path(options.json).write_text(json.dumps(found, indent=1))
 

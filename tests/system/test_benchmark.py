@@ -208,17 +208,23 @@ class BenchmarkTests(SynchronousTestCase):
         self.check("telling_apart.py", *sizes, prints=[*kinds, "a forbidden folder", "its own (control)"])
 
     def test_attacks(self) -> None:
-        """It measures an honest client beside attacks by accounts and by strangers, on a file system of its own."""
+        """It measures an honest client beside attacks by accounts and by strangers, on a file system of its own, and
+        first beside programs that only compute: what the machine does to the client without any attack.
+        """
         needs.root()
         needs.program("mkfs.ext4")
         needs.device("/dev/loop-control")
         written = Path(self.mktemp()).absolute()
         attacks = ("CMP of small files", "TLS handshakes")
+        control = "no attack: 2 programs that compute"
         lines = ("all alone: median ", "p99 against all alone: above 2 times beside ", " of 2, ", "refused: 0\n")
+        compared = ("control: median ", "p99 against the control: above 2 times beside ")
         options = [f"--attack={each}" for each in attacks]
         sizes = ("--names=500", "--seconds=0.4", "--alone=0.3", "--disk=ext4", "--apart")
-        self.check("attacks.py", *sizes, *options, f"--json={written}", prints=[*attacks, *lines])
-        for found in json.loads(written.read_text()):
+        self.check("attacks.py", *sizes, *options, f"--json={written}", prints=[control, *attacks, *lines, *compared])
+        rows = json.loads(written.read_text())
+        self.assertEqual([each["attack"] for each in rows], [control, *attacks])
+        for found in rows:
             self.assertEqual(found["refused"], [])
             self.assertGreater(found["peak_mib"], 1)
             self.assertLessEqual(found["beside"]["median"], found["beside"]["worst"])
