@@ -9,6 +9,7 @@ import ssl
 from typing import Any
 
 from homeftp.config import ALPN
+from tests.support.tlsconnections import over_tls
 
 TIMEOUT = 30.0
 
@@ -51,7 +52,7 @@ class RawClient:
 
     def wrap(self) -> RawClient:
         """The handshake."""
-        self.socket = self._context.wrap_socket(self.socket)
+        self.socket = over_tls(self._context, self.socket)
         return self
 
     def login(self, user: str, password: str) -> RawClient:

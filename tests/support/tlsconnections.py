@@ -1,4 +1,4 @@
-"""Connections of TLS from the first byte, which leave no socket open where the server ends them at once."""
+"""TLS over connected sockets, which leaves none open where the other end has gone before the handshake."""
 
 from __future__ import annotations
 
@@ -7,24 +7,35 @@ import socket
 import ssl
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Closed where the other end has reset it before the handshake.
+
+    CPython's `wrap_socket` notices that by reading, and leaves the socket open. The warning about it fails some later
+    test.
+    """
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except ConnectionError:
+            if self.version() is None:
+                self.close()
+            raise
+
+
+def over_tls(
+    context: ssl.SSLContext, connected: socket.socket, *, name: str | None = None, server_side: bool = False
+) -> ssl.SSLSocket:
+    """TLS over a connection, after the handshake. Raises OSError where it fails, and then the connection is closed."""
+    context.sslsocket_class = _TlsSocket
+    return context.wrap_socket(connected, server_side=server_side, server_hostname=name)
+
+
 def tls_connection(
     context: ssl.SSLContext, port: int, *, within: float = 30.0, source: tuple[str, int] | None = None
 ) -> ssl.SSLSocket:
-    """A connection to a port of 127.0.0.1, after its handshake. Raises OSError where it ends before.
-
-    The socket is wrapped before it connects: one that the server has reset by then is never closed by CPython's
-    `wrap_socket`, and the warning about it fails some later test.
-    """
-    connection = context.wrap_socket(socket.socket(), server_hostname="127.0.0.1")
-    try:
-        connection.settimeout(within)
-        if source is not None:
-            connection.bind(source)
-        connection.connect(("127.0.0.1", port))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    """A connection to a port of 127.0.0.1, after its handshake. Raises OSError where it ends before."""
+    return over_tls(context, socket.create_connection(("127.0.0.1", port), within, source), name="127.0.0.1")
 
 
 class HttpsConnection(http.client.HTTPSConnection):

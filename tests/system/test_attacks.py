@@ -33,6 +33,7 @@ from tests.support.inmemory import PASSWORD, Server
 from tests.support.processes import PASSWORD as PROCESS_PASSWORD
 from tests.support.processes import WITHIN, ServerProcess
 from tests.support.rawclient import RawClient, context
+from tests.support.tlsconnections import over_tls
 from tests.support.waiting import pause, wait_until
 
 STARTTLS = b'{"request_type": "STARTTLS"}'
@@ -101,7 +102,7 @@ class InjectionTests(TestCase):
                 pause(gap)
                 plain.sendall(data[split:])
                 plain.recv(1000)
-                with context(self.ca_file).wrap_socket(plain) as secure:
+                with over_tls(context(self.ca_file), plain) as secure:
                     secure.sendall(requests(("HELLO", {})))
                     secure.recv(1000)
             except (OSError, ssl.SSLError):
@@ -187,7 +188,7 @@ class StrangerTests(TestCase):
             offering = context(self.server.ca_file, alpn=offered)
             with socket.create_connection(("127.0.0.1", self.server.ports[1]), WITHIN) as plain:
                 try:
-                    with offering.wrap_socket(plain) as secure:
+                    with over_tls(offering, plain) as secure:
                         secure.sendall(requests(("HELLO", {})))
                         answer = secure.recv(1000)
                 except ssl.SSLError as error:
@@ -203,7 +204,7 @@ class StrangerTests(TestCase):
             offering.maximum_version = maximum
             with socket.create_connection(("127.0.0.1", self.server.ports[1]), WITHIN) as plain:
                 try:
-                    with offering.wrap_socket(plain):
+                    with over_tls(offering, plain):
                         shaken = True
                 except (ssl.SSLError, ConnectionResetError):
                     shaken = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import select
 import socket
 import ssl
 import struct
@@ -12,7 +13,7 @@ from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.tlsconnections import HttpsConnection, tls_connection
+from tests.support.tlsconnections import HttpsConnection, over_tls, tls_connection
 
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with which close() resets a connection."""
@@ -49,13 +50,23 @@ class TlsConnectionsTests(SynchronousTestCase):
             gc.collect()
         return sum(issubclass(each.category, ResourceWarning) for each in caught)
 
+    def connected(self) -> socket.socket:
+        """A connection that has been reset."""
+        connected = socket.create_connection(("127.0.0.1", self.port))
+        select.select([connected], [], [])
+        return connected
+
     def test_reset(self) -> None:
         """The error is told, and the socket closed; the control leaves one open."""
+
+        def wrap() -> None:
+            self.assertRaises(ConnectionResetError, over_tls, self.context, self.connected(), name="x")
 
         def connect() -> None:
             for _ in range(20):
                 self.assertRaises(OSError, tls_connection, self.context, self.port)
 
+        self.assertEqual(self.unclosed(wrap), 0)
         self.assertEqual(self.unclosed(connect), 0)
         self.assertEqual(self.unclosed(lambda: self.context.wrap_socket(socket.socket(), server_hostname="x")), 1)
 

@@ -21,6 +21,7 @@ from tests.support.cutproxy import Slow
 from tests.support.ports import reserved_listen
 from tests.support.processes import SERVE, TWISTD, WITHIN, ServerProcess, environment, run_homeftp, run_interpreter
 from tests.support.terminals import TerminalProcess
+from tests.support.tlsconnections import over_tls
 from tests.support.waiting import wait_until
 
 
@@ -287,13 +288,15 @@ class Between(threading.Thread):
         """Both handshakes, then line for line."""
         self.line(near)
         near.sendall(b'{"status": 0, "message": "go ahead"}\n')
-        plain = socket.create_connection(("127.0.0.1", self.server))
-        plain.sendall(b'{"request_type": "STARTTLS"}\n')
-        self.line(plain)
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.set_alpn_protocols(["homeftp/1"])
-        with self.context.wrap_socket(near, server_side=True) as victim, context.wrap_socket(plain) as upstream:
+        with contextlib.ExitStack() as stack:
+            plain = stack.enter_context(socket.create_connection(("127.0.0.1", self.server)))
+            plain.sendall(b'{"request_type": "STARTTLS"}\n')
+            self.line(plain)
+            victim = stack.enter_context(over_tls(self.context, near, server_side=True))
+            upstream = stack.enter_context(over_tls(context, plain))
             while True:
                 asked = self.line(victim)
                 self.heard.append(asked)
