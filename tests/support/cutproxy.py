@@ -37,10 +37,14 @@ class Cutter:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def close(self) -> None:
         """Carry nothing any more."""
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()  # a connection that it has just accepted is among those that are open now
         for each in (self._listening, *self._open):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -50,7 +54,11 @@ class Cutter:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listening.accept()
-                far = socket.create_connection(("127.0.0.1", self.server))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.server))
+                except OSError:  # there is no server at the moment
+                    near.close()
+                    continue
                 self._open += [near, far]
                 number, self.connections = self.connections, self.connections + 1
                 left = self._allowances[number] if number < len(self._allowances) else None

@@ -29,15 +29,17 @@ class DatabaseProxy:
         """The next statement that has this in it does not get to the server."""
         self.seconds = 0.0
         """How long each answer takes, at least."""
-        self._run(self._accept)
+        self._accepting = self._run(self._accept)
 
     def url(self, database: str) -> str:
         """The URL of a database, by way of this relay."""
         port = self._listening.getsockname()[1]
         return f"postgresql://postgres@{quote('127.0.0.1')}:{port}/{database}"
 
-    def _run(self, target: Callable[..., None], *arguments: object) -> None:
-        threading.Thread(target=target, args=arguments, daemon=True).start()
+    def _run(self, target: Callable[..., None], *arguments: object) -> threading.Thread:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        thread.start()
+        return thread
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -88,6 +90,8 @@ class DatabaseProxy:
 
     def close(self) -> None:
         """End every connection."""
+        self._end(self._listening)
+        self._accepting.join()  # a connection that it has just accepted is among those that end now
         self._listening.close()
         self._end(*self._sockets)
         for each in self._sockets:
