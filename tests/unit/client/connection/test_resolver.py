@@ -22,6 +22,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from homeftp.client.connection.resolver import NameResolver
+from tests.support.waiting import WITHIN
 
 
 @implementer(IResolutionReceiver)
@@ -80,6 +81,7 @@ class LookupTests(TestCase):
     async def test_not_waited_for(self) -> None:
         """A lookup that hangs does not hold up the end of the process; after `cancel` its answer is ignored."""
         hanging, begun = threading.Event(), threading.Event()
+        before = set(threading.enumerate())  # the thread of another test may not have ended
 
         def hang(*arguments: Any, **more: Any) -> Any:
             begun.set()
@@ -88,8 +90,8 @@ class LookupTests(TestCase):
 
         with mock.patch.object(socket, "getaddrinfo", hang):
             lookup = self.lookups.resolveHostName(self.receiver, "nas")
-            begun.wait(10)
-            (thread,) = (each for each in threading.enumerate() if each.name == "lookup")
+            begun.wait(WITHIN)
+            (thread,) = (each for each in set(threading.enumerate()) - before if each.name == "lookup")
             self.assertTrue(thread.daemon)
             lookup.cancel()
             hanging.set()
