@@ -153,11 +153,11 @@ class PostgreSQL:
             **_postgres_identity(),  # type: ignore[call-overload]
         )
         atexit.register(self.stop, signal.SIGQUIT)
-        wait_until(self._answers, lambda: "PostgreSQL answers", WITHIN * 2)
+        wait_until(self._answers, lambda: "PostgreSQL answers")
 
     def _answers(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError):
-            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+            psycopg.connect(self.url("postgres"), connect_timeout=int(WITHIN)).close()
             return True
         return False
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from homeftp.config import ALPN
 from tests.support.tlsconnections import over_tls
-
-TIMEOUT = 30.0
+from tests.support.waiting import WITHIN
 
 
 def context(ca_file: str, *, alpn: list[str] | None = None) -> ssl.SSLContext:
@@ -34,7 +33,7 @@ class RawClient:
         self._context = context(ca_file)
         if device is not None:
             self._context.load_cert_chain(device)
-        self.socket: socket.socket = socket.create_connection((host, port), TIMEOUT, (source, 0) if source else None)
+        self.socket: socket.socket = socket.create_connection((host, port), WITHIN, (source, 0) if source else None)
         self._buffer = b""
 
     def __enter__(self) -> RawClient:

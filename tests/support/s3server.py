@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from obstore.store import S3Store
 
+from tests.support.waiting import WITHIN
+
 
 class S3Server:
     """A server at `port`."""
@@ -29,6 +31,6 @@ class S3Server:
             access_key_id=self.KEY,
             secret_access_key=self.SECRET,
             region="us-east-1",
-            client_options={"allow_http": True, "timeout": timedelta(seconds=5)},
+            client_options={"allow_http": True, "timeout": timedelta(seconds=WITHIN / 3)},
             retry_config={"max_retries": 0},
         )

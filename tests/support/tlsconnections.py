@@ -6,6 +6,8 @@ import http.client
 import socket
 import ssl
 
+from tests.support.waiting import WITHIN
+
 
 class _TlsSocket(ssl.SSLSocket):
     """Closed where the other end has reset it before the handshake.
@@ -32,7 +34,7 @@ def over_tls(
 
 
 def tls_connection(
-    context: ssl.SSLContext, port: int, *, within: float = 30.0, source: tuple[str, int] | None = None
+    context: ssl.SSLContext, port: int, *, within: float = WITHIN, source: tuple[str, int] | None = None
 ) -> ssl.SSLSocket:
     """A connection to a port of 127.0.0.1, after its handshake. Raises OSError where it ends before."""
     return over_tls(context, socket.create_connection(("127.0.0.1", port), within, source), name="127.0.0.1")
@@ -42,7 +44,7 @@ class HttpsConnection(http.client.HTTPSConnection):
     """HTTP over such a connection. `source` is the client's own address, and 0 or its port."""
 
     def __init__(
-        self, context: ssl.SSLContext, port: int, *, within: float = 30.0, source: tuple[str, int] | None = None
+        self, context: ssl.SSLContext, port: int, *, within: float = WITHIN, source: tuple[str, int] | None = None
     ) -> None:
         super().__init__("127.0.0.1", port, timeout=within, context=context)
         self._given = context, within, source

@@ -10,6 +10,7 @@ from typing import Any, Sequence
 
 from tests.support.processes import PASSWORD, ServerProcess
 from tests.support.tlsconnections import tls_connection
+from tests.support.waiting import WITHIN
 
 CREDENTIALS = f"ann:{PASSWORD}"
 AUTHORIZATION = f"Authorization: Basic {base64.b64encode(CREDENTIALS.encode()).decode()}\r\n".encode()
@@ -36,7 +37,7 @@ class WebServer(ServerProcess):
         """The URL of a path below `/dav/`."""
         return f"https://127.0.0.1:{self.port}/dav/{path}"
 
-    def connect(self, within: float = 30.0) -> ssl.SSLSocket:
+    def connect(self, within: float = WITHIN) -> ssl.SSLSocket:
         """A connection that has verified the server's certificate by the home's CA."""
         context = ssl.create_default_context(cafile=self.ca_file)
         return tls_connection(context, self.port, within=within)
