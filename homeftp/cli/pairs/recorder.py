@@ -149,7 +149,7 @@ class PairRecorder(SyncListener):
         self._record(doing=self._progress.words)
 
     def notice(self, message: str) -> None:
-        """Show that the connection was lost, or made again."""
+        """Show that the connection was lost, or made again, or that another sync is waited for."""
         self._progress.notice = message
 
     def unreachable(self, problem: Exception) -> None:
@@ -231,10 +231,11 @@ class _SyncProgress:
 
     def __init__(self) -> None:
         self.notice = ""
-        """The last notice of the connection."""
+        """The reason why the sync waits; "" while it does not."""
         self._files = self._total = self._done = 0
 
     def plan(self, files: int, size: int) -> None:
+        self.notice = ""  # it no longer waits
         self._files += files
         self._total += size
 

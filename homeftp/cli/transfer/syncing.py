@@ -35,10 +35,18 @@ from homeftp.client import (
     run_sync,
     sync_path,
 )
-from homeftp.errors import counted
+from homeftp.errors import InUse, counted
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
     from homeftp.client import Client, IClientReactor, Scope, SyncPlan, SyncRequest, TransferContext, TransferObserver
+
+LOCKED_SECONDS = 30.0
+"""A sync waits for another one of the same folder for so long: a watch takes less to compare 100,000 files."""
+
+LOCK_POLL_SECONDS = 0.1
+"""Between two tries to lock the folder."""
 
 
 class SyncListener:
@@ -48,7 +56,7 @@ class SyncListener:
         """A sync begins, which reports to `observer`."""
 
     def notice(self, message: str) -> None:
-        """The connection was lost, or made again."""
+        """The connection was lost, or made again, or the sync waits for another one."""
 
     def unreachable(self, problem: Exception) -> None:
         """The server cannot be watched, and may be out of step; a sync follows when it can."""
@@ -154,7 +162,8 @@ class SyncCommand:
             client = await self._connected(notify)
             archive = await self._context.workers.run(SyncArchive, sync_path(os.environ))
             try:
-                results.append(await run_sync(client, self._context, archive, request, output.observer))
+                sync = partial(run_sync, client, self._context, archive, request, output.observer)
+                results.append(await when_unlocked(self._reactor, sync, notify))
             finally:
                 await self._context.workers.run_unbounded(archive.close)
 
@@ -225,6 +234,28 @@ class SyncCommand:
         if message != self._problem:
             print_error(f"{self._prefix}{message}")
         self._problem = message
+
+
+async def when_unlocked(
+    clock: IReactorTime, sync: Callable[[], Awaitable[SyncResult]], notify: Callable[[str], object]
+) -> SyncResult:
+    """Run `sync`, again and again while another process syncs the folder: `notify` is called with which one, once.
+
+    Raises `InUse` where that has not ended after `LOCKED_SECONDS`, and what `sync` raises.
+    """
+    from twisted.internet.task import deferLater
+
+    until: float | None = None
+    while True:
+        try:
+            return await sync()
+        except InUse as problem:
+            if until is None:
+                until = clock.seconds() + LOCKED_SECONDS
+                notify(f"{problem}: waiting for up to {LOCKED_SECONDS:.0f} s until that has ended")
+            elif clock.seconds() >= until:
+                raise InUse(f"{problem}: wait until that has ended, or stop it") from None
+        await deferLater(clock, LOCK_POLL_SECONDS)
 
 
 def today() -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from typing import Any, Sequence
 
+from homeftp.client.sync.local.marker import FolderLock
 from tests.support import needs
 from tests.support.mounts import exfat, held
 from tests.support.processes import WITHIN, run_homeftp
@@ -92,6 +93,20 @@ class SyncCommandTests(ServedCase):
         merged = {"a.txt": "".join(["first\n", *lines[1:4], "second\n"]).encode()}
         self.assertEqual((contents(self.folder("first")), contents(self.server_folder)), (merged, merged))
         self.assertIn("Nothing to do", self.sync("first", "--merge"))
+
+    def test_locked(self) -> None:
+        """Beside a process that syncs the folder it says which that is, and syncs when that has ended, not before."""
+        self.lay("first/a.txt", b"one")
+        lock = FolderLock(self.folder("first"))
+        self.addCleanup(lock.release)
+        words = [sys.executable, "-m", "homeftp", "sync", "-y", self.folder("first"), self.place]
+        process = TerminalProcess(words, HOMEFTP_HOME=self.home)
+        self.addCleanup(process.end)
+        process.wait_for(f"is being synced by process {os.getpid()}: waiting for up to 30 s")
+        self.assertFalse(os.path.exists(self.server_folder))
+        lock.release()
+        process.wait_for("1 file and 1 folder new")
+        self.assertEqual((process.wait(), contents(self.server_folder)), (0, {"a.txt": b"one"}))
 
     def test_terminal(self) -> None:
         """At a terminal the plan is shown, and nothing is done before a yes."""

@@ -149,16 +149,6 @@ class WatchedPairTests(PairCase):
         found = self.status()["music"]
         return "trying again" in found["doing"] or "nothing listens" in found["problem"]
 
-    def sync_beside(self, *words: str) -> None:
-        """Sync beside the watch: where that is amid a sync of its own this one says so, and is run again."""
-
-        def is_done() -> bool:
-            said = self.homeftp("sync", *words)
-            self.assertIn((said.returncode, "is being synced already" in said.stderr), ((0, False), (2, True)), said)
-            return said.returncode == 0
-
-        wait_until(is_done)
-
     def test_both(self) -> None:
         """Changes cross in both pairs, in both directions; a second process says who does it already."""
         self.save("docs")
@@ -203,13 +193,13 @@ class WatchedPairTests(PairCase):
         wait_until(lambda: self.status()["docs"]["needs_person"], self.status)
         self.assertIn("--max-delete 3", self.status()["docs"]["problem"])
         self.assertEqual(set(contents(self.there_folder("docs"))), {"docs.txt", *"abcd"})
-        self.sync_beside("-y", "--max-delete", "3", self.folder("docs"))
+        self.sync("-y", "--max-delete", "3", self.folder("docs"))
         wait_until(lambda: not self.status()["docs"]["problem"], self.status)
         self.assertEqual(set(contents(self.there_folder("docs"))), {"docs.txt", "d"})
         self.lay("docs/d", b"")
         wait_until(lambda: self.status()["docs"]["waiting"], self.status)
         self.assertEqual(self.status()["docs"]["waiting"][0]["outcome"], "suspicious")
-        self.sync_beside("-y", "--prefer", "here", self.folder("docs"))
+        self.sync("-y", "--prefer", "here", self.folder("docs"))
         wait_until(lambda: not self.status()["docs"]["waiting"], self.status)
         self.assertEqual(contents(self.there_folder("docs"))["d"], b"")
 

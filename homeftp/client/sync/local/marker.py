@@ -13,6 +13,7 @@ import secrets
 
 from homeftp.endpoint import RESERVED
 from homeftp.errors import InUse, OperatorError
+from homeftp.host import lock_holder
 
 _NAME = "sync"
 _DIGITS = 32
@@ -47,8 +48,10 @@ class FolderLock:
             self._fd = os.open(os.path.join(folder, _NAME), os.O_RDWR | os.O_CREAT, 0o600)
             lock_file(self._fd)
         except BlockingIOError:
+            pid = lock_holder(self._fd)
             self.release()
-            raise InUse(f"{path} is being synced already: wait until that has ended, or stop it") from None
+            by = "another process" if pid is None else f"process {pid}"
+            raise InUse(f"{path} is being synced by {by}") from None
         except OSError as error:
             self.release()
             raise OperatorError(f"{path} cannot be synced: {folder} cannot be written ({error.strerror})") from None

@@ -186,7 +186,7 @@ class RecorderTests(QuickCase):
         self.begin(self.recorder)
         sync(Act.COPY, "x")
         self.recorder.failed(ConnectionFailed("no route"))
-        self.recorder.failed(InUse("is being synced already"))
+        self.recorder.failed(InUse("is being synced by process 7"))
         self.assertEqual(self.alerts, [], "the control: nothing to decide")
         sync(Act.KEEP_BOTH, *"abcde")
         sync(Act.SUSPICIOUS, "a")

@@ -7,14 +7,15 @@ import json
 import sys
 from typing import cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.transfer.progress import ProgressBar
 from homeftp.cli.transfer.screen import Screen
-from homeftp.cli.transfer.syncing import PlanScreen
-from homeftp.client import Act, IClientReactor, Side, SyncAction, SyncNode, SyncPlan, SyncRequest
+from homeftp.cli.transfer.syncing import LOCK_POLL_SECONDS, LOCKED_SECONDS, PlanScreen, when_unlocked
+from homeftp.client import Act, IClientReactor, Side, SyncAction, SyncNode, SyncPlan, SyncRequest, SyncResult
+from homeftp.errors import InUse, OperatorError
 from tests.support.commandline import Output
 
 PLAN = SyncPlan([SyncAction(Act.COPY, Side.HERE, "a", None, SyncNode("file", "h", 5))])
@@ -50,3 +51,56 @@ class PlanScreenTests(SynchronousTestCase):
         self.out.clear()
         self.screen().print_plan(SyncPlan())
         self.assertEqual(self.out.getvalue(), "")
+
+
+class LockedTests(SynchronousTestCase):
+    """A sync of a folder that another process may have locked."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.problem: Exception | None = InUse("docs is being synced by process 7")
+        self.tries = 0
+        self.said: list[str] = []
+
+    async def sync(self) -> SyncResult:
+        self.tries += 1
+        if self.problem is not None:
+            raise self.problem
+        return SyncResult(PLAN, 1, 0.1)
+
+    def begin(self) -> Deferred[SyncResult]:
+        return Deferred.fromCoroutine(when_unlocked(self.clock, self.sync, self.said.append))
+
+    def test_waits(self) -> None:
+        """It says once which process it waits for, and syncs when that has ended; in a free folder it says nothing."""
+        syncing = self.begin()
+        self.clock.pump([LOCK_POLL_SECONDS] * 3)
+        self.assertNoResult(syncing)
+        self.problem = None
+        self.clock.advance(LOCK_POLL_SECONDS)
+        self.assertEqual(self.successResultOf(syncing).plan, PLAN)
+        self.assertEqual(self.said, ["docs is being synced by process 7: waiting for up to 30 s until that has ended"])
+        self.said.clear()
+        self.successResultOf(self.begin())
+        self.assertEqual(self.said, [], "the control: nothing to wait for")
+
+    def test_too_long(self) -> None:
+        """It gives up after a while, with what to do."""
+        syncing = self.begin()
+        self.clock.advance(LOCKED_SECONDS - 0.01)
+        self.assertNoResult(syncing)
+        self.clock.advance(LOCK_POLL_SECONDS)
+        failure = self.failureResultOf(syncing, InUse)
+        self.assertEqual(str(failure.value), "docs is being synced by process 7: wait until that has ended, or stop it")
+        self.assertEqual((self.tries, len(self.said)), (3, 1))
+
+    def test_other_problem(self) -> None:
+        """Nothing else is waited for; nor is anything tried again after a person has stopped it."""
+        self.problem = OperatorError("is its disk mounted?")
+        self.failureResultOf(self.begin(), OperatorError)
+        self.assertEqual((self.tries, self.said), (1, []))
+        self.problem = InUse("docs is being synced by process 7")
+        syncing = self.begin()
+        syncing.cancel()
+        self.failureResultOf(syncing, CancelledError)
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from unittest import mock
 
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.errors import InUse, OperatorError
@@ -33,10 +34,13 @@ class MarkerTests(QuickCase):
         self.assertEqual(os.stat(f"{self.path}/.homeftp/sync").st_mode & 0o777, 0o600)
 
     def test_one_at_a_time(self) -> None:
-        """A folder that is locked is refused, with what to do; not when it was released. Releasing twice is nothing."""
+        """A folder that is locked is refused, with who has it; not when it was released. Releasing twice is nothing."""
         lock = self.lock()
         error = self.assertRaises(InUse, FolderLock, self.path)
-        self.assertIn("is being synced already", str(error))
+        self.assertEqual(str(error), f"{self.path} is being synced by process {os.getpid()}")
+        with mock.patch("homeftp.client.sync.local.marker.lock_holder", lambda fd: None):
+            error = self.assertRaises(InUse, FolderLock, self.path)
+        self.assertEqual(str(error), f"{self.path} is being synced by another process")
         lock.release()
         lock.release()
         self.lock()
