@@ -6,7 +6,10 @@ import contextlib
 import os
 import tempfile
 from functools import partial
-from typing import IO, Awaitable, BinaryIO, Callable
+from threading import Lock
+from typing import Awaitable, BinaryIO, Callable
+
+from twisted.internet.defer import CancelledError
 
 from homeftp.client.api import Client
 from homeftp.client.download import Download
@@ -128,31 +131,62 @@ async def _replaced_or_conflict(client: Client, last: str | None, task: FileTask
 async def _keep(context: TransferContext, read: Callable[[int], Awaitable[bytes]]) -> str:
     """Copy the input to a temporary file; gives its path. Raises `OperatorError`, also where it cannot be written."""
     run = context.workers.run
+    spool = _Spool()
     try:
-        spool = await run(_make_spool)
         try:
+            path = await run(spool.open)
             while data := await read(STREAM_PIECE):
                 await run(spool.write, data)
             await run(spool.close)
         except BaseException:
-            await run(_discard, spool)
+            await run(spool.discard)
             raise
     except OSError as error:
         raise OperatorError(
             f"cannot keep standard input in a temporary file: {error.strerror}. Set TMPDIR to another folder"
         ) from None
-    return spool.name
+    return path
 
 
-def _make_spool() -> IO[bytes]:
-    return tempfile.NamedTemporaryFile(prefix="homeftp-", delete=False)
+class _Spool:
+    """A temporary file. `discard` waits for a job whose wait was cancelled; later ones do nothing."""
 
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._is_discarded = False
+        self._path = ""
+        self._file: BinaryIO | None = None
 
-def _discard(spool: IO[bytes]) -> None:
-    """Remove a temporary file that cannot be used."""
-    os.unlink(spool.name)
-    with contextlib.suppress(OSError):  # no space for what was not written yet
-        spool.close()
+    def open(self) -> str:
+        """Make it; gives its path."""
+        with self._lock:
+            if self._is_discarded:
+                raise CancelledError
+            descriptor, self._path = tempfile.mkstemp(prefix="homeftp-")
+            self._file = os.fdopen(descriptor, "wb")
+            return self._path
+
+    def write(self, data: bytes) -> None:
+        """Append some bytes."""
+        with self._lock:
+            if self._file is not None:
+                self._file.write(data)
+
+    def close(self) -> None:
+        """All has been written."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+
+    def discard(self) -> None:
+        """Remove it, if it was made."""
+        with self._lock:
+            self._is_discarded = True
+            file, self._file = self._file, None
+            if file is not None:
+                os.unlink(self._path)
+                with contextlib.suppress(OSError):  # no space for what was not written yet
+                    file.close()
 
 
 async def get_stream(

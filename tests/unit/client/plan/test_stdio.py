@@ -7,6 +7,7 @@ import os
 import tempfile
 from typing import Any
 
+import attrs
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from homeftp.client import (
@@ -20,6 +21,7 @@ from homeftp.errors import (
     Changed,
     OperatorError,
 )
+from tests.support.queuedworkers import QueuedWorkers
 from tests.support.reconnects import BIG_RANDOM, ReconnectCase
 from tests.support.transfers import BIG, NEW, TransferCase, reader_of
 
@@ -124,6 +126,24 @@ class PushStreamTests(TransferCase):
         pushing.cancel()
         self.failureResultOf(pushing).trap(CancelledError)
         self.assertEqual(os.listdir(spool), [])
+
+    def test_cancelled_at_first(self) -> None:
+        """Neither is one left where the job that makes it still runs, or has yet to begin."""
+        spool = self.mktemp()
+        os.makedirs(spool)
+        self.patch(tempfile, "tempdir", spool)
+        workers = QueuedWorkers()
+        context = attrs.evolve(self.context, workers=workers)
+        for steps in range(3):
+            pushing = Deferred.fromCoroutine(
+                push_stream(self.client, context, reader_of(BIG), "a", TransferOptions(), self.observer())
+            )
+            for _ in range(steps):
+                workers.work()
+            pushing.cancel()
+            workers.work_all()
+            self.failureResultOf(pushing).trap(CancelledError)
+            self.assertEqual(os.listdir(spool), [], steps)
 
     def test_no_space_to_keep_it(self) -> None:
         """A folder for temporary files that cannot be used is named, with what to do."""
