@@ -30,7 +30,8 @@ class SftpServer:
             generate = [program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", self.key]
             subprocess.run(generate, check=True, timeout=60)
             with open(f"{self.key}.pub", encoding="utf-8") as public:
-                run_homeftp("device", "add-key", "key", "--state", self.process.state, input=public.read())
+                added = run_homeftp("device", "add-key", "key", "--state", self.process.state, input=public.read())
+            assert added.returncode == 0, added.stderr
 
     @property
     def root(self) -> str:

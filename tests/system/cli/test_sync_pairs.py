@@ -186,10 +186,12 @@ class WatchedPairTests(PairCase):
         for name in "abcd":
             self.lay(f"docs/{name}")
         self.save("docs")
-        self.watch()
+        watch = self.watch().process
         wait_until(lambda: self.status()["docs"]["pid"])
+        watch.send_signal(signal.SIGSTOP)  # to the watch they are gone at once
         for name in "abc":
             os.unlink(f"{self.folder('docs')}/{name}")
+        watch.send_signal(signal.SIGCONT)
         wait_until(lambda: self.status()["docs"]["needs_person"], self.status)
         self.assertIn("--max-delete 3", self.status()["docs"]["problem"])
         self.assertEqual(set(contents(self.there_folder("docs"))), {"docs.txt", *"abcd"})
@@ -211,16 +213,21 @@ class WatchedPairTests(PairCase):
         os.chmod(program, 0o755)
         self.save("docs")
         self.lay("docs/docs.txt", b"here")
-        with open(f"{self.there_folder('docs')}/docs.txt", "wb") as file:
-            file.write(b"there")
+        with open(f"{self.there_folder('docs')}/docs.txt", "wb") as theirs:
+            theirs.write(b"there")
         self.watch(PATH=f"{os.path.dirname(program)}:{os.environ['PATH']}")
         wait_until(lambda: self.status()["docs"]["conflicts"])
         self.lay("docs/later")
         wait_until(lambda: "later" in contents(self.there_folder("docs")))
-        wait_until(lambda: os.path.exists(output))
-        with open(output, encoding="utf-8") as shown:
-            expected = "--app-name=homeftp|--|docs: 1 conflict: both sides had changed|docs.txt|\n"
-            self.assertEqual(shown.read(), expected)
+
+        def shown() -> str:
+            if not os.path.exists(output):
+                return ""
+            with open(output, encoding="utf-8") as file:
+                return file.read()
+
+        wait_until(lambda: shown().endswith("\n"), shown)
+        self.assertEqual(shown(), "--app-name=homeftp|--|docs: 1 conflict: both sides had changed|docs.txt|\n")
 
     def test_killed(self) -> None:
         """A process that was killed is not shown as running, and what it knew last is."""

@@ -78,7 +78,8 @@ class UploadFaultTests(SynchronousTestCase):
         """Access that is revoked ends the upload within seconds; the audit log names the front end."""
         server = self.start()
         client = self.upload(server)
-        run_homeftp("device", "revoke", "key", "--state", server.process.state)
+        revoked = run_homeftp("device", "revoke", "key", "--state", server.process.state)
+        self.assertEqual(revoked.returncode, 0, revoked.stderr)
         client.wait(WITHIN)
         wait_until(lambda: self.arrived(server) == 0)
         self.assertEqual((server.read("a"), server.incoming()), (OLD, []))
