@@ -10,7 +10,7 @@ import subprocess
 
 from tests.support.needs import device, program, root
 from tests.support.sftpserver import SftpCase
-from tests.support.waiting import wait_until
+from tests.support.waiting import WITHIN, wait_until
 
 BIG = random.Random(2).randbytes(1_000_000)
 
@@ -35,9 +35,10 @@ class MountedTests(SftpCase):
         self.assertTrue(os.path.ismount(self.mounted))
 
     def unmount(self) -> None:
-        """Unmount it."""
-        subprocess.run([program("fusermount3"), "-u", self.mounted], check=False, timeout=60)
-        self.mount.wait(60)
+        """Unmount it once no program uses it: git leaves one in the background."""
+        unmount = [program("fusermount3"), "-u", self.mounted]
+        wait_until(lambda: self.mount.poll() is not None or not subprocess.run(unmount, timeout=WITHIN).returncode)
+        self.mount.wait(WITHIN)
 
     def at(self, name: str) -> str:
         """A path in the mounted folder."""
