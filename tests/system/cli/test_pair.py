@@ -178,8 +178,8 @@ class DaemonTests(PairCase):
 
     def test_no_code(self) -> None:
         """It makes no code at its start: others may read a log (test_serve_terminal.py)."""
+        wait_until(lambda: "homeftp invite --state" in self.server.output(), self.server.output)
         self.assertNotIn("homeftp pair", self.server.output())
-        self.assertIn("homeftp invite --state", self.server.output())
 
     def test_whose(self) -> None:
         """It starts even if the first device's account is unknown."""
@@ -187,7 +187,7 @@ class DaemonTests(PairCase):
         for name in ("ann", "bob"):
             self.invite("--account", name)
         self.server = ServerProcess(account=False, folder=self.server.folder, program=SERVE)
-        self.assertIn("homeftp invite --state", self.server.output())
+        wait_until(lambda: "homeftp invite --state" in self.server.output(), self.server.output)
 
 
 class InviteTests(PairCase):
