@@ -36,14 +36,15 @@ class SwapTests(SynchronousTestCase):
     def run_processes(self, *flags: str, kill: bool = False) -> list[list[str]]:
         """All that the processes say they have stored: path, the hash before and the hash after."""
         command = [sys.executable, "-m", "tests.support.casworker", self.cluster.url, self.bucket]
+        counts = ["1000000" if kill else str(SWAPS), *[str(SWAPS)] * (PROCESSES - 1)]  # it does not end before
         started = [
             subprocess.Popen(
-                [*command, self.cluster.cluster.share, str(number), str(SWAPS), *flags],
+                [*command, self.cluster.cluster.share, str(number), count, *flags],
                 stdout=subprocess.PIPE,
                 text=True,
                 env=environment(**object_server().environment()),
             )
-            for number in range(PROCESSES)
+            for number, count in enumerate(counts)
         ]
         first = ""
         if kill:
