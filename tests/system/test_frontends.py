@@ -49,8 +49,6 @@ class LineClient(LineReceiver):
 class FrontEndTests(TestCase):
     """A server with the JSON front end and a line-based one."""
 
-    timeout = 60
-
     def make(self, limits: Limits | None = None, front_end: Any = None) -> None:
         self.front_end = front_end or line_front_end()
         self.served = self.front_end.service = mock.Mock(wraps=self.front_end.service)

@@ -83,8 +83,6 @@ class AdvertisingTests(TestCase):
         self.addCleanup(lambda: globalLogPublisher.removeObserver(observer))
         self.logged: Deferred[None] = Deferred()
 
-    timeout = 20
-
     def observe(self, event: LogEvent) -> None:
         if event.get("line"):
             self.lines.append(event["line"])

@@ -42,8 +42,6 @@ def has_web_certificate(state: str) -> bool:
 class ServiceCase(TestCase):
     """A server in this process."""
 
-    timeout = 60
-
     def make(self, **settings: object) -> EmbeddedServer:
         server = EmbeddedServer(**settings)  # type: ignore[arg-type]
         self.addCleanup(lambda: Deferred.fromCoroutine(server.stop()))
