@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.dispatchers.metadata import parse_meta_data
@@ -15,7 +14,7 @@ from homeftp.metadata.modes import same_mode
 from homeftp.model import Entry, PathLock, ResumePoint, TreeDigest, TreeProgress
 from homeftp.status import Status
 from homeftp.wire.history import writer_body
-from homeftp.wire.messages import CmpBody, TreeBody, entry_body, meta_data
+from homeftp.wire.messages import CmpBody, DirectoryDigestsBody, TreeBody, entry_body, meta_data
 
 _MESSAGES = {
     Status.SAME: "the same",
@@ -72,7 +71,7 @@ class CmpDispatcher:
         status = Status.DAMAGED if is_damaged else comparison_status(differs)
         answer: dict[str, Any] = {"differs": differs, "remote": entry_body(entry)}
         if tree is not None:
-            answer["tree"] = structs.asdict(TreeBody.of(tree))
+            answer["tree"] = TreeBody.of(tree)
         if body.writer and entry.hash is not None:
             writer = await request.find_writer(endpoint, entry.hash)
             answer |= {} if writer is None else {"writer": writer_body(writer)}
@@ -117,9 +116,7 @@ async def _tree_digest(request: IRequest, resolution: IResolution, entry: Entry)
 def _progress_body(step: TreeProgress, *, directories: bool) -> dict[str, Any]:
     body: dict[str, Any] = {"files": step.files, "bytes": step.size}
     if directories and step.directories:
-        body["directories"] = [
-            {"name": name, "tree": structs.asdict(TreeBody.of(digests))} for name, digests in step.directories
-        ]
+        body["directories"] = [DirectoryDigestsBody(name, TreeBody.of(digests)) for name, digests in step.directories]
     return body
 
 

@@ -12,11 +12,14 @@ T = TypeVar("T")
 ENTRY_BYTES = 320
 """Bytes that are counted for an entry besides its name: four large numbers, the mode, a hash and their names."""
 
-LOOKED_AT_BYTES = ENTRY_BYTES // 4
+LOOKED_AT_BYTES = ENTRY_BYTES // 8
 """Counted for a file that is only looked at, for the digests of its directory: it costs less time than an entry."""
 
 STEP_ITEMS = 100
 """Items of a page that are made in one step: to look up so many files takes 1 to 2 ms."""
+
+STEP_BYTES = STEP_ITEMS * ENTRY_BYTES
+"""Bytes that are counted in one step, by which a step ends that looks at many files for each of its items."""
 
 SKIPPED_BYTES = 16
 """Bytes that are counted for a pair of a name and a reason besides these: what separates them."""
@@ -26,21 +29,22 @@ def paged(items: Iterable[T | None], cost: Callable[[T], int]) -> Iterator[list[
     """Items page by page: at most `config.LISTING_PAGE`, and `LISTING_PAGE_BYTES` by `cost`.
 
     An empty page ends a step: one comes for each None, where to find the next item takes long, and after `STEP_ITEMS`
-    items without a page.
+    items or `STEP_BYTES` without a page.
     """
     page: list[T] = []
-    used = made = 0
+    used = made = work = 0
     for item in items:
-        if item is None or made == STEP_ITEMS:
-            made = 0
+        if item is None or made == STEP_ITEMS or work >= STEP_BYTES:
+            made = work = 0
             yield []
         if item is None:
             continue
         made += 1
         size = cost(item)
+        work += size
         if page and (len(page) == LISTING_PAGE or used + size > LISTING_PAGE_BYTES):
             yield page
-            page, used, made = [], 0, 1
+            page, used, made, work = [], 0, 1, size
         page.append(item)
         used += size
     if page:
