@@ -9,6 +9,7 @@ import time
 from typing import Iterator
 
 from attackkinds import HASH, WINDOW, Request, Target, attack, never_read, pump, repeated, unread
+from homeftp.hashing.filehash import hash_bytes
 from homeftp.wire.batch import encode_items
 from tests.support.rawclient import RawClient
 from victims import LARGE
@@ -88,7 +89,8 @@ def _push_similar(target: Target, client: RawClient, number: int, until: float) 
 
 
 def _batch(prefix: str, entries: int, content: bytes = b"x") -> bytes:
-    return encode_items(({"name": f"{prefix}{each:05}"}, content) for each in range(entries))
+    content_hash = hash_bytes(content)
+    return encode_items(({"name": f"{prefix}{each:05}", "hash": content_hash}, content) for each in range(entries))
 
 
 @attack("small PUSHes", "mallory", 4)
@@ -105,10 +107,12 @@ def _push_batches(target: Target, client: RawClient, number: int, until: float) 
 
 @attack("PUSH of batches in new directories", "mallory", 2)
 def _push_directories(target: Target, client: RawClient, number: int, until: float) -> None:
+    content_hash = hash_bytes(b"x")
     for each in itertools.count():
         if time.monotonic() > until:
             return
-        payload = encode_items(({"name": f"{number}-{each}/d{entry}/x"}, b"x") for entry in range(BATCH))
+        entries = ({"name": f"{number}-{each}/d{entry}/x", "hash": content_hash} for entry in range(BATCH))
+        payload = encode_items((entry, b"x") for entry in entries)
         client.ask("PUSH", {"rel_endpoint": "folders", "kind": "batch"}, payload)
 
 
