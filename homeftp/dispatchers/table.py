@@ -152,6 +152,7 @@ class Table:
         if resolution.resolved:
             self._log.failure("the dispatcher of {type} failed after its answer", result, type=request_type)
         elif isinstance(error, Refusal):
+            error.__traceback__ = None  # its frames refer to it: all that the request needed would stay with it
             resolution.resolve(error.status, error.message)
         else:
             self._log.failure("the dispatcher of {type} failed", result, type=request_type)

@@ -48,7 +48,7 @@ def _endpoint(base: Endpoint, name: str) -> Endpoint | Refusal:
     try:
         return entry_endpoint(base, name)
     except Refusal as refused:
-        return refused
+        return refused.with_traceback(None)  # its frames refer to what is returned
 
 
 class _BatchSender:

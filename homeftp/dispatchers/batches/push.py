@@ -107,7 +107,7 @@ class _IncomingBatch:
         try:
             return BatchWrite(_write_request(self._base, entry), None if entry.kind == "directory" else content)
         except Refusal as refused:
-            return refused
+            return refused.with_traceback(None)  # its frames refer to what is returned
 
 
 def _write_request(base: Endpoint, entry: PushEntry) -> WriteRequest:

@@ -269,7 +269,7 @@ class HttpConnection(Protocol):
             )
             response = await self._context.router.handle(request)
         except Refusal as refusal:
-            response = error_response(refusal, head.headers)
+            response = error_response(refusal.with_traceback(None), head.headers)
         except ConnectionLost:
             raise
         except Exception:  # noqa: BLE001 (a bug: the client gets no detail)

@@ -299,6 +299,7 @@ class Session:
 
     def _refuse(self, id: int, error: Exception, held: _Held) -> None:
         status, message = status_of(error)
+        error.__traceback__ = None  # its frames refer to it: all that the request needed would stay with it
         self._answer(answers.status(id, status, message), held, status)
 
     def _answer(self, data: bytes | memoryview, held: _Held, status: StatusCode = StatusCode.OK) -> None:

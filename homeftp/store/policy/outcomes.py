@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Callable, ParamSpec, Sequence, TypeVar
 
+from homeftp.errors import Internal, Refusal
 from homeftp.interfaces import IOpenFile
 
 P = ParamSpec("P")
@@ -13,9 +14,17 @@ R = TypeVar("R")
 
 
 def catch(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exception:
-    """The result of `step`, or the exception that it raises: the result of one item among many."""
+    """The result of `step`, or the exception that it raises: the result of one item among many.
+
+    A refusal loses its traceback, which no client is shown: its frames refer to the results, and with them all that the
+    request needed would stay until a search for garbage. What the log shows keeps it.
+    """
     try:
         return step(*args, **kwargs)
+    except Internal as fault:
+        return fault
+    except Refusal as refused:
+        return refused.with_traceback(None)
     except Exception as error:  # noqa: BLE001 (whatever it is, it is this one item's result)
         return error
 

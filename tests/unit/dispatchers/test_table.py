@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import attrs
@@ -21,6 +22,13 @@ class Body:
     how: str = "well"
 
 
+async def refused_later() -> None:
+    """Raise what a job of the pool has raised."""
+    job: Deferred[None] = Deferred()
+    job.errback(NotFound("not here yet"))
+    await job
+
+
 @implementer(IDispatcher)
 @attrs.frozen
 class Faulty:
@@ -35,6 +43,8 @@ class Faulty:
             raise ZeroDivisionError("secret detail")
         if how == "refuses":
             raise NotFound("not here")
+        if how == "refuses later":
+            return Deferred.fromCoroutine(refused_later())
         if how == "exits":
             raise SystemExit(3)
         if how == "later":
@@ -63,6 +73,19 @@ class DispatchTests(SynchronousTestCase):
         """A raised refusal is the answer."""
         answer = call(Faulty(), {"how": "refuses"})
         self.assertEqual((answer.status, answer.message), (Status.NOT_FOUND, "not here"))
+
+    def test_garbage(self) -> None:
+        """A refusal, with all that its traceback refers to, is freed once it is answered."""
+
+        def left() -> int:
+            return sum(type(each) is NotFound for each in gc.get_objects())
+
+        gc.disable()
+        self.addCleanup(gc.enable)
+        before = left()
+        answer = call(Faulty(), {"how": "refuses later"})
+        self.assertEqual((answer.status, answer.message), (Status.NOT_FOUND, "not here yet"))
+        self.assertEqual(left(), before)
 
     def test_bugs(self) -> None:
         """Anything else is answered 50 without detail, and logged."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
-from homeftp.errors import NotFound
+from homeftp.errors import Internal, NotFound, Refusal
 from homeftp.model import Entry
 from homeftp.store.buffers import BytesFile
 from homeftp.store.policy.outcomes import catch, for_allowed, results_of
@@ -23,6 +25,25 @@ class CatchTests(SynchronousTestCase):
         self.assertEqual(catch(int, "11", base=2), 3)
         self.assertIsInstance(catch(int, "x"), ValueError)
         self.assertRaises(SystemExit, catch, exit)
+
+    def test_garbage(self) -> None:
+        """A refusal among the results is freed with them; a fault keeps the traceback that the log shows."""
+
+        def refuse(error: Exception) -> None:
+            raise error
+
+        def results(error: type[Refusal]) -> list[object]:
+            return [catch(refuse, error("x"))]
+
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for error, kept in ((NotFound, False), (Internal, True)):
+            found = results(error)
+            left = weakref.ref(found[0])
+            del found
+            self.assertEqual(left() is not None, kept)
+        gc.collect()
+        self.assertIsNone(left())
 
 
 class ResultsOfTests(SynchronousTestCase):
