@@ -59,9 +59,8 @@ TimeSpan = tuple[int, int]
 """The first and the last of some times: microseconds since 1970 UTC."""
 
 
-@attrs.frozen
-class Entry:
-    """An existing file or directory at an endpoint."""
+class Entry(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """An existing file or directory at an endpoint. Equal are those with the same values, whatever their tags."""
 
     name: str
     """Relative to what was asked for; "" is that itself."""
@@ -74,7 +73,7 @@ class Entry:
     """The nine permission bits. None: the store does not keep them."""
     hash: str | None = None
     """`sha256:` and 64 hexadecimal digits; None where it is not known without reading the file, and for directories."""
-    tag: str = attrs.field(default="", eq=False)
+    tag: str = ""
     """An opaque text that the backend changes whenever the content or its metadata changes; "" where it has none.
 
     It has none for a content of which the next change may leave the same tag, such as one that was written just now.
@@ -91,8 +90,23 @@ class Entry:
 
     They count as the same: a write of one of them would change nothing.
     """
-    digests: TreeDigest | None = attrs.field(default=None, eq=False)
-    """The digests of a directory in `IStore.list_for_digests`, of all beneath it, which is not listed then."""
+    digests: TreeDigest | None = None
+    """The digests of a directory in `IStore.list_for_digests`, of all beneath it, which is not listed then.
+
+    They are not compared by `==`.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return self._compared() == other._compared() if isinstance(other, Entry) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def _compared(self) -> tuple[object, ...]:
+        return (
+            *(self.name, self.kind, self.size, self.mtime_us, self.mode),
+            *(self.hash, self.damaged, self.mtime_span),
+        )
 
 
 @attrs.frozen

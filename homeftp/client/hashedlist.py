@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import AsyncIterator, Callable
 
-import attrs
+from msgspec import structs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal, in_batches
@@ -50,7 +50,7 @@ async def _complete(client: Client, rel_endpoint: str, listed: ListingPage) -> L
 
     async def hashed(entry: Entry) -> Entry:
         found = await answer_or_refusal(hashed_entry(client, str(directory.at(entry.name))))
-        return entry if found is None or isinstance(found, Refusal) else attrs.evolve(entry, hash=found.hash)
+        return entry if found is None or isinstance(found, Refusal) else structs.replace(entry, hash=found.hash)
 
     unknown = [entry for entry in listed.entries if entry.kind == "file" and (entry.hash or entry.damaged) is None]
     known = {entry.name: entry for entry in await in_batches(hashed, unknown)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Awaitable, Callable
 
-import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from zope.interface import implementer
 
@@ -157,4 +157,4 @@ class _PageHasher:
             return None
         self._files += 1
         self._bytes += entry.size
-        return attrs.evolve(entry, name=listed.name)
+        return structs.replace(entry, name=listed.name)

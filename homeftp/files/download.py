@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Awaitable, Callable
 
 import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
@@ -60,7 +61,7 @@ class FileStream:
         return self._with_hash(self._file.entry)
 
     def _with_hash(self, entry: Entry) -> Entry:
-        return entry if self._hash is None or entry.hash is not None else attrs.evolve(entry, hash=self._hash)
+        return entry if self._hash is None or entry.hash is not None else structs.replace(entry, hash=self._hash)
 
     async def hash(self, cancelled: Callable[[], bool] = never) -> str:
         """The hash of the file, known or read slice by slice."""

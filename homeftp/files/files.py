@@ -163,7 +163,7 @@ class Files:
         if not joined:
             return entry
         found = await self.stat(endpoint)
-        return attrs.evolve(found, hash=entry.hash) if found is not None and found.tag == entry.tag else None
+        return structs.replace(found, hash=entry.hash) if found is not None and found.tag == entry.tag else None
 
     async def open(self, endpoint: Endpoint, as_of_us: int | None = None, hashed: bool = True) -> FileStream:
         """Open a file for reading, or what it was at a time; a small one is read at once."""

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from typing import Callable
 
 import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
@@ -86,7 +87,7 @@ class SharedHashes:
             hashing.workers = waiter.workers
             found: str | None = await waiter.workers.run_hash(next, steps)
             if found is not None:
-                return attrs.evolve(hashing.file.entry, hash=found)
+                return structs.replace(hashing.file.entry, hash=found)
 
     def _ended(self, result: Entry | Failure, hashing: _Hashing) -> None:
         if self._under_way.get(hashing.tag) is hashing:

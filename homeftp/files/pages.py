@@ -7,7 +7,7 @@ import time
 from threading import Lock
 from typing import AsyncGenerator, Awaitable, Callable, Generator, Generic, Iterator, Sequence, TypeVar
 
-import attrs
+from msgspec import structs
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, FirstError, gatherResults
 from twisted.internet.error import ConnectionLost
 
@@ -263,7 +263,7 @@ class TreeSteps:
         One without a hash counts as damaged: it could not be read.
         """
         if entry is not None:
-            entry = attrs.evolve(entry, name=name, damaged="" if _lacks_hash(entry) else entry.damaged)
+            entry = structs.replace(entry, name=name, damaged="" if _lacks_hash(entry) else entry.damaged)
         self._hashed[name] = entry
 
     def skip(self, name: str) -> None:

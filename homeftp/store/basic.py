@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from typing import Generator, Iterator, Sequence
 
-import attrs
+from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
@@ -77,7 +77,7 @@ class BasicStore(abc.ABC):
         try:
             content = file.read(0, file.entry.size)
             hash = hash_bytes(content)
-            return BytesFile(attrs.evolve(file.verify(hash), hash=hash), content, inline)
+            return BytesFile(structs.replace(file.verify(hash), hash=hash), content, inline)
         finally:
             file.close()
 

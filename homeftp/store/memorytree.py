@@ -13,6 +13,7 @@ from threading import RLock
 from typing import Callable, Iterator
 
 import attrs
+from msgspec import structs
 
 from homeftp.config import NAME_COST, PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import ROOT, Endpoint
@@ -45,7 +46,7 @@ class Node:
     def entry(self, name: str = "") -> Entry:
         """The node as callers of the store see it."""
         entry = Entry(name, self.kind, len(self.content), self.mtime_us, self.mode, self.hash, self.tag)
-        return attrs.evolve(entry, hash=None, damaged=self.hash or "") if self.damaged else entry
+        return structs.replace(entry, hash=None, damaged=self.hash or "") if self.damaged else entry
 
     @property
     def is_sound(self) -> bool:

@@ -13,7 +13,6 @@ from functools import partial
 from threading import RLock
 from typing import Callable, Generator, Iterable, Iterator, Sequence
 
-import attrs
 from msgspec import structs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
@@ -113,7 +112,7 @@ class SimpleStore(BasicStore):
         name, entry = "/".join(names[depth:]), self._entry(names)
         assert entry is not None
         problem = self._limits.filetypes.problem(name) if entry.kind == "file" else None
-        return attrs.evolve(entry, name=name) if problem is None else (name, problem)
+        return structs.replace(entry, name=name) if problem is None else (name, problem)
 
     def _beneath(self, above: Path) -> Sequence[Path]:
         """The paths beneath a directory, each directory before its content."""

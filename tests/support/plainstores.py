@@ -22,7 +22,7 @@ class _PlainNode(Node):
     """What exists, without a time and a mode."""
 
     def entry(self, name: str = "") -> Entry:
-        return attrs.evolve(super().entry(name), mtime_us=None, mode=None)
+        return structs.replace(super().entry(name), mtime_us=None, mode=None)
 
     def version(self, name: str, at_us: int) -> Version:
         return attrs.evolve(super().version(name, at_us), mtime_us=None, mode=None)

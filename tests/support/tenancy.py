@@ -26,6 +26,7 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from hypothesis.strategies import SearchStrategy
+from msgspec import structs
 from twisted.internet.defer import Deferred
 
 from homeftp.accounts.devices import Devices
@@ -388,7 +389,9 @@ class TenancyMachine(RuleBasedStateMachine):
         for path, entry in step.reads(outcome):
             assert rules.sees(path), f"it learned of {path!r}: {context}"
             if entry is not None and rules.is_way(path):
-                assert attrs.evolve(entry, name="") == Entry("", "directory"), f"it learned more of {path!r}: {context}"
+                assert structs.replace(entry, name="") == Entry("", "directory"), (
+                    f"it learned more of {path!r}: {context}"
+                )
         if step.what == "space" and outcome != Space():
             assert "read" in rules.everywhere, f"it learned how much others store: {context}"
         part = session.account, rules.whole("".join(step.paths[:1]))

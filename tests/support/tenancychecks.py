@@ -61,7 +61,7 @@ def same_answers(outcome: Any, again: Any) -> bool:
         return (type(outcome), str(outcome)) == (type(again), str(again))
     if isinstance(outcome, Entry) and isinstance(again, Entry):
         if None in (outcome.hash, again.hash):  # a snapshot hashes what is in the first store
-            outcome, again = attrs.evolve(outcome, hash=None), attrs.evolve(again, hash=None)
+            outcome, again = structs.replace(outcome, hash=None), structs.replace(again, hash=None)
         return _timeless(outcome) == _timeless(again)
     if isinstance(outcome, TreeDigest) and isinstance(again, TreeDigest):
         return structs.replace(outcome, full="") == structs.replace(again, full="")  # it covers times
@@ -71,4 +71,4 @@ def same_answers(outcome: Any, again: Any) -> bool:
 
 
 def _timeless(entry: Entry) -> Entry:
-    return attrs.evolve(entry, mtime_us=None)
+    return structs.replace(entry, mtime_us=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 import msgspec
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import model
@@ -57,6 +58,18 @@ class ModelTests(SynchronousTestCase):
         """The tag of an entry is not compared: two backends may have the same file."""
         self.assertEqual(Entry("a", "file", tag="1"), Entry("a", "file", tag="2"))
         self.assertNotEqual(Entry("a", "file", hash="1"), Entry("a", "file", hash="2"))
+
+    def test_equal_entries(self) -> None:
+        """Entries are equal, and have the same hash, if all values are equal but for those that are not compared."""
+        entry = Entry("a", "file", 1, 2, 3, "sha256:0", "tag", "", (1, 2))
+        digests = model.TreeDigest(content="", full="", files=0, directories=0, size=0)
+        others: dict[str, object] = {"name": "b", "kind": "directory", "size": 2, "mtime_us": None, "mode": None}
+        others |= {"hash": None, "tag": "other", "damaged": None, "mtime_span": None, "digests": digests}
+        self.assertEqual(set(others), set(Entry.__struct_fields__))
+        for field, value in others.items():
+            other, same = structs.replace(entry, **{field: value}), field in ("tag", "digests")
+            self.assertEqual((entry == other, hash(entry) == hash(other)), (same, same), field)
+        self.assertNotEqual(entry, "a")
 
     def test_size(self) -> None:
         """A size that must be known is, or it is a bug."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.client.api import Client
 from homeftp.client.plan.globs import expand_pattern
@@ -36,7 +36,7 @@ async def find_removable(client: Client, path: str, *, recursive: bool) -> Seque
         if entry.kind == "file" and each.endswith("/"):
             raise WrongKind(f"{endpoint} is a file, not a folder")
         if endpoint:
-            found.append(attrs.evolve(entry, name=endpoint))
+            found.append(structs.replace(entry, name=endpoint))
         else:
             found += [entry async for page in client.list("") for entry in page.entries if entry.name]
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Awaitable, Mapping, MutableMapping, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import answer_or_refusal, in_batches
@@ -96,7 +96,7 @@ class RemoteMirror:
             if endpoint not in last:
                 return True
             if entry.hash is None and entry.damaged is None:
-                entry = attrs.evolve(entry, hash=await hash_there(self._client, endpoint) or None)
+                entry = structs.replace(entry, hash=await hash_there(self._client, endpoint) or None)
                 self._entries[name] = entry
             return last[endpoint] != (entry.hash or entry.damaged)
 

@@ -11,7 +11,7 @@ import contextlib
 from functools import partial
 from typing import Callable, Collection, Iterable, Mapping, NamedTuple, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
@@ -216,7 +216,7 @@ async def list_directories_of(
         with contextlib.suppress(*_NOT_LISTED):
             entry = (await client.cmp(str(endpoint.at(name)))).remote
             if entry is not None and entry.kind == "directory":
-                found[name] = attrs.evolve(entry, name=name)
+                found[name] = structs.replace(entry, name=name)
 
     listed: list[str] = []
     asked: list[str] = []

@@ -6,7 +6,7 @@ import contextlib
 from itertools import chain
 from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
@@ -94,7 +94,7 @@ async def stat_names(client: Client, endpoint: Endpoint, names: Sequence[str]) -
     entries = entry_table()
     for name, compared in zip(legal, found, strict=True):
         if compared.remote is not None:
-            entries[name] = attrs.evolve(compared.remote, name=name)
+            entries[name] = structs.replace(compared.remote, name=name)
     return RemoteListing(entries, [], [])
 
 
@@ -130,7 +130,7 @@ async def add_entries(
     prefix = f"{beneath}/" if beneath else ""
     async for page in client.list(str(directory), recursive=recursive):
         for entry in page.entries:
-            named = attrs.evolve(entry, name=prefix + entry.name) if prefix else entry
+            named = structs.replace(entry, name=prefix + entry.name) if prefix else entry
             listing.entries[named.name] = named
         for name, reason in page.skipped:
             has_failed = prefix + name in listing.entries or not _is_legal(directory, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import MutableMapping, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
@@ -79,10 +79,10 @@ async def learn_hashes(
             compared = await client.get(endpoint_of(name), length=0, if_hash=local_hash, as_of=as_of)
             await compared.verdict()
         except (OSError, Changed):
-            return attrs.evolve(remote[name], hash=_ANOTHER)
+            return structs.replace(remote[name], hash=_ANOTHER)
         except Damaged:
-            return attrs.evolve(remote[name], damaged="")
-        return attrs.evolve(remote[name], hash=local_hash)
+            return structs.replace(remote[name], damaged="")
+        return structs.replace(remote[name], hash=local_hash)
 
     for name, entry in zip(unknown, await in_batches(find, unknown), strict=True):
         remote[name] = entry

@@ -6,6 +6,7 @@ import contextlib
 from typing import Iterable, MutableMapping
 
 import attrs
+from msgspec import structs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
@@ -51,7 +52,7 @@ async def reread_files(
         await reread_remote(client, str(base.beneath(name)), observer)
         listing = await stat_remote(client, base.beneath(name))
         if listing.entries:
-            remote[name] = attrs.evolve(listing.entries[""], name=name)
+            remote[name] = structs.replace(listing.entries[""], name=name)
 
     existing = [name for name in names if name in remote and remote[name].kind == "file"]
     await in_batches(reread_one, existing, ASKED_TOGETHER)

@@ -10,6 +10,7 @@ from itertools import chain, islice
 from typing import AbstractSet, Callable, Container, Mapping, Sequence
 
 import attrs
+from msgspec import structs
 
 from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
@@ -211,7 +212,7 @@ class _Reading:
         async def ask(name: str) -> None:
             hash = await hash_there(self._client, str(self._endpoint.at(name)))
             if hash:
-                self._there[name] = attrs.evolve(self._there[name], hash=hash)
+                self._there[name] = structs.replace(self._there[name], hash=hash)
             else:
                 self._opaque_there[name] = Unsynced(_UNREADABLE, True)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Collection, Iterable, Mapping, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import HAS_MODES, FileStat
@@ -166,7 +166,7 @@ class RemoteDirectories:
                 self._observer.add_result(FileResult(Outcome.REFUSED, name, 0, result.message, kind="directory"))
             return
         if result is not None:
-            shown = result if self._has_mode(directory) else attrs.evolve(result, mode=None)
+            shown = result if self._has_mode(directory) else structs.replace(result, mode=None)
             if is_unapplied(directory, shown, self._disks):
                 self.unapplied.append(name)
         if name not in self._remote:

@@ -6,7 +6,7 @@ import errno
 import os
 from typing import Callable, Collection, Mapping
 
-import attrs
+from msgspec import structs
 
 from homeftp.client.files.model import HAS_MODES, PERMISSIONS, LocalTree, new_mode
 from homeftp.client.files.names import problem_of
@@ -102,7 +102,7 @@ class LocalDirectories:
 
     def _wanted_of(self, entry: Entry) -> Entry:
         """The metadata for a directory: the mode only if it is new, or that was asked for."""
-        return entry if self._perms or entry.name not in self._tree.directories else attrs.evolve(entry, mode=None)
+        return entry if self._perms or entry.name not in self._tree.directories else structs.replace(entry, mode=None)
 
     def _is_outdated(self, wanted: Entry) -> bool:
         directory = self._tree.directories.get(wanted.name)

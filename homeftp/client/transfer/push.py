@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Container, ContextManager, Mapping, Sequence
 
-import attrs
+from msgspec import structs
 from twisted.internet.defer import DeferredLock
 from zope.interface import implementer
 
@@ -154,7 +154,7 @@ class PushTransfer:
         """Learn what was not needed when the files were compared: one of them has changed since, or it is a dry run."""
         endpoint = self._endpoint_of(task.name)
         if remote.hash is None and remote.damaged is None:
-            task.remote = remote = attrs.evolve(remote, hash=await hash_there(self._client, endpoint))
+            task.remote = remote = structs.replace(remote, hash=await hash_there(self._client, endpoint))
         if task.seen is None:
             last = await self._context.workers.run(self._seen.look_up, [endpoint])
             task.seen = frozenset(last.values())

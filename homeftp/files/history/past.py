@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Generator, Iterator
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound
@@ -121,7 +122,7 @@ class DirectoriesThen:
         if found is None and (timeline.current is None or timeline.current.kind == "file"):
             return
         if found is None or not _is_file(found):
-            self._known.append((name, timeline.current and attrs.evolve(timeline.current, name=name)))
+            self._known.append((name, timeline.current and structs.replace(timeline.current, name=name)))
         if found is None:
             return  # a directory of today: it counts only if something was in it then
         yield from self._give(name)
@@ -151,5 +152,5 @@ def _is_file(found: Entry | Version) -> bool:
 def past_entry(name: str, found: Entry | Version) -> Entry:
     """The entry that a name had."""
     if isinstance(found, Entry):
-        return attrs.evolve(found, name=name)
+        return structs.replace(found, name=name)
     return Entry(name, "file", found.size, found.mtime_us, found.mode, found.hash)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Callable, Iterator
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, NO_FOLDERS, Endpoint, FolderSet, folded, name_problem
 from homeftp.errors import Refusal
@@ -152,7 +153,7 @@ class DirectoryLister:
                 below = level.endpoint.beneath(name.decode())
                 digest = digests(below)
                 if digest is not None:
-                    yield attrs.evolve(item, digests=digest)
+                    yield structs.replace(item, digests=digest)
                     continue
                 yield item
                 levels.append(self._level(below, f"{item.name}/", hidden))

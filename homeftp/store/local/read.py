@@ -7,7 +7,7 @@ import stat
 import time
 from typing import Iterator, Mapping, Sequence
 
-import attrs
+from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.endpoint import Endpoint
@@ -73,7 +73,7 @@ class LocalFile:
     def _entry(self, content_hash: str | None) -> Entry:
         """The entry; without a tag as long as another change may leave the same one."""
         entry = entry_of(self.found, self._disks, content_hash)
-        return entry if self._settled else attrs.evolve(entry, tag="")
+        return entry if self._settled else structs.replace(entry, tag="")
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`, fewer only at the end that it had when it was opened."""

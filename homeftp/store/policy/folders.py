@@ -29,10 +29,10 @@ def list_folders(
         found = account.stat(folder)
         if found is None:
             continue
-        yield ListingPage((attrs.evolve(found, name=name),))
+        yield ListingPage((structs.replace(found, name=name),))
         if recursive and found.kind == "directory":
             for page in account.list(folder, True, hidden):
-                entries = tuple(attrs.evolve(each, name=_path(name, each.name)) for each in page.entries)
+                entries = tuple(structs.replace(each, name=_path(name, each.name)) for each in page.entries)
                 yield ListingPage(entries, _skipped(name, page.skipped))
 
 

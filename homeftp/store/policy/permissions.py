@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Callable, Sequence
 
-import attrs
 from msgspec import structs
 
 from homeftp.endpoint import ROOT, Endpoint
@@ -127,7 +126,7 @@ def stored(rights: Rights, request: WriteRequest, entry: Entry) -> Entry:
     """The entry that an account may learn of a file that it stored: with an older file's mode where it gave none."""
     if request.mode is not None or READ in rights.at(request.endpoint.parts):
         return entry
-    return attrs.evolve(entry, mode=None)
+    return structs.replace(entry, mode=None)
 
 
 def disclosed(rights: Rights, refused: Refusal, endpoint: Endpoint, wanted: str | None, asked: str | None) -> Refusal:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-import attrs
+from msgspec import structs
 from zope.interface.verify import verifyObject
 
 from homeftp.config import LISTING_PAGE
@@ -140,7 +140,7 @@ class ReadingContract(ContractCase):
         for entry in [*self.listed(store), *self.listed(store, recursive=False)]:
             found = store.stat(parse(entry.name))
             assert found is not None
-            self.assertEqual(attrs.evolve(entry, name="", hash=None), attrs.evolve(found, hash=None))
+            self.assertEqual(structs.replace(entry, name="", hash=None), structs.replace(found, hash=None))
             self.assertIn(entry.hash, (None, sha(contents[entry.name]) if entry.kind == "file" else None))
 
     def test_pages(self) -> None:
@@ -199,7 +199,7 @@ def _digests(directory: str, beneath: Iterable[Entry]) -> TreeDigest:
     """The digests of a directory that holds these entries, whose hashes are known."""
     digester = TreeDigester()
     for entry in beneath:
-        digester.add(attrs.evolve(entry, name=entry.name.removeprefix(f"{directory}/") if directory else entry.name))
+        digester.add(structs.replace(entry, name=entry.name.removeprefix(f"{directory}/") if directory else entry.name))
     return digester.finish()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Coroutine, Iterator
 
 import attrs
+from msgspec import structs
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
@@ -51,7 +52,7 @@ class FakeFile:
 
     def verify(self, hash: str | None) -> Entry:
         self.verified = hash
-        return attrs.evolve(self.entry, hash=hash)
+        return structs.replace(self.entry, hash=hash)
 
     def close(self) -> None:
         self.closed += 1
@@ -157,10 +158,10 @@ class LargeFileTests(FilesTestCase):
 
     def test_shared_hash(self) -> None:
         """A file that has a tag gets the hash of the content with that tag, and hashes itself where that is another."""
-        self.file.entry = attrs.evolve(self.file.entry, tag="now")
+        self.file.entry = structs.replace(self.file.entry, tag="now")
         others: list[Entry | Refusal] = [
-            attrs.evolve(self.file.entry, hash="shared"),
-            attrs.evolve(self.file.entry, hash="shared", tag="later"),
+            structs.replace(self.file.entry, hash="shared"),
+            structs.replace(self.file.entry, hash="shared", tag="later"),
             NotFound("it is gone"),
             WrongKind("it is a directory"),
         ]
@@ -183,7 +184,7 @@ class LargeFileTests(FilesTestCase):
             self.assertNoResult(hashing)
             self.workers.work()
         self.assertEqual(self.successResultOf(hashing), hash_bytes(LARGE))
-        self.file.entry = attrs.evolve(self.file.entry, hash="known")
+        self.file.entry = structs.replace(self.file.entry, hash="known")
         self.assertEqual(self.successResultOf(self.start(self.stream.hash())), "known")
 
     def test_cancelled(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import AsyncIterator, Callable, Iterator, Sequence
 
-import attrs
 from msgspec import structs
 from twisted.internet.error import ConnectionLost
 
@@ -36,11 +35,11 @@ class ForgetfulStore(MemoryStore):
 
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         for page in super().list(endpoint, recursive, hidden):
-            yield structs.replace(page, entries=tuple(attrs.evolve(entry, hash=None) for entry in page.entries))
+            yield structs.replace(page, entries=tuple(structs.replace(entry, hash=None) for entry in page.entries))
 
     def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
         found = super().stat_many(endpoints)
-        return [attrs.evolve(each, hash=None) if isinstance(each, Entry) else each for each in found]
+        return [structs.replace(each, hash=None) if isinstance(each, Entry) else each for each in found]
 
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
         return [catch(self._open_one, endpoint, inline) for endpoint in endpoints]
@@ -58,7 +57,7 @@ class UnhashedFile(BytesFile):
     """A large file, which is hashed in two steps."""
 
     def __init__(self, file: BytesFile) -> None:
-        super().__init__(attrs.evolve(file.entry, hash=None), file.read(0, file.entry.size))
+        super().__init__(structs.replace(file.entry, hash=None), file.read(0, file.entry.size))
 
     def hash_steps(self) -> Iterator[str | None]:
         """Its hash, in the second step."""

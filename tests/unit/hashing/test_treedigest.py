@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Mapping
 
-import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.hashing.treedigest import TreeDigester
@@ -127,9 +127,9 @@ class DigestTests(SynchronousTestCase):
     def test_known_directory(self) -> None:
         """A directory that has its digests counts as what it holds; so does the top itself."""
         listed = entries({"a": b"1", "d": {"x": b"2", "y": {"z": b"3"}}, "e": b"4"})
-        inner = digest([attrs.evolve(each, name=each.name[2:]) for each in listed if each.name.startswith("d/")])
+        inner = digest([structs.replace(each, name=each.name[2:]) for each in listed if each.name.startswith("d/")])
         short = [
-            attrs.evolve(each, digests=inner if each.name == "d" else None)
+            structs.replace(each, digests=inner if each.name == "d" else None)
             for each in listed
             if not each.name.startswith("d/")
         ]

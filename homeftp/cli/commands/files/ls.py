@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.cli.commands.files.attempts import attempt_each
 from homeftp.cli.commands.files.sizes import add_size_arguments, sized
@@ -78,7 +78,7 @@ async def _list_one(client: Client, path: str, options: argparse.Namespace, *, n
         if options.hash:
             entry = await hashed_entry(client, endpoint) or entry
         return print_entries(
-            [attrs.evolve(entry, name=endpoint if named else endpoint.rpartition("/")[2])], "", options
+            [structs.replace(entry, name=endpoint if named else endpoint.rpartition("/")[2])], "", options
         )
     prefix = f"{endpoint}/" if named and endpoint else ""
     complete = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, ContextManager, Generic, Mapping, NamedTuple, Protocol, Sequence, TypeVar
 
-import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
@@ -159,7 +159,7 @@ class _BatchPushHandler(Generic[P]):
             for each in refused:
                 self._report(each.entry, Response(each.status, each.message))
             for entry in differing:
-                self._report(self._names.get(entry.name, -1), attrs.evolve(entry, name=""))
+                self._report(self._names.get(entry.name, -1), structs.replace(entry, name=""))
         except ProtocolViolation as violation:
             self._violation = violation
 

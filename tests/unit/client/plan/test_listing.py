@@ -6,7 +6,7 @@ import os
 from typing import AsyncIterator
 from unittest import mock
 
-import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import Outcome
@@ -99,7 +99,7 @@ class PackingTests(SynchronousTestCase):
             Entry("d", "directory", mtime_us=-1, mode=0o750),
             Entry("e", "file", 7, 2 * 10**6, hash=hash, mtime_span=(2 * 10**6, 4 * 10**6)),
         ]
-        named = [attrs.evolve(row, name=f"{folder}/{row.name}") for folder in "abcd" for row in rows]
+        named = [structs.replace(row, name=f"{folder}/{row.name}") for folder in "abcd" for row in rows]
         entries = {entry.name: entry for entry in named}
         table = NameTable(PACKING, entries, plain=0, together=1)
         for name, entry in entries.items():

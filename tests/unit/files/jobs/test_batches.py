@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
@@ -170,7 +170,7 @@ class WriteTests(StoreTestCase):
         revoked, changed, written = write_many(self.commits, self.store, items)
         self.assertIsInstance(revoked, Forbidden)
         self.assertIsInstance(changed, Changed)
-        self.assertEqual(attrs.asdict(written)["size"], 3)  # type: ignore[arg-type]
+        self.assertEqual(structs.asdict(written)["size"], 3)  # type: ignore[arg-type]
         (page,) = self.store.list(ROOT, recursive=False)
         self.assertEqual([entry.name for entry in page.entries], ["a.txt", "y.txt"])
         self.assertEqual(self.store.open(parse("a.txt")).read(0, 100), b"content")

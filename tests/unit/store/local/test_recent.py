@@ -6,7 +6,7 @@ import os
 import time
 from unittest import mock
 
-import attrs
+from msgspec import structs
 from twisted.internet.task import Clock
 
 from homeftp.hashing.hashcache import CONTENT, CachedHash
@@ -45,7 +45,7 @@ class RecentFilesTests(StoreCase):
 
     def test_untagged(self) -> None:
         """An entry that was made while the file could still change within its stat has no tag, and does not count."""
-        self.entry = attrs.evolve(self.entry, tag="")
+        self.entry = structs.replace(self.entry, tag="")
         self.assertIsNone(self.recent.entry(PARTS, self.add()))
 
     def test_changed(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -34,7 +34,7 @@ class DisclosureTests(SynchronousTestCase):
     def upload(self, name: str) -> DisclosedUpload:
         """An upload of four bytes."""
         begun = self.store.upload(request(name, size=4, precondition=ABSENT))
-        upload = DisclosedUpload(begun, disclose, lambda entry: attrs.evolve(entry, mode=None))
+        upload = DisclosedUpload(begun, disclose, lambda entry: structs.replace(entry, mode=None))
         verifyObject(IUpload, upload)
         return upload
 

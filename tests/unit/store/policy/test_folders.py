@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Callable
 
-import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import Endpoint, parse
@@ -244,7 +244,7 @@ class FoldersTests(SynchronousTestCase):
     def test_way(self) -> None:
         """A directory that leads to a folder has its own name, and nothing else; one that is missing does not exist."""
         self.assertEqual(self.store.stat(parse("people")), self.store.stat_many([parse("people")])[0])
-        self.assertEqual(self.store.stat(parse("people")), attrs.evolve(WAY, name=""))
+        self.assertEqual(self.store.stat(parse("people")), structs.replace(WAY, name=""))
         (entry,) = (
             each for page in self.store.list(parse(""), False) for each in page.entries if each.name == "people"
         )

@@ -146,7 +146,7 @@ class EditingControls(ControlCase):
                 modes = [request.mode for request, _ in requests]
                 results = super().write_many(requests)
                 return [
-                    attrs.evolve(entry, mode=mode) if isinstance(entry, Entry) and mode is not None else entry
+                    structs.replace(entry, mode=mode) if isinstance(entry, Entry) and mode is not None else entry
                     for entry, mode in zip(results, modes, strict=True)
                 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Iterator, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import WrongKind
@@ -59,7 +59,7 @@ class ReadingControls(ControlCase):
             class Wrong(MemoryStore):
                 def _item(self, name: str, node: Node) -> Entry | tuple[str, str]:
                     item = super()._item(name, node)
-                    return attrs.evolve(item, **fields) if isinstance(item, Entry) else item
+                    return structs.replace(item, **fields) if isinstance(item, Entry) else item
 
             return Wrong
 
@@ -79,11 +79,11 @@ class ReadingControls(ControlCase):
             return Wrong
 
         def wrong(entries: list[Entry]) -> list[Entry]:
-            return [attrs.evolve(each, digests=nothing) for each in entries if "/" not in each.name]
+            return [structs.replace(each, digests=nothing) for each in entries if "/" not in each.name]
 
         for change in (
             wrong,
-            lambda entries: [attrs.evolve(each, digests=nothing) for each in entries],
+            lambda entries: [structs.replace(each, digests=nothing) for each in entries],
             lambda entries: [Entry("", "directory", digests=nothing)],
             lambda entries: entries[1:],
         ):
@@ -221,7 +221,7 @@ class ReadingControls(ControlCase):
         class NoSize(MemoryStore):
             def stat(self, endpoint: Endpoint) -> Entry | None:
                 found = super().stat(endpoint)
-                return found and attrs.evolve(found, size=0)
+                return found and structs.replace(found, size=0)
 
         class FromTheStart(MemoryStore):
             def open(self, endpoint: Endpoint) -> IOpenFile:
@@ -232,7 +232,7 @@ class ReadingControls(ControlCase):
 
         class WrongHash(MemoryStore):
             def open(self, endpoint: Endpoint) -> IOpenFile:
-                return BytesFile(attrs.evolve(super().open(endpoint).entry, hash="sha256:0"), b"")
+                return BytesFile(structs.replace(super().open(endpoint).entry, hash="sha256:0"), b"")
 
         class OpensAll(MemoryStore):
             def open(self, endpoint: Endpoint) -> IOpenFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs as attr
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.model import Entry
@@ -43,8 +43,8 @@ class AnswerTests(SynchronousTestCase):
         for entry, shown in (
             (ENTRY, Shown(5, 0o100640, 1_700_000_000)),
             (folder, Shown(0, 0o40755, 0)),
-            (attr.evolve(ENTRY, mode=None, mtime_us=-5), Shown(5, 0o100644, 0)),
-            (attr.evolve(ENTRY, mtime_us=2**62), Shown(5, 0o100640, 2**32 - 1)),
+            (structs.replace(ENTRY, mode=None, mtime_us=-5), Shown(5, 0o100644, 0)),
+            (structs.replace(ENTRY, mtime_us=2**62), Shown(5, 0o100640, 2**32 - 1)),
         ):
             (found,) = read(answers.attributes(3, entry))
             self.assertEqual(found.attributes, shown)

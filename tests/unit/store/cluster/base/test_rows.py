@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
@@ -59,7 +59,7 @@ class ListedTests(ClusterCase):
             *names_table.children(self.context.database, directory.id, 9),
         ]
         self.assertEqual(
-            [attrs.asdict(each.entry("x")) for each in listed], [attrs.asdict(each.entry("x")) for each in nodes]
+            [structs.asdict(each.entry("x")) for each in listed], [structs.asdict(each.entry("x")) for each in nodes]
         )
         self.assertEqual([each.entry("x").damaged is None for each in listed], [True, True, False, False])
 
