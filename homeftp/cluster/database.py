@@ -81,11 +81,11 @@ class Transaction:
 
     def rows(self, query: Query, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         """Run a statement, and give all of its rows."""
-        return self._cursor.execute(query, parameters).fetchall()
+        return self._cursor.execute(query, parameters, binary=True).fetchall()
 
     def row(self, query: Query, parameters: Sequence[object] | Mapping[str, object] = ()) -> Any:
         """Run a statement that gives one row at most; None where it gives none."""
-        return self._cursor.execute(query, parameters).fetchone()
+        return self._cursor.execute(query, parameters, binary=True).fetchone()
 
 
 class IQueries(Protocol):
@@ -144,12 +144,12 @@ class Database:
     def rows(self, query: Query, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         """Run one statement by itself, and give all of its rows. Raises `Busy` (51)."""
         with self._cursor() as cursor:
-            return cursor.execute(query, parameters).fetchall()
+            return cursor.execute(query, parameters, binary=True).fetchall()
 
     def row(self, query: Query, parameters: Sequence[object] | Mapping[str, object] = ()) -> Any:
         """Run one statement that gives one row at most by itself; None where it gives none. Raises `Busy` (51)."""
         with self._cursor() as cursor:
-            return cursor.execute(query, parameters).fetchone()
+            return cursor.execute(query, parameters, binary=True).fetchone()
 
     def transact(
         self,

@@ -65,12 +65,16 @@ class ClusterHistory:
         if node is None or hidden.covers(endpoint.parts):
             return
         yield path_text(endpoint.parts), node
-        if node.directory and depth != 0:
-            reader = TreeReader(self._context.database, NODES)
-            walk = reader.children if depth == 1 else reader.tree
-            for names, each in walk(node.id, endpoint.parts, hidden):
-                if depth is None or len(names) - len(endpoint.parts) <= depth:
-                    yield path_text(names), each
+        if not node.directory or depth == 0:
+            return
+        reader = TreeReader(self._context.database, NODES)
+        if depth == 1:
+            for child in reader.children(node.id, endpoint.parts, hidden):
+                yield path_text((*endpoint.parts, child.name)), child
+            return
+        for names, each in reader.tree(node.id, endpoint.parts, hidden):
+            if depth is None or len(names) - len(endpoint.parts) <= depth:
+                yield path_text(names), each
 
     def _parts(
         self, top: int, path: str, node: NodeRow | None, kept: Iterator[VersionRow] | None

@@ -60,11 +60,14 @@ def listing_pages(items: Iterable[Entry | tuple[str, str] | None]) -> Iterator[L
     """Pages of entries, and of names that cannot be offered with the reason; None as for `paged`."""
     pages: Iterator[list[Entry | tuple[str, str]]] = paged(items, _cost)
     for page in pages:
-        entries = tuple(item for item in page if isinstance(item, Entry))
-        yield ListingPage(entries, tuple(item for item in page if not isinstance(item, Entry)))
+        skipped = [item for item in page if isinstance(item, tuple)]
+        entries = [item for item in page if isinstance(item, Entry)]
+        yield ListingPage(tuple(entries), tuple(skipped))
 
 
 def _cost(item: Entry | tuple[str, str]) -> int:
-    if isinstance(item, Entry):
-        return entry_cost(item.name) + (0 if item.digests is None else item.digests.files * LOOKED_AT_BYTES)
-    return 2 * len(item[0].encode()) + len(item[1].encode()) + SKIPPED_BYTES
+    if isinstance(item, tuple):
+        return 2 * len(item[0].encode()) + len(item[1].encode()) + SKIPPED_BYTES
+    if item.digests is None:
+        return ENTRY_BYTES + len(item.name.encode())
+    return entry_cost(item.name) + item.digests.files * LOOKED_AT_BYTES

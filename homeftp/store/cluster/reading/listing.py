@@ -42,13 +42,13 @@ class TreeReader(Generic[N]):
         self._shape = shape
         self._ahead: dict[int, list[N]] = {}
 
-    def children(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, N]]:
-        """The entries directly in a directory, sorted, each with its names, which begin with those given."""
+    def children(self, id: int, names: Names, hidden: FolderSet) -> Iterator[N]:
+        """The entries directly in a directory of these names, sorted."""
         level = _OpenDirectory[N](id, names, [], complete=False)
         while not level.complete:
             self._go_on(level)
-            paths = (((*names, node.name), node) for node in level.nodes)
-            yield from paths if not hidden else (each for each in paths if not hidden.covers(each[0]))
+            nodes = level.nodes
+            yield from nodes if not hidden else (each for each in nodes if not hidden.covers((*names, each.name)))
 
     def tree(self, id: int, names: Names, hidden: FolderSet) -> Iterator[tuple[Names, N]]:
         """The entries in a directory and beneath: all that exists from the beginning to the end is given once."""

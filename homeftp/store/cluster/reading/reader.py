@@ -93,13 +93,13 @@ class ClusterReader:
         node = self.existing(endpoint)
         if not node.directory:
             raise wording.not_a_directory(endpoint)
-        reader = TreeReader(self._context.database, LISTED)
-        walk = reader.tree if recursive else reader.children
-        depth = len(endpoint.parts)
-        yield from listing_pages(
-            self._item("/".join(names[depth:]) if recursive else each.name, each)
-            for names, each in walk(node.id, endpoint.parts, hidden)
-        )
+        reader, depth = TreeReader(self._context.database, LISTED), len(endpoint.parts)
+        if recursive:
+            found = reader.tree(node.id, endpoint.parts, hidden)
+            yield from listing_pages(self._item("/".join(names[depth:]), each) for names, each in found)
+        else:
+            children = reader.children(node.id, endpoint.parts, hidden)
+            yield from listing_pages(self._item(each.name, each) for each in children)
 
     def _item(self, name: str, node: ListedRow) -> Entry | tuple[str, str]:
         problem = None if node.directory else self._filetypes.problem(name)

@@ -12,12 +12,17 @@ from tests.support.clustercase import ClusterCase, Counting, request
 class ListingTests(ClusterCase):
     """Walks."""
 
-    def walk(self, recursive: bool = True, hidden: FolderSet = NO_FOLDERS) -> tuple[list[str], int]:
+    def walk(self, hidden: FolderSet = NO_FOLDERS) -> tuple[list[str], int]:
         """The paths, and how many statements it took."""
         queries = Counting(self.context.database)
-        reader = TreeReader(queries, LISTED)
-        walk = (reader.tree if recursive else reader.children)(self.context.share.root, (), hidden)
+        walk = TreeReader(queries, LISTED).tree(self.context.share.root, (), hidden)
         return ["/".join(names) for names, _ in walk], queries.count
+
+    def children(self, directory: str, hidden: FolderSet = NO_FOLDERS) -> list[str]:
+        """The names directly in a directory."""
+        (node,) = self.context.database.row("SELECT id FROM node WHERE name = %s", (directory,))
+        reader = TreeReader(self.context.database, LISTED)
+        return [each.name for each in reader.children(node, (directory,), hidden)]
 
     def test_few_statements(self) -> None:
         """Small directories are read together: a thousand of them do not take a thousand statements."""
@@ -35,12 +40,15 @@ class ListingTests(ClusterCase):
         paths, _ = self.walk()
         self.assertEqual(paths, sorted(set(paths)))
         self.assertEqual(len(paths), 3 + CHUNK + 5 + 150)
-        self.assertEqual(self.walk(recursive=False)[0], ["d"])
+        self.assertEqual(self.children("d"), ["e", "f"])
+        self.assertEqual(self.children("e"), [f"{n:05}" for n in range(CHUNK + 5)])
 
     def test_hidden(self) -> None:
         """What is hidden is neither given nor read."""
         self.write("a/secret/x.txt", "a/b.txt", "c.txt")
-        self.assertEqual(self.walk(hidden=FolderSet(frozenset({("a", "secret")})))[0], ["a", "a/b.txt", "c.txt"])
+        hidden = FolderSet(frozenset({("a", "secret")}))
+        self.assertEqual(self.walk(hidden)[0], ["a", "a/b.txt", "c.txt"])
+        self.assertEqual((self.children("a"), self.children("a", hidden)), (["b.txt", "secret"], ["b.txt"]))
 
     def test_hidden_unread(self) -> None:
         """How much is in a hidden directory makes no difference: nothing of it is read ahead."""
