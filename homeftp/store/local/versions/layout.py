@@ -15,7 +15,7 @@ from homeftp.config import DAY
 from homeftp.model import SECOND_US
 from homeftp.store.local.disk.errnos import MISSING
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, directories_in
+from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, directories_in, directory_steps
 from homeftp.store.local.versions.naming import (
     Names,
     VersionFile,
@@ -75,8 +75,8 @@ class VersionDir:
                 if names:
                     yield from self._pages((day, *folder_of(names)), skip, only=names)
                 if below:
-                    for each in self._folders((day, *names), skip):
-                        yield from self._pages(each, skip, other_than=names)
+                    for each in directory_steps((day, *names), partial(self._subfolders, skip=skip), self._budget):
+                        yield from self._pages(each, skip, other_than=names) if each is not None else ([],)
 
     def at(self, names: Names, at_us: int) -> VersionFile | None:
         """The version of a file from that time; None if there is none."""
@@ -240,18 +240,17 @@ class VersionDir:
                         found += filter(None, (self._version(directory, folder, name) for name in taken))
                 yield found
 
-    def _folders(self, top: Names, skip: Skip | None = None, *, left: bool = False) -> Iterator[Names]:
+    def _folders(self, top: Names, *, left: bool = False) -> Iterator[Names]:
         """A folder and all folders below it; with `left` each after those below it."""
-        return directories_in(top, partial(self._subfolders, skip=skip), self._budget, left=left)
+        return directories_in(top, self._subfolders, self._budget, left=left)
 
-    def _subfolders(self, folder: Names, *, skip: Skip | None) -> Iterator[bytes]:
-        """The names of the folders in a folder, except those that are skipped."""
+    def _subfolders(self, folder: Names, *, skip: Skip | None = None) -> Iterator[bytes | None]:
+        """The names of the folders in a folder, except those that are skipped; None for each of the other names."""
         with _skip_missing(), self._root.open_below(self.fd, folder) as directory, os.scandir(directory) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
                 is_folder = original_of(folder, name) is None and entry.is_dir(follow_symlinks=False)
-                if is_folder and not (skip is not None and skip((*folder[1:], name))):
-                    yield name
+                yield name if is_folder and not (skip is not None and skip((*folder[1:], name))) else None
 
     def _version(self, directory: int, folder: Names, name: bytes) -> VersionFile | None:
         """The version of that name in an open folder; None if it was removed, or is no regular file."""

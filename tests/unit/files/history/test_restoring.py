@@ -8,6 +8,7 @@ from unittest import mock
 from homeftp.endpoint import parse
 from homeftp.errors import Forbidden, Internal, NotFound, WrongKind
 from homeftp.files.history.restoring import restore_tree
+from homeftp.files.history.results import FILES_PER_STEP
 from homeftp.history.changes import Reversion, Reverted
 from homeftp.interfaces import IStore
 from homeftp.model import Entry
@@ -92,6 +93,16 @@ class RestoreTests(RestoreCase):
         self.assertEqual(sum(step.unchanged for step in steps), 2)
         self.assertEqual(self.changes, [])
         self.assertEqual({step.as_of_us for step in steps}, {THEN})
+
+    def test_steps(self) -> None:
+        """Many files are put back in short steps: requests of others wait for each."""
+        for number in range(3 * FILES_PER_STEP):
+            self.write(f"d/{number}", b"then")
+        self.now_us = 2_000_000
+        self.remove("d")
+        steps = list(restore_tree(self.whole, parse("d"), THEN, dry_run=False))
+        self.assertEqual(sum(len(step.reverted) for step in steps), 3 * FILES_PER_STEP)
+        self.assertEqual(max(len(step.reverted) for step in steps), FILES_PER_STEP)
 
     def test_dry_run(self) -> None:
         """It tells exactly what would be done, and does nothing."""

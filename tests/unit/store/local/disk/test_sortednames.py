@@ -12,6 +12,7 @@ from homeftp.store.local.disk.sortednames import (
     NameBudget,
     SortedNames,
     directories_in,
+    directory_steps,
     forget_outer,
 )
 
@@ -154,3 +155,11 @@ class DirectoriesTests(SynchronousTestCase):
             after = list(directories_in((), lambda way: tree.get(way, []), budget, left=True))
             self.assertEqual(sorted(after), ways)
             self.assertTrue(all(after.index(way) < after.index(way[:-1]) for way in ways if way))
+
+    def test_steps(self) -> None:
+        """A directory with many names is read in steps, although few of them are directories."""
+
+        def read(way: tuple[bytes, ...]) -> Iterator[bytes | None]:
+            yield from () if way else (b"d" if number == PART else None for number in range(2 * PART))
+
+        self.assertEqual(list(directory_steps((), read, NameBudget())), [(), None, None, (b"d",)])

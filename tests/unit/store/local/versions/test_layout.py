@@ -7,6 +7,7 @@ import shutil
 from collections import deque
 from typing import Callable, Generator
 
+from homeftp.store.local.disk import sortednames
 from homeftp.store.local.disk.sortednames import NameBudget
 from homeftp.store.local.versions.layout import Skip, VersionDir
 from homeftp.store.local.versions.naming import Names, VersionFile, version_path
@@ -91,6 +92,17 @@ class LayoutTests(StoreCase):
         shutil.rmtree(self.path(".homeftp/versions/2025-11-26/d"))
         self.assertEqual(list(filter(None, pages)), [], "what was removed meanwhile is not found")
         self.assertEqual(self.budget.walks, 0)
+
+    def test_steps(self) -> None:
+        """A folder with many versions is read in steps, also to find the folders in it."""
+        self.patch(sortednames, "PART", 10)
+        for number in range(30):
+            self.add("d/a", NOON + number)
+        self.add("d/e/f", NOON)
+        sizes = [len(page) for page in self.versions.find((b"d",), below=True)]
+        self.assertEqual(sizes[-2:], [0, 1])
+        self.assertEqual(sizes.count(0), 3 + 1 + 3, "steps: the versions of the day, and the folders beside them")
+        self.assertEqual(sum(sizes), 31)
 
     def test_closed(self) -> None:
         """A search that is ended early is no longer under way."""
