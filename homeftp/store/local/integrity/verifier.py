@@ -35,6 +35,9 @@ has two parts, its content and its judgement; one that was read already has one.
 STEP_NAMES = LISTING_PAGE_BYTES // 8
 """Bytes of the names that one step reports, besides one page of skipped ones: what it reports fits on a line."""
 
+_NAMES_READ = Verification()
+"""A part that ends a step: names were read for as long as some files take, and none of them was found."""
+
 FAILING_FILES = 100
 """Files in a row that cannot be read, after which it is the disk that fails: reading on would only mark them all."""
 
@@ -88,7 +91,7 @@ class Verifier:
         try:
             for part in self._parts(run, endpoint, hidden):
                 run.add(part)
-                if run.is_full:
+                if part is _NAMES_READ or run.is_full:
                     yield run.step()
             yield run.step()
         finally:
@@ -119,6 +122,8 @@ class Verifier:
                 if entry.kind == "file":
                     below = endpoint.at(entry.name)
                     yield from run.read(self._file(below, entry.name))
+            if not page.entries:
+                yield _NAMES_READ
 
     def _read_versions(
         self, run: _VerifyRun, endpoint: Endpoint, hidden: FolderSet
@@ -130,7 +135,8 @@ class Verifier:
                 for version in self._offered(versions, len(endpoint.parts)):
                     found = True
                     yield from run.read(version)
-                yield Verification()
+                if not versions:
+                    yield _NAMES_READ
         except PermissionError as error:
             yield Verification(skipped=((f"{RESERVED}/versions", refusal(error, endpoint).message),))
         return found

@@ -133,6 +133,8 @@ class Remover:
                 batch.add(endpoint.at(entry.name), entry.kind)
                 if batch.is_full:
                     yield from self._remove_batch(batch, actor)
+            if not page.entries:
+                yield 0
         batch.close()
         yield from self._remove_batch(batch, actor)
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import stat
 import time
-from functools import partial
 from typing import Iterator
 
 import attrs
@@ -105,23 +104,25 @@ class Mover:
     def _reach(self, directory: Endpoint) -> tuple[int, int]:
         """The bytes of the longest path beneath a directory, with the / before it, and the parts of the deepest one.
 
-        Only those count that can be named now. Reads names only, without any lock: something that is stored there
-        meanwhile is not seen.
+        Only those count that can be named now. Reads names only, each once where all can be kept, and without any lock:
+        something that is stored there meanwhile is not seen.
         """
         longest = deepest = 0
         most = MAX_PATH_BYTES - len(directory.whole.encode())
-        with self.budget.walk():
-            for way in directories_in((), partial(self._subdirectories, directory), self.budget):
-                above = sum(map(len, way)) + len(way) + 1
-                sizes = (above + len(name) for name, _ in self._names(directory, way))
-                size = max((size for size in sizes if size <= most), default=0)
-                if size:
-                    longest, deepest = max(longest, size), max(deepest, len(way) + 1)
-        return longest, deepest
 
-    def _subdirectories(self, directory: Endpoint, way: tuple[bytes, ...]) -> Iterator[bytes]:
-        """The names of the directories in one beneath `directory`."""
-        return (name for name, is_directory in self._names(directory, way) if is_directory)
+        def subdirectories(way: tuple[bytes, ...]) -> Iterator[bytes]:
+            nonlocal longest, deepest
+            above = sum(map(len, way)) + len(way) + 1
+            for name, is_directory in self._names(directory, way):
+                if above + len(name) <= most:
+                    longest, deepest = max(longest, above + len(name)), max(deepest, len(way) + 1)
+                if is_directory:
+                    yield name
+
+        with self.budget.walk():
+            for _ in directories_in((), subdirectories, self.budget):
+                pass
+        return longest, deepest
 
     def _names(self, directory: Endpoint, way: tuple[bytes, ...]) -> Iterator[tuple[bytes, bool]]:
         """The legal names in one beneath `directory`, and whether each is a directory; none where it was removed."""

@@ -13,6 +13,7 @@ from homeftp.errors import Damaged, Forbidden, Internal
 from homeftp.hashing.filehash import read_at
 from homeftp.interfaces import StoreOptions
 from homeftp.model import ONLY_MARKED, SECOND_US, Change, Damage, Verification
+from homeftp.store.local.disk import sortednames
 from homeftp.store.local.store import LocalStore
 from tests.support.coarsedisks import CoarseDisk
 from tests.support.flips import FlipCase
@@ -263,3 +264,6 @@ class VerifierTests(VerifierCase):
             self.lay(f"{number}", b"x")
         files = [step.files for step in self.verified(store)]
         self.assertEqual((sum(files), max(files)), (150, 16))
+        self.patch(sortednames, "PART", 10)
+        files = [step.files for step in self.verified(store)]
+        self.assertEqual((sum(files), files[:15]), (150, [0] * 15), "the names are read in steps of their own")
