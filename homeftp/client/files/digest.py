@@ -13,7 +13,8 @@ import attrs
 from homeftp.client.files.hashes import signature_of
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
 from homeftp.client.files.scan import read_folder, real_path
-from homeftp.client.tables.nametable import NameTable, Packing
+from homeftp.client.tables.nametable import NameTable
+from homeftp.client.tables.packs import Packing
 from homeftp.hashing.filehash import binary, from_binary
 from homeftp.hashing.foldertable import KnownFolder
 from homeftp.hashing.hashcache import HashCache

@@ -9,7 +9,8 @@ from typing import Iterable, Mapping, NamedTuple, Sequence
 import attrs
 
 from homeftp.client.selection import EVERYTHING, Selector
-from homeftp.client.tables.nametable import Columns, NameTable, Packing
+from homeftp.client.tables.nametable import NameTable
+from homeftp.client.tables.packs import Columns, Packing
 from homeftp.hashing.foldertable import KnownFolder
 from homeftp.metadata.kept import in_range
 

@@ -11,7 +11,8 @@ from msgspec import structs
 from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
 from homeftp.client.selection import Selector
-from homeftp.client.tables.nametable import Columns, NameTable, Packing
+from homeftp.client.tables.nametable import NameTable
+from homeftp.client.tables.packs import Columns, Packing
 from homeftp.endpoint import Endpoint, name_problem
 from homeftp.errors import BadEndpoint, Forbidden, not_found
 from homeftp.hashing.filehash import binary, from_binary

@@ -8,8 +8,9 @@ from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 import attrs
 
-from homeftp.client.tables.nametable import Columns, NameTable, Packing
+from homeftp.client.tables.nametable import NameTable
 from homeftp.client.tables.packedlist import ListPacking, PackedList
+from homeftp.client.tables.packs import Columns, Packing
 from homeftp.hashing.filehash import binary, from_binary
 from homeftp.model import Kind
 

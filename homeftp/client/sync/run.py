@@ -260,7 +260,8 @@ class _Sync:
         is_filled = self._request.options.direction is Direction.PULL
         if is_filled or self._request.max_delete is not None or self._starts_over:
             return {}
-        return unmounted_names(both.agreed.nodes, both.agreed.inodes, both.here)
+        found = unmounted_names(both.agreed.nodes, both.agreed.inodes, both.here)
+        return {name: why for name, why in found.items() if not both.unchanged.has_in(name)}
 
     def _make_plan(self, both: BothSides, *, undecided: bool = False) -> SyncPlan:
         """The plan; with `undecided` without the user's preference in conflicts."""

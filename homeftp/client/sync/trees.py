@@ -1,7 +1,8 @@
 """Reading both sides of a pair: which files and directories there are, and what of them is already the same.
 
 Folders that have the same digests on both sides are not read any further. Of the others those files are hashed that
-another side, or the agreement, has under the same name, or whose size says that they may have been renamed.
+another side, or the agreement, has under the same name, or whose size says that they may have been renamed. Unchanged
+files, which are the same on both sides and in the agreement, are only counted: no plan says anything of them.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ from homeftp.client.api import Client
 from homeftp.client.batches import in_batches
 from homeftp.client.files.digest import LocalDigests, read_unread
 from homeftp.client.files.hashes import known_hashes
-from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
+from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree, file_table
 from homeftp.client.files.read import Content, ReadRequest, read_many
-from homeftp.client.plan.listing import RemoteListing, select
+from homeftp.client.plan.listing import RemoteListing, entry_table, select
 from homeftp.client.plan.local import scanner
 from homeftp.client.plan.spelling import spell
 from homeftp.client.plan.survey import Survey, names_around, survey, survey_parts
 from homeftp.client.remotehash import hash_there
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
+from homeftp.client.sync.copynames import original_endpoint
 from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced, inode_table, node_table
 from homeftp.client.sync.scope import WHOLE, Scope
+from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
 from homeftp.client.transfer.metadata import differing, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, TransferContext
@@ -59,12 +62,15 @@ class BothSides:
     entries: NameTable[Entry]
     """The server's, by name; "" is the directory itself, which may not exist."""
     here: SyncTree
+    """Without the unchanged files, as `there` and `agreed`."""
     there: SyncTree
     agreed: Agreement
+    unchanged: NameSet
+    """The files that both sides have as it was agreed, with the directories around them."""
     same: Mapping[str, str]
     """The folders that are the same with all beneath them, each with its full digest; "" is the pair's own."""
     same_files: int
-    """How many files are in them, and are agreed outside of what was read."""
+    """How many files are in them, are unchanged, or are agreed outside of what was read."""
     digests: LocalDigests
     """The digests of the folders here, and the hashes of the files in them, but for unread ones."""
     scope: Scope
@@ -123,9 +129,10 @@ async def read_both(
         listing.entries,
         attrs.evolve(reading.here(), partial=tree.partial_directories, links=tree.links),
         attrs.evolve(reading.there(), partial=held),
-        agreed,
+        attrs.evolve(agreed, nodes=reading.agreed),
+        reading.unchanged,
         same,
-        surveyed.same_count + max(0, unread),
+        surveyed.same_count + reading.unchanged_count + max(0, unread),
         surveyed.local,
         scope,
     )
@@ -143,7 +150,8 @@ class _Reading:
         self._client = client
         self._context = context
         self._endpoint = surveyed.endpoint
-        self._agreed = agreed.nodes
+        self.agreed = agreed.nodes
+        """The agreement; after `run` without the unchanged files, as the tables of both sides."""
         self._tree = surveyed.tree
         self._same = surveyed.same
         self._there = surveyed.listing.entries.of_folders(self._differs)
@@ -152,24 +160,61 @@ class _Reading:
         self._hashes = surveyed.local.hashes.of_folders(self._differs)
         self._opaque_here = _unsynced(self._tree)
         self._opaque_there = _unsynced(surveyed.listing)
+        self.unchanged = NameSet()
+        self.unchanged_count = 0
 
     def _differs(self, folder: str) -> bool:
         """Whether what is in a folder is looked at."""
         return folder not in self._same
 
     async def run(self) -> None:
-        """Hash what has to be hashed, on both sides."""
+        """Find the unchanged files, and hash what has to be hashed of the others, on both sides."""
+        self._leave_unchanged()
         lost = {
             node.size
-            for name, node in self._agreed.items()
+            for name, node in self.agreed.items()
             if node.size and (name not in self._files or name not in self._there)
         }
         await self._hash_here(lost)
         await self._hash_there(lost)
 
+    def _leave_unchanged(self) -> None:
+        """Find the unchanged files, and go on without them: then the work is as much as there are changes."""
+        shared = self._shared_directories()
+        files, there, agreed = file_table(), entry_table(), node_table()
+        for name, found in self._files.items():
+            if name.rpartition("/")[0] in shared and self._is_unchanged(name, found):
+                self.unchanged.add(name)
+                self.unchanged_count += 1
+            else:
+                files[name] = found
+        there.update((name, self._there[name]) for name in self._there if name not in self.unchanged)
+        agreed.update((name, self.agreed[name]) for name in self.agreed if name not in self.unchanged)
+        self._files, self._there, self.agreed = files, there, agreed
+
+    def _shared_directories(self) -> AbstractSet[str]:
+        """The directories that both sides and the agreement have, with those around them."""
+        shared = {""}
+        for name in self._tree.directories:  # each comes after the one that it is in
+            nodes = self._there.get(name), self.agreed.get(name)
+            is_known = all(node is not None and node.kind == "directory" for node in nodes)
+            if is_known and not self._is_opaque(name) and name.rpartition("/")[0] in shared:
+                shared.add(name)
+        return shared
+
+    def _is_unchanged(self, name: str, found: FileStat) -> bool:
+        """Whether a file in such a directory is the same everywhere; copies of conflicts count for new ones."""
+        entry, agreed = self._there.get(name), self.agreed.get(name)
+        if entry is None or agreed is None or entry.hash is None or self._is_opaque(name):
+            return False
+        return node_of(entry) == agreed == self._node_here(found, entry) and original_endpoint(name) is None
+
+    def _is_opaque(self, name: str) -> bool:
+        return name in self._opaque_here or name in self._opaque_there
+
     def _is_compared(self, name: str, size: int, lost: Container[int]) -> bool:
         """Whether the hash of a file on one side matters: another has the name, or it may be one that was renamed."""
-        return name in self._agreed or (name in self._files and name in self._there) or size in lost
+        return name in self.agreed or (name in self._files and name in self._there) or size in lost
 
     async def _hash_here(self, lost: set[int]) -> None:
         """Hash the files here that have no hash yet; `lost` are the sizes of files that may have been renamed."""
@@ -225,22 +270,19 @@ class _Reading:
         differing = ((name, each) for name, each in directories if name and self._differs(name.rpartition("/")[0]))
         for name, found in chain(differing, self._files.items()):
             inodes[name] = inode_of(found)
-            mtime_us, mode = self._metadata(name, found)
-            if found.is_directory:
-                nodes[name] = SyncNode("directory", mode=mode)
-            else:
-                nodes[name] = SyncNode("file", self._hashes.get(name), found.size, mtime_us, mode)
+            nodes[name] = self._node_here(found, self._there.get(name))
         return SyncTree(nodes, self._opaque_here, inodes)
 
-    def _metadata(self, name: str, found: FileStat) -> tuple[int | None, int | None]:
-        entry = self._there.get(name)
+    def _node_here(self, found: FileStat, entry: Entry | None) -> SyncNode:
         mtime_us: int | None = found.mtime_us
         mode = found.stat.st_mode & MODE_BITS if HAS_MODES else None
         if entry is not None and (entry.kind == "directory") == found.is_directory:
             differs = differing(found, entry, self._context.disks)
             mtime_us = mtime_us if "mtime_us" in differs else entry.mtime_us
             mode = mode if "mode" in differs else entry.mode
-        return mtime_us, mode
+        if found.is_directory:
+            return SyncNode("directory", mode=mode)
+        return SyncNode("file", self._hashes.get(found.name), found.size, mtime_us, mode)
 
     def there(self) -> SyncTree:
         """The server's tree."""

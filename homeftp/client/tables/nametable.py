@@ -7,12 +7,9 @@ about 2 µs each time that it is read. Which columns a value has is not in here.
 from __future__ import annotations
 
 import bisect
-import marshal
 import operator
-import zlib
 from typing import (
     AbstractSet,
-    Any,
     Callable,
     Generic,
     ItemsView,
@@ -27,7 +24,7 @@ from typing import (
     overload,
 )
 
-import msgspec
+from homeftp.client.tables.packs import OpenedPack, Packing, make_pack
 
 V = TypeVar("V")
 D = TypeVar("D")
@@ -47,21 +44,6 @@ _LOOSE_PACKS = 4
 _OPEN_PACKS = 4
 """Packs that stay unpacked after they were read: tables are read in about the order in which they were filled."""
 
-LEVEL = 1
-"""The level of zlib: the fastest. Names and times of one folder are much alike."""
-
-Columns = tuple[Any, ...]
-"""The columns of some values: what `marshal` can write."""
-
-
-class Packing(msgspec.Struct, Generic[V], frozen=True):
-    """How values are packed."""
-
-    pack: Callable[[Sequence[str], Sequence[V]], Columns]
-    """Gets some names and their values, and gives the columns of the values."""
-    unpack: Callable[[Sequence[str], Columns], Iterable[V]]
-    """Gets the names and the columns, and gives the values."""
-
 
 class _Slice(NamedTuple):
     """Rows of one folder in a pack, which may have rows of other folders too."""
@@ -71,14 +53,6 @@ class _Slice(NamedTuple):
     pack: bytes
     start: int
     stop: int
-
-
-class _Opened(msgspec.Struct, Generic[V], frozen=True):
-    """A pack that was unpacked."""
-
-    names: Sequence[str]
-    values: Sequence[V]
-    by_name: Mapping[str, V]
 
 
 class _FolderRows(Generic[V]):
@@ -138,7 +112,7 @@ class NameTable(MutableMapping[str, V]):
         self._together = together
         self._packing = packing
         self._plain = plain
-        self._opened: dict[bytes, _Opened[V]] = {}
+        self._opened: dict[bytes, OpenedPack[V]] = {}
         self._reset()
         if rows is not None:
             self.update(rows)
@@ -156,7 +130,15 @@ class NameTable(MutableMapping[str, V]):
         return self._count
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.get(name) is not None
+        if not isinstance(name, str):
+            return False
+        folder = self._folders.get(name.rpartition("/")[0])
+        if folder is None:
+            return False
+        if (folder.plain is not None and name in folder.plain) or (folder.loose is not None and name in folder.loose):
+            return True
+        pack = self._pack_of(folder, name)
+        return pack is not None and name in pack
 
     def __getitem__(self, name: str) -> V:
         found = self._find(name)
@@ -186,11 +168,16 @@ class NameTable(MutableMapping[str, V]):
         return self._find_packed(folder, name)
 
     def _find_packed(self, folder: _FolderRows[V], name: str) -> V | None:
+        pack = self._pack_of(folder, name)
+        return None if pack is None else pack.get(name)
+
+    def _pack_of(self, folder: _FolderRows[V], name: str) -> OpenedPack[V] | None:
+        """The pack that has the row of a name, if any has it."""
         slices = folder.slices
         if slices is None or (folder.gone is not None and name in folder.gone):
             return None
         place = bisect.bisect_right(slices, name, key=_first) - 1
-        return None if place < 0 else self._open(slices[place].pack).by_name.get(name)
+        return None if place < 0 else self._open(slices[place].pack)
 
     def __setitem__(self, name: str, value: V) -> None:
         head = name.rpartition("/")[0]
@@ -245,7 +232,12 @@ class NameTable(MutableMapping[str, V]):
         self._count -= 1
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._rows())
+        for folder in self._folders.values():
+            yield from folder.plain or ()
+            for _, pack, start, stop in folder.slices or ():
+                names, gone = self._open(pack).names[start:stop], folder.gone
+                yield from names if gone is None else (name for name in names if name not in gone)
+            yield from folder.loose or ()
 
     def items(self) -> ItemsView[str, V]:
         """The rows."""
@@ -349,8 +341,7 @@ class NameTable(MutableMapping[str, V]):
 
     def _pack(self, names: Sequence[str], values: Sequence[V], marks: Sequence[tuple[_FolderRows[V], int]]) -> None:
         """Pack rows; the marks say where those of each folder begin."""
-        data = ("\0".join(names), self._packing.pack(names, values))
-        pack = zlib.compress(marshal.dumps(data), LEVEL)
+        pack = make_pack(self._packing, names, values)
         stops = [*(start for _, start in marks[1:]), len(names)]
         for (folder, start), stop in zip(marks, stops, strict=True):
             if start < stop:
@@ -358,13 +349,10 @@ class NameTable(MutableMapping[str, V]):
                     folder.slices = []
                 folder.slices.append(_Slice(names[start], pack, start, stop))
 
-    def _open(self, pack: bytes) -> _Opened[V]:
+    def _open(self, pack: bytes) -> OpenedPack[V]:
         opened = self._opened.get(pack)
         if opened is None:
-            joined, columns = marshal.loads(zlib.decompress(pack))
-            names = joined.split("\0")
-            values = list(self._packing.unpack(names, columns))
-            opened = _Opened(names, values, dict(zip(names, values, strict=True)))
+            opened = OpenedPack(self._packing, pack)
             while len(self._opened) >= _OPEN_PACKS:
                 del self._opened[next(iter(self._opened))]
             self._opened[pack] = opened

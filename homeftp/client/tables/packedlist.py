@@ -9,7 +9,8 @@ from typing import Callable, Generic, Iterable, Iterator, NamedTuple, TypeVar
 
 import msgspec
 
-from homeftp.client.tables.nametable import LEVEL, PACK_ROWS, PLAIN_ROWS, Columns
+from homeftp.client.tables.nametable import PACK_ROWS, PLAIN_ROWS
+from homeftp.client.tables.packs import LEVEL, Columns
 
 V = TypeVar("V")
 

@@ -201,6 +201,21 @@ def histories(draw: st.DrawFn) -> tuple[Nodes, Nodes, Nodes]:
     return {}, draw(trees()), draw(trees())
 
 
+def unchanged(base: Nodes, here: Nodes, there: Nodes) -> set[str]:
+    """The files that are the same in all trees, as are the directories around them; as `trees.read_both` has it."""
+    shared = {name for name in base if here.get(name) == base[name] == there.get(name)}
+    found = {name for name in shared if base[name].kind == "file"}
+    return {
+        name for name in found if all(base.get(each) == DIRECTORY for each in above(name)) and above(name) <= shared
+    }
+
+
+def above(name: str) -> set[str]:
+    """The directories around a name."""
+    parts = name.split("/")
+    return {"/".join(parts[:count]) for count in range(1, len(parts))}
+
+
 class PropertyTests(unittest.SynchronousTestCase):
     """Of all plans."""
 
@@ -241,6 +256,28 @@ class PropertyTests(unittest.SynchronousTestCase):
         written = {node.hash for side in (here, there) for node in side.values() if node.size} - known
         carry_out(plan(base, here, there, options), here, there, steps)
         return written - {node.hash for side in (here, there) for node in side.values()}
+
+    @REPEATABLE
+    @given(histories(), st.sampled_from(list(Direction)), st.sampled_from([None, *Preference]))
+    def test_unchanged(
+        self, history: tuple[Nodes, Nodes, Nodes], direction: Direction, preference: Preference | None
+    ) -> None:
+        """A plan is the same where files that both sides have as agreed, in such directories, are only counted."""
+        options = SyncOptions(direction, preference, "m", "2026-05-01")
+        left_out = unchanged(*history)
+        base, here, there = ({n: each for n, each in nodes.items() if n not in left_out} for nodes in history)
+        made = make_plan(base, {}, SyncTree(here), SyncTree(there), options, unchanged_files=len(left_out))
+        full = plan(*history, options)
+        self.assertEqual(sorted(made.gone), sorted(full.gone))
+        self.assertEqual(attrs.evolve(made, gone=()), attrs.evolve(full, gone=()))
+
+    def test_not_unchanged(self) -> None:
+        """The control: where a file that was not agreed on is left out, the plan is another one."""
+        base, both = {"d": DIRECTORY}, {"d": DIRECTORY, "d/x": file("one")}
+        self.assertEqual(unchanged(base, both, both), set())
+        without = make_plan({}, {}, SyncTree(base), SyncTree(base), OPTIONS, unchanged_files=1)
+        self.assertNotEqual(without, plan({}, both, both))
+        self.assertEqual(unchanged(both, both, both), {"d/x"})
 
     def test_preference_loses(self) -> None:
         """The control: where a preference decides, one of two contents is lost."""

@@ -16,7 +16,8 @@ from homeftp.errors import WrongKind
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.model import Entry
 from tests.support.flips import flip
-from tests.support.syncs import SyncCase
+from tests.support.syncs import CONFLICT_COPY, SyncCase
+from tests.support.transfers import NEW
 
 
 class TreesTests(SyncCase):
@@ -75,7 +76,8 @@ class TreesTests(SyncCase):
         self.assertEqual(self.read(scope=scope).scope, WHOLE)
         self.make_remote_file("Docs/build/x/z")
         both = self.read("build", scope=scope)
-        self.assertEqual((both.scope, set(both.here.nodes), set(both.there.nodes)), (scope, {"d", "d/y"}, {"d", "d/y"}))
+        self.assertEqual((both.scope, set(both.here.nodes), set(both.there.nodes)), (scope, {"d"}, {"d"}))
+        self.assertEqual((set(both.unchanged), both.same_files), ({"d/y"}, 3))
 
     def test_same(self) -> None:
         """Of folders that are the same nothing is read, listed or remembered; they have their digests."""
@@ -101,11 +103,42 @@ class TreesTests(SyncCase):
         self.ann.put("d/y", b"new")
         both = self.read()
         self.assertLess({"many", "many/1", "many/9"}, set(both.same))
-        names = {"d", "d/e", "d/e/x", "d/y", "top", "many"}
+        names = {"d", "d/e", "d/y", "many"}
         self.assertEqual((set(both.here.nodes), set(both.there.nodes), set(both.agreed.nodes)), (names, names, names))
         self.assertEqual(both.here.nodes["d/y"].hash, hash_bytes(b"new"))
         self.assertEqual(both.there.nodes["d/y"], both.agreed.nodes["d/y"])
-        self.assertEqual(both.here.inodes["top"], os.stat(os.path.join(self.ann.path, "top")).st_ino)
+        self.assertEqual(both.here.inodes["d/y"], os.stat(os.path.join(self.ann.path, "d/y")).st_ino)
+        self.assertEqual((set(both.unchanged), both.same_files), ({"d/e/x", "top"}, 302))
+
+    def test_unchanged(self) -> None:
+        """What both sides have as it was agreed is only counted; not what differs anywhere, nor a conflict's copy."""
+        copy = f"d/{CONFLICT_COPY}"
+        for name in ("f/x", "f/y", "f/mode", "f/time", "f/there", "f/forgotten", copy):
+            self.ann.put(name, name.encode())
+        self.sync(self.ann)
+        pair = SyncPair(self.client.fingerprint, "ann", "Docs", os.path.realpath(self.ann.path))
+        self.ann.archive.record(pair, {}, ["f/forgotten"])
+        self.ann.put("f/y", b"new")
+        os.chmod(os.path.join(self.ann.path, "f/mode"), 0o600)
+        self.ann.put("f/time", b"f/time", mtime=NEW + 10)
+        self.make_remote_file("Docs/f/there", b"new there")
+        self.ann.put("d/y", b"new, too")
+        both = self.read()
+        self.assertEqual(set(both.unchanged), {"top", "d/e/x", "f/x"})
+        self.assertEqual(both.same_files, 3)
+        changed = {"f/y", "f/mode", "f/time", "f/there", "f/forgotten", copy, "d/y", "d", "d/e", "f"}
+        self.assertEqual((set(both.here.nodes), set(both.there.nodes)), (changed, changed))
+        self.assertEqual(set(both.agreed.nodes), changed - {"f/forgotten"})
+
+    def test_unchanged_beneath(self) -> None:
+        """In a directory that was not agreed on no file is unchanged: what becomes of it may depend on all in it."""
+        pair = SyncPair(self.client.fingerprint, "ann", "Docs", os.path.realpath(self.ann.path))
+        self.ann.put("top", b"new")
+        self.assertEqual(set(self.read().unchanged), {"d/e/x", "d/y"}, "the control")
+        self.ann.archive.record(pair, {}, ["d"])
+        both = self.read()
+        self.assertEqual((set(both.unchanged), both.same_files), (set(), 0))
+        self.assertEqual(set(both.here.nodes), {"top", "d", "d/y", "d/e", "d/e/x"})
 
     def test_not_read(self) -> None:
         """A file that only one side has is not read to be compared. The control: one that may have been renamed is."""

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.tables.allnames import AllNames, name_order
-from homeftp.client.tables.nametable import NameTable, Packing
+from homeftp.client.tables.nametable import NameTable
+from homeftp.client.tables.packs import Packing
 from tests.support.repeatable import REPEATABLE
 
 NAMES = st.lists(st.lists(st.sampled_from(["a", "a!", "b"]), min_size=1, max_size=3).map("/".join))

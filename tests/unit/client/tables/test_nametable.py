@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.tables.nametable import Columns, NameTable, Packing
+from homeftp.client.tables.nametable import NameTable
+from homeftp.client.tables.packs import Columns, Packing
 from tests.support.repeatable import REPEATABLE
 
 NAMES = st.lists(st.sampled_from("abcd"), max_size=3).map("/".join)
