@@ -228,8 +228,8 @@ class DavfsTests(ClientCase):
             os.unlink(os.path.join(path, "gone"))
             with open(os.path.join(path, "folder", "renamed"), "rb") as file:
                 self.assertEqual(file.read(), b"hello\nmore\n")
-        wait_until(lambda: self.stored("large") == CONTENT)
-        self.assertEqual((self.stored("folder/renamed"), self.stored("gone")), (b"hello\nmore\n", None))
+        stored = {"large": CONTENT, "folder/renamed": b"hello\nmore\n", "gone": None}
+        wait_until(lambda: {name: self.stored(name) for name in stored} == stored)
 
 
 class CurlTests(ClientCase):
