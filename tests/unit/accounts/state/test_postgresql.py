@@ -195,7 +195,7 @@ class PostgresDownTests(PostgresCase):
         server = PostgreSQL(durable=True)
         self.addCleanup(server.stop)
         self.url = server.create("accounts")
-        short = DatabaseTimeouts(operation=0.5)
+        short = DatabaseTimeouts(operation=3.0)
         database, clock = Database(self.url, connections=4, timeouts=short), Clock()
         self.addCleanup(database.close)
         migrate(database, [ACCOUNTS])
