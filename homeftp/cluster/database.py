@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import select
 import time
 from typing import Any, Callable, ContextManager, Iterator, Mapping, Protocol, Sequence, TypeVar
 
@@ -136,7 +137,7 @@ class Database:
             min_size=0,
             max_size=connections,
             reconnect_timeout=timeouts.operation,
-            check=ConnectionPool.check_connection,  # a database that was restarted costs no request
+            check=self._check,
             open=False,
             name="database",
         )
@@ -342,18 +343,31 @@ class Database:
                     raise
                 raise refusal from error
 
+    def _check(self, connection: BoundedConnection) -> None:
+        """Raise psycopg's errors for a free connection that has ended: a database that was restarted costs no request.
+
+        One that the database has ended can be read from. So only that is asked about, and any while the database is in
+        doubt: to ask each time would be a round trip more for each operation.
+        """
+        readable = select.poll()
+        readable.register(connection.fileno(), select.POLLIN)
+        if self._breaker.is_doubtful or readable.poll(0):
+            ConnectionPool.check_connection(connection)
+
     def _connect(self, deadline: OperationDeadline) -> BoundedConnection:
-        """A free connection that the database has answered on just now."""
+        """A free connection. While the database was in doubt it has answered on it just now."""
         if self._breaker.is_open:
             raise PoolTimeout("the database has not answered")
-        limit = deadline.at_most(TRY_SECONDS if self._breaker.is_doubtful else self._timeouts.operation)
+        doubtful = self._breaker.is_doubtful
+        limit = deadline.at_most(TRY_SECONDS if doubtful else self._timeouts.operation)
         with under(limit):
             try:
                 connection = self._pool.getconn(limit.left())
             except PoolTimeout:
                 self._breaker.failed()
                 raise
-        self._breaker.answered()
+        if doubtful:
+            self._breaker.answered()
         return connection
 
 

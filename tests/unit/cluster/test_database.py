@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from typing import Callable
+from unittest import mock
 
 import psycopg
+from psycopg_pool import ConnectionPool
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -222,15 +224,34 @@ class TroubleTests(DatabaseCase):
         self.database.transact(work)
         self.assertEqual(database.transact(self.increment), 2)
 
+    def test_ended_connection(self) -> None:
+        """A connection that ended while it was free costs no operation; one that is of use is not asked first."""
+        database = Database(self.server.url("postgres"), connections=1, timeouts=QUICK, pause=no_pause)
+        self.addCleanup(database.close)
+
+        def end_free_connection() -> None:
+            (pid,) = database.row("SELECT pg_backend_pid()")
+            self.database.row("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+        end_free_connection()
+        self.assertEqual(database.row("SELECT 1"), (1,))
+        with mock.patch.object(ConnectionPool, "check_connection") as asked:
+            self.assertEqual(database.row("SELECT 1"), (1,))
+            asked.assert_not_called()
+            end_free_connection()
+            self.assertRaises(Busy, database.row, "SELECT 1")  # the control: nothing was found out
+            asked.assert_called_once()
+
     def test_silent(self) -> None:
         """A database that says nothing any more is given up in time, and used again when it answers.
 
-        Until then others do not wait for it in turn.
+        Until then others do not wait for it in turn, once it is known that it does not only take long.
         """
         proxy, database = self.proxied()
         self.assertEqual(database.transact(self.increment), 1)
         proxy.silent.set()
-        self.assertRaises(Busy, database.row, "SELECT 1")
+        for _ in range(2):
+            self.assertRaises(Busy, database.row, "SELECT 1")
         proxy.silent.clear()
         self.assertRaises(Busy, database.row, "SELECT 1")
         self.clock.advance(OPEN_SECONDS)

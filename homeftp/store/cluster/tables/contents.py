@@ -33,6 +33,12 @@ _AGAIN = "ON CONFLICT (object) DO UPDATE SET since_us = excluded.since_us WHERE 
 _DROP = _GONE.format("content = ANY(%s)", _AGAIN)
 _CUT = _GONE.format("content = %s AND seq >= %s", _AGAIN)
 
+_CLAIM = """
+WITH named AS (DELETE FROM garbage WHERE object = ANY(%s) RETURNING doomed)
+SELECT coalesce(bool_or(doomed), false), now_us() FROM named
+"""
+"""The time is taken once all rows are locked: an aggregate has read them by then."""
+
 
 def now_us(queries: IQueries) -> int:
     """The time by the database's clock: microseconds since 1970."""
@@ -72,9 +78,8 @@ def claim(transaction: Transaction, objects: Iterable[str], *, since_us: int, gr
     names = sorted(set(objects))
     if not names:
         return
-    doomed = transaction.rows("DELETE FROM garbage WHERE object = ANY(%s) RETURNING doomed", (names,))
-    late = now_us(transaction) - since_us > grace_seconds / 2 * SECOND_US
-    if late or any(each for (each,) in doomed):
+    doomed, now_us = transaction.row(_CLAIM, (names,))
+    if doomed or now_us - since_us > grace_seconds / 2 * SECOND_US:
         raise Busy("storing it took too long, and what arrived was removed: send it again; nothing was changed")
 
 
