@@ -106,7 +106,7 @@ def insert_lines(transaction: Transaction, lines: Sequence[bytes]) -> None:
     """Keep lines within a transaction, which has locked by then all that they tell of: so their order is true."""
     texts = [line.decode("ascii").removesuffix("\n") for line in lines]
     transaction.execute(
-        "INSERT INTO audit (server, line) SELECT %s, line FROM unnest(%s::text[]) WITH ORDINALITY AS t(line, n)"
+        "INSERT INTO audit (server, line) SELECT %s, line FROM unnest(%b::text[]) WITH ORDINALITY AS t(line, n)"
         " ORDER BY n",
         (process_id(), texts),
     )

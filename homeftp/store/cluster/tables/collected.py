@@ -28,7 +28,7 @@ def lock_due(transaction: Transaction, before_us: int, count: int) -> list[str]:
 def unnamed_of(queries: IQueries, objects: Sequence[str]) -> list[str]:
     """The objects among those given that no part names."""
     query = (
-        "SELECT a.object FROM unnest(%s::text[]) AS a (object)"
+        "SELECT a.object FROM unnest(%b::text[]) AS a (object)"
         " WHERE NOT EXISTS (SELECT 1 FROM part p WHERE p.object = a.object)"
     )
     return [name for (name,) in queries.rows(query, (list(objects),))]
@@ -95,7 +95,7 @@ def needed(queries: IQueries, folder: str, count: int) -> Iterator[tuple[str, in
 def redirect(transaction: Transaction, old: str, ranges: Sequence[Range], new: str, starts: Sequence[int]) -> None:
     """Have parts of one object be ranges of another one, which has the same bytes."""
     transaction.execute(
-        "UPDATE part p SET object = %s, start = a.new FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])"
+        "UPDATE part p SET object = %s, start = a.new FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[])"
         " AS a (start, size, new) WHERE p.object = %s AND p.start = a.start AND p.size = a.size",
         (new, [start for start, _ in ranges], [size for _, size in ranges], list(starts), old),
     )

@@ -18,7 +18,7 @@ _PARTS = "SELECT content, object, start, size FROM part WHERE content = ANY(%s) 
 
 _INSERT = """
 INSERT INTO part (content, seq, object, start, size)
-SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[], %s::bigint[], %s::bigint[])
+SELECT * FROM unnest(%b::bigint[], %b::integer[], %b::text[], %b::bigint[], %b::bigint[])
 """
 
 _GONE = """
@@ -102,7 +102,7 @@ def suspect(transaction: Transaction, objects: Iterable[str]) -> None:
     names = sorted(set(objects))
     if names:
         transaction.execute(
-            f"INSERT INTO garbage (object, since_us) SELECT unnest(%s::text[]), now_us() {_AGAIN}",
+            f"INSERT INTO garbage (object, since_us) SELECT unnest(%b::text[]), now_us() {_AGAIN}",
             (names,),
         )
 
@@ -111,6 +111,6 @@ def insert_packs(transaction: Transaction, sizes: Mapping[str, int]) -> None:
     """Remember which objects are packs, and their bytes: they are rewritten when half of them is dead."""
     if sizes:
         transaction.execute(
-            "INSERT INTO pack (object, size) SELECT * FROM unnest(%s::text[], %s::bigint[])",
+            "INSERT INTO pack (object, size) SELECT * FROM unnest(%b::text[], %b::bigint[])",
             (list(sizes), list(sizes.values())),
         )

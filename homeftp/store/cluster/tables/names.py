@@ -22,7 +22,7 @@ from homeftp.store.cluster.base.rows import (
 _WALK = f"""
 WITH RECURSIVE asked AS (
     SELECT no, string_to_array(path, '{SEPARATOR}') AS names
-    FROM unnest(%s::text[]) WITH ORDINALITY AS a (path, no)
+    FROM unnest(%b::text[]) WITH ORDINALITY AS a (path, no)
 ), walk AS (
     SELECT a.names, a.no, 0 AS depth, {NODE_COLUMNS}
     FROM asked a JOIN node n ON n.id = %s
@@ -34,14 +34,14 @@ SELECT no, depth, {NODE_COLUMNS} FROM walk n
 """
 
 _NAMED = f"""
-SELECT {NODE_COLUMNS} FROM unnest(%s::bigint[], %s::text[]) AS a (parent, name)
+SELECT {NODE_COLUMNS} FROM unnest(%b::bigint[], %b::text[]) AS a (parent, name)
 JOIN node n ON n.parent = a.parent AND n.name = a.name
 """
 
 _CHILDREN = "SELECT {} FROM node n WHERE n.parent = %s AND n.name > %s ORDER BY n.name LIMIT %s"
 
 _CHILDREN_OF_MANY = """
-SELECT {} FROM unnest(%s::bigint[]) AS a (parent)
+SELECT {} FROM unnest(%b::bigint[]) AS a (parent)
 CROSS JOIN LATERAL (SELECT * FROM node WHERE node.parent = a.parent ORDER BY node.name LIMIT %s) n
 ORDER BY n.parent, n.name
 """
@@ -51,7 +51,7 @@ _TOGETHER = 8
 
 _LOCK = f"""
 SELECT {NODE_COLUMNS}, n.folded FROM node n
-JOIN (SELECT DISTINCT * FROM unnest(%s::bigint[], %s::text[]) AS b (parent, folded)) a
+JOIN (SELECT DISTINCT * FROM unnest(%b::bigint[], %b::text[]) AS b (parent, folded)) a
     ON n.parent = a.parent AND n.folded = a.folded
 ORDER BY n.parent, n.folded, n.alike
 FOR UPDATE OF n
@@ -60,8 +60,8 @@ FOR UPDATE OF n
 _INSERT = """
 INSERT INTO node (id, parent, name, folded, alike, directory, mtime_us, mode, size, hash, content, tag, made_us,
     found, checked_us)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::integer[], %s::boolean[], %s::bigint[],
-    %s::integer[], %s::bigint[], %s::bytea[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bigint[])
+SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::integer[], %b::boolean[], %b::bigint[],
+    %b::integer[], %b::bigint[], %b::bytea[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bytea[], %b::bigint[])
 ON CONFLICT DO NOTHING
 """
 
@@ -69,8 +69,8 @@ _UPDATE = """
 UPDATE node n SET parent = a.parent, name = a.name, folded = a.folded, alike = a.alike, mtime_us = a.mtime_us,
     mode = a.mode, size = a.size, hash = a.hash, content = a.content, tag = a.tag, made_us = a.made_us,
     found = a.found, checked_us = a.checked_us
-FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::integer[], %s::boolean[], %s::bigint[],
-    %s::integer[], %s::bigint[], %s::bytea[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bigint[])
+FROM unnest(%b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::integer[], %b::boolean[], %b::bigint[],
+    %b::integer[], %b::bigint[], %b::bytea[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bytea[], %b::bigint[])
     AS a (id, parent, name, folded, alike, directory, mtime_us, mode, size, hash, content, tag, made_us, found,
     checked_us)
 WHERE n.id = a.id

@@ -30,20 +30,20 @@ SELECT %s, a.path,
         (SELECT max(v.at_us) + 1 FROM version v WHERE v.share = %s AND v.path = a.path))
     + row_number() OVER (PARTITION BY a.path ORDER BY a.no) - 1,
     a.mtime_us, a.mode, a.size, a.hash, a.content, a.made_us, a.found, a.checked_us
-FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::integer[], %s::bigint[], %s::bytea[], %s::bigint[],
-    %s::bigint[], %s::bytea[], %s::bigint[]) WITH ORDINALITY
+FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::integer[], %b::bigint[], %b::bytea[], %b::bigint[],
+    %b::bigint[], %b::bytea[], %b::bigint[]) WITH ORDINALITY
     AS a (path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us, no)
 """
 
 _ADD = """
 INSERT INTO version (share, path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us)
 SELECT %s, a.*, NULL, 0
-FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::integer[], %s::bigint[], %s::bytea[], %s::bigint[],
-    %s::bigint[]) AS a
+FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::integer[], %b::bigint[], %b::bytea[], %b::bigint[],
+    %b::bigint[]) AS a
 """
 
 _OF_TIMES = f"""
-SELECT {VERSION_COLUMNS} FROM unnest(%s::text[], %s::bigint[]) AS a (path, at_us)
+SELECT {VERSION_COLUMNS} FROM unnest(%b::text[], %b::bigint[]) AS a (path, at_us)
 JOIN version v ON v.share = %s AND v.path = a.path AND v.at_us = a.at_us
 """
 

@@ -58,7 +58,7 @@ _COPY = """
 INSERT INTO webdav_property
 SELECT copied.to_parent, copied.to_name, namespace, local, value, %s, size
 FROM webdav_property AS property
-JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS copied(parent, name, to_parent, to_name)
+JOIN unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS copied(parent, name, to_parent, to_name)
 ON md5(property.parent) = md5(copied.parent) AND property.name = copied.name AND property.parent = copied.parent
 """
 
