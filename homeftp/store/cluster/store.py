@@ -6,7 +6,6 @@ import copy
 from functools import partial
 from typing import Callable, Generator, Iterator, Sequence
 
-import attrs
 from msgspec import structs
 from zope.interface import implementer
 
@@ -279,7 +278,7 @@ class ClusterStore:
                 raise wording.damaged(source)
             workspace = committer.workspace
             parts = contents.parts(workspace.transaction, node.content)
-            made = attrs.evolve(node, id=workspace.number(), tag=workspace.number(), made_us=workspace.now_us)
+            made = structs.replace(node, id=workspace.number(), tag=workspace.number(), made_us=workspace.now_us)
             name = partial(workspace.add_content, parts)
             return committer.place(target, made, name, target_precondition, self.actor).entry()
 

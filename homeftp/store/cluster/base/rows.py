@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Generic, NamedTuple, Protocol, Sequence, TypeVar
 
 import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.filehash import ALGORITHM, binary, from_binary
@@ -35,16 +36,14 @@ def path_range(names: Sequence[str]) -> tuple[str, str, str]:
     return path, path + SEPARATOR, path + BEHIND
 
 
-@attrs.frozen
-class ShareId:
+class ShareId(msgspec.Struct, frozen=True):
     """A share, and the directory that is its root."""
 
     id: int
     root: int
 
 
-@attrs.frozen
-class FileRow:
+class FileRow(msgspec.Struct, frozen=True):
     """The columns of a file that the tree and the versions both have."""
 
     mtime_us: int
@@ -64,8 +63,7 @@ class FileRow:
         return self.found is not None
 
 
-@attrs.frozen
-class NodeRow(FileRow):
+class NodeRow(FileRow, frozen=True):
     """A file or a directory in the tree."""
 
     id: int
@@ -117,8 +115,7 @@ class ListedRow(NamedTuple):
         return Entry(name, "directory" if directory else "file", size, mtime_us, mode, digest, str(tag))
 
 
-@attrs.frozen
-class VersionRow(FileRow):
+class VersionRow(FileRow, frozen=True):
     """A version."""
 
     path: str
@@ -206,8 +203,7 @@ def digest_of(hash: str | None) -> bytes | None:
     return None if hash is None else binary(hash) if hash else b""
 
 
-@attrs.frozen
-class ContentPart:
+class ContentPart(msgspec.Struct, frozen=True):
     """Some bytes of a content: a whole object, or a range of one."""
 
     object: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
-import attrs
 from msgspec import structs
 
 from homeftp.cluster.objects import ObjectMissing
@@ -91,7 +90,7 @@ class ClusterVerifier:
             return
         name = "/".join(endpoint.parts[len(self._top.parts) :])
         at_us = file.at_us if isinstance(file, VersionRow) else None
-        mended = self._mend(endpoint, attrs.evolve(file, found=found))
+        mended = self._mend(endpoint, structs.replace(file, found=found))
         damage = Damage(name, "content" if found else "unreadable", file.hash, at_us, mended=mended)
         yield structs.replace(done, damages=(damage,))
 
@@ -145,7 +144,7 @@ class ClusterVerifier:
             node = workspace.get(endpoint)
             if node is None or node.content != file.content:
                 return False
-            new = attrs.evolve(as_file(file, node), id=workspace.number(), tag=workspace.number(), found=None)
+            new = structs.replace(as_file(file, node), id=workspace.number(), tag=workspace.number(), found=None)
             committer.place(endpoint, new, lambda: workspace.add_content(parts), file.hash, MENDER)
             return True
 

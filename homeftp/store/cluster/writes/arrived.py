@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Sequence
 
 import attrs
+from msgspec import structs
 
 from homeftp.cluster.database import Transaction
 from homeftp.endpoint import Endpoint
@@ -150,7 +151,7 @@ def earlier(context: ClusterContext, request: WriteRequest) -> ArrivedParts:
     parts, left = [], request.offset
     for part in () if row is None else contents.parts(context.database, row.content):
         if left > 0:
-            parts.append(attrs.evolve(part, size=min(part.size, left)))
+            parts.append(structs.replace(part, size=min(part.size, left)))
             left -= part.size
     if row is None or left > 0:
         raise Changed(f"less of {wording.display_path(request.endpoint)} arrived earlier: compare again")

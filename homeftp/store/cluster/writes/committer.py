@@ -99,7 +99,7 @@ class ClusterCommitter:
         if reserve:
             self.reserve(endpoint, usage.cost(file.size) + len(missing) * usage.cost(0), actor)
         self._add_directories(missing, actor)
-        file = attrs.evolve(file, content=content())
+        file = structs.replace(file, content=content())
         change = Change("add", "file", endpoint, actor, None, file.size, file.hash)
         if existing is None:
             placed = self.workspace.insert(endpoint, file)
@@ -124,7 +124,7 @@ class ClusterCommitter:
             placed = self.workspace.move(source, target)
         else:
             self.workspace.delete(source)
-            placed = self._replace(target, existing, attrs.evolve(node, tag=self.workspace.number()))
+            placed = self._replace(target, existing, structs.replace(node, tag=self.workspace.number()))
             change = structs.replace(change, old_size=existing.size, old_hash=existing.hash)
         self.workspace.changes.append(change)
         return placed
@@ -134,9 +134,9 @@ class ClusterCommitter:
         # what was found in place of the content that comes back is a content of its own
         mends = bool(existing.found) and existing.hash == file.hash
         if keeps:
-            old = attrs.evolve(existing, hash=existing.found, found=None) if mends else existing
+            old = structs.replace(existing, hash=existing.found, found=None) if mends else existing
             self.workspace.keep(endpoint, old)
-        placed = attrs.evolve(file, id=existing.id, parent=existing.parent, name=existing.name, alike=existing.alike)
+        placed = structs.replace(file, id=existing.id, parent=existing.parent, name=existing.name, alike=existing.alike)
         self.workspace.change(endpoint, placed)
         return placed
 
@@ -179,7 +179,7 @@ class ClusterCommitter:
         """Change mtime and mode of what exists, where they are given."""
         node = self.workspace.get(endpoint)
         assert node is not None
-        changed = attrs.evolve(
+        changed = structs.replace(
             node,
             tag=self.workspace.number(),
             mtime_us=node.mtime_us if mtime_us is None else mtime_us,
@@ -315,7 +315,7 @@ def check_reach(workspace: Workspace, source: Endpoint, target: Endpoint, node: 
 
 def as_file(row: FileRow, node: NodeRow) -> NodeRow:
     """A new node with the content and the metadata of a version, or of another file."""
-    return attrs.evolve(
+    return structs.replace(
         node,
         mtime_us=row.mtime_us,
         mode=row.mode,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.config import SLICE
 from homeftp.errors import Changed, ContentMismatch, NotFound, Refusal
@@ -100,9 +100,9 @@ def _add(
     endpoint = item.endpoint
     request = WriteRequest(endpoint=endpoint, mtime_us=item.mtime_us, mode=item.mode)
     node = workspace.new(item.kind, request, item.size, hash)
-    node = attrs.evolve(node, made_us=_UNKNOWN_MADE_US if item.made_us is None else item.made_us)
+    node = structs.replace(node, made_us=_UNKNOWN_MADE_US if item.made_us is None else item.made_us)
     if item.at_us is not None:
-        kept.append((endpoint.parts, item.at_us, attrs.evolve(node, content=workspace.add_content(parts))))
+        kept.append((endpoint.parts, item.at_us, structs.replace(node, content=workspace.add_content(parts))))
         workspace.charge(endpoint.parts, usage.cost(item.size))
         return True
     if workspace.get(endpoint) is not None:
@@ -110,7 +110,7 @@ def _add(
     parent = workspace.get(endpoint.parent)
     if parent is None or not parent.directory:
         return NotFound(f"the folder of {wording.display_path(endpoint)} is not there")
-    workspace.insert(endpoint, attrs.evolve(node, content=workspace.add_content(parts)))
+    workspace.insert(endpoint, structs.replace(node, content=workspace.add_content(parts)))
     size = None if item.kind == "directory" else item.size
     workspace.changes.append(Change("add", item.kind, endpoint, actor, None, size, hash))
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Iterable, Mapping, Sequence
 
 import attrs
+from msgspec import structs
 
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import ContentPart
@@ -48,7 +49,7 @@ class PackWriter:
                     self._since_us = contents.now_us(self._context.database)
                 size = min(len(view) - done, most - len(self._pack))
                 if parts and parts[-1].object == self._name:
-                    parts[-1] = attrs.evolve(parts[-1], size=parts[-1].size + size)
+                    parts[-1] = structs.replace(parts[-1], size=parts[-1].size + size)
                 else:
                     parts.append(ContentPart(self._name, len(self._pack), size))
                 self._pack += view[done : done + size]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Iterable, Mapping, Sequence
 
-import attrs
+from msgspec import structs
 
 from homeftp.cluster.database import Transaction, TransactionConflict
 from homeftp.endpoint import Endpoint, folded
@@ -177,7 +177,7 @@ class Workspace:
         node = self._nodes[source.parts]
         assert node is not None
         self._unlink(source.parts, node)
-        moved = self._at(target, attrs.evolve(node, tag=self.number()))
+        moved = self._at(target, structs.replace(node, tag=self.number()))
         self._link(target.parts, moved)
         self._store(moved)
         if not node.directory:
@@ -200,7 +200,7 @@ class Workspace:
         node = self._nodes[endpoint.parts]
         assert node is not None and self.alone
         self._unlink(endpoint.parts, node)
-        self._updated[node.id] = attrs.evolve(node, parent=-node.id)
+        self._updated[node.id] = structs.replace(node, parent=-node.id)
 
     def keep(self, endpoint: Endpoint, file: FileRow, at_us: int | None = None) -> None:
         """Keep a replaced or removed file as a version, unless none are kept; then its content is dropped."""
@@ -256,7 +256,7 @@ class Workspace:
         assert parent is not None
         alike = self._alike.get((parent.id, folded(endpoint.name)), ())
         others = [each.alike for each in alike if each.id != node.id]
-        return attrs.evolve(node, parent=parent.id, name=endpoint.name, alike=max(others, default=-1) + 1)
+        return structs.replace(node, parent=parent.id, name=endpoint.name, alike=max(others, default=-1) + 1)
 
     def _link(self, names: Names, node: NodeRow) -> None:
         self._nodes[names] = node
