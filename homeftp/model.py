@@ -12,7 +12,7 @@ import attrs
 import msgspec
 from msgspec import structs
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import MAX_PATH_BYTES, Endpoint
 
 ABSENT = "absent"
 """The precondition that nothing exists at an endpoint."""
@@ -390,5 +390,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """It limits its total size, and refuses what exceeds the limit with `NoSpace` (52)."""
     verify: bool = False
     """`verify` works: it reads everything again, and marks what is damaged."""
+    path_bytes: int = MAX_PATH_BYTES
+    """Bytes of the longest path that something new may have: `BadEndpoint` (41) refuses a longer one."""
     account_quotas: bool = False
     """It limits what each account's home takes up (`Allotment.quota`)."""

@@ -69,6 +69,7 @@ class ClusterStore:
             unique_tags=True,
             verify=True,
             quota=options.quota is not None,
+            path_bytes=context.limits.path_bytes,
             account_quotas=True,
         )
 

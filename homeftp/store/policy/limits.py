@@ -19,6 +19,8 @@ class WriteLimits:
     filetypes: Filetypes
     file_size: int | None
     """Bytes of the largest file that is accepted; None: no limit."""
+    path_bytes: int = MAX_PATH_BYTES
+    """Bytes of the longest path that is accepted."""
 
     def check(self, request: WriteRequest) -> None:
         """Refuse what can be refused without looking at what exists.
@@ -27,7 +29,7 @@ class WriteLimits:
         path, `FiletypeNotAllowed` (42), `TooLarge` (22) and `BadRequest` (20).
         """
         check_not_root(request.endpoint)
-        check_path(request.endpoint)
+        check_path(request.endpoint, most=self.path_bytes)
         check_range(request.offset, request.size or 0)
         self.filetypes.check(request.endpoint)
         self.check_size(request.endpoint, request.size or 0)
@@ -42,15 +44,15 @@ class WriteLimits:
             raise TooLarge(f"{display_path(endpoint)} is too large: files of up to {limit} are accepted here")
 
 
-def check_path(endpoint: Endpoint, longest: int = 0, deepest: int = 0) -> None:
+def check_path(endpoint: Endpoint, longest: int = 0, deepest: int = 0, *, most: int = MAX_PATH_BYTES) -> None:
     """Raise `BadEndpoint` (41) where an endpoint, or something beneath it, could not be named any more.
 
-    Beneath it is something of `longest` bytes, and something of `deepest` parts. What an account sees as a short path
-    may be a long one beneath its home.
+    Beneath it is something of `longest` bytes, and something of `deepest` parts; a path has at most `most` bytes. What
+    an account sees as a short path may be a long one beneath its home.
     """
     problem = None
-    if len(endpoint.whole.encode()) + longest > MAX_PATH_BYTES:
-        problem = f"{MAX_PATH_BYTES} bytes: use shorter names, or fewer folders"
+    if len(endpoint.whole.encode()) + longest > most:
+        problem = f"{most} bytes: use shorter names, or fewer folders"
     elif len(endpoint.parts) + deepest > MAX_PARTS:
         problem = f"{MAX_PARTS} parts: use fewer folders"
     if problem is not None:

@@ -8,7 +8,7 @@ import random
 from functools import partial
 from typing import Callable
 
-from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, ROOT, parse
+from homeftp.endpoint import MAX_PARTS, ROOT, parse
 from homeftp.errors import BadEndpoint, BadRequest, Changed, NotFound, Refusal, WrongKind
 from homeftp.model import ABSENT, PRESENT
 from homeftp.testing.contract.case import ContractCase, request, sha
@@ -103,7 +103,7 @@ class TreesContract(ContractCase):
         """A directory is not moved to where a path in it would be too long, or have too many parts."""
         store = self.store()
         self.write(store, "d/e/f.txt", b"f")
-        longest = MAX_PATH_BYTES - len("/e/f.txt")
+        longest = store.capabilities.path_bytes - len("/e/f.txt")
         long = ("n" * 99 + "/") * (longest // 100 - 1)
         long += "m" * (longest - len(long))
         deep = "/".join(["n"] * (MAX_PARTS - 2))

@@ -14,6 +14,7 @@ from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Change
 from homeftp.store.cluster.base.memory import UploadMemory
 from homeftp.store.cluster.base.rows import ShareId
+from homeftp.store.cluster.base.schema import PATH_BYTES
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import WriteLimits
@@ -64,7 +65,7 @@ class ClusterContext:
 
     @limits.default
     def _limits_of_options(self) -> WriteLimits:
-        return WriteLimits(Filetypes(self.options.filetypes), self.options.file_size)
+        return WriteLimits(Filetypes(self.options.filetypes), self.options.file_size, PATH_BYTES)
 
     @property
     def keeps_versions(self) -> bool:

@@ -8,6 +8,9 @@ name can hold: so they sort as listings do. Times are microseconds since 1970 by
 
 from homeftp.cluster.migrations import KeptTable, SchemaPart
 
+PATH_BYTES = 2600
+"""Bytes of the longest path: a row of an index has at most 2,704, and in that of `version` 32 are for the rest."""
+
 _FIRST = """
 CREATE FUNCTION now_us() RETURNS bigint LANGUAGE sql VOLATILE
     AS $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint $$;

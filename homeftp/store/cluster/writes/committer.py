@@ -192,7 +192,9 @@ class ClusterCommitter:
     def _check_names(
         self, endpoint: Endpoint, missing: list[Endpoint], *, new: bool = False, moved_from: Endpoint | None = None
     ) -> None:
-        """Raise `BadEndpoint` (41) for a new name that is too similar to a sibling's."""
+        """Raise `BadEndpoint` (41) for a new name that is too similar to a sibling's, or makes too long a path."""
+        if new or missing:
+            limits.check_path(endpoint, most=self._context.limits.path_bytes)
         if not self._context.options.similar_names:
             for each in [*missing, *([endpoint] if new else [])]:
                 similarnames.check(each.name, self.workspace.similar_names(each, moved_from))
@@ -300,16 +302,17 @@ def check_reach(workspace: Workspace, source: Endpoint, target: Endpoint, node: 
     The row of the store has the longest path that it ever held: most moves need not look at what is in the directory.
     """
     transaction, share = workspace.transaction, workspace.context.share.id
+    check = partial(limits.check_path, target, most=workspace.context.limits.path_bytes)
     longest, deepest = shares.reach(transaction, share)
     old, new = len(source.whole.encode()), len(target.whole.encode())
     longest, deepest = max(0, longest - old), max(0, deepest - len(source.parts))
     grown = new > old or len(target.parts) > len(source.parts)
     if grown:
         try:
-            limits.check_path(target, longest, deepest)
+            check(longest, deepest)
         except BadEndpoint:  # perhaps: now that is found out exactly
             longest, deepest = names_table.reach(transaction, node.id)
-            limits.check_path(target, longest, deepest)
+            check(longest, deepest)
         shares.reached(transaction, share, new + longest, len(target.parts) + deepest)
 
 

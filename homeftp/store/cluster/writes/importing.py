@@ -10,7 +10,7 @@ from typing import Iterator, Sequence
 from msgspec import structs
 
 from homeftp.config import SLICE
-from homeftp.errors import Changed, ContentMismatch, NotFound, Refusal
+from homeftp.errors import BadEndpoint, Changed, ContentMismatch, NotFound, Refusal
 from homeftp.hashing.filehash import Hasher
 from homeftp.interfaces.importing import Imported
 from homeftp.interfaces.storefiles import IOpenFile
@@ -24,7 +24,7 @@ from homeftp.store.cluster.writes.committer import ClusterCommitter
 from homeftp.store.cluster.writes.packs import PackWriter
 from homeftp.store.cluster.writes.transactions import change
 from homeftp.store.cluster.writes.workspace import Workspace
-from homeftp.store.policy import wording
+from homeftp.store.policy import limits, wording
 
 _UNKNOWN_MADE_US = 0
 """When something was made of which that is not known: it counts as having been there always."""
@@ -41,6 +41,7 @@ def add_many(context: ClusterContext, items: Sequence[Imported], actor: Actor) -
         existing = there[number]
         try:
             if existing is None:
+                limits.check_path(item.endpoint, most=context.limits.path_bytes)
                 hashes[number] = None
                 if item.kind == "file":
                     places[number] = len(places)
@@ -52,7 +53,7 @@ def add_many(context: ClusterContext, items: Sequence[Imported], actor: Actor) -
         except _Unreadable as unreadable:
             hashes.pop(number, None)
             results[number] = unreadable.error
-        except (Changed, ContentMismatch) as error:
+        except (BadEndpoint, Changed, ContentMismatch) as error:
             hashes.pop(number, None)
             results[number] = error
     if not hashes:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
+import string
+from typing import Callable
 from unittest import mock
 
 from homeftp.cluster.database import Transaction
-from homeftp.config import Retention
-from homeftp.endpoint import MAX_PATH_BYTES, parse
+from homeftp.config import MIB, Retention
+from homeftp.endpoint import parse
 from homeftp.errors import BadEndpoint, Busy, NoSpace
+from homeftp.interfaces.importing import Imported
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import Actor, Allotment
+from homeftp.model import Actor, Allotment, Entry
+from homeftp.store.cluster.base.schema import PATH_BYTES
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.cluster.tables import uploads
@@ -28,13 +33,63 @@ class ReachTests(ClusterCase):
 
     def test_long_elsewhere(self) -> None:
         """Where another path is long, what is in the directory decides."""
-        long = "/".join(["n" * 250] * 15)
+        long = "/".join(["n" * 250] * 9)
         self.write(f"{long}/a.txt", "d/b.txt", "e/f.txt")
         near = f"m/{long}"
-        self.assertLess(len(f"{near}/b.txt"), MAX_PATH_BYTES)
+        self.assertLess(len(f"{near}/b.txt"), PATH_BYTES)
         self.store.move(parse("d"), parse(near), None, None)
-        self.assertRaises(BadEndpoint, self.store.move, parse("m"), parse("o" * 250 + "/" + "p" * 100), None, None)
+        self.assertRaises(BadEndpoint, self.store.move, parse("m"), parse("/".join(["o" * 250, "p" * 150])), None, None)
         self.assertEqual(self.content(f"{near}/b.txt"), b"content")
+
+
+class LongPathTests(ClusterCase):
+    """Paths that are as long as they may be, of names that a database cannot compress."""
+
+    cluster_options = {"part_bytes": MIB}  # noqa: RUF012 (read only)
+
+    def setUp(self) -> None:
+        """A directory of which the path is nearly as long."""
+        super().setUp()
+        chance = random.Random(1)
+        letters = "".join(chance.choices(string.ascii_letters, k=PATH_BYTES))
+        parts = [letters[start : start + 199] for start in range(0, PATH_BYTES, 200)]
+        self.top, self.folder = parts[0], "/".join(parts)[: PATH_BYTES - len("/12345")]
+
+    def test_longest(self) -> None:
+        """A file with the longest path is replaced, uploaded in parts, moved and removed as any other one."""
+        path = f"{self.folder}/12345"
+        self.assertEqual(len(path), PATH_BYTES)
+        self.write(path, content=b"first")
+        self.write(path, content=b"second")
+        upload = self.store.upload(request(path, size=2 * MIB))
+        upload.write(bytes(MIB + 1))
+        upload.suspend()
+        self.store.move(parse(path), parse(f"{self.folder}/x"), None, None)
+        self.store.move(parse(f"{self.folder}/x"), parse(path), None, None)
+        self.assertGreater(sum(self.store.remove(parse(self.top), None, True)), 1)
+        self.store.maintain()
+        self.assertEqual([version.size for version in self.kept()], [6, 5])
+
+    def test_too_long(self) -> None:
+        """A longer path is refused, whatever would have it: it could be neither replaced nor removed.
+
+        The others of a batch are stored.
+        """
+        path = f"{self.folder}/123456"
+        refused, stored = self.store.write_many([(request(path, size=1), b"x"), (request("a", size=1), b"x")])
+        self.assertIsInstance(refused, BadEndpoint)
+        self.assertIsInstance(stored, Entry)
+        (imported,) = self.store.add_many([Imported(endpoint=parse(path), kind="directory")])
+        self.assertIsInstance(imported, BadEndpoint)
+        changes: list[Callable[[], object]] = [
+            lambda: self.store.make_directory(request(path)),
+            lambda: self.store.upload(request(path, size=2 * MIB)),
+            lambda: self.store.move(parse("a"), parse(path), None, None),
+            lambda: list(self.store.copy(parse("a"), parse(path), source_precondition=None, target_precondition=None)),
+        ]
+        for change in changes:
+            self.assertRaises(BadEndpoint, change)
+        self.assertEqual(self.names(), ["a"])
 
 
 class EvictionTests(ClusterCase):
