@@ -47,6 +47,9 @@ _READ_AT_ONCE = 64
 _LOOKED_UP = 16 * 1024
 """Files whose remembered hashes are looked up in one step."""
 
+_LEAST_UNCHANGED = 0.5
+"""Where a smaller part of the files is unchanged, tables without them would take more memory than they spare."""
+
 _MOST_INODE = 2**63 - 1
 """SQLite holds no larger number."""
 
@@ -181,13 +184,15 @@ class _Reading:
     def _leave_unchanged(self) -> None:
         """Find the unchanged files, and go on without them: then the work is as much as there are changes."""
         shared = self._shared_directories()
-        files, there, agreed = file_table(), entry_table(), node_table()
-        for name, found in self._files.items():
-            if name.rpartition("/")[0] in shared and self._is_unchanged(name, found):
+        for name in self._files:
+            if name.rpartition("/")[0] in shared and self._is_unchanged(name):
                 self.unchanged.add(name)
                 self.unchanged_count += 1
-            else:
-                files[name] = found
+        if self.unchanged_count < len(self._files) * _LEAST_UNCHANGED:
+            self.unchanged, self.unchanged_count = NameSet(), 0
+            return
+        files, there, agreed = file_table(), entry_table(), node_table()
+        files.update((name, self._files[name]) for name in self._files if name not in self.unchanged)
         there.update((name, self._there[name]) for name in self._there if name not in self.unchanged)
         agreed.update((name, self.agreed[name]) for name in self.agreed if name not in self.unchanged)
         self._files, self._there, self.agreed = files, there, agreed
@@ -202,12 +207,13 @@ class _Reading:
                 shared.add(name)
         return shared
 
-    def _is_unchanged(self, name: str, found: FileStat) -> bool:
+    def _is_unchanged(self, name: str) -> bool:
         """Whether a file in such a directory is the same everywhere; copies of conflicts count for new ones."""
         entry, agreed = self._there.get(name), self.agreed.get(name)
         if entry is None or agreed is None or entry.hash is None or self._is_opaque(name):
             return False
-        return node_of(entry) == agreed == self._node_here(found, entry) and original_endpoint(name) is None
+        here = self._node_here(self._files[name], entry)
+        return node_of(entry) == agreed == here and original_endpoint(name) is None
 
     def _is_opaque(self, name: str) -> bool:
         return name in self._opaque_here or name in self._opaque_there

@@ -113,7 +113,8 @@ class TreesTests(SyncCase):
     def test_unchanged(self) -> None:
         """What both sides have as it was agreed is only counted; not what differs anywhere, nor a conflict's copy."""
         copy = f"d/{CONFLICT_COPY}"
-        for name in ("f/x", "f/y", "f/mode", "f/time", "f/there", "f/forgotten", copy):
+        others = {f"g/{number}" for number in range(8)}
+        for name in ("f/x", "f/y", "f/mode", "f/time", "f/there", "f/forgotten", copy, *others):
             self.ann.put(name, name.encode())
         self.sync(self.ann)
         pair = SyncPair(self.client.fingerprint, "ann", "Docs", os.path.realpath(self.ann.path))
@@ -124,11 +125,22 @@ class TreesTests(SyncCase):
         self.make_remote_file("Docs/f/there", b"new there")
         self.ann.put("d/y", b"new, too")
         both = self.read()
-        self.assertEqual(set(both.unchanged), {"top", "d/e/x", "f/x"})
-        self.assertEqual(both.same_files, 3)
-        changed = {"f/y", "f/mode", "f/time", "f/there", "f/forgotten", copy, "d/y", "d", "d/e", "f"}
+        self.assertEqual(set(both.unchanged), {"top", "d/e/x", "f/x", *others})
+        self.assertEqual(both.same_files, 11)
+        changed = {"f/y", "f/mode", "f/time", "f/there", "f/forgotten", copy, "d/y", "d", "d/e", "f", "g"}
         self.assertEqual((set(both.here.nodes), set(both.there.nodes)), (changed, changed))
         self.assertEqual(set(both.agreed.nodes), changed - {"f/forgotten"})
+
+    def test_most_changed(self) -> None:
+        """Where most files are changed the others are in the trees, too. The control: where half of them are, not."""
+        self.ann.put("other")
+        self.sync(self.ann)
+        for name, count in (("d/e/x", 3), ("d/y", 2), ("top", 0)):
+            self.ann.put(name, b"new")
+            both = self.read()
+            self.assertEqual(len(set(both.unchanged)), count)
+            files = {each for each, node in both.here.nodes.items() if node.kind == "file"}
+            self.assertEqual((len(files), both.same_files), (4 - count, count))
 
     def test_unchanged_beneath(self) -> None:
         """In a directory that was not agreed on no file is unchanged: what becomes of it may depend on all in it."""
