@@ -27,6 +27,8 @@ from homeftp.errors import LoginFailed, UntrustedServer
 from tests.support.endpoints import FakeEndpoint
 from tests.support.fakeserver import identity
 from tests.support.inmemory import PASSWORD, Server
+from tests.support.ports import reserved_port
+from tests.support.waiting import WITHIN
 
 LOOP: Any = reactor
 
@@ -93,16 +95,12 @@ class Listener(Factory):
 
     async def close(self) -> None:
         """Listen no more; everybody has to have hung up, or the test waits in vain."""
-        await self.stop()
-        if self.open:
-            self.empty = Deferred().addTimeout(5, LOOP)
-            await self.empty
-
-    async def stop(self) -> None:
-        """Listen no more."""
         stopping = self.port.stopListening()
         if stopping is not None:
             await stopping
+        if self.open:
+            self.empty = Deferred().addTimeout(WITHIN, LOOP)
+            await self.empty
 
 
 class SeveralAddressesTests(TestCase):
@@ -115,10 +113,7 @@ class SeveralAddressesTests(TestCase):
 
     def nowhere(self) -> Address:
         """A port at which nothing listens."""
-        listener = Listener(None)
-        self.addCleanup(lambda: None)
-        Deferred.fromCoroutine(listener.stop())
-        return listener.address
+        return Address("127.0.0.1", reserved_port())
 
     def connect(
         self, *addresses: ServerAddress, seconds: float = 0.05, **timeouts: float
@@ -210,7 +205,7 @@ class SeveralAddressesTests(TestCase):
         """Cancelling closes all connections."""
         silent = [self.listener(None) for _ in range(3)]
         reaching = Deferred.fromCoroutine(self.connect(*(each.address for each in silent), seconds=0.01))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + WITHIN
         while sum(each.met for each in silent) < 3:
             self.assertLess(time.monotonic(), deadline)
             await deferLater(LOOP, 0.01)
