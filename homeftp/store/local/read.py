@@ -215,7 +215,7 @@ class FileReader:
     def __init__(self, root: SafeRoot, cache: HashCache, filetypes: Filetypes) -> None:
         self._root = root
         self._cache = cache
-        self.recent = RecentFiles(cache)
+        self.recent = RecentFiles(cache, root.disks)
         """The files that jobs have found of late."""
         self._filetypes = filetypes
 

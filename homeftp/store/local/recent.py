@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import marshal
+import operator
 import os
 import time
 from typing import Callable, NamedTuple
 
-from homeftp.hashing.filehash import is_settled
+from homeftp.hashing.filehash import binary, from_binary, is_settled
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces.immediate import RECENT_SECONDS
+from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
+from homeftp.store.local.disk.entries import entry_of
 
-FILES_KEPT = 4096
-"""Files of which is known what a job has found, at least; twice as many at most."""
+FILES_KEPT = 2048
+"""Files of which is known what a job has found, at least; twice as many at most, which take 2 MiB."""
+
+_WITHOUT_REFERENCES = 2
+"""The version of `marshal` whose bytes depend on the values alone."""
 
 Parts = tuple[str, ...]
 
 
 class _RecentFile(NamedTuple):
-    """A file as a job has found it."""
+    """A file as a job has found it. There are thousands: what its stat tells is not kept again."""
 
-    found: os.stat_result
-    entry: Entry
+    mark: bytes
+    hash: bytes
     marked: int
     """`HashCache.marked` before the job asked."""
     when: float
@@ -32,23 +39,27 @@ def is_same(before: os.stat_result, now: os.stat_result) -> bool:
     return _mark(before) == _mark(now)
 
 
-def _mark(found: os.stat_result) -> tuple[int, ...]:
-    return found.st_ctime_ns, found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev, found.st_mode
+_WHAT_COUNTS = operator.attrgetter("st_ctime_ns", "st_mtime_ns", "st_size", "st_ino", "st_dev", "st_mode")
+
+
+def _mark(found: os.stat_result) -> bytes:
+    return marshal.dumps(_WHAT_COUNTS(found), _WITHOUT_REFERENCES)
 
 
 class RecentFiles:
     """The small files that jobs have stated or opened of late. Safe in several threads; nothing waits for a lock."""
 
     def __init__(
-        self, cache: HashCache, *, monotonic: Callable[[], float] = time.monotonic, kept: int = FILES_KEPT
+        self, cache: HashCache, disks: Disks, *, monotonic: Callable[[], float] = time.monotonic, kept: int = FILES_KEPT
     ) -> None:
         self._cache = cache
+        self._disks = disks
         self._monotonic = monotonic
         self._kept = kept
         self._looked: tuple[int, float, bool] = -1, 0.0, False
         """`HashCache.marked` when a job looked for damage last, the time, and whether no file was marked."""
-        self._young: dict[Parts, _RecentFile] = {}
-        self._old: dict[Parts, _RecentFile] = {}
+        self._young: dict[str, _RecentFile] = {}
+        self._old: dict[str, _RecentFile] = {}
 
     @property
     def marked(self) -> int:
@@ -61,7 +72,7 @@ class RecentFiles:
             return
         if len(self._young) >= self._kept:
             self._old, self._young = self._young, {}
-        self._young[parts] = _RecentFile(found, entry, marked, self._monotonic())
+        self._young["/".join(parts)] = _RecentFile(_mark(found), binary(entry.hash), marked, self._monotonic())
 
     @property
     def undamaged(self) -> bool:
@@ -82,7 +93,8 @@ class RecentFiles:
 
     def entry(self, parts: Parts, found: os.stat_result) -> Entry | None:
         """The entry that a job has found of the file with this stat; None where none has of late."""
-        seen = self._young.get(parts) or self._old.get(parts)
+        path = "/".join(parts)
+        seen = self._young.get(path) or self._old.get(path)
         if seen is None or seen.marked != self._cache.marked or self._monotonic() - seen.when > RECENT_SECONDS:
             return None
-        return seen.entry if is_same(seen.found, found) else None
+        return entry_of(found, self._disks, from_binary(seen.hash)) if seen.mark == _mark(found) else None

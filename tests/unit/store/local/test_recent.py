@@ -11,8 +11,11 @@ from twisted.internet.task import Clock
 
 from homeftp.hashing.hashcache import CONTENT, CachedHash
 from homeftp.interfaces.immediate import RECENT_SECONDS
+from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
+from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.recent import RecentFiles
+from homeftp.syscalls import System
 from tests.support.stores import StoreCase, sha
 
 PARTS = ("a.txt",)
@@ -24,9 +27,10 @@ class RecentFilesTests(StoreCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
-        self.recent = RecentFiles(self.cache, monotonic=self.clock.seconds, kept=2)
+        disks = Disks(System())
+        self.recent = RecentFiles(self.cache, disks, monotonic=self.clock.seconds, kept=2)
         self.lay("a.txt", b"content")
-        self.entry = Entry("", "file", 7, hash=sha(b"content"), tag="tag")
+        self.entry = entry_of(os.stat(self.path("a.txt")), disks, sha(b"content"))
 
     def add(self) -> os.stat_result:
         """A job finds it."""
