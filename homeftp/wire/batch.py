@@ -6,6 +6,7 @@ alone, as long as it is known how many bytes follow it.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Annotated, Any, Generic, Iterable, Mapping, TypeVar
 
 import msgspec
@@ -72,12 +73,13 @@ class _Framing(msgspec.Struct, frozen=True):
 class BatchParser(Generic[E]):
     """Give it the bytes of a payload with `receive_data`, and take entries of `kind` with `next_items`.
 
-    One thread at a time may use it. At most a piece, a line and a small file are in memory.
+    One thread at a time may use it. What is received is kept as it came, and looked at piece by piece.
     """
 
     def __init__(self, kind: type[E]) -> None:
         self._kind = kind
         self._parser: MessageParser[E | InvalidEntry] = MessageParser(self._decode, MAX_REQUEST_LINE, SMALL_FILE)
+        self._pieces: deque[bytes] = deque()
         self._failure: Refusal | None = None
         self.exhausted = True
         """Whether `next_items` gives nothing, and raises nothing, until more is received."""
@@ -91,7 +93,7 @@ class BatchParser(Generic[E]):
     def receive_data(self, data: bytes) -> None:
         """Take the next bytes."""
         self.exhausted = False
-        self._parser.receive_data(data)
+        self._pieces.append(data)
 
     def next_items(self, most: int) -> list[BatchItem[E]]:
         """The next complete entries, `most` at most; none until more is received.
@@ -104,6 +106,9 @@ class BatchParser(Generic[E]):
         items: list[BatchItem[E]] = []
         while len(items) < most:
             event = self._parser.next_event()
+            if event is None and self._pieces:
+                self._parser.receive_data(self._pieces.popleft())
+                continue
             if event is None:
                 self.exhausted = True
                 break
@@ -112,6 +117,7 @@ class BatchParser(Generic[E]):
                 continue
             self._failure = refusal(event.status, event.message) if isinstance(event, Violation) else _too_large()
             self._parser.stop()
+            self._pieces.clear()
             if not items:
                 raise self._failure
             break
@@ -145,8 +151,13 @@ def encode_item(entry: Mapping[str, Any], content: bytes = b"") -> bytes:
 
 def encode_items(items: Iterable[tuple[Mapping[str, Any], bytes]]) -> bytes:
     """Entries, each with its content, as they stand in the payload of a batch. Each content is copied once."""
+    return b"".join(encode_parts(items))
+
+
+def encode_parts(items: Iterable[tuple[Mapping[str, Any], bytes]]) -> list[bytes]:
+    """The parts of such a payload: lines and contents in turn. No content is copied."""
     parts: list[bytes] = []
     for entry, content in items:
         parts.append(encode_entry({**entry, "content_length": len(content)} if content else entry))
         parts.append(content)
-    return b"".join(parts)
+    return parts

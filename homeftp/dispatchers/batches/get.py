@@ -13,7 +13,7 @@ from homeftp.errors import BadRequest, Refusal
 from homeftp.interfaces import FileContent, IRequest, IResolution
 from homeftp.model import Entry
 from homeftp.status import Status
-from homeftp.wire.batch import GetEntry, InvalidEntry, decode_batch, encode_item
+from homeftp.wire.batch import GetEntry, InvalidEntry, decode_batch, encode_item, encode_parts
 from homeftp.wire.messages import GetBody, entry_body, refusal_body
 
 
@@ -115,11 +115,11 @@ class _Encoder:
 
     def encode(self, results: Sequence[FileContent | Exception]) -> bytes:
         """In a worker: the lines of the next files, each with its content behind it."""
-        parts = []
+        parts: list[bytes] = []
         for result in results:
             name = next(self._names)
             if isinstance(result, FileContent):
-                parts.append(encode_item({**entry_body(result.entry), "name": name}, result.content))
+                parts += encode_parts([({**entry_body(result.entry), "name": name}, result.content)])
                 self.sent += 1
             else:
                 parts.append(self._encode_refusal(name, result))

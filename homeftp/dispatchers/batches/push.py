@@ -18,7 +18,7 @@ from homeftp.interfaces import BatchWrite, IPayload, IRequest, IResolution
 from homeftp.metadata.modes import kept_mode
 from homeftp.model import Entry, WriteRequest
 from homeftp.status import Status
-from homeftp.wire.batch import BatchItem, BatchParser, InvalidEntry, PushEntry
+from homeftp.wire.batch import BatchParser, InvalidEntry, PushEntry
 from homeftp.wire.messages import PushBody, entry_body, refusal_body
 
 PIECES_PER_JOB = 3
@@ -55,10 +55,10 @@ class _IncomingBatch:
         self._failure: Exception | None = None
         self.count = 0
         """How many entries were decoded so far."""
-        self.items: Sequence[BatchItem[PushEntry]] = ()
-        """The entries that were decoded last."""
-        self.writes: Sequence[BatchWrite | Refusal] = ()
-        """The write that the store is asked for each of `items`, or the refusal."""
+        self.entries: Sequence[PushEntry | InvalidEntry] = ()
+        """The entries that were decoded last, without their contents, which are stored by now."""
+        self.requests: Sequence[WriteRequest | None] = ()
+        """The request to the store for each of `entries`; None for one that was refused before."""
 
     async def receive(self, payload: IPayload) -> bool:
         """Take the next pieces of the payload, as many as one job is for; tells whether there were any.
@@ -94,12 +94,14 @@ class _IncomingBatch:
 
         Raises as `BatchParser.next_items`, and `TooLarge` (22) for an entry beyond the most that a batch may have.
         """
-        self.items = self._parser.next_items(min(most, BATCH_ENTRIES - self.count) or 1)
-        if self.items and self.count == BATCH_ENTRIES:
+        items = self._parser.next_items(min(most, BATCH_ENTRIES - self.count) or 1)
+        if items and self.count == BATCH_ENTRIES:
             raise TooLarge(f"a batch has at most {BATCH_ENTRIES:,} entries: send the others in another one")
-        self.count += len(self.items)
-        self.writes = [self._write(item.entry, item.content) for item in self.items]
-        return self.writes
+        self.count += len(items)
+        writes = [self._write(item.entry, item.content) for item in items]
+        self.entries = [item.entry for item in items]
+        self.requests = [each.request if isinstance(each, BatchWrite) else None for each in writes]
+        return writes
 
     def _write(self, entry: PushEntry | InvalidEntry, content: bytes) -> BatchWrite | Refusal:
         if isinstance(entry, InvalidEntry):
@@ -147,14 +149,14 @@ class _Report:
         """Add the results of the entries that were decoded last."""
         first = batch.count - len(results)
         for number, result in enumerate(results):
-            write = batch.writes[number]
-            entry = batch.items[number].entry
+            asked = batch.requests[number]
+            entry = batch.entries[number]
             name = "" if isinstance(entry, InvalidEntry) else entry.name
             if isinstance(result, Exception):
                 await self._add_refusal(first + number, name, entry_refusal(result, self._log))
                 continue
             self._stored += 1
-            if isinstance(write, BatchWrite) and _is_other(write.request, result):
+            if asked is not None and _is_other(asked, result):
                 await self._send_if_full(len(name))
                 self._differing.append({**entry_body(result), "name": name})
 

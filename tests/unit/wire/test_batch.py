@@ -42,6 +42,18 @@ class BatchParserTests(SynchronousTestCase):
             for most in (1, 4, 100):
                 self.assertEqual(parsed(payload, size, most), expected, (size, most))
 
+    def test_together(self) -> None:
+        """Pieces may come before any entry is taken; nothing behind one that cannot be understood is looked at."""
+        item, parser = encode_item({"name": "a"}, b"content"), BatchParser(PushEntry)
+        for piece in (item, item[:5], item[5:] + item[:-1], item[-1:]):
+            parser.receive_data(piece)
+        self.assertEqual([len(parser.next_items(most)) for most in (2, 9, 9)], [2, 1, 0])
+        for piece in (item, b"[]\n", item):
+            parser.receive_data(piece)
+        self.assertEqual(len(parser.next_items(9)), 1)
+        for _ in range(2):
+            self.assertRaises(BadRequest, parser.next_items, 9)
+
     def test_invalid_entry(self) -> None:
         """An entry that is not understood is skipped with its content, and the next one is found."""
         bad = b'{"name": 7, "content_length": 9}\nno entry\n'
