@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Callable, ContextManager, NamedTuple, Sequence
 
+import attrs
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
@@ -44,10 +45,12 @@ class SmallGet(NamedTuple):
     """The outcome where it is written."""
 
 
-class _Piece(NamedTuple):
+@attrs.define(eq=False)
+class _Piece:
     """Some entries of an answer, not decoded yet."""
 
-    data: bytes
+    data: list[bytes]
+    """Empty once they are decoded: otherwise all contents of a job would be in memory twice."""
     wanted: dict[str, SmallGet]
     """The requested files that have not arrived yet, by name. Only the job that decodes the pieces changes it."""
 
@@ -152,8 +155,9 @@ _Decoded = list[tuple[SmallGet, "Entry | Refusal", bytes]]
 
 def _decode(piece: _Piece) -> _Decoded | ProtocolViolation:
     """The wanted files in a piece, which are not wanted any more."""
+    data, piece.data = b"".join(piece.data), []
     try:
-        return [_checked(item, piece.wanted) for item in decode_batch(piece.data, FileBody)]
+        return [_checked(item, piece.wanted) for item in decode_batch(data, FileBody)]
     except Refusal as refused:
         return ProtocolViolation(f"the server sent an invalid batch: {refused.message}")
     except ProtocolViolation as violation:
@@ -216,7 +220,7 @@ class _BatchGetHandler:
         parts, self._parts = self._parts, []
         if parts:
             self._writing += 1
-            writing = self._writer.run(_Piece(b"".join(parts), self._wanted))
+            writing = self._writer.run(_Piece(parts, self._wanted))
             writing.addCallbacks(self._written, self._not_written)
 
     def _written(self, files: list[Fetched]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Callable, ContextManager, Generic, Mapping, NamedTuple, Protocol, Sequence, TypeVar
 
 from msgspec import structs
@@ -14,10 +15,11 @@ from homeftp.client.connection.response import IResponseHandler
 from homeftp.client.errors import ProtocolViolation
 from homeftp.client.transfer.batches.group import Group
 from homeftp.client.transfer.model import FileTask, Outcome
-from homeftp.config import KIB, MIB
+from homeftp.config import KIB, MIB, TLS_WRITE
 from homeftp.errors import ShuttingDown
+from homeftp.interfaces import IPayload
 from homeftp.model import Entry
-from homeftp.wire.batch import encode_items
+from homeftp.wire.batch import encode_parts
 from homeftp.wire.messages import Response
 
 BATCH_FILES = 512
@@ -127,13 +129,41 @@ class BatchSender(Generic[P]):
         self._group.add(push, len(push.data) + _LINE)
 
     def _send(self, pushes: Sequence[P]) -> None:
-        payload = encode_items((push.line, push.data) for push in pushes)
+        payload = _payload(encode_parts((push.line, push.data) for push in pushes))
         body = {"rel_endpoint": self._base, "kind": "batch"}
         handler = _BatchPushHandler(pushes, self._sent, self._failed)
         try:
             self._client.protocol.request(handler, "PUSH", body, payload)
         except Exception as reason:  # noqa: BLE001 (the connection has ended)
             self._failed(reason)
+
+
+def _payload(parts: list[bytes]) -> bytes | IPayload:
+    """The parts as one payload, which is bytes if it is sent at once."""
+    size = sum(map(len, parts))
+    return b"".join(parts) if size <= TLS_WRITE else _PartsPayload(size, parts)
+
+
+@implementer(IPayload)
+class _PartsPayload:
+    """Parts that are joined only as they are sent: otherwise each content would be in memory twice."""
+
+    def __init__(self, size: int, parts: list[bytes]) -> None:
+        self.size = size
+        self._parts = deque(parts)
+
+    async def read(self) -> bytes:
+        """The next parts, as many as are written at once; b"" behind the last."""
+        piece: list[bytes] = []
+        left = TLS_WRITE
+        while self._parts and (not piece or len(self._parts[0]) <= left):
+            piece.append(self._parts.popleft())
+            left -= len(piece[-1])
+        return b"".join(piece)
+
+    async def read_all(self, limit: int) -> bytes:
+        """Not implemented: batches are sent piece by piece."""
+        raise NotImplementedError
 
 
 @implementer(IResponseHandler)

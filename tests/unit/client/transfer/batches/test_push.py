@@ -6,16 +6,18 @@ from typing import Any, Callable, Sequence
 from unittest import mock
 
 from msgspec import structs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
 
 from homeftp.client.connection.replies import Hello, ServerLimits
 from homeftp.client.connection.response import IResponseHandler
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.transfer.batches.push import BatchSender, DirectoryPush, Result, SmallPush, push_directories
 from homeftp.client.transfer.model import FileTask, Outcome
-from homeftp.config import MIB
+from homeftp.config import MIB, TLS_WRITE
 from homeftp.errors import ShuttingDown
+from homeftp.interfaces import IPayload
 from homeftp.model import Entry
 from homeftp.wire.messages import Response
 from tests.support.batches import parse_entries
@@ -34,7 +36,7 @@ class BatchTests(SynchronousTestCase):
     """A sender, and what it asks the server for."""
 
     def setUp(self) -> None:
-        self.requests: list[tuple[Any, str, dict[str, Any], bytes]] = []
+        self.requests: list[tuple[Any, str, dict[str, Any], Any]] = []
         self.results: list[tuple[str, Entry | Response | None]] = []
         self.calls = 0
         self.failures: list[Exception] = []
@@ -121,9 +123,29 @@ class BatchTests(SynchronousTestCase):
         self.assertEqual([len(parse_entries(payload)) for *_, payload in self.requests], [2, 1])
         self.setUp()
         self.push(*[bytes(60_000)] * 90)
-        self.assertEqual(sum(len(parse_entries(payload)) for *_, payload in self.requests), 90)
-        self.assertLessEqual(max(len(payload) for *_, payload in self.requests), 4 * MIB)
+        payloads = [b"".join(self.pieces(payload)) for *_, payload in self.requests]
+        self.assertEqual(sum(len(parse_entries(payload)) for payload in payloads), 90)
+        self.assertLessEqual(max(map(len, payloads)), 4 * MIB)
         self.assertGreater(len(self.requests), 1, "the control")
+
+    def pieces(self, payload: Any) -> list[bytes]:
+        """The pieces of a payload that is not sent at once; together they have the size that it was announced with."""
+        verifyObject(IPayload, payload)
+        pieces: list[bytes] = []
+        while piece := self.successResultOf(ensureDeferred(payload.read())):
+            pieces.append(piece)
+        self.assertEqual(sum(map(len, pieces)), payload.size)
+        return pieces
+
+    def test_pieces(self) -> None:
+        """A large request is put together as it is sent, in pieces of what is written at once."""
+        contents = [bytes([number]) * 50_000 for number in range(20)]
+        self.push(*contents)
+        [(_, _, _, payload)] = self.requests
+        pieces = self.pieces(payload)
+        self.assertEqual([content for _, content in parse_entries(b"".join(pieces))], contents)
+        self.assertLessEqual(max(map(len, pieces)), TLS_WRITE)
+        self.assertGreater(min(map(len, pieces[:-1])), TLS_WRITE - 60_000, "each is as large as it may be")
 
     def test_in_flight(self) -> None:
         """The next files are sent before the answer to the last ones, and each answer is about its own files."""
@@ -151,7 +173,7 @@ class DirectoriesTests(SynchronousTestCase):
     """`push_directories`."""
 
     def setUp(self) -> None:
-        self.requests: list[tuple[Any, str, dict[str, Any], bytes]] = []
+        self.requests: list[tuple[Any, str, dict[str, Any], Any]] = []
         self.client = mock.Mock()
         self.client.server_info = Hello(1, limits=ServerLimits(batch_entries=2))
         self.client.protocol.request = lambda *request: self.requests.append(request)
