@@ -67,8 +67,11 @@ def with_remote(name: str, work: Work, bandwidth: float | None = None, uses: Seq
         import attrs
 
         from homeftp.client import TransferResources, hash_cache_path, seen_path
+        from homeftp.config import HEAP_SLACK
+        from homeftp.syscalls.memory import c_mallopt, give_back_memory
 
         _end_start()
+        give_back_memory(HEAP_SLACK, c_mallopt())  # before there is a pool: each thread would have a heap of its own
         resources = TransferResources(reactor, hash_cache_path(os.environ), seen_path(os.environ))
         try:
             context = await resources.context()
