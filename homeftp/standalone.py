@@ -21,6 +21,7 @@ from twisted.logger import Logger
 
 from homeftp.config import HEAP_SLACK
 from homeftp.errors import OperatorError
+from homeftp.syscalls import System
 from homeftp.syscalls.memory import c_mallopt, give_back_memory
 
 UMASK = 0o077
@@ -45,9 +46,10 @@ def shorten_pauses() -> None:
     """Let no thread, and no search for garbage, keep the reactor's thread waiting for long.
 
     What a server consists of when it has started stays for as long as it runs: the collector need not look at it again.
+    What only the start needed is given back: garbage, and above all code, which is mapped again where it runs again.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
-    gc.collect()
+    System().rest()  # this collects garbage too
     gc.freeze()
     gc.set_threshold(GARBAGE_AFTER)
     gc.enable()
