@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from homeftp.client.api import Client
+    from homeftp.client.askeddigests import AskedDigests
     from homeftp.client.connection.address import Address, parse_address
     from homeftp.client.connection.replies import Comparison, Hello, ServerLimits, Verdict
     from homeftp.client.connection.resolver import NameResolver
@@ -60,12 +61,14 @@ if TYPE_CHECKING:
     from homeftp.client.plan.paths import RemotePath, parse_remote_path
     from homeftp.client.plan.push import push
     from homeftp.client.plan.stdio import get_stream, push_stream
+    from homeftp.client.reconnector import IReconnector, Reconnector
     from homeftp.client.remotehash import hashed_entry
     from homeftp.client.seen.lastseen import LastSeen
     from homeftp.client.seen.store import Place, SeenStore
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
     from homeftp.client.sync.archive import SyncArchive
     from homeftp.client.sync.conflicts import Conflict, find_conflicts, resolve_conflict
+    from homeftp.client.sync.local.marker import was_synced
     from homeftp.client.sync.local.pairstatus import MOST_WAITING, PairLock, PairStatus, StatusFolder, WaitingFile
     from homeftp.client.sync.merge.texts import require_merge_library
     from homeftp.client.sync.model import (
@@ -86,17 +89,16 @@ if TYPE_CHECKING:
         CopyStat,
         DeletionPlan,
         FileResult,
-        IReconnector,
         Outcome,
         TransferContext,
         TransferOptions,
     )
     from homeftp.client.transfer.observer import TransferObserver
-    from homeftp.client.transfer.retry import Reconnector
     from homeftp.client.writer import Writer
 
 _MODULES = {
     "api": ("Client",),
+    "askeddigests": ("AskedDigests",),
     "connection.address": ("Address", "parse_address"),
     "connection.replies": ("Comparison", "Hello", "ServerLimits", "Verdict"),
     "connection.resolver": ("NameResolver",),
@@ -131,12 +133,14 @@ _MODULES = {
     "plan.paths": ("RemotePath", "parse_remote_path"),
     "plan.push": ("push",),
     "plan.stdio": ("get_stream", "push_stream"),
+    "reconnector": ("IReconnector", "Reconnector"),
     "remotehash": ("hashed_entry",),
     "selection": ("DEFAULT_SELECTION", "Selection", "parse_names"),
     "seen.lastseen": ("LastSeen",),
     "seen.store": ("Place", "SeenStore"),
     "sync.archive": ("SyncArchive",),
     "sync.conflicts": ("Conflict", "find_conflicts", "resolve_conflict"),
+    "sync.local.marker": ("was_synced",),
     "sync.local.pairstatus": ("MOST_WAITING", "PairLock", "PairStatus", "StatusFolder", "WaitingFile"),
     "sync.merge.texts": ("require_merge_library",),
     "sync.model": ("Act", "Direction", "Preference", "Side", "SyncAction", "SyncNode", "SyncOptions", "SyncPlan"),
@@ -148,13 +152,11 @@ _MODULES = {
         "CopyStat",
         "DeletionPlan",
         "FileResult",
-        "IReconnector",
         "Outcome",
         "TransferContext",
         "TransferOptions",
     ),
     "transfer.observer": ("TransferObserver",),
-    "transfer.retry": ("Reconnector",),
     "writer": ("Writer",),
 }
 """The module of each public name."""
@@ -166,6 +168,7 @@ __all__ = [
     "Address",
     "AllAddressesFailed",
     "AnnouncedServer",
+    "AskedDigests",
     "ChangeSignal",
     "Client",
     "Comparison",
@@ -265,6 +268,7 @@ __all__ = [
     "run_sync",
     "seen_path",
     "sync_path",
+    "was_synced",
 ]
 
 

@@ -113,7 +113,11 @@ class RemoteCommandCase(CommandCase, TransferCase):
             status: int = self.run_work(work(self.server.clock, self.client))
             return status
 
-        def with_remote(name: str, work: Any, bandwidth: float | None = None, uses: Sequence[str] = ()) -> int:
+        def with_remote(
+            name: str, work: Any, bandwidth: float | None = None, uses: Sequence[str] = (), ask: Any = None
+        ) -> int:
+            if ask is not None:
+                ask(self.client)
             context = TransferContext(InlineWorkers(), System(), seen=self.context.seen)
             return with_client(name, lambda reactor, client: work(reactor, client, context))
 

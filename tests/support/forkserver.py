@@ -47,6 +47,7 @@ _IMPORTED = (
     "homeftp.client.plan.cmp",
     "homeftp.client.plan.get",
     "homeftp.client.plan.push",
+    "homeftp.client.reconnector",
     "homeftp.client.transfer.retry",
     "homeftp.crypto.ed25519group",
     "homeftp.hashing.hashcache",

@@ -21,8 +21,8 @@ CLUSTER = CONTRACTS | {"cluster", "hashing", "store.policy", "workers"}
 
 CLIENT = within(
     "client",
-    "aio api batches connection dial download errors escapes files hashedlist known manage mirror opening plan"
-    " remotehash seen selection session sync sync.local sync.merge tables transfer verifycopy writer",
+    "aio api askeddigests batches connection dial download errors escapes files hashedlist known manage mirror opening"
+    " plan reconnector remotehash seen selection session sync sync.local sync.merge tables transfer verifycopy writer",
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -132,8 +132,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.download": CONTRACTS | {"hashing"} | within("client", "connection errors"),
     "client.session": CONTRACTS | within("client", "connection"),
     "client.api": CONTRACTS | {"hashing", "wire"} | within("client", "connection download errors session"),
+    "client.askeddigests": CONTRACTS | {"client.api", "hashing"},
     "client.dial": SHARED | within("client", "api connection errors"),
     "client.known": SHARED | {"wire"} | within("client", "api connection dial errors"),
+    "client.reconnector": CONTRACTS | {"client.api", "client.errors"},
     "client.remotehash": CONTRACTS | {"hashing"} | within("client", "api batches"),
     "client.hashedlist": CONTRACTS | within("client", "api batches connection remotehash"),
     "client.verifycopy": CONTRACTS | {"client.api"},
@@ -141,22 +143,22 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.seen": CONTRACTS | {"client.api", "hashing"},
     "client.transfer": SHARED
     | {"wire"}
-    | within("client", "api batches connection download errors files remotehash seen selection tables")
+    | within("client", "api batches connection download errors files reconnector remotehash seen selection tables")
     | within("client", "verifycopy writer"),
     "client.mirror": CONTRACTS | within("client", "api batches files remotehash seen selection transfer"),
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
-    | within("client", "api batches download errors escapes files mirror seen selection tables transfer")
+    | within("client", "api askeddigests batches download errors escapes files mirror seen selection tables transfer")
     | within("client", "verifycopy writer"),
     "client.sync.local": CONTRACTS | {"hashing", "host", "syscalls", "client.files"},
     "client.sync.merge": SHARED | {"wire"} | within("client", "api batches files transfer"),
     "client.sync": SHARED
-    | within("client", "api batches errors escapes files mirror plan remotehash seen selection tables transfer")
-    | within("client", "sync.local sync.merge"),
+    | within("client", "api askeddigests batches errors escapes files mirror plan remotehash seen selection tables")
+    | within("client", "reconnector sync.local sync.merge transfer"),
     "client.manage": CONTRACTS | within("client", "api plan remotehash seen"),
     "client.opening": SHARED
     | {"wire"}
-    | within("client", "api errors known manage plan seen selection sync sync.merge transfer"),
+    | within("client", "api errors known manage plan reconnector seen selection sync sync.merge transfer"),
     "client.aio": SHARED | {"wire"} | within("client", "connection known manage opening selection transfer"),
     "client": CLIENT,
     "cli.terminal": frozenset({"errors", "metadata.modes", "model", "client"}),

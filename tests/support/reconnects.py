@@ -13,7 +13,7 @@ from homeftp.client import (
     TransferContext,
     TransferObserver,
 )
-from homeftp.client.transfer.retry import Reconnector
+from homeftp.client.reconnector import Reconnector
 from homeftp.config import MIB
 from homeftp.syscalls import System
 from homeftp.testing.memorylink import MemoryTransport

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from homeftp.cli.pairs.pair import SavedPair
     from homeftp.cli.pairs.recorder import PairRecorder
     from homeftp.cli.transfer.syncing import SyncCommand
-    from homeftp.client import Client, IClientReactor, PlanFile, TransferContext
+    from homeftp.client import AskedDigests, Client, IClientReactor, PlanFile, TransferContext
 
 _EPILOG = """\
 homeftp remembers what both sides agreed on last. What was changed on one side goes to the other; deleted files are kept
@@ -138,8 +138,17 @@ def run(options: argparse.Namespace, *, clones: bool = False) -> int:
     pair = _pair_of_options(options)
     _check_question(options)
     uses = _WATCH_USES if options.watch else _USES
-    work = partial(_sync, options, pair, clones=clones)
-    return with_remote(pair.server, work, options.bwlimit or pair.rate, uses=uses)
+    asked = None if clones or options.watch else _first_question(pair)
+    work = partial(_sync, options, pair, asked, clones=clones)
+    ask = None if asked is None else asked.ask
+    return with_remote(pair.server, work, options.bwlimit or pair.rate, uses=uses, ask=ask)
+
+
+def _first_question(pair: SavedPair) -> AskedDigests | None:
+    """The digests that the server is asked for first; None for a folder that was not synced before."""
+    from homeftp.client import AskedDigests, parse_remote_path, was_synced
+
+    return AskedDigests(parse_remote_path(pair.path).endpoint) if was_synced(pair.local) else None
 
 
 def _limit_idle_memory() -> None:
@@ -219,6 +228,7 @@ async def _same(client: Client) -> Client:
 async def _sync(
     options: argparse.Namespace,
     pair: SavedPair,
+    asked: AskedDigests | None,
     reactor: IClientReactor,
     client: Client,
     context: TransferContext,
@@ -232,7 +242,7 @@ async def _sync(
     endpoint = parse_remote_path(pair.path).endpoint
     if clones and (await client.cmp(str(endpoint))).remote is None:
         raise not_found(str(endpoint))
-    request = pair.request(dry_run=options.dry_run, start_over=options.start_over)
+    request = pair.request(dry_run=options.dry_run, start_over=options.start_over, asked=asked)
     recorder = None
     if options.watch or options.save or options.remote is None:
         recorder = _recorder(options, pair, reactor, context)
@@ -246,6 +256,8 @@ async def _sync(
             await _save(pair, context)
         return await _watch(command, pair, reactor) if options.watch else code
     finally:
+        if asked is not None:
+            asked.close()
         if recorder is not None:
             await recorder.close()
 

@@ -44,12 +44,19 @@ def with_client(name: str, work: ClientWork) -> int:
     return _start(main)
 
 
-def with_remote(name: str, work: Work, bandwidth: float | None = None, uses: Sequence[str] = ()) -> int:
+def with_remote(
+    name: str,
+    work: Work,
+    bandwidth: float | None = None,
+    uses: Sequence[str] = (),
+    ask: Callable[[Client], object] | None = None,
+) -> int:
     """Run a command that transfers files, as `with_client` runs others.
 
     A lost connection, and the new one, are reported on standard error. `bandwidth` is the most bytes a second in each
     direction; None: as fast as it goes. `uses` names what `work` imports from `homeftp.client`: where the server is
-    slow to answer, it is imported meanwhile.
+    slow to answer, it is imported meanwhile. `ask` sends a first request, for which the server works long: what `work`
+    needs is imported and opened only after that.
     """
     remotes = _load(name)
 
@@ -61,8 +68,12 @@ def with_remote(name: str, work: Work, bandwidth: float | None = None, uses: Seq
         connect = functools.partial(connect_remote, reactor, remotes, name, bandwidth=bandwidth)
         reconnector = Reconnector(reactor, connect, notify=print_error)
         connecting = Deferred.fromCoroutine(reconnector.connect())
-        reactor.callLater(_IMPORT_DELAY, _import, uses)
+        if ask is None:
+            reactor.callLater(_IMPORT_DELAY, _import, uses)
         client = await connecting
+        if ask is not None:
+            ask(client)
+            await _sent(reactor)
 
         import attrs
 
@@ -81,6 +92,14 @@ def with_remote(name: str, work: Work, bandwidth: float | None = None, uses: Seq
             await reconnector.close()
 
     return _start(main)
+
+
+async def _sent(reactor: IClientReactor) -> None:
+    """Return when the reactor has sent what was written. The first turn ends before it looks at the connection."""
+    from twisted.internet.task import deferLater
+
+    await deferLater(reactor, 0)
+    await deferLater(reactor, 0)
 
 
 def _load(name: str) -> Remotes:

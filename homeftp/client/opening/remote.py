@@ -23,12 +23,12 @@ from homeftp.client.known.remotes import FOLDER_VARIABLE, Remotes, client_folder
 from homeftp.client.manage.usage import FolderUsage, folder_usage
 from homeftp.client.opening.resources import TransferResources
 from homeftp.client.opening.summary import SummaryObserver, SyncSummary, TransferIncomplete, TransferSummary
+from homeftp.client.reconnector import Reconnector
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Direction, Preference, SyncOptions, SyncPlan
 from homeftp.client.transfer.model import TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.client.transfer.retry import Reconnector
 from homeftp.host import own_name
 
 LocalPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

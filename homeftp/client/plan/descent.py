@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import Callable, Collection, Iterable, Mapping, NamedTuple, Sequence
+from typing import Callable, Collection, Iterable, Sequence
 
 from msgspec import structs
 
 from homeftp.client.api import Client
+from homeftp.client.askeddigests import Found, ask_digests
 from homeftp.client.batches import in_batches
 from homeftp.client.files.digest import LocalDigests
 from homeftp.client.plan.listing import RemoteListing, add_entries, entry_table
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
-from homeftp.model import Entry, TreeDigest, TreeProgress
+from homeftp.errors import Forbidden, NotFound, WrongKind
+from homeftp.model import Entry, TreeDigest
 
 _FEW_FILES = 256
 """A directory with at most so many files is listed where it differs: its pieces are not worth a round of requests."""
@@ -35,46 +36,6 @@ _MOST_UNKNOWN = 4
 
 _NOT_LISTED = (Forbidden, NotFound, WrongKind)
 """After these a directory beneath the top has no entries: its parent's listing, or what is sent, tells the rest."""
-
-
-_MOST_REPORTED = 100_000
-"""Digests of directories that are kept of what the server tells: some 30 MB. The others are asked for."""
-
-
-class Found(NamedTuple):
-    """The server's entry at an endpoint, and its digests."""
-
-    entry: Entry | None
-    """None where nothing exists."""
-    tree: TreeDigest | None
-    """None also where the server does not know digests."""
-    directories: Mapping[str, TreeDigest]
-    """The digests of directories beneath, as far as the server has told them, by name."""
-
-
-async def ask_digests(
-    client: Client,
-    endpoint: Endpoint,
-    full_digest: str,
-    progress: Callable[[TreeProgress], object] | None = None,
-) -> Found | None:
-    """The server's entry at an endpoint, with its digests; None for a file, and where files keep changing.
-
-    `progress` is called while the server hashes. Raises `Forbidden` (33).
-    """
-    reported: dict[str, TreeDigest] = {}
-
-    def learn(step: TreeProgress) -> None:
-        if len(reported) < _MOST_REPORTED:
-            reported.update(step.directories)
-        if progress is not None:
-            progress(step)
-
-    try:
-        compared = await client.cmp(str(endpoint), full_digest=full_digest, directories=True, progress=learn)
-    except (Changed, WrongKind):
-        return None
-    return Found(compared.remote, compared.tree, reported)
 
 
 class Descent:

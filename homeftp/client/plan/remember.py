@@ -6,10 +6,10 @@ A survey remembers folders as well. But it does so when it finds them the same, 
 from __future__ import annotations
 
 from homeftp.client.api import Client
+from homeftp.client.askeddigests import Found, ask_digests
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.files.digest import LocalDigests, local_digests
 from homeftp.client.files.model import LocalTree
-from homeftp.client.plan.descent import Found, ask_digests
 from homeftp.client.plan.survey import Scan, both_results
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.model import Outcome, TransferContext, endpoints_below

@@ -10,10 +10,11 @@ import msgspec
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from homeftp.client.api import Client
+from homeftp.client.askeddigests import AskedDigests
 from homeftp.client.files.digest import LocalDigests, local_digests, read_unread
 from homeftp.client.files.hashes import remembers_folder
 from homeftp.client.files.model import FileStat, LocalTree
-from homeftp.client.plan.descent import Descent, ask_digests, list_directories_of
+from homeftp.client.plan.descent import Descent, list_directories_of
 from homeftp.client.plan.listing import RemoteListing, entry_table, list_remote, stat_names
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome, TransferContext, endpoints_below
@@ -22,7 +23,6 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Forbidden, WrongKind
 from homeftp.hashing.foldertable import FolderTable
 from homeftp.hashing.hashcache import HashCache
-from homeftp.hashing.treedigest import NOTHING
 from homeftp.model import Entry, TreeDigest, TreeProgress
 
 T = TypeVar("T")
@@ -177,20 +177,21 @@ async def survey(
     *,
     extra: bool,
     progress: Callable[[TreeProgress], object] | None = None,
+    asked: AskedDigests | None = None,
 ) -> Survey:
     """Compare the folder `path`, which `scan` reads, with the endpoint's directory.
 
     Where this machine remembers hashes of files beneath it, digests are compared first, and what differs is listed;
     else everything is. With `extra` directories that only the server has are listed with what they hold. The listing
-    is empty where nothing exists there. `progress` is called while the server hashes. Raises `Forbidden` (33), and what
-    `scan` raises.
+    is empty where nothing exists there. `progress` is called while the server hashes. `asked` may have asked for the
+    endpoint's digests already. Raises `Forbidden` (33), and what `scan` raises.
     """
     cache = context.hash_cache
     run = context.workers.run
     if cache is None or not await run(remembers_folder, cache, path):
         tree, listing = await both_results(scan(None), list_remote(client, endpoint, recursive=True))
         return Survey(tree, endpoint, listing)
-    asking = ask_digests(client, endpoint, NOTHING, progress)
+    asking = (asked or AskedDigests(endpoint)).take(client, progress)
     (tree, local), top = await both_results(_scan_and_digest(context, cache, scan(cache.folders)), asking)
     if local is None or top is None or top.entry is None or top.tree is None:
         await _read_differing(context, cache, tree, local)

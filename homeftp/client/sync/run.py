@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Awaitable, Callable, Collection, Iterable, Map
 import attrs
 
 from homeftp.client.api import Client
+from homeftp.client.askeddigests import AskedDigests
 from homeftp.client.files.model import LocalTree
 from homeftp.client.plan.local import scan_if_exists
 from homeftp.client.plan.paths import parse_remote_path
@@ -77,6 +78,8 @@ class SyncRequest:
     """The guard that stops a plan that deletes too much: in a watch one for all its syncs."""
     refused: RefusedCopies = attrs.field(factory=RefusedCopies, eq=False)
     """The copies that earlier syncs of a watch have sent in vain."""
+    asked: AskedDigests | None = attrs.field(default=None, eq=False)
+    """The digests of the server's directory, if they have been asked for already."""
 
 
 @attrs.frozen
@@ -244,7 +247,8 @@ class _Sync:
     async def _read(self, client: Client, pair: SyncPair) -> BothSides:
         selection, progress = self._request.selection, self._observer.add_compared
         scope = WHOLE if self._is_view_new or self._starts_over else self._scope
-        both = await read_both(client, self._context, self._archive, pair, selection, progress, scope)
+        asked = self._request.asked
+        both = await read_both(client, self._context, self._archive, pair, selection, progress, scope, asked)
         here = attrs.evolve(both.here, opaque={**both.here.opaque, **self._unmounted(both)})
         there = attrs.evolve(both.there, opaque={**both.there.opaque, **self._hidden(both)})
         return attrs.evolve(both, here=here, there=there)

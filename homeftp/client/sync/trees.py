@@ -14,6 +14,7 @@ import attrs
 from msgspec import structs
 
 from homeftp.client.api import Client
+from homeftp.client.askeddigests import AskedDigests
 from homeftp.client.batches import in_batches
 from homeftp.client.files.digest import LocalDigests, read_unread
 from homeftp.client.files.hashes import known_hashes
@@ -95,12 +96,13 @@ async def read_both(
     selection: Selection,
     progress: Callable[[TreeProgress], object] | None = None,
     scope: Scope = WHOLE,
+    asked: AskedDigests | None = None,
 ) -> BothSides:
     """Read both sides; `progress` is called while the server hashes. Nothing is changed, but hashes are remembered.
 
-    Only what is in the `scope` is read, unless that does not tell enough: then the whole is. Raises `OperatorError`
-    where the local folder cannot be read, `WrongKind` (43) where the server has a file at the endpoint, and `Forbidden`
-    (33).
+    Only what is in the `scope` is read, unless that does not tell enough: then the whole is. `asked` may have asked for
+    the digests of the server's directory already. Raises `OperatorError` where the local folder cannot be read,
+    `WrongKind` (43) where the server has a file at the endpoint, and `Forbidden` (33).
     """
     endpoint = parse(pair.endpoint)
     surveyed = None
@@ -110,7 +112,7 @@ async def read_both(
     if surveyed is None:
         scope = WHOLE
         scan = scanner(context, pair.local, selection)
-        surveyed = await survey(client, context, pair.local, scan, endpoint, extra=True, progress=progress)
+        surveyed = await survey(client, context, pair.local, scan, endpoint, extra=True, progress=progress, asked=asked)
     tree, listing = surveyed.tree, surveyed.listing
     if listing.kind == "file":
         raise WrongKind(f"{endpoint} is a file on the server: a folder is synced with a folder")

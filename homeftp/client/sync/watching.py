@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 from homeftp.client.api import Client
 from homeftp.client.errors import ConnectionFailed
 from homeftp.client.files.names import endpoint_name
+from homeftp.client.reconnector import is_temporary
 from homeftp.client.sync.scope import WHOLE, Scope
-from homeftp.client.transfer.retry import is_temporary
 from homeftp.endpoint import RESERVED, RESERVED_PREFIX
 from homeftp.errors import OperatorError, Refusal, UnknownRequestType
 

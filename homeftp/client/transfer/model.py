@@ -7,12 +7,11 @@ from typing import Awaitable, Callable, NamedTuple
 
 import attrs
 import msgspec
-from zope.interface import Attribute, Interface
 
-from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat
 from homeftp.client.files.read import Content
 from homeftp.client.files.source import SourceFile
+from homeftp.client.reconnector import IReconnector
 from homeftp.client.seen.store import SeenStore
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.hashing.hashcache import HashCache
@@ -237,19 +236,6 @@ class TransferOptions(msgspec.Struct, frozen=True):
     """Asked before anything is transferred whether a plan is right; False ends the transfer. None: no question."""
     ask: Callable[[str, FileResult], Awaitable[bool]] | None = None
     """Asked with a name and a result NEWER, SUSPICIOUS or CONFLICT whether to replace the target; None: it stays."""
-
-
-class IReconnector(Interface):
-    """Makes a lost connection again."""
-
-    notify: Callable[[str], None] = Attribute("Called with a message for people before a pause and after it.")
-    client: Client | None = Attribute("The newest connection; None before the first one.")
-
-    def record_progress() -> None:
-        """The transfer got on: count the time and the pauses anew when the connection is lost."""
-
-    def reconnect(reason: Exception) -> Awaitable[Client]:
-        """Wait and connect again after `reason`; the Awaitable fails with the last reason when that is given up."""
 
 
 @attrs.frozen

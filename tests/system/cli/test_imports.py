@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import AbstractSet, Sequence
 
 from tests.support.processes import environment
 from tests.support.serving import ServedCase
+
+_FIRST_REQUEST = """
+import socket, sys
+from homeftp.client import Client
+
+send, compare = socket.socket.send, Client.cmp
+sent, asked, loaded = [], [], []
+
+def count(self, data):
+    sent.append(len(data))
+    return send(self, data)
+
+def ask(self, *arguments, **options):
+    asked.append(len(sent))
+    return compare(self, *arguments, **options)
+
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name in ("homeftp.client.sync.run", "homeftp.client.transfer.model"):
+            loaded.append((len(asked), len(sent) - sum(asked)))
+
+socket.socket.send, Client.cmp = count, ask
+sys.meta_path.insert(0, Finder)
+from homeftp.cli.main import main
+print(main(sys.argv[1:]), loaded)
+"""
+"""Prints how many comparisons a sync had asked for, and how often it had sent since, when it loads what syncs."""
 
 
 class ImportTests(ServedCase):
@@ -33,7 +61,7 @@ class ImportTests(ServedCase):
         fetching = {"homeftp.client.plan.get", "homeftp.client.transfer.get"}
         for words, needed, others, most in (
             (("ls", there), set[str](), comparing | sending | fetching, 110),
-            (("cmp", here, there), comparing, sending | fetching, 165),
+            (("cmp", here, there), comparing, sending | fetching, 170),
             (("push", "-f", here, there), sending, fetching, 180),
             (("get", "-f", there, here), fetching, sending, 190),
         ):
@@ -56,3 +84,15 @@ class ImportTests(ServedCase):
         self.check_imported(words, changing, recording, 215)
         self.check_imported(words, set(), changing | recording, 190)
         self.check_imported([*words, "--save"], recording, changing, 200)
+
+    def test_first_request_of_a_sync(self) -> None:
+        """A sync loads what syncs when its first request has been sent: the server works long for the answer.
+
+        Control: the first sync of a folder has asked for nothing by then.
+        """
+        path, there = self.lay("lib/a"), f"nas:{self.there}/synced"
+        command = [sys.executable, "-c", _FIRST_REQUEST, "sync", "-y", os.path.dirname(path), there]
+        for loads in (r"\(0, \d+\)", r"\(1, [1-9]\d*\)"):
+            said = subprocess.run(command, env=environment(HOMEFTP_HOME=self.home), capture_output=True, text=True)
+            found = re.findall(loads, said.stdout.splitlines()[-1])
+            self.assertEqual((said.returncode, len(found)), (0, 2), said)

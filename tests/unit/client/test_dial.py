@@ -20,7 +20,7 @@ from zope.interface import directlyProvides
 from homeftp.client import Address, AllAddressesFailed, Client, ConnectionFailed, NoTrustedServer
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.dial import ServerAddress, connect, connect_first, fetch_server_identity
-from homeftp.client.transfer.retry import is_temporary
+from homeftp.client.reconnector import is_temporary
 from homeftp.config import ClientTimeouts
 from homeftp.crypto import tls
 from homeftp.errors import LoginFailed, UntrustedServer

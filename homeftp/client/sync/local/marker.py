@@ -32,6 +32,11 @@ def read_marker(path: str) -> str:
     return text.strip() if _MARKER.match(text) else ""
 
 
+def was_synced(path: str) -> bool:
+    """Whether the folder `path` has a marker: it has been synced, with whichever server. Blocks."""
+    return bool(read_marker(path))
+
+
 class FolderLock:
     """The folder `path`, made where it is missing, and locked until `release`. Every method blocks.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Callable
+import shutil
+from typing import Any, Callable
 from unittest import mock
 
 from homeftp.cli.commands import sync as command
@@ -12,6 +13,7 @@ from homeftp.cli.parser import build_parser
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
+from homeftp.endpoint import RESERVED
 from tests.support.commandline import RemoteCommandCase
 
 
@@ -63,6 +65,40 @@ class SyncTests(RemoteCommandCase):
             ):
                 command.run(build_parser(["sync"]).parse_args(["sync", *options, self.here, "nas:Docs"]))
             self.assertEqual(connecting.call_args.kwargs["uses"], loaded, options)
+
+    def test_first_question(self) -> None:
+        """A sync of a folder that was synced asks for the server's digests as soon as it is connected.
+
+        The first sync of a folder lists what the server has, a clone has nothing to compare, and a watch loads first
+        what keeps memory in use.
+        """
+        self.assertIsNone(self.first_question("sync"))
+        self.sync("-y")
+        self.assertIsNotNone(self.first_question("sync"))
+        self.assertIsNone(self.first_question("sync", clones=True))
+        self.assertIsNone(self.first_question("sync", "--watch"))
+
+    def first_question(self, *words: str, clones: bool = False) -> Any:
+        """What a command does with its connection first."""
+        with (
+            mock.patch("homeftp.cli.commands.sync.with_remote", return_value=Exit.DONE) as connecting,
+            mock.patch("homeftp.syscalls.memory.give_back_memory"),
+        ):
+            options = build_parser(["sync"]).parse_args([*words, "-y", self.here, "nas:Docs"])
+            command.run(options, clones=clones)
+        return connecting.call_args.kwargs["ask"]
+
+    def test_bad_question(self) -> None:
+        """What the server says to the first question counts as it does later, and one that is not needed is dropped."""
+        self.sync("-y")
+        os.unlink(os.path.join(self.here, RESERVED, "sync"))
+        self.assertEqual(self.sync("-y"), Exit.USAGE)
+        self.assertIn("is not that folder now", self.err.getvalue())
+        self.assertEqual(self.sync("-y", "--start-over"), Exit.DONE)
+        shutil.rmtree(os.path.join(self.server.root, "Docs"))
+        self.make_remote_file("Docs")
+        self.assertEqual(self.sync("-y"), Exit.REFUSED)
+        self.assertIn("Docs is a file", self.err.getvalue())
 
     def test_asked(self) -> None:
         """At a terminal the plan is printed, and nothing is done without a yes; elsewhere it needs -y."""

@@ -6,9 +6,10 @@ import os
 from typing import Any, Sequence
 from unittest import mock
 
+from homeftp.client.askeddigests import ask_digests
 from homeftp.client.files.digest import LocalDigests, local_digests
 from homeftp.client.files.scan import scan
-from homeftp.client.plan.descent import Descent, ask_digests, list_directories_of
+from homeftp.client.plan.descent import Descent, list_directories_of
 from homeftp.client.plan.listing import RemoteListing, entry_table, stat_names
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, Forbidden

@@ -10,8 +10,8 @@ from unittest import mock
 import attrs
 
 from homeftp.client import Client, Outcome, get_stream
+from homeftp.client.reconnector import Reconnector
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.client.transfer.retry import Reconnector
 from homeftp.config import MIB
 from homeftp.dispatchers.history.prune import PruneDispatcher
 from homeftp.dispatchers.history.versions import VersionsDispatcher

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 
-from zope.interface.verify import verifyObject
-
 from homeftp.client.files.model import FileStat
 from homeftp.client.seen.store import Place
 from homeftp.client.transfer.batches.single import ISmallGetReceiver
 from homeftp.client.transfer.get import GetTransfer
-from homeftp.client.transfer.model import FileTask, IReconnector, Outcome, TransferContext, endpoints_below
-from homeftp.client.transfer.retry import Reconnector
+from homeftp.client.transfer.model import FileTask, Outcome, TransferContext, endpoints_below
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import Entry
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.folders import QuickCase
-from tests.support.transfers import TransferCase
 
 
 class ValuesTests(QuickCase):
@@ -43,12 +39,8 @@ class ValuesTests(QuickCase):
         self.assertFalse(Outcome.REFUSED.done or Outcome.DIFFERS.done or Outcome.EXISTS.done)
 
 
-class InterfaceTests(TransferCase):
+class InterfaceTests(QuickCase):
     """The classes that implement the interfaces of the package."""
-
-    def test_reconnector(self) -> None:
-        """A Reconnector is an IReconnector."""
-        self.assertTrue(verifyObject(IReconnector, Reconnector(self.server.clock, self.client.hello)))  # type: ignore[arg-type]
 
     def test_receiver(self) -> None:
         """A get receives small files."""

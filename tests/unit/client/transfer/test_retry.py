@@ -11,18 +11,10 @@ from homeftp.client import (
     Client,
     ConnectionFailed,
     Outcome,
-    ProtocolViolation,
     TransferOptions,
 )
 from homeftp.client.plan.push import push
-from homeftp.client.transfer.retry import Reconnector
 from homeftp.config import MIB
-from homeftp.errors import (
-    Busy,
-    LoginFailed,
-    ShuttingDown,
-    UntrustedServer,
-)
 from tests.support.reconnects import BIG_RANDOM, ReconnectCase
 
 RECURSIVE = TransferOptions(recursive=True)
@@ -112,42 +104,3 @@ class CmpTests(ReconnectCase):
         files = [item for item in self.results if item.kind == "file"]
         self.assertEqual(len(files), 300)
         self.assertEqual(sum(item.outcome is Outcome.DIFFERS for item in files), 150)
-
-
-class ReasonTests(ReconnectCase):
-    """Which failures are retried."""
-
-    def test_reasons(self) -> None:
-        """A network failure and a server that stops or is busy are temporary; trust and logins are not."""
-
-        async def good() -> Client:
-            return self.client
-
-        for reason, waits in (
-            (ConnectionFailed("x"), True),
-            (ShuttingDown("x"), True),
-            (Busy("x"), True),
-            (ProtocolViolation("x"), False),
-            (UntrustedServer("x"), False),
-            (LoginFailed("x"), False),
-        ):
-            reconnector = Reconnector(self.server.clock, good)
-            reconnector.record_progress()
-            working = Deferred.fromCoroutine(reconnector.reconnect(reason))
-            self.server.clock.advance(1)
-            if waits:
-                self.assertIs(self.successResultOf(working), self.client)
-            else:
-                self.failureResultOf(working).trap(type(reason))
-
-    def test_login_refused(self) -> None:
-        """A login that is refused when the connection is made again ends the transfer."""
-
-        async def refused() -> Client:
-            raise LoginFailed("no more")
-
-        reconnector = Reconnector(self.server.clock, refused)
-        reconnector.record_progress()
-        working = Deferred.fromCoroutine(reconnector.reconnect(ConnectionFailed("x")))
-        self.server.clock.advance(1)
-        self.failureResultOf(working).trap(LoginFailed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from unittest import mock
 
-from homeftp.client.sync.local.marker import FolderLock, read_marker
+from homeftp.client.sync.local.marker import FolderLock, read_marker, was_synced
 from homeftp.errors import InUse, OperatorError
 from tests.support.folders import QuickCase
 
@@ -24,8 +24,9 @@ class MarkerTests(QuickCase):
     def test_marked(self) -> None:
         """A folder keeps the marker that it gets, and no other has it."""
         lock = self.lock()
-        self.assertEqual(read_marker(self.path), "")
+        self.assertEqual((read_marker(self.path), was_synced(self.path)), ("", False))
         marker = lock.mark()
+        self.assertTrue(was_synced(self.path))
         lock.release()
         self.assertEqual((self.lock().mark(), read_marker(self.path)), (marker, marker))
         other = FolderLock(self.mktemp())
