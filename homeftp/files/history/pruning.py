@@ -9,7 +9,7 @@ from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.files.history.past import history_of
-from homeftp.files.history.results import files_per_step, raise_failure, refusal_of
+from homeftp.files.history.results import FILES_PER_STEP, raise_failure, refusal_of
 from homeftp.history.changes import Pruned, PruneStep, VersionId
 from homeftp.interfaces import IHistory, IStore
 
@@ -22,7 +22,6 @@ def prune(store: IStore, endpoint: Endpoint, *, before_us: int | None, keep: int
     """
     history = history_of(store)
     newest = _NewestVersions(keep)
-    most = files_per_step(dry_run)
     for page in history.timelines(endpoint, 0):
         batch: list[Pruned] = []
         for part in page:
@@ -30,7 +29,7 @@ def prune(store: IStore, endpoint: Endpoint, *, before_us: int | None, keep: int
                 older = newest.add(part.name, version.at_us, version.size)
                 if older is not None and (before_us is None or older.at_us < before_us):
                     batch.append(older)
-                if len(batch) >= most:
+                if len(batch) >= FILES_PER_STEP:
                     yield _pruned(history, endpoint, batch, dry_run)
                     batch = []
         yield _pruned(history, endpoint, batch, dry_run)

@@ -14,7 +14,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import NotEmpty
 from homeftp.files.history.lastchange import last_change
 from homeftp.files.history.past import history_of, not_there_then
-from homeftp.files.history.results import files_per_step, raise_failure, refusal_of
+from homeftp.files.history.results import FILES_PER_STEP, raise_failure, refusal_of
 from homeftp.history.changes import RestoreStep, Reversion, Reverted
 from homeftp.history.parts import at_time
 from homeftp.history.timeline import Timeline
@@ -75,12 +75,11 @@ class _Restoring:
 
     def steps(self) -> Iterator[RestoreStep]:
         """Put it back."""
-        most = files_per_step(self.dry_run)
         for page in at_time(self.history.timelines(self.endpoint, self.as_of_us), self.as_of_us):
             for timeline in page:
                 self._leave(timeline.name)
                 self._add(timeline)
-                if len(self._reversions) + len(self._left) >= most:
+                if len(self._reversions) + len(self._left) >= FILES_PER_STEP:
                     yield self._step()
             yield self._step()
         self._leave(None)

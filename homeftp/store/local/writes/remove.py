@@ -27,9 +27,9 @@ from homeftp.store.policy.wording import display_path, not_empty
 ListTree = Callable[[Endpoint], Iterator[ListingPage]]
 """Lists everything below a directory."""
 
-_BATCH = 24
-"""Files that become versions with one sync, in one step: that takes 4 ms of a processor, and with 64 it took 11 to 14.
-All steps together took a tenth less then."""
+_BATCH = 64
+"""Files that become versions with one sync, in one step: that takes some 10 ms of a processor. With 24 it was 4, and a
+folder of 5,000 files took a quarter longer to remove on a disk."""
 
 
 @attrs.frozen

@@ -134,11 +134,11 @@ class RemoveTests(MoveCase):
         self.assertEqual(self.files(), [])
 
     def test_steps(self) -> None:
-        """A step removes no more than 24 files: requests of others wait for it."""
+        """A step removes no more than 64 files: requests of others wait for it."""
         for number in range(150):
             self.lay(f"d/{number}")
         removed = list(self.store().remove(parse("d"), None, True))
-        self.assertEqual((sum(removed), max(removed)), (151, 24))
+        self.assertEqual((sum(removed), max(removed)), (151, 64))
 
     def test_few_descriptors(self) -> None:
         """Files in many deep directories are removed in batches that open few directories together."""
