@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
     from homeftp.client.sync.archive import SyncArchive
     from homeftp.client.sync.conflicts import Conflict, find_conflicts, resolve_conflict
-    from homeftp.client.sync.local.marker import was_synced
+    from homeftp.client.sync.local.marker import FolderLock, lock_synced
     from homeftp.client.sync.local.pairstatus import MOST_WAITING, PairLock, PairStatus, StatusFolder, WaitingFile
     from homeftp.client.sync.merge.texts import require_merge_library
     from homeftp.client.sync.model import (
@@ -140,7 +140,7 @@ _MODULES = {
     "seen.store": ("Place", "SeenStore"),
     "sync.archive": ("SyncArchive",),
     "sync.conflicts": ("Conflict", "find_conflicts", "resolve_conflict"),
-    "sync.local.marker": ("was_synced",),
+    "sync.local.marker": ("FolderLock", "lock_synced"),
     "sync.local.pairstatus": ("MOST_WAITING", "PairLock", "PairStatus", "StatusFolder", "WaitingFile"),
     "sync.merge.texts": ("require_merge_library",),
     "sync.model": ("Act", "Direction", "Preference", "Side", "SyncAction", "SyncNode", "SyncOptions", "SyncPlan"),
@@ -180,6 +180,7 @@ __all__ = [
     "Direction",
     "Download",
     "FileResult",
+    "FolderLock",
     "FolderUsage",
     "Hello",
     "IClientReactor",
@@ -250,6 +251,7 @@ __all__ = [
     "hashed_entry",
     "keep_in_step",
     "list_with_hashes",
+    "lock_synced",
     "make_folder",
     "names_everything",
     "open_remote",
@@ -268,7 +270,6 @@ __all__ = [
     "run_sync",
     "seen_path",
     "sync_path",
-    "was_synced",
 ]
 
 

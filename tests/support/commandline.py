@@ -118,7 +118,7 @@ class RemoteCommandCase(CommandCase, TransferCase):
         ) -> int:
             if ask is not None:
                 ask(self.client)
-            context = TransferContext(InlineWorkers(), System(), seen=self.context.seen)
+            context = TransferContext(InlineWorkers(), System(), self.context.hash_cache, seen=self.context.seen)
             return with_client(name, lambda reactor, client: work(reactor, client, context))
 
         used = next(each for each in (with_client, with_remote) if hasattr(import_module(module), each.__name__))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from homeftp.cli.pairs.pair import SavedPair
     from homeftp.cli.pairs.recorder import PairRecorder
     from homeftp.cli.transfer.syncing import SyncCommand
-    from homeftp.client import AskedDigests, Client, IClientReactor, PlanFile, TransferContext
+    from homeftp.client import AskedDigests, Client, FolderLock, IClientReactor, PlanFile, TransferContext
 
 _EPILOG = """\
 homeftp remembers what both sides agreed on last. What was changed on one side goes to the other; deleted files are kept
@@ -138,17 +138,28 @@ def run(options: argparse.Namespace, *, clones: bool = False) -> int:
     pair = _pair_of_options(options)
     _check_question(options)
     uses = _WATCH_USES if options.watch else _USES
-    asked = None if clones or options.watch else _first_question(pair)
-    work = partial(_sync, options, pair, asked, clones=clones)
-    ask = None if asked is None else asked.ask
-    return with_remote(pair.server, work, options.bwlimit or pair.rate, uses=uses, ask=ask)
+    rate = options.bwlimit or pair.rate
+    lock = None if clones or options.watch or options.dry_run else _lock_synced(pair)
+    if lock is None:
+        return with_remote(pair.server, partial(_sync, options, pair, clones=clones), rate, uses=uses)
+    try:
+        asked = _first_question(pair)
+        return with_remote(pair.server, partial(_sync, options, pair, lock=lock, asked=asked), rate, ask=asked.ask)
+    finally:
+        lock.release()
 
 
-def _first_question(pair: SavedPair) -> AskedDigests | None:
-    """The digests that the server is asked for first; None for a folder that was not synced before."""
-    from homeftp.client import AskedDigests, parse_remote_path, was_synced
+def _lock_synced(pair: SavedPair) -> FolderLock | None:
+    from homeftp.client import lock_synced
 
-    return AskedDigests(parse_remote_path(pair.path).endpoint) if was_synced(pair.local) else None
+    return lock_synced(pair.local)
+
+
+def _first_question(pair: SavedPair) -> AskedDigests:
+    """The digests that the server is asked for first, once the folder is locked."""
+    from homeftp.client import AskedDigests, parse_remote_path
+
+    return AskedDigests(parse_remote_path(pair.path).endpoint)
 
 
 def _limit_idle_memory() -> None:
@@ -228,12 +239,13 @@ async def _same(client: Client) -> Client:
 async def _sync(
     options: argparse.Namespace,
     pair: SavedPair,
-    asked: AskedDigests | None,
     reactor: IClientReactor,
     client: Client,
     context: TransferContext,
     *,
-    clones: bool,
+    lock: FolderLock | None = None,
+    asked: AskedDigests | None = None,
+    clones: bool = False,
 ) -> int:
     """Sync a pair, and then do what the options ask besides."""
     from homeftp.cli.transfer.syncing import SyncCommand
@@ -242,7 +254,7 @@ async def _sync(
     endpoint = parse_remote_path(pair.path).endpoint
     if clones and (await client.cmp(str(endpoint))).remote is None:
         raise not_found(str(endpoint))
-    request = pair.request(dry_run=options.dry_run, start_over=options.start_over, asked=asked)
+    request = pair.request(dry_run=options.dry_run, start_over=options.start_over, lock=lock, asked=asked)
     recorder = None
     if options.watch or options.save or options.remote is None:
         recorder = _recorder(options, pair, reactor, context)

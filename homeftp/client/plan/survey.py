@@ -189,6 +189,8 @@ async def survey(
     cache = context.hash_cache
     run = context.workers.run
     if cache is None or not await run(remembers_folder, cache, path):
+        if asked is not None:
+            asked.close()
         tree, listing = await both_results(scan(None), list_remote(client, endpoint, recursive=True))
         return Survey(tree, endpoint, listing)
     asking = (asked or AskedDigests(endpoint)).take(client, progress)

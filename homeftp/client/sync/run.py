@@ -78,8 +78,11 @@ class SyncRequest:
     """The guard that stops a plan that deletes too much: in a watch one for all its syncs."""
     refused: RefusedCopies = attrs.field(factory=RefusedCopies, eq=False)
     """The copies that earlier syncs of a watch have sent in vain."""
+    lock: FolderLock | None = attrs.field(default=None, eq=False)
+    """The lock of the local folder, if it has been taken already. The sync releases it."""
     asked: AskedDigests | None = attrs.field(default=None, eq=False)
-    """The digests of the server's directory, if they have been asked for already."""
+    """The digests of the server's directory, if they have been asked for already; only with the `lock`: another sync in
+    between would make them older than what was agreed."""
 
 
 @attrs.frozen
@@ -146,7 +149,7 @@ class _Sync:
         self._is_view_new = False
         """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
         self._scope = request.scope
-        self.lock: FolderLock | None = None
+        self.lock = request.lock
         """The lock of the local folder, unless nothing is changed; to be released."""
         self.plan = SyncPlan()
         self.compared = 0
@@ -159,10 +162,12 @@ class _Sync:
         facts = await self._run(self._archive.facts, pair)
         view, share = client.server_info.view, client.server_info.share
         self._is_view_new = view is not None and facts.get("view", view) != view
-        if share is not None and facts.get("share", share) != share:
-            self._observer.on_notice(_ANOTHER_SHARE)
+        is_other_share = share is not None and facts.get("share", share) != share
+        if is_other_share:
             self._starts_over, self._is_begun = True, False
         await self._begin(client, pair)
+        if is_other_share:
+            self._observer.on_notice(_ANOTHER_SHARE)
         if share is not None and share != facts.get("share") and not self._request.dry_run:
             await self._run(self._archive.record_fact, pair, "share", share)
         if not self._is_confirmed:
@@ -219,7 +224,7 @@ class _Sync:
         if before is None:
             await self._check_exists(client, pair)
         if not self._request.dry_run:  # only now: the lock makes the folder where it is missing
-            if self.lock is None:
+            if self.lock is None or not self.lock.is_held:
                 self.lock = await self._run(FolderLock, self._request.local)
             if self._starts_over:
                 await self._run(self._archive.forget, pair)

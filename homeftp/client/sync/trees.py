@@ -2,7 +2,8 @@
 
 Folders that have the same digests on both sides are not read any further. Of the others those files are hashed that
 another side, or the agreement, has under the same name, or whose size says that they may have been renamed. Unchanged
-files, which are the same on both sides and in the agreement, are only counted: no plan says anything of them.
+files, which are the same on both sides and in the agreement, are only counted where at least half of all are such: no
+plan says anything of them.
 """
 
 from __future__ import annotations

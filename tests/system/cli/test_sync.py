@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from typing import Any, Sequence
@@ -56,6 +57,31 @@ class SyncCommandTests(ServedCase):
         said = self.command(laptop, "--json", *options, self.folder(laptop), self.place)
         self.assertEqual(said.returncode, code, said.stderr)
         return [json.loads(line) for line in said.stdout.splitlines()]
+
+    def test_other_sync_meanwhile(self) -> None:
+        """A sync that has waited for another one takes nothing for the same that the other one has deleted."""
+        for name in ("photos/1", "photos/2", "x/y", "z", "z2", "z3"):
+            self.lay(f"first/{name}", name.encode())
+        self.sync("first")
+        photos, away = os.path.join(self.folder("first"), "photos"), os.path.join(self.here, "away")
+        lock = FolderLock(self.folder("first"))
+        self.addCleanup(lock.release)
+        words = [sys.executable, "-m", "homeftp", "sync", "-y", self.folder("first"), self.place]
+        environ = {**os.environ, "HOMEFTP_HOME": self.homes["first"]}
+        with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stderr is not None
+            self.assertIn("waiting for up to", waiting.stderr.readline())
+            waiting.send_signal(signal.SIGSTOP)
+            lock.release()
+            os.rename(photos, away)
+            self.assertIn("deleted", self.sync("first"))
+            os.rename(away, photos)
+            waiting.send_signal(signal.SIGCONT)
+            self.assertIn("new", waiting.stderr.read())
+        self.assertEqual(waiting.returncode, 0)
+        self.assertIn("Nothing to do", self.sync("first"))
+        self.assertEqual(contents(self.folder("first")), contents(self.server_folder))
+        self.assertTrue(os.path.isdir(photos))
 
     def test_two_laptops(self) -> None:
         """What each laptop does reaches the other; a conflict is kept twice; at the end there is nothing to do."""

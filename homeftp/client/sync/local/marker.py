@@ -32,11 +32,6 @@ def read_marker(path: str) -> str:
     return text.strip() if _MARKER.match(text) else ""
 
 
-def was_synced(path: str) -> bool:
-    """Whether the folder `path` has a marker: it has been synced, with whichever server. Blocks."""
-    return bool(read_marker(path))
-
-
 class FolderLock:
     """The folder `path`, made where it is missing, and locked until `release`. Every method blocks.
 
@@ -77,11 +72,26 @@ class FolderLock:
             raise OperatorError(f"{self._path} cannot be synced: it cannot be written ({error.strerror})") from None
         return marker
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it was not released."""
+        return self._fd >= 0
+
     def release(self) -> None:
         """Let the next sync work on the folder. May be called twice."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def lock_synced(path: str) -> FolderLock | None:
+    """The lock of a folder that has been synced, with whichever server; None where another sync has it. Blocks."""
+    if not read_marker(path):
+        return None
+    try:
+        return FolderLock(path)
+    except OperatorError:  # a sync says why
+        return None
 
 
 def lock_file(fd: int) -> None:

@@ -11,9 +11,11 @@ from unittest import mock
 from homeftp.cli.commands import sync as command
 from homeftp.cli.parser import build_parser
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.client import AskedDigests, FolderLock
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.endpoint import RESERVED
+from homeftp.errors import Busy, InUse
 from tests.support.commandline import RemoteCommandCase
 
 
@@ -70,26 +72,40 @@ class SyncTests(RemoteCommandCase):
         """A sync of a folder that was synced asks for the server's digests as soon as it is connected.
 
         The first sync of a folder lists what the server has, a clone has nothing to compare, and a watch loads first
-        what keeps memory in use.
+        what keeps memory in use. The folder is locked before: the answer must not be older than what another sync does.
         """
-        self.assertIsNone(self.first_question("sync"))
+        self.assertFalse(self.asks_first("sync"))
         self.sync("-y")
-        self.assertIsNotNone(self.first_question("sync"))
-        self.assertIsNone(self.first_question("sync", clones=True))
-        self.assertIsNone(self.first_question("sync", "--watch"))
+        self.assertTrue(self.asks_first("sync"))
+        self.assertFalse(self.asks_first("sync", clones=True))
+        self.assertFalse(self.asks_first("sync", "--watch"))
+        self.assertFalse(self.asks_first("sync", "-n"))
+        lock = FolderLock(self.here)
+        self.addCleanup(lock.release)
+        self.assertFalse(self.asks_first("sync"))
 
-    def first_question(self, *words: str, clones: bool = False) -> Any:
-        """What a command does with its connection first."""
+    def asks_first(self, *words: str, clones: bool = False) -> bool:
+        """Whether a command sends a request first; it has locked the folder then, and lets it go at its end."""
+
+        def connect(*args: Any, ask: Any = None, **kwargs: Any) -> Exit:
+            if ask is not None:
+                self.assertRaises(InUse, FolderLock, self.here)
+            return Exit.DONE
+
         with (
-            mock.patch("homeftp.cli.commands.sync.with_remote", return_value=Exit.DONE) as connecting,
+            mock.patch("homeftp.cli.commands.sync.with_remote", side_effect=connect) as connecting,
             mock.patch("homeftp.syscalls.memory.give_back_memory"),
         ):
             options = build_parser(["sync"]).parse_args([*words, "-y", self.here, "nas:Docs"])
             command.run(options, clones=clones)
-        return connecting.call_args.kwargs["ask"]
+        asks = connecting.call_args.kwargs.get("ask") is not None
+        if asks:
+            FolderLock(self.here).release()
+        return asks
 
     def test_bad_question(self) -> None:
         """What the server says to the first question counts as it does later, and one that is not needed is dropped."""
+        self.new_cache()
         self.sync("-y")
         os.unlink(os.path.join(self.here, RESERVED, "sync"))
         self.assertEqual(self.sync("-y"), Exit.USAGE)
@@ -99,6 +115,17 @@ class SyncTests(RemoteCommandCase):
         self.make_remote_file("Docs")
         self.assertEqual(self.sync("-y"), Exit.REFUSED)
         self.assertIn("Docs is a file", self.err.getvalue())
+
+    def test_forgotten(self) -> None:
+        """Where this machine remembers no hashes any more, the first question is dropped, and all is listed."""
+        self.new_cache()
+        self.sync("-y")
+        self.new_cache()
+        with mock.patch.object(AskedDigests, "take") as taken:
+            self.assertEqual(self.sync("-y"), Exit.DONE)
+            taken.assert_not_called()
+            taken.side_effect = Busy("it was taken")
+            self.assertEqual(self.sync("-y"), Exit.REFUSED, "the control: it is taken once hashes are known again")
 
     def test_asked(self) -> None:
         """At a terminal the plan is printed, and nothing is done without a yes; elsewhere it needs -y."""

@@ -9,8 +9,9 @@ from msgspec import structs
 
 from homeftp.accounts.access import AccessChange, AccessTable, parse_folder, parse_folders
 from homeftp.client import Outcome
+from homeftp.client.sync.local.marker import FolderLock
 from homeftp.client.sync.scope import Scope
-from homeftp.errors import OperatorError
+from homeftp.errors import InUse, OperatorError
 from homeftp.store.policy.rights import parse_rights
 from tests.support.syncs import SyncCase, contents, versions_in
 
@@ -173,6 +174,12 @@ class RestoredTests(SyncCase):
         self.assertEqual(self.ann.contents(), self.lost)
         observer = self.observer()
         observer.on_notice = notices.append
+        lock = FolderLock(self.ann.path)
+        self.addCleanup(lock.release)
+        with self.assertRaises(InUse):
+            self.sync(self.ann, observer=observer)
+        self.assertEqual(notices, [], "it begins anew when another sync has ended, and says it then")
+        lock.release()
         self.assertEqual(list(self.sync(self.ann, observer=observer).plan.actions), list(planned.actions))
         self.assertIn("the server was restored", notices[0])
         copy = "edited since (conflict from ann-laptop 2026-05-01)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from unittest import mock
 
-from homeftp.client.sync.local.marker import FolderLock, read_marker, was_synced
+from homeftp.client.sync.local.marker import FolderLock, lock_synced, read_marker
 from homeftp.errors import InUse, OperatorError
 from tests.support.folders import QuickCase
 
@@ -24,9 +24,8 @@ class MarkerTests(QuickCase):
     def test_marked(self) -> None:
         """A folder keeps the marker that it gets, and no other has it."""
         lock = self.lock()
-        self.assertEqual((read_marker(self.path), was_synced(self.path)), ("", False))
+        self.assertEqual(read_marker(self.path), "")
         marker = lock.mark()
-        self.assertTrue(was_synced(self.path))
         lock.release()
         self.assertEqual((self.lock().mark(), read_marker(self.path)), (marker, marker))
         other = FolderLock(self.mktemp())
@@ -45,6 +44,21 @@ class MarkerTests(QuickCase):
         lock.release()
         lock.release()
         self.lock()
+
+    def test_synced(self) -> None:
+        """A folder that was synced is locked, unless another sync has it; no other folder is, nor made."""
+        self.assertIsNone(lock_synced(self.path))
+        self.assertFalse(os.path.exists(self.path))
+        lock = self.lock()
+        lock.mark()
+        self.assertIsNone(lock_synced(self.path))
+        lock.release()
+        synced = lock_synced(self.path)
+        assert synced is not None
+        self.assertTrue(synced.is_held)
+        self.assertRaises(InUse, FolderLock, self.path)
+        synced.release()
+        self.assertFalse(synced.is_held)
 
     def test_damaged(self) -> None:
         """What is no marker is replaced by one."""
