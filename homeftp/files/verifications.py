@@ -58,9 +58,11 @@ class SharedReading:
         return catch(self.steps.next)
 
     def arrived(self, step: Verification | Exception | None) -> None:
-        """Give a step to all readers."""
+        """Give a step to all readers, unless it is empty: only names were read in it."""
         self.is_reading = False
-        if isinstance(step, Verification):
+        if step == Verification():
+            pass
+        elif isinstance(step, Verification):
             for steps in (self.done, *(reader.steps for reader in self.readers)):
                 _add(steps, step)
         else:

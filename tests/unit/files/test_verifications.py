@@ -99,6 +99,13 @@ class SharedVerificationTests(FilesTestCase):
         self.assertEqual(self.found, {"ann": everything, "bob": everything})
         self.assertEqual(self.store.notes, ["begin ", "0", "1", "2", "3", "end"])
 
+    def test_only_names(self) -> None:
+        """A step in which only names were read is not told: the first that a client reads has found something."""
+        self.store.steps = [Verification(), lost("a"), lost("b")]
+        self.verify("ann", self.files_of(), most=1)
+        self.workers.work_all()
+        self.assertEqual(self.found, {"ann": lost("a")})
+
     def test_other_account(self) -> None:
         """An account is told nothing of what was read for another one: not how much, and nothing found before."""
         first = self.verify("ann", self.files_of("ann"))
