@@ -7,7 +7,8 @@ Without a journal a file system writes the two directories of a rename one
 after the other, in any order, and between them the file can have no name. So
 nothing is promised of the names and of the content of what was being removed,
 moved or put back there, until it is answered. What is put replaces a file that
-has another name by then, its version's, and nothing is excused.
+has another name by then, its version's, and nothing is excused. A new directory may
+be on the disk by its name alone: its inode is then what it was before, a file.
 """
 
 from __future__ import annotations
@@ -128,7 +129,8 @@ def nothing_else(crashed: Crashed) -> Iterator[str]:
             there.remove(RESERVED)
         for name in (*there, *names):
             path = os.path.relpath(os.path.join(folder, name), crashed.root)
-            if path not in (folders if name in there else files) and not crashed.excuses(path):
+            asked = folders if name in there else files if crashed.journaled else files | folders
+            if path not in asked and not crashed.excuses(path):
                 yield f"{path}: {'directory' if name in there else 'file'} without a request"
 
 

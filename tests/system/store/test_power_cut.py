@@ -259,6 +259,20 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(self.faults(18), [])
         self.assertEqual(len(self.faults(15)), 2)
 
+    def test_kind(self) -> None:
+        """A directory that is being made is no file, but without a journal, and then until it is acknowledged."""
+        self.lay("in/a", b"second")
+        self.lay(".homeftp/versions/one", b"first")
+        self.length = 16
+        made = self.history.directory("made")
+        self.lay("made", b"")
+        self.assertEqual(self.faults(17), ["made: file without a request"])
+        self.assertEqual(self.faults(17, journaled=False), [])
+        self.length = 18
+        self.history.acknowledge(made)
+        self.assertEqual(self.faults(18, journaled=False), ["made: expected a directory, found a file"])
+        self.assertEqual(self.faults(15, journaled=False), ["made: file without a request"])
+
     def test_directory_metadata(self) -> None:
         """A directory that was acknowledged has the mode and the time that were asked for, and is no file."""
         path = os.path.join(self.root, "made")
