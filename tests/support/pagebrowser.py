@@ -22,6 +22,10 @@ MILLISECONDS = 1000 * WITHIN
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
 
+MANY_BROWSERS = "--max-connections-per-address=100", "--max-unauthenticated-per-address=30"
+"""Limits for several browsers at one address, each with six connections: at home each has an address of its own. With
+the usual ones a connection may have to give way to another, and a request over it ends with ECONNRESET."""
+
 
 @attrs.define
 class PageWorld:
@@ -76,7 +80,7 @@ class PageWorld:
 @functools.lru_cache(maxsize=1)
 def page_world() -> PageWorld:
     """It, until this process ends."""
-    server = ServerProcess("--https", "tcp:0:interface=127.0.0.1", folder=quick_temp_dir())
+    server = ServerProcess("--https", "tcp:0:interface=127.0.0.1", *MANY_BROWSERS, folder=quick_temp_dir())
     atexit.register(server.end)
     found = re.search(r"https://\S+?/", server.output())
     assert found is not None, server.output()
