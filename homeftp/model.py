@@ -103,10 +103,7 @@ class Entry(msgspec.Struct, frozen=True, eq=False, gc=False):
         return hash(self._compared())
 
     def _compared(self) -> tuple[object, ...]:
-        return (
-            *(self.name, self.kind, self.size, self.mtime_us, self.mode),
-            *(self.hash, self.damaged, self.mtime_span),
-        )
+        return self.name, self.kind, self.size, self.mtime_us, self.mode, self.hash, self.damaged, self.mtime_span
 
 
 @attrs.frozen

@@ -46,10 +46,9 @@ def shorten_pauses() -> None:
     """Let no thread, and no search for garbage, keep the reactor's thread waiting for long.
 
     What a server consists of when it has started stays for as long as it runs: the collector need not look at it again.
-    What only the start needed is given back: garbage, and above all code, which is mapped again where it runs again.
+    To be called when garbage has been collected.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
-    System().rest()  # this collects garbage too
     gc.freeze()
     gc.set_threshold(GARBAGE_AFTER)
     gc.enable()
@@ -113,6 +112,7 @@ class StandaloneService(MultiService):
         except BaseException:
             signal.signal(signal.SIGHUP, before)
             raise
+        System().rest()  # garbage, and code that only the start needed: it is mapped again where it runs again
         shorten_pauses()
         if os.geteuid() == 0:
             self._log.warn(

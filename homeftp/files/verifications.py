@@ -60,14 +60,12 @@ class SharedReading:
     def arrived(self, step: Verification | Exception | None) -> None:
         """Give a step to all readers, unless it is empty: only names were read in it."""
         self.is_reading = False
-        if step == Verification():
-            pass
-        elif isinstance(step, Verification):
-            for steps in (self.done, *(reader.steps for reader in self.readers)):
-                _add(steps, step)
-        else:
+        if not isinstance(step, Verification):
             self.failure = step
             self.finish()
+        elif step != Verification():
+            for steps in (self.done, *(reader.steps for reader in self.readers)):
+                _add(steps, step)
         self.wake()
 
     def refused(self) -> None:

@@ -137,29 +137,28 @@ def run(options: argparse.Namespace, *, clones: bool = False) -> int:
         return with_remote(read.head.remote, partial(_carry_out, options, read), options.bwlimit, uses=_USES)
     pair = _pair_of_options(options)
     _check_question(options)
-    uses = _WATCH_USES if options.watch else _USES
-    rate = options.bwlimit or pair.rate
-    lock = None if clones or options.watch or options.dry_run else _lock_synced(pair)
-    if lock is None:
-        return with_remote(pair.server, partial(_sync, options, pair, clones=clones), rate, uses=uses)
-    try:
-        asked = _first_question(pair)
-        return with_remote(pair.server, partial(_sync, options, pair, lock=lock, asked=asked), rate, ask=asked.ask)
-    finally:
-        lock.release()
+    return _connect(options, pair, clones=clones)
 
 
-def _lock_synced(pair: SavedPair) -> FolderLock | None:
+def _connect(options: argparse.Namespace, pair: SavedPair, *, clones: bool) -> int:
+    """Connect and sync. If the folder was synced before, it is locked, and the server is asked for its digests first.
+
+    The first sync of a folder lists what the server has, and a watch loads first what keeps memory in use.
+    """
     from homeftp.client import lock_synced
 
-    return lock_synced(pair.local)
-
-
-def _first_question(pair: SavedPair) -> AskedDigests:
-    """The digests that the server is asked for first, once the folder is locked."""
+    rate = options.bwlimit or pair.rate
+    lock = None if clones or options.watch or options.dry_run else lock_synced(pair.local)
+    if lock is None:
+        uses = _WATCH_USES if options.watch else _USES
+        return with_remote(pair.server, partial(_sync, options, pair, clones=clones), rate, uses=uses)
     from homeftp.client import AskedDigests, parse_remote_path
 
-    return AskedDigests(parse_remote_path(pair.path).endpoint)
+    try:
+        asked = AskedDigests(parse_remote_path(pair.path).endpoint)
+        return with_remote(pair.server, partial(_sync, options, pair, lock=lock, asked=asked), rate, ask=asked.ask)
+    finally:
+        lock.release()  # the sync has done so, unless it did not begin
 
 
 def _limit_idle_memory() -> None:

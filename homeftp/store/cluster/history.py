@@ -69,12 +69,12 @@ class ClusterHistory:
             return
         reader = TreeReader(self._context.database, NODES)
         if depth == 1:
-            for child in reader.children(node.id, endpoint.parts, hidden):
-                yield path_text((*endpoint.parts, child.name)), child
-            return
-        for names, each in reader.tree(node.id, endpoint.parts, hidden):
-            if depth is None or len(names) - len(endpoint.parts) <= depth:
-                yield path_text(names), each
+            children = reader.children(node.id, endpoint.parts, hidden)
+            yield from ((path_text((*endpoint.parts, each.name)), each) for each in children)
+        else:
+            found = reader.tree(node.id, endpoint.parts, hidden)
+            top = len(endpoint.parts)
+            yield from ((path_text(names), each) for names, each in found if depth is None or len(names) - top <= depth)
 
     def _parts(
         self, top: int, path: str, node: NodeRow | None, kept: Iterator[VersionRow] | None
