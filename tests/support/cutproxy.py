@@ -9,6 +9,7 @@ import threading
 from typing import Any, Callable
 
 from homeftp.config import MIB
+from tests.support.accepting import accepted
 from tests.support.waiting import pause
 
 
@@ -51,25 +52,23 @@ class Cutter:
             each.close()
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listening.accept()
-                try:
-                    far = socket.create_connection(("127.0.0.1", self.server))
-                except OSError:  # there is no server at the moment
-                    near.close()
-                    continue
-                self._open += [near, far]
-                number, self.connections = self.connections, self.connections + 1
-                left = self._allowances[number] if number < len(self._allowances) else None
-                up, down = (None, left) if self._downwards else (left, None)
-                for source, target, allowed, counted in (
-                    (near, far, up, not self._downwards),
-                    (far, near, down, self._downwards),
-                ):
-                    threading.Thread(
-                        target=self._carry, args=(source, target, allowed, counted, number), daemon=True
-                    ).start()
+        for near in accepted(self._listening):
+            try:
+                far = socket.create_connection(("127.0.0.1", self.server))
+            except OSError:  # there is no server at the moment
+                near.close()
+                continue
+            self._open += [near, far]
+            number, self.connections = self.connections, self.connections + 1
+            left = self._allowances[number] if number < len(self._allowances) else None
+            up, down = (None, left) if self._downwards else (left, None)
+            for source, target, allowed, counted in (
+                (near, far, up, not self._downwards),
+                (far, near, down, self._downwards),
+            ):
+                threading.Thread(
+                    target=self._carry, args=(source, target, allowed, counted, number), daemon=True
+                ).start()
 
     def _carry(
         self, source: socket.socket, target: socket.socket, left: int | None, counted: bool, number: int

@@ -8,6 +8,7 @@ import threading
 from typing import Callable
 from urllib.parse import quote
 
+from tests.support.accepting import accepted
 from tests.support.engines import PostgreSQL
 from tests.support.waiting import pause
 
@@ -42,20 +43,18 @@ class DatabaseProxy:
         return thread
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                server = socket.socket(socket.AF_UNIX)
-                self._sockets += [client, server]
-                try:
-                    server.connect(self._path)
-                except OSError:  # there is no server at the moment
-                    client.close()
-                    server.close()
-                    continue
-                losing = threading.Event()
-                self._run(self._forward, client, server, losing)
-                self._run(self._back, server, client, losing)
+        for client in accepted(self._listening):
+            server = socket.socket(socket.AF_UNIX)
+            self._sockets += [client, server]
+            try:
+                server.connect(self._path)
+            except OSError:  # there is no server at the moment
+                client.close()
+                server.close()
+                continue
+            losing = threading.Event()
+            self._run(self._forward, client, server, losing)
+            self._run(self._back, server, client, losing)
 
     def _forward(self, client: socket.socket, server: socket.socket, losing: threading.Event) -> None:
         with contextlib.suppress(OSError):

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 
+from tests.support.accepting import accepted
 from tests.support.tlsconnections import tls_connection
 
 PIECE = 64 * 1024
@@ -35,11 +36,7 @@ class PlainProxy:
         self._listener.close()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
+        for near in accepted(self._listener):
             threading.Thread(target=self._serve, args=(near,), daemon=True).start()
 
     def _serve(self, near: socket.socket) -> None:

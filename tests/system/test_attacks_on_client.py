@@ -26,6 +26,7 @@ from homeftp.client import ConnectionFailed, connect
 from homeftp.config import ALPN
 from homeftp.crypto.ca import open_identity
 from homeftp.host import now
+from tests.support.accepting import accepted
 from tests.support.processes import PASSWORD, WITHIN, run_homeftp
 from tests.support.waiting import pause
 
@@ -85,11 +86,7 @@ class Middle(threading.Thread):
 
     def run(self) -> None:
         """One connection after the other."""
-        while True:
-            try:
-                connection, _ = self._listening.accept()
-            except OSError:
-                return
+        for connection in accepted(self._listening):
             with contextlib.suppress(OSError), connection:
                 connection.settimeout(WITHIN)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -13,6 +13,7 @@ from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.accepting import accepted
 from tests.support.tlsconnections import HttpsConnection, over_tls, tls_connection
 
 RESET = struct.pack("ii", 1, 0)
@@ -34,11 +35,7 @@ class TlsConnectionsTests(SynchronousTestCase):
 
     def reset_all(self) -> None:
         """Reset connections until nobody listens."""
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
+        for connection in accepted(self.listener):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             connection.close()
 

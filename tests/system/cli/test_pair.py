@@ -17,6 +17,7 @@ import threading
 from twisted.trial.unittest import TestCase
 
 from homeftp.config import MIB
+from tests.support.accepting import accepted
 from tests.support.cutproxy import Slow
 from tests.support.ports import reserved_listen
 from tests.support.processes import SERVE, TWISTD, WITHIN, ServerProcess, environment, run_homeftp, run_interpreter
@@ -275,11 +276,7 @@ class Between(threading.Thread):
 
     def run(self) -> None:
         """One victim after the other."""
-        while True:
-            try:
-                near, _ = self.listening.accept()
-            except OSError:
-                return
+        for near in accepted(self.listening):
             with contextlib.suppress(OSError, EOFError):
                 self.serve(near)
             near.close()

@@ -124,13 +124,13 @@ def pruned(crashed: Crashed) -> Iterator[str]:
 def nothing_else(crashed: Crashed) -> Iterator[str]:
     """No path exists without a request, outside of the metadata directory."""
     files, folders = crashed.history.issued_by(crashed.position)
+    may_be_files = files if crashed.journaled else files | folders
     for folder, there, names in os.walk(crashed.root):
         if folder == crashed.root and RESERVED in there:
             there.remove(RESERVED)
         for name in (*there, *names):
             path = os.path.relpath(os.path.join(folder, name), crashed.root)
-            asked = folders if name in there else files if crashed.journaled else files | folders
-            if path not in asked and not crashed.excuses(path):
+            if path not in (folders if name in there else may_be_files) and not crashed.excuses(path):
                 yield f"{path}: {'directory' if name in there else 'file'} without a request"
 
 
