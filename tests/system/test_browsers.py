@@ -62,7 +62,7 @@ class SignInTests(BrowserCase):
         again.cookie = self.browser.cookie
         self.assertEqual(again.ask("GET", "/dav/a.txt").body, b"hello")
         owner(self.server, "device", "revoke", "ann-safari-on-iphone")
-        wait_until(lambda: again.ask("GET", "/api/session").status == 401)
+        wait_until(lambda: again.ask("GET", "/api/session").status == 401, within=5)
         self.assertIn(again.ask("GET", "/dav/a.txt").status, (401, 403))
 
     def test_code(self) -> None:

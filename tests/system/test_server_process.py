@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 from twisted.trial.unittest import TestCase
 
@@ -47,11 +48,13 @@ class LaunchTests(TestCase):
             self.assertEqual(file.read(), b"hello")
 
     def test_twistd(self) -> None:
-        """twistd -n homeftp serves, and ends by SIGTERM."""
+        """twistd -n homeftp serves, and ends by SIGTERM within 10 s."""
         server = ServerProcess(command=INTERPRETED)
         self.addCleanup(server.end)
         self.check(server)
+        before = time.monotonic()
         server.end()
+        self.assertLess(time.monotonic() - before, 10)
 
     def test_serve(self) -> None:
         """homeftp serve DIR serves, prints what a person needs, and no more."""
@@ -338,9 +341,11 @@ class SignalTests(TestCase):
         self.assertEqual(self.read(), bytes(8_000_000))
 
     def test_terminate_aborts(self) -> None:
-        """A request that does not arrive in time is aborted; old content and partial upload stay."""
+        """A request that does not arrive in time is aborted within 10 s; old content and partial upload stay."""
         self.begin_push()
+        before = time.monotonic()
         self.server.end()
+        self.assertLess(time.monotonic() - before, 10)
         self.assertEqual(self.read(), b"old")
         self.assertEqual(len(self.under_way()), 2)
 

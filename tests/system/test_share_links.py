@@ -98,7 +98,7 @@ class UseTests(ShareLinkCase):
         self.assertEqual(events, ["share", "link", "link", "unshare"])
 
     def test_revoked_while_it_is_used(self) -> None:
-        """A download that is under way is cut."""
+        """A download that is under way is cut within five seconds."""
         with open(self.server.path("large.bin"), "wb") as file:
             file.truncate(200 * MIB)
         url = self.link("nas:large.bin")
@@ -108,7 +108,7 @@ class UseTests(ShareLinkCase):
         response = connection.getresponse()
         self.assertEqual(len(response.read(MIB)), MIB)
         owner(self.server, "account", "change", "ann", "--links", "off")
-        wait_until(lambda: "is disconnected" in self.server.output())
+        wait_until(lambda: "is disconnected" in self.server.output(), within=5)
         with self.assertRaises((http.client.IncompleteRead, ConnectionError, OSError)):
             response.read()
 
@@ -154,7 +154,7 @@ class UseTests(ShareLinkCase):
         self.assertEqual(self.curl("-o", "page", url), "200")
         owner(self.server, "account", "remove", "ann")
         self.assertIn(self.curl("-o", "page", url), ("403", "404"))
-        wait_until(lambda: self.curl("-o", "page", url) == "404")
+        wait_until(lambda: self.curl("-o", "page", url) == "404", within=5)
 
 
 class AttackTests(ShareLinkCase):

@@ -6,6 +6,7 @@ import os
 import signal
 import ssl
 import subprocess
+import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,6 +18,7 @@ from tests.support.waiting import wait_until
 from tests.support.webserver import WebServer, received, request, statuses
 
 OLD = b"old content"
+REVOKED_WITHIN = 5.0
 
 
 class UploadCase(SynchronousTestCase):
@@ -113,13 +115,15 @@ class FaultTests(UploadCase):
             return "TracerPid:\t0\n" not in file.read()
 
     def test_revoked(self) -> None:
-        """The owner's revocation ends an upload, and nothing is kept of it."""
+        """The owner's revocation ends an upload within five seconds, and nothing is kept of it."""
         connection = self.begin(8 * MIB, 3 * MIB)
         other = self.server.connect()
         self.addCleanup(other.close)
         removed = run_homeftp("account", "remove", "ann", "--state", self.server.state)
+        began = time.monotonic()
         self.assertEqual(removed.returncode, 0, removed.stderr)
         self.assertEqual(received(connection), b"")
+        self.assertLess(time.monotonic() - began, REVOKED_WITHIN)
         wait_until(lambda: not self.left_over(), self.left_over)
         self.assertEqual(self.content(), OLD)
         other.sendall(request("GET", "/dav/a"))
@@ -128,7 +132,9 @@ class FaultTests(UploadCase):
     def test_stopped(self) -> None:
         """A server that is stopped does not wait for an upload for ever."""
         connection = self.begin(8 * MIB, 3 * MIB)
+        began = time.monotonic()
         self.server.end()
+        self.assertLess(time.monotonic() - began, 10)
         self.assertEqual(received(connection), b"")
         self.assertEqual(self.content(), OLD)
 
