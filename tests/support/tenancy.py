@@ -389,9 +389,8 @@ class TenancyMachine(RuleBasedStateMachine):
         for path, entry in step.reads(outcome):
             assert rules.sees(path), f"it learned of {path!r}: {context}"
             if entry is not None and rules.is_way(path):
-                assert structs.replace(entry, name="") == Entry("", "directory"), (
-                    f"it learned more of {path!r}: {context}"
-                )
+                learned = structs.replace(entry, name="")
+                assert learned == Entry("", "directory"), f"it learned more of {path!r}: {context}"
         if step.what == "space" and outcome != Space():
             assert "read" in rules.everywhere, f"it learned how much others store: {context}"
         part = session.account, rules.whole("".join(step.paths[:1]))

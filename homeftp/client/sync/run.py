@@ -81,8 +81,7 @@ class SyncRequest:
     lock: FolderLock | None = attrs.field(default=None, eq=False)
     """The lock of the local folder, if it has been taken already. The sync releases it."""
     asked: AskedDigests | None = attrs.field(default=None, eq=False)
-    """The digests of the server's directory, if they have been asked for already; only with the `lock`: another sync in
-    between would make them older than what was agreed."""
+    """The digests of the server's directory, if they have been asked for since `lock` was taken."""
 
 
 @attrs.frozen
