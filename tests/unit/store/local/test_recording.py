@@ -94,6 +94,8 @@ class ReplayTests(StoreCase):
         self.addCleanup(audit.close)
         store = self.store(record_changes=audit.changed)
         changing = [Changer(store, seed) for seed in range(4)]
+        store.make_directory(put_of("before", b"", hash=None)[0])  # those that follow may find no directory to move
+        store.move(parse("before"), parse("after"), None, None)
         threads = [threading.Thread(target=each.change, args=(150,)) for each in changing]
         for thread in threads:
             thread.start()

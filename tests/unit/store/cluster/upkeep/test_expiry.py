@@ -67,8 +67,9 @@ class ExpiryTests(ClusterCase):
         options = StoreOptions(retention=Retention(percent=None, size=200_000))
         self.lay(retention=options.retention)
         self.cluster.execute(
-            "INSERT INTO version (share, path, at_us, mtime_us, mode, size, hash, made_us)"
-            " SELECT %s, 'b.txt', now_us() - a.number, 0, 420, 1000, '', 0 FROM generate_series(1, 2000) a (number)",
+            "WITH begun AS MATERIALIZED (SELECT now_us() AS us)"
+            " INSERT INTO version (share, path, at_us, mtime_us, mode, size, hash, made_us)"
+            " SELECT %s, 'b.txt', begun.us - number, 0, 420, 1000, '', 0 FROM begun, generate_series(1, 2000) number",
             self.context.share.id,
         )
         other, whole = self.server(options), versions.delete
