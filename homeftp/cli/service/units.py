@@ -70,7 +70,7 @@ RestrictRealtime=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
-SystemCallFilter=@chown
+SystemCallFilter=@chown setpriority
 SystemCallErrorNumber=EPERM
 
 [Install]

@@ -8,6 +8,7 @@ takes a decoder over learns of no other picture. Nothing of homeftp is imported 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import resource
@@ -161,7 +162,8 @@ def serve(requests: int, answers: int, drawing: Callable[[bytes], bytes] = draw,
 if __name__ == "__main__":
     from PIL import Image, ImageOps  # noqa: F401 (children inherit what is imported)
 
-    os.nice(_NICE)
+    with contextlib.suppress(PermissionError):  # in a sandbox that does not allow it
+        os.nice(_NICE)
     Image.preinit()
     import PIL.AvifImagePlugin
     import PIL.WebPImagePlugin  # noqa: F401

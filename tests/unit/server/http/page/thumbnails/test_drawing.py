@@ -159,11 +159,21 @@ class ProgramTests(SynchronousTestCase):
 
     def test_program(self) -> None:
         """It answers one picture after the other, also behind one that it cannot draw, and ends with its input."""
+        self.assert_draws(drawing.__file__)
+
+    def test_sandbox(self) -> None:
+        """It draws in a sandbox that does not let it lower its priority."""
+        refuse = "def refuse(by): raise PermissionError(1, 'not allowed')"
+        run = f"import os, runpy\nos.nice = refuse\nrunpy.run_path({drawing.__file__!r}, run_name='__main__')"
+        self.assert_draws("-c", f"{refuse}\n{run}")
+
+    def assert_draws(self, *program: str) -> None:
+        """Have a program draw three pictures, of which the second is none."""
         asked = b""
         for content in (picture("PNG"), b"no picture", picture("JPEG")):
             asked += drawing.SIZE.pack(len(content)) + content
         done = subprocess.run(
-            [sys.executable, "-I", drawing.__file__],
+            [sys.executable, "-I", *program],
             input=asked,
             stdout=subprocess.PIPE,
             env={},
