@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Sequence
 
 import attrs
 
 from homeftp.endpoint import Endpoint
+from homeftp.errors import Refusal
 from homeftp.hashing.filehash import same_content
 from homeftp.hashing.hashcache import CachedHash, HashCache, KnownHash
 from homeftp.model import Actor, Entry, WriteRequest
@@ -42,7 +44,7 @@ class Committer:
         moved = [self._known(each) for each in pendings]
         rows: list[CachedHash] = []
         refused = self.namespace.rename(pendings, rows.extend)  # with the versions, for one transaction
-        stats = [_stat(each, error) for each, error in zip(pendings, refused, strict=True)]
+        stats = [self._stat(each, error) for each, error in zip(pendings, refused, strict=True)]
         changed: dict[DirHandle, Endpoint] = {}
         for pending, found in zip(pendings, stats, strict=True):
             if not isinstance(found, Exception):
@@ -81,6 +83,26 @@ class Committer:
     def _entry(self, found: os.stat_result, known: str | None, damage: str) -> Entry:
         disks = self.root.disks
         return entry_of(found, disks, damaged=known) if damage else entry_of(found, disks, known)
+
+    def _stat(self, pending: PendingRename, refused: Exception | None) -> os.stat_result | Exception:
+        """The stat of a file after its rename, by its descriptor: its name may belong to another file by now."""
+        if refused is not None:
+            return refused
+        try:
+            try:
+                return os.fstat(pending.file.source.fd)
+            except FileNotFoundError:
+                return self._stat_by_name(pending)
+        except (OSError, Refusal) as error:
+            return in_doubt(pending.target.endpoint, error)
+
+    def _stat_by_name(self, pending: PendingRename) -> os.stat_result:
+        """The same where a driver (ntfs-3g) finds what is open by the name that the file has lost. Raises OSError."""
+        before, target = pending.file.before, pending.target
+        found = self.root.stat_in(target.handle.fd, target.endpoint)
+        if before is None or found is None or not os.path.samestat(before, found):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return found
 
     def _known(self, pending: PendingRename) -> KnownHash | None:
         """The known hash of a file of the store that is about to be moved."""
@@ -123,13 +145,3 @@ class Committer:
         with self.directories.opened(request.endpoint.parent, actor, target=request.endpoint, size=size) as handle:
             file = PreparedFile(temp_file, size, content_hash, hashed_ns)
             return self.commit_one(PendingRename(file, RenameTarget.of(request, handle, expected), actor))
-
-
-def _stat(pending: PendingRename, refused: Exception | None) -> os.stat_result | Exception:
-    """The stat of a file after its rename, by its descriptor: its name may belong to another file by now."""
-    if refused is not None:
-        return refused
-    try:
-        return os.fstat(pending.file.source.fd)
-    except OSError as error:
-        return in_doubt(pending.target.endpoint, error)
