@@ -126,6 +126,23 @@ class SpaceReservation:
             self.discard(allocation)
             raise
 
+    def expect(self, allocation: Allocation, handle: DirHandle, directory: Endpoint, size: int) -> None:
+        """Expect a file that is on its way to have `size` bytes, as far as that much is free. Removes nothing.
+
+        Raises as `reserve`; then nothing has changed.
+        """
+        declared, before = self.accounting.cost(size), allocation.declared
+        if declared <= max(before, allocation.arrived):
+            return
+        allocation.declared = declared
+        self.accounting.reserve(allocation)
+        try:
+            self._check_declared(allocation, handle, directory, removing=False)
+        except BaseException:
+            allocation.declared = before
+            self.accounting.reserve(allocation)
+            raise
+
     def reserve_whole(self, allocation: Allocation, handle: DirHandle, directory: Endpoint, size: int) -> None:
         """Make space for a file of which all `size` bytes are here. Raises as `grow`."""
         self.accounting.reserve(allocation)
@@ -198,14 +215,16 @@ class SpaceReservation:
         else:
             self.accounting.release(allocation, committed=False)
 
-    def _check_declared(self, allocation: Allocation, handle: DirHandle, directory: Endpoint) -> None:
+    def _check_declared(
+        self, allocation: Allocation, handle: DirHandle, directory: Endpoint, *, removing: bool = True
+    ) -> None:
         wanted = allocation.outstanding
         for limit in self._limits(allocation):
             left = self._recounted(limit.usage, wanted + limit.held_back)
             if left is None or wanted <= left - limit.held_back:
                 continue
-            most = left - limit.held_back + self._removable(allocation.actor, limit.scope)
-            if wanted > self._shown(limit.usage, most):
+            most = left - limit.held_back + (self._removable(allocation.actor, limit.scope) if removing else 0)
+            if wanted > self._shown(allocation.actor, limit.usage, most):
                 raise self._refusal(allocation, limit.usage, wanted, left)
         self._on_disk(allocation, handle, directory, wanted, arrived=False)
 
@@ -278,9 +297,9 @@ class SpaceReservation:
             left = usage.left()
         return left
 
-    def _shown(self, usage: QuotaUsage, left: int) -> int:
+    def _shown(self, actor: Actor, usage: QuotaUsage, left: int) -> int:
         """The bytes to compare a declared size with: an account may know its own quota exactly, the store's roughly."""
-        return rough_up(left) if usage is self.accounting.whole else left
+        return rough_up(left) if usage is self.accounting.whole and actor.allotment is not None else left
 
     def _refusal(self, allocation: Allocation, usage: QuotaUsage, size: int, left: int) -> NoSpace:
         size = max(size, allocation.outstanding)

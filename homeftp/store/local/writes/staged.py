@@ -49,6 +49,8 @@ class StagedFile:
     ) -> None:
         self.fd = temp_file.fd
         self.size = 0
+        self._written = 0
+        """Bytes that were written, at most `size`: the others are zeros that take no space yet, and are only expected."""
         self._files = files
         self._request = request
         self._actor = actor
@@ -60,20 +62,26 @@ class StagedFile:
         self._hashing_since = time.time_ns()
         self.closed = False
 
-    def resize(self, size: int, *, arrived: bool = True) -> None:
-        """Make space for `size` bytes; for a gap that reads as zeros nothing is removed.
+    def _reserve(self, size: int, written: int) -> None:
+        """Make space for `written` bytes, and expect the file to have `size`: the others are a gap of zeros.
 
         Raises `TooLarge` (22), `NoSpace` (52).
         """
         self._files.limits.check_size(self._request.endpoint, size)
         space, target = self._files.space, self._target
-        space.grow(self._allocation, target.nearest, target.directory, size, arrived=arrived)
-        space.shrink(self._allocation, size)
+        space.grow(self._allocation, target.nearest, target.directory, written)
+        space.shrink(self._allocation, written)
+        try:
+            space.expect(self._allocation, target.nearest, target.directory, size)
+        except BaseException:
+            space.shrink(self._allocation, self._written)
+            raise
 
     def write(self, offset: int, data: bytes) -> None:
-        """Write all of `data` at `offset`. Raises what `resize` raises, and OSError; then the size is unchanged."""
+        """Write all of `data` at `offset`. Raises `TooLarge`, `NoSpace`, and OSError; then the size is unchanged."""
         end = max(self.size, offset + len(data))
-        self.resize(end, arrived=offset <= self.size)
+        written = min(end, self._written + len(data))
+        self._reserve(end, written)
         try:
             self._write(offset, data)
         except OSError as error:
@@ -89,7 +97,7 @@ class StagedFile:
                 self._shrink_back()
                 raise
         appended = offset == self.size
-        self.size = end
+        self.size, self._written = end, written
         self._hash(data, appended=appended)
 
     def _hash(self, data: bytes, *, appended: bool) -> None:
@@ -106,16 +114,16 @@ class StagedFile:
     def _shrink_back(self) -> None:
         with contextlib.suppress(OSError):
             os.ftruncate(self.fd, self.size)
-        self.resize(self.size)
+        self._reserve(self.size, self._written)
 
     def truncate(self, size: int) -> None:
-        """Cut or extend it to `size` bytes. Raises what `resize` raises, and OSError."""
-        self.resize(max(size, self.size), arrived=False)
+        """Cut or extend it to `size` bytes. Raises `TooLarge`, `NoSpace`, and OSError."""
+        self._reserve(max(size, self.size), self._written)
         self._forget_hash(size)
         os.ftruncate(self.fd, size)
         self._temp_file.writeback.cut(size)
-        self.size = size
-        self.resize(size)
+        self.size, self._written = size, min(size, self._written)
+        self._reserve(size, self._written)
 
     def _forget_hash(self, size: int) -> None:
         """Its size is set: only that of nothing, or the one that it has, leaves a hash."""
@@ -127,14 +135,14 @@ class StagedFile:
     def copy_from(self, fd: int, size: int) -> Iterator[int]:
         """Fill it with the first `size` bytes of an open file, as `TempFile.copy_from`. Raises what `write` raises."""
         self._hasher = None
-        self.resize(size)
+        self._reserve(size, size)
         yield from self._temp_file.copy_from(fd, size)
-        self.size = size
+        self.size = self._written = size
 
     def commit(self, content_hash: str | None = None, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:
         """Commit it and close it. Raises what `Committer.commit_temp_file` raises."""
         try:
-            self.resize(self.size)  # an empty file has a name too
+            self._reserve_all()
             began = time.time_ns()
             if content_hash is None and self._hasher is not None:
                 began, content_hash = self._hashing_since, self._hasher.hash()
@@ -158,6 +166,11 @@ class StagedFile:
             raise
         finally:
             self.close()
+
+    def _reserve_all(self) -> None:
+        """Make space for all that is to have a name, an empty file too; nothing is removed for a gap of zeros."""
+        space, target, arrived = self._files.space, self._target, self._written == self.size
+        space.grow(self._allocation, target.nearest, target.directory, self.size, arrived=arrived)
 
     def close(self) -> None:
         """Discard it unless it was committed. May be called twice."""

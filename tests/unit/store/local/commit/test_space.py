@@ -261,6 +261,30 @@ class ArrivalTests(SpaceCase):
         self.assertEqual(self.kept(store), ["b", "c", "d"], "the control")
         draft.abort()
 
+    def test_gap_held_back(self) -> None:
+        """A draft that is extended by zeros keeps no more from the others than the bound, until it is committed."""
+        quota = 40 * MIB
+        store = self.counted(quota, reserved=200 * KIB)
+        ann = store.bind(account("ann"))
+        drafts = [store.bind(account("kid")).edit(WriteRequest(endpoint=parse(name))) for name in "xy"]
+        for draft, extend in zip(drafts, (drafts[0].truncate, lambda size: drafts[1].write(size, b"end")), strict=True):
+            extend(35 * MIB)
+            for number in range(50):
+                self.put(ann, f"{number}", bytes(60 * KIB))
+            if draft is drafts[0]:
+                draft.abort()
+        self.put(ann, "large", bytes(30 * MIB))
+        with self.assertRaises(NoSpace):
+            drafts[1].commit()
+        self.assertIsNone(store.stat(parse("y")))
+        draft = store.bind(account("kid")).edit(WriteRequest(endpoint=parse("x")))
+        draft.truncate(MIB)
+        draft.write(MIB // 2, b"in the gap")
+        draft.truncate(2 * MIB)
+        draft.commit()
+        self.assertEqual(os.stat(self.path("x")).st_size, 2 * MIB)
+        self.assertLessEqual(self.used(), quota)
+
     def test_held_back(self) -> None:
         """Who declares everything and sends little keeps no more from the others than the bound."""
         quota, bound = 40 * MIB, 200 * KIB
