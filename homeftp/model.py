@@ -238,6 +238,8 @@ class Allotment(msgspec.Struct, frozen=True):
     """Whether it may remove and replace everything beneath its home, and so give up versions there for new files."""
     sees_all: bool
     """Whether it may read the whole store, and so may learn how much space is left."""
+    sees_home: bool = True
+    """Whether it may read all that its quota counts, and so may learn how much of that is left."""
 
 
 @attrs.frozen
@@ -264,6 +266,11 @@ class Actor:
     def owner(self) -> str | None:
         """The account that owns the uploads that it begins, by id where it has one; None: the server itself."""
         return self.account_id or self.account
+
+    @property
+    def sees_home(self) -> bool:
+        """Whether it may learn exactly how much its quota leaves."""
+        return self.allotment is None or self.allotment.sees_home
 
     @property
     def sees_all(self) -> bool:

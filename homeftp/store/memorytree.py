@@ -23,7 +23,7 @@ from homeftp.interfaces.store import Space, StoreOptions
 from homeftp.metadata.modes import kept_mode
 from homeftp.model import SECOND_US, Actor, Entry, Kind, Version, WriteRequest
 from homeftp.store.policy import similarnames, wording
-from homeftp.store.policy.disclosure import account_space
+from homeftp.store.policy.disclosure import account_space, declarable
 
 Names = tuple[str, ...]
 
@@ -216,7 +216,7 @@ class MemoryTree:
         if allotment is not None and allotment.quota is not None:
             used = self._used(allotment.home.parts)
             own = Space(free=allotment.quota - used, used=used)
-        return account_space(shared, own, rounded=allotment is not None)
+        return account_space(shared, own, actor)
 
     def reserve(self, endpoint: Endpoint, size: int, actor: Actor, *, arrived: bool = True) -> None:
         """Free space for `size` bytes of an actor, within its quota and that of the store.
@@ -228,13 +228,14 @@ class MemoryTree:
         allotment, quota = actor.allotment, self._options.quota
         if allotment is not None and allotment.quota is not None:
             home = allotment.home.parts
-            short = self._used(home) + size - allotment.quota
-            refused = partial(wording.over_quota, endpoint, allotment.quota, size, size - short)
+            left = allotment.quota - self._used(home)
+            short = size - (left if arrived else declarable(left, actor, own=True))
+            refused = partial(wording.over_quota, endpoint, allotment.quota, size, left if actor.sees_home else None)
             self._free(short, home, actor, refused, any_age=allotment.may_discard, arrived=arrived)
         if quota is not None:
-            short = self._used() + size - quota
-            left = size - short if actor.sees_all else None
-            refused = partial(wording.over_store_quota, endpoint, size, left)
+            left = quota - self._used()
+            short = size - (left if arrived else declarable(left, actor, own=False))
+            refused = partial(wording.over_store_quota, endpoint, size, left if actor.sees_all else None)
             self._free(short, (), actor, refused, any_age=False, arrived=arrived)
 
     def _free(

@@ -142,7 +142,7 @@ class ClusterStore:
         own = None
         if allotment is not None and allotment.quota is not None:
             own = self._space_of(allotment.home.parts, allotment.quota)
-        return account_space(shared, own, rounded=allotment is not None)
+        return account_space(shared, own, self.actor)
 
     def _space_of(self, top: Names, quota: int) -> Space:
         database, share = self._context.database, self._context.share

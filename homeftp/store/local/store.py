@@ -264,7 +264,7 @@ class LocalStore:
             shared.append(accounting.whole.space())
             home = accounting.home(self._actor)
             own = None if home is None else home.space()
-        return account_space(shared, own, rounded=self._actor.allotment is not None)
+        return account_space(shared, own, self._actor)
 
     # -- writing -------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ from zope.interface import implementer
 from homeftp.errors import Refusal
 from homeftp.interfaces import IDraft, IUpload
 from homeftp.interfaces.usage import Space
-from homeftp.model import Entry
-from homeftp.store.policy.wording import rough
+from homeftp.model import Actor, Entry
+from homeftp.store.policy.wording import rough, rough_up
 
 Disclose = Callable[[Refusal], Refusal]
 """The refusal that may be disclosed in place of another."""
@@ -103,21 +103,40 @@ class DisclosedDraft:
         self._draft.abort()
 
 
-def account_space(shared: Sequence[Space], own: Space | None, *, rounded: bool) -> Space:
-    """The least of the spaces that others use too, `rounded` or not, and with its own quota what that counts.
+def declarable(left: int, actor: Actor, *, own: bool) -> int:
+    """The bytes to compare a size with that an actor only declares, where a quota leaves `left`; `own`: its account's.
 
-    What is free of a shared space is rounded down, and what is used up by as much: otherwise it would tell what others
-    do. Spaces of which nothing is known are left out.
+    Rounded up where it may not know the number, which it would find by trying.
+    """
+    exact = actor.sees_home if own else actor.allotment is None
+    return left if exact else rough_up(left)
+
+
+def account_space(shared: Sequence[Space], own: Space | None, actor: Actor) -> Space:
+    """The least of the spaces that others use too, and with its own quota what that counts.
+
+    What is free of a shared space is rounded down for an account, and what is used up by as much: otherwise it would
+    tell what others do. So is its own, where it may not read all that counts. Spaces of which nothing is known are left
+    out.
     """
     found = Space()
     for each in shared:
         if each.free is not None and (found.free is None or each.free < found.free):
             found = each
     if found.free is not None:
-        free = max(0, found.free)
-        shown = rough(free) if rounded else free
-        found = Space(free=shown, used=None if found.used is None else max(0, found.used) + free - shown)
+        found = _rounded(found) if actor.allotment is not None else _positive(found)
     if own is None:
         return found
-    left = max(0, own.free or 0)
+    own = _positive(own) if actor.sees_home else _rounded(own)
+    left = own.free or 0
     return Space(free=left if found.free is None else min(left, found.free), used=own.used)
+
+
+def _positive(space: Space) -> Space:
+    return Space(free=max(0, space.free or 0), used=space.used)
+
+
+def _rounded(space: Space) -> Space:
+    free = max(0, space.free or 0)
+    shown = rough(free)
+    return Space(free=shown, used=None if space.used is None else max(0, space.used) + free - shown)

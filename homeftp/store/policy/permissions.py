@@ -58,6 +58,7 @@ def allotment(rights: Rights, home: Endpoint, quota: int | None, quota_home: End
         quota,
         may_discard={REPLACE, DELETE} <= everything and counted == home,
         sees_all=READ in everything and not home.parts,
+        sees_home=READ in everything and counted == home,
     )
 
 

@@ -98,11 +98,12 @@ def not_empty(endpoint: Endpoint) -> NotEmpty:
     return NotEmpty(f"{display_path(endpoint)} is a directory that is not empty")
 
 
-def over_quota(endpoint: Endpoint, quota: int, size: int, free: int) -> NoSpace:
-    """The refusal of `size` bytes where the account's quota leaves only `free`."""
+def over_quota(endpoint: Endpoint, quota: int, size: int, free: int | None) -> NoSpace:
+    """The refusal of `size` bytes where the account's quota leaves only `free`; None: a secret."""
+    left = "" if free is None else f", {format_size(max(0, free))} are free"
     return NoSpace(
         f"your account's quota of {format_size(quota)} has no space for {display_path(endpoint)}: it needs "
-        f"{format_size(size)}, {format_size(max(0, free))} are free. Remove something, or ask the server's owner"
+        f"{format_size(size)}{left}. Remove something, or ask the server's owner"
     )
 
 

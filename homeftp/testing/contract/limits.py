@@ -198,6 +198,22 @@ class LimitsContract(ContractCase):
         assert used is not None
         self.assertGreaterEqual(used, 900_000, "what others wrote there counts too")
 
+    def test_secret_quota(self) -> None:
+        """An account that may not read all that its quota counts learns only roughly what is left."""
+        store = self.store()
+        if not store.capabilities.account_quotas:
+            return
+        self.write(store, "ann/b.txt", bytes(345_678))
+        for sees_home in (True, False):
+            allotment = Allotment(parse("ann"), 1_000_000, may_discard=False, sees_all=False, sees_home=sees_home)
+            ann = store.bind(Actor("ann", allotment=allotment))
+            for act in (self.write, self.upload):
+                refused = self.assert_refused(NoSpace, act, ann, "ann/c.txt", bytes(800_000))
+                self.assertEqual("are free" in refused.message, sees_home, act)
+            free = ann.space().free
+            assert free is not None
+            self.assertEqual(len(str(free).rstrip("0")) <= 2, not sees_home, free)  # the control: it is told exactly
+
     def test_names_count(self) -> None:
         """Each name counts for a quota, of an empty file or a directory too, until it is removed."""
         most = 16

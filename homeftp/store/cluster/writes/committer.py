@@ -22,6 +22,7 @@ from homeftp.store.cluster.tables import shares, uploads, usage, versions
 from homeftp.store.cluster.tables.uploads import UploadRow
 from homeftp.store.cluster.writes.workspace import Workspace
 from homeftp.store.policy import limits, similarnames, wording
+from homeftp.store.policy.disclosure import declarable
 from homeftp.store.policy.preconditions import check, check_directory, check_replaceable, check_source
 
 _EVICTED_AT_ONCE = 100
@@ -223,12 +224,14 @@ class ClusterCommitter:
         allotment, quota = actor.allotment, self._context.options.quota
         needs: list[_Need] = []
         if allotment is not None and allotment.quota is not None:
-            short = self._used(allotment.home.parts) + size - allotment.quota
-            refused = partial(wording.over_quota, endpoint, allotment.quota, size, size - short)
+            left = allotment.quota - self._used(allotment.home.parts)
+            short = size - (left if arrived else declarable(left, actor, own=True))
+            refused = partial(wording.over_quota, endpoint, allotment.quota, size, left if actor.sees_home else None)
             needs.append(_Need(allotment.home.parts, allotment.quota, short, refused, allotment.may_discard))
         if quota is not None:
-            short = self._used(()) + size - quota
-            refused = partial(wording.over_store_quota, endpoint, size, size - short if actor.sees_all else None)
+            left = quota - self._used(())
+            short = size - (left if arrived else declarable(left, actor, own=False))
+            refused = partial(wording.over_store_quota, endpoint, size, left if actor.sees_all else None)
             needs.append(_Need((), quota, short, refused, False))
         partials: list[UploadRow] = []
         if any(need.short > 0 for need in needs):

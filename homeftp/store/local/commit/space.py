@@ -22,6 +22,7 @@ from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.staging.partials import PartialUploads
 from homeftp.store.local.versions.retention import EvictionScope, VersionArchive
 from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.disclosure import declarable
 from homeftp.store.policy.wording import no_space, over_quota, over_store_quota, rough_up
 
 SLACK = 8
@@ -298,14 +299,15 @@ class SpaceReservation:
         return left
 
     def _shown(self, actor: Actor, usage: QuotaUsage, left: int) -> int:
-        """The bytes to compare a declared size with: an account may know its own quota exactly, the store's roughly."""
-        return rough_up(left) if usage is self.accounting.whole and actor.allotment is not None else left
+        """The bytes to compare a declared size with."""
+        return declarable(left, actor, own=usage is not self.accounting.whole)
 
     def _refusal(self, allocation: Allocation, usage: QuotaUsage, size: int, left: int) -> NoSpace:
         size = max(size, allocation.outstanding)
         if usage is self.accounting.whole:
             return over_store_quota(allocation.endpoint, size, left if allocation.actor.sees_all else None)
-        return over_quota(allocation.endpoint, usage.quota or 0, size, left)
+        shown = left if allocation.actor.sees_home else None
+        return over_quota(allocation.endpoint, usage.quota or 0, size, shown)
 
     def _full(self, allocation: Allocation, size: int, left: int) -> NoSpace:
         """The disk's refusal of at least `size` bytes; only some accounts are told what is left."""

@@ -50,7 +50,7 @@ class StagedFile:
         self.fd = temp_file.fd
         self.size = 0
         self._written = 0
-        """Bytes that were written, at most `size`: the others are zeros that take no space yet, and are only expected."""
+        """Bytes that were written, at most `size`: the others are zeros that take no space yet, and are expected."""
         self._files = files
         self._request = request
         self._actor = actor

@@ -286,9 +286,9 @@ class SpaceTests(AuthorizedCase):
         everything = "read,add,replace,delete"
         self.assertEqual(self.allotted("ann", everything, quota=9999), Allotment(parse("ann"), 9999, True, False))
         self.assertEqual(self.allotted("", everything), Allotment(ROOT, None, True, True))
-        self.assertEqual(self.allotted("", "add"), Allotment(ROOT, None, False, False))
+        self.assertEqual(self.allotted("", "add"), Allotment(ROOT, None, False, False, False))
         self.assertEqual(self.allotted("", "read,add,replace"), Allotment(ROOT, None, False, True))
-        self.assertEqual(self.allotted("", everything, secret="add"), Allotment(ROOT, None, False, False))
+        self.assertEqual(self.allotted("", everything, secret="add"), Allotment(ROOT, None, False, False, False))
 
     def test_quota(self) -> None:
         """The quota counts; a store that cannot keep it refuses every change."""
