@@ -136,16 +136,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     connections: int = 200
     """Connections at once; OpenSSH's MaxStartups and pyftpdlib have caps of this order."""
-    connections_per_address: int = 20
-    """Connections at once from one address. All machines of a household are in one IPv6 network of 64 bits, so that
-    such a network counts as one address only until they have logged in."""
+    connections_per_address: int = 40
+    """Connections at once from one address: a household of five browsers, each with six connections, behind one router.
+    All machines of a household are in one IPv6 network of 64 bits, so that such a network counts as one address only
+    until they have logged in."""
     account_connections: int = 40
     """Connections at once of one account: two of each device of a household. With more it loses its oldest ones, so
     that it keeps no other account out."""
-    unauthenticated: int = 30
+    unauthenticated: int = 64
     """Connections at once that have not logged in; OpenSSH starts to drop at 10, drops all at 100."""
-    unauthenticated_per_address: int = 8
-    """The most from one address, or one IPv6 network of 64 bits: a client has one or two, a household a few."""
+    unauthenticated_per_address: int = 32
+    """The most from one address, or one IPv6 network of 64 bits: those of a household that opens a page at once; half
+    of what there may be, so that one network alone keeps no other waiting."""
     in_flight: int = MAX_IN_FLIGHT
     """Requests of one connection that are in progress at once."""
     account_in_flight: int = 4 * MAX_IN_FLIGHT

@@ -1,8 +1,8 @@
 """The connections of all front ends: counted against the server's limits, and notified when the server stops.
 
-Clients that connect and do not log in must not keep others out. So a newcomer takes the place of a connection that has
-not logged in, of the address that has most of them: the one that has waited longest. docs/decisions/unauthenticated has
-the alternatives.
+Clients that connect and do not log in must not keep others out. So a newcomer takes the place of one that has been
+idle for a while, of the address that has most of them: the one that has waited longest. docs/decisions/unauthenticated
+has the alternatives.
 """
 
 from __future__ import annotations
@@ -83,9 +83,10 @@ class Connections:
 
         Where all that could give way came only now, one of them or the newcomer is chosen by chance.
         """
-        reason, candidates = self._crowd(address)
-        if reason is None or self._idle(candidates):
+        reason, waiting = self._crowd(address)
+        if reason is None or self._idle(waiting):
             return None
+        candidates = _most(waiting)
         return reason if not candidates or self._choose(len(candidates) + 1) == 0 else None
 
     def add(self, connection: IConnection, address: str | None) -> None:
@@ -95,12 +96,13 @@ class Connections:
         """
         if connection in self._all:
             return
-        reason, candidates = self._crowd(address)
+        reason, waiting = self._crowd(address)
         counted = _Counted(connection, address, _group(address), self._clock.seconds())
         self._begin_deadline(counted)
         self._all[connection] = counted
-        if reason is not None and candidates:
-            self._displace(self._idle(candidates) or candidates[self._choose(len(candidates))], reason)
+        if reason is not None and waiting:
+            candidates = _most(waiting)
+            self._displace(self._idle(waiting) or candidates[self._choose(len(candidates))], reason)
 
     def authenticated(self, connection: IConnection, account: str) -> None:
         """Its client has logged in to this account; where that has too many connections, it loses its oldest one."""
@@ -164,15 +166,16 @@ class Connections:
             if len(beside) >= limits.unauthenticated_per_address:
                 return f"{len(beside)} connections from your address are logging in already", beside
         if len(counted) >= limits.connections:
-            return f"the server has {limits.connections} connections already", _most(waiting)
+            return f"the server has {limits.connections} connections already", waiting
         if len(waiting) >= limits.unauthenticated:
-            return f"{limits.unauthenticated} connections are logging in already", _most(waiting)
+            return f"{limits.unauthenticated} connections are logging in already", waiting
         return None, ()
 
-    def _idle(self, candidates: Sequence[_Counted]) -> _Counted | None:
-        """The one that has waited longest, where it has waited for too long."""
-        oldest = next(iter(candidates), None)
-        return oldest if oldest is not None and self._clock.seconds() - oldest.since >= LOGIN_GRACE else None
+    def _idle(self, waiting: Sequence[_Counted]) -> _Counted | None:
+        """The one that has waited longest, of the largest group that has one which has waited for too long."""
+        count, now = _sizes(waiting), self._clock.seconds()
+        idle = (each for each in waiting if now - each.since >= LOGIN_GRACE)
+        return max(idle, key=lambda each: count[each.group], default=None)
 
     def _displace(self, counted: _Counted, reason: str) -> None:
         self._log.info(
@@ -205,8 +208,13 @@ def _group(address: str | None) -> str | None:
     return None if address is None else address_group(address)
 
 
+def _sizes(waiting: Sequence[_Counted]) -> Counter[str | None]:
+    """How many of these each group has."""
+    return Counter(each.group for each in waiting)
+
+
 def _most(waiting: Sequence[_Counted]) -> Sequence[_Counted]:
     """The connections of the largest group, or of all groups of that size."""
-    count = Counter(each.group for each in waiting)
+    count = _sizes(waiting)
     most = max(count.values(), default=0)
     return [each for each in waiting if count[each.group] == most]

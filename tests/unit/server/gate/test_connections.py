@@ -165,6 +165,34 @@ class ConnectionsTests(SynchronousTestCase):
         self.connections.authenticated(honest, "ann")
         self.assertEqual(honest.told, [])
 
+    def test_household(self) -> None:
+        """A household of five, whose browsers make six connections each, is not refused, whatever chance would say.
+
+        It is in one IPv6 network or behind one router, and idle strangers hold all places that they can get.
+        """
+        for addresses in ([f"2001:db8::{number + 1}" for number in range(5)], 5 * ["192.0.2.9"]):
+            self.connections = Connections(Limits(), self.clock, lambda number: 0)
+            for number in range(1000):
+                self.idle(f"2001:db8:0:{number:x}::1")
+            self.clock.advance(LOGIN_GRACE)
+            browsers = []
+            for address in 6 * addresses:
+                self.assertIsNone(self.connections.full(address))
+                browsers.append(self.add(address, authenticated=False))
+            for browser in browsers:
+                self.connections.authenticated(browser, "ann")
+            self.assertEqual(self.told(browsers), [[]] * 30)
+
+    def test_network_alone(self) -> None:
+        """One network that takes all the connections that it can get keeps nobody from elsewhere waiting."""
+        self.connections = Connections(Limits(), self.clock, lambda number: 0)
+        strangers = self.idle(*(f"2001:db8::{number:x}" for number in range(1000)))
+        there = [each for each in strangers if not each.told]
+        for number in range(30):
+            self.assertIsNone(self.connections.full(f"192.0.2.{number}"))
+            self.add(f"192.0.2.{number}", authenticated=False)
+        self.assertEqual(self.told(there), len(there) * [[]], "nobody had to give way")
+
     def test_twice(self) -> None:
         """A connection that is added or removed twice counts once."""
         made = self.add("192.0.2.1", authenticated=False)
