@@ -15,8 +15,8 @@ from homeftp.cli.terminal.stdstreams import install_streams
 from homeftp.cli.terminal.suggestions import did_you_mean, suggest
 from homeftp.errors import OperatorError
 
-_GARBAGE_AFTER = 20_000
-"""Allocations between two garbage collections of a command: it imports a lot, and leaves few reference cycles."""
+_GARBAGE_AFTER = 100_000
+"""Allocations between two garbage collections of a command that starts: what it imports, which is less, stays."""
 
 
 def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Command] = COMMANDS) -> int:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _IMPORT_DELAY = 0.03
 """Seconds after which what the command needs next is imported, while the server checks the login."""
 
+_GARBAGE_AFTER = 20_000
+"""Allocations between two garbage collections of a command that is connected: it leaves few reference cycles."""
+
 ClientWork = Callable[["IClientReactor", "Client"], Awaitable[int]]
 """The work of a command with the reactor and the connection; returns the exit code."""
 
@@ -128,4 +131,5 @@ def _start(main: Callable[[IClientReactor], Awaitable[int]]) -> int:
 def _end_start() -> None:
     """From now on collect garbage, but not in what has been imported."""
     gc.freeze()
+    gc.set_threshold(_GARBAGE_AFTER)
     gc.enable()

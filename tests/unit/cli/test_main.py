@@ -65,7 +65,7 @@ class CallTests(MainCase):
         gc.set_threshold(700)
         self.status("raw", does=keep)
         self.status("probe", does=keep)
-        self.assertEqual(thresholds, [700, 20_000])
+        self.assertEqual(thresholds, [700, 100_000])
 
     def test_raw(self) -> None:
         """A raw one gets every word as it was typed."""
