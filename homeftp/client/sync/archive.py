@@ -350,16 +350,22 @@ _INSERT = "INSERT OR REPLACE INTO agreed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _SELECT = "SELECT folder, name, kind, hash, size, mtime_us, mode, inode FROM agreed WHERE pair = ? AND folder = ?"
 
+_SELECT_FOLDERS = """
+WITH RECURSIVE found (folder) AS (
+    VALUES (?)
+    UNION ALL
+    SELECT (SELECT min(folder) FROM agreed WHERE pair = ? AND folder > found.folder AND folder < ?)
+    FROM found WHERE folder IS NOT NULL
+)
+SELECT folder FROM found WHERE folder > ?
+"""
+
 
 def _folders(connection: sqlite3.Connection, number: int, top: str) -> Iterator[str]:
     """The folders at and beneath `top` in which names are agreed, found one after the other in the index."""
-    query = "SELECT min(folder) FROM agreed WHERE pair = ? AND folder > ? AND folder < ?"
-    beneath: Sequence[object] = [f"{top}/", f"{top}0"] if top else ["", _AFTER_ALL]
+    first, behind = (f"{top}/", f"{top}0") if top else ("", _AFTER_ALL)
     yield top
-    found = connection.execute(query, [number, *beneath]).fetchone()[0]
-    while found is not None:
-        yield found
-        found = connection.execute(query, [number, found, beneath[1]]).fetchone()[0]
+    yield from (folder for (folder,) in connection.execute(_SELECT_FOLDERS, [first, number, behind, first]))
 
 
 def _split(name: str) -> tuple[str, str]:
