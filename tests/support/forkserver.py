@@ -3,7 +3,8 @@
 A new interpreter needs a second of work to import what they use, and the system tests start hundreds.
 The child is a real process with its own descriptors, environment, folder and exit code. It differs from a new
 interpreter in what is read when Python starts (the PYTHON variables), so tests of those start an interpreter.
-And passwords are cheap to check in it, so tests of their cost start an interpreter, too.
+And passwords are cheap to check in it, so tests of their cost start an interpreter, too. Its servers look ten times as
+often for new addresses of the machine.
 """
 
 from __future__ import annotations
@@ -185,6 +186,7 @@ def _serve(control: socket.socket) -> None:
     for name in client.__all__:
         getattr(client, name)  # imports the module that defines it
     _lower_password_cost()
+    _look_at_addresses_often()
     assert "twisted.internet.reactor" not in sys.modules, "children would share it"
     gc.freeze()
     running = _Running()
@@ -261,6 +263,13 @@ def _lower_password_cost() -> None:
     cost = passwords.Cost(n=2, r=1, p=1)
     vars(passwords)["COST"] = cost
     vars(wiring)["PasswordChecker"] = functools.partial(passwords.PasswordChecker, cost=cost)
+
+
+def _look_at_addresses_often() -> None:
+    """Let a server that announces itself notice in a second that the machine has other addresses, and not in ten."""
+    from homeftp.server import mdns
+
+    vars(mdns)["CHECK_SECONDS"] = 1.0
 
 
 def _start(request: Any, standard: Sequence[int], reports: int) -> None:
