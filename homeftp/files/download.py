@@ -204,7 +204,7 @@ class FilePayload:
     def hashed(self) -> ReadRange | None:
         """The part of the range that was read, with its hash; None if nothing was hashed."""
         read = self._offset - self._start
-        if self._hasher is None or not read:
+        if self._hasher is None or (self.size and not read):
             return None
         return ReadRange(self._start, read, self._hasher.hash())
 

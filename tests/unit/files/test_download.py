@@ -149,6 +149,15 @@ class LargeFileTests(FilesTestCase):
                 self.assertIsNone(self.result_of(self.stream.verify()).hash)
                 self.assertIsNone(self.file.verified)
 
+    def test_empty(self) -> None:
+        """An empty file that was sent has been read whole: its hash is known. Of no bytes of a longer one it is not."""
+        self.assertEqual(self.pieces(self.payload(len(LARGE), 0)), [])
+        self.assertIsNone(self.result_of(self.stream.verify()).hash)
+        self.file.data, self.file.entry = b"", Entry("", "file", 0)
+        self.assertEqual(self.pieces(self.payload(0, 0)), [])
+        entry = self.result_of(self.stream.verify())
+        self.assertEqual((entry.hash, self.file.verified, self.file.hashed), (hash_bytes(b""),) * 2 + (0,))
+
     def test_many_reads(self) -> None:
         """So many reads of such a file are compared, and the next is refused; of any other file none is remembered."""
         for self.file.stale in (False, True):
