@@ -15,6 +15,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.files.jobs.groupcommits import GroupCommits
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.interfaces import IOpenFile, IStore, IWorkers
+from homeftp.interfaces.immediate import GRANTED_SECONDS
 from homeftp.model import Entry, ResumePoint, WriteRequest
 from homeftp.store.policy.outcomes import catch, results_of
 from homeftp.workers import Batcher
@@ -136,9 +137,17 @@ def open_many(store: IStore, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFil
 
 
 def write_many(commits: GroupCommits, store: IStore, items: Sequence[WriteItem]) -> Sequence[Entry | Exception]:
-    """Write the items whose access was not revoked, and whose clients are still there, durable together."""
+    """Write the items whose access was not revoked, and whose clients are still there, durable together.
+
+    Where that took long, whether access is granted is looked up once more: what the clients ask for next can then be
+    answered without a job (`homeftp.interfaces.immediate`).
+    """
+    began = commits.monotonic()
     by_jobs = {jobs: jobs.reason_to_drop() for jobs in {item.jobs for item in items}}
     refusals = [by_jobs[item.jobs] for item in items]
     writes = [(item.request, item.content) for item, refusal in zip(items, refusals, strict=True) if refusal is None]
     written = iter(commits.write_many(store, writes))  # each request names its actor
+    if commits.monotonic() - began > GRANTED_SECONDS / 2:
+        for jobs in by_jobs:
+            jobs.refusal()
     return [next(written) if refusal is None else refusal for refusal in refusals]

@@ -22,7 +22,7 @@ class GroupCommits:
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._lock = Lock()
         self.sizes = Histogram(AMOUNTS)
         """How many files and directories were written together."""
@@ -33,11 +33,11 @@ class GroupCommits:
         self, store: IStore, writes: Sequence[tuple[WriteRequest, bytes | None]]
     ) -> Sequence[Entry | Exception]:
         """The results of the store, one for each write. Blocks; raises what the store raises."""
-        began = self._monotonic()
+        began = self.monotonic()
         try:
             return results_of(store.write_many, writes)
         finally:
             if writes:
                 with self._lock:
                     self.sizes.add(len(writes))
-                    self.seconds.add(self._monotonic() - began)
+                    self.seconds.add(self.monotonic() - began)

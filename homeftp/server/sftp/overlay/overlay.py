@@ -9,7 +9,6 @@ from typing import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.python.failure import Failure
 
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import Changed, Forbidden, NotFound, WrongKind, not_found
@@ -145,14 +144,11 @@ class Overlay:
     async def _replaceable(self, endpoint: Endpoint) -> Entry | None:
         """The file that one at the endpoint would replace; its directory has to exist. An account may not see either.
 
-        Both are looked up at once: that is one job.
+        The directory is looked up behind the file: right after the job for that it is mostly known without another one.
         """
-        missing: list[Failure] = []
-        parent = Deferred.fromCoroutine(self.expect_parent(endpoint)).addErrback(missing.append)
         entry = await self._stat_file(endpoint)
-        await parent
-        if entry is None and missing:
-            missing[0].raiseException()
+        if entry is None:
+            await self.expect_parent(endpoint)
         return entry
 
     async def _stat_file(self, endpoint: Endpoint) -> Entry | None:

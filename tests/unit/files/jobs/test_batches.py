@@ -24,6 +24,7 @@ from homeftp.files.jobs.batches import (
 from homeftp.files.jobs.groupcommits import GroupCommits
 from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.interfaces import IStore
+from homeftp.interfaces.immediate import GRANTED_SECONDS
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import ABSENT, Actor, Change, Entry, ResumePoint
 from homeftp.store.memory import MemoryStore
@@ -86,6 +87,16 @@ class ByStoreTests(SynchronousTestCase):
         results = by_store(job, [(ann, 1), (bob, 2), (same, 3)])
         self.assertEqual(results, [1, 2, 3])
         self.assertEqual(calls, [[1, 3], [2]])
+
+
+class WatchedAccess(RevocableAccess):
+    """A login that counts how often it is looked up."""
+
+    looks = 0
+
+    def is_valid(self) -> bool:
+        self.looks += 1
+        return super().is_valid()
 
 
 class StoreTestCase(SynchronousTestCase):
@@ -181,6 +192,17 @@ class WriteTests(StoreTestCase):
         self.assertIsInstance(gone, ConnectionLost)
         self.assertIsInstance(written, Entry)
         self.assertEqual([str(change.endpoint) for change in self.changes], ["y.txt"])
+
+    def test_slow(self) -> None:
+        """Behind a write that took long access is looked up again, for what is asked next. (Control: a quick one.)"""
+        for seconds, looks in ((0.0, 1), (GRANTED_SECONDS, 2)):
+            login = WatchedAccess()
+            jobs = RevocableJobs(InlineWorkers(), login)
+            item = WriteItem(request_for(f"{seconds}.txt", b"new", actor=ANN), b"new", jobs)
+            times = iter(seconds * number for number in range(9))
+            (written,) = write_many(GroupCommits(lambda times=times: next(times)), self.store, [item])  # type: ignore[misc]
+            self.assertIsInstance(written, Entry)
+            self.assertEqual(login.looks, looks)
 
     def test_all_revoked(self) -> None:
         """The store is not called where nothing is left to write."""

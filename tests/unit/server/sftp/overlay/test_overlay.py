@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from homeftp.config import SMALL_FILE
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Forbidden, NotFound
@@ -41,6 +43,16 @@ class DraftOverlayTests(OverlayCase):
         self.close(opened, NEW)
         self.assertEqual((self.content("a"), [change.what for change in self.changes]), (b"new", ["replace"]))
         self.assertEqual(self.stat("a").mode, 0o644)
+
+    def test_looks(self) -> None:
+        """To open a file that is there takes one job: its directory is looked up only where it is not."""
+        self.lay({"d/a": b"old"})
+        opening = Deferred.fromCoroutine(self.overlay.open(parse("d/a"), NEW, Attributes()))
+        jobs = 0
+        while self.workers.jobs:
+            jobs += self.workers.work()
+        self.successResultOf(opening)
+        self.assertEqual(jobs, 1)
 
     def test_empty(self) -> None:
         """A file that is made and closed without a write is empty, and one that is only truncated too."""
