@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Container, Mapping
+from typing import TYPE_CHECKING, AbstractSet, Callable, Collection, Container, Iterable, Mapping
 
-from homeftp.client.sync.model import Act, Side, SyncNode, SyncPlan, SyncTree, Unsynced
+from homeftp.client.sync.model import Act, Side, SyncPlan, SyncTree, Unsynced, is_within
+
+if TYPE_CHECKING:
+    from homeftp.client.sync.archive import Agreement
+    from homeftp.client.sync.trees import BothSides
 
 _MINUTES = 60
 """For so long the deletions of several syncs count together."""
@@ -104,26 +108,63 @@ _UNMOUNTED = (
     "is kept. If you have emptied it, sync with --max-delete N"
 )
 
+_AWAY = (
+    "a disk was mounted here when it was synced, and is not now. What the server has in it is kept. If the disk is not "
+    "to come back, sync with --max-delete N"
+)
 
-def unmounted_names(
-    agreed: Mapping[str, SyncNode], inodes: Mapping[str, int], here: SyncTree
-) -> Mapping[str, Unsynced]:
-    """The folders within the synced one that may be the empty mount points of disks that are away.
+_OTHER_DISK = (
+    "a disk is mounted here that has no files: is it the right one? What the server has in it is kept. If you have "
+    "emptied it, sync with --max-delete N"
+)
 
-    Something was agreed on in them, and they are other folders `here` now, without anything in them; `inodes` are those
-    that the agreed ones had. A folder that was renamed is not meant, where another one has its old name.
+
+def unmounted_names(both: BothSides, mounts: Collection[str]) -> Mapping[str, Unsynced]:
+    """The folders within the synced one whose disks may be away; `mounts` are those that had one at the last sync."""
+    reasons = {name: _UNMOUNTED for name in _emptied(both.agreed, both.here) if not both.holds_same(name)}
+    reasons.update((name, _OTHER_DISK) for name in _without_files(both.agreed, both.here) if not both.holds_same(name))
+    reasons.update((name, _AWAY) for name in _away(both, mounts))
+    return {name: Unsynced(reason, failed=True) for name, reason in reasons.items()}
+
+
+def _emptied(agreed: Agreement, here: SyncTree) -> AbstractSet[str]:
+    """The folders that may be the empty mount points of disks that are away.
+
+    Something was agreed on in them, and they are other folders `here` now, without anything in them. A folder that was
+    renamed is not meant, where another one has its old name.
     """
     others = {
         name
         for name, inode in here.inodes.items()
-        if inodes.get(name, inode) != inode and agreed[name].kind == here.nodes[name].kind == "directory"
+        if agreed.inodes.get(name, inode) != inode and agreed.nodes[name].kind == here.nodes[name].kind == "directory"
     }
     if not others:
-        return {}
+        return frozenset()
     present = set(here.inodes.values())
-    others = {name for name in others if inodes[name] not in present}
-    emptied = others.intersection(map(_parent, agreed)).difference(map(_parent, here.nodes))
-    return {name: Unsynced(_UNMOUNTED, failed=True) for name in emptied.difference(map(_parent, here.opaque))}
+    others = {name for name in others if agreed.inodes[name] not in present}
+    emptied = others.intersection(map(_parent, agreed.nodes)).difference(map(_parent, here.nodes))
+    return emptied.difference(map(_parent, here.opaque))
+
+
+def _without_files(agreed: Agreement, here: SyncTree) -> AbstractSet[str]:
+    """The folders with a disk that has no files, where some were agreed on: two disks may have the same inode."""
+    found = {name for name in here.mounts if name in agreed.nodes and agreed.nodes[name].kind == "directory"}
+    for nodes, wanted in ((agreed.nodes, True), (here.nodes, False)):
+        if found:
+            files = [name for name, node in nodes.items() if node.kind == "file"]
+            found = {each for each in found if any(is_within(name, each) for name in files) == wanted}
+    return found
+
+
+def _away(both: BothSides, mounts: Collection[str]) -> Iterable[str]:
+    """The folders that have no disk any more, and lack something that was agreed on in them, or are missing."""
+    agreed, here = both.agreed.nodes, both.here
+    away = [name for name in mounts if name in agreed and name not in here.mounts and name not in here.opaque]
+    lost = set(map(_parent, agreed.keys() - here.nodes.keys())) if away else ()
+    for name in away:
+        node = here.nodes.get(name) or both.there.nodes.get(name)
+        if name in lost and node is not None and node.kind == "directory":
+            yield name
 
 
 def _parent(name: str) -> str:

@@ -155,6 +155,8 @@ class SyncTree:
     """Links whose targets are in their place. Nothing is changed at or beneath them on this side."""
     partial: Collection[str] = ()
     """The directories that hold something that is left out, so that they stay."""
+    mounts: Collection[str] = ()
+    """Directories that are on another disk than the one around them."""
 
 
 class Act(enum.Enum):

@@ -336,6 +336,11 @@ def changes_nothing(plan: SyncPlan) -> bool:
     return all(action.act is Act.SUSPICIOUS for action in plan.actions)
 
 
+def is_in_the_way(action: SyncAction, replaced: Container[tuple[Side, str]]) -> bool:
+    """Whether what is deleted has, or is within what has, the name of something that is copied there."""
+    return any((action.target, name) in replaced for name in _upwards(action.name))
+
+
 def identity_of(action: SyncAction) -> tuple[object, ...]:
     """The fields that are equal where a step of a new plan is one of the old plan."""
     return action.act, action.target, action.name, action.to

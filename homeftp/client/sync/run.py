@@ -22,7 +22,7 @@ from homeftp.client.sync.guards import DeletionGuard, hidden_names, unmounted_na
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
 from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOptions, SyncPlan, Unsynced, step_list
-from homeftp.client.sync.planner import Edits, as_allowed, changes_nothing, identity_of, make_plan
+from homeftp.client.sync.planner import Edits, as_allowed, changes_nothing, identity_of, is_in_the_way, make_plan
 from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
 from homeftp.client.sync.trees import BothSides, inode_of, read_both, record_same
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 _NAMES = (Act.MOVE, Act.KEEP_BOTH)
 _CONTENTS = (Act.COPY, Act.METADATA)
-
 
 _ANOTHER_SHARE = (
     "the server was restored, or has another folder in the place of the one that was synced. Whatever either side has "
@@ -147,6 +146,8 @@ class _Sync:
         self._is_begun = False
         self._is_view_new = False
         """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
+        self._mounts: Collection[str] = ()
+        """The folders within the local one that had a disk of their own at the last sync."""
         self._scope = request.scope
         self.lock = request.lock
         """The lock of the local folder, unless nothing is changed; to be released."""
@@ -159,12 +160,14 @@ class _Sync:
         local = await self._run(os.path.realpath, self._request.local)
         pair = SyncPair(client.fingerprint, client.server_info.account or "", str(endpoint), local)
         facts = await self._run(self._archive.facts, pair)
+        self._mounts = facts.get("mounts", "").split("\n")
         view, share = client.server_info.view, client.server_info.share
         self._is_view_new = view is not None and facts.get("view", view) != view
         is_other_share = share is not None and facts.get("share", share) != share
         if is_other_share:
             self._starts_over, self._is_begun = True, False
         await self._begin(client, pair)
+        facts = {} if self._starts_over else facts  # what was known is forgotten
         if is_other_share:
             self._observer.on_notice(_ANOTHER_SHARE)
         if share is not None and share != facts.get("share") and not self._request.dry_run:
@@ -194,6 +197,9 @@ class _Sync:
         await self._finish(client, pair, both, plan)
         if view is not None and view != facts.get("view") and not self._hidden(both):
             await self._run(self._archive.record_fact, pair, "view", view)
+        mounts = "\n".join(sorted({*both.here.mounts, *(name for name in self._mounts if name in both.here.opaque)}))
+        if both.scope.is_whole and mounts != facts.get("mounts", ""):
+            await self._run(self._archive.record_fact, pair, "mounts", mounts)
         transferred = sum(each.act is Act.COPY and each.source.kind == "file" for each in plan.actions if each.source)
         del both, plan  # what follows reads the folder again
         if self._scope.is_whole and is_worthwhile(transferred, self.compared):
@@ -268,8 +274,7 @@ class _Sync:
         is_filled = self._request.options.direction is Direction.PULL
         if is_filled or self._request.max_delete is not None or self._starts_over:
             return {}
-        found = unmounted_names(both.agreed.nodes, both.agreed.inodes, both.here)
-        return {name: why for name, why in found.items() if not both.unchanged.has_in(name)}
+        return unmounted_names(both, self._mounts)
 
     def _make_plan(self, both: BothSides, *, undecided: bool = False) -> SyncPlan:
         """The plan; with `undecided` without the user's preference in conflicts."""
@@ -353,7 +358,7 @@ class _Sync:
         contents = plan.actions.where(lambda action: action.act in _CONTENTS)
         deletions = [action for action in plan.actions if action.act is Act.DELETE]
         replaced = {(action.target, action.name) for action in contents if deletions}
-        cleared = [action for action in deletions if _is_in_the_way(action, replaced)]
+        cleared = [action for action in deletions if is_in_the_way(action, replaced)]
         merges = [action for action in plan.actions if action.act is Act.MERGE]
         self._report_plan(chain(contents, merges))
         await carry.delete(cleared)
@@ -388,13 +393,3 @@ class _Sync:
             "here or --prefer there"
         )
         self._observer.add_result(FileResult(Outcome.SUSPICIOUS, action.name, 0, reason))
-
-
-def _is_in_the_way(action: SyncAction, replaced: Collection[tuple[Side, str]]) -> bool:
-    """Whether what is deleted has, or is within what has, the name of something that is copied there."""
-    name = action.name
-    while name:
-        if (action.target, name) in replaced:
-            return True
-        name = name.rpartition("/")[0]
-    return False

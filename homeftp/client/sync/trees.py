@@ -29,7 +29,7 @@ from homeftp.client.remotehash import hash_there
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
 from homeftp.client.sync.copynames import original_endpoint
-from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced, inode_table, node_table
+from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced, inode_table, is_within, node_table
 from homeftp.client.sync.scope import WHOLE, Scope
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
@@ -80,6 +80,11 @@ class BothSides:
     """The digests of the folders here, and the hashes of the files in them, but for unread ones."""
     scope: Scope
     """The part that was read. Of the directories around its parts nothing else is in here."""
+
+    def holds_same(self, folder: str) -> bool:
+        """Whether a folder has a file, at any depth, that is in neither tree because both sides have it."""
+        folders = (name for name in self.same if self.digests.digests[name].files)
+        return any(is_within(name, folder) for name in chain(folders, self.unchanged))
 
     def same_node(self, found: FileStat) -> SyncNode:
         """A file or directory in a folder that is the same."""
@@ -133,7 +138,7 @@ async def read_both(
     return BothSides(
         tree,
         listing.entries,
-        attrs.evolve(reading.here(), partial=tree.partial_directories, links=tree.links),
+        attrs.evolve(reading.here(), partial=tree.partial_directories, links=tree.links, mounts=mount_points(tree)),
         attrs.evolve(reading.there(), partial=held),
         attrs.evolve(agreed, nodes=reading.agreed),
         reading.unchanged,
@@ -142,6 +147,13 @@ async def read_both(
         surveyed.local,
         scope,
     )
+
+
+def mount_points(tree: LocalTree) -> AbstractSet[str]:
+    """The directories that are on another disk than the one around them, and are no links."""
+    disks = {name: found.stat.st_dev for name, found in tree.directories.items()}
+    found = {name for name, disk in disks.items() if name and disks.get(name.rpartition("/")[0], disk) != disk}
+    return found.difference(tree.links)
 
 
 def _around(scope: Scope, tree: LocalTree) -> AbstractSet[str]:

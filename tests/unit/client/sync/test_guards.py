@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Iterable, Mapping
+
+import attrs
 from twisted.internet.task import Clock
 from twisted.trial import unittest
 
+from homeftp.client.files.digest import LocalDigests
+from homeftp.client.files.model import LocalTree
+from homeftp.client.plan.listing import entry_table
+from homeftp.client.sync.archive import Agreement
 from homeftp.client.sync.guards import DeletionGuard, count_deletions, hidden_names, objection, unmounted_names
-from homeftp.client.sync.model import Side, SyncOptions, SyncPlan, SyncTree
+from homeftp.client.sync.model import Side, SyncOptions, SyncPlan, SyncTree, Unsynced
 from homeftp.client.sync.planner import make_plan
+from homeftp.client.sync.scope import WHOLE
+from homeftp.client.sync.trees import BothSides
+from homeftp.client.tables.nameset import NameSet
+from homeftp.model import TreeDigest
 from tests.support.synctrees import DIRECTORY, Nodes, file
 
 FILES: Nodes = {"d": DIRECTORY, **{f"d/{number}": file(f"{number}") for number in range(4)}}
@@ -119,14 +130,62 @@ class UnmountedTests(unittest.SynchronousTestCase):
 
     def test_found(self) -> None:
         """They were not empty, are now, and have another inode, while no folder has the one that they had."""
-        names = ("away", "same", "moved", "filled", "was empty", "unknown")
-        files = {f"{name}/x": file("x") for name in names if name != "was empty"}
-        agreed = {**dict.fromkeys(names, DIRECTORY), **files}
+        names = ("away", "same", "moved", "filled", "was empty", "unknown", "unchanged")
+        files = {f"{name}/x": file("x") for name in names if name not in ("was empty", "unchanged")}
+        agreed = {**dict.fromkeys(names, DIRECTORY), **files, "unchanged/gone": file("x")}
         inodes = {name: number for number, name in enumerate(names, 1) if name != "unknown"}
         here = SyncTree(
             {**dict.fromkeys(names, DIRECTORY), "filled/new": file("new"), "to": DIRECTORY},
             inodes={**dict.fromkeys(names, 99), "same": inodes["same"], "to": inodes["moved"]},
         )
-        self.assertEqual(
-            {name: each.failed for name, each in unmounted_names(agreed, inodes, here).items()}, {"away": True}
+        self.assertEqual(self.unmounted(agreed, here, inodes=inodes, unchanged=["unchanged/x"]), {"away"})
+
+    def unmounted(
+        self,
+        agreed: Nodes,
+        here: SyncTree,
+        *mounts: str,
+        inodes: Mapping[str, int] | None = None,
+        unchanged: Iterable[str] = (),
+        same: Iterable[str] = (),
+    ) -> set[str]:
+        """The folders whose disks may be away; the server has what was agreed."""
+        names = NameSet()
+        for name in unchanged:
+            names.add(name)
+        tree, entries, agreement = LocalTree("."), entry_table(), Agreement(agreed, inodes or {})
+        digests = LocalDigests(
+            digests={name: TreeDigest(content="", full="", files=1, directories=0, size=0) for name in same}
         )
+        folders = dict.fromkeys(same, "")
+        both = BothSides(tree, entries, here, SyncTree(agreed), agreement, names, folders, 0, digests, WHOLE)
+        found = unmounted_names(both, ["", *mounts])
+        self.assertTrue(all(why.failed for why in found.values()))
+        return set(found)
+
+    def test_mounted_before(self) -> None:
+        """It had a disk, has none, and lacks something that was agreed on; other files may have come."""
+        agreed = {"d": DIRECTORY, "d/disk": DIRECTORY, "d/disk/x": file("x"), "d/disk/y": file("y"), "z": file("z")}
+        stray = SyncTree({"d": DIRECTORY, "d/disk": DIRECTORY, "d/disk/x": file("x"), "d/disk/new": file("new")})
+        self.assertEqual(self.unmounted(agreed, stray, "d/disk"), {"d/disk"})
+        self.assertEqual(self.unmounted(agreed, SyncTree({"d": DIRECTORY}), "d/disk"), {"d/disk"}, "is missing")
+        self.assertEqual(self.unmounted(agreed, stray), set(), "had no disk")
+        self.assertEqual(self.unmounted(agreed, attrs.evolve(stray, mounts=["d/disk"]), "d/disk"), set(), "has one")
+        self.assertEqual(self.unmounted(agreed, SyncTree(agreed), "d/disk"), set(), "lacks nothing")
+        self.assertEqual(self.unmounted(agreed, SyncTree({"d/disk": file("x")}), "d/disk"), set(), "is a file")
+        link = SyncTree({"d": DIRECTORY}, {"d/disk": Unsynced("is a symbolic link", False)})
+        self.assertEqual(self.unmounted(agreed, link, "d/disk"), set(), "is a link")
+
+    def test_other_disk(self) -> None:
+        """It has a disk without any file, at any depth, and files were agreed on."""
+        agreed = {"disk": DIRECTORY, "disk/d": DIRECTORY, "disk/d/x": file("x"), "disk/y": file("y")}
+        empty = SyncTree({"disk": DIRECTORY, "disk/d": DIRECTORY, "disk/e": DIRECTORY}, mounts=["disk"])
+        self.assertEqual(self.unmounted(agreed, empty), {"disk"})
+        self.assertEqual(self.unmounted(agreed, empty, "disk"), {"disk"})
+        self.assertEqual(self.unmounted(agreed, attrs.evolve(empty, mounts=[])), set(), "has no disk")
+        self.assertEqual(self.unmounted({"disk": DIRECTORY}, empty), set(), "had no files")
+        filled = attrs.evolve(empty, nodes={**empty.nodes, "disk/e/new": file("new")})
+        self.assertEqual(self.unmounted(agreed, filled), set(), "has a file")
+        self.assertEqual(self.unmounted(agreed, empty, unchanged=["disk/d/z"]), set(), "has one that is unchanged")
+        self.assertEqual(self.unmounted(agreed, empty, same=["disk/f"]), set(), "has one in a folder that is the same")
+        self.assertEqual(self.unmounted(agreed, empty, same=["other"]), {"disk"})
