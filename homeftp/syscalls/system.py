@@ -95,6 +95,10 @@ class System:
     def rest(self) -> None:
         """Give back the memory that a process needs while it works, and not while it waits."""
         self.release_memory()
+        self.release_code()
+
+    def release_code(self) -> None:
+        """Give back the code that has run: what runs again is mapped again, which takes as long as a page fault."""
         release_code(self._libc)
 
     def _function(self, name: str, *arguments: Any, result: Any = ctypes.c_int) -> Any:

@@ -89,6 +89,7 @@ def with_remote(
         resources = TransferResources(reactor, hash_cache_path(os.environ), seen_path(os.environ))
         try:
             context = await resources.context()
+            context.system.release_code()  # most of it only starts a command
             return await work(reactor, client, attrs.evolve(context, reconnector=reconnector))
         finally:
             await resources.close()

@@ -9,6 +9,7 @@ import os
 import sys
 import weakref
 from typing import Any
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -317,6 +318,15 @@ class BirthTests(SyscallCase):
 
 class MemoryTests(SynchronousTestCase):
     """Memory that is needed no more."""
+
+    def test_code(self) -> None:
+        """Code that has run is given back alone, or with all else that only work needs."""
+        with mock.patch("homeftp.syscalls.system.release_code") as release:
+            System().release_code()
+            System().release_memory()
+            self.assertEqual(release.call_count, 1)
+            System().rest()
+        self.assertEqual(release.call_count, 2)
 
     def test_released(self) -> None:
         """Python gives up what only refers to itself, also where the C library has nothing to say."""
