@@ -29,7 +29,7 @@ from homeftp.errors import Changed, ShuttingDown
 from homeftp.status import Status
 from homeftp.wire.messages import Response
 
-_WINDOW_BYTES = 16 * MIB
+_WINDOW_BYTES = 8 * MIB
 """Bytes that the open tasks may hold in memory: many small files, or two large ones."""
 
 _BATCH_FILES = 64

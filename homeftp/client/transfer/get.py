@@ -43,8 +43,9 @@ from homeftp.errors import Busy, Changed, ContentMismatch, Damaged, OperatorErro
 from homeftp.model import Entry
 from homeftp.workers import Batcher
 
-WINDOW = 4096
-"""Files that are compared, fetched or written at once: many, because they are made durable together.
+WINDOW = 1024
+"""Files that are compared, fetched or written at once: many, because they are made durable together. Four times as many
+took 5 MiB more for files of 4 KiB, and no less of the processor's time.
 
 A sync takes some ten milliseconds whatever it has to write. While it runs, the files of the next one arrive.
 """

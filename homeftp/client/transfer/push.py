@@ -25,8 +25,9 @@ from homeftp.client.writer import Writer, find_writer
 from homeftp.errors import Refusal
 from homeftp.model import Entry
 
-_WINDOW = 4 * BATCH_FILES
-"""Files that are read, compared or sent at once: while one batch is stored others are on their way."""
+_WINDOW = 2 * BATCH_FILES
+"""Files that are read, compared or sent at once: while one batch is stored the next one is on its way. Twice as many
+took 8 MiB more for files of 4 KiB, and no less of the processor's time."""
 
 _SETSTAT = "SETSTAT"
 """The request that changes metadata alone."""

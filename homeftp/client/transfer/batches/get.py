@@ -30,7 +30,7 @@ BATCH_FILES = 256
 _NAMES_BYTES = SMALL_FILE
 """Bytes of names in one request, at most."""
 
-_PIECES = 16
+_PIECES = 4
 """Pieces of answers that one job writes, and makes durable with one sync: about a mebibyte each at most."""
 
 _MOST_PIECE = 4 * MIB
