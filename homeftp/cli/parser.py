@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 from functools import partial
-from typing import Any, Container, Iterator, Mapping, NoReturn
+from typing import Any, Container, Iterator, Mapping, NoReturn, Sequence
 
 from homeftp import __version__
 from homeftp.cli.table import COMMANDS, GROUPS, Command
@@ -35,13 +35,19 @@ _JOINED = re.compile(r"argument \S+: ignored explicit argument '(?P<rest>[^']+)'
 _INVALID_CHOICE = re.compile(r"invalid choice: '?(?P<word>[^']*?)'? \(choose from (?P<allowed>.*)\)", re.DOTALL)
 """How argparse complains about a word that is not one of several."""
 
+_LETTERS = re.compile(r"-[A-Za-z]{2,}")
+"""Options of one letter each that are joined."""
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors suggest what a misspelled option or action may mean."""
 
+    joined_h = False
+    """Whether -h among joined letters changes nothing; such a parser has no option of one letter with a value."""
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Parse; an unknown option is an error of the subcommand that was called, not of the program."""
-        namespace, rest = super().parse_known_args(args, namespace)
+        namespace, rest = super().parse_known_args(list(_without_h(args)) if self.joined_h else args, namespace)
         if rest:
             word = next((each for each in rest if each.startswith("-")), None)
             if word is None:
@@ -64,6 +70,14 @@ class Parser(argparse.ArgumentParser):
             message += did_you_mean(found["word"], allowed)
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def _without_h(words: Sequence[str]) -> Iterator[str]:
+    """The words of a command line, without the -h among joined letters before a "--"."""
+    options = True
+    for word in words:
+        options = options and word != "--"
+        yield word.replace("h", "") if options and _LETTERS.fullmatch(word) and set(word) != set("-h") else word
 
 
 def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COMMANDS) -> argparse.ArgumentParser:
@@ -90,6 +104,7 @@ def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COM
             allow_abbrev=False,
             add_help=not command.own_h,
         )
+        subparser.joined_h = command.joined_h
         if command.own_h:
             subparser.add_argument("--help", action="help", help="show this help message and exit")
         if name in detailed:

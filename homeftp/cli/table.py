@@ -17,6 +17,8 @@ class Command(NamedTuple):
     """Whether only other programs call it, such as a shell that completes a path."""
     own_h: bool = False
     """Whether -h is an option of its own, as ls(1) and du(1) have it; then only --help prints the help."""
+    joined_h: bool = False
+    """Whether -h behind or before other letters is that of rsync's -avh, and changes nothing; alone it is the help."""
 
     def load(self) -> Any:
         """Import its module."""
@@ -51,15 +53,22 @@ COMMANDS: Mapping[str, Command] = {
         "homeftp.cli.commands.pair", "Pair this machine with a server, using a code from `homeftp invite`."
     ),
     "remote": Command("homeftp.cli.commands.remote", "Add, list, change and remove the servers this machine knows."),
-    "get": Command("homeftp.cli.commands.get", "Download files from a server, except those already the same."),
-    "push": Command("homeftp.cli.commands.push", "Upload files to a server, except those already the same."),
-    "cmp": Command("homeftp.cli.commands.cmp", "Compare files on this machine with files on a server."),
+    "get": Command(
+        "homeftp.cli.commands.get", "Download files from a server, except those already the same.", joined_h=True
+    ),
+    "push": Command(
+        "homeftp.cli.commands.push", "Upload files to a server, except those already the same.", joined_h=True
+    ),
+    "cmp": Command("homeftp.cli.commands.cmp", "Compare files on this machine with files on a server.", joined_h=True),
     "sync": Command(
-        "homeftp.cli.commands.sync", "Keep a folder on this machine and one on a server the same, in both directions."
+        "homeftp.cli.commands.sync",
+        "Keep a folder on this machine and one on a server the same, in both directions.",
+        joined_h=True,
     ),
     "clone": Command(
         "homeftp.cli.commands.clone",
         "Download a folder of a server, and remember the two as a pair for `homeftp sync`.",
+        joined_h=True,
     ),
     "ls": Command("homeftp.cli.commands.files.ls", "List files on a server.", own_h=True),
     "du": Command("homeftp.cli.commands.files.du", "Print how much the folders of a server hold.", own_h=True),

@@ -54,6 +54,29 @@ class ParserTests(SynchronousTestCase):
         parser.parse_args(("sync", "-avz", "a", "b:"))
         parser.parse_args(("clone", "-av", "b:", "a"))
         parser.parse_args(("ls", "-la", "b:"))
+        parser.parse_args(("ls", "-1", "b:"))
+
+    def test_joined_h(self) -> None:
+        """The -h in rsync's -avzh changes nothing; alone it prints the help, and so it does in other commands."""
+        parser = build_parser(COMMANDS)
+        named = dict(subparsers_of(parser))
+        for name in ("push", "get", "cmp", "sync", "clone"):
+            letters = [
+                action for action in named[name]._actions if any(len(each) == 2 for each in action.option_strings)
+            ]
+            self.assertEqual({action.nargs for action in letters}, {0}, name)
+            operands = ("b:", "a") if name in ("get", "clone") else ("a", "b:")
+            self.assertTrue(parser.parse_args((name, "-avh", *operands)).verbose, name)
+            self.assertEqual(parser.parse_args((name, "-hv", *operands)), parser.parse_args((name, "-v", *operands)))
+            self.patch(sys, "stdout", out := io.StringIO())
+            with self.assertRaises(SystemExit):
+                parser.parse_args((name, "-h", *operands))
+            self.assertIn(f"usage: homeftp {name}", out.getvalue())
+        self.assertEqual(parser.parse_args(("push", "--", "-vh", "b:")).sources, ["-vh"])
+        self.patch(sys, "stdout", out := io.StringIO())
+        with self.assertRaises(SystemExit):
+            parser.parse_args(("rm", "-rh", "b:a"))
+        self.assertIn("usage: homeftp rm", out.getvalue())
 
     def test_usage_of_subcommand(self) -> None:
         """The usage is that of the subcommand whose option it is."""

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser, "a folder or file on a server, also a pattern such as 'NAME:*.jpg'; NAME: is the whole shared folder"
     )
     parser.add_argument("-R", "-r", "--recursive", action="store_true", help="also list the contents of subfolders")
-    accept_options(parser, "-a", "--all")
+    accept_options(parser, "-1", "-a", "--all")
     parser.add_argument("-l", "--long", action="store_true", help="print mode, size and time")
     parser.add_argument(
         "--hash", action="store_true", help="print the SHA-256 of each file, as sha256sum does; the server computes it"
