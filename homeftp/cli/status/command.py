@@ -33,7 +33,13 @@ def run(options: argparse.Namespace) -> int:
     names = options.names if options.names or options.state else remotes.names()
     pairs = [] if options.state else find_pairs(options.names)
     found = ask_remotes(remotes, names)
-    server = None if options.names else ask_server(options)  # last: root may become the server's user here
+    server, problem = None, None
+    try:  # last: root may become the server's user here
+        server = None if options.names else ask_server(options)
+    except OperatorError as error:
+        if not names and not pairs:
+            raise
+        problem = error  # what was found besides is printed first
     if server is None and not names and not pairs:
         raise OperatorError(
             "this machine has no server and knows none. Start one with `homeftp serve DIR`, or pair this machine with "
@@ -44,5 +50,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         for line in (*(() if server is None else server_lines(server)), *remote_lines(found), *pair_lines(pairs)):
             print(printable(line))
+    if problem is not None:
+        raise problem
     stopped = server is not None and not (server["running"] and server["answering"])
     return Exit.UNREACHABLE if stopped or any(not each["reachable"] for each in found) else Exit.DONE

@@ -6,8 +6,11 @@ import json
 import os
 
 from homeftp.accounts.database import AccountDatabase
+from homeftp.cli.pairs.pair import SavedPair
+from homeftp.cli.pairs.pairfile import PairFile
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.control import ask
+from homeftp.control.ask import RunningServer
 from tests.support.commandline import CommandCase
 
 
@@ -26,6 +29,22 @@ class StatusTests(CommandCase):
         self.assertIn("homeftp pair HOST", self.err.getvalue())
         self.assertEqual(self.homeftp("status", "nas"), Exit.USAGE)
         self.assertIn("no server named nas", self.err.getvalue())
+
+    def test_several(self) -> None:
+        """Where several servers run, a known server and a saved pair are reported all the same, and then that."""
+        states = [os.path.join(self.home, name) for name in ("one", "two")]
+        servers = [
+            RunningServer(path="", uid=0, pid=number, state=state, root="") for number, state in enumerate(states)
+        ]
+        self.patch(ask, "running_servers", lambda environ, tell=None: servers)
+        self.assertEqual(self.homeftp("status"), Exit.USAGE)
+        self.assertEqual(self.out.getvalue(), "")
+        folder = os.path.join(self.home, "Documents")
+        os.makedirs(self.home)
+        PairFile(self.home).save(SavedPair(folder=folder, server="nas", path="Documents"))
+        self.assertEqual(self.homeftp("status"), Exit.USAGE)
+        self.assertIn(folder, self.out.getvalue())
+        self.assertIn("several servers run here", self.err.getvalue())
 
     def test_stopped(self) -> None:
         """A server that does not run is told by the exit code too."""
