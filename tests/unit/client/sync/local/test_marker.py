@@ -45,6 +45,15 @@ class MarkerTests(QuickCase):
         lock.release()
         self.lock()
 
+    def test_no_folder(self) -> None:
+        """A file, and a link that leads nowhere, is refused, and the message says so."""
+        os.symlink("missing", self.path)
+        for _ in range(2):
+            error = self.assertRaises(OperatorError, FolderLock, self.path)
+            self.assertEqual(str(error), f"{self.path} cannot be synced: it is no folder")
+            os.unlink(self.path)
+            open(self.path, "w").close()
+
     def test_synced(self) -> None:
         """A folder that was synced is locked, unless another sync has it; no other folder is, nor made."""
         self.assertIsNone(lock_synced(self.path))
