@@ -22,9 +22,9 @@ MILLISECONDS = 1000 * WITHIN
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
 
-MANY_BROWSERS = "--max-connections-per-address=100", "--max-unauthenticated-per-address=30"
-"""Limits for several browsers at one address, each with six connections: at home each has an address of its own. With
-the usual ones a connection may have to give way to another, and a request over it ends with ECONNRESET."""
+MANY_BROWSERS = ("--max-connections-per-address=100",)
+"""The limit for more browsers at one address than a household has, each with six connections. With the usual one a
+connection may have to give way to another, and a request over it ends with ECONNRESET."""
 
 
 @attrs.define
