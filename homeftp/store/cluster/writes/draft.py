@@ -11,6 +11,8 @@ from typing import Callable
 from zope.interface import implementer
 
 from homeftp.cluster.objects import ObjectMissing
+from homeftp.config import MIB
+from homeftp.errors import TooLarge
 from homeftp.hashing.filehash import Hasher
 from homeftp.interfaces.store import IDraft
 from homeftp.model import Entry
@@ -20,9 +22,13 @@ from homeftp.store.cluster.reading.opened import StoredContent, not_kept
 from homeftp.store.cluster.tables import contents
 from homeftp.store.cluster.writes.packs import StoredContents
 from homeftp.store.policy.limits import check_range
+from homeftp.store.policy.wording import format_size
 
 _HELD = 2
 """Changed blocks in memory."""
+
+MOST_GAPS = 1024 * MIB
+"""Zeros that no client has sent: the commit hashes and stores each, and a client could ask for any number of them."""
 
 CommitDraft = Callable[[StoredContents, str, "int | None", "int | None"], Entry]
 """Puts one content, with that hash, mtime and mode, in place."""
@@ -45,6 +51,8 @@ class ClusterDraft:
         self._base = base
         self._block = context.cluster.part_bytes
         self._size = self._base_size = base.size
+        self._gaps = 0
+        """Bytes by which it was extended without being sent, at most `MOST_GAPS`."""
         self._held: dict[int, bytearray] = {}
         self._written: dict[int, ContentPart] = {}
         self._objects: dict[str, int] = {}
@@ -82,7 +90,7 @@ class ClusterDraft:
         if not data:
             return
         if offset + len(data) > self._size:
-            self._grow(offset + len(data))
+            self._grow(offset + len(data), max(0, offset - self._size))
         view = memoryview(data)
         while len(view):
             number, start = divmod(offset, self._block)
@@ -96,9 +104,10 @@ class ClusterDraft:
         self._expect_open()
         check_range(size)
         if size > self._size:
-            self._grow(size)
+            self._grow(size, size - self._size)
             return
         self._size = size
+        self._gaps = min(self._gaps, size)
         self._base_size = min(self._base_size, size)
         for number in [each for each in (*self._held, *self._written) if each * self._block >= size]:
             self._held.pop(number, None)
@@ -134,8 +143,14 @@ class ClusterDraft:
         self._ended = True
         self._held.clear()
 
-    def _grow(self, size: int) -> None:
+    def _grow(self, size: int, gap: int) -> None:
         self._check_size(size)
+        if self._gaps + gap > MOST_GAPS:
+            raise TooLarge(
+                f"this server stores no more than {format_size(MOST_GAPS)} of a file that were not sent: send the "
+                "content in order, without setting the size before"
+            )
+        self._gaps += gap
         self._size = size
 
     def _fetch(self, number: int, start: int, size: int) -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 
 from homeftp.endpoint import parse
+from homeftp.errors import TooLarge
 from homeftp.hashing.filehash import hash_bytes
+from homeftp.store.cluster.writes.draft import MOST_GAPS
 from tests.support.clustercase import ClusterCase, request
 
 BLOCK = 100
@@ -50,6 +52,21 @@ class DraftTests(ClusterCase):
         self.assertEqual(len(self.objects() - before), 1)
         self.store.restore(parse("a.bin"), None, None)
         self.assertEqual(self.content("a.bin"), bytes(10 * BLOCK))
+        self.assert_sound()
+
+    def test_endless_gap(self) -> None:
+        """No client makes the server store zeros without end: the bound holds for all gaps of a draft together."""
+        draft = self.store.edit(request("a.bin"))
+        for extend in (lambda: draft.truncate(MOST_GAPS + 1), lambda: draft.write(2**60, b"x")):
+            self.assertRaises(TooLarge, extend)
+            self.assertEqual(draft.size, 0)
+        draft.truncate(MOST_GAPS - 5)
+        draft.write(MOST_GAPS, b"x")
+        self.assertRaises(TooLarge, draft.write, MOST_GAPS + 2, b"x")
+        draft.truncate(7 * BLOCK)
+        draft.write(8 * BLOCK, b"x")
+        self.assertEqual(draft.commit().size, 8 * BLOCK + 1)
+        self.assertEqual(self.content("a.bin"), bytes(8 * BLOCK) + b"x")
         self.assert_sound()
 
     def test_aborted(self) -> None:
