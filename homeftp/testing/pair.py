@@ -28,8 +28,8 @@ from homeftp.client.api import Client
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.config import ClientTimeouts, Limits, Settings
 from homeftp.crypto import tls
-from homeftp.crypto.ca import open_identity
-from homeftp.crypto.webcert import host_names, open_web_certificate
+from homeftp.crypto.ca import Identity, open_identity
+from homeftp.crypto.webcert import ServedCertificate, host_names, open_web_certificate
 from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.table import Table
 from homeftp.files.budget import MemoryBudget
@@ -58,6 +58,19 @@ CHEAP = Cost(n=2, r=1, p=1)
 """The cost of the passwords of share links."""
 
 
+TLSOptions = tuple[RenewableOptions[Identity], RenewableOptions[ServedCertificate]]
+"""TLS options of a server: for devices, and for the web."""
+
+
+def open_tls_options(state_dir: str, minimum: str) -> TLSOptions:
+    """Make the options of the keys in a state folder, and keys where there are none."""
+    options = RenewableOptions(minimum, tls.server_options)
+    web_options = RenewableOptions(WEB_TLS_MINIMUM, tls.web_options)
+    options.renew(open_identity(state_dir, now=now))
+    web_options.renew(open_web_certificate(state_dir, host_names("nas", ()), now=now))
+    return options, web_options
+
+
 @attrs.frozen(kw_only=True)
 class InMemoryServer:
     """The parts of a server that tests look at; `make` composes one, with a clock in place of a reactor."""
@@ -82,16 +95,17 @@ class InMemoryServer:
         workers: IWorkers | None = None,
         hub: ChangeHub | None = None,
         own_accounts: bool = False,
+        tls_options: TLSOptions | None = None,
     ) -> InMemoryServer:
-        """A server of this store; its keys, accounts and audit log are in `state_dir`. The store tells `hub`."""
+        """A server of this store; its keys, accounts and audit log are in `state_dir`. The store tells `hub`.
+
+        `tls_options` are those that `open_tls_options` makes of that folder or of one with the same keys.
+        """
         hub = ChangeHub() if hub is None else hub
         workers = workers or InlineWorkers()
         limits, clock = settings.limits, Clock()
         state = AccountDatabase(state_dir)
-        options = RenewableOptions(settings.tls_minimum, tls.server_options)
-        web_options = RenewableOptions(WEB_TLS_MINIMUM, tls.web_options)
-        options.renew(open_identity(state_dir, now=now))
-        web_options.renew(open_web_certificate(state_dir, host_names("nas", ()), now=now))
+        options, web_options = tls_options or open_tls_options(state_dir, settings.tls_minimum)
         budget = MemoryBudget()
         services = compose_logins(
             settings,

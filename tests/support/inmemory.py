@@ -5,6 +5,7 @@ Its transport has no TLS; `homeftp.testing.InMemoryPair` and tests/system/test_a
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 import shutil
@@ -38,7 +39,7 @@ from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.json.context import JsonContext
 from homeftp.server.json.protocol import ServerProtocol
 from homeftp.store.local.store import LocalStore
-from homeftp.testing.pair import InMemoryServer
+from homeftp.testing.pair import InMemoryServer, open_tls_options
 from homeftp.wire.codec import decode_response, encode_request
 from homeftp.wire.messages import Response
 from tests.support.accountstate import copy_state
@@ -67,6 +68,18 @@ def _options(identity: Identity) -> RenewableOptions[Identity]:
     options: RenewableOptions[Identity] = RenewableOptions("1.3", server_options)
     options.renew(identity)
     return options
+
+
+@functools.lru_cache(maxsize=1)
+def _new_state() -> str:
+    """A state folder without accounts, with the certificates that all servers of this process have: to copy."""
+    folder = quick_temp_dir()
+    copy_state(folder)
+    _tls_options(folder, Settings(root=folder, state=folder).tls_minimum)
+    return folder
+
+
+_tls_options = functools.lru_cache(maxsize=4)(open_tls_options)
 
 
 class FakeTransport(StringTransport):
@@ -116,7 +129,7 @@ class Server:
     ) -> Server:
         """A server with one account, ann; `own_accounts`: whether removing it from the database ends its logins."""
         folder = quick_temp_dir()
-        copy_state(folder)
+        shutil.copytree(_new_state(), folder, dirs_exist_ok=True)
         root = os.path.join(folder, "root")
         os.mkdir(root)
         limits = limits or Limits()
@@ -131,16 +144,19 @@ class Server:
         options = StoreOptions(filetypes=filetypes, file_size=limits.file_size, record_changes=record)
         store = LocalStore(root, cache, options)
         checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
+        settings = Settings(root=root, state=folder, filetypes=filetypes, limits=limits)
+        for_devices, for_web = _tls_options(_new_state(), settings.tls_minimum)
         made = InMemoryServer.make(
             lambda: store,
             folder,
             [checker],
             [GetDispatcher(), CmpDispatcher(), PushDispatcher(), *extra],
-            settings=Settings(root=root, state=folder, filetypes=filetypes, limits=limits),
+            settings=settings,
             audit=audit,
             workers=workers,
             hub=hub,
             own_accounts=own_accounts,
+            tls_options=(copy.copy(for_devices), copy.copy(for_web)),  # one of them may be renewed
         )
         return cls(
             folder,
