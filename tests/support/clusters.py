@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+from typing import Iterator
 
 from obstore.store import MemoryStore as BucketInMemory
 
 from homeftp.cluster.connections import DatabaseTimeouts
 from homeftp.cluster.database import Database, Transaction
-from homeftp.cluster.migrations import migrate
+from homeftp.cluster.migrations import make_steps
 from homeftp.cluster.objects import Bucket, open_bucket
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
@@ -23,19 +24,36 @@ from tests.support.objectserver import object_server
 
 _NUMBERS = itertools.count(1)
 
+_AT_ONCE = 8
+"""Databases whose tables are made on one connection."""
+
 PATIENT = DatabaseTimeouts(operation=30, outcome=30, connect=30, lock=30)
 """Time-outs for a machine that does many other things."""
 
 
 def new_database() -> str:
     """A URL by which a test has the tables of the store for itself."""
-    url = engines.empty_schema()
-    database = Database(url, connections=1, timeouts=PATIENT)
-    try:
-        migrate(database, [STORE])
-    finally:
-        database.close()
-    return url
+    return next(_new_databases())
+
+
+@functools.lru_cache(maxsize=1)
+def _new_databases() -> Iterator[str]:
+    """Such URLs; the tables of a few are made at a time, on one connection, as that takes as long as they."""
+    return itertools.chain.from_iterable(map(_make_databases, itertools.repeat(_AT_ONCE)))
+
+
+def _make_databases(number: int) -> list[str]:
+    urls = [engines.empty_schema() for _ in range(number)]
+    whole = engines.postgresql().url("postgres")
+    with contextlib.closing(Database(whole, connections=1, timeouts=PATIENT)) as database:
+        for url in urls:
+            database.transact(functools.partial(_make_tables, engines.schema_of(url)))
+    return urls
+
+
+def _make_tables(schema: str, transaction: Transaction) -> None:
+    transaction.execute("SELECT set_config('search_path', %s, true)", (schema,))
+    make_steps(transaction, [STORE])
 
 
 @functools.lru_cache(maxsize=1)

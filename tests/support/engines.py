@@ -39,6 +39,9 @@ _PR_SET_PDEATHSIG = 1
 
 _NUMBERS = itertools.count(1)
 
+_SCHEMAS = 25
+"""Schemas that are made on one connection."""
+
 _USER = "postgres"
 """PostgreSQL does not run as root; Debian's package makes this user."""
 
@@ -227,10 +230,26 @@ def postgresql() -> PostgreSQL:
 
 def empty_schema() -> str:
     """The URL by which a test has tables of its own: to make a database for each takes ten times as long."""
-    url, name = postgresql().url("postgres"), f"test_{next(_NUMBERS)}"
+    return next(_empty_schemas())
+
+
+@functools.lru_cache(maxsize=1)
+def _empty_schemas() -> Iterator[str]:
+    """URLs of schemas, which are made many at a time: what takes long is the connection."""
+    return itertools.chain.from_iterable(map(_make_schemas, itertools.repeat(_SCHEMAS)))
+
+
+def _make_schemas(number: int) -> list[str]:
+    url, names = postgresql().url("postgres"), [f"test_{next(_NUMBERS)}" for _ in range(number)]
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-    return f"{url}&options=-csearch_path%3D{name}"
+        for name in names:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+    return [f"{url}&options=-csearch_path%3D{name}" for name in names]
+
+
+def schema_of(url: str) -> str:
+    """The schema that such a URL is of."""
+    return url.rpartition("%3D")[2]
 
 
 _PORTS = 8
