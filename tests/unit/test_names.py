@@ -79,6 +79,8 @@ def old_words(source: str) -> set[str]:
 
 def old_prose(source: str) -> set[str]:
     """The words of the private language in a module's docstrings, messages and comments."""
+    if not OLD_PROSE.search(" ".join(source.split())):  # takes a tenth of the time that the tokens take
+        return set()
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return {
         found[0].lower()

@@ -130,7 +130,9 @@ class RemoveTests(MoveCase):
         self.assertGreater(known_of_all, 4 * LISTING_PAGE, "the control")
         del everything
         before = known()
-        self.assertLess(max(known() - before for _ in store.remove(parse("d"), None, True)), known_of_all // 2)
+        steps = store.remove(parse("d"), None, True)
+        some = (known() - before for number, _ in enumerate(steps) if number % 8 == 1)  # each look takes long
+        self.assertLess(max(some), known_of_all // 2)
         self.assertEqual(self.files(), [])
 
     def test_steps(self) -> None:
