@@ -165,20 +165,26 @@ class NarrowedTests(SynchronousTestCase):
 
     def check(self, rights: Rights, *, exactly: bool) -> None:
         """Compare what is narrowed with the whole: never more, and in the same spelling the same but for `most`."""
-        for top, most in itertools.product(self.TOPS, (READ, frozenset({"read", "add"}), NONE, ALL)):
-            narrowed = rights.narrowed(parse(top).parts, most)
-            hidden = narrowed.without("read")
-            for path in self.PATHS:
-                parts, whole = parse(path).parts, parse(top).beneath(*parse(path).parts).parts
-                here, label = narrowed.at(parts), (rights, top, most, path)
-                self.assertLessEqual(here, rights.at(whole) & most, label)
-                self.assertLessEqual(narrowed.in_all_of(parts), rights.in_all_of(whole) & most, label)
-                self.assertTrue(not narrowed.leads_to_folder(parts) or rights.leads_to_folder(whole), label)
-                if "read" in narrowed.everywhere and "read" not in here:
-                    self.assertTrue(hidden.covers(parts), label)
-                if exactly:
-                    self.assertEqual(here, rights.at(whole) & most, label)
-                    self.assertEqual(narrowed.leads_to_folder(parts), rights.leads_to_folder(whole), label)
+        for top in map(parse, self.TOPS):
+            paths = [(path.parts, top.beneath(*path.parts).parts) for path in map(parse, self.PATHS)]
+            wholes = [
+                (parts, rights.at(whole), rights.in_all_of(whole), rights.leads_to_folder(whole))
+                for parts, whole in paths
+            ]
+            for most in (READ, frozenset({"read", "add"}), NONE, ALL):
+                narrowed = rights.narrowed(top.parts, most)
+                hidden = narrowed.without("read")
+                for parts, at, in_all, leads_on in wholes:
+                    here, leading = narrowed.at(parts), narrowed.leads_to_folder(parts)
+                    label = (rights, str(top), most, parts)
+                    self.assertLessEqual(here, at & most, label)
+                    self.assertLessEqual(narrowed.in_all_of(parts), in_all & most, label)
+                    self.assertTrue(not leading or leads_on, label)
+                    if "read" in narrowed.everywhere and "read" not in here:
+                        self.assertTrue(hidden.covers(parts), label)
+                    if exactly:
+                        self.assertEqual(here, at & most, label)
+                        self.assertEqual(leading, leads_on, label)
 
     def test_grants(self) -> None:
         """Of grants, above it, at it and beneath it, in every spelling."""
