@@ -71,7 +71,11 @@ class LocalVersions:
         return None
 
     def _folder_of(self, folders: OpenFolders, name: str) -> Directory:
-        return folders.open(f"{self.folder}/{name.rpartition('/')[0]}".rstrip("/"))
+        try:
+            return folders.open(f"{self.folder}/{name.rpartition('/')[0]}".rstrip("/"))
+        except OSError as error:
+            reason = f"its content here cannot be kept as a version in {VERSIONS}: {error.strerror}"
+            raise OSError(error.errno, reason) from error
 
     def _keep(self, source: Directory, last: str, target: Directory, found: os.stat_result) -> None:
         """Give a file a second name among the versions: its own, or one that is not taken."""

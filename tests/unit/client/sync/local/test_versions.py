@@ -105,6 +105,18 @@ class LocalVersionsTests(QuickCase):
         self.assertEqual(self.read(self.local), b"then")
         self.assertEqual(os.listdir(os.path.dirname(self.local)), ["x"])
 
+    def test_nowhere(self) -> None:
+        """Where the folder of the versions is no folder the file stays, and the error says what is wrong."""
+        os.makedirs(os.path.join(self.path, ".homeftp"))
+        with open(os.path.join(self.path, VERSIONS), "w"):
+            pass
+        error = self.remove(self.stat())
+        assert isinstance(error, NotADirectoryError)
+        self.assertEqual(
+            error.strerror, "its content here cannot be kept as a version in .homeftp/versions: Not a directory"
+        )
+        self.assertEqual(self.read(self.local), b"then")
+
     def test_no_links(self) -> None:
         """Where the disk has no hard links the file is copied, with its time and mode."""
         os.utime(self.local, ns=(5_000_000_000, 5_000_000_000))
