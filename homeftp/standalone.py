@@ -6,6 +6,7 @@ Another application that embeds `HomeFTPService` decides these things itself.
 from __future__ import annotations
 
 import gc
+import linecache
 import os
 import resource
 import signal
@@ -112,6 +113,7 @@ class StandaloneService(MultiService):
         except BaseException:
             signal.signal(signal.SIGHUP, before)
             raise
+        linecache.clearcache()  # what attrs has generated: a mebibyte of source that only tracebacks would show
         System().rest()  # garbage, and code that only the start needed: it is mapped again where it runs again
         shorten_pauses()
         if os.geteuid() == 0:

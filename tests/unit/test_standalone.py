@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import linecache
 import os
 import pty
 import resource
@@ -13,6 +14,7 @@ import time
 from typing import Any
 from unittest import mock
 
+import attrs
 from twisted.application.service import Service
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
@@ -87,6 +89,13 @@ class StandaloneTests(SynchronousTestCase):
         self.service.startService()
         self.assertEqual(self.child.umask, UMASK)
         self.memory.assert_called_once()
+
+    def test_generated_source(self) -> None:
+        """A started server does not keep the source of generated methods; the control: it was there."""
+        attrs.make_class("Generated", ["number"])
+        self.assertTrue(any(name.startswith("<attrs generated") for name in linecache.cache))
+        self.service.startService()
+        self.assertEqual(linecache.cache, {})
 
     def test_short_pauses(self) -> None:
         """Threads take turns often; the collector looks seldom, and leaves alone what a started server consists of."""
