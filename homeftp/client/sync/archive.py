@@ -14,6 +14,7 @@ import attrs
 
 from homeftp.client.plan.survey import names_around
 from homeftp.client.sync.model import SyncNode, inode_table, node_table
+from homeftp.client.tables.nametable import NameTable
 from homeftp.hashing.database import SharedDatabase, tables
 from homeftp.hashing.filehash import ALGORITHM, from_binary
 from homeftp.hashing.treedigest import NOTHING, UNKNOWN, DirectoryDigester
@@ -102,7 +103,7 @@ class SyncPair(NamedTuple):
 class Agreement:
     """The agreed state of a pair."""
 
-    nodes: Mapping[str, SyncNode]
+    nodes: NameTable[SyncNode]
     inodes: Mapping[str, int]
     """The inodes of the files and directories here, as far as they are known."""
 

@@ -9,7 +9,7 @@ plan says anything of them.
 from __future__ import annotations
 
 from itertools import chain, islice
-from typing import AbstractSet, Callable, Container, Mapping, Sequence
+from typing import AbstractSet, Callable, Container, Iterator, Mapping, Sequence
 
 import attrs
 from msgspec import structs
@@ -31,6 +31,7 @@ from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
 from homeftp.client.sync.copynames import original_endpoint
 from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced, inode_table, is_within, node_table
 from homeftp.client.sync.scope import WHOLE, Scope
+from homeftp.client.tables.cursor import Cursor
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
 from homeftp.client.transfer.metadata import differing, learn_local
@@ -199,10 +200,9 @@ class _Reading:
     def _leave_unchanged(self) -> None:
         """Find the unchanged files, and go on without them: then the work is as much as there are changes."""
         shared = self._shared_directories()
-        for name in self._files:
-            if name.rpartition("/")[0] in shared and self._is_unchanged(name):
-                self.unchanged.add(name)
-                self.unchanged_count += 1
+        for name in chain.from_iterable(map(self._unchanged_in, filter(shared.__contains__, self._files.folders()))):
+            self.unchanged.add(name)
+            self.unchanged_count += 1
         if self.unchanged_count < len(self._files) * _LEAST_UNCHANGED:
             self.unchanged, self.unchanged_count = NameSet(), 0
             return
@@ -222,13 +222,15 @@ class _Reading:
                 shared.add(name)
         return shared
 
-    def _is_unchanged(self, name: str) -> bool:
-        """Whether a file in such a directory is the same everywhere; copies of conflicts count for new ones."""
-        entry, agreed = self._there.get(name), self.agreed.get(name)
-        if entry is None or agreed is None or entry.hash is None or self._is_opaque(name):
-            return False
-        here = self._node_here(self._files[name], entry)
-        return node_of(entry) == agreed == here and original_endpoint(name) is None
+    def _unchanged_in(self, folder: str) -> Iterator[str]:
+        """The files in such a directory that are the same everywhere; copies of conflicts count for new ones."""
+        there, agreed, hashes = Cursor(self._there, folder), Cursor(self.agreed, folder), Cursor(self._hashes, folder)
+        for name, file in self._files.inside(folder):
+            entry, node = there.get(name), agreed.get(name)
+            if entry is None or node is None or entry.hash is None or node_of(entry) != node or self._is_opaque(name):
+                continue
+            if self._node_here(file, entry, hashes.get(name)) == node and original_endpoint(name) is None:
+                yield name
 
     def _is_opaque(self, name: str) -> bool:
         return name in self._opaque_here or name in self._opaque_there
@@ -291,19 +293,20 @@ class _Reading:
         differing = ((name, each) for name, each in directories if name and self._differs(name.rpartition("/")[0]))
         for name, found in chain(differing, self._files.items()):
             inodes[name] = inode_of(found)
-            nodes[name] = self._node_here(found, self._there.get(name))
+            nodes[name] = self._node_here(found, self._there.get(name), self._hashes.get(name))
         return SyncTree(nodes, self._opaque_here, inodes)
 
-    def _node_here(self, found: FileStat, entry: Entry | None) -> SyncNode:
+    def _node_here(self, found: FileStat, entry: Entry | None, hash: str | None) -> SyncNode:
         mtime_us: int | None = found.mtime_us
         mode = found.stat.st_mode & MODE_BITS if HAS_MODES else None
-        if entry is not None and (entry.kind == "directory") == found.is_directory:
+        is_exact = entry is not None and (entry.mtime_us, entry.mode) == (mtime_us, mode)
+        if entry is not None and not is_exact and (entry.kind == "directory") == found.is_directory:
             differs = differing(found, entry, self._context.disks)
             mtime_us = mtime_us if "mtime_us" in differs else entry.mtime_us
             mode = mode if "mode" in differs else entry.mode
         if found.is_directory:
             return SyncNode("directory", mode=mode)
-        return SyncNode("file", self._hashes.get(found.name), found.size, mtime_us, mode)
+        return SyncNode("file", hash, found.size, mtime_us, mode)
 
     def there(self) -> SyncTree:
         """The server's tree."""
