@@ -28,6 +28,9 @@ _MADV_DONTNEED = 4
 _ALLOCATOR = "PYTHONMALLOC"
 """The variable that chooses Python's allocator."""
 
+_TUNABLES, _NO_THREAD_CACHES = "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"
+"""The variable with the settings of glibc, and the one by which threads keep no freed pieces of the heap."""
+
 _MAPS = "/proc/self/maps"
 """The mappings of this process: see proc_pid_maps(5)."""
 
@@ -80,11 +83,14 @@ def use_c_allocator(program: Sequence[str], environment: Mapping[str, str], exec
     """Start this program again with the C library's allocator, unless its environment names an allocator.
 
     Python's own allocator keeps a MiB for as long as one object in it is used; that of the C library gives back each
-    page of 4 KiB. Python reads which one to use when it starts. If the program cannot be started again, it goes on.
+    page of 4 KiB, but for those with a piece that a thread keeps for itself: so none does. Both are read when a program
+    starts. If the program cannot be started again, it goes on.
     """
     if _ALLOCATOR not in environment and sys.executable:
+        tunables = ":".join(filter(None, (_NO_THREAD_CACHES, environment.get(_TUNABLES))))  # the last one counts
+        added = {_ALLOCATOR: "malloc", _TUNABLES: tunables}
         with contextlib.suppress(OSError):
-            execute(sys.executable, [sys.executable, *program[1:]], {**environment, _ALLOCATOR: "malloc"})
+            execute(sys.executable, [sys.executable, *program[1:]], {**environment, **added})
 
 
 def give_back_memory(threshold: int, mallopt: Mallopt | None) -> None:

@@ -196,7 +196,9 @@ def _watchfiles(path: str, ended: threading.Event) -> Iterator[Collection[str]]:
         rust_timeout=_BEGUN_MS,
         yield_on_timeout=True,
     ):
-        yield [changed for _, changed in changes]
+        paths = [changed for _, changed in changes]
+        changes.clear()  # the library keeps the set until there is another one, and each path a page of the heap
+        yield paths
 
 
 def is_own(path: str) -> bool:

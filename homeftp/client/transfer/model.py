@@ -14,6 +14,7 @@ from homeftp.client.files.source import SourceFile
 from homeftp.client.reconnector import IReconnector
 from homeftp.client.seen.store import SeenStore
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
+from homeftp.endpoint import parse
 from homeftp.hashing.hashcache import HashCache
 from homeftp.history.writer import Writer
 from homeftp.interfaces import IWorkers
@@ -259,6 +260,7 @@ class TransferContext:
         if self.hash_cache is not None:
             self.hash_cache.release_memory()
         self.seen.release_memory()
+        parse.cache_clear()  # each of the endpoints keeps a page of the heap
         self.system.rest()
 
 

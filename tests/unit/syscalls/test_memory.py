@@ -45,10 +45,13 @@ class AllocatorTests(SynchronousTestCase):
         self.executed.append(arguments)
 
     def test_begins_anew(self) -> None:
-        """The same command line begins anew, with one variable more."""
-        use_c_allocator(["python", "-m", "homeftp", "sync"], {"A": "b"}, self.execute)
+        """The same command line begins anew, with one variable more, and with one more of glibc's settings."""
+        off = "glibc.malloc.tcache_count=0"
         words = [sys.executable, "-m", "homeftp", "sync"]
-        self.assertEqual(self.executed, [(sys.executable, words, {"A": "b", "PYTHONMALLOC": "malloc"})])
+        for before, settings in (({}, off), ({"GLIBC_TUNABLES": "glibc.a=1"}, f"{off}:glibc.a=1")):
+            use_c_allocator(["python", "-m", "homeftp", "sync"], {"A": "b", **before}, self.execute)
+            variables = {"A": "b", "PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": settings}
+            self.assertEqual(self.executed.pop(), (sys.executable, words, variables))
 
     def test_decided(self) -> None:
         """It does so once, not where somebody has chosen an allocator, and not where Python knows no program."""

@@ -7,6 +7,7 @@ import os
 import threading
 from typing import Any, AsyncIterator, Callable, Iterator, Sequence, cast
 
+import watchfiles
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorFromThreads
@@ -131,6 +132,30 @@ class LocalTests(TestCase):
         noticed: Deferred[Scope] = Deferred()
         self.addCleanup(LocalWatch(cast(Any, reactor), path, noticed.callback).stop)
         return noticed.addCallback(self.assertEqual, WHOLE)
+
+    def test_read(self) -> Deferred[None]:
+        """The set of changes, which the library keeps until there is another one, is emptied as soon as it was read."""
+        noticed: Deferred[None] = Deferred()
+        scopes: list[Scope] = []
+        kept: list[int] = []
+
+        def watch(path: str, *, stop_event: threading.Event, **options: object) -> Iterator[set[tuple[int, str]]]:
+            yield set()
+            for name in ("a", "b"):
+                changes = {(1, f"{path}/{name}")}
+                yield changes
+                kept.append(len(changes))
+            stop_event.wait()
+
+        def changed(scope: Scope) -> None:
+            scopes.append(scope)
+            if len(scopes) == 3:
+                noticed.callback(None)
+
+        self.patch(watchfiles, "watch", watch)
+        self.addCleanup(LocalWatch(cast(Any, reactor), "Docs", changed).stop)
+        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of(["a"]), Scope.of(["b"])]))
+        return noticed.addCallback(lambda _: self.assertEqual(kept[0], 0))
 
     def test_names(self) -> Deferred[None]:
         """Events have the names on the wire; homeftp's own are no events, and the folder itself stands for all."""

@@ -9,6 +9,7 @@ from homeftp.client.seen.store import Place
 from homeftp.client.transfer.batches.single import ISmallGetReceiver
 from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import FileTask, Outcome, TransferContext, endpoints_below
+from homeftp.endpoint import parse
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import Entry
 from homeftp.syscalls import System
@@ -56,7 +57,9 @@ class RestTests(QuickCase):
         for cache in (None, HashCache(None)):
             context = TransferContext(InlineWorkers(), System(), cache)
             context.seen.record(place, [("a", "sha256:" + "0" * 64)])
+            parse("a/b")
             context.rest()
+            self.assertEqual(parse.cache_info().currsize, 0, "no endpoints are kept")
             self.assertEqual(context.seen.last(place, ["a"]), {"a": "sha256:" + "0" * 64})
             context.seen.close()
             if cache is not None:
