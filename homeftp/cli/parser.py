@@ -14,6 +14,7 @@ from homeftp.cli.terminal.completers import ANY_PATHS, REMOTE_PATHS, completer_o
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.help import GroupedFormatter, ParagraphFormatter
 from homeftp.cli.terminal.suggestions import did_you_mean
+from homeftp.cli.terminal.text import printable
 
 EXIT_MEANINGS = {
     Exit.DONE: "done, or the same",
@@ -66,10 +67,10 @@ class Parser(argparse.ArgumentParser):
         if found is not None:
             allowed = re.findall(r"[\w.-]+", found["allowed"])
             listed = f" (choose from {', '.join(allowed)})" if len(allowed) <= _LISTED else ""
-            message = f"{message[: found.start()]}invalid choice: {found['word']!r}{listed}."
+            message = f"{message[: found.start()]}invalid choice: '{found['word']}'{listed}."
             message += did_you_mean(found["word"], allowed)
         self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(2, f"{self.prog}: error: {printable(message)}\n")
 
 
 def _without_h(words: Sequence[str]) -> Iterator[str]:

@@ -42,6 +42,17 @@ class ParserTests(SynchronousTestCase):
             (("push", "a", "-r", "b", "nas:"), "too many arguments: nas:. " + OPTIONS_GO),
         ):
             self.assertEqual(self.refused(*words), message)
+        for typed, message in (  # a shell puts the names of files in the place of a pattern
+            (("push", "--\x1b[31m", "a", "nas:"), "there is no option --\\x1b[31m."),
+            (("push", "-\x1b", "a", "nas:"), "there is no option -\\x1b."),
+            (("versions", "nas:", "\x1b"), "too many arguments: \\x1b. " + OPTIONS_GO),
+            (
+                ("device", "\x1b"),
+                "argument ACTION: invalid choice: '\\x1b' (choose from "
+                "list, add-app, add-key, narrow, rename, revoke).",
+            ),
+        ):
+            self.assertEqual(self.refused(*typed), message)
         actions = "list, add-app, add-key, narrow, rename, revoke"
         expected = f"argument ACTION: invalid choice: 'lst' (choose from {actions}). Did you mean `list`?"
         self.assertEqual(self.refused("device", "lst"), expected)
