@@ -6,6 +6,8 @@ import contextlib
 import os
 from typing import Iterator, Sequence
 
+import attrs
+
 from homeftp.errors import OperatorError, Refusal
 from homeftp.hashing.hashcache import HashCache
 from homeftp.store.local.store import LocalStore
@@ -47,8 +49,9 @@ class Recovery:
             with contextlib.ExitStack() as opened:
                 cache = opened.enter_context(contextlib.closing(HashCache(self._cache)))
                 store = opened.enter_context(contextlib.closing(LocalStore(crashed.root, cache)))
+                started = attrs.evolve(crashed)
                 for promise in (swept, *self._promises):
-                    again = (fault for fault in promise(crashed) if fault not in found)
+                    again = (fault for fault in promise(started) if fault not in found)
                     yield from (f"{fault}, after a start of the store" for fault in again)
                 yield from resumed(crashed, store)
         except (OSError, Refusal, OperatorError) as error:

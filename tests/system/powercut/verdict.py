@@ -41,6 +41,13 @@ class Crashed:
     """The log's length at the cut."""
     journaled: bool = True
     """Whether its file system keeps its own changes in order."""
+    _held: list[frozenset[bytes]] = attrs.field(factory=list, init=False, eq=False, repr=False)
+
+    def held(self) -> frozenset[bytes]:
+        """What the files hold, the versions too, when this is first asked for: to read it takes longest."""
+        if not self._held:
+            self._held.append(frozenset(_contents(self.root)))
+        return self._held[0]
 
     def excuses(self, path: str) -> bool:
         """Whether nothing was promised of what is at this path, or below it."""
@@ -81,7 +88,7 @@ def contents(crashed: Crashed) -> Iterator[str]:
 
 def kept(crashed: Crashed) -> Iterator[str]:
     """What was acknowledged is somewhere: where it was put, or as a version of what was replaced or removed."""
-    there = set(_contents(crashed.root))
+    there = crashed.held()
     for path, versions in crashed.history.files.items():
         for version in crashed.history.promised(path, crashed.position):
             if version.content is not None and version.content not in there and not crashed.may_lose(version.content):
@@ -117,7 +124,7 @@ def pruned(crashed: Crashed) -> Iterator[str]:
     """A version that was removed for good does not come back."""
     gone = {content for content, each in crashed.history.pruned.items() if each.acknowledged_by(crashed.position)}
     gone.discard(b"")  # many files are empty
-    if not gone.isdisjoint(_contents(crashed.root)):
+    if not gone.isdisjoint(crashed.held()):
         yield "a version that was removed for good is there again"
 
 
@@ -128,8 +135,9 @@ def nothing_else(crashed: Crashed) -> Iterator[str]:
     for folder, there, names in os.walk(crashed.root):
         if folder == crashed.root and RESERVED in there:
             there.remove(RESERVED)
+        above = f"{folder}/".removeprefix(f"{crashed.root}/")
         for name in (*there, *names):
-            path = os.path.relpath(os.path.join(folder, name), crashed.root)
+            path = above + name
             if path not in (folders if name in there else may_be_files) and not crashed.excuses(path):
                 yield f"{path}: {'directory' if name in there else 'file'} without a request"
 

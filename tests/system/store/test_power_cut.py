@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import Any, Sequence
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support import needs
@@ -20,7 +21,7 @@ from tests.system.powercut.log import FLUSH, Log, entry
 from tests.system.powercut.power import Report
 from tests.system.powercut.states import Cut, Cuts, Images
 from tests.system.powercut.stores import WRONG
-from tests.system.powercut.verdict import PROMISES, Crashed, swept
+from tests.system.powercut.verdict import PROMISES, Crashed, kept, swept
 
 _SEEDS = [random.SystemRandom().randrange(10**9) for _ in range(10)] if needs.LONG else [1, 2]
 _STATES = 400 if needs.LONG else 60
@@ -180,6 +181,15 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(self.faults(20), [])
         os.unlink(os.path.join(self.root, ".homeftp/versions/one"))
         self.assertEqual(self.faults(20), ["in/a: version 1 of 3 is lost"])
+
+    def test_started(self) -> None:
+        """What a start of the store loses is noticed: all is read again for it."""
+        self.lay("in/a", b"second")
+        self.lay(".homeftp/versions/one", b"first")
+        crashed = Crashed(self.root, self.history, 15)
+        self.assertEqual(list(kept(crashed)), [])
+        os.unlink(os.path.join(self.root, ".homeftp/versions/one"))
+        self.assertEqual(list(kept(attrs.evolve(crashed))), ["in/a: version 1 of 3 is lost"])
 
     def test_removed(self) -> None:
         """A removed file may exist until its removal is acknowledged, and not after; it becomes a version."""
