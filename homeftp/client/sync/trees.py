@@ -153,8 +153,9 @@ async def read_both(
 def mount_points(tree: LocalTree) -> AbstractSet[str]:
     """The directories that are on another disk than the one around them, and are no links."""
     disks = {name: found.stat.st_dev for name, found in tree.directories.items()}
-    found = {name for name, disk in disks.items() if name and disks.get(name.rpartition("/")[0], disk) != disk}
-    return found.difference(tree.links)
+    around = {name: disks.get(name.rpartition("/")[0]) for name in disks if name}
+    known = {name for name, disk in around.items() if disk and disks[name]}  # os.scandir tells none on Windows
+    return {name for name in known.difference(tree.links) if disks[name] != around[name]}
 
 
 def _around(scope: Scope, tree: LocalTree) -> AbstractSet[str]:

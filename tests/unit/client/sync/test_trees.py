@@ -37,8 +37,8 @@ class TreesTests(SyncCase):
         return self.run_work(reading)
 
     def test_mount_points(self) -> None:
-        """A folder on another disk than the one around it is one; a link to another disk is none."""
-        disks = {"": 1, "a": 1, "a/disk": 2, "a/disk/b": 2, "link": 3, "link/c": 3}
+        """A folder on another disk than the one around it is one; a link is none, nor what has no known disk."""
+        disks = {"": 1, "a": 1, "a/disk": 2, "a/disk/b": 2, "link": 3, "link/c": 3, "unknown": 0, "unknown/d": 4}
         folders = {name: FileStat(name, name, os.stat_result((0, 0, disk, *[0] * 7))) for name, disk in disks.items()}
         self.assertEqual(mount_points(LocalTree(".", directories=folders, links={"link": "/c"})), {"a/disk"})
 
