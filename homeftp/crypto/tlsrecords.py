@@ -23,7 +23,7 @@ from typing import Any, cast
 
 from OpenSSL.SSL import Context, Error, WantReadError, ZeroReturnError
 from twisted.protocols.policies import ProtocolWrapper
-from twisted.protocols.tls import BufferingTLSTransport
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
 from homeftp.crypto.tlsturns import TurnedTLSTransport
@@ -42,6 +42,7 @@ _PARTIAL_WRITE = 1
 """OpenSSL's SSL_MODE_ENABLE_PARTIAL_WRITE, which pyOpenSSL sets and does not name: one record for each call."""
 
 _NEEDED = (
+    "_aggregator",
     "_aborted",
     "_appSendBuffer",
     "_tlsConnection",
@@ -72,7 +73,12 @@ class GroupedTLSTransport(BufferingTLSTransport):
             ended, why = self._decrypt(records)
         self._deliver(records, ended, why)
 
-    def _write(self, octets: bytes) -> None:
+    def write_part(self, data: memoryview) -> None:
+        """Write bytes that do not change, behind all that was written before, and without a copy of them."""
+        self._aggregator.flush()
+        TLSMemoryBIOProtocol.write(self, data)
+
+    def _write(self, octets: bytes | memoryview) -> None:
         """Encrypt all of `octets`, part by part, then pass the ciphertext on."""
         if self._lostTLSConnection:
             return

@@ -22,6 +22,7 @@ class ConnectionSizes:
     def encrypt(self, tls: GroupedTLSTransport | None) -> None:
         """TLS is established; None where something else than this program does it."""
         self._tls = tls
+        self._output.write_part = None if tls is None else tls.write_part
         self.update()
 
     def update(self, *, large: bool = False) -> None:

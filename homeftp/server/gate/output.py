@@ -50,6 +50,8 @@ class OutputBuffer:
         self.paused = False
         self.lost = False
         self.written = 0
+        self.write_part: Callable[[memoryview], object] | None = None
+        """Writes a part of a payload without a copy of it, where the transport can."""
         self.slice = TLS_WRITE
         """Bytes of a payload that are written at once, at most."""
 
@@ -80,12 +82,20 @@ class OutputBuffer:
 
     async def send(self, data: bytes) -> None:
         """Write all of it, in pieces of the size that is fastest with TLS, as the client reads; as `ready`."""
-        start = 0
-        while start < len(data):
+        if len(data) <= self.slice or self.write_part is None:
+            await self._send_bytes(data)
+            return
+        view = memoryview(data)
+        while view:
             await self.ready()
-            end = start + self.slice
-            self.write(data[start:end])
-            start = end
+            part, view = view[: self.slice], view[self.slice :]
+            self.written += len(part)
+            self.write_part(part)
+
+    async def _send_bytes(self, data: bytes) -> None:
+        for start in range(0, len(data), self.slice):
+            await self.ready()
+            self.write(data[start : start + self.slice])
 
     async def wait_idle(self, event: Awaitable[T]) -> T:
         """The result of `event`; it is cancelled, and `ConnectionLost` raised, when the client disconnects."""

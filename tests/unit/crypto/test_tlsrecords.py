@@ -106,6 +106,14 @@ class RecordsTests(SynchronousTestCase):
             layer.write(bytes(8 * RECORD))
             self.assertEqual(len(below), writes)
 
+    def test_part_in_order(self) -> None:
+        """A part that is written without a copy comes behind what was written before, which waits for more."""
+        self.wire.near.write(b"small")
+        self.layer.write_part(memoryview(b"large"))
+        self.wire.near.write(b"last")
+        self.wire.pump()
+        self.assertEqual(self.wire.server.heard, b"smalllargelast")
+
     def test_few_calls(self) -> None:
         """A call encrypts a part of several records. As pyOpenSSL makes a context, the control, it takes one record."""
         self.assertEqual(sent_at_once(self.wire), 8 * RECORD // PART * [PART])

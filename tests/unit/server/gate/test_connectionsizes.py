@@ -15,7 +15,7 @@ from homeftp.server.gate.requestmemory import RequestMemory
 
 def part(**sizes: int) -> Any:
     """A part of a connection with sizes that can be set."""
-    return SimpleNamespace(**sizes)
+    return SimpleNamespace(**sizes, write_part=None)
 
 
 class ConnectionSizesTests(SynchronousTestCase):

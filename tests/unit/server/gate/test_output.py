@@ -48,6 +48,16 @@ class OutputBufferTests(SynchronousTestCase):
         self.assertEqual(self.transport.value(), content)
         self.assertEqual((self.output.written, self.events), (len(content), ["paused", "resumed"]))
 
+    def test_parts(self) -> None:
+        """A transport that can gets parts of what is large without a copy, in order; what is small is as ever."""
+        parts: list[memoryview] = []
+        self.output.write_part = parts.append
+        content = bytes(TLS_WRITE) + b"x"
+        self.successResultOf(Deferred.fromCoroutine(self.output.send(content)))
+        self.assertEqual((b"".join(parts), len(parts), {part.obj is content for part in parts}), (content, 2, {True}))
+        self.successResultOf(Deferred.fromCoroutine(self.output.send(b"small")))
+        self.assertEqual((self.transport.value(), self.output.written), (b"small", len(content) + 5))
+
     def test_lost(self) -> None:
         """A writer that waits fails when the connection ends, and so does the next one."""
         self.output.pauseProducing()
