@@ -6,20 +6,12 @@ fails it.
 
 import gc
 import signal
-import sys
 import warnings
 
 warnings.simplefilter("error")
 
 gc.set_threshold(10_000, 20, 20)
 """Collect garbage seldom: each time all that the tests have imported is looked through, for a tenth of a second."""
-
-if "twisted.trial._synctest" in sys.modules:
-    from twisted.trial import _synctest
-
-    # Trial lets all modules forget the warnings that they have shown, before each test. Python does that itself where
-    # the filters change, as they do there too, and thousands of modules take a twentieth of the time of all tests.
-    _synctest._setWarningRegistryToNone = lambda modules: None
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test starts.

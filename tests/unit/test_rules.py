@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 import re
-import warnings
 from pathlib import Path
 
-from twisted.trial.reporter import TestResult
 from twisted.trial.unittest import SynchronousTestCase
 
 import homeftp.client.errors
@@ -152,28 +150,6 @@ def unrepeatable(source: str) -> list[str]:
             if any(word.startswith("given(") for word in words) and not any("REPEATABLE" in word for word in words):
                 found.append(node.name)
     return found
-
-
-class WarningTests(SynchronousTestCase):
-    """What `tests` relies on where it lets trial leave all modules alone."""
-
-    def test_each_time(self) -> None:
-        """A warning that one test has shown is noticed in the next one too, whatever filter it was shown under."""
-
-        class Case(SynchronousTestCase):
-            def runTest(self) -> None:
-                warnings.warn("again", UserWarning, stacklevel=1)
-                found.append(len(self.flushWarnings()))
-
-        found: list[int] = []
-        for action in ("default", "once", "module"):
-            with warnings.catch_warnings():
-                warnings.simplefilter(action)
-                warnings.warn("again", UserWarning, stacklevel=1)
-                Case().run(TestResult())
-                Case().run(TestResult())
-        self.assertEqual(found, [1] * 6)
-        self.flushWarnings()
 
 
 class RuleTests(SynchronousTestCase):
