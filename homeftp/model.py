@@ -238,7 +238,7 @@ class Allotment(msgspec.Struct, frozen=True):
     """Whether it may remove and replace everything beneath its home, and so give up versions there for new files."""
     sees_all: bool
     """Whether it may read the whole store, and so may learn how much space is left."""
-    sees_home: bool = True
+    sees_home: bool = False
     """Whether it may read all that its quota counts, and so may learn how much of that is left."""
 
 

@@ -22,7 +22,9 @@ HALF = 2 * MIB
 
 def account(name: str, home: str = "", quota: int | None = None, *, narrow: bool = True) -> Actor:
     """An account with a home and a quota; a `narrow` one may discard nothing, and does not see the whole store."""
-    return Actor(name, allotment=Allotment(parse(home), quota, may_discard=not narrow, sees_all=not narrow))
+    return Actor(
+        name, allotment=Allotment(parse(home), quota, may_discard=not narrow, sees_all=not narrow, sees_home=True)
+    )
 
 
 class VersionsCase(StoreCase):

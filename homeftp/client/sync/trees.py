@@ -9,7 +9,7 @@ plan says anything of them.
 from __future__ import annotations
 
 from itertools import chain, islice
-from typing import AbstractSet, Callable, Container, Iterator, Mapping, Sequence
+from typing import AbstractSet, Callable, Container, Generic, Iterator, Mapping, Sequence, TypeVar
 
 import attrs
 from msgspec import structs
@@ -31,7 +31,6 @@ from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
 from homeftp.client.sync.copynames import original_endpoint
 from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced, inode_table, is_within, node_table
 from homeftp.client.sync.scope import WHOLE, Scope
-from homeftp.client.tables.cursor import Cursor
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
 from homeftp.client.transfer.metadata import differing, learn_local
@@ -43,6 +42,8 @@ from homeftp.errors import Changed, WrongKind
 from homeftp.hashing.hashcache import HashCache
 from homeftp.metadata.modes import MODE_BITS
 from homeftp.model import Entry, TreeProgress
+
+V = TypeVar("V")
 
 _READ_AT_ONCE = 64
 """Small files that are hashed in one job."""
@@ -362,3 +363,23 @@ def record_same(archive: SyncArchive, pair: SyncPair, both: BothSides, cache: Ha
         archive.record_folder(pair, folder, nodes, {name: inode_of(found) for name, found in inside})
     above = set(names_around(f"{name}/" for name in changed)) if changed else set()
     archive.record_digests(pair, {name: digest for name, digest in both.same.items() if name not in above})
+
+
+class Cursor(Generic[V]):
+    """The rows of the names that are directly in one folder of a table, which must not change meanwhile.
+
+    Where names are looked up in their order, each row is passed once: to search for packed rows takes long.
+    """
+
+    def __init__(self, table: NameTable[V], folder: str) -> None:
+        self._table = table
+        self._rows = table.inside(folder)
+        self._next = next(self._rows, None)
+
+    def get(self, name: str) -> V | None:
+        """The value of a name in the folder; None where it has none."""
+        row = self._next
+        while row is not None and row[0] < name:
+            row = next(self._rows, None)
+        self._next = row
+        return row[1] if row is not None and row[0] == name else self._table.get(name)

@@ -30,6 +30,7 @@ from homeftp.status import Status
 from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import parse_rights
+from homeftp.store.policy.wording import rough
 from tests.support.logins import ADDRESS, ID, LoginCase, started
 from tests.support.queuedworkers import QueuedWorkers
 from tests.unit.server.gate.test_connections import FakeConnection
@@ -93,7 +94,7 @@ class ServiceTests(LoginCase):
         with mock.patch.object(LocalStore, "places", lambda store, folder: places):
             files = self.login().files("PUSH")
         self.assertIsNone(self.successResultOf(started(files.stat(parse("again/secret")))))
-        self.assertEqual(self.successResultOf(started(files.space())).free, NAME_COST)
+        self.assertEqual(self.successResultOf(started(files.space())).free, rough(NAME_COST))
         self.successResultOf(files.write(WriteRequest(endpoint=parse("a"), size=7), b"content"))
         refused = self.failureResultOf(files.write(WriteRequest(endpoint=parse("b"), size=7), b"content"), NoSpace)
         self.assertIn("your account's quota", refused.value.message)

@@ -284,10 +284,10 @@ class SpaceTests(AuthorizedCase):
     def test_allotment(self) -> None:
         """The store learns its home and quota, and whether it may discard what is there, and may see everything."""
         everything = "read,add,replace,delete"
-        self.assertEqual(self.allotted("ann", everything, quota=9999), Allotment(parse("ann"), 9999, True, False))
-        self.assertEqual(self.allotted("", everything), Allotment(ROOT, None, True, True))
+        self.assertEqual(self.allotted("ann", everything, quota=9999), Allotment(parse("ann"), 9999, True, False, True))
+        self.assertEqual(self.allotted("", everything), Allotment(ROOT, None, True, True, True))
         self.assertEqual(self.allotted("", "add"), Allotment(ROOT, None, False, False, False))
-        self.assertEqual(self.allotted("", "read,add,replace"), Allotment(ROOT, None, False, True))
+        self.assertEqual(self.allotted("", "read,add,replace"), Allotment(ROOT, None, False, True, True))
         self.assertEqual(self.allotted("", everything, secret="add"), Allotment(ROOT, None, False, False, False))
 
     def test_quota(self) -> None:

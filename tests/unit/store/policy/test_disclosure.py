@@ -81,7 +81,7 @@ class DisclosureTests(SynchronousTestCase):
         late.abort()
 
 
-ANN = Actor("ann", allotment=Allotment(parse("ann"), 1_000_000, may_discard=True, sees_all=False))
+ANN = Actor("ann", allotment=Allotment(parse("ann"), 1_000_000, may_discard=True, sees_all=False, sees_home=True))
 DROP = Actor("drop", allotment=Allotment(parse("ann"), 1_000_000, may_discard=False, sees_all=False, sees_home=False))
 
 

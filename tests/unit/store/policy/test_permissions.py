@@ -120,8 +120,8 @@ class PermissionTests(SynchronousTestCase):
     def test_allotment(self) -> None:
         """Versions are given up by an account that may remove them all; one with a home does not see all."""
         home = parse("home")
-        self.assertEqual(allotment(rights("read,replace,delete"), home, 5), Allotment(home, 5, True, False))
-        self.assertEqual(allotment(rights("read,add,replace"), ROOT, None), Allotment(ROOT, None, False, True))
+        self.assertEqual(allotment(rights("read,replace,delete"), home, 5), Allotment(home, 5, True, False, True))
+        self.assertEqual(allotment(rights("read,add,replace"), ROOT, None), Allotment(ROOT, None, False, True, True))
         self.assertEqual(allotment(rights("replace,delete"), ROOT, None), Allotment(ROOT, None, True, False, False))
         narrow = Rights(parse_rights("read,add,replace,delete"), ((("d",), frozenset()),))
         self.assertEqual(allotment(narrow, ROOT, None), Allotment(ROOT, None, False, False, False))
@@ -130,8 +130,8 @@ class PermissionTests(SynchronousTestCase):
         """A quota counts where it is the account's; who sees a part of that gives up no version elsewhere in it."""
         home, part, everything = parse("people/ann"), parse("people/ann/phone"), rights("read,add,replace,delete")
         self.assertEqual(allotment(everything, part, 5, home), Allotment(home, 5, False, False, False))
-        self.assertEqual(allotment(everything, part, None, home), Allotment(part, None, True, False))
-        self.assertEqual(allotment(everything, home, 5, home), Allotment(home, 5, True, False), "the control")
+        self.assertEqual(allotment(everything, part, None, home), Allotment(part, None, True, False, True))
+        self.assertEqual(allotment(everything, home, 5, home), Allotment(home, 5, True, False, True), "the control")
 
     def test_message(self) -> None:
         """The refusal names the act, the place, and who can help."""

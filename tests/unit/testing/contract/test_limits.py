@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
+import attrs
 from msgspec import structs
 
 from homeftp.endpoint import Endpoint
@@ -90,6 +91,13 @@ class LimitsControls(ControlCase):
             def space(self) -> Space:
                 return self._tree.space(SERVER)
 
+        class TellsAll(MemoryStore):
+            def bind(self, actor: Actor) -> MemoryStore:
+                assert actor.allotment is not None
+                told = structs.replace(actor.allotment, sees_home=True)
+                return super().bind(attrs.evolve(actor, allotment=told))
+
+        self.assert_caught("test_secret_quota", TellsAll)
         self.assert_caught("test_over_quota", OneByteMore)
         self.assert_caught("test_declared_size", Hasty)
         self.assert_caught("test_space_is_rounded", Exact)
