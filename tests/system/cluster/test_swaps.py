@@ -51,6 +51,7 @@ class SwapTests(SynchronousTestCase):
             assert started[0].stdout is not None
             first = "".join(started[0].stdout.readline() for _ in range(SWAPS // 20))
             os.kill(started[0].pid, signal.SIGKILL)
+            first += started[0].stdout.read()  # what was read ahead too, which `communicate` does not give
         outputs = [each.communicate(timeout=600)[0] for each in started]
         self.assertEqual([each.returncode for each in started], [-signal.SIGKILL if kill else 0, 0, 0])
         return [line.split() for line in (first + "".join(outputs)).splitlines()]
