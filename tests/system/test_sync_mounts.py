@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
+from unittest import mock
 
+from homeftp.client.sync.carryout import CarryOut
+from homeftp.client.sync.scope import Scope
 from tests.support.mounts import memory
 from tests.support.syncs import SyncCase
 
@@ -15,10 +19,12 @@ class SyncMountsTests(SyncCase):
         super().setUp()
         for name in ("1", "2", "3"):
             self.ann.put(name, name.encode())
+        self.others = {"1": b"1", "2": b"2", "3": b"3"}
         self.disk = os.path.join(self.ann.path, "disk")
         with memory(self.disk, "size=1m"):
             self.ann.put("disk/a", b"a")
             self.ann.put("disk/b/c", b"c")
+            self.ann.put("disk/b/d", b"d")
             self.sync(self.ann)
             self.assert_in_step()
         self.before = self.there()
@@ -35,9 +41,25 @@ class SyncMountsTests(SyncCase):
         """A program has written into the mount point while the disk is away."""
         self.ann.put("disk/stray", b"stray")
         self.assert_left("a disk was mounted here")
-        self.sync(self.ann, max_delete=2)
-        self.assertEqual(self.there(), {"1": b"1", "2": b"2", "3": b"3", "disk": None, "disk/stray": b"stray"})
+        self.sync(self.ann, max_delete=3)
+        self.assertEqual(self.there(), {**self.others, "disk": None, "disk/stray": b"stray"})
         self.assert_in_step()
+
+    def test_stray_deeper(self) -> None:
+        """What was written there has made a folder of the disk again, and has all that was directly in the disk."""
+        self.ann.put("disk/a", b"a")
+        self.ann.put("disk/b/c", b"c")
+        self.assert_left("a disk was mounted here")
+
+    def test_start_over(self) -> None:
+        """To forget what was agreed does not forget the disk that is there."""
+        with memory(self.disk, "size=1m"):
+            self.ann.put("disk/a", b"a")
+            self.ann.put("disk/b/c", b"c")
+            self.ann.put("disk/b/d", b"d")
+            self.sync(self.ann, start_over=True)
+        self.ann.put("disk/stray", b"stray")
+        self.assert_left("a disk was mounted here")
 
     def test_missing(self) -> None:
         """The mount point has gone with the disk."""
@@ -56,5 +78,50 @@ class SyncMountsTests(SyncCase):
         with memory(self.disk, "size=1m"):
             self.ann.put("disk/a", b"edited")
             self.sync(self.ann)
-            self.assertEqual(self.there(), {"1": b"1", "2": b"2", "3": b"3", "disk": None, "disk/a": b"edited"})
+            self.assertEqual(self.there(), {**self.others, "disk": None, "disk/a": b"edited"})
             self.assert_in_step()
+
+
+class FirstSyncTests(SyncCase):
+    """A disk is mounted in a folder of which no sync has come to its end since."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("1", "2", "3", "4"):
+            self.ann.put(name, name.encode())
+        self.disk = os.path.join(self.ann.path, "disk")
+
+    def assert_left(self, **given: Any) -> None:
+        """The disk is away, and a program has written to its mount point: what the server has of it stays."""
+        before = self.there()
+        self.assertLessEqual({"disk/a", "disk/b"}, set(before), "the control: it was stored")
+        self.ann.put("disk/stray", b"stray")
+        self.sync(self.ann, **given)
+        self.assertEqual(self.there(), before)
+        self.sync(self.ann)
+        self.assertEqual(self.there(), before)
+
+    def test_interrupted(self) -> None:
+        """The only sync that has seen the disk was interrupted when it had stored its files."""
+
+        async def lost(*given: object) -> None:
+            raise ConnectionError
+
+        with memory(self.disk, "size=1m"):
+            self.ann.put("disk/a", b"a")
+            self.ann.put("disk/b", b"b")
+            with mock.patch.object(CarryOut, "merge", lost):  # it is called behind the transfers
+                self.assertRaises(ConnectionError, self.sync, self.ann)
+        self.assert_left()
+
+    def test_parts(self) -> None:
+        """Only syncs of parts have seen the disk, as in a watch; another sync of parts does not forget it."""
+        os.mkdir(self.disk)
+        self.sync(self.ann)
+        with memory(self.disk, "size=1m"):
+            self.ann.put("disk/a", b"a")
+            self.ann.put("disk/b", b"b")
+            self.sync(self.ann, scope=Scope.of(["disk/a", "disk/b"]))
+            self.ann.put("1", b"edited")
+            self.sync(self.ann, scope=Scope.of(["1"]))
+        self.assert_left(scope=Scope.of(["disk/stray", "disk/a", "disk/b"]))

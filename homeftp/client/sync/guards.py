@@ -157,13 +157,13 @@ def _without_files(agreed: Agreement, here: SyncTree) -> AbstractSet[str]:
 
 
 def _away(both: BothSides, mounts: Collection[str]) -> Iterable[str]:
-    """The folders that have no disk any more, and lack something that was agreed on in them, or are missing."""
+    """The folders that have no disk any more, and lack something that was agreed on beneath them, or are missing."""
     agreed, here = both.agreed.nodes, both.here
     away = [name for name in mounts if name in agreed and name not in here.mounts and name not in here.opaque]
-    lost = set(map(_parent, agreed.keys() - here.nodes.keys())) if away else ()
+    lost = agreed.keys() - here.nodes.keys() if away else ()
     for name in away:
         node = here.nodes.get(name) or both.there.nodes.get(name)
-        if name in lost and node is not None and node.kind == "directory":
+        if node is not None and node.kind == "directory" and any(is_within(each, name) for each in lost):
             yield name
 
 

@@ -6,7 +6,7 @@ import os
 import time
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Awaitable, Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Awaitable, Callable, Iterable, Mapping
 
 import attrs
 
@@ -146,8 +146,8 @@ class _Sync:
         self._is_begun = False
         self._is_view_new = False
         """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
-        self._mounts: Collection[str] = ()
-        """The folders within the local one that had a disk of their own at the last sync."""
+        self._mounts: frozenset[str] = frozenset()
+        """The folders within the local one that are known to have had a disk of their own."""
         self._scope = request.scope
         self.lock = request.lock
         """The lock of the local folder, unless nothing is changed; to be released."""
@@ -160,7 +160,6 @@ class _Sync:
         local = await self._run(os.path.realpath, self._request.local)
         pair = SyncPair(client.fingerprint, client.server_info.account or "", str(endpoint), local)
         facts = await self._run(self._archive.facts, pair)
-        self._mounts = facts.get("mounts", "").split("\n")
         view, share = client.server_info.view, client.server_info.share
         self._is_view_new = view is not None and facts.get("view", view) != view
         is_other_share = share is not None and facts.get("share", share) != share
@@ -168,6 +167,7 @@ class _Sync:
             self._starts_over, self._is_begun = True, False
         await self._begin(client, pair)
         facts = {} if self._starts_over else facts  # what was known is forgotten
+        self._mounts = frozenset(filter(None, facts.get("mounts", "").split("\n")))
         if is_other_share:
             self._observer.on_notice(_ANOTHER_SHARE)
         if share is not None and share != facts.get("share") and not self._request.dry_run:
@@ -188,6 +188,7 @@ class _Sync:
                 self._observer.add_result(FileResult(Outcome.REFUSED, action.name, 0, reason))
         if self._request.dry_run:
             return
+        await self._record_mounts(pair, self._mounts.union(both.here.mounts))  # a sync may end early, or be of parts
         plan = self._permitted(plan)
         names = [action for action in plan.actions if action.act in _NAMES]
         if names and self._renames is not None:
@@ -197,15 +198,20 @@ class _Sync:
         await self._finish(client, pair, both, plan)
         if view is not None and view != facts.get("view") and not self._hidden(both):
             await self._run(self._archive.record_fact, pair, "view", view)
-        mounts = "\n".join(sorted({*both.here.mounts, *(name for name in self._mounts if name in both.here.opaque)}))
-        if both.scope.is_whole and mounts != facts.get("mounts", ""):
-            await self._run(self._archive.record_fact, pair, "mounts", mounts)
+        if both.scope.is_whole:
+            await self._record_mounts(pair, self._mounts.intersection(both.here.opaque).union(both.here.mounts))
         transferred = sum(each.act is Act.COPY and each.source.kind == "file" for each in plan.actions if each.source)
         del both, plan  # what follows reads the folder again
         if self._scope.is_whole and is_worthwhile(transferred, self.compared):
             scanned = partial(self._scan_again, pair)
             await remember_folder(client, self._context, scanned, endpoint, self._observer)
             await self._run(self._archive.remember_folders, pair)
+
+    async def _record_mounts(self, pair: SyncPair, mounts: frozenset[str]) -> None:
+        """Record which folders have, or had, a disk of their own."""
+        if mounts != self._mounts:
+            await self._run(self._archive.record_fact, pair, "mounts", "\n".join(sorted(mounts)))
+            self._mounts = mounts
 
     async def _scan_again(self, pair: SyncPair, folders: FolderTable | None) -> LocalTree:
         """Read the local folder, each file of it, after files were transferred, and record its inodes."""
