@@ -28,7 +28,7 @@ _HELD = 2
 """Changed blocks in memory."""
 
 MOST_GAPS = 1024 * MIB
-"""Zeros that no client has sent: the commit hashes and stores each, and a client could ask for any number of them."""
+"""Bytes of zeros that no client has sent: the commit hashes and stores each, and a client may ask for any number."""
 
 CommitDraft = Callable[[StoredContents, str, "int | None", "int | None"], Entry]
 """Puts one content, with that hash, mtime and mode, in place."""
@@ -51,8 +51,8 @@ class ClusterDraft:
         self._base = base
         self._block = context.cluster.part_bytes
         self._size = self._base_size = base.size
-        self._gaps = 0
-        """Bytes by which it was extended without being sent, at most `MOST_GAPS`."""
+        self._sent = base.size
+        """Bytes that were sent, or that the base has, at most `size`: the others are a gap of zeros."""
         self._held: dict[int, bytearray] = {}
         self._written: dict[int, ContentPart] = {}
         self._objects: dict[str, int] = {}
@@ -90,7 +90,8 @@ class ClusterDraft:
         if not data:
             return
         if offset + len(data) > self._size:
-            self._grow(offset + len(data), max(0, offset - self._size))
+            self._grow(offset + len(data))
+        self._sent = min(self._size, self._sent + len(data))
         view = memoryview(data)
         while len(view):
             number, start = divmod(offset, self._block)
@@ -104,10 +105,10 @@ class ClusterDraft:
         self._expect_open()
         check_range(size)
         if size > self._size:
-            self._grow(size, size - self._size)
+            self._grow(size)
             return
         self._size = size
-        self._gaps = min(self._gaps, size)
+        self._sent = min(self._sent, size)
         self._base_size = min(self._base_size, size)
         for number in [each for each in (*self._held, *self._written) if each * self._block >= size]:
             self._held.pop(number, None)
@@ -120,9 +121,17 @@ class ClusterDraft:
             self._written[number] = ContentPart(part.object, part.start, min(part.size, left))
 
     def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:
-        """Put the content in place."""
+        """Put the content in place. Raises `TooLarge` (22) where more than `MOST_GAPS` of it was not sent.
+
+        Not before: clients send parts in any order, and set the size first.
+        """
         self._expect_open()
         try:
+            if self._size - self._sent > MOST_GAPS:
+                raise TooLarge(
+                    f"{format_size(self._size - self._sent)} of the file were not sent, and this server adds at most "
+                    f"{format_size(MOST_GAPS)} of zeros: send all of it"
+                )
             hasher = Hasher()
             parts: list[ContentPart] = []
             for number in range(-(-self._size // self._block)):
@@ -143,14 +152,8 @@ class ClusterDraft:
         self._ended = True
         self._held.clear()
 
-    def _grow(self, size: int, gap: int) -> None:
+    def _grow(self, size: int) -> None:
         self._check_size(size)
-        if self._gaps + gap > MOST_GAPS:
-            raise TooLarge(
-                f"this server stores no more than {format_size(MOST_GAPS)} of a file that were not sent: send the "
-                "content in order, without setting the size before"
-            )
-        self._gaps += gap
         self._size = size
 
     def _fetch(self, number: int, start: int, size: int) -> bytes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from typing import Iterable
 
 from homeftp.endpoint import parse
 from homeftp.errors import TooLarge
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.store.cluster.writes.draft import MOST_GAPS
+from homeftp.store.cluster.writes import draft as draft_module
+from homeftp.store.cluster.writes.draft import ClusterDraft
 from tests.support.clustercase import ClusterCase, request
 
 BLOCK = 100
@@ -55,18 +57,41 @@ class DraftTests(ClusterCase):
         self.assert_sound()
 
     def test_endless_gap(self) -> None:
-        """No client makes the server store zeros without end: the bound holds for all gaps of a draft together."""
-        draft = self.store.edit(request("a.bin"))
-        for extend in (lambda: draft.truncate(MOST_GAPS + 1), lambda: draft.write(2**60, b"x")):
-            self.assertRaises(TooLarge, extend)
-            self.assertEqual(draft.size, 0)
-        draft.truncate(MOST_GAPS - 5)
-        draft.write(MOST_GAPS, b"x")
-        self.assertRaises(TooLarge, draft.write, MOST_GAPS + 2, b"x")
-        draft.truncate(7 * BLOCK)
-        draft.write(8 * BLOCK, b"x")
-        self.assertEqual(draft.commit().size, 8 * BLOCK + 1)
-        self.assertEqual(self.content("a.bin"), bytes(8 * BLOCK) + b"x")
+        """No client makes the server store zeros without end: a commit that would is refused, and stores nothing."""
+        for extend in (lambda draft: draft.truncate(2**60), lambda draft: draft.write(2**60, b"x")):
+            draft = self.store.edit(request("a.bin"))
+            extend(draft)
+            self.assertIn("send all of it", self.assertRaises(TooLarge, draft.commit).message)
+        self.assertEqual((self.objects(), self.names()), (set(), []))
+
+    def filled(self, before: int, sent: Iterable[int], after: int) -> ClusterDraft:
+        """A draft whose size was set before and after blocks of these numbers were sent."""
+        draft = self.store.edit(request("a.bin", empty=True))
+        assert isinstance(draft, ClusterDraft)
+        draft.truncate(before)
+        for number in sent:
+            draft.write(number * BLOCK, b"x" * BLOCK)
+        draft.truncate(after)
+        return draft
+
+    def test_gaps(self) -> None:
+        """The bound holds for all gaps together; what was sent in the end is none, in whatever order it came."""
+        self.patch(draft_module, "MOST_GAPS", 3 * BLOCK)
+        swapped = [1, 0, 3, 2, 5, 4, 7, 6]
+        for before, sent in ((0, swapped), (0, reversed(range(8))), (8 * BLOCK, range(8)), (2**60, [2, 7, 5, 0, 3])):
+            self.assertEqual(self.filled(before, sent, 8 * BLOCK).commit().size, 8 * BLOCK)
+        for before, sent, after in (
+            (0, [1, 3, 5, 7], 8 * BLOCK),
+            (0, swapped, 12 * BLOCK),
+            (9 * BLOCK, range(5), 9 * BLOCK),
+        ):
+            self.assertRaises(TooLarge, self.filled(before, sent, after).commit)
+        draft = self.filled(0, swapped, 0)
+        draft.truncate(4 * BLOCK)
+        self.assertRaises(TooLarge, draft.commit)  # what was cut off is not sent any more
+        longer = self.store.edit(request("a.bin"))
+        longer.truncate(11 * BLOCK)
+        self.assertEqual(longer.commit().size, 11 * BLOCK, "what the file had is no gap")
         self.assert_sound()
 
     def test_aborted(self) -> None:
