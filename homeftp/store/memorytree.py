@@ -229,29 +229,37 @@ class MemoryTree:
         if allotment is not None and allotment.quota is not None:
             home = allotment.home.parts
             left = allotment.quota - self._used(home)
-            short = size - (left if arrived else declarable(left, actor, own=True))
             refused = partial(wording.over_quota, endpoint, allotment.quota, size, left if actor.sees_home else None)
-            self._free(short, home, actor, refused, any_age=allotment.may_discard, arrived=arrived)
+            self._free(size, left, actor, refused, home=home, any_age=allotment.may_discard, arrived=arrived)
         if quota is not None:
             left = quota - self._used()
-            short = size - (left if arrived else declarable(left, actor, own=False))
             refused = partial(wording.over_store_quota, endpoint, size, left if actor.sees_all else None)
-            self._free(short, (), actor, refused, any_age=False, arrived=arrived)
+            self._free(size, left, actor, refused, home=None, any_age=False, arrived=arrived)
 
     def _free(
-        self, short: int, home: Names, actor: Actor, refused: Callable[[], NoSpace], *, any_age: bool, arrived: bool
+        self,
+        size: int,
+        left: int,
+        actor: Actor,
+        refused: Callable[[], NoSpace],
+        *,
+        home: Names | None,
+        any_age: bool,
+        arrived: bool,
     ) -> None:
-        """Remove `short` bytes beneath a home for an actor."""
+        """Remove what `size` bytes of an actor need beyond what a quota leaves: that of a home, or of the store."""
         protected_us = 0 if any_age else self._options.retention.protected_seconds * SECOND_US
         versions = [
             (at_us, names)
             for at_us, names in self._oldest()
-            if _is_in(names, home) and at_us <= self.now_us() - protected_us
+            if _is_in(names, home or ()) and at_us <= self.now_us() - protected_us
         ]
         partials = [each for each in self._partials if each.owner == actor.owner]
-        removable = sum(_cost(len(self.versions[names][at_us].content)) for at_us, names in versions)
-        if short > removable + sum(_cost(len(each.content)) for each in partials):
+        most = left + sum(_cost(len(self.versions[names][at_us].content)) for at_us, names in versions)
+        most += sum(_cost(len(each.content)) for each in partials)
+        if size > (most if arrived else declarable(most, actor, own=home is not None)):
             raise refused()
+        short = size - left
         for at_us, names in versions if arrived else ():
             if short > 0:
                 short -= _cost(len(self.versions[names].pop(at_us).content))

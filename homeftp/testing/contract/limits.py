@@ -214,6 +214,35 @@ class LimitsContract(ContractCase):
             assert free is not None
             self.assertEqual(len(str(free).rstrip("0")) <= 2, not sees_home, free)  # the control: it is told exactly
 
+    def test_secret_versions(self) -> None:
+        """To declare sizes tells no account exactly what a quota leaves, also where versions could go for them."""
+        most, retention = 2_000_000, structs.replace(self.options.retention, protected_seconds=0)
+        for own in (True, False):
+            store = self.store(quota=None if own else most, retention=retention)
+            if not (store.capabilities.account_quotas if own else store.capabilities.quota):
+                continue
+            store.maintain()
+            allotment = Allotment(
+                parse("ann"), most if own else None, may_discard=False, sees_all=False, sees_home=False
+            )
+            accepted: list[list[int]] = []
+            for size in (345_678, 310_000, 350_000, 450_000):
+                self.write(store, "ann/b.txt", bytes(size))  # what it had is a version, which could go
+                accepted.append(self.accepted(store.bind(Actor("ann", allotment=allotment))))
+            self.assertEqual(accepted[1], accepted[2])
+            self.assertNotEqual(accepted[2], accepted[3], "the control: roughly it shows")
+
+    def accepted(self, store: IStore) -> list[int]:
+        """Which of some sizes a store lets a client declare."""
+        found = []
+        for size in range(1_600_000, 1_800_000, 20_000):
+            try:
+                store.upload(request("ann/c.txt", size=size)).abort()
+            except NoSpace:
+                continue
+            found.append(size)
+        return found
+
     def test_names_count(self) -> None:
         """Each name counts for a quota, of an empty file or a directory too, until it is removed."""
         most = 16

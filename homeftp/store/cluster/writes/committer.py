@@ -31,15 +31,17 @@ _EVICTED_AT_ONCE = 100
 
 @attrs.frozen
 class _Need:
-    """The space that a quota lacks for something."""
+    """A quota that counts something that needs space."""
 
     top: Names
     quota: int
-    short: int
-    """Bytes; not above 0 where there is enough."""
+    left: int
+    """Bytes that it leaves; below 0 where more is used."""
     refused: Callable[[], NoSpace]
     any_age: bool
     """Whether protected versions may go for it."""
+    own: bool = True
+    """Whether it is that of the account, and not that of the store."""
 
 
 class ClusterCommitter:
@@ -225,18 +227,17 @@ class ClusterCommitter:
         needs: list[_Need] = []
         if allotment is not None and allotment.quota is not None:
             left = allotment.quota - self._used(allotment.home.parts)
-            short = size - (left if arrived else declarable(left, actor, own=True))
             refused = partial(wording.over_quota, endpoint, allotment.quota, size, left if actor.sees_home else None)
-            needs.append(_Need(allotment.home.parts, allotment.quota, short, refused, allotment.may_discard))
+            needs.append(_Need(allotment.home.parts, allotment.quota, left, refused, allotment.may_discard))
         if quota is not None:
             left = quota - self._used(())
-            short = size - (left if arrived else declarable(left, actor, own=False))
             refused = partial(wording.over_store_quota, endpoint, size, left if actor.sees_all else None)
-            needs.append(_Need((), quota, short, refused, False))
+            needs.append(_Need((), quota, left, refused, False, own=False))
         partials: list[UploadRow] = []
-        if any(need.short > 0 for need in needs):
+        if any(size > need.left for need in needs):
             partials = uploads.of_owner(self.workspace.transaction, self._context.share.id, actor.owner)
-        self._expect_enough(needs, sum(usage.cost(each.arrived) for each in partials))
+        of_partials = sum(usage.cost(each.arrived) for each in partials)
+        self._expect_enough(needs, size, of_partials, None if arrived else actor)
         for need in needs:
             if arrived:
                 short = self._used(need.top) + size - need.quota  # what went for the one before counts here, too
@@ -255,19 +256,23 @@ class ClusterCommitter:
         """Versions that were replaced or removed later are protected."""
         return self.workspace.now_us - int(self._context.options.retention.protected_seconds * SECOND_US)
 
-    def _expect_enough(self, needs: Sequence[_Need], of_partials: int) -> None:
-        """Raise what refuses to free these, before anything goes: each may be an item of many, and the others stay."""
+    def _expect_enough(self, needs: Sequence[_Need], size: int, of_partials: int, declaring: Actor | None) -> None:
+        """Raise what refuses `size` bytes, before anything goes: it may be an item of many, and the others stay.
+
+        `declaring`: who declares them, where they have not arrived.
+        """
         transaction, share = self.workspace.transaction, self._context.share.id
-        going = counted = 0  # what goes for the need before: all of it, and as far as it could have gone for this one
+        reached = protected = 0  # for a size above `reached` the need before removes so many bytes that are protected
         for need in needs:
-            if need.short <= going:
+            if size <= need.left:
                 continue
             unprotected = usage.evictable(transaction, share, need.top, self._before_us)
             removable = usage.evictable(transaction, share, need.top, None) if need.any_age else unprotected
-            if need.short - going > removable + of_partials - counted:
+            most = need.left + removable + of_partials
+            most += protected if most >= reached else 0
+            if size > (most if declaring is None else declarable(most, declaring, own=need.own)):
                 raise need.refused()
-            going = need.short
-            counted = min(going, unprotected) + max(0, going - removable)
+            reached, protected = need.left + unprotected, removable - unprotected
 
     def _evict_partials(self, short: int, partials: list[UploadRow], actor: Actor) -> int:
         while short > 0 and partials:

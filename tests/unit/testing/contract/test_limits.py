@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Any, Iterator
 
 import attrs
 from msgspec import structs
@@ -14,6 +14,7 @@ from homeftp.model import SERVER, Actor, Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.memorycommitter import Report
 from homeftp.store.memorytree import Node
+from homeftp.store.policy.disclosure import declarable
 from homeftp.testing.contract.limits import LimitsContract
 from tests.support.contracts import ControlCase
 
@@ -97,7 +98,21 @@ class LimitsControls(ControlCase):
                 told = structs.replace(actor.allotment, sees_home=True)
                 return super().bind(attrs.evolve(actor, allotment=told))
 
+        class RoundsBefore(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                free = self._tree._free
+
+                def exactly(size: int, left: int, actor: Actor, *args: Any, arrived: bool, **how: Any) -> None:
+                    if not arrived:
+                        left, actor = declarable(left, actor, own=how["home"] is not None), SERVER
+                    free(size, left, actor, *args, arrived=arrived, **how)
+
+                self._tree._free = exactly  # type: ignore[method-assign]
+
         self.assert_caught("test_secret_quota", TellsAll)
+        self.assert_caught("test_secret_versions", TellsAll)
+        self.assert_caught("test_secret_versions", RoundsBefore)
         self.assert_caught("test_over_quota", OneByteMore)
         self.assert_caught("test_declared_size", Hasty)
         self.assert_caught("test_space_is_rounded", Exact)
