@@ -5,11 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import MIB, MIN_BUFFER, READ_BUFFER, TLS_WRITE, Limits
 from homeftp.crypto.tlsrecords import PART
 from homeftp.server.gate.connectionsizes import ConnectionSizes
+from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.requestmemory import RequestMemory
 
 
@@ -44,6 +47,23 @@ class ConnectionSizesTests(SynchronousTestCase):
         """OpenSSL gets half of a read at once: that is how much memory it keeps for the connection."""
         self.sizes.encrypt(self.tls)
         self.assertEqual(self.tls.part, READ_BUFFER // 2)
+
+    def test_large_pieces(self) -> None:
+        """Large pieces reach TLS without a copy; with no TLS, or one that is not this program's, they are copied."""
+        transport, parts = StringTransport(), list[memoryview]()
+        output = OutputBuffer(
+            transport, paused=lambda: None, resumed=lambda: None, failed=lambda failure: failure.raiseException()
+        )
+        sizes = ConnectionSizes(self.memory.share(), self.socket, output)
+        self.tls.write_part = parts.append
+        content = bytes(range(256)) * (2 * TLS_WRITE // 256)
+        for tls, copied in ((None, True), (self.tls, False), (None, True)):
+            sizes.encrypt(tls)
+            self.successResultOf(Deferred.fromCoroutine(output.send(content)))
+            sent = [bytes(part) for part in parts if isinstance(part, memoryview) and part.obj is content]
+            self.assertEqual((transport.value() == content, b"".join(sent) == content), (copied, not copied))
+            transport.clear()
+            parts.clear()
 
     def test_many(self) -> None:
         """A connection among many reads and writes less at once, but never less than OpenSSL needs."""
