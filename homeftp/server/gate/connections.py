@@ -1,8 +1,9 @@
 """The connections of all front ends: counted against the server's limits, and notified when the server stops.
 
 Clients that connect and do not log in must not keep others out. So a newcomer takes the place of one that has been
-idle for a while, of the address that has most of them: the one that has waited longest. docs/decisions/unauthenticated
-has the alternatives.
+idle for a while, of the address that has most of them: the one that has waited longest. Only new connections of the
+address that has most give way where few are idle, all of them of addresses that have less: those may be slow logins.
+docs/decisions/unauthenticated has the alternatives.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from homeftp.server.gate.timeouts import Deadline
 LOGIN_GRACE = 5.0
 """Seconds that a connection may take to log in before it counts as idle: an honest login takes about half a second, and
 a few seconds where others log in too."""
+
+
+IDLE_PART = 1 / 4
+"""The part of all places before the login that idle connections of the smaller groups keep."""
 
 
 @attrs.define(eq=False)
@@ -81,7 +86,7 @@ class Connections:
     def full(self, address: str | None) -> str | None:
         """Why no further connection from `address` can be accepted; None when one can, in the place of another or not.
 
-        Where all that could give way came only now, one of them or the newcomer is chosen by chance.
+        Where no idle one gives way, one of the largest group or the newcomer is chosen by chance.
         """
         reason, waiting = self._crowd(address)
         if reason is None or self._idle(waiting):
@@ -172,10 +177,16 @@ class Connections:
         return None, ()
 
     def _idle(self, waiting: Sequence[_Counted]) -> _Counted | None:
-        """The one that has waited longest, of the largest group that has one which has waited for too long."""
+        """The one that has waited longest, of the largest group that has one which has waited for too long.
+
+        None where that is not the largest group of all, and few are idle: new connections of the largest give way then.
+        """
         count, now = _sizes(waiting), self._clock.seconds()
-        idle = (each for each in waiting if now - each.since >= LOGIN_GRACE)
-        return max(idle, key=lambda each: count[each.group], default=None)
+        idle = [each for each in waiting if now - each.since >= LOGIN_GRACE]
+        first = max(idle, key=lambda each: count[each.group], default=None)
+        if first is None or len(idle) > IDLE_PART * len(waiting) or count[first.group] == max(count.values()):
+            return first
+        return None
 
     def _displace(self, counted: _Counted, reason: str) -> None:
         self._log.info(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Iterable
 
 from twisted.internet.task import Clock
@@ -70,6 +71,20 @@ class ConnectionsTests(SynchronousTestCase):
         for address in addresses:
             made.append(self.add(address, authenticated=False))
             self.clock.advance(seconds)
+        return made
+
+    def flood(self, networks: int, seconds: int) -> list[FakeConnection]:
+        """Twenty attempts per second, from so many networks in turn; what is accepted ends after 4.5 s without a login.
+
+        All limits are as they are by default.
+        """
+        made = []
+        for number in range(20 * seconds):
+            address = f"2001:db8:0:{number % networks:x}::1"
+            if self.connections.full(address) is None:
+                made.append(self.add(address, authenticated=False))
+                self.clock.callLater(4.5, self.connections.remove, made[-1])
+            self.clock.advance(0.05)
         return made
 
     def told(self, connections: Iterable[FakeConnection]) -> list[list[str]]:
@@ -182,6 +197,42 @@ class ConnectionsTests(SynchronousTestCase):
             for browser in browsers:
                 self.connections.authenticated(browser, "ann")
             self.assertEqual(self.told(browsers), [[]] * 30)
+
+    def test_slow_login(self) -> None:
+        """A login that takes 25 s succeeds beside new connections from up to 8 networks, which fill all other places.
+
+        The control: connections of those networks have to give way to each other meanwhile.
+        """
+        for networks in (2, 3, 5, 8):
+            self.connections = Connections(Limits(), self.clock, random.Random(networks).randrange)
+            self.flood(networks, 5)
+            slow = self.add("192.0.2.9", authenticated=False)
+            strangers = self.flood(networks, 25)
+            self.assertEqual((networks, slow.told), (networks, []))
+            self.assertGreater(self.told(strangers).count(["abort"]), 100)
+            self.connections.authenticated(slow, "ann")
+            self.assertEqual(slow.told, [])
+
+    def test_idle_quarter(self) -> None:
+        """Idle connections of small groups give way before new ones of the largest while they hold over a quarter."""
+        for count, gives_way in ((17, True), (16, False)):
+            self.connections = Connections(Limits(), self.clock, self.choose)
+            idle = self.idle(*(f"192.0.2.{number}" for number in range(count)))
+            self.clock.advance(LOGIN_GRACE)
+            new = self.idle(*(f"2001:db8:0:{number % 2}::1" for number in range(64 - count)))
+            self.assertEqual(self.told([*idle, *new]), 64 * [[]], "the control: until now there is space")
+            self.add("198.51.100.1", authenticated=False)
+            self.assertEqual((["abort"] in self.told(idle), ["abort"] in self.told(new)), (gives_way, not gives_way))
+
+    def test_idle_largest(self) -> None:
+        """An idle connection of the largest group gives way first, however few are idle, also if others wait longer."""
+        self.connections = Connections(Limits(), self.clock, self.choose)
+        other, stranger = self.idle("192.0.2.1", "2001:db8::1")
+        self.clock.advance(LOGIN_GRACE)
+        new = self.idle(*(f"2001:db8:0:{number % 2}::1" for number in range(62)))
+        self.assertIsNone(self.connections.full("192.0.2.2"))
+        self.add("192.0.2.2", authenticated=False)
+        self.assertEqual(self.told([other, stranger, *new]), [[], ["abort"], *(62 * [[]])])
 
     def test_network_alone(self) -> None:
         """One network that takes all the connections that it can get keeps nobody from elsewhere waiting."""
