@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import stat
 from typing import Callable, Iterable, Sequence
+from unittest import mock
 
 from msgspec import structs
 
@@ -310,3 +312,38 @@ class OutsideChangeTests(StoreCase):
         """Small files."""
         self.system.armed = True
         self.check(self.served.write_many([self.request("file")])[0])
+
+
+class LostDescriptorTests(StoreCase):
+    """A driver, such as that of NTFS, finds what is open by its old name, and so not after a move."""
+
+    def move(self, store: LocalStore, then: Callable[[], object]) -> Entry:
+        """Move "old" to "new", and do something as soon as the old name has gone and the driver finds nothing by it."""
+        moved, found = os.stat(self.path("old")), os.fstat
+
+        def fstat(fd: int) -> os.stat_result:
+            stat = found(fd)
+            if os.path.samestat(stat, moved) and not os.path.exists(self.path("old")):
+                then()
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            return stat
+
+        with mock.patch.object(os, "fstat", fstat):
+            return store.move(parse("old"), parse("new"), None, None)
+
+    def test_moved(self) -> None:
+        """The file is found by its new name."""
+        self.lay("old", b"content")
+        lost: list[bytes] = []
+        entry = self.move(self.store(), lambda: lost.append(self.content("new")))
+        self.assertEqual((entry.size, lost), (7, [b"content"]), "with the control: the driver lost it")
+
+    def test_replaced(self) -> None:
+        """A file that another program has put there meanwhile is not taken for it: the move is in doubt."""
+        store = self.store()
+        for then in (
+            lambda: os.replace(self.lay("other", b"others"), self.path("new")),
+            lambda: os.unlink(self.path("new")),
+        ):
+            self.lay("old", b"content")
+            self.assertIn("in doubt", str(self.assertRaises(Internal, self.move, store, then)))
