@@ -6,6 +6,7 @@ import os
 
 from homeftp.config import SLICE
 from homeftp.endpoint import parse
+from homeftp.errors import NoSpace
 from homeftp.model import SERVER, WriteRequest
 from homeftp.store.local.store import LocalStore
 from homeftp.store.local.writes.staged import StagedFile
@@ -35,6 +36,19 @@ class StagedTests(SpaceCase):
         staged.close()
         self.assertEqual((usage.left(), entry.hash), (before - 2 * 4096, sha(b"content")), "with its directory")
         self.assertEqual((self.content("d/file"), self.left()), (b"content", []))
+
+    def test_refused(self) -> None:
+        """A write that is refused for the gap before it takes no space, and leaves the file as it is."""
+        store = self.counted(100 * 4096)
+        usage = store._writable.accounting.whole
+        staged = self.staged(store)
+        staged.write(0, bytes(2 * 4096))
+        before = usage.left()
+        self.assertRaises(NoSpace, staged.write, 200 * 4096, bytes(10 * 4096))
+        self.assertEqual((usage.left(), staged.size), (before, 2 * 4096))
+        staged.write(50 * 4096, bytes(10 * 4096))
+        self.assertEqual(usage.left(), (before or 0) - 10 * 4096, "the control: the gap takes none yet")
+        staged.close()
 
     def test_copied(self) -> None:
         """It can be filled from an open file; a hash that is given is not computed again."""
