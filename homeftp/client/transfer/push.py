@@ -27,7 +27,8 @@ from homeftp.model import Entry
 
 _WINDOW = 2 * BATCH_FILES
 """Files that are read, compared or sent at once: while one batch is stored the next one is on its way. Twice as many
-took 8 MiB more for files of 4 KiB, and no less of the processor's time."""
+took 8 MiB more for files of 4 KiB, and no less of the processor's time; with a round trip of 200 ms a push was a fifth
+faster."""
 
 _SETSTAT = "SETSTAT"
 """The request that changes metadata alone."""
