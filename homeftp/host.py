@@ -18,12 +18,12 @@ def now() -> datetime:
 
 
 def own_address() -> str:
-    """This machine's address in its network, or its name where it has none. Sends nothing."""
+    """This machine's address in its network; where it has none, its name in the next one. Sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(_UNUSED)
         except OSError:
-            return socket.gethostname()
+            return f"{own_name()}.local"
         address: str = probe.getsockname()[0]
         return address
 

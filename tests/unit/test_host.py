@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import socket
 from datetime import timedelta
 from unittest import mock
 
+from cryptography.x509 import DNSName
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.crypto.webcert import host_names
 from homeftp.host import lock_holder, now, own_address, own_name, user_folder
 
 
@@ -34,10 +35,12 @@ class HostTests(SynchronousTestCase):
                 self.assertEqual(own_name(), expected)
 
     def test_address(self) -> None:
-        """The address is one of this machine's, and without a network its name."""
-        self.assertTrue(re.fullmatch(r"[0-9.]+", own_address()) or own_address() == socket.gethostname())
+        """The address is one of this machine's, and without a network a name that its certificate for the web has."""
+        name = f"{own_name()}.local"
+        self.assertTrue(re.fullmatch(r"[0-9.]+", own_address()) or own_address() == name)
         with mock.patch("socket.socket.connect", side_effect=OSError(101, "Network is unreachable")):
-            self.assertEqual(own_address(), socket.gethostname())
+            self.assertEqual(own_address(), name)
+        self.assertIn(DNSName(name), host_names(own_name(), ()))
 
     def test_user_folder(self) -> None:
         """A user without a home has no folders, however platformdirs says that."""
