@@ -82,20 +82,17 @@ class OutputBuffer:
 
     async def send(self, data: bytes) -> None:
         """Write all of it, in pieces of the size that is fastest with TLS, as the client reads; as `ready`."""
-        if len(data) <= self.slice or self.write_part is None:
-            await self._send_bytes(data)
-            return
-        view = memoryview(data)
-        while view:
+        write_part = self.write_part if len(data) > self.slice else None
+        view, start = memoryview(data), 0
+        while start < len(data):
             await self.ready()
-            part, view = view[: self.slice], view[self.slice :]
-            self.written += len(part)
-            self.write_part(part)
-
-    async def _send_bytes(self, data: bytes) -> None:
-        for start in range(0, len(data), self.slice):
-            await self.ready()
-            self.write(data[start : start + self.slice])
+            end = min(start + self.slice, len(data))  # the size changes with the number of connections
+            if write_part is None:
+                self.write(data[start:end])
+            else:
+                self.written += end - start
+                write_part(view[start:end])
+            start = end
 
     async def wait_idle(self, event: Awaitable[T]) -> T:
         """The result of `event`; it is cancelled, and `ConnectionLost` raised, when the client disconnects."""

@@ -58,6 +58,21 @@ class OutputBufferTests(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(self.output.send(b"small")))
         self.assertEqual((self.transport.value(), self.output.written), (b"small", len(content) + 5))
 
+    def test_other_size(self) -> None:
+        """What is sent arrives whole where the size of its pieces changes while the writer waits."""
+        content = bytes(range(100))
+        for before, after in ((100, 30), (40, 15), (15, 40), (30, 100)):
+            for in_parts in (False, True):
+                self.setUp()
+                self.output.write_part = (lambda part: self.transport.write(bytes(part))) if in_parts else None
+                self.output.slice = before
+                self.output.pauseProducing()
+                sending = Deferred.fromCoroutine(self.output.send(content))
+                self.output.slice = after
+                self.output.resumeProducing()
+                self.successResultOf(sending)
+                self.assertEqual((self.transport.value(), self.output.written), (content, 100))
+
     def test_lost(self) -> None:
         """A writer that waits fails when the connection ends, and so does the next one."""
         self.output.pauseProducing()
