@@ -120,7 +120,7 @@ _OTHER_DISK = (
 
 
 def unmounted_names(both: BothSides, mounts: Collection[str]) -> Mapping[str, Unsynced]:
-    """The folders within the synced one whose disks may be away; `mounts` are those that had one at the last sync."""
+    """The folders within the synced one whose disks may be away; `mounts` are those that once had a disk mounted."""
     reasons = {name: _UNMOUNTED for name in _emptied(both.agreed, both.here) if not both.holds_same(name)}
     reasons.update((name, _OTHER_DISK) for name in _without_files(both.agreed, both.here) if not both.holds_same(name))
     reasons.update((name, _AWAY) for name in _away(both, mounts))
@@ -147,7 +147,10 @@ def _emptied(agreed: Agreement, here: SyncTree) -> AbstractSet[str]:
 
 
 def _without_files(agreed: Agreement, here: SyncTree) -> AbstractSet[str]:
-    """The folders with a disk that has no files, where some were agreed on: two disks may have the same inode."""
+    """The mount points of disks without any file, where files were agreed on.
+
+    Their inodes may be those of before: the top folders of two disks often have the same inode.
+    """
     found = {name for name in here.mounts if name in agreed.nodes and agreed.nodes[name].kind == "directory"}
     for nodes, wanted in ((agreed.nodes, True), (here.nodes, False)):
         if found:
@@ -157,7 +160,7 @@ def _without_files(agreed: Agreement, here: SyncTree) -> AbstractSet[str]:
 
 
 def _away(both: BothSides, mounts: Collection[str]) -> Iterable[str]:
-    """The folders that have no disk any more, and lack something that was agreed on beneath them, or are missing."""
+    """The folders on which no disk is mounted any more, and which are missing, or lack something that was agreed on."""
     agreed, here = both.agreed.nodes, both.here
     away = [name for name in mounts if name in agreed and name not in here.mounts and name not in here.opaque]
     lost = agreed.keys() - here.nodes.keys() if away else ()

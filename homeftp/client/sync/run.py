@@ -147,7 +147,7 @@ class _Sync:
         self._is_view_new = False
         """Whether the account may read other folders of the server than at the last sync, as far as that is known."""
         self._mounts: frozenset[str] = frozenset()
-        """The folders within the local one that are known to have had a disk of their own."""
+        """The folders within the local one on which a disk is known to have been mounted."""
         self._scope = request.scope
         self.lock = request.lock
         """The lock of the local folder, unless nothing is changed; to be released."""
@@ -208,7 +208,7 @@ class _Sync:
             await self._run(self._archive.remember_folders, pair)
 
     async def _record_mounts(self, pair: SyncPair, mounts: frozenset[str]) -> None:
-        """Record which folders have, or had, a disk of their own."""
+        """Record on which folders disks are, or were, mounted."""
         if mounts != self._mounts:
             await self._run(self._archive.record_fact, pair, "mounts", "\n".join(sorted(mounts)))
             self._mounts = mounts
@@ -277,10 +277,8 @@ class _Sync:
 
     def _unmounted(self, both: BothSides) -> Mapping[str, Unsynced]:
         """The folders whose disks may be away, unless the user allows that many deletions, or fills them again."""
-        is_filled = self._request.options.direction is Direction.PULL
-        if is_filled or self._request.max_delete is not None or self._starts_over:
-            return {}
-        return unmounted_names(both, self._mounts)
+        is_asked_for = self._request.options.direction is Direction.PULL or self._request.max_delete is not None
+        return {} if is_asked_for or self._starts_over else unmounted_names(both, self._mounts)
 
     def _make_plan(self, both: BothSides, *, undecided: bool = False) -> SyncPlan:
         """The plan; with `undecided` without the user's preference in conflicts."""

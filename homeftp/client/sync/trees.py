@@ -84,7 +84,7 @@ class BothSides:
     """The part that was read. Of the directories around its parts nothing else is in here."""
 
     def holds_same(self, folder: str) -> bool:
-        """Whether a folder has a file, at any depth, that is in neither tree because both sides have it."""
+        """Whether a folder has a file, at any depth, that both sides have alike, so that it is in neither tree."""
         folders = (name for name in self.same if self.digests.digests[name].files)
         return any(is_within(name, folder) for name in chain(folders, self.unchanged))
 

@@ -23,6 +23,7 @@ class GroupCommits:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.monotonic = monotonic
+        """A clock, in seconds."""
         self._lock = Lock()
         self.sizes = Histogram(AMOUNTS)
         """How many files and directories were written together."""
