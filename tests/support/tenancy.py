@@ -26,7 +26,6 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from hypothesis.strategies import SearchStrategy
-from msgspec import structs
 from twisted.internet.defer import Deferred
 
 from homeftp.accounts.devices import Devices
@@ -34,10 +33,10 @@ from homeftp.accounts.passwords import hash_password
 from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
 from homeftp.errors import LoginFailed, Refusal
-from homeftp.interfaces import ILogin, IStore, Space
+from homeftp.interfaces import ILogin, IStore
 from homeftp.interfaces.immediate import GRANTED_SECONDS
-from homeftp.model import Entry, WriteRequest
-from tests.support.tenancychecks import Session, check_changes, same_answers
+from homeftp.model import WriteRequest
+from tests.support.tenancychecks import Session, check_changes, check_told, outcome_of, same_answers
 from tests.support.tenancyrules import (
     ACCOUNTS,
     ADD,
@@ -369,7 +368,7 @@ class TenancyMachine(RuleBasedStateMachine):
 
     def _step(self, session: Session, step: Step, before: Snapshot) -> Snapshot:
         """One call; what the first store holds after it."""
-        outcome = self._outcome(session.pair[0], step)
+        outcome = outcome_of(session.pair[0], step)
         after = self._snapshot(before)
         context = f"{step.what} {step.paths} by {session.account}, valid {session.valid}: {outcome!r}"
         check_changes(session, step, before, after, refused=isinstance(outcome, Refusal), context=context)
@@ -385,15 +384,8 @@ class TenancyMachine(RuleBasedStateMachine):
         return after
 
     def _check_told(self, session: Session, step: Step, outcome: Any, context: str) -> None:
-        rules = session.rules
-        for path, entry in step.reads(outcome):
-            assert rules.sees(path), f"it learned of {path!r}: {context}"
-            if entry is not None and rules.is_way(path):
-                learned = structs.replace(entry, name="")
-                assert learned == Entry("", "directory"), f"it learned more of {path!r}: {context}"
-        if step.what == "space" and outcome != Space():
-            assert "read" in rules.everywhere, f"it learned how much others store: {context}"
-        part = session.account, rules.whole("".join(step.paths[:1]))
+        check_told(session, step, outcome, context=context)
+        part = session.account, session.rules.whole("".join(step.paths[:1]))
         if step.used_part(outcome):
             assert part in self.parts, f"it was given a part of another's upload: {context}"
         if step.leaves_part:
@@ -412,15 +404,8 @@ class TenancyMachine(RuleBasedStateMachine):
                 self.apart = True
         if self.apart:
             return
-        again = self._outcome(session.pair[1], step)
+        again = outcome_of(session.pair[1], step)
         if watches:
             assert same_answers(outcome, again), (
                 f"what is hidden shows: {context}, and {again!r} with other hidden files"
             )
-
-    def _outcome(self, login: ILogin, step: Step) -> Any:
-        """The result or the refusal; everything else is a fault."""
-        try:
-            return wait(step.call(login.files(step.what.upper())))
-        except Refusal as refusal:
-            return refusal

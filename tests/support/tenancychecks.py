@@ -8,11 +8,11 @@ import attrs
 from msgspec import structs
 
 from homeftp.errors import Refusal
-from homeftp.interfaces import ILogin
+from homeftp.interfaces import ILogin, Space
 from homeftp.model import Entry, TreeDigest
 from tests.support.tenancyrules import DISCARD, Rules, inside
 from tests.support.tenancysteps import Step
-from tests.support.tenancyworld import Snapshot
+from tests.support.tenancyworld import Snapshot, wait
 
 
 @attrs.define(eq=False)
@@ -53,6 +53,26 @@ def check_changes(
         needed = "add" if was is None else "delete" if is_now is None else "replace"
         rights = session.rules.at_whole(path)
         assert needed in rights, f"{path} needs {needed}, has {set(rights)}: {context}"
+
+
+def outcome_of(login: ILogin, step: Step) -> Any:
+    """The result of a call or its refusal; everything else is a fault."""
+    try:
+        return wait(step.call(login.files(step.what.upper())))
+    except Refusal as refusal:
+        return refusal
+
+
+def check_told(session: Session, step: Step, outcome: Any, *, context: str) -> None:
+    """What an account was given is of what it may read."""
+    rules = session.rules
+    for path, entry in step.reads(outcome):
+        assert rules.sees(path), f"it learned of {path!r}: {context}"
+        if entry is not None and rules.is_way(path):
+            learned = structs.replace(entry, name="")
+            assert learned == Entry("", "directory"), f"it learned more of {path!r}: {context}"
+    if step.what == "space" and outcome != Space():
+        assert "read" in rules.everywhere, f"it learned how much others store: {context}"
 
 
 def same_answers(outcome: Any, again: Any) -> bool:
