@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
@@ -57,8 +56,8 @@ class FileDraft:
         return self._turns.take(self._change, self._draft.truncate, size)
 
     def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Deferred[Entry]:
-        """Put the draft in place; after any failure it is aborted."""
-        return self._turns.take(self._commit, partial(self._draft.commit, mtime_us=mtime_us, mode=mode))
+        """Put the draft in place, step by step; after any failure it is aborted."""
+        return self._turns.take(self._commit, self._commit_steps(mtime_us, mode))
 
     def abort(self) -> Deferred[None]:
         """Discard the draft."""
@@ -74,13 +73,22 @@ class FileDraft:
         self._failure = failure
         return fail(failure)
 
-    def _commit(self, commit: Callable[[], Entry]) -> Deferred[Entry]:
+    def _commit_steps(self, mtime_us: int | None, mode: int | None) -> Iterator[int | Entry]:
+        yield from self._draft.prepare()
+        yield self._draft.commit(mtime_us=mtime_us, mode=mode)
+
+    def _commit(self, steps: Iterator[int | Entry]) -> Deferred[Entry]:
         committing: Deferred[Entry]
         if self._failure is None:
-            committing = self._recorded(self._jobs.run_slice(commit))
+            committing = self._recorded(Deferred.fromCoroutine(self._run(steps)))
         else:
             committing = fail(self._failure)
         return committing.addErrback(self._abort_failed)
+
+    async def _run(self, steps: Iterator[int | Entry]) -> Entry:
+        while not isinstance(step := await self._jobs.run_slice(next, steps), Entry):
+            pass
+        return step
 
     def _abort_failed(self, failure: Failure) -> Deferred[Entry]:
         return self._jobs.run_cleanup(self._draft.abort).addCallback(lambda _: fail(failure))

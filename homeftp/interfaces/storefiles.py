@@ -116,6 +116,14 @@ class IDraft(Interface):
     def truncate(size: int) -> None:
         """Cut the draft to `size` bytes, or extend it with zeros. Raises as `write`."""
 
+    def prepare() -> Iterator[int]:
+        """Do the part of `commit` that takes the longer the larger the content is, such as hashing it, step by step.
+
+        It is called right before `commit`, which does what is left. A step
+        takes about as long as `config.SLICE` bytes do, and gives how many those
+        were. A backend whose `commit` is always quick has no steps.
+        """
+
     def commit(*, mtime_us: int | None = ..., mode: int | None = ...) -> Entry:
         """Check the precondition, make the content durable, and put it in place; the old content becomes a version.
 

@@ -157,6 +157,10 @@ class BytesDraft:
         self._grow(size)
         del self._content[size:]
 
+    def prepare(self) -> Iterator[int]:
+        """It is in memory: there are no steps."""
+        return iter(())
+
     def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:
         """Put the content in place."""
         self._expect_open()

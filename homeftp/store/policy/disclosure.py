@@ -93,6 +93,10 @@ class DisclosedDraft:
         """Cut the draft, or extend it."""
         self._draft.truncate(size)
 
+    def prepare(self) -> Iterator[int]:
+        """Do what takes long of the commit."""
+        return self._draft.prepare()
+
     def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:
         """Put the draft in place."""
         with disclosing(self._disclose):

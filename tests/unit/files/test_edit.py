@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterator
 
 from twisted.internet.defer import CancelledError, Deferred
 from zope.interface.verify import verifyObject
@@ -11,9 +11,35 @@ from homeftp.config import STREAM_PIECE
 from homeftp.errors import Forbidden, TooLarge
 from homeftp.files.edit import FileDraft
 from homeftp.files.factory import FilesFactory
+from homeftp.files.jobs.revocation import RevocableJobs
 from homeftp.interfaces import IFileDraft
+from homeftp.model import Entry
+from homeftp.store.buffers import BytesDraft
 from homeftp.workers import InlineWorkers
 from tests.support.filestores import FilesTestCase, request_for
+
+
+class SteppedDraft(BytesDraft):
+    """A draft whose commit takes two steps before it."""
+
+    def __init__(self) -> None:
+        super().__init__(b"", check_size=lambda size: None, commit=self._put)
+        self.calls: list[str] = []
+
+    def prepare(self) -> Iterator[int]:
+        """Two steps."""
+        for _ in range(2):
+            self.calls.append("step")
+            yield 1
+
+    def _put(self, content: bytes, mtime_us: int | None, mode: int | None) -> Entry:
+        self.calls.append("commit")
+        return Entry("", "file", len(content), mtime_us or 0, mode or 0, None, "")
+
+    def abort(self) -> None:
+        """It is discarded, unless it was committed."""
+        if "commit" not in self.calls:
+            self.calls.append("abort")
 
 
 class FileDraftTests(FilesTestCase):
@@ -76,6 +102,23 @@ class FileDraftTests(FilesTestCase):
         for call in calls:
             self.failureResultOf(call, Forbidden)
         self.assertEqual(self.content("a"), b"0123456789")
+
+    def test_steps(self) -> None:
+        """The steps of a commit are jobs of their own; where access is revoked between two, the draft is aborted."""
+        for revoked in (False, True):
+            draft = SteppedDraft()
+            jobs = RevocableJobs(self.workers, self.login)
+            committing = FileDraft(draft, jobs, lambda work: work).commit(mtime_us=5)
+            self.assertEqual(self.workers.work(), 1)
+            self.login.revoked = revoked
+            self.workers.work_all()
+            self.login.revoked = False
+            if revoked:
+                self.failureResultOf(committing, Forbidden)
+                self.assertEqual(draft.calls, ["step", "abort"])
+            else:
+                self.assertEqual(self.successResultOf(committing).mtime_us, 5)
+                self.assertEqual(draft.calls, ["step", "step", "commit"])
 
     def test_too_large(self) -> None:
         """More than `STREAM_PIECE` bytes in one call are refused, and are a change that failed."""

@@ -1,12 +1,13 @@
 """A draft in the cluster store: a content that is changed in blocks, of which only the changed ones are written again.
 
 A block has as many bytes as an object. Two changed blocks at most are in memory; what is changed beyond that is written
-to the bucket, under a name that the database learns at the commit.
+to the bucket, under a name that the database learns at the commit. A content that is written from its beginning to its
+end is hashed as it comes; any other one is read again for that, block by block.
 """
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Iterator
 
 from zope.interface import implementer
 
@@ -57,6 +58,8 @@ class ClusterDraft:
         self._written: dict[int, ContentPart] = {}
         self._objects: dict[str, int] = {}
         self._since_us = since_us
+        self._hasher: Hasher | None = None if base.size else Hasher()
+        self._prepared: tuple[list[ContentPart], str] | None = None
         self._check_size = check_size
         self._commit = commit
         self._ended = False
@@ -89,8 +92,14 @@ class ClusterDraft:
         check_range(offset, offset + len(data))
         if not data:
             return
+        appended = offset == self._size
         if offset + len(data) > self._size:
             self._grow(offset + len(data))
+        self._prepared = None
+        if self._hasher is not None and appended:
+            self._hasher.update(data)
+        else:
+            self._hasher = None
         self._sent = min(self._size, self._sent + len(data))
         view = memoryview(data)
         while len(view):
@@ -104,6 +113,9 @@ class ClusterDraft:
         """Cut or extend it."""
         self._expect_open()
         check_range(size)
+        self._prepared = None
+        if size != self._size:
+            self._hasher = None if size else Hasher()
         if size > self._size:
             self._grow(size)
             return
@@ -120,6 +132,22 @@ class ClusterDraft:
             part = self._written[number]
             self._written[number] = ContentPart(part.object, part.start, min(part.size, left))
 
+    def prepare(self) -> Iterator[int]:
+        """Hash the content, and write what is not in the bucket yet, block by block. Raises `TooLarge` (22)."""
+        self._expect_open()
+        self._check_gaps()
+        known, hasher = self._hasher, Hasher()
+        parts: list[ContentPart] = []
+        for number in range(-(-self._size // self._block)):
+            size = min(self._block, self._size - number * self._block)
+            content = None
+            if known is None:
+                content = self._content(number, size)
+                hasher.update(content)
+            parts += self._parts(number, size, content)
+            yield size
+        self._prepared = parts, (hasher if known is None else known).hash()
+
     def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:
         """Put the content in place. Raises `TooLarge` (22) where more than `MOST_GAPS` of it was not sent.
 
@@ -127,23 +155,13 @@ class ClusterDraft:
         """
         self._expect_open()
         try:
-            if self._size - self._sent > MOST_GAPS:
-                raise TooLarge(
-                    f"{format_size(self._size - self._sent)} of the file were not sent, and this server adds at most "
-                    f"{format_size(MOST_GAPS)} of zeros: send all of it"
-                )
-            hasher = Hasher()
-            parts: list[ContentPart] = []
-            for number in range(-(-self._size // self._block)):
-                size = min(self._block, self._size - number * self._block)
-                held = self._held.get(number)
-                content = bytes(held) if held is not None else self._fetch(number, 0, size)
-                content = content.ljust(size, b"\0")
-                hasher.update(content)
-                parts += self._parts(number, size, content)
+            while self._prepared is None:
+                for _ in self.prepare():
+                    pass
+            parts, hash = self._prepared
             # without an object of its own it begins when it is committed
             since_us = self._since_us or contents.now_us(self._context.database)
-            return self._commit(StoredContents([parts], self._objects, since_us), hasher.hash(), mtime_us, mode)
+            return self._commit(StoredContents([parts], self._objects, since_us), hash, mtime_us, mode)
         finally:
             self.abort()
 
@@ -151,6 +169,13 @@ class ClusterDraft:
         """Discard the draft. Objects that it has written have no name, and are collected."""
         self._ended = True
         self._held.clear()
+
+    def _check_gaps(self) -> None:
+        if self._size - self._sent > MOST_GAPS:
+            raise TooLarge(
+                f"{format_size(self._size - self._sent)} of the file were not sent, and this server adds at most "
+                f"{format_size(MOST_GAPS)} of zeros: send all of it"
+            )
 
     def _grow(self, size: int) -> None:
         self._check_size(size)
@@ -192,15 +217,20 @@ class ClusterDraft:
         self._objects[name] = len(content)
         return ContentPart(name, 0, len(content))
 
-    def _parts(self, number: int, size: int, content: bytes) -> list[ContentPart]:
-        """Where the bytes of a whole block are, written now where they are not in the bucket."""
+    def _content(self, number: int, size: int) -> bytes:
+        """All bytes of a block."""
+        held = self._held.get(number)
+        return (bytes(held) if held is not None else self._fetch(number, 0, size)).ljust(size, b"\0")
+
+    def _parts(self, number: int, size: int, content: bytes | None) -> list[ContentPart]:
+        """Where the bytes of a whole block are, written now where they are not in the bucket; `content` may be them."""
         begin = number * self._block
         written = self._written.get(number)
         if number not in self._held and written is not None and written.size == size:
             return [written]
         if number not in self._held and written is None and begin + size <= self._base_size:
             return self._base.range(begin, size)
-        return [self._write(content)]
+        return [self._write(self._content(number, size) if content is None else content)]
 
     def _expect_open(self) -> None:
         if self._ended:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from typing import Iterable
+from typing import Iterable, Iterator
+from unittest import mock
 
 from homeftp.endpoint import parse
 from homeftp.errors import TooLarge
@@ -55,6 +57,51 @@ class DraftTests(ClusterCase):
         self.store.restore(parse("a.bin"), None, None)
         self.assertEqual(self.content("a.bin"), bytes(10 * BLOCK))
         self.assert_sound()
+
+    def test_prepared(self) -> None:
+        """Its content is hashed in steps of a block, and none is left for the commit, unless it is changed again."""
+        self.write("a.bin", content=bytes(10 * BLOCK))
+        draft = self.store.edit(request("a.bin"))
+        draft.write(5 * BLOCK + 7, b"x")
+        with self.read_blocks() as read:
+            self.assertEqual([next(steps) for steps in [draft.prepare()] for _ in range(10)], [BLOCK] * 10)
+            self.assertEqual(len(read), 9)
+            draft.write(0, b"y")
+            read.clear()
+            self.assertEqual(list(draft.prepare()), [BLOCK] * 10)
+            self.assertEqual(len(read), 8)
+            read.clear()
+            entry = draft.commit()
+            self.assertEqual(read, [])
+        content = b"y" + bytes(5 * BLOCK + 6) + b"x" + bytes(5 * BLOCK - 8)
+        self.assertEqual((entry.hash, self.content("a.bin")), (hash_bytes(content), content))
+        self.assert_sound()
+
+    def test_in_order(self) -> None:
+        """What is written from the beginning to the end is hashed as it comes, and no block is read again."""
+        content = random.Random(7).randbytes(10 * BLOCK + 50)
+        for length in (BLOCK, 70, 230):
+            draft = self.store.edit(request(f"{length}.bin", empty=True))
+            with self.read_blocks() as read:
+                for start in range(0, len(content), length):
+                    draft.write(start, content[start : start + length])
+                self.assertEqual(draft.commit().hash, hash_bytes(content))
+                self.assertEqual(read, [])
+            self.assertEqual(self.content(f"{length}.bin"), content)
+        self.assert_sound()
+
+    @contextlib.contextmanager
+    def read_blocks(self) -> Iterator[list[str]]:
+        """The objects that are read in the block."""
+        read: list[str] = []
+        bucket, get = self.context.bucket, self.context.bucket.get
+
+        def recorded(name: str, start: int, length: int) -> bytes:
+            read.append(name)
+            return get(name, start, length)
+
+        with mock.patch.object(bucket, "get", recorded):
+            yield read
 
     def test_endless_gap(self) -> None:
         """No client makes the server store zeros without end: a commit that would is refused, and stores nothing."""
