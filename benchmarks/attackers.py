@@ -1,6 +1,6 @@
 """Who attacks: a process of its own, so that the benchmark only behaves.
 
-It logs in, says that it is ready, and begins when it is told.
+It logs in, says that it is ready, and begins when it is told; at the next line it tells how many answers it had.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import accountattacks  # noqa: F401 (it registers its attacks)
 import frontendattacks  # noqa: F401
 import strangers  # noqa: F401
-from attackkinds import ATTACKS, Target
+from attackkinds import ANSWERS, ATTACKS, Target
 from tests.support.rawclient import RawClient
 from victims import PASSWORD
 
@@ -40,6 +40,7 @@ def main() -> None:
             clients[number] = target.connect(f"127.0.0.{2 + number // PER_ADDRESS}").login(found.account, PASSWORD)
     print("ready", flush=True)
     sys.stdin.readline()
+    began = next(ANSWERS)
     until = time.monotonic() + target.seconds
 
     def run(client: RawClient, number: int) -> None:
@@ -51,8 +52,8 @@ def main() -> None:
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(max(0.1, until - time.monotonic()))
+    sys.stdin.readline()
+    print(next(ANSWERS) - began - 1, flush=True)
     os._exit(0)
 
 

@@ -19,6 +19,20 @@ HASH = "sha256:" + "0" * 64
 """That of nothing."""
 
 
+ANSWERS = itertools.count()
+"""Its next number is that of the answers that the attackers had so far, also of those by HTTPS and SFTP."""
+
+
+class AttackingClient(RawClient):
+    """A client whose answers are counted."""
+
+    def answer(self) -> tuple[Any, bytes]:
+        """The last response to the next request."""
+        found = super().answer()
+        next(ANSWERS)
+        return found
+
+
 class Request(NamedTuple):
     """A request with its payload."""
 
@@ -39,7 +53,7 @@ class Target(NamedTuple):
 
     def connect(self, source: str = "127.0.0.1") -> RawClient:
         """Connect, with TLS, from an address of loopback."""
-        client = RawClient(self.port, self.ca_file, source=source)
+        client = AttackingClient(self.port, self.ca_file, source=source)
         try:
             return client.start_tls()
         except BaseException:

@@ -1,24 +1,26 @@
 """What an honest client waits for, and what memory a server needs, beside attacks.
 
     python benchmarks/attacks.py --disk ext4
-    python benchmarks/attacks.py --attack "TLS handshakes" --attack "small PUSHes" --seconds 10
+    python benchmarks/attacks.py --only "TLS handshakes" --only "small" --seconds 10
 
 A server that does not run as root shares a folder with 100,000 names, as many versions, and large files. One account
 compares, fetches, pushes and lists at a fixed rate; then it does the same beside each attack by another account, or by
-strangers. Printed are the median, the 99th percentile and the longest of the times that its requests took, alone and
-beside the attack, how much of a processor the attacker and the server used, and the most memory that the server had
-meanwhile. With --turns both are measured so many times, one after the other, and all times of a kind count together.
-The attack runs with a lower priority: the server is measured, and not the share of the processors that a client takes.
-What remains of that share shows the control, the first row of all: the same account beside two programs of the same
-priority that compute all the time, and never meet the server. An attack whose figures are no worse than these may have
-cost nothing but processors. With --burner the account is measured beside such a program after each attack, too, which
-computes for as long as that attacker did. With --apart no share is taken at all: the attacker has a processor of its
-own, and the server and the honest client have all others, alone and beside the attack.
-Give the figures of both: attackers who meet the server by a network take none of its processors, and what is left of
-their share with a lower priority counts as the server's without --apart; with it, a server has fewer processors.
+strangers. All attacks take a quarter of an hour. With --turns both are measured so many times, one after the other, and
+all times of a kind count together. To mount a new ext4 or NTFS takes root.
+
+Attackers have machines of their own, and here they share that of the server. So they are started by "chrt --idle 0":
+Linux gives such a process what processor time nobody else wants, and takes it away at once when the server or the
+honest client has something to do. Attackers with a nice value of 10 had a processor for some milliseconds when the
+server needed it, and these counted as the server's: two programs that only computed, and never met the server, tripled
+the 99th percentile. The first row is that control, in whose figures nothing is the server's. What may still be the
+machine's in those of an attack is what the kernel does for the attacker's sockets.
+An attacker that gets no processor attacks nobody, so each row has the answers that attackers had in a second, and how
+much of a processor the server used, alone and beside them. --attackers same is the control of that, with attackers that
+have the priority of everybody else. With --attackers apart they have a processor of their own, and the server and the
+honest client have all others, alone and beside the attack.
 
 The 99th percentile of a few seconds is one of the two or three slowest answers. So the last lines compare each attack
-with all that the account saw alone in the whole run, too, and with the control. To mount a new ext4 or NTFS takes root.
+with all that the account saw alone in the whole run, too, and with the control.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from attackers import EVERY_ATTACK
@@ -55,11 +57,14 @@ MIX = (
 CONTROL = "no attack: 2 programs that compute"
 """The row of the control."""
 
-CONTROL_SHARES = (1.0, 1.0)
-"""How much of a processor each program of the control uses; an attacker is one process, and uses about one."""
+COMPUTE = (sys.executable, "-c", "while True: pass")
+"""What the control runs: what the machine loses to a client, without the client."""
 
-NICE = ("nice", "-n", "10")
-"""Before the command of an attacker."""
+CONTROL_PROGRAMS = 2
+"""An attacker is one process, and uses about one processor."""
+
+IDLE = ("chrt", "--idle", "0")
+"""Before the command of an attacker that has what processor time nobody else wants."""
 
 APART = ("taskset", "--cpu-list")
 """Before the command of a program and the processor that it has for itself."""
@@ -69,6 +74,9 @@ ALLOWED = 2
 
 SETTLE_SECONDS = 0.5
 """After an attack, until the server has noticed that its clients are gone."""
+
+LOADED = 0.1
+"""Of a processor: what a server uses at least for an attack, besides what it uses alone; less is named at the end."""
 
 
 class Answers(NamedTuple):
@@ -131,16 +139,18 @@ def processor(process: int) -> float:
 
 
 class Attacked(NamedTuple):
-    """What the honest client saw beside an attack, and how much of a processor both programs used meanwhile."""
+    """What the honest client saw beside an attack, how much of a processor both programs used meanwhile, and how many
+    answers the attackers had in a second."""
 
     answers: Answers
     attacker: float
     server: float
+    rate: float
 
 
 def beside_attack(attacker: list[str], client: RawClient, server: int, options: argparse.Namespace) -> Attacked:
     """The honest client beside an attack."""
-    with subprocess.Popen([*options.attackers, *attacker], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([*options.before, *attacker], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdin and process.stdout
             if process.stdout.readline() != b"ready\n":
@@ -150,26 +160,27 @@ def beside_attack(attacker: list[str], client: RawClient, server: int, options: 
             process.stdin.flush()
             answers = behave(client, options.seconds, options.rate)
             after = processor(process.pid), processor(server)
+            process.stdin.write(b"stop\n")
+            process.stdin.flush()
+            answered = int(process.stdout.readline())
         finally:
             process.kill()
-    used = [(one - other) / options.seconds for one, other in zip(after, before, strict=True)]
-    return Attacked(answers, *used)
+    attacking, serving = ((one - other) / options.seconds for one, other in zip(after, before, strict=True))
+    return Attacked(answers, attacking, serving, answered / options.seconds)
 
 
-def beside_programs(shares: Sequence[float], client: RawClient, server: int, options: argparse.Namespace) -> Attacked:
-    """The honest client beside programs that use so much of a processor each, and nothing else."""
-    script = Path(__file__).with_name("burner.py")
+def beside_programs(client: RawClient, server: int, options: argparse.Namespace) -> Attacked:
+    """The honest client beside programs that compute, and do nothing else."""
     with contextlib.ExitStack() as running:
         programs = [
-            running.enter_context(subprocess.Popen([*options.attackers, sys.executable, str(script), str(share)]))
-            for share in shares
+            running.enter_context(subprocess.Popen([*options.before, *COMPUTE])) for _ in range(CONTROL_PROGRAMS)
         ]
         for program in programs:
             running.callback(program.kill)
         before = processor(server)
         answers = behave(client, options.seconds, options.rate)
         used = sum(processor(program.pid) for program in programs)
-        return Attacked(answers, used / options.seconds, (processor(server) - before) / options.seconds)
+        return Attacked(answers, used / options.seconds, (processor(server) - before) / options.seconds, 0)
 
 
 def measure(name: str, victim: Victim, options: argparse.Namespace, all_alone: Answers) -> dict[str, Any]:
@@ -177,48 +188,53 @@ def measure(name: str, victim: Victim, options: argparse.Namespace, all_alone: A
     script = Path(__file__).with_name("attackers.py")
     server, port, ca_file = victim.process, victim.ports[0], victim.ca_file
     attacker = [sys.executable, str(script), name, *map(str, victim.ports), str(ca_file), str(options.seconds + 1)]
-    begin: Callable[..., Attacked] = beside_programs if name == CONTROL else beside_attack
-    what = CONTROL_SHARES if name == CONTROL else attacker
-    alone, beside, burner = Answers({}, []), Answers({}, []), Answers({}, [])
+    alone, beside = Answers({}, []), Answers({}, [])
     used: list[Attacked] = []
+    alone_used = 0.0
     reset_peak(server)
     for _ in range(options.turns):
         with RawClient(port, str(ca_file)) as client:
             client.start_tls().login("honest", PASSWORD)
+            before = processor(server)
             alone.add(behave(client, options.alone, options.rate))
-            used.append(begin(what, client, server, options))
+            alone_used += processor(server) - before
+            if name == CONTROL:
+                used.append(beside_programs(client, server, options))
+            else:
+                used.append(beside_attack(attacker, client, server, options))
             beside.add(used[-1].answers)
             time.sleep(SETTLE_SECONDS)
-            if options.burner:
-                burner.add(beside_programs([used[-1].attacker], client, server, options).answers)
     all_alone.add(alone)
-    found: dict[str, Any] = {
+    return {
         "attack": name,
         "alone": alone.figures(),
         "beside": beside.figures(),
         "requests": {"alone": alone.by_request(), "beside": beside.by_request()},
         "refused": beside.refused,
+        "rate": statistics.mean(each.rate for each in used),
         "attacker": statistics.mean(each.attacker for each in used),
+        "alone_processors": alone_used / options.turns / options.alone,
         "processors": statistics.mean(each.server for each in used),
         "peak_mib": memory_kib(server, "VmHWM") / 1024,
         "left_mib": memory_kib(server, "VmRSS") / 1024,
     }
-    if options.burner:
-        found["burner"] = burner.figures()
-    return found
+
+
+HEAD = (
+    f"{'':40} {'median, ms':20} {'p99, ms':20} {'longest, ms':20} refused   MiB  attackers      server alone, beside\n"
+    f"{'':40} " + f"{'alone beside':20} " * 3
+)
 
 
 def show(found: dict[str, Any]) -> None:
     """One line."""
-    alone, beside, burner = found["alone"], found["beside"], found.get("burner")
-    times = "  ".join(
-        f"{alone[each]:6.1f} {beside[each]:7.1f} x{beside[each] / alone[each]:<5.1f}"
-        + (f"{burner[each]:6.1f} x{beside[each] / burner[each]:<5.1f}" if burner else "")
-        for each in alone
-    )
-    refused = f"  refused {len(found['refused'])}: {found['refused'][0]}" if found["refused"] else ""
-    used = f"{found['attacker']:5.0%} {found['processors']:5.0%} {found['peak_mib']:6.0f}"
-    print(f"{found['attack']:40} {times} {used}{refused}", flush=True)
+    alone, beside = found["alone"], found["beside"]
+    times = " ".join(f"{alone[each]:5.1f} {beside[each]:6.1f} x{beside[each] / alone[each]:<5.1f} " for each in alone)
+    attackers = f"{found['rate']:6.0f}/s {found['attacker']:4.0%}"
+    server = f"{found['alone_processors']:4.0%} {found['processors']:4.0%}"
+    refused = f"  {found['refused'][0]}" if found["refused"] else ""
+    memory = f"{len(found['refused']):7} {found['peak_mib']:5.0f}"
+    print(f"{found['attack']:40} {times} {memory} {attackers} {server}{refused}", flush=True)
 
 
 def summarize(found: list[dict[str, Any]], control: dict[str, Any], all_alone: Answers) -> None:
@@ -231,24 +247,32 @@ def summarize(found: list[dict[str, Any]], control: dict[str, Any], all_alone: A
         for name in ("median", "p99"):
             ratios = {each["attack"]: each["beside"][name] / (base or each["alone"])[name] for each in found}
             worst = max(ratios, key=ratios.__getitem__)
-            above = sum(ratio > ALLOWED for ratio in ratios.values())
+            above = [f"{attack} ({ratio:.1f})" for attack, ratio in ratios.items() if ratio > ALLOWED]
             print(
-                f"{name} against {against}: above {ALLOWED} times beside {above} of {len(found)}, "
-                f"at most {ratios[worst]:.1f} times ({worst})"
+                f"{name} against {against}: above {ALLOWED} times beside {len(above)} of {len(found)}, "
+                f"at most {ratios[worst]:.1f} times ({worst})" + "".join(f"\n    {each}" for each in above)
             )
     longest = max(found, key=lambda each: float(each["beside"]["worst"]))
     print(f"longest answer: {longest['beside']['worst']:.0f} ms ({longest['attack']})")
     print(f"refused: {sum(len(each['refused']) for each in found)}")
     print(f"most memory: {max(each['peak_mib'] for each in found):.0f} MiB")
+    idle = [each["attack"] for each in found if each["processors"] < each["alone_processors"] + LOADED]
+    print(f"attacks that cost the server less than {LOADED:.0%} of a processor: {', '.join(idle) or 'none'}")
 
 
 def keep_apart() -> list[str]:
     """Leave one processor to attackers, for this process and all that it starts from now on; before their command."""
     *others, last = sorted(os.sched_getaffinity(0))
     if not others:
-        sys.exit("--apart needs two processors")
+        sys.exit("--attackers apart needs two processors")
     os.sched_setaffinity(0, others)
     return [*APART, str(last)]
+
+
+def chosen(patterns: list[str] | None) -> list[str]:
+    """The attacks whose names have one of these in them, or all."""
+    found = [name for name in EVERY_ATTACK if not patterns or any(pattern in name for pattern in patterns)]
+    return found or sys.exit("no attack has such a name")
 
 
 def main() -> None:
@@ -257,20 +281,22 @@ def main() -> None:
     parser.add_argument("--folder", metavar="DIR", help="where to work")
     parser.add_argument("--disk", choices=("folder", "ext4", "ntfs-3g", "lowntfs-3g"), default="folder")
     parser.add_argument(
-        "--attack", action="append", choices=EVERY_ATTACK, metavar="NAME", help="repeatable; default: all"
+        "--only", action="append", metavar="PART", help="of the names of the attacks that are made; repeatable"
     )
     parser.add_argument("--names", type=int, default=100_000, metavar="N", help="in one directory, and versions")
-    parser.add_argument("--seconds", type=float, default=6.0, metavar="S", help="of each attack")
+    parser.add_argument("--seconds", type=float, default=8.0, metavar="S", help="of each attack")
     parser.add_argument("--turns", type=int, default=1, metavar="N", help="alone and beside each attack")
-    parser.add_argument("--burner", action="store_true", help="also beside a program that uses what the attacker used")
-    parser.add_argument("--apart", action="store_true", help="attackers have a processor of their own, and no other")
-    parser.add_argument("--alone", type=float, default=4.0, metavar="S", help="before each attack")
+    parser.add_argument(
+        "--attackers", choices=("idle", "same", "apart"), default="idle", help="how they get processors (default: idle)"
+    )
+    parser.add_argument("--alone", type=float, default=5.0, metavar="S", help="before each attack")
     parser.add_argument(
         "--rate", type=float, default=40.0, metavar="N", help="the honest client's requests in a second"
     )
     parser.add_argument("--json", metavar="FILE", help="where to write all figures")
     options = parser.parse_args()
-    options.attackers = keep_apart() if options.apart else NICE
+    names = chosen(options.only)
+    options.before = keep_apart() if options.attackers == "apart" else IDLE if options.attackers == "idle" else ()
     found = []
     all_alone = Answers({}, [])
     with (
@@ -278,11 +304,8 @@ def main() -> None:
         disk(Path(folder, "share"), options.disk),
         victim(Path(folder), options.names) as attacked,
     ):
-        columns = "alone, beside, burner" if options.burner else "alone, beside"
-        width = 36 if options.burner else 23
-        head = "  ".join(f"{each + ', ms: ' + columns:{width}}" for each in ("median", "p99", "longest"))
-        print(f"{'':40} {head} attk   cpu    MiB")
-        for name in (CONTROL, *(options.attack or EVERY_ATTACK)):
+        print(HEAD)
+        for name in (CONTROL, *names):
             found.append(measure(name, attacked, options, all_alone))
             show(found[-1])
     summarize(found[1:], found[0], all_alone)

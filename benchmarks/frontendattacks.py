@@ -12,7 +12,7 @@ import time
 from typing import Any, Callable, Iterator
 
 from accountattacks import PIECE
-from attackkinds import WINDOW, WITHIN, Target, attack
+from attackkinds import ANSWERS, WINDOW, WITHIN, Target, attack
 from strangers import strangers
 from tests.support.rawclient import RawClient
 from tests.support.sftppackets import Raw, attrs, request, text, u32, u64
@@ -47,6 +47,7 @@ def _ask(web: ssl.SSLSocket, account: str, line: str, *headers: str, body: Itera
         web.sendall(piece)
     while web.recv(len(PIECE)):
         pass
+    next(ANSWERS)
 
 
 def web_attack(name: str, account: str, line: Callable[[int, int], str], *headers: str, pieces: int = 0) -> None:
@@ -129,7 +130,10 @@ def sftp_attack(name: str, account: str, packets: Callable[[SshClient, int], Ite
                 ssh.send(94, u32(0) + text(packet[start : start + 32768]))
             while asked - answered >= WINDOW:
                 link.pump(0.0)
-                answered += len(ssh.answers())
+                arrived = len(ssh.answers())
+                answered += arrived
+                for _ in range(arrived):
+                    next(ANSWERS)
                 if ssh.window_used > 2**20:
                     ssh.send(93, u32(0) + u32(ssh.window_used))
                     ssh.window_used = 0

@@ -10,7 +10,7 @@ import ssl
 import time
 from typing import Callable, Iterator
 
-from attackkinds import ATTACKS, WITHIN, Attack, Request, Target, attack, pump
+from attackkinds import ANSWERS, ATTACKS, WITHIN, Attack, Request, Target, attack, pump
 from tests.support.rawclient import RawClient, context
 
 
@@ -20,7 +20,10 @@ def _sources(number: int) -> Iterator[str]:
 
 
 def strangers(name: str, threads: int, meet: Callable[[Target, str, float], None]) -> None:
-    """Register an attack by strangers, each thread of which calls `meet` over and over, from many addresses."""
+    """Register an attack by strangers, each thread of which calls `meet` over and over, from many addresses.
+
+    However a connection ends, its end is an answer.
+    """
 
     def run(target: Target, client: RawClient, number: int, until: float) -> None:
         for source in _sources(number):
@@ -28,6 +31,7 @@ def strangers(name: str, threads: int, meet: Callable[[Target, str, float], None
                 return
             with contextlib.suppress(OSError, EOFError, AssertionError, ssl.SSLError, json.JSONDecodeError):
                 meet(target, source, until)
+            next(ANSWERS)
 
     ATTACKS[name] = Attack(None, threads, run)
 

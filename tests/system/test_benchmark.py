@@ -215,16 +215,17 @@ class BenchmarkTests(SynchronousTestCase):
         needs.program("mkfs.ext4")
         needs.device("/dev/loop-control")
         written = Path(self.mktemp()).absolute()
-        attacks = ("CMP of small files", "TLS handshakes")
+        attacks = ("CMP of small files", "HELLO without a pause")
         control = "no attack: 2 programs that compute"
         lines = ("all alone: median ", "p99 against all alone: above 2 times beside ", " of 2, ", "refused: 0\n")
         compared = ("control: median ", "p99 against the control: above 2 times beside ")
-        options = [f"--attack={each}" for each in attacks]
-        sizes = ("--names=500", "--seconds=0.4", "--alone=0.3", "--disk=ext4", "--apart")
+        options = [f"--only={each}" for each in attacks]
+        sizes = ("--names=500", "--seconds=0.4", "--alone=0.3", "--disk=ext4", "--attackers=apart")
         self.check("attacks.py", *sizes, *options, f"--json={written}", prints=[control, *attacks, *lines, *compared])
         rows = json.loads(written.read_text())
         self.assertEqual([each["attack"] for each in rows], [control, *attacks])
         for found in rows:
             self.assertEqual(found["refused"], [])
             self.assertGreater(found["peak_mib"], 1)
+            self.assertEqual(found["rate"] > 0, found["attack"] != control)
             self.assertLessEqual(found["beside"]["median"], found["beside"]["worst"])
