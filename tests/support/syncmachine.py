@@ -23,9 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from homeftp.client import ConnectionFailed, TransferObserver
 from homeftp.client.sync.model import SyncOptions
-from homeftp.client.sync.planner import changes_nothing
 from homeftp.client.sync.run import SyncRequest, run_sync
 from homeftp.client.sync.scope import WHOLE, Scope
+from homeftp.client.sync.steps import changes_nothing
 from tests.support.syncworld import Crash, SyncWorld, Watched
 
 NAMES = ("a", "b", "c.txt")

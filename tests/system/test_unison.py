@@ -267,6 +267,11 @@ DIFFERENT: Mapping[str, Difference] = {
         Both({"N": "new 644 after", "n": "other 644 after"}, {"n": "other 644 after"}),
         alike(N="new 644 after", n="other 644 after"),
     ),
+    "two names created on one side that differ only in case": Difference(
+        lambda here, there: (here.put("N", "new"), here.put("n", "other")),
+        None,
+        alike(N="new 644 after", n="other 644 after"),
+    ),
     "created with a name that other systems cannot hold": Difference(
         lambda here, there: here.put("CON", "new"),
         Both({"CON": "new 644 after"}, {"\u201b\uff23ON": "new 644 after"}),

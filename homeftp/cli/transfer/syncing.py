@@ -23,14 +23,10 @@ from homeftp.cli.transfer.report import Complaint, exit_code
 from homeftp.cli.transfer.screen import Screen
 from homeftp.client import (
     Act,
-    ChangeSignal,
     ConnectionFailed,
-    LocalWatch,
     SyncArchive,
     SyncDeclined,
     SyncResult,
-    follow_server,
-    keep_in_step,
     parse_remote_path,
     run_sync,
     sync_path,
@@ -188,6 +184,8 @@ class SyncCommand:
         sync waits for no change, and not for the server either: so it is known soon that it cannot be reached.
         """
         from twisted.internet.defer import Deferred
+
+        from homeftp.client import ChangeSignal, LocalWatch, follow_server, keep_in_step
 
         self._asks = False
         self._request = attrs.evolve(self._request, start_over=False)

@@ -64,6 +64,9 @@ class Hello(msgspec.Struct, frozen=True):
     """The most that the account may do: some of read, add, replace and delete; None where the server does not say."""
     read_only: bool = False
     """Whether the server refuses changes."""
+    similar_names: bool | None = None
+    """Whether a new name may differ from one beside it only in case or in the form of its letters; None where the
+    server does not say."""
     share: Annotated[str, Meta(max_length=128)] | None = None
     """Changes where the account's endpoints are those of another place, or the server was restored from a backup."""
     view: Annotated[str, Meta(max_length=128)] | None = None

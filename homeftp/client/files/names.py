@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+import tempfile
 import unicodedata
 
 from homeftp.client.escapes import ESCAPES, escape_name, unescape_name
@@ -61,6 +62,29 @@ def unescaped_name(name: str, *, strict: bool) -> str:
     if found is None:
         raise OperatorError(f"{name} {NO_LOCAL_NAME}")
     return found
+
+
+def ignores_case(folder: str) -> bool:
+    """Whether a folder, or the one in which it would be made, takes a name in another case for the same one. Blocks.
+
+    In a folder whose names do not tell, a temporary file is made. False where that is not possible.
+    """
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    try:
+        with os.scandir(folder) as entries:
+            name = next((entry.name for entry in entries if entry.name != entry.name.swapcase()), None)
+        if name is not None:
+            return _is_alias(folder, name.swapcase())
+        with tempfile.NamedTemporaryFile(prefix=RESERVED_PREFIX, dir=folder) as file:
+            return _is_alias(folder, os.path.basename(file.name).swapcase())
+    except OSError:
+        return False
+
+
+def _is_alias(folder: str, name: str) -> bool:
+    """Whether something in a folder is found under a name that the folder does not list; inodes may not tell (FUSE)."""
+    return os.path.lexists(os.path.join(folder, name)) and name not in os.listdir(folder)
 
 
 def problem_of(name: str, error: OSError) -> str:

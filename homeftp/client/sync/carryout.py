@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 from types import MappingProxyType
-from typing import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Awaitable, Callable, Iterable, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, gatherResults
 
@@ -24,13 +24,11 @@ from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
-from homeftp.client.sync.merge.files import EditedFile, FileMerger
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within
+from homeftp.client.sync.naming.renames import Rename
 from homeftp.client.sync.planner import Edits
-from homeftp.client.sync.renames import Rename
 from homeftp.client.sync.trees import BothSides, node_of
 from homeftp.client.tables.packedlist import PackedList
-from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import (
     DeletionPlan,
     FileResult,
@@ -43,6 +41,9 @@ from homeftp.client.transfer.observer import ResultFilter, TransferObserver, rec
 from homeftp.client.transfer.push import PushTransfer
 from homeftp.errors import Changed, Refusal
 from homeftp.model import ABSENT, Entry
+
+if TYPE_CHECKING:
+    from homeftp.client.sync.merge.files import EditedFile
 
 _NO_NODES: Mapping[str, SyncNode] = MappingProxyType({})
 
@@ -247,6 +248,8 @@ class CarryOut:
         await PushTransfer(self._client, self._context, self._endpoint_of, tree, remote, options, self._observer).run()
 
     async def _get(self, actions: PackedList[SyncAction]) -> None:
+        from homeftp.client.transfer.get import GetTransfer  # many syncs only send
+
         tree = self._part(action.name for action in actions if action.here is not None)
         remote = entry_table()
         remote.update((action.name, self._both.entries[action.name]) for action in actions)
@@ -263,6 +266,8 @@ class CarryOut:
 
     async def find_mergeable(self, actions: Iterable[SyncAction]) -> Mapping[str, Edits]:
         """Which of the files that both sides have changed, and are to be kept twice, can be merged instead."""
+        from homeftp.client.sync.merge.files import FileMerger  # most syncs merge nothing
+
         merger, found = FileMerger(self._client, self._context), {}
         for action in actions:
             edited = self._edited(action) if action.act is Act.KEEP_BOTH else None
@@ -270,8 +275,12 @@ class CarryOut:
                 found[action.name] = action.here, action.there
         return found
 
-    async def merge(self, actions: Iterable[SyncAction]) -> None:
+    async def merge(self, actions: Sequence[SyncAction]) -> None:
         """Carry out MERGE."""
+        if not actions:
+            return
+        from homeftp.client.sync.merge.files import FileMerger
+
         merger, target = FileMerger(self._client, self._context), self._target()
         for action in actions:
             edited = self._edited(action)
@@ -297,6 +306,8 @@ class CarryOut:
             return None
         if None in (base.hash, here.hash, there.hash):
             return None
+        from homeftp.client.sync.merge.files import EditedFile
+
         mode = there.mode if here.mode == base.mode else here.mode
         endpoint = self._endpoint_of(action.name)
         return EditedFile(endpoint, file, str(base.hash), base.size, str(here.hash), str(there.hash), mode)

@@ -12,10 +12,10 @@ from typing import Iterator, Literal, NamedTuple
 
 from homeftp.client.files.folders import OpenFolders
 from homeftp.client.files.model import FileStat
-from homeftp.client.sync.copynames import original_name
 from homeftp.client.sync.local.marker import read_marker
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
+from homeftp.client.sync.naming.copynames import original_name
 from homeftp.endpoint import RESERVED
 from homeftp.errors import OperatorError
 from homeftp.syscalls import System

@@ -132,6 +132,13 @@ def is_within(name: str, folder: str) -> bool:
     return name == folder or name.startswith(f"{folder}/")
 
 
+def upwards(name: str) -> Iterable[str]:
+    """A name, and those of the directories around it."""
+    while name:
+        yield name
+        name = name.rpartition("/")[0]
+
+
 class Unsynced(NamedTuple):
     """Why something cannot be synced."""
 
@@ -157,6 +164,8 @@ class SyncTree:
     """The directories that hold something that is left out, so that they stay."""
     mounts: Collection[str] = ()
     """Directories that are on another disk than the one around them."""
+    folds: bool = False
+    """Whether it takes names that differ only in case or in the form of their letters for one."""
 
 
 class Act(enum.Enum):

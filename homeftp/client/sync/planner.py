@@ -13,7 +13,6 @@ from typing import Collection, Container, Iterable, Mapping
 
 import attrs
 
-from homeftp.client.sync.copynames import copy_name, original_endpoint
 from homeftp.client.sync.decision import Decision, decide, decide_metadata
 from homeftp.client.sync.model import (
     Act,
@@ -29,9 +28,12 @@ from homeftp.client.sync.model import (
     node_table,
     same_content,
     step_list,
+    upwards,
 )
-from homeftp.client.sync.renames import Rename, follow_renames, rename_node
+from homeftp.client.sync.naming.copynames import copy_name, original_endpoint
+from homeftp.client.sync.naming.renames import Rename, follow_renames, rename_node
 from homeftp.client.tables.allnames import AllNames, name_order
+from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
 from homeftp.client.tables.packedlist import PackedList
 
@@ -76,15 +78,43 @@ def make_plan(
     permitted: Container[Rename] | None = None,
     unchanged_files: int = 0,
     mergeable: Mapping[str, Edits] = _NOTHING,
+    unchanged: NameSet | None = None,
 ) -> SyncPlan:
     """Plan how `here` and `there` agree again, which agreed on `base` last, with these `inodes` here.
 
     In one direction what the target has is taken as agreed: so all that differs goes there. Only the renames that are
-    `permitted` are made; None: all that are found. What is opaque on one side, and what is beneath it, is left out.
-    Besides the trees both sides have as many `unchanged_files`. A file that both sides have is merged where both have
-    the `mergeable` edits of that name.
+    `permitted` are made; None: all that are found. What is opaque on one side, and what is beneath it, is left out; so
+    are names that one of the sides cannot have beside each other. Besides the trees both sides have as many
+    `unchanged_files`, some of which are the `unchanged` ones. A file that both sides have is merged where both have the
+    `mergeable` edits of that name.
     """
-    opaque = {**there.opaque, **here.opaque}
+    folding = [side for side, tree in ((Side.HERE, here), (Side.THERE, there)) if tree.folds]
+    opaque: Mapping[str, Unsynced] = {**there.opaque, **here.opaque}
+    while True:
+        plan, builder = _plan_without(opaque, base, inodes, here, there, options, permitted, unchanged_files, mergeable)
+        if not folding or not plan.actions:
+            return plan
+        from homeftp.client.sync.naming.clashes import find_clashes
+
+        sides = {Side.HERE: builder.here, Side.THERE: builder.there}
+        clashes = find_clashes(builder.base, sides, unchanged or NameSet(), plan.actions, folding)
+        if not clashes:
+            return plan
+        opaque = {**opaque, **clashes}
+
+
+def _plan_without(
+    opaque: Mapping[str, Unsynced],
+    base: Mapping[str, SyncNode],
+    inodes: Mapping[str, int],
+    here: SyncTree,
+    there: SyncTree,
+    options: SyncOptions,
+    permitted: Container[Rename] | None,
+    unchanged_files: int,
+    mergeable: Mapping[str, Edits],
+) -> tuple[SyncPlan, _PlanBuilder]:
+    """As `make_plan`, but for what is `opaque`; names may clash."""
     here = attrs.evolve(here, nodes=_without(here.nodes, opaque))
     there = attrs.evolve(there, nodes=_without(there.nodes, opaque))
     known = _without(base, opaque)
@@ -102,7 +132,7 @@ def make_plan(
     files = {
         side: _count_files(tree.nodes) + unchanged_files for side, tree in ((Side.HERE, here), (Side.THERE, there))
     }
-    return SyncPlan(
+    plan = SyncPlan(
         actions=actions,
         agreed=builder.agreed_but(renamed),
         gone=[name for name in renamed if name not in builder.here and name not in builder.there],
@@ -110,6 +140,7 @@ def make_plan(
         files=files,
         agreed_files=_count_files(base) + unchanged_files,
     )
+    return plan, builder
 
 
 def _move(rename: Rename, here: SyncTree, there: SyncTree) -> SyncAction:
@@ -129,15 +160,8 @@ def _without(nodes: Mapping[str, SyncNode], opaque: Container[str]) -> Mapping[s
     if not opaque:
         return nodes
     known = copy_nodes(nodes)
-    known.keep(lambda name, _: not any(each in opaque for each in _upwards(name)))
+    known.keep(lambda name, _: not any(each in opaque for each in upwards(name)))
     return known
-
-
-def _upwards(name: str) -> Iterable[str]:
-    """A name, and those of the directories around it."""
-    while name:
-        yield name
-        name = name.rpartition("/")[0]
 
 
 def _by_name(action: SyncAction) -> str:
@@ -170,7 +194,7 @@ class _PlanBuilder:
         self._links = links
         self.kept_links: list[str] = []
         """The names that would be changed here, and are reached by a link."""
-        self._base = base
+        self.base = base
         self.here = here
         self.there = there
         self._options = options
@@ -196,10 +220,10 @@ class _PlanBuilder:
     def decide_all(self, opaque: Iterable[str], partial: Iterable[str]) -> None:
         """Decide about each name, and make the decisions fit together; `partial` directories stay."""
         above = (name.rpartition("/")[0] for name in opaque)
-        needed = {each for name in (*above, *partial) for each in _upwards(name)}
+        needed = {each for name in (*above, *partial) for each in upwards(name)}
         for name in reversed(self._names):  # what is in a directory comes before it
             here, there = self.here.get(name), self.there.get(name)
-            decision = decide(self._base.get(name), here, there, self._options.preference)
+            decision = decide(self.base.get(name), here, there, self._options.preference)
             if self._is_kept_link(name, here, there, decision):
                 decision = Decision.LINK
             elif self._mergeable.get(name) == (here, there):
@@ -211,14 +235,14 @@ class _PlanBuilder:
             self._decisions.append(decision)
             result = there if decision is Decision.TO_HERE else here
             if result is not None or name in self._kept_files:
-                needed.update(_upwards(name.rpartition("/")[0]))
+                needed.update(upwards(name.rpartition("/")[0]))
 
     def _is_kept_link(self, name: str, here: SyncNode | None, there: SyncNode | None, decision: Decision) -> bool:
         """Whether something here would be changed that is reached by a link."""
-        if not self._links or not any(each in self._links for each in _upwards(name)):
+        if not self._links or not any(each in self._links for each in upwards(name)):
             return False
         if decision is Decision.AGREED and here is not None and there is not None:
-            decision = decide_metadata(self._base.get(name), here, there)
+            decision = decide_metadata(self.base.get(name), here, there)
         if decision not in (Decision.TO_HERE, Decision.CONFLICT):
             return False
         self.kept_links.append(name)
@@ -288,7 +312,7 @@ class _PlanBuilder:
 
     def _agree(self, name: str, here: SyncNode, there: SyncNode) -> None:
         """The content is the same: what about time and mode?"""
-        decision = decide_metadata(self._base.get(name), here, there)
+        decision = decide_metadata(self.base.get(name), here, there)
         if decision is Decision.AGREED:
             self._agreed[name] = here
         else:
@@ -315,7 +339,7 @@ class _PlanBuilder:
     def _is_cleared(self, name: str, target: Side) -> bool:
         """Whether a directory around a name is to be replaced by a file on the target."""
         source = self.here if target is Side.THERE else self.there
-        return any(each in source and source[each].kind == "file" for each in _upwards(name))
+        return any(each in source and source[each].kind == "file" for each in upwards(name))
 
     def _keep_file(self, name: str, here: SyncNode | None, there: SyncNode | None) -> None:
         """Give a file another name, and the other side its content under that."""
@@ -329,32 +353,3 @@ class _PlanBuilder:
 
     def _add(self, step: _Step, action: SyncAction) -> None:
         self._steps[step].append(action)
-
-
-def changes_nothing(plan: SyncPlan) -> bool:
-    """Whether a plan has nothing to carry out; something may wait for a person."""
-    return all(action.act is Act.SUSPICIOUS for action in plan.actions)
-
-
-def is_in_the_way(action: SyncAction, replaced: Container[tuple[Side, str]]) -> bool:
-    """Whether what is deleted has, or is within what has, the name of something that is copied there."""
-    return any((action.target, name) in replaced for name in _upwards(action.name))
-
-
-def identity_of(action: SyncAction) -> tuple[object, ...]:
-    """The fields that are equal where a step of a new plan is one of the old plan."""
-    return action.act, action.target, action.name, action.to
-
-
-def as_allowed(action: SyncAction, allowed: Container[tuple[object, ...]]) -> SyncAction | None:
-    """A step of a new plan as it was confirmed; None where it was not.
-
-    A folder that was to be copied exists already where something was renamed into it. Then only its mode is missing.
-    """
-    if identity_of(action) in allowed:
-        return action
-    if action.act is Act.METADATA:
-        for side in Side:
-            if identity_of(action._replace(act=Act.COPY, target=side)) in allowed:
-                return action._replace(target=side)
-    return None

@@ -22,9 +22,10 @@ from homeftp.client.sync.guards import DeletionGuard, hidden_names, unmounted_na
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
 from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOptions, SyncPlan, Unsynced, step_list
-from homeftp.client.sync.planner import Edits, as_allowed, changes_nothing, identity_of, is_in_the_way, make_plan
-from homeftp.client.sync.renames import Rename
+from homeftp.client.sync.naming.renames import Rename
+from homeftp.client.sync.planner import Edits, make_plan
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
+from homeftp.client.sync.steps import as_allowed, changes_nothing, cleared_first, identity_of
 from homeftp.client.sync.trees import BothSides, inode_of, read_both, record_same
 from homeftp.client.tables.nametable import PLAIN_ROWS
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
@@ -293,6 +294,7 @@ class _Sync:
             self._renames,
             both.same_files,
             self._mergeable,
+            both.unchanged,
         )
         self._refused = self._request.refused.known(plan)
         if not self._refused:
@@ -361,8 +363,7 @@ class _Sync:
         """Copy, merge and delete, in an order in which nothing is in the way of what comes next."""
         contents = plan.actions.where(lambda action: action.act in _CONTENTS)
         deletions = [action for action in plan.actions if action.act is Act.DELETE]
-        replaced = {(action.target, action.name) for action in contents if deletions}
-        cleared = [action for action in deletions if is_in_the_way(action, replaced)]
+        cleared = cleared_first(deletions, contents)
         merges = [action for action in plan.actions if action.act is Act.MERGE]
         self._report_plan(chain(contents, merges))
         await carry.delete(cleared)

@@ -20,6 +20,7 @@ from homeftp.client.batches import in_batches
 from homeftp.client.files.digest import LocalDigests, read_unread
 from homeftp.client.files.hashes import known_hashes
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree, file_table
+from homeftp.client.files.names import ignores_case
 from homeftp.client.files.read import Content, ReadRequest, read_many
 from homeftp.client.plan.listing import RemoteListing, entry_table, select
 from homeftp.client.plan.local import scanner
@@ -28,8 +29,8 @@ from homeftp.client.plan.survey import Survey, names_around, survey, survey_part
 from homeftp.client.remotehash import hash_there
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
-from homeftp.client.sync.copynames import original_endpoint
 from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced, inode_table, is_within, node_table
+from homeftp.client.sync.naming.copynames import original_endpoint
 from homeftp.client.sync.scope import WHOLE, Scope
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
@@ -37,7 +38,7 @@ from homeftp.client.transfer.metadata import differing, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, TransferContext
 from homeftp.client.transfer.payload import hash_file
 from homeftp.config import STREAM_PIECE
-from homeftp.endpoint import parse
+from homeftp.endpoint import folded, parse
 from homeftp.errors import Changed, WrongKind
 from homeftp.hashing.hashcache import HashCache
 from homeftp.metadata.modes import MODE_BITS
@@ -140,8 +141,14 @@ async def read_both(
     return BothSides(
         tree,
         listing.entries,
-        attrs.evolve(reading.here(), partial=tree.partial_directories, links=tree.links, mounts=mount_points(tree)),
-        attrs.evolve(reading.there(), partial=held),
+        attrs.evolve(
+            reading.here(),
+            partial=tree.partial_directories,
+            links=tree.links,
+            mounts=mount_points(tree),
+            folds=await context.workers.run(ignores_case, pair.local),
+        ),
+        attrs.evolve(reading.there(), partial=held, folds=client.server_info.similar_names is False),
         attrs.evolve(agreed, nodes=reading.agreed),
         reading.unchanged,
         same,
@@ -183,6 +190,8 @@ class _Reading:
         self._opaque_there = _unsynced(surveyed.listing)
         self.unchanged = NameSet()
         self.unchanged_count = 0
+        self._lost: AbstractSet[str] = frozenset()
+        """The agreed names that a side has lost, folded: it may have given them another case."""
 
     def _differs(self, folder: str) -> bool:
         """Whether what is in a folder is looked at."""
@@ -196,6 +205,7 @@ class _Reading:
             for name, node in self.agreed.items()
             if node.size and (name not in self._files or name not in self._there)
         }
+        self._lost = {folded(name) for name in self.agreed if name not in self._files or name not in self._there}
         await self._hash_here(lost)
         await self._hash_there(lost)
 
@@ -239,7 +249,9 @@ class _Reading:
 
     def _is_compared(self, name: str, size: int, lost: Container[int]) -> bool:
         """Whether the hash of a file on one side matters: another has the name, or it may be one that was renamed."""
-        return name in self.agreed or (name in self._files and name in self._there) or size in lost
+        if name in self.agreed or (name in self._files and name in self._there) or size in lost:
+            return True
+        return bool(self._lost) and folded(name) in self._lost
 
     async def _hash_here(self, lost: set[int]) -> None:
         """Hash the files here that have no hash yet; `lost` are the sizes of files that may have been renamed."""

@@ -29,10 +29,14 @@ class NameSet:
         """Whether it has a name that is directly in a folder."""
         return folder in self._folders
 
+    def names_in(self, folder: str) -> Iterator[str]:
+        """The names that are directly in a folder."""
+        for last in set(_names(self._folders.get(folder, b""))):
+            yield f"{folder}/{last}" if folder else last
+
     def __iter__(self) -> Iterator[str]:
-        for head, folder in self._folders.items():
-            for last in set(_names(folder)):
-                yield f"{head}/{last}" if head else last
+        for head in self._folders:
+            yield from self.names_in(head)
 
     def add(self, name: str) -> None:
         """Add a name, which may be in the set."""

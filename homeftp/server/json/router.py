@@ -237,7 +237,9 @@ class Router:
             others = self._context.parts.other_addresses()
             if others:
                 answer["addresses"] = list(others)
-            answer["read_only"] = self.login.files(states.HELLO).read_only is not None
+            files = self.login.files(states.HELLO)
+            answer["read_only"] = files.read_only is not None
+            answer["similar_names"] = not files.capabilities.similar_names
             answer["limits"] = {
                 "request_line": MAX_REQUEST_LINE,
                 "response_line": MAX_RESPONSE_LINE,

@@ -19,7 +19,8 @@ from homeftp.client.sync.model import (
     SyncTree,
     Unsynced,
 )
-from homeftp.client.sync.planner import changes_nothing, make_plan
+from homeftp.client.sync.planner import make_plan
+from homeftp.client.sync.steps import changes_nothing
 from tests.support.repeatable import REPEATABLE
 from tests.support.synctrees import DIRECTORY, Nodes, Refused, carry_out, changed, file, trees
 

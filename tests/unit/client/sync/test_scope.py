@@ -7,6 +7,7 @@ import shutil
 from typing import Any
 from unittest import mock
 
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import Outcome
@@ -184,8 +185,10 @@ class PartTests(SyncedCase):
     def test_refused(self) -> None:
         """What the server has refused is reported with each part, but sent again only where that may help.
 
-        That is where all is compared, where it has changed, and where a name beside it has gone.
+        That is where all is compared, where it has changed, and where a name beside it has gone. The server does not
+        say that it refuses similar names: else the look at everything finds that out, and sends nothing.
         """
+        self.client.server_info = structs.replace(self.client.server_info, similar_names=None)
         refused = RefusedCopies()
         named: dict[str, Any] = {"scope": Scope.of(["A.txt", "d/x"]), "refused": refused}
         self.ann.put("A.txt", BIG)

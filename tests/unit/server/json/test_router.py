@@ -143,6 +143,7 @@ class RouterTests(SynchronousTestCase):
         hello: dict[str, Any] = Connection(self.server).ask("HELLO").body
         self.assertEqual(hello["account"], "ann")
         self.assertIn("ECHO", hello["request_types"])
+        self.assertIs(hello["similar_names"], False)
         self.assertEqual((hello["read_only"], hello["server"]), (False, self.server.services.tls.identity.server_name))
 
     def test_stopping(self) -> None:

@@ -7,12 +7,14 @@ So a guess that is wrong costs work, and never a content.
 
 from __future__ import annotations
 
-from typing import Collection, Container, Iterator, Mapping, MutableMapping, NamedTuple, Sequence
+from itertools import chain
+from typing import Collection, Container, Iterable, Iterator, Mapping, MutableMapping, NamedTuple, Sequence
 
 import attrs
 
 from homeftp.client.sync.model import Side, SyncNode, SyncTree, copy_nodes, is_within
 from homeftp.client.tables.nametable import NameTable
+from homeftp.endpoint import folded
 
 
 class Rename(NamedTuple):
@@ -47,8 +49,8 @@ def follow_renames(
 ) -> RenamedTrees:
     """Find what was renamed on one side since `base` was agreed, and rewrite the trees.
 
-    `inodes` are those that the agreed names had here; None: all renames are `permitted`. Directories come first, the
-    topmost of each; then files.
+    `inodes` are those that the agreed names had here; None: all renames are `permitted`. What has got another case
+    comes first; then come directories, the topmost of each; then files.
     """
     trees = RenamedTrees(copy_nodes(base), {Side.HERE: copy_nodes(here.nodes), Side.THERE: copy_nodes(there.nodes)})
     if all(name in here.nodes and name in there.nodes for name in base):
@@ -56,7 +58,7 @@ def follow_renames(
     opaque = {*here.opaque, *there.opaque}
     for side, tree in ((Side.HERE, here), (Side.THERE, there)):
         known = inodes if tree.inodes else {}
-        for find in (_renamed_directories, _renamed_files):
+        for find in (_renamed_in_case, _renamed_directories, _renamed_files):
             for old, new in find(trees, side, known, tree):
                 rename = Rename(side.other, old, new)
                 links = here.links if rename.target is Side.HERE else ()
@@ -78,6 +80,46 @@ def _is_possible(trees: RenamedTrees, rename: Rename, opaque: Collection[str], l
     if any(is_within(rename.old, link) or is_within(rename.new, link) for link in links):
         return False
     return not any(is_within(name, rename.old) or is_within(name, rename.new) for name in opaque)
+
+
+def _renamed_in_case(
+    trees: RenamedTrees, side: Side, inodes: Mapping[str, int], tree: SyncTree
+) -> Iterator[tuple[str, str]]:
+    """Names that a side has lost, each with the only new one beside it that differs in case or in form alone.
+
+    The content does not count: a disk or a server that takes both names for one has to give the new one to what it has.
+    """
+    nodes = trees.sides[side]
+    tried: set[str] = set()
+    while True:
+        lost: dict[str, list[str]] = {}
+        for name in trees.base:
+            folder = name.rpartition("/")[0]
+            if name not in nodes and name not in tried and (not folder or folder in nodes):
+                lost.setdefault(folder, []).append(name)
+        tried.update(chain.from_iterable(lost.values()))
+        found = [pair for folder, names in lost.items() for pair in _alike(folder, names, nodes, trees.base)]
+        if not found:
+            return
+        yield from found
+
+
+def _alike(
+    folder: str, lost: Iterable[str], nodes: NameTable[SyncNode], base: NameTable[SyncNode]
+) -> Iterator[tuple[str, str]]:
+    """The names in a folder that were `lost`, each with the new one of its kind that it is equal to when folded."""
+    start = len(folder) + 1 if folder else 0
+    new: dict[str, list[str]] = {}
+    for name, _ in nodes.inside(folder):
+        if name not in base:
+            new.setdefault(folded(name[start:]), []).append(name)
+    old: dict[str, list[str]] = {}
+    for name in lost if new else ():
+        old.setdefault(folded(name[start:]), []).append(name)
+    for fold, names in old.items():
+        found = new.get(fold, ())
+        if len(names) == len(found) == 1 and base[names[0]].kind == nodes[found[0]].kind:
+            yield names[0], found[0]
 
 
 def _renamed_directories(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial import unittest
 
 from homeftp.client.escapes import unescape_name
-from homeftp.client.sync.copynames import copy_name, original_endpoint, original_name
+from homeftp.client.sync.naming.copynames import copy_name, original_endpoint, original_name
 from homeftp.endpoint import name_problem
 
 DAY = "2026-05-01"

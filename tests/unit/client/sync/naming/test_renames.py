@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial import unittest
 
 from homeftp.client.sync.model import Side, SyncTree, Unsynced
-from homeftp.client.sync.renames import Rename, RenamedTrees, follow_renames
+from homeftp.client.sync.naming.renames import Rename, RenamedTrees, follow_renames
 from tests.support.synctrees import DIRECTORY, Nodes, file
 
 FOLDER = {"a": DIRECTORY, "a/x": file("one"), "a/y": file("two"), "a/z": file("three")}

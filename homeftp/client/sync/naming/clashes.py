@@ -1,0 +1,118 @@
+"""Finding names that one side cannot have beside each other, because it takes them for one.
+
+Most servers refuse a new name that differs from one beside it only in case or in the form of its letters, and many
+disks hold only one of the two. None of them can be known to be right: what would be created is left out, and reported.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import AbstractSet, Collection, Container, Iterable, Iterator, Mapping, Sequence
+
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, Unsynced
+from homeftp.client.tables.nameset import NameSet
+from homeftp.client.tables.nametable import NameTable
+from homeftp.endpoint import folded
+
+Tables = Mapping[Side, NameTable[SyncNode]]
+"""Both sides, as they are when a plan's renames are carried out."""
+
+_WHERE = {Side.HERE: "the disk here cannot hold both", Side.THERE: "the server does not take both"}
+
+
+def find_clashes(
+    base: Container[str], tables: Tables, unchanged: NameSet, actions: Iterable[SyncAction], folding: Collection[Side]
+) -> Mapping[str, Unsynced]:
+    """The names that a plan must leave out, because one of the `folding` sides takes several of them for one.
+
+    `base` has the names that are agreed on. It and the `tables` lack the files that are `unchanged` on both sides. What
+    a side has already stays as it is.
+    """
+    moved = {action.to for action in actions if action.act is Act.MOVE}
+    groups = list(_groups(tables, unchanged, moved))
+    if not groups:
+        return {}
+    grouped = frozenset(chain.from_iterable(groups))
+    steps: dict[str, list[SyncAction]] = {}
+    for action in actions:
+        name = action.to if action.act is Act.MOVE else action.name
+        if name in grouped:
+            steps.setdefault(name, []).append(action)
+    clashes: dict[str, Unsynced] = {}
+    for group in groups:
+        for side in folding:
+            clashes.update(_clashes_on(side, group, tables, unchanged, steps))
+        if Side.HERE in folding and _is_half_held(group, base, tables[Side.HERE], unchanged, steps):
+            clashes.update(_left_out(group, group, Side.HERE, steps))
+    return clashes
+
+
+def _groups(tables: Tables, unchanged: NameSet, moved: AbstractSet[str]) -> Iterator[Sequence[str]]:
+    """The names in one folder that are equal when they are folded, and that a side may get; two or more of each."""
+    here, there = tables[Side.HERE], tables[Side.THERE]
+    renamed: dict[str, set[str]] = {}
+    for name in moved:
+        renamed.setdefault(name.rpartition("/")[0], set()).add(name)
+    for folder in here.folders() | there.folders():
+        sides = [{name for name, _ in table.inside(folder)} for table in (here, there)]
+        new = (sides[0] ^ sides[1]) | renamed.get(folder, set())
+        if not new:
+            continue
+        start = len(folder) + 1 if folder else 0
+        names: dict[str, list[str]] = {}
+        for name in new:
+            names.setdefault(folded(name[start:]), []).append(name)
+        for name in chain((sides[0] & sides[1]) - new, unchanged.names_in(folder)):
+            alike = names.get(folded(name[start:]))
+            if alike is not None:
+                alike.append(name)
+        yield from (sorted(alike) for alike in names.values() if len(alike) > 1)
+
+
+def _clashes_on(
+    side: Side, group: Sequence[str], tables: Tables, unchanged: NameSet, steps: Mapping[str, Sequence[SyncAction]]
+) -> Mapping[str, Unsynced]:
+    """The names of a group that a side cannot get."""
+    stays, new = [], []
+    for name in group:
+        acts = {action.act for action in steps.get(name, ()) if action.target is side}
+        exists = Act.MOVE not in acts and (name in tables[side] or name in unchanged)
+        if exists and Act.DELETE not in acts:
+            stays.append(name)
+        elif acts & {Act.COPY, Act.MOVE}:
+            new.append(name)
+    return _left_out(new, [*stays, *new], side, steps) if len(stays) + len(new) > 1 else {}
+
+
+def _is_half_held(
+    group: Sequence[str],
+    base: Container[str],
+    here: Container[str],
+    unchanged: NameSet,
+    steps: Mapping[str, Sequence[SyncAction]],
+) -> bool:
+    """Whether a disk has only one of several names that were agreed on, as after a copy to such a disk.
+
+    What became of the others was no decision of a person.
+    """
+    known = [name for name in group if name in base or name in unchanged]
+    gone = [name for name in known if any(_is_deletion_there(action) for action in steps.get(name, ()))]
+    return bool(gone) and any(name in here or name in unchanged for name in known)
+
+
+def _is_deletion_there(action: SyncAction) -> bool:
+    return action.act is Act.DELETE and action.target is Side.THERE
+
+
+def _left_out(
+    names: Iterable[str], group: Sequence[str], side: Side, steps: Mapping[str, Sequence[SyncAction]]
+) -> Mapping[str, Unsynced]:
+    """Why these names of a group are left out, and those that they have on one of the sides until they are renamed."""
+    clashes = {}
+    for name in names:
+        other = next(each for each in group if each != name).rpartition("/")[2]
+        reason = f"its name differs from '{other}' beside it only in case or in the form of its letters, and "
+        renamed = (action.name for action in steps.get(name, ()) if action.act is Act.MOVE)
+        for each in (name, *renamed):
+            clashes[each] = Unsynced(f"{reason}{_WHERE[side]}: rename one of them", failed=True)
+    return clashes

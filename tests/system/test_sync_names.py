@@ -1,0 +1,86 @@
+"""Syncs with a disk that takes names for one which differ only in case, as SD cards do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from homeftp.client import Outcome
+from homeftp.client.sync.local.marker import read_marker
+from tests.support.mounts import exfat, held
+from tests.support.syncs import SyncCase
+
+
+class FoldingDiskTests(SyncCase):
+    """Ann's folder is on a disk in exFAT; Bob's disk tells all names apart."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        held(self, exfat(self.ann.path))
+
+    def failed(self) -> set[str]:
+        """The names that were reported as failed."""
+        return {name for name, outcome in self.outcomes().items() if outcome is Outcome.FAILED}
+
+    def test_two_there(self) -> None:
+        """Two names of the server that the disk cannot hold together are left out, from the first plan on."""
+        for name in ("Photo.jpg", "photo.jpg", "Docs/x", "docs/x", "other"):
+            self.make_remote_file(f"Docs/{name}", name.encode())
+        before = self.there()
+        for dry_run in (True, False, False):
+            self.sync(self.ann, dry_run=dry_run)
+            self.assertEqual(self.failed(), {"Photo.jpg", "photo.jpg", "Docs", "docs"})
+        self.assertEqual(self.ann.contents(), {"other": b"other"})
+        self.assertEqual(self.there(), before)
+        self.sync(self.bob)
+        self.assertEqual(self.bob.contents(), before, "the control: this disk can hold all")
+
+    def test_second_there(self) -> None:
+        """A name that is new on the server, beside one that the disk has, is left out; the other is synced on."""
+        self.ann.put("Photo.jpg", b"one")
+        self.sync(self.ann)
+        self.make_remote_file("Docs/photo.jpg", b"two")
+        self.ann.put("Photo.jpg", b"edited")
+        for _ in range(2):
+            self.sync(self.ann)
+            self.assertEqual(self.failed(), {"photo.jpg"})
+        self.assertEqual(self.there(), {"Photo.jpg": b"edited", "photo.jpg": b"two"})
+        self.assertEqual(self.ann.contents(), {"Photo.jpg": b"edited"})
+
+    def test_case_renamed(self) -> None:
+        """A name that got another case on one side gets it on the other, with edits; and so do folders."""
+        for name in ("photo.jpg", "docs/x", "empty"):
+            self.ann.put(name, b"" if name == "empty" else name.encode())
+        for laptop in (self.ann, self.bob):
+            self.sync(laptop)
+        self.ann.rename("photo.jpg", "Photo.jpg")
+        self.ann.rename("docs", "Docs")
+        for laptop in (self.ann, self.bob):
+            self.sync(laptop)
+        self.assertEqual(set(self.bob.contents()), {"Photo.jpg", "Docs", "Docs/x", "empty"})
+        self.bob.rename("Photo.jpg", "PHOTO.jpg")
+        self.bob.put("PHOTO.jpg", b"edited")
+        self.bob.rename("empty", "Empty")
+        self.bob.rename("Docs", "DOCS")
+        for laptop in (self.bob, self.ann):
+            self.sync(laptop)
+        expected = {"PHOTO.jpg": b"edited", "DOCS": None, "DOCS/x": b"docs/x", "Empty": b""}
+        self.assertEqual(self.ann.contents(), expected)
+        self.assertEqual(sorted(os.listdir(self.ann.path)), sorted([".homeftp", "PHOTO.jpg", "DOCS", "Empty"]))
+        self.assert_in_step(self.ann, self.bob)
+
+    def test_copied(self) -> None:
+        """A folder that was moved to such a disk, which holds one of two names, deletes and changes neither there."""
+        for name in ("Photo.jpg", "photo.jpg", "other"):
+            self.make_remote_file(f"Docs/{name}", name.encode())
+        self.sync(self.bob)
+        before = self.there()
+        marker = read_marker(self.bob.path)
+        shutil.rmtree(self.bob.path)
+        held(self, exfat(self.bob.path))
+        for name, content in (("Photo.jpg", "photo.jpg"), ("other", "edited"), (".homeftp/sync", f"{marker}\n")):
+            self.bob.put(name, content.encode())
+        for _ in range(2):
+            self.sync(self.bob)
+            self.assertEqual(self.failed(), {"Photo.jpg", "photo.jpg"})
+        self.assertEqual(self.there(), {**before, "other": b"edited"})
