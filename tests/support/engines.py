@@ -285,7 +285,12 @@ class SeaweedFS(S3Server):
         options |= {name: str(port) for name, port in given.items()}
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self._process = subprocess.Popen(
-                [self._program, "server", *(f"-{name}={value}" for name, value in options.items())],
+                [
+                    self._program,
+                    f"-logdir={self.folder}",
+                    "server",
+                    *(f"-{name}={value}" for name, value in options.items()),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -323,8 +328,11 @@ class SeaweedFS(S3Server):
             yield
 
     def stop(self) -> None:
-        """End it at once. May be called twice."""
+        """End it at once, and remove the sockets that it has besides its ports. May be called twice."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             process.kill()
             process.wait(60)
+        for port in self._ports:
+            for path in glob.glob(f"/tmp/seaweedfs-*-{port}.sock"):
+                os.unlink(path)

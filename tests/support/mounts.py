@@ -13,7 +13,7 @@ from typing import Iterator, TypeVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.support import needs
+from tests.support import loops, needs
 from tests.support.processes import WITHIN
 
 MIB = 2**20
@@ -43,18 +43,39 @@ def mounted(path: str, *arguments: str) -> Iterator[str]:
     needs.root()
     os.makedirs(path, exist_ok=True)
     run("mount", *arguments, path)
-    try:
+    with _left(path):
         yield path
+
+
+@contextlib.contextmanager
+def memory(path: str, options: str) -> Iterator[str]:
+    """A tmpfs."""
+    needs.root()
+    os.makedirs(path, exist_ok=True)
+    loops.mount("tmpfs", path, "tmpfs", options)
+    with _left(path):
+        yield path
+
+
+@contextlib.contextmanager
+def _disk(path: str, image: str, kind: str) -> Iterator[str]:
+    """The file system in an image."""
+    os.makedirs(path, exist_ok=True)
+    loops.mount_disk(image, path, kind)
+    with _left(path):
+        yield path
+
+
+@contextlib.contextmanager
+def _left(path: str) -> Iterator[None]:
+    """Unmounted after the block."""
+    try:
+        yield
     finally:
         try:
-            run("umount", path)
+            loops.unmount(path)
         except OSError:
-            run("umount", "--lazy", path)
-
-
-def memory(path: str, options: str) -> contextlib.AbstractContextManager[str]:
-    """A tmpfs."""
-    return mounted(path, "-t", "tmpfs", "-o", options, "tmpfs")
+            loops.unmount(path, lazily=True)
 
 
 @contextlib.contextmanager
@@ -63,9 +84,10 @@ def btrfs(path: str, size: int = 128 * MIB) -> Iterator[str]:
     needs.root()
     needs.device("/dev/loop-control")
     disk = image(f"{path}.img", size)
-    run("mkfs.btrfs", "-q", disk)
+    with loops.alone():
+        run("mkfs.btrfs", "-q", disk)
     with contextlib.ExitStack() as stack:
-        needs.require("a kernel that mounts btrfs", lambda: _entered(stack, mounted(path, "-o", "loop", disk)))
+        needs.require("a kernel that mounts btrfs", lambda: _entered(stack, _disk(path, disk, "btrfs")))
         yield path
 
 
@@ -76,7 +98,7 @@ def ext4(path: str, *options: str) -> Iterator[str]:
     needs.device("/dev/loop-control")
     disk = image(f"{path}.img", 16 * MIB)
     run("mkfs.ext4", "-q", *options, disk)
-    with mounted(path, "-o", "loop", disk):
+    with _disk(path, disk, "ext4"):
         yield path
 
 
@@ -107,7 +129,7 @@ def _disk_in_memory(path: str) -> Iterator[str]:
     with memory(f"{path}.memory", "size=1g,mode=700") as below:
         disk = image(os.path.join(below, "image"), 512 * MIB)
         run(*mkfs, disk)
-        with mounted(path, "-o", "loop", disk):
+        with _disk(path, disk, "ext4"):
             os.rmdir(os.path.join(path, "lost+found"))
             yield path
 

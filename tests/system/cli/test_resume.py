@@ -19,7 +19,7 @@ from homeftp.config import MIB
 from tests.support.cutproxy import Cutter
 from tests.support.ports import reserved_listen
 from tests.support.processes import ServerProcess, add_remote, environment, run_homeftp
-from tests.support.waiting import wait_until
+from tests.support.waiting import WITHIN, wait_until
 
 SIZE = 60 * MIB
 
@@ -150,7 +150,7 @@ class ResumeTests(TestCase):
         self.assertIsNone(client.poll(), "the control: it is in its middle")
         self.server.end(signal.SIGKILL)
         self.server = ServerProcess(folder=self.server.folder, listen=self.server.listen)
-        _, said = client.communicate(timeout=60)
+        _, said = client.communicate(timeout=WITHIN * 2)
         self.assertEqual(client.returncode, 0, said)
         self.assertTrue(filecmp.cmp(path, self.server.path("big"), shallow=False))
         self.assertIn("trying again", said)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import subprocess
 from typing import Iterator
 
 import attrs
 
-from tests.support.waiting import wait_until
+from tests.support import loops
 
 _MIB = 2**20
 
 EXT4 = ("mkfs.ext4", "-q", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0")
 """Lazily, the kernel would go on making it while the workload runs."""
 
-PROGRAMS = ("mkfs.ext4", "e2fsck", "mkfs.xfs", "mkfs.btrfs", "mount", "umount")
+PROGRAMS = ("mkfs.ext4", "e2fsck", "mkfs.xfs", "mkfs.btrfs")
 """What must be installed."""
 
 
@@ -34,7 +33,7 @@ class FileSystem:
     make_command: tuple[str, ...]
     size: int
     """Bytes of the disk."""
-    options: str = "defaults"
+    options: str = ""
     journaled: bool = True
     """Whether it keeps its own changes in order; otherwise it is checked before it is mounted."""
     sector: int = 512
@@ -44,16 +43,17 @@ class FileSystem:
         """A new one, in the file `image`."""
         with open(image, "xb") as file:
             file.truncate(self.size)
-        _run(*self.make_command, image)
+        with loops.alone() if self.type == "btrfs" else contextlib.nullcontext():
+            _run(*self.make_command, image)
 
     @contextlib.contextmanager
     def mounted(self, image: str, point: str) -> Iterator[None]:
         """Mount the disk in `image`. Raises `Unmountable`."""
-        self._mount(image, point)
+        device = self._mount(image, point)
         try:
             yield
         finally:
-            _unmount(image, point)
+            loops.unmount_disk(image, point, device)
 
     @contextlib.contextmanager
     def started(self, image: str, point: str) -> Iterator[None]:
@@ -67,22 +67,22 @@ class FileSystem:
         if not self.journaled:
             _check(image)
         try:
-            self._mount(image, point)
+            device = self._mount(image, point)
         except Unmountable:
             if self.type != "ext4":
                 raise
             _check(image)
-            self._mount(image, point)
+            device = self._mount(image, point)
         try:
             yield
         finally:
-            _unmount(image, point)
+            loops.unmount_disk(image, point, device)
 
-    def _mount(self, image: str, point: str) -> None:
+    def _mount(self, image: str, point: str) -> int:
         try:
-            _run("mount", "-t", self.type, "-o", f"loop,{self.options}", image, point)
-        except subprocess.CalledProcessError as error:
-            raise Unmountable(" ".join(error.stderr.split())) from None
+            return loops.mount_disk(image, point, self.type, self.options)
+        except OSError as error:
+            raise Unmountable(f"{error}") from None
 
 
 FILE_SYSTEMS = {
@@ -105,25 +105,6 @@ FILE_SYSTEMS = {
     )
 }
 """Each by its name."""
-
-
-def _unmount(image: str, point: str) -> None:
-    """Unmount it, and wait until its loop device has released it.
-
-    Where another program has the device open at that moment (blkid, losetup),
-    it stays a while; the next mount of the same file would take it up again,
-    and read from its cache what the file does not hold any more.
-    """
-    _run("umount", point)
-    wait_until(lambda: not _is_attached(image), lambda: f"something uses the loop device of {image}", every=0.001)
-
-
-def _is_attached(image: str) -> bool:
-    for device in glob.glob("/sys/block/loop*/loop/backing_file"):
-        with contextlib.suppress(OSError), open(device, encoding="utf-8", errors="replace") as file:
-            if file.read().strip() == os.path.realpath(image):
-                return True
-    return False
 
 
 def _check(image: str) -> None:

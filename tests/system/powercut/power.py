@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import shutil
-import subprocess
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Iterator, Sequence
@@ -15,6 +14,7 @@ import attrs
 
 from homeftp.hashing.hashcache import HashCache
 from homeftp.syscalls import System
+from tests.support import loops
 from tests.system.powercut.filesystems import FILE_SYSTEMS, FileSystem
 from tests.system.powercut.history import History
 from tests.system.powercut.log import Event
@@ -181,8 +181,8 @@ def _states(
 
 @contextlib.contextmanager
 def _in_memory(folder: str) -> Iterator[None]:
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+    loops.mount("tmpfs", folder, "tmpfs")
     try:
         yield
     finally:
-        subprocess.run(["umount", folder], check=True)
+        loops.unmount(folder)

@@ -7,11 +7,11 @@ import ctypes
 import multiprocessing
 import os
 import signal
-import subprocess
 from typing import Iterator
 
 import attrs
 
+from tests.support import loops
 from tests.system.powercut.disk import Disk, mount
 from tests.system.powercut.filesystems import FileSystem
 from tests.system.powercut.log import Log
@@ -62,7 +62,7 @@ def _disk(image: str, log: str, point: str) -> Iterator[None]:
         try:
             yield
         finally:
-            subprocess.run(["umount", point], check=True)
+            loops.unmount(point)
         process.join(_WITHIN)
         if process.exitcode:
             raise AssertionError(f"the disk ended with status {process.exitcode}")

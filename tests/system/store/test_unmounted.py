@@ -9,6 +9,7 @@ from typing import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support import loops
 from tests.support.mounts import MIB, held, image, memory, mounted, run
 from tests.support.processes import ServerProcess, pair, run_homeftp
 from tests.support.waiting import wait_until
@@ -62,7 +63,7 @@ class UnmountedTests(SynchronousTestCase):
             with open(path, "wb") as file:
                 file.write(b"content")
             self.assertEqual(self.homeftp("push", path, "nas:a.txt").returncode, 0)
-            run("umount", "--lazy", self.root)
+            loops.unmount(self.root, lazily=True)
             wait_until(lambda: "is not usable" in server.output(), server.output)
             listed = self.homeftp("ls", "nas:")
             self.assertNotEqual(listed.returncode, 0)
