@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import itertools
-import select
-import socket
 import ssl
 import time
 from typing import Any, Callable, Iterator
@@ -17,6 +15,7 @@ from strangers import strangers
 from tests.support.rawclient import RawClient
 from tests.support.sftppackets import Raw, attrs, request, text, u32, u64
 from tests.support.sshclient import SshClient
+from tests.support.sshlink import SocketLink
 from tests.support.tlsconnections import tls_connection
 from victims import PASSWORD
 
@@ -25,9 +24,6 @@ LARGE = 200 * len(PIECE)
 
 READ, NEW = 1, 0x1A
 """How SFTP opens a file: to read it, and to make it anew."""
-
-REFUSED, LOGGED_IN = 51, 52
-"""How SSH answers a password."""
 
 # -- HTTPS -----------------------------------------------------------------------------------
 
@@ -76,33 +72,10 @@ web_attack("HTTPS: small GETs", "reader", lambda number, each: "GET /dav/compare
 # -- SFTP ------------------------------------------------------------------------------------
 
 
-class SocketLink:
-    """The transport of an `SshClient` that is connected by a socket."""
-
-    def __init__(self, client: SshClient, port: int, source: str = "") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), WITHIN, (source, 0) if source else None)
-        self.write = self.socket.sendall
-        self._client = client
-        client.link = self  # type: ignore[assignment]
-        client.makeConnection(self)  # type: ignore[no-untyped-call]
-
-    def pump(self, quiet: float = 0.2) -> None:
-        """Deliver what arrives, until nothing does for so many seconds."""
-        wait = WITHIN
-        while select.select([self.socket], [], [], wait)[0]:
-            data = self.socket.recv(len(PIECE))
-            if not data:
-                raise EOFError("the server has closed the connection")
-            self._client.dataReceived(data)
-            wait = quiet
-
-
 def _exchange_keys(target: Target, source: str, until: float) -> None:
-    client = SshClient()
-    link = SocketLink(client, target.sftp, source)
+    link = SocketLink(SshClient(), target.sftp, source, within=WITHIN)
     with link.socket:
-        while not client.session_id:
-            link.pump(0.0)
+        link.exchange_keys()
 
 
 strangers("SFTP: exchanges of keys", 4, _exchange_keys)
@@ -114,13 +87,9 @@ def sftp_attack(name: str, account: str, packets: Callable[[SshClient, int], Ite
     @attack(name, None, 4)
     def _run(target: Target, client: RawClient, number: int, until: float) -> None:
         ssh = SshClient()
-        link = SocketLink(ssh, target.sftp, "127.0.0.9")
-        while not ssh.session_id:
-            link.pump()
-        ssh.log_in(account.encode(), PASSWORD)
-        while not {REFUSED, LOGGED_IN} & set(ssh.kinds()):
-            link.pump()
-        assert LOGGED_IN in ssh.kinds()
+        link = SocketLink(ssh, target.sftp, "127.0.0.9", within=WITHIN)
+        link.exchange_keys()
+        assert link.log_in(account, PASSWORD)
         ssh.open_sftp()
         answered = 0
         for asked, packet in enumerate(packets(ssh, number), 1):

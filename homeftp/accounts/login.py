@@ -14,14 +14,14 @@ from typing import Callable, Sequence, TypeVar, cast
 from twisted.cred.credentials import ICredentials
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.accounts.devicelogin import IDeviceCredentials
 from homeftp.accounts.devices import DeviceKind
-from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
+from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit, user_name
 from homeftp.accounts.realm import Account, AccountChanged
 from homeftp.accounts.state.interface import Version
 from homeftp.accounts.throttle import GuessLimit
@@ -44,9 +44,6 @@ _REQUEST = "LOGIN"
 
 TRIES = 3
 """How often credentials are checked for one login, at most: each time the account has changed meanwhile."""
-
-_AUDITED_NAME = 64
-"""Characters of a wrong user name that are kept: account names have no more."""
 
 
 R = TypeVar("R")
@@ -75,6 +72,7 @@ class Login:
         self.closed = False
         self.valid_at: Version | None = None
         """The version of the database by which it was valid when that was last looked up."""
+        self._looking = DeferredLock()
         device = account.device
         key = account.access.stamp, *((None, None) if device is None else (device.id, device.stamp))
         self._store = CheckedStore.of(account.store, self._confirm, key, lambda: service.was_granted(self))
@@ -182,8 +180,11 @@ class Login:
 
     async def look_up(self) -> bool:
         """`is_valid`, in a job of the account where none has found it valid a moment ago. Raises `Internal` (50)."""
-        workers = self._service.workers.of(self.account)
-        return self._service.was_granted(self) or await workers.run_unbounded(self._looked_up)
+        service = self._service
+        if service.was_granted(self):
+            return True
+        async with self._looking:  # the first job tells all that wait for it
+            return service.was_granted(self) or await service.workers.of(self.account).run_unbounded(self._looked_up)
 
     def _looked_up(self) -> bool:
         """`is_valid`; raises `Internal` (50) where it cannot be found out."""
@@ -338,7 +339,7 @@ class LoginService:
         try:
             login = await self._checked(credentials, address, front_end)
         except UnauthorizedLogin:
-            user = _user_name(credentials)
+            user = user_name(credentials)
             self._log.info("login failed for {user} from {address}", user=ascii(user), address=address)
             await self._audit.note("login", actor, Status.LOGIN_FAILED, user=user)
             raise LoginFailed("the user name or the password is wrong") from None
@@ -391,11 +392,3 @@ class LoginService:
             login.close()
             raise
         return login
-
-
-def _user_name(credentials: ICredentials) -> str | None:
-    """The user name that was given, where the credentials have one."""
-    name = getattr(credentials, "username", None)
-    if not isinstance(name, bytes):
-        return None
-    return name.decode("utf-8", "backslashreplace")[:_AUDITED_NAME]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Callable, Mapping
 
+from twisted.cred.credentials import ICredentials
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -24,6 +25,9 @@ REFUSALS = 200
 """Refusals of one account, or of one unpaired device, that are recorded within `REFUSAL_SECONDS`."""
 
 REFUSAL_SECONDS = 600.0
+
+_AUDITED_NAME = 64
+"""Characters of a wrong user name that are kept: account names have no more."""
 
 
 class AuditRateLimit:
@@ -107,3 +111,11 @@ def _logins_refused(failure: Failure) -> None:
     failure.trap(OSError)
     why = failure.value.strerror  # type: ignore[union-attr]
     raise Internal(f"the server's audit log cannot be written ({why}): logins are refused until it can")
+
+
+def user_name(credentials: ICredentials) -> str | None:
+    """The user name that was given, where the credentials have one."""
+    name = getattr(credentials, "username", None)
+    if not isinstance(name, bytes):
+        return None
+    return name.decode("utf-8", "backslashreplace")[:_AUDITED_NAME]

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from homeftp.endpoint import ROOT
+from homeftp.errors import Forbidden
 from homeftp.interfaces import IFiles
 from homeftp.server.gate.traffic import Traffic
 from homeftp.server.sftp.session import REQUEST_TYPES, Session
@@ -25,6 +26,7 @@ class SessionCase(FilesTestCase):
         self.clock = Clock()
         self.shared = SharedSessions()
         self.traffic = Traffic(self.clock.seconds).of("sftp", REQUEST_TYPES)
+        self.revoked = False
         self.output, self.session = self.connect()
         self.last = 0
 
@@ -42,6 +44,7 @@ class SessionCase(FilesTestCase):
             clock=self.clock,
             traffic=self.traffic,
             in_turn=lambda call: self.workers.in_turn(call),
+            confirm=self.confirm,
         )
         output.session = session
         session.data_received(INIT)
@@ -49,6 +52,11 @@ class SessionCase(FilesTestCase):
         (version,) = output.take()
         self.assertEqual((version.kind, version.id), (2, 3))
         return output, session
+
+    async def confirm(self) -> None:
+        """Raise `Forbidden` (33) once access was revoked."""
+        if self.revoked:
+            raise Forbidden("access was revoked")
 
     def files_of(self, request: str) -> IFiles:
         """The files of the login."""

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import http.client
+import itertools
+import json
+import random
+import re
 import ssl
 import threading
+from collections import Counter
 from functools import partial
-from typing import Any
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Callable, Iterator
 
 from twisted.trial.unittest import TestCase
 
 from homeftp.accounts.access import AccessChange, AccessTable, parse_folder
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.passwords import Cost, hash_password
-from homeftp.config import RESUMABLE
+from homeftp.config import MIB, RESUMABLE
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.status import Status
+from tests.support.needs import LONG
 from tests.support.processes import PASSWORD, WITHIN, ServerProcess, run_homeftp
 from tests.support.rawclient import RawClient
+from tests.support.sftppackets import Raw, attrs, u64
+from tests.support.sshclient import SshClient
+from tests.support.sshlink import SocketLink
+from tests.support.tlsconnections import HttpsConnection
 from tests.support.waiting import pause, wait_until
 
 CLIENTS = 8
@@ -27,6 +42,9 @@ STEP = 0.15
 
 COSTLY = Cost(n=2**14, r=8, p=12)
 """Of a password whose check takes about a second, several times as long as the command."""
+
+HANDLE, DATA, NAMES = 102, 103, 104
+"""Answers of SFTP."""
 
 PART = 2 * RESUMABLE
 """Bytes of an upload that arrive before the client is gone."""
@@ -156,3 +174,116 @@ class RemovedTests(TestCase):
             client.start_tls().login("ann", PASSWORD)
             self.ask(client, "GET", {"rel_endpoint": "secret"})
         self.assertEqual(self.served[-1], (True, "GET"), "the control: others are served")
+
+
+class FrontEndTests(TestCase):
+    """Accounts that are removed while they log in by all front ends, with a password and with an app password."""
+
+    timeout = 1800
+
+    def setUp(self) -> None:
+        front_ends = ("--https", "tcp:0:interface=127.0.0.1", "--sftp", "tcp:0:interface=127.0.0.1")
+        self.server = ServerProcess(*front_ends, "--no-announce")
+        self.addCleanup(self.server.end)
+        for name, content in (("secret", b"another's" * 10), ("large", bytes(4 * MIB))):
+            Path(self.server.path(name)).write_bytes(content)
+        folder = Path(self.server.path("folder"))
+        folder.mkdir()
+        for number in range(600):
+            Path(folder, f"{number:03}").touch()
+        self.https, self.sftp = (
+            int(found[1])
+            for pattern in (r"https://127\.0\.0\.1:(\d+)/", r"sftp -P (\d+) ")
+            if (found := re.search(pattern, self.server.output()))
+        )
+        self.state = AccountDatabase(self.server.state)
+        self.stored = self.state.password("ann")
+        self.sources = (f"127.{a}.{b}.1" for a in range(1, 200) for b in range(1, 200))
+        self.removed = threading.Event()
+        self.served: Counter[tuple[bool, str]] = Counter()
+        """How often each way was served, by whether the command had returned before it asked."""
+
+    def run_until_removed(self, way: str, delay: float, meet: Callable[[str, str], Iterator[bool]], name: str) -> None:
+        """In a thread: be served on and on, until the server hangs up, or all is refused."""
+        source = next(self.sources)
+        asked = meet(name, source)
+        pause(delay)
+        with contextlib.suppress(EOFError, OSError, AssertionError, http.client.HTTPException, StopIteration):
+            for _ in range(1000):
+                removed = self.removed.is_set()
+                self.served[removed, way] += next(asked)
+                pause(0.002)
+
+    def json(self, name: str, source: str) -> Iterator[bool]:
+        """Whether each request of homeftp's own protocol was served."""
+        with RawClient(self.server.ports[0], self.server.ca_file, source=source) as client:
+            client.start_tls().login(name, PASSWORD)
+            for path in itertools.cycle(("", "secret", "large")):
+                yield client.ask("GET", {"rel_endpoint": path})[0]["status"] == 0
+
+    def web(self, password: str, name: str, source: str) -> Iterator[bool]:
+        """Whether each request by HTTPS was."""
+        context = ssl.create_default_context(cafile=self.server.ca_file)
+        connection = HttpsConnection(context, self.https, source=(source, 0))
+        proof = base64.b64encode(f"{name}:{password}".encode()).decode()
+        try:
+            for path in itertools.cycle(("/dav/secret", "/api/list/", "/api/list/folder", "/dav/large")):
+                connection.request("GET", path, headers={"Authorization": f"Basic {proof}"})
+                response = connection.getresponse()
+                response.read()
+                yield response.status == HTTPStatus.OK
+        finally:
+            connection.close()
+
+    def files(self, password: str, name: str, source: str) -> Iterator[bool]:
+        """Whether each request of SFTP was: also about what is open, of which the server has a part in memory."""
+        link = SocketLink(SshClient(), self.sftp, source)
+        with link.socket:
+            link.exchange_keys()
+            assert link.log_in(name, password)
+            link.open_sftp()
+            opened = [link.ask(3, path, 1, Raw(attrs())).string for path in (b"/secret", b"/large")]
+            offsets = itertools.count(0, 4096)
+            while True:
+                for handle in opened:
+                    yield link.ask(5, handle, Raw(u64(next(offsets) if handle is opened[1] else 0)), 4096).kind == DATA
+                listed = link.ask(11, b"/folder")
+                yield listed.kind == HANDLE
+                yield link.ask(12, listed.string).kind == NAMES
+                yield link.ask(12, listed.string).kind == NAMES
+                link.ask(4, listed.string)
+
+    def test_removed(self) -> None:
+        """Nothing is read or listed once the command has returned, whenever a login began and however it came.
+
+        The control is the first account: it is removed when it was served in all ways.
+        """
+        for number in range(100 if LONG else 2):
+            name = f"kid{number}"
+            AccessTable(self.state).add(name, self.stored, AccessChange())
+            add = ("device", "add-app", f"{name}-app", "--account", name, "--json", "--state", self.server.state)
+            app = json.loads(run_homeftp(*add).stdout)["password"]
+            ways: dict[str, Callable[[str, str], Iterator[bool]]] = {
+                "json": self.json,
+                "https": partial(self.web, PASSWORD),
+                "https, app": partial(self.web, app),
+                "sftp": partial(self.files, PASSWORD),
+                "sftp, app": partial(self.files, app),
+            }
+            self.removed.clear()
+            threads = [
+                threading.Thread(target=self.run_until_removed, args=(way, delay, meet, name))
+                for way, meet in ways.items()
+                for delay in (0.0, random.uniform(0.0, 0.5))
+            ]
+            for each in threads:
+                each.start()
+            if not number:
+                wait_until(lambda: len(+self.served) == len(ways), within=WITHIN)  # noqa: B023 (it is called at once)
+            pause(random.uniform(0.0, 1.0))
+            done = run_homeftp("account", "remove", name, "--state", self.server.state)
+            self.removed.set()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for each in threads:
+                each.join(WITHIN)
+        self.assertEqual([way for (removed, way), times in self.served.items() if removed and times], [])

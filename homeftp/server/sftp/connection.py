@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from homeftp.accounts.throttle import address_group
 from homeftp.config import READ_BUFFER, SOCKET_WRITE
-from homeftp.errors import LoginFailed
+from homeftp.errors import Forbidden, LoginFailed
 from homeftp.interfaces import IConnection, IFiles, ILogin, IServerContext, guest
 from homeftp.interfaces.traffic import IMeteredConnection
 from homeftp.interfaces.usage import Activity, IActiveConnection
@@ -270,7 +270,13 @@ class SftpConnection(StrictTransport):
             clock=context.reactor,
             traffic=self._traffic,
             in_turn=self._in_turn,
+            confirm=self._confirm,
         )
+
+    async def _confirm(self) -> None:
+        """Raise `Forbidden` (33) where access was revoked."""
+        if self._login is None or not await self._login.look_up():
+            raise Forbidden("access was revoked")
 
     def _files(self, request: str) -> IFiles:
         assert self._login is not None

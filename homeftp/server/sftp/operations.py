@@ -51,12 +51,22 @@ NO_LINKS = "there are no links here"
 class SessionOperations:
     """The operations of one session, whose account is `owner`."""
 
-    def __init__(self, files: FilesOf, overlay: Overlay, handles: Handles, owner: str, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        files: FilesOf,
+        overlay: Overlay,
+        handles: Handles,
+        owner: str,
+        clock: IReactorTime,
+        confirm: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`confirm` is as in `Session`."""
         self._files = files
         self._overlay = overlay
         self._handles = handles
         self._owner = owner
         self._clock = clock
+        self._confirm = confirm
         self._order = Order()
 
     def close(self) -> None:
@@ -148,6 +158,7 @@ class SessionOperations:
                 entries = await self._handles.directory(asked.handle).read()
                 if not entries:
                     return answers.status(asked.id, StatusCode.EOF, "no more names")
+                await self._confirm()
                 now = time.time()
                 return answers.names(asked.id, [answers.named(each, self._owner, now) for each in entries])
             case Verb.FSTAT:

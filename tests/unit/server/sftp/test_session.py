@@ -147,6 +147,22 @@ class SessionTests(SessionCase):
         self.assertEqual(self.write(writer, 0, b"X"), OK, "nothing was written, and nothing is lost")
 
 
+class RevokedTests(SessionCase):
+    """What is in memory when access is revoked."""
+
+    def test_read_before(self) -> None:
+        """Nothing of what an earlier request has read is given away: of small files, of large ones, of listings."""
+        self.lay({"small": b"content", "large": bytes(4 * MIB), **{f"d/{number:03}": b"" for number in range(600)}})
+        small, large = (self.open(f"/{name}", READ) for name in ("small", "large"))
+        listed = self.ask(11, b"/d").string
+        asked = ((5, small, Raw(u64(0)), 4), (5, large, Raw(u64(0)), 4), (12, listed))
+        self.assertEqual([self.ask(*each).kind for each in asked], [103, 103, 104], "the control")
+        self.revoked = True
+        self.assertEqual([self.code(*each) for each in asked], [DENIED] * 3)
+        self.revoked = False
+        self.assertEqual([self.ask(*each).kind for each in asked], [103, 103, 104], "what was refused was in memory")
+
+
 class OrderTests(SessionCase):
     """What is sent without waiting for answers."""
 
