@@ -44,7 +44,8 @@ class ClusterHistory:
         self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
     ) -> Iterator[Sequence[Timeline]]:
         """The entries of each name, with its versions from a time on: the tree and the versions, merged."""
-        removal.finish(self._context, endpoint.parts, hidden)
+        for _ in removal.finish(self._context, endpoint.parts, hidden):
+            yield ()
         top = len(endpoint.parts)
         nodes = iter(self._nodes(endpoint, depth, hidden))
         found = versions.beneath(
@@ -108,7 +109,7 @@ class ClusterHistory:
     def open_versions(self, asked: Sequence[VersionId], inline: int) -> Sequence[IOpenFile | Exception]:
         """`open_version` for several at once, with as many statements."""
         database, share = self._context.database, self._context.share.id
-        removal.finish(self._context, asked[0].endpoint.parts if len(asked) == 1 else ())
+        removal.finish_files(self._context, {each.endpoint.parts for each in asked})
         found = versions.of_times(database, share, [(each.endpoint.parts, each.at_us) for each in asked])
         opened = [catch(self._readable, each, found) for each in asked]
         return open_contents(database, self._context.bucket, opened, inline)
@@ -129,7 +130,7 @@ class ClusterHistory:
         """Put a version back, and remove it from the versions."""
         limits.check_not_root(endpoint)
         self._filetypes.check(endpoint)
-        removal.finish(self._context, endpoint.parts)
+        removal.finish_files(self._context, [endpoint.parts])
         share = self._context.share.id
 
         def work(committer: ClusterCommitter) -> Entry:
@@ -172,7 +173,7 @@ class ClusterHistory:
 
     def _discard(self, version: VersionId) -> int:
         endpoint, share = version.endpoint, self._context.share.id
-        removal.finish(self._context, endpoint.parts)
+        removal.finish_files(self._context, [endpoint.parts])
 
         def work(committer: ClusterCommitter) -> int:
             workspace = committer.workspace

@@ -111,7 +111,8 @@ class ClusterStore:
 
     def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of a file, or of all beneath a directory, page by page."""
-        removal.finish(self._context, endpoint.parts, hidden)
+        for _ in removal.finish(self._context, endpoint.parts, hidden):
+            yield ()
         yield from self._reader.versions(endpoint, hidden)
 
     def history(self) -> IHistory | None:
@@ -120,8 +121,9 @@ class ClusterStore:
 
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Read everything at an endpoint and beneath it again."""
-        removal.finish(self._context, endpoint.parts, hidden)
-        return integrity.ClusterVerifier(self._context, self.actor, endpoint, since_us, hidden).steps()
+        for _ in removal.finish(self._context, endpoint.parts, hidden):
+            yield Verification()
+        yield from integrity.ClusterVerifier(self._context, self.actor, endpoint, since_us, hidden).steps()
 
     def damaged(self) -> Sequence[Damage]:
         """All files that are marked as damaged."""

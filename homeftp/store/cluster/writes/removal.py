@@ -2,13 +2,15 @@
 
 The row of the directory loses its place in the tree, in one transaction, and `removed` has the path that it had. From
 then on no path leads to what is in it. Files become versions in steps, in any server that comes first: the one
-that removed it, one that asks for versions, or the hourly upkeep. So it is finished after a crash too.
+that removed it, one that asks for versions, or the hourly upkeep. So it is finished after a crash too. Who wants the
+versions of one file makes only these.
 """
 
 from __future__ import annotations
 
 import contextlib
-from typing import Generator, Sequence
+from functools import partial
+from typing import Collection, Generator, Iterator, Sequence
 
 import attrs
 
@@ -65,16 +67,35 @@ def _detach(committer: ClusterCommitter, endpoint: Endpoint, node: NodeRow, acto
     return removal
 
 
-def finish(context: ClusterContext, names: Names, hidden: FolderSet = NO_FOLDERS) -> None:
-    """Make all versions of what was removed at, above or beneath a path, and is not hidden, so that they are found."""
+def finish(context: ClusterContext, names: Names, hidden: FolderSet = NO_FOLDERS) -> Iterator[None]:
+    """Make all versions of what was removed at, above or beneath a path, and is not hidden, step by step."""
     for removal in removals.overlapping(context.database, context.share.id, names):
         while not hidden.covers(removal.names) and step(context, removal):
-            pass
+            yield
 
 
 def finish_all(context: ClusterContext) -> None:
     """Finish what other servers have begun and not ended."""
-    finish(context, ())
+    for _ in finish(context, ()):
+        pass
+
+
+def finish_files(context: ClusterContext, paths: Collection[Names]) -> None:
+    """Make the versions that some paths get from removed directories, however much else is in these."""
+    (around,) = paths if len(paths) == 1 else ((),)
+    for removal in removals.overlapping(context.database, context.share.id, around):
+        for names in paths:
+            if removal.names == names[: len(removal.names)]:
+                context.database.transact(partial(_keep_file, context, removal, names))
+
+
+def _keep_file(context: ClusterContext, removal: Removal, names: Names, transaction: Transaction) -> None:
+    usage.lock_share(transaction, context.share.id, alone=False)
+    if removals.lock(transaction, removal.node):
+        beneath = names[len(removal.names) :]
+        node = names_table.walk(transaction, removal.node, [beneath]).get(beneath)
+        if node is not None and not node.directory:
+            _RemovalStep(context, transaction, removal).keep_only(names[:-1], node)
 
 
 def step(context: ClusterContext, removal: Removal) -> int:
@@ -116,9 +137,17 @@ class _RemovalStep:
                 way.pop()
         if not way:
             removals.delete(self.transaction, self.removal.node)
+        self._charge()
+        return self.removed
+
+    def keep_only(self, names: Names, file: NodeRow) -> None:
+        """Only one file, of the directory with these names."""
+        self._keep(names, [file])
+        self._charge()
+
+    def _charge(self) -> None:
         usage.charge(self.transaction, self.context.share.id, self.charged)
         usage.forget_beneath(self.transaction, self.context.share.id, self.removal.names)
-        return self.removed
 
     def _keep(self, names: Names, files: Sequence[NodeRow]) -> None:
         if self.context.keeps_versions:

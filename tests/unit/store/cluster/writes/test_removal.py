@@ -10,12 +10,19 @@ from homeftp.cluster.database import Database
 from homeftp.config import Retention
 from homeftp.endpoint import ROOT, FolderSet, parse
 from homeftp.errors import Busy, NotFound
+from homeftp.history.changes import VersionId
 from homeftp.interfaces.store import StoreOptions
+from homeftp.model import SERVER
+from homeftp.store.cluster.history import ClusterHistory
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.writes import removal
 from tests.support.clustercase import ClusterCase
 
 FILES = [f"d/{folder}/{number:03}.txt" for folder in ("a", "b/c") for number in range(removal.STEP // 2 + 50)]
+
+
+MORE = [f"d/b/d/{number:03}.txt" for number in range(removal.STEP + 50)]
+"""Files that the first step leaves."""
 
 
 class RemovalTests(ClusterCase):
@@ -67,6 +74,50 @@ class RemovalTests(ClusterCase):
         self.assertEqual(self.content(FILES[-1]), b"content")
         self.assertEqual(len(self.kept("d/a")), len(FILES) // 2)
         self.assert_sound()
+
+    def test_step_by_step(self) -> None:
+        """Who asks for versions does one step at a time: none takes longer because more was removed."""
+        for ask in (self.store.versions, self.history().timelines, self.store.verify):
+            self.write(*FILES, *MORE)
+            self.removed_by_a_killed_server()
+            left = self.left()
+            steps = iter(ask(ROOT))
+            while left:
+                next(steps)
+                self.assertLessEqual(left - self.left(), 2 * removal.STEP - 1)
+                left = self.left()
+            self.assertGreater(len(list(steps)), 0)
+        self.assert_sound()
+
+    def test_one_of_many(self) -> None:
+        """Who wants one version makes that one, and waits for no others; what was put in its place since is left."""
+        self.write(*MORE)
+        self.removed_by_a_killed_server()
+        (at_us,) = {at for (at,) in self.cluster.execute("SELECT at_us FROM removed")}
+        left = self.left()
+        opened = self.history().open_version(parse(MORE[-1]), int(str(at_us)))
+        self.assertEqual((opened.read(0, 9), self.left()), (b"content", left - 1))
+        self.write(MORE[-2], content=b"new")
+        self.store.restore(parse(MORE[-2]), None, None)
+        self.assertEqual((self.content(MORE[-2]), self.left()), (b"content", left - 2))
+        self.assertEqual(self.history().discard([VersionId(parse(MORE[-3]), int(str(at_us)))]), [len(b"content")])
+        self.assertEqual(self.left(), left - 3)
+        for path in ("d", "d/b", "d/b/d", "d/none.txt", "d/b/d/none/x.txt", "e"):
+            self.assertRaises(NotFound, self.store.restore, parse(path), None, None)
+        self.assertEqual(self.left(), left - 3)
+        self.assert_sound()
+        self.assertEqual(
+            len(self.kept()), len(FILES) + len(MORE) - 1, "one was discarded, and one is there with one version"
+        )
+
+    def left(self) -> int:
+        """Files that are in removed directories, and no versions yet."""
+        ((found,),) = self.cluster.execute("SELECT count(*) FROM node WHERE NOT directory")
+        return int(str(found)) - len([name for name in self.names() if name.endswith(".txt")])
+
+    def history(self) -> ClusterHistory:
+        """The history of the store."""
+        return ClusterHistory(self.context, SERVER)
 
     def test_hidden(self) -> None:
         """Nobody finishes what was removed in a folder that is hidden from them: the time would tell of it."""
