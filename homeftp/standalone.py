@@ -52,7 +52,6 @@ def shorten_pauses() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()
     gc.set_threshold(GARBAGE_AFTER)
-    gc.enable()
 
 
 def terminal() -> TextIO | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import gc
 import sys
-from typing import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, Mapping, Sequence
 
-from homeftp.cli.parser import build_parser
 from homeftp.cli.table import COMMANDS, SYNONYMS, Command
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error, report_failure
@@ -40,9 +39,12 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Command]
 
 def _run(arguments: Sequence[str], commands: Mapping[str, Command]) -> int:
     name = arguments[0] if arguments else ""
+    options: Any
     if name in commands and commands[name].raw:
-        options = argparse.Namespace(command=name, arguments=list(arguments[1:]))
+        options = SimpleNamespace(command=name, arguments=list(arguments[1:]))
     else:
+        from homeftp.cli.parser import build_parser  # only here: it stays in a server's memory
+
         gc.set_threshold(_GARBAGE_AFTER)
         for word in arguments[: 2 if name == "help" else 1]:
             _check_name(word, commands)

@@ -106,13 +106,10 @@ class StandaloneTests(SynchronousTestCase):
             step = getattr(calls, name)
             step.side_effect = lambda: self.assertTrue(self.child.running)
             self.patch(gc, name, step)
-        gc.disable()  # as serve does
-        self.addCleanup(gc.enable)
         self.service.startService()
         self.assertAlmostEqual(sys.getswitchinterval(), SWITCH_SECONDS)
         self.assertEqual(gc.get_threshold()[0], GARBAGE_AFTER)
         self.assertEqual(calls.mock_calls, [mock.call.collect(), mock.call.freeze()])
-        self.assertTrue(gc.isenabled())
 
     def test_descriptors(self) -> None:
         """The process may have as many descriptors as a server needs, where the system allows it."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import stat
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeftp.errors import counted
+
+if TYPE_CHECKING:  # not every command has such a parser
+    import argparse
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000

@@ -36,7 +36,7 @@ class ProcessTests(SynchronousTestCase):
     def test_light(self) -> None:
         """--help, --version and the start of every subcommand import nothing that takes time."""
         program = (
-            "before = set(sys.modules); from homeftp.cli import main; main.build_parser([]).format_help(); "
+            "before = set(sys.modules); from homeftp.cli import main, parser; parser.build_parser([]).format_help(); "
             "print([m for m in ('twisted', 'attr', 'zope', 'OpenSSL', 'cryptography', 'msgspec', 'rich', 'sqlite3', "
             "'platformdirs', 'shtab', 'asyncio', 'json', 'ssl') if m in set(sys.modules) - before])"
         )
