@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
-from typing import Iterable, Mapping, NamedTuple, Sequence
+from typing import AbstractSet, Iterable, Mapping, NamedTuple, Sequence
 
 import attrs
 
@@ -129,3 +129,11 @@ class LocalTree:
     """Folders of which all is in here, and has the same name on the wire."""
     local_names: dict[str, str] = attrs.field(factory=dict)
     """For a name on the wire the local spelling of its last part, where that differs (Unicode form)."""
+
+    @property
+    def mount_points(self) -> AbstractSet[str]:
+        """The directories that are on another disk than the one around them, and are no links."""
+        disks = {name: found.stat.st_dev for name, found in self.directories.items()}
+        around = {name: disks.get(name.rpartition("/")[0]) for name in disks if name}
+        known = {name for name, disk in around.items() if disk and disks[name]}  # os.scandir tells none on Windows
+        return {name for name in known.difference(self.links) if disks[name] != around[name]}

@@ -13,7 +13,7 @@ from typing import Any, Collection, Iterable, Iterator, Mapping, NamedTuple, Seq
 import attrs
 
 from homeftp.client.plan.survey import names_around
-from homeftp.client.sync.model import SyncNode, inode_table, node_table
+from homeftp.client.sync.model import SyncNode, inode_table, node_table, upwards
 from homeftp.client.tables.nametable import NameTable
 from homeftp.hashing.database import SharedDatabase, tables
 from homeftp.hashing.filehash import ALGORITHM, from_binary
@@ -75,6 +75,10 @@ CREATE TABLE IF NOT EXISTS facts (
     PRIMARY KEY (pair, field)
 ) WITHOUT ROWID
 """,
+    # As `agreed`, for names that patterns leave out (`leftout`).
+    "CREATE TABLE IF NOT EXISTS left_out "
+    "(pair INTEGER, folder TEXT, name TEXT, kind INTEGER, hash BLOB, size INTEGER, mtime_us INTEGER, mode INTEGER, "
+    "inode INTEGER, UNIQUE (pair, folder, name))",
 )
 
 _EMPTY = TreeDigest(content=NOTHING, full=NOTHING, files=0, directories=0, size=0)
@@ -104,15 +108,17 @@ class Agreement:
     """The agreed state of a pair."""
 
     nodes: NameTable[SyncNode]
-    inodes: Mapping[str, int]
+    inodes: NameTable[int]
     """The inodes of the files and directories here, as far as they are known."""
+    has_left_out: bool = False
+    """Whether something is known of names that patterns left out."""
 
 
 class SyncArchive:
     """The database in the file `path`, made with mode 0600; None: in memory. Safe in several threads and processes."""
 
     def __init__(self, path: str | None, *, busy_seconds: float = _BUSY_SECONDS) -> None:
-        self._database = SharedDatabase(path, tables(_VERSION, _SCHEMA), busy_seconds=busy_seconds)
+        self.database = SharedDatabase(path, tables(_VERSION, _SCHEMA), busy_seconds=busy_seconds)
 
     def marker(self, pair: SyncPair) -> str | None:
         """The marker that the local folder of a pair had; None for a pair that is new, or forgotten."""
@@ -122,7 +128,7 @@ class SyncArchive:
             rows = connection.execute(f"SELECT marker FROM pairs WHERE {_PLACE}", pair)
             found.extend(marker for (marker,) in rows)
 
-        self._database.run(select)
+        self.database.run(select)
         return found[0] if found else None
 
     def begin(self, pair: SyncPair, marker: str) -> bool:
@@ -136,7 +142,7 @@ class SyncArchive:
                     [*pair, marker],
                 )
 
-        return self._database.run(insert)
+        return self.database.run(insert)
 
     def facts(self, pair: SyncPair) -> Mapping[str, str]:
         """The server's answers about the account, when the agreed state was recorded: fields of `Hello`."""
@@ -144,9 +150,9 @@ class SyncArchive:
 
         def select(connection: sqlite3.Connection) -> None:
             query = "SELECT field, value FROM facts WHERE pair = ?"
-            found.update(connection.execute(query, [_number(connection, pair)]).fetchall())
+            found.update(connection.execute(query, [pair_id(connection, pair)]).fetchall())
 
-        self._database.run(select)
+        self.database.run(select)
         return found
 
     def record_fact(self, pair: SyncPair, field: str, value: str) -> None:
@@ -154,32 +160,32 @@ class SyncArchive:
 
         def write(connection: sqlite3.Connection) -> None:
             with connection:
-                row = [_number(connection, pair), field, value]
+                row = [pair_id(connection, pair), field, value]
                 connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", row)
 
-        self._database.run(write)
+        self.database.run(write)
 
     def forget(self, pair: SyncPair) -> None:
         """Remove all that is known of a pair."""
 
         def delete(connection: sqlite3.Connection) -> None:
-            number = _number(connection, pair)
+            number = pair_id(connection, pair)
             with connection:
-                for table in ("agreed", "folders", "facts"):
+                for table in ("agreed", "folders", "facts", "left_out"):
                     connection.execute(f"DELETE FROM {table} WHERE pair = ?", [number])
                 connection.execute("DELETE FROM pairs WHERE id = ?", [number])
 
-        self._database.run(delete)
+        self.database.run(delete)
 
     def digests(self, pair: SyncPair) -> Mapping[str, str]:
         """The folders beneath which all is agreed, with its full digest, by name; "" is the pair's own."""
         found: dict[str, str] = {}
 
         def select(connection: sqlite3.Connection) -> None:
-            rows = connection.execute("SELECT folder, digest FROM folders WHERE pair = ?", [_number(connection, pair)])
+            rows = connection.execute("SELECT folder, digest FROM folders WHERE pair = ?", [pair_id(connection, pair)])
             found.update((folder, ALGORITHM + digest.hex()) for folder, digest in rows)
 
-        self._database.run(select)
+        self.database.run(select)
         return found
 
     def read(self, pair: SyncPair, left_out: Iterable[str] = (), parts: Collection[str] = ("",)) -> Agreement:
@@ -191,24 +197,26 @@ class SyncArchive:
         inodes = inode_table()
         ignored = frozenset(left_out)
         single = {name for name in (*parts, *names_around(parts)) if name}
+        known: list[object] = []
 
         def select(connection: sqlite3.Connection) -> None:
-            number = _number(connection, pair)
+            number = pair_id(connection, pair)
+            known.extend(connection.execute("SELECT 1 FROM left_out WHERE pair = ? LIMIT 1", [number]))
             for name in sorted(single):
-                add(connection.execute(f"{_SELECT} AND name = ?", [number, *_split(name)]))
+                add(connection.execute(f"{_SELECT} AND name = ?", [number, *split_name(name)]))
             for part in sorted(parts):
                 for folder in _folders(connection, number, part):
                     if folder not in ignored:
                         add(connection.execute(f"{_SELECT} ORDER BY name", [number, folder]))
 
         def add(rows: Iterable[Sequence[Any]]) -> None:
-            for name, node, inode in map(_node, rows):
+            for name, node, inode in map(node_of_row, rows):
                 nodes[name] = node
                 if inode:
                     inodes[name] = inode
 
-        self._database.run(select)
-        return Agreement(nodes, inodes)
+        self.database.run(select)
+        return Agreement(nodes, inodes, bool(known))
 
     def count_files(self, pair: SyncPair) -> int:
         """How many files are agreed."""
@@ -216,9 +224,9 @@ class SyncArchive:
 
         def select(connection: sqlite3.Connection) -> None:
             query = "SELECT count(*) FROM agreed WHERE pair = ? AND kind = ?"
-            found.extend(connection.execute(query, [_number(connection, pair), _KINDS.index("file")]).fetchone())
+            found.extend(connection.execute(query, [pair_id(connection, pair), _KINDS.index("file")]).fetchone())
 
-        self._database.run(select)
+        self.database.run(select)
         return sum(found)
 
     def record(
@@ -230,24 +238,21 @@ class SyncArchive:
     ) -> None:
         """Both sides have what is `agreed`, and have no longer what is `gone`; `inodes` as far as they are known."""
         known = inodes or {}
-        rows = ((*_split(name), node, known.get(name, 0)) for name, node in agreed.items())
+        rows = ((*split_name(name), node, known.get(name, 0)) for name, node in agreed.items())
         while batch := list(itertools.islice(rows, _MOST_WRITTEN)):
             self._write(pair, batch, ())
-        names = (_split(name) for name in gone)
+        names = (split_name(name) for name in gone)
         while removed := list(itertools.islice(names, _MOST_WRITTEN)):
             self._write(pair, (), removed)
 
     def _write(
         self, pair: SyncPair, rows: Sequence[tuple[str, str, SyncNode, int]], gone: Sequence[tuple[str, str]]
     ) -> None:
-        around: set[str] = {""}
-        for folder in {*(row[0] for row in rows), *(each[0] for each in gone)}:
-            while folder and folder not in around:
-                around.add(folder)
-                folder = folder.rpartition("/")[0]
+        folders = {*(row[0] for row in rows), *(each[0] for each in gone)}
+        around = {"", *itertools.chain.from_iterable(map(upwards, folders))}
 
         def write(connection: sqlite3.Connection) -> None:
-            number = _number(connection, pair)
+            number = pair_id(connection, pair)
             with connection:
                 connection.executemany(_INSERT, [_row(number, *row) for row in rows])
                 connection.executemany(
@@ -258,7 +263,7 @@ class SyncArchive:
                     "DELETE FROM folders WHERE pair = ? AND folder = ?", [(number, each) for each in around]
                 )
 
-        self._database.run(write)
+        self.database.run(write)
 
     def record_folder(
         self, pair: SyncPair, folder: str, agreed: Mapping[str, SyncNode], inodes: Mapping[str, int]
@@ -266,24 +271,24 @@ class SyncArchive:
         """Record the agreed state of a folder, without that beneath its directories."""
 
         def write(connection: sqlite3.Connection) -> None:
-            number = _number(connection, pair)
-            rows = [_row(number, *_split(name), node, inodes.get(name, 0)) for name, node in agreed.items()]
+            number = pair_id(connection, pair)
+            rows = [_row(number, *split_name(name), node, inodes.get(name, 0)) for name, node in agreed.items()]
             with connection:
                 connection.execute("DELETE FROM agreed WHERE pair = ? AND folder = ?", [number, folder])
                 connection.executemany(_INSERT, rows)
 
-        self._database.run(write)
+        self.database.run(write)
 
     def record_digests(self, pair: SyncPair, digests: Mapping[str, str]) -> None:
         """Record the full digests of these folders, which are agreed with everything beneath them."""
 
         def write(connection: sqlite3.Connection) -> None:
-            number = _number(connection, pair)
+            number = pair_id(connection, pair)
             rows = [(number, folder, bytes.fromhex(digest[len(ALGORITHM) :])) for folder, digest in digests.items()]
             with connection:
                 connection.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?, ?)", rows)
 
-        self._database.run(write)
+        self.database.run(write)
 
     def remember_folders(self, pair: SyncPair) -> None:
         """Record the digests of all folders, computed from what is agreed about what is in them and beneath them."""
@@ -291,7 +296,7 @@ class SyncArchive:
         computed: dict[str, str] = {}
 
         def compute(connection: sqlite3.Connection) -> None:
-            number = _number(connection, pair)
+            number = pair_id(connection, pair)
             for folder in reversed([*_folders(connection, number, "")]):  # each before the one that it is in
                 digester = DirectoryDigester()
                 for _, last, kind, hash, size, mtime_us, mode, _ in connection.execute(
@@ -305,29 +310,29 @@ class SyncArchive:
                 below[folder] = digester.finish()
                 computed[folder] = below[folder].full
 
-        self._database.run(compute)
+        self.database.run(compute)
         self.record_digests(pair, computed)
 
     def record_inodes(self, pair: SyncPair, inodes: Iterable[tuple[str, int]]) -> None:
         """Record which inodes agreed names have here."""
-        rows = ((inode, *_split(name)) for name, inode in inodes)
+        rows = ((inode, *split_name(name)) for name, inode in inodes)
 
         def write(connection: sqlite3.Connection) -> None:
-            number = _number(connection, pair)
+            number = pair_id(connection, pair)
             with connection:
                 connection.executemany(
                     f"UPDATE agreed SET inode = ? WHERE pair = {number} AND folder = ? AND name = ?", batch
                 )
 
         while batch := list(itertools.islice(rows, _MOST_WRITTEN)):
-            self._database.run(write)
+            self.database.run(write)
 
     def move(self, pair: SyncPair, old: str, new: str) -> None:
         """Both sides have renamed what was agreed on at and beneath `old` to `new`."""
-        (folder, last), (new_folder, new_last) = _split(old), _split(new)
+        (folder, last), (new_folder, new_last) = split_name(old), split_name(new)
 
         def write(connection: sqlite3.Connection) -> None:
-            number = _number(connection, pair)
+            number = pair_id(connection, pair)
             with connection:
                 connection.execute(
                     "UPDATE OR REPLACE agreed SET folder = ?, name = ? WHERE pair = ? AND folder = ? AND name = ?",
@@ -339,11 +344,11 @@ class SyncArchive:
                 )
                 connection.execute("DELETE FROM folders WHERE pair = ?", [number])
 
-        self._database.run(write)
+        self.database.run(write)
 
     def close(self) -> None:
         """Close the database; after that nothing is known, and nothing is stored. May be called twice."""
-        self._database.close()
+        self.database.close()
 
 
 _INSERT = "INSERT OR REPLACE INTO agreed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -369,7 +374,8 @@ def _folders(connection: sqlite3.Connection, number: int, top: str) -> Iterator[
     yield from (folder for (folder,) in connection.execute(_SELECT_FOLDERS, [first, number, behind, first]))
 
 
-def _split(name: str) -> tuple[str, str]:
+def split_name(name: str) -> tuple[str, str]:
+    """The folder that a name is in, and its last part."""
     folder, _, last = name.rpartition("/")
     return folder, last
 
@@ -379,13 +385,14 @@ def _row(number: int, folder: str, last: str, node: SyncNode, inode: int) -> tup
     return number, folder, last, _KINDS.index(node.kind), hash, node.size, node.mtime_us, node.mode, inode
 
 
-def _node(row: Sequence[Any]) -> tuple[str, SyncNode, int]:
+def node_of_row(row: Sequence[Any]) -> tuple[str, SyncNode, int]:
+    """The name, node and inode of a row, without the pair."""
     folder, last, kind, hash, size, mtime_us, mode, inode = row
     node = SyncNode(_KINDS[kind], None if hash is None else ALGORITHM + hash.hex(), size, mtime_us, mode)
     return f"{folder}/{last}" if folder else str(last), node, inode
 
 
-def _number(connection: sqlite3.Connection, pair: SyncPair) -> int:
+def pair_id(connection: sqlite3.Connection, pair: SyncPair) -> int:
     """The id of a pair; 0, which none has, for one that is not known."""
     row = connection.execute(f"SELECT id FROM pairs WHERE {_PLACE}", pair).fetchone()
     return 0 if row is None else int(row[0])

@@ -348,8 +348,8 @@ class _Sync:
 
     async def _finish(self, client: Client, pair: SyncPair, both: BothSides, plan: SyncPlan) -> None:
         """Carry out all but the names, and remember what is agreed."""
-        await self._run(self._archive.record, pair, plan.agreed, plan.gone, both.here.inodes)
         await self._run(record_same, self._archive, pair, both, self._context.hash_cache)
+        await self._run(self._archive.record, pair, plan.agreed, plan.gone, both.here.inodes)
         if len(plan.actions) > PLAIN_ROWS:  # else it is not worth the time
             await self._run(self._context.system.release_memory)
         try:

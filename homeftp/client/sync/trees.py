@@ -9,7 +9,7 @@ plan says anything of them.
 from __future__ import annotations
 
 from itertools import chain, islice
-from typing import AbstractSet, Callable, Container, Generic, Iterator, Mapping, Sequence, TypeVar
+from typing import TYPE_CHECKING, AbstractSet, Callable, Container, Generic, Iterator, Mapping, Sequence, TypeVar
 
 import attrs
 from msgspec import structs
@@ -43,6 +43,9 @@ from homeftp.errors import Changed, WrongKind
 from homeftp.hashing.hashcache import HashCache
 from homeftp.metadata.modes import MODE_BITS
 from homeftp.model import Entry, TreeProgress
+
+if TYPE_CHECKING:
+    from homeftp.client.sync.leftout import SelectionChange
 
 V = TypeVar("V")
 
@@ -83,6 +86,8 @@ class BothSides:
     """The digests of the folders here, and the hashes of the files in them, but for unread ones."""
     scope: Scope
     """The part that was read. Of the directories around its parts nothing else is in here."""
+    selected: SelectionChange | None = None
+    """The change of what is selected; None for none."""
 
     def holds_same(self, folder: str) -> bool:
         """Whether a folder has a file, at any depth, that both sides have alike, so that it is in neither tree."""
@@ -129,9 +134,15 @@ async def read_both(
     spell(listing, tree)
     same = {name: surveyed.local.digests[name].full for name in surveyed.same}
     agreed = await context.workers.run(archive.read, pair, same, scope.parts)
+    selected = None
+    if agreed.has_left_out or not tree.selector.takes_all:
+        from homeftp.client.sync.leftout import select_agreed  # most folders are synced whole
+
+        selected = await context.workers.run(select_agreed, archive, pair, agreed, tree.selector, scope)
     unread = 0
     if not scope.is_whole:
-        if not agreed.nodes.keys() >= _around(scope, tree):
+        around = {name for name in names_around(scope.parts) if name in tree.directories and name}
+        if not agreed.nodes.keys() >= around:
             return await read_both(client, context, archive, pair, selection, progress)
         known = await context.workers.run(archive.count_files, pair)
         unread = known - sum(node.kind == "file" for node in agreed.nodes.values()) - surveyed.same_count
@@ -145,7 +156,7 @@ async def read_both(
             reading.here(),
             partial=tree.partial_directories,
             links=tree.links,
-            mounts=mount_points(tree),
+            mounts=tree.mount_points,
             folds=await context.workers.run(ignores_case, pair.local),
         ),
         attrs.evolve(reading.there(), partial=held, folds=client.server_info.similar_names is False),
@@ -155,20 +166,8 @@ async def read_both(
         surveyed.same_count + reading.unchanged_count + max(0, unread),
         surveyed.local,
         scope,
+        selected,
     )
-
-
-def mount_points(tree: LocalTree) -> AbstractSet[str]:
-    """The directories that are on another disk than the one around them, and are no links."""
-    disks = {name: found.stat.st_dev for name, found in tree.directories.items()}
-    around = {name: disks.get(name.rpartition("/")[0]) for name in disks if name}
-    known = {name for name, disk in around.items() if disk and disks[name]}  # os.scandir tells none on Windows
-    return {name for name in known.difference(tree.links) if disks[name] != around[name]}
-
-
-def _around(scope: Scope, tree: LocalTree) -> AbstractSet[str]:
-    """The directories around the parts of a scope that are not left out."""
-    return {name for name in names_around(scope.parts) if name in tree.directories and name}
 
 
 class _Reading:
@@ -353,10 +352,12 @@ def _reason(error: object) -> str:
 
 
 def record_same(archive: SyncArchive, pair: SyncPair, both: BothSides, cache: HashCache | None) -> None:
-    """Record folders that are the same on both sides, where anything else is recorded of them. Blocks.
+    """Record what is left out, and the folders that are the same on both sides, unless that is recorded. Blocks.
 
     What was changed here since it was compared is left for the next sync.
     """
+    if both.selected is not None:
+        both.selected.record(archive, pair)
     if not both.same or cache is None:
         return
     known = archive.digests(pair)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from homeftp.client.files.model import PACKING, FileStat
+from homeftp.client.files.model import PACKING, FileStat, LocalTree
 from homeftp.client.tables.nametable import NameTable
 from homeftp.hashing.filehash import signature
 from tests.support.folders import QuickCase
@@ -29,6 +29,16 @@ class FileStatTests(QuickCase):
         os.mkfifo(f"{folder}/fifo")
         found = FileStat("fifo", f"{folder}/fifo", os.stat(f"{folder}/fifo"))
         self.assertEqual((found.is_file, found.is_directory), (False, False))
+
+
+class LocalTreeTests(QuickCase):
+    """A tree."""
+
+    def test_mount_points(self) -> None:
+        """A folder on another disk than the one around it is one; a link is none, nor what has no known disk."""
+        disks = {"": 1, "a": 1, "a/disk": 2, "a/disk/b": 2, "link": 3, "link/c": 3, "unknown": 0, "unknown/d": 4}
+        folders = {name: FileStat(name, name, os.stat_result((0, 0, disk, *[0] * 7))) for name, disk in disks.items()}
+        self.assertEqual(LocalTree(".", directories=folders, links={"link": "/c"}).mount_points, {"a/disk"})
 
 
 class PackingTests(QuickCase):

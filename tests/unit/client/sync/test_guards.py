@@ -13,7 +13,7 @@ from homeftp.client.files.model import LocalTree
 from homeftp.client.plan.listing import entry_table
 from homeftp.client.sync.archive import Agreement
 from homeftp.client.sync.guards import DeletionGuard, count_deletions, hidden_names, objection, unmounted_names
-from homeftp.client.sync.model import Side, SyncOptions, SyncPlan, SyncTree, Unsynced, copy_nodes
+from homeftp.client.sync.model import Side, SyncOptions, SyncPlan, SyncTree, Unsynced, copy_nodes, inode_table
 from homeftp.client.sync.planner import make_plan
 from homeftp.client.sync.scope import WHOLE
 from homeftp.client.sync.trees import BothSides
@@ -153,7 +153,9 @@ class UnmountedTests(unittest.SynchronousTestCase):
         names = NameSet()
         for name in unchanged:
             names.add(name)
-        tree, entries, agreement = LocalTree("."), entry_table(), Agreement(copy_nodes(agreed), inodes or {})
+        known = inode_table()
+        known.update(inodes or {})
+        tree, entries, agreement = LocalTree("."), entry_table(), Agreement(copy_nodes(agreed), known)
         digests = LocalDigests(
             digests={name: TreeDigest(content="", full="", files=1, directories=0, size=0) for name in same}
         )

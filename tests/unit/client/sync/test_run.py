@@ -330,7 +330,7 @@ class LaterSyncTests(SyncedCase):
             if edits:
                 self.ann.put("a.txt", b"ann's")
             self.sync(self.ann)
-            self.ann.archive._database.run(lambda connection: changes.append(connection.total_changes))
+            self.ann.archive.database.run(lambda connection: changes.append(connection.total_changes))
         self.assertTrue(changes[0] == changes[1] < changes[2], changes)
 
     def test_missing_there(self) -> None:

@@ -6,12 +6,11 @@ import os
 
 import attrs
 
-from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.model import Unsynced
 from homeftp.client.sync.scope import WHOLE, Scope
-from homeftp.client.sync.trees import BothSides, mount_points, node_of, read_both
+from homeftp.client.sync.trees import BothSides, node_of, read_both
 from homeftp.client.transfer.model import DAMAGED_COPY
 from homeftp.errors import WrongKind
 from homeftp.hashing.filehash import hash_bytes
@@ -35,12 +34,6 @@ class TreesTests(SyncCase):
         pair = SyncPair(self.client.fingerprint, "ann", "Docs", local)
         reading = read_both(self.client, self.context, self.ann.archive, pair, Selection(patterns), scope=scope)
         return self.run_work(reading)
-
-    def test_mount_points(self) -> None:
-        """A folder on another disk than the one around it is one; a link is none, nor what has no known disk."""
-        disks = {"": 1, "a": 1, "a/disk": 2, "a/disk/b": 2, "link": 3, "link/c": 3, "unknown": 0, "unknown/d": 4}
-        folders = {name: FileStat(name, name, os.stat_result((0, 0, disk, *[0] * 7))) for name, disk in disks.items()}
-        self.assertEqual(mount_points(LocalTree(".", directories=folders, links={"link": "/c"})), {"a/disk"})
 
     def test_scope(self) -> None:
         """Of some names only these are read, with the directories around them; the other files are counted."""

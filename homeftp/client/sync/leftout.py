@@ -1,0 +1,103 @@
+"""The agreed state of names that patterns leave out, in the archive, beside that of the others.
+
+Without it a name that is included again, and that one side has changed meanwhile, would look as if both had. Everything
+here blocks.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Callable, Iterable, Sequence
+
+import attrs
+
+from homeftp.client.selection import Selector
+from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair, node_of_row, pair_id, split_name
+from homeftp.client.sync.model import SyncNode, upwards
+from homeftp.client.sync.scope import Scope
+
+MOST_NAMES = 50_000
+"""Names of a pair that are remembered: those that were left out last."""
+
+_FIELDS = "folder, name, kind, hash, size, mtime_us, mode, inode"
+
+_ROW = "pair = ? AND folder = ? AND name = ?"
+
+
+@attrs.frozen
+class SelectionChange:
+    """Which names of an agreement are selected now, and were not before, and the reverse."""
+
+    left_out: Sequence[str] = ()
+    """Names that are not selected any more."""
+    included: Sequence[str] = ()
+    """Names that were not selected before."""
+
+    def record(self, archive: SyncArchive, pair: SyncPair) -> None:
+        """Record which names are selected; what is agreed of them stays as it was."""
+        _move(archive, pair, self.included, "left_out", "agreed")
+        _move(archive, pair, self.left_out, "agreed", "left_out")
+
+
+def select_agreed(
+    archive: SyncArchive, pair: SyncPair, agreement: Agreement, selector: Selector, scope: Scope
+) -> SelectionChange:
+    """Leave in an agreement what is selected, with what was left out before; `scope` is what is compared."""
+    nodes, inodes = agreement.nodes, agreement.inodes
+    left_out = [name for name, node in nodes.items() if not selector.takes(name, is_directory=node.kind == "directory")]
+    for name in left_out:
+        del nodes[name]
+    included = []
+    if agreement.has_left_out:
+        for name, node, inode in _known(archive, pair, lambda name: selector.takes(name, is_directory=True)):
+            taken = selector.takes(name, is_directory=node.kind == "directory")
+            if taken and name in scope and name not in nodes:
+                nodes[name] = node
+                included.append(name)
+                if inode:
+                    inodes[name] = inode
+    return SelectionChange(left_out, included)
+
+
+def _known(archive: SyncArchive, pair: SyncPair, takes: Callable[[str], bool]) -> Sequence[tuple[str, SyncNode, int]]:
+    """The names that were left out, in the folders that are selected, each with its node and inode."""
+    found: list[tuple[str, SyncNode, int]] = []
+
+    def select(connection: sqlite3.Connection) -> None:
+        number = pair_id(connection, pair)
+        folders = connection.execute("SELECT DISTINCT folder FROM left_out WHERE pair = ?", [number]).fetchall()
+        for (folder,) in folders:
+            if takes(folder):
+                query = f"SELECT {_FIELDS} FROM left_out WHERE pair = ? AND folder = ? ORDER BY name"
+                found.extend(map(node_of_row, connection.execute(query, [number, folder])))
+
+    archive.database.run(select)
+    return found
+
+
+def _move(archive: SyncArchive, pair: SyncPair, names: Iterable[str], source: str, target: str) -> None:
+    """Move the rows of these names to another table, whose own rows of them go, and forget what is too much."""
+    keys = sorted(map(split_name, names))
+    if not keys:
+        return
+    around = {above for folder, _ in keys for above in ("", *upwards(folder))}
+
+    def write(connection: sqlite3.Connection) -> None:
+        number = pair_id(connection, pair)
+        rows = [(number, *key) for key in keys]
+        with connection:
+            connection.executemany(
+                f"INSERT OR REPLACE INTO {target} (pair, {_FIELDS}) SELECT pair, {_FIELDS} FROM {source} WHERE {_ROW}",
+                rows,
+            )
+            connection.executemany(f"DELETE FROM {source} WHERE {_ROW}", rows)
+            connection.execute(
+                "DELETE FROM left_out WHERE rowid IN (SELECT rowid FROM left_out WHERE pair = ?1 ORDER BY rowid LIMIT "
+                "max(0, (SELECT count(*) FROM left_out WHERE pair = ?1) - ?2))",
+                [number, MOST_NAMES],
+            )
+            connection.executemany(
+                "DELETE FROM folders WHERE pair = ? AND folder = ?", [(number, folder) for folder in around]
+            )
+
+    archive.database.run(write)
