@@ -44,7 +44,8 @@ class Drivers:
         driver = self._free.get()
         try:
             if driver is None:
-                driver = Driver(os.path.join(self._folder, f"{next(self._count)}"))
+                number = next(self._count)
+                driver = Driver(os.path.join(self._folder, f"{number}"), number)
                 atexit.register(driver.close)
             yield driver
         except BaseException:

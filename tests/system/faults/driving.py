@@ -24,6 +24,15 @@ _OF_OPEN = re.compile(r'^\d+<[^>]*>(?:\(deleted\))?, "",')
 TRACED = "%file,%desc"
 """All calls that take a path or a descriptor."""
 
+NAMING = frozenset("rename renameat renameat2 linkat unlink unlinkat mkdirat rmdir".split())
+"""Calls after which a disk's failure can leave it in doubt what exists."""
+
+SYNCING = frozenset("fsync fdatasync syncfs".split())
+
+JUDGED = NAMING | SYNCING | {"close"}
+"""The calls that are judged beside the one that fails: to read the arguments of all others takes strace longer than all
+else that it does."""
+
 NOT_THE_DISK = frozenset("sendto recvfrom mmap poll execve ioctl fcntl".split())
 """Those of them that no disk can fail: the driver's own talk, memory, terminals, locks."""
 
@@ -85,6 +94,7 @@ class Outcome:
     status: int = 0
     """The exit status; -9 for one that was killed."""
     calls: list[Call] = attrs.field(factory=list)
+    """All calls where nothing is injected; otherwise the injected one and those that are judged."""
 
     @property
     def killed(self) -> bool:
@@ -114,10 +124,17 @@ def can_trace() -> None:
 
 
 class Driver:
-    """A process that carries out runs. `folder` is for what they leave; not for two threads at once."""
+    """A process that carries out runs. `folder` is for what they leave; not for two threads at once.
 
-    def __init__(self, folder: str) -> None:
+    It has one of the processors, by its `number`, and so has strace: at each
+    call one of them waits for the other, and to wake a processor for that takes
+    longer than the call.
+    """
+
+    def __init__(self, folder: str, number: int = 0) -> None:
         self.folder = os.path.abspath(folder)
+        processors = sorted(os.sched_getaffinity(0))
+        self._processor = processors[number % len(processors)]
         os.makedirs(self.folder)
         self._runs = 0
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -132,6 +149,7 @@ class Driver:
                 env=environment(),
                 cwd=self.folder,
             )
+        os.sched_setaffinity(self._process.pid, {self._processor})
 
     def close(self) -> None:
         """End it."""
@@ -204,10 +222,14 @@ class Driver:
             yield
             return
         log = os.path.join(os.path.dirname(root), "strace")
-        command = [needs.program("strace"), "-f", "-y", "-o", log, "-p", str(pid), "-e", f"trace={TRACED}"]
+        command = [needs.program("strace"), "-f", "-y", "-o", log, "-p", str(pid)]
         if inject:
-            command += ["-e", f"inject={inject}"]
+            names = {inject.partition(":")[0], *(f"?{name}" for name in JUDGED)}  # not every machine has all of them
+            command += ["-e", f"trace={','.join(names)}", "-e", f"inject={inject}"]
+        else:
+            command += ["-e", f"trace={TRACED}"]
         process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        os.sched_setaffinity(process.pid, {self._processor})
         assert process.stderr is not None
         try:
             said = process.stderr.readline()

@@ -9,11 +9,11 @@ import attrs
 
 from tests.support.needs import LONG
 from tests.system.faults.case import FaultCase
+from tests.system.faults.driving import NAMING as RENAMING
 from tests.system.faults.driving import NOT_THE_DISK, Call, Driver, can_trace
 from tests.system.faults.killing import changes
 from tests.system.faults.scenarios import NAMING, SCENARIOS
 from tests.system.faults.systems import RIGHT
-from tests.system.faults.verdict import NAMING as RENAMING
 from tests.system.faults.verdict import after_failure, after_restart
 
 REFUSALS = {

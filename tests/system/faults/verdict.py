@@ -11,7 +11,7 @@ from homeftp.hashing.hashcache import HashCache
 from homeftp.store.local.store import LocalStore
 from tests.support.stores import put_of
 from tests.system.faults.driver import AFTERWARDS, AFTERWARDS_CONTENT
-from tests.system.faults.driving import Answer, Call, Outcome
+from tests.system.faults.driving import NAMING, SYNCING, Answer, Call, Outcome
 from tests.system.faults.scenarios import (
     ABSENT,
     DIRECTORY,
@@ -27,11 +27,6 @@ from tests.system.faults.scenarios import (
 METADATA = ".homeftp"
 KEPT = frozenset({"clock", "lock", "incoming", "versions", "partial"})
 """What of the metadata directory may stay; all but the first two are for files."""
-
-NAMING = frozenset("rename renameat renameat2 linkat unlink unlinkat mkdirat rmdir".split())
-"""Calls after which a disk's failure can leave it in doubt what exists."""
-
-SYNCING = frozenset("fsync fdatasync syncfs".split())
 
 
 def _known() -> dict[int, list[tuple[bytes, str]]]:
