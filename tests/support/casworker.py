@@ -25,7 +25,7 @@ from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.cluster.tables.shares import find_share
 from homeftp.store.policy.changelog import ChangeLog
-from tests.support.clusters import PATIENT
+from tests.support.kepttables import PATIENT
 
 PATHS = ("a.txt", "d/b.txt")
 

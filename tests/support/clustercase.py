@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
+from homeftp.cluster.migrations import SchemaPart
 from homeftp.endpoint import parse
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import SECOND_US, Entry, Version, WriteRequest
 from homeftp.store.cluster.base.context import ClusterContext
+from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.upkeep.ownership import OWNER
 from tests.support import clusterchecks
-from tests.support.clusters import Cluster, new_database
+from tests.support.clusters import Cluster
 from tests.support.folders import QuickCase
+from tests.support.kepttables import kept_tables
 
 
 def request(path: str, **fields: Any) -> WriteRequest:
@@ -43,12 +46,17 @@ class Counting:
 class ClusterCase(QuickCase):
     """One store with tables of its own, and a bucket in memory."""
 
+    schema_parts: Sequence[SchemaPart] = (STORE,)
+    """The parts of the schema that have tables."""
     options = StoreOptions()
     cluster_options: dict[str, Any] = {}  # noqa: RUF012 (read only)
 
     def setUp(self) -> None:
         """Open a store."""
-        self.cluster = Cluster(url=new_database(), **self.cluster_options)
+        tables = kept_tables(*self.schema_parts)
+        url = tables.take()
+        self.addCleanup(tables.give_back, url)
+        self.cluster = Cluster(url=url, kept=True, **self.cluster_options)
         self.context = self.server()
         self.store = ClusterStore(self.context)
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from typing import Iterator
 
 from obstore.store import MemoryStore as BucketInMemory
 
-from homeftp.cluster.connections import DatabaseTimeouts
 from homeftp.cluster.database import Database, Transaction
-from homeftp.cluster.migrations import make_steps
 from homeftp.cluster.objects import Bucket, open_bucket
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
@@ -19,41 +16,15 @@ from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables.shares import make_share
 from homeftp.store.policy.changelog import ChangeLog
-from tests.support import engines
+from tests.support.kepttables import PATIENT, kept_database, kept_tables
 from tests.support.objectserver import object_server
 
 _NUMBERS = itertools.count(1)
 
-_AT_ONCE = 8
-"""Databases whose tables are made on one connection."""
-
-PATIENT = DatabaseTimeouts(operation=30, outcome=30, connect=30, lock=30)
-"""Time-outs for a machine that does many other things."""
-
 
 def new_database() -> str:
-    """A URL by which a test has the tables of the store for itself."""
-    return next(_new_databases())
-
-
-@functools.lru_cache(maxsize=1)
-def _new_databases() -> Iterator[str]:
-    """Such URLs; the tables of a few are made at a time, on one connection, as that takes as long as they."""
-    return itertools.chain.from_iterable(map(_make_databases, itertools.repeat(_AT_ONCE)))
-
-
-def _make_databases(number: int) -> list[str]:
-    urls = [engines.empty_schema() for _ in range(number)]
-    whole = engines.postgresql().url("postgres")
-    with contextlib.closing(Database(whole, connections=1, timeouts=PATIENT)) as database:
-        for url in urls:
-            database.transact(functools.partial(_make_tables, engines.schema_of(url)))
-    return urls
-
-
-def _make_tables(schema: str, transaction: Transaction) -> None:
-    transaction.execute("SELECT set_config('search_path', %s, true)", (schema,))
-    make_steps(transaction, [STORE])
+    """A URL by which a test has the tables of the store for itself; it keeps them."""
+    return kept_tables(STORE).take()
 
 
 @functools.lru_cache(maxsize=1)
@@ -80,9 +51,15 @@ def real_bucket(url: str | None = None) -> Bucket:
 class Cluster:
     """One store, which any number of servers have open."""
 
-    def __init__(self, bucket: Bucket | None = None, url: str | None = None, **options: object) -> None:
-        """`url`: of a database, where it is not the shared one; `options`: those of `ClusterOptions`."""
+    def __init__(
+        self, bucket: Bucket | None = None, url: str | None = None, *, kept: bool = False, **options: object
+    ) -> None:
+        """`url`: of a database, where it is not the shared one; `kept`: whether other tests use its tables afterwards.
+
+        `options`: those of `ClusterOptions`.
+        """
         self.bucket = memory_bucket() if bucket is None else bucket
+        self._kept = kept or url is None
         self.url = database_url() if url is None else url
         self.cluster = ClusterOptions(share=f"share {next(_NUMBERS)}", **options)  # type: ignore[arg-type]
 
@@ -93,7 +70,7 @@ class Cluster:
     def context(self, options: StoreOptions | None = None) -> ClusterContext:
         """What one more server has open."""
         options = options or StoreOptions()
-        database = Database(self.url, connections=self.cluster.connections, timeouts=PATIENT)
+        database = self._connect(self.cluster.connections)
         share = make_share(database, self.cluster.share)
         return ClusterContext(database, self.bucket, share, options, self.cluster, ChangeLog(options.record_changes))
 
@@ -122,5 +99,10 @@ class Cluster:
             gives = query.lstrip().startswith("SELECT") or query.lstrip().startswith("WITH RECURSIVE")
             return transaction.rows(query, parameters) if gives else [(transaction.execute(query, parameters),)]
 
-        with contextlib.closing(Database(self.url, connections=1, timeouts=PATIENT)) as database:
+        with contextlib.closing(self._connect(1)) as database:
             return database.transact(work)
+
+    def _connect(self, connections: int) -> Database:
+        if self._kept:
+            return kept_database(self.url, connections)
+        return Database(self.url, connections=connections, timeouts=PATIENT)

@@ -14,7 +14,6 @@ from homeftp.cluster.database import Database
 from homeftp.cluster.dumps.manifest import DumpManifest, read_manifest
 from homeftp.cluster.dumps.recovering import recover
 from homeftp.cluster.dumps.writing import write_dump
-from homeftp.cluster.migrations import migrate
 from homeftp.crypto.ca import HomeCA, open_identity, read_ca
 from homeftp.host import now
 from homeftp.server.clusterschema import SCHEMA
@@ -22,8 +21,8 @@ from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables import collected
 from tests.support import clusterchecks
 from tests.support.clustercase import ClusterCase
-from tests.support.clusters import PATIENT
 from tests.support.engines import empty_schema
+from tests.support.kepttables import PATIENT
 
 SECRET = "scrypt$of-ann"
 """What is stored as a password."""
@@ -45,13 +44,13 @@ def home() -> HomeCA:
 class DumpCase(ClusterCase):
     """One cluster, whose bucket is to have dumps."""
 
+    parts = schema_parts = SCHEMA
+
     def setUp(self) -> None:
-        """Give the database all tables, an identity, an account and a line of the audit log."""
+        """Give the database an identity, an account and a line of the audit log."""
         super().setUp()
         self.database = self.context.database
         self.bucket = self.cluster.bucket
-        self.parts = SCHEMA
-        migrate(self.database, self.parts)
         self.database.transact(
             lambda transaction: transaction.execute(
                 "INSERT INTO identity (certificate, key) VALUES (%s, %s)", (home().certificate, home().key)

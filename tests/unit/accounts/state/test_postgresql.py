@@ -19,6 +19,7 @@ from homeftp.cluster.migrations import migrate
 from homeftp.errors import Busy, OperatorError
 from tests.support.accountstate import StateCase
 from tests.support.engines import PostgreSQL, empty_schema, postgresql
+from tests.support.kepttables import kept_database, kept_tables
 from tests.support.waiting import wait_until
 from tests.unit.accounts import test_access, test_devices, test_invitations, test_validator
 from tests.unit.accounts.links import test_table as test_links
@@ -30,14 +31,14 @@ class PostgresCase(StateCase):
 
     def make_state(self) -> AccountDatabase:
         """A database with the tables of accounts."""
-        self.url = empty_schema()
-        database = self.connect()
-        migrate(database, [ACCOUNTS])
-        return AccountDatabase(self.mktemp(), PostgresState(database))
+        tables = kept_tables(ACCOUNTS)
+        self.url = tables.take()
+        self.addCleanup(tables.give_back, self.url)
+        return AccountDatabase(self.mktemp(), PostgresState(self.connect()))
 
     def connect(self) -> Database:
         """Connections as a server has them."""
-        database = Database(self.url, connections=4)
+        database = kept_database(self.url, 4)
         self.addCleanup(database.close)
         return database
 

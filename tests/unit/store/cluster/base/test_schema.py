@@ -17,7 +17,8 @@ from homeftp.store.cluster.tables import collected, contents, removals, usage
 from homeftp.store.cluster.tables.names import lock, walk
 from tests.support import engines
 from tests.support.clustercase import ClusterCase
-from tests.support.clusters import PATIENT, Cluster
+from tests.support.clusters import Cluster
+from tests.support.kepttables import PATIENT
 
 
 class SchemaTests(ClusterCase):
