@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,6 +24,9 @@ _OTHER_PLANS = ("enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "ena
 """The plans that no statement uses: each finds its rows by an index, in that order. PostgreSQL chooses by what it knows
 of a table, which is wrong for one that has just grown: then each page of a listing would be sorted anew, and a
 batch of files read the whole table."""
+
+_POOL_LOG = "psycopg.pool"
+"""The library's name for the log of its pools."""
 
 _LOOK_SECONDS = 0.1
 """Between two looks whether the time is over, while nothing arrives."""
@@ -66,6 +70,26 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
             if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
                 self.pgconn.finish()
             raise
+
+
+class ConnectionFailures(logging.Handler):
+    """The last failure to make a connection of one pool, which the pool only logs."""
+
+    def __init__(self, pool: str) -> None:
+        super().__init__()
+        self._pool = pool
+        self.last: BaseException | None = None
+        logging.getLogger(_POOL_LOG).addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember what is logged of the pool."""
+        if isinstance(record.args, tuple) and record.args[:1] == (self._pool,):
+            self.last = next((each for each in record.args if isinstance(each, psycopg.Error)), self.last)
+
+    def close(self) -> None:
+        """Nothing is logged any more."""
+        logging.getLogger(_POOL_LOG).removeHandler(self)
+        super().close()
 
 
 def session_settings(timeouts: DatabaseTimeouts) -> dict[str, str]:

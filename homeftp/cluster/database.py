@@ -19,7 +19,14 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from homeftp.cluster import commits
 from homeftp.cluster.breaker import TRY_SECONDS, CircuitBreaker
-from homeftp.cluster.connections import MS, BoundedConnection, DatabaseTimeouts, connection_info, session_settings
+from homeftp.cluster.connections import (
+    MS,
+    BoundedConnection,
+    ConnectionFailures,
+    DatabaseTimeouts,
+    connection_info,
+    session_settings,
+)
 from homeftp.cluster.faults import refusal_of
 from homeftp.errors import Busy, Internal, OperatorError
 from homeftp.interfaces.usage import ConnectionsUsage
@@ -130,6 +137,8 @@ class Database:
         self._conninfo = connection_info(url, timeouts)
         self.settings = session_settings(timeouts)
         """The settings of PostgreSQL that each connection asks for."""
+        name = f"database-{id(self)}"
+        self._failures = ConnectionFailures(name)
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=BoundedConnection,
@@ -139,7 +148,7 @@ class Database:
             reconnect_timeout=timeouts.operation,
             check=self._check,
             open=False,
-            name="database",
+            name=name,
         )
 
     def rows(self, query: Query, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
@@ -320,6 +329,7 @@ class Database:
     def close(self) -> None:
         """Close every connection. May be called twice."""
         self._pool.close()
+        self._failures.close()
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[Cursor]:
@@ -363,9 +373,9 @@ class Database:
         with under(limit):
             try:
                 connection = self._pool.getconn(limit.left())
-            except PoolTimeout:
+            except PoolTimeout as error:
                 self._breaker.failed()
-                raise
+                raise error from self._failures.last
         if doubtful:
             self._breaker.answered()
         return connection
@@ -378,9 +388,21 @@ def _apart(deadline: OperationDeadline) -> Iterator[OperationDeadline]:
         yield deadline
 
 
-def unreachable() -> OperatorError:
-    """The error for the owner where the database does not answer."""
-    return OperatorError("the database cannot be reached. Check its address, its credentials, and that it runs.")
+def reason_of(error: BaseException | None) -> str:
+    """The words of the database's own error behind a refusal, for the owner; "" where there is none."""
+    found = ""
+    while error is not None:
+        if isinstance(error, psycopg.Error) and not isinstance(error, PoolTimeout):
+            found = str(error).splitlines()[0].removeprefix("connection failed: ").removeprefix("connection is bad: ")
+        error = error.__cause__
+    return found
+
+
+def unreachable(error: BaseException) -> OperatorError:
+    """The error for the owner where the database does not answer: `error` is the refusal."""
+    reason = reason_of(error)
+    said = f" ({reason})" if reason else ""
+    return OperatorError(f"the database cannot be reached{said}. Check its address, its credentials, and that it runs.")
 
 
 def _roll_back(cursor: Cursor) -> None:

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 import homeftp
 from homeftp.audit.table import AuditTableReader
-from homeftp.cluster.database import Database
+from homeftp.cluster.database import Database, reason_of
 from homeftp.cluster.servers import SEEN_SECONDS, ClusterServer, list_servers, remove_server, report_server
 from homeftp.cluster.shared import process_id
 from homeftp.config import MAX_ADDRESSES
@@ -180,7 +180,8 @@ class OtherServers:
         try:
             result = await self._workers.run_unbounded(job)
         except (Refusal, OSError) as error:
-            problem = f"the cluster's database does not answer: {error}"
+            reason = reason_of(error)
+            problem = f"the cluster's database does not answer: {error}" + (f" ({reason})" if reason else "")
         if problem is not None and self._problem is None:
             self._log.warn("{problem}", problem=problem)
         elif problem is None and self._problem is not None:

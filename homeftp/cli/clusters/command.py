@@ -19,6 +19,7 @@ from homeftp.errors import Busy, Forbidden, OperatorError
 if TYPE_CHECKING:
     from homeftp.cluster.database import Database
     from homeftp.cluster.objects import Bucket
+    from homeftp.cluster.state import ClusterState
 
 _EPILOG = """\
 DATABASE is the URL of a PostgreSQL database, without a password: postgresql://homeftp@db.lan/homeftp. PostgreSQL's own
@@ -85,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
         with_bucket = {"init": _init, "check": _check, "dump": dumping.run_dump}
         return with_bucket[options.action](database, open_bucket(options.objects, os.environ), options)
     except Busy as error:
-        raise unreachable() from error
+        raise unreachable(error) from error
     finally:
         database.close()
 
@@ -158,12 +159,14 @@ def _problem(bucket: Bucket) -> str | None:
 def _status(database: Database, options: argparse.Namespace) -> int:
     from homeftp.cluster.migrations import expect_current
     from homeftp.cluster.servers import list_servers
+    from homeftp.cluster.state import read_cluster
     from homeftp.server.clusterschema import SCHEMA
     from homeftp.store.cluster.tables import collected
     from homeftp.store.cluster.tables.holdings import read_status
 
     expect_current(database, SCHEMA)
     servers, holds, is_held = list_servers(database), read_status(database), collected.is_held(database)
+    following = read_cluster(database, ())
     if options.json:
         listed = [
             {
@@ -175,16 +178,27 @@ def _status(database: Database, options: argparse.Namespace) -> int:
             }
             for each in servers
         ]
-        print_json({"servers": listed, **holds._asdict(), "held": is_held})
+        replicas = {"count": following.replicas, "lag_bytes": following.lag_bytes, "lag_seconds": following.lag_seconds}
+        print_json({"servers": listed, "replicas": replicas, **holds._asdict(), "held": is_held})
         return Exit.DONE
     for each in servers:
         state = "runs" if each.runs else f"silent for {each.seconds:.0f} s"
         print(f"server   {printable(each.host):20} {printable(each.address):25} homeftp {each.version}  {state}")
     if not servers:
         print("server   none runs")
+    print(f"replicas {_replicas(following)}")
     print(f"files    {holds.files:,} with {format_size(holds.file_bytes)}; {holds.directories:,} folders")
     print(f"versions {holds.versions:,} with {format_size(holds.version_bytes)}")
     print(f"objects  {holds.packs:,} packs; {holds.garbage:,} objects wait to be removed")
     if is_held:
         print("recovered: objects that no file names stay, until: homeftp cluster release")
     return Exit.DONE
+
+
+def _replicas(state: ClusterState) -> str:
+    if not state.replicas:
+        return "none follow the database"
+    if state.lag_bytes is None:
+        return f"{state.replicas:,} follow the database. How far behind shows after: GRANT pg_monitor TO CURRENT_USER"
+    seconds = "" if state.lag_seconds is None else f", or {state.lag_seconds:.1f} s"
+    return f"{state.replicas:,} follow the database, the last one {format_size(state.lag_bytes)}{seconds} behind"

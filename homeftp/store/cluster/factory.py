@@ -57,7 +57,7 @@ def open_context(
         share = find_share(database, cluster.share)
     except Busy as error:
         database.close()
-        raise unreachable() from error
+        raise unreachable(error) from error
     except BaseException:
         database.close()
         raise

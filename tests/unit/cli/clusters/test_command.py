@@ -7,8 +7,10 @@ from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cluster import objects
+from homeftp.cluster import state as state_module
 from homeftp.cluster.database import Database
 from homeftp.cluster.servers import ClusterServer, report_server
+from homeftp.cluster.state import ClusterState
 from tests.support.clusters import memory_bucket
 from tests.support.commandline import CommandCase
 from tests.support.engines import empty_schema
@@ -67,11 +69,36 @@ class ClusterCommandTests(CommandCase):
         database = Database(self.url, connections=1)
         self.addCleanup(database.close)
         report_server(database, ClusterServer(id="1", host="attic", address="192.0.2.1", version="1.2"))
-        self.assertEqual(self.cluster("status"), Exit.DONE)
+        self.assertEqual(self.cluster("status"), Exit.DONE, self.err.getvalue())
         self.assertRegex(self.out.getvalue(), r"(?m)^server +attic +192\.0\.2\.1 +homeftp 1\.2 +runs$")
         self.assertEqual(self.cluster("status", "--json"), Exit.DONE)
         told = json.loads(self.out.getvalue().splitlines()[-1])
         self.assertEqual((told["servers"][0]["address"], told["files"]), ("192.0.2.1", 0))
+
+    def test_replicas(self) -> None:
+        """How far the replicas of the database are behind is shown, where this user may see it."""
+        self.cluster("init", "--objects", "s3://files")
+        self.assertEqual(self.cluster("status"), Exit.DONE)
+        self.assertRegex(self.out.getvalue(), r"(?m)^replicas none follow the database$")
+        for lag_bytes, lag_seconds, said in (
+            (2048, 1.5, "2 follow the database, the last one 2.0 kB, or 1.5 s behind"),
+            (0, None, "2 follow the database, the last one 0 B behind"),
+            (None, None, "GRANT pg_monitor"),
+        ):
+            state = ClusterState(replicas=2, lag_bytes=lag_bytes, lag_seconds=lag_seconds)
+            with mock.patch.object(state_module, "read_cluster", return_value=state):
+                self.cluster("status")
+                self.assertIn(said, self.out.getvalue().splitlines()[-4])
+                self.cluster("status", "--json")
+                told = json.loads(self.out.getvalue().splitlines()[-1])["replicas"]
+                self.assertEqual(told, {"count": 2, "lag_bytes": lag_bytes, "lag_seconds": lag_seconds})
+
+    def test_unreachable(self) -> None:
+        """Where the database cannot be reached that is said once, with its own reason."""
+        self.url = "postgresql://ann@/x?host=/nonexistent"
+        self.assertEqual(self.cluster("status"), Exit.USAGE)
+        (said,) = self.err.getvalue().splitlines()
+        self.assertRegex(said, r"cannot be reached \(.*/nonexistent.*No such file.*\)\. Check its address")
 
     def test_password(self) -> None:
         """A URL with a password is refused, and not shown."""
