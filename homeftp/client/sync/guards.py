@@ -18,11 +18,12 @@ _WHERE = {Side.HERE: "on this machine", Side.THERE: "on the server"}
 
 
 def count_deletions(plan: SyncPlan) -> Mapping[Side, int]:
-    """How many files a plan deletes on each side."""
+    """How many files a plan deletes on each side; where something else gets the name, the file is only replaced."""
     counts = dict.fromkeys(Side, 0)
     for action in plan.actions:
         node = action.node(action.target)
-        if action.act is Act.DELETE and node is not None and node.kind == "file":
+        is_lost = action.act is Act.DELETE and action.source is None
+        if is_lost and node is not None and node.kind == "file":
             counts[action.target] += 1
     return counts
 

@@ -230,8 +230,8 @@ class _Sync:
         if before not in (None, marker) and not self._request.start_over:
             raise OperatorError(
                 f"{self._request.local} was synced before, and is not that folder now: is its disk mounted? Nothing "
-                "was changed. If it is right that it is another folder, or empty, use --start-over: what exists on "
-                "either side is kept"
+                "was changed; a watch goes on when it is back. If it is right that it is another folder, or empty, use "
+                "--start-over: what exists on either side is kept"
             )
         if before is None:
             await self._check_exists(client, pair)

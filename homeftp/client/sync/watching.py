@@ -23,6 +23,7 @@ from homeftp.client.reconnector import is_temporary
 from homeftp.client.sync.scope import WHOLE, Scope
 from homeftp.endpoint import RESERVED, RESERVED_PREFIX
 from homeftp.errors import OperatorError, Refusal, UnknownRequestType
+from homeftp.syscalls import System
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -45,8 +46,8 @@ REST_AGAIN_SECONDS = 300.0
 COMPARE_SECONDS = 600.0
 """Between two comparisons where no event came: the system may have dropped one."""
 
-_BEGUN_MS = 1000
-"""Milliseconds after which a watch that notices nothing says that it has begun."""
+_LOOK_SECONDS = 1.0
+"""A watch that notices nothing says so after this time, and looks whether a disk has come or gone."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a watch of the server is begun again; each pause is twice the one before."""
@@ -109,7 +110,8 @@ class ChangeSignal:
 class LocalWatch:
     """Calls `changed` in the reactor's thread with where something may have changed beneath the local folder `path`.
 
-    Where the folder cannot be watched it does so every `POLL_SECONDS`, and `notify` is called with a message.
+    A disk that comes or goes there, or beneath, is noticed within seconds; then anything may have changed. Where the
+    folder cannot be watched `changed` is called every `POLL_SECONDS`, and `notify` with a message.
     """
 
     def __init__(
@@ -148,7 +150,10 @@ class LocalWatch:
         while not self._ended.is_set():
             is_begun = False
             try:
+                disks = _disks(self._path)
                 for paths in self._events(self._path, self._ended):
+                    if _disks(self._path) != disks:
+                        break  # what is there now is watched from the beginning
                     scope = WHOLE  # what has changed until now was perhaps not noticed
                     if is_begun:
                         scope = Scope.of(name for name in map(self._name, paths) if name is not None)
@@ -157,7 +162,13 @@ class LocalWatch:
                     is_begun = True
             except Exception as failure:  # noqa: BLE001 (whatever it is, it is begun again)
                 threads.callFromThread(self._failed, failure)
-                self._ended.wait(self._pause)
+                self._wait(_disks(self._path))
+
+    def _wait(self, disks: object) -> None:
+        """Wait until the watch is to be begun again: for the pause, or until a disk comes or goes."""
+        for _ in range(max(1, round(self._pause / _LOOK_SECONDS))):
+            if self._ended.wait(min(self._pause, _LOOK_SECONDS)) or _disks(self._path) != disks:
+                return
 
     def _name(self, path: str) -> str | None:
         """The name on the wire of a path beneath the folder, "" for the folder; None for what is homeftp's own."""
@@ -183,6 +194,16 @@ class LocalWatch:
         self._polling.stop()
 
 
+def _disks(path: str) -> object:
+    """Which folder is at a path, and which disks are mounted in it; it is another value once that has changed."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    real = os.fsencode(os.path.realpath(path)).replace(b" ", b"\\040")
+    return found.st_dev, found.st_ino, [line for line in System().mounts().splitlines() if real in line]
+
+
 def _watchfiles(path: str, ended: threading.Event) -> Iterator[Collection[str]]:
     """The changes that the library watchfiles gives, and nothing now and then."""
     from watchfiles import watch
@@ -193,7 +214,7 @@ def _watchfiles(path: str, ended: threading.Event) -> Iterator[Collection[str]]:
         stop_event=ended,
         raise_interrupt=False,
         ignore_permission_denied=True,
-        rust_timeout=_BEGUN_MS,
+        rust_timeout=round(_LOOK_SECONDS * 1000),
         yield_on_timeout=True,
     ):
         paths = [changed for _, changed in changes]

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from typing import Any
 
+from tests.support.mounts import mounted
 from tests.support.ports import reserved_listen
 from tests.support.processes import WITHIN, ServerProcess, pair, run_homeftp
 from tests.support.serving import ServedCase
@@ -169,6 +170,25 @@ class WatchedPairTests(PairCase):
         self.assertIn(f"is kept in step by process {process.process.pid} already", said)
         process.type("\x03")
         self.assertEqual(process.process.wait(WITHIN), 130)
+
+    def test_disk_away(self) -> None:
+        """A disk that was unmounted, and comes back, is noticed within seconds, and meanwhile the status says why.
+
+        The ten minutes after which everything is compared are longer than this test waits.
+        """
+        disk = os.path.join(self.here, "disk")
+        os.makedirs(disk)
+        folder = self.folder("docs")
+        with mounted(folder, "--bind", disk):
+            self.lay("docs/a", b"a")
+            self.save("docs")
+            self.watch()
+            wait_until(lambda: self.status()["docs"]["in_step_us"])
+        wait_until(lambda: "is its disk mounted?" in self.status()["docs"]["problem"])
+        with mounted(folder, "--bind", disk):
+            wait_until(lambda: not self.status()["docs"]["problem"])
+            self.lay("docs/new", b"new")
+            wait_until(lambda: "new" in contents(self.there_folder("docs")))
 
     def test_saved_meanwhile(self) -> None:
         """A pair that is saved while a watch runs is kept in step, too, and one that is forgotten no more."""

@@ -13,7 +13,7 @@ from homeftp.client.files.model import LocalTree
 from homeftp.client.plan.listing import entry_table
 from homeftp.client.sync.archive import Agreement
 from homeftp.client.sync.guards import DeletionGuard, count_deletions, hidden_names, objection, unmounted_names
-from homeftp.client.sync.model import Side, SyncOptions, SyncPlan, SyncTree, Unsynced, copy_nodes, inode_table
+from homeftp.client.sync.model import Act, Side, SyncOptions, SyncPlan, SyncTree, Unsynced, copy_nodes, inode_table
 from homeftp.client.sync.planner import make_plan
 from homeftp.client.sync.scope import WHOLE
 from homeftp.client.sync.trees import BothSides
@@ -47,6 +47,13 @@ class GuardTests(unittest.SynchronousTestCase):
         """Where one side has no files at all, that is said."""
         self.assertIn("because there is none on this machine", str(objection(plan({}, FILES))))
         self.assertNotIn("because", str(objection(plan(without(3), FILES))))
+
+    def test_replaced(self) -> None:
+        """A file that a folder replaces is not lost: it does not count. The control: where it is deleted, it does."""
+        made = plan({"d": DIRECTORY, **dict.fromkeys(FILES, DIRECTORY)}, FILES)
+        self.assertEqual(sum(action.act is Act.DELETE for action in made.actions), 4)
+        self.assertIsNone(objection(made))
+        self.assertIsNotNone(objection(plan({"d": DIRECTORY}, FILES)))
 
     def test_max_delete(self) -> None:
         """A number is a limit for both sides together, above and below half."""

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import threading
-from typing import Any, AsyncIterator, Callable, Iterator, Sequence, cast
+from typing import AsyncIterator, Callable, Iterator, Sequence, cast
 
-import watchfiles
-from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.task import Clock, LoopingCall
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from homeftp.client import Client, ConnectionFailed
-from homeftp.client.files.names import endpoint_name
 from homeftp.client.sync.scope import WHOLE, Scope
 from homeftp.client.sync.watching import (
     COMPARE_SECONDS,
@@ -28,7 +23,6 @@ from homeftp.client.sync.watching import (
     ChangeSignal,
     LocalWatch,
     follow_server,
-    is_own,
     keep_in_step,
 )
 from homeftp.errors import InUse, LoginFailed, OperatorError, UnknownRequestType
@@ -97,119 +91,8 @@ class FakeReactor(Clock):
         raise AssertionError("nothing has changed")
 
 
-class LocalTests(TestCase):
-    """A real folder."""
-
-    def test_changed(self) -> Deferred[None]:
-        """First anything may have changed; then a file that is written deep in the folder is named, as on the wire."""
-        path = self.mktemp()
-        os.makedirs(f"{path}/d/e:")
-        noticed: Deferred[None] = Deferred()
-        scopes: list[Scope] = []
-
-        def changed(scope: Scope) -> None:
-            scopes.append(scope)
-            if len(scopes) == 2:
-                noticed.callback(None)
-
-        def write() -> None:  # more than once: nobody knows when the watch has begun
-            with open(f"{path}/d/e:/file", "ab") as file:
-                file.write(b"x")
-
-        writing = LoopingCall(write)
-        writing.start(0.05)
-        self.addCleanup(writing.stop)
-        self.addCleanup(LocalWatch(cast(Any, reactor), path, changed).stop)
-        name = endpoint_name("e:", strict=False)
-        self.assertNotEqual(name, "e:", "the control: the name must be escaped")
-        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of([f"d/{name}/file"])]))
-        return noticed
-
-    def test_begun(self) -> Deferred[None]:
-        """A watch of a folder in which nothing changes says soon that it has begun."""
-        path = self.mktemp()
-        os.makedirs(path)
-        noticed: Deferred[Scope] = Deferred()
-        self.addCleanup(LocalWatch(cast(Any, reactor), path, noticed.callback).stop)
-        return noticed.addCallback(self.assertEqual, WHOLE)
-
-    def test_read(self) -> Deferred[None]:
-        """The set of changes, which the library keeps until there is another one, is emptied as soon as it was read."""
-        noticed: Deferred[None] = Deferred()
-        scopes: list[Scope] = []
-        kept: list[int] = []
-
-        def watch(path: str, *, stop_event: threading.Event, **options: object) -> Iterator[set[tuple[int, str]]]:
-            yield set()
-            for name in ("a", "b"):
-                changes = {(1, f"{path}/{name}")}
-                yield changes
-                kept.append(len(changes))
-            stop_event.wait()
-
-        def changed(scope: Scope) -> None:
-            scopes.append(scope)
-            if len(scopes) == 3:
-                noticed.callback(None)
-
-        self.patch(watchfiles, "watch", watch)
-        self.addCleanup(LocalWatch(cast(Any, reactor), "Docs", changed).stop)
-        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of(["a"]), Scope.of(["b"])]))
-        return noticed.addCallback(lambda _: self.assertEqual(kept[0], 0))
-
-    def test_names(self) -> Deferred[None]:
-        """Events have the names on the wire; homeftp's own are no events, and the folder itself stands for all."""
-        noticed: Deferred[None] = Deferred()
-        scopes: list[Scope] = []
-
-        def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
-            yield ()
-            yield [f"{path}/.homeftp/versions/x"]
-            yield [f"{path}/d/x", f"{path}/d/.homeftp-partial", f"{path}/e\u0301"]
-            yield [path, f"{path}/d"]
-            ended.wait()
-
-        def changed(scope: Scope) -> None:
-            scopes.append(scope)
-            if len(scopes) == 3:
-                noticed.callback(None)
-
-        self.addCleanup(LocalWatch(cast(Any, reactor), "Docs", changed, events=events).stop)
-        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of(["d/x", "\xe9"]), WHOLE]))
-        return noticed
-
-    def test_own(self) -> None:
-        """What homeftp itself writes while it works is no change; all other names are."""
-        for name in (".homeftp/versions/x", ".homeftp/sync", "d/.homeftp-partial"):
-            self.assertTrue(is_own(os.path.join(*name.split("/"))), name)
-        for name in ("a", "d/b", ".homeftpignore", "d/.homeftp.txt"):
-            self.assertFalse(is_own(os.path.join(*name.split("/"))), name)
-
-    def test_failing(self) -> Deferred[None]:
-        """Where the library fails, something may have changed then and until it is begun again; that is said once."""
-        noticed: Deferred[None] = Deferred()
-        begun: list[str] = []
-        changes: list[Scope] = []
-        messages: list[str] = []
-
-        def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
-            begun.append(path)
-            if len(begun) < 3:
-                raise OSError(errno.ENOSPC, "OS file watch limit reached")
-            yield ()
-            ended.wait()
-
-        def changed(scope: Scope) -> None:
-            changes.append(scope)
-            if len(changes) == 3:  # at each of two failures, and when it was begun again
-                noticed.callback(None)
-
-        watch = LocalWatch(cast(Any, reactor), "Docs", changed, messages.append, events, pause=0.01)
-        self.addCleanup(watch.stop)
-        noticed.addCallback(lambda _: self.assertEqual(len(messages), 1))
-        noticed.addCallback(lambda _: self.assertIn("OS file watch limit reached", messages[0]))
-        noticed.addCallback(lambda _: self.assertEqual(changes, [WHOLE] * 3))
-        return noticed
+class PollingTests(SynchronousTestCase):
+    """A folder of which no event comes."""
 
     def test_dropped(self) -> None:
         """Now and then both sides are compared without an event: the system may have dropped it."""

@@ -1,0 +1,188 @@
+"""A watch of a local folder notices what changes in it, and disks that come and go."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from typing import Any, Iterator, Sequence, cast
+
+import watchfiles
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.trial.unittest import TestCase
+
+from homeftp.client.files.names import endpoint_name
+from homeftp.client.sync.scope import WHOLE, Scope
+from homeftp.client.sync.watching import (
+    LocalWatch,
+    is_own,
+)
+
+
+class LocalTests(TestCase):
+    """A real folder."""
+
+    def test_changed(self) -> Deferred[None]:
+        """First anything may have changed; then a file that is written deep in the folder is named, as on the wire."""
+        path = self.mktemp()
+        os.makedirs(f"{path}/d/e:")
+        noticed: Deferred[None] = Deferred()
+        scopes: list[Scope] = []
+
+        def changed(scope: Scope) -> None:
+            scopes.append(scope)
+            if len(scopes) == 2:
+                noticed.callback(None)
+
+        def write() -> None:  # more than once: nobody knows when the watch has begun
+            with open(f"{path}/d/e:/file", "ab") as file:
+                file.write(b"x")
+
+        writing = LoopingCall(write)
+        writing.start(0.05)
+        self.addCleanup(writing.stop)
+        self.addCleanup(LocalWatch(cast(Any, reactor), path, changed).stop)
+        name = endpoint_name("e:", strict=False)
+        self.assertNotEqual(name, "e:", "the control: the name must be escaped")
+        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of([f"d/{name}/file"])]))
+        return noticed
+
+    def test_begun(self) -> Deferred[None]:
+        """A watch of a folder in which nothing changes says soon that it has begun."""
+        path = self.mktemp()
+        os.makedirs(path)
+        noticed: Deferred[Scope] = Deferred()
+        self.addCleanup(LocalWatch(cast(Any, reactor), path, noticed.callback).stop)
+        return noticed.addCallback(self.assertEqual, WHOLE)
+
+    def test_read(self) -> Deferred[None]:
+        """The set of changes, which the library keeps until there is another one, is emptied as soon as it was read."""
+        noticed: Deferred[None] = Deferred()
+        scopes: list[Scope] = []
+        kept: list[int] = []
+
+        def watch(path: str, *, stop_event: threading.Event, **options: object) -> Iterator[set[tuple[int, str]]]:
+            yield set()
+            for name in ("a", "b"):
+                changes = {(1, f"{path}/{name}")}
+                yield changes
+                kept.append(len(changes))
+            stop_event.wait()
+
+        def changed(scope: Scope) -> None:
+            scopes.append(scope)
+            if len(scopes) == 3:
+                noticed.callback(None)
+
+        self.patch(watchfiles, "watch", watch)
+        self.addCleanup(LocalWatch(cast(Any, reactor), "Docs", changed).stop)
+        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of(["a"]), Scope.of(["b"])]))
+        return noticed.addCallback(lambda _: self.assertEqual(kept[0], 0))
+
+    def test_names(self) -> Deferred[None]:
+        """Events have the names on the wire; homeftp's own are no events, and the folder itself stands for all."""
+        noticed: Deferred[None] = Deferred()
+        scopes: list[Scope] = []
+
+        def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
+            yield ()
+            yield [f"{path}/.homeftp/versions/x"]
+            yield [f"{path}/d/x", f"{path}/d/.homeftp-partial", f"{path}/e\u0301"]
+            yield [path, f"{path}/d"]
+            ended.wait()
+
+        def changed(scope: Scope) -> None:
+            scopes.append(scope)
+            if len(scopes) == 3:
+                noticed.callback(None)
+
+        self.addCleanup(LocalWatch(cast(Any, reactor), "Docs", changed, events=events).stop)
+        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of(["d/x", "\xe9"]), WHOLE]))
+        return noticed
+
+    def test_own(self) -> None:
+        """What homeftp itself writes while it works is no change; all other names are."""
+        for name in (".homeftp/versions/x", ".homeftp/sync", "d/.homeftp-partial"):
+            self.assertTrue(is_own(os.path.join(*name.split("/"))), name)
+        for name in ("a", "d/b", ".homeftpignore", "d/.homeftp.txt"):
+            self.assertFalse(is_own(os.path.join(*name.split("/"))), name)
+
+    def test_failing(self) -> Deferred[None]:
+        """Where the library fails, something may have changed then and until it is begun again; that is said once."""
+        noticed: Deferred[None] = Deferred()
+        begun: list[str] = []
+        changes: list[Scope] = []
+        messages: list[str] = []
+
+        def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
+            begun.append(path)
+            if len(begun) < 3:
+                raise OSError(errno.ENOSPC, "OS file watch limit reached")
+            yield ()
+            ended.wait()
+
+        def changed(scope: Scope) -> None:
+            changes.append(scope)
+            if len(changes) == 3:  # at each of two failures, and when it was begun again
+                noticed.callback(None)
+
+        watch = LocalWatch(cast(Any, reactor), "Docs", changed, messages.append, events, pause=0.01)
+        self.addCleanup(watch.stop)
+        noticed.addCallback(lambda _: self.assertEqual(len(messages), 1))
+        noticed.addCallback(lambda _: self.assertIn("OS file watch limit reached", messages[0]))
+        noticed.addCallback(lambda _: self.assertEqual(changes, [WHOLE] * 3))
+        return noticed
+
+    def test_another_folder(self) -> Deferred[None]:
+        """Where another folder is at the path, as when a disk is mounted, anything may have changed; it is watched.
+
+        The control: as long as it is the same folder, the watch goes on.
+        """
+        path = self.mktemp()
+        os.mkdir(path)
+        noticed: Deferred[None] = Deferred()
+        begun: list[int] = []
+        scopes: list[Scope] = []
+
+        def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
+            begun.append(os.stat(path).st_ino)
+            yield ()
+            yield [f"{path}/a"]
+            if len(begun) == 1:
+                os.rename(path, f"{path}-moved")
+                os.mkdir(path)
+            yield [f"{path}/b"]
+            ended.wait()
+
+        def changed(scope: Scope) -> None:
+            scopes.append(scope)
+            if len(scopes) == 5:
+                noticed.callback(None)
+
+        self.addCleanup(LocalWatch(cast(Any, reactor), path, changed, events=events).stop)
+        expected = [WHOLE, Scope.of(["a"]), WHOLE, Scope.of(["a"]), Scope.of(["b"])]
+        noticed.addCallback(lambda _: self.assertEqual(scopes, expected))
+        return noticed.addCallback(lambda _: self.assertEqual(len(set(begun)), 2))
+
+    def test_missing_folder(self) -> Deferred[None]:
+        """A folder that is missing is watched as soon as it is there, long before the pause after a failure is over."""
+        path = self.mktemp()
+        noticed: Deferred[None] = Deferred()
+        begun: list[str] = []
+
+        def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
+            begun.append(path)
+            os.listdir(path)
+            yield ()
+            noticed.callback(None)  # `LocalWatch` has not stopped
+            ended.wait()
+
+        def changed(scope: Scope) -> None:
+            if not os.path.isdir(path):
+                os.mkdir(path)
+
+        watch = LocalWatch(cast(Any, reactor), path, changed, events=events, pause=3600.0)
+        self.addCleanup(watch.stop)
+        return noticed.addCallback(lambda _: self.assertEqual(len(begun), 2))
