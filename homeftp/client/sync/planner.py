@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import heapq
+from itertools import chain
 from types import MappingProxyType
 from typing import Collection, Container, Iterable, Mapping
 
@@ -36,6 +37,7 @@ from homeftp.client.tables.allnames import AllNames, name_order
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
 from homeftp.client.tables.packedlist import PackedList
+from homeftp.endpoint import folded
 
 _DIRECTORY = SyncNode("directory")
 
@@ -168,14 +170,17 @@ def _by_name(action: SyncAction) -> str:
     return name_order(action.name)
 
 
-class _AnyOf:
-    """The names that are in any of several containers."""
+class _SimilarNames:
+    """The names to which one of these, that are added, is equal when both are folded."""
 
-    def __init__(self, *containers: Container[str]) -> None:
-        self._containers = containers
+    def __init__(self, names: Iterable[str]) -> None:
+        self._folded = set(map(folded, names))
 
     def __contains__(self, name: object) -> bool:
-        return any(name in each for each in self._containers)
+        return isinstance(name, str) and folded(name) in self._folded
+
+    def add(self, name: str) -> None:
+        self._folded.add(folded(name))
 
 
 class _PlanBuilder:
@@ -205,8 +210,8 @@ class _PlanBuilder:
         self._kept_files: dict[str, Side] = {}
         """Files that get another name, and the side that has them."""
         self._steps = {step: step_list() for step in _Step}
-        self._given: set[str] = set()
-        """The new names of these."""
+        self._taken: _SimilarNames | None = None
+        """All names of copies, and the new names of these, once there are any."""
         self._given_copies: list[SyncAction] = []
         """The steps that give the other side their contents."""
         copies = ((original_endpoint(name), name, node) for name, node in here.items())
@@ -345,8 +350,11 @@ class _PlanBuilder:
         """Give a file another name, and the other side its content under that."""
         side = self._kept_files[name]
         machine = self._options.machine if side is Side.HERE else "the server"
-        to = copy_name(name, machine, self._options.day, _AnyOf(self.here, self.there, self._given))
-        self._given.add(to)
+        if self._taken is None:
+            known = (each for each in chain(self.here, self.there) if original_endpoint(each) is not None)
+            self._taken = _SimilarNames(known)
+        to = copy_name(name, machine, self._options.day, self._taken)
+        self._taken.add(to)
         self._add(_Step.KEEP_BOTH, SyncAction(Act.KEEP_BOTH, side, name, here, there, to))
         copied = (here, None) if side is Side.HERE else (None, there)
         self._given_copies.append(SyncAction(Act.COPY, side.other, to, *copied))

@@ -25,7 +25,7 @@ from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOpti
 from homeftp.client.sync.naming.renames import Rename
 from homeftp.client.sync.planner import Edits, make_plan
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
-from homeftp.client.sync.steps import as_allowed, changes_nothing, cleared_first, identity_of
+from homeftp.client.sync.steps import as_allowed, changes_nothing, cleared_first, identity_of, without_unnamed
 from homeftp.client.sync.trees import BothSides, inode_of, read_both, record_same
 from homeftp.client.tables.nametable import PLAIN_ROWS
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
@@ -195,7 +195,7 @@ class _Sync:
         if names and self._renames is not None:
             self._renames.difference_update(await self._carry_out(client, pair, both).rename(names))
             both = await self._read(client, pair)
-            plan = self._permitted(self._make_plan(both))
+            plan = without_unnamed(self._permitted(self._make_plan(both)))
         await self._finish(client, pair, both, plan)
         if view is not None and view != facts.get("view") and not self._hidden(both):
             await self._run(self._archive.record_fact, pair, "view", view)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Container, Iterable
 
+import attrs
+
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan, upwards
 from homeftp.endpoint import folded
 
@@ -42,3 +44,11 @@ def as_allowed(action: SyncAction, allowed: Container[tuple[object, ...]]) -> Sy
             if identity_of(action._replace(act=Act.COPY, target=side)) in allowed:
                 return action._replace(target=side)
     return None
+
+
+def without_unnamed(plan: SyncPlan) -> SyncPlan:
+    """A plan without the files that were to get another name and have not got it, and what is to be in their places."""
+    names = {each for action in plan.actions if action.act is Act.KEEP_BOTH for each in (action.name, action.to)}
+    if not names:
+        return plan
+    return attrs.evolve(plan, actions=plan.actions.where(lambda action: names.isdisjoint(upwards(action.name))))

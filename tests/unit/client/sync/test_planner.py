@@ -83,6 +83,13 @@ class PlanTests(unittest.SynchronousTestCase):
         second = "c (conflict from ann-laptop 2026-05-01 2).txt"
         self.assertEqual(found, {COPY: file("three"), second: file("two")})
 
+    def test_similar_conflicts(self) -> None:
+        """The copies of two names that differ only in case get names that differ in more than case."""
+        sides = [{name: file(f"{name} {number}") for name in ("c.txt", "C.txt")} for number in range(2)]
+        made = plan({}, sides[0], sides[1])
+        named = [action.to for action in made.actions if action.act is Act.KEEP_BOTH]
+        self.assertEqual(sorted(named), ["C (conflict from ann-laptop 2026-05-01).txt", f"{COPY[:-5]} 2).txt"])
+
     def test_copied_once(self) -> None:
         """A content that a copy has on both sides already is not copied again. The control: another is."""
         here = {"c.txt": file("two"), COPY: file("two")}

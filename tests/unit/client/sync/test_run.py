@@ -11,7 +11,7 @@ from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import SyncArchive
 from homeftp.client.sync.model import Act, Side, SyncPlan, Unsynced
 from homeftp.client.sync.run import SyncDeclined
-from homeftp.errors import NotFound, OperatorError
+from homeftp.errors import BadEndpoint, NotFound, OperatorError
 from homeftp.syscalls import System
 from tests.support.syncs import CONFLICT_COPY, Laptop, SyncCase, SyncedCase, versions_in
 from tests.support.transfers import BIG
@@ -332,6 +332,22 @@ class LaterSyncTests(SyncedCase):
             self.sync(self.ann)
             self.ann.archive.database.run(lambda connection: changes.append(connection.total_changes))
         self.assertTrue(changes[0] == changes[1] < changes[2], changes)
+
+    def test_name_refused(self) -> None:
+        """Where a file of a conflict cannot get its other name, both sides stay as they are until the next sync."""
+        os.unlink(os.path.join(self.ann.path, "a.txt"))
+        self.ann.put("a.txt/new", b"new")
+        self.make_remote_file("Docs/a.txt", b"edited")
+        before = self.ann.contents(), self.there()
+        with mock.patch.object(self.client, "move", side_effect=BadEndpoint("not this name")):
+            self.sync(self.ann)
+        (failed,) = self.results
+        self.assertEqual((failed.name, failed.outcome), ("a.txt", Outcome.FAILED))
+        self.assertIn("not this name", failed.reason)
+        self.assertEqual((self.ann.contents(), self.there()), before)
+        self.sync(self.ann)
+        self.assertLessEqual({b"new", b"edited"}, set(self.there().values()))
+        self.assert_in_step()
 
     def test_missing_there(self) -> None:
         """A folder that is gone from the server is not taken for deletions either."""
