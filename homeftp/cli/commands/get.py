@@ -10,6 +10,7 @@ from homeftp.cli.connect.operands import (
     Operand,
     add_remote_operands,
     common_remote,
+    name_of_transfer,
     parse_operand,
     parse_remote_operand,
 )
@@ -91,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
 
         if target == STANDARD:
             options.json, options.quiet = False, True
-        return await run_transfer(reactor, options, selection, download, target, context.reconnector, as_of)
+        top = name_of_transfer(paths, target)
+        return await run_transfer(reactor, options, selection, download, top, context.reconnector, as_of)
 
     return with_remote(common_remote(sources), work, options.bwlimit, uses=["get"])

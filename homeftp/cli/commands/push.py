@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from homeftp.cli.connect.operands import parse_operand, parse_remote_operand
+from homeftp.cli.connect.operands import name_of_transfer, parse_operand, parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.daemonthread import DaemonThread
@@ -69,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
             else:
                 await push(client, context, options.sources, target, transfer_options, observer)
 
-        return await run_transfer(reactor, options, selection, upload, options.target, context.reconnector)
+        top = name_of_transfer(options.sources, options.target)
+        return await run_transfer(reactor, options, selection, upload, top, context.reconnector)
 
     return with_remote(name, work, options.bwlimit, uses=["push"])

@@ -60,6 +60,14 @@ def common_remote(operands: Sequence[Operand]) -> str:
     return names.pop()
 
 
+def name_of_transfer(sources: Sequence[str], target: str) -> str:
+    """The target of a transfer, for messages; where a single source gets its own name inside it, with that name."""
+    last = parse_operand(sources[0]).path.rpartition("/")[2]
+    if len(sources) > 1 or last in ("", ".", "..") or not (target == "." or target.endswith((":", "/"))):
+        return target
+    return last if target == "." else target + last
+
+
 def parse_remote_operands(texts: Sequence[str]) -> tuple[str, list[str]]:
     """The one server that all of these operands are on, and their paths; raises `OperatorError`."""
     operands = [Operand(*parse_remote_operand(text)) for text in texts]

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.connect.operands import (
     Operand,
     common_remote,
+    name_of_transfer,
     parse_operand,
     parse_remote_operand,
     parse_remote_operands,
@@ -29,6 +30,21 @@ class OperandTests(SynchronousTestCase):
             ("-", Operand(None, "-")),
         ):
             self.assertEqual(parse_operand(text), operand)
+
+    def test_name_of_transfer(self) -> None:
+        """A single source that gets its own name inside the target is named; else the target is."""
+        for sources, target, name in (
+            (["x/Q"], "nas:", "nas:Q"),
+            (["Q"], "nas:lib/", "nas:lib/Q"),
+            (["nas:lib/Q"], ".", "Q"),
+            (["nas:Q"], "here/", "here/Q"),
+            (["Q"], "nas:lib", "nas:lib"),
+            (["Q/"], "nas:", "nas:"),
+            (["."], "nas:", "nas:"),
+            (["Q", "R"], "nas:", "nas:"),
+            (["nas:"], ".", "."),
+        ):
+            self.assertEqual(name_of_transfer(sources, target), name, (sources, target))
 
     def test_remote(self) -> None:
         """A bare name gets the colon suggested; any other local path gets the form to write."""
