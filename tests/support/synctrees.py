@@ -70,15 +70,25 @@ _PATHS += [f"a/b/{third}" for third in _NAMES]
 _FILES = st.builds(file, st.sampled_from(["", "one", "two", "three", "four"]), st.integers(0, 2))
 
 
-@st.composite
-def trees(draw: st.DrawFn) -> Nodes:
-    """Any small tree."""
+# A strategy that is made in an example is looked through in each: that takes as long as what is tested.
+_ANY_PATH = st.sampled_from(_PATHS)
+_FILES_OF_TREE = st.dictionaries(_ANY_PATH, _FILES, max_size=6)
+_DIRECTORIES_OF_TREE = st.sets(_ANY_PATH, max_size=2)
+_CHANGES = st.lists(st.sampled_from(["put", "remove", "rename", "directory"]), max_size=4)
+_NEW_NAMES = st.sampled_from([*_PATHS, "new", "b/new"])
+
+
+def _tree(files: Nodes, directories: set[str]) -> Nodes:
     nodes: Nodes = {}
-    for path, node in draw(st.dictionaries(st.sampled_from(_PATHS), _FILES, max_size=6)).items():
+    for path, node in files.items():
         put(nodes, path, node)
-    for path in draw(st.sets(st.sampled_from(_PATHS), max_size=2)):
+    for path in directories:
         put(nodes, path, DIRECTORY)
     return nodes
+
+
+TREES = st.builds(_tree, _FILES_OF_TREE, _DIRECTORIES_OF_TREE)
+"""Any small tree."""
 
 
 def put(nodes: Nodes, path: str, node: SyncNode) -> None:
@@ -104,21 +114,21 @@ def remove(nodes: Nodes, path: str) -> None:
         del nodes[each]
 
 
-@st.composite
-def changed(draw: st.DrawFn, base: Mapping[str, SyncNode]) -> Nodes:
+def change(draw: st.DrawFn, base: Mapping[str, SyncNode]) -> Nodes:
     """A tree that a few changes make of another: edits, deletions, renames."""
     nodes = dict(base)
-    for _ in range(draw(st.integers(0, 4))):
-        change = draw(st.sampled_from(["put", "remove", "rename", "directory"]))
-        path = draw(st.sampled_from(sorted(nodes) or _PATHS)) if change in ("remove", "rename") else None
-        if change == "put":
-            put(nodes, draw(st.sampled_from(_PATHS)), draw(_FILES))
-        elif change == "directory":
-            put(nodes, draw(st.sampled_from(_PATHS)), DIRECTORY)
-        elif path is not None and change == "remove":
-            remove(nodes, path)
-        elif path is not None:
-            _rename(nodes, path, draw(st.sampled_from([*_PATHS, "new", "b/new"])))
+    for each in draw(_CHANGES):
+        if each == "put":
+            put(nodes, draw(_ANY_PATH), draw(_FILES))
+        elif each == "directory":
+            put(nodes, draw(_ANY_PATH), DIRECTORY)
+        else:
+            names = sorted(nodes) or _PATHS
+            path = names[draw(st.integers(0, len(names) - 1))]
+            if each == "remove":
+                remove(nodes, path)
+            else:
+                _rename(nodes, path, draw(_NEW_NAMES))
     return nodes
 
 

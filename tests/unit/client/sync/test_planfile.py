@@ -15,7 +15,7 @@ from homeftp.client.sync.planfile import plan_lines, read_plan
 from homeftp.client.sync.planner import make_plan
 from homeftp.errors import OperatorError
 from tests.support.repeatable import REPEATABLE
-from tests.support.synctrees import Nodes, file, trees
+from tests.support.synctrees import TREES, Nodes, file
 
 OPTIONS = SyncOptions(Direction.PUSH, Preference.NEWER, "ann-laptop", "2026-05-01")
 
@@ -31,7 +31,7 @@ class PlanFileTests(unittest.SynchronousTestCase):
         return [json.dumps(line) for line in plan_lines(plan, OPTIONS, SELECTION, **PAIR)]
 
     @REPEATABLE
-    @given(trees(), trees(), trees(), st.builds(SyncOptions, st.sampled_from(Direction), merge=st.booleans()))
+    @given(TREES, TREES, TREES, st.builds(SyncOptions, st.sampled_from(Direction), merge=st.booleans()))
     def test_round(self, base: Nodes, here: Nodes, there: Nodes, options: SyncOptions) -> None:
         """A plan is the same after it was written and read."""
         plan = make_plan(base, {}, SyncTree(here), SyncTree(there), options)

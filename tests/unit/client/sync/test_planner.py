@@ -22,7 +22,7 @@ from homeftp.client.sync.model import (
 from homeftp.client.sync.planner import make_plan
 from homeftp.client.sync.steps import changes_nothing
 from tests.support.repeatable import REPEATABLE
-from tests.support.synctrees import DIRECTORY, Nodes, Refused, carry_out, changed, file, trees
+from tests.support.synctrees import DIRECTORY, TREES, Nodes, Refused, carry_out, change, file
 
 OPTIONS = SyncOptions(machine="ann-laptop", day="2026-05-01")
 COPY = "c (conflict from ann-laptop 2026-05-01).txt"
@@ -203,10 +203,10 @@ def deletions_first(made: SyncPlan) -> SyncPlan:
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[Nodes, Nodes, Nodes]:
     """What was agreed, and what both sides made of it; or two sides that never agreed."""
-    base = draw(trees())
+    base = draw(TREES)
     if draw(st.booleans()):
-        return base, draw(changed(base)), draw(changed(base))
-    return {}, draw(trees()), draw(trees())
+        return base, change(draw, base), change(draw, base)
+    return {}, draw(TREES), draw(TREES)
 
 
 def unchanged(base: Nodes, here: Nodes, there: Nodes) -> set[str]:
