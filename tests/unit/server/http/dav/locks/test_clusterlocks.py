@@ -18,6 +18,7 @@ from homeftp.server.http.dav.locks.interface import ILocks
 from homeftp.server.http.dav.locks.lockset import Lock, LockConflict
 from homeftp.workers import InlineWorkers
 from tests.support import engines, lockcontract
+from tests.support.kepttables import kept_database, kept_tables
 from tests.support.pauses import paused
 
 T = TypeVar("T")
@@ -29,7 +30,10 @@ class ClusterLocksTests(lockcontract.LocksContract):
     """Two servers."""
 
     def setUp(self) -> None:
-        self.begin(engines.empty_schema())
+        tables = kept_tables(LOCKS)
+        url = tables.take()
+        self.addCleanup(tables.give_back, url)
+        self.begin(url)
 
     def begin(self, url: str) -> None:
         """Keep the locks in a database."""
@@ -39,7 +43,7 @@ class ClusterLocksTests(lockcontract.LocksContract):
         self.locks, self.others = self.server(self.database), self.server(self.connect())
 
     def connect(self) -> Database:
-        database = Database(self.url, connections=2)
+        database = kept_database(self.url, 2, DatabaseTimeouts())
         self.addCleanup(database.close)
         return database
 

@@ -16,6 +16,7 @@ from homeftp.model import Change
 from homeftp.server.http.dav.properties.bounds import MAX_BYTES
 from homeftp.server.http.dav.properties.clusterproperties import PROPERTIES, ClusterProperties, follow
 from tests.support import engines, propertycontract
+from tests.support.kepttables import kept_database, kept_tables
 from tests.support.pauses import paused
 from tests.support.propertycontract import ANN, BOB, ONE, TWO, property_change
 from tests.support.waiting import wait_until
@@ -27,7 +28,10 @@ class ClusterPropertiesTests(propertycontract.PropertiesContract):
     """Two servers."""
 
     def setUp(self) -> None:
-        self.begin(engines.empty_schema())
+        tables = kept_tables(PROPERTIES)
+        url = tables.take()
+        self.addCleanup(tables.give_back, url)
+        self.begin(url)
 
     def begin(self, url: str) -> None:
         """Keep the properties in a database."""
@@ -39,7 +43,7 @@ class ClusterPropertiesTests(propertycontract.PropertiesContract):
         self.others = ClusterProperties(lambda: other, Limits())
 
     def connect(self) -> Database:
-        database = Database(self.url, connections=2)
+        database = kept_database(self.url, 2, DatabaseTimeouts())
         self.addCleanup(database.close)
         return database
 
