@@ -12,20 +12,23 @@ from homeftp.cluster.database import Database
 from homeftp.endpoint import ROOT, parse
 from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.model import WriteRequest
+from homeftp.server.clusterschema import SCHEMA
 from homeftp.store.cluster import factory
 from homeftp.store.factory import open_store
 from tests.support.clusters import memory_bucket
 from tests.support.commandline import CommandCase
-from tests.support.engines import empty_schema
+from tests.support.kepttables import kept_tables
 
 
 class ClusterCommandCase(CommandCase):
     """A new cluster, whose bucket is in memory."""
 
     def setUp(self) -> None:
-        """Make the tables."""
+        """Take a database with tables, and a bucket."""
         super().setUp()
-        self.url, self.bucket = empty_schema(), memory_bucket()
+        tables = kept_tables(*SCHEMA)
+        self.url, self.bucket = tables.take(), memory_bucket()
+        self.addCleanup(tables.give_back, self.url)
         for module in (objects, factory):
             patched = mock.patch.object(module, "open_bucket", lambda url, environment: self.bucket)
             patched.start()
