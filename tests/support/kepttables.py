@@ -22,9 +22,6 @@ from tests.support import engines
 PATIENT = DatabaseTimeouts(operation=30, outcome=30, connect=30, lock=30)
 """Time-outs for a machine that does many other things."""
 
-_AT_ONCE = 8
-"""Schemas whose tables are made on one connection."""
-
 _MOST_KEPT = 2
 """Connections of one database that stay open: PostgreSQL has a limit for all of them."""
 
@@ -86,9 +83,7 @@ class KeptTables:
 
     def take(self) -> str:
         """The URL of a schema whose tables are as new."""
-        if not self._free:
-            self._make(_AT_ONCE)
-        return self._free.pop()
+        return self._free.pop() if self._free else self._make()
 
     def give_back(self, url: str) -> None:
         """Empty a schema for the next test, unless its tables have been changed."""
@@ -102,12 +97,11 @@ class KeptTables:
         transaction.execute(self._emptying)
         return True
 
-    def _make(self, number: int) -> None:
-        """Make the tables in so many schemas: on one connection, as to make that takes as long as they."""
+    def _make(self) -> str:
+        url = engines.empty_schema()
         with contextlib.closing(kept_database(engines.postgresql().url("postgres"))) as database:
-            for url in [engines.empty_schema() for _ in range(number)]:
-                database.transact(functools.partial(self._make_in, engines.schema_of(url)))
-                self._free.append(url)
+            database.transact(functools.partial(self._make_in, engines.schema_of(url)))
+        return url
 
     def _make_in(self, schema: str, transaction: Transaction) -> None:
         transaction.execute("SELECT set_config('search_path', %s, true)", (schema,))
