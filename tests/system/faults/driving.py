@@ -126,15 +126,15 @@ def can_trace() -> None:
 class Driver:
     """A process that carries out runs. `folder` is for what they leave; not for two threads at once.
 
-    It has one of the processors, by its `number`, and so has strace: at each
-    call one of them waits for the other, and to wake a processor for that takes
-    longer than the call.
+    It shares one of the processors with strace: at each call one of
+    them waits for the other, and to wake a processor for that takes longer than
+    the call. Several processes of tests have different ones.
     """
 
-    def __init__(self, folder: str, number: int = 0) -> None:
+    def __init__(self, folder: str) -> None:
         self.folder = os.path.abspath(folder)
         processors = sorted(os.sched_getaffinity(0))
-        self._processor = processors[number % len(processors)]
+        self._processor = processors[os.getpid() % len(processors)]
         os.makedirs(self.folder)
         self._runs = 0
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
