@@ -7,6 +7,7 @@ import json
 from typing import Any, Iterable, Iterator, Sequence
 
 import attrs
+import msgspec
 
 from homeftp.accounts.database import WHOLE_SHARE, AccountDatabase, add_account
 from homeftp.accounts.state.interface import Statements
@@ -69,8 +70,7 @@ WHOLE_STORE = Access(ROOT, Rights(ALL))
 """Everything: what the owner gives where he restricts nothing."""
 
 
-@attrs.frozen
-class AccessChange:
+class AccessChange(msgspec.Struct, frozen=True):
     """A change of an account: each field that is not None is set."""
 
     home: Endpoint | None = None
@@ -122,8 +122,7 @@ def _restricted(before: Access, home: Endpoint) -> Rights:
     return Rights(moved.everywhere, tuple(grants.items()))
 
 
-@attrs.frozen
-class AccessTable:
+class AccessTable(msgspec.Struct, frozen=True):
     """The access of all accounts. Its methods block, and raise `OperatorError` for an account that does not exist."""
 
     state: AccountDatabase

@@ -15,6 +15,7 @@ import unicodedata
 from typing import Any
 
 import attrs
+import msgspec
 
 from homeftp.accounts.access import read_folder, read_rights
 from homeftp.accounts.database import EVERYTHING, AccountDatabase
@@ -55,8 +56,7 @@ ENDING_KINDS = frozenset({DeviceKind.WEB_SESSION.value, DeviceKind.SHARE_LINK.va
 """The kinds that end by themselves at `Device.expires`; TLS checks when certificates end."""
 
 
-@attrs.frozen
-class Narrowing:
+class Narrowing(msgspec.Struct, frozen=True):
     """The most that a device may do, and where. It has no more than its account has there."""
 
     rights: frozenset[str] = ALL
@@ -143,8 +143,7 @@ def suggest_name(account: str, suggestion: str) -> str:
     return name[: LONGEST - _SUFFIX].rstrip("-._")
 
 
-@attrs.frozen
-class Devices:
+class Devices(msgspec.Struct, frozen=True):
     """The table of devices. Its methods block and raise `OperatorError`, as those of `AccountDatabase`."""
 
     state: AccountDatabase

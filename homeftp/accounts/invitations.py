@@ -14,7 +14,7 @@ import re
 import time
 from typing import Callable, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.accounts.database import AccountDatabase, add_account
 from homeftp.accounts.devices import Device, pair_device
@@ -53,8 +53,7 @@ class InvitationState(enum.Enum):
     EXPIRED = "expired"
 
 
-@attrs.frozen
-class Invitation:
+class Invitation(msgspec.Struct, frozen=True):
     """A code, and the account that a device which pairs with it belongs to."""
 
     code: Code
@@ -90,8 +89,7 @@ def default_account(accounts: Sequence[str]) -> str:
     return user if user and user != "root" else "home"
 
 
-@attrs.frozen
-class Invitations:
+class Invitations(msgspec.Struct, frozen=True):
     """The table of invitations. Its methods block and raise `OperatorError`, as those of `AccountDatabase`."""
 
     state: AccountDatabase

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import ClassVar, Sequence
 
 import attrs
+import msgspec
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
@@ -44,8 +45,7 @@ _BLOCK = 128
 """Bytes: scrypt works on blocks of 128 * r bytes."""
 
 
-@attrs.frozen
-class Cost:
+class Cost(msgspec.Struct, frozen=True):
     """The cost of one guess: scrypt's parameters."""
 
     n: int = 2**13

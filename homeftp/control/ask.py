@@ -12,7 +12,7 @@ import os
 import socket
 from typing import Any, Mapping
 
-import attrs
+import msgspec
 
 from homeftp.control.runtime import MAX_ANSWER, Tell, peer_uid, sockets
 from homeftp.errors import OperatorError
@@ -26,8 +26,7 @@ ANSWER_SECONDS = 60.0
 _PIECE = 64 * 1024
 
 
-@attrs.frozen(kw_only=True)
-class RunningServer:
+class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     """A homeftp server that runs on this machine, of this user or, for root, of the system's."""
 
     path: str

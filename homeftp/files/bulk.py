@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import AsyncGenerator, Callable, Sequence, TypeVar
 
 import attrs
+import msgspec
 from msgspec import structs
 from twisted.internet.defer import Deferred, fail, gatherResults
 
@@ -37,8 +38,7 @@ Encode = Callable[[Sequence["FileContent | Exception"]], T]
 """Makes what is sent of what was read. Called in the pool."""
 
 
-@attrs.frozen
-class _BulkWritten:
+class _BulkWritten(msgspec.Struct, frozen=True):
     """The results of one job."""
 
     results: list[Entry | Exception]

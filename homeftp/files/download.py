@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Awaitable, Callable
 
-import attrs
+import msgspec
 from msgspec import structs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -22,8 +22,7 @@ RANGES_COMPARED = 1024
 """Reads of one stream that are compared at its end, at most, where the file was written just before it was opened."""
 
 
-@attrs.frozen
-class ReadRange:
+class ReadRange(msgspec.Struct, frozen=True):
     """A part of a file that was read, and its hash: what is compared where the file may have changed unnoticed."""
 
     offset: int

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Callable, Sequence, TypeVar
 
 import attrs
+import msgspec
 from twisted.internet.defer import Deferred
 
 from homeftp.endpoint import Endpoint
@@ -28,8 +29,7 @@ ATTEMPTS = 10
 """Times that a file is looked at again where it changed between its hashing and the change that depends on it."""
 
 
-@attrs.frozen
-class FileToHash:
+class FileToHash(msgspec.Struct, frozen=True):
     """An open file, one of the few that an account has open to be hashed."""
 
     file: IOpenFile

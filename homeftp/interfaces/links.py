@@ -10,6 +10,7 @@ import enum
 from typing import Awaitable, Sequence
 
 import attrs
+import msgspec
 from zope.interface import Interface
 
 from homeftp.config import DAY
@@ -55,8 +56,7 @@ class LinkTerms:
     """The password that a person who opens it has to know besides."""
 
 
-@attrs.frozen
-class ShareLink:
+class ShareLink(msgspec.Struct, frozen=True):
     """A link, as its account sees it. Times are seconds since 1970 UTC."""
 
     id: str

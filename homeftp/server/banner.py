@@ -6,7 +6,7 @@ import os
 import shlex
 from typing import Sequence
 
-import attrs
+import msgspec
 
 from homeftp.accounts.database import default_state_dir
 from homeftp.config import DEFAULT_PORT, MINUTE, Settings
@@ -18,8 +18,7 @@ FIRST_CODE_SECONDS = 10 * MINUTE
 """How long the code of the very first start is valid."""
 
 
-@attrs.frozen(kw_only=True)
-class ListeningAddress:
+class ListeningAddress(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint description, and the address that is listened on."""
 
     description: str
@@ -62,8 +61,7 @@ def reachable(listened: Sequence[ListeningAddress]) -> str:
     return "" if plain is None else plain.reachable()
 
 
-@attrs.frozen(kw_only=True)
-class LoginMethods:
+class LoginMethods(msgspec.Struct, frozen=True, kw_only=True):
     """How clients can log in."""
 
     accounts: Sequence[str] | None

@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Callable, Sequence
 
-import attrs
+import msgspec
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IReactorTime
@@ -46,8 +46,7 @@ BEGUN_PER_TRIED = 5
 """Pairings that may be begun for each code that may be tried: beginning one costs computation but reveals nothing."""
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class LoginServices:
+class LoginServices(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The services of one server that log clients in."""
 
     portal: Portal

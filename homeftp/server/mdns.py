@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Iterable, Sequence
 
-import attrs
+import msgspec
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
@@ -28,8 +28,7 @@ STOP_SECONDS = 2.0
 _ANY = ("0.0.0.0", "::")
 
 
-@attrs.frozen
-class MdnsService:
+class MdnsService(msgspec.Struct, frozen=True):
     """The announcement of a server: its port, and what it listens on."""
 
     port: int

@@ -13,7 +13,7 @@ import re
 import sys
 from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
-import attrs
+import msgspec
 
 Execute = Callable[[str, list[str], Mapping[str, str]], object]
 """execve(2), which returns only where it fails."""
@@ -44,8 +44,7 @@ _READABLE_FILE = re.compile(r"r-.p/.*")
 _FIELD = re.compile(r"(Anonymous|Swap): +([0-9]+) kB\n")
 
 
-@attrs.frozen
-class MappedFile:
+class MappedFile(msgspec.Struct, frozen=True):
     """A part of a file that is mapped, and whose pages are as in the file."""
 
     path: str

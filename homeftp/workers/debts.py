@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-import attrs
+import msgspec
 
 from homeftp.interfaces import is_guest
 
@@ -50,8 +50,7 @@ REMEMBERED = 1.0
 """Seconds for which an account counts as one that uses the server. All that it owes is forgiven in that time."""
 
 
-@attrs.define
-class _Account:
+class _Account(msgspec.Struct):
     """An account that is being served, or was of late."""
 
     is_guest: bool

@@ -13,6 +13,7 @@ import socket
 from typing import Any, Sequence
 
 import attrs
+from msgspec import structs
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
@@ -177,7 +178,8 @@ class Server:
         context = self.json
         if identity is not None:
             server = attrs.evolve(self.services, tls=_options(identity))
-            context = attrs.evolve(context, server=server, parts=attrs.evolve(context.parts, identity=lambda: identity))
+            parts = structs.replace(context.parts, identity=lambda: identity)
+            context = attrs.evolve(context, server=server, parts=parts)
         made = ServerProtocol(context, "192.0.2.1:5", immediate_tls=immediate_tls)
         self.services.connections.add(made, None)
         return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Sequence, TypeVar
 
 import attrs
+import msgspec
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -42,8 +43,7 @@ from homeftp.store.policy.wording import display_path, not_found
 T = TypeVar("T")
 
 
-@attrs.frozen(kw_only=True)
-class SharingService:
+class SharingService(msgspec.Struct, frozen=True, kw_only=True):
     """Share links of all accounts of one server."""
 
     links: Links

@@ -12,6 +12,7 @@ import time
 from typing import Callable, Sequence
 
 import attrs
+import msgspec
 
 from homeftp.accounts.credentials.tokens import new_token, token_hash
 from homeftp.accounts.database import AccountDatabase
@@ -87,8 +88,7 @@ class NewLink:
     """In its stored form."""
 
 
-@attrs.frozen
-class Links:
+class Links(msgspec.Struct, frozen=True):
     """Share links of all accounts. Its methods block, and raise `OperatorError`, as those of `AccountDatabase`."""
 
     state: AccountDatabase

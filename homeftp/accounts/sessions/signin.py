@@ -10,6 +10,7 @@ from functools import partial
 from typing import Callable, TypeVar
 
 import attrs
+import msgspec
 from twisted.cred.credentials import UsernamePassword
 from twisted.logger import Logger
 
@@ -40,8 +41,7 @@ class SignedIn:
     device: Device
 
 
-@attrs.frozen
-class Browser:
+class Browser(msgspec.Struct, frozen=True):
     """The browser that signs in, by its own account."""
 
     name: str
@@ -51,8 +51,7 @@ class Browser:
     address: str
 
 
-@attrs.frozen(kw_only=True)
-class SignInService:
+class SignInService(msgspec.Struct, frozen=True, kw_only=True):
     """Makes and ends web sessions; `front_end` is named in audit records."""
 
     sessions: SessionTable

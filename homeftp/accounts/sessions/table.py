@@ -6,6 +6,7 @@ import time
 from typing import Callable
 
 import attrs
+import msgspec
 
 from homeftp.accounts.credentials.tokens import token_hash
 from homeftp.accounts.database import AccountDatabase
@@ -30,8 +31,7 @@ _ALL = 2**31 - 1
 """More rows than any table has: an `OFFSET` needs a `LIMIT` before it."""
 
 
-@attrs.frozen
-class SessionTable:
+class SessionTable(msgspec.Struct, frozen=True):
     """The sessions of all accounts. Its methods block and raise `OperatorError`, as those of `AccountDatabase`."""
 
     state: AccountDatabase

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from typing import Iterator, Sequence
 
 import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NotFound
@@ -50,8 +51,7 @@ def last_change(history: IHistory, endpoint: Endpoint) -> Iterator[int | None]:
     yield changes.starts[-1] if changes.starts else last.at_us
 
 
-@attrs.define
-class _LastChange:
+class _LastChange(msgspec.Struct):
     """The newest time of all versions."""
 
     at_us: int = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Generator, Iterator, Sequence
 
 import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NotEmpty
@@ -48,8 +49,7 @@ def restore_tree(
     yield from _Restoring(store, history, endpoint, as_of_us, dry_run).steps()
 
 
-@attrs.define(eq=False)
-class _RestoredDirectory:
+class _RestoredDirectory(msgspec.Struct, eq=False):
     """A directory on the way to the last name."""
 
     name: str

@@ -12,7 +12,7 @@ import random
 from collections import Counter
 from typing import Callable, Sequence
 
-import attrs
+import msgspec
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -32,8 +32,7 @@ IDLE_PART = 1 / 4
 """The part of all places before the login that idle connections of the smaller groups keep."""
 
 
-@attrs.define(eq=False)
-class _Counted:
+class _Counted(msgspec.Struct, eq=False):
     """One connection."""
 
     connection: IConnection

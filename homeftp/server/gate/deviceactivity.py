@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Callable
 
-import attrs
+import msgspec
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -21,8 +21,7 @@ GATHER_SECONDS = 1.0
 """From the first connection after a pause to its write: a client that connects tells its program shortly after."""
 
 
-@attrs.frozen
-class _Seen:
+class _Seen(msgspec.Struct, frozen=True):
     """The record to be written of a device."""
 
     at: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import attrs
+import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -34,8 +34,7 @@ class IRunningRequest(Protocol):
         """A value that changes when it makes progress; None while it waits for the client or earlier answers."""
 
 
-@attrs.define
-class _Observation:
+class _Observation(msgspec.Struct):
     """One request under observation."""
 
     began: float

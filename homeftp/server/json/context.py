@@ -6,6 +6,7 @@ import hashlib
 from typing import Callable, Sequence
 
 import attrs
+import msgspec
 from zope.interface import Interface
 
 from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
@@ -29,8 +30,7 @@ _DIGEST_BYTES = 16
 """The bytes of the digest by which clients know the store."""
 
 
-@attrs.frozen(kw_only=True)
-class JsonParts:
+class JsonParts(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of the server that only the JSON front end uses, besides what every front end gets."""
 
     identity: Callable[[], Identity]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Callable
 
-import attrs
+import msgspec
 from twisted.internet.defer import Deferred, succeed
 
 import homeftp
@@ -42,8 +42,7 @@ BEFORE_LOGIN = 16
 Beyond that a client has to do another TLS handshake, which costs it as much as the server."""
 
 
-@attrs.frozen
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """How one request is answered: which paths it locks, and what to call when it may begin."""
 
     path_lock: PathLock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Protocol, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.login import LoginService
@@ -34,8 +34,7 @@ class IClusterMember(Protocol):
         """The connections for the accounts."""
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class Monitored:
+class Monitored(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The parts of one server, which count what they do."""
 
     version: str
@@ -52,8 +51,7 @@ class Monitored:
     """The server as a member of its cluster; None: it has a folder of its own."""
 
 
-@attrs.frozen(kw_only=True)
-class StoreState:
+class StoreState(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a store, for its owner."""
 
     problems: Sequence[str] = ()

@@ -6,6 +6,7 @@ import os
 from typing import Iterator, Sequence
 
 import attrs
+import msgspec
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, name_problem
@@ -27,8 +28,7 @@ from homeftp.store.policy.pages import entry_cost, paged
 from homeftp.store.policy.wording import damaged_version
 
 
-@attrs.frozen
-class VersionHistory:
+class VersionHistory(msgspec.Struct, frozen=True):
     """Lists versions. Thread-safe."""
 
     root: SafeRoot

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from typing import Iterator, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.config import MIB, SLICE
 from homeftp.errors import Changed, NotFound, Refusal
@@ -32,8 +32,7 @@ _OWNER_MAY_WRITE = 0o700
 _NEW_DIRECTORY = 0o755
 
 
-@attrs.frozen
-class LocalImporter:
+class LocalImporter(msgspec.Struct, frozen=True):
     """Adds to one store, for one actor."""
 
     store: IStore

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Generator, Iterator, NamedTuple
 
 import attrs
+import msgspec
 
 from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, NO_FOLDERS, Endpoint, FolderSet, folded, name_problem
@@ -94,8 +95,7 @@ class _TimelineLevel:
         return self.prefix + name if self.only is None else ""
 
 
-@attrs.frozen
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """A directory and its folders of versions, while its names are read, or some of them are looked up."""
 
     directory: int
@@ -109,8 +109,7 @@ class _Place:
     """Its path from the top of its file system."""
 
 
-@attrs.frozen
-class TimelineLister:
+class TimelineLister(msgspec.Struct, frozen=True):
     """Lists the timelines of one store. Thread-safe; each listing is for one thread at a time."""
 
     root: SafeRoot
@@ -132,8 +131,7 @@ class TimelineLister:
             raise refusal(error, endpoint) from error
 
 
-@attrs.frozen
-class _Walk:
+class _Walk(msgspec.Struct, frozen=True):
     """One listing."""
 
     lister: TimelineLister

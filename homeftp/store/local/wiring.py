@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import RESERVED
 from homeftp.hashing.hashcache import HashCache
@@ -57,8 +57,7 @@ from homeftp.store.policy.limits import WriteLimits
 from homeftp.syscalls import System
 
 
-@attrs.frozen(kw_only=True)
-class Operations:
+class Operations(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a writable local store, one for each group of its methods. Only `LocalStore` uses them."""
 
     batch: BatchWriter

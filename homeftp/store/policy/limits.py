@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import attrs
+import msgspec
 from msgspec import structs
 
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, Endpoint
@@ -12,8 +12,7 @@ from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.wording import display_path, format_size, into_itself, owners_metadata, stays
 
 
-@attrs.frozen
-class WriteLimits:
+class WriteLimits(msgspec.Struct, frozen=True):
     """The limits of files in a store."""
 
     filetypes: Filetypes

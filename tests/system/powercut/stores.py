@@ -8,6 +8,7 @@ import stat
 from typing import Any, Callable, Sequence
 
 import attrs
+from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.hashcache import HashCache
@@ -104,7 +105,7 @@ class SharedNameStore(LocalStore):
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
         """Small files, at once."""
         right = self._writable.batch
-        return attrs.evolve(right, temp_files=SharedName(right.temp_files)).write(requests, self._actor)
+        return structs.replace(right, temp_files=SharedName(right.temp_files)).write(requests, self._actor)
 
 
 @attrs.frozen

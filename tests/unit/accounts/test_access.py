@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
+from msgspec import structs
 
 from homeftp.accounts.access import (
     NO_QUOTA,
@@ -134,7 +134,7 @@ class AccessTests(StateCase):
             AccessChange(home=parse_folder("")),
         ):
             with self.assertRaisesRegex(OperatorError, "either folders"):
-                self.accesses.change("ann", attrs.evolve(beside, folders=own))
+                self.accesses.change("ann", structs.replace(beside, folders=own))
         self.accesses.set_home("ann", parse_folder("a"))
         with self.assertRaisesRegex(OperatorError, "either folders"):
             self.accesses.change("ann", AccessChange(folders=own))

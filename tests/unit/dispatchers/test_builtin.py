@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import attrs
+from msgspec import structs
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -103,7 +103,7 @@ class BuiltInTests(SynchronousTestCase):
             answer = Answer()
             before = parse.cache_info()
             dispatcher, decoded, _ = table.decode(decode_request(line))
-            links = FakeShareLinks([attrs.evolve(ENDED[0], id="link-1")])
+            links = FakeShareLinks([structs.replace(ENDED[0], id="link-1")])
             request = DispatchedRequest(request_type, decoded, WholePayload(b""), "ann", files, workers, links=links)
             self.successResultOf(table.dispatch(dispatcher, request, answer))
             after = parse.cache_info()

@@ -6,7 +6,7 @@ import errno
 import os
 from typing import Sequence
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
@@ -25,8 +25,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.staging.tempfile import TempFile
 
 
-@attrs.frozen
-class Committer:
+class Committer(msgspec.Struct, frozen=True):
     """Commits durable files. Thread-safe."""
 
     root: SafeRoot

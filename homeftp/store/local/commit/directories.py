@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Iterable, Iterator, Mapping, Sequence
 
 import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NoSpace, Refusal, WrongKind
@@ -38,8 +39,7 @@ Asked = Mapping[Endpoint, WriteRequest]
 _NOTHING: Asked = MappingProxyType({})
 
 
-@attrs.define(eq=False)
-class OpenDirectories:
+class OpenDirectories(msgspec.Struct, eq=False):
     """The directories of one request."""
 
     handles: Mapping[Endpoint, DirHandle | Exception]

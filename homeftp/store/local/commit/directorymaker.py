@@ -10,7 +10,7 @@ import os
 from functools import partial
 from typing import Callable, Iterator
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NoSpace, NotFound
@@ -28,8 +28,7 @@ _ATTEMPTS = 5
 """Times to try again if a parent is moved or removed between two steps."""
 
 
-@attrs.define(eq=False)
-class MadeDirectory:
+class MadeDirectory(msgspec.Struct, eq=False):
     """A directory that was made for requests that have not ended yet."""
 
     endpoint: Endpoint
@@ -41,8 +40,7 @@ class MadeDirectory:
     """Whether one of them succeeded."""
 
 
-@attrs.frozen(eq=False)
-class Making:
+class Making(msgspec.Struct, frozen=True, eq=False):
     """For whom a directory and its parents are made, and what was made."""
 
     actor: Actor
@@ -52,8 +50,7 @@ class Making:
     """Called before each directory is made."""
 
 
-@attrs.frozen
-class DirectoryMaker:
+class DirectoryMaker(msgspec.Struct, frozen=True):
     """Makes directories. For one thread at a time."""
 
     root: SafeRoot

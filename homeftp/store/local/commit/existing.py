@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import Iterable, Iterator, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.store.local.commit.outcome import in_doubt
@@ -23,8 +23,7 @@ from homeftp.store.policy.preconditions import check_source, required_hash
 from homeftp.store.policy.wording import not_found
 
 
-@attrs.frozen
-class ExistingEntries:
+class ExistingEntries(msgspec.Struct, frozen=True):
     """Opens existing files and directories, and makes their disappearance durable. Thread-safe."""
 
     root: SafeRoot

@@ -11,7 +11,7 @@ import contextlib
 import os
 from typing import Iterator
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Busy, Refusal
@@ -23,8 +23,7 @@ from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
 
 
-@attrs.frozen
-class OutdatedHashes:
+class OutdatedHashes(msgspec.Struct, frozen=True):
     """The hashes that the cache must forget. Thread-safe; `Namespace` calls it while it holds its lock."""
 
     root: SafeRoot

@@ -6,6 +6,7 @@ import os
 from typing import NamedTuple, Protocol
 
 import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.model import Actor, Change, WriteRequest
@@ -48,8 +49,7 @@ class PinnedFile:
         """Nothing to note."""
 
 
-@attrs.frozen
-class PendingUnlink:
+class PendingUnlink(msgspec.Struct, frozen=True):
     """A file or directory that is about to lose its name."""
 
     handle: DirHandle
@@ -65,8 +65,7 @@ class PendingUnlink:
     """The time of its version, if it shares that with what is removed with it."""
 
 
-@attrs.define(eq=False)
-class RenameTarget:
+class RenameTarget(msgspec.Struct, eq=False):
     """A name that a file is about to get, and what may be there."""
 
     handle: DirHandle
@@ -84,8 +83,7 @@ class RenameTarget:
         return cls(handle, request.endpoint, request.precondition, expected, request.keeps_empty)
 
 
-@attrs.define(eq=False)
-class PreparedFile:
+class PreparedFile(msgspec.Struct, eq=False):
     """A durable file that is about to get a name."""
 
     source: RenameSource
@@ -100,8 +98,7 @@ class PreparedFile:
     """Whether its bytes are part of the used quota already."""
 
 
-@attrs.define(eq=False)
-class PendingRename:
+class PendingRename(msgspec.Struct, eq=False):
     """A file that is about to get its final name, by the request of an actor."""
 
     file: PreparedFile

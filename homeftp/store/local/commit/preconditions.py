@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import Callable, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.config import SLICE
 from homeftp.endpoint import Endpoint
@@ -28,8 +28,7 @@ Precondition = tuple[DirHandle, Endpoint, str | None]
 """An open directory, an endpoint in it, and the precondition for that."""
 
 
-@attrs.frozen
-class Preconditions:
+class Preconditions(msgspec.Struct, frozen=True):
     """Finds out whether existing files meet preconditions. Thread-safe."""
 
     root: SafeRoot

@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint, folded
 from homeftp.errors import Forbidden
@@ -61,8 +61,7 @@ class TargetAppeared(Exception):
     """Another program created the target after it was found to be missing, or removed it after it was found."""
 
 
-@attrs.frozen
-class Renamer:
+class Renamer(msgspec.Struct, frozen=True):
     """Changes one name at a time. The caller has checked everything and holds the namespace's lock."""
 
     root: SafeRoot

@@ -11,6 +11,7 @@ import os
 from typing import Iterable, Iterator, NamedTuple, Sequence
 
 import attrs
+import msgspec
 
 from homeftp.config import MIB
 from homeftp.endpoint import Endpoint
@@ -39,8 +40,7 @@ _TRIES = 3
 """Times to remove something for the same bytes: others may take what was freed."""
 
 
-@attrs.frozen
-class _Limit:
+class _Limit(msgspec.Struct, frozen=True):
     """A limit of a file: its account's quota, or that of the whole store."""
 
     usage: QuotaUsage
@@ -102,8 +102,7 @@ class NewDirectories:
             self._space.accounting.release(allocation, committed=False)
 
 
-@attrs.frozen(eq=False)
-class SpaceReservation:
+class SpaceReservation(msgspec.Struct, frozen=True, eq=False):
     """The space of one store. Thread-safe. Bytes are those that a file takes up: `QuotaUsage.cost`."""
 
     accounting: QuotaAccounting

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Callable, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import DirHandle
@@ -23,8 +23,7 @@ syncfs also writes the dirty pages of other programs, and still measured faster 
 """
 
 
-@attrs.frozen
-class Fsync:
+class Fsync(msgspec.Struct, frozen=True):
     """Makes files and directories of one store durable. Thread-safe."""
 
     system: System

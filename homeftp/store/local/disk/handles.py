@@ -11,7 +11,7 @@ import resource
 import stat
 from typing import Iterable, Iterator, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.errors import BadEndpoint
 from homeftp.interfaces.usage import Space
@@ -36,8 +36,7 @@ def per_job(most: int) -> int:
     return most if limit == resource.RLIM_INFINITY else min(most, max(_JOB_LEAST, limit // _JOB_PART))
 
 
-@attrs.frozen(eq=False)
-class DirHandle:
+class DirHandle(msgspec.Struct, frozen=True, eq=False):
     """An open directory. Its opener closes `fd`. Compared by identity, which keeps it a cheap key."""
 
     fd: int

@@ -16,7 +16,7 @@ import struct
 import sys
 from typing import Iterator
 
-import attrs
+import msgspec
 
 from homeftp.metadata.disks import Disks
 from homeftp.metadata.modes import MODE_BITS, kept_mode
@@ -46,8 +46,7 @@ _CLASSES = {_USER_OBJ: 6, _GROUP_OBJ: 3, _MASK: 3, _OTHER: 0}
 """The entries that a mode limits, and where their bits are in it."""
 
 
-@attrs.frozen
-class Inheritance:
+class Inheritance(msgspec.Struct, frozen=True):
     """The owner, group, ACL and mode that the files of one directory get from it."""
 
     disks: Disks

@@ -13,7 +13,7 @@ import stat
 from functools import partial
 from typing import Callable, Sequence, TypeVar
 
-import attrs
+import msgspec
 
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import raw, raw_path
@@ -32,8 +32,7 @@ _KERNEL_PATH_MAX = 4096
 """openat2 takes only shorter paths; an endpoint may have exactly this length."""
 
 
-@attrs.frozen
-class Resolver:
+class Resolver(msgspec.Struct, frozen=True):
     """Opens directories. Thread-safe. Every method raises OSError, the kernel's own with either way to resolve."""
 
     system: System

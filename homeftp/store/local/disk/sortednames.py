@@ -12,7 +12,7 @@ from itertools import islice
 from threading import Lock
 from typing import Callable, Iterable, Iterator, Protocol, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.config import LISTING_PAGE
 
@@ -169,8 +169,7 @@ def forget_outer(levels: Sequence[Level], budget: NameBudget) -> None:
         level.forget()
 
 
-@attrs.frozen(eq=False)
-class _Folder:
+class _Folder(msgspec.Struct, frozen=True, eq=False):
     """A directory on the way of a walk."""
 
     path: tuple[bytes, ...]

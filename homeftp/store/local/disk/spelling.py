@@ -25,7 +25,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from threading import Lock
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import folded, name_problem
 from homeftp.syscalls import System
@@ -73,8 +73,7 @@ def wire_form(name: bytes) -> bytes:
     return name if composed.isascii() or name_problem(composed) is not None else composed.encode()
 
 
-@attrs.frozen
-class _Forms:
+class _Forms(msgspec.Struct, frozen=True):
     """The names of one directory that are not in the composed form, by that form."""
 
     stamp: Stamp

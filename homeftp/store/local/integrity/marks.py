@@ -6,7 +6,7 @@ import os
 import stat
 from typing import Sequence
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.hashcache import HashCache, StoredHash
@@ -20,8 +20,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.naming import Names, original_of, time_of
 
 
-@attrs.frozen
-class DamageMarks:
+class DamageMarks(msgspec.Struct, frozen=True):
     """Finds what is marked. Thread-safe."""
 
     root: SafeRoot

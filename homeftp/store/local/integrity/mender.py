@@ -12,7 +12,7 @@ import os
 from functools import partial
 from typing import Callable, ContextManager, Generator, Iterator, Protocol
 
-import attrs
+import msgspec
 from twisted.logger import Logger
 
 from homeftp.config import PIECE
@@ -47,8 +47,7 @@ class _Copy(Protocol):
         """Discard it, unless it was committed."""
 
 
-@attrs.frozen
-class Mender:
+class Mender(msgspec.Struct, frozen=True):
     """Mends the damaged files and versions of one store. Thread-safe."""
 
     root: SafeRoot

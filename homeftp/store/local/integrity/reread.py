@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from typing import Generator
 
-import attrs
+import msgspec
 
 from homeftp.config import SLICE
 from homeftp.errors import Changed
@@ -26,8 +26,7 @@ from homeftp.store.local.disk import errnos
 from homeftp.syscalls import System
 
 
-@attrs.frozen
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """The result of reading a file again."""
 
     damage: str = ""

@@ -8,7 +8,7 @@ import stat
 import time
 from typing import Callable, ContextManager, Generator, Iterator, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.config import LISTING_PAGE_BYTES, SLICE
 from homeftp.endpoint import RESERVED, Endpoint, FolderSet, name_problem
@@ -45,8 +45,7 @@ Walk = Callable[[Endpoint, FolderSet], Iterator[ListingPage]]
 """Lists everything beneath a directory."""
 
 
-@attrs.frozen
-class _Item:
+class _Item(msgspec.Struct, frozen=True):
     """A file or a version that is to be read."""
 
     endpoint: Endpoint
@@ -66,8 +65,7 @@ class _Item:
         return None if self.version is None else self.version.at_us
 
 
-@attrs.frozen
-class Verifier:
+class Verifier(msgspec.Struct, frozen=True):
     """Verifies what is in one store. Thread-safe."""
 
     root: SafeRoot

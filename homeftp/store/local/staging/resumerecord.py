@@ -12,7 +12,6 @@ import contextlib
 import os
 from typing import Annotated
 
-import attrs
 import msgspec
 
 from homeftp.endpoint import Endpoint, parse
@@ -30,8 +29,7 @@ _Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_SIZE)]
 _Hash = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 
 
-@attrs.frozen
-class _FirstLine:
+class _FirstLine(msgspec.Struct, frozen=True):
     """The first line, as it is encoded."""
 
     rel_endpoint: str
@@ -44,16 +42,14 @@ class _FirstLine:
     """Not set in a record from before owners were recorded: no account may continue its upload."""
 
 
-@attrs.frozen
-class _PointLine:
+class _PointLine(msgspec.Struct, frozen=True):
     """A further line, as it is encoded."""
 
     size: _Size
     hash: _Hash
 
 
-@attrs.frozen
-class ResumeRecord:
+class ResumeRecord(msgspec.Struct, frozen=True):
     """The file that a partial upload will become."""
 
     endpoint: Endpoint
@@ -121,8 +117,7 @@ def read_record(fd: int) -> tuple[ResumeRecord, list[ResumePoint]] | None:
     return record, points
 
 
-@attrs.frozen
-class ResumeRecords:
+class ResumeRecords(msgspec.Struct, frozen=True):
     """The records in the open directory `folder`, one for each partial upload."""
 
     folder: int

@@ -14,6 +14,7 @@ import time
 from typing import Callable, Iterator, Sequence
 
 import attrs
+import msgspec
 
 from homeftp.config import KIB
 from homeftp.endpoint import Endpoint
@@ -43,8 +44,7 @@ _ATTEMPTS = 100
 """Times to try if a version from the same microsecond exists, from before the clock was set back."""
 
 
-@attrs.frozen(eq=False)
-class ArchivedFile:
+class ArchivedFile(msgspec.Struct, frozen=True, eq=False):
     """The location of a version, or the one that a file will be moved to."""
 
     handle: DirHandle
@@ -59,8 +59,7 @@ class ArchivedFile:
     """Whether its link exists already."""
 
 
-@attrs.frozen
-class _Archived:
+class _Archived(msgspec.Struct, frozen=True):
     """A file that became a version."""
 
     endpoint: Endpoint

@@ -6,6 +6,7 @@ import contextlib
 from typing import Callable, Sequence
 
 import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Internal
@@ -24,8 +25,7 @@ _TOGETHER = 64
 """Versions whose folders are open at the same time."""
 
 
-@attrs.frozen
-class VersionDiscarder:
+class VersionDiscarder(msgspec.Struct, frozen=True):
     """Removes versions of one store for good. Thread-safe."""
 
     catalog: VersionCatalog

@@ -14,7 +14,7 @@ from functools import partial
 from threading import RLock
 from typing import Callable, Iterator
 
-import attrs
+import msgspec
 
 from homeftp.config import Retention
 from homeftp.endpoint import ROOT, Endpoint
@@ -36,8 +36,7 @@ _ESTIMATE = 0.001
 versions cannot have become old enough meanwhile, and clients that are refused must not make the server count again."""
 
 
-@attrs.frozen
-class EvictionScope:
+class EvictionScope(msgspec.Struct, frozen=True):
     """The versions that may be removed to make space: on one file system or on all, of all files or of one home's."""
 
     handle: DirHandle | None = None
@@ -49,8 +48,7 @@ class EvictionScope:
     """Whether versions that are still protected may be removed too."""
 
 
-@attrs.frozen
-class _Victims:
+class _Victims(msgspec.Struct, frozen=True):
     """The versions that may be removed for somebody: one file system's from before a time, and of one home's files."""
 
     mount: Endpoint

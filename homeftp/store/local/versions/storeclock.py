@@ -15,7 +15,6 @@ import time
 from threading import Lock
 from typing import Callable
 
-import attrs
 import msgspec
 
 from homeftp.config import DAY, HOUR
@@ -44,8 +43,7 @@ EXPIRED_AT_LEAST = 100
 """The number that may be removed in a day, however few are too old."""
 
 
-@attrs.define
-class _Evidence:
+class _Evidence(msgspec.Struct):
     """The content of the file. Times are microseconds since 1970."""
 
     trusted_us: int

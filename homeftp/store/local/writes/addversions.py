@@ -10,7 +10,7 @@ import os
 import time
 from typing import Callable, Iterator, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NoSpace
@@ -32,8 +32,7 @@ from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.wording import display_path
 
 
-@attrs.frozen
-class NewVersion:
+class NewVersion(msgspec.Struct, frozen=True):
     """A version that is to be added."""
 
     at_us: int
@@ -44,8 +43,7 @@ class NewVersion:
     """Gives its content; may raise refusals."""
 
 
-@attrs.frozen
-class _UnnamedVersion:
+class _UnnamedVersion(msgspec.Struct, frozen=True):
     """A content without a name."""
 
     version: NewVersion
@@ -56,8 +54,7 @@ class _UnnamedVersion:
     began_ns: int
 
 
-@attrs.frozen
-class VersionAdder:
+class VersionAdder(msgspec.Struct, frozen=True):
     """Adds versions. Thread-safe."""
 
     root: SafeRoot

@@ -12,7 +12,7 @@ import time
 from itertools import groupby
 from typing import Iterable, Mapping, Sequence
 
-import attrs
+import msgspec
 from msgspec import structs
 
 from homeftp.endpoint import Endpoint
@@ -37,8 +37,7 @@ from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.preconditions import names_content, no_hash
 
 
-@attrs.frozen
-class BatchWriter:
+class BatchWriter(msgspec.Struct, frozen=True):
     """Writes small files and makes directories, together. Thread-safe."""
 
     root: SafeRoot
@@ -65,8 +64,7 @@ class BatchWriter:
         return result
 
 
-@attrs.define(eq=False)
-class _Group:
+class _Group(msgspec.Struct, eq=False):
     """The files that one actor writes into one directory."""
 
     directory: Endpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Iterator
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.filehash import at_rest, same_content, signature
@@ -24,8 +24,7 @@ from homeftp.store.policy.preconditions import changed, check_source, required_h
 from homeftp.store.policy.wording import damaged
 
 
-@attrs.frozen
-class Copier:
+class Copier(msgspec.Struct, frozen=True):
     """Copies files. Thread-safe."""
 
     root: SafeRoot

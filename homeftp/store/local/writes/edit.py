@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import Iterator
 
-import attrs
+import msgspec
 from msgspec import structs
 from zope.interface import implementer
 
@@ -23,8 +23,7 @@ from homeftp.store.policy.preconditions import changed
 from homeftp.store.policy.wording import damaged
 
 
-@attrs.frozen
-class Editor:
+class Editor(msgspec.Struct, frozen=True):
     """Begins drafts. Thread-safe."""
 
     root: SafeRoot

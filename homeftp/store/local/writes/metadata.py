@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.model import Actor, Change, Entry
@@ -24,8 +24,7 @@ from homeftp.store.policy.preconditions import check_source, required_hash
 from homeftp.store.policy.wording import damaged, not_found
 
 
-@attrs.frozen
-class MetadataWriter:
+class MetadataWriter(msgspec.Struct, frozen=True):
     """Changes metadata. Thread-safe."""
 
     root: SafeRoot

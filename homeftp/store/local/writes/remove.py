@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Callable, Generator, Iterator, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint, name_problem
 from homeftp.errors import Changed, NotFound, WrongKind
@@ -32,8 +32,7 @@ _BATCH = 64
 folder of 5,000 files took a quarter longer to remove on a disk."""
 
 
-@attrs.frozen
-class Remover:
+class Remover(msgspec.Struct, frozen=True):
     """Removes files and directories. Thread-safe."""
 
     root: SafeRoot

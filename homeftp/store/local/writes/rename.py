@@ -8,7 +8,7 @@ import stat
 import time
 from typing import Iterator
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, Endpoint, name_problem
 from homeftp.errors import NotFound
@@ -33,8 +33,7 @@ from homeftp.store.policy.limits import check_move, check_path
 from homeftp.store.policy.preconditions import check_directory_move, check_source
 
 
-@attrs.frozen
-class Move:
+class Move(msgspec.Struct, frozen=True):
     """A move that was requested."""
 
     source: Endpoint
@@ -44,8 +43,7 @@ class Move:
     actor: Actor
 
 
-@attrs.frozen
-class Mover:
+class Mover(msgspec.Struct, frozen=True):
     """Moves files and directories. Thread-safe."""
 
     root: SafeRoot

@@ -7,7 +7,7 @@ import os
 import time
 from typing import Sequence
 
-import attrs
+import msgspec
 
 from homeftp.config import SLICE
 from homeftp.endpoint import Endpoint
@@ -33,8 +33,7 @@ from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.wording import damaged_version
 
 
-@attrs.frozen(eq=False)
-class _Chosen:
+class _Chosen(msgspec.Struct, frozen=True, eq=False):
     """A version that is about to be put back."""
 
     wanted: Reversion
@@ -45,8 +44,7 @@ class _Chosen:
         return self.wanted.endpoint
 
 
-@attrs.frozen
-class Restorer:
+class Restorer(msgspec.Struct, frozen=True):
     """Restores versions. Thread-safe."""
 
     root: SafeRoot

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from typing import Iterator, Sequence
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NoSpace, NotFound, WrongKind
@@ -25,8 +25,7 @@ _TOGETHER = 64
 """Files that are put back with the same syncs. Each may hold three descriptors meanwhile."""
 
 
-@attrs.frozen
-class Reverter:
+class Reverter(msgspec.Struct, frozen=True):
     """Reverts endpoints of one store. Thread-safe."""
 
     root: SafeRoot

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 
-import attrs
+import msgspec
 
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import Hasher
@@ -30,8 +30,7 @@ from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
 
-@attrs.frozen
-class VersionRewriter:
+class VersionRewriter(msgspec.Struct, frozen=True):
     """Rewrites versions. Thread-safe."""
 
     root: SafeRoot

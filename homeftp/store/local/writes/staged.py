@@ -7,7 +7,7 @@ import os
 import time
 from typing import Iterator
 
-import attrs
+import msgspec
 
 from homeftp.config import SLICE
 from homeftp.hashing.filehash import Hasher, digest
@@ -22,8 +22,7 @@ from homeftp.store.local.writes.target import Target
 from homeftp.store.policy.limits import WriteLimits
 
 
-@attrs.frozen
-class StagedFiles:
+class StagedFiles(msgspec.Struct, frozen=True):
     """Makes staged files. Thread-safe."""
 
     limits: WriteLimits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-import attrs
+import msgspec
 
 from homeftp.endpoint import Endpoint
 from homeftp.model import WriteRequest
@@ -17,8 +17,7 @@ from homeftp.store.policy.limits import WriteLimits
 from homeftp.store.policy.preconditions import check_kind
 
 
-@attrs.frozen
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where an upload will go: the deepest existing directory on the way, and the file that it replaces."""
 
     nearest: DirHandle
@@ -31,8 +30,7 @@ class Target:
     """The signature of the file that has the expected hash, if the precondition is a hash."""
 
 
-@attrs.frozen
-class TargetFinder:
+class TargetFinder(msgspec.Struct, frozen=True):
     """Checks early whether a file can be written to its endpoint. Thread-safe."""
 
     root: SafeRoot

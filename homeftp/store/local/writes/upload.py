@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Iterator, NoReturn
 
-import attrs
+import msgspec
 from zope.interface import implementer
 
 from homeftp.errors import Busy, Changed, NoSpace
@@ -24,8 +24,7 @@ from homeftp.store.policy.limits import WriteLimits, check_content, wrong_size
 from homeftp.store.policy.wording import display_path
 
 
-@attrs.frozen
-class Uploads:
+class Uploads(msgspec.Struct, frozen=True):
     """Begins uploads. Thread-safe."""
 
     targets: TargetFinder

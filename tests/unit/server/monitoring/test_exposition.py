@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Mapping
 from unittest import mock
 
-import attrs
+from msgspec import structs
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
@@ -149,7 +149,7 @@ class ExpositionTests(SynchronousTestCase):
 
     def test_other_store(self) -> None:
         """A store that tells nothing of itself is no fault."""
-        values = parsed(read(attrs.evolve(self.server, store=MemoryStore), Gathered(healthy=True)))
+        values = parsed(read(structs.replace(self.server, store=MemoryStore), Gathered(healthy=True)))
         self.assertNotIn("evicted_bytes_total", values)
 
     def test_openmetrics(self) -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Iterator
 from unittest import mock
 
-import attrs
+from msgspec import structs
 
 from homeftp.config import LISTING_PAGE, Retention
 from homeftp.endpoint import MAX_NAME_BYTES, NO_FOLDERS, Endpoint, FolderSet, parse
@@ -258,7 +258,7 @@ class TimelineTests(TimelineCase):
         store = self.store()
         history = store.history()
         assert history is not None
-        lister = attrs.evolve(history.lister, budget=NameBudget(500, least=100))
+        lister = structs.replace(history.lister, budget=NameBudget(500, least=100))
         found = [each.name for page in lister.pages(parse("d"), 0) for each in page]
         expected = ["", "e", *(f"e/{name}" for name in names), "f", *(f"f/{name}" for name in names)]
         self.assertEqual(found, expected)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import attrs
 from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -41,7 +40,7 @@ class PendingTests(SynchronousTestCase):
         )
         replaced = Change("replace", "file", parse("new"), ANN, size=20, hash="h", old_size=30)
         self.assertEqual(rename_change(PENDING, ExistingTarget(OLD, None)), replaced)
-        present = PendingRename(FILE, attrs.evolve(TARGET, precondition=PRESENT), ANN)
+        present = PendingRename(FILE, structs.replace(TARGET, precondition=PRESENT), ANN)
         self.assertEqual(rename_change(present, ExistingTarget(OLD, None)), replaced, "PRESENT is no hash")
         known = PendingRename(FILE, RenameTarget(HANDLE, parse("new"), "old", "signature"), ANN)
         self.assertEqual(rename_change(known, ExistingTarget(OLD, None)), structs.replace(replaced, old_hash="old"))
@@ -49,7 +48,7 @@ class PendingTests(SynchronousTestCase):
     def test_moved(self) -> None:
         """A moved file has its old name, and its hash if that was the precondition."""
         unlink = PendingUnlink(HANDLE, parse("from"), None, "h")
-        moved = PendingRename(attrs.evolve(FILE, hash=None), TARGET, ANN, unlink)
+        moved = PendingRename(structs.replace(FILE, hash=None), TARGET, ANN, unlink)
         expected = Change("move", "file", parse("from"), ANN, parse("new"), 20, "h")
         self.assertEqual(rename_change(moved, ExistingTarget(None, None)), expected)
         self.assertEqual(rename_change(moved, ExistingTarget(OLD, None)), structs.replace(expected, old_size=30))
