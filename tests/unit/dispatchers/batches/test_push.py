@@ -113,12 +113,12 @@ class BatchTests(VerbTestCase):
         self.assertEqual([self.read(f"f{number}") for number in range(count)], [b"%d" % n * 9 for n in range(count)])
 
     def test_jobs(self) -> None:
-        """Three pieces of the payload are one job, and no job is begun for nothing."""
+        """Two pieces of the payload are one job, and no job is begun for nothing."""
         entries = [push_entry(f"f{number}", b"1") for number in range(6)]
         for pieces, jobs in (
-            (entries, [3, 3]),
-            (entries[:4], [3, 1]),
-            ([entries[0][:-1], entries[0][-1:], entries[1], entries[2]], [2, 1]),
+            (entries, [2, 2, 2]),
+            (entries[:3], [2, 1]),
+            ([entries[0][:-1], entries[0][-1:], entries[1], entries[2]], [1, 2]),
             ([b"".join(push_entry(f"f{number}", b"1") for number in range(BATCH_JOB + 1))], [BATCH_JOB, 1]),
         ):
             files = _CountingFiles()
