@@ -16,7 +16,7 @@ from homeftp.accounts.access import Access, AccessTable
 from homeftp.accounts.devicelogin import VerifiedName
 from homeftp.accounts.devices import WHOLE_ACCOUNT, Device, DeviceKind
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Refusal
+from homeftp.errors import Busy, Refusal
 from homeftp.interfaces import IAccount, IStore, IWorkers
 from homeftp.model import Actor, WriteRequest
 from homeftp.store.policy.authorized import AuthorizedStore
@@ -60,6 +60,20 @@ class Account:
         return attrs.evolve(
             access, home=access.home.beneath(*top), rights=access.rights.narrowed(top, narrowing.rights)
         )
+
+    def is_outdated(self) -> bool:
+        """Whether other paths lead to its folders than at the login: then it may see what it was to be kept from.
+
+        Blocks. Where that cannot be found out it is, except while the disk is away: nothing is shown of that.
+        """
+        if not (self.access.rights.grants or self.access.rights.folders):
+            return False
+        try:
+            return attrs.evolve(self).store.rights != self.store.rights
+        except Busy:
+            return False
+        except Refusal:
+            return True
 
     def actor(self, address: str | None = None, request: str | None = None, front_end: str | None = None) -> Actor:
         """The account as an actor, with its device, from that address, in that request through that front end."""

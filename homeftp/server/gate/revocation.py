@@ -1,8 +1,11 @@
-"""Revocation takes effect on logins that are in use: every two seconds all of them are checked, of any front end."""
+"""Revocation takes effect on logins that are in use: every two seconds all of them are checked, of any front end.
+
+So do mounts: a folder that is hidden from an account is hidden by every path, also by one that it gets after the login.
+"""
 
 from __future__ import annotations
 
-from typing import Collection
+from typing import Collection, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -54,7 +57,7 @@ class RevocationMonitor:
         if not logins:
             return
         try:
-            revoked = await self._workers.run_unbounded(self._logins.find_revoked, logins)
+            revoked = await self._workers.run_unbounded(self._find_revoked, logins)
         except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next check tries again)
             self._failures += 1
             self._log.failure("logins could not be checked for revocation")
@@ -65,14 +68,24 @@ class RevocationMonitor:
             self._failures = 0
             await self._disconnect(revoked, Status.FORBIDDEN)
 
+    def _find_revoked(self, logins: Sequence[Login]) -> list[Login]:
+        """In a worker. Of logins with the same access one is looked at: whether a mount shows what is hidden."""
+        revoked = self._logins.find_revoked(logins)
+        outdated: dict[object, bool] = {}
+        for login in logins:
+            account = login.avatar
+            if account.store not in outdated:
+                outdated[account.store] = account.is_outdated()
+        return [login for login in logins if login in revoked or outdated[login.avatar.store]]
+
     async def _disconnect(self, logins: Collection[Login], status: Status) -> None:
         """Refuse changes of all of them first, then end their connections, then record that."""
         for login in logins:
             login.revoked = True
         for login in logins:
             self._log.warn(
-                "{account} is disconnected: its account or device was removed, its rights were changed, or the login "
-                "cannot be checked",
+                "{account} is disconnected: its account or device was removed, its rights were changed, other paths "
+                "lead to its folders now, or the login cannot be checked",
                 account=login.account if login.device is None else f"{login.account} ({login.device})",
             )
             try:

@@ -6,6 +6,8 @@ import contextlib
 import os
 import subprocess
 
+import attrs
+
 from homeftp.accounts.access import Access
 from homeftp.accounts.realm import Account
 from homeftp.endpoint import ROOT, parse
@@ -160,3 +162,18 @@ class BoundFolderTests(MoveCase):
                 next(account.list(parse(path), True))
         seen = [entry.name for page in account.list(ROOT, True) for entry in page.entries]
         self.assertEqual(seen, ["all", "all/all", "all/deep", "all/public", "all/public/bound", "public"])
+
+    def test_later(self) -> None:
+        """A login ends where a folder that it must not see is mounted at a second place after it began."""
+        self.lay("secret/file.txt")
+        self.lay("public/file.txt")
+        store = self.store()
+        hidden = Rights(ALL, ((("secret",), frozenset()),))
+        shown = Rights(frozenset(), (), ((("public",), ALL),))
+        accounts = [Account("bob", store, Access(ROOT, rights)) for rights in (hidden, shown, Rights(ALL))]
+        self.assertEqual([account.is_outdated() for account in accounts], [False] * 3, "the control")
+        held(self, mounted(self.path("public/bound"), "--bind", self.path("secret")))
+        self.assertIsNotNone(accounts[0].store.stat(parse("public/bound/file.txt")), "what is to be hidden")
+        self.assertEqual([account.is_outdated() for account in accounts], [True, False, False])
+        again = attrs.evolve(accounts[0])
+        self.assertIsNone(again.store.stat(parse("public/bound/file.txt")), "a new login does not see it")

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import AccessTable
 from homeftp.accounts.devices import Devices, add_device
+from homeftp.accounts.realm import Account
 from homeftp.accounts.state.sqlite import FILE
 from homeftp.audit.log import Audit
 from homeftp.config import MIB
@@ -73,6 +74,12 @@ class RevocationTests(SynchronousTestCase):
         self.assertEqual(self.aborted(), [True, False])
         told = [(line["event"], line["account"], line["device"]) for line in replay.lines(self.server.folder)]
         self.assertEqual(told, [("disconnect", "ann", "ann-laptop")])
+
+    def test_outdated(self) -> None:
+        """A device is out within five seconds when its folders can be reached by other paths than at its login."""
+        self.assertEqual(self.aborted(), [False, False])
+        with mock.patch.object(Account, "is_outdated", lambda account: True):
+            self.assertEqual(self.aborted(), [True, True])
 
     def test_large_push(self) -> None:
         """The partial upload of a revoked device is removed, though it was large enough to be resumed."""
