@@ -69,6 +69,17 @@ class FoldingDiskTests(SyncCase):
         self.assertEqual(sorted(os.listdir(self.ann.path)), sorted([".homeftp", "PHOTO.jpg", "DOCS", "Empty"]))
         self.assert_in_step(self.ann, self.bob)
 
+    def test_get(self) -> None:
+        """A get, too, reports what the disk cannot hold, and fetches neither of two names; nor does it join folders."""
+        for name in ("Photo.jpg", "photo.jpg", "Docs/x", "docs/y", "other"):
+            self.make_remote_file(f"Docs/{name}", name.encode())
+        for dry_run in (True, False, False):
+            self.get("Docs", self.ann.path, recursive=True, dry_run=dry_run)
+            self.assertEqual(self.failed(), {"Photo.jpg", "photo.jpg", "Docs", "docs"})
+        self.assertEqual(self.ann.contents(), {"other": b"other"})
+        self.get("Docs", self.bob.path, recursive=True)
+        self.assertEqual(self.failed(), set(), "the control")
+
     def test_copied(self) -> None:
         """A folder that was moved to such a disk, which holds one of two names, deletes and changes neither there."""
         for name in ("Photo.jpg", "photo.jpg", "other"):

@@ -8,6 +8,7 @@ from typing import MutableMapping, Sequence
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import LocalTree
+from homeftp.client.files.names import ignores_case
 from homeftp.client.files.scan import scan_names
 from homeftp.client.files.write import DownloadTarget
 from homeftp.client.mirror.local import delete_local
@@ -19,7 +20,7 @@ from homeftp.client.plan.past import learn_hashes, list_past, no_pattern
 from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
 from homeftp.client.plan.remember import is_worthwhile, remember_folder
 from homeftp.client.plan.reread import reread_remote, without_memory
-from homeftp.client.plan.spelling import spell
+from homeftp.client.plan.spelling import leave_out_unstorable, spell
 from homeftp.client.plan.survey import Survey, survey
 from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import DeletionPlan, EndpointOf, TransferContext, TransferOptions, endpoints_below
@@ -149,6 +150,8 @@ class _Get:
             del listing.entries[""]
         select(listing, tree.selector, found.same_names())
         spell(listing, tree)
+        if await self._context.workers.run(ignores_case, path):
+            leave_out_unstorable(listing, tree)
         found.plan_same(self._observer)
         report_plan(listing, self._observer)
         plan = await self._plan_deletion(found, path) if self._options.delete else None

@@ -23,6 +23,7 @@ from homeftp.client.plan.paths import (
 )
 from homeftp.client.plan.remember import as_found, is_worthwhile, remember_folder
 from homeftp.client.plan.reread import reread_files, reread_remote, rereads_named, without_memory
+from homeftp.client.plan.spelling import leave_out_refused
 from homeftp.client.plan.survey import Survey, survey
 from homeftp.client.transfer.model import TransferContext, TransferOptions, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
@@ -147,6 +148,8 @@ class _Push:
             names = chain(tree.files, tree.directories, (name for name, _ in tree.skipped + tree.failed))
             missing = tree.selector.missing(names)
             tree.failed.extend((name, "does not exist") for name in missing)
+        if client.server_info.similar_names is False:
+            await self._context.workers.run(leave_out_refused, tree, listing.entries, found.same)
         mirror = None
         if self._options.delete:
             kept = [name for name, _ in listing.skipped + listing.failed]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from msgspec import structs
+
 from homeftp.client import Outcome, Selection
 from tests.support.transfers import TransferCase, folders, tree
 
@@ -54,3 +56,33 @@ class SpellingTests(TransferCase):
         self.assertEqual(set(tree(self.local)), {"b"})
         self.get("lib/2019:*", os.path.join(self.here, "out"), recursive=True)
         self.assertEqual(set(tree(os.path.join(self.here, "out"))), {"a"})
+
+
+class SimilarTests(TransferCase):
+    """push of names that the server does not take beside each other."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.local = os.path.join(self.here, "lib")
+        for name in ("Photo", "photo", "Docs/x", "docs/x", "same/A", "other"):
+            self.make_file(f"lib/{name}", name.encode())
+        self.make_remote_file("lib/same/a", b"a")
+
+    def failed(self) -> set[str]:
+        return {name for name, outcome in self.outcomes().items() if outcome is Outcome.FAILED}
+
+    def test_left_out(self) -> None:
+        """New names that clash fail, and what is beneath them is left out, in a dry run, too; the rest is sent."""
+        for dry_run in (True, False, False):
+            self.push(self.local, "lib", recursive=True, dry_run=dry_run)
+            self.assertEqual(self.failed(), {"Photo", "photo", "Docs", "docs", "same/A"})
+            self.assertIn("beside it only in case", self.results[0].reason)
+        self.assertEqual(set(self.remote_files()), {"lib/other", "lib/same/a"})
+
+    def test_unknown(self) -> None:
+        """The control: a server that does not say so is sent all, and refuses the second name."""
+        self.client.server_info = structs.replace(self.client.server_info, similar_names=None)
+        self.push(self.local, "lib", recursive=True)
+        self.assertEqual(self.failed(), set())
+        self.assertIn(Outcome.REFUSED, self.outcomes().values())
+        self.assertIn("lib/Photo", self.remote_files())
