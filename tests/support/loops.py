@@ -39,7 +39,7 @@ def mount(source: str, point: str, kind: str, options: str = "") -> None:
 
 def unmount(point: str, *, lazily: bool = False) -> None:
     """Unmount what is there; lazily, even if it is still in use."""
-    with _held(fcntl.LOCK_SH):
+    with not_alone():
         _unmount(point, _DETACH if lazily else 0)
 
 
@@ -48,6 +48,11 @@ def alone() -> Iterator[None]:
     """In the block nothing is unmounted by another thread or process of tests."""
     with _held(fcntl.LOCK_EX):
         yield
+
+
+def not_alone() -> contextlib.AbstractContextManager[None]:
+    """A block in which something is unmounted."""
+    return _held(fcntl.LOCK_SH)
 
 
 def mount_disk(image: str, point: str, kind: str, options: str = "") -> int:
@@ -67,7 +72,7 @@ def unmount_disk(image: str, point: str, number: int) -> None:
     it stays a while; the next mount of the same file might read from its cache what
     the file does not hold any more.
     """
-    with _held(fcntl.LOCK_SH):
+    with not_alone():
         _unmount(point, 0)
         wait_until(lambda: not _holds(number, image), lambda: f"something uses loop device {number}", every=0.001)
 

@@ -43,8 +43,14 @@ def mounted(path: str, *arguments: str) -> Iterator[str]:
     needs.root()
     os.makedirs(path, exist_ok=True)
     run("mount", *arguments, path)
-    with _left(path):
+    try:
         yield path
+    finally:
+        with loops.not_alone():
+            try:
+                run("umount", path)
+            except OSError:
+                run("umount", "--lazy", path)
 
 
 @contextlib.contextmanager
