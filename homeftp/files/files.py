@@ -317,8 +317,8 @@ class Files:
         """Change the mtime and the mode of a file or a directory."""
 
         def change(asked: str | None) -> Deferred[Entry]:
-            set_metadata = partial(self._store.set_metadata, mtime_us=mtime_us, mode=mode, precondition=asked)
-            return self._jobs.run_next(set_metadata, endpoint)
+            request = WriteRequest(endpoint=endpoint, mtime_us=mtime_us, mode=mode, precondition=asked)
+            return self._share.batches.writes.run((self._shared, WriteItem(self._own(request), None, self._jobs)))
 
         return self._change(RefusedChange(endpoint, precondition=precondition), change, precondition)
 

@@ -290,6 +290,13 @@ class IStore(Interface):
         without `capabilities.metadata`.
         """
 
+    def set_metadata_many(requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
+        """`set_metadata` for several, made durable together: a result for each, in order.
+
+        Of each request count the endpoint, the mtime, the mode, the precondition and the actor. A refused one leaves
+        the others be. Each finds the effect of those before it.
+        """
+
     def copy(
         source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
     ) -> Iterator[int | Entry]:

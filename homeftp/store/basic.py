@@ -12,6 +12,7 @@ from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload, Space
 from homeftp.model import (
+    SERVER,
     Actor,
     Capabilities,
     Damage,
@@ -130,6 +131,16 @@ class BasicStore(abc.ABC):
     ) -> Entry:
         """Refused."""
         raise unsupported("keep times and modes")
+
+    def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
+        """`set_metadata` for several, one after the other."""
+        return [catch(self._set_metadata_of, request) for request in requests]
+
+    def _set_metadata_of(self, request: WriteRequest) -> Entry:
+        store = self if request.actor == SERVER else self.bind(request.actor)
+        return store.set_metadata(
+            request.endpoint, mtime_us=request.mtime_us, mode=request.mode, precondition=request.precondition
+        )
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None

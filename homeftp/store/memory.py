@@ -196,6 +196,19 @@ class MemoryStore(MemoryVersions):
                 raise wording.damaged(endpoint)
             return self._set_metadata(endpoint, mtime_us, mode, self._actor, changed)
 
+    def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
+        """`set_metadata` for several, one after the other."""
+        return [
+            catch(
+                self.bind(self._actor_of(each)).set_metadata,
+                each.endpoint,
+                mtime_us=each.mtime_us,
+                mode=each.mode,
+                precondition=each.precondition,
+            )
+            for each in requests
+        ]
+
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
     ) -> Iterator[int | Entry]:

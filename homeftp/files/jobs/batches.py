@@ -22,6 +22,7 @@ from homeftp.workers import Batcher
 
 T = TypeVar("T")
 R = TypeVar("R")
+S = TypeVar("S")
 
 STATS_PER_JOB = 256
 """Endpoints that one job looks up, at most."""
@@ -52,10 +53,11 @@ StatResult = tuple["Entry | None", "ResumePoint | None"]
 
 
 class WriteItem(NamedTuple):
-    """A small file to write: its request names who asks."""
+    """A small file to write, or the metadata to set of what exists: its request names who asks."""
 
     request: WriteRequest
-    content: bytes
+    content: bytes | None
+    """None: only mtime and mode are set."""
     jobs: RevocableJobs
 
 
@@ -89,7 +91,7 @@ def by_store(
     """
     first = items[0][0]
     if all(store is first for store, _ in items):  # a single connection, most of the time
-        return _each(job, first, [item for _, item in items])
+        return _results(partial(job, first), [item for _, item in items])
     groups: list[tuple[IStore, list[int]]] = []  # of equal stores; a backend need not be hashable
     known: dict[int, list[int]] = {}
     for position, (store, _) in enumerate(items):
@@ -102,15 +104,14 @@ def by_store(
         known[id(store)].append(position)
     results: dict[int, R | Exception] = {}
     for store, positions in groups:
-        results.update(zip(positions, _each(job, store, [items[position][1] for position in positions]), strict=True))
+        done = _results(partial(job, store), [items[position][1] for position in positions])
+        results.update(zip(positions, done, strict=True))
     return [results[position] for position in range(len(items))]
 
 
-def _each(
-    job: Callable[[IStore, Sequence[T]], Sequence[R | Exception]], store: IStore, items: Sequence[T]
-) -> Sequence[R | Exception]:
-    """The results of `job`; what it raises fails each of these items, and no other store's."""
-    results = catch(job, store, items)
+def _results(many: Callable[[Sequence[T]], Sequence[R | Exception]], items: Sequence[T]) -> Sequence[R | Exception]:
+    """The results of `many`; what it raises fails each of these items, and no others."""
+    results = catch(many, items)
     return [results] * len(items) if isinstance(results, Exception) else results
 
 
@@ -137,7 +138,9 @@ def open_many(store: IStore, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFil
 
 
 def write_many(commits: GroupCommits, store: IStore, items: Sequence[WriteItem]) -> Sequence[Entry | Exception]:
-    """Write the items whose access was not revoked, and whose clients are still there, durable together.
+    """Write the items whose access was not revoked, and whose clients are still there: files, then metadata.
+
+    Each kind is made durable together.
 
     Where that took long, whether access is granted is looked up once more: what the clients ask for next can then be
     answered without a job (`homeftp.interfaces.immediate`).
@@ -145,9 +148,15 @@ def write_many(commits: GroupCommits, store: IStore, items: Sequence[WriteItem])
     began = commits.monotonic()
     by_jobs = {jobs: jobs.reason_to_drop() for jobs in {item.jobs for item in items}}
     refusals = [by_jobs[item.jobs] for item in items]
-    writes = [(item.request, item.content) for item, refusal in zip(items, refusals, strict=True) if refusal is None]
-    written = iter(commits.write_many(store, writes))  # each request names its actor
+    granted = [item for item, refusal in zip(items, refusals, strict=True) if refusal is None]
+    files = [(item.request, item.content) for item in granted if item.content is not None]
+    changes = [item.request for item in granted if item.content is None]
+    written = iter(_results(partial(commits.write_many, store), files))  # each request names its actor
+    changed = iter(_results(partial(results_of, store.set_metadata_many), changes))
     if commits.monotonic() - began > GRANTED_SECONDS / 2:
         for jobs in by_jobs:
             jobs.refusal()
-    return [next(written) if refusal is None else refusal for refusal in refusals]
+    return [
+        refusal if refusal is not None else next(changed if item.content is None else written)
+        for item, refusal in zip(items, refusals, strict=True)
+    ]

@@ -42,7 +42,7 @@ from homeftp.store.cluster.writes.transactions import change
 from homeftp.store.cluster.writes.upload import ClusterUpload, check_space
 from homeftp.store.policy import limits, wording
 from homeftp.store.policy.disclosure import account_space
-from homeftp.store.policy.outcomes import catch
+from homeftp.store.policy.outcomes import catch, only
 from homeftp.workers.deadline import under
 
 
@@ -256,15 +256,25 @@ class ClusterStore:
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
     ) -> Entry:
         """Change mtime and mode; None leaves the value."""
-        limits.check_mtime(mtime_us)
-        limits.check_not_top(endpoint)
+        request = WriteRequest(endpoint=endpoint, mtime_us=mtime_us, mode=mode, precondition=precondition)
+        return only(self.set_metadata_many([request]))
 
-        def work(committer: ClusterCommitter) -> Entry:
-            if committer.source(endpoint, precondition).damaged:
-                raise wording.damaged(endpoint)
-            return committer.set_metadata(endpoint, mtime_us, mode, self.actor).entry()
+    def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
+        """`set_metadata` for several, in one transaction."""
 
-        return change(self._context, [endpoint], work)
+        def put(committer: ClusterCommitter, number: int) -> Entry:
+            request = requests[number]
+            limits.check_mtime(request.mtime_us)
+            limits.check_not_top(request.endpoint)
+            if committer.source(request.endpoint, request.precondition).damaged:
+                raise wording.damaged(request.endpoint)
+            actor = request.acting(self.actor)
+            return committer.set_metadata(request.endpoint, request.mtime_us, request.mode, actor).entry()
+
+        def work(committer: ClusterCommitter) -> Sequence[Entry | Exception]:
+            return [_put_or_refuse(put, committer, number) for number in range(len(requests))]
+
+        return change(self._context, [request.endpoint for request in requests], work)
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None

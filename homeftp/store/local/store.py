@@ -44,6 +44,7 @@ from homeftp.store.local.writes.rename import Move
 from homeftp.store.local.writes.upload import LocalUpload
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.disclosure import account_space
+from homeftp.store.policy.outcomes import only
 from homeftp.syscalls import System
 
 
@@ -288,7 +289,12 @@ class LocalStore:
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
     ) -> Entry:
         """Change mtime and mode of a file or a directory."""
-        return self._writable.metadata.set_metadata(endpoint, mtime_us, mode, precondition, self._actor)
+        request = WriteRequest(endpoint=endpoint, mtime_us=mtime_us, mode=mode, precondition=precondition)
+        return only(self.set_metadata_many([request]))
+
+    def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
+        """Change mtime and mode of files and directories, and make all of that durable together."""
+        return self._writable.metadata.set_many(requests, self._actor)
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None

@@ -36,16 +36,18 @@ from homeftp.model import (
 from homeftp.store.policy.authorizedhistory import AuthorizedHistory
 from homeftp.store.policy.disclosure import Disclose, DisclosedDraft, DisclosedUpload, disclosing
 from homeftp.store.policy.folders import list_folders, list_versions, verify_folders
-from homeftp.store.policy.outcomes import catch, for_allowed, results_of
+from homeftp.store.policy.outcomes import catch, for_allowed, only, results_of
 from homeftp.store.policy.permissions import (
     REVEALING,
     allotment,
     as_allowed,
+    as_own,
     check_stays,
     condition_of_file,
     directory_wanted,
     disclosed,
     forbidden,
+    keeps_metadata,
     not_restorable,
     seen_damage,
     stored,
@@ -290,21 +292,27 @@ class AuthorizedStore:
 
     def make_directory(self, request: WriteRequest) -> Entry:
         """Make a directory, and its parents; what an account may not see it can only make anew."""
-        (result,) = self.write_many([(request, None)])
-        if isinstance(result, Exception):
-            raise result
-        return result
+        return only(self.write_many([(request, None)]))
 
     def set_metadata(
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
     ) -> Entry:
         """Change mtime and mode of what the account may replace."""
-        whole = self._visible(endpoint, owners_metadata)
-        if not self._may(REPLACE, endpoint):
-            raise forbidden(endpoint, "change the metadata")
-        if self.rights.holds_top(endpoint.parts):
-            raise owners_metadata(endpoint)
-        return self._bound.set_metadata(whole, mtime_us=mtime_us, mode=mode, precondition=precondition)
+        request = WriteRequest(endpoint=endpoint, mtime_us=mtime_us, mode=mode, precondition=precondition)
+        return only(self.set_metadata_many([request]))
+
+    def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
+        """`set_metadata` for several at once."""
+
+        def refusal(request: WriteRequest) -> Refusal | None:
+            if not self._may(READ, request.endpoint):
+                return self._unseen(request.endpoint, owners_metadata)
+            return keeps_metadata(self.rights, request.endpoint)
+
+        def own(request: WriteRequest) -> WriteRequest:
+            return as_own(request, self._whole(request.endpoint), self._acting, request.precondition)
+
+        return for_allowed(self._bound.set_metadata_many, requests, refusal, own)
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None

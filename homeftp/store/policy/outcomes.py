@@ -45,6 +45,14 @@ def results_of(many: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -
     raise RuntimeError(f"the store gave {len(results)} results for {len(items)} items")
 
 
+def only(results: Sequence[T | Exception]) -> T:
+    """The result of a store's `many` for a single item; raises what it is where it is an exception."""
+    (result,) = results
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
 def for_allowed(
     many: Callable[[Sequence[T]], Sequence[R | Exception]],
     items: Sequence[T],

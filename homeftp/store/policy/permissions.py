@@ -11,7 +11,7 @@ from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, W
 from homeftp.model import ABSENT, PRESENT, SERVER, Actor, Allotment, Damage, Entry, WriteRequest
 from homeftp.store.policy.limits import check_removable, directory_request
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import display_path, is_directory, no_version, stays
+from homeftp.store.policy.wording import display_path, is_directory, no_version, owners_metadata, stays
 
 REVEALING = (BadEndpoint, Changed, NotFound, WrongKind)
 """Refusals that tell what exists at an endpoint."""
@@ -107,8 +107,22 @@ def as_allowed(
         return allowed
     if not directory and (refused := not_a_file(rights, endpoint)) is not None:
         return refused
+    return as_own(request, whole, acting, allowed)
+
+
+def as_own(
+    request: WriteRequest, whole: Endpoint, acting: Callable[[Actor], Actor], precondition: str | None
+) -> WriteRequest:
+    """The request with that precondition, and with its endpoint and its actor as the store gets them."""
     actor = request.actor if request.actor == SERVER else acting(request.actor)
-    return structs.replace(request, endpoint=whole, precondition=allowed, actor=actor)
+    return structs.replace(request, endpoint=whole, precondition=precondition, actor=actor)
+
+
+def keeps_metadata(rights: Rights, endpoint: Endpoint) -> Refusal | None:
+    """Why the account cannot change mtime and mode of what it sees at an endpoint; None where it can."""
+    if REPLACE not in rights.at(endpoint.parts):
+        return forbidden(endpoint, "change the metadata")
+    return owners_metadata(endpoint) if rights.holds_top(endpoint.parts) else None
 
 
 def directory_wanted(rights: Rights, request: WriteRequest) -> WriteRequest:

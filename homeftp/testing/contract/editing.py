@@ -188,6 +188,38 @@ class EditingContract(ContractCase):
         assert found is not None
         self.assertEqual((found.mtime_us, found.mode), (before.mtime_us, before.mode))
 
+    def test_many_metadata(self) -> None:
+        """Many get metadata at once: the results are in order, and a refused one leaves the others be.
+
+        Each finds the effect of those before it: of the same file the last one counts. A directory and what is in it
+        may be among them.
+        """
+        store = self.store()
+        for name in ("a.txt", "b.txt", "d/c.txt"):
+            self.write(store, name, b"content", mtime_us=1_600_000_000_000_000, mode=0o644)
+        changes = [
+            request("a.txt", mtime_us=1_700_000_000_000_000),
+            request("none.txt", mode=0o600),
+            request("d", mtime_us=1_650_000_000_000_000, mode=0o700),
+            request("d/c.txt", mode=0o600, precondition=sha(b"content")),
+            request("b.txt", mode=0o600, precondition=sha(b"other")),
+            request("a.txt", mode=0o640, precondition=sha(b"content")),
+            request("a.txt", mode=0o600),
+        ]
+        results = store.set_metadata_many(changes)
+        if not store.capabilities.metadata:
+            self.assertEqual({type(each) for each in results}, {Forbidden})
+            return
+        kinds = [type(each) if isinstance(each, Exception) else (each.mtime_us, each.mode) for each in results]
+        old, new = 1_600_000_000_000_000, 1_700_000_000_000_000
+        self.assertEqual(kinds[:3], [(new, 0o644), NotFound, (1_650_000_000_000_000, 0o700)])
+        self.assertEqual(kinds[3:], [(old, 0o600), Changed, (new, 0o640), (new, 0o600)])
+        self.assertEqual(self.metadata(store, "a.txt"), (new, 0o600))
+        self.assertEqual(self.metadata(store, "b.txt"), (old, 0o644))
+        self.assertEqual(self.metadata(store, "d/c.txt"), (old, 0o600))
+        self.assertEqual((self.content(store, "a.txt"), self.kept(store)), (b"content", []))
+        self.assertEqual(list(store.set_metadata_many([])), [])
+
     def test_modes(self) -> None:
         """Whatever mode is asked for, by whatever call, the server can still read the file and use the directory."""
         store = self.store()

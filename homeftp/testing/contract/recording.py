@@ -178,6 +178,9 @@ class RecordingContract(ContractCase):
             self.assertEqual((self.recorded[-1].what, self.recorded[-1].actor), ("replace", BOB))
             bob.edit(request("large.txt")).commit()
             self.assertEqual(self.recorded[-1].actor, BOB)
+        if store.capabilities.metadata:
+            ann.set_metadata_many([request("large.txt", mtime_us=1), request("large.txt", mtime_us=2, actor=BOB)])
+            self.assertEqual([each.actor for each in self.recorded[-2:]], [ANN, BOB])
 
     def test_replay(self) -> None:
         """After concurrent changes by several actors, replaying the records gives the tree."""

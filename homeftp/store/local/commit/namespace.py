@@ -56,6 +56,9 @@ _NOTHING = contextlib.nullcontext()
 DirectoryChange = tuple[DirHandle, Callable[[], bool], Change]
 """An open directory, what changes its metadata and gives whether it did, and how that is recorded."""
 
+FileChange = tuple[PendingUnlink, Callable[[], bool], Change]
+"""The same for a file, which keeps its name."""
+
 Checked = dict[DirHandle, bool]
 """Open directories, and whether each is still where it was opened."""
 
@@ -299,21 +302,33 @@ class Namespace:
             except FileExistsError:
                 raise occupied(endpoint) from None
 
-    def change_metadata(self, pending: PendingUnlink, apply: Callable[[], bool], change: Change) -> None:
-        """Call `apply`, which changes the metadata of the file in `pending`, and record that if it gives True.
+    def change_files(self, changes: Sequence[FileChange]) -> list[Exception | None]:
+        """Change the metadata of files, and record what was changed: a result for each.
 
-        Raises `Changed` (44), OSError.
+        Raises `Internal` (50) where the changes before cannot be recorded, or were made and cannot be recorded. Errors
+        are `NotFound` (40), `Changed` (44) and OSError.
         """
         self.changelog.ensure_recorded()
-        with self._lock:
-            self.check_directory({}, pending.handle, pending.endpoint)
-            self._stat(pending)
-            with self.outdated.changing(pending), self.changelog.changing() as record:
-                if apply():
-                    record(change)
+        checked: Checked = {}
+        with self._lock, self.changelog.changing() as record:
+            return [catch(self._change_file, *each, checked, record) for each in changes]
+
+    def _change_file(
+        self,
+        pending: PendingUnlink,
+        apply: Callable[[], bool],
+        change: Change,
+        checked: Checked,
+        record: Callable[[Change], None],
+    ) -> None:
+        self.check_directory(checked, pending.handle, pending.endpoint)
+        self._stat(pending)
+        with self.outdated.changing(pending):
+            if apply():
+                record(change)
 
     def change_directories(self, changes: Sequence[DirectoryChange]) -> list[Exception | None]:
-        """`change_metadata` for open directories: a result for each. What `ChangeLog.reporting` has is recorded too.
+        """`change_files` for open directories: a result for each. What `ChangeLog.reporting` has is recorded too.
 
         The caller has called `ChangeLog.ensure_recorded`. Raises `Internal` (50) where the changes were made, and
         cannot be recorded. Errors are `Changed` (44) and OSError.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from typing import Callable, Sequence
+from typing import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -13,7 +13,7 @@ from homeftp.config import SLICE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import at_rest, digest, is_settled, signature
-from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.hashing.hashcache import CachedHash, HashCache, KnownHash
 from homeftp.interfaces import HashNeeded, IOpenFile
 from homeftp.model import ABSENT, HashCondition
 from homeftp.store.local.disk.entries import kind_of, tag_of
@@ -44,11 +44,13 @@ class Preconditions(msgspec.Struct, frozen=True):
         about one and they have more than `SLICE` bytes together.
         """
         stats = [catch(self._stat, *each) for each in wanted]
-        asked: dict[Endpoint, dict[str, os.stat_result]] = {}
-        for (_, endpoint, _), found in zip(wanted, stats, strict=True):
-            if isinstance(found, os.stat_result):
-                asked.setdefault(endpoint.parent, {})[endpoint.name] = found
-        known = {parent: self.cache.known(self.root.cache_path(parent), files) for parent, files in asked.items()}
+        known = self._known(
+            {
+                endpoint: found
+                for (_, endpoint, _), found in zip(wanted, stats, strict=True)
+                if isinstance(found, os.stat_result)
+            }
+        )
         read = 0
         results: list[str | Exception | None] = []
         for each, found in zip(wanted, stats, strict=True):
@@ -67,8 +69,21 @@ class Preconditions(msgspec.Struct, frozen=True):
 
     def is_damaged(self, endpoint: Endpoint, found: os.stat_result) -> bool:
         """Whether the file with that stat is marked as damaged: what is made of its content must not pass for it."""
-        known = self.cache.known_file(self.root.cache_path(endpoint.parent), endpoint.name, found)
-        return known is not None and bool(known.damage)
+        return endpoint in self.damaged({endpoint: found})
+
+    def damaged(self, files: Mapping[Endpoint, os.stat_result]) -> set[Endpoint]:
+        """The files with these stats that are marked as damaged."""
+        found: set[Endpoint] = set()
+        for parent, known in self._known(files).items():
+            found.update(parent.beneath(name) for name, each in known.items() if each.damage)
+        return found
+
+    def _known(self, files: Mapping[Endpoint, os.stat_result]) -> dict[Endpoint, dict[str, KnownHash]]:
+        """What the hash cache knows of files with these stats, by directory and name."""
+        asked: dict[Endpoint, dict[str, os.stat_result]] = {}
+        for endpoint, found in files.items():
+            asked.setdefault(endpoint.parent, {})[endpoint.name] = found
+        return {parent: self.cache.known(self.root.cache_path(parent), named) for parent, named in asked.items()}
 
     def _stat(self, handle: DirHandle, endpoint: Endpoint, precondition: str | None) -> os.stat_result | None:
         """The stat of the file that must have the expected hash; None if the precondition is no hash."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Sequence
+from unittest import mock
 
 from msgspec import structs
 from twisted.internet.defer import Deferred
@@ -192,6 +193,30 @@ class WriteTests(StoreTestCase):
         self.assertIsInstance(gone, ConnectionLost)
         self.assertIsInstance(written, Entry)
         self.assertEqual([str(change.endpoint) for change in self.changes], ["y.txt"])
+
+    def change(self, name: str, *, revoked: bool = False) -> WriteItem:
+        """A new time of one file."""
+        item = self.item(name, revoked=revoked)
+        return item._replace(request=structs.replace(item.request, mtime_us=1), content=None)
+
+    def test_metadata(self) -> None:
+        """Metadata is set behind the files of a batch, in one call; each result is that of its own item."""
+        items = [self.change("x.txt"), self.item("x.txt"), self.change("none.txt"), self.change("a.txt", revoked=True)]
+        changed, written, absent, revoked = write_many(self.commits, self.store, items)
+        assert isinstance(changed, Entry) and isinstance(written, Entry)
+        self.assertEqual((changed.mtime_us, changed.size), (1, 3))
+        self.assertIsInstance(absent, NotFound)
+        self.assertIsInstance(revoked, Forbidden)
+        self.assertEqual(
+            [(each.what, str(each.endpoint)) for each in self.changes], [("add", "x.txt"), ("metadata", "x.txt")]
+        )
+
+    def test_failing_kind(self) -> None:
+        """Where the store cannot set metadata at all, the files of the batch are written, and reported so."""
+        with mock.patch.object(MemoryStore, "set_metadata_many", side_effect=OSError("failed")):
+            changed, written = write_many(self.commits, self.store, [self.change("a.txt"), self.item("x.txt")])
+        self.assertIsInstance(changed, OSError)
+        self.assertIsInstance(written, Entry)
 
     def test_slow(self) -> None:
         """Behind a write that took long access is looked up again, for what is asked next. (Control: a quick one.)"""

@@ -34,7 +34,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any], bytes]] = {
     "a version put back": ("RESTORE", {"rel_endpoint": "a"}, b""),
 }
 
-DROPPED = ("a small file", "a directory", "a directory that exists")
+DROPPED = ("a small file", "a directory", "a directory that exists", "other metadata")
 """Those whose first job is the only one: it does not begin for a client that has disconnected."""
 
 ID = "1" * 32

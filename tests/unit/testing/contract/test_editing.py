@@ -135,6 +135,22 @@ class EditingControls(ControlCase):
             ) -> Entry:
                 return super().set_metadata(endpoint, mtime_us=mtime_us, mode=mode, precondition=None)
 
+        class AtOnce(MemoryStore):
+            def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
+                results = {request.endpoint: super(AtOnce, self).set_metadata_many([request]) for request in requests}
+                return [results[request.endpoint][0] for request in requests]
+
+        class Backwards(MemoryStore):
+            def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
+                return super().set_metadata_many(requests[::-1])[::-1]
+
+        class Stops(MemoryStore):
+            def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
+                results = super().set_metadata_many(requests[:2])
+                return [*results, *[results[-1]] * (len(requests) - len(results))]
+
+        for wrong in (AtOnce, Backwards, Stops):
+            self.assert_caught("test_many_metadata", wrong)
         self.assert_caught("test_metadata", Both)
         self.assert_caught("test_metadata_refused", Unconditional)
 

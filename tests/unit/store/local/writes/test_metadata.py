@@ -6,12 +6,14 @@ import errno
 import os
 import stat
 import threading
+from typing import Sequence
 from unittest import mock
 
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import BadRequest, Changed, NotFound, WrongKind
+from homeftp.errors import BadRequest, Changed, Internal, NotFound, WrongKind
 from homeftp.model import ABSENT, PRESENT, Change, Entry, WriteRequest
 from homeftp.syscalls import System
+from tests.support.descriptors import count_descriptors
 from tests.support.stores import LONG_AGO, Recording, StoreCase, sha
 
 
@@ -168,6 +170,37 @@ class SetMetadataTests(StoreCase):
         system = Recording()
         self.store(system).set_metadata(parse("d/file"), mtime_us=1, mode=None, precondition=None)
         self.assertEqual(system.calls, [("fsync", os.stat(self.path("d/file")).st_ino)])
+
+    def test_together(self) -> None:
+        """Many files are made durable by one syncfs, and recorded together; a directory is by itself."""
+        batches: list[Sequence[Change]] = []
+        system = Recording()
+        names = [f"d/{number}" for number in range(9)]
+        for name in names:
+            self.lay(name)
+        store = self.store(system, record_changes=batches.append)
+        requests = [WriteRequest(endpoint=parse(name), mtime_us=1) for name in [*names[:5], "d", *names[5:]]]
+        results = store.set_metadata_many(requests)
+        self.assertEqual(
+            [each.kind for each in results if isinstance(each, Entry)], ["file"] * 5 + ["directory"] + ["file"] * 4
+        )
+        self.assertEqual([len(each) for each in batches], [5, 1, 4])
+        self.assertEqual([call for call, _ in system.calls], ["syncfs", "fsync_directory", "syncfs"])
+
+    def test_not_durable(self) -> None:
+        """Files whose metadata may not survive a power cut are refused; their changes are recorded."""
+
+        names = [f"d/{number}" for number in range(5)]
+        for name in names:
+            self.lay(name)
+        system = Recording()
+        store = self.store(system, record_changes=self.changes.extend)
+        before = count_descriptors()
+        with mock.patch.object(system, "syncfs", side_effect=OSError(errno.EIO, os.strerror(errno.EIO))):
+            results = store.set_metadata_many([WriteRequest(endpoint=parse(name), mtime_us=1) for name in names])
+        self.assertEqual({type(each) for each in results}, {Internal})
+        self.assertEqual(len(self.changes), 5)
+        self.assertEqual(count_descriptors(), before)
 
     def test_hash(self) -> None:
         """A content that is changed with its mtime set back is not taken for the old one."""
