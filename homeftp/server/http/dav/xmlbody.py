@@ -33,6 +33,8 @@ MAX_NAMES = 64 * KIB
 """Characters of all names in a body, each with its namespace, at most: a short body could else become a huge answer."""
 
 _XML = "http://www.w3.org/XML/1998/namespace"
+"""The namespace of the prefix `xml`, which no other prefix can have (Namespaces in XML, section 3)."""
+
 _SEPARATOR = "\x1f"
 """Between namespace and name: XML cannot contain it."""
 
@@ -82,6 +84,8 @@ def tags(name: Name) -> tuple[str, str]:
         return f"<D:{local}>", f"</D:{local}>"
     if not namespace:
         return f'<{local} xmlns="">', f"</{local}>"
+    if namespace == _XML:
+        return f"<xml:{local}>", f"</xml:{local}>"
     return f"<X:{local} xmlns:X={quoteattr(namespace)}>", f"</X:{local}>"
 
 

@@ -61,7 +61,7 @@ class ParseTests(SynchronousTestCase):
         """What is in an element stays the same when it is read again, with namespaces of its own."""
         document = (
             b'<a xmlns="DAV:" xmlns:x="urn:x&amp;">t&lt;<b/><x:c x:d="&quot;" xml:lang="de" e="&lt;">&#x10000;</x:c>'
-            b'<f xmlns="">g</f></a>'
+            b'<f xmlns="">g</f><xml:h><xml:i/></xml:h></a>'
         )
         root = parse_xml(document)
         again = parse_xml(f'<D:a xmlns:D="DAV:">{root.inner()}</D:a>'.encode())
@@ -81,8 +81,8 @@ class TagTests(SynchronousTestCase):
     """Names of elements."""
 
     def test_tags(self) -> None:
-        """Names of any namespace, and of none."""
-        for name in (("DAV:", "a"), ("urn:x'\"", "a"), ("", "a")):
+        """Names of any namespace, of the one that no prefix but `xml` may have, and of none."""
+        for name in (("DAV:", "a"), ("urn:x'\"", "a"), ("http://www.w3.org/XML/1998/namespace", "a"), ("", "a")):
             start, end = tags(name)
             self.assertEqual(parse_xml(f'<x xmlns:D="DAV:">{start}1{end}</x>'.encode()).content[0].name, name)  # type: ignore[union-attr]
             self.assertEqual(parse_xml(f'<x xmlns:D="DAV:">{empty(name)}</x>'.encode()).content[0].name, name)  # type: ignore[union-attr]

@@ -67,6 +67,14 @@ class ProppatchTests(DavCase):
         self.assertEqual(self.patched(update("<x:p/>", "<x:z/>", instruction="remove"))["{urn:x}z"], "200")
         self.assertEqual(set(self.database.of(parse("a"))), {("urn:x", "q")})
 
+    def test_reserved_namespace(self) -> None:
+        """A property of XML's own namespace, and one with such an element in it, are told as XML to all who ask."""
+        self.patched(update("<xml:p>1</xml:p>", "<x:q><xml:r/></x:q>"))
+        answer = self.ask("PROPFIND", "", ("Depth", "1"))
+        told = {each.tag: each for each in ElementTree.fromstring(answer.body).iter()}
+        self.assertEqual(told["{http://www.w3.org/XML/1998/namespace}p"].text, "1")
+        self.assertIn("{http://www.w3.org/XML/1998/namespace}r", told)
+
     def test_protected(self) -> None:
         """What only the server sets is refused, and with it all others of the request."""
         told = self.patched(update("<D:getetag>x</D:getetag>", "<x:p>1</x:p>"))
