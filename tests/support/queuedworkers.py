@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable, NamedTuple
 
 from twisted.internet.defer import Deferred, execute
@@ -81,7 +82,7 @@ class QueuedTurns(InlineWorkers):
 
     def in_turn(self, call: Callable[..., object], *args: Any) -> None:
         """Keep the call."""
-        self.calls.append(call)
+        self.calls.append(partial(call, *args))
 
 
 class RevocableAccess:

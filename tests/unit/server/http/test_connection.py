@@ -12,6 +12,7 @@ from homeftp.config import GOODBYE_BYTES
 from homeftp.errors import Busy, NotFound
 from homeftp.interfaces import IConnection, guest
 from homeftp.interfaces.usage import IActiveConnection
+from homeftp.server.http.connection import CHUNKS_PER_TURN
 from homeftp.server.http.messages import HttpRequest, HttpResponse
 from tests.support.httpconnections import ConnectionCase, echo
 from tests.support.queuedworkers import QueuedTurns
@@ -41,6 +42,32 @@ class RequestTests(ConnectionCase):
         self.assertGreater(steps, 1)
         self.assertEqual(client.tls.negotiatedProtocol, b"http/1.1")
         self.assertEqual(set(turns.accounts), {guest("192.0.2.1")})
+
+    def test_chunks_in_turn(self) -> None:
+        """However many small chunks arrive at once, a few are taken in each turn; what is behind them follows."""
+        turns = QueuedTurns()
+        server = attrs.evolve(self.server.services, workers=turns)
+        self.web.context = attrs.evolve(self.web.context, server=server)
+        client = self.web.connect()
+        while turns.calls:
+            turns.calls.pop(0)()
+            client.link.pump()
+        chunks = 5 * CHUNKS_PER_TURN
+        head = b"PUT /t HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        client.send_raw(head + b"1\r\nx\r\n" * chunks + b"0\r\n\r\n" + b"GET /t/next HTTP/1.1\r\nHost: x\r\n\r\n")
+        arrived = []
+        while turns.calls:
+            turns.calls.pop(0)()
+            arrived.append(self.handler.requests[0].body.arrived)
+        self.assertEqual(
+            arrived[:5], [number * CHUNKS_PER_TURN - 1 for number in range(1, 6)], "the head is one of them"
+        )
+        client.link.pump()
+        self.web.clock.advance(0)
+        while turns.calls:
+            turns.calls.pop(0)()
+        client.link.pump()
+        self.assertEqual([each.body for each in client.answers("PUT", "GET")], [b"PUT " + b"x" * chunks, b"GET "])
 
     def test_answer(self) -> None:
         """A request is answered with a length, a date and the headers of security; the connection goes on."""
