@@ -322,7 +322,7 @@ class HttpConnection(Protocol):
                 self._server.reactor.callLater(0, self._go_on)
 
     def _go_on(self) -> None:
-        """What comes next has arrived already."""
+        """Continue with bytes that have arrived already."""
         self._waits_for_turn = False
         if not self._lost:
             self._process()

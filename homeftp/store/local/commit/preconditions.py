@@ -79,7 +79,7 @@ class Preconditions(msgspec.Struct, frozen=True):
         return found
 
     def _known(self, files: Mapping[Endpoint, os.stat_result]) -> dict[Endpoint, dict[str, KnownHash]]:
-        """What the hash cache knows of files with these stats, by directory and name."""
+        """The known hashes of files with these stats, by directory and name."""
         asked: dict[Endpoint, dict[str, os.stat_result]] = {}
         for endpoint, found in files.items():
             asked.setdefault(endpoint.parent, {})[endpoint.name] = found

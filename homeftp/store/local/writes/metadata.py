@@ -61,7 +61,7 @@ class _FoundFile:
 
 
 class _MetadataBatch:
-    """One run: no endpoint is in it twice, and none beneath another. Each step goes on with what was not refused."""
+    """One run: no endpoint is in it twice, and none beneath another. Each step continues with what was not refused."""
 
     def __init__(self, writer: MetadataWriter, requests: Sequence[WriteRequest], actor: Actor) -> None:
         self._writer = writer
