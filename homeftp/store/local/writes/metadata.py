@@ -49,8 +49,7 @@ class MetadataWriter(msgspec.Struct, frozen=True):
         return [results[number] for number in range(len(requests))]
 
 
-@attrs.frozen
-class _FoundFile:
+class _FoundFile(msgspec.Struct, frozen=True):
     """A file whose metadata is to be changed."""
 
     fd: int
