@@ -151,10 +151,10 @@ class OpenMoves(CheckedStore):
 class OpenMetadata(CheckedStore):
     """A view that changes the metadata of anything."""
 
-    def set_metadata(
-        self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
-    ) -> Entry:
-        return self.store.set_metadata(self._whole(endpoint), mtime_us=mtime_us, mode=mode, precondition=precondition)
+    def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
+        return self.store.set_metadata_many(
+            [structs.replace(each, endpoint=self._whole(each.endpoint)) for each in requests]
+        )
 
 
 class OpenReversion(AuthorizedHistory):
