@@ -163,8 +163,7 @@ def measure_names(cluster: IStore, listed: int) -> None:
     with timed(f"cluster: folder of {listed} removed, first step"):
         removing()
     with timed("cluster: versions of all that"):
-        for _ in cluster.versions(ROOT):
-            break
+        next(page for page in cluster.versions(ROOT) if page)
 
 
 if __name__ == "__main__":

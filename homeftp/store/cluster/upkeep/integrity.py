@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Generator, Iterator, Sequence
 
 from msgspec import structs
 
@@ -90,7 +90,7 @@ class ClusterVerifier:
             return
         name = "/".join(endpoint.parts[len(self._top.parts) :])
         at_us = file.at_us if isinstance(file, VersionRow) else None
-        mended = self._mend(endpoint, structs.replace(file, found=found))
+        mended = yield from self._mend(endpoint, structs.replace(file, found=found))
         damage = Damage(name, "content" if found else "unreadable", file.hash, at_us, mended=mended)
         yield structs.replace(done, damages=(damage,))
 
@@ -123,10 +123,10 @@ class ClusterVerifier:
 
     # -- mending -------------------------------------------------------------------
 
-    def _mend(self, endpoint: Endpoint, file: NodeRow | VersionRow) -> bool:
-        """Give a damaged content back what it had, from another content in the store."""
+    def _mend(self, endpoint: Endpoint, file: NodeRow | VersionRow) -> Generator[Verification, None, bool]:
+        """Give a damaged content back what it had, from another content in the store, which is read in steps."""
         since_us = contents.now_us(self._context.database)
-        parts = self._copy(endpoint, file)
+        parts = yield from self._copy(endpoint, file)
         if parts is None:
             return False
 
@@ -150,7 +150,9 @@ class ClusterVerifier:
 
         return change(self._context, [endpoint], work, [MENDER])
 
-    def _copy(self, endpoint: Endpoint, file: NodeRow | VersionRow) -> Sequence[ContentPart] | None:
+    def _copy(
+        self, endpoint: Endpoint, file: NodeRow | VersionRow
+    ) -> Generator[Verification, None, Sequence[ContentPart] | None]:
         """The parts of a sound content with the hash, of the file itself for an actor that does not see everything."""
         database, share = self._context.database, self._context.share
         mine = {part.object for part in contents.parts(database, file.content)}
@@ -158,7 +160,7 @@ class ClusterVerifier:
             if copy.content == file.content or not (self._actor.sees_all or self._is_of(copy, endpoint)):
                 continue
             parts = contents.parts(database, copy.content)
-            if mine.isdisjoint(part.object for part in parts) and self._is_sound(parts, file):
+            if mine.isdisjoint(part.object for part in parts) and (yield from self._is_sound(parts, file)):
                 return parts
         return None
 
@@ -168,11 +170,12 @@ class ClusterVerifier:
             names = damages.path_of(self._context.database, self._context.share, copy.node)
         return names == endpoint.parts
 
-    def _is_sound(self, parts: Sequence[ContentPart], file: FileRow) -> bool:
+    def _is_sound(self, parts: Sequence[ContentPart], file: FileRow) -> Generator[Verification, None, bool]:
         stored, hasher = StoredContent(self._context.bucket, parts), Hasher()
         try:
             for offset in range(0, stored.size, SLICE):
                 hasher.update(stored.read(offset, SLICE))
+                yield Verification()
         except ObjectMissing:
             return False
         return hasher.hash() == file.hash

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from unittest import mock
+
 from homeftp.config import MIB, SLICE
 from homeftp.endpoint import parse
 from homeftp.model import ONLY_MARKED, Damage, Verification
@@ -25,6 +28,30 @@ class IntegrityTests(ClusterCase):
         self.assertGreater(len(steps), 2)
         self.assertLessEqual(max(step.size for step in steps), SLICE)
         self.assertEqual(Verification.total(steps), Verification(1, 0, 2 * SLICE + 5))
+
+    def test_mended_in_steps(self) -> None:
+        """The content that a damaged one is mended from is read in steps, too: none is longer for a larger file."""
+        content = random.Random(3).randbytes(2 * SLICE + 5)
+        self.write("a.bin", content=content)
+        self.cluster.bucket.delete(sorted(self.objects()))
+        self.write("b.bin", content=content)
+        get, read = self.context.bucket.get, 0
+
+        def counted(name: str, start: int, length: int) -> bytes:
+            nonlocal read
+            found = get(name, start, length)
+            read += len(found)
+            return found
+
+        with mock.patch.object(self.context.bucket, "get", counted):
+            steps = self.store.verify(parse("a.bin"))
+            damages: list[Damage] = []
+            for step in steps:
+                self.assertLessEqual(read, SLICE)
+                damages += step.damages
+                read = 0
+        self.assertEqual([each.mended for each in damages], [True, True], "what was found became a version")
+        self.assertEqual(self.content("a.bin"), content)
 
     def test_since(self) -> None:
         """What was read since a time is left out; what is marked is read again by itself."""
