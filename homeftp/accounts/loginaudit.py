@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from homeftp.accounts.throttle import Throttle
 from homeftp.audit.log import Audit
-from homeftp.errors import Busy, Internal
+from homeftp.errors import Busy, Internal, Refusal
 from homeftp.interfaces import IWorkers
 from homeftp.model import Actor
 from homeftp.status import Status
@@ -104,7 +104,11 @@ class RefusalAudit:
         self._audit.note("refused", actor, status, **describe())
 
     def _not_written(self, failure: Failure) -> None:
-        self._log.failure("a refused change could not be recorded in the audit log", failure)
+        what = "a refused change could not be recorded in the audit log"
+        if isinstance(failure.value, Refusal):  # the database of a cluster is away
+            self._log.warn("{what}: {reason}", what=what, reason=failure.value.message)
+        else:
+            self._log.failure(what, failure)
 
 
 def _logins_refused(failure: Failure) -> None:

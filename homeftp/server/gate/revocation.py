@@ -11,9 +11,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from homeftp.accounts.login import Login, LoginService
 from homeftp.audit.log import Audit
+from homeftp.errors import Refusal
 from homeftp.interfaces import IWorkers
 from homeftp.status import Status
 
@@ -58,9 +60,9 @@ class RevocationMonitor:
             return
         try:
             revoked = await self._workers.run_unbounded(self._find_revoked, logins)
-        except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next check tries again)
+        except Exception as error:  # noqa: BLE001 (the disk may fail: the log says so, and the next check tries again)
             self._failures += 1
-            self._log.failure("logins could not be checked for revocation")
+            self._tell("logins could not be checked for revocation", error)
             if self._failures >= FAILURES:
                 self._log.error("logins could not be checked for too long: all are disconnected")
                 await self._disconnect(logins, Status.INTERNAL)
@@ -99,5 +101,12 @@ class RevocationMonitor:
         for login in logins:
             try:
                 self._audit.note("disconnect", login.actor(), status)
-            except Exception:  # noqa: BLE001, PERF203 (the disk may fail)
-                self._log.failure("a revoked login could not be recorded in the audit log")
+            except Exception as error:  # noqa: BLE001, PERF203 (the disk may fail)
+                self._tell("a revoked login could not be recorded in the audit log", error)
+
+    def _tell(self, what: str, error: Exception) -> None:
+        """Say in the log what could not be done; where the database is away that is no fault of the program."""
+        if isinstance(error, Refusal):
+            self._log.warn("{what}: {reason}", what=what, reason=error.message)
+        else:
+            self._log.failure(what, Failure(error))

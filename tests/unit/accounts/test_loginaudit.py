@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
 from homeftp.audit.log import Audit
-from homeftp.errors import Internal
+from homeftp.errors import Busy, Internal
 from homeftp.model import Actor
 from homeftp.workers import InlineWorkers
 from tests.support import replay
@@ -91,3 +93,12 @@ class RefusalAuditTests(QuickCase):
         self.log.close()
         self.refuse("ann")
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_database_away(self) -> None:
+        """Where the database of a cluster does not answer that is one line of the server's log, and no traceback."""
+        with mock.patch.object(Audit, "note", side_effect=Busy("the database is away")), capturedLogs() as logs:
+            self.refuse("ann")
+        self.assertEqual(
+            [formatEvent(each) for each in logs],
+            ["a refused change could not be recorded in the audit log: the database is away"],
+        )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from unittest import mock
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import AccessTable
 from homeftp.accounts.devices import Devices, add_device
+from homeftp.accounts.login import LoginService
 from homeftp.accounts.realm import Account
 from homeftp.accounts.state.sqlite import FILE
 from homeftp.audit.log import Audit
 from homeftp.config import MIB
 from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.errors import Busy
 from homeftp.interfaces import ILogin
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.status import Status
@@ -190,6 +193,19 @@ class RevocationTests(SynchronousTestCase):
         with mock.patch.object(Audit, "note", side_effect=OSError(28, "full")):
             self.assertEqual(self.aborted(), [True, False])
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_database_away(self) -> None:
+        """Where the database of a cluster does not answer, the log says so in one line, and no traceback."""
+        self.devices.revoke("ann-laptop")
+        away = Busy("the database is away")
+        with capturedLogs() as logs:
+            with mock.patch.object(LoginService, "find_revoked", side_effect=away):
+                self.assertEqual(self.aborted(), [False, False])
+            with mock.patch.object(Audit, "note", side_effect=away):
+                self.assertEqual(self.aborted(), [True, False])
+        told = [formatEvent(each) for each in logs]
+        self.assertIn("logins could not be checked for revocation: the database is away", told)
+        self.assertIn("a revoked login could not be recorded in the audit log: the database is away", told)
 
     def test_disconnect_fails(self) -> None:
         """A fault of one login's end leaves the others revoked, and later ones are found."""
