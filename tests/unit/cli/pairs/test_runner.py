@@ -128,8 +128,8 @@ class RunnerTests(TransferCase):
             return [name for name in ("one", "two", "three") if self.statuses.watched_by(f"{self.here}/{name}")]
 
         with (
-            mock.patch("homeftp.cli.transfer.syncing.LocalWatch", Watch),
-            mock.patch("homeftp.cli.transfer.syncing.follow_server", follow),
+            mock.patch("homeftp.client.LocalWatch", Watch),
+            mock.patch("homeftp.client.follow_server", follow),
         ):
             first, second, _ = self.pairs
             signal = ChangeSignal(self.server.clock)
@@ -163,8 +163,8 @@ class RunnerTests(TransferCase):
             await Deferred()
 
         with (
-            mock.patch("homeftp.cli.transfer.syncing.LocalWatch", Watch),
-            mock.patch("homeftp.cli.transfer.syncing.follow_server", follow),
+            mock.patch("homeftp.client.LocalWatch", Watch),
+            mock.patch("homeftp.client.follow_server", follow),
         ):
             signal = ChangeSignal(self.server.clock)
             running = self.begin(self.runner(watch=True).keep_all(lambda: self.pairs[:1], signal))
@@ -189,8 +189,8 @@ class RunnerTests(TransferCase):
             raise BrokenPipeError
 
         with (
-            mock.patch("homeftp.cli.transfer.syncing.LocalWatch", Watch),
-            mock.patch("homeftp.cli.transfer.syncing.follow_server", follow),
+            mock.patch("homeftp.client.LocalWatch", Watch),
+            mock.patch("homeftp.client.follow_server", follow),
         ):
             signal = ChangeSignal(self.server.clock)
             running = self.begin(self.runner(watch=True).keep_all(lambda: self.pairs[:1], signal))
@@ -205,8 +205,8 @@ class RunnerTests(TransferCase):
             await Deferred()
 
         with (
-            mock.patch("homeftp.cli.transfer.syncing.LocalWatch", Watch),
-            mock.patch("homeftp.cli.transfer.syncing.follow_server", follow),
+            mock.patch("homeftp.client.LocalWatch", Watch),
+            mock.patch("homeftp.client.follow_server", follow),
         ):
             signal = ChangeSignal(self.server.clock)
             running = self.begin(self.runner(watch=True).keep_all(lambda: self.pairs, signal))
