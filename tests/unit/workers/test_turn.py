@@ -16,7 +16,7 @@ class TurnTests(SynchronousTestCase):
         turns = QueuedTurns()
         had = turn(turns)
         self.assertNoResult(had)
-        turns.calls.pop()(None)
+        turns.calls.pop()()
         self.assertIsNone(self.successResultOf(had))
         self.assertIsNone(self.successResultOf(turn(InlineWorkers())))
 
@@ -26,4 +26,4 @@ class TurnTests(SynchronousTestCase):
         had = turn(turns)
         had.addErrback(lambda failure: None)
         had.cancel()
-        turns.calls.pop()(None)
+        turns.calls.pop()()
