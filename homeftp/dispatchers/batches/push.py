@@ -21,9 +21,9 @@ from homeftp.status import Status
 from homeftp.wire.batch import BatchParser, InvalidEntry, PushEntry
 from homeftp.wire.messages import PushBody, entry_body, refusal_body
 
-PIECES_PER_JOB = 2
-"""Pieces of the payload that are stored together, at most: 490 files of 4 KiB with their lines, which one job takes.
-Each job waits for the disk: a third piece would leave half a job for the next one."""
+PIECES_PER_JOB = 3
+"""Pieces of the payload that are stored together, at most: 512 files of 4 KiB with their lines, and what was left of
+the piece before. Each job waits for the disk."""
 
 _JSON_WIDTH = 6
 """Bytes that a character of a name or a message may need in a line, at most, with its escape."""

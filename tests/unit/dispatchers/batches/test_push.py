@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
-from homeftp.config import BATCH_ENTRIES, BATCH_JOB, MAX_REQUEST_LINE, SMALL_FILE
+from homeftp.client.transfer.batches.push import BATCH_FILES
+from homeftp.config import BATCH_ENTRIES, BATCH_JOB, KIB, MAX_REQUEST_LINE, SMALL_FILE, STREAM_PIECE
 from homeftp.dispatchers.batches.push import push_batch as push_batch_request
 from homeftp.endpoint import ROOT
 from homeftp.errors import Refusal
@@ -113,17 +114,29 @@ class BatchTests(VerbTestCase):
         self.assertEqual([self.read(f"f{number}") for number in range(count)], [b"%d" % n * 9 for n in range(count)])
 
     def test_jobs(self) -> None:
-        """Two pieces of the payload are one job, and no job is begun for nothing."""
+        """Three pieces of the payload are one job, and no job is begun for nothing."""
         entries = [push_entry(f"f{number}", b"1") for number in range(6)]
         for pieces, jobs in (
-            (entries, [2, 2, 2]),
-            (entries[:3], [2, 1]),
-            ([entries[0][:-1], entries[0][-1:], entries[1], entries[2]], [1, 2]),
+            (entries, [3, 3]),
+            (entries[:4], [3, 1]),
+            ([entries[0][:-1], entries[0][-1:], entries[1], entries[2]], [2, 1]),
             ([b"".join(push_entry(f"f{number}", b"1") for number in range(BATCH_JOB + 1))], [BATCH_JOB, 1]),
         ):
             files = _CountingFiles()
             self.successResultOf(Deferred.fromCoroutine(push_pieces(_Pieces(pieces), files)))
             self.assertEqual(files.jobs, jobs)
+
+    def test_jobs_of_a_request(self) -> None:
+        """What the command line sends in one request, 512 files of 4 KiB, is one job: each job waits for the disk.
+
+        Control: more files are not.
+        """
+        for count, jobs in ((BATCH_FILES, 1), (BATCH_FILES + 1, 2)):
+            payload = b"".join(push_entry(f"folder/file{number:07}.bin", bytes(4 * KIB)) for number in range(count))
+            pieces = [payload[start : start + STREAM_PIECE] for start in range(0, len(payload), STREAM_PIECE)]
+            files = _CountingFiles()
+            self.successResultOf(Deferred.fromCoroutine(push_pieces(_Pieces(pieces), files)))
+            self.assertEqual(len(list(filter(None, files.jobs))), jobs)
 
     def test_cut(self) -> None:
         """What has arrived before the connection is lost is stored."""
