@@ -1,9 +1,9 @@
 """Bytes to requests: where a head ends, what it says, and where its body ends. No input and no output.
 
-h11 parses the head and the chunks. Each request has an h11 connection of its own. The bytes of a body of known length
-do not pass through h11: they are only counted. What h11 tolerates and intermediaries read in different ways is refused
-here, before it parses: bare LF and CR, a length beside chunks, a length that is given twice (RFC 9112, sections 2.2,
-6.3 and 11.2).
+h11 parses the head; each request has an h11 connection of its own. Bodies do not pass through h11: their bytes are only
+counted, those of each chunk too. What h11 tolerates and intermediaries read in different ways is refused here: bare LF
+and CR, in heads, in the lines of chunks and in trailers, a length beside chunks, a length that is given twice (RFC
+9112, sections 2.2, 6.3, 7.1 and 11.2).
 """
 
 from __future__ import annotations
@@ -17,14 +17,7 @@ import h11
 from homeftp.server.http.messages import HttpHeaders
 
 MAX_HEAD = 32 * 1024
-"""Bytes of a head, at most; nginx has 32 KiB, Apache 8 KiB for each field."""
-
-FED_AT_ONCE = 64 * 1024
-"""Bytes of chunks that h11 gets at once, at most.
-
-h11 refuses a line without an end once more than `MAX_HEAD` bytes of it have come, and does not look at a whole one. So
-the line that says how long a chunk is can have both together, however it arrives.
-"""
+"""Bytes of a head, of a line of chunks, and of trailers, at most; nginx has 32 KiB, Apache 8 KiB for each field."""
 
 MAX_HEADERS = 100
 """Fields of a head, at most, as Apache has it."""
@@ -33,7 +26,18 @@ _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[ \t]")
 """Ends of lines other than CRLF, and a line that continues the one before (RFC 9112, 5.2)."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length:([^\r]*)", re.IGNORECASE)
+_CRLF = b"\r\n"
 _END = b"\r\n\r\n"
+
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,20})(?:;.*|[ \t]*)\r\n")
+"""How long a chunk is, in hexadecimal digits, and extensions, which are ignored (RFC 9112, 7.1)."""
+
+_HEXADECIMAL = 16
+
+_CHUNK_END = re.compile(_CRLF)
+
+_TRAILERS = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\x00\r\n]*)*\r\n\r\n")
+"""Fields behind the last chunk, which are ignored, from the end of its line on (RFC 9112, 7.1.2)."""
 
 
 class Malformed(Exception):
@@ -79,7 +83,10 @@ class RequestReader:
         self._buffer = bytearray()
         self._scanned = 0
         self._missing = 0
-        self._chunks: h11.Connection | None = None
+        self._in_chunks = False
+        """Whether another chunk, or the end of this one, has to come."""
+        self._expected = _CHUNK_LINE
+        """The form of the next line in chunks, once nothing of this one is missing."""
         self._in_request = False
         self._complete = False
 
@@ -103,7 +110,7 @@ class RequestReader:
         self._buffer += data
 
     def skip_body(self, size: int) -> bool:
-        """Whether the next `size` bytes all belong to a body of known length, which is not complete then.
+        """Whether the next `size` bytes all belong to a body of known length or to a chunk, which is not complete then.
 
         They are counted, and need not be received.
         """
@@ -126,9 +133,15 @@ class RequestReader:
             return self._head()
         if self._complete:
             return None
-        if self._chunks is not None:
-            return self._next_chunk(self._chunks)
+        if self._in_chunks and not self._missing:
+            try:
+                self._next_chunk()
+            except Malformed:
+                self._complete = True  # what follows waits for ever
+                raise
         if not self._missing:
+            if self._in_chunks:
+                return None
             self._complete = True
             return BODY_END
         if not self._buffer:
@@ -141,25 +154,28 @@ class RequestReader:
     def _head(self) -> RequestHead | None:
         if self._buffer.startswith(b"\r\n"):
             del self._buffer[:2]  # RFC 9112, 2.2: an empty line before a request is ignored
-        end = self._buffer.find(_END, max(0, self._scanned - len(_END)))
+        head = self._take(_END, "the head of the request")
+        return None if head is None else self._parsed(head)
+
+    def _take(self, mark: bytes, what: str) -> bytes | None:
+        """Take the bytes up to this end of their last line; None where it has not arrived. Raises `Malformed`."""
+        end = self._buffer.find(mark, max(0, self._scanned - len(mark)))
         whole = end >= 0
-        end = end + len(_END) if whole else len(self._buffer)
+        end = end + len(mark) if whole else len(self._buffer)
         if end > MAX_HEAD:
-            raise Malformed(
-                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the head of the request has more than {MAX_HEAD} bytes"
-            )
+            raise Malformed(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"{what} has more than {MAX_HEAD} bytes")
         start = max(0, self._scanned - 1)
         # A CR at the very end may still become a CRLF.
         if _BARE.search(self._buffer, start, end if whole or not self._buffer.endswith(b"\r") else end - 1):
             raise Malformed(
-                HTTPStatus.BAD_REQUEST, "a line of the head does not end in CRLF, or continues the one before"
+                HTTPStatus.BAD_REQUEST, f"a line of {what} does not end in CRLF, or continues the one before"
             )
-        self._scanned = end
+        self._scanned = 0 if whole else end
         if not whole:
             return None
-        head = bytes(self._buffer[:end])
+        taken = bytes(self._buffer[:end])
         del self._buffer[:end]
-        return self._parsed(head)
+        return taken
 
     def _parsed(self, head: bytes) -> RequestHead:
         connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
@@ -186,9 +202,7 @@ class RequestReader:
             raise Malformed(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no chunks")
         self._in_request = True
         self._missing = int(length or 0)
-        self._chunks = connection if chunked else None
-        if chunked and self._buffer:
-            self._feed(connection)
+        self._in_chunks, self._expected = chunked, _CHUNK_LINE
         return RequestHead(
             request.method.decode("ascii"),
             request.target.decode("latin-1"),
@@ -199,25 +213,24 @@ class RequestReader:
             expects_continue=modern and "100-continue" in _tokens(headers.get("expect")),
         )
 
-    def _feed(self, chunks: h11.Connection) -> None:
-        chunks.receive_data(bytes(self._buffer[:FED_AT_ONCE]))
-        del self._buffer[:FED_AT_ONCE]
-
-    def _next_chunk(self, chunks: h11.Connection) -> Event | None:
-        try:
-            event = chunks.next_event()
-            while event is h11.NEED_DATA and self._buffer:
-                self._feed(chunks)
-                event = chunks.next_event()
-        except h11.RemoteProtocolError as error:
-            raise Malformed(error.error_status_hint, str(error)) from None
-        if isinstance(event, h11.Data):
-            return bytes(event.data)
-        if isinstance(event, h11.EndOfMessage):
-            self._complete, self._chunks = True, None
-            self._buffer[:0] = chunks.trailing_data[0]
-            return BODY_END
-        return None
+    def _next_chunk(self) -> None:
+        """Take what is between two chunks, or behind the last one, as far as it has arrived. Raises `Malformed`."""
+        while self._in_chunks and not self._missing:
+            expected = self._expected
+            mark, what = (_END, "the trailers") if expected is _TRAILERS else (_CRLF, "the chunks")
+            line = self._take(mark, what)
+            if line is None:
+                return
+            found = expected.fullmatch(line)
+            if found is None:
+                raise Malformed(HTTPStatus.BAD_REQUEST, f"{what} cannot be understood")
+            if expected is _CHUNK_LINE:
+                self._missing = int(found[1], base=_HEXADECIMAL)
+                self._expected = _CHUNK_END if self._missing else _TRAILERS
+                if not self._missing:
+                    self._buffer[:0] = _CRLF
+            else:
+                self._expected, self._in_chunks = _CHUNK_LINE, expected is _CHUNK_END
 
 
 def _tokens(value: str | None) -> set[str]:

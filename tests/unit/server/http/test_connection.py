@@ -222,12 +222,37 @@ class RefusalTests(ConnectionCase):
                 self.assertEqual(client.answers("PUT")[0].status, status)
 
     def test_bad_chunks(self) -> None:
-        """Chunks that make no sense end the connection: nothing behind them is a request."""
-        for bad in (b"zz\r\n", b"5\r\nhelloX", b"5\nhello\n", b"-1\r\n"):
-            client = self.web.connect()
-            client.send("PUT", "/t", (("Transfer-Encoding", "chunked"),), bad + b"GET /t/smuggled HTTP/1.1\r\n\r\n")
-            self.assertTrue(client.closed, bad)
+        """Chunks that make no sense, or could be read in two ways, are refused; nothing behind them is a request."""
+        bad = (
+            b"zz\r\n",
+            b"5\r\nhelloX",
+            b"5\nhello\n",
+            b"-1\r\n",
+            b"5;a\rb\r\nhello\r\n0\r\n\r\n",
+            b"0\r\nA: \rb\r\n\r\n",
+        )
+        follows = b"GET /t/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+        for sent in bad:
+            for split in (1, 1000):
+                client = self.web.connect()
+                client.send("PUT", "/t", (("Transfer-Encoding", "chunked"),), b"")
+                for start in range(0, len(sent + follows), split):
+                    client.send_raw((sent + follows)[start : start + split])
+                (answer,) = client.answers("PUT")
+                self.assertEqual((answer.status, answer.headers["connection"]), (400, "close"), sent)
+                self.assertEqual((client.received, client.closed), (b"", True), sent)
         self.assertNotIn(("t", "smuggled"), [each.path for each in self.handler.requests])
+        self.client.send(
+            "PUT", "/t", (("Transfer-Encoding", "chunked"),), b"5;a\r\nhello\r\n0\r\nA: b\r\n\r\n" + follows
+        )
+        self.assertEqual([each.status for each in self.client.answers("PUT", "GET")], [200, 200], "the control")
+
+    def test_bad_chunks_unread(self) -> None:
+        """They end the connection also behind an answer that was given without the body."""
+        self.client.send("PUT", "/m", (("Transfer-Encoding", "chunked"),), b"")
+        self.assertEqual((self.client.answers("PUT")[0].status, self.client.closed), (401, False))
+        self.client.send_raw(b"5;a\rb\r\nhello\r\n0\r\n\r\n" + b"GET /t HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertEqual((self.client.received, self.client.closed), (b"", True))
 
     def test_large_body(self) -> None:
         """Of a refused request the rest of a short body is skipped; a long one ends the connection."""

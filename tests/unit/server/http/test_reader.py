@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.server.http.reader import FED_AT_ONCE, MAX_HEAD, BodyEnd, Malformed, RequestHead, RequestReader
+from homeftp.server.http.reader import MAX_HEAD, BodyEnd, Malformed, RequestHead, RequestReader
 from tests.support.repeatable import REPEATABLE
 
 SIZED = b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
-CHUNKED = b"PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+CHUNKED_HEAD = b"PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = CHUNKED_HEAD + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
 PLAIN = b"\r\nGET /c HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -87,18 +88,21 @@ class RequestReaderTests(SynchronousTestCase):
         reader.receive(b"z")
         self.assertEqual([reader.next_event(), type(reader.next_event())], [b"z", BodyEnd])
 
-    def test_no_skip_in_chunks(self) -> None:
-        """Bytes of chunks are never skipped."""
+    def test_skip_in_chunks(self) -> None:
+        """Bytes inside a chunk are only counted, too; what says how long the next one is never is."""
         reader = RequestReader()
-        reader.receive(CHUNKED[:70])
+        reader.receive(CHUNKED_HEAD + b"5\r\na")
         while reader.next_event() is not None:
             pass
+        self.assertTrue(reader.skip_body(3))
+        self.assertFalse(reader.skip_body(1))
+        reader.receive(b"e")
+        self.assertEqual([reader.next_event(), reader.next_event()], [b"e", None])
         self.assertFalse(reader.skip_body(1))
 
     def test_chunk_lines(self) -> None:
         """What says how long a chunk is has a bounded length, also where all of it has arrived at once."""
-        head = CHUNKED[: CHUNKED.index(b"3\r\nabc")]
-        line = b"5;" + b"x" * (FED_AT_ONCE + MAX_HEAD)
+        head, line = CHUNKED_HEAD, b"5;" + b"x" * MAX_HEAD
         for size in (len(head) + 2 * len(line), 10_000, 1000):
             reader, sent = RequestReader(), head + line + b"\r\nhello\r\n0\r\n\r\n"
             with self.assertRaises(Malformed):
@@ -111,11 +115,63 @@ class RequestReaderTests(SynchronousTestCase):
         reader.receive(head + line[: MAX_HEAD - 10] + b"\r\nhello\r\n0\r\n\r\n")
         self.assertEqual(joined(events(reader)), ["PUT /b None", "hello", "end"], "the control")
 
+    def test_ambiguous_chunks(self) -> None:
+        """A line of chunks that others may divide in another way is refused, however its bytes arrive."""
+        accepted = (
+            b"5;a=b\r\nhello\r\n0;c\r\n\r\n",
+            b"5 \r\nhello\r\n0\r\nA: b\r\nC:\r\n\r\n",
+        )
+        refused = (
+            b"5;a\rb\r\nhello\r\n0\r\n\r\n",
+            b"5;a\r\r\nhello\r\n0\r\n\r\n",
+            b"5;a\nb\r\nhello\r\n0\r\n\r\n",
+            b"5\nhello\r\n0\r\n\r\n",
+            b"5\rhello\r\n0\r\n\r\n",
+            b"5\r\nhello\n0\r\n\r\n",
+            b"5\r\nhello\r0\r\n\r\n",
+            b"5\r\nhello5\r\n0\r\n\r\n",
+            b"5\r\nhello\r\n0;a\rb\r\n\r\n",
+            b"5\r\nhello\r\n0\n\r\n\r\n",
+            b"5\r\nhello\r\n0\r\n\n\r\n\r\n",
+            b"5\r\nhello\r\n0\r\n\r\r\n\r\n",
+            b"5\r\nhello\r\n0\r\nA: b\nC: d\r\n\r\n",
+            b"5\r\nhello\r\n0\r\nA: b\rC: d\r\n\r\n",
+            b"5\r\nhello\r\n0\r\nA: b\r\n\n\r\n\r\n",
+            b"5\r\nhello\r\n0\r\nA: b\r\n c\r\n\r\n",
+            b"5\r\nhello\r\n0\r\nA b\r\n\r\n",
+            b"5\r\nhello\r\n0\r\n A: b\r\n\r\n",
+        )
+        for size in (1, 2, 3, 5, 7, 1000):
+            for body in accepted:
+                found = joined(self.divided(CHUNKED_HEAD + body + PLAIN, size))
+                self.assertEqual(found, ["PUT /b None", "hello", "end", "GET /c 0", "end"], body)
+            for body in refused:
+                with self.assertRaises(Malformed, msg=(size, body)) as caught:
+                    self.divided(CHUNKED_HEAD + body + PLAIN, size)
+                self.assertEqual(caught.exception.status, 400)
+
+    def divided(self, sent: bytes, size: int) -> list[str]:
+        """The events of what arrives in pieces of this size."""
+        reader, found = RequestReader(), []
+        for start in range(0, len(sent), size):
+            reader.receive(sent[start : start + size])
+            found += events(reader)
+        return found
+
+    def test_nothing_behind(self) -> None:
+        """Nothing follows chunks that are refused, whatever arrives."""
+        reader = RequestReader()
+        reader.receive(CHUNKED_HEAD + b"5;a\rb\r\nhello\r\n0\r\n\r\n")
+        self.assertRaises(Malformed, events, reader)
+        reader.receive(PLAIN)
+        self.assertIsNone(reader.next_event())
+        self.assertTrue(reader.waiting)
+
     def test_large_chunks(self) -> None:
-        """Chunks that h11 gets in several pieces are whole, and the request behind them comes after them."""
+        """Large chunks are whole, and the request behind them comes after them."""
         body = bytes(range(256)) * 1000
         reader = RequestReader()
-        reader.receive(CHUNKED[: CHUNKED.index(b"3\r\nabc")] + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) + PLAIN * 2)
+        reader.receive(CHUNKED_HEAD + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) + PLAIN * 2)
         found = []
         while isinstance(event := reader.next_event(), (RequestHead, bytes)):
             found.append(event)
