@@ -328,20 +328,21 @@ class SyncArchive:
             self.database.run(write)
 
     def move(self, pair: SyncPair, old: str, new: str) -> None:
-        """Both sides have renamed what was agreed on at and beneath `old` to `new`."""
+        """Both sides have renamed what was agreed on at and beneath `old` to `new`; what is left out went with it."""
         (folder, last), (new_folder, new_last) = split_name(old), split_name(new)
 
         def write(connection: sqlite3.Connection) -> None:
             number = pair_id(connection, pair)
             with connection:
-                connection.execute(
-                    "UPDATE OR REPLACE agreed SET folder = ?, name = ? WHERE pair = ? AND folder = ? AND name = ?",
-                    [new_folder, new_last, number, folder, last],
-                )
-                connection.execute(
-                    f"UPDATE OR REPLACE agreed SET folder = ? || substr(folder, ?) WHERE pair = ? AND {_BENEATH}",
-                    [new, len(old) + 1, number, old, f"{old}/", f"{old}0"],  # 0 is the next character after /
-                )
+                for table in ("agreed", "left_out"):
+                    connection.execute(
+                        f"UPDATE OR REPLACE {table} SET folder = ?, name = ? WHERE (pair, folder, name) = (?, ?, ?)",
+                        [new_folder, new_last, number, folder, last],
+                    )
+                    connection.execute(
+                        f"UPDATE OR REPLACE {table} SET folder = ? || substr(folder, ?) WHERE pair = ? AND {_BENEATH}",
+                        [new, len(old) + 1, number, old, f"{old}/", f"{old}0"],  # 0 is the next character after /
+                    )
                 connection.execute("DELETE FROM folders WHERE pair = ?", [number])
 
         self.database.run(write)

@@ -7,7 +7,7 @@ here blocks.
 from __future__ import annotations
 
 import sqlite3
-from typing import Callable, Iterable, Sequence
+from typing import Container, Iterable, Sequence
 
 import attrs
 
@@ -21,6 +21,8 @@ MOST_NAMES = 50_000
 
 _FIELDS = "folder, name, kind, hash, size, mtime_us, mode, inode"
 
+_OUT = ("agreed", "left_out")
+
 _ROW = "pair = ? AND folder = ? AND name = ?"
 
 
@@ -28,6 +30,7 @@ _ROW = "pair = ? AND folder = ? AND name = ?"
 class SelectionChange:
     """Which names of an agreement are selected now, and were not before, and the reverse."""
 
+    selector: Selector
     left_out: Sequence[str] = ()
     """Names that are not selected any more."""
     included: Sequence[str] = ()
@@ -36,40 +39,72 @@ class SelectionChange:
     def record(self, archive: SyncArchive, pair: SyncPair) -> None:
         """Record which names are selected; what is agreed of them stays as it was."""
         _move(archive, pair, self.included, "left_out", "agreed")
-        _move(archive, pair, self.left_out, "agreed", "left_out")
+        _move(archive, pair, self.left_out, *_OUT)
+
+    def record_folders(self, archive: SyncArchive, pair: SyncPair, folders: Iterable[str]) -> None:
+        """Record also what is left out of what is agreed in these folders; before they are recorded anew."""
+        if not self.selector.takes_all:
+            rows = _rows(archive, pair, "agreed", folders)
+            _move(archive, pair, [name for name, node, _ in rows if not _takes(self.selector, name, node)], *_OUT)
 
 
 def select_agreed(
-    archive: SyncArchive, pair: SyncPair, agreement: Agreement, selector: Selector, scope: Scope
+    archive: SyncArchive,
+    pair: SyncPair,
+    agreement: Agreement,
+    selector: Selector,
+    scope: Scope,
+    same: Container[str] = (),
 ) -> SelectionChange:
-    """Leave in an agreement what is selected, with what was left out before; `scope` is what is compared."""
+    """Leave in an agreement what is selected, with what was left out before; `scope` is what is compared.
+
+    The agreement lacks what is in folders that are the `same` on both sides.
+    """
     nodes, inodes = agreement.nodes, agreement.inodes
-    left_out = [name for name, node in nodes.items() if not selector.takes(name, is_directory=node.kind == "directory")]
+    left_out = [name for name, node in nodes.items() if not _takes(selector, name, node)]
     for name in left_out:
         del nodes[name]
     included = []
-    if agreement.has_left_out:
-        for name, node, inode in _known(archive, pair, lambda name: selector.takes(name, is_directory=True)):
-            taken = selector.takes(name, is_directory=node.kind == "directory")
-            if taken and name in scope and name not in nodes:
-                nodes[name] = node
-                included.append(name)
-                if inode:
-                    inodes[name] = inode
-    return SelectionChange(left_out, included)
+    folders = _folders(archive, pair) if agreement.has_left_out else ()
+    taken = [folder for folder in folders if selector.takes(folder, is_directory=True)]
+    for name, node, inode in _rows(archive, pair, "left_out", taken):
+        if not _takes(selector, name, node) or name not in scope or name in nodes:
+            continue
+        included.append(name)
+        if split_name(name)[0] not in same:
+            nodes[name] = node
+            if inode:
+                inodes[name] = inode
+    return SelectionChange(selector, left_out, included)
 
 
-def _known(archive: SyncArchive, pair: SyncPair, takes: Callable[[str], bool]) -> Sequence[tuple[str, SyncNode, int]]:
-    """The names that were left out, in the folders that are selected, each with its node and inode."""
+def _takes(selector: Selector, name: str, node: SyncNode) -> bool:
+    return selector.takes(name, is_directory=node.kind == "directory")
+
+
+def _folders(archive: SyncArchive, pair: SyncPair) -> Sequence[str]:
+    """The folders that the names that were left out are in."""
+    found: list[str] = []
+
+    def select(connection: sqlite3.Connection) -> None:
+        rows = connection.execute("SELECT DISTINCT folder FROM left_out WHERE pair = ?", [pair_id(connection, pair)])
+        found.extend(folder for (folder,) in rows)
+
+    archive.database.run(select)
+    return found
+
+
+def _rows(
+    archive: SyncArchive, pair: SyncPair, table: str, folders: Iterable[str]
+) -> Sequence[tuple[str, SyncNode, int]]:
+    """The names in these folders that a table has, each with its node and inode."""
     found: list[tuple[str, SyncNode, int]] = []
+    query = f"SELECT {_FIELDS} FROM {table} WHERE pair = ? AND folder = ? ORDER BY name"
 
     def select(connection: sqlite3.Connection) -> None:
         number = pair_id(connection, pair)
-        folders = connection.execute("SELECT DISTINCT folder FROM left_out WHERE pair = ?", [number]).fetchall()
-        for (folder,) in folders:
-            if takes(folder):
-                query = f"SELECT {_FIELDS} FROM left_out WHERE pair = ? AND folder = ? ORDER BY name"
-                found.extend(map(node_of_row, connection.execute(query, [number, folder])))
+        for folder in folders:
+            found.extend(map(node_of_row, connection.execute(query, [number, folder])))
 
     archive.database.run(select)
     return found

@@ -138,7 +138,7 @@ async def read_both(
     if agreed.has_left_out or not tree.selector.takes_all:
         from homeftp.client.sync.leftout import select_agreed  # most folders are synced whole
 
-        selected = await context.workers.run(select_agreed, archive, pair, agreed, tree.selector, scope)
+        selected = await context.workers.run(select_agreed, archive, pair, agreed, tree.selector, scope, same)
     unread = 0
     if not scope.is_whole:
         around = {name for name in names_around(scope.parts) if name in tree.directories and name}
@@ -366,6 +366,8 @@ def record_same(archive: SyncArchive, pair: SyncPair, both: BothSides, cache: Ha
         return
     changed = read_unread(both.local, both.digests, cache, outdated)
     outdated.difference_update(changed)
+    if both.selected is not None:
+        both.selected.record_folders(archive, pair, outdated)
     directories: dict[str, list[tuple[str, FileStat]]] = {}
     for name, found in both.local.directories.items():
         if name:

@@ -70,6 +70,47 @@ class LeftOutTests(SyncedCase):
         self.include()
         self.assertEqual(self.there(), {"a.txt": b"one", "d": None, "d/y": b"new"})
 
+    def test_deleted_before(self) -> None:
+        """What the server had deleted already when it was left out is deleted here when it is included again."""
+        os.unlink(os.path.join(self.server.root, "Docs/d/x"))
+        self.sync(self.ann, selection=Selection(("d/x",)))
+        self.assertIn("d/x", self.ann.contents(), "the control")
+        self.sync(self.ann)
+        self.assertEqual(self.there(), {"a.txt": b"one", "d": None, "d/y": b"yy"})
+        self.assert_in_step()
+
+    def test_included_unchanged(self) -> None:
+        """What was included again, and had not changed, is synced on; a whole folder, too."""
+        for pattern in ("d/*", "d"):
+            self.sync(self.ann, selection=Selection((pattern,)))
+            self.sync(self.ann)
+            self.ann.put("d/x", pattern.encode())
+            os.unlink(os.path.join(self.ann.path, "d/y"))
+            self.sync(self.ann)
+            self.assertEqual(self.there(), {"a.txt": b"one", "d": None, "d/x": pattern.encode()})
+            self.ann.put("d/y", b"again")
+            self.sync(self.ann)
+            self.assert_in_step()
+
+    def test_renamed_folder(self) -> None:
+        """What is left out in a folder that is renamed goes with it; what gets the old name later is new."""
+        for new in (b"", b"other"):
+            self.ann.put("d/x.log", b"")
+            self.sync(self.ann)
+            self.sync(self.ann, selection=Selection(("*.log",)))
+            self.ann.rename("d", "e")
+            self.sync(self.ann, selection=Selection(("*.log",)))
+            self.ann.put("d/x.log", new)
+            self.ann.put("e/x.log", b"edited")
+            self.sync(self.ann)
+            self.assertEqual(self.there(), {**self.before_in_e(), "e/x.log": b"edited", "d": None, "d/x.log": new})
+            self.assert_in_step()
+            self.setUp()
+
+    def before_in_e(self) -> dict[str, bytes | None]:
+        """What was there before, once `d` is renamed to `e`."""
+        return {name.replace("d", "e", 1): content for name, content in self.before.items()}
+
     def test_parts(self) -> None:
         """A watch, which compares what events name, knows it as well."""
         self.exclude("*.txt")
