@@ -8,8 +8,12 @@ there, and the time before which its file had not been made; the rule makes the 
 from __future__ import annotations
 
 import msgspec
+from msgspec import structs
 
 from homeftp.model import Entry, Version
+
+_NEVER = 2**62
+"""A time after all others."""
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +51,22 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
             if version.at_us >= as_of_us and (rewritten or _made_by(version.made_us, as_of_us)):
                 return version
         return self.current if _made_by(self.made_us, as_of_us) else None
+
+    def file_at(self, as_of_us: int) -> tuple[int, int] | None:
+        """Which of two files, one beneath the name of the other, was there at a time: the greater. None: no file was.
+
+        It is the one that was made last, as the other was put back, or moved there, later. Of two of which that is not
+        known it is the one that was replaced or removed first.
+        """
+        found = self.at(as_of_us)
+        if found is None or (isinstance(found, Entry) and found.kind == "directory"):
+            return None
+        made_us, until_us = (found.made_us, found.at_us) if isinstance(found, Version) else (self.made_us, _NEVER)
+        return 0 if made_us is None or made_us > as_of_us else made_us, -until_us
+
+    def absent_at(self, as_of_us: int) -> Timeline:
+        """The same name where nothing was there at a time: what it has now came later."""
+        return structs.replace(self, made_us=as_of_us + 1, versions=())
 
 
 def _made_by(made_us: int | None, as_of_us: int) -> bool:

@@ -76,3 +76,14 @@ class PastCase(SynchronousTestCase):
         self.now_us = 3_000_000
         self.changes.clear()
         return then
+
+    def file_in_place_of_a_directory(self) -> None:
+        """A file "d/p" from 1 s to 2 s, a directory with "x" until 3 s, and the file again. "d/q" stays."""
+        self.write("d/p", b"file")
+        self.now_us = 2_000_000
+        self.remove("d/p")
+        self.write("d/p/x", b"x")
+        self.write("d/q", b"q")
+        self.now_us = 3_000_000
+        self.remove("d/p")
+        self.whole.restore(parse("d/p"), None, None)

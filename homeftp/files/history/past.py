@@ -5,7 +5,7 @@ Everything here blocks: it runs in the pool. What was where at a time is the rul
 
 from __future__ import annotations
 
-from typing import Generator, Iterator
+from typing import Generator, Iterator, Sequence
 
 import attrs
 from msgspec import structs
@@ -66,12 +66,50 @@ def open_past(store: IStore, endpoint: Endpoint, as_of_us: int) -> Iterator[IOpe
 def _found_at(
     history: IHistory, endpoint: Endpoint, as_of_us: int
 ) -> Generator[tuple[()], None, Entry | Version | None]:
-    for page in history.timelines(endpoint, as_of_us, depth=0):
-        for part in page:
-            if (found := part.at(as_of_us)) is not None:
-                return found
+    for page in tree_at(history, endpoint, as_of_us):
+        for timeline in page:
+            return None if timeline.name else timeline.at(as_of_us)
         yield ()
     return None
+
+
+def tree_at(history: IHistory, endpoint: Endpoint, as_of_us: int) -> Iterator[Sequence[Timeline]]:
+    """Each name at an endpoint and beneath it, as `at_time`, where `Timeline.at` gives nothing beneath a file.
+
+    Both seem to have been there where one of them was put back or moved there later: `Timeline.file_at` tells which.
+    """
+    last: Timeline | None = None  # given when the next name is known
+    beneath: tuple[str, ...] = ()
+    for page in at_time(history.timelines(endpoint, as_of_us), as_of_us):
+        given: list[Timeline] = []
+        for timeline in page:
+            if timeline.name.startswith(beneath):
+                timeline = timeline.absent_at(as_of_us)
+            elif last is not None and timeline.name.startswith(_beneath(last)) and last.file_at(as_of_us) is not None:
+                if (yield from _was_directory(history, endpoint.at(last.name), last, as_of_us)):
+                    last = last.absent_at(as_of_us)
+                else:
+                    beneath, timeline = (_beneath(last),), timeline.absent_at(as_of_us)
+            given += () if last is None else (last,)
+            last = timeline
+        yield given
+    yield () if last is None else (last,)
+
+
+def _beneath(timeline: Timeline) -> str:
+    return f"{timeline.name}/" if timeline.name else ""
+
+
+def _was_directory(
+    history: IHistory, endpoint: Endpoint, file: Timeline, as_of_us: int
+) -> Generator[tuple[()], None, bool]:
+    """Whether something beneath the name of a file was there at a time, and so the file was not."""
+    for page in at_time(history.timelines(endpoint, as_of_us), as_of_us):
+        files = [each.file_at(as_of_us) for each in page if each.name]
+        if max(filter(None, files), default=(-1, 0)) > (file.file_at(as_of_us) or (0, 0)):
+            return True
+        yield ()
+    return False
 
 
 def list_past(store: IStore, as_of_us: int, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
@@ -82,7 +120,7 @@ def list_past(store: IStore, as_of_us: int, endpoint: Endpoint, recursive: bool)
     """
     was_there = not endpoint.parts
     directories = DirectoriesThen()
-    for page in at_time(history_of(store).timelines(endpoint, as_of_us), as_of_us):
+    for page in tree_at(history_of(store), endpoint, as_of_us):
         items: list[Entry | tuple[str, str]] = []
         for timeline in page:
             found = timeline.at(as_of_us)
@@ -109,14 +147,10 @@ class DirectoriesThen:
 
     _known: list[tuple[str, Entry | None]] = attrs.field(factory=list)
     """The directories on the way to the last name, with their entries; None for those that have been given."""
-    _file: str = ""
-    """The last file: nothing was beneath it."""
 
     def add(self, timeline: Timeline, found: Entry | Version | None) -> Iterator[Entry]:
         """The entries of a name and its version then, after those of directories that were not given yet."""
         name = timeline.name
-        if self._file and name.startswith(f"{self._file}/"):
-            return
         while self._known and not name.startswith(f"{self._known[-1][0]}/"):
             self._known.pop()
         if found is None and (timeline.current is None or timeline.current.kind == "file"):
@@ -127,7 +161,6 @@ class DirectoriesThen:
             return  # a directory of today: it counts only if something was in it then
         yield from self._give(name)
         if _is_file(found):
-            self._file = name
             yield past_entry(name, found)
 
     def _give(self, name: str) -> Iterator[Entry]:

@@ -14,10 +14,9 @@ import msgspec
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NotEmpty
 from homeftp.files.history.lastchange import last_change
-from homeftp.files.history.past import history_of, not_there_then
+from homeftp.files.history.past import history_of, not_there_then, tree_at
 from homeftp.files.history.results import FILES_PER_STEP, raise_failure, refusal_of
 from homeftp.history.changes import RestoreStep, Reversion, Reverted
-from homeftp.history.parts import at_time
 from homeftp.history.timeline import Timeline
 from homeftp.interfaces import IHistory, IStore
 from homeftp.model import ABSENT, PRESENT, Entry, Version
@@ -75,7 +74,7 @@ class _Restoring:
 
     def steps(self) -> Iterator[RestoreStep]:
         """Put it back."""
-        for page in at_time(self.history.timelines(self.endpoint, self.as_of_us), self.as_of_us):
+        for page in tree_at(self.history, self.endpoint, self.as_of_us):
             for timeline in page:
                 self._leave(timeline.name)
                 self._add(timeline)

@@ -158,6 +158,22 @@ class HistoryContract(ContractCase):
                 self.assert_for_people(refused)
         self.assertEqual(self.tree(store), {"d.txt": None, "d.txt/a.txt": b"1", "b.txt": b"1"})
 
+    def test_revert_kinds(self) -> None:
+        """In one call a file goes, and one beneath its name comes back, no younger than it was."""
+        if (made := self.history_store()) is None:
+            return
+        store, history = made
+        self.write(store, "p.txt/a.txt", b"then")
+        self.remove(store, "p.txt", recursive=True)
+        self.write(store, "p.txt", b"now")
+        then = self.timelines(history)["p.txt/a.txt"].versions[0]
+        results = history.revert(
+            [Reversion(parse("p.txt"), None, sha(b"now")), Reversion(parse("p.txt/a.txt"), then.at_us, ABSENT)]
+        )
+        self.assertEqual([type(each) for each in results], [type(None), Entry])
+        self.assertEqual(self.tree(store), {"p.txt": None, "p.txt/a.txt": b"then"})
+        self.assertEqual(self.timelines(history)["p.txt/a.txt"].made_us, then.made_us)
+
     def test_discard(self) -> None:
         """Versions go for good, and nothing else; one that is not there is refused by itself."""
         if (made := self.history_store()) is None:

@@ -53,3 +53,21 @@ class TimelineTests(SynchronousTestCase):
         self.assertIs(Timeline(name="a", current=now).at(0), now)
         self.assertEqual(Timeline(name="a", versions=(version(20, None),)).at(0), version(20, None))
         self.assertIsNone(Timeline(name="a").at(0))
+
+    def test_file_at(self) -> None:
+        """Of two files of which one is beneath the other's name it is the one made last, or else removed first."""
+        now = Entry("", "file")
+        kept, put_back = Timeline(name="a", versions=(version(30, 20),)), Timeline(name="a", current=now, made_us=10)
+        self.assertEqual([kept.file_at(25), put_back.file_at(25)], [(20, -30), (10, -(2**62))])
+        unknown = [Timeline(name="a", versions=(version(30, made_us),)) for made_us in (None, 99)]
+        self.assertEqual([each.file_at(25) for each in unknown], [(0, -30)] * 2)
+        self.assertEqual(Timeline(name="a", current=now).file_at(25), (0, -(2**62)))
+        directory = Timeline(name="a", current=Entry("", "directory"), made_us=10)
+        self.assertEqual([kept.file_at(15), directory.file_at(25)], [None, None])
+
+    def test_absent_at(self) -> None:
+        """A name can be given as one at which nothing was; what is there now stays."""
+        whole = Timeline(name="a", current=Entry("", "file"), made_us=10, versions=(version(30, 20),))
+        absent = whole.absent_at(25)
+        self.assertEqual([absent.at(time) for time in (5, 15, 25)], [None, None, None])
+        self.assertIs(absent.current, whole.current)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from unittest import mock
 
+import attrs
+
 from homeftp.config import LISTING_PAGE, Retention
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, Forbidden, NotFound, WrongKind
 from homeftp.files.history.past import history_of, list_past, open_past
+from homeftp.history.timeline import Timeline
 from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
 from homeftp.store.memory import MemoryStore
@@ -35,6 +38,12 @@ class OpenTests(PastCase):
         self.assertEqual([self.past(f"d/{name}") for name in ("same", "replaced", "removed")], [b"then"] * 3)
         self.assertEqual(self.past("d/replaced", 2_500_000), b"now!!")
         self.assertEqual(self.past("d/folder/x"), b"then")
+
+    def test_directory_then(self) -> None:
+        """A file of today that was put back stands where a directory was."""
+        self.file_in_place_of_a_directory()
+        self.assertRaises(WrongKind, self.past, "d/p", 2_500_000)
+        self.assertEqual((self.past("d/p"), self.past("d/p/x", 2_500_000)), (b"file", b"x"))
 
     def test_none(self) -> None:
         """A directory, and what was not there, may be listed."""
@@ -73,8 +82,8 @@ class OpenTests(PastCase):
         self.write("a", b"then")
         store = mock.Mock(wraps=self.whole)
         history = mock.Mock()
-        current = [mock.Mock(**{"at.return_value": Entry("", "file")})]
-        gone = [mock.Mock(**{"at.return_value": None})]
+        current = [Timeline(name="", current=Entry("", "file"))]
+        gone: list[Timeline] = []
         history.timelines.side_effect = [[current], [gone]] * 3
         store.history.return_value = history
         self.assertRaises(Changed, list, open_past(store, parse("a"), THEN))
@@ -99,6 +108,30 @@ class ListTests(PastCase):
         then = self.history_of_a_folder()
         self.assertEqual(self.past(), list(then))
         self.assertEqual(self.past(as_of_us=2_500_000), list(self.tree("d")))
+
+    def test_kinds(self) -> None:
+        """Nothing is beneath a file, and no file above something, whatever was put back since."""
+        self.file_in_place_of_a_directory()
+        self.assertEqual((self.past(), self.past(as_of_us=2_500_000)), (["p"], ["p", "p/x", "q"]))
+        self.assertEqual((self.past("d/p", 2_500_000), self.past("", recursive=False)), (["x"], ["d"]))
+        self.assertRaises(WrongKind, self.past, "d/p")
+        self.now_us = 4_000_000
+        self.remove("d/p")
+        self.whole.restore(parse("d/p/x"), None, None)
+        self.assertEqual((self.past(), self.past(as_of_us=2_500_000)), (["p"], ["p", "p/x", "q"]))
+        self.assertRaises(WrongKind, self.past, "d/p")
+
+    def test_kinds_not_known(self) -> None:
+        """Where nobody knows when files were made, what was removed first was there first."""
+        self.file_in_place_of_a_directory()
+        tree = self.whole._tree
+        for names, node in tree.nodes.items():
+            tree.nodes[names] = attrs.evolve(node, made_us=None)
+        for kept in tree.versions.values():
+            kept.update({at_us: attrs.evolve(node, made_us=None) for at_us, node in kept.items()})
+        self.assertEqual(
+            (self.past(as_of_us=2_500_000), self.past(as_of_us=3_500_000)), (["p", "p/x", "q"], ["p", "q"])
+        )
 
     def test_one_level(self) -> None:
         """Only what was directly in it, with directories that do not exist any more."""

@@ -159,15 +159,55 @@ class RestoreTests(RestoreCase):
 
     def test_folder_in_place_of_a_file(self) -> None:
         """A folder that has something that stays is not removed for the file that was there."""
-        self.write("d/x/stays", b"then")
+        self.write("d/file", b"then")
+        self.now_us = 2_000_000
+        self.remove("d/file")
+        self.write("d/file/stays", b"now")
+        revert = MemoryStore.revert
+
+        def partly(store: MemoryStore, some: Sequence[Reversion]) -> list[Entry | Exception | None]:
+            return [Forbidden("no") if each.endpoint.name == "stays" else revert(store, [each])[0] for each in some]
+
+        with mock.patch.object(MemoryStore, "revert", partly):
+            found = self.restore()
+        refused = {each.name: type(each.refusal) for each in found if each.outcome == "refused"}
+        self.assertEqual(refused, {"file": WrongKind, "file/stays": Forbidden})
+        self.assertEqual(self.tree("d")["file/stays"], b"now")
+
+    def test_older_folder_in_place_of_a_file(self) -> None:
+        """A folder that was moved to the name of a file goes again, although what is in it is older than the file."""
+        self.write("d/x/older", b"older")
         self.now_us = 2_000_000
         self.write("d/file", b"one")
         self.now_us = 3_000_000
         self.remove("d/file")
         self.whole.move(parse("d/x"), parse("d/file"), None, None)
-        (found,) = self.restore(as_of_us=2_500_000)
-        self.assertEqual((found.name, found.outcome, type(found.refusal)), ("file", "refused", WrongKind))
-        self.assertEqual(self.tree("d")["file/stays"], b"then")
+        self.restore(as_of_us=2_500_000)
+        self.assertEqual(self.tree("d"), {"file": b"one"})
+        self.assertIn("d/file/older", dict(self.kept()))
+
+    def test_before_a_restore(self) -> None:
+        """A folder comes back where a restore has put the older file of that name since; and so on, in turns."""
+        self.write("d/p", b"file")
+        self.now_us = 2_000_000
+        self.remove("d/p")
+        self.write("d/p/x/y", b"y")
+        self.now_us = 3_000_000
+        self.restore(as_of_us=1_500_000)
+        for number, (then, tree) in enumerate(
+            [
+                (2_500_000, {"p": None, "p/x": None, "p/x/y": b"y"}),
+                (2_500_000, {"p": None, "p/x": None, "p/x/y": b"y"}),
+                (1_500_000, {"p": b"file"}),
+                (2_500_000, {"p": None, "p/x": None, "p/x/y": b"y"}),
+            ]
+        ):
+            self.now_us = 4_000_000 + number
+            found = self.restore(as_of_us=then)
+            self.assertEqual((self.tree("d"), {each.refusal for each in found} - {None}), (tree, set()), number)
+        self.restore("d/p", 1_500_000)
+        self.restore("d/p/x", 2_500_000)
+        self.assertEqual(self.tree("d"), {"p": None, "p/x": None, "p/x/y": b"y"}, "at the name itself, and beneath it")
 
     def test_changed_meanwhile(self) -> None:
         """A file that somebody else replaces after it was looked at stays, and is named."""

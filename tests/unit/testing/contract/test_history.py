@@ -76,6 +76,23 @@ class HistoryControls(ControlCase):
 
         self.assert_caught("test_open_version", Current)
 
+    def test_kinds(self) -> None:
+        """Files that are put back as new ones, and removals that come last."""
+
+        class Young(MemoryStore):
+            def timelines(
+                self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[list[Timeline]]:
+                for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
+                    yield [structs.replace(each, made_us=each.made_us and each.made_us + 1) for each in page]
+
+        class RemovesLast(MemoryStore):
+            def revert(self, reversions: Sequence[Reversion]) -> list[Entry | Exception | None]:
+                return super().revert(reversions[::-1])[::-1]
+
+        for wrong in (Young, RemovesLast):
+            self.assert_caught("test_revert_kinds", wrong)
+
     def test_reverting(self) -> None:
         """Conditions that are forgotten, and one refusal that ends everything."""
 
