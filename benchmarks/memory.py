@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import socket
 import ssl
 import time
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
+from homeftp.endpoint import RESERVED
 from loads import PER_FOLDER
 from measuring import memory_kib, reset_peak, run
 from programs import HOMEFTP, homeftp_server, pair, reserved_port
@@ -46,6 +49,8 @@ def measure_entries(folder: Path, entries: int) -> dict[str, Peak]:
     peaks: dict[str, Peak] = {}
     with homeftp_server(folder, port) as server:
         pair(folder, port)
+        other = folder / "other client"
+        shutil.copytree(folder / "client", other)  # it remembers nothing
 
         def step(name: str, *arguments: str, statuses: Sequence[int] = (0,)) -> None:
             reset_peak(server)
@@ -57,6 +62,8 @@ def measure_entries(folder: Path, entries: int) -> dict[str, Peak]:
         step("push", "push", "-r", str(source), "nas:entries")
         step("push, the same", "push", "-r", str(source), "nas:entries")
         step("list", "ls", "-R", "nas:entries")
+        step("list as JSON", "ls", "-R", "--json", "nas:entries")
+        step("usage", "du", "nas:entries")
         step("compare", "cmp", str(source), "nas:entries")
         for parent in source.iterdir():
             next(parent.iterdir()).unlink()
@@ -65,6 +72,15 @@ def measure_entries(folder: Path, entries: int) -> dict[str, Peak]:
         step("get", "get", "-r", "nas:entries", str(folder / "fetched"))
         step("first sync", "sync", "-y", str(source), "nas:synced")
         step("sync, the same", "sync", "-y", str(source), "nas:synced")
+        shutil.rmtree(folder / "fetched")
+        os.environ["HOMEFTP_HOME"] = str(other)
+        step("first sync, fetching", "sync", "-y", str(folder / "synced"), "nas:synced")
+        step("first sync, both same", "sync", "-y", "--start-over", str(folder / "synced"), "nas:synced")
+        for parent in (folder / "synced").iterdir():
+            if parent.name != RESERVED:
+                shutil.rmtree(parent)
+        step("sync, all deleted", "sync", "-y", f"--max-delete={entries}", str(folder / "synced"), "nas:synced")
+        step("remove", "rm", "-r", "nas:entries")
     return peaks
 
 

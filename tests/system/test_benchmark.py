@@ -135,8 +135,9 @@ class BenchmarkTests(SynchronousTestCase):
     def test_memory(self) -> None:
         """It measures the memory of both ends for everything that is done with a folder, and of idle connections."""
         found = self.table("--load=memory", "--no-ext4", prints=("150 files", "for each of 20 idle connections"))
-        steps = ["push", "push, the same", "list", "compare", "compare, all differ", "get"]
-        steps += ["first sync", "sync, the same"]
+        steps = ["push", "push, the same", "list", "list as JSON", "usage", "compare", "compare, all differ", "get"]
+        steps += ["first sync", "sync, the same", "first sync, fetching", "first sync, both same", "sync, all deleted"]
+        steps += ["remove"]
         self.assertEqual(list(found["memory"]["peaks"]), steps)
         for client, server, _ in found["memory"]["peaks"].values():
             self.assertGreater(min(client, server), 1024, "a Python process has more than a MiB")
