@@ -22,17 +22,17 @@ from homeftp.model import Entry, Kind, TimeSpan
 def _pack(names: Sequence[str], entries: Sequence[Entry]) -> Columns:
     return (
         [entry.kind for entry in entries],
+        [None if entry.hash is None else binary(entry.hash) for entry in entries],
         [entry.size for entry in entries],
         [entry.mtime_us for entry in entries],
         [entry.mode for entry in entries],
-        [None if entry.hash is None else binary(entry.hash) for entry in entries],
         [entry.damaged for entry in entries],
         [entry.mtime_span for entry in entries],
     )
 
 
 def _unpack(names: Sequence[str], columns: Columns) -> Iterable[Entry]:
-    kinds, sizes, times, modes, digests, damaged, spans = columns
+    kinds, digests, sizes, times, modes, damaged, spans = columns
     hashes = [None if digest is None else from_binary(digest) for digest in digests]
     return map(_entry, names, kinds, sizes, times, modes, hashes, damaged, spans)
 
@@ -51,7 +51,7 @@ def _entry(
 
 
 PACKING: Packing[Entry] = Packing(_pack, _unpack)
-"""Keeps all of an entry that a server says."""
+"""Keeps all of an entry that a server says. The first columns are those of a node of a sync."""
 
 
 def entry_table(entries: Mapping[str, Entry] | None = None) -> NameTable[Entry]:

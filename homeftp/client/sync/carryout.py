@@ -6,8 +6,9 @@ What was done is recorded in the archive on the way. What was not is left to the
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, gatherResults
 
@@ -19,15 +20,15 @@ from homeftp.client.files.names import unescaped_name
 from homeftp.client.files.remove import remove_local
 from homeftp.client.files.write import DownloadTarget
 from homeftp.client.mirror.remote import RemoteDeletion
-from homeftp.client.plan.listing import entry_table
 from homeftp.client.seen.lastseen import LastSeen
 from homeftp.client.sync.archive import SyncArchive, SyncPair
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within, node_of
 from homeftp.client.sync.naming.renames import Rename
 from homeftp.client.sync.planner import Edits
-from homeftp.client.sync.trees import BothSides, node_of
+from homeftp.client.sync.trees import BothSides
+from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.packedlist import PackedList
 from homeftp.client.transfer.model import (
     DeletionPlan,
@@ -54,6 +55,10 @@ RECORDED_TOGETHER = 16_384
 """Files that are recorded in one transaction."""
 
 
+DELETED_TOGETHER = 4096
+"""Files that are deleted in one step."""
+
+
 class ResultRecorder:
     """Records what both sides have, as far as results say: a part at a time, by `record`, in the order of the calls."""
 
@@ -77,6 +82,7 @@ class ResultRecorder:
         """A step has ended."""
         if result.outcome is Outcome.DELETED:
             self._gone.append(result.name)
+            self._flush_if_many()
         elif not result.outcome.done:
             self._unfinished.add(result.name)
         elif result.hash is not None:
@@ -86,7 +92,10 @@ class ResultRecorder:
 
     def _agree(self, name: str, node: SyncNode) -> None:
         self._agreed[name] = node
-        if len(self._agreed) == self._together:
+        self._flush_if_many()
+
+    def _flush_if_many(self) -> None:
+        if len(self._agreed) + len(self._gone) >= self._together:
             self._flush()
 
     def _flush(self) -> None:
@@ -190,24 +199,25 @@ class CarryOut:
         await self._seen.moved(old, new)
         return None
 
-    async def delete(self, actions: Sequence[SyncAction]) -> None:
-        """Carry out DELETE: files first, then directories, deepest first."""
+    async def delete(self, actions: Iterable[SyncAction]) -> None:
+        """Carry out DELETE: files first, then directories, deepest first: the order of a plan."""
         for side, delete in ((Side.THERE, self._delete_there), (Side.HERE, self._delete_here)):
-            wanted = [action for action in actions if action.target is side]
-            files = [action.name for action in wanted if _kind(action) == "file"]
-            directories = [action.name for action in wanted if _kind(action) == "directory"]
-            if wanted:
-                await delete(files, directories)
+            wanted = (action for action in actions if action.target is side)
+            await self._recorded(self._delete(delete, wanted))
+
+    async def _delete(
+        self, delete: Callable[[Sequence[str], Sequence[str]], Awaitable[None]], actions: Iterator[SyncAction]
+    ) -> None:
+        """Delete some at a time."""
+        while some := list(islice(actions, DELETED_TOGETHER)):
+            files = [action.name for action in some if _kind(action) == "file"]
+            await delete(files, [action.name for action in some if _kind(action) == "directory"])
 
     async def _delete_there(self, files: Sequence[str], directories: Sequence[str]) -> None:
-        entries = {name: self._both.entries[name] for name in (*files, *directories)}
-        deletion = RemoteDeletion(self._client, self._endpoint_of, entries, self._observer)
-        await self._recorded(deletion.run(DeletionPlan(tuple(files), tuple(directories), 0, 0)))
+        deletion = RemoteDeletion(self._client, self._endpoint_of, self._both.entries, self._observer)
+        await deletion.run(DeletionPlan(tuple(files), tuple(directories), 0, 0))
 
     async def _delete_here(self, files: Sequence[str], directories: Sequence[str]) -> None:
-        await self._recorded(self._remove_local(files, directories))
-
-    async def _remove_local(self, files: Sequence[str], directories: Sequence[str]) -> None:
         observer, local = self._observer, self._both.local
         found = [local.files[name] for name in files]
         remove, system = self._versions.remove, self._context.system
@@ -251,8 +261,10 @@ class CarryOut:
         from homeftp.client.transfer.get import GetTransfer  # many syncs only send
 
         tree = self._part(action.name for action in actions if action.here is not None)
-        remote = entry_table()
-        remote.update((action.name, self._both.entries[action.name]) for action in actions)
+        wanted = NameSet()
+        wanted.update(action.name for action in actions)
+        remote = self._both.entries.copy()
+        remote.keep(lambda name, _: name in wanted)
         folder = self._target()
         options = TransferOptions(perms=True, ask=_unless_changed)
         await GetTransfer(

@@ -12,7 +12,7 @@ from homeftp.client.tables.nametable import NameTable
 from homeftp.client.tables.packedlist import ListPacking, PackedList
 from homeftp.client.tables.packs import Columns, Packing
 from homeftp.hashing.filehash import binary, from_binary
-from homeftp.model import Kind
+from homeftp.model import Entry, Kind
 
 
 class Side(enum.Enum):
@@ -98,9 +98,16 @@ def _pack(names: Sequence[str], nodes: Sequence[SyncNode]) -> Columns:
 
 
 def _unpack(names: Sequence[str], columns: Columns) -> Iterable[SyncNode]:
-    kinds, digests, sizes, times, modes = columns
+    """The nodes; also those of the server's entries, whose first columns are the same."""
+    kinds, digests, sizes, times, modes, *others = columns
     hashes = (None if digest is None else from_binary(digest) for digest in digests)
-    return map(SyncNode, kinds, hashes, sizes, times, modes)
+    nodes = map(SyncNode, kinds, hashes, sizes, times, modes)
+    return map(_node_of, nodes) if others and "directory" in kinds else nodes
+
+
+def _node_of(node: SyncNode) -> SyncNode:
+    """The node of an entry of the server, which has a size and a time of a directory too."""
+    return SyncNode("directory", mode=node.mode) if node.kind == "directory" else node
 
 
 PACKING: Packing[SyncNode] = Packing(_pack, _unpack)
@@ -110,6 +117,18 @@ PACKING: Packing[SyncNode] = Packing(_pack, _unpack)
 def node_table() -> NameTable[SyncNode]:
     """An empty table of nodes by name."""
     return NameTable(PACKING)
+
+
+def nodes_of(entries: NameTable[Entry]) -> NameTable[SyncNode]:
+    """The nodes of the server's entries, which share what is packed with them."""
+    return entries.read_as(PACKING, node_of)
+
+
+def node_of(entry: Entry) -> SyncNode:
+    """The node of an entry of the server."""
+    if entry.kind == "directory":
+        return SyncNode("directory", mode=entry.mode)
+    return SyncNode("file", entry.hash, entry.size, entry.mtime_us, entry.mode)
 
 
 def copy_nodes(nodes: Mapping[str, SyncNode]) -> NameTable[SyncNode]:

@@ -32,7 +32,7 @@ from homeftp.client.sync.model import (
     upwards,
 )
 from homeftp.client.sync.naming.copynames import copy_name, original_endpoint
-from homeftp.client.sync.naming.renames import Rename, follow_renames, rename_node
+from homeftp.client.sync.naming.renames import Rename, follow_renames
 from homeftp.client.tables.allnames import AllNames, name_order
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
@@ -126,7 +126,7 @@ def _plan_without(
     renamed = copy_nodes(known)
     for rename in trees.renames:
         if rename.old in renamed:
-            rename_node(renamed, rename.old, rename.new)
+            renamed.rename(rename.old, rename.new)
     sides = trees.sides
     builder = _PlanBuilder(trees.base, sides[Side.HERE], sides[Side.THERE], options, mergeable, here.links)
     builder.decide_all(opaque, (*here.partial, *there.partial))
@@ -203,7 +203,8 @@ class _PlanBuilder:
         self.here = here
         self.there = there
         self._options = options
-        self._agreed = node_table()
+        self._agreed = NameSet()
+        """The names of which both sides have the same already."""
         self._names = AllNames(here, there, base)
         self._decisions: list[Decision] = []
         """About the names, the last name first."""
@@ -311,15 +312,17 @@ class _PlanBuilder:
 
     def agreed_but(self, known: Mapping[str, SyncNode]) -> NameTable[SyncNode]:
         """The entries that both sides have already, without those that are `known`."""
-        agreed = self._agreed.copy()
-        agreed.keep(lambda name, node: known.get(name) != node)
+        if not self._agreed:
+            return node_table()
+        agreed = self.here.copy()
+        agreed.keep(lambda name, node: name in self._agreed and known.get(name) != node)
         return agreed
 
     def _agree(self, name: str, here: SyncNode, there: SyncNode) -> None:
         """The content is the same: what about time and mode?"""
         decision = decide_metadata(self.base.get(name), here, there)
         if decision is Decision.AGREED:
-            self._agreed[name] = here
+            self._agreed.add(name)
         else:
             self._add(_Step.METADATA, SyncAction(Act.METADATA, decision.target, name, here, there))
 

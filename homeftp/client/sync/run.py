@@ -25,7 +25,7 @@ from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOpti
 from homeftp.client.sync.naming.renames import Rename
 from homeftp.client.sync.planner import Edits, make_plan
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
-from homeftp.client.sync.steps import as_allowed, changes_nothing, cleared_first, identity_of, without_unnamed
+from homeftp.client.sync.steps import AllowedSteps, InTheWay, changes_nothing, without_unnamed
 from homeftp.client.sync.trees import BothSides, inode_of, read_both, record_same
 from homeftp.client.tables.nametable import PLAIN_ROWS
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
@@ -194,6 +194,7 @@ class _Sync:
         names = [action for action in plan.actions if action.act in _NAMES]
         if names and self._renames is not None:
             self._renames.difference_update(await self._carry_out(client, pair, both).rename(names))
+            del both, plan  # they may be large
             both = await self._read(client, pair)
             plan = without_unnamed(self._permitted(self._make_plan(both)))
         await self._finish(client, pair, both, plan)
@@ -331,10 +332,10 @@ class _Sync:
         """A plan without the steps that were not confirmed: something has changed meanwhile."""
         if plan is self.plan:
             return plan
-        allowed = frozenset(map(identity_of, self.plan.actions))
+        allowed = AllowedSteps(self.plan.actions)
         actions = step_list()
         for action in plan.actions:
-            if (permitted := as_allowed(action, allowed)) is not None:
+            if (permitted := allowed.permitted(action)) is not None:
                 actions.append(permitted)
             elif action.act is not Act.SUSPICIOUS:
                 reason = "it has changed meanwhile: it is left for the next sync"
@@ -362,21 +363,20 @@ class _Sync:
     async def _change_contents(self, carry: CarryOut, plan: SyncPlan) -> None:
         """Copy, merge and delete, in an order in which nothing is in the way of what comes next."""
         contents = plan.actions.where(lambda action: action.act in _CONTENTS)
-        deletions = [action for action in plan.actions if action.act is Act.DELETE]
-        cleared = cleared_first(deletions, contents)
+        deletions = plan.actions.where(lambda action: action.act is Act.DELETE)
+        in_the_way = InTheWay(deletions, contents)
         merges = [action for action in plan.actions if action.act is Act.MERGE]
         self._report_plan(chain(contents, merges))
-        await carry.delete(cleared)
+        await carry.delete(deletions.where(in_the_way.__contains__))
         await carry.transfer(contents)
         refused = self.results.refused
         for action in contents if refused else ():
             if action.name in refused:
                 self._request.refused.record(action, refused[action.name])
         await carry.merge(merges)
-        await carry.delete([action for action in deletions if action not in cleared])
-        for action in plan.actions:
-            if action.act is Act.SUSPICIOUS:
-                self._report_suspicious(action)
+        await carry.delete(deletions.where(lambda action: action not in in_the_way))
+        for action in plan.actions.where(lambda action: action.act is Act.SUSPICIOUS):
+            self._report_suspicious(action)
 
     def _report_unsynced(self, plan: SyncPlan) -> None:
         for name, unsynced in plan.opaque.items():

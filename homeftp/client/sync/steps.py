@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Container, Iterable
+from typing import Iterable
 
 import attrs
 
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan, upwards
+from homeftp.client.tables.nameset import NameSet
 from homeftp.endpoint import folded
 
 
@@ -15,35 +16,54 @@ def changes_nothing(plan: SyncPlan) -> bool:
     return all(action.act is Act.SUSPICIOUS for action in plan.actions)
 
 
-def cleared_first(deletions: Iterable[SyncAction], contents: Iterable[SyncAction]) -> list[SyncAction]:
+class InTheWay:
     """The deletions of what has, or is within what has, the name of something that is copied there.
 
     A similar name counts as the same: some disks and servers cannot have two of them beside each other.
     """
-    deletions = list(deletions)
-    given = {(action.target, folded(action.name)) for action in contents} if deletions else set()
-    return [
-        action for action in deletions if any((action.target, name) in given for name in upwards(folded(action.name)))
-    ]
+
+    def __init__(self, deletions: Iterable[SyncAction], contents: Iterable[SyncAction]) -> None:
+        deleted = NameSet()
+        deleted.update(folded(action.name) for action in deletions)
+        above = {each for name in deleted for each in upwards(name.rpartition("/")[0])}
+        given = ((action.target, folded(action.name)) for action in (contents if deleted else ()))
+        self._given = {(target, name) for target, name in given if name in above or name in deleted}
+
+    def __contains__(self, action: SyncAction) -> bool:
+        return any((action.target, name) in self._given for name in upwards(folded(action.name)))
 
 
-def identity_of(action: SyncAction) -> tuple[object, ...]:
-    """The fields that are equal where a step of a new plan is one of the old plan."""
-    return action.act, action.target, action.name, action.to
+class AllowedSteps:
+    """The steps that were confirmed."""
 
+    def __init__(self, actions: Iterable[SyncAction]) -> None:
+        self._names: dict[tuple[Act, Side], NameSet] = {}
+        self._renames: set[tuple[Act, Side, str, str]] = set()
+        for action in actions:
+            if action.to:
+                self._renames.add((action.act, action.target, action.name, action.to))
+            else:
+                self._names.setdefault((action.act, action.target), NameSet()).add(action.name)
 
-def as_allowed(action: SyncAction, allowed: Container[tuple[object, ...]]) -> SyncAction | None:
-    """A step of a new plan as it was confirmed; None where it was not.
+    def permitted(self, action: SyncAction) -> SyncAction | None:
+        """A step of a new plan as it was confirmed; None where it was not.
 
-    A folder that was to be copied exists already where something was renamed into it. Then only its mode is missing.
-    """
-    if identity_of(action) in allowed:
-        return action
-    if action.act is Act.METADATA:
-        for side in Side:
-            if identity_of(action._replace(act=Act.COPY, target=side)) in allowed:
-                return action._replace(target=side)
-    return None
+        A folder that was to be copied exists already where something was renamed into it. Then only its mode is
+        missing.
+        """
+        if action.to:
+            return action if (action.act, action.target, action.name, action.to) in self._renames else None
+        if self._has(action.act, action.target, action.name):
+            return action
+        if action.act is Act.METADATA:
+            for side in Side:
+                if self._has(Act.COPY, side, action.name):
+                    return action._replace(target=side)
+        return None
+
+    def _has(self, act: Act, side: Side, name: str) -> bool:
+        names = self._names.get((act, side))
+        return names is not None and name in names
 
 
 def without_unnamed(plan: SyncPlan) -> SyncPlan:

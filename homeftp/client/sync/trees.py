@@ -8,8 +8,9 @@ plan says anything of them.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, AbstractSet, Callable, Container, Generic, Iterator, Mapping, Sequence, TypeVar
+from typing import TYPE_CHECKING, AbstractSet, Callable, Container, Iterator, Mapping, Sequence
 
 import attrs
 from msgspec import structs
@@ -29,9 +30,19 @@ from homeftp.client.plan.survey import Survey, names_around, survey, survey_part
 from homeftp.client.remotehash import hash_there
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import Agreement, SyncArchive, SyncPair
-from homeftp.client.sync.model import SyncNode, SyncTree, Unsynced, inode_table, is_within, node_table
+from homeftp.client.sync.model import (
+    SyncNode,
+    SyncTree,
+    Unsynced,
+    inode_table,
+    is_within,
+    node_of,
+    node_table,
+    nodes_of,
+)
 from homeftp.client.sync.naming.copynames import original_endpoint
 from homeftp.client.sync.scope import WHOLE, Scope
+from homeftp.client.tables.allnames import Cursor
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
 from homeftp.client.transfer.metadata import differing, learn_local
@@ -46,8 +57,6 @@ from homeftp.model import Entry, TreeProgress
 
 if TYPE_CHECKING:
     from homeftp.client.sync.leftout import SelectionChange
-
-V = TypeVar("V")
 
 _READ_AT_ONCE = 64
 """Small files that are hashed in one job."""
@@ -254,50 +263,66 @@ class _Reading:
 
     async def _hash_here(self, lost: set[int]) -> None:
         """Hash the files here that have no hash yet; `lost` are the sizes of files that may have been renamed."""
-        wanted: list[FileStat] = []
         unknown = (file for name, file in self._files.items() if name not in self._hashes)
         while some := list(islice(unknown, _LOOKED_UP)):
             known = known_hashes(self._context.hash_cache, some)
-            self._hashes.update((file.name, known[file.path]) for file in some if file.path in known)
             others = (file for file in some if file.path not in known)
-            wanted += (file for file in others if self._is_compared(file.name, file.size, lost))
-        small = [file for file in wanted if file.size <= STREAM_PIECE]
-        groups = [small[start : start + _READ_AT_ONCE] for start in range(0, len(small), _READ_AT_ONCE)]
-        await in_batches(self._read_small, groups)
-        await in_batches(self._read_large, [file for file in wanted if file.size > STREAM_PIECE])
+            read = await self._read([file for file in others if self._is_compared(file.name, file.size, lost)])
+            found = ((file.name, known.get(file.path) or read.get(file.name)) for file in some)
+            self._hashes.update((name, hash) for name, hash in found if hash is not None)
 
-    async def _read_small(self, files: Sequence[FileStat]) -> None:
+    async def _read(self, files: Sequence[FileStat]) -> Mapping[str, str]:
+        """The hashes of files, by name, which are read; why others cannot be read is noted."""
+        found: dict[str, str] = {}
+        small = [file for file in files if file.size <= STREAM_PIECE]
+        groups = [small[start : start + _READ_AT_ONCE] for start in range(0, len(small), _READ_AT_ONCE)]
+        await in_batches(partial(self._read_small, found), groups)
+        await in_batches(partial(self._read_large, found), [file for file in files if file.size > STREAM_PIECE])
+        return found
+
+    async def _read_small(self, found: dict[str, str], files: Sequence[FileStat]) -> None:
         requests = [ReadRequest(file, False) for file in files]
         contents = await self._context.workers.run_unbounded(read_many, requests, self._context.hash_cache)
         for file, content in zip(files, contents, strict=True):
             if isinstance(content, Content) and content.hash is not None:
-                self._hashes[file.name] = content.hash
+                found[file.name] = content.hash
             else:
                 self._opaque_here[file.name] = Unsynced(_reason(content), True)
 
-    async def _read_large(self, file: FileStat) -> None:
+    async def _read_large(self, found: dict[str, str], file: FileStat) -> None:
         try:
-            self._hashes[file.name] = await hash_file(file.path, self._context)
+            found[file.name] = await hash_file(file.path, self._context)
         except (OSError, Changed) as error:
             self._opaque_here[file.name] = Unsynced(_reason(error), True)
 
     async def _hash_there(self, lost: set[int]) -> None:
         """Have the server hash its files of which it does not know the hash."""
-        wanted = []
+        is_asked = False
         for name, entry in self._there.items():
             if entry.damaged is not None:
                 self._opaque_there[name] = Unsynced(DAMAGED_COPY, True)
-            elif entry.kind == "file" and entry.hash is None and self._is_compared(name, entry.size, lost):
-                wanted.append(name)
+            elif self._is_unknown(entry, lost):
+                is_asked = True
+        if not is_asked:
+            return  # and go on with a table that shares what is packed
+        hashed, rows = entry_table(), iter(self._there.values())
+        while some := list(islice(rows, _LOOKED_UP)):
+            unknown = [entry.name for entry in some if self._is_unknown(entry, lost)]
+            found = dict(zip(unknown, await in_batches(self._ask, unknown), strict=True))
+            for entry in some:
+                hash = found.get(entry.name) or entry.hash
+                hashed[entry.name] = entry if hash == entry.hash else structs.replace(entry, hash=hash)
+                if entry.name in found and not hash:
+                    self._opaque_there[entry.name] = Unsynced(_UNREADABLE, True)
+        self._there = hashed
 
-        async def ask(name: str) -> None:
-            hash = await hash_there(self._client, str(self._endpoint.at(name)))
-            if hash:
-                self._there[name] = structs.replace(self._there[name], hash=hash)
-            else:
-                self._opaque_there[name] = Unsynced(_UNREADABLE, True)
+    def _is_unknown(self, entry: Entry, lost: Container[int]) -> bool:
+        """Whether the server is to be asked for a hash."""
+        is_unknown = entry.kind == "file" and entry.hash is None and entry.damaged is None
+        return is_unknown and self._is_compared(entry.name, entry.size, lost)
 
-        await in_batches(ask, wanted)
+    async def _ask(self, name: str) -> str:
+        return await hash_there(self._client, str(self._endpoint.at(name)))
 
     def here(self) -> SyncTree:
         """The local tree, with the server's time and mode where they differ no more than a disk loses."""
@@ -323,9 +348,7 @@ class _Reading:
 
     def there(self) -> SyncTree:
         """The server's tree."""
-        nodes = node_table()
-        nodes.update((name, node_of(entry)) for name, entry in self._there.items())
-        return SyncTree(nodes, self._opaque_there)
+        return SyncTree(nodes_of(self._there), self._opaque_there)
 
 
 def _unsynced(side: LocalTree | RemoteListing) -> dict[str, Unsynced]:
@@ -338,13 +361,6 @@ def _unsynced(side: LocalTree | RemoteListing) -> dict[str, Unsynced]:
 def inode_of(found: FileStat) -> int:
     """A number that a file or directory keeps when it is renamed, as the archive holds it."""
     return found.stat.st_ino & _MOST_INODE
-
-
-def node_of(entry: Entry) -> SyncNode:
-    """The node of an entry of the server."""
-    if entry.kind == "directory":
-        return SyncNode("directory", mode=entry.mode)
-    return SyncNode("file", entry.hash, entry.size, entry.mtime_us, entry.mode)
 
 
 def _reason(error: object) -> str:
@@ -378,23 +394,3 @@ def record_same(archive: SyncArchive, pair: SyncPair, both: BothSides, cache: Ha
         archive.record_folder(pair, folder, nodes, {name: inode_of(found) for name, found in inside})
     above = set(names_around(f"{name}/" for name in changed)) if changed else set()
     archive.record_digests(pair, {name: digest for name, digest in both.same.items() if name not in above})
-
-
-class Cursor(Generic[V]):
-    """The rows of the names that are directly in one folder of a table, which must not change meanwhile.
-
-    Where names are looked up in their order, each row is passed once: to search for packed rows takes long.
-    """
-
-    def __init__(self, table: NameTable[V], folder: str) -> None:
-        self._table = table
-        self._rows = table.inside(folder)
-        self._next = next(self._rows, None)
-
-    def get(self, name: str) -> V | None:
-        """The value of a name in the folder; None where it has none."""
-        row = self._next
-        while row is not None and row[0] < name:
-            row = next(self._rows, None)
-        self._next = row
-        return row[1] if row is not None and row[0] == name else self._table.get(name)

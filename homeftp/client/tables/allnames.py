@@ -1,11 +1,13 @@
-"""The names of several tables together, in the order in which a tree is walked."""
+"""Going through tables in the order of a tree: the names of several of them, or the rows of one folder."""
 
 from __future__ import annotations
 
 from itertools import chain
-from typing import Any, Iterator
+from typing import Any, Generic, Iterator, TypeVar
 
 from homeftp.client.tables.nametable import NameTable
+
+V = TypeVar("V")
 
 
 def name_order(name: str) -> str:
@@ -64,3 +66,23 @@ def _upwards(folder: str) -> Iterator[str]:
     while folder:
         yield folder
         folder = folder.rpartition("/")[0]
+
+
+class Cursor(Generic[V]):
+    """The rows of the names that are directly in one folder of a table, which must not change meanwhile.
+
+    Where names are looked up in their order, each row is passed once: to search for packed rows takes long.
+    """
+
+    def __init__(self, table: NameTable[V], folder: str) -> None:
+        self._table = table
+        self._rows = table.inside(folder)
+        self._next = next(self._rows, None)
+
+    def get(self, name: str) -> V | None:
+        """The value of a name in the folder; None where it has none."""
+        row = self._next
+        while row is not None and row[0] < name:
+            row = next(self._rows, None)
+        self._next = row
+        return row[1] if row is not None and row[0] == name else self._table.get(name)

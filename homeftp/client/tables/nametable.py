@@ -7,26 +7,24 @@ about 2 µs each time that it is read. Which columns a value has is not in here.
 from __future__ import annotations
 
 import bisect
-import operator
 from typing import (
     AbstractSet,
     Callable,
-    Generic,
     ItemsView,
     Iterable,
     Iterator,
     Mapping,
     MutableMapping,
-    NamedTuple,
     Sequence,
     TypeVar,
     ValuesView,
     overload,
 )
 
-from homeftp.client.tables.packs import OpenedPack, Packing, make_pack
+from homeftp.client.tables.packs import FolderRows, OpenedPack, Packing, Slice, make_pack
 
 V = TypeVar("V")
+W = TypeVar("W")
 D = TypeVar("D")
 
 PLAIN_ROWS = 32_768
@@ -43,54 +41,6 @@ _LOOSE_PACKS = 4
 
 _OPEN_PACKS = 4
 """Packs that stay unpacked after they were read: tables are read in about the order in which they were filled."""
-
-
-class _Slice(NamedTuple):
-    """Rows of one folder in a pack, which may have rows of other folders too."""
-
-    first: str
-    """The name of the first row."""
-    pack: bytes
-    start: int
-    stop: int
-
-
-class _FolderRows(Generic[V]):
-    """The rows of the names that are directly in one folder."""
-
-    __slots__ = ("count", "gone", "greatest", "loose", "plain", "slices")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.greatest: str | None = None
-        """The last name in the order of names so far: what comes after it is new, and what is packed is sorted."""
-        self.plain: dict[str, V] | None = None
-        """Rows that are not packed: the first ones of the table, and those that came out of order or were replaced."""
-        self.slices: list[_Slice] | None = None
-        self.loose: dict[str, V] | None = None
-        """The newest rows, which are packed next."""
-        self.gone: set[str] | None = None
-        """The names of packed rows that were replaced or deleted."""
-
-    def remove_packed(self, name: str) -> None:
-        if self.gone is None:
-            self.gone = set()
-        self.gone.add(name)
-
-    def comes_first(self, rows: Mapping[str, V]) -> bool:
-        """Whether rows are in order, and come before all that are packed or are to be packed."""
-        names = list(rows)
-        behind = self.slices[0].first if self.slices else next(iter(self.loose or ()), None)
-        return (behind is None or names[-1] < behind) and all(map(operator.lt, names, names[1:]))
-
-    def copy(self) -> _FolderRows[V]:
-        copy: _FolderRows[V] = _FolderRows()
-        copy.count, copy.greatest = self.count, self.greatest
-        copy.gone = None if self.gone is None else set(self.gone)
-        copy.plain = None if self.plain is None else dict(self.plain)
-        copy.slices = None if self.slices is None else list(self.slices)
-        copy.loose = None if self.loose is None else dict(self.loose)
-        return copy
 
 
 class NameTable(MutableMapping[str, V]):
@@ -121,8 +71,8 @@ class NameTable(MutableMapping[str, V]):
         self._plain_left = self._plain
         self._is_large = False
         self._count = 0
-        self._folders: dict[str, _FolderRows[V]] = {}
-        self._loose: list[_FolderRows[V]] = []
+        self._folders: dict[str, FolderRows[V]] = {}
+        self._loose: list[FolderRows[V]] = []
         """The folders that have loose rows."""
         self._loose_count = 0
 
@@ -167,11 +117,11 @@ class NameTable(MutableMapping[str, V]):
             return folder.loose[name]
         return self._find_packed(folder, name)
 
-    def _find_packed(self, folder: _FolderRows[V], name: str) -> V | None:
+    def _find_packed(self, folder: FolderRows[V], name: str) -> V | None:
         pack = self._pack_of(folder, name)
         return None if pack is None else pack.get(name)
 
-    def _pack_of(self, folder: _FolderRows[V], name: str) -> OpenedPack[V] | None:
+    def _pack_of(self, folder: FolderRows[V], name: str) -> OpenedPack[V] | None:
         """The pack that has the row of a name, if any has it."""
         slices = folder.slices
         if slices is None or (folder.gone is not None and name in folder.gone):
@@ -183,11 +133,15 @@ class NameTable(MutableMapping[str, V]):
         head = name.rpartition("/")[0]
         folder = self._folders.get(head)
         if folder is None:
-            folder = self._folders[head] = _FolderRows()
+            folder = self._folders[head] = FolderRows()
         if folder.greatest is not None and name <= folder.greatest:
             self._replace(folder, name, value)
             return
         folder.greatest = name
+        self._append(folder, name, value)
+
+    def _append(self, folder: FolderRows[V], name: str, value: V) -> None:
+        """Add a row behind those of the folder that are packed or loose."""
         folder.count += 1
         self._count += 1
         if self._plain_left:
@@ -204,7 +158,7 @@ class NameTable(MutableMapping[str, V]):
         if self._loose_count == _LOOSE_PACKS * self._together:
             self._pack_loose()
 
-    def _replace(self, folder: _FolderRows[V], name: str, value: V) -> None:
+    def _replace(self, folder: FolderRows[V], name: str, value: V) -> None:
         """Set the value of a name that may have one."""
         if folder.loose is not None and name in folder.loose:
             folder.loose[name] = value
@@ -251,16 +205,20 @@ class NameTable(MutableMapping[str, V]):
         for folder in self._folders.values():
             yield from self._rows_of(folder)
 
-    def _rows_of(self, folder: _FolderRows[V]) -> Iterator[tuple[str, V]]:
+    def _rows_of(self, folder: FolderRows[V]) -> Iterator[tuple[str, V]]:
         if folder.plain is not None:
             yield from folder.plain.items()
-        for _, pack, start, stop in folder.slices or ():
-            opened = self._open(pack)
-            rows = zip(opened.names[start:stop], opened.values[start:stop], strict=True)
-            gone = folder.gone
-            yield from rows if gone is None else ((name, value) for name, value in rows if name not in gone)
+        for slice in folder.slices or ():
+            yield from self._rows_in(folder, slice)
         if folder.loose is not None:
             yield from folder.loose.items()
+
+    def _rows_in(self, folder: FolderRows[V], slice: Slice) -> Iterable[tuple[str, V]]:
+        """The packed rows of a slice, without those that are gone."""
+        _, pack, start, stop = slice
+        opened, gone = self._open(pack), folder.gone
+        rows = zip(opened.names[start:stop], opened.values[start:stop], strict=True)
+        return rows if gone is None else ((name, value) for name, value in rows if name not in gone)
 
     def inside(self, folder: str) -> Iterator[tuple[str, V]]:
         """The rows of the names that are directly in a folder; "" is the top, whose own row is there too."""
@@ -278,20 +236,64 @@ class NameTable(MutableMapping[str, V]):
     def of_folders(self, chosen: Callable[[str], bool]) -> NameTable[V]:
         """A table of the rows in the chosen folders only; what is packed is shared."""
         some: NameTable[V] = NameTable(self._packing, plain=0, together=self._together)
-        some._folders = {name: folder.copy() for name, folder in self._folders.items() if chosen(name)}
-        some._count = sum(folder.count for folder in some._folders.values())
-        some._loose = [folder for folder in some._folders.values() if folder.loose is not None]
-        some._loose_count = sum(len(folder.loose or ()) for folder in some._loose)
+        some._take({name: folder.copy() for name, folder in self._folders.items() if chosen(name)})
         return some
 
+    def _take(self, folders: dict[str, FolderRows[V]]) -> None:
+        self._folders = folders
+        self._count = sum(folder.count for folder in folders.values())
+        self._loose = [folder for folder in folders.values() if folder.loose is not None]
+        self._loose_count = sum(len(folder.loose or ()) for folder in self._loose)
+
+    def read_as(self, packing: Packing[W], convert: Callable[[V], W]) -> NameTable[W]:
+        """A table of what `convert` makes of the values. What is packed is shared: `packing` makes the same of it."""
+        other: NameTable[W] = NameTable(packing, plain=0, together=self._together)
+        other._take({name: folder.converted(convert) for name, folder in self._folders.items()})
+        return other
+
     def keep(self, chosen: Callable[[str, V], bool]) -> None:
-        """Delete all rows but those that are chosen by their names and values."""
-        folders = self._folders
-        self._reset()
-        while folders:
-            for name, value in self._rows_of(folders.pop(next(iter(folders)))):
-                if chosen(name, value):
-                    self[name] = value
+        """Delete all rows but those that are chosen by their names and values; packs stay where all in them is."""
+        if self._loose:
+            self._pack_loose()
+        folders, self._folders, self._count = self._folders, {}, 0
+        for name in [*folders]:
+            kept = self._kept(folders.pop(name), chosen)
+            if kept.count:
+                self._folders[name] = kept
+
+    def _kept(self, folder: FolderRows[V], chosen: Callable[[str, V], bool]) -> FolderRows[V]:
+        """The chosen rows of a folder that has no loose ones; slices are shared up to the first that is not whole."""
+        kept: FolderRows[V] = FolderRows()
+        kept.greatest, kept.gone = folder.greatest, folder.gone
+        if folder.plain is not None:
+            kept.plain = {name: value for name, value in folder.plain.items() if chosen(name, value)}
+            kept.count = len(kept.plain)
+            self._count += kept.count
+        whole: list[Slice] = []
+        for slice in folder.slices or ():
+            rows = [*self._rows_in(folder, slice)]
+            some = [row for row in rows if chosen(*row)]
+            if len(some) == len(rows) and kept.slices is None:
+                whole.append(slice)
+                kept.count += len(rows)
+                self._count += len(rows)
+                continue
+            kept.slices = whole
+            for name, value in some:
+                self._append(kept, name, value)
+        kept.slices = kept.slices or whole
+        return kept
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a name, and all beneath it, another name, that has no value; raises `KeyError` where there is none."""
+        self[new] = self.pop(old)
+        if self._loose:
+            self._pack_loose()
+        for name in [each for each in self._folders if each == old or each.startswith(f"{old}/")]:
+            folder = self._folders.pop(name)
+            self._count -= folder.count
+            for each, value in self._rows_of(folder):
+                self[new + each[len(old) :]] = value
 
     def sort_folders(self) -> None:
         """Let each folder come before those in it, as in a listing."""
@@ -307,8 +309,8 @@ class NameTable(MutableMapping[str, V]):
 
     def _pack_plain(self) -> None:
         """Pack the first rows of the table, except those of folders that have got rows out of order."""
-        taken: list[tuple[_FolderRows[V], dict[str, V]]] = []
-        packed: list[list[_Slice]] = []
+        taken: list[tuple[FolderRows[V], dict[str, V]]] = []
+        packed: list[list[Slice]] = []
         for folder in self._folders.values():
             if folder.plain and folder.comes_first(folder.plain):
                 taken.append((folder, folder.plain))
@@ -318,16 +320,16 @@ class NameTable(MutableMapping[str, V]):
         for (folder, _), slices in zip(taken, packed, strict=True):
             folder.slices = [*(folder.slices or ()), *slices]
 
-    def _take_loose(self, folders: Iterable[_FolderRows[V]]) -> Iterator[tuple[_FolderRows[V], dict[str, V]]]:
+    def _take_loose(self, folders: Iterable[FolderRows[V]]) -> Iterator[tuple[FolderRows[V], dict[str, V]]]:
         for folder in folders:
             rows, folder.loose = folder.loose or {}, None
             yield folder, rows
 
-    def _pack_rows(self, taken: Iterable[tuple[_FolderRows[V], dict[str, V]]]) -> None:
+    def _pack_rows(self, taken: Iterable[tuple[FolderRows[V], dict[str, V]]]) -> None:
         """Pack rows of some folders; in each they come after what is packed already."""
         names: list[str] = []
         values: list[V] = []
-        marks: list[tuple[_FolderRows[V], int]] = []
+        marks: list[tuple[FolderRows[V], int]] = []
         for folder, rows in taken:
             marks.append((folder, len(names)))
             for name, value in rows.items():
@@ -339,7 +341,7 @@ class NameTable(MutableMapping[str, V]):
         if names:
             self._pack(names, values, marks)
 
-    def _pack(self, names: Sequence[str], values: Sequence[V], marks: Sequence[tuple[_FolderRows[V], int]]) -> None:
+    def _pack(self, names: Sequence[str], values: Sequence[V], marks: Sequence[tuple[FolderRows[V], int]]) -> None:
         """Pack rows; the marks say where those of each folder begin."""
         pack = make_pack(self._packing, names, values)
         stops = [*(start for _, start in marks[1:]), len(names)]
@@ -347,7 +349,7 @@ class NameTable(MutableMapping[str, V]):
             if start < stop:
                 if folder.slices is None:
                     folder.slices = []
-                folder.slices.append(_Slice(names[start], pack, start, stop))
+                folder.slices.append(Slice(names[start], pack, start, stop))
 
     def _open(self, pack: bytes) -> OpenedPack[V]:
         opened = self._opened.get(pack)
@@ -359,7 +361,7 @@ class NameTable(MutableMapping[str, V]):
         return opened
 
 
-def _first(slice: _Slice) -> str:
+def _first(slice: Slice) -> str:
     return slice.first
 
 

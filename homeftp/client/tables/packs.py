@@ -1,14 +1,19 @@
-"""Packs of named values: many values in a few bytes each. Which columns a value has is not in here."""
+"""Packs of named values, and the rows of one folder, most of which are packed: many values in a few bytes each.
+
+Which columns a value has is not in here, nor is the table that has the folders.
+"""
 
 from __future__ import annotations
 
 import marshal
+import operator
 import zlib
-from typing import Any, Callable, Generic, Iterable, Mapping, Sequence, TypeVar
+from typing import Any, Callable, Generic, Iterable, Mapping, NamedTuple, Sequence, TypeVar
 
 import msgspec
 
 V = TypeVar("V")
+W = TypeVar("W")
 
 LEVEL = 1
 """The level of zlib: the fastest. Names and times of one folder are much alike."""
@@ -62,3 +67,57 @@ class OpenedPack(Generic[V]):
         """The value of a name; None where the pack does not have it."""
         place = self._by_name().get(name)
         return None if place is None else self.values[place]
+
+
+class Slice(NamedTuple):
+    """Rows of one folder in a pack, which may have rows of other folders too."""
+
+    first: str
+    """The name of the first row."""
+    pack: bytes
+    start: int
+    stop: int
+
+
+class FolderRows(Generic[V]):
+    """The rows of the names that are directly in one folder."""
+
+    __slots__ = ("count", "gone", "greatest", "loose", "plain", "slices")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.greatest: str | None = None
+        """The last name in the order of names so far: what comes after it is new, and what is packed is sorted."""
+        self.plain: dict[str, V] | None = None
+        """Rows that are not packed: the first ones of the table, and those that came out of order or were replaced."""
+        self.slices: list[Slice] | None = None
+        self.loose: dict[str, V] | None = None
+        """The newest rows, which are packed next."""
+        self.gone: set[str] | None = None
+        """The names of packed rows that were replaced or deleted."""
+
+    def remove_packed(self, name: str) -> None:
+        """A packed row was replaced, or deleted."""
+        if self.gone is None:
+            self.gone = set()
+        self.gone.add(name)
+
+    def comes_first(self, rows: Mapping[str, V]) -> bool:
+        """Whether rows are in order, and come before all that are packed or are to be packed."""
+        names = list(rows)
+        behind = self.slices[0].first if self.slices else next(iter(self.loose or ()), None)
+        return (behind is None or names[-1] < behind) and all(map(operator.lt, names, names[1:]))
+
+    def copy(self) -> FolderRows[V]:
+        """Rows that can be changed without these; what is packed is shared."""
+        return self.converted(lambda value: value)
+
+    def converted(self, convert: Callable[[V], W]) -> FolderRows[W]:
+        """The rows with other values, but for those that are packed."""
+        copy: FolderRows[W] = FolderRows()
+        copy.count, copy.greatest = self.count, self.greatest
+        copy.gone = None if self.gone is None else set(self.gone)
+        copy.plain = None if self.plain is None else {name: convert(value) for name, value in self.plain.items()}
+        copy.slices = None if self.slices is None else list(self.slices)
+        copy.loose = None if self.loose is None else {name: convert(value) for name, value in self.loose.items()}
+        return copy

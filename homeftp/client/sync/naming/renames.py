@@ -7,8 +7,8 @@ So a guess that is wrong costs work, and never a content.
 
 from __future__ import annotations
 
-from itertools import chain
-from typing import Collection, Container, Iterable, Iterator, Mapping, MutableMapping, NamedTuple, Sequence
+from itertools import chain, islice
+from typing import Callable, Collection, Container, Iterable, Iterator, Mapping, NamedTuple
 
 import attrs
 
@@ -35,8 +35,8 @@ class RenamedTrees:
 
     def rename(self, rename: Rename) -> None:
         """Carry a rename out in the agreed tree and on its target."""
-        rename_node(self.base, rename.old, rename.new)
-        rename_node(self.sides[rename.target], rename.old, rename.new)
+        self.base.rename(rename.old, rename.new)
+        self.sides[rename.target].rename(rename.old, rename.new)
         self.renames.append(rename)
 
 
@@ -92,10 +92,11 @@ def _renamed_in_case(
     nodes = trees.sides[side]
     tried: set[str] = set()
     while True:
+        with_new = {name.rpartition("/")[0] for name in nodes if name not in trees.base}
         lost: dict[str, list[str]] = {}
-        for name in trees.base:
+        for name in trees.base if with_new else ():
             folder = name.rpartition("/")[0]
-            if name not in nodes and name not in tried and (not folder or folder in nodes):
+            if folder in with_new and name not in nodes and name not in tried:
                 lost.setdefault(folder, []).append(name)
         tried.update(chain.from_iterable(lost.values()))
         found = [pair for folder, names in lost.items() for pair in _alike(folder, names, nodes, trees.base)]
@@ -131,42 +132,55 @@ def _renamed_directories(
     if not new:
         return
     by_inode = {tree.inodes[name]: name for name in new if name in tree.inodes}
-    by_hash: dict[str, list[str]] = {}
-    for name, node in nodes.items():
-        if node.size and node.hash is not None and name not in trees.base:
-            by_hash.setdefault(node.hash, []).append(name)
-    within: dict[str, list[str]] = {}
-    for name in trees.base:
-        within.setdefault(name.rpartition("/")[0], []).append(name)
     lost = [name for name, node in trees.base.items() if node.kind == "directory" and name not in nodes]
+    asked = {node.hash for old in lost for _, node in islice(_files_beneath(trees.base, old), _FILES_ASKED)}
+    by_hash = _names_by_hash((each for each in nodes.items() if each[0] not in trees.base), lambda: asked)
     for old in sorted(lost, key=lambda name: (name.count("/"), name)):
         if old not in trees.base:  # it went with a directory around it
             continue
-        files = {name[len(old) :]: trees.base[name] for name in _files_beneath(trees.base, within, old)}
-        candidates = sorted(_with_content(files, by_hash), key=lambda name: (name.count("/"), name))
+        candidates = sorted(_with_content(trees.base, old, by_hash), key=lambda name: (name.count("/"), name))
         if old in inodes and inodes[old] in by_inode:
             candidates.insert(0, by_inode[inodes[old]])
         for found in candidates:
-            if found in new and _holds(nodes, found, files):
+            if found in new and _holds(nodes, found, trees.base, old):
                 yield old, found
                 break
 
 
-def _files_beneath(base: Mapping[str, SyncNode], within: Mapping[str, Sequence[str]], directory: str) -> Iterator[str]:
-    """The files beneath a directory that are in `base`; `within` gives the names in each directory."""
+def _names_by_hash(
+    nodes: Iterable[tuple[str, SyncNode]], wanted: Callable[[], Container[str | None]]
+) -> dict[str, list[str]]:
+    """The names of the files that are not empty, by hash; of many files only those with the `wanted` hashes."""
+    found: dict[str, list[str]] = {}
+    hashes: Container[str | None] | None = None
+    for count, (name, node) in enumerate(nodes):
+        if count == _MANY_FILES:
+            hashes = wanted()
+            found = {hash: names for hash, names in found.items() if hash in hashes}
+        if node.size and node.hash is not None and (hashes is None or node.hash in hashes):
+            found.setdefault(node.hash, []).append(name)
+    return found
+
+
+_MANY_FILES = 8192
+"""Where there are more new files, only those with wanted hashes are kept by their hashes: each takes 300 bytes."""
+
+
+def _files_beneath(base: NameTable[SyncNode], directory: str) -> Iterator[tuple[str, SyncNode]]:
+    """The files beneath a directory in `base`, each with the rest of its name."""
     pending = [directory]
     while pending:
-        for name in within.get(pending.pop(), ()):
-            if name in within:
+        for name, node in base.inside(pending.pop()):
+            if node.kind == "directory":
                 pending.append(name)
-            elif name in base and base[name].kind == "file":
-                yield name
+            else:
+                yield name[len(directory) :], node
 
 
-def _with_content(files: Mapping[str, SyncNode], by_hash: Mapping[str, list[str]]) -> set[str]:
-    """The directories that have one of these files at the same place beneath them; few files are enough to ask."""
+def _with_content(base: NameTable[SyncNode], directory: str, by_hash: Mapping[str, list[str]]) -> set[str]:
+    """The directories that have a file of this one at the same place beneath them; few files are enough to ask."""
     found: set[str] = set()
-    for below, node in list(files.items())[:_FILES_ASKED]:
+    for below, node in islice(_files_beneath(base, directory), _FILES_ASKED):
         found.update(name[: -len(below)] for name in by_hash.get(node.hash or "", ()) if name.endswith(below))
     return found
 
@@ -175,12 +189,13 @@ _FILES_ASKED = 16
 """Files of a lost directory by which a new one is looked for."""
 
 
-def _holds(nodes: Mapping[str, SyncNode], directory: str, files: Mapping[str, SyncNode]) -> bool:
-    """Whether a directory has more than half of these files at the same places; if there are none, it has none."""
-    if not files:
-        return not any(name.startswith(f"{directory}/") for name in nodes)
-    same = sum(1 for below, node in files.items() if _hash_at(nodes, directory + below) == node.hash)
-    return same * 2 > len(files)
+def _holds(nodes: NameTable[SyncNode], directory: str, base: NameTable[SyncNode], lost: str) -> bool:
+    """Whether a directory has more than half of the files of a lost one at the same places; none where it had none."""
+    files = same = 0
+    for below, node in _files_beneath(base, lost):
+        files += 1
+        same += _hash_at(nodes, directory + below) == node.hash
+    return same * 2 > files if files else not any(True for _ in nodes.inside(directory))
 
 
 def _hash_at(nodes: Mapping[str, SyncNode], name: str) -> str | None:
@@ -194,14 +209,12 @@ def _renamed_files(
     """Files that a side has lost, each with a new one of the same content."""
     nodes = trees.sides[side]
     other = trees.sides[side.other]
-    by_hash: dict[str, list[str]] = {}
-    for name, node in nodes.items():
-        if node.size and node.hash is not None and name not in trees.base and name not in other:
-            by_hash.setdefault(node.hash, []).append(name)
-    if not by_hash:
-        return
-    for old, node in list(trees.base.items()):
-        found = by_hash.get(node.hash or "") if old not in nodes else None
+    by_hash = _names_by_hash(
+        (each for each in nodes.items() if each[0] not in trees.base and each[0] not in other),
+        lambda: {node.hash for name, node in trees.base.items() if name not in nodes},
+    )
+    for old in [name for name, node in trees.base.items() if node.hash in by_hash and name not in nodes]:
+        found = by_hash.get(trees.base[old].hash or "")
         if not found:
             continue
         inode = inodes.get(old)
@@ -209,11 +222,3 @@ def _renamed_files(
         new = min(found, key=lambda name: (tree.inodes.get(name, -1) != inode, name.rpartition("/")[2] != last, name))
         found.remove(new)
         yield old, new
-
-
-def rename_node(nodes: MutableMapping[str, SyncNode], old: str, new: str) -> None:
-    """Give one of the nodes, and all beneath it, another name."""
-    beneath = f"{old}/"
-    moved = [old] if nodes[old].kind == "file" else [old, *(name for name in nodes if name.startswith(beneath))]
-    for name in moved:
-        nodes[new + name[len(old) :]] = nodes.pop(name)

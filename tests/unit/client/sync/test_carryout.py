@@ -19,7 +19,7 @@ class ResultRecorderTests(SyncCase):
     """What is recorded of results."""
 
     def test_parts(self) -> None:
-        """What is done is recorded a part at a time, what is not done never; directories at the end."""
+        """What is done is recorded a part at a time, also what is deleted; what is not done never; directories last."""
         sources = {**{name: file(name) for name in "abcd"}, "e": DIRECTORY, "f": DIRECTORY}
         recorded: list[tuple[dict[str, SyncNode], list[str]]] = []
 
@@ -31,10 +31,10 @@ class ResultRecorderTests(SyncCase):
         outcomes = {"a": Outcome.NEW, "x": Outcome.DELETED, "b": Outcome.REFUSED, "c": Outcome.SAME, "d": Outcome.NEW}
         for name, outcome in {**outcomes, "other": Outcome.NEW, "f": Outcome.FAILED}.items():
             recorder.add(FileResult(outcome, name, 1, hash=name))
-        self.assertEqual(recorded, [({"a": file("a"), "c": file("c")}, ["x"])])
+        self.assertEqual(recorded, [({"a": file("a")}, ["x"]), ({"c": file("c"), "d": file("d")}, [])])
         actions = [SyncAction(Act.COPY, Side.THERE, name, node) for name, node in sources.items()]
         self.run_work(recorder.close(actions))
-        self.assertEqual(recorded[1:], [({"d": file("d"), "e": DIRECTORY}, []), ({}, [])])
+        self.assertEqual(recorded[2:], [({"e": DIRECTORY}, [])])
 
 
 class ChangedTests(SyncCase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial import unittest
 
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan
-from homeftp.client.sync.steps import as_allowed, changes_nothing, cleared_first, identity_of
+from homeftp.client.sync.steps import AllowedSteps, InTheWay, changes_nothing
 from tests.support.synctrees import DIRECTORY, file
 
 ONE = file("one")
@@ -14,7 +14,7 @@ ONE = file("one")
 class StepTests(unittest.SynchronousTestCase):
     """Single steps."""
 
-    def test_cleared_first(self) -> None:
+    def test_in_the_way(self) -> None:
         """What has the name of something that is copied, in any case, or is beneath it, is deleted first."""
         contents = [SyncAction(Act.COPY, Side.THERE, name, ONE) for name in ("d", "Photo", "new")]
         deletions = [
@@ -27,17 +27,21 @@ class StepTests(unittest.SynchronousTestCase):
                 (Side.HERE, "photo"),
             )
         ]
-        self.assertEqual(cleared_first(deletions, contents), deletions[:3])
-        self.assertEqual(cleared_first([], contents), [])
+        in_the_way = InTheWay(deletions, contents)
+        self.assertEqual([each for each in deletions if each in in_the_way], deletions[:3])
+        self.assertNotIn(deletions[0], InTheWay([], contents))
 
     def test_allowed(self) -> None:
         """A step of a new plan is allowed as it was confirmed; the mode of a folder that was to be copied, too."""
         made = SyncAction(Act.COPY, Side.THERE, "d", DIRECTORY)
-        allowed = {identity_of(made)}
-        self.assertEqual(as_allowed(made, allowed), made)
-        self.assertIsNone(as_allowed(made._replace(name="e"), allowed))
+        moved = SyncAction(Act.MOVE, Side.HERE, "x", ONE, ONE, "y")
+        allowed = AllowedSteps([made, moved])
+        self.assertEqual([allowed.permitted(each) for each in (made, moved)], [made, moved])
+        others = [made._replace(name="e"), made._replace(target=Side.HERE), made._replace(act=Act.DELETE)]
+        for other in [*others, moved._replace(to="z"), moved._replace(to=""), made._replace(to="y")]:
+            self.assertIsNone(allowed.permitted(other))
         mode = SyncAction(Act.METADATA, Side.HERE, "d", DIRECTORY, DIRECTORY)
-        self.assertEqual(as_allowed(mode, allowed), mode._replace(target=Side.THERE))
+        self.assertEqual(allowed.permitted(mode), mode._replace(target=Side.THERE))
 
     def test_nothing(self) -> None:
         """A plan in which only persons have to decide changes nothing."""

@@ -8,9 +8,9 @@ import attrs
 
 from homeftp.client.selection import Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
-from homeftp.client.sync.model import Unsynced
+from homeftp.client.sync.model import Unsynced, node_of
 from homeftp.client.sync.scope import WHOLE, Scope
-from homeftp.client.sync.trees import BothSides, node_of, read_both
+from homeftp.client.sync.trees import BothSides, read_both
 from homeftp.client.transfer.model import DAMAGED_COPY
 from homeftp.errors import WrongKind
 from homeftp.hashing.filehash import hash_bytes

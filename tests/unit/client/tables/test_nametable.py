@@ -122,6 +122,50 @@ class TableTests(SynchronousTestCase):
         self.assertEqual((len(some), some["a/001"]), (98, -1))
         self.assertEqual((list(table), table["a/001"]), (self.names, 1))
 
+    def test_keep_shared(self) -> None:
+        """What is kept whole is not packed again, and a table that shares it does not change."""
+        table = self.filled()
+        table["c/000"] = -1
+        packed = self.counting.packed
+        some = table.copy()
+        some.keep(lambda name, _: name != "b/050")
+        self.assertEqual((len(some), list(some)), (200, [*self.names[:150], *self.names[151:], "c/000"]))
+        again = self.counting.packed - packed
+        self.assertTrue(50 <= again < 60, again)
+        self.assertEqual((len(table), table["b/050"]), (201, 150))
+        some["b/050"] = 7
+        self.assertEqual((some["b/050"], table["b/050"], some["b/051"]), (7, 150, 151))
+
+    def test_read_as(self) -> None:
+        """A table of other values packs nothing again, and is changed by itself."""
+        table = self.filled()
+        table["a/010"] = 1000
+        packed = self.counting.packed
+        read: list[str] = []
+
+        def unpack(names: Sequence[str], columns: Columns) -> Iterable[str]:
+            read.extend(names)
+            return map(str, columns)
+
+        texts = table.read_as(Packing(lambda names, values: tuple(map(int, values)), unpack), str)
+        self.assertEqual(dict(texts), {name: str(value) for name, value in table.items()})
+        self.assertGreater(len(read), 190, "most were packed")
+        self.assertEqual(self.counting.packed, packed)
+        del texts["a/000"]
+        texts["b/000"] = "other"
+        self.assertEqual((len(texts), texts["b/000"], table["a/000"], table["b/000"]), (199, "other", 0, 100))
+
+    def test_rename(self) -> None:
+        """A name gets another name with all beneath it, and what only begins alike keeps its own."""
+        table = self.filled(plain=10)
+        table.update({"a": -1, "ab": -2, "ab/x": -3, "a/d": -4, "a/d/x": -5})
+        expected = {f"new{name[1:]}" if f"{name}/".startswith("a/") else name: value for name, value in table.items()}
+        table.rename("a", "new")
+        self.assertEqual((dict(table), len(table)), (expected, 205))
+        table.rename("new/d/x", "x")
+        self.assertEqual((table["x"], table.get("new/d/x"), len(table)), (-5, None, 205))
+        self.assertRaises(KeyError, table.rename, "a", "b")
+
     def test_missing(self) -> None:
         """A name that is not there has no value, beside packed ones too."""
         table = self.filled()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from twisted.trial import unittest
 
-from homeftp.client.sync.model import Side, SyncTree, Unsynced
+from homeftp.client.sync.model import PACKING, Side, SyncNode, SyncTree, Unsynced
 from homeftp.client.sync.naming.renames import Rename, RenamedTrees, follow_renames
+from homeftp.client.tables.nametable import NameTable
+from homeftp.hashing.filehash import hash_bytes
 from tests.support.synctrees import DIRECTORY, Nodes, file
 
 FOLDER = {"a": DIRECTORY, "a/x": file("one"), "a/y": file("two"), "a/z": file("three")}
@@ -99,3 +103,43 @@ class RenameTests(unittest.SynchronousTestCase):
         there = SyncTree(FOLDER, {"a/link": LINK})
         found = follow_renames(FOLDER, {}, SyncTree(beneath("b")), there).renames
         self.assertEqual(found, [Rename(Side.THERE, f"a/{each}", f"b/{each}") for each in "xyz"])
+
+
+class ManyTests(unittest.SynchronousTestCase):
+    """Large trees."""
+
+    def test_among_new(self) -> None:
+        """A file is found under its new name among thousands of new ones."""
+        base = {"a": file("one"), "z": file("two")}
+        there = {**{f"n{number:05}": file(f"content {number}") for number in range(10_000)}, "z": file("two")}
+        for new in ("b", "y"):  # before the others, and after them
+            here = dict(sorted({**there, new: file("one")}.items()))
+            found = follow_renames(base, {}, SyncTree(here), SyncTree(base))
+            self.assertEqual(found.renames, [Rename(Side.THERE, "a", new)])
+
+    def test_memory(self) -> None:
+        """A folder that was renamed takes a fraction of the memory of its names and nodes."""
+        files = 20_000
+
+        def tree(top: str) -> NameTable[SyncNode]:
+            nodes = NameTable(PACKING, {top: DIRECTORY}, plain=0, together=64)
+            for number in range(files):
+                if not number % 1000:
+                    nodes[f"{top}/{number // 1000:03}"] = DIRECTORY
+                name = f"{top}/{number // 1000:03}/{number:07}"
+                nodes[name] = SyncNode("file", hash_bytes(b"%d" % number), 8, number, 0o644)
+            return nodes
+
+        base, here = tree("old"), tree("new")
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        before, _ = tracemalloc.get_traced_memory()
+        found = follow_renames(base, {}, SyncTree(here), SyncTree(base))
+        after, peak = tracemalloc.get_traced_memory()
+        self.assertEqual(found.renames, [Rename(Side.THERE, "old", "new")])
+        self.assertEqual((len(found.base), found.base.keys()), (len(here), here.keys()))
+        self.assertLess(peak - before, 250 * files)
+        before, _ = tracemalloc.get_traced_memory()
+        held = dict(here)
+        after, _ = tracemalloc.get_traced_memory()
+        self.assertGreater(after - before, 300 * files, len(held))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.sync.model import inode_table
-from homeftp.client.sync.trees import Cursor
+from homeftp.client.tables.allnames import Cursor
 from homeftp.client.tables.nametable import NameTable
 from homeftp.client.tables.packs import Packing
 
