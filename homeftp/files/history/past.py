@@ -78,22 +78,24 @@ def tree_at(history: IHistory, endpoint: Endpoint, as_of_us: int) -> Iterator[Se
 
     Both seem to have been there where one of them was put back or moved there later: `Timeline.file_at` tells which.
     """
-    last: Timeline | None = None  # given when the next name is known
+    held: list[Timeline] = []  # the page before: something in this one may be beneath its last name
     beneath: tuple[str, ...] = ()
     for page in at_time(history.timelines(endpoint, as_of_us), as_of_us):
         given: list[Timeline] = []
         for timeline in page:
+            before = given or held
             if timeline.name.startswith(beneath):
                 timeline = timeline.absent_at(as_of_us)
-            elif last is not None and timeline.name.startswith(_beneath(last)) and last.file_at(as_of_us) is not None:
-                if (yield from _was_directory(history, endpoint.at(last.name), last, as_of_us)):
-                    last = last.absent_at(as_of_us)
+            elif before and timeline.name.startswith(_beneath(before[-1])) and before[-1].file_at(as_of_us) is not None:
+                if (yield from _was_directory(history, endpoint.at(before[-1].name), before[-1], as_of_us)):
+                    before[-1] = before[-1].absent_at(as_of_us)
                 else:
-                    beneath, timeline = (_beneath(last),), timeline.absent_at(as_of_us)
-            given += () if last is None else (last,)
-            last = timeline
+                    beneath, timeline = (_beneath(before[-1]),), timeline.absent_at(as_of_us)
+            given.append(timeline)
+        if given:
+            held, given = given, held
         yield given
-    yield () if last is None else (last,)
+    yield held
 
 
 def _beneath(timeline: Timeline) -> str:
