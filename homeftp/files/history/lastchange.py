@@ -12,7 +12,7 @@ import msgspec
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NotFound
 from homeftp.interfaces import IHistory
-from homeftp.model import SECOND_US
+from homeftp.model import SECOND_US, Version
 from homeftp.store.policy.wording import display_path
 
 ONE_CHANGE_US = 1 * SECOND_US
@@ -23,8 +23,9 @@ def last_change(history: IHistory, endpoint: Endpoint) -> Iterator[int | None]:
     """When the last change of what is beneath an endpoint began: None after each step, and that at the end.
 
     Microseconds since 1970 UTC. What was removed with its directory has one time, which is that of the change. Any
-    other change begins with the first of several that followed each other, and has changed no file twice. Raises
-    `NotFound` (40) where nothing was ever replaced or removed.
+    other change begins with the first of several that followed each other, and has changed no file twice: before the
+    first content of it was made, so that the same restore again changes nothing. Raises `NotFound` (40) where nothing
+    was ever replaced or removed.
     """
     last = _LastChange()
     name = ""
@@ -46,9 +47,20 @@ def last_change(history: IHistory, endpoint: Endpoint) -> Iterator[int | None]:
     for page in history.timelines(endpoint, last.twice_us + 1):
         for part in page:
             for version in part.versions:
-                changes.add(version.at_us)
+                changes.add(_before(version, part.made_us, last.twice_us))
         yield None
     yield changes.starts[-1] if changes.starts else last.at_us
+
+
+def _before(version: Version, made_us: int | None, earlier_us: int) -> int:
+    """When a version was there and what replaced it was not made yet, after an earlier change.
+
+    A content that is uploaded is made before it replaces another. Where that took longer than `ONE_CHANGE_US`, other
+    changes may have been made meanwhile: then it is the time of the version.
+    """
+    if made_us is None or not version.at_us - ONE_CHANGE_US <= made_us <= version.at_us:
+        return version.at_us
+    return max(made_us - 1, earlier_us + 1, version.made_us or 0)
 
 
 class _LastChange(msgspec.Struct):

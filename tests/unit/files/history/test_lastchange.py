@@ -72,6 +72,43 @@ class LastChangeTests(PastCase):
         self.undo()
         self.assertEqual(self.tree("d"), {"a": b"second", "b": b"second"})
 
+    def test_repeated(self) -> None:
+        """The same request again changes nothing: what replaced the files was made after the time that was gone to."""
+        for name in ("b", "d"):
+            self.write(f"d/{name}", b"first")
+        then = self.tree("d")
+        self.now_us += 10 * ONE_CHANGE_US
+        for name in ("b", "c", "d"):
+            self.now_us += 10
+            self.write(f"d/{name}", b"second")
+        self.now_us += 10
+        steps = list(restore_tree(self.whole, parse("d"), None, dry_run=False))
+        self.assertEqual(self.tree("d"), then, "new files are part of the change")
+        (as_of_us,) = {step.as_of_us for step in steps} - {None}
+        again = restore_tree(self.whole, parse("d"), as_of_us, dry_run=False)
+        self.assertEqual([each for step in again for each in step.reverted], [])
+        self.assertEqual(self.tree("d"), then)
+
+    def test_made_before(self) -> None:
+        """A content may have been made before the one that it replaces went: by a second at most, and after others."""
+
+        def found(at_us: int, made_us: int | None, version_made_us: int | None = 1, *other: int) -> int | None:
+            others = [Timeline(name="b", versions=tuple(Version("", each) for each in other))]
+            first = Timeline(name="a", made_us=made_us, versions=(Version("", at_us, made_us=version_made_us),))
+            history = mock.Mock()
+            history.timelines.side_effect = lambda endpoint, since_us: [
+                [each.with_versions(tuple(kept for kept in each.versions if kept.at_us >= since_us))]
+                for each in (first, *others)
+            ]
+            *_, last = last_change(history, parse("d"))
+            return last
+
+        at = 10 * ONE_CHANGE_US
+        self.assertEqual([found(at, made) for made in (at, at - 5, at + 5, None)], [at - 1, at - 6, at, at])
+        self.assertEqual(found(at, at - ONE_CHANGE_US - 1), at, "an upload that took long")
+        self.assertEqual(found(at, at - 5, at - 3), at - 3, "what is put back had been made then")
+        self.assertEqual(found(at, at - 5, 1, at - 4, at - 3), at - 3, "after the change before")
+
     def found(self, *timelines: Sequence[int]) -> int | None:
         """The time that is found for files that were changed at these times."""
 
