@@ -30,6 +30,15 @@ PROTOCOL_VERSION = 1
 MAX_REQUEST_LINE = 16 * KIB
 """Bytes of a request's line without its ending. SMTP's lines have 512 (RFC 5321); a 4 KiB path, escaped, fits here."""
 
+MAX_NAME = 256
+"""Characters of a name in a message, at most: of a request type, a host, a device or an account."""
+
+MAX_PASSWORD = 1024
+"""Characters of a password, at most, wherever one is set or sent."""
+
+MAX_INVITATION = 9999
+"""The largest number of an invitation: the code that people type begins with its four digits."""
+
 MAX_RESPONSE_LINE = 256 * KIB
 """Bytes of a response's line without its ending; a page of a listing is the longest."""
 

@@ -20,7 +20,7 @@ from homeftp.accounts.database import AccountDatabase, add_account
 from homeftp.accounts.devices import Device, pair_device
 from homeftp.accounts.passwords import NAME_LENGTH
 from homeftp.accounts.state.interface import Statements
-from homeftp.config import DAY
+from homeftp.config import DAY, MAX_INVITATION
 from homeftp.crypto.pake import Code, new_words
 from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import ALL, rights_shown
@@ -31,7 +31,7 @@ TRIES = 3
 MOST = 999
 """Codes that are open at the same time, at most: a number that is guessed is then nearly always that of no code."""
 
-NUMBERS = range(1000, 10_000)
+NUMBERS = range(1000, MAX_INVITATION + 1)
 """The numbers of codes. They are chosen by chance: who knows a number can cancel its code by three wrong tries."""
 
 _WITHDRAWN = 99

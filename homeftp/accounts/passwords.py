@@ -27,15 +27,12 @@ from zope.interface import Interface, implementer
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import VerifiedName
 from homeftp.accounts.names import plain_name
-from homeftp.config import MIB
+from homeftp.config import MAX_PASSWORD, MIB
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IWorkers
 
 SHORTEST = 8
 """Characters of a password, at least (NIST SP 800-63B)."""
-
-LONGEST = 1024
-"""Characters of a password, at most: LOGIN accepts no more."""
 
 NAME_LENGTH = 64
 """Characters of an account's name, at most."""
@@ -86,9 +83,9 @@ def account_name(text: str) -> str:
 
 def new_password(text: str) -> str:
     """The password, if it is legal; raises `OperatorError` otherwise, without quoting it."""
-    if not SHORTEST <= len(text) <= LONGEST:
+    if not SHORTEST <= len(text) <= MAX_PASSWORD:
         raise OperatorError(
-            f"a password has between {SHORTEST} and {LONGEST} characters: use several words, for example"
+            f"a password has between {SHORTEST} and {MAX_PASSWORD} characters: use several words, for example"
         )
     return text
 

@@ -7,13 +7,17 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from homeftp.config import MAX_PASSWORD
+from homeftp.endpoint import MAX_PATH_BYTES
 from homeftp.wire.messages import Moment, Name, RelEndpoint
 
 _MOST_SECONDS = 366 * 24 * 60 * 60
 _MOST_USES = 10_000
 _URL = r"\Ahttps://[!-~]{1,1024}\Z"
 
-LinkId = Annotated[str, Meta(min_length=1, max_length=64)]
+_MAX_ID = 64
+
+LinkId = Annotated[str, Meta(min_length=1, max_length=_MAX_ID)]
 """The id of a link, which is no secret."""
 
 
@@ -24,7 +28,7 @@ class LinkBody(msgspec.Struct, frozen=True):
     seconds: Annotated[int, Meta(ge=1, le=_MOST_SECONDS)] | None = None
     uses: Annotated[int, Meta(ge=1, le=_MOST_USES)] | None = None
     upload: bool = False
-    password: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+    password: Annotated[str, Meta(min_length=1, max_length=MAX_PASSWORD)] | None = None
 
     def __repr__(self) -> str:
         return f"LinkBody(rel_endpoint={self.rel_endpoint!r})"  # the password is a secret
@@ -43,7 +47,7 @@ class ShareLinkBody(msgspec.Struct, frozen=True):
     state: Literal["open", "used", "expired", "broken"]
     made: Moment
     ends: Moment
-    rel_endpoint: Annotated[str, Meta(max_length=4096)]
+    rel_endpoint: Annotated[str, Meta(max_length=MAX_PATH_BYTES)]
     upload: bool = False
     uses_left: Annotated[int, Meta(ge=0, le=_MOST_USES)] | None = None
     password: bool = False

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from homeftp.config import MAX_INVITATION, MAX_NAME, MAX_PASSWORD
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, refusal
 from homeftp.model import MAX_SIZE, Damage, Entry, Kind, TreeDigest, Version, damage_kind
@@ -75,7 +76,7 @@ else:
         """The type for msgspec in its place: it would decode an attrs class from an object, without asking codec.py."""
 
 
-Name = Annotated[str, Meta(max_length=256)]
+Name = Annotated[str, Meta(max_length=MAX_NAME)]
 
 MetaName = Literal["size", "mtime_us", "mode"]
 """`size` in bytes, `mtime_us` in microseconds since 1970 UTC, `mode` the nine permission bits."""
@@ -83,7 +84,10 @@ MetaName = Literal["size", "mtime_us", "mode"]
 MetaNumber = Annotated[int, Meta(ge=-MAX_SIZE, le=MAX_SIZE)]
 """No system has a time or a size beyond these; calls of the system fail in ways of their own for them."""
 
-MetaData = Annotated[list[tuple[MetaName, MetaNumber]], Meta(max_length=16)]
+_MAX_META = 16
+"""Entries of `meta_data`, at most."""
+
+MetaData = Annotated[list[tuple[MetaName, MetaNumber]], Meta(max_length=_MAX_META)]
 """Entries of `[name, value]`."""
 
 Moment = Annotated[int, Meta(ge=0, le=MAX_SIZE // 1000)]
@@ -119,7 +123,9 @@ class NoBody(msgspec.Struct, frozen=True):
     """The body of a request that takes no parameter."""
 
 
-ClientName = Annotated[str, Meta(max_length=64)]
+_MAX_CLIENT_NAME = 64
+
+ClientName = Annotated[str, Meta(max_length=_MAX_CLIENT_NAME)]
 """The client's own name, such as `homeftp 1.2`: for the server's owner, and never trusted."""
 
 MachineId = Annotated[str, Meta(pattern=_DIGEST)]
@@ -143,20 +149,27 @@ class AtEndpoint(msgspec.Struct, frozen=True):
 class LoginBody(msgspec.Struct, frozen=True):
     """LOGIN's body."""
 
-    username: Annotated[str, Meta(max_length=256)]
-    password: Annotated[str, Meta(max_length=1024)]
+    username: Name
+    password: Annotated[str, Meta(max_length=MAX_PASSWORD)]
 
     def __repr__(self) -> str:
         return f"LoginBody(username={self.username!r})"  # the password is a secret
 
 
+_MAX_CSR = 4096
+"""Characters of a certificate signing request in PEM, at most."""
+
+CertificateRequest = Annotated[str, Meta(max_length=_MAX_CSR)]
+"""The request for a device's certificate, in PEM."""
+
+
 class PairBody(msgspec.Struct, frozen=True):
     """PAIR's body: one of its steps, each with parameters of its own."""
 
-    invitation: Annotated[int, Meta(ge=0, le=9999)] | None = None
+    invitation: Annotated[int, Meta(ge=0, le=MAX_INVITATION)] | None = None
     message: SpakeMessage | None = None
     proof: Proof | None = None
-    request: Annotated[str, Meta(max_length=4096)] | None = None
+    request: CertificateRequest | None = None
     device: Name | None = None
     machine: MachineId | None = None
 
@@ -164,7 +177,7 @@ class PairBody(msgspec.Struct, frozen=True):
 class RenewBody(msgspec.Struct, frozen=True):
     """RENEW's body."""
 
-    request: Annotated[str, Meta(max_length=4096)]
+    request: CertificateRequest
 
 
 class GetBody(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 Settings are in `homeftp.config`; a constant that only one module needs is at
 the top of that module, with a docstring. A number may be written in place
-where it needs no reason: see `OBVIOUS` and `_is_obvious`.
+where it needs no reason: see `OBVIOUS` and `CONVERSIONS`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def bare_numbers(source: str) -> list[tuple[int, str]]:
     fine: set[int] = set()
     for node in nodes(source):
         if isinstance(node, ast.Module | ast.ClassDef):
-            fine |= _inside(each for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign))
+            values = [each.value for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign) and each.value]
+            fine |= _inside(values) - _inside(each for each in ast.walk(node) if _is_constraint(each))
         elif isinstance(node, ast.FormattedValue) and node.format_spec is not None:
             fine |= _inside([node.format_spec])
         elif isinstance(node, ast.BinOp):
@@ -49,6 +50,11 @@ def bare_numbers(source: str) -> list[tuple[int, str]]:
 
 def _inside(nodes: object) -> set[int]:
     return {id(each) for node in nodes for each in ast.walk(node)}  # type: ignore[attr-defined]
+
+
+def _is_constraint(node: ast.AST) -> bool:
+    """Whether this is a constraint of msgspec on a type, whose limits have names of their own even in an alias."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Meta"
 
 
 def _converts(operation: ast.BinOp, operand: ast.expr) -> bool:

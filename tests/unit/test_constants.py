@@ -43,11 +43,23 @@ class ControlTests(SynchronousTestCase):
         ):
             self.assertEqual(len({text for _, text in bare_numbers(f"def f():\n    {line}\n")} - {"7"}), 1, line)
 
+    def test_types(self) -> None:
+        """Limits in the type of a field, and in an alias of a type."""
+        for source in (
+            "class A:\n    name: Annotated[str, Meta(max_length=4096)]",
+            "class A:\n    name: Annotated[str, Meta(max_length=4096)] | None = None",
+            "class A:\n    name: Annotated[str, Meta(max_length=4096)] = field(default=8192)",
+            "Name = Annotated[str, Meta(max_length=4096)]",
+            "class A:\n    Name = Annotated[str, Meta(max_length=4096)]",
+        ):
+            self.assertEqual([text for _, text in bare_numbers(source)], ["4096"], source)
+
     def test_left_alone(self) -> None:
         """Constants with a name, defaults of fields, small numbers, modes, widths and factors between units."""
         for source in (
             "LIMIT = 64 * 1024",
             "class A:\n    seconds: float = 10.0",
+            "Name = Annotated[str, Meta(max_length=LONGEST)]",
             "def f():\n    return a[0], b[-1], c[:2], match[3], range(1, n + 1)",
             "def f():\n    os.open(path, flags, 0o600)",
             "def f():\n    return f'{x:30}'",

@@ -13,8 +13,9 @@ from homeftp.accounts.access import AccessTable
 from homeftp.accounts.devices import DeviceKind, Devices
 from homeftp.accounts.links.table import LinkRecord, Links, NewLink
 from homeftp.accounts.login import Login
-from homeftp.accounts.passwords import COST, LONGEST, SHORTEST, Cost, hash_password
+from homeftp.accounts.passwords import COST, SHORTEST, Cost, hash_password
 from homeftp.audit.log import Audit
+from homeftp.config import MAX_PASSWORD
 from homeftp.endpoint import Endpoint
 from homeftp.errors import (
     INTERNAL_ERROR,
@@ -227,5 +228,5 @@ def _check(terms: LinkTerms) -> None:
         raise BadRequest(f"a link works for between a second and {counted(MOST_LINK_SECONDS, 'second')}")
     if terms.uses is not None and not 1 <= terms.uses <= MOST_LINK_USES:
         raise BadRequest(f"a link may be used between once and {counted(MOST_LINK_USES, 'time')}")
-    if terms.password is not None and not SHORTEST <= len(terms.password) <= LONGEST:
-        raise BadRequest(f"the password of a link has between {SHORTEST} and {LONGEST} characters")
+    if terms.password is not None and not SHORTEST <= len(terms.password) <= MAX_PASSWORD:
+        raise BadRequest(f"the password of a link has between {SHORTEST} and {MAX_PASSWORD} characters")

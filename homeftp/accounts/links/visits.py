@@ -25,9 +25,9 @@ from homeftp.accounts.devices import Devices
 from homeftp.accounts.links.table import LinkRecord, Links
 from homeftp.accounts.login import Login
 from homeftp.accounts.loginaudit import LoginAudit
-from homeftp.accounts.passwords import LONGEST, verify_password
+from homeftp.accounts.passwords import verify_password
 from homeftp.accounts.throttle import GuessLimit, address_group
-from homeftp.config import HOUR
+from homeftp.config import HOUR, MAX_PASSWORD
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Internal, LoginFailed, LoginRequired, NotFound, OperatorError
 from homeftp.interfaces import ILogin, IWorkers
@@ -194,7 +194,7 @@ class LinkVisits:
         """Whether a password is right; a wrong one counts as a guess. Raises `Busy` (51) after too many of them."""
         await self._throttle.take(address)
         try:
-            is_right = len(password) <= LONGEST and await self._hashing.run(_is_right, password, stored)
+            is_right = len(password) <= MAX_PASSWORD and await self._hashing.run(_is_right, password, stored)
         except BaseException:
             await self._throttle.give_back(address)
             raise

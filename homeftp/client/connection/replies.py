@@ -48,6 +48,10 @@ class ServerLimits(msgspec.Struct, frozen=True):
     """Bytes of the payload of one batch, at most."""
 
 
+_MAX_TAG = 128
+"""Characters of `share` and of `view`, at most; clients only compare them."""
+
+
 class Hello(msgspec.Struct, frozen=True):
     """The answer to HELLO: the server's version and abilities, and the account that is logged in."""
 
@@ -67,9 +71,9 @@ class Hello(msgspec.Struct, frozen=True):
     similar_names: bool | None = None
     """Whether a new name may differ from one beside it only in case or in the form of its letters; None where the
     server does not say."""
-    share: Annotated[str, Meta(max_length=128)] | None = None
+    share: Annotated[str, Meta(max_length=_MAX_TAG)] | None = None
     """Changes where the account's endpoints are those of another place, or the server was restored from a backup."""
-    view: Annotated[str, Meta(max_length=128)] | None = None
+    view: Annotated[str, Meta(max_length=_MAX_TAG)] | None = None
     """Changes where the account may read other folders than before; None where the server does not say."""
 
     addresses: Annotated[list[_ShortAddress], Meta(max_length=MAX_ADDRESSES)] = msgspec.field(default_factory=list)

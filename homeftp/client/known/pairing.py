@@ -19,7 +19,7 @@ from homeftp.client.api import Client
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.replies import understood
 from homeftp.client.dial import ServerAddress, connect_first
-from homeftp.config import ClientTimeouts
+from homeftp.config import MAX_NAME, ClientTimeouts
 from homeftp.crypto import ca as identity
 from homeftp.crypto import tls
 from homeftp.crypto.devicecert import belongs, new_request
@@ -29,9 +29,6 @@ from homeftp.errors import BadRequest, UntrustedServer
 from homeftp.wire.messages import Proof, SpakeMessage
 
 T = TypeVar("T")
-
-_MAX_NAME = 256
-"""Characters of a host's, device's or account's name; longer than any that the server makes."""
 
 _MAX_CERTIFICATE = 8192
 """Characters of a certificate in PEM; the server's have fewer than 1000."""
@@ -59,7 +56,7 @@ class PairingResult:
     """The one of the addresses given to `pair` at which the server was reached."""
 
 
-_Name = Annotated[str, Meta(max_length=_MAX_NAME)]
+_Name = Annotated[str, Meta(max_length=MAX_NAME)]
 _Certificate = Annotated[str, Meta(max_length=_MAX_CERTIFICATE)]
 
 
@@ -168,7 +165,7 @@ async def renew(client: Client, ca_pem: bytes) -> tuple[bytes, bytes]:
 
 def _sendable(name: str) -> str:
     """A machine's name, without what cannot be sent."""
-    return name.encode("utf-8", "replace").decode("utf-8")[:_MAX_NAME]
+    return name.encode("utf-8", "replace").decode("utf-8")[:MAX_NAME]
 
 
 def _wrong_proof() -> UntrustedServer:

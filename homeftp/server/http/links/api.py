@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta
 from zope.interface import implementer
 
-from homeftp.config import DAY, KIB
-from homeftp.endpoint import parse
+from homeftp.config import DAY, KIB, MAX_PASSWORD
+from homeftp.endpoint import MAX_PATH_BYTES, parse
 from homeftp.errors import BadRequest, Forbidden
 from homeftp.interfaces import IShareLinks
 from homeftp.interfaces.links import MOST_LINK_SECONDS, LinkTerms, ShareLink
@@ -30,11 +30,11 @@ _HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1
 class NewLinkBody(msgspec.Struct, frozen=True):
     """The page's request for a link."""
 
-    path: Annotated[str, Meta(max_length=4096)]
+    path: Annotated[str, Meta(max_length=MAX_PATH_BYTES)]
     days: Annotated[int, Meta(ge=1, le=MOST_LINK_SECONDS // int(DAY))] = 7
     once: bool = False
     upload: bool = False
-    password: Annotated[str, Meta(max_length=1024)] | None = None
+    password: Annotated[str, Meta(max_length=MAX_PASSWORD)] | None = None
 
     def __repr__(self) -> str:
         return f"NewLinkBody(path={self.path!r})"  # the password is a secret

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from homeftp.accounts.devices import Device
 from homeftp.accounts.sessions.signin import Browser, SignedIn, SignInService
-from homeftp.config import KIB
+from homeftp.config import KIB, MAX_NAME, MAX_PASSWORD
 from homeftp.crypto.pake import parse_code
 from homeftp.errors import BadRequest, LoginFailed, LoginRequired, OperatorError
 from homeftp.interfaces import ILogin
@@ -30,6 +30,12 @@ from homeftp.store.policy.rights import ORDER
 MOST_BODY = 16 * KIB
 """Bytes of the object, at most."""
 
+_MAX_CODE = 100
+"""Characters of an invitation's code or secret, at most, with what a person types between its parts."""
+
+_MAX_BROWSER = 100
+"""Characters of the name that a person gives a browser, at most."""
+
 REQUEST = "session"
 """The name of the request in audit records."""
 
@@ -37,11 +43,11 @@ REQUEST = "session"
 class SignInBody(msgspec.Struct, frozen=True):
     """The request of a browser to sign in."""
 
-    code: Annotated[str, Meta(max_length=100)] | None = None
-    secret: Annotated[str, Meta(max_length=100)] | None = None
-    user: Annotated[str, Meta(max_length=256)] | None = None
-    password: Annotated[str, Meta(max_length=1024)] | None = None
-    name: Annotated[str, Meta(max_length=100)] | None = None
+    code: Annotated[str, Meta(max_length=_MAX_CODE)] | None = None
+    secret: Annotated[str, Meta(max_length=_MAX_CODE)] | None = None
+    user: Annotated[str, Meta(max_length=MAX_NAME)] | None = None
+    password: Annotated[str, Meta(max_length=MAX_PASSWORD)] | None = None
+    name: Annotated[str, Meta(max_length=_MAX_BROWSER)] | None = None
 
     def __repr__(self) -> str:
         return "SignInBody(…)"  # all but the names are secrets
