@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import AbstractSet, Collection, Container, Iterable, Iterator, Mapping, Sequence
 
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, Unsynced
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, Unsynced, is_within
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
 from homeftp.endpoint import folded
@@ -28,8 +28,8 @@ def find_clashes(
     `base` has the names that are agreed on. It and the `tables` lack the files that are `unchanged` on both sides. What
     a side has already stays as it is.
     """
-    moved = {action.to for action in actions if action.act is Act.MOVE}
-    groups = list(_groups(tables, unchanged, moved))
+    moves = [action for action in actions if action.act is Act.MOVE]
+    groups = list(_groups(tables, unchanged, {action.to for action in moves}))
     if not groups:
         return {}
     grouped = frozenset(chain.from_iterable(groups))
@@ -43,8 +43,19 @@ def find_clashes(
         for side in folding:
             clashes.update(_clashes_on(side, group, tables, unchanged, steps))
         if Side.HERE in folding and _is_half_held(group, base, tables[Side.HERE], unchanged, steps):
-            clashes.update(_left_out(group, group, Side.HERE, steps))
-    return clashes
+            clashes.update(_left_out(group, group, Side.HERE))
+    return {before: reason for name, reason in clashes.items() for before in _before(name, moves)}
+
+
+def _before(name: str, moves: Sequence[SyncAction]) -> Iterator[str]:
+    """A name, and what it is called on each side, and in what is agreed, before the renames of a plan."""
+    yield name
+    for sides in (*((side,) for side in Side), tuple(Side)):
+        each = name
+        for move in reversed(moves):
+            if move.target in sides and is_within(each, move.to):
+                each = move.name + each[len(move.to) :]
+        yield each
 
 
 def _groups(tables: Tables, unchanged: NameSet, moved: AbstractSet[str]) -> Iterator[Sequence[str]]:
@@ -81,7 +92,7 @@ def _clashes_on(
             stays.append(name)
         elif acts & {Act.COPY, Act.MOVE}:
             new.append(name)
-    return _left_out(new, [*stays, *new], side, steps) if len(stays) + len(new) > 1 else {}
+    return _left_out(new, [*stays, *new], side) if len(stays) + len(new) > 1 else {}
 
 
 def _is_half_held(
@@ -104,15 +115,11 @@ def _is_deletion_there(action: SyncAction) -> bool:
     return action.act is Act.DELETE and action.target is Side.THERE
 
 
-def _left_out(
-    names: Iterable[str], group: Sequence[str], side: Side, steps: Mapping[str, Sequence[SyncAction]]
-) -> Mapping[str, Unsynced]:
-    """Why these names of a group are left out, and those that they have on one of the sides until they are renamed."""
+def _left_out(names: Iterable[str], group: Sequence[str], side: Side) -> Mapping[str, Unsynced]:
+    """Why these names of a group are left out."""
     clashes = {}
     for name in names:
         other = next(each for each in group if each != name).rpartition("/")[2]
         reason = f"its name differs from '{other}' beside it only in case or in the form of its letters, and "
-        renamed = (action.name for action in steps.get(name, ()) if action.act is Act.MOVE)
-        for each in (name, *renamed):
-            clashes[each] = Unsynced(f"{reason}{_WHERE[side]}: rename one of them", failed=True)
+        clashes[name] = Unsynced(f"{reason}{_WHERE[side]}: rename one of them", failed=True)
     return clashes

@@ -57,6 +57,16 @@ class ClashTests(unittest.SynchronousTestCase):
         self.assertIn("'fin'", plan.opaque["\ufb01n"].reason)
         self.assertIn("the server does not take both: rename one", plan.opaque["\ufb01n"].reason)
 
+    def test_in_renamed_folder(self) -> None:
+        """Of names that clash once their folder is renamed those that they have until then are left out."""
+        base = {"a": DIRECTORY, "a/x": ONE, "b": DIRECTORY, "b/y": TWO}
+        here = {"A": DIRECTORY, "A/x": ONE, "b": DIRECTORY, "b/z": TWO}
+        there = {"B": DIRECTORY, "a": DIRECTORY, "a/X": TWO, "a/x": ONE}
+        renames = [(Act.MOVE, Side.THERE, "a"), (Act.MOVE, Side.HERE, "b")]
+        copied = (Act.COPY, Side.THERE, "B/z")
+        self.check(planned(base, here, there, Side.HERE), {"A/X", "a/X"}, *renames, copied)
+        self.assertIn((Act.COPY, Side.HERE, "A/X"), steps(planned(base, here, there)), "the control")
+
     def test_beneath(self) -> None:
         """What is beneath a folder that is left out is left out with it."""
         here = {"Docs": DIRECTORY, "Docs/x": ONE, "docs": DIRECTORY, "docs/x": TWO}
