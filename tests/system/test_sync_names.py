@@ -47,6 +47,17 @@ class FoldingDiskTests(SyncCase):
         self.assertEqual(self.there(), {"Photo.jpg": b"edited", "photo.jpg": b"two"})
         self.assertEqual(self.ann.contents(), {"Photo.jpg": b"edited"})
 
+    def test_into_similar_folder(self) -> None:
+        """A file that went into a new folder of its own name, in another case, goes there here, too."""
+        self.ann.put("Photo", b"one")
+        self.ann.put("other", b"other")
+        self.sync(self.ann)
+        os.unlink(os.path.join(self.server.root, "Docs/Photo"))
+        self.make_remote_file("Docs/photo/1", b"one")
+        self.sync(self.ann)
+        self.assertEqual(self.there(), {"photo": None, "photo/1": b"one", "other": b"other"})
+        self.assert_in_step()
+
     def test_case_renamed(self) -> None:
         """A name that got another case on one side gets it on the other, with edits; and so do folders."""
         for name in ("photo.jpg", "docs/x", "empty"):

@@ -68,14 +68,17 @@ def follow_renames(
 
 
 def _is_possible(trees: RenamedTrees, rename: Rename, opaque: Collection[str], links: Collection[str]) -> bool:
-    """Whether the target has what is to be renamed, nothing at the new name, knows both, and reaches none by a link."""
+    """Whether the target has what is to be renamed, nothing at the new name, knows both, and reaches none by a link.
+
+    A folder around the new name that is called like the old one, but for case, is made once the old name is gone.
+    """
     nodes = trees.sides[rename.target]
     old = nodes.get(rename.old)
     if old is None or rename.new in nodes or old.kind != trees.base[rename.old].kind:
         return False
     above = rename.new
     while above := above.rpartition("/")[0]:
-        if above == rename.old or (above in nodes and nodes[above].kind != "directory"):
+        if folded(above) == folded(rename.old) or (above in nodes and nodes[above].kind != "directory"):
             return False
     if any(is_within(rename.old, link) or is_within(rename.new, link) for link in links):
         return False
