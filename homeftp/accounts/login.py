@@ -75,7 +75,7 @@ class Login:
         self._looking = DeferredLock()
         device = account.device
         key = account.access.stamp, *((None, None) if device is None else (device.id, device.stamp))
-        self._store = CheckedStore.of(account.store, self._confirm, key, lambda: service.was_granted(self))
+        self._store = CheckedStore.of(account.store, self._confirm, key, self.was_granted)
 
     @property
     def address(self) -> str:
@@ -178,13 +178,16 @@ class Login:
         """
         return not self.revoked and not self._service.find_revoked([self])
 
+    def was_granted(self) -> bool:
+        """Whether a job has found it valid within `GRANTED_SECONDS`. Does not block."""
+        return self._service.was_granted(self)
+
     async def look_up(self) -> bool:
         """`is_valid`, in a job of the account where none has found it valid a moment ago. Raises `Internal` (50)."""
-        service = self._service
-        if service.was_granted(self):
+        if self.was_granted():
             return True
         async with self._looking:  # the first job tells all that wait for it
-            return service.was_granted(self) or await service.workers.of(self.account).run_unbounded(self._looked_up)
+            return self.was_granted() or await self._service.workers.of(self.account).run_unbounded(self._looked_up)
 
     def _looked_up(self) -> bool:
         """`is_valid`; raises `Internal` (50) where it cannot be found out."""

@@ -106,6 +106,9 @@ class ILogin(Interface):
     def is_valid() -> bool:
         """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`."""
 
+    def was_granted() -> bool:
+        """Whether a job has found it valid within `GRANTED_SECONDS`. Costs little, and does not block."""
+
     def look_up() -> Awaitable[bool]:
         """`is_valid`, in a job: none is needed where a job has found it valid within `GRANTED_SECONDS`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from homeftp.endpoint import ROOT
@@ -27,6 +28,10 @@ class SessionCase(FilesTestCase):
         self.shared = SharedSessions()
         self.traffic = Traffic(self.clock.seconds).of("sftp", REQUEST_TYPES)
         self.revoked = False
+        self.looking_up: Deferred[None] | None = None
+        """What requests wait for until access is confirmed; None: it was just granted."""
+        self.confirmed = 0
+        """How often a request has asked."""
         self.output, self.session = self.connect()
         self.last = 0
 
@@ -53,10 +58,10 @@ class SessionCase(FilesTestCase):
         self.assertEqual((version.kind, version.id), (2, 3))
         return output, session
 
-    async def confirm(self) -> None:
-        """Raise `Forbidden` (33) once access was revoked."""
-        if self.revoked:
-            raise Forbidden("access was revoked")
+    def confirm(self) -> Deferred[None] | None:
+        """Fails with `Forbidden` (33) once access was revoked."""
+        self.confirmed += 1
+        return fail(Forbidden("access was revoked")) if self.revoked else self.looking_up
 
     def files_of(self, request: str) -> IFiles:
         """The files of the login."""

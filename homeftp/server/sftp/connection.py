@@ -273,8 +273,11 @@ class SftpConnection(StrictTransport):
             confirm=self._confirm,
         )
 
-    async def _confirm(self) -> None:
-        """Raise `Forbidden` (33) where access was revoked."""
+    def _confirm(self) -> Deferred[None] | None:
+        login = self._login
+        return None if login is not None and login.was_granted() else Deferred.fromCoroutine(self._look_up())
+
+    async def _look_up(self) -> None:
         if self._login is None or not await self._login.look_up():
             raise Forbidden("access was revoked")
 

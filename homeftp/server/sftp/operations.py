@@ -19,7 +19,7 @@ from homeftp.server.sftp.handles import FileHandle, Handles
 from homeftp.server.sftp.listing import DirectoryReader
 from homeftp.server.sftp.names import endpoint_of, plain_parts, shown_path
 from homeftp.server.sftp.order import Extent, Order
-from homeftp.server.sftp.overlay.openfile import FilesOf
+from homeftp.server.sftp.overlay.openfile import Confirm, FilesOf
 from homeftp.server.sftp.overlay.overlay import Overlay
 from homeftp.server.sftp.wire import answers
 from homeftp.server.sftp.wire.answers import OWNER
@@ -58,9 +58,9 @@ class SessionOperations:
         handles: Handles,
         owner: str,
         clock: IReactorTime,
-        confirm: Callable[[], Awaitable[None]],
+        confirm: Confirm,
     ) -> None:
-        """`confirm` is as in `Session`."""
+        """`confirm` is as in `OpenFile`."""
         self._files = files
         self._overlay = overlay
         self._handles = handles
@@ -158,7 +158,9 @@ class SessionOperations:
                 entries = await self._handles.directory(asked.handle).read()
                 if not entries:
                     return answers.status(asked.id, StatusCode.EOF, "no more names")
-                await self._confirm()
+                confirmed = self._confirm()
+                if confirmed is not None:
+                    await confirmed
                 now = time.time()
                 return answers.names(asked.id, [answers.named(each, self._owner, now) for each in entries])
             case Verb.FSTAT:

@@ -6,7 +6,7 @@ answered; the channel takes no more from its client than it may hold. Nothing is
 
 from __future__ import annotations
 
-from typing import Awaitable, Callable, Protocol
+from typing import Callable, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -22,7 +22,7 @@ from homeftp.model import MAX_SIZE
 from homeftp.server.gate.timeouts import Deadline
 from homeftp.server.sftp.handles import Handles
 from homeftp.server.sftp.operations import Operation, SessionOperations
-from homeftp.server.sftp.overlay.openfile import FilesOf
+from homeftp.server.sftp.overlay.openfile import Confirm, FilesOf
 from homeftp.server.sftp.overlay.overlay import Overlay, RightsAt
 from homeftp.server.sftp.shared import SharedSessions
 from homeftp.server.sftp.statuses import status_of
@@ -112,23 +112,18 @@ class Session:
         clock: IReactorTime,
         traffic: ITraffic,
         in_turn: Callable[[Callable[[], None]], None],
-        confirm: Callable[[], Awaitable[None]],
+        confirm: Confirm,
     ) -> None:
-        """`in_turn` makes a call at once, or when the account has its turn.
-
-        `confirm` raises `Forbidden` (33) where access was revoked. What an earlier request has read is in memory: a
-        client gets it only behind that.
-        """
+        """`in_turn` makes a call at once, or when the account has its turn; `confirm` is as in `OpenFile`."""
         self._output = output
         self._clock = clock
         self._traffic = traffic
         self._in_turn = in_turn
-        self._confirm = confirm
         self._turn_asked = False
         self._packets = PacketReader()
         self._handles = Handles(owner, shared.handles)
         self._overlay = Overlay(
-            files, budget, self._can_send, home=home, exclusive=shared.exclusive, rights_at=rights_at
+            files, budget, self._can_send, confirm, home=home, exclusive=shared.exclusive, rights_at=rights_at
         )
         self._operations = SessionOperations(files, self._overlay, self._handles, owner, clock, confirm)
         self._waiting: list[Deferred[None]] = []
@@ -270,24 +265,16 @@ class Session:
             elif not result:
                 self._answer(answers.status(id, StatusCode.EOF, "end of file"), held)
             else:
-                run_promptly(self._answer_data(id, result, held))
+                head, content = answers.data(id, result)
+                if not self._ended:
+                    self._output.write(head)
+                self._answer(content, held)
 
         opened = self._handles.file(asked.handle, to_read=True).opened
         if asked.offset > MAX_SIZE:
             done(b"")
         else:
             opened.read(asked.offset, min(asked.length, MAX_READ), done)
-
-    async def _answer_data(self, id: int, data: bytes | memoryview, held: _Held) -> None:
-        try:
-            await self._confirm()
-        except Exception as error:  # noqa: BLE001 (it is the answer)
-            self._refuse(id, error, held)
-            return
-        head, content = answers.data(id, data)
-        if not self._ended:
-            self._output.write(head)
-        self._answer(content, held)
 
     def _write(self, asked: WriteAsked, held: _Held) -> None:
         id = asked.id

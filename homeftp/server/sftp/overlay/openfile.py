@@ -25,6 +25,9 @@ from homeftp.server.sftp.overlay.reader import SequentialReader
 FilesOf = Callable[[str], IFiles]
 """The files of the login, whose changes are recorded as those of a request of that name."""
 
+Confirm = Callable[[], "Deferred[None] | None"]
+"""Fires when access is confirmed, and fails with `Forbidden` (33) where it was revoked; None: it was just granted."""
+
 NEW_MODE = 0o644
 """The mode that is shown of a new file until it is committed, where the client gave none."""
 
@@ -32,7 +35,8 @@ NEW_MODE = 0o644
 class OpenFile:
     """A file that is open. `entry` is what the store has there; None: nothing.
 
-    `can_send` fires when the client reads fast enough for the next answer.
+    `can_send` fires when the client reads fast enough for the next answer. What an earlier request has read is in
+    memory: a client gets it only behind `confirm`.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class OpenFile:
         memory: SmallMemory,
         budget: MemoryBudget,
         can_send: Callable[[], Deferred[None] | None],
+        confirm: Confirm,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.entry = entry
@@ -56,6 +61,7 @@ class OpenFile:
         self._memory = memory
         self._budget = budget
         self._can_send = can_send
+        self._confirm = confirm
         self._now = now
         self._content: DraftContent | None = None
         self._changed_us = 0
@@ -225,6 +231,9 @@ class OpenFile:
             await waiting
         try:
             result = await self._read(job.offset, job.length)
+            confirmed = self._confirm()
+            if confirmed is not None:
+                await confirmed
         except Exception as error:  # noqa: BLE001 (the client gets it)
             job.done(error)
         else:

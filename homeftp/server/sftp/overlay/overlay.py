@@ -16,7 +16,7 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.server.sftp.overlay.content import SmallMemory
 from homeftp.server.sftp.overlay.exclusive import ExclusiveNames
-from homeftp.server.sftp.overlay.openfile import FilesOf, OpenFile
+from homeftp.server.sftp.overlay.openfile import Confirm, FilesOf, OpenFile
 from homeftp.server.sftp.wire.fields import Attributes
 from homeftp.server.sftp.wire.numbers import OpenFlag
 from homeftp.store.policy.rights import ALL, READ
@@ -27,7 +27,7 @@ RightsAt = Callable[[Endpoint], frozenset[str]]
 
 
 class Overlay:
-    """The open files of a session, by their paths. `can_send` is as in `OpenFile`.
+    """The open files of a session, by their paths. `can_send` and `confirm` are as in `OpenFile`.
 
     `home` is where the account's files are in the store, `exclusive` what all sessions have made, and `rights_at` tells
     what the account may do at an endpoint.
@@ -38,6 +38,7 @@ class Overlay:
         files: FilesOf,
         budget: MemoryBudget,
         can_send: Callable[[], Deferred[None] | None] = lambda: None,
+        confirm: Confirm = lambda: None,
         *,
         home: Endpoint = ROOT,
         exclusive: ExclusiveNames | None = None,
@@ -46,6 +47,7 @@ class Overlay:
         self._files = files
         self._budget = budget
         self._can_send = can_send
+        self._confirm = confirm
         self._home = home
         self._exclusive = ExclusiveNames() if exclusive is None else exclusive
         self._rights_at = rights_at
@@ -139,7 +141,15 @@ class Overlay:
         return give_back
 
     def _made(self, endpoint: Endpoint, entry: Entry | None) -> OpenFile:
-        return OpenFile(self._files, endpoint, entry, memory=self._memory, budget=self._budget, can_send=self._can_send)
+        return OpenFile(
+            self._files,
+            endpoint,
+            entry,
+            memory=self._memory,
+            budget=self._budget,
+            can_send=self._can_send,
+            confirm=self._confirm,
+        )
 
     async def _replaceable(self, endpoint: Endpoint) -> Entry | None:
         """The file that one at the endpoint would replace; its directory has to exist. An account may not see either.

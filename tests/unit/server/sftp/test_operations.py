@@ -35,10 +35,7 @@ class OperationTests(FilesTestCase):
         super().setUp()
         self.handles = Handles("ann", AccountHandles())
         overlay = Overlay(self.files_of, self.budget)
-        self.operations = SessionOperations(self.files_of, overlay, self.handles, "ann", Clock(), self.confirm)
-
-    async def confirm(self) -> None:
-        """Access is always granted."""
+        self.operations = SessionOperations(self.files_of, overlay, self.handles, "ann", Clock(), lambda: None)
 
     def files_of(self, request: str) -> IFiles:
         """The files of the login."""

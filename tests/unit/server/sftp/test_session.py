@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 
 from homeftp.config import KIB, MIB
 from homeftp.server.sftp.handles import MOST_HANDLES
@@ -161,6 +162,19 @@ class RevokedTests(SessionCase):
         self.assertEqual([self.code(*each) for each in asked], [DENIED] * 3)
         self.revoked = False
         self.assertEqual([self.ask(*each).kind for each in asked], [103, 103, 104], "what was refused was in memory")
+
+    def test_one_look_up(self) -> None:
+        """Of the requests for one file that wait until access is confirmed only the first asks; all are answered."""
+        self.lay({"large": bytes(4 * MIB)})
+        large = self.open("/large", READ)
+        self.assertEqual(self.ask(5, large, Raw(u64(0)), 4).kind, 103)
+        looking: Deferred[None] = Deferred()
+        self.looking_up, self.confirmed = looking, 0
+        ids = [self.send(5, large, Raw(u64(number)), 4) for number in range(20)]
+        self.assertEqual((self.output.take(), self.confirmed), ([], 1))
+        self.looking_up = None
+        looking.callback(None)
+        self.assertEqual([(each.id, each.kind) for each in self.output.take()], [(id, 103) for id in ids])
 
 
 class OrderTests(SessionCase):
