@@ -87,7 +87,7 @@ def copy_all(
         raise OperatorError(
             f"the {what} stopped: {error.message}. What was copied stays: run the same command again to go on"
         ) from error
-    return report.finish()
+    return report.print_summary()
 
 
 class CopyReport:
@@ -122,8 +122,8 @@ class CopyReport:
         """Remove the line of progress."""
         self._progress.clear()
 
-    def finish(self) -> Exit:
-        """Print the summary; returns the exit code."""
+    def print_summary(self) -> Exit:
+        """Print the summary and return the exit code."""
         self.clear()
         seconds = self._progress.seconds
         if self._json:

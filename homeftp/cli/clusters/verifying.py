@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if options.listing:
         return compare_all(options)
     with _inspection(options, Pace(options.bwlimit)) as inspection:
-        return _report(options, inspection.read()).finish()
+        return _report(options, inspection.read()).print_summary()
 
 
 def compare_all(options: argparse.Namespace) -> int:
@@ -76,7 +76,7 @@ def compare_all(options: argparse.Namespace) -> int:
         report = _report(options, inspection.compare())
         if options.json:
             print_json({"unnamed": inspection.unnamed, "unnamed_bytes": inspection.unnamed_bytes})
-            return report.finish()
+            return report.print_summary()
         missing = report.damaged
         print(f"The bucket has not kept {counted(missing, 'content')}." if missing else "Nothing is missing.")
         if inspection.unnamed:

@@ -37,4 +37,4 @@ async def verify(client: Client, path: str, options: argparse.Namespace) -> Exit
     report = VerifyReport(options, printable_endpoint(endpoint))
     async for step in client.verify(endpoint):
         report.add(step)
-    return report.finish()
+    return report.print_summary()

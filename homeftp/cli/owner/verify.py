@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
             report = VerifyReport(options, state.root)
             for step in store.verify(ROOT):
                 report.add(step)
-            return report.finish()
+            return report.print_summary()
         finally:
             store.close()
     finally:

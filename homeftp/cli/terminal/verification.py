@@ -95,8 +95,8 @@ class VerifyReport:
         """The exit code, so far."""
         return Exit.DIFFERS if self._damaged else Exit.DONE
 
-    def finish(self) -> Exit:
-        """Print the summary; returns the exit code."""
+    def print_summary(self) -> Exit:
+        """Print the summary and return the exit code."""
         self._progress.clear()
         seconds = self._progress.seconds
         if self._json:

@@ -200,8 +200,8 @@ class TransferReport:
         print(f"{words.get(item.outcome.value, item.outcome.value)}: {printable(item.name or self._top)}", end="")
         print(f" ({printable(details)})" if details else "")
 
-    def finish(self, observer: TransferObserver) -> Exit:
-        """Print the summary; returns the exit code."""
+    def print_summary(self, observer: TransferObserver) -> Exit:
+        """Print the summary and return the exit code."""
         seconds = time.monotonic() - self._begun
         if self._json:
             counts = {outcome.value: number for outcome, number in observer.counts.items()}

@@ -111,6 +111,6 @@ async def run_transfer(
     try:
         await output.run(work(transfer_options, output.observer))
     except TransferDeclined:
-        output.report.finish(output.observer)
+        output.report.print_summary(output.observer)
         return Exit.DIFFERS
-    return output.report.finish(output.observer)
+    return output.report.print_summary(output.observer)

@@ -136,7 +136,7 @@ class SyncCommand:
             return exit_code(output.observer), result.left
         if options.dry_run:
             return Exit.DIFFERS if result.plan.actions else Exit.DONE, result.left
-        return output.report.finish(output.observer), result.left
+        return output.report.print_summary(output.observer), result.left
 
     async def _run(self, output: TransferOutput, screen: PlanScreen) -> SyncResult:
         """Sync; raises what `run_sync` raises, and why output cannot be written."""

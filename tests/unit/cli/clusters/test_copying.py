@@ -33,7 +33,7 @@ class CopyReportTests(SynchronousTestCase):
         report = CopyReport(argparse.Namespace(**{"json": False, "quiet": False, **options}), clock=lambda: 0.0)
         for step in STEPS:
             report.add(step)
-        return report.finish()
+        return report.print_summary()
 
     def test_lines(self) -> None:
         """Each failure is a line, in which no name can steer the terminal; the sums follow."""

@@ -48,7 +48,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(lines[0], "damaged: top: the disk has another content than was stored")
         self.assertRegex(lines[1], r"\Adamaged: a\\n \(version of 2023-11-1.*\): the disk cannot read it\Z")
         self.assertRegex(lines[2], r"\Amended: b: it was damaged, and was copied again")
-        self.assertEqual(report.finish(), Exit.DIFFERS)
+        self.assertEqual(report.print_summary(), Exit.DIFFERS)
         self.assertIn("homeftp: not verified: link: is a symbolic link\n", self.err.getvalue())
         self.assertIn(
             "Verified 3 files and 1 version, 10 B in 0.0 s: 3 damaged, 1 of them mended.", self.err.getvalue()
@@ -79,7 +79,7 @@ class ReportTests(SynchronousTestCase):
         report = self.report(json=True)
         self.now = 1.5
         report.add(Verification(1, 0, 5, (Damage("a", "content", "sha256:00", 7),)))
-        self.assertEqual(report.finish(), Exit.DIFFERS)
+        self.assertEqual(report.print_summary(), Exit.DIFFERS)
         damage, summary = map(json.loads, self.out.getvalue().splitlines())
         self.assertEqual(
             damage,
@@ -92,4 +92,4 @@ class ReportTests(SynchronousTestCase):
         report = self.report(quiet=True)
         self.now = 9.0
         report.add(Verification(1, 0, 5, (), (("link", "x"),)))
-        self.assertEqual((report.finish(), self.out.getvalue(), self.err.getvalue()), (Exit.DONE, "", ""))
+        self.assertEqual((report.print_summary(), self.out.getvalue(), self.err.getvalue()), (Exit.DONE, "", ""))

@@ -44,7 +44,7 @@ class SumTests(SynchronousTestCase):
             watch.add_result(FileResult(outcome, "a", kind=kind))
         watch.add_bytes(moved, moved=True)
         options = argparse.Namespace(dry_run=False, verbose=False, json=False, quiet=False, command="push")
-        TransferReport(options, write, stop=lambda: None).finish(watch)
+        TransferReport(options, write, stop=lambda: None).print_summary(watch)
         return errors.getvalue()
 
     def test_kinds(self) -> None:
@@ -128,7 +128,7 @@ class ResultTests(SynchronousTestCase):
             report.result(FileResult(Outcome.FAILED, "failed", reason="why"))
             report.result(FileResult(Outcome.RENAMED, "renamed", reason="why"))
             report.notice("connected again")
-            report.finish(TransferObserver(counts=Counter([Outcome.NEW])))
+            report.print_summary(TransferObserver(counts=Counter([Outcome.NEW])))
         lines = [line.removeprefix("homeftp: ") for line in (err.getvalue() + out.getvalue()).splitlines()]
         objects = [line for line in lines if line.startswith("{")]
         self.assertEqual({json.loads(line)["pair"] for line in objects}, {"a\x1b"})
