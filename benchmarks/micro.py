@@ -71,7 +71,7 @@ def digest_tree() -> None:
     digester = TreeDigester()
     for entry in ENTRIES:
         digester.add(entry)
-    digester.finish()
+    digester.digest()
 
 
 class Index:

@@ -290,9 +290,9 @@ class TreeSteps:
         """Files that were added."""
         return self._digester.files
 
-    def finish(self) -> TreeDigest:
+    def digest(self) -> TreeDigest:
         """The digests, after the last step."""
-        return self._digester.finish()
+        return self._digester.digest()
 
 
 def _lacks_hash(entry: Entry) -> bool:
@@ -310,7 +310,7 @@ async def tree_digest(
             for start in range(0, len(unknown), HASHED_TOGETHER):
                 read += await _hash_all(endpoint, tree, unknown[start : start + HASHED_TOGETHER], hash, stat)
             yield TreeProgress(tree.files, read, tree.take_directories())
-        found = tree.finish()
+        found = tree.digest()
         last = tree.take_directories()
         if last:
             yield TreeProgress(found.files, read, last)

@@ -90,7 +90,7 @@ class DirectoryDigester:
         self._content_lines.clear()
         self._full_lines.clear()
 
-    def finish(self) -> TreeDigest:
+    def digest(self) -> TreeDigest:
         """The digests and counts of all that was added."""
         self._flush()
         return TreeDigest(
@@ -152,17 +152,17 @@ class TreeDigester:
         """Count names that cannot be compared: links, for example."""
         self._levels[0][2].skipped += count
 
-    def finish(self) -> TreeDigest:
+    def digest(self) -> TreeDigest:
         """The digests of all that was added."""
         while len(self._levels) > 1:
             self._end_directory()
-        return self._levels[0][2].finish() if self._whole is None else self._whole
+        return self._levels[0][2].digest() if self._whole is None else self._whole
 
     def _end_directory(self) -> None:
         """All entries of the innermost directory have been added: it becomes a line of the one around it."""
         if len(self._levels) == 1:
             raise ValueError("an entry does not follow the directory that it is in")
         name, mode, directory = self._levels.pop()
-        digests = directory.finish()
+        digests = directory.digest()
         self._levels[-1][2].add_directory(name.rpartition("/")[2], digests, mode)
         self.directories.append((name, digests))

@@ -155,7 +155,7 @@ def _digest(
         digester.add_file(each.name[start:], each.stat.st_size, hash or UNKNOWN, each.mtime_us, _mode(each))
     if not is_complete:
         found.incomplete.add(name)
-    return digester.finish()
+    return digester.digest()
 
 
 def _name(found: tuple[FileStat, str | None]) -> str:

@@ -307,7 +307,7 @@ class SyncArchive:
                         digester.add_directory(last, below.pop(inside, _EMPTY), mode)
                     else:
                         digester.add_file(last, size, UNKNOWN if hash is None else from_binary(hash), mtime_us, mode)
-                below[folder] = digester.finish()
+                below[folder] = digester.digest()
                 computed[folder] = below[folder].full
 
         self.database.run(compute)

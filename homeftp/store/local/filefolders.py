@@ -117,7 +117,7 @@ class FileFolders:
                 return None
             entry = entry_of(found, self._root.disks)
             digester.add_file(name, found.st_size, row.hash, entry.mtime_us, entry.mode)
-        return digester.finish()
+        return digester.digest()
 
 
 def _name_bytes(endpoint: Endpoint) -> int:

@@ -200,7 +200,7 @@ def _digests(directory: str, beneath: Iterable[Entry]) -> TreeDigest:
     digester = TreeDigester()
     for entry in beneath:
         digester.add(structs.replace(entry, name=entry.name.removeprefix(f"{directory}/") if directory else entry.name))
-    return digester.finish()
+    return digester.digest()
 
 
 def _shape(pages: Iterable[ListingPage]) -> list[list[str]]:

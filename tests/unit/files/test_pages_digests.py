@@ -88,7 +88,7 @@ class TreeTests(FilesTestCase):
         for page in MemoryStore.list(self.store, D, True):
             for entry in page.entries:
                 digester.add(entry)
-        return digester.finish()
+        return digester.digest()
 
     def test_known(self) -> None:
         """Where all hashes are known nothing is read; the digests come last."""
@@ -129,7 +129,7 @@ class TreeTests(FilesTestCase):
         for skipped, expected in (("a/b/link", ["c"]), ("a/b", ["c"]), ("link", ["a/b", "a", "c"])):
             steps = TreeSteps(partial(iter, [ListingPage(tuple(entries), ((skipped, "no"),))]))
             self.assertEqual([list(each.entries) for each in steps.steps() if each.entries], [entries])
-            self.assertEqual((steps.finish().skipped, [name for name, _ in steps.take_directories()]), (1, expected))
+            self.assertEqual((steps.digest().skipped, [name for name, _ in steps.take_directories()]), (1, expected))
             self.assertEqual(steps.take_directories(), ())
 
     def test_unknown(self) -> None:

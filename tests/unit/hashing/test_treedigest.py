@@ -57,7 +57,7 @@ def digest(listed: list[Entry]) -> TreeDigest:
     digester = TreeDigester()
     for entry in listed:
         digester.add(entry)
-    return digester.finish()
+    return digester.digest()
 
 
 names = st.text("ab-.é𝄞", min_size=1, max_size=3)
@@ -120,7 +120,7 @@ class DigestTests(SynchronousTestCase):
         digester = TreeDigester()
         digester.add(Entry("a", "file", 3, MTIME_US, MODE, damaged=sha(b"abc")))
         digester.skip(2)
-        found = digester.finish()
+        found = digester.digest()
         self.assertEqual((found.files, found.size, found.damaged, found.skipped), (1, 3, 1, 2))
         self.assertNotEqual(found.content, digest(entries({"a": b"abc"})).content)
 
@@ -136,7 +136,7 @@ class DigestTests(SynchronousTestCase):
         self.assertEqual(digest(short), digest(listed))
         digester = TreeDigester()
         digester.add(Entry("", "directory", digests=inner))
-        self.assertEqual((digester.files, digester.finish()), (2, inner))
+        self.assertEqual((digester.files, digester.digest()), (2, inner))
 
     def test_wrong_order(self) -> None:
         """What is not in the order of a listing raises, and so does a file without a hash."""

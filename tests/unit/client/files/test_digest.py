@@ -54,7 +54,7 @@ class DigestTests(QuickCase):
             else:
                 data = name.encode()
                 digester.add(Entry(name, "file", len(data), 1_000_000, 0o640, hash_bytes(data)))
-        self.assertEqual(self.digests().digests[""], digester.finish())
+        self.assertEqual(self.digests().digests[""], digester.digest())
 
     def test_each(self) -> None:
         """Each folder has the digests that it has as a top; the hashes and the folders in each are told, too."""

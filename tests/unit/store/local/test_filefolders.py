@@ -54,7 +54,7 @@ class FileFoldersTests(StoreCase):
             found = os.stat(self.path(f"d/{name}"))
             mode = found.st_mode & 0o777
             digester.add_file(name, len(content), hash_bytes(content), found.st_mtime_ns // 1000, mode)
-        return digester.finish()
+        return digester.digest()
 
     def found(self) -> TreeDigest | None:
         """What is found of the directory."""
@@ -64,7 +64,7 @@ class FileFoldersTests(StoreCase):
         """The digests are those of the definition, also of an empty directory."""
         self.assertEqual(self.found(), self.expected())
         os.mkdir(self.path("empty"))
-        self.assertEqual(self.folders.digests(parse("empty")), DirectoryDigester().finish())
+        self.assertEqual(self.folders.digests(parse("empty")), DirectoryDigester().digest())
 
     def test_remembered(self) -> None:
         """The second time no hash is looked up; the control is one that remembers nothing."""

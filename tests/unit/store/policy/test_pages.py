@@ -65,7 +65,7 @@ class PageTests(SynchronousTestCase):
         digester = DirectoryDigester()
         for number in range(1000):
             digester.add_file(f"{number:04}", 0, "", None, None)
-        digests = digester.finish()
+        digests = digester.digest()
         for known, pages, ended in ((None, [20], 0), (digests, [4] * 5, 19)):
             listed = [Entry(f"{number}", "directory", digests=known) for number in range(20)]
             steps = [len(page.entries) for page in listing_pages(listed)]

@@ -68,7 +68,7 @@ class ReadingControls(ControlCase):
 
     def test_digests(self) -> None:
         """Digests of nothing, digests with what they are about, an entry that is missing, and hidden ones."""
-        nothing = TreeDigester().finish()
+        nothing = TreeDigester().digest()
 
         def changing(change: Callable[[list[Entry]], list[Entry]]) -> type[MemoryStore]:
             class Wrong(MemoryStore):
