@@ -85,7 +85,7 @@ class JsonContext:
 class IConnectionControl(IConnection, Interface):
     """A connection, as its session controls it."""
 
-    def finish() -> None:
+    def stop_accepting() -> None:
         """Accept no more requests; close when those in progress have been answered."""
 
     def logged_in(account: str) -> None:

@@ -141,7 +141,7 @@ class Authenticator:
         if isinstance(refusal, LoginFailed):
             self._failed_logins += 1
             if self._failed_logins >= self._server.limits.login_attempts:
-                self._connection.finish()
+                self._connection.stop_accepting()
         resolution.resolve(refusal.status, refusal.message)
 
     def _as_refusal(self, error: Exception, what: str) -> Refusal:

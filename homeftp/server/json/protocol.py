@@ -252,7 +252,7 @@ class ServerProtocol(RequestReceiver):
 
     # -- for the session and the server -----------------------------------------
 
-    def finish(self) -> None:
+    def stop_accepting(self) -> None:
         """Accept no more requests, drop those that have not begun, and close when the current one is answered."""
         self._connection.close()
         self._stream = None

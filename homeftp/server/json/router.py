@@ -156,7 +156,7 @@ class Router:
                 refused = self.state.refusal(envelope.request_type) or self._refuse_too_many()
             if refused is not None:
                 if self.login is None or envelope.request_type == states.STARTTLS:
-                    self._connection.finish()
+                    self._connection.stop_accepting()
                 resolution.resolve(refused.status, refused.message)
                 return None
             try:
@@ -254,5 +254,5 @@ class Router:
         resolution.resolve(Status.OK, "hello", answer)
 
     def _quit(self, body: NoBody, resolution: IResolution) -> None:
-        self._connection.finish()
+        self._connection.stop_accepting()
         resolution.resolve(Status.OK, "goodbye")
