@@ -62,7 +62,7 @@ class SharedReading:
         self.is_reading = False
         if not isinstance(step, Verification):
             self.failure = step
-            self.finish()
+            self.end()
         elif step != Verification():
             for steps in (self.done, *(reader.steps for reader in self.readers)):
                 _add(steps, step)
@@ -73,7 +73,7 @@ class SharedReading:
         self.is_reading = False
         self.wake()
 
-    def finish(self) -> None:
+    def end(self) -> None:
         """Nothing more is read: a reader that comes now begins anew. May be called twice."""
         if not self.has_ended:
             self.has_ended = True
@@ -141,7 +141,7 @@ class VerificationReader:
         reading.readers.remove(self)
         reading.wake()
         if not reading.readers and not reading.has_ended:
-            reading.finish()
+            reading.end()
             await workers.run_unbounded(reading.steps.close)
 
 

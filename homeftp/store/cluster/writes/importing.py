@@ -47,7 +47,7 @@ def add_many(context: ClusterContext, items: Sequence[Imported], actor: Actor) -
                     places[number] = len(places)
                     reading = _ContentReading(item)
                     writer.add(reading.pieces())
-                    hashes[number] = reading.finish()
+                    hashes[number] = reading.verified_hash()
             elif not _alike(existing, item):
                 raise _occupied(item)
         except _Unreadable as unreadable:
@@ -137,7 +137,7 @@ def _hash_of(item: Imported) -> str:
     reading = _ContentReading(item)
     for _ in reading.pieces():
         continue
-    return reading.finish()
+    return reading.verified_hash()
 
 
 class _Unreadable(Exception):
@@ -178,7 +178,7 @@ class _ContentReading:
     def _read(self, file: IOpenFile) -> bytes:
         return file.read(self._size, min(SLICE, file.entry.size - self._size))
 
-    def finish(self) -> str:
+    def verified_hash(self) -> str:
         """The hash of what was read; raises `ContentMismatch` (45) where that is not what the item is."""
         found = self._hasher.hash()
         if self._size != self._item.size or self._item.hash not in (None, found):
