@@ -338,7 +338,7 @@ class LoginService:
     async def _login_guessable(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:
         """A wrong name and a wrong password or key get the same answer."""
         actor = Actor(None, None, address, _REQUEST, front_end=front_end)
-        await self._throttle.take(address)
+        await self._throttle.count(address)
         try:
             login = await self._checked(credentials, address, front_end)
         except UnauthorizedLogin:
@@ -347,9 +347,9 @@ class LoginService:
             await self._audit.note("login", actor, Status.LOGIN_FAILED, user=user)
             raise LoginFailed("the user name or the password is wrong") from None
         except BaseException:
-            await self._throttle.give_back(address)  # the password was not looked at: that is no wrong one
+            await self._throttle.uncount(address)  # the password was not looked at: that is no wrong one
             raise
-        await self._throttle.give_back(address)
+        await self._throttle.uncount(address)
         return await self._recorded(login, login.actor(_REQUEST))
 
     async def _login_device(self, credentials: ICredentials, address: str, front_end: str | None) -> Login:

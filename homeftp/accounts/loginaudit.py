@@ -37,10 +37,10 @@ class AuditRateLimit:
         self._throttle = Throttle(clock, most=most, seconds=seconds)
         self._limited: set[str] = set()
 
-    def take(self, who: str) -> bool | None:
+    def may_record(self, who: str) -> bool | None:
         """Whether to record the next refusal; None: not, and a record must say that refusals are left out."""
         try:
-            self._throttle.take(who)
+            self._throttle.count(who)
         except Busy:
             first = who not in self._limited
             self._limited.add(who)
@@ -68,7 +68,7 @@ class LoginAudit:
 
     def note_limited(self, who: str, event: str, actor: Actor, status: int, **fields: Any) -> Deferred[None]:
         """Record an event that `who` may cause as often as they like, within the limit for them."""
-        write = self._limit.take(who)
+        write = self._limit.may_record(who)
         if write:
             return self.note(event, actor, status, **fields)
         return succeed(None) if write is False else self.note("unrecorded", actor, Status.FORBIDDEN)
@@ -89,7 +89,7 @@ class RefusalAudit:
 
     def note(self, actor: Actor, status: int, describe: Callable[[], Mapping[str, Any]]) -> Deferred[None]:
         """Record a refused change. `describe`, called in a worker, gives its fields. The Deferred never fails."""
-        write = self._limit.take(f"account {actor.account}")
+        write = self._limit.may_record(f"account {actor.account}")
         if write is False:
             return succeed(None)
         workers = self._workers.of(str(actor.account))

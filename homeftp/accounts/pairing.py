@@ -77,16 +77,16 @@ class PairingService:
 
     async def begin(self, number: int, message: bytes, secret: bytes, address: str) -> PairingAttempt:
         """The first step. `secret` belongs to the TLS session. Raises `BadRequest` (20), `Busy` (51)."""
-        await self.begun.take(address)
+        await self.begun.count(address)
         return await self._workers(address).run(self._compute, number, message, secret, address)
 
     async def prove(self, attempt: PairingAttempt, proof: bytes) -> bytes:
         """The server's proof. Raises `LoginFailed` (32) for a wrong proof, `Busy` (51) after too many of them."""
-        await self.tried.take(attempt.address)
+        await self.tried.count(attempt.address)
         left = await self._workers(attempt.address).run_unbounded(self._check, attempt, proof)
         if left is not None:
             raise _wrong(left)
-        await self.tried.give_back(attempt.address)
+        await self.tried.uncount(attempt.address)
         return attempt.proofs.server
 
     async def pair(

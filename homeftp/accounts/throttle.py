@@ -21,17 +21,17 @@ _NETWORK_BITS = 64
 
 
 class GuessLimit(Protocol):
-    """Counts guesses of secrets: each is taken before it is checked, and given back when it was right."""
+    """Counts guesses of secrets: each counts before it is checked, and no more when it was right."""
 
-    def take(self, address: str) -> Awaitable[None]:
+    def count(self, address: str) -> Awaitable[None]:
         """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
 
-    def give_back(self, address: str) -> Awaitable[None]:
+    def uncount(self, address: str) -> Awaitable[None]:
         """The last guess was right: do not count it."""
 
 
 class Throttle:
-    """Counts guesses: each is taken before it is checked, and given back when it was right.
+    """Counts guesses: each counts before it is checked, and no more when it was right.
 
     It allows `most` from one address within `seconds`, by the clock that is
     passed in. Guesses from one address do not affect logins from others.
@@ -43,7 +43,7 @@ class Throttle:
         self._seconds = seconds
         self._by_group: dict[str, deque[float]] = {}
 
-    def take(self, address: str) -> None:
+    def count(self, address: str) -> None:
         """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
         now = self._clock.seconds()
         group = address_group(address)
@@ -58,7 +58,7 @@ class Throttle:
         while len(self._by_group) > MOST_ADDRESSES:
             del self._by_group[next(iter(self._by_group))]
 
-    def give_back(self, address: str) -> None:
+    def uncount(self, address: str) -> None:
         """The last guess was right: do not count it."""
         times = self._by_group.get(address_group(address))
         if times:
@@ -78,13 +78,13 @@ class OwnGuesses:
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
 
-    async def take(self, address: str) -> None:
+    async def count(self, address: str) -> None:
         """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
-        self._throttle.take(address)
+        self._throttle.count(address)
 
-    async def give_back(self, address: str) -> None:
+    async def uncount(self, address: str) -> None:
         """The last guess was right: do not count it."""
-        self._throttle.give_back(address)
+        self._throttle.uncount(address)
 
 
 def too_many(seconds: float) -> Busy:

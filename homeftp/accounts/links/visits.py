@@ -192,14 +192,14 @@ class LinkVisits:
 
     async def _is_right(self, password: str, stored: str, address: str) -> bool:
         """Whether a password is right; a wrong one counts as a guess. Raises `Busy` (51) after too many of them."""
-        await self._throttle.take(address)
+        await self._throttle.count(address)
         try:
             is_right = len(password) <= MAX_PASSWORD and await self._hashing.run(_is_right, password, stored)
         except BaseException:
-            await self._throttle.give_back(address)
+            await self._throttle.uncount(address)
             raise
         if is_right:
-            await self._throttle.give_back(address)
+            await self._throttle.uncount(address)
         return is_right
 
     def check_left(self, visit: Visit) -> None:

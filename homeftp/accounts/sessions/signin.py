@@ -77,12 +77,12 @@ class SignInService(msgspec.Struct, frozen=True, kw_only=True):
 
     async def with_secret(self, secret: str, browser: Browser) -> SignedIn:
         """Sign in with the secret of an invitation for the web, which is used up. Raises as `with_code`."""
-        await self.pairings.tried.take(browser.address)
+        await self.pairings.tried.count(browser.address)
         try:
             code = await self._run(self.pairings.invitations.find_secret, token_hash(secret))
             signed_in = None if code is None else await self._run(self._use, code, browser)
         except BaseException:
-            await self.pairings.tried.give_back(browser.address)
+            await self.pairings.tried.uncount(browser.address)
             raise
         if signed_in is None:
             unknown = Actor(None, None, browser.address, REQUEST, front_end=self.front_end)
@@ -90,7 +90,7 @@ class SignInService(msgspec.Struct, frozen=True, kw_only=True):
             raise LoginFailed(
                 "this invitation was used, or is no longer valid. Ask for a new one: homeftp invite --web"
             )
-        await self.pairings.tried.give_back(browser.address)
+        await self.pairings.tried.uncount(browser.address)
         return signed_in
 
     async def with_password(self, account: str, password: str, browser: Browser) -> SignedIn:

@@ -54,11 +54,11 @@ class ClusterGuesses:
     too_many: Callable[[float], Busy]
     """The refusal, by the seconds after which another guess may be made."""
 
-    async def take(self, address: str) -> None:
+    async def count(self, address: str) -> None:
         """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
         await self.run(self._take, self.group(address))
 
-    async def give_back(self, address: str) -> None:
+    async def uncount(self, address: str) -> None:
         """The last guess was right: do not count it."""
         await self.run(self._give_back, self.group(address))
 

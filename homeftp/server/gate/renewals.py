@@ -18,7 +18,7 @@ class Renewals:
         self._clock = clock
         self._last: dict[str, float] = {}  # the newest last
 
-    def take(self, id: str) -> None:
+    def count(self, id: str) -> None:
         """The device of that id asks for its next certificate. Raises `Busy` (51) within a pause after its last one."""
         now = self._clock.seconds()
         while self._last and not 0 <= now - next(iter(self._last.values())) < PAUSE_SECONDS:

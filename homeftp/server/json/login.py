@@ -110,7 +110,7 @@ class Authenticator:
             if self.login is None or self.login.device_id is None or not self._is_certified:
                 raise BadRequest("only a device that logged in with its certificate can have it renewed")
             id = self.login.device_id
-            self._parts.renewals.take(id)
+            self._parts.renewals.count(id)
             workers, certify = self._server.workers.of(self.login.account), self._parts.pairings.certify
             made = await workers.run(certify, body.request.encode(), id)
             await self._parts.audit.note("renewal", self.login.actor(states.RENEW))

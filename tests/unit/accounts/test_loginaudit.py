@@ -29,15 +29,15 @@ class RateLimitTests(SynchronousTestCase):
 
     def test_limit(self) -> None:
         """After the limit it says once that refusals are left out, then nothing; later it begins again."""
-        self.assertEqual([self.limit.take("a") for _ in range(5)], [True, True, None, False, False])
+        self.assertEqual([self.limit.may_record("a") for _ in range(5)], [True, True, None, False, False])
         self.clock.advance(11)
-        self.assertEqual([self.limit.take("a") for _ in range(4)], [True, True, None, False])
+        self.assertEqual([self.limit.may_record("a") for _ in range(4)], [True, True, None, False])
 
     def test_others(self) -> None:
         """The refusals of one client do not hide another's."""
         for _ in range(5):
-            self.limit.take("a")
-        self.assertIs(self.limit.take("b"), True)
+            self.limit.may_record("a")
+        self.assertIs(self.limit.may_record("b"), True)
 
 
 class LoginAuditTests(QuickCase):

@@ -24,7 +24,7 @@ class ThrottleTests(SynchronousTestCase):
         count = 0
         for _ in range(times):
             with contextlib.suppress(Busy):
-                self.throttle.take(address)
+                self.throttle.count(address)
                 count += 1
         return count
 
@@ -34,7 +34,7 @@ class ThrottleTests(SynchronousTestCase):
         self.clock.advance(30)
         self.assertEqual(self.taken("192.0.2.1"), 2)
         with self.assertRaisesRegex(Busy, "from your address: try again in 1 minute$"):
-            self.throttle.take("192.0.2.1")
+            self.throttle.count("192.0.2.1")
         self.clock.advance(29)
         self.assertEqual(self.taken("192.0.2.1"), 0)
         self.clock.advance(1)
@@ -49,8 +49,8 @@ class ThrottleTests(SynchronousTestCase):
     def test_right(self) -> None:
         """A right password does not count."""
         for _ in range(20):
-            self.throttle.take("192.0.2.1")
-            self.throttle.give_back("192.0.2.1")
+            self.throttle.count("192.0.2.1")
+            self.throttle.uncount("192.0.2.1")
         self.assertEqual(self.taken("192.0.2.1"), 3)
 
     def test_same_place(self) -> None:

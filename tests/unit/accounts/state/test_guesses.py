@@ -58,17 +58,17 @@ class ClusterGuessesTests(SynchronousTestCase):
 
     def test_together(self) -> None:
         """What is tried at one server counts at the other; another address, and another kind of secret, is free."""
-        self.done(self.first.take("192.0.2.1"))
-        self.done(self.second.take("192.0.2.1"))
-        self.done(self.first.take("192.0.2.1"))
-        self.assertIn("try again in 10 minutes", self.refused(self.second.take("192.0.2.1")))
-        self.done(self.second.take("192.0.2.2"))
-        self.done(self.make(self.database, "pairing").take("192.0.2.1"))
+        self.done(self.first.count("192.0.2.1"))
+        self.done(self.second.count("192.0.2.1"))
+        self.done(self.first.count("192.0.2.1"))
+        self.assertIn("try again in 10 minutes", self.refused(self.second.count("192.0.2.1")))
+        self.done(self.second.count("192.0.2.2"))
+        self.done(self.make(self.database, "pairing").count("192.0.2.1"))
 
     def test_at_once(self) -> None:
         """Of two servers that are asked for the last guess at once, one refuses it."""
         for _ in range(2):
-            self.done(self.first.take("192.0.2.1"))
+            self.done(self.first.count("192.0.2.1"))
         with ThreadPoolExecutor() as threads, paused(self.url, "guesses") as go_on:
             asked = [threads.submit(self.is_taken, server) for server in (self.first, self.second)]
             go_on()
@@ -76,32 +76,32 @@ class ClusterGuessesTests(SynchronousTestCase):
 
     def is_taken(self, server: ClusterGuesses) -> bool:
         """Whether a server lets somebody guess."""
-        taken = Deferred.fromCoroutine(server.take("192.0.2.1"))
+        taken = Deferred.fromCoroutine(server.count("192.0.2.1"))
         return not taken.addErrback(lambda failure: failure.trap(Busy)).result
 
     def test_network(self) -> None:
         """An IPv6 network in which one machine can take any address counts as one."""
         for number in range(3):
-            self.done(self.first.take(f"2001:db8::{number}"))
-        self.refused(self.second.take("2001:db8::ffff"))
-        self.done(self.second.take("2001:db8:0:1::1"))
+            self.done(self.first.count(f"2001:db8::{number}"))
+        self.refused(self.second.count("2001:db8::ffff"))
+        self.done(self.second.count("2001:db8:0:1::1"))
 
     def test_right(self) -> None:
         """A guess that was right does not count, and gives back no other."""
         for _ in range(5):
-            self.done(self.first.take("192.0.2.1"))
-            self.done(self.first.give_back("192.0.2.1"))
+            self.done(self.first.count("192.0.2.1"))
+            self.done(self.first.uncount("192.0.2.1"))
         for _ in range(3):
-            self.done(self.first.take("192.0.2.1"))
-        self.done(self.first.give_back("192.0.2.2"))
-        self.refused(self.first.take("192.0.2.1"))
+            self.done(self.first.count("192.0.2.1"))
+        self.done(self.first.uncount("192.0.2.2"))
+        self.refused(self.first.count("192.0.2.1"))
 
     def test_over(self) -> None:
         """After its time a guess does not count any more, and is forgotten."""
         for _ in range(3):
-            self.done(self.first.take("192.0.2.1"))
-        self.refused(self.first.take("192.0.2.1"))
+            self.done(self.first.count("192.0.2.1"))
+        self.refused(self.first.count("192.0.2.1"))
         past = "UPDATE guesses SET at = at - interval '600 seconds'"
         self.database.transact(lambda transaction: transaction.execute(past))
-        self.done(self.first.take("192.0.2.1"))
+        self.done(self.first.count("192.0.2.1"))
         self.assertEqual(self.database.row("SELECT count(*) FROM guesses"), (1,))

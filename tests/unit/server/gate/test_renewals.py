@@ -16,19 +16,19 @@ class RenewalTests(SynchronousTestCase):
         """A device waits for its own requests only; those that were answered 51 do not count."""
         clock = Clock()
         renewals = Renewals(clock)
-        renewals.take("a")
+        renewals.count("a")
         clock.advance(PAUSE_SECONDS - 1)
-        self.assertRaises(Busy, renewals.take, "a")
-        renewals.take("b")
+        self.assertRaises(Busy, renewals.count, "a")
+        renewals.count("b")
         clock.advance(1)
-        renewals.take("a")
-        self.assertRaises(Busy, renewals.take, "b")
+        renewals.count("a")
+        self.assertRaises(Busy, renewals.count, "b")
 
     def test_clock_set_back(self) -> None:
         """A clock that is set back locks no device out."""
         clock = Clock()
         renewals = Renewals(clock)
         clock.advance(1000)
-        renewals.take("a")
+        renewals.count("a")
         clock.rightNow = 10.0
-        renewals.take("a")
+        renewals.count("a")
