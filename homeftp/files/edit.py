@@ -43,25 +43,25 @@ class FileDraft:
         """Up to `length` bytes at `offset`."""
         if length > STREAM_PIECE:
             return fail(_too_much(length))
-        return self._turns.take(self._jobs.run_slice, self._draft.read, offset, length)
+        return self._turns.call(self._jobs.run_slice, self._draft.read, offset, length)
 
     def write(self, offset: int, data: bytes) -> Deferred[None]:
         """Replace or append bytes at `offset`."""
         if len(data) > STREAM_PIECE:
-            return self._turns.take(self._change, _refuse, len(data))
-        return self._turns.take(self._change, self._draft.write, offset, data)
+            return self._turns.call(self._change, _refuse, len(data))
+        return self._turns.call(self._change, self._draft.write, offset, data)
 
     def truncate(self, size: int) -> Deferred[None]:
         """Cut or extend the draft."""
-        return self._turns.take(self._change, self._draft.truncate, size)
+        return self._turns.call(self._change, self._draft.truncate, size)
 
     def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Deferred[Entry]:
         """Put the draft in place, step by step; after any failure it is aborted."""
-        return self._turns.take(self._commit, self._commit_steps(mtime_us, mode))
+        return self._turns.call(self._commit, self._commit_steps(mtime_us, mode))
 
     def abort(self) -> Deferred[None]:
         """Discard the draft."""
-        return self._turns.take(self._jobs.run_cleanup, self._draft.abort)
+        return self._turns.call(self._jobs.run_cleanup, self._draft.abort)
 
     def _change(self, change: Callable[..., None], *args: Any) -> Deferred[None]:
         if self._failure is not None:

@@ -52,29 +52,29 @@ class Turns:
         """Whether other accounts were served within the last second."""
         return self._jobs.workers.shared
 
-    def take(self, call: Callable[..., Deferred[T]], *args: Any) -> Deferred[T]:
+    def call(self, call: Callable[..., Deferred[T]], *args: Any) -> Deferred[T]:
         """Call `call(*args)`, on this thread, when its turn comes; the next has its turn when that is complete."""
         return detached(self._lock.run(call, *args))
 
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` in the pool, as `RevocableJobs.run`."""
-        return self.take(self._jobs.run, job, *args)
+        return self.call(self._jobs.run, job, *args)
 
     def run_unbounded(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` in the pool, as `RevocableJobs.run_cleanup`."""
-        return self.take(self._jobs.run_cleanup, job, *args)
+        return self.call(self._jobs.run_cleanup, job, *args)
 
     def run_slice(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` in the pool, as `RevocableJobs.run_slice`."""
-        return self.take(self._jobs.run_slice, job, *args)
+        return self.call(self._jobs.run_slice, job, *args)
 
     def run_hash(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` in the pool, as `RevocableJobs.run_hash`."""
-        return self.take(self._jobs.run_hash, job, *args)
+        return self.call(self._jobs.run_hash, job, *args)
 
     def run_background(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` in the pool, as `IWorkers.run_background`."""
-        return self.take(self._jobs.workers.run_background, job, *args)
+        return self.call(self._jobs.workers.run_background, job, *args)
 
     def of(self, account: str) -> IWorkers:
         """The pool, for another account: its jobs wait for none of these."""

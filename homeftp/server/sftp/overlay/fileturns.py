@@ -49,7 +49,7 @@ class FileTurns:
         if not self.running:
             self._begin_next()
 
-    async def take(self, act: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, act: Callable[[], Awaitable[T]]) -> T:
         """The result of `act`, which is called when it has its turn."""
         if self.running or self._waiting:
             turn: Deferred[None] = Deferred()

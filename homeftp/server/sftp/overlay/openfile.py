@@ -130,7 +130,7 @@ class OpenFile:
             with self._lost_if_failed():
                 await self._empty()
 
-        await self._turns.take(act)
+        await self._turns.run(act)
 
     async def truncate(self, size: int) -> None:
         """Cut it to `size` bytes, or extend it with zeros."""
@@ -143,7 +143,7 @@ class OpenFile:
                 else:
                     await self._empty()
 
-        await self._turns.take(act)
+        await self._turns.run(act)
 
     async def set_metadata(self, mtime_us: int | None, mode: int | None) -> bool:
         """Give a content that is not committed a time and a mode; False where there is none."""
@@ -157,7 +157,7 @@ class OpenFile:
                 self._pending.mode = mode
             return True
 
-        return await self._turns.take(act)
+        return await self._turns.run(act)
 
     async def stat(self) -> Entry | None:
         """The entry that this session sees, after all that was asked for; None: the one that everyone sees."""
@@ -165,7 +165,7 @@ class OpenFile:
         async def act() -> Entry | None:
             return self.shown("")
 
-        return await self._turns.take(act)
+        return await self._turns.run(act)
 
     async def refresh(self, entry: Entry | None) -> None:
         """The store has this there now: another one than before is read from now on."""
@@ -176,11 +176,11 @@ class OpenFile:
                 self.entry = entry
                 await self._close_reader()
 
-        await self._turns.take(act)
+        await self._turns.run(act)
 
     async def commit(self) -> None:
         """Put in place what is not; nothing where the name is gone."""
-        await self._turns.take(self._commit)
+        await self._turns.run(self._commit)
 
     async def release(self, *, writer: bool) -> None:
         """A handle is closed. The last that may write commits; the last of all closes the file."""
@@ -195,7 +195,7 @@ class OpenFile:
                 if not self.handles:
                     await self._close_reader()
 
-        await self._turns.take(act)
+        await self._turns.run(act)
 
     def forget_idle(self) -> None:
         """Hold nothing that was read ahead, unless it was read since the last call."""
@@ -209,7 +209,7 @@ class OpenFile:
             self.detached = True
             self._give_back_name()
 
-        await self._turns.take(act)
+        await self._turns.run(act)
 
     async def abort(self) -> None:
         """Discard what was not committed; nothing that is still waiting is done."""

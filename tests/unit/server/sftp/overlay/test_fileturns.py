@@ -50,7 +50,7 @@ class FileTurnsTests(SynchronousTestCase):
             self.done.append(f"end {name}")
             return name
 
-        return Deferred.fromCoroutine(self.turns.take(act))
+        return Deferred.fromCoroutine(self.turns.run(act))
 
     def test_cancelled(self) -> None:
         """What is cancelled before its turn has none, and what is behind it has its own."""
@@ -102,7 +102,7 @@ class FileTurnsTests(SynchronousTestCase):
             await first
             self.read(2)
 
-        acting = Deferred.fromCoroutine(self.turns.take(act))
+        acting = Deferred.fromCoroutine(self.turns.run(act))
         self.read(1)
         first.callback(None)
         self.successResultOf(acting)
