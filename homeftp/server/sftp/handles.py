@@ -62,14 +62,14 @@ class Handles:
         """Keep a place for a handle that is about to be opened; raises `Busy` (51) where there are too many."""
         if len(self._open) + self._reserved >= self._most:
             raise Busy(f"a session can have {self._most} files and directories open: close some first")
-        if not self._accounts.take(self._account):
+        if not self._accounts.reserve(self._account):
             raise Busy("your account has too many files and directories open: close some first")
         self._reserved += 1
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """It was not opened."""
         self._reserved -= 1
-        self._accounts.give_back(self._account)
+        self._accounts.release(self._account)
 
     def add(self, handle: Handle) -> bytes:
         """The name of a handle, whose place was reserved. Raises ConnectionLost after the end."""
@@ -115,7 +115,7 @@ class Handles:
         """Remove a handle, and give it; `closed` is to be called when it is."""
         found = self.any(name)
         self._closing[name] = self._open.pop(name)
-        self._accounts.give_back(self._account)
+        self._accounts.release(self._account)
         return found
 
     def closed(self, name: bytes) -> None:
@@ -126,7 +126,7 @@ class Handles:
         """The session has ended: close the directories."""
         self._ended = True
         if self._open:
-            self._accounts.give_back(self._account, len(self._open))
+            self._accounts.release(self._account, len(self._open))
         for each in self._open.values():
             if isinstance(each, DirectoryReader):
                 each.close()

@@ -144,7 +144,7 @@ class SessionOperations:
         try:
             return await self._order.run(extents, act)
         except BaseException:
-            self._handles.give_back()
+            self._handles.release()
             raise
 
     async def _about_handle(self, asked: HandleAsked) -> bytes:

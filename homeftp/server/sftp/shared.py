@@ -27,14 +27,14 @@ class AccountHandles:
         self._most = most
         self._open: Counter[str] = Counter()
 
-    def take(self, account: str) -> bool:
+    def reserve(self, account: str) -> bool:
         """Count one more; False where there are too many."""
         if self._open[account] >= self._most:
             return False
         self._open[account] += 1
         return True
 
-    def give_back(self, account: str, count: int = 1) -> None:
+    def release(self, account: str, count: int = 1) -> None:
         """Count so many fewer."""
         self._open[account] -= count
         if not self._open[account]:

@@ -24,14 +24,14 @@ class SmallMemory:
         self._most = most
         self.used = 0
 
-    def take(self, size: int) -> bool:
+    def reserve(self, size: int) -> bool:
         """Count so many more bytes; False where there are too many."""
         if self.used + size > self._most:
             return False
         self.used += size
         return True
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Count so many fewer."""
         self.used -= size
 
@@ -96,7 +96,7 @@ class DraftContent:
         """Cut it to `size` bytes, or extend it with zeros."""
         if self._draft is None and self._fits(size):
             self._extend(size)
-            self._memory.give_back(len(self._small) - size)
+            self._memory.release(len(self._small) - size)
             del self._small[size:]
             return
         draft = self._draft or await self._become_draft(pending)
@@ -104,7 +104,7 @@ class DraftContent:
 
     def _fits(self, size: int) -> bool:
         """Whether it can stay in memory with so many bytes, which count from now on."""
-        return size <= SMALL_FILE and self._memory.take(max(0, size - len(self._small)))
+        return size <= SMALL_FILE and self._memory.reserve(max(0, size - len(self._small)))
 
     def _extend(self, size: int) -> None:
         self._small.extend(bytes(max(0, size - len(self._small))))
@@ -119,7 +119,7 @@ class DraftContent:
     def _forget_small(self) -> bytes:
         small = bytes(self._small)
         self._small.clear()
-        self._memory.give_back(len(small))
+        self._memory.release(len(small))
         return small
 
     async def commit(self, pending: Pending) -> Entry:

@@ -16,7 +16,7 @@ class ExclusiveNames:
     def __init__(self) -> None:
         self._taken: set[tuple[str, ...]] = set()
 
-    def take(self, endpoint: Endpoint) -> Callable[[], None] | None:
+    def reserve(self, endpoint: Endpoint) -> Callable[[], None] | None:
         """Take a name; what gives it back, and may be called twice. None where another session has it."""
         parts = endpoint.parts
         if parts in self._taken:
@@ -24,12 +24,12 @@ class ExclusiveNames:
         self._taken.add(parts)
         given: list[bool] = []
 
-        def give_back() -> None:
+        def release() -> None:
             if not given:
                 given.append(True)
                 self._taken.discard(parts)
 
-        return give_back
+        return release
 
     def __len__(self) -> int:
         return len(self._taken)

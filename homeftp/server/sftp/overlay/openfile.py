@@ -69,7 +69,7 @@ class OpenFile:
         self._turns = FileTurns(self._do)
         self._aborted = False
         self._failure: Exception | None = None
-        self._give_back_name: Callable[[], None] = _nothing
+        self._release_name: Callable[[], None] = _nothing
 
     # -- what it is ------------------------------------------------------------------
 
@@ -116,9 +116,9 @@ class OpenFile:
         """Write a part."""
         self._turns.add(PendingWrite(offset, data, done))
 
-    def name_taken(self, give_back: Callable[[], None]) -> None:
-        """Its name is kept from other sessions, until it is committed or discarded: call `give_back` then."""
-        self._give_back_name = give_back
+    def name_taken(self, release: Callable[[], None]) -> None:
+        """Its name is kept from other sessions, until it is committed or discarded: call `release` then."""
+        self._release_name = release
 
     async def create(self, mode: int | None, precondition: str | None) -> None:
         """Begin a new, empty content, whatever is there."""
@@ -207,14 +207,14 @@ class OpenFile:
 
         async def act() -> None:
             self.detached = True
-            self._give_back_name()
+            self._release_name()
 
         await self._turns.run(act)
 
     async def abort(self) -> None:
         """Discard what was not committed; nothing that is still waiting is done."""
         self._aborted = True
-        self._give_back_name()
+        self._release_name()
         content, self._content = self._content, None
         if content is not None:
             await content.abort()
@@ -322,7 +322,7 @@ class OpenFile:
         content, self._content = self._content, None
         failure, self._failure = self._failure, None
         if content is not None and (self.detached or self._aborted or failure is not None):
-            self._give_back_name()
+            self._release_name()
             await content.abort()
         if failure is not None:
             raise failure
@@ -331,7 +331,7 @@ class OpenFile:
             try:
                 self.entry = await content.commit(pending)
             finally:
-                self._give_back_name()
+                self._release_name()
 
     def _expect_running(self) -> None:
         if self._aborted:

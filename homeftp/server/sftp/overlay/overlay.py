@@ -135,10 +135,10 @@ class Overlay:
 
     def _take_name(self, endpoint: Endpoint) -> Callable[[], None]:
         """Take a name that nothing has; raises `Changed` (44) where another session has made it."""
-        give_back = self._exclusive.take(self._home.beneath(*endpoint.parts))
-        if give_back is None:
+        release = self._exclusive.reserve(self._home.beneath(*endpoint.parts))
+        if release is None:
             raise Changed(f"{endpoint} is being made by another session")
-        return give_back
+        return release
 
     def _made(self, endpoint: Endpoint, entry: Entry | None) -> OpenFile:
         return OpenFile(

@@ -24,7 +24,7 @@ class UploadMemory:
         self._active = 0
         self._lock = Lock()
 
-    def take(self) -> None:
+    def reserve(self) -> None:
         """One more upload is under way."""
         with self._lock:
             self._active += 1

@@ -41,7 +41,7 @@ class ClusterUpload:
         self._hasher = Hasher()
         self._size = request.offset
         self._ended = False
-        context.memory.take()
+        context.memory.reserve()
         actor = request.actor
         self._limited = context.options.quota is not None or (
             actor.allotment is not None and actor.allotment.quota is not None

@@ -164,7 +164,7 @@ class SpaceReservation(msgspec.Struct, frozen=True, eq=False):
             cost = self._cost(sizes)
             limits = [(limit.usage, limit.held_back) for limit in self._limits(allocation)]
             taken = (
-                self.accounting.take(allocation, cost, limits) is None
+                self.accounting.count_arrived(allocation, cost, limits) is None
                 and self._shortage(allocation, handle, cost, len(sizes)) is None
             )
         finally:
@@ -278,7 +278,9 @@ class SpaceReservation(msgspec.Struct, frozen=True, eq=False):
         """Count `more` bytes, within the quotas."""
         for tries in range(_TRIES + 1):
             limits = self._limits(allocation)
-            refusing = self.accounting.take(allocation, more, [(limit.usage, limit.held_back) for limit in limits])
+            refusing = self.accounting.count_arrived(
+                allocation, more, [(limit.usage, limit.held_back) for limit in limits]
+            )
             if refusing is None:
                 return
             (limit,) = (each for each in limits if each.usage is refusing)

@@ -155,7 +155,9 @@ class QuotaAccounting:
         own = expected.pop(allocation.actor.owner, 0)
         return own + sum(min(most, size) for size in expected.values())
 
-    def take(self, allocation: Allocation, size: int, limits: Sequence[tuple[QuotaUsage, int]]) -> QuotaUsage | None:
+    def count_arrived(
+        self, allocation: Allocation, size: int, limits: Sequence[tuple[QuotaUsage, int]]
+    ) -> QuotaUsage | None:
         """Count `size` more bytes that have arrived, unless one of the limits leaves fewer: then give that one.
 
         Each limit goes with the bytes that are held back from it. Raises `Busy` (51) while one is being counted.

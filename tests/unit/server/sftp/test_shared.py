@@ -15,12 +15,12 @@ class SharedTests(SynchronousTestCase):
     def test_handles(self) -> None:
         """Each account has so many."""
         handles = AccountHandles(2)
-        self.assertEqual([handles.take("ann") for _ in range(3)], [True, True, False])
-        self.assertTrue(handles.take("bob"))
-        handles.give_back("ann")
-        self.assertTrue(handles.take("ann"))
-        handles.give_back("ann", 2)
-        handles.give_back("bob")
+        self.assertEqual([handles.reserve("ann") for _ in range(3)], [True, True, False])
+        self.assertTrue(handles.reserve("bob"))
+        handles.release("ann")
+        self.assertTrue(handles.reserve("ann"))
+        handles.release("ann", 2)
+        handles.release("bob")
         self.assertEqual((len(handles), len(SharedSessions().exclusive)), (0, 0))
 
 

@@ -14,13 +14,13 @@ class ExclusiveTests(SynchronousTestCase):
     def test_taken(self) -> None:
         """A name is taken once; given back, by whom it was taken, it can be taken again."""
         names = ExclusiveNames()
-        give_back = names.take(parse("a"))
-        assert give_back is not None
-        self.assertIsNone(names.take(parse("a")))
-        give_back()
-        other = names.take(parse("a"))
-        give_back()
-        self.assertIsNone(names.take(parse("a")), "it is another's now")
+        release = names.reserve(parse("a"))
+        assert release is not None
+        self.assertIsNone(names.reserve(parse("a")))
+        release()
+        other = names.reserve(parse("a"))
+        release()
+        self.assertIsNone(names.reserve(parse("a")), "it is another's now")
         assert other is not None
         other()
         self.assertEqual(len(names), 0)

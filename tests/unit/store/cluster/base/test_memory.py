@@ -18,7 +18,7 @@ class MemoryTests(SynchronousTestCase):
         memory = UploadMemory(8 * MIB, 64 * MIB)
         sizes = []
         for _ in range(100):
-            memory.take()
+            memory.reserve()
             sizes.append(memory.part_bytes)
         self.assertEqual((sizes[:8], sizes[15], sizes[-1]), ([8 * MIB] * 8, 4 * MIB, SMALLEST))
         for _ in range(100):

@@ -38,7 +38,7 @@ class BooksCase(SpaceCase):
         """An upload that has begun."""
         allocation = Allocation(actor, parse(path), device=1, declared=declared * BLOCK)
         self.accounting.reserve(allocation)
-        self.assertIsNone(self.accounting.take(allocation, arrived * BLOCK, []))
+        self.assertIsNone(self.accounting.count_arrived(allocation, arrived * BLOCK, []))
         return allocation
 
     def blocks(self, usage: QuotaUsage | None) -> int:
@@ -81,8 +81,8 @@ class AllocationTests(BooksCase):
         after = self.begun(account("ann"))
         for step, held_back in (
             (lambda: None, 5),
-            (lambda: self.assertIsNone(self.accounting.take(first, 2 * BLOCK, [])), 3),
-            (lambda: self.assertIsNone(self.accounting.take(first, 3 * BLOCK, [])), 0),
+            (lambda: self.assertIsNone(self.accounting.count_arrived(first, 2 * BLOCK, [])), 3),
+            (lambda: self.assertIsNone(self.accounting.count_arrived(first, 3 * BLOCK, [])), 0),
             (lambda: self.accounting.give_back(first, 4 * BLOCK, expected=6 * BLOCK), 2),
             (lambda: self.accounting.release(first, committed=False), 0),
             (lambda: self.accounting.give_back(first, 0, expected=6 * BLOCK), 0),
@@ -106,7 +106,7 @@ class AllocationTests(BooksCase):
 
         def take(number: int) -> None:
             allocation = self.begun(account("ann"), f"{number}")
-            if self.accounting.take(allocation, 3 * BLOCK, [(self.accounting.whole, 0)]) is None:
+            if self.accounting.count_arrived(allocation, 3 * BLOCK, [(self.accounting.whole, 0)]) is None:
                 taken.append(number)
 
         threads = [threading.Thread(target=take, args=(number,)) for number in range(64)]
@@ -146,7 +146,7 @@ class HomeTests(BooksCase):
         home = self.accounting.home(account("ann", "ann"))
         self.assertEqual(self.blocks(home), 90)
         self.begun(account("bob"), "annex/b", arrived=10)
-        self.assertIsNone(self.accounting.take(allocation, BLOCK, []))
+        self.assertIsNone(self.accounting.count_arrived(allocation, BLOCK, []))
         self.assertEqual(self.blocks(home), 89)
         self.accounting.release(allocation, committed=True)
         self.assertEqual(self.blocks(home), 89)
@@ -221,7 +221,7 @@ class HomeTests(BooksCase):
         for path, left in (("ann", 100), ("ann/d", 99), ("bob/d", 99)):
             allocation = Allocation(account("ann"), parse(path), in_parent=True)
             self.accounting.reserve(allocation)
-            self.assertIsNone(self.accounting.take(allocation, BLOCK, []))
+            self.assertIsNone(self.accounting.count_arrived(allocation, BLOCK, []))
             self.assertEqual(self.blocks(home), left)
             self.accounting.release(allocation, committed=True)
             self.assertEqual(self.blocks(home), left)
