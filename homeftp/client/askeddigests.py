@@ -70,7 +70,7 @@ class AskedDigests:
         asking = ask_digests(client, self._endpoint, NOTHING, lambda step: self._progress(step))
         self._client, self._answer = client, Deferred.fromCoroutine(asking)
 
-    async def take(self, client: Client, progress: Callable[[TreeProgress], object] | None = None) -> Found | None:
+    async def answer(self, client: Client, progress: Callable[[TreeProgress], object] | None = None) -> Found | None:
         """The answer, as of `ask_digests`; asked for now unless it was over this connection, and not taken yet."""
         answer, self._answer = self._answer, None
         if answer is None or client is not self._client:

@@ -193,7 +193,7 @@ async def survey(
             asked.close()
         tree, listing = await both_results(scan(None), list_remote(client, endpoint, recursive=True))
         return Survey(tree, endpoint, listing)
-    asking = (asked or AskedDigests(endpoint)).take(client, progress)
+    asking = (asked or AskedDigests(endpoint)).answer(client, progress)
     (tree, local), top = await both_results(_scan_and_digest(context, cache, scan(cache.folders)), asking)
     if local is None or top is None or top.entry is None or top.tree is None:
         await _read_differing(context, cache, tree, local)

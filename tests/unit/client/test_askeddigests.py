@@ -31,7 +31,7 @@ class AskedDigestsTests(TransferCase):
     def files(self) -> int:
         """How many files the answer counts."""
         steps: list[TreeProgress] = []
-        found = self.run_work(self.asked.take(self.client, steps.append))
+        found = self.run_work(self.asked.answer(self.client, steps.append))
         assert found is not None
         assert found.tree is not None
         self.assertEqual(set(found.directories), {"a"})
@@ -55,7 +55,7 @@ class AskedDigestsTests(TransferCase):
         """Who takes the answer is told of the progress from then on."""
         self.asked.ask(self.client)
         steps: list[TreeProgress] = []
-        self.run_work(self.asked.take(self.client, steps.append))
+        self.run_work(self.asked.answer(self.client, steps.append))
         self.assertEqual(steps[-1].files, 20)
 
     def test_other_connection(self) -> None:

@@ -17,7 +17,7 @@ def make_share(database: Database, name: str) -> ShareId:
     """Make a share, unless there is one of that name."""
 
     def work(transaction: Transaction) -> None:
-        _, (id, root, tag) = numbers.take(transaction, _NUMBERS)
+        _, (id, root, tag) = numbers.allocate(transaction, _NUMBERS)
         made = transaction.execute(
             "INSERT INTO share (id, name, root) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", (id, name, root)
         )

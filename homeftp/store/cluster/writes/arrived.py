@@ -76,7 +76,7 @@ class ArrivedParts:
             if not uploads.advance(transaction, self.row.id, size, prefix_hash):
                 raise _taken_over(request.endpoint)
             return attrs.evolve(self.row, arrived=size, prefix_hash=prefix_hash)
-        _, (id, content) = numbers.take(transaction, 2)
+        _, (id, content) = numbers.allocate(transaction, 2)
         if self.row is not None:
             if not uploads.delete(transaction, [self.row.id]):
                 raise _taken_over(request.endpoint)

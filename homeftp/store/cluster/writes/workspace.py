@@ -125,7 +125,7 @@ class Workspace:
         return self._numbers.pop()
 
     def _fetch_numbers(self, count: int) -> None:
-        now_us, taken = numbers.take(self.transaction, count)
+        now_us, taken = numbers.allocate(self.transaction, count)
         self.now_us = self.now_us or now_us
         self._numbers += reversed(taken)
 

@@ -7,11 +7,11 @@ from tests.support.clustercase import ClusterCase
 
 
 class NumberTests(ClusterCase):
-    """`numbers.take`."""
+    """`numbers.allocate`."""
 
     def test_take(self) -> None:
         """Each is given once, in every server, with the database's time."""
-        taken = [numbers.take(each.database, 3) for each in (self.context, self.server(), self.context)]
+        taken = [numbers.allocate(each.database, 3) for each in (self.context, self.server(), self.context)]
         self.assertEqual([times for times, _ in taken], sorted(times for times, _ in taken))
         everything = [each for _, given in taken for each in given]
         self.assertEqual(everything, sorted(set(everything)))
