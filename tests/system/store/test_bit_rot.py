@@ -34,16 +34,19 @@ class FileSystem(NamedTuple):
     make: tuple[str, ...]
     """What makes it."""
     mount: tuple[str, ...]
-    """The options of mount(8)."""
+    """The options of mount(8).
+
+    With a loop device umount(8) waits for a driver in user space; one that opens the image itself may be running still.
+    """
 
 
 EXT4 = FileSystem(("mkfs.ext4", "-q", "-N", str(2 * FILES + 10_000)), ("-o", "loop"))
 
 _MAKE_NTFS = ("mkfs.ntfs", "--fast", "--force", "--quiet")
-NTFS = FileSystem(_MAKE_NTFS, ("-t", "lowntfs-3g"))
-NTFS_OF_USER = FileSystem(_MAKE_NTFS, ("-t", "lowntfs-3g", "-o", "uid=0"))
+NTFS = FileSystem(_MAKE_NTFS, ("-t", "lowntfs-3g", "-o", "loop"))
+NTFS_OF_USER = FileSystem(_MAKE_NTFS, ("-t", "lowntfs-3g", "-o", "loop,uid=0"))
 """The kernel remembers stats there."""
-OLD_NTFS = FileSystem(_MAKE_NTFS, ("-t", "ntfs-3g"))
+OLD_NTFS = FileSystem(_MAKE_NTFS, ("-t", "ntfs-3g", "-o", "loop"))
 
 EXFAT = FileSystem(("mkfs.exfat",), ("-t", "exfat-fuse", "-o", "loop"))
 
