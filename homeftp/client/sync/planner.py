@@ -32,7 +32,7 @@ from homeftp.client.sync.model import (
     upwards,
 )
 from homeftp.client.sync.naming.copynames import copy_name, original_endpoint
-from homeftp.client.sync.naming.renames import Rename, follow_renames
+from homeftp.client.sync.naming.renames import Rename, follow_renames, rename_node
 from homeftp.client.tables.allnames import AllNames, name_order
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
@@ -126,7 +126,7 @@ def _plan_without(
     renamed = copy_nodes(known)
     for rename in trees.renames:
         if rename.old in renamed:
-            renamed.rename(rename.old, rename.new)
+            rename_node(renamed, rename.old, rename.new)
     sides = trees.sides
     builder = _PlanBuilder(trees.base, sides[Side.HERE], sides[Side.THERE], options, mergeable, here.links)
     builder.decide_all(opaque, (*here.partial, *there.partial))

@@ -287,11 +287,13 @@ class NameTable(MutableMapping[str, V]):
     def rename(self, old: str, new: str) -> None:
         """Give a name, and all beneath it, another name, that has no value; raises `KeyError` where there is none."""
         self[new] = self.pop(old)
-        if self._loose:
-            self._pack_loose()
-        for name in [each for each in self._folders if each == old or each.startswith(f"{old}/")]:
+        beneath = f"{old}/"
+        for name in [each for each in self._folders if each == old or each.startswith(beneath)]:
             folder = self._folders.pop(name)
             self._count -= folder.count
+            if folder.loose is not None:
+                self._loose.remove(folder)
+                self._loose_count -= len(folder.loose)
             for each, value in self._rows_of(folder):
                 self[new + each[len(old) :]] = value
 

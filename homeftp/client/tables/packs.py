@@ -103,7 +103,12 @@ class FolderRows(Generic[V]):
         self.gone.add(name)
 
     def comes_first(self, rows: Mapping[str, V]) -> bool:
-        """Whether rows are in order, and come before all that are packed or are to be packed."""
+        """Whether rows are in order, and come before all that are packed or are to be packed.
+
+        Not where packed rows were replaced: those in their place must not be packed, as if they were gone.
+        """
+        if self.gone is not None:
+            return False
         names = list(rows)
         behind = self.slices[0].first if self.slices else next(iter(self.loose or ()), None)
         return (behind is None or names[-1] < behind) and all(map(operator.lt, names, names[1:]))

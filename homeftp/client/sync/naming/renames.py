@@ -35,8 +35,8 @@ class RenamedTrees:
 
     def rename(self, rename: Rename) -> None:
         """Carry a rename out in the agreed tree and on its target."""
-        self.base.rename(rename.old, rename.new)
-        self.sides[rename.target].rename(rename.old, rename.new)
+        rename_node(self.base, rename.old, rename.new)
+        rename_node(self.sides[rename.target], rename.old, rename.new)
         self.renames.append(rename)
 
 
@@ -225,3 +225,11 @@ def _renamed_files(
         new = min(found, key=lambda name: (tree.inodes.get(name, -1) != inode, name.rpartition("/")[2] != last, name))
         found.remove(new)
         yield old, new
+
+
+def rename_node(nodes: NameTable[SyncNode], old: str, new: str) -> None:
+    """Give one of the nodes, and all beneath it, another name; nothing is looked for beneath a file."""
+    if nodes[old].kind == "file":
+        nodes[new] = nodes.pop(old)
+    else:
+        nodes.rename(old, new)

@@ -13,7 +13,12 @@ from homeftp.client.tables.packs import Columns, Packing
 from tests.support.repeatable import REPEATABLE
 
 NAMES = st.lists(st.sampled_from("abcd"), max_size=3).map("/".join)
-STEPS = st.sampled_from(["set", "set", "set", "del", "keep"])
+STEPS = st.sampled_from(["set", "set", "set", "del", "keep", "copy", "rename"])
+
+
+def _renamed(name: str, old: str) -> str:
+    """A name after `old` got an x at its end."""
+    return f"{old}x{name[len(old) :]}" if f"{name}/".startswith(f"{old}/") else name
 
 
 class CountingPacking:
@@ -21,11 +26,13 @@ class CountingPacking:
 
     def __init__(self) -> None:
         self.packed = 0
+        self.packs = 0
         self.unpacked = 0
         self.packing: Packing[int] = Packing(self._pack, self._unpack)
 
     def _pack(self, names: Sequence[str], values: Sequence[int]) -> Columns:
         self.packed += len(values)
+        self.packs += 1
         return tuple(values)
 
     def _unpack(self, names: Sequence[str], columns: Columns) -> Iterable[int]:
@@ -59,6 +66,15 @@ class TableTests(SynchronousTestCase):
             elif step == "keep":
                 table.keep(lambda kept, _, left_out=name: kept != left_out)  # type: ignore[misc]
                 expected.pop(name, None)
+            elif step == "copy":
+                table = table.copy()
+            elif step == "rename" and (not name or any(f"{each}/".startswith(f"{name}x/") for each in expected)):
+                continue  # the top keeps its name, and the new one must not be there
+            elif step == "rename" and name in expected:
+                table.rename(name, f"{name}x")
+                expected = {_renamed(each, name): value for each, value in expected.items()}
+            elif step == "rename":
+                self.assertRaises(KeyError, table.rename, name, "x")
             elif name in expected:
                 del table[name], expected[name]
             else:
@@ -136,6 +152,17 @@ class TableTests(SynchronousTestCase):
         some["b/050"] = 7
         self.assertEqual((some["b/050"], table["b/050"], some["b/051"]), (7, 150, 151))
 
+    def test_keep_replaced(self) -> None:
+        """What has replaced a packed row stays where rows behind it are not kept, and others are added."""
+        table = self.filled()
+        table.update((f"b/{number}", number) for number in range(100, 104))  # then all is packed
+        table = table.copy()
+        table["a/000"] = -1
+        table.keep(lambda name, _: name != "a/001")
+        table.update((f"c/{number:03}", number) for number in range(20))
+        self.assertEqual((table.get("a/000"), len(table)), (-1, 223))
+        self.assertEqual(next(iter(table.items())), ("a/000", -1))
+
     def test_read_as(self) -> None:
         """A table of other values packs nothing again, and is changed by itself."""
         table = self.filled()
@@ -165,6 +192,15 @@ class TableTests(SynchronousTestCase):
         table.rename("new/d/x", "x")
         self.assertEqual((table["x"], table.get("new/d/x"), len(table)), (-5, None, 205))
         self.assertRaises(KeyError, table.rename, "a", "b")
+
+    def test_many_renames(self) -> None:
+        """Names that get others one after the other are packed together, as new ones are."""
+        table = self.filled()
+        packs = self.counting.packs
+        for name in self.names:
+            table.rename(name, f"c{name}")
+        self.assertEqual(dict(table), {f"c{name}": number for number, name in enumerate(self.names)})
+        self.assertLess(self.counting.packs - packs, 100)
 
     def test_missing(self) -> None:
         """A name that is not there has no value, beside packed ones too."""
