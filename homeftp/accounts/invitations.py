@@ -145,7 +145,7 @@ class Invitations(msgspec.Struct, frozen=True):
         return [each for each in found if each is not None]
 
     def cancel(self, number: int) -> Invitation:
-        """The owner withdraws a code: it cannot be used any more. Gives it as it was before.
+        """The owner withdraws a code: it can no longer be used. Gives it as it was before.
 
         Raises `OperatorError` where there is none of that number, and where it is not open any more.
         """

@@ -194,7 +194,7 @@ class Login:
         try:
             return self.is_valid()
         except OperatorError as error:
-            self._log.failure("whether access is still granted could not be checked: nothing was done")
+            self._log.failure("could not check whether access is still granted: nothing was done")
             raise Internal(f"nothing was done: {INTERNAL_ERROR}") from error
 
     def _confirm(self) -> None:
@@ -359,7 +359,7 @@ class LoginService:
         try:
             login = await self._checked(credentials, address, front_end)
         except UnauthorizedLogin:
-            self._log.info("login refused for a device that is not there any more, from {address}", address=address)
+            self._log.info("login refused for a device that no longer exists, from {address}", address=address)
             who = shown.subject or address
             await self._audit.refused_login(who, actor, certificate=shown.certificate)
             raise LoginFailed(shown.refusal) from None

@@ -263,7 +263,7 @@ class Database:
         if not answered:
             self._breaker.failed()
         raise Internal(
-            "the server's database did not say whether the change was made: look whether it was, before you try again"
+            "the server's database did not say whether the change was made: check whether it was before you try again"
         )
 
     @contextlib.contextmanager

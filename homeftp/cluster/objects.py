@@ -266,7 +266,7 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
         )
     name, _, prefix = url.removeprefix(_SCHEME).partition("/")
     if not url.startswith(_SCHEME) or not name:
-        raise OperatorError(f"{url} is no bucket: write s3://BUCKET, or s3://BUCKET/PREFIX")
+        raise OperatorError(f"{url} is not a bucket: write s3://BUCKET, or s3://BUCKET/PREFIX")
     config: S3Config = {"bucket": name, "region": environment.get("AWS_REGION") or "us-east-1"}
     keys = bucket_keys(environment)
     if keys.id:

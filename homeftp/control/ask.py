@@ -108,7 +108,7 @@ def _hello(path: str) -> RunningServer:
     answer = _ask(path, uid, {"command": "hello"}, HELLO_SECONDS)
     pid = int(answer["pid"])
     if pid <= 0:
-        raise ValueError("it is no process")  # kill(2) would take it for many
+        raise ValueError("it is not a process")  # kill(2) would take it for many
     return RunningServer(
         path=path,
         uid=uid,

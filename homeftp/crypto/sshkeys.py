@@ -69,7 +69,7 @@ def parse_public_key(text: bytes) -> SSHPublicKey:
     fields = lines[0].decode("utf-8", "replace").split(None, _FIELDS)
     if len(fields) < _FIELDS or fields[0] not in _TYPES:
         kind = fields[0] if fields and fields[0].isascii() and fields[0].startswith(("ssh-", "sk-", "ecdsa-")) else None
-        what = "this is no public key" if kind is None else f"keys of the type {kind[:_SHOWN]} are not accepted"
+        what = "this is not a public key" if kind is None else f"keys of the type {kind[:_SHOWN]} are not accepted"
         raise OperatorError(f"{what}: {_MAKE_ONE}")
     return SSHPublicKey(fields[0], _blob(fields[0], fields[1]), "".join(fields[_FIELDS:]).strip())
 

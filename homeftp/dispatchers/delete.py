@@ -28,5 +28,5 @@ class DeleteDispatcher:
         try:
             removed = await request.files.remove(body.rel_endpoint, body.if_hash, body.recursive)
         except NotEmpty as refusal:
-            raise WrongKind(f"{refusal.message}: with recursive all that is in it goes too") from None
+            raise WrongKind(f"{refusal.message}: set recursive to remove its contents too") from None
         resolution.resolve(Status.OK, f"removed {body.rel_endpoint}", {"removed_total": removed})

@@ -58,7 +58,7 @@ def _dispatcher(name: str, path: str) -> IDispatcher:
     ]
     dispatcher: IDispatcher = plugins.only(candidates, IDispatcher, path, "dispatcher", name)
     if not isinstance(dispatcher.body_type, type):
-        raise OperatorError(f"{path}: the body_type of {name} is no class")
+        raise OperatorError(f"{path}: the body_type of {name} is not a class")
     try:
         check_kind(dispatcher.body_type)
     except TypeError as error:

@@ -82,7 +82,7 @@ class SharedHashes:
             for waiter in [each for each in hashing.waiters if each.answer.called or each.cancelled()]:
                 self._leave(hashing, waiter, Failure(ConnectionLost("the client has disconnected")))
             if not hashing.waiters:
-                raise ConnectionLost("no request waits for this hash any more")
+                raise ConnectionLost("no request waits for this hash now")
             waiter = min(hashing.waiters, key=lambda each: self._waiting[each.account])
             hashing.workers = waiter.workers
             found: str | None = await waiter.workers.run_hash(next, steps)

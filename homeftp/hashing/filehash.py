@@ -174,7 +174,7 @@ def hash_slices(hasher: Hasher, fd: int, start: int, end: int, *, slice_size: in
                 asked = _read_ahead(fd, asked, min(end, offset + 2 * READ_AHEAD))
             data = read_at(fd, offset, min(PIECE, end - offset, pause - offset))
             if not data:
-                raise Changed("the file got shorter while it was read: try again")
+                raise Changed("the file changed size while being read: try again")
             hasher.update(data)
             offset += len(data)
     finally:

@@ -49,7 +49,7 @@ def expect_accounts(folder: str) -> None:
     from homeftp.accounts.state.sqlite import SqliteState
 
     if not SqliteState(folder).exists():
-        raise OperatorError(f"{folder} is no state folder of a server: it holds no accounts")
+        raise OperatorError(f"{folder} is not the state folder of a server: it holds no accounts")
 
 
 def bring_accounts(folder: str, database: Database) -> CopiedAccounts | None:

@@ -84,7 +84,7 @@ class OtherServers:
         self._running = True
         self._ended = [self._reporting.start(SEEN_SECONDS), Deferred.fromCoroutine(self._follow())]
         for ended in self._ended:
-            ended.addErrback(lambda failure: self._log.failure("what other servers do is not heard any more", failure))
+            ended.addErrback(lambda failure: self._log.failure("notifications from other servers stopped", failure))
 
     async def stop(self) -> None:
         """Stop, and let the others hear it; ends when nothing is under way any more."""

@@ -250,7 +250,7 @@ class HomeFTPService(MultiService):
                 self._log.error("{problem}", problem=problem)
         for problem in before:
             if problem not in problems:
-                self._log.info("no longer so: {problem}", problem=problem)
+                self._log.info("resolved: {problem}", problem=problem)
 
     # -- stopping --------------------------------------------------------------
 

@@ -135,8 +135,9 @@ class MemoryTree:
     def missing(self, endpoint: Endpoint) -> list[Endpoint]:
         """The directories that are missing on the way to a directory, and it; raises `WrongKind` (43) for a file."""
         way = [endpoint.first(depth) for depth in range(1, len(endpoint.parts) + 1)]
-        if any(self.nodes[each.parts].kind == "file" for each in way if each.parts in self.nodes):
-            raise wording.not_a_directory(endpoint)
+        files = [each for each in way if each.parts in self.nodes and self.nodes[each.parts].kind == "file"]
+        if files:
+            raise wording.not_a_directory(endpoint, files[0])
         return [each for each in way if each.parts not in self.nodes]
 
     def rename(self, source: Endpoint, target: Endpoint) -> None:

@@ -276,8 +276,9 @@ class SimpleStore(BasicStore):
     def _make_directories(self, endpoint: Endpoint, actor: Actor, changed: Callable[[Change], None]) -> None:
         way = [endpoint.first(depth) for depth in range(1, len(endpoint.parts) + 1)]
         entries = [self._entry(each.parts) for each in way]
-        if any(entry is not None and entry.kind == "file" for entry in entries):
-            raise wording.not_a_directory(endpoint)
+        for each, entry in zip(way, entries, strict=True):
+            if entry is not None and entry.kind == "file":
+                raise wording.not_a_directory(endpoint, each)
         for each, entry in zip(way, entries, strict=True):
             if entry is None:
                 self._check_name(each)

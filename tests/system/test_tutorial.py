@@ -234,7 +234,7 @@ STOPS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "it makes no object that answers WORDCOUNT": ({"wordcount.py": "wordcount = None"}, ("WORDCOUNT",)),
     "it makes two of them": ({"wordcount.py": COMPLETE + "another = WordCount()\n"}, ("WORDCOUNT",)),
     "the object lacks something": ({"wordcount.py": COMPLETE.replace("body_type", "body")}, ("WORDCOUNT",)),
-    "``body_type`` is no class": ({"wordcount.py": COMPLETE.replace("= AtEndpoint", "= 5")}, ("WORDCOUNT",)),
+    "``body_type`` is not a class": ({"wordcount.py": COMPLETE.replace("= AtEndpoint", "= 5")}, ("WORDCOUNT",)),
     "the request type is built in": ({"get.py": COMPLETE.replace('"WORDCOUNT"', '"GET"')}, ("GET",)),
     "the request type belongs to the session": ({"hello.py": COMPLETE.replace('"WORDCOUNT"', '"HELLO"')}, ("HELLO",)),
     "it is installed, and in the folder too": (

@@ -60,7 +60,7 @@ _MESSAGES = {
     LinkProblem.NO_SUCH: "there is no such link; it may have been revoked",
     LinkProblem.EXPIRED: "this link has expired",
     LinkProblem.USED: "this link has been used as often as it may be",
-    LinkProblem.BROKEN: "what this link led to is not there any more",
+    LinkProblem.BROKEN: "what this link led to no longer exists",
 }
 
 
@@ -85,7 +85,7 @@ class OpenedLink:
 
     id: str
     certificate: ClassVar[None] = None
-    refusal: ClassVar[str] = "this link does not work any more"
+    refusal: ClassVar[str] = "this link no longer works"
 
     @property
     def subject(self) -> str:

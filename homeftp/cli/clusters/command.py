@@ -44,14 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_epilog(parser, _EPILOG)
     summaries = {
         "init": "Make the tables in a new database, and try the bucket.",
-        "migrate": "Upgrade the tables to this version. Servers of the version before go on working.",
-        "check": "Look whether the database and the bucket can be trusted with files.",
+        "migrate": "Upgrade the tables to this version. Servers of the previous version keep working.",
+        "check": "Check whether the database and the bucket can be trusted with files.",
         "status": "Show the servers of a cluster, and what it holds.",
-        "import": "Copy a shared folder with its versions to a cluster. Stop the folder's server before.",
+        "import": "Copy a shared folder with its versions to a cluster. Stop the folder's server first.",
         "export": "Copy all files of a cluster with their versions to a shared folder.",
         "verify": "Read all contents, and name each file and version that the bucket has not kept. Changes nothing.",
         "dump": "Write all that the database knows into the bucket, as servers do each day.",
-        "recover": "Make the tables in an empty database from a dump in the bucket. Stop all servers before.",
+        "recover": "Make the tables in an empty database from a dump in the bucket. Stop all servers first.",
         "release": "Let the servers remove what a recovered database does not name.",
     }
     actions = add_actions(parser, summaries)

@@ -30,9 +30,9 @@ def check_arguments(options: argparse.Namespace) -> None:
     from homeftp.store.factory import CLUSTER_SCHEME, scheme_of
 
     if scheme_of(options.database) != CLUSTER_SCHEME:
-        raise OperatorError(f"{printable(options.database)} is no database: write postgresql://USER@HOST/DATABASE")
+        raise OperatorError(f"{printable(options.database)} is not a database: write postgresql://USER@HOST/DATABASE")
     if scheme_of(options.folder) not in (None, "file"):
-        raise OperatorError(f"{options.folder} is no folder of this machine")
+        raise OperatorError(f"{options.folder} is not a folder of this machine")
 
 
 def open_one(location: str, options: StoreOptions, opened: contextlib.ExitStack) -> IStore:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the folder, and the options that only this action has."""
     parser.add_argument("folder", metavar="DIR", help="the shared folder")
-    parser.add_argument("--state", metavar="DIR", help="the state folder of its server: its accounts are copied, too")
+    parser.add_argument("--state", metavar="DIR", help="the state folder of its server, whose accounts are copied too")
     parser.add_argument("-q", "--quiet", action="store_true", help="print only what could not be copied")
 
 

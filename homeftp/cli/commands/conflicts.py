@@ -48,7 +48,7 @@ def _print_conflict(conflict: Conflict) -> None:
     print(printable(conflict.original_name))
     for words, file in (("original", conflict.original), ("copy", conflict.copy)):
         if file is None:
-            print(f"  {words:8}  {'is no file now' if conflict.is_in_the_way else 'is gone'}")
+            print(f"  {words:8}  {'is not a file now' if conflict.is_in_the_way else 'is gone'}")
             continue
         name = f"  {printable(file.name.rpartition('/')[2])}" if file is conflict.copy else ""
         print(f"  {words:8}  {format_size(file.size):>9}  {format_time(file.mtime_us)}{name}")

@@ -115,7 +115,7 @@ def forget_pair(options: argparse.Namespace) -> Exit:
     StatusFolder(pair_status_path(os.environ)).forget(pair.local)
     print_result(
         options,
-        f"{pair.folder} is not synced with {pair.remote} any more. Both folders stay as they are.",
+        f"{pair.folder} is no longer synced with {pair.remote}. Both folders stay as they are.",
         {"folder": pair.local, "remote": pair.remote},
     )
     return Exit.DONE

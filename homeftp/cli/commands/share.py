@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
             await _list(client, options)
         elif options.revoke:
             await client.revoke_link(options.id)
-            print_result(options, f"Revoked the link {options.id}. It does not work any more.", {"revoked": options.id})
+            print_result(options, f"Revoked the link {options.id}. It no longer works.", {"revoked": options.id})
         else:
             await _share(client, name, path, seconds, password, options)
         return Exit.DONE
@@ -122,7 +122,7 @@ def _described(link: ShareLink) -> str:
         "open": f"{_how(link)}, until {format_minute(_us(link.ends))}",
         "used": "used up",
         "expired": f"expired {format_minute(_us(link.ends))}",
-        "broken": "broken: nothing is at its path, or your account may not share it any more",
+        "broken": "broken: nothing is at its path, or your account may no longer share it",
     }[link.state.value]
     return f"{place}: {state}{'' if link.device is None else f', made with {printable(link.device)}'}"
 

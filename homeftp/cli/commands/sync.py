@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start-over",
         action="store_true",
-        help="forget what was agreed: whatever either side has is kept",
+        help="forget what was agreed: files on either side are kept",
     )
     parser.add_argument(
         "--plan", metavar="FILE", help="carry out the plan that `sync --json -n` printed, if nothing has changed since"

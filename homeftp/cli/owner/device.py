@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         device = devices.revoke(options.name)
         log.note("revocation", device.account, device.name)
-        line = f"Revoked {device.name}: it cannot log in any more. The files it uploaded stay."
+        line = f"Revoked {device.name}: it can no longer log in. The files it uploaded stay."
         print_result(options, line, {"revoked": device.name, "account": device.account})
     return Exit.DONE
 

@@ -132,7 +132,7 @@ def _withdraw(invitations: Invitations, folder: str, made: Invitation) -> None:
     except OperatorError as error:
         print_error(str(error))
     else:
-        print("\nThe code was cancelled: it cannot be used any more.", file=sys.stderr)
+        print("\nThe code was cancelled: it can no longer be used.", file=sys.stderr)
 
 
 def _note_cancelled(invitations: Invitations, folder: str, number: int) -> Invitation:
@@ -156,7 +156,7 @@ def _cancel(invitations: Invitations, folder: str, options: argparse.Namespace) 
     for number in numbers:
         _note_cancelled(invitations, folder, number)
     shown = ", ".join(map(str, numbers))
-    line = f"Cancelled: {shown}. No device can use them any more." if numbers else "No code is open."
+    line = f"Cancelled: {shown}. No device can use them now." if numbers else "No code is open."
     print_result(options, line, {"cancelled": numbers})
     return Exit.DONE
 

@@ -184,7 +184,7 @@ def parse_pair(table: Mapping[str, object]) -> SavedPair:
         if key not in KEYS:
             alike = get_close_matches(key, KEYS, 1)
             question = f"did you mean {alike[0]}? " if alike else ""
-            raise PairFault(key, f"{key!r} is no key of a pair: {question}The keys are {', '.join(KEYS)}")
+            raise PairFault(key, f"{key!r} is not a key of a pair: {question}The keys are {', '.join(KEYS)}")
         field, parse = KEYS[key]
         try:
             fields[field] = parse(value)

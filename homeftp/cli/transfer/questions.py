@@ -19,7 +19,7 @@ HERE, THERE = "on this machine", "on the server"
 _CONCERNS = {
     "newer": "the copy {target} is newer.",
     "suspicious": "both copies have the same size and time, but not the same content. One of them may be damaged.",
-    "conflict": "this machine has not seen the copy {target}. Somebody else may have changed it.",
+    "conflict": "this machine has not seen the copy {target}. Someone else may have changed it.",
 }
 
 _ANSWERS = "[y]es, [n]o, [a]ll, [q]uit, or ? for help: "

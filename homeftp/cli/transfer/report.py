@@ -24,7 +24,7 @@ _NOT_REPLACED = {
     "newer": "not replaced, because the target is newer. Use --force to replace it.",
     "suspicious": "not replaced. Size and time match but the content differs, so one copy may be damaged. "
     "Check both; use --force to replace the target.",
-    "conflict": "not replaced, because this machine has not seen the server's copy: somebody else may have changed it. "
+    "conflict": "not replaced, because this machine has not seen the server's copy: someone else may have changed it. "
     "Compare them with cmp, or get the server's under another name; then push again. Use --force to replace it unseen.",
 }
 

@@ -14,8 +14,8 @@ def before_tls(message: str) -> ConnectionFailed:
     """The error for a refusal that came before TLS: its sender is unproven, so it is not raised as a refusal."""
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message[:_SHOWN_LENGTH])
     return ConnectionFailed(
-        f'refused before TLS, when anybody on the way could have sent it: "{shown}". Nothing was sent. Try again; if '
-        "it stays, ask the server's owner or use another network"
+        f'refused before TLS, when someone on the network path could have sent it: "{shown}". Nothing was sent. Try '
+        "again; if it persists, ask the server's owner or use another network"
     )
 
 

@@ -189,7 +189,7 @@ class ResponseStream:
     def _check_discarded(self, size: int) -> None:
         """End the connection where too much would have to be read only to be discarded."""
         if size > MOST_DISCARDED:
-            self._flow.abort(ConnectionFailed("the rest of a large file is not wanted any more"))
+            self._flow.abort(ConnectionFailed("the rest of a large file is no longer needed"))
 
     @property
     def broken(self) -> bool:

@@ -106,7 +106,7 @@ def _read(request: ReadRequest) -> Content:
     fd, stat, shows_changes = open_regular(path)
     try:
         if stat.st_size > STREAM_PIECE:
-            raise Changed("the file grew while it was read: try again")
+            raise Changed("the file changed size while being read: try again")
         data = os.read(fd, stat.st_size + 1)
         after = os.fstat(fd)
         if len(data) != stat.st_size and after.st_size == stat.st_size:

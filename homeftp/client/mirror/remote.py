@@ -27,7 +27,7 @@ from homeftp.errors import Changed, NotFound, Refusal
 from homeftp.model import Entry, Kind
 
 _UNSEEN = (
-    "not deleted, because this machine has not seen it: somebody else may have added it. Get it or compare it, or use "
+    "not deleted, because this machine has not seen it: someone else may have added it. Get it or compare it, or use "
     "--force to delete it unseen."
 )
 """The reason of results of files that nothing but a person may decide about."""

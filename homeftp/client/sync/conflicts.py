@@ -93,12 +93,12 @@ def resolve_conflict(path: str, kept: Kept) -> Conflict:
     original = original_name(last)
     copy = _stat(os.path.dirname(path), last, inside)
     if original is None or copy is None:
-        raise OperatorError(f"{path} is no copy that a conflict has left: homeftp sync --conflicts lists them")
+        raise OperatorError(f"{path} is not a copy that a conflict left: homeftp sync --conflicts lists them")
     conflict = _conflict(copy, os.path.dirname(path), original, inside)
     if conflict.is_in_the_way and kept == "copy":
         raise OperatorError(
-            f"{path} stays as it is: {conflict.original_name} is no file now. Rename or delete one of them yourself, "
-            "or use --keep original"
+            f"{path} stays as it is: {conflict.original_name} is not a file now. Rename or delete one of them "
+            "yourself, or use --keep original"
         )
     if conflict.original is None and not conflict.is_in_the_way and kept == "original":
         raise OperatorError(

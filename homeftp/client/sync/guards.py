@@ -90,7 +90,7 @@ class DeletionGuard:
 
 
 _HIDDEN = (
-    "the server does not list it any more, and what your account may read there has changed since the last sync: it is "
+    "the server no longer lists it, and what your account may read there has changed since the last sync: it is "
     "kept here. If it was deleted there, sync with --max-delete N"
 )
 

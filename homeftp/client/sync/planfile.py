@@ -117,9 +117,9 @@ def read_plan(lines: Iterable[str], path: str) -> PlanFile:
             elif not _RESULTS & set(fields):
                 actions.append(_action(msgspec.convert(fields, _Action)))
     except (ValueError, TypeError, UnicodeDecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise OperatorError(f"{path} is no plan that `homeftp sync --json` has printed: {error}") from None
+        raise OperatorError(f"{path} is not a plan that `homeftp sync --json` printed: {error}") from None
     if head is None:
-        raise OperatorError(f"{path} is empty: it holds no plan")
+        raise OperatorError(f"{path} is empty: it does not hold a plan")
     selection = Selection(
         head.patterns,
         None,

@@ -32,7 +32,7 @@ MAX_REJECTED_RESUMES = 3
 _WORTH_SENDING = 16 * MIB
 """Bytes of a refused file that are sent all the same, at most: they take about as long as a new connection."""
 
-_GROWN = "it grew while it was read, and was stored as it was when reading began. The next push or sync adds the rest."
+_GROWN = "it grew while being read; what it had when reading began was stored. The next push or sync adds the rest."
 """The reason of results of files, such as logs, of which a beginning was stored."""
 
 

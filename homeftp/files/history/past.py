@@ -33,7 +33,7 @@ def history_of(store: IStore) -> IHistory:
 
 def not_there_then(endpoint: Endpoint) -> NotFound:
     """The refusal where nothing existed at a time."""
-    return NotFound(f"nothing was at {display_path(endpoint)} at that time, or it is not kept any more")
+    return NotFound(f"nothing was at {display_path(endpoint)} at that time, or it is no longer kept")
 
 
 def open_past(store: IStore, endpoint: Endpoint, as_of_us: int) -> Iterator[IOpenFile | tuple[()]]:

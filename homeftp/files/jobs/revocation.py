@@ -131,7 +131,7 @@ class RevocableJobs:
         except (Busy, NoSpace) as refused:  # the database of a cluster: it logs that itself
             return refused
         except Exception:  # noqa: BLE001 (the disk may fail: then nothing is read or changed)
-            self._log.failure("whether access is still granted could not be checked: nothing was done")
+            self._log.failure("could not check whether access is still granted: nothing was done")
             return Internal(f"nothing was done: {INTERNAL_ERROR}")
 
 

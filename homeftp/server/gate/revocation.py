@@ -5,7 +5,7 @@ So do mounts: a folder that is hidden from an account is hidden by every path, a
 
 from __future__ import annotations
 
-from typing import Collection, Sequence
+from typing import Collection, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -24,6 +24,10 @@ CHECK_SECONDS = 2.0
 
 FAILURES = 5
 """Failed checks in a row after which all logins are disconnected: any of them may have been revoked meanwhile."""
+
+_CHANGED = "its account or device was removed, or its rights were changed"
+_OUTDATED = "other paths lead to its folders now"
+_UNCHECKED = "its login cannot be checked"
 
 
 class RevocationMonitor:
@@ -65,30 +69,36 @@ class RevocationMonitor:
             self._tell("logins could not be checked for revocation", error)
             if self._failures >= FAILURES:
                 self._log.error("logins could not be checked for too long: all are disconnected")
-                await self._disconnect(logins, Status.INTERNAL)
+                await self._disconnect(dict.fromkeys(logins, _UNCHECKED), Status.INTERNAL)
         else:
             self._failures = 0
             await self._disconnect(revoked, Status.FORBIDDEN)
 
-    def _find_revoked(self, logins: Sequence[Login]) -> list[Login]:
-        """In a worker. Of logins with the same access one is looked at: whether a mount shows what is hidden."""
-        revoked = self._logins.find_revoked(logins)
+    def _find_revoked(self, logins: Sequence[Login]) -> dict[Login, str]:
+        """In a worker: the revoked logins, each with the reason.
+
+        Of logins with the same access one is looked at: whether a mount shows what is hidden.
+        """
+        reasons = dict.fromkeys(self._logins.find_revoked(logins), _CHANGED)
         outdated: dict[object, bool] = {}
         for login in logins:
             account = login.avatar
             if account.store not in outdated:
                 outdated[account.store] = account.is_outdated()
-        return [login for login in logins if login in revoked or outdated[login.avatar.store]]
+        for login in logins:
+            if outdated[login.avatar.store]:
+                reasons.setdefault(login, _OUTDATED)
+        return reasons
 
-    async def _disconnect(self, logins: Collection[Login], status: Status) -> None:
-        """Refuse changes of all of them first, then end their connections, then record that."""
+    async def _disconnect(self, logins: Mapping[Login, str], status: Status) -> None:
+        """Refuse changes of all of them first, then end their connections, then record that; each has its reason."""
         for login in logins:
             login.revoked = True
-        for login in logins:
+        for login, reason in logins.items():
             self._log.warn(
-                "{account} is disconnected: its account or device was removed, its rights were changed, other paths "
-                "lead to its folders now, or the login cannot be checked",
+                "{account} is disconnected: {reason}",
                 account=login.account if login.device is None else f"{login.account} ({login.device})",
+                reason=reason,
             )
             try:
                 login.disconnect()

@@ -185,7 +185,7 @@ class RequestReader:
         except h11.RemoteProtocolError as error:
             raise Malformed(error.error_status_hint, str(error)) from None
         if not isinstance(request, h11.Request):
-            raise Malformed(HTTPStatus.BAD_REQUEST, "this is no request")
+            raise Malformed(HTTPStatus.BAD_REQUEST, "this is not a request")
         fields = request.headers
         if len(fields) > MAX_HEADERS:
             raise Malformed(

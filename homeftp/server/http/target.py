@@ -86,7 +86,7 @@ def _check(name: str) -> None:
 def _decoded(segment: str) -> str:
     """A segment with its escapes resolved, in NFC."""
     if _BAD_ESCAPE.search(segment):
-        raise BadRequest("the URL has a % that is no escape: write %25")
+        raise BadRequest("the URL has a % that is not an escape: write %25")
     try:
         pieces = segment.encode("latin-1").split(b"%")
         octets = pieces[0] + b"".join(bytes.fromhex(each[:2].decode("ascii")) + each[2:] for each in pieces[1:])

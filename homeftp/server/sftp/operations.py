@@ -126,7 +126,7 @@ class SessionOperations:
         async def open_directory() -> bytes:
             entry = await self._overlay.stat(endpoint)
             if entry.kind != "directory":
-                raise WrongKind(f"{endpoint} is no directory")
+                raise WrongKind(f"{endpoint} is not a directory")
             return self._handles.add(
                 DirectoryReader(
                     endpoint,

@@ -114,7 +114,7 @@ class OtherPrograms:
         if problem is not None and problem != before:
             self._log.warn("{problem}", problem=problem)
         elif problem is None and before is not None:
-            self._log.info("no longer so: {problem}", problem=before)
+            self._log.info("resolved: {problem}", problem=before)
 
     async def _wait(self, seconds: float, observer: IStoreObserver | None = None) -> bool:
         """Whether an observer has something within so many seconds; False at once where nothing is to be observed."""

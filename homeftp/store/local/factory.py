@@ -67,7 +67,9 @@ def folder_of(location: str) -> str:
         return location
     parts = urlsplit(location)
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
-        raise OperatorError(f"{location} is no folder of this machine: write file:///path/to/folder, or just the path")
+        raise OperatorError(
+            f"{location} is not a folder of this machine: write file:///path/to/folder, or just the path"
+        )
     return unquote(parts.path)
 
 

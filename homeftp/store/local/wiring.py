@@ -92,7 +92,7 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
                 for place in self.folders.missing_mounts()
             ]
         except OSError as error:
-            return [f"whether the disks in the shared folder are mounted cannot be found out ({error.strerror})"]
+            return [f"cannot find out whether the disks in the shared folder are mounted ({error.strerror})"]
 
 
 def verifier(

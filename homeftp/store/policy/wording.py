@@ -88,9 +88,11 @@ def is_directory(endpoint: Endpoint) -> WrongKind:
     return WrongKind(f"{display_path(endpoint)} is a directory")
 
 
-def not_a_directory(endpoint: Endpoint) -> WrongKind:
-    """The refusal of an endpoint that is a file, or is beneath one, where a directory is needed."""
-    return WrongKind(f"{display_path(endpoint)} is or lies beneath something that is no directory")
+def not_a_directory(endpoint: Endpoint, file: Endpoint | None = None) -> WrongKind:
+    """The refusal where a directory is needed: the endpoint is a file itself, or it lies beneath `file`."""
+    if file is None or file == endpoint:
+        return WrongKind(f"{display_path(endpoint)} is a file, not a directory")
+    return WrongKind(f"{display_path(endpoint)} lies beneath a file")
 
 
 def not_empty(endpoint: Endpoint) -> NotEmpty:

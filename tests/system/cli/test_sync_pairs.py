@@ -139,7 +139,9 @@ class SavedPairTests(PairCase):
         self.assertIn("has no pair with the folder", self.sync("--forget", self.here, code=2))
         with open(os.path.join(self.home, "sync.toml"), "a", encoding="utf-8") as opened:
             opened.write('\n[[pair]]\nfolder = "/x"\nremote = "nas:x"\ndirecton = "push"\n')
-        self.assertIn("sync.toml, line 8: 'directon' is no key of a pair: did you mean direction?", self.sync(code=2))
+        self.assertIn(
+            "sync.toml, line 8: 'directon' is not a key of a pair: did you mean direction?", self.sync(code=2)
+        )
 
 
 class WatchedPairTests(PairCase):

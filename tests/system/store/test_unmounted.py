@@ -70,7 +70,7 @@ class UnmountedTests(SynchronousTestCase):
             self.assertIn("the server's shared folder is not there", listed.stderr)
             self.assertEqual(os.listdir(self.root), [])
             run("mount", "-o", "loop", self.disk, self.root)
-            wait_until(lambda: "no longer so: the shared folder" in server.output(), server.output)
+            wait_until(lambda: "resolved: the shared folder" in server.output(), server.output)
             self.assertEqual(self.homeftp("push", path, "nas:b.txt").returncode, 0)
             self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "a.txt", "b.txt", "lost+found"])
             server.end()

@@ -53,7 +53,7 @@ class FolderLock:
             by = "another process" if pid is None else f"process {pid}"
             raise InUse(f"{path} is being synced by {by}") from None
         except FileExistsError:
-            raise OperatorError(f"{path} cannot be synced: it is no folder") from None
+            raise OperatorError(f"{path} cannot be synced: it is not a folder") from None
         except OSError as error:
             self.release()
             raise OperatorError(f"{path} cannot be synced: {folder} cannot be written ({error.strerror})") from None

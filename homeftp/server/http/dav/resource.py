@@ -117,12 +117,12 @@ def destination(request: DavRequest) -> Endpoint:
     try:
         url = urlsplit(given.strip())
     except ValueError:
-        raise BadRequest("the Destination is no URL") from None
+        raise BadRequest("the Destination is not a URL") from None
     host = (request.header("host") or "").lower()
     if (url.scheme or url.netloc) and (url.scheme.lower() != "https" or url.netloc.lower() != host):
         raise HttpError(HTTPStatus.BAD_GATEWAY, "the Destination is on another server")
     if url.query or url.fragment or not url.path.startswith("/"):
-        raise BadRequest("the Destination is no path below /dav/")
+        raise BadRequest("the Destination is not a path below /dav/")
     names, _ = parse_path(url.path)
     if not names or names[0] != PREFIX:
         raise HttpError(HTTPStatus.BAD_GATEWAY, "the Destination is not below /dav/")

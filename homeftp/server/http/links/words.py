@@ -28,7 +28,7 @@ ENGLISH: Mapping[str, str] = {
     "no-such": "There is no such link. It may have been revoked, or part of the address is missing.",
     "expired": "This link has expired.",
     "used": "This link has been used as often as it may be.",
-    "broken": "What this link led to is not there any more.",
+    "broken": "What this link led to no longer exists.",
     "throttled": "There were too many wrong tries from your address. Try again in some minutes.",
     "ask": "Ask the person who sent it to you for another one.",
     "full": "There is not enough space for it.",

@@ -22,7 +22,7 @@ class WantedVersion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.at_us is not None and not 0 <= self.at_us <= MAX_MTIME_US:
-            raise ValueError("at_us is no time")
+            raise ValueError("at_us is not a time")
 
 
 class KeptVersion(msgspec.Struct, frozen=True, omit_defaults=True):

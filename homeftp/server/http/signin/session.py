@@ -145,7 +145,7 @@ def _decoded(data: bytes) -> SignInBody:
     try:
         return msgspec.json.decode(data, type=SignInBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest("the body is no object that signs in") from error
+        raise BadRequest("the body is not an object that signs in") from error
 
 
 def _json(value: Mapping[str, Any], fields: list[tuple[str, str]]) -> HttpResponse:

@@ -243,7 +243,7 @@ class Overlay:
         except Forbidden:
             return
         if parent is None or parent.kind != "directory":
-            raise NotFound(f"{endpoint.parent} is no directory")
+            raise NotFound(f"{endpoint.parent} is not a directory")
 
     # -- changes ---------------------------------------------------------------------
 
@@ -298,7 +298,7 @@ class Overlay:
         if entry is None:
             raise not_found(str(endpoint))
         if entry.kind != "directory":
-            raise WrongKind(f"{endpoint} is no directory")
+            raise WrongKind(f"{endpoint} is not a directory")
         if any(self.changed_in(endpoint)):
             raise WrongKind(f"{endpoint} is not empty")
         await self._files("RMDIR").remove(endpoint)

@@ -114,5 +114,5 @@ class SequentialReader:
 async def _read(stream: IFileStream, offset: int, length: int) -> bytes:
     data: bytes = await stream.read(offset, length)
     if not data:
-        raise Changed("the file got shorter while it was read: try again")
+        raise Changed("the file changed size while being read: try again")
     return data

@@ -105,8 +105,9 @@ class Workspace:
         """The directories that are missing on the way to a directory, and it; raises `WrongKind` (43) for a file."""
         way = [endpoint.first(depth) for depth in range(1, len(endpoint.parts) + 1)]
         there = [self._nodes.get(each.parts) for each in way]
-        if any(node is not None and not node.directory for node in there):
-            raise wording.not_a_directory(endpoint)
+        for each, node in zip(way, there, strict=True):
+            if node is not None and not node.directory:
+                raise wording.not_a_directory(endpoint, each)
         return [each for each, node in zip(way, there, strict=True) if node is None]
 
     def similar_names(self, endpoint: Endpoint, moved_from: Endpoint | None = None) -> list[str]:

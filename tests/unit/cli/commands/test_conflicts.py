@@ -62,7 +62,7 @@ class ConflictsTests(RemoteCommandCase):
         os.unlink(f"{self.here}/d/a.txt")
         os.mkdir(f"{self.here}/d/a.txt")
         self.homeftp("sync", "--conflicts", self.here)
-        self.assertIn("original  is no file now", self.out.getvalue())
+        self.assertIn("original  is not a file now", self.out.getvalue())
         self.assertEqual(self.homeftp("sync", "--resolve", self.copy, "--keep", "copy"), Exit.USAGE)
         self.assertEqual(self.homeftp("sync", "--resolve", self.copy, "--keep", "original"), Exit.DONE)
         self.assertIn("d/a.txt is the original now; the copy is in .homeftp/versions.", self.out.getvalue())

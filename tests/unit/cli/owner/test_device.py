@@ -74,7 +74,7 @@ class DeviceTests(CommandCase):
         self.assertEqual(self.device("revoke", "ann-laptop"), Exit.USAGE)
         self.assertIn("ann-laptop", self.err.getvalue())
         self.assertEqual(self.device("revoke", "old"), Exit.DONE)
-        self.assertEqual(self.out.getvalue(), "Revoked old: it cannot log in any more. The files it uploaded stay.\n")
+        self.assertEqual(self.out.getvalue(), "Revoked old: it can no longer log in. The files it uploaded stay.\n")
         self.device("list", "--json")
         self.assertEqual(self.out.getvalue(), "")
 

@@ -66,7 +66,7 @@ class PrompterTests(SynchronousTestCase):
     def test_conflict(self) -> None:
         """The question about a copy that was not seen says so."""
         self.assertTrue(self.successResultOf(self.ask("y", result=NEWER._replace(outcome=Outcome.CONFLICT))))
-        self.assertIn("a: this machine has not seen the copy on the server. Somebody else may", self.err.getvalue())
+        self.assertIn("a: this machine has not seen the copy on the server. Someone else may", self.err.getvalue())
 
     def test_writer(self) -> None:
         """Where the server tells who stored the copy, and when, the question does; names are escaped."""

@@ -70,7 +70,7 @@ class ConflictTests(QuickCase):
         os.mkdir(f"{self.path}/d/a.txt")
         self.assertEqual([each.is_in_the_way for each in find_conflicts(self.path)], [False, True])
         error = self.assertRaises(OperatorError, self.resolve, f"d/{COPY}", "copy")
-        self.assertIn("stays as it is: d/a.txt is no file now", str(error))
+        self.assertIn("stays as it is: d/a.txt is not a file now", str(error))
         self.assertIn(f"d/{COPY}", contents(self.path))
         self.resolve(f"d/{COPY}", "original")
         self.assertEqual(contents(f"{self.path}/d"), {"a.txt": None})

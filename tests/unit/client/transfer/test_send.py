@@ -78,7 +78,7 @@ class LargeTests(TransferCase):
                 self.assertGreater(reads, 2)
                 changed = change in changes
                 (reason,) = [result.reason for result in self.results if result.name == "big"]
-                self.assertEqual("it grew while it was read" in reason, change is longer, reason)
+                self.assertEqual("it grew while being read" in reason, change is longer, reason)
                 self.assertEqual(self.outcomes()["big"], Outcome.FAILED if changed else Outcome.REPLACED)
                 self.assertIn(self.outcomes()["small"], (Outcome.NEW, Outcome.SAME))
                 self.assertEqual(self.remote_files()["lib/big"], b"old" if changed else BIG)

@@ -84,6 +84,21 @@ class RevocationTests(SynchronousTestCase):
         with mock.patch.object(Account, "is_outdated", lambda account: True):
             self.assertEqual(self.aborted(), [True, True])
 
+    def test_reason(self) -> None:
+        """The log says for each login which of the three reasons ended it, and no other."""
+        reasons = {
+            "its account or device was removed, or its rights were changed": lambda: self.devices.revoke("ann-laptop"),
+            "other paths lead to its folders now": lambda: self.patch(Account, "is_outdated", lambda account: True),
+        }
+        told: list[str] = []
+        for end in reasons.values():
+            end()
+            with capturedLogs() as logs:
+                self.aborted()
+            told += [formatEvent(each) or "" for each in logs if "is disconnected" in (formatEvent(each) or "")]
+        laptop, phone = (f"ann (ann-{name}) is disconnected: " for name in ("laptop", "phone"))
+        self.assertEqual(told, [laptop + next(iter(reasons)), phone + list(reasons)[1]])
+
     def test_large_push(self) -> None:
         """The partial upload of a revoked device is removed, though it was large enough to be resumed."""
         content = os.urandom(8 * MIB)

@@ -32,6 +32,7 @@ class WordingTests(SynchronousTestCase):
             wording.no_version(where, 7),
             wording.is_directory(where),
             wording.not_a_directory(where),
+            wording.not_a_directory(where, parse("d")),
             wording.not_empty(where),
             wording.into_itself(where),
             wording.over_store_quota(where, 500, None),
@@ -46,6 +47,9 @@ class WordingTests(SynchronousTestCase):
         self.assertIn("it needs 500 bytes. Ask the server's owner", refusals[-2].message)
         self.assertIn("about 1.2 MB are free", refusals[-3].message)
         self.assertIn("the quota of the server", refusals[-4].message)
+        self.assertEqual(refusals[4].message, wording.not_a_directory(where, where).message)
+        self.assertIn("is a file, not a directory", refusals[4].message)
+        self.assertIn("lies beneath a file", refusals[5].message)
         self.assertIn("on loan", wording.read_only("on loan").message)
         self.assertEqual(wording.unsupported("copy files").message, "this store cannot copy files")
 

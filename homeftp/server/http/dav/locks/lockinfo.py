@@ -29,7 +29,7 @@ def lock_request(root: XmlElement) -> LockRequest:
     """The lock that a LOCK request's body asks for. Raises `BadRequest` (20)."""
     scope, kind = root.find((DAV, "lockscope")), root.find((DAV, "locktype"))
     if root.name != (DAV, "lockinfo") or scope is None or kind is None or kind.find((DAV, "write")) is None:
-        raise BadRequest("the body is no lockinfo for a write lock")
+        raise BadRequest("the body is not a lockinfo for a write lock")
     exclusive, shared = (scope.find((DAV, name)) is not None for name in ("exclusive", "shared"))
     if exclusive == shared:
         raise BadRequest("the lockscope is exclusive or shared")

@@ -94,7 +94,7 @@ def wanted(root: XmlElement | None) -> Wanted:
     if root is None:
         return EVERYTHING
     if root.name != (DAV, "propfind"):
-        raise BadRequest("the body is no propfind")
+        raise BadRequest("the body is not a propfind")
     if root.find((DAV, "propname")) is not None:
         return Wanted(live=tuple(LIVE), all_others=True, only_names=True)
     included = root.find((DAV, "include"))

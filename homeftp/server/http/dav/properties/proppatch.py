@@ -44,7 +44,7 @@ class _Change:
 def changes(root: XmlElement | None) -> list[_Change]:
     """The changes that the body of a PROPPATCH asks for. Raises `BadRequest` (20)."""
     if root is None or root.name != (DAV, "propertyupdate"):
-        raise BadRequest("the body is no propertyupdate")
+        raise BadRequest("the body is not a propertyupdate")
     found = list(_changes(root))
     if not found or len(found) > MOST_CHANGES:
         raise BadRequest(f"a propertyupdate changes 1 to {MOST_CHANGES} properties")

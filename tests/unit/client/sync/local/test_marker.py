@@ -50,7 +50,7 @@ class MarkerTests(QuickCase):
         os.symlink("missing", self.path)
         for _ in range(2):
             error = self.assertRaises(OperatorError, FolderLock, self.path)
-            self.assertEqual(str(error), f"{self.path} cannot be synced: it is no folder")
+            self.assertEqual(str(error), f"{self.path} cannot be synced: it is not a folder")
             os.unlink(self.path)
             open(self.path, "w").close()
 

@@ -159,7 +159,7 @@ class ReadTests(LinkHandlerCase):
             (lambda made: allow_links(self.server, False), b"no such link"),
             (
                 lambda made: self.server.store.move(parse(f"{HOME}/photos"), parse(f"{HOME}/x"), None, None),
-                b"not there any more",
+                b"no longer exists",
             ),
             (lambda made: self.server.state.remove_account("ann"), b"no such link"),
         ):
