@@ -121,7 +121,7 @@ class SyncTests(RemoteCommandCase):
         self.new_cache()
         self.sync("-y")
         self.new_cache()
-        with mock.patch.object(AskedDigests, "take") as taken:
+        with mock.patch.object(AskedDigests, "answer") as taken:
             self.assertEqual(self.sync("-y"), Exit.DONE)
             taken.assert_not_called()
             taken.side_effect = Busy("it was taken")
