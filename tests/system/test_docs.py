@@ -23,6 +23,7 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.client import Outcome
 from homeftp.cluster.credentials import CREDENTIAL
 from homeftp.config import Limits
+from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.tap import Options
 from tests.support.processes import PASSWORD, WITHIN, ServerProcess, environment, pair
 
@@ -45,6 +46,12 @@ def table(page: str) -> list[list[str]]:
     text = re.sub(r"\n\s*\n", "\n", (DOCS / page).read_text(encoding="utf-8").split(".. list-table::")[1])
     rows = [re.split(r"\n {5}-(?: |(?=\n|$))", row) for row in re.split(r"\n {3}\* - ?", text)[2:]]
     return [[" ".join(cell.split("\n\n")[0].split()) for cell in row] for row in rows]
+
+
+def documented_types(page: str) -> set[str]:
+    """The request types that have a section of the protocol's page: the words in capitals of its titles."""
+    titles = re.findall(r"^(.+)\n(?:-{3,}|={3,})$", page, re.MULTILINE)
+    return {word for title in titles for word in re.findall(r"\b[A-Z]{2,}\b", title)}
 
 
 def shell_lines(text: str) -> Iterator[str]:
@@ -212,6 +219,20 @@ class TableTests(SynchronousTestCase):
         stated = re.findall(r"--([a-z-]+)=[^-]*?\[default:\s+([0-9.]+)\]", str(options))
         self.assertTrue(stated)
         self.assertEqual({name: documented[name] for name, _ in stated}, dict(stated))
+
+    def test_request_types(self) -> None:
+        """Each built-in request type has a section on the page of the protocol, and a request among its examples."""
+        page = (DOCS / "protocol" / "index.rst").read_text(encoding="utf-8")
+        self.assertEqual(set(BUILT_IN) - documented_types(page), set())
+        examples = (DOCS / "protocol" / "vectors.txt").read_text(encoding="utf-8")
+        self.assertEqual(
+            set(BUILT_IN) - set(re.findall(r'^-> \{"request_type": "(\w+)"', examples, re.MULTILINE)), set()
+        )
+
+    def test_request_types_are_found(self) -> None:
+        """The control: a type counts where a title names it, and not where only the text does."""
+        page = "LINK and LINKS\n--------------\n\nBoth are like PRUNE.\n\nA list\n------\n"
+        self.assertEqual(documented_types(page), {"LINK", "LINKS"})
 
     def test_audit_events(self) -> None:
         """The page of the audit log has each event that the code writes down, and no other."""

@@ -111,6 +111,8 @@ class LineProtocol(LineReceiver):
 class LineFactory(Factory):
     """Makes the protocol of each connection, unless there are too many."""
 
+    noisy = False
+
     def __init__(self, context: IServerContext) -> None:
         self.context = context
 

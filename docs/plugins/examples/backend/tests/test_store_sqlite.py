@@ -2,6 +2,7 @@ import unittest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import OperatorError
@@ -24,6 +25,12 @@ class SqliteStoreTests(StoreContract, SynchronousTestCase):
     def reopen_store(self, store, options):
         """The same database."""
         return SqliteStore(self.path, options)
+
+    def test_capabilities(self):
+        """These are tested; a test of another capability has nothing to do here, and passes."""
+        capabilities = structs.asdict(self.make_store(StoreOptions()).capabilities)
+        declared = {name for name, value in capabilities.items() if value is True}
+        self.assertEqual(declared, {"atomic_directory_move", "similar_names", "unique_tags"})
 
     def test_refused_option(self):
         """An option that cannot count is refused."""
