@@ -58,6 +58,18 @@ class FoldingDiskTests(SyncCase):
         self.assertEqual(self.there(), {"photo": None, "photo/1": b"one", "other": b"other"})
         self.assert_in_step()
 
+    def test_out_of_similar_folder(self) -> None:
+        """A file that went to the place of the folder that it was in, in another case, does so on the server, too."""
+        self.ann.put("Photo/photo", b"one")
+        self.ann.put("other", b"other")
+        self.sync(self.ann)
+        self.ann.rename("Photo/photo", "1")
+        os.rmdir(os.path.join(self.ann.path, "Photo"))
+        self.ann.rename("1", "photo")
+        self.sync(self.ann)
+        self.assertEqual(self.there(), {"photo": b"one", "other": b"other"})
+        self.assert_in_step()
+
     def test_case_renamed(self) -> None:
         """A name that got another case on one side gets it on the other, with edits; and so do folders."""
         for name in ("photo.jpg", "docs/x", "empty"):

@@ -12,7 +12,7 @@ from typing import Callable, Collection, Container, Iterable, Iterator, Mapping,
 
 import attrs
 
-from homeftp.client.sync.model import Side, SyncNode, SyncTree, copy_nodes, is_within
+from homeftp.client.sync.model import Side, SyncNode, SyncTree, copy_nodes, is_within, upwards
 from homeftp.client.tables.nametable import NameTable
 from homeftp.endpoint import folded
 
@@ -70,11 +70,14 @@ def follow_renames(
 def _is_possible(trees: RenamedTrees, rename: Rename, opaque: Collection[str], links: Collection[str]) -> bool:
     """Whether the target has what is to be renamed, nothing at the new name, knows both, and reaches none by a link.
 
-    A folder around the new name that is called like the old one, but for case, is made once the old name is gone.
+    A folder around the new name that is called like the old one, but for case, is made once the old name is gone; and
+    what is called like a folder that it was in, once that is gone.
     """
     nodes = trees.sides[rename.target]
     old = nodes.get(rename.old)
     if old is None or rename.new in nodes or old.kind != trees.base[rename.old].kind:
+        return False
+    if any(folded(each) == folded(rename.new) for each in upwards(rename.old.rpartition("/")[0])):
         return False
     above = rename.new
     while above := above.rpartition("/")[0]:
