@@ -100,7 +100,7 @@ def make_plan(
 
         sides = {Side.HERE: builder.here, Side.THERE: builder.there}
         clashes = find_clashes(builder.base, sides, unchanged or NameSet(), plan.actions, folding)
-        if not clashes:
+        if clashes.keys() <= opaque.keys():  # none, or what the side has to refuse: it would be the same plan again
             return plan
         opaque = {**opaque, **clashes}
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import AbstractSet, Sequence
+from unittest import mock
 
 from twisted.trial import unittest
 
-from homeftp.client.sync.model import Act, Direction, Side, SyncOptions, SyncPlan, SyncTree
+from homeftp.client.sync.model import Act, Direction, Side, SyncOptions, SyncPlan, SyncTree, Unsynced
+from homeftp.client.sync.naming import clashes
 from homeftp.client.sync.planner import make_plan
 from homeftp.client.tables.nameset import NameSet
 from tests.support.synctrees import DIRECTORY, Nodes, file
@@ -66,6 +68,13 @@ class ClashTests(unittest.SynchronousTestCase):
         copied = (Act.COPY, Side.THERE, "B/z")
         self.check(planned(base, here, there, Side.HERE), {"A/X", "a/X"}, *renames, copied)
         self.assertIn((Act.COPY, Side.HERE, "A/X"), steps(planned(base, here, there)), "the control")
+
+    def test_said_again(self) -> None:
+        """A clash that is found although it was left out ends the planning: the same plan would be made for ever."""
+        found = mock.Mock(return_value={"elsewhere/x": Unsynced("it clashes", failed=True)})
+        with mock.patch.object(clashes, "find_clashes", found):
+            plan = planned({}, {"a": ONE}, {}, Side.THERE)
+        self.assertEqual((steps(plan), found.call_count), ([(Act.COPY, Side.THERE, "a")], 2))
 
     def test_beneath(self) -> None:
         """What is beneath a folder that is left out is left out with it."""
