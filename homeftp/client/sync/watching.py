@@ -195,13 +195,16 @@ class LocalWatch:
 
 
 def _disks(path: str) -> object:
-    """Which folder is at a path, and which disks are mounted in it; it is another value once that has changed."""
+    """Which folder is at a path, and which disks are mounted in it; it is another value once that has changed.
+
+    None where that cannot be found out.
+    """
     try:
-        found = os.stat(path)
+        found, mounts = os.stat(path), System().mounts()
     except OSError:
         return None
     real = os.fsencode(os.path.realpath(path)).replace(b" ", b"\\040")
-    return found.st_dev, found.st_ino, [line for line in System().mounts().splitlines() if real in line]
+    return found.st_dev, found.st_ino, [line for line in mounts.splitlines() if real in line]
 
 
 def _watchfiles(path: str, ended: threading.Event) -> Iterator[Collection[str]]:

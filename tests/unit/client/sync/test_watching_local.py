@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from typing import Any, Iterator, Sequence, cast
+from unittest import mock
 
 import watchfiles
 from twisted.internet import reactor
@@ -15,10 +16,8 @@ from twisted.trial.unittest import TestCase
 
 from homeftp.client.files.names import endpoint_name
 from homeftp.client.sync.scope import WHOLE, Scope
-from homeftp.client.sync.watching import (
-    LocalWatch,
-    is_own,
-)
+from homeftp.client.sync.watching import LocalWatch, is_own
+from homeftp.syscalls import System
 
 
 class LocalTests(TestCase):
@@ -56,6 +55,26 @@ class LocalTests(TestCase):
         noticed: Deferred[Scope] = Deferred()
         self.addCleanup(LocalWatch(cast(Any, reactor), path, noticed.callback).stop)
         return noticed.addCallback(self.assertEqual, WHOLE)
+
+    def test_no_mounts(self) -> Deferred[None]:
+        """Where the system does not tell what is mounted changes are noticed all the same."""
+        noticed: Deferred[None] = Deferred()
+        scopes: list[Scope] = []
+
+        def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
+            yield ()
+            yield [f"{path}/x"]
+            ended.wait()
+
+        def changed(scope: Scope) -> None:
+            scopes.append(scope)
+            if len(scopes) == 2:
+                noticed.callback(None)
+
+        self.patch(System, "mounts", mock.Mock(side_effect=OSError(errno.EACCES, "no /proc")))
+        os.makedirs(path := self.mktemp())
+        self.addCleanup(LocalWatch(cast(Any, reactor), path, changed, events=events).stop)
+        return noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of(["x"])]))
 
     def test_read(self) -> Deferred[None]:
         """The set of changes, which the library keeps until there is another one, is emptied as soon as it was read."""
