@@ -1,4 +1,4 @@
-"""This machine: its name, its address in the network, the time, and which process holds a lock."""
+"""This machine: its name, its address in the network, the time, the umask, and which process holds a lock."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from typing import Callable
 
 _UNUSED = ("192.0.2.1", 9)
 """An address that no machine has (RFC 5737), and the port that discards all (RFC 863)."""
+
+_OCTAL = 8
+
+_PRIVATE = 0o077
+"""The umask that leaves others nothing."""
 
 
 def now() -> datetime:
@@ -40,6 +45,18 @@ def user_folder(path: Callable[[], object]) -> str | None:
 def own_name() -> str:
     """This machine's name, in the form in which others keep it in their list of servers."""
     return re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().split(".")[0].lower()).strip("-") or "nas"
+
+
+def own_umask(status: str = "/proc/self/status") -> int:
+    """The umask of this process, which stays as it is; where the system does not tell, that of a private file.
+
+    umask(2) can only be read by setting it, which a library must not do: other threads make files meanwhile (proc(5)).
+    """
+    try:
+        with open(status, encoding="utf-8", errors="replace") as lines:
+            return next((int(line.split()[1], _OCTAL) for line in lines if line.startswith("Umask:")), _PRIVATE)
+    except OSError:
+        return _PRIVATE
 
 
 def lock_holder(fd: int, locks: str = "/proc/locks") -> int | None:

@@ -1,4 +1,4 @@
-"""This machine's name, address and time, and the holders of its locks."""
+"""This machine's name, address, time and umask, and the holders of its locks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryptography.x509 import DNSName
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.crypto.webcert import host_names
-from homeftp.host import lock_holder, now, own_address, own_name, user_folder
+from homeftp.host import lock_holder, now, own_address, own_name, own_umask, user_folder
 
 
 class HostTests(SynchronousTestCase):
@@ -51,6 +51,24 @@ class HostTests(SynchronousTestCase):
         self.assertEqual(user_folder(lambda: "/home/ann/.config/homeftp"), "/home/ann/.config/homeftp")
         self.assertIsNone(user_folder(lambda: "~/.config/homeftp"))
         self.assertIsNone(user_folder(without_home))
+
+
+class UmaskTests(SynchronousTestCase):
+    """own_umask."""
+
+    def test_umask(self) -> None:
+        """It is read, and never set."""
+        for umask in (0o027, 0o022):
+            self.addCleanup(os.umask, os.umask(umask))
+            with mock.patch.object(os, "umask", side_effect=AssertionError("it was set")):
+                self.assertEqual(own_umask(), umask)
+
+    def test_unknown(self) -> None:
+        """Where the system does not tell, others get nothing."""
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("Name:\thomeftp\n")
+        self.assertEqual([own_umask(path), own_umask("/nowhere")], [0o077] * 2)
 
 
 class LockHolderTests(SynchronousTestCase):

@@ -21,16 +21,6 @@ PERMISSIONS = 0o777
 """The bits of a mode that are sent, set and compared."""
 
 
-def new_mode(most: int) -> int:
-    """The mode of a new file or folder whose mode is not known: `most`, without the bits of the user's umask.
-
-    For the reactor's thread only: two threads that ask at once would leave the process a wrong umask.
-    """
-    umask = os.umask(0o077)  # it can only be read by setting it: meanwhile others get less
-    os.umask(umask)
-    return most & ~umask
-
-
 class FileStat(NamedTuple):
     """A file or directory and its stat."""
 

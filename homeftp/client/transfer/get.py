@@ -294,7 +294,9 @@ class GetTransfer:
 
     def _target(self, task: FileTask, entry: Entry) -> TargetFile:
         compared = None if task.local is None else task.local.stat
-        return TargetFile(task.name, entry.mtime_us, file_mode(entry, task.local), compared, self._options.force)
+        return TargetFile(
+            task.name, entry.mtime_us, file_mode(entry, task.local, self._context.umask), compared, self._options.force
+        )
 
     def _set_metadata(self, task: FileTask, local: FileStat, remote: Entry) -> None:
         if self._options.dry_run:

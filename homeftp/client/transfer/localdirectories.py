@@ -8,7 +8,7 @@ from typing import Callable, Collection, Mapping
 
 from msgspec import structs
 
-from homeftp.client.files.model import HAS_MODES, PERMISSIONS, LocalTree, new_mode
+from homeftp.client.files.model import HAS_MODES, PERMISSIONS, LocalTree
 from homeftp.client.files.names import problem_of
 from homeftp.client.files.write import DownloadTarget, LocalMetadata
 from homeftp.client.transfer.directories import FILE_IN_THE_WAY, FilesInTheWay
@@ -38,6 +38,7 @@ class LocalDirectories:
     ) -> None:
         self._disks = context.disks
         self._run = context.workers.run
+        self._umask = context.umask
         self._tree = tree
         self._folder = folder
         self._observer = observer
@@ -66,7 +67,8 @@ class LocalDirectories:
         names = [entry.name for entry in self._new if entry.name not in self._failed]
         self._failed |= dict(await self._run(self._folder.make_directories, names))
         if HAS_MODES:
-            metadata = [LocalMetadata(each.name, None, local_mode(each) or new_mode(PERMISSIONS)) for each in self._new]
+            new = PERMISSIONS & ~self._umask
+            metadata = [LocalMetadata(each.name, None, local_mode(each) or new) for each in self._new]
             wanted = [each for each in metadata if each.name not in self._failed]
             results = await self._run(self._folder.set_directory_metadata, wanted)
             self._failed |= {name: result for name, result in results if isinstance(result, OSError)}

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Mapping
 
 from homeftp.client.files.disks import learn_disks
-from homeftp.client.files.model import HAS_MODES, PERMISSIONS, FileStat, LocalTree, new_mode
+from homeftp.client.files.model import HAS_MODES, PERMISSIONS, FileStat, LocalTree
 from homeftp.client.transfer.model import TransferContext
 from homeftp.metadata.disks import Disks, is_common
 from homeftp.metadata.kept import same_mtime
@@ -72,12 +72,12 @@ def local_mode(entry: Entry) -> int | None:
     return None if entry.mode is None or not HAS_MODES else kept_mode(entry.kind, entry.mode)
 
 
-def file_mode(entry: Entry, replaced: FileStat | None) -> int | None:
+def file_mode(entry: Entry, replaced: FileStat | None, umask: int) -> int | None:
     """The mode of a local file that is written: where the server keeps none, the replaced file's, or a new file's."""
     mode = local_mode(entry)
     if mode is not None or not HAS_MODES:
         return mode
-    return new_mode(_FILE_MODE) if replaced is None else replaced.stat.st_mode & PERMISSIONS
+    return _FILE_MODE & ~umask if replaced is None else replaced.stat.st_mode & PERMISSIONS
 
 
 def is_exact(local: os.stat_result, remote: Entry) -> bool:

@@ -17,6 +17,7 @@ from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.endpoint import parse
 from homeftp.hashing.hashcache import HashCache
 from homeftp.history.writer import Writer
+from homeftp.host import own_umask
 from homeftp.interfaces import IWorkers
 from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
@@ -252,6 +253,8 @@ class TransferContext:
     """The content that this machine saw last on servers; by default only the content that this context saw."""
     reconnector: IReconnector | None = None
     """Makes the connection again; None: a transfer fails when the connection is lost."""
+    umask: int = attrs.field(factory=own_umask)
+    """The bits that new files and folders do not get where the server keeps no modes."""
     disks: Disks = attrs.field(default=attrs.Factory(lambda self: Disks(self.system), takes_self=True), init=False)
     """The limits of the disks of local files, as far as they were learned."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, TypeVar
+from typing import Any
 
-from twisted.internet.defer import Deferred
+import attrs
 
 from homeftp.client import Outcome, TransferContext
 from homeftp.dispatchers.setstat import SetstatDispatcher
@@ -15,8 +15,6 @@ from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.coarsedisks import AnothersFiles, CoarseDisk
 from tests.support.transfers import TransferCase
-
-T = TypeVar("T")
 
 ODD = 1_714_560_001
 """An odd second, with which a file is not kept on FAT."""
@@ -52,21 +50,6 @@ class CoarseCase(TransferCase):
             observer = transfer(*paths, recursive=True)
             self.assertEqual((dict(observer.counts), self.notices), ({Outcome.SAME: 1}, []), transfer)
         self.assertEqual(dict(self.cmp(local, "lib", perms=True).counts), {Outcome.SAME: 1})
-
-
-class NotedWorkers(InlineWorkers):
-    """Knows whether a job runs."""
-
-    working = False
-
-    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        self.working = True
-        try:
-            return super().run(job, *args)
-        finally:
-            self.working = False
-
-    run_unbounded = run
 
 
 class LocalDiskTests(CoarseCase):
@@ -132,8 +115,7 @@ class ServerDiskTests(CoarseCase):
 
     def test_round_trip(self) -> None:
         """What was pushed to such a disk is the same; a copy that is got from there has the modes of new files."""
-        umask = os.umask(0o022)
-        self.addCleanup(os.umask, umask)
+        self.context = attrs.evolve(self.context, umask=0o022)
         self.push(f"{self.here}/lib", "lib", recursive=True)
         self.assertEqual(self.notices, [])
         self.assert_same(f"{self.here}/lib")
@@ -146,21 +128,13 @@ class ServerDiskTests(CoarseCase):
         self.assertEqual(os.stat(f"{self.here}/lib/d/a").st_mode & 0o777, 0o640, "it replaced a file with that mode")
 
     def test_umask(self) -> None:
-        """The umask is asked for outside of the workers: two threads that ask at once would leave a wrong one."""
+        """New files and folders lack the bits of the context's umask; that of the process is not set."""
         self.push(f"{self.here}/lib", "lib", recursive=True)
-        workers = NotedWorkers()
-        self.context = TransferContext(workers, System())
-        asked: list[bool] = []
-        original = os.umask
-
-        def umask(mask: int) -> int:
-            asked.append(workers.working)
-            return original(mask)
-
-        self.patch(os, "umask", umask)
+        self.context = attrs.evolve(self.context, umask=0o027)
+        self.patch(os, "umask", lambda mask: self.fail("the umask was set"))
         self.get("lib", f"{self.here}/copy", recursive=True)
-        self.assertIn(False, asked, "the control: it is asked for")
-        self.assertNotIn(True, asked)
+        modes = [os.stat(f"{self.here}/copy/{name}").st_mode & 0o777 for name in ("d", "d/a")]
+        self.assertEqual(modes, [0o750, 0o640])
 
     def test_range(self) -> None:
         """A time that the disk does not keep becomes the nearest one; that is said once, and is the same then."""
