@@ -281,7 +281,7 @@ class Database:
                 raise
             self._commit(cursor, transaction, deadline)
 
-    def look(self, work: Callable[[Transaction], T]) -> T:
+    def transact_read_only(self, work: Callable[[Transaction], T]) -> T:
         """The result of some work in a transaction that is rolled back. Raises `Busy` (51)."""
         with self._operation(maintenance=False) as deadline, self._cursor() as cursor:
             try:

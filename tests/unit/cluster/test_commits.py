@@ -53,7 +53,7 @@ class CommitsTests(SynchronousTestCase):
             self.assertIsNone(self.committed(transaction))
 
         self.database.transact(work)
-        self.database.look(work)
+        self.database.transact_read_only(work)
         self.assertEqual([self.committed(each) for each in made], [True, False])
         ahead = str(int(made[0].xid) + 10**6)
         self.assertIs(self.known(made[0].key, ahead), False)

@@ -14,7 +14,7 @@ from homeftp.interfaces import IWorkers
 from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.server.http.dav import multistatus
 from homeftp.server.http.dav.conditions import store_condition
-from homeftp.server.http.dav.guard import STORING, ChangeGuard, look, require_parent
+from homeftp.server.http.dav.guard import STORING, ChangeGuard, require_parent, stat_visible
 from homeftp.server.http.dav.locks.ifheader import IfHeader
 from homeftp.server.http.dav.locks.lockset import Lock
 from homeftp.server.http.dav.properties.interface import IProperties
@@ -133,7 +133,7 @@ class ResourceCopier:
         if inside:
             raise Forbidden("a folder cannot be copied or moved into itself, nor replace the folder that it is in")
         header = await self.guard.conditions(dav, source)
-        existing = await look(dav, target)
+        existing = await stat_visible(dav, target)
         if existing is not None and not overwrites(dav):
             raise HttpError(HTTPStatus.PRECONDITION_FAILED, "something is at the destination already")
         if existing is None:

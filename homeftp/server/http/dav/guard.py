@@ -24,7 +24,7 @@ STORING = frozenset({ADD, REPLACE})
 """Rights of which one is needed to store something."""
 
 
-async def look(dav: DavRequest, endpoint: Endpoint) -> Entry | None:
+async def stat_visible(dav: DavRequest, endpoint: Endpoint) -> Entry | None:
     """The entry at an endpoint; None where there is none, or the account may not see it, such as in a drop box."""
     try:
         return await dav.files.stat(endpoint)
@@ -64,7 +64,7 @@ class ChangeGuard:
             if endpoint is None:
                 return None
             if endpoint not in entries:
-                entries[endpoint] = await look(dav, endpoint)
+                entries[endpoint] = await stat_visible(dav, endpoint)
             found = entries[endpoint]
             return None if found is None else entity_tag(found)
 

@@ -8,7 +8,7 @@ import attrs
 
 from homeftp.errors import BadRequest, Changed, Forbidden
 from homeftp.model import ABSENT, WriteRequest
-from homeftp.server.http.dav.guard import ChangeGuard, locked, look, require_parent
+from homeftp.server.http.dav.guard import ChangeGuard, locked, require_parent, stat_visible
 from homeftp.server.http.dav.locks.lockinfo import lock_discovery, lock_request, timeout_seconds
 from homeftp.server.http.dav.locks.lockset import Lock, LockConflict
 from homeftp.server.http.dav.multistatus import XML_TYPE, error_text
@@ -43,7 +43,7 @@ class Locker:
             raise BadRequest("a lock has a Depth of 0 or infinity")
         login = dav.login
         rights = login.rights_in_all_of(dav.endpoint) if deep else login.rights_at(dav.endpoint)
-        entry = await look(dav, dav.endpoint) if rights else None
+        entry = await stat_visible(dav, dav.endpoint) if rights else None
         if dav.endpoint.is_top or not rights & (_CHANGING | {ADD} if entry is None else _CHANGING):
             raise Forbidden("an account locks only what it may change, all of it, and not the shared folder itself")
         header = await self.guard.conditions(dav, entry)
@@ -78,7 +78,7 @@ class Locker:
             raise HttpError(HTTPStatus.CONFLICT, "it has just been made: lock it again") from None
 
     async def _refresh(self, dav: DavRequest, seconds: int | None) -> HttpResponse:
-        header = await self.guard.conditions(dav, await look(dav, dav.endpoint))
+        header = await self.guard.conditions(dav, await stat_visible(dav, dav.endpoint))
         for lock in await self.guard.on(dav, dav.endpoint):
             own = lock.token in header.tokens and lock.account == dav.owner
             if own and await self.guard.of(dav).refresh(lock, seconds):

@@ -12,7 +12,7 @@ from homeftp.errors import BadRequest, Changed, Forbidden, NoSpace, NotFound, To
 from homeftp.model import ABSENT, MAX_MTIME_US, SECOND_US, WriteRequest
 from homeftp.server.http.content import entity_tag
 from homeftp.server.http.dav.conditions import store_condition
-from homeftp.server.http.dav.guard import STORING, ChangeGuard, look, require_parent
+from homeftp.server.http.dav.guard import STORING, ChangeGuard, require_parent, stat_visible
 from homeftp.server.http.dav.resource import DavRequest, depth
 from homeftp.server.http.messages import HttpResponse
 from homeftp.server.http.refusals import HttpError
@@ -37,7 +37,7 @@ class ResourceWriter:
             raise BadRequest("PUT takes whole files: Content-Range is not allowed")
         if (dav.header("content-encoding") or "").strip().lower() not in _PLAIN:
             raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "PUT takes contents as they are: no Content-Encoding")
-        entry = await look(dav, dav.endpoint)
+        entry = await stat_visible(dav, dav.endpoint)
         if dav.http.is_folder or dav.endpoint.is_top or (entry is not None and entry.kind == "directory"):
             raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "a folder has no content", [("Allow", FOLDER_METHODS)])
         header = await self.guard.conditions(dav, entry)
@@ -75,7 +75,7 @@ class ResourceWriter:
         """MKCOL: a new folder, in one that exists."""
         if await dav.http.body.read():
             raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "MKCOL takes no body")
-        entry = await look(dav, dav.endpoint)
+        entry = await stat_visible(dav, dav.endpoint)
         if dav.endpoint.is_top or entry is not None:
             raise _exists()
         header = await self.guard.conditions(dav, None)
@@ -91,7 +91,7 @@ class ResourceWriter:
         """DELETE: a file, or a folder with everything in it; files become versions."""
         if dav.endpoint.is_top:
             raise Forbidden("the shared folder itself cannot be removed")
-        entry = await look(dav, dav.endpoint)
+        entry = await stat_visible(dav, dav.endpoint)
         if entry is not None and entry.kind == "directory" and depth(dav, None) is not None:
             raise BadRequest("a folder is removed with everything in it: Depth is infinity")
         header = await self.guard.conditions(dav, entry)

@@ -57,7 +57,7 @@ def change(
     return context.database.transact(transaction_of, record)[1]
 
 
-def look(
+def read(
     context: ClusterContext,
     endpoints: Sequence[Endpoint],
     work: Callable[[ClusterCommitter], T],
@@ -68,10 +68,10 @@ def look(
 
     def transaction_of(transaction: Transaction) -> T:
         workspace = Workspace(context, transaction)
-        workspace.look(endpoints)
+        workspace.load_unlocked(endpoints)
         return work(ClusterCommitter(workspace))
 
-    return context.database.look(transaction_of)
+    return context.database.transact_read_only(transaction_of)
 
 
 class KindChanged(Exception):

@@ -24,7 +24,7 @@ from homeftp.store.cluster.reading.opened import StoredContent
 from homeftp.store.cluster.tables import contents
 from homeftp.store.cluster.writes.arrived import ArrivedParts, drop_similar
 from homeftp.store.cluster.writes.committer import ClusterCommitter
-from homeftp.store.cluster.writes.transactions import change, look
+from homeftp.store.cluster.writes.transactions import change, read
 from homeftp.store.policy import limits, wording
 from homeftp.store.policy.preconditions import check_replaceable
 
@@ -186,4 +186,4 @@ def check_space(context: ClusterContext, request: WriteRequest, size: int) -> No
         committer.reserve(request.endpoint, cost, request.actor, arrived=False)
         return committer.workspace.get(request.endpoint)
 
-    return look(context, [request.endpoint], work, [request.actor])
+    return read(context, [request.endpoint], work, [request.actor])

@@ -85,7 +85,7 @@ class Workspace:
                     raise TransactionConflict  # it was made after the way was looked up
         self._usage = usage.covering(self.transaction, self.context.share.id, asked)
 
-    def look(self, endpoints: Iterable[Endpoint]) -> None:
+    def load_unlocked(self, endpoints: Iterable[Endpoint]) -> None:
         """Read what exists at these endpoints, without a lock: to refuse early what will be refused. Instead of `load`.
 
         What is found may be another thing a moment later. Nothing can be changed.
