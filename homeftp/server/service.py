@@ -85,7 +85,7 @@ class HomeFTPService(MultiService):
         }
         self._has_web = any(IWebFrontEnd.providedBy(each) for each in self._server.front_ends)
         if self._has_web:
-            self._loops[LoopingCall(self._server.web_certificates.check)] = CHECK_SECONDS
+            self._loops[LoopingCall(self._server.web_certificates.reload)] = CHECK_SECONDS
         self._problems: tuple[str, ...] = ()
         for front_end in self._server.front_ends:
             front_end.service(self._server.context).setServiceParent(self)
@@ -202,7 +202,7 @@ class HomeFTPService(MultiService):
             self._log.info("certificates read again; accounts are read at each login")
             self._check_clock()
         if self._has_web:
-            await self._server.web_certificates.check(again=True)
+            await self._server.web_certificates.reload(again=True)
 
     def _check_clock(self) -> None:
         at, ca = now(), self._server.context.tls.identity.ca

@@ -40,7 +40,7 @@ class RevocationMonitor:
         self._workers = workers
         self._audit = audit
         self._failures = 0
-        self._call = LoopingCall(self.check)
+        self._call = LoopingCall(self.disconnect_revoked)
         self._call.clock = clock
 
     def start(self) -> None:
@@ -52,13 +52,13 @@ class RevocationMonitor:
         if self._call.running:
             self._call.stop()
 
-    def check(self) -> Deferred[None]:
+    def disconnect_revoked(self) -> Deferred[None]:
         """Disconnect the logins that were revoked. Never fails: a failure would end the checks for good."""
-        return Deferred.fromCoroutine(self._check()).addErrback(
+        return Deferred.fromCoroutine(self._disconnect_revoked()).addErrback(
             lambda failure: self._log.failure("a check for revocation failed", failure)
         )
 
-    async def _check(self) -> None:
+    async def _disconnect_revoked(self) -> None:
         logins = [login for login in self._logins.logins() if not login.revoked]
         if not logins:
             return

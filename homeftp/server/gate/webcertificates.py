@@ -60,13 +60,13 @@ class WebCertificates:
         found = self._find(again=True)
         self._options.renew(found or self._open_home())
 
-    def check(self, *, again: bool = False) -> Deferred[None]:
+    def reload(self, *, again: bool = False) -> Deferred[None]:
         """Use what has changed; with `again` read the owner's files even if they have not. Never fails."""
-        return Deferred.fromCoroutine(self._check(again=again)).addErrback(
+        return Deferred.fromCoroutine(self._reload(again=again)).addErrback(
             lambda failure: self._log.failure("the certificate of the web could not be renewed", failure)
         )
 
-    async def _check(self, *, again: bool) -> None:
+    async def _reload(self, *, again: bool) -> None:
         found = await self._workers.run_unbounded(lambda: self._find(again=again))
         if found is not None and found.certificate != self._options.identity.certificate:
             self._options.renew(found)

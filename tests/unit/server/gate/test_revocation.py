@@ -197,7 +197,7 @@ class RevocationTests(SynchronousTestCase):
         eve = Connection(server, login=False)
         eve.enter(server.account("eve"))
         server.state.remove_account("ann")
-        self.successResultOf(self.monitor(server).check())
+        self.successResultOf(self.monitor(server).disconnect_revoked())
         self.assertEqual([each.transport.aborted for each in (password, laptop, eve)], [True, True, False])
         again = Connection(server, login=False)
         self.assertEqual(again.ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.LOGIN_FAILED)
@@ -243,7 +243,7 @@ class RevocationTests(SynchronousTestCase):
         for each in (self.laptop, self.phone):
             self.patch(each.protocol, "disconnect", lambda: seen.extend(made.revoked for made in both))
         self.state.remove_account("ann")
-        self.successResultOf(self.revocation.check())
+        self.successResultOf(self.revocation.disconnect_revoked())
         self.assertEqual(seen, [True] * 4)
 
     def test_check_fails(self) -> None:

@@ -59,10 +59,10 @@ class HomeTests(WebCertificatesCase):
         first = self.shown()
         for addresses in ([], ["192.0.2.7"]):
             self.addresses = addresses
-            self.successResultOf(certificates.check())
+            self.successResultOf(certificates.reload())
             self.assertIs(self.shown(), first)
         self.addresses = ["192.0.2.8"]
-        self.successResultOf(certificates.check())
+        self.successResultOf(certificates.reload())
         self.assertIn("192.0.2.8", [str(name.value) for name in names_in(self.shown().certificate)])
 
     def test_renewed(self) -> None:
@@ -71,7 +71,7 @@ class HomeTests(WebCertificatesCase):
         certificates.open()
         first = self.shown()
         self.now += timedelta(days=370)
-        self.successResultOf(certificates.check())
+        self.successResultOf(certificates.reload())
         self.assertGreater(self.shown().certificate.not_valid_after_utc, first.certificate.not_valid_after_utc)
 
     def test_failure(self) -> None:
@@ -81,11 +81,11 @@ class HomeTests(WebCertificatesCase):
         first = self.shown()
         self.now += timedelta(days=370)
         os.chmod(os.path.join(self.state, FOLDER), 0o755)
-        self.successResultOf(certificates.check())
+        self.successResultOf(certificates.reload())
         self.assertIs(self.shown(), first)
         self.assertEqual(len(self.flushLoggedErrors()), 1)
         os.chmod(os.path.join(self.state, FOLDER), 0o700)
-        self.successResultOf(certificates.check())
+        self.successResultOf(certificates.reload())
         self.assertIsNot(self.shown(), first)
 
 
@@ -116,7 +116,7 @@ class OwnersTests(WebCertificatesCase):
     def check(self, certificates: WebCertificates, *, again: bool = False) -> list[str]:
         """Look for changes; gives what is logged as an error."""
         with capturedLogs() as logs:
-            self.successResultOf(certificates.check(again=again))
+            self.successResultOf(certificates.reload(again=again))
         return [f"{each['instead']}: {each['why']}" for each in logs if "why" in each]
 
     def test_read_again(self) -> None:
