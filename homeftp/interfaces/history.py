@@ -39,7 +39,7 @@ class IHistory(Interface):
         `IStore.restore`, and of `IStore.remove` for a file.
         """
 
-    def discard(versions: Sequence[VersionId]) -> Sequence[int | Exception]:
+    def remove_versions(versions: Sequence[VersionId]) -> Sequence[int | Exception]:
         """Remove versions for good, durably: the bytes of each, or why it is still there.
 
         Each is recorded as a "prune". Raises nothing that concerns one version: errors are `NotFound` (40), and `Busy`

@@ -99,11 +99,11 @@ class MemoryVersions(MemoryCommitter):
             self._remove(endpoint, changed)
         return None
 
-    def discard(self, versions: Sequence[VersionId]) -> list[int | Exception]:
+    def remove_versions(self, versions: Sequence[VersionId]) -> list[int | Exception]:
         """Remove versions for good, one after the other."""
-        return [catch(self._discard, each) for each in versions]
+        return [catch(self._remove_version, each) for each in versions]
 
-    def _discard(self, version: VersionId) -> int:
+    def _remove_version(self, version: VersionId) -> int:
         with self._changing() as changed:
             size = len(self._version(version.endpoint, version.at_us, sound=False).content)
             del self._tree.versions[version.endpoint.parts][version.at_us]

@@ -167,8 +167,8 @@ class OpenReversion(AuthorizedHistory):
 class OpenDiscarding(AuthorizedHistory):
     """A history that discards anything that the account sees."""
 
-    def discard(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:
-        return self.history.discard([structs.replace(each, endpoint=self.whole(each.endpoint)) for each in versions])
+    def remove_versions(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:
+        return self.history.remove_versions([structs.replace(each, endpoint=self.whole(each.endpoint)) for each in versions])
 
 
 class RevertingView(CheckedStore):

@@ -69,7 +69,7 @@ def _pruned(history: IHistory, endpoint: Endpoint, batch: Sequence[Pruned], dry_
     """Remove these versions; each with why it is still there."""
     if dry_run or not batch:
         return PruneStep(tuple(batch))
-    results = history.discard([VersionId(endpoint.at(each.name), each.at_us) for each in batch])
+    results = history.remove_versions([VersionId(endpoint.at(each.name), each.at_us) for each in batch])
     raise_failure(results)
     return PruneStep(
         tuple(

@@ -167,11 +167,11 @@ class ClusterHistory:
         change(self._context, [endpoint], work)
         return None
 
-    def discard(self, versions: Sequence[VersionId]) -> list[int | Exception]:
+    def remove_versions(self, versions: Sequence[VersionId]) -> list[int | Exception]:
         """Remove versions for good, one after the other."""
-        return [catch(self._discard, each) for each in versions]
+        return [catch(self._remove_version, each) for each in versions]
 
-    def _discard(self, version: VersionId) -> int:
+    def _remove_version(self, version: VersionId) -> int:
         endpoint, share = version.endpoint, self._context.share.id
         removal.finish_files(self._context, [endpoint.parts])
 

@@ -95,6 +95,6 @@ class LocalHistory:
         """Give each endpoint what it had."""
         return self.reverter.revert(reversions, self.actor)
 
-    def discard(self, versions: Sequence[VersionId]) -> list[int | Exception]:
+    def remove_versions(self, versions: Sequence[VersionId]) -> list[int | Exception]:
         """Remove versions for good."""
-        return self.discarder.discard(versions, self.actor)
+        return self.discarder.remove_versions(versions, self.actor)

@@ -71,14 +71,14 @@ class AuthorizedHistory:
             return forbidden(endpoint, "remove this")
         return catch(check_stays, self.rights, endpoint)
 
-    def discard(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:
+    def remove_versions(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:
         """Remove versions for good, where the account may remove and replace the file."""
-        return for_allowed(self.history.discard, versions, self._discard_refusal, self._whole_version)
+        return for_allowed(self.history.remove_versions, versions, self._removal_refusal, self._whole_version)
 
     def _whole_version(self, version: VersionId) -> VersionId:
         return structs.replace(version, endpoint=self.whole(version.endpoint))
 
-    def _discard_refusal(self, version: VersionId) -> Refusal | None:
+    def _removal_refusal(self, version: VersionId) -> Refusal | None:
         """Why the account may not do that: an account that cannot make content disappear must not do it this way."""
         here = self.rights.at(version.endpoint.parts)
         if READ not in here:

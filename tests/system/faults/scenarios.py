@@ -200,7 +200,7 @@ def revert(versions: Mapping[str, bytes], *added: str) -> Asked:
 def discard(*names: str) -> Asked:
     """Versions that are removed for good: no current file changes."""
     versions = [VersionId(parse(name), MIDNIGHT_US) for name in names]
-    return Asked(lambda store: history(store).discard(versions), [{} for _ in names])
+    return Asked(lambda store: history(store).remove_versions(versions), [{} for _ in names])
 
 
 def remove(name: str, *below: str) -> Asked:

@@ -203,7 +203,7 @@ class Workload:
         for path in self._some(self._replaced):
             newest = VersionId(parse(path), self._newest(path).at_us)
             pruned = self._history.prune(self._forget(path))
-            (result,) = history.discard([newest])
+            (result,) = history.remove_versions([newest])
             if isinstance(result, Exception):
                 self._history.refuse(path, result)
             else:

@@ -54,7 +54,7 @@ class MemoryVersionsTests(PastCase):
         self.write("a", b"three")
         (_, (_, damaged_us)) = self.kept()
         self.assertRaises(Damaged, self.whole.open_version, parse("a"), damaged_us)
-        self.assertEqual(self.whole.discard([VersionId(parse("a"), damaged_us)]), [3], "it can be removed")
+        self.assertEqual(self.whole.remove_versions([VersionId(parse("a"), damaged_us)]), [3], "it can be removed")
 
     def test_directory(self) -> None:
         """A directory is no file that could become a version."""

@@ -76,7 +76,7 @@ class NameIndex:
         if self._count > _LOAD * len(self._buckets):
             self._grow()
 
-    def discard(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         """Remove a name, if it is there."""
         place, entry = self._place(folded(name)), _entry(name)
         if entry in self._buckets[place]:

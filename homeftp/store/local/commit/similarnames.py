@@ -225,7 +225,7 @@ class NameCollisions:
             with self._guard:
                 for index in (directory.index, directory.reading):
                     if index is not None:
-                        index.discard(name)
+                        index.remove(name)
                 if directory.reading is not None:
                     directory.removed.add(name)
 

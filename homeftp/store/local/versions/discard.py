@@ -32,21 +32,21 @@ class VersionDiscarder(msgspec.Struct, frozen=True):
     fsync: Fsync
     changelog: ChangeLog
 
-    def discard(self, versions: Sequence[VersionId], actor: Actor) -> list[int | Exception]:
+    def remove_versions(self, versions: Sequence[VersionId], actor: Actor) -> list[int | Exception]:
         """Remove these; the bytes of each, or why it is still there. Raises `Internal` (50)."""
         results: list[int | Exception] = []
         together = per_job(_TOGETHER)
         for start in range(0, len(versions), together):
-            results += self._discard_some(versions[start : start + together], actor)
+            results += self._remove_some(versions[start : start + together], actor)
         return results
 
-    def _discard_some(self, versions: Sequence[VersionId], actor: Actor) -> list[int | Exception]:
+    def _remove_some(self, versions: Sequence[VersionId], actor: Actor) -> list[int | Exception]:
         self.changelog.ensure_recorded()
         with contextlib.ExitStack() as opened:
             with self.catalog.archive.lock, self.changelog.changing() as record:
-                discarding = _Discarding(self.catalog, actor, record, opened)
-                results = [catch(discarding.discard, each) for each in versions]
-            failure = next(filter(None, self.fsync.directories(list(discarding.folders.values()))), None)
+                removing = _VersionRemoval(self.catalog, actor, record, opened)
+                results = [catch(removing.remove, each) for each in versions]
+            failure = next(filter(None, self.fsync.directories(list(removing.folders.values()))), None)
         if failure is None:
             return results
         return [
@@ -56,7 +56,7 @@ class VersionDiscarder(msgspec.Struct, frozen=True):
 
 
 @attrs.frozen
-class _Discarding:
+class _VersionRemoval:
     """Versions that are removed under one lock."""
 
     catalog: VersionCatalog
@@ -66,7 +66,7 @@ class _Discarding:
     folders: dict[tuple[Endpoint, Names], DirHandle] = attrs.field(factory=dict)
     """The folders that held them, to be made durable; `opened` closes them."""
 
-    def discard(self, version: VersionId) -> int:
+    def remove(self, version: VersionId) -> int:
         """Remove one; its bytes."""
         endpoint = version.endpoint
         try:
@@ -75,7 +75,7 @@ class _Discarding:
             if key not in self.folders:
                 folder = self.opened.enter_context(self.catalog.open_folder(*key))
                 self.folders[key] = DirHandle(folder, same_mount=not mount.parts)
-            self.catalog.archive.discard(mount, found)
+            self.catalog.archive.remove(mount, found)
         except OSError as error:
             raise refusal(error, endpoint) from error
         self.record(Change("prune", "version", endpoint, self.actor, old_size=found.found.st_size))

@@ -158,7 +158,7 @@ class VersionArchive:
                         )
         return freed
 
-    def discard(self, mount: Endpoint, version: VersionFile) -> None:
+    def remove(self, mount: Endpoint, version: VersionFile) -> None:
         """Remove a version for good, and the folders that are empty then.
 
         Raises `Busy` (51) for one that is protected at the moment, FileNotFoundError, OSError.

@@ -189,7 +189,7 @@ class GraceTests(DumpCase):
         assert history is not None
         for name in self.names():
             list(self.store.remove(parse(name), None, False))
-        history.discard([VersionId(parse(each.name), each.at_us) for each in self.kept()])
+        history.remove_versions([VersionId(parse(each.name), each.at_us) for each in self.kept()])
 
     def test_kept(self) -> None:
         """What a dump names stays in the bucket a grace period, whatever becomes of it: the recovered tree has it."""

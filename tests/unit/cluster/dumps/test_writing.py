@@ -28,7 +28,7 @@ class SnapshotTests(DumpCase):
         history = self.store.history()
         assert history is not None
         list(self.store.remove(parse("b.txt"), None, False))
-        history.discard([VersionId(parse("b.txt"), each.at_us) for each in self.kept("b.txt")])
+        history.remove_versions([VersionId(parse("b.txt"), each.at_us) for each in self.kept("b.txt")])
         self.write("later.txt")
 
     def test_writers(self) -> None:

@@ -71,9 +71,9 @@ class PruneTests(PastCase):
 
     def test_server_fails(self) -> None:
         """A server that fails ends it; one version that is busy does not."""
-        with mock.patch.object(MemoryStore, "discard", lambda store, some: [Internal("x")] * len(some)):
+        with mock.patch.object(MemoryStore, "remove_versions", lambda store, some: [Internal("x")] * len(some)):
             self.assertRaises(Internal, self.prune)
-        with mock.patch.object(MemoryStore, "discard", lambda store, some: [Busy("x")] + [1] * (len(some) - 1)):
+        with mock.patch.object(MemoryStore, "remove_versions", lambda store, some: [Busy("x")] + [1] * (len(some) - 1)):
             self.assertEqual([each.refusal is None for each in self.prune("d/a")], [False, True, True])
 
     def test_many(self) -> None:

@@ -138,22 +138,22 @@ class DiscardTests(HistoryCase):
             ("read", Forbidden),
             ("add,replace,delete", NotFound),
         ):
-            (refused,) = self.history(self.seen(rights)).discard([wanted])
+            (refused,) = self.history(self.seen(rights)).remove_versions([wanted])
             self.assertIsInstance(refused, kind)
         self.assertEqual(self.changes, [])
-        self.assertEqual(self.history(self.seen("read,replace,delete")).discard([wanted]), [7])
+        self.assertEqual(self.history(self.seen("read,replace,delete")).remove_versions([wanted]), [7])
         self.assertEqual([(each.what, each.actor) for each in self.changes], [("prune", ANN)])
 
     def test_narrower(self) -> None:
         """A folder with narrower rights counts."""
         wanted = VersionId(parse("secret/c.txt"), self.at("home/secret/c.txt"))
         every = "read,add,replace,delete"
-        (refused,) = self.history(self.seen(every, secret="read,add,replace")).discard([wanted])
+        (refused,) = self.history(self.seen(every, secret="read,add,replace")).remove_versions([wanted])
         self.assertIsInstance(refused, Forbidden)
-        self.assertEqual(self.history(self.seen(every)).discard([wanted]), [7], "the control")
+        self.assertEqual(self.history(self.seen(every)).remove_versions([wanted]), [7], "the control")
 
     def test_actor(self) -> None:
         """A change is recorded as made by the actor that the store is bound to."""
         store = self.seen("read,replace,delete").bind(Actor("bob"))
-        self.history(store).discard([VersionId(parse("a.txt"), self.at("home/a.txt"))])
+        self.history(store).remove_versions([VersionId(parse("a.txt"), self.at("home/a.txt"))])
         self.assertEqual(self.changes[0].actor.account, "bob")

@@ -130,13 +130,13 @@ class HistoryControls(ControlCase):
         """More than was asked for, or nothing."""
 
         class Everything(MemoryStore):
-            def discard(self, versions: Sequence[VersionId]) -> list[int | Exception]:
-                results = super().discard(versions)
+            def remove_versions(self, versions: Sequence[VersionId]) -> list[int | Exception]:
+                results = super().remove_versions(versions)
                 self._tree.versions.clear()
                 return results
 
         class Nothing(MemoryStore):
-            def discard(self, versions: Sequence[VersionId]) -> list[int | Exception]:
+            def remove_versions(self, versions: Sequence[VersionId]) -> list[int | Exception]:
                 return [1 for _ in versions]
 
         self.assert_caught("test_discard", Everything)

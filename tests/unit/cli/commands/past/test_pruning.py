@@ -111,16 +111,16 @@ class PruneTests(RemoteCommandCase):
 
     def test_refused(self) -> None:
         """A version that stays is named, the others go, and the exit code says so."""
-        discard = LocalHistory.discard
+        remove_versions = LocalHistory.remove_versions
 
         def partly(history: LocalHistory, versions: Sequence[VersionId]) -> list[int | Exception]:
-            return [Busy("it is being put back"), *discard(history, versions[1:])]
+            return [Busy("it is being put back"), *remove_versions(history, versions[1:])]
 
-        with mock.patch.object(LocalHistory, "discard", partly):
+        with mock.patch.object(LocalHistory, "remove_versions", partly):
             self.assertEqual(self.prune("-y"), Exit.REFUSED)
         self.assertRegex(self.err.getvalue(), rf"\Ahomeftp: a, version of {MOMENT}: it is being put back\n\Z")
         self.assertEqual(self.out.getvalue(), "Removed 3 versions (5 B) of d.\n")
-        with mock.patch.object(LocalHistory, "discard", partly):
+        with mock.patch.object(LocalHistory, "remove_versions", partly):
             self.prune("-y", "--json")
         self.assertEqual(json.loads(self.out.getvalue().splitlines()[0])["outcome"], "refused")
 

@@ -37,7 +37,7 @@ class GarbageCase(ClusterCase):
         for path in paths:
             for _ in self.store.remove(parse(path), None, False):
                 continue
-            history.discard([VersionId(parse(path), each.at_us) for each in self.kept(path)])
+            history.remove_versions([VersionId(parse(path), each.at_us) for each in self.kept(path)])
 
     def collect(self) -> None:
         """Collect, and list the bucket."""

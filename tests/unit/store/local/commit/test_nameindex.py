@@ -23,7 +23,7 @@ class NameIndexTests(SynchronousTestCase):
         index = NameIndex()
         names: set[str] = set()
         for add, name in steps:
-            (index.add if add else index.discard)(name)
+            (index.add if add else index.remove)(name)
             (names.add if add else names.discard)(name)
             alike = sorted(each for each in names if folded(each) == folded(name))
             self.assertEqual((len(index), sorted(index.similar(name))), (len(names), alike))
@@ -51,6 +51,6 @@ class NameIndexTests(SynchronousTestCase):
         self.assertLess(max(map(len, index._buckets)), 60 * 30)
         for number in range(20_000):
             self.assertEqual(index.similar(f"some file {number:06}.JPG"), [f"Some file {number:06}.jpg"])
-            index.discard(f"Some file {number:06}.jpg")
+            index.remove(f"Some file {number:06}.jpg")
         self.assertEqual(len(index), 0)
         self.assertLess(index.size, 20 * 20_000)

@@ -32,7 +32,7 @@ class DiscardTests(VersionsCase):
         """Remove these versions for good."""
         history = store.bind(ANN).history()
         assert history is not None
-        return history.discard(versions)
+        return history.remove_versions(versions)
 
     def test_removed(self) -> None:
         """Only these versions go, with folders that are empty then; their bytes are told, and each is recorded."""
