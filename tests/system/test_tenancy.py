@@ -168,7 +168,9 @@ class OpenDiscarding(AuthorizedHistory):
     """A history that discards anything that the account sees."""
 
     def remove_versions(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:
-        return self.history.remove_versions([structs.replace(each, endpoint=self.whole(each.endpoint)) for each in versions])
+        return self.history.remove_versions(
+            [structs.replace(each, endpoint=self.whole(each.endpoint)) for each in versions]
+        )
 
 
 class RevertingView(CheckedStore):

@@ -49,7 +49,7 @@ from homeftp.store.local.writes.restore import Restorer
 from homeftp.store.local.writes.revert import Reverter
 from homeftp.store.local.writes.rewrite import VersionRewriter
 from homeftp.store.local.writes.staged import StagedFiles
-from homeftp.store.local.writes.target import TargetFinder
+from homeftp.store.local.writes.target import TargetChecker
 from homeftp.store.local.writes.upload import Uploads
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
@@ -154,7 +154,7 @@ def compose(
     existing = ExistingEntries(root, filetypes, preconditions, fsync)
 
     keeps = not options.retention.seconds or can_keep_versions(system, metadata_dir.incoming)
-    targets = TargetFinder(root, limits, preconditions, namespace)
+    targets = TargetChecker(root, limits, preconditions, namespace)
     staged = StagedFiles(limits, space, temp_files, committer)
     uploads = Uploads(targets, limits, partials, space, committer)
     rewriter = VersionRewriter(root, system, catalog, archive, temp_files, space, fsync, changelog, cache)

@@ -17,7 +17,7 @@ from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.writes.staged import StagedFiles
-from homeftp.store.local.writes.target import TargetFinder
+from homeftp.store.local.writes.target import TargetChecker
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_copy
 from homeftp.store.policy.preconditions import changed, check_source, required_hash
@@ -31,7 +31,7 @@ class Copier(msgspec.Struct, frozen=True):
     filetypes: Filetypes
     preconditions: Preconditions
     cache: HashCache
-    targets: TargetFinder
+    targets: TargetChecker
     files: StagedFiles
 
     def copy(
@@ -95,7 +95,7 @@ class Copier(msgspec.Struct, frozen=True):
         request: WriteRequest,
         actor: Actor,
     ) -> Iterator[int | Entry]:
-        target = self.targets.find(request)
+        target = self.targets.check(request)
         staged = None
         try:
             staged = self.files.create(request, actor, target)

@@ -17,7 +17,7 @@ from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.writes.staged import StagedFile, StagedFiles
-from homeftp.store.local.writes.target import Target, TargetFinder
+from homeftp.store.local.writes.target import Target, TargetChecker
 from homeftp.store.policy.limits import check_range
 from homeftp.store.policy.preconditions import changed
 from homeftp.store.policy.wording import damaged
@@ -27,12 +27,12 @@ class Editor(msgspec.Struct, frozen=True):
     """Begins drafts. Thread-safe."""
 
     root: SafeRoot
-    targets: TargetFinder
+    targets: TargetChecker
     files: StagedFiles
 
     def begin(self, request: WriteRequest, actor: Actor) -> LocalDraft:
         """A draft with the current content. Raises `Changed` (44), `Damaged` (46), `WrongKind` (43), `NoSpace` (52)."""
-        target = self.targets.find(structs.replace(request, size=None, hash=None, offset=0))
+        target = self.targets.check(structs.replace(request, size=None, hash=None, offset=0))
         staged = None
         try:
             staged = self.files.create(request, actor, target)

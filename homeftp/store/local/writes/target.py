@@ -30,7 +30,7 @@ class Target(msgspec.Struct, frozen=True):
     """The signature of the file that has the expected hash, if the precondition is a hash."""
 
 
-class TargetFinder(msgspec.Struct, frozen=True):
+class TargetChecker(msgspec.Struct, frozen=True):
     """Checks early whether a file can be written to its endpoint. Thread-safe."""
 
     root: SafeRoot
@@ -38,7 +38,7 @@ class TargetFinder(msgspec.Struct, frozen=True):
     preconditions: Preconditions
     namespace: Namespace
 
-    def find(self, request: WriteRequest) -> Target:
+    def check(self, request: WriteRequest) -> Target:
         """Refuse what can be refused now. The caller closes `Target.nearest`.
 
         Raises `Changed` (44), `WrongKind` (43), `TooLarge` (22), `FiletypeNotAllowed` (42), `BadEndpoint` (41).

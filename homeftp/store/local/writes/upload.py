@@ -19,7 +19,7 @@ from homeftp.store.local.disk.errnos import FULL, close_quietly, refusal
 from homeftp.store.local.staging.partial import not_resumable
 from homeftp.store.local.staging.partialfile import PartialFile
 from homeftp.store.local.staging.partials import PartialUploads
-from homeftp.store.local.writes.target import Target, TargetFinder
+from homeftp.store.local.writes.target import Target, TargetChecker
 from homeftp.store.policy.limits import WriteLimits, check_content, wrong_size
 from homeftp.store.policy.wording import display_path
 
@@ -27,7 +27,7 @@ from homeftp.store.policy.wording import display_path
 class Uploads(msgspec.Struct, frozen=True):
     """Begins uploads. Thread-safe."""
 
-    targets: TargetFinder
+    targets: TargetChecker
     limits: WriteLimits
     partials: PartialUploads
     space: SpaceReservation
@@ -36,10 +36,10 @@ class Uploads(msgspec.Struct, frozen=True):
     def begin(self, request: WriteRequest, actor: Actor) -> LocalUpload:
         """Begin or continue an upload; refuse at once what could not be committed at the end.
 
-        Raises the refusals of `TargetFinder.find`, and `NoSpace` (52).
+        Raises the refusals of `TargetChecker.check`, and `NoSpace` (52).
         """
         actor = request.acting(actor)
-        target = self.targets.find(request)
+        target = self.targets.check(request)
         try:
             file = self._open(request, actor, target)
         except OSError as error:

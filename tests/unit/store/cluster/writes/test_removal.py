@@ -100,7 +100,9 @@ class RemovalTests(ClusterCase):
         self.write(MORE[-2], content=b"new")
         self.store.restore(parse(MORE[-2]), None, None)
         self.assertEqual((self.content(MORE[-2]), self.left()), (b"content", left - 2))
-        self.assertEqual(self.history().remove_versions([VersionId(parse(MORE[-3]), int(str(at_us)))]), [len(b"content")])
+        self.assertEqual(
+            self.history().remove_versions([VersionId(parse(MORE[-3]), int(str(at_us)))]), [len(b"content")]
+        )
         self.assertEqual(self.left(), left - 3)
         for path in ("d", "d/b", "d/b/d", "d/none.txt", "d/b/d/none/x.txt", "e"):
             self.assertRaises(NotFound, self.store.restore, parse(path), None, None)

@@ -22,7 +22,7 @@ class StagedTests(SpaceCase):
         """A new one."""
         request = WriteRequest(endpoint=parse("d/file"))
         editor = store._writable.editor
-        return editor.files.create(request, SERVER, editor.targets.find(request))
+        return editor.files.create(request, SERVER, editor.targets.check(request))
 
     def test_committed(self) -> None:
         """A committed file uses what it reserved; closing it again does nothing."""
