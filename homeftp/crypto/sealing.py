@@ -38,12 +38,12 @@ class Sealer:
         derived = HKDF(hashes.SHA256(), _KEY_BYTES, salt, purpose.encode()).derive(secret)
         self._cipher = ChaCha20Poly1305(derived)
 
-    def seal(self, content: bytes, label: str) -> bytes:
-        """Encrypt a content: only `open` with the same label gives it back."""
+    def encrypt(self, content: bytes, label: str) -> bytes:
+        """Encrypt a content: only `decrypt` with the same label gives it back."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, content, label.encode())
 
-    def open(self, sealed: bytes, label: str) -> bytes | None:
+    def decrypt(self, sealed: bytes, label: str) -> bytes | None:
         """Decrypt what was encrypted with this label; None where that had another key, or anything was changed."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], label.encode())

@@ -123,7 +123,7 @@ def _pieces(bucket: Bucket, manifest: DumpManifest, table: DumpedTable, sealer: 
             raise _unusable(manifest, f"the bucket has not kept {name}") from error
         if not part.is_of(content):
             raise _unusable(manifest, f"the bucket has another {name} than was written")
-        opened = content if sealer is None else sealer.open(content, name)
+        opened = content if sealer is None else sealer.decrypt(content, name)
         if opened is None:
             raise _unusable(manifest, f"{name} was not encrypted by this cluster")
         yield opened

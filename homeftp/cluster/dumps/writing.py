@@ -131,7 +131,7 @@ class _TableWriter:
         parts: list[DumpPart] = []
         for number, piece in enumerate(_compressed(rows)):
             object = manifests.part_name(self._name, table.name, number)
-            content = self._sealer.seal(piece, object) if table.sealed else piece
+            content = self._sealer.encrypt(piece, object) if table.sealed else piece
             self._bucket.put(object, content)
             parts.append(manifests.part_of(content))
         return DumpedTable(table.name, tuple(columns), rows.rows, tuple(parts))

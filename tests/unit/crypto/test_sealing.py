@@ -22,25 +22,25 @@ class SealingTests(QuickCase):
     def test_sealed(self) -> None:
         """Only the same key gives the content back, under the label that it was sealed with."""
         home, salt = self.home(), new_salt()
-        sealed = Sealer(home, "tests", salt).seal(b"content", "a")
+        sealed = Sealer(home, "tests", salt).encrypt(b"content", "a")
         self.assertNotIn(b"content", sealed)
-        self.assertEqual(Sealer(home, "tests", salt).open(sealed, "a"), b"content")
+        self.assertEqual(Sealer(home, "tests", salt).decrypt(sealed, "a"), b"content")
         others = [Sealer(self.home(), "tests", salt), Sealer(home, "other", salt), Sealer(home, "tests", new_salt())]
-        self.assertEqual([each.open(sealed, "a") for each in others], [None] * 3)
-        self.assertIsNone(Sealer(home, "tests", salt).open(sealed, "b"))
+        self.assertEqual([each.decrypt(sealed, "a") for each in others], [None] * 3)
+        self.assertIsNone(Sealer(home, "tests", salt).decrypt(sealed, "b"))
 
     def test_changed(self) -> None:
         """Any change is noticed, and so is what is too short to be anything."""
         sealer = Sealer(self.home(), "tests", new_salt())
-        sealed = sealer.seal(b"content", "a")
+        sealed = sealer.encrypt(b"content", "a")
         for number in range(len(sealed)):
             changed = bytearray(sealed)
             changed[number] ^= 1
-            self.assertIsNone(sealer.open(bytes(changed), "a"))
-            self.assertIsNone(sealer.open(sealed[:number], "a"))
-        self.assertEqual(sealer.open(sealed, "a"), b"content", "the control")
+            self.assertIsNone(sealer.decrypt(bytes(changed), "a"))
+            self.assertIsNone(sealer.decrypt(sealed[:number], "a"))
+        self.assertEqual(sealer.decrypt(sealed, "a"), b"content", "the control")
 
     def test_twice(self) -> None:
         """The same content is never the same twice."""
         sealer = Sealer(self.home(), "tests", new_salt())
-        self.assertNotEqual(sealer.seal(b"content", "a"), sealer.seal(b"content", "a"))
+        self.assertNotEqual(sealer.encrypt(b"content", "a"), sealer.encrypt(b"content", "a"))

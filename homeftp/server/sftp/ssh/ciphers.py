@@ -51,10 +51,10 @@ class PacketCipher(Protocol):
     tag: int
     """Bytes behind a packet that authenticate it."""
 
-    def seal(self, sequence: int, parts: Sequence[bytes | memoryview], size: int) -> bytes:
+    def encrypt(self, sequence: int, parts: Sequence[bytes | memoryview], size: int) -> bytes:
         """The packet whose payload of `size` bytes has these parts."""
 
-    def open(self, sequence: int, length: memoryview, packet: memoryview) -> bytes:
+    def decrypt(self, sequence: int, length: memoryview, packet: memoryview) -> bytes:
         """The padding's length, the payload and the padding of a packet; `packet` includes the tag.
 
         Raises `BadPacket`.
@@ -74,13 +74,13 @@ class PlainPackets:
     counted = _LENGTH.size
     tag = 0
 
-    def seal(self, sequence: int, parts: Sequence[bytes | memoryview], size: int) -> bytes:
+    def encrypt(self, sequence: int, parts: Sequence[bytes | memoryview], size: int) -> bytes:
         """The packet as it is."""
         padding = pad(self.block, size, _LENGTH.size + 1)
         head = _LENGTH.pack(1 + size + padding) + bytes((padding,))
         return b"".join((head, *parts, bytes(padding)))
 
-    def open(self, sequence: int, length: memoryview, packet: memoryview) -> bytes:
+    def decrypt(self, sequence: int, length: memoryview, packet: memoryview) -> bytes:
         """The packet as it is."""
         return bytes(packet)
 
@@ -102,14 +102,14 @@ class GcmPackets:
         self._counter = (counter + 1) % _COUNTS
         return self._fixed + _COUNTER.pack(counter)
 
-    def seal(self, sequence: int, parts: Sequence[bytes | memoryview], size: int) -> bytes:
+    def encrypt(self, sequence: int, parts: Sequence[bytes | memoryview], size: int) -> bytes:
         """Encrypt a packet; its length is authenticated too."""
         padding = pad(self.block, size)
         length = _LENGTH.pack(1 + size + padding)
         plain = b"".join((bytes((padding,)), *parts, os.urandom(padding)))
         return length + self._gcm.encrypt(self._nonce(), plain, length)
 
-    def open(self, sequence: int, length: memoryview, packet: memoryview) -> bytes:
+    def decrypt(self, sequence: int, length: memoryview, packet: memoryview) -> bytes:
         """Decrypt a packet."""
         try:
             return self._gcm.decrypt(self._nonce(), packet, length)
@@ -136,14 +136,14 @@ class CtrPackets:
         mac.update(encrypted)
         return mac.digest()
 
-    def seal(self, sequence: int, parts: Sequence[bytes | memoryview], size: int) -> bytes:
+    def encrypt(self, sequence: int, parts: Sequence[bytes | memoryview], size: int) -> bytes:
         """Encrypt a packet, and authenticate that."""
         padding = pad(self.block, size)
         length = _LENGTH.pack(1 + size + padding)
         encrypted = self._stream.update(b"".join((bytes((padding,)), *parts, os.urandom(padding))))
         return length + encrypted + self._mac(sequence, length, encrypted)
 
-    def open(self, sequence: int, length: memoryview, packet: memoryview) -> bytes:
+    def decrypt(self, sequence: int, length: memoryview, packet: memoryview) -> bytes:
         """Check a packet, and decrypt it."""
         encrypted, tag = packet[: -self.tag], packet[-self.tag :]
         if not hmac.compare_digest(self._mac(sequence, length, encrypted), bytes(tag)):

@@ -139,7 +139,7 @@ class StrictTransport(SSHServerTransport):
 
     def send_parts(self, parts: tuple[bytes | memoryview, ...], size: int) -> None:
         """Send a message of several parts, at once."""
-        packet = self.currentEncryptions.sealing.seal(self.outgoingPacketSequence, parts, size)
+        packet = self.currentEncryptions.sealing.encrypt(self.outgoingPacketSequence, parts, size)
         self.outgoingPacketSequence = (self.outgoingPacketSequence + 1) % _SEQUENCES
         self.written += len(packet)
         self.transport.write(packet)
@@ -228,7 +228,7 @@ class StrictTransport(SSHServerTransport):
                 raise BadPacket("a packet has an impossible length")
             if end > size:
                 break
-            plain = cipher.open(self.incomingPacketSequence, view[start:body], view[body:end])
+            plain = cipher.decrypt(self.incomingPacketSequence, view[start:body], view[body:end])
             self.incomingPacketSequence = (self.incomingPacketSequence + 1) % _SEQUENCES
             self._count(end - start)
             start = end

@@ -23,16 +23,16 @@ class CipherTests(SynchronousTestCase):
                 seal = packet_cipher(cipher, mac, *KEYS, encrypts=True)
                 end = packet_cipher(cipher, mac, *KEYS, encrypts=False)
                 for sequence in (0, 1):
-                    packet = memoryview(seal.seal(sequence, (b"\x5e", b"payload"), 8))
-                    opened = end.open(sequence, packet[:4], packet[4:])
+                    packet = memoryview(seal.encrypt(sequence, (b"\x5e", b"payload"), 8))
+                    opened = end.decrypt(sequence, packet[:4], packet[4:])
                     self.assertEqual(opened[1 : len(opened) - opened[0]], b"\x5epayload")
                     self.assertEqual((len(packet) - 4 - seal.tag) % seal.block, 0)
-                self.assertRaises(BadPacket, end.open, 2, packet[:4], packet[4:])
+                self.assertRaises(BadPacket, end.decrypt, 2, packet[:4], packet[4:])
 
     def test_plain(self) -> None:
         """Before keys are exchanged the length counts too."""
-        packet = memoryview(PlainPackets().seal(0, (b"\x14", b"x"), 2))
-        self.assertEqual((len(packet) % 8, PlainPackets().open(0, packet[:4], packet[4:])[1:3]), (0, b"\x14x"))
+        packet = memoryview(PlainPackets().encrypt(0, (b"\x14", b"x"), 2))
+        self.assertEqual((len(packet) % 8, PlainPackets().decrypt(0, packet[:4], packet[4:])[1:3]), (0, b"\x14x"))
 
     @REPEATABLE
     @given(st.sampled_from([8, 16]), st.integers(0, 100), st.sampled_from([1, 5]))
