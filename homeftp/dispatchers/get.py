@@ -65,7 +65,7 @@ async def _send(stream: IFileStream, request: IRequest, resolution: IResolution)
     if body.if_hash is not None and await stream.hash(request.cancelled) != body.if_hash:
         raise Changed("the file is not the one that if_hash names: compare again")
     await resolution.send(entry_body(stream.entry), payload=stream.payload(body.offset, length))
-    entry = await stream.verify(request.cancelled)
+    entry = await stream.close_verified(request.cancelled)
     resolution.resolve(Status.OK, f"sent {body.rel_endpoint}", {"hash": entry.hash} if entry.hash else None)
 
 

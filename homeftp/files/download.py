@@ -122,26 +122,26 @@ class FileStream:
         self._payload = FilePayload(self._file, offset, length, self._workers, self._budget, hashed=hashed)
         return self._payload
 
-    async def verify(self, cancelled: Callable[[], bool] = never) -> Entry:
+    async def close_verified(self, cancelled: Callable[[], bool] = never) -> Entry:
         """The entry of the file, if it stayed the same while it was read; ends the reading."""
         if self._file.content is not None:
             return self.entry
         await self._end_payload()
         whole = next((each for each in self._ranges if each.size == self.entry.size), None)
-        entry = await self._workers.run_slice(self._verify, whole)
+        entry = await self._workers.run_slice(self._close_verified, whole)
         if entry is None:
             for each in self._ranges:
                 if await self._hash_again(each, cancelled) != each.hash:
                     raise Changed("the file changed on the server while it was read: try again")
-            entry = await self._workers.run_slice(self._file.verify, None if whole is None else whole.hash)
+            entry = await self._workers.run_slice(self._file.close_verified, None if whole is None else whole.hash)
         self._ranges.clear()
         return self._with_hash(entry)
 
-    def _verify(self, whole: ReadRange | None) -> Entry | None:
+    def _close_verified(self, whole: ReadRange | None) -> Entry | None:
         """In a worker: the entry; None where only reading it once more tells whether it changed."""
         if self._ranges and self._file.is_stale():
             return None
-        return self._file.verify(None if whole is None else whole.hash)
+        return self._file.close_verified(None if whole is None else whole.hash)
 
     async def _hash_again(self, read: ReadRange, cancelled: Callable[[], bool]) -> str:
         if read.size == self.entry.size:
@@ -275,7 +275,7 @@ async def read_whole(stream: FileStream, name: str, limit: int) -> bytes:
         size = stream.entry.size
         check_limit(name, size, min(limit, STREAM_PIECE))
         content = await stream.read(0, size)
-        await stream.verify()
+        await stream.close_verified()
         return content
     finally:
         await stream.close()

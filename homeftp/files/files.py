@@ -155,7 +155,7 @@ class Files:
             self._hasher.release()
             stream = FileStream(file, Turns(self._jobs), self._budget)
             try:
-                return await stream.verify(cancelled)
+                return await stream.close_verified(cancelled)
             finally:
                 await stream.close()
         joined, entry = await self._hasher.hash(opened, cancelled)

@@ -77,7 +77,7 @@ class IFileStream(Interface):
     """A file that is open for reading. Close it in a `finally`.
 
     Its calls may be made without waiting for earlier ones: they are carried out
-    one after another. `verify` and `close` end it, behind what was asked for
+    one after another. `close_verified` and `close` end it, behind what was asked for
     before; after them only `close` may be called. A hash that is being read
     step by step is ended by `close`. Reading raises `Forbidden` (33) once
     access is known to be revoked.
@@ -102,14 +102,14 @@ class IFileStream(Interface):
     def payload(offset: int, length: int) -> IPayload | bytes:
         """The `length` bytes at `offset`, to be sent; they must not pass the end. One payload at a time."""
 
-    def verify(cancelled: Callable[[], bool] = ...) -> Awaitable[Entry]:
+    def close_verified(cancelled: Callable[[], bool] = ...) -> Awaitable[Entry]:
         """End the reading; the entry, with the hash where it is known or all was read as one payload.
 
         Raises `Changed` (44) when the file is no longer what was opened.
         """
 
     def close() -> Awaitable[None]:
-        """Close the file. May be called twice, and after `verify`."""
+        """Close the file. May be called twice, and after `close_verified`."""
 
 
 class IFileDraft(Interface):

@@ -44,14 +44,14 @@ class IOpenFile(Interface):
         had no tag: hashing it again tells.
         """
 
-    def verify(hash: str | None) -> Entry:
+    def close_verified(hash: str | None) -> Entry:
         """Close it and return its entry; `hash`, of all that was read, is remembered where it is given.
 
         Raises `Changed` (44) where it is no longer what was opened.
         """
 
     def close() -> None:
-        """Close it. May be called twice, and after `verify`."""
+        """Close it. May be called twice, and after `close_verified`."""
 
 
 class IUpload(Interface):

@@ -78,7 +78,7 @@ class BasicStore(abc.ABC):
         try:
             content = file.read(0, file.entry.size)
             hash = hash_bytes(content)
-            return BytesFile(structs.replace(file.verify(hash), hash=hash), content, inline)
+            return BytesFile(structs.replace(file.close_verified(hash), hash=hash), content, inline)
         finally:
             file.close()
 

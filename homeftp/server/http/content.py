@@ -91,7 +91,7 @@ class VerifiedPayload:
         piece = await self._payload.read()
         self._left -= len(piece)
         if not self._left:
-            await self._stream.verify()
+            await self._stream.close_verified()
         return piece
 
     async def read_all(self, limit: int) -> bytes:

@@ -133,7 +133,7 @@ class LocalFile:
         self._settled = signature(os.fstat(self._fd)) == signature(self.found)
         return self._settled
 
-    def verify(self, hash: str | None) -> Entry:
+    def close_verified(self, hash: str | None) -> Entry:
         """Close it and return its entry; the hash cache remembers `hash`, the hash of all that was read."""
         if self.content is not None:
             return self.entry

@@ -96,7 +96,7 @@ class HistoryContract(ContractCase):
         try:
             self.assertEqual((file.read(0, 100), file.entry.size), (b"content", 7))
             self.assertEqual([each for each in file.hash_steps() if each is not None], [sha(b"content")])
-            self.assertEqual(file.verify(sha(b"content")).hash, sha(b"content"))
+            self.assertEqual(file.close_verified(sha(b"content")).hash, sha(b"content"))
         finally:
             file.close()
         self.assertEqual(self.content(store, "d/a.txt"), b"newer")

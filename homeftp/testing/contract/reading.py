@@ -87,18 +87,18 @@ class ReadingContract(ContractCase):
         self.assertEqual(read, [b"0123", b"89", b"", b"", b"", b"0123456789"])
         for where in ((-1, 2), (0, -1), (2**63, 1)):
             self.assert_refused(BadRequest, file.read, *where)
-        self.assertEqual(file.verify(None).size, 10)
+        self.assertEqual(file.close_verified(None).size, 10)
         file.close()
         file.close()
 
     def test_hash(self) -> None:
-        """`hash_steps` ends with the hash of the content, and `verify` returns it with the entry."""
+        """`hash_steps` ends with the hash of the content, and `close_verified` returns it with the entry."""
         store = self.filled({"a.txt": b"content"})
         file = store.open(parse("a.txt"))
         steps = list(file.hash_steps())
         self.assertEqual((steps[-1], set(steps[:-1]) <= {None}), (sha(b"content"), True))
         self.assertFalse(file.entry.tag and file.is_stale())
-        self.assertEqual(file.verify(steps[-1]).hash, sha(b"content"))
+        self.assertEqual(file.close_verified(steps[-1]).hash, sha(b"content"))
 
     def test_open_refused(self) -> None:
         """A missing file cannot be opened, nor can directories, nor a path inside a file."""

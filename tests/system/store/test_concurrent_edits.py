@@ -49,7 +49,7 @@ def read_in_pieces(store: LocalStore) -> str | None:
     try:
         content = b"".join(file.read(offset, PIECE) for offset in range(0, file.entry.size, PIECE))
         known = file.entry.hash
-        found = file.verify(None if known else sha(content)).hash
+        found = file.close_verified(None if known else sha(content)).hash
         return found if found == sha(content) else f"{found} for what has {sha(content)}"
     finally:
         file.close()

@@ -50,7 +50,7 @@ class FakeFile:
     def is_stale(self) -> bool:
         return self.stale
 
-    def verify(self, hash: str | None) -> Entry:
+    def close_verified(self, hash: str | None) -> Entry:
         self.verified = hash
         return structs.replace(self.entry, hash=hash)
 
@@ -69,7 +69,7 @@ class SmallFileTests(FilesTestCase):
         self.assertEqual(self.successResultOf(self.start(stream.hash())), hash_bytes(b"0123456789"))
         self.assertEqual(self.successResultOf(self.start(stream.read(2, 3))), b"234")
         self.assertEqual(stream.payload(8, 2), b"89")
-        self.assertEqual(self.successResultOf(self.start(stream.verify())), stream.entry)
+        self.assertEqual(self.successResultOf(self.start(stream.close_verified())), stream.entry)
         self.successResultOf(self.start(stream.close()))
 
 
@@ -101,7 +101,7 @@ class LargeFileTests(FilesTestCase):
         pieces = self.pieces(payload)
         self.assertEqual(b"".join(pieces), LARGE)
         self.assertTrue(all(PIECE <= len(piece) <= STREAM_PIECE for piece in pieces[:-1]))
-        self.result_of(self.stream.verify())
+        self.result_of(self.stream.close_verified())
         self.assertEqual(b"".join(self.pieces(self.payload(100, PIECE + 1))), LARGE[100 : 101 + PIECE])
 
     def test_read_ahead(self) -> None:
@@ -115,26 +115,26 @@ class LargeFileTests(FilesTestCase):
     def test_hashed_on_the_way(self) -> None:
         """A file that is sent whole is not read again for its hash, which the store gets; part of one has none."""
         self.pieces(self.payload())
-        entry = self.result_of(self.stream.verify())
+        entry = self.result_of(self.stream.close_verified())
         self.assertEqual((entry.hash, self.file.verified, self.file.hashed), (hash_bytes(LARGE),) * 2 + (0,))
         self.pieces(self.payload(0, len(LARGE) - 1))
-        self.assertIsNone(self.result_of(self.stream.verify()).hash)
+        self.assertIsNone(self.result_of(self.stream.close_verified()).hash)
 
     def test_broken_off(self) -> None:
         """Of a payload that was not read to its end no hash is made."""
         self.result_of(self.payload().read())
-        self.result_of(self.stream.verify())
+        self.result_of(self.stream.close_verified())
         self.assertIsNone(self.file.verified)
 
     def test_stale(self) -> None:
         """A stale file is hashed again: the same content passes, another is refused."""
         self.file.stale = True
         self.pieces(self.payload())
-        self.assertEqual(self.result_of(self.stream.verify()).hash, hash_bytes(LARGE))
+        self.assertEqual(self.result_of(self.stream.close_verified()).hash, hash_bytes(LARGE))
         self.assertEqual(self.file.hashed, 1)
         self.pieces(self.payload())
         self.file.data = b"other"
-        self.error_of(Changed, self.stream.verify())
+        self.error_of(Changed, self.stream.close_verified())
 
     def test_written_just_now(self) -> None:
         """What was read of a file that was written just now is read again, also a part; another content is refused."""
@@ -144,18 +144,18 @@ class LargeFileTests(FilesTestCase):
             self.assertEqual(self.result_of(self.stream.read(5, 3)), self.file.data[5:8])
             if changed:
                 self.file.data = LARGE[::-1]
-                self.error_of(Changed, self.stream.verify())
+                self.error_of(Changed, self.stream.close_verified())
             else:
-                self.assertIsNone(self.result_of(self.stream.verify()).hash)
+                self.assertIsNone(self.result_of(self.stream.close_verified()).hash)
                 self.assertIsNone(self.file.verified)
 
     def test_empty(self) -> None:
         """An empty file that was sent has been read whole: its hash is known. Of no bytes of a longer one it is not."""
         self.assertEqual(self.pieces(self.payload(len(LARGE), 0)), [])
-        self.assertIsNone(self.result_of(self.stream.verify()).hash)
+        self.assertIsNone(self.result_of(self.stream.close_verified()).hash)
         self.file.data, self.file.entry = b"", Entry("", "file", 0)
         self.assertEqual(self.pieces(self.payload(0, 0)), [])
-        entry = self.result_of(self.stream.verify())
+        entry = self.result_of(self.stream.close_verified())
         self.assertEqual((entry.hash, self.file.verified, self.file.hashed), (hash_bytes(b""),) * 2 + (0,))
 
     def test_many_reads(self) -> None:
@@ -184,7 +184,7 @@ class LargeFileTests(FilesTestCase):
             stream = FileStream(self.file, self.workers, self.budget, hash_shared)
             found = self.result_of(stream.hash())
             self.assertEqual((found, self.file.hashed), (hash_bytes(LARGE) if hashed else "shared", hashed))
-            self.assertEqual((stream.entry.hash, self.result_of(stream.verify()).hash), (found, found))
+            self.assertEqual((stream.entry.hash, self.result_of(stream.close_verified()).hash), (found, found))
 
     def test_hash(self) -> None:
         """The hash is read step by step, each a job; it is not read where it is known."""
@@ -268,7 +268,7 @@ class LargeFileTests(FilesTestCase):
         self.result_of(other.hash())
         for read in reads[:2]:
             self.result_of(read())
-            self.result_of(self.stream.verify())
+            self.result_of(self.stream.close_verified())
         self.login.revoked = True
         for read in reads:
             self.error_of(Forbidden, read())
@@ -303,5 +303,5 @@ class LargeFileTests(FilesTestCase):
     def test_read_all(self) -> None:
         """All of it at once, up to a limit."""
         self.assertEqual(self.result_of(self.payload(0, SMALL_FILE).read_all(SMALL_FILE)), LARGE[:SMALL_FILE])
-        self.result_of(self.stream.verify())
+        self.result_of(self.stream.close_verified())
         self.error_of(TooLarge, self.payload().read_all(SMALL_FILE))

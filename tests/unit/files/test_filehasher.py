@@ -210,6 +210,6 @@ class FileHasherTests(StoreCase):
         payload = stream.payload(0, len(self.large))
         assert not isinstance(payload, bytes)
         self.assertEqual(len(self.result_of(payload.read_all(len(self.large)))), len(self.large))
-        self.assertEqual(self.result_of(stream.verify()).hash, sha(self.large))
+        self.assertEqual(self.result_of(stream.close_verified()).hash, sha(self.large))
         for first in (begun[0], begun[2], lambda: files.list(ROOT).__anext__()):
             self.failureResultOf(self.start(first(), all=True), Busy)

@@ -29,7 +29,7 @@ class FileTests(SynchronousTestCase):
         for inline, content in ((-1, None), (3, None), (4, b"four")):
             file = BytesFile(ENTRY, b"four", inline)
             self.assertEqual((file.content, file.read(1, 2), list(file.hash_steps())), (content, b"ou", [ENTRY.hash]))
-            self.assertIs(file.verify(None), ENTRY)
+            self.assertIs(file.close_verified(None), ENTRY)
 
 
 class UploadTests(SynchronousTestCase):

@@ -36,7 +36,7 @@ class DigestDispatcher:
                 await request.workers.run(digest.update, data)
                 done += len(data)
                 await resolution.send({"done": done})
-            await file.verify()
+            await file.close_verified()
         finally:
             await file.close()
         resolution.resolve(0, f"digested {done} bytes", {body.algorithm: digest.hexdigest()})

@@ -178,7 +178,7 @@ async def _add_file(made: zipfile.ZipFile, name: str, stream: IFileStream) -> As
             else:
                 while piece := await content.read():
                     yield member.write(piece)
-        await stream.verify()
+        await stream.close_verified()
         yield 0
     finally:
         await stream.close()

@@ -171,7 +171,7 @@ class _ContentReading:
                 self._hasher.update(piece)
                 self._size += len(piece)
                 yield piece
-            file.verify(self._hasher.hash())
+            file.close_verified(self._hasher.hash())
         finally:
             file.close()
 

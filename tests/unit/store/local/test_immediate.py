@@ -96,7 +96,7 @@ class ImmediateTests(ImmediateCase):
         (opened,) = self.files.open_many([FILE], INLINE)
         assert not isinstance(opened, Exception)
         self.assertEqual((file.entry, file.content, file.read(2, 3)), (opened.entry, CONTENT, b"234"))
-        self.assertEqual((file.verify(None), list(file.hash_steps())), (opened.entry, [sha(CONTENT)]))
+        self.assertEqual((file.close_verified(None), list(file.hash_steps())), (opened.entry, [sha(CONTENT)]))
         for endpoint in (FILE, parse("folder"), ROOT):
             self.assertEqual(self.files.stat_at_once(endpoint), self.files.stat(endpoint))
         self.assertEqual(count_descriptors(), before)

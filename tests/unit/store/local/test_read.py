@@ -93,14 +93,14 @@ class OpenTests(ReadingCase):
 
     def test_verify(self) -> None:
         """`verify` gives the entry the hash of what was read, and the hash cache remembers it."""
-        self.assertEqual(self.open().verify(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertEqual(self.open().close_verified(sha(CONTENT)).hash, sha(CONTENT))
         again = self.open()
         self.assertEqual(again.entry.hash, sha(CONTENT))
-        self.assertEqual(again.verify(None).hash, sha(CONTENT))
+        self.assertEqual(again.close_verified(None).hash, sha(CONTENT))
 
     def test_verify_in_part(self) -> None:
         """A file that was read in part gets no hash, and the hash cache remembers nothing."""
-        self.assertIsNone(self.open().verify(None).hash)
+        self.assertIsNone(self.open().close_verified(None).hash)
         self.assertIsNone(self.known())
 
     def test_changed(self) -> None:
@@ -112,7 +112,7 @@ class OpenTests(ReadingCase):
                 with open(self.path("file.txt"), "r+b") as other:
                     other.write(change)
                 with self.assertRaises(Changed):
-                    file.verify(digest)
+                    file.close_verified(digest)
                 self.assertIsNone(self.known())
 
     def test_changed_while_hashed(self) -> None:
@@ -130,7 +130,7 @@ class OpenTests(ReadingCase):
         file = self.open()
         self.files.write_many([put_of("file.txt", b"something else")])
         self.assertEqual(file.read(0, 100), CONTENT)
-        self.assertEqual(file.verify(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertEqual(file.close_verified(sha(CONTENT)).hash, sha(CONTENT))
         self.assertEqual(self.known(), sha(b"something else"))
 
     def test_ctime_that_moves(self) -> None:
@@ -142,7 +142,7 @@ class OpenTests(ReadingCase):
             file = self.open()
             os.chmod(self.path("file.txt"), 0o600)
             os.chmod(self.path("file.txt"), 0o644)
-            file.verify(sha(CONTENT))
+            file.close_verified(sha(CONTENT))
             self.assertEqual(self.known(), expected)
 
     def test_hash(self) -> None:
@@ -163,7 +163,7 @@ class OpenTests(ReadingCase):
         """A file that was changed within the last 2 s is hashed every time."""
         with open(self.path("file.txt"), "wb") as young:
             young.write(CONTENT)
-        self.assertEqual(self.open().verify(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertEqual(self.open().close_verified(sha(CONTENT)).hash, sha(CONTENT))
         self.assertIsNone(self.known())
 
     def write_now(self, content: bytes) -> str:
@@ -230,7 +230,7 @@ class OpenTests(ReadingCase):
         """It can be closed at any time and twice; `verify` closes it."""
         before = count_descriptors()
         file = self.open()
-        file.verify(None)
+        file.close_verified(None)
         file.close()
         self.open().close()
         self.assertEqual(count_descriptors(), before)
@@ -261,7 +261,7 @@ class OpenManyTests(ReadingCase):
         os.unlink(self.path("file.txt"))
         self.assertEqual((file.read(3, 4), file.read(8, 10), file.read(10, 1)), (b"3456", b"89", b""))
         self.assertEqual(list(file.hash_steps()), [sha(CONTENT)])
-        self.assertEqual(file.verify(sha(CONTENT)), file.entry)
+        self.assertEqual(file.close_verified(sha(CONTENT)), file.entry)
         file.close()
 
     def test_known_hash(self) -> None:

@@ -70,7 +70,7 @@ class ThumbnailHandler:
             thumbnail = await self._workers.of(account).run_unbounded(self._cache.find, key)
         if thumbnail is None:
             thumbnail = await self._renderer.draw(account, stream.payload(0, entry.size))
-            entry = await stream.verify()
+            entry = await stream.close_verified()
             if entry.hash is not None:
                 key = thumbnail_key(account, entry.hash, SIDE)
                 await self._workers.of(account).run_unbounded(self._cache.keep, key, thumbnail)

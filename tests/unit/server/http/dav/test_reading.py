@@ -111,7 +111,7 @@ class ReadingTests(DavCase):
     def test_changed(self) -> None:
         """A file that changes while it is sent is never sent to its end: the connection breaks."""
         self.put("large", bytes(3 * MIB))
-        with mock.patch.object(FileStream, "verify", side_effect=Changed("it changed")):
+        with mock.patch.object(FileStream, "close_verified", side_effect=Changed("it changed")):
             self.client.send("GET", "/dav/large", (("Authorization", self.authorization()),))
         self.client.link.pump()
         self.assertTrue(self.client.closed)

@@ -95,7 +95,7 @@ class ArchiveTests(FilesTestCase):
 
         async def opened(endpoint: Endpoint) -> Any:
             stream = mock.Mock(wraps=await self.files.open(endpoint), entry=members[0].entry)
-            stream.verify.side_effect = Changed("it changed")
+            stream.close_verified.side_effect = Changed("it changed")
             streams.append(stream)
             return stream
 

@@ -126,10 +126,10 @@ class OutdatedHashesTests(StoreCase):
         self.addCleanup(file.close)
         self.lay("b", NEW, mtime_us=TIME)
         self.opened.move(parse("b"), parse("a"), None, None)
-        file.verify(sha(OLD))
+        file.close_verified(sha(OLD))
         self.assertIsNone(self.known())
         file = self.opened.open(parse("a"))
-        file.verify(sha(NEW))
+        file.close_verified(sha(NEW))
         self.assertEqual(self.known(), sha(NEW), "the control")
 
     def test_not_replaced(self) -> None:
