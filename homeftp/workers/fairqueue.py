@@ -77,7 +77,7 @@ class FairQueue(Generic[J]):
         """Jobs that wait, in all queues. Mostly there are none, and then nothing else need be looked at."""
         self._running = [0] * len(_LANES)
         """Jobs that run, by lane."""
-        self._found_held = False
+        self._left_waiting = False
 
     def waiting(self, name: str | None) -> int:
         """How many jobs of one queue wait."""
@@ -109,7 +109,7 @@ class FairQueue(Generic[J]):
 
     def take(self) -> tuple[str | None, Lane, J] | None:
         """The next job that may run now, which then counts as running until `done`; None where none may."""
-        self._found_held = False
+        self._left_waiting = False
         if not self._waiting or (running := sum(self._running)) >= self._threads:
             return None
         background = self._rings[Lane.BACKGROUND]
@@ -127,14 +127,14 @@ class FairQueue(Generic[J]):
                     return name, lane, self._pop(name, lane)
         return None
 
-    def held(self) -> bool:
+    def left_waiting(self) -> bool:
         """Whether the last `take` left something only because its queue had to wait or rest then.
 
         By now it may not have to, and `take` must be asked again: nothing else might happen.
         """
-        return self._found_held
+        return self._left_waiting
 
-    def _held(self, name: str | None, lane: Lane) -> bool:
+    def _must_be_left(self, name: str | None, lane: Lane) -> bool:
         """Whether a job of this kind must wait for what is done for other queues."""
         return self._must_wait(name) or (lane in LONG and self._must_rest(name))
 
@@ -172,8 +172,8 @@ class FairQueue(Generic[J]):
         """
         if name is None:
             return True
-        if self._held(name, lane):
-            self._found_held = True
+        if self._must_be_left(name, lane):
+            self._left_waiting = True
             return False
         running = self._queues[name].running
         most = max(1, self._threads // 2) if lane is Lane.SHORT else 1

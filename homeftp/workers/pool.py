@@ -253,7 +253,7 @@ class ThreadWorkers:
             self.waits.add(job.began - job.asked)
             self._running[job] = None
             deferToThreadPool(self._reactor, self._pool, job.run).addBoth(self._ended, job, lane)
-        if self._recheck is None and self._queue.held():
+        if self._recheck is None and self._queue.left_waiting():
             self._recheck = IReactorTime(self._reactor).callLater(RECHECK_SECONDS, self._start_held)
 
     def _start_held(self) -> None:

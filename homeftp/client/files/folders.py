@@ -73,7 +73,7 @@ class OpenFolders:
             self._open.pop(each).close()
 
     @contextlib.contextmanager
-    def held(self, name: str, *, make: bool = True) -> Iterator[Directory]:
+    def kept_open(self, name: str, *, make: bool = True) -> Iterator[Directory]:
         """The folder `name`, which stays open in the block whatever else is asked for. Raises OSError."""
         folder = self.open(name, make=make)
         before, self._held = self._held, self._held | {name}

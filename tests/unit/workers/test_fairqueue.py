@@ -139,10 +139,10 @@ class FairQueueTests(SynchronousTestCase):
             self.put("a", lane, 1)
         self.put("b", SHORT, 1)
         self.assertEqual(self.taken(), [("b", SHORT)])
-        self.assertTrue(self.queue.held())
+        self.assertTrue(self.queue.left_waiting())
         waits.clear()
         begun = self.taken()
-        self.assertFalse(self.queue.held())
+        self.assertFalse(self.queue.left_waiting())
         self.assertCountEqual(begun, [("a", lane) for lane in (SHORT, SLICE, HASH)])
         for name, lane in [("b", SHORT), *begun]:
             self.queue.done(name, lane)
@@ -157,10 +157,10 @@ class FairQueueTests(SynchronousTestCase):
         self.put("b", SLICE, 1)
         self.put(None, SLICE, 1)
         self.assertCountEqual(self.taken(), [("a", SHORT), ("b", SLICE), (None, SLICE)])
-        self.assertTrue(self.queue.held())
+        self.assertTrue(self.queue.left_waiting())
         rests.clear()
         self.assertCountEqual(self.taken(), [("a", SLICE), ("a", HASH)])
-        self.assertFalse(self.queue.held())
+        self.assertFalse(self.queue.left_waiting())
 
     def test_held(self) -> None:
         """A queue that could not begin anything is not held: it waits for a thread, and not for others."""
@@ -168,17 +168,17 @@ class FairQueueTests(SynchronousTestCase):
         self.put("b", SHORT, 1)
         self.taken()
         self.put("a", SHORT, 1)
-        self.assertEqual((self.taken(), self.queue.held()), ([], False))
+        self.assertEqual((self.taken(), self.queue.left_waiting()), ([], False))
         self.queue.done("b", SHORT)
-        self.assertEqual((self.taken(), self.queue.held()), ([], True))
+        self.assertEqual((self.taken(), self.queue.left_waiting()), ([], True))
 
     def test_held_until_now(self) -> None:
         """A queue that had to wait when jobs were taken is held, also if it need not any more: nobody else looks."""
         waits = iter([True])
         self.queue = FairQueue(threads=4, hashing=1, must_wait=lambda name: next(waits, False))
         self.put("a", SLICE, 1)
-        self.assertEqual((self.taken(), self.queue.held()), ([], True))
-        self.assertEqual((self.taken(), self.queue.held()), ([("a", SLICE)], False))
+        self.assertEqual((self.taken(), self.queue.left_waiting()), ([], True))
+        self.assertEqual((self.taken(), self.queue.left_waiting()), ([("a", SLICE)], False))
 
     def test_waiting(self) -> None:
         """How many wait is counted for each queue; a queue that is done with is forgotten."""

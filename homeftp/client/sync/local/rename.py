@@ -21,7 +21,7 @@ def rename_local(folders: OpenFolders, found: FileStat, new: str) -> Exception |
     """
     last = folders.last_name(found.name)
     try:
-        with folders.held(found.name.rpartition("/")[0], make=False) as source:
+        with folders.kept_open(found.name.rpartition("/")[0], make=False) as source:
             existing = source.stat(last)
             if existing is None or not _is_same(existing, found):
                 return Changed(CHANGED_LOCALLY)

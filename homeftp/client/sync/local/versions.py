@@ -51,7 +51,7 @@ class LocalVersions:
     def keep(self, folders: OpenFolders, name: str) -> None:
         """Keep the file that has a name now, before it is replaced. Raises OSError, and then it must not be."""
         last = folders.last_name(name)
-        with folders.held(name.rpartition("/")[0], make=False) as source:
+        with folders.kept_open(name.rpartition("/")[0], make=False) as source:
             found = source.stat(last)
             if found is not None and stat_module.S_ISREG(found.st_mode):
                 self._keep(source, last, self._folder_of(folders, name), found)
@@ -60,7 +60,7 @@ class LocalVersions:
         """Delete a file, unless it has changed since its stat, and keep it; gives why it is still there."""
         last = folders.last_name(file.name)
         try:
-            with folders.held(file.name.rpartition("/")[0], make=False) as source:
+            with folders.kept_open(file.name.rpartition("/")[0], make=False) as source:
                 existing = source.stat(last)
                 if existing is None or filehash.signature(existing) != filehash.signature(file.stat):
                     return Changed(CHANGED_LOCALLY)

@@ -40,7 +40,7 @@ class OpenFoldersTests(QuickCase):
     def test_held(self) -> None:
         """A folder that is held stays open, however many others are asked for. The control: it is closed otherwise."""
         with OpenFolders(self.mktemp(), System(), {}) as folders:
-            with folders.held("held") as folder:
+            with folders.kept_open("held") as folder:
                 for number in range(MOST_OPEN):
                     folders.open(f"wide/{number}")
                 folder.own_stat()
