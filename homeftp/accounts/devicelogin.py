@@ -61,12 +61,12 @@ class DeviceCertificate:
 
     @property
     def subject(self) -> str:
-        """The device."""
+        """How messages and records name the device."""
         return f"device {self.id}"
 
     @property
     def certificate(self) -> str:
-        """The device's id."""
+        """The id of the device that the certificate belongs to."""
         return self.id
 
 

@@ -79,12 +79,12 @@ class Login:
 
     @property
     def address(self) -> str:
-        """Where the client is."""
+        """The address of the client."""
         return self._address
 
     @property
     def connections(self) -> list[IConnection]:
-        """Its connections."""
+        """The connections that use this login."""
         return list(self._connections)
 
     @property

@@ -81,7 +81,7 @@ class ValidatedLogin(Protocol):
 
     @property
     def avatar(self) -> Account:
-        """Its account, and the device in it."""
+        """The account that is logged in, and the device in it."""
 
     @property
     def revoked(self) -> bool:

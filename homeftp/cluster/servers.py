@@ -34,7 +34,7 @@ _FORGOTTEN_SECONDS = 7 * 24 * 3600.0
 
 @attrs.frozen(kw_only=True)
 class ClusterServer:
-    """One server."""
+    """One server of a cluster, as the database knows it."""
 
     id: str
     """Random: that of one process."""

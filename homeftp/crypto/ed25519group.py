@@ -32,7 +32,7 @@ class Element:
     encoded: bytes
 
     def add(self, other: Element) -> Element:
-        """The sum."""
+        """The sum of this element and another one."""
         return Element(bindings.crypto_core_ed25519_add(self.encoded, other.encoded))
 
     def scalarmult(self, scalar: int) -> Element:
@@ -47,7 +47,7 @@ class Element:
         return Element(product if times and self.encoded != _IDENTITY else _IDENTITY)
 
     def to_bytes(self) -> bytes:
-        """The encoding."""
+        """The encoding of this element."""
         return self.encoded
 
 

@@ -40,7 +40,7 @@ class CmpDispatcher:
         return PathLock(body.rel_endpoint, changes=False)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
-        """Compare."""
+        """Compare the entry at the endpoint with the client's copy."""
         body: CmpBody = request.body
         endpoint = body.rel_endpoint
         wanted = parse_meta_data(body.meta_data)

@@ -23,7 +23,7 @@ class DeleteDispatcher:
         return PathLock(body.rel_endpoint, changes=True)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
-        """Remove."""
+        """Remove the file or directory at the endpoint."""
         body: DeleteBody = request.body
         try:
             removed = await request.files.remove(body.rel_endpoint, body.if_hash, body.recursive)

@@ -31,7 +31,7 @@ class LinkDispatcher:
         return PathLock(body.rel_endpoint, changes=True)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
-        """Make it."""
+        """Make the link, and answer with its URL."""
         body: LinkBody = request.body
         seconds = LINK_SECONDS if body.seconds is None else body.seconds
         terms = LinkTerms(body.rel_endpoint, seconds, body.uses, body.upload, body.password)
@@ -52,7 +52,7 @@ class LinksDispatcher:
         return PathLock(ROOT, changes=False)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
-        """List them, some in each interim answer."""
+        """List the links, some in each interim answer."""
         await resolution.turn()
         found = await _links(request).list()
         for start in range(0, len(found), PAGE):
@@ -72,7 +72,7 @@ class UnlinkDispatcher:
         return PathLock(ROOT, changes=True)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
-        """Revoke it."""
+        """Revoke the link that the body names."""
         body: UnlinkBody = request.body
         ended = await _links(request).revoke(body.link)
         resolution.resolve(Status.OK, f"revoked the link {ended.id}", {"link": ended.id})

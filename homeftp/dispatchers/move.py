@@ -26,7 +26,7 @@ class MoveDispatcher:
         return _lock_both(body)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
-        """Rename."""
+        """Rename a file or directory."""
         await _change_both(request.files.move, "moved", request.body, resolution)
 
 
@@ -42,7 +42,7 @@ class CopyDispatcher:
         return _lock_both(body)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
-        """Copy."""
+        """Copy a file on the server."""
         await _change_both(request.files.copy, "copied", request.body, resolution)
 
 

@@ -24,7 +24,7 @@ class SetstatDispatcher:
         return PathLock(body.rel_endpoint, changes=True)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
-        """Change them."""
+        """Change the time and mode of a file or directory."""
         body: SetstatBody = request.body
         values = parse_meta_data(body.meta_data)
         if not values or "size" in values:

@@ -64,7 +64,7 @@ class ControlProtocol(LineOnlyReceiver):
             Deferred.fromCoroutine(self._control.answer(line)).addCallback(self._send)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Not a request."""
+        """Refuse the line, which is longer than a request may be."""
         self._send({"ok": False, "error": f"a request has at most {runtime.MAX_REQUEST} bytes"})
 
     def _send(self, answer: Mapping[str, Any]) -> None:

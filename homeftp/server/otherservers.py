@@ -80,14 +80,14 @@ class OtherServers:
         return self._others
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to announce this server, and to listen to the others."""
         self._running = True
         self._ended = [self._reporting.start(SEEN_SECONDS), Deferred.fromCoroutine(self._follow())]
         for ended in self._ended:
             ended.addErrback(lambda failure: self._log.failure("notifications from other servers stopped", failure))
 
     async def stop(self) -> None:
-        """Stop, and let the others hear it; ends when nothing is under way any more."""
+        """Stop, and tell the others; ends when nothing is in progress any more."""
         self._running = False
         if self._reporting.running:
             self._reporting.stop()

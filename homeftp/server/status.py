@@ -59,7 +59,7 @@ class ServerStatus:
         return {"lines": [line for each in shown for line in each.lines()]}
 
     async def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything."""
+        """Everything that `homeftp status` shows of a server."""
         context = self.server.context
         logins = context.logins.logins()
         found: dict[str, Any] = await context.workers.run_unbounded(self._stored)

@@ -83,7 +83,7 @@ class BasicStore(abc.ABC):
             file.close()
 
     def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
-        """There are none."""
+        """Always empty: this store keeps no versions."""
         return iter(())
 
     def history(self) -> IHistory | None:
@@ -105,7 +105,7 @@ class BasicStore(abc.ABC):
         return None
 
     def space(self) -> Space:
-        """Not known."""
+        """Always unknown."""
         return Space()
 
     # -- changing ------------------------------------------------------------------
@@ -119,7 +119,7 @@ class BasicStore(abc.ABC):
         """Write small files and make directories."""
 
     def edit(self, request: WriteRequest) -> IDraft:
-        """Refused."""
+        """Refuse the edit: a backend that can do it has a method of its own."""
         raise unsupported("change a part of a file")
 
     @abc.abstractmethod
@@ -129,7 +129,7 @@ class BasicStore(abc.ABC):
     def set_metadata(
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
     ) -> Entry:
-        """Refused."""
+        """Refuse the change: a backend that can do it has a method of its own."""
         raise unsupported("keep times and modes")
 
     def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
@@ -145,7 +145,7 @@ class BasicStore(abc.ABC):
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
     ) -> Iterator[int | Entry]:
-        """Refused."""
+        """Refuse the copy: a backend that can do it has a method of its own."""
         raise unsupported("copy files")
 
     @abc.abstractmethod
@@ -163,7 +163,7 @@ class BasicStore(abc.ABC):
         """Put a version back."""
 
     def maintain(self) -> None:  # noqa: B027 (most have nothing to do here)
-        """Nothing expires."""
+        """Do nothing: nothing expires."""
 
     def close(self) -> None:  # noqa: B027 (most have nothing to do here)
-        """Nothing to release."""
+        """Do nothing: there is nothing to release."""

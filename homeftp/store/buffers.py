@@ -34,7 +34,7 @@ class BytesFile:
         return self._all[offset : offset + length]
 
     def hash_steps(self) -> Iterator[str | None]:
-        """Its hash is known."""
+        """Take no step: the hash is known."""
         yield self.entry.hash
 
     def is_stale(self) -> bool:
@@ -42,11 +42,11 @@ class BytesFile:
         return False
 
     def close_verified(self, hash: str | None) -> Entry:
-        """Its entry."""
+        """Give the entry: content in memory cannot be damaged."""
         return self.entry
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 @implementer(IUpload)
@@ -151,14 +151,14 @@ class BytesDraft:
         self._content[offset : offset + len(data)] = data
 
     def truncate(self, size: int) -> None:
-        """Cut or extend it."""
+        """Cut the content, or extend it with zeros."""
         self._expect_open()
         check_range(size)
         self._grow(size)
         del self._content[size:]
 
     def prepare(self) -> Iterator[int]:
-        """It is in memory: there are no steps."""
+        """Take no step: the content is in memory."""
         return iter(())
 
     def commit(self, *, mtime_us: int | None = None, mode: int | None = None) -> Entry:

@@ -27,45 +27,45 @@ class ReadOnlyStore(BasicStore):
         return Space(free=0)
 
     def upload(self, request: WriteRequest) -> IUpload:
-        """Refused."""
+        """Refuse the upload."""
         raise self._refusal
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
-        """Refused, each."""
+        """Refuse each of the files."""
         return [self._refusal for _ in requests]
 
     def edit(self, request: WriteRequest) -> IDraft:
-        """Refused."""
+        """Refuse the edit."""
         raise self._refusal
 
     def make_directory(self, request: WriteRequest) -> Entry:
-        """Refused."""
+        """Refuse the new directory."""
         raise self._refusal
 
     def set_metadata(
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
     ) -> Entry:
-        """Refused."""
+        """Refuse the change of metadata."""
         raise self._refusal
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
     ) -> Iterator[int | Entry]:
-        """Refused."""
+        """Refuse the copy."""
         raise self._refusal
 
     def move(
         self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
     ) -> Entry:
-        """Refused."""
+        """Refuse the move."""
         raise self._refusal
 
     def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
-        """Refused."""
+        """Refuse the removal."""
         raise self._refusal
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
-        """Refused."""
+        """Refuse to put a version back."""
         raise self._refusal
 
     @property

@@ -36,6 +36,6 @@ class PieceQueue:
         return b"".join(taken)
 
     def clear(self) -> None:
-        """Drop all of it."""
+        """Drop all pieces."""
         self._pieces.clear()
         self.size = 0

@@ -89,7 +89,7 @@ class OpenedLink:
 
     @property
     def subject(self) -> str:
-        """The link."""
+        """How messages and records name the link."""
         return f"link {self.id}"
 
 

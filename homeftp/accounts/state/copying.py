@@ -24,7 +24,7 @@ _COPIED = {
 
 
 class CopiedAccounts(NamedTuple):
-    """How many were copied."""
+    """How many accounts and devices were copied."""
 
     accounts: int
     devices: int

@@ -25,7 +25,7 @@ class Rows(Protocol):
         """The next row; None after the last one."""
 
     def fetchall(self) -> list[Any]:
-        """The other rows."""
+        """The rows that were not fetched yet."""
 
     def __iter__(self) -> Iterator[Any]:
         """The rows, one at a time."""
@@ -60,10 +60,10 @@ class StateEngine(Protocol):
         """A value that changes with every change of the database, by any process; cheap enough for every request."""
 
     def connection(self) -> ContextManager[Statements]:
-        """Each statement is a transaction of its own."""
+        """Open a block of statements, each of which is a transaction of its own."""
 
     def snapshot(self) -> ContextManager[Statements]:
-        """All statements, which only read, see the database as it is at one moment."""
+        """Open a block of statements that only read, and see the database as it is at one moment."""
 
     def transaction(self) -> ContextManager[Statements]:
         """All statements are one transaction, and no other one of any process runs meanwhile.

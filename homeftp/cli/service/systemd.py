@@ -24,7 +24,7 @@ class SystemdUnit:
 
     @property
     def path(self) -> str:
-        """Its file."""
+        """The file of the unit."""
         if self.is_system:
             return os.path.join(SYSTEM_FOLDER, self.name)
         config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")

@@ -271,7 +271,7 @@ class PathDirectory:
 
     @property
     def names_later(self) -> bool:
-        """Never."""
+        """Always false: a file cannot be named after it was written."""
         return False
 
     def create_unnamed(self, mode: int) -> int:
@@ -348,7 +348,7 @@ class PathDirectory:
 
     @property
     def can_sync_filesystem(self) -> bool:
-        """Never."""
+        """Always false: there is no such call."""
         return False
 
     def sync_filesystem(self) -> None:

@@ -41,7 +41,7 @@ class FileStat(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of content."""
+        """The number of bytes of the content."""
         return self.stat.st_size
 
     @property

@@ -38,7 +38,7 @@ _MAX_MANIFEST = 64 * MIB
 
 
 class DumpPart(msgspec.Struct, frozen=True):
-    """One object."""
+    """One object of a dump in the bucket."""
 
     size: int
     sha256: str
@@ -63,7 +63,7 @@ class DumpedTable(msgspec.Struct, frozen=True):
 
 
 class DumpManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """One whole dump."""
+    """The list of the objects of one complete dump."""
 
     format: int = FORMAT
     name: str
@@ -83,7 +83,7 @@ class DumpManifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def size(self) -> int:
-        """Bytes of its objects."""
+        """The number of bytes of all objects of the dump."""
         return sum(part.size for table in self.tables for part in table.parts)
 
 

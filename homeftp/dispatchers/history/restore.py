@@ -27,7 +27,7 @@ class RestoreDispatcher:
         return PathLock(body.rel_endpoint, changes=True)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
-        """Put it back."""
+        """Put a file back, or with `recursive` a directory."""
         body: RestoreBody = request.body
         if body.recursive:
             await _restore_tree(request, resolution)

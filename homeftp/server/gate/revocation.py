@@ -44,11 +44,11 @@ class RevocationMonitor:
         self._call.clock = clock
 
     def start(self) -> None:
-        """Check from now on."""
+        """Begin to check the logins regularly."""
         self._call.start(CHECK_SECONDS, now=False)
 
     def stop(self) -> None:
-        """Check no more."""
+        """Stop checking the logins."""
         if self._call.running:
             self._call.stop()
 

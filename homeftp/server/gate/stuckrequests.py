@@ -91,7 +91,7 @@ class StuckRequestLog:
             )
 
     def stop(self) -> None:
-        """Check no more."""
+        """Stop checking the requests."""
         self._running.clear()
         if self._timer is not None:
             self._timer.cancel()

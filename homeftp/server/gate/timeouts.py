@@ -27,7 +27,7 @@ class Deadline:
         expired()
 
     def cancel(self) -> None:
-        """It was met. May be called twice."""
+        """Cancel the deadline, which was met. May be called twice."""
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
@@ -53,7 +53,7 @@ class StallTimer:
         self._before = 0
 
     def begin(self) -> None:
-        """The peer owes bytes from now on. May be called again, without effect."""
+        """Note that the peer owes bytes from now on. May be called again, without effect."""
         if not self._owed:
             self._owed = True
             self._since = self._clock.seconds()
@@ -62,7 +62,7 @@ class StallTimer:
                 self._timer = Deadline(self._clock, self._seconds, self._check)
 
     def end(self) -> None:
-        """The peer owes nothing."""
+        """Note that the peer owes nothing."""
         self._owed = False
 
     def stop(self) -> None:

@@ -89,7 +89,7 @@ class HttpExchange:
             await begun
 
     def end(self) -> None:
-        """It has been answered, or cannot be."""
+        """End the request, which has been answered or cannot be."""
         if self._ended is not None:
             self._ended.callback(None)
 

@@ -37,7 +37,7 @@ class FullServer(Protocol):
     """A connection for which there is no place: it is closed before TLS begins."""
 
     def connectionMade(self) -> None:
-        """Close."""
+        """Close the connection at once."""
         self.transport.abortConnection()  # type: ignore[union-attr]
 
 

@@ -73,11 +73,11 @@ class Authenticator:
             self._parts.device_activity.saw(id, self._address, None, client=client, expires=expires)
 
     def log_in(self, body: LoginBody, resolution: IResolution) -> Deferred[None]:
-        """LOGIN."""
+        """Answer LOGIN."""
         return Deferred.fromCoroutine(self._answer_login(body, resolution))
 
     def pair(self, body: PairBody, resolution: IResolution) -> Deferred[None]:
-        """PAIR: one step."""
+        """Answer one step of PAIR."""
         return Deferred.fromCoroutine(self._answer_pair(body, resolution))
 
     def renew(self, body: RenewBody, resolution: IResolution) -> Deferred[None]:

@@ -33,7 +33,7 @@ class PairingSession:
         self._proven: PairingAttempt | None = None
 
     async def step(self, body: PairBody) -> dict[str, Any]:
-        """The answer's body.
+        """Carry out one step, and give the body of its answer.
 
         Raises `BadRequest` (20) for a step out of turn, `LoginFailed` (32)
         for a code that is wrong or no longer valid, `Busy` (51) after too many

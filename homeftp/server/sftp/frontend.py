@@ -26,7 +26,7 @@ class FullSshServer(Protocol):
     """A connection for which there is no place: it is closed at once."""
 
     def connectionMade(self) -> None:
-        """Close."""
+        """Close the connection at once."""
         self.transport.abortConnection()  # type: ignore[union-attr]
 
 

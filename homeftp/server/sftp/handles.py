@@ -67,7 +67,7 @@ class Handles:
         self._reserved += 1
 
     def release(self) -> None:
-        """It was not opened."""
+        """Give back the place of a handle that was not opened."""
         self._reserved -= 1
         self._accounts.release(self._account)
 

@@ -35,7 +35,7 @@ class AccountHandles:
         return True
 
     def release(self, account: str, count: int = 1) -> None:
-        """Count so many fewer."""
+        """Count this many fewer open handles of an account."""
         self._open[account] -= count
         if not self._open[account]:
             del self._open[account]

@@ -118,7 +118,7 @@ class ContractCase(Mixin):
         return entry
 
     def content(self, store: IStore, path: str) -> bytes:
-        """All of a file."""
+        """The whole content of a file."""
         file = store.open(parse(path))
         try:
             return file.read(0, file.entry.size + 1)

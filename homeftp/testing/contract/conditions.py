@@ -28,7 +28,7 @@ RACES = 4
 
 
 class ConditionsContract(ContractCase):
-    """Preconditions."""
+    """The contract of preconditions."""
 
     def writes(self, store: IStore) -> dict[str, Write]:
         """Every way to put a content in place."""

@@ -18,7 +18,7 @@ MTIME_US = 1_700_000_000_000_500
 
 
 class IntegrityContract(ContractCase):
-    """Verifying."""
+    """The contract of verifying and mending."""
 
     def verified(self, store: IStore, path: str = "", hidden: FolderSet = NO_FOLDERS) -> Verification:
         """Verify everything at and beneath a path: the sum of the steps."""

@@ -14,7 +14,7 @@ from homeftp.testing.contract.resuming import PART
 
 
 class LimitsContract(ContractCase):
-    """Limits."""
+    """The contract of the owner's limits: types, sizes and quota."""
 
     def test_filetypes(self) -> None:
         """Only files of the allowed types are written, whatever the case of their suffix; directories are free."""

@@ -20,7 +20,7 @@ from homeftp.testing.contract.case import ContractCase, sha
 
 
 class ReadingContract(ContractCase):
-    """Reading."""
+    """The contract of reading files and listing directories."""
 
     def test_interfaces(self) -> None:
         """The store and its open files have every method of their interfaces, with the same parameters."""

@@ -45,7 +45,7 @@ def replayed(changes: Sequence[Change], *, at_once: bool = False) -> dict[str, i
 
 
 class RecordingContract(ContractCase):
-    """The change log."""
+    """The contract of the change log."""
 
     def setUp(self) -> None:
         """Record into a list; `failure` is raised instead while it is set."""

@@ -18,7 +18,7 @@ PART = RESUMABLE + 1000
 
 
 class ResumingContract(ContractCase):
-    """Resuming."""
+    """The contract of uploads that are continued."""
 
     def cut(self, store: IStore, content: bytes, size: int, **fields: object) -> None:
         """Begin an upload to d/a.txt, and suspend it when `size` bytes have come."""

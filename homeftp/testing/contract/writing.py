@@ -13,7 +13,7 @@ from homeftp.testing.contract.case import ContractCase, request, sha
 
 
 class WritingContract(ContractCase):
-    """Writing."""
+    """The contract of writing files and making directories."""
 
     def test_write(self) -> None:
         """A write returns the entry that `stat` shows from then on; parents are made."""

@@ -42,7 +42,7 @@ class Push(Protocol):
 
     @property
     def data(self) -> bytes:
-        """Its content."""
+        """The content of the file; empty for a directory."""
 
 
 P = TypeVar("P", bound=Push)

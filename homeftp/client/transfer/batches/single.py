@@ -63,12 +63,12 @@ class SmallGetHandler:
             self._failure = violation
 
     def received(self, data: bytes) -> None:
-        """Keep content."""
+        """Keep a part of the file's content."""
         if self._failure is None:
             self._pieces.append(data)
 
     def finished(self) -> None:
-        """Report the result."""
+        """Report the result of the transfer of this file."""
         if isinstance(self._failure, ProtocolViolation):
             self._receiver.fail(self._failure)
         elif self._failure is not None:
@@ -80,5 +80,5 @@ class SmallGetHandler:
             self._receiver.on_fetched(self._task, self._outcome, self._entry, data, self._verdict)
 
     def failed(self, reason: Exception) -> None:
-        """The connection ended."""
+        """Report that the connection ended before the answer was complete."""
         self._receiver.fail(reason)

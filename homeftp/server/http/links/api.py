@@ -50,7 +50,7 @@ class LinksApi:
         return False
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
-        """The response."""
+        """Answer a request for links."""
         links = None if request.login is None else request.login.links
         if links is None:
             raise Forbidden("this login cannot make share links")

@@ -29,20 +29,20 @@ _SUFFIX = 32
 
 
 class PartBegin(NamedTuple):
-    """A part begins. `filename` is None for a field that is no file, and "" where no file was chosen."""
+    """The beginning of a part. `filename` is None for a field that is no file, and "" where no file was chosen."""
 
     field: str
     filename: str | None
 
 
 class PartData(NamedTuple):
-    """More of its content."""
+    """More bytes of the content of the part that has begun."""
 
     data: bytes
 
 
 class PartEnd(NamedTuple):
-    """It is complete."""
+    """The end of the part that has begun."""
 
 
 PartEvent = PartBegin | PartData | PartEnd

@@ -61,7 +61,7 @@ class UploadUrl:
         return cls(_endpoint(path), size, mtime_us, _hash(given.get("hash")), _condition(given.get("if")))
 
     def location(self) -> str:
-        """The URL."""
+        """The URL at which the upload is continued."""
         fields: dict[str, object] = {"size": self.size, "mtime_us": self.mtime_us}
         if self.hash is not None:
             fields["hash"] = self.hash

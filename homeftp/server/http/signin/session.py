@@ -71,7 +71,7 @@ class SessionHandler:
         return request.method == "POST"
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
-        """The response."""
+        """Answer a request about the session of a browser."""
         if request.method == "POST":
             return await self._sign_in(request)
         if request.login is None:

@@ -32,7 +32,7 @@ class SmallMemory:
         return True
 
     def release(self, size: int) -> None:
-        """Count so many fewer."""
+        """Count this many fewer bytes."""
         self.used -= size
 
 
@@ -46,7 +46,7 @@ class Pending:
     precondition: str | None = None
 
     def request(self, size: int | None, *, empty: bool = False) -> WriteRequest:
-        """The request for it."""
+        """The request to the store that writes the content."""
         return WriteRequest(
             endpoint=self.endpoint,
             size=size,
@@ -72,7 +72,7 @@ class DraftContent:
 
     @property
     def size(self) -> int:
-        """Bytes of it now."""
+        """The number of bytes that the content has now."""
         return len(self._small) if self._draft is None else self._draft.size
 
     async def read(self, offset: int, length: int) -> bytes:
@@ -130,7 +130,7 @@ class DraftContent:
         return await self._files.write(pending.request(len(content)), content)
 
     async def abort(self) -> None:
-        """Discard it."""
+        """Discard the content."""
         self._forget_small()
         if self._draft is not None:
             await self._draft.abort()

@@ -75,11 +75,11 @@ class OpenFile:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it is, or will be."""
+        """The endpoint at which the file is, or will be."""
         return self._pending.endpoint
 
     def move(self, endpoint: Endpoint) -> None:
-        """It has been renamed."""
+        """Note that the file has been renamed."""
         self._pending.endpoint = endpoint
 
     @property

@@ -48,13 +48,13 @@ read with larger requests, which made downloads slower in a trial."""
 
 
 def version() -> bytes:
-    """The answer to INIT."""
+    """Encode the answer to INIT."""
     extensions = b"".join(string(name) + string(number) for name, number in OFFERED)
     return string(bytes((PacketType.VERSION,)) + u32(VERSION) + extensions)
 
 
 def status(id: int, code: StatusCode, message: str = "") -> bytes:
-    """How a request ended."""
+    """Encode a STATUS, which says how a request ended."""
     text = message.encode("utf-8", "replace")
     return _packet(PacketType.STATUS, id, u32(code) + string(text) + string(b"en" if text else b""))
 

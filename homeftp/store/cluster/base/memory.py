@@ -25,12 +25,12 @@ class UploadMemory:
         self._lock = Lock()
 
     def reserve(self) -> None:
-        """One more upload is under way."""
+        """Count an upload that begins."""
         with self._lock:
             self._active += 1
 
     def release(self) -> None:
-        """One less is."""
+        """Count an upload that has ended."""
         with self._lock:
             self._active -= 1
 

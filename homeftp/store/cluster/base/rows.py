@@ -162,7 +162,7 @@ class IPlaced(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in that."""
+        """The name in its directory."""
 
     @property
     def directory(self) -> bool:

@@ -33,7 +33,7 @@ class StoredContent:
 
     @property
     def size(self) -> int:
-        """Bytes of all parts."""
+        """The number of bytes of all parts."""
         return self._ends[-1] if self._ends else 0
 
     def read(self, offset: int, length: int) -> bytes:
@@ -87,7 +87,7 @@ class ClusterFile:
         return self.entry
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 def open_contents(

@@ -123,7 +123,7 @@ def owners(queries: IQueries) -> list[str]:
 
 
 def own_id(transaction: Transaction) -> str:
-    """Its own one, made where there is none yet."""
+    """The id of this database, which is made where it has none yet."""
     transaction.execute("INSERT INTO owner (id, own) VALUES (gen_random_uuid(), true) ON CONFLICT DO NOTHING")
     return str(transaction.row("SELECT id FROM owner WHERE own")[0])
 

@@ -37,7 +37,7 @@ class ArrivedParts:
 
     @property
     def size(self) -> int:
-        """Bytes that arrived."""
+        """The number of bytes that have arrived."""
         return sum(part.size for part in self.parts)
 
     def with_part(self, part: ContentPart, since_us: int) -> ArrivedParts:

@@ -19,7 +19,7 @@ def move(
     target_precondition: str | None,
     actor: Actor,
 ) -> Entry:
-    """`IStore.move`."""
+    """Carry out `IStore.move`."""
     limits.check_move(source, target)
 
     def work(committer: ClusterCommitter, alone: bool) -> Entry:

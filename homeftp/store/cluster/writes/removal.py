@@ -34,7 +34,7 @@ STEP = 500
 def remove(
     context: ClusterContext, endpoint: Endpoint, precondition: str | None, recursive: bool, actor: Actor
 ) -> Generator[int, None, None]:
-    """`IStore.remove`."""
+    """Carry out `IStore.remove`."""
     limits.check_removable(endpoint)
 
     def work(committer: ClusterCommitter, alone: bool) -> Removal | None:

@@ -43,7 +43,7 @@ class PinnedFile:
     is_named: bool = attrs.field(default=True, init=False)
 
     def make_name(self) -> None:
-        """Nothing to do."""
+        """Do nothing: the file has a name."""
 
     def renamed(self) -> None:
         """Nothing to note."""

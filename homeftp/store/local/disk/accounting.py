@@ -58,7 +58,7 @@ class Allocation:
 
     @property
     def place(self) -> Endpoint:
-        """Where it counts."""
+        """The directory in which the allocation counts."""
         return self.endpoint.parent if self.in_parent else self.endpoint
 
 

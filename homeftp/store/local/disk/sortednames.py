@@ -43,7 +43,7 @@ class NameBudget:
 
     @contextlib.contextmanager
     def walk(self) -> Iterator[None]:
-        """A walk is under way."""
+        """Count a walk for as long as the block runs."""
         with self._lock:
             self.walks += 1
         try:

@@ -41,7 +41,7 @@ class PartialUpload:
 
     @property
     def name(self) -> bytes:
-        """The name of its file."""
+        """The name of the file of the partial upload."""
         return self.token if self.record.directory is None else RESERVED_PREFIX.encode() + self.token
 
     # Readers of `points` take no lock: each change of the list is one step.
@@ -79,12 +79,12 @@ class PartialRegistry:
         self._all: dict[bytes, PartialUpload] = {}
 
     def add(self, partial: PartialUpload) -> None:
-        """Make it findable."""
+        """Add a partial upload, which can be found from now on."""
         with self._lock:
             self._all[partial.token] = partial
 
     def all(self) -> list[PartialUpload]:
-        """All of them."""
+        """All partial uploads that can be found."""
         with self._lock:
             return list(self._all.values())
 

@@ -78,7 +78,7 @@ class ResumeRecord(msgspec.Struct, frozen=True):
         return None not in (size, mtime_us) and (size, mtime_us) == (self.size, self.mtime_us)
 
     def encode(self) -> bytes:
-        """The first line."""
+        """The first line of the record's file."""
         directory = None if self.directory is None else self.directory.whole
         content = self.size, self.hash, self.mtime_us
         first = _FirstLine(self.endpoint.whole, *content, directory, self.account, self.owner)
@@ -86,7 +86,7 @@ class ResumeRecord(msgspec.Struct, frozen=True):
 
 
 def encode_point(point: ResumePoint) -> bytes:
-    """A further line."""
+    """A further line of the record's file."""
     return msgspec.json.encode(_PointLine(point.size, point.hash)) + b"\n"
 
 

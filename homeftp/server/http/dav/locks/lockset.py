@@ -46,7 +46,7 @@ def bounded(seconds: int | None) -> int:
 
 @attrs.define(eq=False, kw_only=True)
 class Lock:
-    """One write lock."""
+    """A write lock on an endpoint."""
 
     account: str
     """The owner's account: `DavRequest.owner`."""
@@ -97,7 +97,7 @@ class LockSet:
             self.add(lock)
 
     def add(self, lock: Lock) -> None:
-        """One lock more."""
+        """Add a lock to the set."""
         self._at.setdefault(lock.key, []).append(lock)
 
     def remove(self, lock: Lock) -> None:

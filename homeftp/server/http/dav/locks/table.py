@@ -37,11 +37,11 @@ class LockTable:
         self._next_end = min(self._ends.values(), default=math.inf)
 
     def of(self, account: str) -> LockTable:
-        """The same locks: they are at hand."""
+        """This table itself, whose locks are all in memory."""
         return self
 
     async def near(self, endpoint: Endpoint, *, deep: bool = False) -> LockSet:
-        """All locks."""
+        """All locks, because they are in memory."""
         self._expire()
         return self._set
 

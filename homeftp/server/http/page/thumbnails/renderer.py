@@ -128,13 +128,13 @@ class DrawingProcess(ProcessProtocol):
         self._process.closeStdin()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process at once."""
         self._ended(self)
         if self._process.pid is not None:
             self._process.signalProcess("KILL")
 
     def processEnded(self, reason: Failure) -> None:
-        """It has ended, and with it what it was asked."""
+        """Answer what the process was asked, now that it has ended, with nothing."""
         self._stop_waiting()
         if not reason.check(ProcessDone):
             self._log.info("a process that draws thumbnails has ended: {why}", why=reason.getErrorMessage())
