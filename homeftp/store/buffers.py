@@ -42,7 +42,7 @@ class BytesFile:
         return False
 
     def close_verified(self, hash: str | None) -> Entry:
-        """Give the entry: content in memory cannot be damaged."""
+        """Close the file, and give its entry: content in memory cannot be damaged."""
         return self.entry
 
     def close(self) -> None:

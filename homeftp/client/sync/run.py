@@ -41,8 +41,8 @@ _NAMES = (Act.MOVE, Act.KEEP_BOTH)
 _CONTENTS = (Act.COPY, Act.METADATA)
 
 _ANOTHER_SHARE = (
-    "the server was restored, or has another folder in the place of the one that was synced. Whatever either side has "
-    "is kept"
+    "the server was restored, or has another folder in the place of the one that was synced. Files on either side "
+    "are kept"
 )
 
 
@@ -230,9 +230,9 @@ class _Sync:
         marker = await self._run(read_marker, pair.local)
         if before not in (None, marker) and not self._request.start_over:
             raise OperatorError(
-                f"{self._request.local} was synced before, and is not that folder now: is its disk mounted? Nothing "
-                "was changed; a watch goes on when it is back. If it is right that it is another folder, or empty, use "
-                "--start-over: what exists on either side is kept"
+                f"{self._request.local} was synced before, but is a different folder now: is its disk mounted? Nothing "
+                "was changed; a watch continues when it is back. If the new folder is right, or is meant to be empty, "
+                "use --start-over: files on either side are kept"
             )
         if before is None:
             await self._check_exists(client, pair)
@@ -251,7 +251,7 @@ class _Sync:
         direction = self._request.options.direction
         is_here = await self._run(os.path.isdir, pair.local)
         if direction is Direction.PUSH and not is_here:
-            raise OperatorError(f"{self._request.local} does not exist, or is no folder")
+            raise OperatorError(f"{self._request.local} does not exist, or is not a folder")
         if (direction is Direction.PULL or not is_here) and (await client.cmp(pair.endpoint)).remote is None:
             other = "" if direction is Direction.PULL else f", and neither does {self._request.local} here"
             raise NotFound(f"{pair.endpoint} does not exist on the server{other}")
@@ -312,8 +312,8 @@ class _Sync:
         problem = self._request.guard.objection(plan, self._request.max_delete)
         if plan.agreed_files and "" not in both.entries:
             problem = (
-                f"the server has no folder {pair.endpoint} any more. Nothing was changed: check the path. If it is "
-                "right that it is gone, use --start-over: it is made again from what is here"
+                f"the server no longer has a folder {pair.endpoint}. Nothing was changed: check the path. If it was "
+                "removed on purpose, use --start-over: it is recreated from the folder here"
             )
         if problem is not None and not self._request.dry_run:
             raise OperatorError(problem)

@@ -51,7 +51,7 @@ class OwnerTests(SynchronousTestCase):
         """A folder that the account may not read any more stays here, and that is said; --max-delete confirms."""
         self.owner("grant", "ann", "Docs/private", "none")
         for _ in range(2):
-            self.assertIn("failed: private: the server does not list it any more", self.sync(code=1))
+            self.assertIn("failed: private: the server no longer lists it", self.sync(code=1))
             self.assertEqual(contents(self.folder), self.before)
         self.sync("--max-delete", "1")
         self.assertEqual(set(contents(self.folder)), {"a", "c"})

@@ -83,7 +83,7 @@ class ClusterFile:
         return False
 
     def close_verified(self, hash: str | None) -> Entry:
-        """Its entry."""
+        """Close the file, and give its entry."""
         return self.entry
 
     def close(self) -> None:

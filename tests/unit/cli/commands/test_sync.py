@@ -109,7 +109,7 @@ class SyncTests(RemoteCommandCase):
         self.sync("-y")
         os.unlink(os.path.join(self.here, RESERVED, "sync"))
         self.assertEqual(self.sync("-y"), Exit.USAGE)
-        self.assertIn("is not that folder now", self.err.getvalue())
+        self.assertIn("is a different folder now", self.err.getvalue())
         self.assertEqual(self.sync("-y", "--start-over"), Exit.DONE)
         shutil.rmtree(os.path.join(self.server.root, "Docs"))
         self.make_remote_file("Docs")

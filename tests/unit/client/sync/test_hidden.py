@@ -125,7 +125,7 @@ class HiddenTests(SyncCase):
     def test_no_folder(self) -> None:
         """Where the whole folder is hidden the sync stops."""
         self.grant("Docs", "none")
-        with self.assertRaisesRegex(Exception, "the server has no folder Docs any more"):
+        with self.assertRaisesRegex(Exception, "the server no longer has a folder Docs"):
             self.sync(self.ann)
         self.assertEqual(self.ann.contents(), self.before)
 

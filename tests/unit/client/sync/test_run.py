@@ -353,7 +353,7 @@ class LaterSyncTests(SyncedCase):
         """A folder that is gone from the server is not taken for deletions either."""
         os.rename(os.path.join(self.server.root, "Docs"), os.path.join(self.server.root, "Other"))
         error = self.assertRaises(OperatorError, self.sync, self.ann)
-        self.assertIn("the server has no folder Docs any more", str(error))
+        self.assertIn("the server no longer has a folder Docs", str(error))
         self.sync(self.ann, start_over=True)
         self.assertEqual((self.ann.contents(), self.there()), (self.before, self.before))
 

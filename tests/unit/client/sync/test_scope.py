@@ -170,7 +170,7 @@ class PartTests(SyncedCase):
         self.assertIn("is its disk mounted?", str(error))
         os.rename(os.path.join(self.server.root, "Docs"), os.path.join(self.server.root, "Other"))
         error = self.assertRaises(OperatorError, self.part, self.bob, "d")
-        self.assertIn("the server has no folder Docs any more", str(error))
+        self.assertIn("the server no longer has a folder Docs", str(error))
 
     def test_left(self) -> None:
         """What waits for a person, or failed, is left; a link, and what is done, is not."""
