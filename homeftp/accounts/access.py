@@ -214,7 +214,7 @@ def _read(connection: Statements, name: str) -> Access | None:
             raise ValueError
     except (ValueError, OperatorError) as error:
         raise OperatorError(
-            f"the record of the account {name} is damaged: set it anew with `homeftp account remove {name}` and "
+            f"the record of the account {name} is damaged: create it again with `homeftp account remove {name}` and "
             f"`homeftp account add {name}`, or restore a backup"
         ) from error
     return attrs.evolve(access, quota=quota, stamp=stamp, id=id, links=links == 1)

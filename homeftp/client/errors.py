@@ -52,7 +52,8 @@ class Corrupted(ContentMismatch):
 
     def __init__(self, found: str = "") -> None:
         more = (
-            "Get the file again. If this stays, the server or its disk is damaged or was tampered with: tell its owner"
+            "Get the file again. If this happens again, the server or its disk is damaged or was tampered with: "
+            "tell its owner"
         )
         super().__init__(f"the downloaded bytes do not match the server's hash: do not use them. {found or more}")
 

@@ -139,7 +139,7 @@ class HomeFTPService(MultiService):
         server.state.open()
         if is_new and Devices(server.state).all():
             self._log.warn(
-                "the home's keys were missing in {folder} and were made anew, so paired devices no longer trust this "
+                "the home's keys were missing in {folder} and were recreated, so paired devices no longer trust this "
                 "server: if you have a backup of the keys, stop the server and restore it; otherwise pair all devices "
                 "again",
                 folder=os.path.join(folder, FOLDER),

@@ -242,7 +242,7 @@ STOPS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         ("WORDCOUNT",),
     ),
     "it is named twice": ({"wordcount.py": COMPLETE}, ("WORDCOUNT", "WORDCOUNT")),
-    "the name is no request type": ({"wordcount.py": COMPLETE}, ("wordcount",)),
+    "the name is not a request type": ({"wordcount.py": COMPLETE}, ("wordcount",)),
     "the folder is not there": ({}, ("WORDCOUNT", "--plugin-dir", "none")),
 }
 """What the page's table names: the files in the folder, and the dispatchers that the owner names."""

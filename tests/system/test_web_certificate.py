@@ -161,7 +161,7 @@ class OwnersCertificateTests(WebCertificateCase):
         self.assertEqual(self.shown(), second.certificate)
         self.write(with_key=False)
         self.server.send(signal.SIGHUP)
-        self.says(f"the one before stays in use: the key in {self.key} is not that of the first certificate")
+        self.says(f"the previous one stays in use: the key in {self.key} is not that of the first certificate")
         os.chmod(self.key, 0)
         os.unlink(self.chain)
         self.server.send(signal.SIGHUP)

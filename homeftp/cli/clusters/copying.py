@@ -85,7 +85,7 @@ def copy_all(
     except Refusal as error:
         report.clear()
         raise OperatorError(
-            f"the {what} stopped: {error.message}. What was copied stays: run the same command again to go on"
+            f"the {what} stopped: {error.message}. What was copied is kept: run the same command again to continue"
         ) from error
     return report.print_summary()
 

@@ -28,12 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bwlimit",
         metavar="RATE",
         type=parse_rate,
-        help="read at most so much, in KiB per second, or with a unit such as 1.5M or 500KB; 0 is no limit",
+        help="limit the rate of reading, in KiB per second, or with a unit such as 1.5M or 500KB; 0 means no limit",
     )
     parser.add_argument(
         "--listing",
         action="store_true",
-        help="read nothing; only look in a listing of the bucket which objects are missing",
+        help="read nothing; only check a listing of the bucket for missing objects",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="print only what is damaged")
 

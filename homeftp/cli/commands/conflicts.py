@@ -59,7 +59,9 @@ def resolve(options: argparse.Namespace) -> Exit:
     from homeftp.client import resolve_conflict
 
     if options.keep is None or options.folder is not None:
-        raise OperatorError("name the copy and say which file stays: homeftp sync --resolve COPY --keep original|copy")
+        raise OperatorError(
+            "name the copy and say which file to keep: homeftp sync --resolve COPY --keep original|copy"
+        )
     conflict = resolve_conflict(options.resolve, options.keep)
     other = "copy" if options.keep == "original" else "original"
     is_kept = conflict.original is not None or conflict.is_in_the_way

@@ -34,7 +34,7 @@ are several sources. nas:lib/ means the contents of lib. Without TARGET, files g
 are the same are skipped. A file that differs is replaced if it is still what was compared. When the local file is
 newer, homeftp asks at a terminal, and otherwise leaves it unchanged. TARGET "-" is standard output.
 
-With --at, files and folders are what they were at that time, also those that do not exist any more; the server is not
+With --at, files and folders are what they were at that time, even those that no longer exist; the server is not
 changed. TIME is a time as `versions` prints it, a date, a date and time, or how long ago: 30m, 2h, 7d.
 """
 

@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep",
         choices=("original", "copy"),
-        help="with --resolve: which of the two files stays, under the original's name",
+        help="with --resolve: which of the two files to keep, under the original's name",
     )
     add_pattern_arguments(parser)
     accept_options(parser, "-a", "--archive", "-r", "--recursive")

@@ -58,7 +58,7 @@ def add_progress_arguments(parser: argparse.ArgumentParser) -> None:
         "--bwlimit",
         metavar="RATE",
         type=parse_rate,
-        help="limit the rate, in KiB per second, or with a unit such as 1.5M or 500KB; 0 is no limit",
+        help="limit the rate, in KiB per second, or with a unit such as 1.5M or 500KB; 0 means no limit",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="print the outcome of every file")
     add_output_arguments(parser)

@@ -46,7 +46,7 @@ def explained(phase: Phase, reason: BaseException | None) -> Exception:
             return UntrustedServer(
                 "the server does not prove to be the one that was pinned: its certificate is from another CA, is a "
                 "device's, has expired, or is for another name. Check both machines' clocks; if the server was set up "
-                "anew, remove the remote and add it again"
+                "again, remove the remote and add it again"
             )
         return ConnectionFailed(f"the TLS handshake failed: {said or 'no reason given'}")
     return ConnectionFailed("the server closed the connection during the TLS handshake")

@@ -65,7 +65,7 @@ async def _existing(client: Client, source: RemotePath) -> Entry:
 
 def _check(source: Endpoint, target: Endpoint) -> None:
     if source == target:
-        raise OperatorError(f"{source} is there already: name another target")
+        raise OperatorError(f"{source} already exists: name another target")
     if target.parts[: len(source.parts)] == source.parts:
         raise OperatorError(f"{source} cannot be moved into itself")
 

@@ -65,7 +65,7 @@ def write_dump(
     expect_current(database, parts)
     with tables.dumping(database) as connection:
         if connection is None:
-            raise OperatorError("a dump is being written at the moment: wait until that one is there")
+            raise OperatorError("another dump is being written: wait until it is complete")
         made = _write(connection, bucket, parts)
         removed = [] if keep is None else _remove_old(bucket, keep, tables.now_us(connection), made.name)
         return made, removed

@@ -85,7 +85,7 @@ class WebCertificates:
         try:
             found = read_web_certificate(chain, key, now=self._now)
         except OperatorError as error:
-            instead = "the one before stays in use" if self._has_own else "the home's own certificate is used"
+            instead = "the previous one stays in use" if self._has_own else "the home's own certificate is used"
             line = "the certificate for the web cannot be used, so {instead}: {why}"
             self._log.error(line, instead=instead, why=str(error))
             return None if self._has_own else self._open_home()

@@ -200,7 +200,7 @@ class HttpConnection(Protocol):
             self.handshakeCompleted()
         if self._closing:
             if self._received - self._received_at_close > GOODBYE_BYTES:
-                self._expire("the client goes on sending after the last answer")
+                self._expire("the client continues to send after the last answer")
             return
         if self._exchange is not None and self._reader.skip_body(len(data)):
             exchange = self._exchange

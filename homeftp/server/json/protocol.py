@@ -193,7 +193,7 @@ class ServerProtocol(RequestReceiver):
         if self._state.phase is not Phase.CLOSING:
             self._watch_input()
         elif self._deadlines.lingering and self._received - self._received_at_close > GOODBYE_BYTES:
-            self._expire("the client goes on sending after the last answer")
+            self._expire("the client continues to send after the last answer")
 
     def _large_payload_begins(self) -> None:
         self._sizes.update(large=True)

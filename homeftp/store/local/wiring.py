@@ -87,7 +87,7 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
             self.folders.learn_mounts()
             return [
                 f"no disk is mounted at {place}, where one was before, and all requests for what is there are refused. "
-                "Mount it; or, if that folder is right without it, confirm that with: "
+                "Mount it; or, if it is meant to stay unmounted, confirm that with: "
                 f"mkdir -p {shlex.quote(f'{place}/{RESERVED}')}"
                 for place in self.folders.missing_mounts()
             ]

@@ -84,7 +84,7 @@ class ListTests(AddressesCase):
         done = self.homeftp("remote", "add-address", "nas", "a")
         self.assertEqual(done.returncode, 2)
         self.assertIn("remove-address", done.stderr)
-        self.assertEqual(self.homeftp("remote", "add-address", "nas", "nas-1").returncode, 0, "it is there already")
+        self.assertEqual(self.homeftp("remote", "add-address", "nas", "nas-1").returncode, 0, "it already exists")
 
 
 class FoundTests(AddressesCase):

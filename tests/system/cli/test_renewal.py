@@ -74,12 +74,12 @@ class RenewalTests(PairCase):
     def test_keys_gone(self) -> None:
         """A server whose keys are gone is another one: it says so when it starts, and the device is not fooled."""
         self.paired()
-        self.assertNotIn("were made anew", self.server.output())
+        self.assertNotIn("were recreated", self.server.output())
         self.server.end()
         shutil.rmtree(os.path.join(self.server.state, "identity"))
         folder, listen = self.server.folder, self.server.listen
         self.server = ServerProcess(account=False, program=self.program, folder=folder, listen=listen)
-        self.assertIn("were made anew", self.server.output())
+        self.assertIn("were recreated", self.server.output())
         listed = self.homeftp("ls", "nas:")
         self.assertEqual((listed.returncode, listed.stdout), (4, ""))
 

@@ -27,7 +27,7 @@ the first. `homeftp versions` lists the versions.
 
 With -r, a folder is put back as it was at the time --at, or without --at as it was before its last change, such as the
 removal of the whole folder. Files that did not exist then are moved to the versions: homeftp shows how many and asks at
-a terminal, and otherwise needs -y. The server keeps files, and nothing of folders: empty ones do not come back, and
+a terminal, and otherwise needs -y. The server keeps versions of files, not of folders: empty ones do not come back, and
 recreated folders get the default mode and the time of the restore. A file that was moved since stays where it is.
 
 TIME is a time as `versions` prints it, a date, a date and time, or how long ago: 30m, 2h, 7d. For a file, the beginning

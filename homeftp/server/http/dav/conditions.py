@@ -67,7 +67,7 @@ async def store_condition(dav: DavRequest, entry: Entry | None, header: IfHeader
     check_present(dav, entry)
     none_match = dav.header("if-none-match")
     if none_match is not None and entry is not None and matches(none_match, entity_tag(entry), weak=True):
-        raise _failed("it is there already")
+        raise _failed("it already exists")
     same = any(each.etag is not None for part in header.lists for each in part.conditions)
     for name in ("if-match", "if-none-match", "if-unmodified-since"):
         given = dav.header(name)

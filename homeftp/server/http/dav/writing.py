@@ -108,7 +108,7 @@ FOLDER_METHODS = "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, MKCOL, DELETE, COPY, 
 
 
 def _exists() -> HttpError:
-    return HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "something is there already", [("Allow", FOLDER_METHODS)])
+    return HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "something already exists there", [("Allow", FOLDER_METHODS)])
 
 
 def _mtime_us(given: str | None) -> int | None:

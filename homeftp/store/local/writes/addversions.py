@@ -132,6 +132,6 @@ class VersionAdder(msgspec.Struct, frozen=True):
         except FileExistsError as error:
             raise Changed(f"there is another version of {display_path(endpoint)} of that time already") from error
         if place is None:
-            raise NoSpace(f"the versions may not take up as much as this one of {display_path(endpoint)}")
+            raise NoSpace(f"this version of {display_path(endpoint)} is larger than all versions together may be")
         temp_file.renamed()
         return CachedHash(place[0], os.fsdecode(place[1]), os.fstat(temp_file.fd), each.hash, each.began_ns)

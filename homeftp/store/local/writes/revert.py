@@ -77,8 +77,8 @@ class Reverter(msgspec.Struct, frozen=True):
         finally:
             close_quietly(handle.fd)
         raise NoSpace(
-            f"{display_path(endpoint)} stays as it is: with its {format_size(found.st_size)} it is too large to become "
-            "a version. Move it away first"
+            f"{display_path(endpoint)} was not restored: its present content of {format_size(found.st_size)} is too "
+            "large to become a version. Move it away first"
         )
 
 

@@ -13,7 +13,7 @@ class RateTests(SynchronousTestCase):
     """parse_rate."""
 
     def test_units(self) -> None:
-        """A number alone is in KiB; units of 1024 have no B or iB, those of 1000 have B; 0 is no limit."""
+        """A number alone is in KiB; units of 1024 have no B or iB, those of 1000 have B; 0 means no limit."""
         for text, expected in (
             ("100", 102_400),
             ("1.5", 1536),

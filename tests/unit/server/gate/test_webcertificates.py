@@ -159,7 +159,7 @@ class OwnersTests(WebCertificatesCase):
         certificates.open()
         self.write(key_of=first)
         (told,) = self.check(certificates)
-        self.assertIn("the one before stays in use: the key in ", told)
+        self.assertIn("the previous one stays in use: the key in ", told)
         self.assertEqual(self.check(certificates), [])
         self.assertEqual(len(self.check(certificates, again=True)), 1)
         self.assertEqual(self.shown().chain, first.chain)
