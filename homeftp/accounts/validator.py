@@ -147,7 +147,7 @@ class CheckedStore(AuthorizedStore):
         key: tuple[str, str | None, str | None],
         was_granted: Callable[[], bool] = lambda: False,
     ) -> CheckedStore:
-        """The same part of the store, with all that limits it."""
+        """The checked store for the same part of a store, with all that limits it."""
         same = {str(each.alias): getattr(store, each.name) for each in attrs.fields(AuthorizedStore) if each.init}
         return cls(**same, confirm=confirm, was_granted=was_granted, key=key)
 

@@ -42,7 +42,7 @@ class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     """The TCP ports that it listens on."""
 
     def ask(self, command: str, **parameters: Any) -> dict[str, Any]:
-        """Its answer to a command. Raises `OperatorError` where it refuses, or does not answer."""
+        """The server's answer to a command. Raises `OperatorError` where it refuses, or does not answer."""
         try:
             answer = _ask(self.path, self.uid, {**parameters, "command": command}, ANSWER_SECONDS)
         except (OSError, ValueError) as error:

@@ -128,7 +128,7 @@ class ContentPayload:
         return b""
 
     async def read_all(self, limit: int) -> bytes:
-        """All of the content; raises `TooLarge` (22) over `limit`."""
+        """The whole content; raises `TooLarge` (22) over `limit`."""
         data = await self._payload.read_all(limit + HASH_BYTES)
         content, self._trailer = data[: self.size], data[self.size :]
         return content

@@ -261,7 +261,7 @@ class FilePayload:
             raise ConnectionLost("the payload was stopped: nothing more is read")
 
     async def read_all(self, limit: int) -> bytes:
-        """All of it; raises `TooLarge` (22) over `limit`."""
+        """The whole content of the file; raises `TooLarge` (22) over `limit`."""
         check_limit("the content", self.size, limit)
         pieces = []
         while data := await self.read():

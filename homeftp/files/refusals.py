@@ -34,7 +34,7 @@ class RefusedChange:
         return cls(request.endpoint, None, request.size, request.hash, request.precondition)
 
     def fields(self, home: Endpoint) -> dict[str, object]:
-        """Its fields in the audit log; the account's endpoints begin at `home`."""
+        """The fields of the refusal in the audit log; the account's endpoints begin at `home`."""
         to = None if self.to is None else home.beneath(*self.to.parts).whole
         return {
             "size": self.size,
@@ -59,7 +59,7 @@ def _status_of(error: BaseException | None) -> Status:
 
 
 def recorded(work: Deferred[T], change: RefusedChange, record: RecordRefusal) -> Deferred[T]:
-    """The same work; a refusal is recorded before the caller gets it."""
+    """Do the same work; a refusal is recorded before the caller gets it."""
 
     def refused(failure: Failure) -> Deferred[T]:
         if failure.check(CancelledError, ConnectionLost) is not None:

@@ -166,7 +166,7 @@ class IncomingPayload:
         return data
 
     async def read_all(self, limit: int) -> bytes:
-        """All of it; raises `TooLarge` (22) over `limit`."""
+        """The whole payload; raises `TooLarge` (22) over `limit`."""
         check_limit("the payload", self.size, limit)
         pieces = []
         while piece := await self.read():

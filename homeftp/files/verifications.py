@@ -98,7 +98,7 @@ class SharedReading:
 
 
 class VerificationReader:
-    """One of those who share a verification."""
+    """One of the requests that share a verification."""
 
     def __init__(self, reading: SharedReading) -> None:
         self._reading = reading

@@ -305,7 +305,7 @@ class HashCache:
         return self._database.run(delete)
 
     def end_change(self, file: FileKey, *, changed: bool = True) -> int:
-        """It was changed, or not: then what was removed is known again.
+        """End a change of a file; where it was not made, what was removed is known again.
 
         Returns the `changed_ns` of the row that is about the new file.
         """

@@ -44,7 +44,7 @@ class IPayload(Interface):
         """
 
     def read_all(limit: int) -> Awaitable[bytes]:
-        """All of it; raises `TooLarge` (22), naming the limit, when `size` is over `limit`."""
+        """The whole payload; raises `TooLarge` (22), naming the limit, when `size` is over `limit`."""
 
 
 class IWholePayload(IPayload):

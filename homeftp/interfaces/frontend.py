@@ -68,13 +68,13 @@ class IConnections(Interface):
         """
 
     def authenticated(connection: IConnection, account: str) -> None:
-        """Its client has logged in to this account. May be called for each login.
+        """A connection's client has logged in to this account. May be called for each login.
 
         Where the account has too many connections, its oldest one is aborted.
         """
 
     def logged_out(connection: IConnection) -> None:
-        """Its login has ended, and another may follow: it counts as unauthenticated again, as `add` says."""
+        """A connection's login has ended, and another may follow: it counts as unauthenticated again, as `add` says."""
 
     def remove(connection: IConnection) -> None:
         """The connection has ended. May be called twice."""
@@ -225,7 +225,7 @@ class IWebFrontEnd(IFrontEnd):
     """The front end that browsers use."""
 
     def origin() -> str | None:
-        """Its address, such as `https://nas.local:8443`, once it listens; None: it has none."""
+        """The front end's address, such as `https://nas.local:8443`, once it listens; None: it has none."""
 
 
 class IShownFrontEnd(Interface):

@@ -73,7 +73,7 @@ class IActiveStore(Interface):
     """A store that can tell what it has done. Optional."""
 
     def activity() -> StoreActivity:
-        """Its work since it was opened. It is known at once: nothing blocks."""
+        """The store's work since it was opened. It is known at once: nothing blocks."""
 
 
 class IProbedStore(Interface):

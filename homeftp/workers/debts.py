@@ -117,7 +117,7 @@ class Debts:
         return len(self._accounts)
 
     def charge(self, account: str | None, seconds: float, long: float = 0.0) -> None:
-        """So much of a processor's time was used for an account, and so many seconds of long work.
+        """Charge an account with so much of a processor's time, and so many seconds of long work.
 
         Long work beyond `LONG_FREE` counts once for each account that owes about as much, so that it is forgiven to
         all of them together.

@@ -95,7 +95,7 @@ class ResponseBody:
         return data
 
     async def read_all(self, limit: int) -> bytes:
-        """All of it; raises `TooLarge` (22) over `limit`, and leaves the rest unread."""
+        """The whole payload; raises `TooLarge` (22) over `limit`, and leaves the rest unread."""
         if self.size > limit:
             raise TooLarge(f"the server sends {counted(self.size, 'byte')}; at most {limit:,} were expected")
         pieces = []

@@ -109,7 +109,7 @@ class Connections:
             self._displace(self._idle(waiting) or candidates[self._choose(len(candidates))], reason)
 
     def authenticated(self, connection: IConnection, account: str) -> None:
-        """Its client has logged in to this account; where that has too many connections, it loses its oldest one."""
+        """Note that a client has logged in; where its account has too many connections, that loses its oldest one."""
         counted = self._all.get(connection)
         if counted is None or counted.displaced:
             return
@@ -123,7 +123,7 @@ class Connections:
             self._close(own[0])
 
     def logged_out(self, connection: IConnection) -> None:
-        """Its login has ended: it counts as unauthenticated again, and is aborted after `login_seconds`."""
+        """Note that a login has ended: its connection counts as unauthenticated again, with `login_seconds` left."""
         counted = self._all.get(connection)
         if counted is not None and counted.account is not None and not counted.displaced:
             counted.account, counted.since = None, self._clock.seconds()

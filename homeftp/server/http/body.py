@@ -101,7 +101,7 @@ class RequestBody:
         return data
 
     async def read_all(self, limit: int) -> bytes:
-        """All of it; raises `TooLarge` (22) over `limit`, for chunks as soon as it shows."""
+        """The whole body; raises `TooLarge` (22) over `limit`, for chunks as soon as it shows."""
         if self.size is not None:
             check_limit("the body", self.size, limit)
         pieces = []

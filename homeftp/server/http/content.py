@@ -95,7 +95,7 @@ class VerifiedPayload:
         return piece
 
     async def read_all(self, limit: int) -> bytes:
-        """All of it; raises `TooLarge` (22) over `limit`."""
+        """The whole payload; raises `TooLarge` (22) over `limit`."""
         check_limit("the content", self.size, limit)
         pieces = []
         while piece := await self.read():

@@ -96,7 +96,7 @@ class Exchange:
         self._stop_watching()
 
     def close(self) -> None:
-        """Its answer has been sent, or there will be none."""
+        """End the exchange: its answer has been sent, or there will be none."""
         self._closed = True
         if self._started and self.resolution.status is not None:
             self._traffic.answered(self.request_type, self.resolution.status, self._began)

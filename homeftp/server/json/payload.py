@@ -23,7 +23,7 @@ class WholePayload:
         return piece
 
     async def read_all(self, limit: int) -> bytes:
-        """All of it; raises `TooLarge` (22) over `limit`."""
+        """The whole payload; raises `TooLarge` (22) over `limit`."""
         check_limit("the payload", self.size, limit)
         data, self.content = self.content, b""
         return data

@@ -117,7 +117,7 @@ class OpenFile:
         self._turns.add(PendingWrite(offset, data, done))
 
     def name_taken(self, release: Callable[[], None]) -> None:
-        """Its name is kept from other sessions, until it is committed or discarded: call `release` then."""
+        """Note that the name is kept from other sessions; `release` is called when it is free again."""
         self._release_name = release
 
     async def create(self, mode: int | None, precondition: str | None) -> None:
@@ -203,7 +203,7 @@ class OpenFile:
             self._reader.forget_idle()
 
     async def detach(self) -> None:
-        """Its name was removed, or is that of another file now: its handles still work, and nothing is committed."""
+        """Detach the file from its name, which was removed or is another file's: handles work, nothing is committed."""
 
         async def act() -> None:
             self.detached = True

@@ -75,7 +75,7 @@ class ClusterFile:
             raise not_kept() from error
 
     def hash_steps(self) -> Iterator[str | None]:
-        """Its hash is known."""
+        """Take no step: the hash is known."""
         yield self.entry.hash
 
     def is_stale(self) -> bool:
