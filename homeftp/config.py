@@ -36,6 +36,12 @@ MAX_NAME = 256
 MAX_PASSWORD = 1024
 """Characters of a password, at most, wherever one is set or sent."""
 
+MOST_LINK_SECONDS = int(366 * DAY)
+"""How long a share link may work, at most."""
+
+MOST_LINK_USES = 10_000
+"""The highest limit of uses of a share link: more is as good as none."""
+
 MAX_INVITATION = 9999
 """The largest number of an invitation: the code that people type begins with its four digits."""
 

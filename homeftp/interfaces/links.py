@@ -22,12 +22,6 @@ LINK_PATH = "s"
 LINK_SECONDS = int(7 * DAY)
 """How long a link works where its maker says nothing."""
 
-MOST_LINK_SECONDS = int(366 * DAY)
-"""How long a link may work at most."""
-
-MOST_LINK_USES = 10_000
-"""The highest limit of uses: more is as good as none."""
-
 
 class LinkState(enum.Enum):
     """Whether a link works, and if not, why."""

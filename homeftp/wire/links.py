@@ -7,12 +7,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from homeftp.config import MAX_PASSWORD
+from homeftp.config import MAX_PASSWORD, MOST_LINK_SECONDS, MOST_LINK_USES
 from homeftp.endpoint import MAX_PATH_BYTES
 from homeftp.wire.messages import Moment, Name, RelEndpoint
 
-_MOST_SECONDS = 366 * 24 * 60 * 60
-_MOST_USES = 10_000
 _URL = r"\Ahttps://[!-~]{1,1024}\Z"
 
 _MAX_ID = 64
@@ -25,8 +23,8 @@ class LinkBody(msgspec.Struct, frozen=True):
     """LINK's body."""
 
     rel_endpoint: RelEndpoint
-    seconds: Annotated[int, Meta(ge=1, le=_MOST_SECONDS)] | None = None
-    uses: Annotated[int, Meta(ge=1, le=_MOST_USES)] | None = None
+    seconds: Annotated[int, Meta(ge=1, le=MOST_LINK_SECONDS)] | None = None
+    uses: Annotated[int, Meta(ge=1, le=MOST_LINK_USES)] | None = None
     upload: bool = False
     password: Annotated[str, Meta(min_length=1, max_length=MAX_PASSWORD)] | None = None
 
@@ -49,7 +47,7 @@ class ShareLinkBody(msgspec.Struct, frozen=True):
     ends: Moment
     rel_endpoint: Annotated[str, Meta(max_length=MAX_PATH_BYTES)]
     upload: bool = False
-    uses_left: Annotated[int, Meta(ge=0, le=_MOST_USES)] | None = None
+    uses_left: Annotated[int, Meta(ge=0, le=MOST_LINK_USES)] | None = None
     password: bool = False
     device: Name | None = None
 

@@ -15,7 +15,7 @@ from homeftp.accounts.links.table import LinkRecord, Links, NewLink
 from homeftp.accounts.login import Login
 from homeftp.accounts.passwords import COST, SHORTEST, Cost, hash_password
 from homeftp.audit.log import Audit
-from homeftp.config import MAX_PASSWORD
+from homeftp.config import MAX_PASSWORD, MOST_LINK_SECONDS, MOST_LINK_USES
 from homeftp.endpoint import Endpoint
 from homeftp.errors import (
     INTERNAL_ERROR,
@@ -31,8 +31,6 @@ from homeftp.errors import (
 from homeftp.interfaces import IShareLinks, IWorkers
 from homeftp.interfaces.links import (
     LINK_PATH,
-    MOST_LINK_SECONDS,
-    MOST_LINK_USES,
     LinkState,
     LinkTerms,
     MadeLink,

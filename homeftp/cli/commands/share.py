@@ -13,8 +13,9 @@ from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.prompt import read_password
 from homeftp.cli.terminal.text import add_json_argument, print_json, print_result, printable, printable_endpoint
 from homeftp.cli.terminal.times import format_minute, parse_duration
+from homeftp.config import MOST_LINK_SECONDS
 from homeftp.errors import OperatorError, UnknownRequestType, counted
-from homeftp.interfaces.links import LINK_SECONDS, MOST_LINK_SECONDS
+from homeftp.interfaces.links import LINK_SECONDS
 from homeftp.model import SECOND_US
 
 if TYPE_CHECKING:

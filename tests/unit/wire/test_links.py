@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp import config
 from homeftp.endpoint import parse
 from homeftp.errors import BadRequest
-from homeftp.interfaces import links
 from homeftp.wire.codec import convert, decode_body
 from homeftp.wire.links import LinkBody, MadeLinkBody, ShareLinkBody, UnlinkBody
 
@@ -24,9 +24,9 @@ class LinkBodyTests(SynchronousTestCase):
         return decode_body("LINK", msgspec.Raw(msgspec.json.encode(body)), kind)
 
     def test_accepted(self) -> None:
-        """The endpoint is enough; the bounds of the terms are those of the interface."""
+        """The endpoint is enough; the bounds of the terms are accepted."""
         self.assertEqual(self.decoded(LinkBody, rel_endpoint="a"), LinkBody(parse("a")))
-        most = {"seconds": links.MOST_LINK_SECONDS, "uses": links.MOST_LINK_USES}
+        most = {"seconds": config.MOST_LINK_SECONDS, "uses": config.MOST_LINK_USES}
         decoded = self.decoded(LinkBody, rel_endpoint="a", upload=True, password="p", **most)
         self.assertEqual(decoded, LinkBody(parse("a"), most["seconds"], most["uses"], True, "p"))
         self.assertEqual(self.decoded(UnlinkBody, link="link-1"), UnlinkBody("link-1"))
@@ -35,10 +35,10 @@ class LinkBodyTests(SynchronousTestCase):
         """Terms out of bounds are refused, and so is a link without an id."""
         for wrong in (
             {"seconds": 0},
-            {"seconds": links.MOST_LINK_SECONDS + 1},
+            {"seconds": config.MOST_LINK_SECONDS + 1},
             {"seconds": 1.5},
             {"uses": 0},
-            {"uses": links.MOST_LINK_USES + 1},
+            {"uses": config.MOST_LINK_USES + 1},
             {"password": ""},
             {"password": "x" * 1025},
             {"upload": 1},

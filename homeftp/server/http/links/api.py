@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Meta
 from zope.interface import implementer
 
-from homeftp.config import DAY, KIB, MAX_PASSWORD
+from homeftp.config import DAY, KIB, MAX_PASSWORD, MOST_LINK_SECONDS
 from homeftp.endpoint import MAX_PATH_BYTES, parse
 from homeftp.errors import BadRequest, Forbidden
 from homeftp.interfaces import IShareLinks
-from homeftp.interfaces.links import MOST_LINK_SECONDS, LinkTerms, ShareLink
+from homeftp.interfaces.links import LinkTerms, ShareLink
 from homeftp.model import SECOND_US
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
 from homeftp.server.http.refusals import HttpError

@@ -13,10 +13,11 @@ from homeftp.accounts.links.table import Links
 from homeftp.accounts.login import Login
 from homeftp.accounts.passwords import verify_password
 from homeftp.accounts.realm import Account
+from homeftp.config import MOST_LINK_SECONDS, MOST_LINK_USES
 from homeftp.endpoint import parse
 from homeftp.errors import BadRequest, Forbidden, Internal, NotFound, Refusal, WrongKind
 from homeftp.interfaces import IShareLinks
-from homeftp.interfaces.links import MOST_LINK_SECONDS, MOST_LINK_USES, LinkState, LinkTerms, MadeLink, ShareLink
+from homeftp.interfaces.links import LinkState, LinkTerms, MadeLink, ShareLink
 from homeftp.store.policy.rights import ALL, parse_rights
 from homeftp.testing.pair import WEB_ORIGIN
 from tests.support import replay
