@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from homeftp.client.reconnector import IReconnector, Reconnector
     from homeftp.client.remotehash import hashed_entry
     from homeftp.client.seen.lastseen import LastSeen
-    from homeftp.client.seen.store import Place, SeenStore
+    from homeftp.client.seen.store import SeenScope, SeenStore
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
     from homeftp.client.sync.archive import SyncArchive
     from homeftp.client.sync.conflicts import Conflict, find_conflicts, resolve_conflict
@@ -137,7 +137,7 @@ _MODULES = {
     "remotehash": ("hashed_entry",),
     "selection": ("DEFAULT_SELECTION", "Selection", "parse_names"),
     "seen.lastseen": ("LastSeen",),
-    "seen.store": ("Place", "SeenStore"),
+    "seen.store": ("SeenScope", "SeenStore"),
     "sync.archive": ("SyncArchive",),
     "sync.conflicts": ("Conflict", "find_conflicts", "resolve_conflict"),
     "sync.local.marker": ("FolderLock", "lock_synced"),
@@ -196,7 +196,6 @@ __all__ = [
     "PairStatus",
     "PairingResult",
     "Part",
-    "Place",
     "PlanFile",
     "PlannedMove",
     "Preference",
@@ -209,6 +208,7 @@ __all__ = [
     "Remotes",
     "ResponseStream",
     "Scope",
+    "SeenScope",
     "SeenStore",
     "Selection",
     "ServerIdentity",

@@ -14,7 +14,7 @@ from homeftp.client import Client, FileResult, Outcome, TransferContext, Transfe
 from homeftp.client.plan.cmp import cmp
 from homeftp.client.plan.get import get
 from homeftp.client.plan.push import push
-from homeftp.client.seen.store import Place
+from homeftp.client.seen.store import SeenScope
 from homeftp.config import STREAM_PIECE, Limits
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
@@ -128,7 +128,7 @@ class TransferCase(QuickCase):
 
     def have_seen(self, endpoint: str, content: bytes) -> None:
         """Let the client have seen a content at an endpoint."""
-        self.context.seen.record(Place(self.client.fingerprint, "ann"), [(endpoint, hash_bytes(content))])
+        self.context.seen.record(SeenScope(self.client.fingerprint, "ann"), [(endpoint, hash_bytes(content))])
 
     def make_remote_file(self, endpoint: str, content: bytes = b"content", *, mtime: int = NEW) -> str:
         """A file in the server's folder, made without the server; gives its path."""

@@ -8,7 +8,7 @@ from typing import Callable, Collection, Iterable, Mapping, Sequence
 from twisted.internet.defer import Deferred, succeed
 
 from homeftp.client.api import Client
-from homeftp.client.seen.store import Place, SeenStore
+from homeftp.client.seen.store import SeenScope, SeenStore
 from homeftp.interfaces import IWorkers
 
 _MOST_HELD = 4096
@@ -30,7 +30,7 @@ class LastSeen:
         """`clock` gives seconds."""
         self._store = store
         self._workers = workers
-        self._place = Place(client.fingerprint, client.server_info.account or "")
+        self._place = SeenScope(client.fingerprint, client.server_info.account or "")
         self._clock = clock
         self._held: list[tuple[str, str]] = []
         self._written_at = 0.0

@@ -88,7 +88,7 @@ DELETE FROM seen WHERE (place, path) IN
 """
 
 
-class Place(NamedTuple):
+class SeenScope(NamedTuple):
     """The folder that paths are relative to: the shared folder of a server, as an account sees it."""
 
     server: str
@@ -120,12 +120,12 @@ class SeenStore:
             path, tables(_VERSION, _SCHEMA), busy_seconds=busy_seconds, put_aside=self._put_aside
         )
 
-    def last(self, place: Place, paths: Sequence[str]) -> dict[str, str]:
+    def last(self, place: SeenScope, paths: Sequence[str]) -> dict[str, str]:
         """The hash that was last seen at each of these paths; those that were never seen are left out."""
         found = self._select("SELECT path, hash FROM seen WHERE place = ? AND path IN", place, paths)
         return {path: from_binary(digest) for path, digest in found.items()}
 
-    def _select(self, query: str, place: Place, paths: Sequence[str], *values: object) -> dict[str, bytes]:
+    def _select(self, query: str, place: SeenScope, paths: Sequence[str], *values: object) -> dict[str, bytes]:
         """The rows of these paths, by a query that takes a place and `values`."""
         found: dict[str, bytes] = {}
 
@@ -137,12 +137,12 @@ class SeenStore:
         self._database.run(select)
         return found
 
-    def record(self, place: Place, rows: Iterable[tuple[str, str]]) -> None:
+    def record(self, place: SeenScope, rows: Iterable[tuple[str, str]]) -> None:
         """Store the hash that was seen at each path, in few transactions."""
         self._record(place, rows)
         self._prune()
 
-    def _record(self, place: Place, rows: Iterable[tuple[str, str]]) -> bool:
+    def _record(self, place: SeenScope, rows: Iterable[tuple[str, str]]) -> bool:
         day = int(self._clock() // _DAY)
         values = ((path, binary(content_hash), day) for path, content_hash in rows)
         written = True
@@ -155,14 +155,14 @@ class SeenStore:
             )
         return written
 
-    def unrecorded(self, place: Place, folders: Mapping[str, str]) -> Collection[str]:
+    def unrecorded(self, place: SeenScope, folders: Mapping[str, str]) -> Collection[str]:
         """The folders among these whose files are not all recorded; each has the digest of all content beneath it."""
         day = int(self._clock() // _DAY)
         query = "SELECT path, digest FROM folders WHERE place = ? AND day >= ? AND path IN"
         known = self._select(query, place, list(folders), day - _REFRESHED_AFTER)
         return {folder for folder, digest in folders.items() if known.get(folder) != binary(digest)}
 
-    def record_folders(self, place: Place, folders: Mapping[str, str], rows: Iterable[tuple[str, str]]) -> None:
+    def record_folders(self, place: SeenScope, folders: Mapping[str, str], rows: Iterable[tuple[str, str]]) -> None:
         """Store `rows`, what was seen at each path in those of the `folders` that are `unrecorded`."""
         day = int(self._clock() // _DAY)
         if self._record(place, rows):
@@ -170,7 +170,7 @@ class SeenStore:
             self._database.run(partial(_insert_folders, place, values))
         self._prune()
 
-    def moved(self, place: Place, old: str, new: str) -> None:
+    def moved(self, place: SeenScope, old: str, new: str) -> None:
         """A file or directory was moved on the server: what was seen at and beneath `old` is at `new` now."""
 
         def move(connection: sqlite3.Connection) -> None:
@@ -249,7 +249,7 @@ def _range(path: str) -> tuple[str, str, str]:
     return path, f"{path}/", f"{path}0"  # 0 is the next character after /
 
 
-def _insert(place: Place, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:
+def _insert(place: SeenScope, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:
     around: set[str] = set()
     for path, _, _ in rows:
         while path and (path := path.rpartition("/")[0]) not in around:
@@ -260,13 +260,13 @@ def _insert(place: Place, rows: Sequence[tuple[str, bytes, int]], connection: sq
         connection.executemany("DELETE FROM folders WHERE place = ? AND path = ?", ((number, each) for each in around))
 
 
-def _insert_folders(place: Place, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:
+def _insert_folders(place: SeenScope, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:
     with connection:
         number = _number(place, connection)
         connection.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)", ((number, *row) for row in rows))
 
 
-def _number(place: Place, connection: sqlite3.Connection) -> int:
+def _number(place: SeenScope, connection: sqlite3.Connection) -> int:
     """The id of a place, which is new perhaps."""
     connection.execute("INSERT OR IGNORE INTO places (server, account, local) VALUES (?, ?, ?)", place)
     (number,) = connection.execute(_FIND_PLACE, place).fetchone()

@@ -11,7 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from homeftp.client import Place, Remotes, SeenStore
+from homeftp.client import Remotes, SeenScope, SeenStore
 from homeftp.config import MIB
 from tests.support.cutproxy import Slow
 from tests.support.processes import environment, pair, run_homeftp
@@ -225,7 +225,7 @@ class TwoLaptopsTests(ServedCase):
         store = SeenStore(os.path.join(home, "seen.sqlite"))
         self.addCleanup(store.close)
         (remote,) = Remotes(home).all()
-        place, small = Place(remote.fingerprint, "ann"), f"{self.there}/lib/new/small"
+        place, small = SeenScope(remote.fingerprint, "ann"), f"{self.there}/lib/new/small"
         wait_until(lambda: small in store.last(place, [small]))
         self.assertIsNone(pushing.poll(), "the control: it is still pushing")
         pushing.kill()

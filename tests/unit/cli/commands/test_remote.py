@@ -8,7 +8,7 @@ import sys
 
 from homeftp.cli.commands.remote import confirm_identity
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.client import Address, Place, SeenStore, ServerIdentity, seen_path
+from homeftp.client import Address, SeenScope, SeenStore, ServerIdentity, seen_path
 from homeftp.client.known.remotes import Remote, Remotes
 from homeftp.config import MAX_ADDRESSES
 from homeftp.errors import UntrustedServer
@@ -51,7 +51,7 @@ class RemoteTests(CommandCase):
         for which in ("home", "other"):
             for name in (which, f"{which}-too"):
                 self.remotes.save(Remote(name, [Address("h", 8421)], "ann", "secret", identity(which).ca_pem))
-        home, other = (Place(identity(which).fingerprint, "ann") for which in ("home", "other"))
+        home, other = (SeenScope(identity(which).fingerprint, "ann") for which in ("home", "other"))
         store = SeenStore(seen_path(os.environ))
         self.addCleanup(store.close)
         for place in (home, other):

@@ -11,12 +11,12 @@ from homeftp.client import Client
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.replies import Hello
 from homeftp.client.seen.lastseen import LastSeen
-from homeftp.client.seen.store import Place, SeenStore
+from homeftp.client.seen.store import SeenScope, SeenStore
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.workers import InlineWorkers
 from tests.support.queuedworkers import QueuedWorkers
 
-NAS = Place("SHA256:1", "ann")
+NAS = SeenScope("SHA256:1", "ann")
 ONE = hash_bytes(b"one")
 
 
@@ -27,7 +27,7 @@ class Recording(SeenStore):
         super().__init__(None)
         self.written: list[int] = []
 
-    def record(self, place: Place, rows: Iterable[tuple[str, str]]) -> None:
+    def record(self, place: SeenScope, rows: Iterable[tuple[str, str]]) -> None:
         listed = list(rows)
         self.written.append(len(listed))
         super().record(place, listed)

@@ -8,11 +8,11 @@ import stat
 import threading
 from contextlib import closing
 
-from homeftp.client.seen.store import Place, SeenStore
+from homeftp.client.seen.store import SeenScope, SeenStore
 from homeftp.hashing.filehash import hash_bytes
 from tests.support.folders import QuickCase
 
-NAS = Place("SHA256:" + "1" * 64, "ann")
+NAS = SeenScope("SHA256:" + "1" * 64, "ann")
 ONE, OTHER = hash_bytes(b"one"), hash_bytes(b"other")
 DAY = 86_400
 MANY = 1_500
@@ -33,7 +33,7 @@ class StoreCase(QuickCase):
         self.addCleanup(store.close)
         return store
 
-    def seen(self, path: str, place: Place = NAS) -> str | None:
+    def seen(self, path: str, place: SeenScope = NAS) -> str | None:
         """What was last seen at a path."""
         return self.store.last(place, [path]).get(path)
 
@@ -107,7 +107,7 @@ class FolderTests(StoreCase):
 
     ROWS = (("d/a", ONE), ("d/b", ONE), ("d/é/c", OTHER))
 
-    def record(self, place: Place = NAS) -> list[str]:
+    def record(self, place: SeenScope = NAS) -> list[str]:
         """Record the folders; gives the paths that were written."""
         before, folders = self.changes(), {"d": ONE, "d/é": OTHER}
         wanted = self.store.unrecorded(place, folders)

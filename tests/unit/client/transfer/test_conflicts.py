@@ -17,7 +17,7 @@ from homeftp.client import FileResult, Outcome, TransferContext, TransferObserve
 from homeftp.client.errors import ConnectionFailed
 from homeftp.client.files.read import read_many
 from homeftp.client.plan.stdio import get_stream, push_stream
-from homeftp.client.seen.store import Place, SeenStore
+from homeftp.client.seen.store import SeenScope, SeenStore
 from homeftp.hashing.hashcache import HashCache
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
@@ -326,5 +326,5 @@ class InterruptedTests(ReconnectCase):
         with self.assertRaises(ConnectionFailed):
             self.push(f"{self.here}/lib", "lib", recursive=True)
         self.assertEqual(self.outcomes(), {"a": Outcome.NEW, "b": Outcome.NEW})
-        seen = self.context.seen.last(Place(self.client.fingerprint, "ann"), ["lib/a", "lib/b", "lib/c"])
+        seen = self.context.seen.last(SeenScope(self.client.fingerprint, "ann"), ["lib/a", "lib/b", "lib/c"])
         self.assertEqual(set(seen), {"lib/a", "lib/b"})

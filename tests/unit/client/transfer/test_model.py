@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from homeftp.client.files.model import FileStat
-from homeftp.client.seen.store import Place
+from homeftp.client.seen.store import SeenScope
 from homeftp.client.transfer.batches.single import ISmallGetReceiver
 from homeftp.client.transfer.get import GetTransfer
 from homeftp.client.transfer.model import FileTask, Outcome, TransferContext, endpoints_below
@@ -53,7 +53,7 @@ class RestTests(QuickCase):
 
     def test_rest(self) -> None:
         """The databases give back memory, and know what they knew; so does what has no cache of hashes."""
-        place = Place("server", "ann")
+        place = SeenScope("server", "ann")
         for cache in (None, HashCache(None)):
             context = TransferContext(InlineWorkers(), System(), cache)
             context.seen.record(place, [("a", "sha256:" + "0" * 64)])
