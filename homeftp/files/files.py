@@ -48,7 +48,7 @@ from homeftp.interfaces import (
     IScopedStore,
     IStore,
     IUpload,
-    Space,
+    SpaceReport,
 )
 from homeftp.model import (
     Actor,
@@ -231,7 +231,7 @@ class Files:
         """The changes at an endpoint and beneath it from now on."""
         return self._hub.watch(endpoint, self._shared, self._actor.account, self._jobs)
 
-    def space(self) -> Deferred[Space]:
+    def space(self) -> Deferred[SpaceReport]:
         """The space that is left, and the space in use."""
         return self._jobs.run(self._store.space)
 

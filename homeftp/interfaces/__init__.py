@@ -49,7 +49,7 @@ from homeftp.interfaces.store import (
     IStore,
     IStoreHealth,
     IUpload,
-    Space,
+    SpaceReport,
     StoreOptions,
     UnrecordedChanges,
 )
@@ -172,7 +172,7 @@ __all__ = [
     "ListingPage",
     "PathLock",
     "ResumePoint",
-    "Space",
+    "SpaceReport",
     "StoreOptions",
     "UnrecordedChanges",
     "Version",

@@ -17,7 +17,7 @@ from zope.interface import Attribute, Interface
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
 from homeftp.history.changes import PruneStep, RestoreStep
-from homeftp.interfaces.usage import Space
+from homeftp.interfaces.usage import SpaceReport
 from homeftp.model import (
     Capabilities,
     Entry,
@@ -264,7 +264,7 @@ class IFiles(Interface):
         many watches. To wait for the next raises `Forbidden` (33) once access was revoked, and `ShuttingDown` (54).
         """
 
-    def space() -> Awaitable[Space]:
+    def space() -> Awaitable[SpaceReport]:
         """The space that is left, and the space in use."""
 
     def write(request: WriteRequest, content: bytes) -> Deferred[Entry]:

@@ -21,7 +21,7 @@ from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Internal
 from homeftp.interfaces.history import IHistory
 from homeftp.interfaces.storefiles import IDraft, IOpenFile, IUpload
-from homeftp.interfaces.usage import Space
+from homeftp.interfaces.usage import SpaceReport
 from homeftp.model import (
     Actor,
     Capabilities,
@@ -238,7 +238,7 @@ class IStore(Interface):
         it, continues it, or ends it.
         """
 
-    def space() -> Space:
+    def space() -> SpaceReport:
         """The space that is left, by the disk and the quotas, and the used part of the space that limits it.
 
         For an actor with an `Allotment` it is rounded, except for its own quota.
@@ -387,7 +387,7 @@ __all__ = [
     "IScopedStore",
     "IStore",
     "IUpload",
-    "Space",
+    "SpaceReport",
     "StoreOptions",
     "UnrecordedChanges",
     "record_nothing",

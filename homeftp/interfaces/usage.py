@@ -14,7 +14,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.model import Actor
 
 
-class Space(msgspec.Struct, frozen=True, kw_only=True):
+class SpaceReport(msgspec.Struct, frozen=True, kw_only=True):
     """How much somebody can still store, and how much of the same space is used, in bytes. None: it is not known."""
 
     free: int | None = None

@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload, Space
+from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload, SpaceReport
 from homeftp.model import (
     SERVER,
     Actor,
@@ -104,9 +104,9 @@ class BasicStore(abc.ABC):
         """Nothing of an upload that ended early is kept."""
         return None
 
-    def space(self) -> Space:
+    def space(self) -> SpaceReport:
         """Always unknown."""
-        return Space()
+        return SpaceReport()
 
     # -- changing ------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from zope.interface import implementer
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces.store import IDraft, IStore, IUpload, Space, StoreOptions
+from homeftp.interfaces.store import IDraft, IStore, IUpload, SpaceReport, StoreOptions
 from homeftp.model import (
     MENDER,
     SERVER,
@@ -86,7 +86,7 @@ class MemoryStore(MemoryVersions):
             content = self._tree.arrived(endpoint, hash, size, mtime_us, self._actor.owner)
         return ResumePoint(len(content), hash_bytes(content)) if content else None
 
-    def space(self) -> Space:
+    def space(self) -> SpaceReport:
         """The space that the quotas leave; not known without one."""
         with self._tree.lock:
             return self._tree.space(self._actor)

@@ -19,7 +19,7 @@ from homeftp.config import NAME_COST, PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import NoSpace
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces.store import Space, StoreOptions
+from homeftp.interfaces.store import SpaceReport, StoreOptions
 from homeftp.metadata.modes import kept_mode
 from homeftp.model import SECOND_US, Actor, Entry, Kind, Version, WriteRequest
 from homeftp.store.policy import similarnames, wording
@@ -209,14 +209,14 @@ class MemoryTree:
         """The bytes that a file of `size` counts for, and the directories that are missing on the way to it."""
         return _cost(size) + _cost(0) * len(self.missing(endpoint.parent))
 
-    def space(self, actor: Actor) -> Space:
+    def space(self, actor: Actor) -> SpaceReport:
         """The space that the quotas leave to an actor; not known without one."""
         allotment, quota = actor.allotment, self._options.quota
-        shared = [] if quota is None else [Space(free=quota - self._used(), used=self._used())]
+        shared = [] if quota is None else [SpaceReport(free=quota - self._used(), used=self._used())]
         own = None
         if allotment is not None and allotment.quota is not None:
             used = self._used(allotment.home.parts)
-            own = Space(free=allotment.quota - used, used=used)
+            own = SpaceReport(free=allotment.quota - used, used=used)
         return account_space(shared, own, actor)
 
     def reserve(self, endpoint: Endpoint, size: int, actor: Actor, *, arrived: bool = True) -> None:

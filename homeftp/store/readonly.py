@@ -6,7 +6,7 @@ from typing import Generator, Iterator, Sequence
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Forbidden
-from homeftp.interfaces.store import IDraft, IUpload, Space
+from homeftp.interfaces.store import IDraft, IUpload, SpaceReport
 from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.basic import BasicStore
 from homeftp.store.policy.wording import read_only
@@ -22,9 +22,9 @@ class ReadOnlyStore(BasicStore):
         """Itself: nothing is ever recorded."""
         return self
 
-    def space(self) -> Space:
+    def space(self) -> SpaceReport:
         """Nothing can be stored."""
-        return Space(free=0)
+        return SpaceReport(free=0)
 
     def upload(self, request: WriteRequest) -> IUpload:
         """Refuse the upload."""

@@ -8,7 +8,7 @@ import attrs
 from msgspec import structs
 
 from homeftp.errors import Refusal
-from homeftp.interfaces import ILogin, Space
+from homeftp.interfaces import ILogin, SpaceReport
 from homeftp.model import Entry, TreeDigest
 from tests.support.tenancyrules import DISCARD, Rules, inside
 from tests.support.tenancysteps import Step
@@ -71,7 +71,7 @@ def check_told(session: Session, step: Step, outcome: Any, *, context: str) -> N
         if entry is not None and rules.is_way(path):
             learned = structs.replace(entry, name="")
             assert learned == Entry("", "directory"), f"it learned more of {path!r}: {context}"
-    if step.what == "space" and outcome != Space():
+    if step.what == "space" and outcome != SpaceReport():
         assert "read" in rules.everywhere, f"it learned how much others store: {context}"
 
 

@@ -14,7 +14,7 @@ from homeftp.errors import Refusal
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.importing import IImportingStore, Imported
 from homeftp.interfaces.store import IDraft, IHistory, IOpenFile, IStore, IUpload
-from homeftp.interfaces.usage import IActiveStore, IProbedStore, Space, StoreActivity
+from homeftp.interfaces.usage import IActiveStore, IProbedStore, SpaceReport, StoreActivity
 from homeftp.model import (
     SERVER,
     Actor,
@@ -137,7 +137,7 @@ class ClusterStore:
         row = uploads.furthest(database, share.id, endpoint.parts, self.actor.owner, hash, size, mtime_us)
         return None if row is None else ResumePoint(row.arrived, row.prefix_hash)
 
-    def space(self) -> Space:
+    def space(self) -> SpaceReport:
         """The space that the quotas leave; not known without one: a bucket does not tell how much it holds."""
         context, allotment = self._context, self.actor.allotment
         shared = [] if context.options.quota is None else [self._space_of((), context.options.quota)]
@@ -146,11 +146,11 @@ class ClusterStore:
             own = self._space_of(allotment.home.parts, allotment.quota)
         return account_space(shared, own, self.actor)
 
-    def _space_of(self, top: Names, quota: int) -> Space:
+    def _space_of(self, top: Names, quota: int) -> SpaceReport:
         database, share = self._context.database, self._context.share
         usage.ensure(database, share.id, share.root, top)
         used = usage.covering(database, share.id, [top]).get(top, 0)
-        return Space(free=quota - used, used=used)
+        return SpaceReport(free=quota - used, used=used)
 
     # -- contents ------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from homeftp.interfaces.deferredwork import IDeferringStore
 from homeftp.interfaces.immediate import IImmediateStore
 from homeftp.interfaces.importing import IImportingStore, Imported
 from homeftp.interfaces.observing import IObservableStore
-from homeftp.interfaces.usage import AccountUsage, IActiveStore, IMeasuredStore, Space, StoreActivity, StoreUsage
+from homeftp.interfaces.usage import AccountUsage, IActiveStore, IMeasuredStore, SpaceReport, StoreActivity, StoreUsage
 from homeftp.model import (
     SERVER,
     Actor,
@@ -255,7 +255,7 @@ class LocalStore:
         partial = operations.partials.find(endpoint, hash, size, mtime_us, self._actor.owner)
         return None if partial is None else partial.points[-1]
 
-    def space(self) -> Space:
+    def space(self) -> SpaceReport:
         """The space that is left, by the disk and the quotas, and the space in use."""
         folder = self._folder.get()
         shared = [disk_space(folder.root.fd)]

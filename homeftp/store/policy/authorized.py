@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Changed, Refusal
-from homeftp.interfaces import IDraft, IHistory, IOpenFile, IScopedStore, IStore, IUpload, Space
+from homeftp.interfaces import IDraft, IHistory, IOpenFile, IScopedStore, IStore, IUpload, SpaceReport
 from homeftp.interfaces.deferredwork import IDeferringStore
 from homeftp.interfaces.immediate import IImmediateStore
 from homeftp.model import (
@@ -243,9 +243,9 @@ class AuthorizedStore:
             return None
         return self._bound.resume_point(self._whole(endpoint), hash, size, mtime_us)
 
-    def space(self) -> Space:
+    def space(self) -> SpaceReport:
         """The space that is left, for accounts that may see something: it tells how much others store."""
-        return self._bound.space() if READ in self.rights.everywhere else Space()
+        return self._bound.space() if READ in self.rights.everywhere else SpaceReport()
 
     # -- writing -------------------------------------------------------------------
 

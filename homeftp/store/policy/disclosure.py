@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from homeftp.errors import Refusal
 from homeftp.interfaces import IDraft, IUpload
-from homeftp.interfaces.usage import Space
+from homeftp.interfaces.usage import SpaceReport
 from homeftp.model import Actor, Entry
 from homeftp.store.policy.wording import rough, rough_up
 
@@ -116,14 +116,14 @@ def declarable(left: int, actor: Actor, *, own: bool) -> int:
     return left if exact else rough_up(left)
 
 
-def account_space(shared: Sequence[Space], own: Space | None, actor: Actor) -> Space:
+def account_space(shared: Sequence[SpaceReport], own: SpaceReport | None, actor: Actor) -> SpaceReport:
     """The least of the spaces that others use too, and with its own quota what that counts.
 
     What is free of a shared space is rounded down for an account, and what is used up by as much: otherwise it would
     tell what others do. So is its own, where it may not read all that counts. Spaces of which nothing is known are left
     out.
     """
-    found = Space()
+    found = SpaceReport()
     for each in shared:
         if each.free is not None and (found.free is None or each.free < found.free):
             found = each
@@ -133,14 +133,14 @@ def account_space(shared: Sequence[Space], own: Space | None, actor: Actor) -> S
         return found
     own = _positive(own) if actor.sees_home else _rounded(own)
     left = own.free or 0
-    return Space(free=left if found.free is None else min(left, found.free), used=own.used)
+    return SpaceReport(free=left if found.free is None else min(left, found.free), used=own.used)
 
 
-def _positive(space: Space) -> Space:
-    return Space(free=max(0, space.free or 0), used=space.used)
+def _positive(space: SpaceReport) -> SpaceReport:
+    return SpaceReport(free=max(0, space.free or 0), used=space.used)
 
 
-def _rounded(space: Space) -> Space:
+def _rounded(space: SpaceReport) -> SpaceReport:
     free = max(0, space.free or 0)
     shown = rough(free)
-    return Space(free=shown, used=None if space.used is None else max(0, space.used) + free - shown)
+    return SpaceReport(free=shown, used=None if space.used is None else max(0, space.used) + free - shown)

@@ -14,7 +14,7 @@ from typing import Iterable, Iterator, Sequence
 import msgspec
 
 from homeftp.errors import BadEndpoint
-from homeftp.interfaces.usage import Space
+from homeftp.interfaces.usage import SpaceReport
 from homeftp.metadata.disks import Disks
 from homeftp.metadata.modes import kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
@@ -115,12 +115,12 @@ def set_metadata(disks: Disks, fd: int, mtime_us: int | None, mode: int | None) 
     return (before.st_mode, before.st_mtime_ns) != (after.st_mode, after.st_mtime_ns)
 
 
-def disk_space(fd: int) -> Space:
+def disk_space(fd: int) -> SpaceReport:
     """The space of an open file's file system, free for the server and in use; nothing if it does not say."""
     try:
         found = os.fstatvfs(fd)
     except OSError:
-        return Space()
+        return SpaceReport()
     if not found.f_blocks:
-        return Space()
-    return Space(free=found.f_bavail * found.f_frsize, used=(found.f_blocks - found.f_bfree) * found.f_frsize)
+        return SpaceReport()
+    return SpaceReport(free=found.f_bavail * found.f_frsize, used=(found.f_blocks - found.f_bfree) * found.f_frsize)

@@ -21,7 +21,7 @@ from typing import Iterator
 from homeftp.config import DAY, NAME_COST
 from homeftp.endpoint import RESERVED_PREFIX
 from homeftp.errors import Busy
-from homeftp.interfaces.usage import Space
+from homeftp.interfaces.usage import SpaceReport
 from homeftp.store.local.disk.metadir import FOLDER
 from homeftp.store.local.disk.saferoot import SafeRoot
 
@@ -82,9 +82,9 @@ class QuotaUsage:
                 raise Busy("the server is still counting the files for a quota: try again in a while")
             return self.quota - self._used - self._reserved
 
-    def space(self) -> Space:
+    def space(self) -> SpaceReport:
         """The space that the quota leaves, and the space in use; not known without one. Raises as `left`."""
-        return Space(free=self.left(), used=self.taken())
+        return SpaceReport(free=self.left(), used=self.taken())
 
     def change(self, *, reserved: int = 0, used: int = 0) -> None:
         """Change the reserved and the used bytes by these amounts, which may be negative."""

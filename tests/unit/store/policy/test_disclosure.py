@@ -12,7 +12,7 @@ from homeftp.endpoint import parse
 from homeftp.errors import Changed, Forbidden, Refusal, TooLarge
 from homeftp.interfaces import IDraft, IUpload
 from homeftp.interfaces.store import StoreOptions
-from homeftp.interfaces.usage import Space
+from homeftp.interfaces.usage import SpaceReport
 from homeftp.model import ABSENT, SERVER, Actor, Allotment
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.disclosure import DisclosedDraft, DisclosedUpload, account_space, declarable
@@ -90,32 +90,32 @@ class SpaceTests(SynchronousTestCase):
 
     def test_least(self) -> None:
         """The space that has the least free counts; what is not known does not."""
-        spaces = [Space(free=50, used=1), Space(), Space(free=30, used=70)]
-        self.assertEqual(account_space(spaces, None, SERVER), Space(free=30, used=70))
-        self.assertEqual(account_space([], None, SERVER), Space())
-        self.assertEqual(account_space([Space(free=5)], None, SERVER), Space(free=5))
+        spaces = [SpaceReport(free=50, used=1), SpaceReport(), SpaceReport(free=30, used=70)]
+        self.assertEqual(account_space(spaces, None, SERVER), SpaceReport(free=30, used=70))
+        self.assertEqual(account_space([], None, SERVER), SpaceReport())
+        self.assertEqual(account_space([SpaceReport(free=5)], None, SERVER), SpaceReport(free=5))
 
     def test_rounded(self) -> None:
         """What is free is rounded down, and the whole stays what it is."""
-        found = account_space([Space(free=123_456, used=876_544)], None, ANN)
-        self.assertEqual(found, Space(free=120_000, used=880_000))
+        found = account_space([SpaceReport(free=123_456, used=876_544)], None, ANN)
+        self.assertEqual(found, SpaceReport(free=120_000, used=880_000))
 
     def test_own(self) -> None:
         """An account's own quota is told exactly, and never more than there is."""
-        own = Space(free=123, used=877)
-        self.assertEqual(account_space([Space(free=9999, used=1)], own, ANN), own)
+        own = SpaceReport(free=123, used=877)
+        self.assertEqual(account_space([SpaceReport(free=9999, used=1)], own, ANN), own)
         self.assertEqual(account_space([], own, ANN), own)
-        self.assertEqual(account_space([Space(free=99, used=1)], own, SERVER), Space(free=99, used=877))
+        self.assertEqual(account_space([SpaceReport(free=99, used=1)], own, SERVER), SpaceReport(free=99, used=877))
 
     def test_never_negative(self) -> None:
         """Where more is used than a quota allows, nothing is free."""
-        self.assertEqual(account_space([Space(free=-5, used=9)], None, SERVER), Space(free=0, used=9))
-        self.assertEqual(account_space([], Space(free=-5, used=9), SERVER), Space(free=0, used=9))
+        self.assertEqual(account_space([SpaceReport(free=-5, used=9)], None, SERVER), SpaceReport(free=0, used=9))
+        self.assertEqual(account_space([], SpaceReport(free=-5, used=9), SERVER), SpaceReport(free=0, used=9))
 
     def test_drop_box(self) -> None:
         """An account that may not read all that its quota counts is told roughly what is left, and finds no more."""
-        own = Space(free=123_456, used=876_544)
-        self.assertEqual(account_space([], own, DROP), Space(free=120_000, used=880_000))
+        own = SpaceReport(free=123_456, used=876_544)
+        self.assertEqual(account_space([], own, DROP), SpaceReport(free=120_000, used=880_000))
         self.assertEqual(
             [declarable(123_456, each, own=True) for each in (SERVER, ANN, DROP)], [123_456, 123_456, 130_000]
         )

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, TooLarge
-from homeftp.interfaces.store import IDraft, Space, StoreOptions
+from homeftp.interfaces.store import IDraft, SpaceReport, StoreOptions
 from homeftp.model import SERVER, Actor, Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.memorycommitter import Report
@@ -89,7 +89,7 @@ class LimitsControls(ControlCase):
                 self._add_directories(endpoint, actor, changed)
 
         class Exact(MemoryStore):
-            def space(self) -> Space:
+            def space(self) -> SpaceReport:
                 return self._tree.space(SERVER)
 
         class TellsAll(MemoryStore):
@@ -164,8 +164,8 @@ class LimitsControls(ControlCase):
         """Space below zero; files of other types that are shown."""
 
         class Negative(MemoryStore):
-            def space(self) -> Space:
-                return Space(free=-1)
+            def space(self) -> SpaceReport:
+                return SpaceReport(free=-1)
 
         class ShowsAll(MemoryStore):
             def _item(self, name: str, node: Node) -> Entry | tuple[str, str]:
