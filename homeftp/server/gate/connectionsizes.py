@@ -7,14 +7,14 @@ from typing import Any
 from homeftp.config import TLS_WRITE
 from homeftp.crypto.tlsrecords import PART, GroupedTLSTransport
 from homeftp.server.gate.output import OutputBuffer
-from homeftp.server.gate.requestmemory import Share
+from homeftp.server.gate.requestmemory import ConnectionMemory
 
 
 class ConnectionSizes:
     """The sizes of one connection: of its reads from `socket`, of its records of TLS, and of its writes to `output`."""
 
-    def __init__(self, share: Share, socket: Any, output: OutputBuffer) -> None:
-        self._share = share
+    def __init__(self, memory: ConnectionMemory, socket: Any, output: OutputBuffer) -> None:
+        self._memory = memory
         self._socket = socket
         self._output = output
         self._tls: GroupedTLSTransport | None = None
@@ -30,7 +30,7 @@ class ConnectionSizes:
 
         `large`: a large payload arrives, and twice as much is read at once.
         """
-        buffer = self._share.buffer
+        buffer = self._memory.buffer
         self._socket.bufferSize = 2 * buffer if large else buffer
         self._output.slice = min(TLS_WRITE, buffer)
         if self._tls is not None:

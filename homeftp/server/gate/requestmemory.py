@@ -48,10 +48,10 @@ class RequestMemory:
         self.connections = 0
         """How many connections there are."""
 
-    def share(self) -> Share:
-        """A new connection's part."""
+    def connection_memory(self) -> ConnectionMemory:
+        """The part of a new connection."""
         self.connections += 1
-        return Share(self)
+        return ConnectionMemory(self)
 
     def held_by(self, account: str | None) -> int:
         """Bytes that the connections of an account hold; None: those that have not logged in."""
@@ -69,7 +69,7 @@ class RequestMemory:
             del self._accounts[account]
 
 
-class Share:
+class ConnectionMemory:
     """The memory that the requests of one connection hold, and the most that they may."""
 
     def __init__(self, memory: RequestMemory) -> None:

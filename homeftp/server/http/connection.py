@@ -61,9 +61,9 @@ class HttpConnection(Protocol):
         self.peer = peer
         self._reader = RequestReader()
         self._exchange: HttpExchange | None = None
-        self._share = context.memory.share()
+        self._memory = context.memory.connection_memory()
         cache = context.router.authenticator.cache
-        self._login = ConnectionLogin(cache, self._server.connections, self._share, self)
+        self._login = ConnectionLogin(cache, self._server.connections, self._memory, self)
         self._secure = False
         self._received = self._received_at_close = 0
         self._idle_since = 0.0
@@ -85,7 +85,7 @@ class HttpConnection(Protocol):
             resumed=self._output_resumed,
             failed=self._output_failed,
         )
-        self._sizes = ConnectionSizes(self._share, socket, self._output)
+        self._sizes = ConnectionSizes(self._memory, socket, self._output)
         clock = self._server.reactor
         self._deadlines = Deadlines(
             clock,
@@ -125,7 +125,7 @@ class HttpConnection(Protocol):
         self._stuck.stop()
         self._fail_body(ConnectionLost("the client disconnected"))
         self._output.stopProducing()
-        self._share.close()
+        self._memory.close()
         self._server.connections.remove(self)
         self._context.traffic.closed(self)
 

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from homeftp.interfaces import IConnection, IConnections, ILogin, ILoginService
-from homeftp.server.gate.requestmemory import Share
+from homeftp.server.gate.requestmemory import ConnectionMemory
 
 IDLE_SECONDS = 120.0
 """How long a login is kept that no connection uses: programs that look for changes do so every minute."""
@@ -162,10 +162,12 @@ class LoginCache:
 class ConnectionLogin:
     """The login of the requests of one connection, which counts as a connection of that login."""
 
-    def __init__(self, cache: LoginCache, connections: IConnections, share: Share, connection: IConnection) -> None:
+    def __init__(
+        self, cache: LoginCache, connections: IConnections, memory: ConnectionMemory, connection: IConnection
+    ) -> None:
         self._cache = cache
         self._connections = connections
-        self._share = share
+        self._memory = memory
         self._connection = connection
         self._login: ILogin | None = None
 
@@ -185,7 +187,7 @@ class ConnectionLogin:
         if login is None:
             self._connections.logged_out(self._connection)
         else:
-            self._share.log_in(login.account)
+            self._memory.log_in(login.account)
             self._connections.authenticated(self._connection, login.group)
             self._cache.use(login)
             login.add_connection(self._connection)  # last: where access was revoked it ends the connection

@@ -15,7 +15,7 @@ from typing import Callable
 from twisted.internet.error import ConnectionLost
 
 from homeftp.model import PathLock
-from homeftp.server.gate.requestmemory import NOTHING, Share, Weight
+from homeftp.server.gate.requestmemory import NOTHING, ConnectionMemory, Weight
 from homeftp.server.json.exchange import Exchange
 
 
@@ -68,12 +68,12 @@ class Pipeline:
     """Exchanges in the order of their arrival.
 
     `can_write` tells whether the client reads fast enough; `flushed` is called
-    after answers have been sent. What they hold counts in `share`.
+    after answers have been sent. What they hold counts in `memory`.
     """
 
-    def __init__(self, share: Share, *, can_write: Callable[[], bool], flushed: Callable[[], None]) -> None:
+    def __init__(self, memory: ConnectionMemory, *, can_write: Callable[[], bool], flushed: Callable[[], None]) -> None:
         self._can_write = can_write
-        self._share = share
+        self._memory = memory
         self._flushed = flushed
         self._queue: deque[Exchange] = deque()
         self._weights: dict[Exchange, Weight] = {}
@@ -175,7 +175,7 @@ class Pipeline:
         if self._locks.conflict(exchange.path_lock):
             return False
         expected = exchange.expected
-        return not expected or exchange is self._queue[0] or self._share.fits(expected)
+        return not expected or exchange is self._queue[0] or self._memory.fits(expected)
 
     def _release(self, _: None, exchange: Exchange, lock: PathLock) -> None:
         self._locks.release(lock)
@@ -185,7 +185,7 @@ class Pipeline:
     def _weigh(self, exchange: Exchange) -> None:
         before = self._weights.get(exchange, NOTHING)
         self._weights[exchange] = weight = exchange.weigh()
-        self._share.change(before, weight)
+        self._memory.change(before, weight)
 
     def _weigh_again(self, exchange: Exchange) -> None:
         """Look at what a request takes up now, unless it has been answered, or never will be."""
@@ -195,4 +195,4 @@ class Pipeline:
             self._weigh(exchange)
 
     def _forget(self, exchange: Exchange) -> None:
-        self._share.change(self._weights.pop(exchange, NOTHING), NOTHING)
+        self._memory.change(self._weights.pop(exchange, NOTHING), NOTHING)

@@ -65,7 +65,7 @@ class ServerProtocol(RequestReceiver):
         self._received_at_close = 0
         self._aborted = False
         self._identifying = False
-        self._share = context.memory.share()
+        self._memory = context.memory.connection_memory()
 
     # -- the connection ---------------------------------------------------------
 
@@ -78,9 +78,9 @@ class ServerProtocol(RequestReceiver):
         self._output = OutputBuffer(
             self.transport, paused=self._output_paused, resumed=self._output_resumed, failed=self._output_failed
         )
-        self._sizes = ConnectionSizes(self._share, self.transport, self._output)
+        self._sizes = ConnectionSizes(self._memory, self.transport, self._output)
         self._sizes.update()
-        self._pipeline = Pipeline(self._share, can_write=self._can_write, flushed=self._update_reading)
+        self._pipeline = Pipeline(self._memory, can_write=self._can_write, flushed=self._update_reading)
         self._deadlines = Deadlines(
             self._server.reactor,
             self._limits,
@@ -110,7 +110,7 @@ class ServerProtocol(RequestReceiver):
         self._stuck_requests.stop()
         self._output.stopProducing()
         self._pipeline.disconnect()
-        self._share.close()
+        self._memory.close()
         self._fail_stream(ConnectionLost("the client disconnected"))
         self._server.connections.remove(self)
         self._traffic.closed(self)
@@ -205,7 +205,7 @@ class ServerProtocol(RequestReceiver):
     # -- requests ---------------------------------------------------------------
 
     def _request_received(self, request: Request, payload: IPayload, line: int) -> None:
-        if self._can_write() or not self._share.is_crowded():
+        if self._can_write() or not self._memory.is_crowded():
             self._enqueue(self.session.route(request), request.request_type, request.id, payload, line)
         else:  # To wait for a client that sends all its requests before it reads would be a deadlock.
             if self._stream is not None:
@@ -260,7 +260,7 @@ class ServerProtocol(RequestReceiver):
 
     def logged_in(self, account: str) -> None:
         """The client has logged in to this account."""
-        self._share.log_in(account)
+        self._memory.log_in(account)
         self._server.connections.authenticated(self, account)
 
     def keep_alive(self) -> None:
@@ -343,13 +343,13 @@ class ServerProtocol(RequestReceiver):
         # not read may not have reached a limit at all, but have been paused before that for another reason.
         factor = 2 if self.paused and self._can_write() else 1
         # The payload that is arriving has a limit of its own, `full`, which changes only when it is read.
-        self._share.keep(self._waiting_bytes())
+        self._memory.keep(self._waiting_bytes())
         full = (
             self._identifying
             or self._state.phase is Phase.CLOSING  # nothing more is read before the last answer
             or len(self._pipeline) * factor >= self._limits.in_flight
             or (self._stream is not None and self._stream.full)
-            or (len(self._pipeline) > 0 and self._share.must_wait(factor, client_reads=self._can_write()))
+            or (len(self._pipeline) > 0 and self._memory.must_wait(factor, client_reads=self._can_write()))
         )
         if full and not self.paused:
             self._deadlines.input.end()

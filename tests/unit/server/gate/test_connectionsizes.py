@@ -29,12 +29,12 @@ class ConnectionSizesTests(SynchronousTestCase):
         self.socket = part(bufferSize=0)
         self.output = part(slice=0)
         self.tls = part(part=0)
-        self.sizes = ConnectionSizes(self.memory.share(), self.socket, self.output)
+        self.sizes = ConnectionSizes(self.memory.connection_memory(), self.socket, self.output)
 
     def add_connections(self, count: int) -> None:
         """Others connect."""
         for _ in range(count):
-            self.memory.share()
+            self.memory.connection_memory()
 
     def test_before_tls(self) -> None:
         """Reads and writes have sizes without TLS, and beneath a TLS that is not this program's."""
@@ -54,7 +54,7 @@ class ConnectionSizesTests(SynchronousTestCase):
         output = OutputBuffer(
             transport, paused=lambda: None, resumed=lambda: None, failed=lambda failure: failure.raiseException()
         )
-        sizes = ConnectionSizes(self.memory.share(), self.socket, output)
+        sizes = ConnectionSizes(self.memory.connection_memory(), self.socket, output)
         self.tls.write_part = parts.append
         content = bytes(range(256)) * (2 * TLS_WRITE // 256)
         for tls, copied in ((None, True), (self.tls, False), (None, True)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import MAX_IN_FLIGHT, MAX_REQUEST_LINE, MIB, SMALL_FILE, Limits
-from homeftp.server.gate.requestmemory import REFUSED_IDS, RequestMemory, Share, Weight
+from homeftp.server.gate.requestmemory import REFUSED_IDS, ConnectionMemory, RequestMemory, Weight
 from homeftp.server.json.exchange import REQUEST_BYTES
 
 TOTAL = 16 * MIB
@@ -17,14 +17,14 @@ class RequestMemoryTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.memory = RequestMemory(Limits(request_memory=TOTAL))
 
-    def share(self, account: str | None = None, held: int = 0) -> Share:
-        share = self.memory.share()
+    def share(self, account: str | None = None, held: int = 0) -> ConnectionMemory:
+        share = self.memory.connection_memory()
         if account is not None:
             share.log_in(account)
         share.change(Weight(), Weight(held=held))
         return share
 
-    def fill(self, account: str | None) -> Share:
+    def fill(self, account: str | None) -> ConnectionMemory:
         """A connection that takes all it can get."""
         share = self.share(account)
         share.change(Weight(), Weight(held=share.most))
@@ -32,7 +32,7 @@ class RequestMemoryTests(SynchronousTestCase):
 
     def test_promise(self) -> None:
         """One client alone has more than the protocol promises: 64 lines and a MiB of payloads, and the answers."""
-        alone = RequestMemory(Limits()).share()
+        alone = RequestMemory(Limits()).connection_memory()
         alone.change(Weight(), Weight(MIB - 1, MIB - 1 + MAX_IN_FLIGHT * (MAX_REQUEST_LINE + REQUEST_BYTES)))
         self.assertFalse(alone.is_crowded())
         self.assertTrue(alone.fits(SMALL_FILE))

@@ -64,7 +64,7 @@ class PaceTests(QueuedCase):
         for number in range(40):
             self.connection.send("PUSH", {"rel_endpoint": f"f{number}"}, bytes(SMALL_FILE))
         self.assertEqual(self.connection.transport.producerState, "paused")
-        self.assertLessEqual(self.connection.protocol._share.weight.payload, 1024 * 1024)
+        self.assertLessEqual(self.connection.protocol._memory.weight.payload, 1024 * 1024)
         self.work()
         self.assertEqual([r.status for r in self.connection.responses()], [0] * 40)
 
@@ -118,7 +118,7 @@ class PaceTests(QueuedCase):
         memory, transport = self.server.json.memory, self.connection.protocol.transport
         head = b'{"request_type": "PUSH", "body": {"rel_endpoint": "f"}, "content_length": 1000000}\n'
         for others, size in ((0, READ_BUFFER), (199, MIN_BUFFER), (0, READ_BUFFER)):
-            shares = [memory.share() for _ in range(others)]
+            shares = [memory.connection_memory() for _ in range(others)]
             self.connection.send("HELLO")
             self.assertEqual(transport.bufferSize, size)
             self.assertEqual(self.connection.protocol._output.slice, size)
@@ -135,7 +135,7 @@ class PaceTests(QueuedCase):
     def leave_little(self, left: int = 320 * KIB) -> None:
         """Another client of the account holds so much that the account may hold `left` bytes more."""
         memory = self.server.json.memory
-        share = memory.share()
+        share = memory.connection_memory()
         share.log_in("ann")
         share.change(Weight(), Weight(held=memory.most("ann") - left))
         self.addCleanup(share.change, share.weight, Weight())

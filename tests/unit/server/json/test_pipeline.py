@@ -137,7 +137,7 @@ class PipelineTests(SynchronousTestCase):
             failed=self.failures.append,
         )
         self.memory = RequestMemory(Limits())
-        self.share = self.memory.share()
+        self.share = self.memory.connection_memory()
         self.pipeline = Pipeline(self.share, can_write=lambda: not self.output.paused, flushed=lambda: None)
         self.stuck = StuckRequestLog(Clock(), 60, "somebody")
         self.traffic = Traffic(Clock().seconds).of("json", ["PUSH"])
@@ -278,7 +278,7 @@ class PipelineTests(SynchronousTestCase):
 
     def test_memory_of_answers(self) -> None:
         """Requests that read begin while there is memory for their answers, the first in any case; changes go on."""
-        other = self.memory.share()
+        other = self.memory.connection_memory()
         other.change(Weight(), Weight(held=self.memory.most(None) - 3 * SMALL_FILE))
         for name in "abcd":
             self.add(name, reads(name))
