@@ -37,7 +37,7 @@ from homeftp.files.refusals import ChangeStep, RecordRefusal, RefusedChange, rec
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.files.verifications import SharedVerifications, VerificationPages
 from homeftp.files.watches.hub import ChangeHub
-from homeftp.files.watches.watch import Watch
+from homeftp.files.watches.watch import EndpointWatch
 from homeftp.history.changes import PruneStep, RestoreStep
 from homeftp.interfaces import (
     FileContent,
@@ -227,7 +227,7 @@ class Files:
     def _steps(self, begin: Callable[[], Iterator[T]]) -> Pages[T]:
         return StorePages(Turns(self._jobs), begin, self._share.listing, self._jobs.closed)
 
-    def watch(self, endpoint: Endpoint) -> Watch:
+    def watch(self, endpoint: Endpoint) -> EndpointWatch:
         """The changes at an endpoint and beneath it from now on."""
         return self._hub.watch(endpoint, self._shared, self._actor.account, self._jobs)
 

@@ -12,7 +12,7 @@ from homeftp.config import Limits
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Busy, ShuttingDown
 from homeftp.files.jobs.revocation import RevocableJobs
-from homeftp.files.watches.watch import Watch
+from homeftp.files.watches.watch import EndpointWatch
 from homeftp.interfaces import IStore
 from homeftp.interfaces.observing import StoreChange
 from homeftp.model import Change
@@ -39,7 +39,7 @@ class ChangeHub:
     def __init__(self, in_reactor: Callable[..., object] = _now, limits: Limits = Limits()) -> None:  # noqa: B008
         self._in_reactor = in_reactor
         self._limits = limits
-        self._watches: tuple[Watch, ...] = ()
+        self._watches: tuple[EndpointWatch, ...] = ()
         """Replaced as a whole: other threads read it."""
         self._followers: tuple[Follower, ...] = ()
         self._stopped = False
@@ -47,7 +47,7 @@ class ChangeHub:
     def __len__(self) -> int:
         return len(self._watches)
 
-    def watch(self, endpoint: Endpoint, store: IStore, account: str | None, jobs: RevocableJobs) -> Watch:
+    def watch(self, endpoint: Endpoint, store: IStore, account: str | None, jobs: RevocableJobs) -> EndpointWatch:
         """Watch a part of an account's store from now on, until the watch is closed.
 
         Raises `Busy` (51) where there are too many watches, `Forbidden` (33) and `ShuttingDown` (54).
@@ -60,7 +60,7 @@ class ChangeHub:
             raise Busy(f"your account has {own} watches already: end one of them, or try again later")
         if len(self._watches) >= self._limits.watches:
             raise Busy(f"the server has {len(self._watches)} watches already: try again later")
-        watch = Watch(endpoint, store, account, jobs, self._remove)
+        watch = EndpointWatch(endpoint, store, account, jobs, self._remove)
         self._watches = (*self._watches, watch)
         return watch
 
@@ -87,11 +87,11 @@ class ChangeHub:
         for watch in self._watches:
             watch.close(_stopping())
 
-    def _remove(self, watch: Watch) -> None:
+    def _remove(self, watch: EndpointWatch) -> None:
         self._watches = tuple(each for each in self._watches if each is not watch)
 
 
-def _wake(watches: Sequence[Watch]) -> None:
+def _wake(watches: Sequence[EndpointWatch]) -> None:
     for watch in watches:
         watch.wake()
 

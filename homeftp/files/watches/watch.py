@@ -33,7 +33,7 @@ def _everything(endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
     return endpoint
 
 
-class Watch:
+class EndpointWatch:
     """The changes at an endpoint of `store` and beneath it, for one reader, who awaits them on the reactor's thread.
 
     `note` is called in any thread. `closed` is called each time the reader closes the watch.
@@ -45,7 +45,7 @@ class Watch:
         store: IStore,
         account: str | None,
         jobs: RevocableJobs,
-        closed: Callable[[Watch], None],
+        closed: Callable[[EndpointWatch], None],
     ) -> None:
         self.account = account
         self._top = endpoint
@@ -113,7 +113,7 @@ class Watch:
         self._ended = reason
         self.wake()
 
-    def __aiter__(self) -> Watch:
+    def __aiter__(self) -> EndpointWatch:
         return self
 
     async def __anext__(self) -> ChangedNames:

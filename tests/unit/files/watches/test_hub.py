@@ -11,7 +11,7 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.files.files import Files
 from homeftp.files.watches.hub import TREE, ChangeHub
-from homeftp.files.watches.watch import Watch
+from homeftp.files.watches.watch import EndpointWatch
 from homeftp.interfaces import ChangedNames
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import SERVER, Actor, Change, WriteRequest
@@ -38,7 +38,7 @@ class HubCase(FilesTestCase):
         for each in called:
             each()
 
-    def next(self, watch: Watch) -> ChangedNames:
+    def next(self, watch: EndpointWatch) -> ChangedNames:
         """What a watch tells next."""
         waiting = self.start(watch.__anext__())
         self.wake()

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from homeftp.endpoint import parse
 from homeftp.files.jobs.revocation import PermanentLogin, RevocableJobs
-from homeftp.files.watches.watch import MOST_BYTES, MOST_NAMES, Watch
+from homeftp.files.watches.watch import MOST_BYTES, MOST_NAMES, EndpointWatch
 from homeftp.interfaces import ChangedNames, IStore
 from homeftp.interfaces.observing import StoreChange
 from tests.support.authorized import AuthorizedCase
@@ -21,22 +21,22 @@ class WatchCase(AuthorizedCase):
     def setUp(self) -> None:
         super().setUp()
         self.workers = QueuedWorkers()
-        self.closed: list[Watch] = []
+        self.closed: list[EndpointWatch] = []
 
-    def watch(self, path: str = "", store: IStore | None = None) -> Watch:
+    def watch(self, path: str = "", store: IStore | None = None) -> EndpointWatch:
         jobs = RevocableJobs(self.workers, PermanentLogin())
-        return Watch(parse(path), store or self.whole, "ann", jobs, self.closed.append)
+        return EndpointWatch(parse(path), store or self.whole, "ann", jobs, self.closed.append)
 
     def files(self, *paths: str) -> Sequence[StoreChange]:
         return [StoreChange(parse(path), directory=False) for path in paths]
 
-    def told(self, watch: Watch) -> ChangedNames:
+    def told(self, watch: EndpointWatch) -> ChangedNames:
         """What it tells now."""
         waiting = Deferred.fromCoroutine(watch.__anext__())
         self.workers.work_all()
         return self.successResultOf(waiting)
 
-    def heard(self, watch: Watch, path: str, *, directory: bool = False) -> Sequence[str]:
+    def heard(self, watch: EndpointWatch, path: str, *, directory: bool = False) -> Sequence[str]:
         """What the reader of a watch hears of one change; that it hears of nothing is seen by its not being woken."""
         woken = watch.add([StoreChange(parse(path), directory)])
         return self.told(watch).names if woken else ()
