@@ -372,7 +372,7 @@ class IScopedStore(Interface):
     def scope(endpoint: Endpoint) -> Hashable:
         """The scope that a verification of an endpoint reads; two stores give equal values where it is the same."""
 
-    def shown(endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
+    def visible_endpoint(endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
         """Where a change at an endpoint of the other store shows in this one; None where it does not show.
 
         `directory`: a directory was made, moved or removed there. Cheap, and for any thread.

@@ -49,7 +49,7 @@ class EndpointWatch:
     ) -> None:
         self.account = account
         self._top = endpoint
-        self._shown = IScopedStore(store).shown if IScopedStore.providedBy(store) else _everything
+        self._visible_endpoint = IScopedStore(store).visible_endpoint if IScopedStore.providedBy(store) else _everything
         self._jobs = jobs
         self._closed = closed
         self._lock = Lock()
@@ -81,7 +81,7 @@ class EndpointWatch:
 
     def _name(self, change: StoreChange) -> str | None:
         """The name of what has changed, relative to the endpoint; None where the reader does not see it."""
-        shown = self._shown(change.endpoint, directory=change.directory)
+        shown = self._visible_endpoint(change.endpoint, directory=change.directory)
         if shown is None:
             return None
         if (own := shown.relative_to(self._top)) is not None:

@@ -225,7 +225,7 @@ class AuthorizedStore:
             return *place, self.rights
         return *place, self._may(READ, endpoint), self._hidden(NO_FOLDERS)
 
-    def shown(self, endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
+    def visible_endpoint(self, endpoint: Endpoint, *, directory: bool) -> Endpoint | None:
         """Where the account sees a change at an endpoint of the store; None where it does not."""
         own = endpoint.relative_to(self.home)
         return own if own is not None and self.rights.shows(own.parts, directory=directory) else None

@@ -92,7 +92,7 @@ class OpenFile:
         """Whether there is a file, for this session."""
         return self._content is not None or self.entry is not None
 
-    def shown(self, name: str) -> Entry | None:
+    def pending_entry(self, name: str) -> Entry | None:
         """The entry that this session sees under that name; None where it is the one that everyone sees."""
         if self._content is None:
             return None
@@ -163,7 +163,7 @@ class OpenFile:
         """The entry that this session sees, after all that was asked for; None: the one that everyone sees."""
 
         async def act() -> Entry | None:
-            return self.shown("")
+            return self.pending_entry("")
 
         return await self._turns.run(act)
 

@@ -230,7 +230,7 @@ class Overlay:
         depth = len(directory.parts)
         for parts, opened in self._open.items():
             if len(parts) == depth + 1 and parts[:depth] == directory.parts:
-                shown = opened.shown(parts[-1])
+                shown = opened.pending_entry(parts[-1])
                 if shown is not None:
                     yield shown
 

@@ -90,7 +90,7 @@ class ReadingTests(AuthorizedCase):
         """A change in the store shows at the account's own endpoint, where it sees it."""
         seen = self.seen("read", secret="none")
         for path, own in (("home/d/b.txt", "d/b.txt"), ("home", ""), ("home/secret/c.txt", None), ("other", None)):
-            shown = seen.shown(parse(path), directory=False)
+            shown = seen.visible_endpoint(parse(path), directory=False)
             self.assertEqual(shown, None if own is None else parse(own), path)
 
     def test_list_once(self) -> None:

@@ -49,9 +49,9 @@ class OpenFileTests(OverlayCase):
     def test_shown(self) -> None:
         """What only its session sees has a time and a mode before it has a commit."""
         opened = self.open("a", NEW)
-        shown = opened.shown("name")
+        shown = opened.pending_entry("name")
         assert shown is not None
         self.assertEqual((shown.name, shown.size, shown.mode), ("name", 0, 0o644))
         self.assertGreater(shown.mtime_us or 0, 1_600_000_000_000_000)
         self.close(opened, NEW)
-        self.assertIsNone(opened.shown("name"))
+        self.assertIsNone(opened.pending_entry("name"))
