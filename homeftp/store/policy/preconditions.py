@@ -32,7 +32,7 @@ def check_kind(endpoint: Endpoint, kind: Kind | None, precondition: str | None) 
         return
     if kind is None:
         if precondition != ABSENT:
-            raise gone(endpoint)
+            raise missing(endpoint)
     elif precondition == ABSENT:
         raise occupied(endpoint)
     elif kind == "directory" and names_content(precondition):
@@ -85,7 +85,7 @@ def check_directory_move(source: Endpoint, target: Endpoint, exists: bool, preco
     check_kind(target, None, precondition)
 
 
-def gone(endpoint: Endpoint) -> Changed:
+def missing(endpoint: Endpoint) -> Changed:
     """The refusal where something was expected and nothing exists."""
     return Changed(f"{display_path(endpoint)} no longer exists on the server: compare again")
 

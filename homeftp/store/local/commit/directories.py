@@ -29,7 +29,7 @@ from homeftp.store.local.disk.handles import DirHandle, close_all, set_metadata
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.outcomes import catch
-from homeftp.store.policy.preconditions import gone, occupied
+from homeftp.store.policy.preconditions import missing, occupied
 
 Parts = tuple[str, ...]
 
@@ -148,7 +148,7 @@ class Directories:
                 for endpoint, nearest in found.items():
                     actor = endpoints[endpoint]
                     existing = nearest if isinstance(nearest, Exception) else _existing(*nearest, endpoint)
-                    results[endpoint] = refused[endpoint] or gone(endpoint) if existing is None else existing
+                    results[endpoint] = refused[endpoint] or missing(endpoint) if existing is None else existing
                     if existing is None and actor is not None and refused[endpoint] is None:
                         to_make[endpoint] = actor
                 try:
@@ -275,7 +275,7 @@ class Directories:
         unmet: dict[Endpoint, Entry | Exception] = {}
         for endpoint, request in asked.items():
             if request.precondition == PRESENT and endpoint in to_make:
-                unmet[endpoint] = gone(endpoint)
+                unmet[endpoint] = missing(endpoint)
             elif request.precondition == ABSENT and endpoint not in to_make:
                 found = results[endpoint]
                 is_there = isinstance(found, DirHandle) or (
