@@ -44,7 +44,7 @@ class Account:
     def _authorize(self) -> AuthorizedStore:
         access, rights = self.access, self.access.rights
         if rights.grants or rights.folders:
-            rights = rights.at_all_places(access.home, self._whole.places)
+            rights = rights.at_all_paths(access.home, self._whole.paths_to)
         shown = self._narrowed(attrs.evolve(access, rights=rights))
         counted = access.home if shown.home != access.home else None
         return AuthorizedStore(self._whole, shown.home, shown.rights, self.actor(), access.quota, counted)

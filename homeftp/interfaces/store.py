@@ -139,7 +139,7 @@ class IStore(Interface):
     def bind(actor: Actor) -> IStore:
         """The same store; what is changed through it is recorded as changed by `actor`. Cheap, never blocks."""
 
-    def places(folder: Endpoint) -> Sequence[Endpoint]:
+    def paths_to(folder: Endpoint) -> Sequence[Endpoint]:
         """Every endpoint by which a folder, or a part of it, can be reached: first its own. Blocks.
 
         There is more than one where the backend has other names for it: a bind

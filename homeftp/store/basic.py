@@ -41,7 +41,7 @@ class BasicStore(abc.ABC):
     def bind(self, actor: Actor) -> IStore:
         """The same store; what is changed through it is recorded as changed by `actor`."""
 
-    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+    def paths_to(self, folder: Endpoint) -> Sequence[Endpoint]:
         """A folder has one name."""
         return (folder,)
 

@@ -22,7 +22,7 @@ class MemoryReader:
         self._tree = MemoryTree(options, clock)
         self._limits = limits.WriteLimits(Filetypes(options.filetypes), options.file_size)
 
-    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+    def paths_to(self, folder: Endpoint) -> Sequence[Endpoint]:
         """A folder has one name."""
         return (folder,)
 

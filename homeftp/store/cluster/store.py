@@ -81,7 +81,7 @@ class ClusterStore:
 
     # -- reading -------------------------------------------------------------------
 
-    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+    def paths_to(self, folder: Endpoint) -> Sequence[Endpoint]:
         """A folder has one name."""
         return (folder,)
 

@@ -107,7 +107,7 @@ class ImmediateReader:
 
     def _open(self, endpoint: Endpoint, flags: int) -> int | None:
         """A descriptor of what is there, if its path is in memory, and on the root's own disk."""
-        if self._root.mounts.places:
+        if self._root.mounts.points:
             return None
         try:
             return self._root.resolver.open_cached(self._root.fd, endpoint.parts, flags)

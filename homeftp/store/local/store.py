@@ -136,10 +136,10 @@ class LocalStore:
     def _writable(self) -> Operations:
         return self._folder.get().writable
 
-    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+    def paths_to(self, folder: Endpoint) -> Sequence[Endpoint]:
         """The paths of a folder: more than its own where it is mounted a second time."""
         try:
-            return self._folder.get().root.places(folder)
+            return self._folder.get().root.paths_to(folder)
         except OSError as error:
             raise refusal(error, folder) from error
 

@@ -119,9 +119,9 @@ class AuthorizedStore:
         """The folders that the account may not see, and `more`, as the store has them."""
         return (self.rights.without(READ) | more).beneath(self.home)
 
-    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+    def paths_to(self, folder: Endpoint) -> Sequence[Endpoint]:
         """The paths of a folder that are beneath the home."""
-        reached = [each.relative_to(self.home) for each in self.store.places(self._whole(folder))]
+        reached = [each.relative_to(self.home) for each in self.store.paths_to(self._whole(folder))]
         return [each for each in reached if each is not None]
 
     # -- reading -------------------------------------------------------------------

@@ -115,14 +115,14 @@ class Rights:
     def _is_in_folder(self, parts: tuple[str, ...]) -> bool:
         return any(parts[: len(folder)] == folder for folder, _ in self.folders)
 
-    def at_all_places(self, home: Endpoint, places: Callable[[Endpoint], Sequence[Endpoint]]) -> Rights:
-        """The same rights, with each grant by every path that leads to its folder (`IStore.places`) beneath `home`."""
+    def at_all_paths(self, home: Endpoint, paths: Callable[[Endpoint], Sequence[Endpoint]]) -> Rights:
+        """The same rights, with each grant by every path to its folder (`IStore.paths_to`) beneath `home`."""
         start = len(home.parts)
         narrower = [(folder, most) for folder, most in self.folders if self._is_in_folder(folder[:-1])]
         grants = {
             (each.parts[start:], most)
             for folder, most in (*self.grants, *narrower)
-            for each in (home.beneath(*folder), *places(home.beneath(*folder)))
+            for each in (home.beneath(*folder), *paths(home.beneath(*folder)))
             if each.parts[:start] == home.parts and len(each.parts) > start
         }
         return attrs.evolve(self, grants=tuple(sorted(grants, key=lambda grant: grant[0])))

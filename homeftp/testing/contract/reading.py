@@ -34,7 +34,7 @@ class ReadingContract(ContractCase):
         """A folder has its own path first, whether it exists or not."""
         store = self.store()
         for path in ("none", "none/x"):
-            self.assertEqual(store.places(parse(path))[0], parse(path))
+            self.assertEqual(store.paths_to(parse(path))[0], parse(path))
 
     def test_empty(self) -> None:
         """A new store is an empty directory, in which nothing exists."""

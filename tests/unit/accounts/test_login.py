@@ -91,7 +91,7 @@ class ServiceTests(LoginCase):
         AccessTable(self.server.state).grant("ann", parse("tax"), parse_rights("none"))
         self.server.put("home/again/secret", b"secret")
         places = [parse("home/tax"), parse("home/again")]
-        with mock.patch.object(LocalStore, "places", lambda store, folder: places):
+        with mock.patch.object(LocalStore, "paths_to", lambda store, folder: places):
             files = self.login().files("PUSH")
         self.assertIsNone(self.successResultOf(started(files.stat(parse("again/secret")))))
         self.assertEqual(self.successResultOf(started(files.space())).free, rough(NAME_COST))

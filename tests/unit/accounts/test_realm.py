@@ -66,7 +66,7 @@ class RealmTests(QuickCase):
         """A grant counts by every path of its folder, for all who use the account's store: those of its logins too."""
 
         class Bound(MemoryStore):
-            def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+            def paths_to(self, folder: Endpoint) -> Sequence[Endpoint]:
                 return (folder, parse("home/bound"))
 
         access = Access(parse("home"), Rights(frozenset({"read"}), ((("secret",), frozenset()),)))

@@ -45,12 +45,12 @@ class MountedPart(NamedTuple):
 class Mounts:
     """The places beneath a root where disks are mounted, or were before. `root` is its descriptor.
 
-    Every method that looks raises OSError. `places` is changed by one thread at a time.
+    Every method that looks raises OSError. `points` is changed by one thread at a time.
     """
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self.places: frozenset[Parts] = frozenset()
+        self.points: frozenset[Parts] = frozenset()
         """The known mount points, by their names on the wire."""
 
     def mounted(self, root: int, parts: list[MountedPart]) -> list[Parts]:
@@ -68,11 +68,11 @@ class Mounts:
 
     def expect(self, root: int, endpoint: Endpoint) -> bool:
         """Raise `Busy` (51) if a disk on the way to an endpoint, or there, is not mounted; whether one is."""
-        if not self.places:
+        if not self.points:
             return False
         mounted = False
         try:
-            for each in sorted((each for each in self.places if _starts(endpoint.parts, each)), key=len):
+            for each in sorted((each for each in self.points if _starts(endpoint.parts, each)), key=len):
                 found = self._find(root, each)
                 if found is None:
                     raise not_mounted(endpoint)
@@ -113,7 +113,7 @@ def mounted_parts(mountinfo: bytes, root: str) -> list[MountedPart]:
     return sorted(beneath, key=lambda part: len(part.at))
 
 
-def places(folder: Parts, reached: list[MountedPart]) -> list[Parts]:
+def paths(folder: Parts, reached: list[MountedPart]) -> list[Parts]:
     """Every path of a folder, or of a part of it, beneath the root: first its own."""
     found = [folder]
     on = [part for part in reached if _starts(folder, part.at)]

@@ -27,7 +27,7 @@ from homeftp.metadata.disks import Disks
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle, close_all, close_on_error, raw, set_mode
-from homeftp.store.local.disk.mounts import Mounts, Parts, mounted_parts, places
+from homeftp.store.local.disk.mounts import Mounts, Parts, mounted_parts, paths
 from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
 from homeftp.store.local.disk.spelling import Spelling
 from homeftp.store.policy.wording import display_path, not_found, not_mounted, other_name, root_missing
@@ -136,7 +136,7 @@ class SafeRoot:
         prefix = f"{self._path}/"
         return tuple(map(raw, cache_path.removeprefix(prefix).split("/"))) if cache_path.startswith(prefix) else None
 
-    def places(self, folder: Endpoint) -> list[Endpoint]:
+    def paths_to(self, folder: Endpoint) -> list[Endpoint]:
         """The paths by which a folder, or a part of it, can be reached: first its own, as the disk lists it. OSError.
 
         It may have others where it is mounted a second time.
@@ -144,8 +144,7 @@ class SafeRoot:
         listed = self.resolver.listed_path(self.fd, [raw(part) for part in folder.parts])
         parts = tuple(map(os.fsdecode, listed))
         return [
-            Endpoint(each, folder.home)
-            for each in places(parts, mounted_parts(self.system.mounts(), self._real_path()))
+            Endpoint(each, folder.home) for each in paths(parts, mounted_parts(self.system.mounts(), self._real_path()))
         ]
 
     def _real_path(self) -> str:
@@ -165,7 +164,7 @@ class SafeRoot:
 
     def missing_disks(self) -> list[Parts]:
         """The known places where no disk is mounted. Raises OSError."""
-        return [each for each in sorted(self.mounts.places) if self.mounts.is_missing(self.fd, each)]
+        return [each for each in sorted(self.mounts.points) if self.mounts.is_missing(self.fd, each)]
 
     def open_directory(self, endpoint: Endpoint) -> DirHandle:
         """Open the directory at `endpoint`. Raises `NotFound` (40), `WrongKind` (43)."""
@@ -314,7 +313,7 @@ class SafeRoot:
 
     def _expect_mounted_at(self, endpoint: Endpoint) -> None:
         """`Mounts.expect` for an entry of an open directory, to which everything on the way is mounted."""
-        if endpoint.parts in self.mounts.places:
+        if endpoint.parts in self.mounts.points:
             self.mounts.expect(self.fd, endpoint)
 
     def stored_name(self, directory: int, endpoint: Endpoint) -> bytes:

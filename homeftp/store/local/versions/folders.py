@@ -52,19 +52,19 @@ class VersionFolders:
         self._budget = budget or NameBudget()
         self._metadata_dir = metadata_dir
         self._accounting = accounting
-        self._root.mounts.places |= self._read_mounts()
+        self._root.mounts.points |= self._read_mounts()
         self.lock = RLock()
 
     def mounts(self) -> list[Endpoint]:
         """The tops of all file systems that may hold versions, the root first."""
-        return [ROOT, *map(Endpoint, sorted(self._root.mounts.places))]
+        return [ROOT, *map(Endpoint, sorted(self._root.mounts.points))]
 
     def learn_mounts(self) -> None:
         """Remember the disks that are mounted now, so that they are missed later. Raises OSError."""
         found = set(self._root.mounted_disks())
-        if not found <= self._root.mounts.places:
+        if not found <= self._root.mounts.points:
             with self.lock:
-                self._remember(self._root.mounts.places | {each for each in found if _is_legal(each)})
+                self._remember(self._root.mounts.points | {each for each in found if _is_legal(each)})
 
     def missing_mounts(self) -> list[str]:
         """The paths at which a disk was mounted, and none is now. Raises OSError."""
@@ -80,7 +80,7 @@ class VersionFolders:
         """A directory was moved, and with it the disks that are mounted in it. Raises OSError."""
         old, new = source.parts, target.parts
         with self.lock:
-            places = self._root.mounts.places
+            places = self._root.mounts.points
             inside = {each for each in places if each[: len(old)] == old}
             if inside:
                 self._remember((places - inside) | {new + each[len(old) :] for each in inside})
@@ -156,7 +156,7 @@ class VersionFolders:
 
     def _make(self, mount: Endpoint, folder: int, durable: Callable[[int], None], opened: contextlib.ExitStack) -> int:
         """Make and open the versions folder of a file system whose top is open, and remember the mount."""
-        known = mount.parts in self._root.mounts.places
+        known = mount.parts in self._root.mounts.points
         for name in (FOLDER, VERSIONS):
             above = folder
             folder = open_private_directory(above, name)
@@ -164,7 +164,7 @@ class VersionFolders:
             if not known:
                 durable(above)
         with self.lock:
-            self._remember(self._root.mounts.places | {mount.parts})
+            self._remember(self._root.mounts.points | {mount.parts})
         return folder
 
     def _read_mounts(self) -> set[Parts]:
@@ -185,12 +185,12 @@ class VersionFolders:
 
     def _remember(self, places: frozenset[Parts]) -> None:
         """Write the list anew, durably, where it is another one. Called with the lock; raises OSError."""
-        if places == self._root.mounts.places:
+        if places == self._root.mounts.points:
             return
         if self._metadata_dir is not None:
             lines = "".join(f"{Endpoint(each).whole}\n" for each in sorted(places))
             replace_private_file(self._metadata_dir.folder, _MOUNTS, lines.encode())
-        self._root.mounts.places = places
+        self._root.mounts.points = places
 
 
 def _is_legal(place: Parts) -> bool:

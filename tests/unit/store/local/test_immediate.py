@@ -217,7 +217,7 @@ class ImmediateTests(ImmediateCase):
     def test_other_disks(self) -> None:
         """Where other disks belong into the folder, all is left to jobs: they see whether these are mounted."""
         self.job()
-        self.files._folder.get().root.mounts.places = frozenset({("other",)})
+        self.files._folder.get().root.mounts.points = frozenset({("other",)})
         self.assertEqual((self.files.stat_at_once(FILE), self.at_hand()), (None, None))
 
     def test_gone(self) -> None:

@@ -219,10 +219,10 @@ class ReadingTests(AuthorizedCase):
         """A folder's places are told from the home on, without those outside of it."""
 
         class Bound(MemoryStore):
-            def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+            def paths_to(self, folder: Endpoint) -> Sequence[Endpoint]:
                 return (folder, parse("home/bound"), parse("other/d"))
 
-        self.assertEqual(self.seen("read", Bound()).places(parse("d")), [parse("d"), parse("bound")])
+        self.assertEqual(self.seen("read", Bound()).paths_to(parse("d")), [parse("d"), parse("bound")])
 
     def test_miscount(self) -> None:
         """A store that gives too many results or too few has failed, and what it opened is closed."""

@@ -87,7 +87,7 @@ class RightsTests(SynchronousTestCase):
             "home/none": [],
         }
         grants = tuple(((path.partition("/")[2],), frozenset({"add"})) for path in reached)
-        rights = Rights(ALL, grants).at_all_places(
+        rights = Rights(ALL, grants).at_all_paths(
             parse("home"), lambda folder: [parse(each) for each in reached[str(folder)]]
         )
         folders = {("a",), ("b", "bound"), ("TAXESA~1",), ("taxes and wills",), ("none",)}
@@ -143,7 +143,7 @@ class FoldersTests(SynchronousTestCase):
     def test_all_places(self) -> None:
         """A folder in another one narrows it wherever it can be reached; one that is in none does not."""
         rights = folders(a="read,add", a__b="read", c="none")
-        found = rights.at_all_places(
+        found = rights.at_all_paths(
             ROOT, lambda folder: [parse("a/bound"), parse("elsewhere")] if folder.whole == "a/b" else [parse("a/x")]
         )
         self.assertEqual({path for path, _ in found.grants}, {("a", "b"), ("a", "bound"), ("elsewhere",)})

@@ -134,11 +134,11 @@ class ReadingControls(ControlCase):
         """A folder that is nowhere, and one that is only somewhere else."""
 
         class Nowhere(MemoryStore):
-            def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+            def paths_to(self, folder: Endpoint) -> Sequence[Endpoint]:
                 return ()
 
         class Elsewhere(MemoryStore):
-            def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+            def paths_to(self, folder: Endpoint) -> Sequence[Endpoint]:
                 return (parse("elsewhere"), folder)
 
         self.assert_caught("test_places", Nowhere)

@@ -13,7 +13,7 @@ from homeftp.endpoint import ROOT as TOP
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, WrongKind
 from homeftp.model import WriteRequest
-from homeftp.store.local.disk.mounts import Parts, mounted_parts, places
+from homeftp.store.local.disk.mounts import Parts, mounted_parts, paths
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 from tests.support import needs
@@ -40,7 +40,7 @@ class PlacesTests(SynchronousTestCase):
     def places(self, path: str, mountinfo: bytes = MOUNTINFO, root: str = ROOT) -> list[str]:
         """The paths of a folder."""
         folder: Parts = tuple(path.split("/"))
-        return ["/".join(parts) for parts in places(folder, mounted_parts(mountinfo, root))]
+        return ["/".join(parts) for parts in paths(folder, mounted_parts(mountinfo, root))]
 
     def test_bound(self) -> None:
         """A folder is found where it, a part of it, or a folder above it is mounted, and nowhere else."""

@@ -148,7 +148,7 @@ class WalkTests(QuickCase):
                 ("a/c", []),
             ):
                 expected = [path, *bound] if isinstance(system, Bound) else [path]
-                self.assertEqual(list(map(str, root.places(parse(path)))), expected)
+                self.assertEqual(list(map(str, root.paths_to(parse(path)))), expected)
 
     def test_places_of_moved_root(self) -> None:
         """A root that was moved is found where it is; where nothing tells the mounts, nothing is decided."""
@@ -168,9 +168,9 @@ class WalkTests(QuickCase):
             self.addCleanup(root.close)
             os.rename(self.root, moved)
             if isinstance(system, Mounts):
-                self.assertEqual(root.places(parse("a")), [parse("a"), parse("x")])
+                self.assertEqual(root.paths_to(parse("a")), [parse("a"), parse("x")])
             else:
-                self.assertRaises(PermissionError, root.places, parse("a"))
+                self.assertRaises(PermissionError, root.paths_to, parse("a"))
             os.rename(moved, self.root)
 
     def test_not_validated(self) -> None:
