@@ -56,11 +56,22 @@ class SftpParts:
     """The memory of all streams of the server."""
 
 
+class WindowBudget(MemoryBudget):
+    """The memory that is promised to clients as windows of their channels.
+
+    It is another one than that of the streams: a channel holds its window as long as it is open, used or not, so that
+    idle channels would leave little for the streams of other front ends.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(WINDOW_MEMORY)
+
+
 @attrs.frozen(eq=False)
 class SharedSessions:
     """The resources that the sessions of one server share."""
 
-    windows: MemoryBudget = attrs.field(factory=lambda: MemoryBudget(WINDOW_MEMORY))
+    windows: WindowBudget = attrs.field(factory=WindowBudget)
     """The memory of what clients have sent and was not answered."""
     handles: AccountHandles = attrs.field(factory=AccountHandles)
     exclusive: ExclusiveNames = attrs.field(factory=ExclusiveNames)
