@@ -1,1 +1,1 @@
-"""Times and modes of files as file systems keep them: learned on a file of our own, set, and compared."""
+"""Times and modes of files as file systems keep them, and how they are compared. No system call is made here."""

@@ -1,6 +1,6 @@
 """Times and modes as a file system keeps them, and which times count as the same: rules without disk or wire.
 
-The model is rsync's `--modify-window` and rclone's precision of a file system. `homeftp.metadata.disks` learns what a
+The model is rsync's `--modify-window` and rclone's precision of a file system. `homeftp.syscalls.disks` learns what a
 file system keeps.
 """
 

@@ -19,8 +19,8 @@ import sys
 import time
 from typing import Any
 
-from homeftp.metadata.filesystems import EXACT_NAMES, EXT, NAMED_LATER, SYNCED_WHOLE, TMPFS
 from homeftp.model import SECOND_US
+from homeftp.syscalls.filesystems import EXACT_NAMES, EXT, NAMED_LATER, SYNCED_WHOLE, TMPFS
 from homeftp.syscalls.memory import release_code
 
 _SYS_OPENAT2 = 437

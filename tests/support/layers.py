@@ -8,15 +8,11 @@ def within(package: str, names: str) -> frozenset[str]:
     return frozenset(f"{package}.{name}" for name in names.split())
 
 
-VALUES = frozenset(
-    "config endpoint errors histogram history metadata.filesystems metadata.kept metadata.modes model status".split()
-)
+VALUES = frozenset("config endpoint errors histogram history metadata model status".split())
 CONTRACTS = VALUES | {"interfaces"}
-TOOLS = frozenset(
-    "audit cluster control crypto discovery hashing host metadata.disks plugins syscalls tcp workers".split()
-)
+TOOLS = frozenset("audit cluster control crypto discovery hashing host plugins syscalls tcp workers".split())
 SHARED = CONTRACTS | TOOLS
-STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
+STORE = CONTRACTS | {"hashing", "store.policy", "syscalls"}
 CLUSTER = CONTRACTS | {"cluster", "hashing", "store.policy", "workers"}
 
 CLIENT = within(
@@ -34,16 +30,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "endpoint": frozenset({"errors"}),
     "model": frozenset({"endpoint"}),
     "history": frozenset({"config", "endpoint", "errors", "model"}),
-    "metadata": frozenset(),
-    "metadata.filesystems": frozenset(),
-    "metadata.kept": frozenset({"model"}),
-    "metadata.modes": frozenset({"model"}),
+    "metadata": frozenset({"model"}),
     "wire": VALUES,
     "interfaces": VALUES,
     "host": frozenset(),
     "tcp": frozenset(),
     "syscalls": VALUES,
-    "metadata.disks": VALUES | {"syscalls"},
     "workers": CONTRACTS,
     "hashing": VALUES,
     "crypto": VALUES,
@@ -126,9 +118,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.escapes": VALUES,
     "client.tables": frozenset(),
     "client.selection": VALUES | {"client.escapes"},
-    "client.files": CONTRACTS
-    | {"hashing", "metadata.disks", "syscalls"}
-    | within("client", "errors escapes selection tables"),
+    "client.files": CONTRACTS | {"hashing", "syscalls"} | within("client", "errors escapes selection tables"),
     "client.download": CONTRACTS | {"hashing"} | within("client", "connection errors"),
     "client.session": CONTRACTS | within("client", "connection"),
     "client.api": CONTRACTS | {"hashing", "wire"} | within("client", "connection download errors session"),
@@ -161,7 +151,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | within("client", "api errors known manage plan reconnector seen selection sync sync.merge transfer"),
     "client.aio": SHARED | {"wire"} | within("client", "connection known manage opening selection transfer"),
     "client": CLIENT,
-    "cli.terminal": frozenset({"errors", "metadata.modes", "model", "client"}),
+    "cli.terminal": frozenset({"errors", "metadata", "model", "client"}),
     "cli.connect": SHARED | {"cli.terminal", "client"},
     "cli.transfer": frozenset({"errors", "cli.terminal", "client"}),
     "cli.pairs": frozenset({"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "errors", "host"}),

@@ -38,7 +38,7 @@ DECLARATIONS = frozenset(
         "__main__ accounts/state/interface audit/interface history/writer interfaces/deferredwork"
         " interfaces/files interfaces/frontend interfaces/history interfaces/immediate interfaces/importing"
         " interfaces/links interfaces/observing interfaces/storefactory interfaces/storefiles interfaces/traffic"
-        " interfaces/usage interfaces/workers metadata/filesystems server/http/context server/http/dav/locks/interface"
+        " interfaces/usage interfaces/workers syscalls/filesystems server/http/context server/http/dav/locks/interface"
         " server/http/dav/properties/interface server/json/context wire/events"
     ).split()
 )

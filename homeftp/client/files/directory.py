@@ -15,8 +15,8 @@ import stat as stat_module
 from typing import Protocol, Sequence
 
 from homeftp.client.files.model import PERMISSIONS
-from homeftp.metadata.disks import Disks
 from homeftp.syscalls import System
+from homeftp.syscalls.disks import Disks
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _FILE_MODE, _DIRECTORY_MODE = 0o600, 0o700

@@ -6,7 +6,7 @@ import os
 from typing import Iterable
 
 from homeftp.client.files.model import HAS_MODES, FileStat
-from homeftp.metadata.disks import Disks
+from homeftp.syscalls.disks import Disks
 
 
 def learn_folder(disks: Disks, path: str) -> None:

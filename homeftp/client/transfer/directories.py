@@ -15,9 +15,9 @@ from homeftp.client.transfer.batches.push import DirectoryPush, Result, push_dir
 from homeftp.client.transfer.metadata import differing, is_unapplied, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.status import Status
+from homeftp.syscalls.disks import Disks
 from homeftp.wire.messages import Response
 
 _IMPLICIT = 0o755

@@ -9,10 +9,10 @@ from typing import Mapping
 from homeftp.client.files.disks import learn_disks
 from homeftp.client.files.model import HAS_MODES, PERMISSIONS, FileStat, LocalTree
 from homeftp.client.transfer.model import TransferContext
-from homeftp.metadata.disks import Disks, is_common
 from homeftp.metadata.kept import same_mtime
 from homeftp.metadata.modes import MODE_BITS, kept_mode, same_mode
 from homeftp.model import SECOND_US, Entry, Kind
+from homeftp.syscalls.disks import Disks, is_common
 from homeftp.wire.messages import MetaData
 
 _FILE_MODE = 0o666

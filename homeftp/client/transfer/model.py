@@ -19,9 +19,9 @@ from homeftp.hashing.hashcache import HashCache
 from homeftp.history.writer import Writer
 from homeftp.host import own_umask
 from homeftp.interfaces import IWorkers
-from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.syscalls import System
+from homeftp.syscalls.disks import Disks
 
 DAMAGED_COPY = "the server's disk has not kept its content. Push the file again, or restore a version of it."
 """The reason of results that are `Outcome.DAMAGED`."""

@@ -16,7 +16,6 @@ from homeftp.hashing.filehash import digest_slices, hash_bytes, is_settled, read
 from homeftp.hashing.hashcache import UNREADABLE, CachedHash, HashCache, KnownHash
 from homeftp.hashing.signatures import is_unchanged
 from homeftp.interfaces import IOpenFile
-from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.store.local.disk import errnos
 from homeftp.store.local.disk.entries import entry_of, kind_of, known_entry
@@ -28,6 +27,7 @@ from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_range
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.wording import damaged, display_path
+from homeftp.syscalls.disks import Disks
 
 Parts = tuple[str, ...]
 """A directory by the parts of its endpoint: quicker to look up in a dict than the endpoint."""

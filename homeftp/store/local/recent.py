@@ -11,9 +11,9 @@ from typing import Callable, NamedTuple
 from homeftp.hashing.filehash import binary, from_binary, is_settled
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces.immediate import RECENT_SECONDS
-from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.store.local.disk.entries import entry_of
+from homeftp.syscalls.disks import Disks
 
 FILES_KEPT = 2048
 """Files of which is known what a job has found, at least; twice as many at most, which take 2 MiB."""

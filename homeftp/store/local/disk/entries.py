@@ -9,11 +9,11 @@ from homeftp.endpoint import RESERVED, RESERVED_PREFIX, Endpoint
 from homeftp.errors import WrongKind
 from homeftp.hashing.filehash import signature
 from homeftp.hashing.hashcache import KnownHash
-from homeftp.metadata.disks import Disks
 from homeftp.metadata.kept import in_range
 from homeftp.metadata.modes import MODE_BITS
 from homeftp.model import Entry, Kind
 from homeftp.store.policy.wording import display_path
+from homeftp.syscalls.disks import Disks
 
 
 def kind_problem(found: os.stat_result) -> str | None:

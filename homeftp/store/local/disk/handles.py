@@ -15,9 +15,9 @@ import msgspec
 
 from homeftp.errors import BadEndpoint
 from homeftp.interfaces.usage import SpaceReport
-from homeftp.metadata.disks import Disks
 from homeftp.metadata.modes import kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
+from homeftp.syscalls.disks import Disks
 
 WAYS_PARTS = 256
 """Parts of the paths of all directories in which one batch of changes makes names, or so: each directory on the way may

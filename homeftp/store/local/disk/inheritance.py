@@ -18,9 +18,9 @@ from typing import Iterator
 
 import msgspec
 
-from homeftp.metadata.disks import Disks
 from homeftp.metadata.modes import MODE_BITS, kept_mode
 from homeftp.store.local.disk.handles import DirHandle
+from homeftp.syscalls.disks import Disks
 
 NEW_FILE_MODE = 0o644
 """The mode of files that are written without one, independent of the umask."""

@@ -11,11 +11,11 @@ import errno
 import os
 import stat
 
-from homeftp.metadata.disks import where_kept
 from homeftp.metadata.modes import kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import close_on_error
 from homeftp.store.local.disk.resolver import DIRECTORY
+from homeftp.syscalls.disks import where_kept
 
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 

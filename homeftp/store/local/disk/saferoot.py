@@ -23,7 +23,6 @@ from typing import Callable, Iterator, Sequence
 
 from homeftp.endpoint import RESERVED, Endpoint
 from homeftp.errors import NotFound, OperatorError, WrongKind
-from homeftp.metadata.disks import Disks
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle, close_all, close_on_error, raw, set_mode
@@ -32,6 +31,7 @@ from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
 from homeftp.store.local.disk.spelling import Spelling
 from homeftp.store.policy.wording import display_path, not_found, not_mounted, other_name, root_missing
 from homeftp.syscalls import System
+from homeftp.syscalls.disks import Disks
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """O_NONBLOCK: opening a FIFO would wait for its writer. O_NOCTTY: a terminal must not become the controlling one."""

@@ -6,8 +6,8 @@ import os
 
 from homeftp.client.files.disks import learn_disks, learn_folder
 from homeftp.client.files.model import FileStat
-from homeftp.metadata.disks import Disks
 from homeftp.metadata.kept import EXACT
+from homeftp.syscalls.disks import Disks
 from tests.support.coarsedisks import CoarseDisk
 from tests.support.folders import QuickCase
 

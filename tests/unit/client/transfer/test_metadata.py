@@ -9,9 +9,9 @@ from homeftp.client.files.model import FileStat
 from homeftp.client.plan.cmp import cmp
 from homeftp.client.plan.push import push
 from homeftp.client.transfer.metadata import differing, is_suspicious, wire_metadata
-from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.syscalls import System
+from homeftp.syscalls.disks import Disks
 from homeftp.testing import InMemoryPair
 from homeftp.workers import InlineWorkers
 from tests.support.folders import QuickCase

@@ -11,11 +11,11 @@ from twisted.internet.task import Clock
 
 from homeftp.hashing.hashcache import CONTENT, CachedHash
 from homeftp.interfaces.immediate import RECENT_SECONDS
-from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.recent import RecentFiles
 from homeftp.syscalls import System
+from homeftp.syscalls.disks import Disks
 from tests.support.stores import StoreCase, sha
 
 PARTS = ("a.txt",)

@@ -6,10 +6,10 @@ import os
 
 from homeftp.endpoint import parse
 from homeftp.errors import WrongKind
-from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.store.local.disk.entries import entry_of, kind_of
 from homeftp.syscalls import System
+from homeftp.syscalls.disks import Disks
 from tests.support.folders import QuickCase
 
 

@@ -8,9 +8,9 @@ import stat
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import BadEndpoint
-from homeftp.metadata.disks import Disks
 from homeftp.store.local.disk.handles import raw, raw_path, set_metadata, set_mode
 from homeftp.syscalls import System
+from homeftp.syscalls.disks import Disks
 from tests.support.folders import QuickCase
 
 

@@ -9,12 +9,12 @@ import time
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadEndpoint, Internal
-from homeftp.metadata.disks import Disks
 from homeftp.model import ABSENT, Entry
 from homeftp.store.local.disk.inheritance import Inheritance
 from homeftp.store.local.staging.tempfile import TempFiles
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
+from homeftp.syscalls.disks import Disks
 from tests.support import needs
 from tests.support.stores import Journaled, Lying, StoreCase, put_of, sha
 

@@ -9,10 +9,10 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.metadata.disks import Disks, is_common, learn, moves_ctime_late, where_kept, with_edges
 from homeftp.metadata.kept import EXACT, ChangeTime, same_mtime
 from homeftp.model import SECOND_US
 from homeftp.syscalls import System
+from homeftp.syscalls.disks import Disks, is_common, learn, moves_ctime_late, where_kept, with_edges
 from tests.support.coarsedisks import AnothersFiles, CoarseDisk
 
 LONG_AGO = -5_000_000_000 * SECOND_US
