@@ -249,3 +249,23 @@ def crowded(names: Iterable[str], most: int) -> dict[str, int]:
     """Packages with more than `most` of these modules directly in them, and how many they have."""
     counts = Counter(name.rpartition(".")[0] for name in names)
     return {package: count for package, count in counts.items() if count > most}
+
+
+def sibling_graphs(graph: Mapping[str, set[str]]) -> dict[str, dict[str, set[str]]]:
+    """For each package what lies side by side in it, modules and sub-packages, and what imports what there.
+
+    A sub-package imports what any module in it imports. The import of a package's own `__init__` from within counts for
+    no one, nor does what that `__init__` imports of its package.
+    """
+    found: dict[str, dict[str, set[str]]] = {}
+    for module, imported in graph.items():
+        here = module.split(".")
+        for name in imported:
+            there = name.split(".")
+            depth = next((n for n, (one, other) in enumerate(zip(here, there, strict=False)) if one != other), None)
+            if depth is not None:
+                siblings = found.setdefault(".".join(here[:depth]), {})
+                one, other = ".".join(here[: depth + 1]), ".".join(there[: depth + 1])
+                siblings.setdefault(one, set()).add(other)
+                siblings.setdefault(other, set())
+    return found

@@ -15,6 +15,7 @@ from tests.support.imports import (
     modules,
     opened_path,
     package,
+    sibling_graphs,
     wrong_direction,
 )
 from tests.support.layers import MAY_IMPORT, MOST_MODULES, NO_PATHS, SHARED, TOOLS
@@ -64,6 +65,12 @@ class LayerTests(SynchronousTestCase):
         """No module imports itself by way of others, not even for its types."""
         self.assertEqual(circle(module_graph(modules())), [])
 
+    def test_no_circles_side_by_side(self) -> None:
+        """Modules and sub-packages that lie side by side in a package do not import each other, however indirectly."""
+        graphs = sibling_graphs(module_graph(modules()))
+        found = {package: circle(siblings) for package, siblings in graphs.items()}
+        self.assertEqual({package: names for package, names in found.items() if names}, {})
+
     def test_small_packages(self) -> None:
         """A newcomer can hold one package in the head: it has a dozen modules, hardly more."""
         plain = [module for module, _ in modules() if not (PACKAGE / module.replace(".", "/")).is_dir()]
@@ -110,6 +117,20 @@ class ControlTests(SynchronousTestCase):
         sources[0] = ("", "from homeftp.a import A\nfrom homeftp.b import B")
         self.assertEqual(circle(module_graph(sources)), [])
         self.assertEqual(crowded(["a", "b.c", "b.d", "b.e"], 2), {"b": 3})
+
+    def test_circles_side_by_side(self) -> None:
+        """Two packages, and a package and a module beside it, without a circle of modules; the control has neither."""
+        for one, other in [("p.a.x p.b.x", "p.b.y p.a.y"), ("p.a.x p.m", "p.m p.a.y"), ("a.x b.x", "b.y a.y")]:
+            pairs = dict([one.split(), other.split()])
+            names = {name for pair in pairs.items() for name in pair}
+            sources = [(name, f"import homeftp.{pairs[name]}" if name in pairs else "") for name in sorted(names)]
+            graph = module_graph(sources)
+            self.assertEqual(circle(graph), [])
+            self.assertEqual([len(circle(siblings)) for siblings in sibling_graphs(graph).values()], [2], one)
+        graph = module_graph(
+            [("p.a.x", "import homeftp.p.m"), ("p.m", ""), ("p.n", "import homeftp.p.a.y"), ("p.a.y", "")]
+        )
+        self.assertEqual([circle(siblings) for siblings in sibling_graphs(graph).values()], [[]])
 
     def test_wire_is_pure(self) -> None:
         """Twisted, a socket and a clock are found in the wire, and only there."""
