@@ -16,7 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import accountattacks  # noqa: F401 (it registers its attacks)
 import frontendattacks  # noqa: F401
-import strangers  # noqa: F401
+import unauthenticated  # noqa: F401
 from attackkinds import ANSWERS, ATTACKS, Target
 from tests.support.rawclient import RawClient
 from victims import PASSWORD

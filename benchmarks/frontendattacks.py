@@ -11,12 +11,12 @@ from typing import Any, Callable, Iterator
 
 from accountattacks import PIECE
 from attackkinds import ANSWERS, WINDOW, WITHIN, Target, attack
-from strangers import strangers
 from tests.support.rawclient import RawClient
 from tests.support.sftppackets import Raw, attrs, request, text, u32, u64
 from tests.support.sshclient import SshClient
 from tests.support.sshlink import SocketLink
 from tests.support.tlsconnections import tls_connection
+from unauthenticated import unauthenticated
 from victims import PASSWORD
 
 LARGE = 200 * len(PIECE)
@@ -78,7 +78,7 @@ def _exchange_keys(target: Target, source: str, until: float) -> None:
         link.exchange_keys()
 
 
-strangers("SFTP: exchanges of keys", 4, _exchange_keys)
+unauthenticated("SFTP: exchanges of keys", 4, _exchange_keys)
 
 
 def sftp_attack(name: str, account: str, packets: Callable[[SshClient, int], Iterator[bytes]]) -> None:

@@ -23,7 +23,7 @@ import obstore
 from obstore.exceptions import BaseError
 
 from tests.support import needs
-from tests.support.engines import ends_with_parent, standing_still
+from tests.support.engines import ends_with_parent, paused
 from tests.support.ports import reserved_port
 from tests.support.s3server import S3Server
 from tests.support.waiting import wait_until
@@ -106,7 +106,7 @@ class Ceph(S3Server):
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Let the gateway stand still in the block."""
-        with standing_still(self._daemons["rgw"].pid):
+        with paused(self._daemons["rgw"].pid):
             yield
 
     def stop(self) -> None:

@@ -41,7 +41,7 @@ class ClusterCommandCase(CommandCase):
             stream.seek(0)
             stream.truncate()
 
-    def told(self) -> list[dict[str, object]]:
+    def printed_json(self) -> list[dict[str, object]]:
         """The lines of JSON that were printed."""
         return [json.loads(line) for line in self.out.getvalue().splitlines()]
 

@@ -73,7 +73,7 @@ def children(process: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def standing_still(process: int) -> Iterator[None]:
+def paused(process: int) -> Iterator[None]:
     """In the block a process of this one and its children do nothing; it makes no new ones meanwhile."""
     stopped = [process]
     os.kill(process, signal.SIGSTOP)
@@ -211,7 +211,7 @@ class PostgreSQL:
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """In the block the server and all of its processes stand still."""
-        with standing_still(self.pid):
+        with paused(self.pid):
             yield
 
     def stop(self, number: int = signal.SIGINT) -> None:
@@ -324,7 +324,7 @@ class SeaweedFS(S3Server):
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """In the block it stands still."""
-        with standing_still(self.pid):
+        with paused(self.pid):
             yield
 
     def stop(self) -> None:

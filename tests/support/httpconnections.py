@@ -21,11 +21,11 @@ class Scripted:
     """Answers as the test says."""
 
     answer: Handle
-    strangers: bool = True
+    unauthenticated: bool = True
     requests: list[HttpRequest] = attrs.field(factory=list)
 
     def allows_without_login(self, request: HttpRequest) -> bool:
-        return self.strangers
+        return self.unauthenticated
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         self.requests.append(request)
@@ -43,7 +43,7 @@ class ConnectionCase(HttpCase):
 
     def handlers(self, context: IServerContext) -> Mapping[str, IHandler]:
         self.handler = Scripted(echo)
-        self.members = Scripted(echo, strangers=False)
+        self.members = Scripted(echo, unauthenticated=False)
         return {"t": self.handler, "m": self.members}
 
     def answer(self, answer: Handle) -> None:

@@ -36,7 +36,7 @@ from homeftp.errors import LoginFailed, Refusal
 from homeftp.interfaces import ILogin, IStore
 from homeftp.interfaces.immediate import GRANTED_SECONDS
 from homeftp.model import WriteRequest
-from tests.support.tenancychecks import Session, check_changes, check_told, outcome_of, same_answers
+from tests.support.tenancychecks import Session, check_changes, check_disclosed, outcome_of, same_answers
 from tests.support.tenancyrules import (
     ACCOUNTS,
     ADD,
@@ -378,13 +378,13 @@ class TenancyMachine(RuleBasedStateMachine):
         assert len(lost) <= max(0, after.unknown - before.unknown), f"content was lost: {context}"
         if not isinstance(outcome, Refusal):
             assert session.valid, f"a login that has ended was served: {context}"
-            self._check_told(session, step, outcome, context)
+            self._check_disclosed(session, step, outcome, context)
         self.apart = self.apart or (step.by_clock and before != after)
         self._repeat(session, step, outcome, context)
         return after
 
-    def _check_told(self, session: Session, step: Step, outcome: Any, context: str) -> None:
-        check_told(session, step, outcome, context=context)
+    def _check_disclosed(self, session: Session, step: Step, outcome: Any, context: str) -> None:
+        check_disclosed(session, step, outcome, context=context)
         part = session.account, session.rules.whole("".join(step.paths[:1]))
         if step.used_part(outcome):
             assert part in self.parts, f"it was given a part of another's upload: {context}"

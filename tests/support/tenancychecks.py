@@ -63,7 +63,7 @@ def outcome_of(login: ILogin, step: Step) -> Any:
         return refusal
 
 
-def check_told(session: Session, step: Step, outcome: Any, *, context: str) -> None:
+def check_disclosed(session: Session, step: Step, outcome: Any, *, context: str) -> None:
     """What an account was given is of what it may read."""
     rules = session.rules
     for path, entry in step.reads(outcome):

@@ -64,7 +64,7 @@ class Step:
     """Whether what it changes depends on times, which are not the same in two stores."""
 
 
-def told(path: str, names: Iterable[str]) -> Told:
+def disclosed(path: str, names: Iterable[str]) -> Told:
     """Names relative to a path as paths."""
     return [(beneath(path, name), None) for name in names]
 
@@ -239,28 +239,33 @@ def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None
         Step("open", (), lambda files: opened(files, path), lambda content: [(path, None)]),
         Step("read", (), lambda files: files.read(endpoint, 1000), lambda content: [(path, None)]),
         Step("hash", (), lambda files: files.hash(endpoint), lambda entry: [(path, entry)]),
-        Step("versions", (), lambda files: versions_of(files, path), lambda all: told(path, (name for name, _ in all))),
+        Step(
+            "versions",
+            (),
+            lambda files: versions_of(files, path),
+            lambda all: disclosed(path, (name for name, _ in all)),
+        ),
         Step(
             "verify",
             (),
             lambda files: verified(files, path),
-            lambda done: [(path, None), *told(path, (each.name for each in done.damages))],
+            lambda done: [(path, None), *disclosed(path, (each.name for each in done.damages))],
         ),
         Step("tree_digest", (), lambda files: digested(files, path), lambda digest: [(path, None)]),
         Step("space", (), lambda files: files.space()),
         Step("write", (path,), lambda files: files.write(request, content)),
         Step("write_batch", (path,), lambda files: written_together(files, request, content)),
         Step("read_batch", (), lambda files: read_together(files, path), lambda content: [(path, None)]),
-        Step("restore_tree", (), lambda files: planned_restore(files, path), lambda names: told(path, names)),
-        Step("prune", (), lambda files: planned_prune(files, path), lambda names: told(path, names)),
+        Step("restore_tree", (), lambda files: planned_restore(files, path), lambda names: disclosed(path, names)),
+        Step("prune", (), lambda files: planned_prune(files, path), lambda names: disclosed(path, names)),
         Step(
             "restore_tree",
             (path,),
             lambda files: restored_tree(files, path),
-            lambda names: told(path, names),
+            lambda names: disclosed(path, names),
             by_clock=True,
         ),
-        Step("prune", (path,), lambda files: pruned(files, path), lambda names: told(path, names), discards=True),
+        Step("prune", (path,), lambda files: pruned(files, path), lambda names: disclosed(path, names), discards=True),
         Step("upload", (path,), lambda files: uploaded(files, path, at)),
         Step("upload", (LARGE_PLACE,), lambda files: interrupted(files, LARGE_PLACE), leaves_part=True),
         Step("upload", (LARGE_PLACE,), lambda files: seized(files, LARGE_PLACE), used_part=lambda entry: True),

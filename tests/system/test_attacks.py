@@ -143,7 +143,7 @@ class InjectionTests(TestCase):
         self.assertEqual(await deferToThread(honest), 0)
 
 
-class StrangerTests(TestCase):
+class UnauthenticatedTests(TestCase):
     """A server process, and clients that have not logged in."""
 
     def setUp(self) -> None:

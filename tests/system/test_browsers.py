@@ -113,11 +113,11 @@ class SignInTests(BrowserCase):
         answer = self.browser.ask("GET", "/dav/a.txt", headers={"Origin": "https://evil.example"}, own=False)
         self.assertNotIn("access-control-allow-origin", answer.headers)
         self.assertEqual(answer.body, b"ours")
-        stranger = Browser(self.server)
+        visitor = Browser(self.server)
         login = {"user": "ann", "password": PASSWORD}
         for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
-            self.assertEqual(stranger.ask("POST", "/api/session", login, headers, own=False).status, 403)
-        self.assertEqual(stranger.cookie, "")
+            self.assertEqual(visitor.ask("POST", "/api/session", login, headers, own=False).status, 403)
+        self.assertEqual(visitor.cookie, "")
 
     def test_secrets(self) -> None:
         """No secret is in the log of the server, in the audit log, or in the database."""

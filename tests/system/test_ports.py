@@ -18,8 +18,8 @@ LOOPBACK = "127.0.0.1"
 with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
     file.write("40001 40008")
 reserved = reserved_port()
-with socket.create_server((LOOPBACK, 0)) as let_go:
-    free = let_go.getsockname()[1]
+with socket.create_server((LOOPBACK, 0)) as listening:
+    free = listening.getsockname()[1]
 server = socket.create_server((LOOPBACK, 1024))
 
 

@@ -126,7 +126,7 @@ class DiagramTests(SynchronousTestCase):
         self.assertGreater(len(steps), 0)
         self.assertEqual([fault for step in steps for fault in importgraph.step_faults(step)], [])
 
-    def test_journeys_are_told(self) -> None:
+    def test_journeys_have_sentences(self) -> None:
         """Each step has a sentence with its number, in the list that follows the diagram."""
         told = 0
         for page, text in pages("architecture"):

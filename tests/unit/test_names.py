@@ -11,13 +11,13 @@ from typing import Iterable, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.imports import modules, nodes
+from tests.support.imports import PACKAGE, modules, nodes
 
 OLD_WORDS = frozenset(
     (
-        "arrival choices door dress entrance fragments glimpse heard house jail judge landing leaving outlet"
-        " room settle shelf shelved shelves siblings sparing standing stranger sweep told tools trail undone welcome"
-        " whoever"
+        "advertising arrival choices door dress entrance fragments glimpse heard house jail judge landing leaving"
+        " outlet room settle shelf shelved shelves siblings sparing standing stranger sweep told tools trail undone"
+        " welcome whoever"
     ).split()
 )
 """Words of the private language that the code once had."""
@@ -32,6 +32,9 @@ OLD_PROSE = re.compile(
 
 VAGUE_SUBJECT = re.compile(r"(what|who|whose|those|all that|that which|of|so many)\b", re.IGNORECASE)
 """Openings of a docstring that describe a thing instead of naming it."""
+
+DEFINITION = re.compile(r"^ *(?:async )?(?:def|class) (\w+)", re.MULTILINE)
+"""Finds the names of classes, functions and methods, without parsing: there are many tests."""
 
 PROSE_TOKENS = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 """Python 3.12 has a token of its own for the text of an f-string."""
@@ -71,10 +74,15 @@ def identifiers(source: str) -> Iterator[str]:
                 yield name
 
 
-def old_words(source: str) -> set[str]:
-    """The words of the private language in a module's identifiers."""
-    words = (word for name in set(identifiers(source)) for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))
-    return {word.lower() for word in words} & OLD_WORDS
+def old_words(names: Iterable[str]) -> set[str]:
+    """The words of the private language in some names, in the plural too."""
+    words = (word.lower() for name in set(names) for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))
+    return {form for word in words for form in (word, word.removesuffix("s")) if form in OLD_WORDS}
+
+
+def defined(module: str, source: str) -> list[str]:
+    """The names of a module, and of the classes, functions and methods in it."""
+    return [module, *DEFINITION.findall(source)]
 
 
 def old_prose(source: str) -> set[str]:
@@ -109,8 +117,15 @@ class NamesTests(SynchronousTestCase):
 
     def test_words(self) -> None:
         """No identifier has a word of the private language."""
-        found = {f"homeftp.{module}": sorted(old_words(source)) for module, source in modules()}
+        found = {f"homeftp.{module}": sorted(old_words(identifiers(source))) for module, source in modules()}
         self.assertEqual({module: words for module, words in found.items() if words}, {})
+
+    def test_words_of_tests(self) -> None:
+        """No module, class, function or method of the tests and the benchmarks has one in its name."""
+        paths = [path for folder in ("tests", "benchmarks") for path in sorted((PACKAGE.parent / folder).rglob("*.py"))]
+        found = {str(path): old_words(defined(path.stem, path.read_text(encoding="utf-8"))) for path in paths}
+        self.assertGreater(len(found), 1000, "the control: they are found")
+        self.assertEqual({path: words for path, words in found.items() if words}, {})
 
     def test_prose(self) -> None:
         """No docstring, message or comment has one, except the list of words for pairing codes."""
@@ -141,9 +156,22 @@ class ControlTests(SynchronousTestCase):
             "def landing(): pass",
             "class LandingCase: pass",
         ):
-            self.assertEqual(old_words(source), {"landing"}, source)
-        self.assertEqual(old_words("choices = add(choices=1)"), {"choices"})
-        self.assertEqual(old_words("add(choices=1); islanding = mushroom = outlets = 'landing'"), set())
+            self.assertEqual(old_words(identifiers(source)), {"landing"}, source)
+        self.assertEqual(old_words(identifiers("choices = add(choices=1)")), {"choices"})
+        self.assertEqual(old_words(identifiers("outlets = 1")), {"outlet"})
+        self.assertEqual(old_words(identifiers("add(choices=1); islanding = mushroom = 'landing'")), set())
+
+    def test_words_of_tests(self) -> None:
+        """A word in the name of a module, a class, a function or a method."""
+        for module, source in (
+            ("landing", ""),
+            ("strangers", ""),
+            ("a", "class LandingTests:\n    pass"),
+            ("a", "class A:\n    async def landing(self): pass"),
+            ("a", "def f():\n    def landing(): pass"),
+        ):
+            self.assertEqual(len(old_words(defined(module, source))), 1, source)
+        self.assertEqual(old_words(defined("a", "landing = 1\ndef islanding(): pass")), set())
 
     def test_prose(self) -> None:
         """A word in a docstring, a comment, a message or an f-string, also across lines; not in a name or a word."""

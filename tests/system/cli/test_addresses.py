@@ -140,7 +140,7 @@ class FoundTests(AddressesCase):
             ),
         )
 
-    def test_stranger(self) -> None:
+    def test_another_server(self) -> None:
         """An impostor at one of the addresses is reported first, with both fingerprints, when all fail."""
         other = self.serve()
         where = f"127.0.0.1:{other.ports[0]}"

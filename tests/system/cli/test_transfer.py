@@ -171,7 +171,7 @@ class TransferTests(ServedCase):
         self.assertEqual(self.homeftp("push", "-", f"nas:{self.there}/", input="x").returncode, 2)
         self.assertEqual(self.homeftp("get", f"nas:{self.there}/missing", "-").returncode, 3)
 
-    def test_no_room_for_standard_input(self) -> None:
+    def test_no_space_for_standard_input(self) -> None:
         """Standard input that cannot be stored: one line says so, nothing of it stays, and nothing is sent."""
         folder = self.mktemp()
         os.mkdir(folder)

@@ -134,9 +134,9 @@ class FaultClient:
             self.files = self.possible[0]
         else:
             self.unsure += 1
-            self._settle(f"{what} {path} {to}: {found}")
+            self._wait_until_quiet(f"{what} {path} {to}: {found}")
 
-    def _settle(self, asked: str) -> None:
+    def _wait_until_quiet(self, asked: str) -> None:
         """Look what there is, which must be possible by what was answered."""
         while True:
             found = self._ask("tree", self.name, "", 0)

@@ -185,7 +185,7 @@ class InjectionCase(FaultCase):
             reads = not changes(made.call) and "sync" not in made.call.name
             return not (once or made.first_here or made.last_here) or (reads and made.place in known)
 
-        def is_told_apart(made: Made) -> bool:
+        def is_distinguished(made: Made) -> bool:
             outermost = made.number == 1 or made.last
             return made.call.in_root and outermost and not once and made.place not in fully
 
@@ -197,7 +197,7 @@ class InjectionCase(FaultCase):
                 errors = tuple(REFUSALS)
             elif once and made.place in tried.places:
                 continue
-            elif is_told_apart(made):
+            elif is_distinguished(made):
                 tried.fully.add(made.place)
                 other = "EDQUOT" if made.number == 1 else "ENOSPC"
                 errors = [error for error in likely(made.call) if error != other]

@@ -64,8 +64,8 @@ class ThumbnailTests(PageCase):
         page = self.window()
         url = f"{self.world.url}thumbnail/{self.folder}/a.jpg"
         self.assertEqual(page.request.get(url).status, 200)
-        stranger = self.world.context(signed_in=False)
-        self.addCleanup(stranger.close)
-        self.assertEqual(stranger.request.get(url).status, 401)
+        visitor = self.world.context(signed_in=False)
+        self.addCleanup(visitor.close)
+        self.assertEqual(visitor.request.get(url).status, 401)
         os.unlink(self.there("a.jpg"))
         self.assertEqual(page.request.get(url).status, 404)

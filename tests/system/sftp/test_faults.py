@@ -106,7 +106,7 @@ class UploadFaultTests(SynchronousTestCase):
         server.process.end()
         self.assertEqual(server.read("a"), OLD)
 
-    def test_strangers(self) -> None:
+    def test_unauthenticated(self) -> None:
         """Clients that send what is no SSH are closed at once, and the next client is served."""
         server = self.start()
         for number in range(60):

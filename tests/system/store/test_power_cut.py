@@ -240,7 +240,7 @@ class VerdictTests(SynchronousTestCase):
         self.lay("in/a", b"second"[:3] + b"rd?")
         self.assertEqual(self.faults(15), [says + "something else"])
 
-    def test_strangers(self) -> None:
+    def test_unasked(self) -> None:
         """Paths without a request are noticed, and leftovers of an upload."""
         self.lay("in/a", b"second")
         self.lay("in/b", b"")

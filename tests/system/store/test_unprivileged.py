@@ -115,7 +115,7 @@ class UnprivilegedTests(StoreCase):
             self.put(store, "home/file", b"content")
             store.close()
 
-    def told(self, damage: Callable[[], None]) -> str:
+    def start_message(self, damage: Callable[[], None]) -> str:
         """What a start says after `damage`: why it fails, or why it is read-only."""
         with as_nobody(self.root):
             self.store().close()
@@ -134,8 +134,8 @@ class UnprivilegedTests(StoreCase):
         """A root or a folder of the server's own that lost its rights: the start says in one line what to do."""
         for path in (self.root, self.path(".homeftp")):
             for mode in (0, 0o100, 0o400, 0o300):
-                said = self.told(lambda path=path, mode=mode: os.chmod(path, mode))  # type: ignore[misc]
+                said = self.start_message(lambda path=path, mode=mode: os.chmod(path, mode))  # type: ignore[misc]
                 if path == self.root or mode in (0, 0o100, 0o300):
                     self.assertIn("chmod u+rwx", said, (path, oct(mode)))
                     self.assertNotIn("\n", said)
-        self.assertEqual(self.told(lambda: None), "None", "the control: nothing is wrong")
+        self.assertEqual(self.start_message(lambda: None), "None", "the control: nothing is wrong")

@@ -55,7 +55,7 @@ class EscapeTests(SynchronousTestCase):
     @example("\u201b\u201b:")
     @example("CON.")
     @example("<\u0338")
-    def test_undone(self, name: str) -> None:
+    def test_unescaped(self, name: str) -> None:
         """Whatever a local name is, it comes back, and its escaped form is legal but for what is never escaped."""
         name = unicodedata.normalize("NFC", name)
         if name in (".", ".."):

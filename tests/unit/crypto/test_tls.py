@@ -124,7 +124,7 @@ class ServerNameTests(SynchronousTestCase):
 class IdentityTests(SynchronousTestCase):
     """The client's TLS options accept the certificates that `open_identity` makes."""
 
-    def test_heard(self) -> None:
+    def test_connected(self) -> None:
         """A client that pinned a home's CA talks to the home's server."""
         identity = fresh_identity()
         server, client = handshake(tls.server_options(identity), tls.client_options(identity.ca_pem))

@@ -52,7 +52,7 @@ class VerifyTests(VerbTestCase):
         self.assertEqual(end, {"files": 2, "versions": 0, "bytes": 12, "damaged_total": 1, "mended_total": 0})
         self.assertEqual(steps[-1]["bytes"], 12, "the damaged one was read twice")
 
-    def test_told(self) -> None:
+    def test_reported(self) -> None:
         """A file that is damaged is answered 46 by CMP and GET; a listing has what it was, and no hash."""
         for size in (10, 100_000):
             good = content(size)

@@ -42,7 +42,7 @@ class WatchTests(QueuedCase):
         self.work()
         self.assertEqual(self.connection.responses()[-1].status, 0)
 
-    def told(self) -> list[dict[str, Any]]:
+    def changes(self) -> list[dict[str, Any]]:
         """What the watching client was told."""
         self.work()
         responses = self.watching.responses()
@@ -53,22 +53,22 @@ class WatchTests(QueuedCase):
         """What the transport pauses while the client does not read."""
         return self.watching.transport.producer
 
-    def test_told(self) -> None:
+    def test_reported(self) -> None:
         """Each change is told by an interim answer, with the name and nothing else; nothing is told without one."""
         self.watch("d")
-        self.assertEqual(self.told(), [])
+        self.assertEqual(self.changes(), [])
         self.change("PUSH", "d/a", b"x")
-        self.assertEqual(self.told(), [{"changed": ["", "a"]}])
+        self.assertEqual(self.changes(), [{"changed": ["", "a"]}])
         self.change("PUSH", "b", b"x")
-        self.assertEqual(self.told(), [])
+        self.assertEqual(self.changes(), [])
         self.change("DELETE", "d/a")
-        self.assertEqual(self.told(), [{"changed": ["a"]}])
+        self.assertEqual(self.changes(), [{"changed": ["a"]}])
 
     def test_anything(self) -> None:
         """Where more has changed than is kept, anything may have."""
         self.watch()
         self.server.hub.tell(None)
-        self.assertEqual(self.told(), [{"changed": [], "anything": True}])
+        self.assertEqual(self.changes(), [{"changed": [], "anything": True}])
 
     def test_message(self) -> None:
         """A person who types WATCH is told what is watched."""
@@ -92,7 +92,7 @@ class WatchTests(QueuedCase):
         """What the client sends behind a WATCH waits, and is not carried out."""
         self.watch("d")
         self.watching.send("PUSH", {"rel_endpoint": "other"}, b"x")
-        self.assertEqual(self.told(), [])
+        self.assertEqual(self.changes(), [])
         self.assertEqual(self.server.store.stat(parse("other")), None)
         self.change("PUSH", "other", b"x")
         self.assertIsNotNone(self.server.store.stat(parse("other")), "the control")
@@ -156,7 +156,7 @@ class WatchTests(QueuedCase):
             self.change("PUSH", "ab"[number % 2], str(number).encode())
         self.assertEqual(self.watching.responses(), [])
         producer.resumeProducing()
-        self.assertEqual(self.told(), [{"changed": ["a"]}, {"changed": ["b", "a"]}])
+        self.assertEqual(self.changes(), [{"changed": ["a"]}, {"changed": ["b", "a"]}])
 
     def test_no_reader(self) -> None:
         """A client that does not read at all is disconnected, as in any other request."""

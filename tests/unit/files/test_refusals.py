@@ -55,7 +55,7 @@ class RecordedTests(SynchronousTestCase):
         self.assertEqual(self.records, [(Status.INTERNAL, CHANGE)])
         self.failureResultOf(self.answer, ZeroDivisionError)
 
-    def test_nobody_is_told(self) -> None:
+    def test_without_a_reader(self) -> None:
         """Where nobody waits for the answer nothing was refused."""
         for error in (CancelledError, ConnectionLost):
             self.setUp()

@@ -137,7 +137,7 @@ class MarkTests(HashCacheCase):
             pass
         self.assertEqual({row.name for row in self.cache.damaged()}, {"zzz", names[-1]})
 
-    def test_settle_without_database(self) -> None:
+    def test_without_database(self) -> None:
         """Where nothing can be stored any more nothing is left to do."""
         self.cache.record([self.row(f"{number:04}") for number in range(2 * MOVED_AT_ONCE)])
         self.cache.moved("/d", "/new")

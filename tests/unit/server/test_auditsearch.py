@@ -61,7 +61,7 @@ class SearchTests(QuickCase):
         self.audit.changed([Change("move", "file", parse("old"), ANN, to=parse("new"), hash=ONE)])
         self.assertEqual(self.find("new"), Writer("ann", "laptop", TIME_US))
 
-    def test_not_told(self) -> None:
+    def test_no_writer(self) -> None:
         """The server itself, a part of a line, and other events are no writers."""
         self.stored(SERVER)
         self.audit.note("read", BOB, endpoint=NAME, hash=ONE)

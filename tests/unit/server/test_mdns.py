@@ -68,12 +68,12 @@ class AdvertisementTests(SynchronousTestCase):
             self.assertFalse(usable(bad), bad)
 
 
-class AdvertisingTests(TestCase):
+class AnnouncerTests(TestCase):
     """The thread that does it."""
 
     def setUp(self) -> None:
         self.lines: list[str] = []
-        self.advertising = MdnsAnnouncer(reactor)
+        self.announcer = MdnsAnnouncer(reactor)
         for name, value in (("own_addresses", lambda: ["10.0.0.7"]), ("announce", self.announce)):
             patch = mock.patch.object(mdns, name, value)
             patch.start()
@@ -94,27 +94,27 @@ class AdvertisingTests(TestCase):
 
     async def test_announced(self) -> None:
         """It is announced, the log tells, and at the end it is taken back."""
-        self.advertising.start([listened("0.0.0.0")], FINGERPRINT)
+        self.announcer.start([listened("0.0.0.0")], FINGERPRINT)
         await self.logged
         self.assertIn("announced  as nas", self.lines[0])
         self.announced[0].close.assert_not_called()
-        await self.advertising.stop()
+        await self.announcer.stop()
         self.announced[0].close.assert_called_once_with()
 
     async def test_fails(self) -> None:
         """A network error is one line of the log, and nothing else."""
         with mock.patch.object(mdns, "announce", side_effect=OSError("address already in use")):
-            self.advertising.start([listened("0.0.0.0")], FINGERPRINT)
+            self.announcer.start([listened("0.0.0.0")], FINGERPRINT)
             await self.logged
         self.assertEqual(self.lines, ["not announced in this network: address already in use"])
-        await self.advertising.stop()
+        await self.announcer.stop()
 
     async def test_nothing(self) -> None:
         """With nothing to announce no thread is started; the control is above."""
         before = set(threading.enumerate())
-        self.advertising.start([listened("127.0.0.1")], FINGERPRINT)
+        self.announcer.start([listened("127.0.0.1")], FINGERPRINT)
         self.assertEqual(set(threading.enumerate()) - before, set())
-        await self.advertising.stop()
+        await self.announcer.stop()
 
     async def test_hangs(self) -> None:
         """One that does not come back is not waited for."""

@@ -91,7 +91,7 @@ class NotificationListenerTests(SynchronousTestCase):
     def hear(self) -> None:
         self.heard += 1
 
-    def test_heard(self) -> None:
+    def test_received(self) -> None:
         """Notifications of another server are heard, those that arrive together once; its own are not."""
         notify(self.database)
         self.reactor.read()

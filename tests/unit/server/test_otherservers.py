@@ -83,11 +83,11 @@ class OtherServersTests(SynchronousTestCase):
     def hear(self, changes: int, seconds: float) -> None:
         """Those who watch hear so many times, with looks that are so far apart."""
 
-        def told() -> bool:
+        def has_changed() -> bool:
             self.clock.advance(seconds)
             return len(self.hub.told) > changes
 
-        wait_until(told)
+        wait_until(has_changed)
         self.assertEqual(self.hub.told, [None, *[[CHANGE]] * changes])
 
     def test_fault(self) -> None:
@@ -119,7 +119,7 @@ class OtherServersTests(SynchronousTestCase):
         self.assertNotIn("192.0.2.1:9000", [each.address for each in list_servers(self.database)])
         self.others.start()
 
-    def test_told(self) -> None:
+    def test_reported(self) -> None:
         """Who watches hears what others change; what this server writes itself is told elsewhere."""
         self.assertEqual(self.hub.told, [None], "what was changed before is not known")
         self.write(CHANGE)

@@ -72,7 +72,7 @@ class TreeTests(SynchronousTestCase):
             kept.append((len(tree.versions[("a",)]), len(tree.arrived(parse("b"), "x", 9, None, None))))
         self.assertEqual(kept, [(1, 4), (0, 4), (0, 4), (0, 0)])
 
-    def test_room(self) -> None:
+    def test_evicted(self) -> None:
         """The oldest version is removed first, then partial uploads; never more than is needed, nor in vain."""
         tree = self.tree(quota=100_000, retention=Retention(protected_seconds=0))
         for number in range(3):

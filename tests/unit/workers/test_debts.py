@@ -107,17 +107,17 @@ class DebtsTests(SynchronousTestCase):
 
     def test_guests_owe_together(self) -> None:
         """Clients that have not logged in owe accounts together: one at a new address waits for them all the same."""
-        strangers = [guest(f"192.0.2.{number}") for number in range(20)]
-        for name in strangers:
+        guests = [guest(f"192.0.2.{number}") for number in range(20)]
+        for name in guests:
             self.debts.begin(name)
             self.debts.charge(name, MOST_OWED / 10)
         newcomer = guest("198.51.100.1")
         self.debts.begin(newcomer)
-        self.assertFalse(any(map(self.debts.must_wait, (*strangers, newcomer))), "the control: no account is served")
+        self.assertFalse(any(map(self.debts.must_wait, (*guests, newcomer))), "the control: no account is served")
         self.debts.begin("ann")
-        self.assertEqual([name for name in (*strangers, newcomer, "ann") if not self.debts.must_wait(name)], ["ann"])
+        self.assertEqual([name for name in (*guests, newcomer, "ann") if not self.debts.must_wait(name)], ["ann"])
         self.clock.advance(MOST_OWED / FORGIVEN_GUESTS)
-        self.assertFalse(any(map(self.debts.must_wait, (*strangers, newcomer))), "it is forgiven")
+        self.assertFalse(any(map(self.debts.must_wait, (*guests, newcomer))), "it is forgiven")
 
     def test_guests_share(self) -> None:
         """While accounts are served, guests together get their share of the time and no more, also in between."""
@@ -232,8 +232,8 @@ class RestTests(SynchronousTestCase):
     def test_guests(self) -> None:
         """Nobody rests for clients that have not logged in: there may be any number of them, at all times."""
         self.debts.charge("eve", 0.0, MOST_LONG)
-        stranger = guest("192.0.2.1")
-        self.debts.begin(stranger)
+        visitor = guest("192.0.2.1")
+        self.debts.begin(visitor)
         self.assertFalse(self.debts.must_rest("eve"))
         self.debts.begin("ann")
         self.assertTrue(self.debts.must_rest("eve"), "the control")

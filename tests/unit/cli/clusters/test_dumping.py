@@ -53,7 +53,7 @@ class DumpTests(ClusterCommandCase):
         for _ in range(3):
             self.clear()
             self.assertEqual(self.cluster("dump", "--json"), Exit.DONE)
-            names.append(str(self.told()[0]["dump"]))
+            names.append(str(self.printed_json()[0]["dump"]))
         self.clear()
         self.assertEqual(self.cluster("dump", "--list"), Exit.DONE)
         self.assertEqual(self.out.getvalue().split(), sorted(names))
@@ -90,7 +90,7 @@ class DumpTests(ClusterCommandCase):
         self.assertEqual(self.cluster("release", url=new), Exit.DONE)
         self.clear()
         self.assertEqual(self.cluster("release", "--json", url=new), Exit.DONE)
-        self.assertEqual(self.told(), [{"released": False}])
+        self.assertEqual(self.printed_json(), [{"released": False}])
         self.clear()
         self.assertEqual(self.cluster("recover", "--state", self.state, url=new), Exit.USAGE)
         self.assertIn("name an empty database", self.err.getvalue())
@@ -106,7 +106,7 @@ class DumpTests(ClusterCommandCase):
         self.assertIn("holds no identity", self.err.getvalue())
         self.clear()
         self.assertEqual(self.cluster("recover", "--no-accounts", "--json", url=new), Exit.DONE)
-        rows = self.told()[0]["rows"]
+        rows = self.printed_json()[0]["rows"]
         assert isinstance(rows, dict)
         self.assertEqual((rows["node"], "accounts" in rows), (2, False))
 
@@ -127,7 +127,7 @@ class DumpTests(ClusterCommandCase):
         """Another dump than the newest can be named."""
         self.join()
         self.assertEqual(self.cluster("dump", "--json"), Exit.DONE)
-        first = str(self.told()[0]["dump"])
+        first = str(self.printed_json()[0]["dump"])
         self.store("later.txt", b"later")
         self.assertEqual(self.cluster("dump"), Exit.DONE)
         self.assertEqual(self.cluster("recover", "--no-accounts", "--dump", "x", url=empty_schema()), Exit.USAGE)
@@ -135,4 +135,4 @@ class DumpTests(ClusterCommandCase):
         self.clear()
         asked = ("recover", "--no-accounts", "--json", "--dump", first)
         self.assertEqual(self.cluster(*asked, url=empty_schema()), Exit.DONE)
-        self.assertEqual(self.told()[0]["recovered"], first)
+        self.assertEqual(self.printed_json()[0]["recovered"], first)

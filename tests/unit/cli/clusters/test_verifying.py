@@ -79,12 +79,12 @@ class ClusterVerifyTests(ClusterCommandCase):
         self.lose(b"other")
         self.bucket.put(self.bucket.new_name(), b"orphan")
         self.assertEqual(self.verify("--json"), Exit.DIFFERS)
-        lines = self.told()
+        lines = self.printed_json()
         self.assertEqual((lines[0]["name"], lines[0]["damage"]), ("d/b.txt", "unreadable"))
         self.assertEqual(lines[1]["summary"], {"files": 2, "versions": 1, "damaged": 1, "mended": 0})
         self.clear()
         self.assertEqual(self.verify("--listing", "--json"), Exit.DIFFERS)
-        self.assertIn({"unnamed": 1, "unnamed_bytes": 6}, self.told())
+        self.assertIn({"unnamed": 1, "unnamed_bytes": 6}, self.printed_json())
 
     def test_rate(self) -> None:
         """The rate that was typed is kept."""

@@ -118,7 +118,7 @@ class BeforeTLSTests(SynchronousTestCase):
         self.assertIn("before TLS", said)
         self.assertIn('"too many connections: try again in a minute"', said)
 
-    def test_words_of_a_stranger(self) -> None:
+    def test_words_before_tls(self) -> None:
         """Words from before TLS are no refusal of the server, and can neither steer a terminal nor fill it."""
         wire = Wire()
         wire.pump()

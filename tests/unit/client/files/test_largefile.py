@@ -124,7 +124,7 @@ class LargeTests(LargeCase):
         download.close()
         self.assertEqual(tree(self.path), {"x/big": b"changed"})
 
-    def test_no_room(self) -> None:
+    def test_no_folder(self) -> None:
         """A folder that cannot be made raises OSError when the file is opened."""
         self.make_file("x")
         with self.assertRaises(OSError):

@@ -120,7 +120,7 @@ class RememberTests(SynchronousTestCase):
         """The addresses of a record after the server at one address has told others."""
         remote = Remote("nas", [parse_address("192.0.2.1")], "ann", "secret", b"ca")
 
-        class Told:
+        class FakeClient:
             """A client, as far as it is asked."""
 
             address = parse_address(reached)
@@ -131,7 +131,7 @@ class RememberTests(SynchronousTestCase):
         async def update(change: Any) -> None:
             changed.append(change(remote))
 
-        self.successResultOf(Deferred.fromCoroutine(remember_address(cast("Client", Told()), remote, update)))
+        self.successResultOf(Deferred.fromCoroutine(remember_address(cast("Client", FakeClient()), remote, update)))
         return [str(each) for each in changed[-1].addresses]
 
     def test_others(self) -> None:

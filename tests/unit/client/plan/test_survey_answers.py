@@ -52,7 +52,7 @@ class SameAnswerTests(TransferCase):
                     written.write("x" * chance.randrange(9))
                 os.utime(file, (8, 8))
 
-    def told(self, transfer: Callable[[], object], *, cached: bool) -> list[FileResult]:
+    def results_of(self, transfer: Callable[[], object], *, cached: bool) -> list[FileResult]:
         """What a transfer tells, with hashes remembered here or without; hashes aside, which it tells if it has any."""
         self.context = attrs.evolve(self.context, hash_cache=self.cache if cached else None)
         transfer()
@@ -81,11 +81,13 @@ class SameAnswerTests(TransferCase):
                 partial(self.get, "lib", local, recursive=True, dry_run=True),
                 partial(self.get, "lib", local, dry_run=True, **mirror),
             ):
-                pairs = zip(self.told(transfer, cached=True), self.told(transfer, cached=False), strict=True)
+                pairs = zip(
+                    self.results_of(transfer, cached=True), self.results_of(transfer, cached=False), strict=True
+                )
                 self.assertEqual([(one, other) for one, other in pairs if one != other], [], seed)
             last = chance.choice((partial(self.push, local, "lib"), partial(self.get, "lib", local)))
             last = partial(last, perms=True, **mirror)
-            told = self.told(last, cached=True)
-            again = self.told(last, cached=False)
+            told = self.results_of(last, cached=True)
+            again = self.results_of(last, cached=False)
             self.assertLessEqual({each.outcome for each in again}, {Outcome.SAME, *_NEVER_TRANSFERRED}, seed)
             self.assertTrue(told)

@@ -25,7 +25,7 @@ from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
 
 
 @implementer(IDeferringStore)
-class LeavingStore(MemoryStore):
+class DeferringStore(MemoryStore):
     """A store whose changes leave so many parts of something to do."""
 
     left = 0
@@ -36,13 +36,13 @@ class LeavingStore(MemoryStore):
         return self.left > 0
 
 
-class SettledTests(SynchronousTestCase):
+class SettledWorkTests(SynchronousTestCase):
     """`settled`, and the change that needs it."""
 
     def setUp(self) -> None:
         self.workers = QueuedWorkers()
         self.login = RevocableAccess()
-        self.store = LeavingStore(StoreOptions())
+        self.store = DeferringStore(StoreOptions())
 
     def with_deferred(self, change: Deferred[str], store: Any = None) -> Deferred[str]:
         """The change, with this store."""

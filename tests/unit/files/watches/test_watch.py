@@ -30,16 +30,16 @@ class WatchCase(AuthorizedCase):
     def files(self, *paths: str) -> Sequence[StoreChange]:
         return [StoreChange(parse(path), directory=False) for path in paths]
 
-    def told(self, watch: EndpointWatch) -> ChangedNames:
+    def next_change(self, watch: EndpointWatch) -> ChangedNames:
         """What it tells now."""
         waiting = Deferred.fromCoroutine(watch.__anext__())
         self.workers.work_all()
         return self.successResultOf(waiting)
 
-    def heard(self, watch: EndpointWatch, path: str, *, directory: bool = False) -> Sequence[str]:
+    def names_read(self, watch: EndpointWatch, path: str, *, directory: bool = False) -> Sequence[str]:
         """What the reader of a watch hears of one change; that it hears of nothing is seen by its not being woken."""
         woken = watch.add([StoreChange(parse(path), directory)])
-        return self.told(watch).names if woken else ()
+        return self.next_change(watch).names if woken else ()
 
 
 class HeldTests(WatchCase):
@@ -61,12 +61,12 @@ class HeldTests(WatchCase):
         watch = self.watch()
         names = [str(number) for number in range(MOST_NAMES)]
         watch.add(self.files(*names))
-        self.assertEqual(self.told(watch), ChangedNames(tuple(names)))
+        self.assertEqual(self.next_change(watch), ChangedNames(tuple(names)))
         watch.add(self.files(*names, "more"))
         self.assertFalse(watch.add(self.files("even more")))
-        self.assertEqual(self.told(watch), ChangedNames((), True))
+        self.assertEqual(self.next_change(watch), ChangedNames((), True))
         watch.add(self.files("a"))
-        self.assertEqual(self.told(watch), ChangedNames(("a",)))
+        self.assertEqual(self.next_change(watch), ChangedNames(("a",)))
 
     def test_long(self) -> None:
         """Their bytes are bounded too, so that they fit into the line of an answer."""
@@ -75,9 +75,9 @@ class HeldTests(WatchCase):
         most = MOST_BYTES // (len(folder) + 3)
         names = [f"{folder}/{number:02}" for number in range(most + 1)]
         watch.add(self.files(*names[:most]))
-        self.assertEqual(len(self.told(watch).names), most)
+        self.assertEqual(len(self.next_change(watch).names), most)
         watch.add(self.files(*names))
-        self.assertEqual(self.told(watch), ChangedNames((), True))
+        self.assertEqual(self.next_change(watch), ChangedNames((), True))
 
     def test_cancelled(self) -> None:
         """A reader that waits no more loses nothing: the next one that waits is told."""
@@ -87,7 +87,7 @@ class HeldTests(WatchCase):
         self.failureResultOf(waiting, CancelledError)
         watch.add(self.files("a"))
         watch.wake()
-        self.assertEqual(self.told(watch), ChangedNames(("a",)))
+        self.assertEqual(self.next_change(watch), ChangedNames(("a",)))
 
     def test_close(self) -> None:
         """Its end is told to its hub."""
@@ -102,18 +102,18 @@ class SeenTests(WatchCase):
     def test_home(self) -> None:
         """What changes beside the account's home, or above it, is not heard."""
         watch = self.watch(store=self.seen("read"))
-        self.assertEqual(self.heard(watch, "home/d/b.txt"), ("d/b.txt",), "the control")
-        self.assertEqual(self.heard(watch, "home"), ("",))
+        self.assertEqual(self.names_read(watch, "home/d/b.txt"), ("d/b.txt",), "the control")
+        self.assertEqual(self.names_read(watch, "home"), ("",))
         for path in ("other/d.txt", "homes/a", "x"):
-            self.assertEqual(self.heard(watch, path, directory=True), (), path)
+            self.assertEqual(self.names_read(watch, path, directory=True), (), path)
 
     def test_hidden(self) -> None:
         """A folder that the account may not read is silent, in any spelling."""
         watch = self.watch(store=self.seen("read,add", secret="none"))
         for path in ("home/secret", "home/secret/c.txt", "home/SECRET/c.txt"):
             for directory in (False, True):
-                self.assertEqual(self.heard(watch, path, directory=directory), (), path)
-        self.assertEqual(self.heard(watch, "home/secrets"), ("secrets",), "the control")
+                self.assertEqual(self.names_read(watch, path, directory=directory), (), path)
+        self.assertEqual(self.names_read(watch, "home/secrets"), ("secrets",), "the control")
 
     def test_hidden_does_not_overflow(self) -> None:
         """However much happens in a hidden folder, nothing of it is told, not even that anything may have changed."""
@@ -126,5 +126,5 @@ class SeenTests(WatchCase):
     def test_no_right(self) -> None:
         """An account that may only add hears of nothing, not even of its own files."""
         watch = self.watch(store=self.seen("add"))
-        self.assertEqual(self.heard(watch, "home/a.txt"), ())
-        self.assertEqual(self.heard(self.watch(store=self.seen("read")), "home/a.txt"), ("a.txt",), "the control")
+        self.assertEqual(self.names_read(watch, "home/a.txt"), ())
+        self.assertEqual(self.names_read(self.watch(store=self.seen("read")), "home/a.txt"), ("a.txt",), "the control")

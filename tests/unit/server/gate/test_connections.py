@@ -87,7 +87,7 @@ class ConnectionsTests(SynchronousTestCase):
             self.clock.advance(0.05)
         return made
 
-    def told(self, connections: Iterable[FakeConnection]) -> list[list[str]]:
+    def calls(self, connections: Iterable[FakeConnection]) -> list[list[str]]:
         return [each.told for each in connections]
 
     def test_interface(self) -> None:
@@ -99,17 +99,17 @@ class ConnectionsTests(SynchronousTestCase):
         made = self.idle("192.0.2.1", "192.0.2.2", "192.0.2.3", seconds=2)
         self.assertIsNone(self.connections.full("192.0.2.4"))
         newcomer = self.add("192.0.2.4", authenticated=False)
-        self.assertEqual(self.told([*made, newcomer]), [["abort"], [], [], []])
+        self.assertEqual(self.calls([*made, newcomer]), [["abort"], [], [], []])
         self.connections.remove(made[0])
         self.clock.advance(1)
         self.add("192.0.2.5", authenticated=False)
-        self.assertEqual(self.told([*made[1:], newcomer]), [["abort"], [], []])
+        self.assertEqual(self.calls([*made[1:], newcomer]), [["abort"], [], []])
 
     def test_largest_group_gives_way(self) -> None:
         """One of the address that has most of them gives way, though another has waited longer."""
         made = self.idle("192.0.2.1", "192.0.2.2", "192.0.2.2", seconds=3)
         self.add("192.0.2.3", authenticated=False)
-        self.assertEqual(self.told(made), [[], ["abort"], []])
+        self.assertEqual(self.calls(made), [[], ["abort"], []])
 
     def test_logged_in_stay(self) -> None:
         """Connections that have logged in never give way."""
@@ -117,10 +117,10 @@ class ConnectionsTests(SynchronousTestCase):
         (idle,) = self.idle("192.0.2.3", seconds=20)
         self.assertIsNone(self.connections.full("192.0.2.4"))
         member = self.add("192.0.2.4")
-        self.assertEqual(self.told([*members, idle]), [[], [], [], ["abort"]])
+        self.assertEqual(self.calls([*members, idle]), [[], [], [], ["abort"]])
         self.connections.remove(idle)
         self.assertIn("4 connections already", self.connections.full("192.0.2.5") or "")
-        self.assertEqual(self.told([*members, member]), 4 * [[]])
+        self.assertEqual(self.calls([*members, member]), 4 * [[]])
 
     def test_account(self) -> None:
         """An account with too many connections, from whatever addresses, loses its oldest one, and no other does."""
@@ -129,30 +129,30 @@ class ConnectionsTests(SynchronousTestCase):
         (waiting,) = self.idle("192.0.2.9")
         other = self.add("192.0.2.1", account="bob")
         made = [self.add(f"192.0.2.{number}") for number in (1, 2, 3)]
-        self.assertEqual(self.told([*made, other]), [[], [], [], []], "the control: so many are right")
+        self.assertEqual(self.calls([*made, other]), [[], [], [], []], "the control: so many are right")
         self.connections.authenticated(made[2], "ann")
-        self.assertEqual(self.told(made), [[], [], []], "one that logs in twice counts once")
+        self.assertEqual(self.calls(made), [[], [], []], "one that logs in twice counts once")
         made.append(self.add("192.0.2.4"))
-        self.assertEqual(self.told([*made, other, waiting]), [["abort"], [], [], [], [], []])
+        self.assertEqual(self.calls([*made, other, waiting]), [["abort"], [], [], [], [], []])
         made.append(self.add("192.0.2.4"))
-        self.assertEqual(self.told([*made, other, waiting]), [["abort"], ["abort"], [], [], [], [], []])
+        self.assertEqual(self.calls([*made, other, waiting]), [["abort"], ["abort"], [], [], [], [], []])
         self.connections.remove(made[2])
         self.add("192.0.2.4")
-        self.assertEqual(self.told(made[2:]), [[], [], []])
+        self.assertEqual(self.calls(made[2:]), [[], [], []])
 
     def test_own_address(self) -> None:
         """A connection of an address with too many that have not logged in gives way; others are not affected."""
         other, *made = self.idle("192.0.2.2", "192.0.2.1", "192.0.2.1", seconds=3)
         newcomer = self.add("192.0.2.1", authenticated=False)
-        self.assertEqual(self.told([other, *made, newcomer]), [[], ["abort"], [], []])
+        self.assertEqual(self.calls([other, *made, newcomer]), [[], ["abort"], [], []])
 
     def test_network(self) -> None:
         """The addresses that one machine can take count as one before the login."""
         made = self.idle("2001:db8::1", "2001:db8::2", seconds=3)
         self.add("2001:db8::3", authenticated=False)
-        self.assertEqual(self.told(made), [["abort"], []])
+        self.assertEqual(self.calls(made), [["abort"], []])
         members = [self.add(f"2001:db8:0:1::{number}") for number in range(2)]
-        self.assertEqual(self.told(members), [[], []], "the control: not those of a household that log in")
+        self.assertEqual(self.calls(members), [[], []], "the control: not those of a household that log in")
 
     def test_chance(self) -> None:
         """While none has waited for long, chance decides between the newcomer and those that could give way."""
@@ -162,7 +162,7 @@ class ConnectionsTests(SynchronousTestCase):
         self.chosen = 1
         self.assertIsNone(self.connections.full("192.0.2.4"))
         self.add("192.0.2.4", authenticated=False)
-        self.assertEqual(self.told(made), [[], ["abort"], []])
+        self.assertEqual(self.calls(made), [[], ["abort"], []])
         self.chosen = 0
         self.clock.advance(LOGIN_GRACE)
         self.assertIsNone(self.connections.full("192.0.2.5"), "now some have waited for long")
@@ -196,7 +196,7 @@ class ConnectionsTests(SynchronousTestCase):
                 browsers.append(self.add(address, authenticated=False))
             for browser in browsers:
                 self.connections.authenticated(browser, "ann")
-            self.assertEqual(self.told(browsers), [[]] * 30)
+            self.assertEqual(self.calls(browsers), [[]] * 30)
 
     def test_slow_login(self) -> None:
         """A login that takes 25 s succeeds beside new connections from up to 8 networks, which fill all other places.
@@ -207,9 +207,9 @@ class ConnectionsTests(SynchronousTestCase):
             self.connections = Connections(Limits(), self.clock, random.Random(networks).randrange)
             self.flood(networks, 5)
             slow = self.add("192.0.2.9", authenticated=False)
-            strangers = self.flood(networks, 25)
+            others = self.flood(networks, 25)
             self.assertEqual((networks, slow.told), (networks, []))
-            self.assertGreater(self.told(strangers).count(["abort"]), 100)
+            self.assertGreater(self.calls(others).count(["abort"]), 100)
             self.connections.authenticated(slow, "ann")
             self.assertEqual(slow.told, [])
 
@@ -220,29 +220,29 @@ class ConnectionsTests(SynchronousTestCase):
             idle = self.idle(*(f"192.0.2.{number}" for number in range(count)))
             self.clock.advance(LOGIN_GRACE)
             new = self.idle(*(f"2001:db8:0:{number % 2}::1" for number in range(64 - count)))
-            self.assertEqual(self.told([*idle, *new]), 64 * [[]], "the control: until now there is space")
+            self.assertEqual(self.calls([*idle, *new]), 64 * [[]], "the control: until now there is space")
             self.add("198.51.100.1", authenticated=False)
-            self.assertEqual((["abort"] in self.told(idle), ["abort"] in self.told(new)), (gives_way, not gives_way))
+            self.assertEqual((["abort"] in self.calls(idle), ["abort"] in self.calls(new)), (gives_way, not gives_way))
 
     def test_idle_largest(self) -> None:
         """An idle connection of the largest group gives way first, however few are idle, also if others wait longer."""
         self.connections = Connections(Limits(), self.clock, self.choose)
-        other, stranger = self.idle("192.0.2.1", "2001:db8::1")
+        other, newcomer = self.idle("192.0.2.1", "2001:db8::1")
         self.clock.advance(LOGIN_GRACE)
         new = self.idle(*(f"2001:db8:0:{number % 2}::1" for number in range(62)))
         self.assertIsNone(self.connections.full("192.0.2.2"))
         self.add("192.0.2.2", authenticated=False)
-        self.assertEqual(self.told([other, stranger, *new]), [[], ["abort"], *(62 * [[]])])
+        self.assertEqual(self.calls([other, newcomer, *new]), [[], ["abort"], *(62 * [[]])])
 
     def test_network_alone(self) -> None:
         """One network that takes all the connections that it can get keeps nobody from elsewhere waiting."""
         self.connections = Connections(Limits(), self.clock, lambda number: 0)
-        strangers = self.idle(*(f"2001:db8::{number:x}" for number in range(1000)))
-        there = [each for each in strangers if not each.told]
+        others = self.idle(*(f"2001:db8::{number:x}" for number in range(1000)))
+        there = [each for each in others if not each.told]
         for number in range(30):
             self.assertIsNone(self.connections.full(f"192.0.2.{number}"))
             self.add(f"192.0.2.{number}", authenticated=False)
-        self.assertEqual(self.told(there), len(there) * [[]], "nobody had to give way")
+        self.assertEqual(self.calls(there), len(there) * [[]], "nobody had to give way")
 
     def test_twice(self) -> None:
         """A connection that is added or removed twice counts once."""

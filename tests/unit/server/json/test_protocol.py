@@ -100,7 +100,7 @@ class PhaseTests(VerbTestCase):
             self.assertEqual([r.status for r in connection.responses()], [Status.LOGIN_REQUIRED], request_type)
             self.assertTrue(connection.transport.disconnecting)
 
-    def test_stranger_with_payload(self) -> None:
+    def test_payload_before_login(self) -> None:
         """The server does not wait for a large payload before login."""
         connection = Connection(self.server, login=False)
         connection.send_raw(b'{"request_type": "PUSH", "content_length": 100000000}\n' + bytes(1000))

@@ -20,7 +20,7 @@ class WatchedTests(AccessCase):
         connection.send("WATCH", {"rel_endpoint": name})
         self.assertEqual([each.body for each in connection.responses()], [{"changed": []}])
 
-    def heard(self, connection: Connection) -> list[str]:
+    def changed(self, connection: Connection) -> list[str]:
         return [name for each in connection.responses() for name in each.body["changed"]]
 
     def push(self, name: str) -> None:
@@ -35,9 +35,9 @@ class WatchedTests(AccessCase):
         moved = self.ask(self.owner, "MOVE", rel_endpoint="people/ann/notes", to="people/ann/other")
         self.assertEqual(moved.status, Status.OK)
         names = ["notes/new.txt", "notes", "other"]
-        self.assertEqual(self.heard(ann), names)
-        self.assertEqual(self.heard(all_of_it), [f"people/ann/{name}" for name in names])
-        self.assertEqual(self.heard(bob), [])
+        self.assertEqual(self.changed(ann), names)
+        self.assertEqual(self.changed(all_of_it), [f"people/ann/{name}" for name in names])
+        self.assertEqual(self.changed(bob), [])
 
     def test_folder(self) -> None:
         """A folder that the account may not read is silent, also where it asks for exactly that."""
@@ -47,8 +47,8 @@ class WatchedTests(AccessCase):
         self.watch(asking, "notes")
         for name in ("people/ann/notes/new.txt", "people/ann/b.txt"):
             self.push(name)
-        self.assertEqual(self.heard(ann), ["b.txt"])
-        self.assertEqual(self.heard(asking), [])
+        self.assertEqual(self.changed(ann), ["b.txt"])
+        self.assertEqual(self.changed(asking), [])
 
     def test_lost(self) -> None:
         """A watch of an account whose rights have changed tells nothing more, and ends: the client logs in again."""

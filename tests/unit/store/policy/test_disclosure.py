@@ -49,7 +49,7 @@ class DisclosureTests(SynchronousTestCase):
         """Somebody else stores something by that name."""
         self.store.write_many([(request(name, size=6), b"theirs")])
 
-    def told(self, act: Callable[[], object], kind: type[Refusal]) -> str:
+    def message(self, act: Callable[[], object], kind: type[Refusal]) -> str:
         """The message of a refusal of that kind."""
         refused: Refusal = self.assertRaises(kind, act)
         return refused.message
@@ -65,7 +65,7 @@ class DisclosureTests(SynchronousTestCase):
         late = self.upload("b.txt")
         late.write(b"ours")
         self.taken("b.txt")
-        self.assertEqual(self.told(late.commit, Forbidden), "hidden")
+        self.assertEqual(self.message(late.commit, Forbidden), "hidden")
 
     def test_draft(self) -> None:
         """A draft is changed and stored; at its commit a taken name is not told, and other refusals are as they are."""
@@ -73,11 +73,11 @@ class DisclosureTests(SynchronousTestCase):
         draft.write(0, b"content")
         draft.truncate(4)
         self.assertEqual((draft.size, draft.read(0, 9)), (4, b"cont"))
-        self.assertIn("too large", self.told(lambda: draft.write(0, bytes(11)), TooLarge))
+        self.assertIn("too large", self.message(lambda: draft.write(0, bytes(11)), TooLarge))
         self.assertEqual(draft.commit().size, 4)
         late = self.draft("b.txt")
         self.taken("b.txt")
-        self.assertEqual(self.told(late.commit, Forbidden), "hidden")
+        self.assertEqual(self.message(late.commit, Forbidden), "hidden")
         late.abort()
 
 

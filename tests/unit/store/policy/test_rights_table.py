@@ -133,7 +133,7 @@ class TableTests(SynchronousTestCase):
             store.make_directory(request(FOLDER))
         return store
 
-    def told(self, act: Act, rights: frozenset[str], *, exists: bool = True) -> object:
+    def outcome(self, act: Act, rights: frozenset[str], *, exists: bool = True) -> object:
         """What an account with these rights in `d` is told, without the message."""
         account = AuthorizedStore(self.make_store(exists=exists), ROOT, Rights(ALL, ((("d",), rights),)))
         try:
@@ -146,14 +146,14 @@ class TableTests(SynchronousTestCase):
         """An act is done if and only if the account has the rights for it."""
         for (what, (act, needs)), rights in itertools.product(TABLE.items(), self.sets):
             allowed = needs <= rights or BY_OTHER_RIGHTS.get(what, {"none"}) <= rights
-            told = self.told(act, rights)
+            told = self.outcome(act, rights)
             done = bool(told) and not isinstance(told, str)
             self.assertEqual(done, allowed, (what, rights_shown(rights), told))
 
     def test_refusals(self) -> None:
         """An account that may not read gets "not found"; other acts are forbidden."""
         for (what, (act, needs)), rights in itertools.product(TABLE.items(), self.sets):
-            told = self.told(act, rights)
+            told = self.outcome(act, rights)
             if not isinstance(told, str) or needs <= rights:
                 continue
             hidden = READ not in rights and what.split()[0] in (
@@ -174,7 +174,9 @@ class TableTests(SynchronousTestCase):
         for (what, (act, _)), rights in itertools.product(TABLE.items(), self.sets):
             if READ in rights or (ADD in rights and what.split()[0] in EXISTENCE_SHOWS):
                 continue
-            self.assertEqual(self.told(act, rights), self.told(act, rights, exists=False), (what, rights_shown(rights)))
+            self.assertEqual(
+                self.outcome(act, rights), self.outcome(act, rights, exists=False), (what, rights_shown(rights))
+            )
 
     def test_drop_box(self) -> None:
         """An account that may add and not read learns at most that a name is taken."""
@@ -187,23 +189,25 @@ class TableTests(SynchronousTestCase):
             ("moved", OLD, partial(move, "own.txt", "d/OLD.txt")),
         ]
         for what, _, act in taken:
-            told = str(self.told(act, frozenset({ADD})))
+            told = str(self.outcome(act, frozenset({ADD})))
             self.assertRegex(told, r"\AForbidden: your account may not store this at d/|may not replace anything", what)
             self.assertNotIn("old.txt'", told)
         for store, condition in itertools.product((write, upload), (None, ABSENT)):
             paths = (OLD, FOLDER, f"{OLD}/x")
             words = {
-                str(self.told(partial(store, path, condition), frozenset({ADD}))).replace(f" {path}:", "")
+                str(self.outcome(partial(store, path, condition), frozenset({ADD}))).replace(f" {path}:", "")
                 for path in paths
             }
             self.assertEqual(len(words), 1, "what has the name, a file or a folder, is not told")
         for rights in (frozenset({ADD, REPLACE}), frozenset({ADD})):
             for content in (b"old", b"none"):
-                guessed = self.told(partial(write, OLD, sha(content)), rights)
+                guessed = self.outcome(partial(write, OLD, sha(content)), rights)
                 self.assertRegex(str(guessed), "Forbidden", "the hash of a guess is not compared")
             for write_old in (write, upload):
-                answers = [self.told(partial(write_old, OLD, None), rights, exists=exists) for exists in (True, False)]
+                answers = [
+                    self.outcome(partial(write_old, OLD, None), rights, exists=exists) for exists in (True, False)
+                ]
                 modes = [each.mode for each in answers if isinstance(each, Entry)]
                 self.assertEqual(modes, [None] * len(modes), "that of the older file")
-            made = self.told(lambda store: store.make_directory(request(FOLDER)), rights)
+            made = self.outcome(lambda store: store.make_directory(request(FOLDER)), rights)
             self.assertNotIsInstance(made, Entry)  # it has the time of the folder

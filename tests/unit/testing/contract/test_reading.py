@@ -166,7 +166,7 @@ class ReadingControls(ControlCase):
     def test_all_or_nothing(self) -> None:
         """Many that are opened, or looked up, only if all of them can be; results in another order."""
 
-        class Together(MemoryStore):
+        class AllAtOnce(MemoryStore):
             def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
                 return [self.open(endpoint) for endpoint in endpoints]
 
@@ -196,7 +196,7 @@ class ReadingControls(ControlCase):
         self.assert_caught("test_many_refused", StatsTogether)
         self.assert_caught("test_many_refused", OpensFiles)
         self.assert_caught("test_read", Shifted)
-        self.assert_caught("test_open_many", Together)
+        self.assert_caught("test_open_many", AllAtOnce)
         self.assert_caught("test_stat_many", Sorted)
 
     def test_unlike_the_interface(self) -> None:

@@ -76,8 +76,8 @@ class TransportTests(SshCase):
 
     def test_many_before_login(self) -> None:
         """A client that does not log in may send few messages, even those without a meaning; later any number."""
-        stranger, member = self.connect(), self.member()
-        for client, closed in ((stranger, True), (member, False)):
+        visitor, member = self.connect(), self.member()
+        for client, closed in ((visitor, True), (member, False)):
             for _ in range(MOST_BEFORE_LOGIN):
                 client.send(2, text(b"ignored"))
             client.pump()

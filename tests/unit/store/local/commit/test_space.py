@@ -188,7 +188,7 @@ class QuotaTests(SpaceCase, VersionsCase):
         self.assertEqual(self.used(), 8 * 4096)
 
 
-class ArrivalTests(SpaceCase):
+class ArrivedTests(SpaceCase):
     """Space is made for what has arrived."""
 
     def setUp(self) -> None:
@@ -339,7 +339,7 @@ class ArrivalTests(SpaceCase):
             if not isinstance(second, Exception):
                 second.abort()
 
-    def test_what_is_told(self) -> None:
+    def test_disclosure(self) -> None:
         """Only accounts that see the whole store are told what is free, roughly; and trying tells no more."""
         store = self.counted(12_345 * 4096)
         for narrow in (False, True):

@@ -157,7 +157,7 @@ class MissingDiskTests(StoreCase):
         with self.assertRaisesRegex(WrongKind, "is not mounted"):
             list(store.remove(parse("d"), None, True))
 
-    def test_told(self) -> None:
+    def test_reported(self) -> None:
         """The owner is told what is missing, and how to confirm that it is right; then the folder is used as it is."""
         store = self.store()
         (problem,) = store.problems()

@@ -10,7 +10,7 @@ from homeftp.syscalls import System
 FD = 7
 
 
-class Told(System):
+class RecordingSystem(System):
     """Records what it is told."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class WritebackTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A new file."""
-        self.system = Told()
+        self.system = RecordingSystem()
         self.writeback = Writeback(self.system, FD)
 
     def test_grown(self) -> None:

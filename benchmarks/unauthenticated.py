@@ -19,10 +19,10 @@ def _sources(number: int) -> Iterator[str]:
     return itertools.cycle([f"127.0.{number + 1}.{each}" for each in range(1, 200)])
 
 
-def strangers(name: str, threads: int, meet: Callable[[Target, str, float], None]) -> None:
-    """Register an attack by strangers, each thread of which calls `meet` over and over, from many addresses.
+def unauthenticated(name: str, threads: int, meet: Callable[[Target, str, float], None]) -> None:
+    """Register an attack by clients that have not logged in.
 
-    However a connection ends, its end is an answer.
+    Each thread calls `meet` over and over, from many addresses. However a connection ends, its end is an answer.
     """
 
     def run(target: Target, client: RawClient, number: int, until: float) -> None:
@@ -83,13 +83,13 @@ def _plain(target: Target, source: str, until: float) -> None:
         pass
 
 
-strangers("TLS handshakes", 4, _handshake)
-strangers("halves of TLS handshakes", 4, _half_handshake)
-strangers("wrong passwords", 8, _guess)
-strangers("guessed codes", 8, _pair)
-strangers("HELLO without a pause", 4, _hellos)
-strangers("lines that are no requests", 4, _garbage)
-strangers("connections that end at once", 4, _plain)
+unauthenticated("TLS handshakes", 4, _handshake)
+unauthenticated("halves of TLS handshakes", 4, _half_handshake)
+unauthenticated("wrong passwords", 8, _guess)
+unauthenticated("guessed codes", 8, _pair)
+unauthenticated("HELLO without a pause", 4, _hellos)
+unauthenticated("lines that are no requests", 4, _garbage)
+unauthenticated("connections that end at once", 4, _plain)
 
 
 @attack("300 connections that never log in", None, 300)
