@@ -30,7 +30,7 @@ class LastSeen:
         """`clock` gives seconds."""
         self._store = store
         self._workers = workers
-        self._place = SeenScope(client.fingerprint, client.server_info.account or "")
+        self._scope = SeenScope(client.fingerprint, client.server_info.account or "")
         self._clock = clock
         self._held: list[tuple[str, str]] = []
         self._written_at = 0.0
@@ -38,7 +38,7 @@ class LastSeen:
 
     def look_up(self, endpoints: Sequence[str]) -> Mapping[str, str]:
         """The hashes that were last seen at these endpoints, where any was. Blocks."""
-        return self._store.last(self._place, endpoints) if self._place.server else {}
+        return self._store.last(self._scope, endpoints) if self._scope.server else {}
 
     def record(self, endpoint: str, hash: str | None) -> None:
         """The content with this hash, if it is known, was seen at an endpoint; it is written soon, or by `close`."""
@@ -46,7 +46,7 @@ class LastSeen:
 
     def record_many(self, rows: Iterable[tuple[str, str | None]]) -> None:
         """Record many endpoints, each with the hash of what was seen there."""
-        known = [(endpoint, hash) for endpoint, hash in rows if hash] if self._place.server else []
+        known = [(endpoint, hash) for endpoint, hash in rows if hash] if self._scope.server else []
         if not known:
             return
         self._held += known
@@ -56,26 +56,26 @@ class LastSeen:
 
     def unrecorded(self, folders: Mapping[str, str]) -> Deferred[Collection[str]]:
         """As `SeenStore.unrecorded`; none of a server that is not known."""
-        if not self._place.server:
+        if not self._scope.server:
             return succeed(())
-        return self._workers.run_unbounded(self._store.unrecorded, self._place, folders)
+        return self._workers.run_unbounded(self._store.unrecorded, self._scope, folders)
 
     def record_folders(self, folders: Mapping[str, str], rows: Iterable[tuple[str, str]]) -> Deferred[None]:
         """Record files in many folders as `SeenStore.record_folders` does; `rows` is read in the pool."""
-        if not self._place.server:
+        if not self._scope.server:
             return succeed(None)
-        return self._workers.run_unbounded(self._store.record_folders, self._place, folders, rows)
+        return self._workers.run_unbounded(self._store.record_folders, self._scope, folders, rows)
 
     def moved(self, old: str, new: str) -> Deferred[None]:
         """A file or directory was moved on the server: it was seen at its new endpoint as it was at the old one."""
-        if not self._place.server:
+        if not self._scope.server:
             return succeed(None)
-        return self._workers.run_unbounded(self._store.moved, self._place, old, new)
+        return self._workers.run_unbounded(self._store.moved, self._scope, old, new)
 
     def _write(self) -> None:
         rows, self._held = self._held, []
         self._written_at = self._clock()
-        self._writing = self._workers.run_unbounded(self._store.record, self._place, rows)
+        self._writing = self._workers.run_unbounded(self._store.record, self._scope, rows)
         self._writing.addBoth(self._written)
 
     def _written(self, result: object) -> object:

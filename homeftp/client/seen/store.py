@@ -120,34 +120,34 @@ class SeenStore:
             path, tables(_VERSION, _SCHEMA), busy_seconds=busy_seconds, put_aside=self._put_aside
         )
 
-    def last(self, place: SeenScope, paths: Sequence[str]) -> dict[str, str]:
+    def last(self, scope: SeenScope, paths: Sequence[str]) -> dict[str, str]:
         """The hash that was last seen at each of these paths; those that were never seen are left out."""
-        found = self._select("SELECT path, hash FROM seen WHERE place = ? AND path IN", place, paths)
+        found = self._select("SELECT path, hash FROM seen WHERE place = ? AND path IN", scope, paths)
         return {path: from_binary(digest) for path, digest in found.items()}
 
-    def _select(self, query: str, place: SeenScope, paths: Sequence[str], *values: object) -> dict[str, bytes]:
-        """The rows of these paths, by a query that takes a place and `values`."""
+    def _select(self, query: str, scope: SeenScope, paths: Sequence[str], *values: object) -> dict[str, bytes]:
+        """The rows of these paths, by a query that takes a scope and `values`."""
         found: dict[str, bytes] = {}
 
         def select(connection: sqlite3.Connection) -> None:
-            row = connection.execute(_FIND_PLACE, place).fetchone()
+            row = connection.execute(_FIND_PLACE, scope).fetchone()
             if row is not None:
                 found.update(select_in(connection, query, [*row, *values], paths))
 
         self._database.run(select)
         return found
 
-    def record(self, place: SeenScope, rows: Iterable[tuple[str, str]]) -> None:
+    def record(self, scope: SeenScope, rows: Iterable[tuple[str, str]]) -> None:
         """Store the hash that was seen at each path, in few transactions."""
-        self._record(place, rows)
+        self._record(scope, rows)
         self._prune()
 
-    def _record(self, place: SeenScope, rows: Iterable[tuple[str, str]]) -> bool:
+    def _record(self, scope: SeenScope, rows: Iterable[tuple[str, str]]) -> bool:
         day = int(self._clock() // _DAY)
         values = ((path, binary(content_hash), day) for path, content_hash in rows)
         written = True
         while written and (batch := list(itertools.islice(values, _MOST_WRITTEN))):
-            written = self._database.run(partial(_insert, place, batch))
+            written = self._database.run(partial(_insert, scope, batch))
         if not written:
             self._notify(
                 f"what this machine has seen on the server could not be written to {self._path}: the disk is full, or "
@@ -155,31 +155,31 @@ class SeenStore:
             )
         return written
 
-    def unrecorded(self, place: SeenScope, folders: Mapping[str, str]) -> Collection[str]:
+    def unrecorded(self, scope: SeenScope, folders: Mapping[str, str]) -> Collection[str]:
         """The folders among these whose files are not all recorded; each has the digest of all content beneath it."""
         day = int(self._clock() // _DAY)
         query = "SELECT path, digest FROM folders WHERE place = ? AND day >= ? AND path IN"
-        known = self._select(query, place, list(folders), day - _REFRESHED_AFTER)
+        known = self._select(query, scope, list(folders), day - _REFRESHED_AFTER)
         return {folder for folder, digest in folders.items() if known.get(folder) != binary(digest)}
 
-    def record_folders(self, place: SeenScope, folders: Mapping[str, str], rows: Iterable[tuple[str, str]]) -> None:
+    def record_folders(self, scope: SeenScope, folders: Mapping[str, str], rows: Iterable[tuple[str, str]]) -> None:
         """Store `rows`, what was seen at each path in those of the `folders` that are `unrecorded`."""
         day = int(self._clock() // _DAY)
-        if self._record(place, rows):
+        if self._record(scope, rows):
             values = [(folder, binary(digest), day) for folder, digest in folders.items()]
-            self._database.run(partial(_insert_folders, place, values))
+            self._database.run(partial(_insert_folders, scope, values))
         self._prune()
 
-    def moved(self, place: SeenScope, old: str, new: str) -> None:
+    def moved(self, scope: SeenScope, old: str, new: str) -> None:
         """A file or directory was moved on the server: what was seen at and beneath `old` is at `new` now."""
 
         def move(connection: sqlite3.Connection) -> None:
             with connection:
                 connection.execute(
-                    f"DELETE FROM seen WHERE place = ({_FIND_PLACE}) AND {_BENEATH}", [*place, *_range(new)]
+                    f"DELETE FROM seen WHERE place = ({_FIND_PLACE}) AND {_BENEATH}", [*scope, *_range(new)]
                 )
-                connection.execute(_MOVE, [new, len(old) + 1, *place, *_range(old)])
-                connection.execute(f"DELETE FROM folders WHERE place = ({_FIND_PLACE})", place)
+                connection.execute(_MOVE, [new, len(old) + 1, *scope, *_range(old)])
+                connection.execute(f"DELETE FROM folders WHERE place = ({_FIND_PLACE})", scope)
 
         self._database.run(move)
 
@@ -249,25 +249,25 @@ def _range(path: str) -> tuple[str, str, str]:
     return path, f"{path}/", f"{path}0"  # 0 is the next character after /
 
 
-def _insert(place: SeenScope, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:
+def _insert(scope: SeenScope, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:
     around: set[str] = set()
     for path, _, _ in rows:
         while path and (path := path.rpartition("/")[0]) not in around:
             around.add(path)
     with connection:
-        number = _number(place, connection)
+        number = _number(scope, connection)
         connection.executemany(_RECORD, ((number, *row) for row in rows))
         connection.executemany("DELETE FROM folders WHERE place = ? AND path = ?", ((number, each) for each in around))
 
 
-def _insert_folders(place: SeenScope, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:
+def _insert_folders(scope: SeenScope, rows: Sequence[tuple[str, bytes, int]], connection: sqlite3.Connection) -> None:
     with connection:
-        number = _number(place, connection)
+        number = _number(scope, connection)
         connection.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)", ((number, *row) for row in rows))
 
 
-def _number(place: SeenScope, connection: sqlite3.Connection) -> int:
-    """The id of a place, which is new perhaps."""
-    connection.execute("INSERT OR IGNORE INTO places (server, account, local) VALUES (?, ?, ?)", place)
-    (number,) = connection.execute(_FIND_PLACE, place).fetchone()
+def _number(scope: SeenScope, connection: sqlite3.Connection) -> int:
+    """The id of a scope, which is new perhaps."""
+    connection.execute("INSERT OR IGNORE INTO places (server, account, local) VALUES (?, ?, ?)", scope)
+    (number,) = connection.execute(_FIND_PLACE, scope).fetchone()
     return int(number)

@@ -27,10 +27,10 @@ class Recording(SeenStore):
         super().__init__(None)
         self.written: list[int] = []
 
-    def record(self, place: SeenScope, rows: Iterable[tuple[str, str]]) -> None:
+    def record(self, scope: SeenScope, rows: Iterable[tuple[str, str]]) -> None:
         listed = list(rows)
         self.written.append(len(listed))
-        super().record(place, listed)
+        super().record(scope, listed)
 
 
 def client(fingerprint: str = NAS.server) -> Client:

@@ -33,9 +33,9 @@ class StoreCase(QuickCase):
         self.addCleanup(store.close)
         return store
 
-    def seen(self, path: str, place: SeenScope = NAS) -> str | None:
+    def seen(self, path: str, scope: SeenScope = NAS) -> str | None:
         """What was last seen at a path."""
-        return self.store.last(place, [path]).get(path)
+        return self.store.last(scope, [path]).get(path)
 
 
 class SeenTests(StoreCase):
@@ -56,12 +56,12 @@ class SeenTests(StoreCase):
         """Each server, account and pair of folders has its own; forgetting a server leaves the others."""
         others = [NAS._replace(server="SHA256:2"), NAS._replace(account="bob"), NAS._replace(local="/home/ann")]
         self.store.record(NAS, [("a", ONE)])
-        for place in others:
-            self.assertIsNone(self.seen("a", place))
-            self.store.record(place, [("a", OTHER)])
+        for scope in others:
+            self.assertIsNone(self.seen("a", scope))
+            self.store.record(scope, [("a", OTHER)])
         self.store.forget(NAS.server)
         self.assertIsNone(self.seen("a"))
-        self.assertEqual([self.seen("a", place) for place in others], [OTHER, None, None])
+        self.assertEqual([self.seen("a", scope) for scope in others], [OTHER, None, None])
 
     def test_moved(self) -> None:
         """What was seen at a path and beneath it is at the new path; what was there before is not."""
@@ -107,13 +107,13 @@ class FolderTests(StoreCase):
 
     ROWS = (("d/a", ONE), ("d/b", ONE), ("d/é/c", OTHER))
 
-    def record(self, place: SeenScope = NAS) -> list[str]:
+    def record(self, scope: SeenScope = NAS) -> list[str]:
         """Record the folders; gives the paths that were written."""
         before, folders = self.changes(), {"d": ONE, "d/é": OTHER}
-        wanted = self.store.unrecorded(place, folders)
+        wanted = self.store.unrecorded(scope, folders)
         rows = (row for row in self.ROWS if row[0].rpartition("/")[0] in wanted)
-        self.store.record_folders(place, folders, rows)
-        self.assertEqual(self.store.last(place, [path for path, _ in self.ROWS]), dict(self.ROWS))
+        self.store.record_folders(scope, folders, rows)
+        self.assertEqual(self.store.last(scope, [path for path, _ in self.ROWS]), dict(self.ROWS))
         return sorted(set(self.changes()) - set(before))
 
     def changes(self) -> list[str]:

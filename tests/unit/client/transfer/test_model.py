@@ -53,14 +53,14 @@ class RestTests(QuickCase):
 
     def test_rest(self) -> None:
         """The databases give back memory, and know what they knew; so does what has no cache of hashes."""
-        place = SeenScope("server", "ann")
+        scope = SeenScope("server", "ann")
         for cache in (None, HashCache(None)):
             context = TransferContext(InlineWorkers(), System(), cache)
-            context.seen.record(place, [("a", "sha256:" + "0" * 64)])
+            context.seen.record(scope, [("a", "sha256:" + "0" * 64)])
             parse("a/b")
             context.rest()
             self.assertEqual(parse.cache_info().currsize, 0, "no endpoints are kept")
-            self.assertEqual(context.seen.last(place, ["a"]), {"a": "sha256:" + "0" * 64})
+            self.assertEqual(context.seen.last(scope, ["a"]), {"a": "sha256:" + "0" * 64})
             context.seen.close()
             if cache is not None:
                 cache.close()
