@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.server.sftp.shared import AccountHandles, SharedSessions
+from homeftp.config import MIN_PIECE, STREAM_MEMORY
+from homeftp.files.budget import MemoryBudget
+from homeftp.server.sftp.shared import AccountHandles, SharedSessions, WindowBudget
 from tests.support.sftppackets import Raw, attrs, request
 from tests.support.sshclient import SshCase
 
@@ -22,6 +24,13 @@ class SharedTests(SynchronousTestCase):
         handles.release("ann", 2)
         handles.release("bob")
         self.assertEqual((len(handles), len(SharedSessions().exclusive)), (0, 0))
+
+    def test_windows(self) -> None:
+        """Windows have memory of their own: more than all streams together. The control is the budget of these."""
+        for budget, windows in ((WindowBudget(), True), (MemoryBudget(), False)):
+            for number in range(64):
+                budget.grant(number)
+            self.assertEqual(budget.granted > STREAM_MEMORY + 64 * MIN_PIECE, windows)
 
 
 class AccountHandleTests(SshCase):
