@@ -36,7 +36,7 @@ class LocalDigests:
     """The digests of the folders of a tree, as far as they can be sent; names are those of the tree."""
 
     hashes: NameTable[str] = attrs.field(factory=lambda: NameTable(_HASHES))
-    """The hashes of files that are remembered, but for those in unread folders."""
+    """The hashes of files that are remembered, but for those in unread folders; none where they are not kept."""
     digests: dict[str, TreeDigest] = attrs.field(factory=dict)
     """The digests of each folder; no other copy has those of one that is `incomplete`."""
     incomplete: set[str] = attrs.field(factory=set)
@@ -45,11 +45,12 @@ class LocalDigests:
     """The folders in each folder that has some."""
     unknown: int = 0
     """How many files there are whose hashes are not remembered."""
+    keeps_hashes: bool = True
 
 
-def local_digests(tree: LocalTree, cache: HashCache) -> LocalDigests:
+def local_digests(tree: LocalTree, cache: HashCache, *, keeps_hashes: bool = True) -> LocalDigests:
     """The digests of all folders of a tree. Nothing is read but the cache, and unread folders if need be. Blocks."""
-    found = LocalDigests()
+    found = LocalDigests(keeps_hashes=keeps_hashes)
     real = {"": os.path.realpath(tree.path)}
     for name in tree.directories:  # each comes after the one that it is in
         if name:
@@ -150,7 +151,7 @@ def _digest(
         if hash is None:
             is_complete = False
             found.unknown += 1
-        else:
+        elif found.keeps_hashes:
             found.hashes[each.name] = hash
         digester.add_file(each.name[start:], each.stat.st_size, hash or UNKNOWN, each.mtime_us, _mode(each))
     if not is_complete:

@@ -5,6 +5,8 @@ A survey remembers folders as well. But it does so when it finds them the same, 
 
 from __future__ import annotations
 
+from functools import partial
+
 from homeftp.client.api import Client
 from homeftp.client.askeddigests import Found, ask_digests
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
@@ -89,7 +91,7 @@ def as_found(tree: LocalTree) -> Scan:
 
 async def _digest(context: TransferContext, tree: LocalTree, cache: HashCache) -> LocalDigests:
     """The digests of the local folders, which are remembered then."""
-    return await context.workers.run(local_digests, tree, cache)
+    return await context.workers.run(partial(local_digests, tree, cache, keeps_hashes=False))
 
 
 async def _ask(client: Client, endpoint: Endpoint, observer: TransferObserver) -> Found | None:

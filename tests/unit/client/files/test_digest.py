@@ -69,6 +69,12 @@ class DigestTests(QuickCase):
         )
         self.assertEqual((found.incomplete, found.unknown), (set(), 0))
 
+    def test_no_hashes(self) -> None:
+        """Where hashes are not to be kept the digests are the same."""
+        self.remember()
+        found = local_digests(scan(self.folder), self.cache, keeps_hashes=False)
+        self.assertEqual((found.digests, len(found.hashes)), (self.digests().digests, 0))
+
     def test_unknown(self) -> None:
         """A folder with a file whose hash is not remembered is incomplete, and so are those around it, but no other."""
         nothing = self.digests()
