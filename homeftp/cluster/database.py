@@ -262,9 +262,7 @@ class Database:
                 self._pause(min(PAUSE_SECONDS, end.left()))
         if not answered:
             self._breaker.failed()
-        raise Internal(
-            "the server's database did not say whether the change was made: check whether it was before you try again"
-        )
+        raise Internal("the server's database did not say whether the change was made: check that before you try again")
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:

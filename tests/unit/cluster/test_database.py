@@ -312,7 +312,7 @@ class TroubleTests(DatabaseCase):
         database.row("SELECT 1")  # what follows need not connect
         proxy.silent_from = b"COMMIT"
         refused = self.assertRaises(Internal, database.transact, self.increment)
-        self.assertIn("check whether it was", refused.message)
+        self.assertIn("check that before", refused.message)
         self.assertEqual(self.value(), 1, "the control: it was made")
 
     def test_commit_lost(self) -> None:
