@@ -205,8 +205,7 @@ class _Sync:
         transferred = sum(each.act is Act.COPY and each.source.kind == "file" for each in plan.actions if each.source)
         del both, plan  # what follows reads the folder again
         if self._scope.is_whole and is_worthwhile(transferred, self.compared):
-            scanned = partial(self._scan_again, pair)
-            await remember_folder(client, self._context, scanned, endpoint, self._observer)
+            await remember_folder(client, self._context, partial(self._scan_again, pair), endpoint, self._observer)
             await self._run(self._archive.remember_folders, pair)
 
     async def _record_mounts(self, pair: SyncPair, mounts: frozenset[str]) -> None:
@@ -217,6 +216,8 @@ class _Sync:
 
     async def _scan_again(self, pair: SyncPair, folders: FolderTable | None) -> LocalTree:
         """Read the local folder, each file of it, after files were transferred, and record its inodes."""
+        if self.compared > PLAIN_ROWS:  # as in `_finish`
+            await self._run(self._context.system.release_memory)
         tree = await scan_if_exists(self._context, pair.local, self._request.selection)
         found = chain(tree.directories.items(), tree.files.items())
         await self._run(self._archive.record_inodes, pair, ((name, inode_of(each)) for name, each in found if name))

@@ -72,13 +72,14 @@ class FirstSyncTests(SyncCase):
         self.assertEqual(list(missing.contents()), ["a"], "the control")
 
     def test_memory(self) -> None:
-        """What planning leaves behind is given back before much is transferred; the control: for little it is not."""
-        for most, calls in ((1000, 0), (2, 1)):
+        """What planning and transfers leave behind is given back where there is much; the control: else it is not."""
+        for most, calls in ((1000, 0), (2, 2)):
             self.setUp()
             for name in "abc":
                 self.ann.put(name)
             with (
                 mock.patch("homeftp.client.sync.run.PLAIN_ROWS", most),
+                mock.patch("homeftp.client.sync.run.is_worthwhile", return_value=True),
                 mock.patch.object(System, "release_memory") as release,
             ):
                 self.sync(self.ann)
