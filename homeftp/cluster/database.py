@@ -28,7 +28,7 @@ from homeftp.cluster.connections import (
     session_settings,
 )
 from homeftp.cluster.faults import refusal_of
-from homeftp.errors import Busy, Internal, OperatorError
+from homeftp.errors import Busy, Internal
 from homeftp.interfaces.usage import ConnectionsUsage
 from homeftp.workers.deadline import OperationDeadline, Patience, operation, under
 
@@ -384,23 +384,6 @@ def _apart(deadline: OperationDeadline) -> Iterator[OperationDeadline]:
     """A deadline of its own, whatever the block is part of."""
     with under(deadline):
         yield deadline
-
-
-def reason_of(error: BaseException | None) -> str:
-    """The words of the database's own error behind a refusal, for the owner; "" where there is none."""
-    found = ""
-    while error is not None:
-        if isinstance(error, psycopg.Error) and not isinstance(error, PoolTimeout):
-            found = str(error).splitlines()[0].removeprefix("connection failed: ").removeprefix("connection is bad: ")
-        error = error.__cause__
-    return found
-
-
-def unreachable(error: BaseException) -> OperatorError:
-    """The error for the owner where the database does not answer: `error` is the refusal."""
-    reason = reason_of(error)
-    said = f" ({reason})" if reason else ""
-    return OperatorError(f"the database cannot be reached{said}. Check its address, its credentials, and that it runs.")
 
 
 def _roll_back(cursor: Cursor) -> None:

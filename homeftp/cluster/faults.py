@@ -1,7 +1,7 @@
-"""The faults of the engines, as the refusals that a client gets.
+"""The faults of the engines, as the refusals that a client gets, and as the owner is told of them.
 
 A refusal shows nothing of what an engine says: that may hold addresses, names and values. The server's log has it as
-the cause.
+the cause, and so do messages to the owner.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import re
 import psycopg
 from obstore.exceptions import BaseError
 from psycopg import errors
+from psycopg_pool import PoolTimeout
 
-from homeftp.errors import Busy, NoSpace, Refusal
+from homeftp.errors import Busy, NoSpace, OperatorError, Refusal
 
 _FULL_DATABASE = (errors.DiskFull,)
 """53100: a table, or a file for sorting, cannot grow."""
@@ -54,6 +55,23 @@ def refusal_of(error: BaseException) -> Refusal | None:
             return NoSpace("the server's object store is full: ask the server's owner")
         return silent_bucket()
     return None
+
+
+def reason_of(error: BaseException | None) -> str:
+    """The words of the database's own error behind a refusal, for the owner; "" where there is none."""
+    found = ""
+    while error is not None:
+        if isinstance(error, psycopg.Error) and not isinstance(error, PoolTimeout):
+            found = str(error).splitlines()[0].removeprefix("connection failed: ").removeprefix("connection is bad: ")
+        error = error.__cause__
+    return found
+
+
+def unreachable(error: BaseException) -> OperatorError:
+    """The error for the owner where the database does not answer: `error` is the refusal."""
+    reason = reason_of(error)
+    said = f" ({reason})" if reason else ""
+    return OperatorError(f"the database cannot be reached{said}. Check its address, its credentials, and that it runs.")
 
 
 def silent_bucket() -> Busy:

@@ -12,7 +12,8 @@ from twisted.logger import Logger
 
 import homeftp
 from homeftp.audit.table import AuditTableReader
-from homeftp.cluster.database import Database, reason_of
+from homeftp.cluster.database import Database
+from homeftp.cluster.faults import reason_of
 from homeftp.cluster.servers import SEEN_SECONDS, ClusterServer, list_servers, remove_server, report_server
 from homeftp.cluster.shared import process_id
 from homeftp.config import MAX_ADDRESSES

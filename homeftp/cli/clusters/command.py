@@ -67,7 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what was asked; returns the exit code."""
     try:
-        from homeftp.cluster.database import Database, unreachable
+        from homeftp.cluster.database import Database
+        from homeftp.cluster.faults import unreachable
         from homeftp.cluster.objects import open_bucket
     except ImportError as error:
         raise OperatorError(f"this needs more packages ({error}): pip install 'homeftp[cluster]'") from None

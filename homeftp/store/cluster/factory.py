@@ -7,7 +7,8 @@ import os
 
 from zope.interface import implementer
 
-from homeftp.cluster.database import Database, unreachable
+from homeftp.cluster.database import Database
+from homeftp.cluster.faults import unreachable
 from homeftp.cluster.migrations import expect_current
 from homeftp.cluster.objects import Bucket, open_bucket
 from homeftp.cluster.shared import shared_breaker

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from obstore.exceptions import GenericError, PermissionDeniedError
-from psycopg import errors
+from psycopg import OperationalError, errors
+from psycopg_pool import PoolTimeout
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cluster.faults import refusal_of
+from homeftp.cluster.faults import reason_of, refusal_of, unreachable
 from homeftp.errors import Busy, NoSpace, Refusal
 
 DATABASE: dict[str, type[Refusal] | None] = {
@@ -73,3 +74,21 @@ class FaultTests(SynchronousTestCase):
     def test_others(self) -> None:
         """An exception of this program is none of these."""
         self.assertIsNone(refusal_of(ZeroDivisionError()))
+
+    def test_owner(self) -> None:
+        """The owner is told the first line of the database's own error behind a refusal, and not that of the pool."""
+        refused, waited = Busy("the server's database does not answer at the moment"), PoolTimeout("no connection")
+        refused.__cause__, waited.__cause__ = (
+            waited,
+            OperationalError("connection failed: no such host\nIs it running?"),
+        )
+        self.assertEqual(reason_of(refused), "no such host")
+        self.assertIn("cannot be reached (no such host). Check", str(unreachable(refused)))
+
+    def test_owner_without_reason(self) -> None:
+        """Where the database has said nothing, there is no reason."""
+        refused = Busy("the server's database does not answer at the moment")
+        refused.__cause__ = PoolTimeout("the database has not answered")
+        for error in (None, refused, ZeroDivisionError()):
+            self.assertEqual(reason_of(error), "")
+        self.assertIn("cannot be reached. Check", str(unreachable(refused)))
