@@ -38,7 +38,7 @@ class TakenEndpoint:
     """One that another program has."""
 
     def listen(self, factory: object) -> Deferred[IListeningPort]:
-        return fail(CannotListenError("127.0.0.1", 8421, OSError(98, "Address already in use")))
+        return fail(CannotListenError("127.0.0.1", 1, OSError(98, "Address already in use")))
 
 
 class ListeningTests(SynchronousTestCase):
@@ -60,9 +60,9 @@ class ListeningTests(SynchronousTestCase):
 
     def test_taken(self) -> None:
         """A port that another program has fails the start with one line that names the endpoint and the reason."""
-        taken = ListeningService(TakenEndpoint(), Factory(), "tcp:8421", InlineWorkers())
+        taken = ListeningService(TakenEndpoint(), Factory(), "tcp:1", InlineWorkers())  # a homeftp may be at 8421
         error = self.assertRaises(OperatorError, taken.privilegedStartService)
-        self.assertEqual(str(error), "cannot listen on tcp:8421: Address already in use")
+        self.assertEqual(str(error), "cannot listen on tcp:1: Address already in use")
 
     def test_backlog(self) -> None:
         """The system keeps many connections until they are accepted; an endpoint that names a number keeps that."""
