@@ -104,11 +104,15 @@ class RefusalAudit:
         self._audit.note("refused", actor, status, **describe())
 
     def _not_written(self, failure: Failure) -> None:
-        what = "a refused change could not be recorded in the audit log"
-        if isinstance(failure.value, Refusal):  # the database of a cluster is away
-            self._log.warn("{what}: {reason}", what=what, reason=failure.value.message)
-        else:
-            self._log.failure(what, failure)
+        log_failure(self._log, "a refused change could not be recorded in the audit log", failure)
+
+
+def log_failure(log: Logger, what: str, failure: Failure) -> None:
+    """Log what could not be done: in one line where it was refused, as when the database of a cluster is away."""
+    if isinstance(failure.value, Refusal):
+        log.warn("{what}: {reason}", what=what, reason=failure.value.message)
+    else:
+        log.failure(what, failure)
 
 
 def _logins_refused(failure: Failure) -> None:

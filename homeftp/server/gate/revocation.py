@@ -14,8 +14,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from homeftp.accounts.login import Login, LoginService
+from homeftp.accounts.loginaudit import log_failure
 from homeftp.audit.log import Audit
-from homeftp.errors import Refusal
 from homeftp.interfaces import IWorkers
 from homeftp.status import Status
 
@@ -66,7 +66,7 @@ class RevocationMonitor:
             revoked = await self._workers.run_unbounded(self._find_revoked, logins)
         except Exception as error:  # noqa: BLE001 (the disk may fail: the log says so, and the next check tries again)
             self._failures += 1
-            self._tell("logins could not be checked for revocation", error)
+            log_failure(self._log, "logins could not be checked for revocation", Failure(error))
             if self._failures >= FAILURES:
                 self._log.error("logins could not be checked for too long: all are disconnected")
                 await self._disconnect(dict.fromkeys(logins, _UNCHECKED), Status.INTERNAL)
@@ -112,11 +112,4 @@ class RevocationMonitor:
             try:
                 self._audit.note("disconnect", login.actor(), status)
             except Exception as error:  # noqa: BLE001, PERF203 (the disk may fail)
-                self._tell("a revoked login could not be recorded in the audit log", error)
-
-    def _tell(self, what: str, error: Exception) -> None:
-        """Say in the log what could not be done; where the database is away that is no fault of the program."""
-        if isinstance(error, Refusal):
-            self._log.warn("{what}: {reason}", what=what, reason=error.message)
-        else:
-            self._log.failure(what, Failure(error))
+                log_failure(self._log, "a revoked login could not be recorded in the audit log", Failure(error))
