@@ -151,7 +151,7 @@ class _Get:
         select(listing, tree.selector, found.same_names())
         spell(listing, tree)
         if await self._context.workers.run(ignores_case, path):
-            leave_out_unstorable(listing, tree)
+            await self._context.workers.run(leave_out_unstorable, listing, tree)
         found.plan_same(self._observer)
         report_plan(listing, self._observer)
         plan = await self._plan_deletion(found, path) if self._options.delete else None

@@ -9,7 +9,7 @@ from homeftp.client.escapes import ESCAPE, ESCAPES, unescape_name
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.names import NO_LOCAL_NAME
 from homeftp.client.plan.listing import RemoteListing
-from homeftp.client.tables.nametable import NameTable
+from homeftp.client.tables.nametable import NameTable, upwards
 from homeftp.endpoint import folded
 from homeftp.model import Entry
 
@@ -34,7 +34,14 @@ def spell(listing: RemoteListing, tree: LocalTree) -> None:
             tree.local_names[name] = local
 
 
-_REASON = "its name differs from '{}' beside it only in case or in the form of its letters, and {}: rename one of them"
+def clash_reason(other: str, *, here: bool) -> str:
+    """Why a new name is left out that is similar to `other` beside it, for this disk or for the server."""
+    last = other.rpartition("/")[2]
+    where = "the disk here cannot hold both" if here else "the server does not take both"
+    return (
+        f"its name differs from '{last}' beside it only in case or in the form of its letters, and {where}: "
+        "rename one of them"
+    )
 
 
 def leave_out_refused(tree: LocalTree, entries: NameTable[Entry], same: Collection[str]) -> None:
@@ -51,7 +58,7 @@ def leave_out_refused(tree: LocalTree, entries: NameTable[Entry], same: Collecti
         tree.files.pop(name, None)
         tree.directories.pop(name, None)
     for name, other in sorted(clashes.items()):
-        tree.failed.append((name, _REASON.format(other.rpartition("/")[2], "the server does not take both")))
+        tree.failed.append((name, clash_reason(other, here=False)))
 
 
 def leave_out_unstorable(listing: RemoteListing, tree: LocalTree) -> None:
@@ -64,7 +71,7 @@ def leave_out_unstorable(listing: RemoteListing, tree: LocalTree) -> None:
     if clashes:
         listing.entries.keep(lambda name, _: not _is_beneath(name, clashes))
     for name, other in sorted(clashes.items()):
-        listing.failed.append((name, _REASON.format(other.rpartition("/")[2], "the disk here cannot hold both")))
+        listing.failed.append((name, clash_reason(other, here=True)))
 
 
 def _folders(tree: LocalTree) -> Mapping[str, AbstractSet[str]]:
@@ -97,8 +104,4 @@ def _similar(source: AbstractSet[str], target: AbstractSet[str]) -> Iterator[tup
 
 def _is_beneath(name: str, folders: Collection[str]) -> bool:
     """Whether a name is one of these, or beneath one."""
-    while name:
-        if name in folders:
-            return True
-        name = name.rpartition("/")[0]
-    return False
+    return any(each in folders for each in upwards(name))

@@ -13,8 +13,8 @@ from typing import Any, Collection, Iterable, Iterator, Mapping, NamedTuple, Seq
 import attrs
 
 from homeftp.client.plan.survey import names_around
-from homeftp.client.sync.model import SyncNode, inode_table, node_table, upwards
-from homeftp.client.tables.nametable import NameTable
+from homeftp.client.sync.model import SyncNode, inode_table, node_table
+from homeftp.client.tables.nametable import NameTable, upwards
 from homeftp.hashing.database import SharedDatabase, tables
 from homeftp.hashing.filehash import ALGORITHM, from_binary
 from homeftp.hashing.treedigest import NOTHING, UNKNOWN, DirectoryDigester

@@ -151,13 +151,6 @@ def is_within(name: str, folder: str) -> bool:
     return name == folder or name.startswith(f"{folder}/")
 
 
-def upwards(name: str) -> Iterable[str]:
-    """A name, and those of the directories around it."""
-    while name:
-        yield name
-        name = name.rpartition("/")[0]
-
-
 class Unsynced(NamedTuple):
     """Why something cannot be synced."""
 

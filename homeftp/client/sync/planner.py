@@ -29,13 +29,12 @@ from homeftp.client.sync.model import (
     node_table,
     same_content,
     step_list,
-    upwards,
 )
 from homeftp.client.sync.naming.copynames import copy_name, original_endpoint
 from homeftp.client.sync.naming.renames import Rename, follow_renames, rename_node
 from homeftp.client.tables.allnames import AllNames, name_order
 from homeftp.client.tables.nameset import NameSet
-from homeftp.client.tables.nametable import NameTable
+from homeftp.client.tables.nametable import NameTable, upwards
 from homeftp.client.tables.packedlist import PackedList
 from homeftp.endpoint import folded
 

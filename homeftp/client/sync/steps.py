@@ -6,8 +6,9 @@ from typing import Iterable
 
 import attrs
 
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan, upwards
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan
 from homeftp.client.tables.nameset import NameSet
+from homeftp.client.tables.nametable import upwards
 from homeftp.endpoint import folded
 
 

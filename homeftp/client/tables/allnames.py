@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any, Generic, Iterator, TypeVar
 
-from homeftp.client.tables.nametable import NameTable
+from homeftp.client.tables.nametable import NameTable, upwards
 
 V = TypeVar("V")
 
@@ -23,7 +23,7 @@ class AllNames:
         self._below: dict[str, set[str]] = {}
         """The folders that are in each folder, as far as there are names beneath them."""
         for folder in chain.from_iterable(table.folders() for table in tables):
-            for name in _upwards(folder):
+            for name in upwards(folder):
                 self._below.setdefault(name.rpartition("/")[0], set()).add(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -59,13 +59,6 @@ class AllNames:
                 yield name, name in known, False
             else:
                 yield name, name in known, True
-
-
-def _upwards(folder: str) -> Iterator[str]:
-    """A folder, and those around it."""
-    while folder:
-        yield folder
-        folder = folder.rpartition("/")[0]
 
 
 class Cursor(Generic[V]):

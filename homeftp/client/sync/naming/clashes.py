@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import AbstractSet, Collection, Container, Iterable, Iterator, Mapping, Sequence
 
+from homeftp.client.plan.spelling import clash_reason
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, Unsynced, is_within
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import NameTable
@@ -16,8 +17,6 @@ from homeftp.endpoint import folded
 
 Tables = Mapping[Side, NameTable[SyncNode]]
 """Both sides, as they are when a plan's renames are carried out."""
-
-_WHERE = {Side.HERE: "the disk here cannot hold both", Side.THERE: "the server does not take both"}
 
 
 def find_clashes(
@@ -119,7 +118,6 @@ def _left_out(names: Iterable[str], group: Sequence[str], side: Side) -> Mapping
     """Why these names of a group are left out."""
     clashes = {}
     for name in names:
-        other = next(each for each in group if each != name).rpartition("/")[2]
-        reason = f"its name differs from '{other}' beside it only in case or in the form of its letters, and "
-        clashes[name] = Unsynced(f"{reason}{_WHERE[side]}: rename one of them", failed=True)
+        other = next(each for each in group if each != name)
+        clashes[name] = Unsynced(clash_reason(other, here=side is Side.HERE), failed=True)
     return clashes
