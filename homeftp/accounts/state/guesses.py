@@ -56,15 +56,15 @@ class ClusterGuesses:
 
     async def count(self, address: str) -> None:
         """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
-        await self.run(self._take, self.group(address))
+        await self.run(self._count, self.group(address))
 
     async def uncount(self, address: str) -> None:
         """The last guess was right: do not count it."""
-        await self.run(self._give_back, self.group(address))
+        await self.run(self._uncount, self.group(address))
 
     # -- in a worker ---------------------------------------------------------------
 
-    def _take(self, address: str) -> None:
+    def _count(self, address: str) -> None:
         own = self.kind, address
 
         def work(transaction: Transaction) -> None:
@@ -86,7 +86,7 @@ class ClusterGuesses:
 
         self.database().transact(work)
 
-    def _give_back(self, address: str) -> None:
+    def _uncount(self, address: str) -> None:
         last = f"SELECT id FROM guesses WHERE {_OWN} ORDER BY at DESC LIMIT 1"
         self.database().transact(
             lambda transaction: transaction.execute(f"DELETE FROM guesses WHERE id = ({last})", (self.kind, address))

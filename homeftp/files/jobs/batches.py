@@ -22,7 +22,6 @@ from homeftp.workers import Batcher
 
 T = TypeVar("T")
 R = TypeVar("R")
-S = TypeVar("S")
 
 STATS_PER_JOB = 256
 """Endpoints that one job looks up, at most."""
