@@ -59,12 +59,19 @@ class Mounts:
         places = [tuple(map(os.fsdecode, names)) for names in listed if names]
         return [each for each in places if self._is_mounted(root, each)]
 
-    def is_missing(self, root: int, place: Parts) -> bool:
-        """Whether no disk is mounted at one of the places.
+    def missing(self, root: int) -> list[Parts]:
+        """The known places where no disk is mounted.
 
         An owner who wants to use the folder there as it is makes a metadata directory in it.
         """
-        return self._find(root, place) is None
+        return [each for each in sorted(self.points) if self._find(root, each) is None]
+
+    def depth(self, root: int, endpoint: Endpoint) -> int:
+        """How many parts lead to the topmost directory on the same mount as `endpoint`."""
+        depth = len(endpoint.parts)
+        while depth and not self._is_mounted(root, endpoint.parts[:depth]):
+            depth -= 1
+        return depth
 
     def expect(self, root: int, endpoint: Endpoint) -> bool:
         """Raise `Busy` (51) if a disk on the way to an endpoint, or there, is not mounted; whether one is."""

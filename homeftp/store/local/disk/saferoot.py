@@ -23,13 +23,13 @@ from typing import Callable, Iterator, Sequence
 
 from homeftp.endpoint import RESERVED, Endpoint
 from homeftp.errors import NotFound, OperatorError, WrongKind
-from homeftp.store.local.disk.entries import kind_problem
+from homeftp.store.local.disk.entries import kind_of, kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle, close_all, close_on_error, raw, set_mode
 from homeftp.store.local.disk.mounts import Mounts, Parts, mounted_parts, paths
 from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
 from homeftp.store.local.disk.spelling import Spelling
-from homeftp.store.policy.wording import display_path, not_found, not_mounted, other_name, root_missing
+from homeftp.store.policy.wording import display_path, is_directory, not_found, not_mounted, other_name, root_missing
 from homeftp.syscalls import System
 from homeftp.syscalls.disks import Disks
 
@@ -161,10 +161,6 @@ class SafeRoot:
     def mounted_disks(self) -> list[Parts]:
         """The places in it where disks are mounted. Raises OSError."""
         return self.mounts.mounted(self.fd, mounted_parts(self.system.mounts(), self._real_path()))
-
-    def missing_disks(self) -> list[Parts]:
-        """The known places where no disk is mounted. Raises OSError."""
-        return [each for each in sorted(self.mounts.points) if self.mounts.is_missing(self.fd, each)]
 
     def open_directory(self, endpoint: Endpoint) -> DirHandle:
         """Open the directory at `endpoint`. Raises `NotFound` (40), `WrongKind` (43)."""
@@ -325,35 +321,27 @@ class SafeRoot:
         return self._spelling.is_stored_as(directory, name, stored)
 
     def open_file_in(self, directory: int, endpoint: Endpoint) -> tuple[int, os.stat_result]:
-        """Open a regular file in an open directory; also returns its stat.
-
-        Raises `NotFound` (40), `WrongKind` (43). A FIFO, a device or a socket is refused without blocking.
-        """
+        """`open_any_in`, but for a directory, which is refused as well."""
         if not endpoint.parts:
-            raise WrongKind(f"{display_path(endpoint)} is a directory")
-        self._expect_mounted_at(endpoint)
-        try:
-            fd, found = self.resolver.open_entry(directory, raw(endpoint.name), _READ)
-        except OSError as error:
-            raise refusal(error, endpoint) from error
+            raise is_directory(endpoint)
+        fd, found = self.open_any_in(directory, endpoint)
         with close_on_error(fd):
             if stat.S_ISDIR(found.st_mode):
-                raise WrongKind(f"{display_path(endpoint)} is a directory")
-            if not stat.S_ISREG(found.st_mode):
-                raise WrongKind(f"{display_path(endpoint)} {kind_problem(found)}")
+                raise is_directory(endpoint)
             return fd, found
 
     def open_any_in(self, directory: int, endpoint: Endpoint) -> tuple[int, os.stat_result]:
-        """Open a regular file or a directory in an open directory; also returns its stat. Raises `WrongKind` (43)."""
+        """Open a regular file or a directory in an open directory; also returns its stat.
+
+        Raises `NotFound` (40), `WrongKind` (43). A FIFO, a device or a socket is refused without blocking.
+        """
         self._expect_mounted_at(endpoint)
         try:
             fd, found = self.resolver.open_entry(directory, raw(endpoint.name), _READ)
         except OSError as error:
             raise refusal(error, endpoint) from error
         with close_on_error(fd):
-            problem = kind_problem(found)
-            if problem is not None:
-                raise WrongKind(f"{display_path(endpoint)} {problem}")
+            kind_of(endpoint, found)
             return fd, found
 
     def open_pinned(self, directory: int, name: bytes) -> int:
@@ -371,13 +359,6 @@ class SafeRoot:
             yield fd
         finally:
             close_quietly(fd)
-
-    def mount_depth(self, endpoint: Endpoint) -> int:
-        """How many parts lead to the topmost directory on the same mount as `endpoint`. Raises OSError."""
-        depth = len(endpoint.parts)
-        while depth and self.resolver.is_same_mount(self.fd, endpoint.parts[: depth - 1], endpoint.parts[depth - 1]):
-            depth -= 1
-        return depth
 
     def check_new_name(self, directory: int, endpoint: Endpoint) -> None:
         """Raise `BadEndpoint` (41) for a new name that is one of the 8.3 names of the disk. Raises OSError."""

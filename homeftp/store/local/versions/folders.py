@@ -68,11 +68,11 @@ class VersionFolders:
 
     def missing_mounts(self) -> list[str]:
         """The paths at which a disk was mounted, and none is now. Raises OSError."""
-        return [self._root.cache_path(Endpoint(each)) for each in self._root.missing_disks()]
+        return [self._root.cache_path(Endpoint(each)) for each in self._root.mounts.missing(self._root.fd)]
 
     def expect_beneath(self, endpoint: Endpoint, hidden: FolderSet) -> None:
         """Raise `Busy` (51) if a disk beneath an endpoint, and not in `hidden`, is not mounted. Raises OSError."""
-        for each in self._root.missing_disks():
+        for each in self._root.mounts.missing(self._root.fd):
             if each[: len(endpoint.parts)] == endpoint.parts and not hidden.covers(each):
                 raise not_mounted(Endpoint(each, endpoint.home))
 
@@ -87,7 +87,7 @@ class VersionFolders:
 
     def mount_of(self, handle: DirHandle, directory: Endpoint) -> Endpoint:
         """The top of the file system that holds `handle`, the open `directory`. Raises OSError."""
-        return ROOT if handle.same_mount else directory.first(self._root.mount_depth(directory))
+        return ROOT if handle.same_mount else directory.first(self._root.mounts.depth(self._root.fd, directory))
 
     def mount_at(self, endpoint: Endpoint) -> Endpoint:
         """The top of the file system that holds `endpoint`, or held it before its directory was removed."""

@@ -168,7 +168,7 @@ class Remover(msgspec.Struct, frozen=True):
         try:
             with os.scandir(handle.fd) as found:
                 reserved = next((one.name for one in found if is_reserved(one.name)), None)
-            if not handle.same_mount and self.root.mount_depth(directory) == len(directory.parts):
+            if not handle.same_mount and self.root.mounts.depth(self.root.fd, directory) == len(directory.parts):
                 problem = f"another disk is mounted at {display_path(directory)}. Unmount it on the server first."
             elif reserved is not None:
                 problem = f"{display_path(directory)} holds {reserved}, which belongs to an unfinished transfer"

@@ -203,3 +203,20 @@ class MissingDiskTests(StoreCase):
         self.assert_refused(store, "e/disk/file")
         store.close()
         self.assert_refused(self.store(), "e/disk/file")
+
+    def test_depth(self) -> None:
+        """The topmost directory of a disk is found from each directory in it, and elsewhere that is the root."""
+        needs.require("openat2(2)", lambda: System().has_openat2)
+        os.makedirs(self.path("d/disk/a/b"))
+        root, _ = self.opened_root(Mounting({b"disk"}))
+        for name, depth in (("d/disk/a/b", 2), ("d/disk", 2), ("d", 0)):
+            self.assertEqual(root.mounts.depth(root.fd, parse(name)), depth, name)
+
+    def test_missing(self) -> None:
+        """Of the known places those are missing at which nothing is mounted, and nothing says that this is right."""
+        needs.require("openat2(2)", lambda: System().has_openat2)
+        root, _ = self.opened_root(Mounting({b"there"}))
+        os.makedirs(self.path("there"))
+        os.makedirs(self.path("confirmed/.homeftp"))
+        root.mounts.points = frozenset({("there",), ("confirmed",), ("gone",), ("d", "disk")})
+        self.assertEqual(root.mounts.missing(root.fd), [("d", "disk"), ("gone",)])
