@@ -26,17 +26,16 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from hypothesis.strategies import SearchStrategy
-from twisted.internet.defer import Deferred
 
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.passwords import hash_password
 from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
 from homeftp.errors import LoginFailed, Refusal
-from homeftp.interfaces import ILogin, IStore
+from homeftp.interfaces import IStore
 from homeftp.interfaces.immediate import GRANTED_SECONDS
 from homeftp.model import WriteRequest
-from tests.support.tenancychecks import Session, check_changes, check_disclosed, outcome_of, same_answers
+from tests.support.tenancychecks import Attempt, Session, check_changes, check_disclosed, outcome_of, same_answers
 from tests.support.tenancyrules import (
     ACCOUNTS,
     ADD,
@@ -77,22 +76,6 @@ def some(step: SearchStrategy[Step]) -> SearchStrategy[Calls]:
 
 CALLS: SearchStrategy[Calls] = st.runner().flatmap(lambda machine: machine.calls)
 """What the machine's logins may do."""
-
-
-@attrs.define(eq=False)
-class Attempt:
-    """A login in both stores that is not complete."""
-
-    account: str
-    right: bool
-    """Whether the password is that of the account when the attempt begins."""
-    pair: tuple[Deferred[ILogin], Deferred[ILogin]]
-    changed: bool = False
-    """Whether the account was changed since: then the attempt may fail."""
-    valid: bool = True
-    """Whether it is still the same account, with the same password: otherwise the attempt must fail."""
-    of_device: bool = False
-    """Whether it is a device with an app password, which is the same again when the account is added again."""
 
 
 class TenancyMachine(RuleBasedStateMachine):
@@ -270,8 +253,8 @@ class TenancyMachine(RuleBasedStateMachine):
         self._log_in(name)
         self._work(then)
 
-    def _log_in(self, name: str) -> None:
-        self._begin_login(name, True)
+    def _log_in(self, name: str, *, of_device: bool = False) -> None:
+        self._begin_login(name, True, of_device=of_device)
         while self.attempts:
             self._check_logins()
 
@@ -288,9 +271,7 @@ class TenancyMachine(RuleBasedStateMachine):
             for attempt in self.attempts:
                 attempt.changed = attempt.changed or (attempt.of_device and attempt.account == name)
         else:
-            self._begin_login(name, True, of_device=True)
-            while self.attempts:
-                self._check_logins()
+            self._log_in(name, of_device=True)
         self._work(then)
 
     @rule(

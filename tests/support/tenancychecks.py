@@ -1,4 +1,4 @@
-"""What one call of the tenancy machine may change, and whether two stores told the same."""
+"""The logins of the tenancy machine, what one call may change, and whether two stores told the same."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 from msgspec import structs
+from twisted.internet.defer import Deferred
 
 from homeftp.errors import Refusal
 from homeftp.interfaces import ILogin, SpaceReport
@@ -25,6 +26,22 @@ class Session:
     valid: bool = True
     """Whether nothing changed since that ends it."""
     of_device: bool = False
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """A login in both stores that is not complete."""
+
+    account: str
+    right: bool
+    """Whether the password is that of the account when the attempt begins."""
+    pair: tuple[Deferred[ILogin], Deferred[ILogin]]
+    changed: bool = False
+    """Whether the account was changed since: then the attempt may fail."""
+    valid: bool = True
+    """Whether it is still the same account, with the same password: otherwise the attempt must fail."""
+    of_device: bool = False
+    """Whether it is a device with an app password, which is the same again when the account is added again."""
 
 
 def check_changes(

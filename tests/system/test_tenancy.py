@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import os
-from typing import ClassVar, Generator, Iterator, Sequence, cast
+from typing import ClassVar, Iterator, Sequence
 from unittest import mock
 
-import attrs
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from msgspec import structs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.interface import Method
 
 from homeftp.accounts import login
-from homeftp.accounts.realm import Account
-from homeftp.accounts.validator import AccessValidator, CheckedStore
+from homeftp.accounts.validator import CheckedStore
 from homeftp.config import Retention
-from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.hashcache import HashCache
-from homeftp.history.changes import Reversion, VersionId
-from homeftp.interfaces import IFiles, IHistory, IOpenFile, IStore, IUpload, StoreOptions
-from homeftp.model import Actor, Entry, ListingPage, Verification, Version, WriteRequest
+from homeftp.interfaces import IFiles, IStore, StoreOptions
 from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
-from homeftp.store.policy.authorizedhistory import AuthorizedHistory
 from homeftp.store.policy.rights import ALL, Rights
 from tests.support.needs import LONG
 from tests.support.repeatable import REPEATABLE
 from tests.support.tenancy import TenancyMachine, some
+from tests.support.tenancydefects import (
+    DiscardingView,
+    NamesStore,
+    OneAccountStore,
+    OpenFiles,
+    OpenListings,
+    OpenMetadata,
+    OpenMoves,
+    OpenRemoval,
+    OpenStat,
+    OpenVerification,
+    OpenVersions,
+    OpenWays,
+    RevertingView,
+    TrustingValidator,
+    outermost,
+)
 from tests.support.tenancysteps import LARGE_PLACE, calls, steps
 
 RUNS = 1000 if LONG else 200
@@ -75,122 +85,10 @@ class ForgetfulMachine(TenancyMachine):
         return MemoryStore(StoreOptions(retention=Retention(seconds=0)))
 
 
-class TrustingValidator(AccessValidator):
-    """Takes every login for valid."""
-
-    def are_valid(self, logins: Sequence[Account]) -> list[bool]:
-        return [True for _ in logins]
-
-
 class TrustingMachine(MemoryMachine):
     """Where logins outlive changes of their account."""
 
     validator = TrustingValidator
-
-
-class OpenStat(CheckedStore):
-    """A view that tells what is at any endpoint."""
-
-    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
-        return self.store.stat_many([self._whole(endpoint) for endpoint in endpoints])
-
-
-class OpenFiles(CheckedStore):
-    """A view that opens any file."""
-
-    def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
-        return self.store.open_many([self._whole(endpoint) for endpoint in endpoints], inline)
-
-
-class OpenListings(CheckedStore):
-    """A view that lists everything."""
-
-    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
-        return self.store.list(self._whole(endpoint), recursive)
-
-
-class OpenVersions(CheckedStore):
-    """A view that lists all versions."""
-
-    def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
-        return self.store.versions(self._whole(endpoint))
-
-
-class OpenWays(CheckedStore):
-    """A view in which a directory that leads to an account's folders shows what else is in it."""
-
-    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
-        if self.rights.leads_to_folder(endpoint.parts):
-            return self.store.list(self._whole(endpoint), recursive, self._hidden(hidden))
-        return super().list(endpoint, recursive, hidden)
-
-
-class OpenVerification(CheckedStore):
-    """A view that verifies what is hidden, too."""
-
-    def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
-        return self.store.verify(self._whole(endpoint), since_us)
-
-
-class OpenRemoval(CheckedStore):
-    """A view that removes anything."""
-
-    def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
-        return self.store.remove(self._whole(endpoint), precondition, recursive)
-
-
-class OpenMoves(CheckedStore):
-    """A view that moves anything anywhere."""
-
-    def move(
-        self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
-    ) -> Entry:
-        return self.store.move(self._whole(source), self._whole(target), source_precondition, target_precondition)
-
-
-class OpenMetadata(CheckedStore):
-    """A view that changes the metadata of anything."""
-
-    def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
-        return self.store.set_metadata_many(
-            [structs.replace(each, endpoint=self._whole(each.endpoint)) for each in requests]
-        )
-
-
-class OpenReversion(AuthorizedHistory):
-    """A history that puts back anything that the account sees."""
-
-    def revert(self, reversions: Sequence[Reversion]) -> Sequence[Entry | Exception | None]:
-        return self.history.revert([structs.replace(each, endpoint=self.whole(each.endpoint)) for each in reversions])
-
-
-class OpenDiscarding(AuthorizedHistory):
-    """A history that discards anything that the account sees."""
-
-    def remove_versions(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:
-        return self.history.remove_versions(
-            [structs.replace(each, endpoint=self.whole(each.endpoint)) for each in versions]
-        )
-
-
-class RevertingView(CheckedStore):
-    """A view with the first of these."""
-
-    def history(self) -> IHistory | None:
-        return open_past(OpenReversion, super().history())
-
-
-class DiscardingView(CheckedStore):
-    """A view with the second."""
-
-    def history(self) -> IHistory | None:
-        return open_past(OpenDiscarding, super().history())
-
-
-def open_past(kind: type[AuthorizedHistory], history: IHistory | None) -> IHistory:
-    """The same history of that kind."""
-    found = cast("AuthorizedHistory", history)
-    return kind(found.history, found.rights, found.whole, found.hidden)
 
 
 class FoldersMachine(MemoryMachine):
@@ -203,33 +101,6 @@ def making(*what: str, machine: type[MemoryMachine] = MemoryMachine) -> type[Mem
     """The machine, with logins that make no other calls than these."""
     chosen = some(steps(lambda step: step.what in what))
     return type(f"{machine.__name__} that makes {what}", (machine,), {"calls": chosen})
-
-
-class MistakenStore(MemoryStore):
-    """A store that takes every account for the one with this id."""
-
-    account_id: ClassVar[str | None]
-
-    def bind(self, actor: Actor) -> MemoryStore:
-        return super().bind(self._mistaken(actor))
-
-    def upload(self, request: WriteRequest) -> IUpload:
-        return super().upload(structs.replace(request, actor=self._mistaken(request.actor)))
-
-    def _mistaken(self, actor: Actor) -> Actor:
-        return attrs.evolve(actor, account_id=self.account_id)
-
-
-class OneAccountStore(MistakenStore):
-    """A store to which all accounts are the same one: each continues the uploads of the others."""
-
-    account_id = "anybody"
-
-
-class NamesStore(MistakenStore):
-    """A store that tells accounts apart by their names: one that gets the name of a removed one is that one."""
-
-    account_id = None
 
 
 class PartsMachine(MemoryMachine):
@@ -261,16 +132,6 @@ class OneAccountMachine(PartsMachine):
     def open_store(self, folder: str) -> IStore:
         return OneAccountStore()
 
-
-def outermost(rights: Rights, parts: tuple[str, ...]) -> frozenset[str]:
-    """A wrong `Rights.at`: of two folders that contain an endpoint the outer one counts."""
-    if not rights.folders:
-        return AT(rights, parts)
-    holding = [folder for folder, _ in rights.folders if parts[: len(folder)] == folder]
-    return dict(rights.folders)[min(holding, key=len)] if holding else frozenset()
-
-
-AT = Rights.at
 
 NARROWED = Rights.narrowed
 
