@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator
 from accountattacks import PIECE
 from attackkinds import ANSWERS, WINDOW, WITHIN, Target, attack
 from tests.support.rawclient import RawClient
-from tests.support.sftppackets import Raw, attrs, request, text, u32, u64
+from tests.support.sftppackets import NEW, READ, Raw, attrs, request, text, u32, u64
 from tests.support.sshclient import SshClient
 from tests.support.sshlink import SocketLink
 from tests.support.tlsconnections import tls_connection
@@ -21,9 +21,6 @@ from victims import PASSWORD
 
 LARGE = 200 * len(PIECE)
 """Bytes of a file that is stored."""
-
-READ, NEW = 1, 0x1A
-"""How SFTP opens a file: to read it, and to make it anew."""
 
 # -- HTTPS -----------------------------------------------------------------------------------
 

@@ -5,6 +5,17 @@ from __future__ import annotations
 import struct
 from typing import Any, NamedTuple
 
+READ, WRITE, APPEND, CREATE, TRUNCATE, EXCLUSIVE = 1, 2, 4, 8, 16, 32
+"""How a file is opened."""
+
+NEW = WRITE | CREATE | TRUNCATE
+
+OK, EOF, NO_SUCH_FILE, DENIED, FAILURE, BAD, UNSUPPORTED = 0, 1, 2, 3, 4, 5, 8
+"""Codes of a status."""
+
+HANDLE, DATA, NAMES = 102, 103, 104
+"""Types of answers."""
+
 
 def u32(value: int) -> bytes:
     """An integer of 32 bits."""
@@ -72,7 +83,7 @@ class Answer(NamedTuple):
     @property
     def string(self) -> bytes:
         """The handle, or the data."""
-        assert self.kind in (102, 103), self
+        assert self.kind in (HANDLE, DATA), self
         size = struct.unpack_from(">I", self.fields)[0]
         assert len(self.fields) == 4 + size, self
         return self.fields[4:]
@@ -86,7 +97,7 @@ class Answer(NamedTuple):
     @property
     def names(self) -> dict[bytes, Shown | None]:
         """The names of a NAME with their attributes."""
-        assert self.kind == 104, self
+        assert self.kind == NAMES, self
         found: dict[bytes, Shown | None] = {}
         (count,), at = struct.unpack_from(">I", self.fields), 4
         for _ in range(count):
