@@ -20,7 +20,8 @@ UNMOUNT, Q_OVERFLOW, IGNORED = 0x2000, 0x4000, 0x8000
 ISDIR = 0x40000000
 
 _ONLYDIR, _EXCL_UNLINK = 0x01000000, 0x04000000
-"""The second leaves out files that have no name, such as those that are being uploaded."""
+"""The second leaves out what is written to files that have no name, such as those that are being uploaded. The kernel
+tells all the same when the mode or the time of one is set."""
 
 _MASK = MODIFY | ATTRIB | CLOSE_WRITE | MOVED_FROM | MOVED_TO | CREATE | DELETE | _ONLYDIR | _EXCL_UNLINK
 

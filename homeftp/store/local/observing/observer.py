@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from typing import Iterator, Sequence
 
 from zope.interface import implementer
@@ -25,6 +26,9 @@ _TOO_MANY = (
     "the system lets this user watch no more folders, so changes by other programs are not noticed in all of them. "
     "Allow more with sysctl fs.inotify.max_user_watches"
 )
+
+_NO_NAME = re.compile(rb"#\d+")
+"""The name that the kernel tells of a file without one, whose mode or time is set."""
 
 
 @implementer(IStoreObserver)
@@ -86,7 +90,9 @@ class FolderObserver:
                 return StoreChange(directory, directory=True)
             return StoreChange(ROOT, directory=False) if directory == ROOT and event.mask & inotify.ATTRIB else None
         endpoint = _beneath(directory, event.name)
-        if endpoint is None:
+        if endpoint is None or (
+            event.mask & inotify.ATTRIB and _NO_NAME.fullmatch(event.name) and self._lacks(endpoint)
+        ):
             return None
         if not event.mask & inotify.ISDIR:
             return StoreChange(endpoint, directory=False)
@@ -95,6 +101,13 @@ class FolderObserver:
         if event.mask & (inotify.CREATE | inotify.MOVED_TO):
             self._watch_tree(endpoint)
         return StoreChange(endpoint, directory=not event.mask & inotify.ATTRIB)
+
+    def _lacks(self, endpoint: Endpoint) -> bool:
+        """Whether nothing is there, as far as that is known."""
+        try:
+            return self._root.stat(endpoint) is None
+        except Refusal:
+            return False
 
     # -- watches -------------------------------------------------------------------
 

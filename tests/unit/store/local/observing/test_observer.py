@@ -145,6 +145,20 @@ class NoticedTests(ObserverCase):
         upload.commit(None)
         self.assertEqual({name for name, _ in self.noticed()} - {"d"}, {"d/small", "d/large"})
 
+    def test_unnamed(self) -> None:
+        """A file without a name is not noticed when its mode is changed, by whichever name the kernel calls it then.
+
+        The control: a file with such a name is.
+        """
+        self.lay("d/#1")
+        self.noticed()
+        unnamed = os.open(self.path("d"), os.O_TMPFILE | os.O_RDWR)
+        self.addCleanup(os.close, unnamed)
+        os.fchmod(unnamed, 0o600)
+        self.assertEqual(self.noticed(), [])
+        os.chmod(self.path("d/#1"), 0o600)
+        self.assertEqual(self.noticed(), [("d/#1", False)])
+
     def test_no_names(self) -> None:
         """Names that no client can have are not noticed; nor is what a link leads to."""
         outside = os.path.abspath(self.mktemp())
