@@ -14,6 +14,10 @@ NewPayload = Callable[[int, Callable[[], None]], IIncomingPayload]
 """Makes a payload that arrives piece by piece, as `IServerContext.payload`."""
 
 
+def _no_payload(size: int, changed: Callable[[], None]) -> IIncomingPayload:
+    raise AssertionError("there is no body")
+
+
 class _EndOfBody(Exception):
     """The last chunk has arrived."""
 
@@ -40,6 +44,11 @@ class RequestBody:
         """Whether all of it has arrived."""
         self.discarding = False
         """Whether it will not be read."""
+
+    @classmethod
+    def none(cls) -> RequestBody:
+        """The body of a request that has none, or whose body is not read."""
+        return cls(0, _no_payload, lambda: None, lambda: None)
 
     @property
     def missing(self) -> int:

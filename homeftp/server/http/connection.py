@@ -18,12 +18,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.accounts.throttle import address_group
 from homeftp.config import GOODBYE_BYTES, SOCKET_WRITE
 from homeftp.crypto.tlsrecords import group_records
 from homeftp.crypto.tlsturns import handshake_in_turn
 from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, Refusal, TimedOut
-from homeftp.interfaces import IConnection, ILogin, guest
+from homeftp.interfaces import IConnection, ILogin
 from homeftp.interfaces.traffic import IMeteredConnection
 from homeftp.interfaces.usage import Activity, IActiveConnection
 from homeftp.server.gate.connectionsizes import ConnectionSizes
@@ -31,11 +30,11 @@ from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.stuckrequests import StuckRequestLog
 from homeftp.server.gate.timeouts import Deadlines, HangupCheck, IdleTimer
 from homeftp.server.http.body import RequestBody
-from homeftp.server.http.context import MALFORMED, HttpContext
+from homeftp.server.http.context import HttpContext
 from homeftp.server.http.exchange import HttpExchange
 from homeftp.server.http.logincache import ConnectionLogin
-from homeftp.server.http.messages import HttpHeaders, HttpRequest, HttpResponse
-from homeftp.server.http.reader import BodyEnd, Malformed, RequestHead, RequestReader
+from homeftp.server.http.messages import HttpRequest, HttpResponse
+from homeftp.server.http.reader import NO_REQUEST, BodyEnd, Malformed, RequestHead, RequestReader
 from homeftp.server.http.refusals import HttpError, error_response
 from homeftp.server.http.target import parse_target
 from homeftp.tcp import detect_dead_peer, lowest_transport, peer_has_closed, send_at_once
@@ -63,7 +62,7 @@ class HttpConnection(Protocol):
         self._exchange: HttpExchange | None = None
         self._memory = context.memory.connection_memory()
         cache = context.router.authenticator.cache
-        self._login = ConnectionLogin(cache, self._server.connections, self._memory, self)
+        self._login = ConnectionLogin(cache, self._server.connections, self._memory, self, address)
         self._secure = False
         self._received = self._received_at_close = 0
         self._idle_since = 0.0
@@ -76,16 +75,9 @@ class HttpConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Start the deadlines. The client speaks first."""
-        handshake_in_turn(self.transport, self._server.workers.of(self._guest).in_turn)
+        handshake_in_turn(self.transport, self._server.workers.of(self._login.account).in_turn)
         socket = lowest_transport(self.transport)
         socket.SEND_LIMIT = SOCKET_WRITE
-        self._output = OutputBuffer(
-            self.transport,  # type: ignore[arg-type]
-            paused=self._output_paused,
-            resumed=self._output_resumed,
-            failed=self._output_failed,
-        )
-        self._sizes = ConnectionSizes(self._memory, socket, self._output)
         clock = self._server.reactor
         self._deadlines = Deadlines(
             clock,
@@ -95,6 +87,13 @@ class HttpConnection(Protocol):
             stalled=self._input_stalled,
             expired=self._expire,
         )
+        self._output = OutputBuffer(
+            self.transport,  # type: ignore[arg-type]
+            paused=self._deadlines.output.begin,
+            resumed=self._deadlines.output.end,
+            failed=lambda failure: self._abort(),
+        )
+        self._sizes = ConnectionSizes(self._memory, socket, self._output)
         self._idle = IdleTimer(clock, IDLE_SECONDS, self._idle_seconds, lambda: self._expire("it has been idle"))
         self._hangup = HangupCheck(
             clock, lambda: not self._reading, lambda: peer_has_closed(self.transport), self._abort
@@ -203,9 +202,7 @@ class HttpConnection(Protocol):
                 self._expire("the client continues to send after the last answer")
             return
         if self._exchange is not None and self._reader.skip_body(len(data)):
-            exchange = self._exchange
-            exchange.body.deliver(data)
-            self._limit_discarded(exchange)
+            self._deliver(self._exchange, data)
             return
         self._reader.receive(data)
         if not self._waits_for_turn:
@@ -227,8 +224,7 @@ class HttpConnection(Protocol):
                         exchange.body.end()
                         self._finish(exchange)
                     else:
-                        exchange.body.deliver(event)
-                        self._limit_discarded(exchange)
+                        self._deliver(exchange, event)
         except Malformed as malformed:
             self._refuse(malformed)
         waited, self._waits_for_turn = self._waits_for_turn, not left
@@ -236,9 +232,10 @@ class HttpConnection(Protocol):
         if not left and not waited:
             self._in_turn(self._go_on)  # last: it may be the client's turn at once
 
-    def _limit_discarded(self, exchange: HttpExchange) -> None:
-        """A client whose request is answered may not send its body for ever."""
-        if exchange.answered and exchange.body.arrived - exchange.body.taken > GOODBYE_BYTES:
+    def _deliver(self, exchange: HttpExchange, data: bytes) -> None:
+        """A part of the body; a client whose request is answered may not send that for ever."""
+        exchange.body.deliver(data)
+        if exchange.skips_too_much:
             self._close()
 
     # -- requests ---------------------------------------------------------------
@@ -252,13 +249,8 @@ class HttpConnection(Protocol):
         self._in_turn(self._start, exchange)
 
     def _in_turn(self, call: Callable[..., None], *args: object) -> None:
-        """Make a call when the client's account has its turn, or before the login its address."""
-        self._server.workers.of(self._login.account or self._guest).in_turn(call, *args)
-
-    @property
-    def _guest(self) -> str:
-        """The account for turns before the login."""
-        return guest(address_group(self._address))
+        """Make a call when the client has its turn."""
+        self._server.workers.of(self._login.account).in_turn(call, *args)
 
     def _body_wanted(self) -> None:
         """A handler reads the body now."""
@@ -294,12 +286,8 @@ class HttpConnection(Protocol):
 
     async def _respond(self, exchange: HttpExchange, response: HttpResponse) -> None:
         """Send the response; the connection goes on where the rest of the body is short."""
-        body = exchange.body
-        close = self._stopping or self._closing
-        if not body.complete:
-            rest = body.missing if body.size is not None else 0
-            close = close or exchange.waits_to_send or rest > GOODBYE_BYTES
-        body.discard()
+        close = self._stopping or self._closing or not exchange.may_skip_rest
+        exchange.body.discard()
         status = await exchange.send(response, close=close)
         self._context.traffic.answered(exchange.request_type, status, exchange.began)
         self._stuck.end(exchange)
@@ -344,22 +332,16 @@ class HttpConnection(Protocol):
     def _refuse(self, malformed: Malformed) -> None:
         """Answer a malformed request, and close the connection."""
         self._log.info("a malformed request from {peer}: {why}", peer=self.peer, why=malformed.message)
-        if (exchange := self._exchange) is not None:  # chunks that make no sense: nothing follows this answer
-            self._stopping = True
+        self._stopping = True  # nothing follows this answer
+        if (exchange := self._exchange) is not None:  # chunks that make no sense
             exchange.body.fail(BadRequest(malformed.message))
             self._finish(exchange)
             return
-        head = RequestHead("GET", "/", HttpHeaders(), 0)
-        body = RequestBody(0, self._server.payload, lambda: None, lambda: None)
-        exchange = self._exchange = HttpExchange(head, body, self._output)
-        response = error_response(HttpError(malformed.status, malformed.message), head.headers)
-        run_promptly(self._sent(exchange, partial(self._respond_last, exchange, response)))
-
-    async def _respond_last(self, exchange: HttpExchange, response: HttpResponse) -> None:
-        await exchange.send(response, close=True)
-        self._context.traffic.answered(MALFORMED, response.status, self._server.reactor.seconds())
-        self._exchange = None
-        self._close()
+        exchange = self._exchange = HttpExchange(
+            NO_REQUEST, RequestBody.none(), self._output, self._server.reactor.seconds()
+        )
+        response = error_response(HttpError(malformed.status, malformed.message), NO_REQUEST.headers)
+        run_promptly(self._sent(exchange, partial(self._respond, exchange, response)))
 
     async def _log_in(self, exchange: HttpExchange, credentials: ICredentials, proof: bytes) -> ILogin:
         """Log in for a handler, which has found credentials where no other has them."""
@@ -376,15 +358,6 @@ class HttpConnection(Protocol):
             raise ConnectionLost("the client disconnected")
 
     # -- pace -------------------------------------------------------------------
-
-    def _output_paused(self) -> None:
-        self._deadlines.output.begin()
-
-    def _output_resumed(self) -> None:
-        self._deadlines.output.end()
-
-    def _output_failed(self, failure: Failure) -> None:
-        self._abort()
 
     def _input_stalled(self) -> None:
         """A head or a body has begun and does not go on."""

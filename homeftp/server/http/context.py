@@ -16,9 +16,6 @@ METHODS = (
 )
 """The types of requests that some handler answers."""
 
-MALFORMED = ""
-"""The type of what is no request."""
-
 
 @attrs.frozen(kw_only=True, eq=False)
 class HttpContext:

@@ -13,6 +13,7 @@ from typing import Callable
 
 from twisted.internet.defer import Deferred
 
+from homeftp.config import GOODBYE_BYTES
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, Refusal
 from homeftp.interfaces import IPayload
@@ -109,6 +110,18 @@ class HttpExchange:
     def keeps_alive(self) -> bool:
         """Whether another request may follow: only behind a response that was sent whole."""
         return self.answered and self._may_follow
+
+    @property
+    def may_skip_rest(self) -> bool:
+        """Whether what is missing of the body can be skipped: of chunks that shows only when they come."""
+        body = self.body
+        short = body.size is None or body.missing <= GOODBYE_BYTES
+        return body.complete or (short and not self.waits_to_send)
+
+    @property
+    def skips_too_much(self) -> bool:
+        """Whether more has come of the body behind the answer than is skipped."""
+        return self.answered and self.body.arrived - self.body.taken > GOODBYE_BYTES
 
     def continue_body(self) -> None:
         """Ask the client to send the body, where it waits for that."""

@@ -17,7 +17,8 @@ from twisted.cred.credentials import ICredentials
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from homeftp.interfaces import IConnection, IConnections, ILogin, ILoginService
+from homeftp.accounts.throttle import address_group
+from homeftp.interfaces import IConnection, IConnections, ILogin, ILoginService, guest
 from homeftp.server.gate.requestmemory import ConnectionMemory
 
 IDLE_SECONDS = 120.0
@@ -163,18 +164,25 @@ class ConnectionLogin:
     """The login of the requests of one connection, which counts as a connection of that login."""
 
     def __init__(
-        self, cache: LoginCache, connections: IConnections, memory: ConnectionMemory, connection: IConnection
+        self,
+        cache: LoginCache,
+        connections: IConnections,
+        memory: ConnectionMemory,
+        connection: IConnection,
+        address: str,
     ) -> None:
+        """`address` is that of the client."""
         self._cache = cache
         self._connections = connections
         self._memory = memory
         self._connection = connection
+        self._guest = guest(address_group(address))
         self._login: ILogin | None = None
 
     @property
-    def account(self) -> str | None:
-        """The account; None without a login."""
-        return None if self._login is None else self._login.account
+    def account(self) -> str:
+        """The account whose turns the connection has: without a login that of all guests from its address."""
+        return self._guest if self._login is None else self._login.account
 
     def use(self, login: ILogin | None) -> None:
         """The connection's requests are those of this login from now on."""

@@ -66,6 +66,10 @@ class RequestHead:
     """Whether the client waits before it sends the body."""
 
 
+NO_REQUEST = RequestHead("", "/", HttpHeaders(), 0)
+"""The head in place of what is no request, and is answered nevertheless."""
+
+
 @attrs.frozen
 class BodyEnd:
     """The body is complete."""

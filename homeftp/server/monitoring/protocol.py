@@ -16,13 +16,12 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from homeftp.interfaces import IIncomingPayload
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.timeouts import Deadline
 from homeftp.server.http.body import RequestBody
 from homeftp.server.http.exchange import HttpExchange
-from homeftp.server.http.messages import HttpHeaders, HttpResponse
-from homeftp.server.http.reader import Malformed, RequestHead, RequestReader
+from homeftp.server.http.messages import HttpResponse
+from homeftp.server.http.reader import NO_REQUEST, Malformed, RequestHead, RequestReader
 
 SECONDS = 15.0
 """How long a connection may last, from its first byte to its last."""
@@ -75,7 +74,7 @@ class MonitoringProtocol(Protocol):
         try:
             head = self._reader.next_event()
         except Malformed as malformed:
-            self._respond(RequestHead("GET", "/", HttpHeaders(), 0), partial(_refuse, malformed.status))
+            self._respond(NO_REQUEST, partial(_refuse, malformed.status))
             return
         if isinstance(head, RequestHead):
             self._respond(head, self._answer)
@@ -90,8 +89,7 @@ class MonitoringProtocol(Protocol):
         except Exception:  # noqa: BLE001 (a bug: the client gets no detail)
             self._log.failure("{target} failed", target=head.target)
             response = HttpResponse(HTTPStatus.INTERNAL_SERVER_ERROR)
-        body = RequestBody(0, _no_payload, lambda: None, lambda: None)
-        await HttpExchange(head, body, self._output).send(response, close=True)
+        await HttpExchange(head, RequestBody.none(), self._output).send(response, close=True)
         self._output.detach()
         self.transport.loseConnection()  # type: ignore[union-attr]
 
@@ -103,10 +101,6 @@ class MonitoringProtocol(Protocol):
 
 async def _refuse(status: int, head: RequestHead) -> HttpResponse:
     return HttpResponse(status)
-
-
-def _no_payload(size: int, changed: Callable[[], None]) -> IIncomingPayload:
-    raise AssertionError("bodies are not read")
 
 
 class MonitoringFactory(Factory):

@@ -35,7 +35,7 @@ class AuthenticatorTests(SynchronousTestCase):
         self.authenticator = HttpAuthenticator(self.web.cache, (BasicScheme(), Unasked()))
 
     def ask(self, *headers: tuple[str, str], method: str = "PUT") -> Deferred[Any]:
-        body = RequestBody(0, lambda size, changed: self.fail(), lambda: None, lambda: None)
+        body = RequestBody.none()
         request = HttpRequest(
             method=method,
             target=parse_target("/dav/a"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator
+from typing import Any, AsyncIterator, Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.config import GOODBYE_BYTES
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Busy, Changed, Damaged, Refusal
+from homeftp.files.budget import MemoryBudget
+from homeftp.files.upload import IncomingPayload
+from homeftp.interfaces import IIncomingPayload
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.http.body import RequestBody
 from homeftp.server.http.exchange import SECURITY, HttpExchange, WrongResponse
@@ -23,7 +27,9 @@ from tests.support.exchanges import FailingPayload
 class ExchangeTests(SynchronousTestCase):
     """One exchange."""
 
-    def make(self, head: bytes = b"GET /dav/a HTTP/1.1\r\nHost: x\r\n\r\n") -> HttpExchange:
+    def make(
+        self, head: bytes = b"GET /dav/a HTTP/1.1\r\nHost: x\r\n\r\n", body: RequestBody | None = None
+    ) -> HttpExchange:
         reader = RequestReader()
         reader.receive(head)
         found = reader.next_event()
@@ -32,8 +38,7 @@ class ExchangeTests(SynchronousTestCase):
         self.output = OutputBuffer(
             self.transport, paused=lambda: None, resumed=lambda: None, failed=lambda failure: None
         )
-        body = RequestBody(0, lambda size, changed: self.fail(), lambda: None, lambda: None)
-        return HttpExchange(found, body, self.output)
+        return HttpExchange(found, body or RequestBody.none(), self.output)
 
     def send(self, exchange: HttpExchange, *args: Any, close: bool = False) -> Deferred[int]:
         return Deferred.fromCoroutine(exchange.send(HttpResponse(200, (), *args), close=close))
@@ -63,6 +68,43 @@ class ExchangeTests(SynchronousTestCase):
         self.successResultOf(self.send(exchange, b"x", close=True))
         self.assertIn(b"Connection: close", self.transport.value())
         self.assertFalse(exchange.keeps_alive)
+
+    def body(self, size: int | None) -> RequestBody:
+        """A body that nobody reads."""
+
+        def payload(size: int, changed: Callable[[], None]) -> IIncomingPayload:
+            return IncomingPayload(size, changed, MemoryBudget())
+
+        return RequestBody(size, payload, lambda: None, lambda: None)
+
+    def test_rest(self) -> None:
+        """A short rest of a body can be skipped, unless the client waits before it sends it."""
+        sizes = ((0, True), (GOODBYE_BYTES, True), (GOODBYE_BYTES + 1, False), (None, True))
+        for size, may_skip in sizes:
+            self.assertIs(self.make(body=self.body(size)).may_skip_rest, may_skip, size)
+        expects = b"PUT /dav/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
+        exchange = self.make(expects, self.body(1))
+        self.assertFalse(exchange.may_skip_rest)
+        exchange.continue_body()
+        self.assertTrue(exchange.may_skip_rest)
+        large = self.body(GOODBYE_BYTES + 1)
+        large.discard()
+        large.deliver(bytes(GOODBYE_BYTES + 1))
+        self.assertTrue(self.make(body=large).may_skip_rest, "nothing is missing")
+
+    def test_skipped(self) -> None:
+        """Behind the answer so much of a body is skipped; before it nothing is too much."""
+        exchange = self.make(body=self.body(None))
+        exchange.body.discard()
+        exchange.body.deliver(bytes(GOODBYE_BYTES + 1))
+        self.assertFalse(exchange.skips_too_much)
+        self.successResultOf(self.send(exchange, b"x"))
+        self.assertTrue(exchange.skips_too_much)
+        exchange = self.make(body=self.body(None))
+        self.successResultOf(self.send(exchange, b"x"))
+        exchange.body.discard()
+        exchange.body.deliver(bytes(GOODBYE_BYTES))
+        self.assertFalse(exchange.skips_too_much)
 
     def test_broken(self) -> None:
         """A body that breaks off, or has another length, is never completed; what it is read from is closed."""
