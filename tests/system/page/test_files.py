@@ -114,8 +114,8 @@ class FileTests(PageCase):
         page.get_by_role("button", name="New folder").click()
         page.get_by_label("Name", exact=True).fill("taken.txt")
         page.get_by_role("button", name="Make folder").click()
-        expect(page.get_by_role("alert")).to_contain_text("has that name already")
-        for name, why in (("Taken.TXT", "only in capitals"), ("..", "no slash")):
+        expect(page.get_by_role("alert")).to_contain_text("already taken here")
+        for name, why in (("Taken.TXT", "only in case"), ("..", "cannot contain a slash")):
             page.get_by_label("Name", exact=True).fill(name)
             page.get_by_role("button", name="Make folder").click()
             expect(page.get_by_role("alert")).to_contain_text(why)
@@ -309,11 +309,11 @@ class FileTests(PageCase):
         page.keyboard.press("Escape")
         page.get_by_role("button", name="ann", exact=True).click()
         page.get_by_role("menuitem", name="Shared links").click()
-        expect(rows.filter(has_text="a.txt")).to_contain_text("Broken: nothing is there any more")
+        expect(rows.filter(has_text="a.txt")).to_contain_text("Broken: deleted, moved, or no longer allowed")
 
     def test_not_there(self) -> None:
         """A folder that is not there says so, and what to do."""
         page = self.window("#/no such folder")
-        expect(page.get_by_role("alert")).to_contain_text("It is not there any more")
+        expect(page.get_by_role("alert")).to_contain_text("It no longer exists")
         page.get_by_role("link", name="To all files").last.click()
         expect(page.get_by_role("link", name=self.folder)).to_be_visible()

@@ -26,7 +26,7 @@ class SignInTests(PageCase):
         expect(page.get_by_label("Pairing code")).to_be_focused()
         page.get_by_label("Pairing code").fill("1234-apple-river")
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("alert")).to_contain_text("This code is not valid")
+        expect(page.get_by_role("alert")).to_contain_text("This code is wrong, or no longer works")
         page.get_by_label("Pairing code").fill(self.world.code().upper().replace("-", " "))
         page.get_by_label("Name of this device").fill("Kitchen")
         page.get_by_role("button", name="Sign in").click()
@@ -54,19 +54,19 @@ class SignInTests(PageCase):
             if first:
                 expect(page.get_by_role("link", name=self.folder)).to_be_visible()
             else:
-                expect(page.get_by_role("alert")).to_contain_text("This invitation has been used")
+                expect(page.get_by_role("alert")).to_contain_text("This invitation was already used")
             page.context.close()
 
     def test_password(self) -> None:
         """An account's password signs in; a wrong one is refused in words. What a browser cannot prove is said."""
         page = self.window(signed_in=False)
         page.get_by_text("Is this connection safe?").click()
-        expect(page.get_by_text("a browser cannot prove that nobody sits between")).to_be_visible()
+        expect(page.get_by_text("the browser cannot tell whether someone is intercepting it")).to_be_visible()
         page.get_by_role("tab", name="Password").click()
         page.get_by_label("Account").fill("ann")
         page.get_by_label("Password", exact=True).last.fill("wrong")
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+        expect(page.get_by_role("alert")).to_contain_text("or the password is wrong")
         page.get_by_label("Password", exact=True).last.fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_text("This folder is empty")).to_be_visible()
@@ -114,7 +114,7 @@ class SignInTests(PageCase):
         page.get_by_role("button", name="ann").click()
         page.get_by_role("menuitem", name="Shared links").click()
         page.get_by_role("button", name="End").click()
-        expect(page.get_by_text("The link does not work any more")).to_be_visible()
+        expect(page.get_by_text("The link no longer works")).to_be_visible()
         # A request during which access is revoked is cut off; a browser asks again.
         self.assertFalse(guest.request.get(url, max_retries=1).ok)
         self.assertTrue(os.path.exists(self.there("gift.txt")))

@@ -105,7 +105,7 @@ class UploadTests(PageCase):
         own = self.local("deep/a.txt", bytes(3_000_000))
         os.utime(own, (1_600_000_000, 1_600_000_000))
         self.upload(page, os.path.dirname(own), folder=True)
-        dialog = page.get_by_role("dialog", name="a.txt exists already")
+        dialog = page.get_by_role("dialog", name="a.txt already exists")
         expect(dialog.get_by_text("On the server: 2 kB, 14 Jul 2017, 03:40")).to_be_visible()
         expect(dialog.get_by_text("Your file: 3 MB, 13 Sept 2020, 13:26")).to_be_visible()
         dialog.get_by_role("button", name="Skip").click()
@@ -120,7 +120,7 @@ class UploadTests(PageCase):
             ("Replace", {"a.txt": b"new content", "a (2).txt": b"new content"}),
         ):
             self.upload(page, self.local("a.txt", b"new content"))
-            page.get_by_role("dialog", name="a.txt exists already").get_by_role("button", name=answer).click()
+            page.get_by_role("dialog", name="a.txt already exists").get_by_role("button", name=answer).click()
             expect(page.get_by_role("region", name="Uploads").get_by_role("heading")).to_contain_text("finished")
             self.assertEqual({name: self.content(name) for name in os.listdir(self.there(""))}, found)
             page.get_by_role("region", name="Uploads").get_by_role("button", name="Close").click()
