@@ -23,17 +23,23 @@ from homeftp.syscalls import System
 class LocalTests(TestCase):
     """A real folder."""
 
+    def scopes(self, path: str, count: int, *arguments: Any, **options: Any) -> Deferred[list[Scope]]:
+        """The scopes that a watch of a folder names, once there are so many; the others are for `LocalWatch`."""
+        noticed: Deferred[list[Scope]] = Deferred()
+        found: list[Scope] = []
+
+        def changed(scope: Scope) -> None:
+            found.append(scope)
+            if len(found) == count:
+                noticed.callback(found)
+
+        self.addCleanup(LocalWatch(cast(Any, reactor), path, changed, *arguments, **options).stop)
+        return noticed
+
     def test_changed(self) -> Deferred[None]:
         """First anything may have changed; then a file that is written deep in the folder is named, as on the wire."""
         path = self.mktemp()
         os.makedirs(f"{path}/d/e:")
-        noticed: Deferred[None] = Deferred()
-        scopes: list[Scope] = []
-
-        def changed(scope: Scope) -> None:
-            scopes.append(scope)
-            if len(scopes) == 2:
-                noticed.callback(None)
 
         def write() -> None:  # more than once: nobody knows when the watch has begun
             with open(f"{path}/d/e:/file", "ab") as file:
@@ -42,44 +48,30 @@ class LocalTests(TestCase):
         writing = LoopingCall(write)
         writing.start(0.05)
         self.addCleanup(writing.stop)
-        self.addCleanup(LocalWatch(cast(Any, reactor), path, changed).stop)
         name = endpoint_name("e:", strict=False)
         self.assertNotEqual(name, "e:", "the control: the name must be escaped")
-        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of([f"d/{name}/file"])]))
-        return noticed
+        return self.scopes(path, 2).addCallback(self.assertEqual, [WHOLE, Scope.of([f"d/{name}/file"])])
 
     def test_begun(self) -> Deferred[None]:
         """A watch of a folder in which nothing changes says soon that it has begun."""
         path = self.mktemp()
         os.makedirs(path)
-        noticed: Deferred[Scope] = Deferred()
-        self.addCleanup(LocalWatch(cast(Any, reactor), path, noticed.callback).stop)
-        return noticed.addCallback(self.assertEqual, WHOLE)
+        return self.scopes(path, 1).addCallback(self.assertEqual, [WHOLE])
 
     def test_no_mounts(self) -> Deferred[None]:
         """Where the system does not tell what is mounted changes are noticed all the same."""
-        noticed: Deferred[None] = Deferred()
-        scopes: list[Scope] = []
 
         def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
             yield ()
             yield [f"{path}/x"]
             ended.wait()
 
-        def changed(scope: Scope) -> None:
-            scopes.append(scope)
-            if len(scopes) == 2:
-                noticed.callback(None)
-
         self.patch(System, "mounts", mock.Mock(side_effect=OSError(errno.EACCES, "no /proc")))
         os.makedirs(path := self.mktemp())
-        self.addCleanup(LocalWatch(cast(Any, reactor), path, changed, events=events).stop)
-        return noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of(["x"])]))
+        return self.scopes(path, 2, events=events).addCallback(self.assertEqual, [WHOLE, Scope.of(["x"])])
 
     def test_read(self) -> Deferred[None]:
         """The set of changes, which the library keeps until there is another one, is emptied as soon as it was read."""
-        noticed: Deferred[None] = Deferred()
-        scopes: list[Scope] = []
         kept: list[int] = []
 
         def watch(path: str, *, stop_event: threading.Event, **options: object) -> Iterator[set[tuple[int, str]]]:
@@ -90,20 +82,12 @@ class LocalTests(TestCase):
                 kept.append(len(changes))
             stop_event.wait()
 
-        def changed(scope: Scope) -> None:
-            scopes.append(scope)
-            if len(scopes) == 3:
-                noticed.callback(None)
-
         self.patch(watchfiles, "watch", watch)
-        self.addCleanup(LocalWatch(cast(Any, reactor), "Docs", changed).stop)
-        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of(["a"]), Scope.of(["b"])]))
+        noticed = self.scopes("Docs", 3).addCallback(self.assertEqual, [WHOLE, Scope.of(["a"]), Scope.of(["b"])])
         return noticed.addCallback(lambda _: self.assertEqual(kept[0], 0))
 
     def test_names(self) -> Deferred[None]:
         """Events have the names on the wire; homeftp's own are no events, and the folder itself stands for all."""
-        noticed: Deferred[None] = Deferred()
-        scopes: list[Scope] = []
 
         def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
             yield ()
@@ -112,14 +96,8 @@ class LocalTests(TestCase):
             yield [path, f"{path}/d"]
             ended.wait()
 
-        def changed(scope: Scope) -> None:
-            scopes.append(scope)
-            if len(scopes) == 3:
-                noticed.callback(None)
-
-        self.addCleanup(LocalWatch(cast(Any, reactor), "Docs", changed, events=events).stop)
-        noticed.addCallback(lambda _: self.assertEqual(scopes, [WHOLE, Scope.of(["d/x", "\xe9"]), WHOLE]))
-        return noticed
+        expected = [WHOLE, Scope.of(["d/x", "\xe9"]), WHOLE]
+        return self.scopes("Docs", 3, events=events).addCallback(self.assertEqual, expected)
 
     def test_own(self) -> None:
         """What homeftp itself writes while it works is no change; all other names are."""
@@ -130,9 +108,7 @@ class LocalTests(TestCase):
 
     def test_failing(self) -> Deferred[None]:
         """Where the library fails, something may have changed then and until it is begun again; that is said once."""
-        noticed: Deferred[None] = Deferred()
         begun: list[str] = []
-        changes: list[Scope] = []
         messages: list[str] = []
 
         def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
@@ -142,17 +118,11 @@ class LocalTests(TestCase):
             yield ()
             ended.wait()
 
-        def changed(scope: Scope) -> None:
-            changes.append(scope)
-            if len(changes) == 3:  # at each of two failures, and when it was begun again
-                noticed.callback(None)
-
-        watch = LocalWatch(cast(Any, reactor), "Docs", changed, messages.append, events, pause=0.01)
-        self.addCleanup(watch.stop)
+        # at each of two failures, and when it was begun again
+        noticed = self.scopes("Docs", 3, messages.append, events, pause=0.01)
+        noticed.addCallback(self.assertEqual, [WHOLE] * 3)
         noticed.addCallback(lambda _: self.assertEqual(len(messages), 1))
-        noticed.addCallback(lambda _: self.assertIn("OS file watch limit reached", messages[0]))
-        noticed.addCallback(lambda _: self.assertEqual(changes, [WHOLE] * 3))
-        return noticed
+        return noticed.addCallback(lambda _: self.assertIn("OS file watch limit reached", messages[0]))
 
     def test_another_folder(self) -> Deferred[None]:
         """Where another folder is at the path, as when a disk is mounted, anything may have changed; it is watched.
@@ -161,9 +131,7 @@ class LocalTests(TestCase):
         """
         path = self.mktemp()
         os.mkdir(path)
-        noticed: Deferred[None] = Deferred()
         begun: list[int] = []
-        scopes: list[Scope] = []
 
         def events(path: str, ended: threading.Event) -> Iterator[Sequence[str]]:
             begun.append(os.stat(path).st_ino)
@@ -175,14 +143,8 @@ class LocalTests(TestCase):
             yield [f"{path}/b"]
             ended.wait()
 
-        def changed(scope: Scope) -> None:
-            scopes.append(scope)
-            if len(scopes) == 5:
-                noticed.callback(None)
-
-        self.addCleanup(LocalWatch(cast(Any, reactor), path, changed, events=events).stop)
         expected = [WHOLE, Scope.of(["a"]), WHOLE, Scope.of(["a"]), Scope.of(["b"])]
-        noticed.addCallback(lambda _: self.assertEqual(scopes, expected))
+        noticed = self.scopes(path, 5, events=events).addCallback(self.assertEqual, expected)
         return noticed.addCallback(lambda _: self.assertEqual(len(set(begun)), 2))
 
     def test_missing_folder(self) -> Deferred[None]:
