@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Callable, Iterator, Sequence
 
 from msgspec import structs
 
@@ -16,20 +16,28 @@ from homeftp.testing.contract.history import HistoryContract
 from tests.support.contracts import ControlCase
 
 
+def telling(change: Callable[[Timeline], Timeline]) -> type[MemoryStore]:
+    """A store that changes each timeline before it tells it."""
+
+    class Wrong(MemoryStore):
+        def timelines(
+            self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
+        ) -> Iterator[list[Timeline]]:
+            for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
+                yield [change(each) for each in page]
+
+    return Wrong
+
+
 class HistoryControls(ControlCase):
     """Each wrong store is caught."""
 
     contract = HistoryContract
 
     def test_timelines(self) -> None:
-        """The newest first; names from the root; versions of any time; a history that nobody gets."""
+        """The newest first; versions of any time; a history that nobody gets."""
 
-        class NewestFirst(MemoryStore):
-            def timelines(
-                self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
-            ) -> Iterator[list[Timeline]]:
-                for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
-                    yield [structs.replace(each, versions=each.versions[::-1]) for each in page]
+        newest_first = telling(lambda each: structs.replace(each, versions=each.versions[::-1]))
 
         class AnyTime(MemoryStore):
             def timelines(
@@ -41,7 +49,7 @@ class HistoryControls(ControlCase):
             def history(self) -> IHistory | None:
                 return None
 
-        for wrong in (NewestFirst, AnyTime, Withheld):
+        for wrong in (newest_first, AnyTime, Withheld):
             self.assert_caught("test_timelines", wrong)
 
     def test_limits(self) -> None:
@@ -58,14 +66,7 @@ class HistoryControls(ControlCase):
     def test_times(self) -> None:
         """Files that are made after they are there."""
 
-        class Unborn(MemoryStore):
-            def timelines(
-                self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
-            ) -> Iterator[list[Timeline]]:
-                for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
-                    yield [structs.replace(each, made_us=2**63) for each in page]
-
-        self.assert_caught("test_at", Unborn)
+        self.assert_caught("test_at", telling(lambda each: structs.replace(each, made_us=2**63)))
 
     def test_opening(self) -> None:
         """The current file in place of the version."""
@@ -79,18 +80,13 @@ class HistoryControls(ControlCase):
     def test_kinds(self) -> None:
         """Files that are put back as new ones, and removals that come last."""
 
-        class Young(MemoryStore):
-            def timelines(
-                self, endpoint: Endpoint, since_us: int = 0, *, depth: int | None = None, hidden: FolderSet = NO_FOLDERS
-            ) -> Iterator[list[Timeline]]:
-                for page in super().timelines(endpoint, since_us, depth=depth, hidden=hidden):
-                    yield [structs.replace(each, made_us=each.made_us and each.made_us + 1) for each in page]
+        young = telling(lambda each: structs.replace(each, made_us=each.made_us and each.made_us + 1))
 
         class RemovesLast(MemoryStore):
             def revert(self, reversions: Sequence[Reversion]) -> list[Entry | Exception | None]:
                 return super().revert(reversions[::-1])[::-1]
 
-        for wrong in (Young, RemovesLast):
+        for wrong in (young, RemovesLast):
             self.assert_caught("test_revert_kinds", wrong)
 
     def test_reverting(self) -> None:
