@@ -34,6 +34,15 @@ def quick_temp_dir() -> str:
     return tempfile.mkdtemp(dir=memory_folder() or os.getcwd())
 
 
+def open_folder(case: SynchronousTestCase) -> tuple[str, int]:
+    """A new folder of a test: its path, and a descriptor that is open until the test is over."""
+    path = os.path.abspath(case.mktemp())
+    os.mkdir(path)
+    fd = os.open(path, os.O_RDONLY)
+    case.addCleanup(os.close, fd)
+    return path, fd
+
+
 class QuickCase(SynchronousTestCase):
     """A test whose temporary files are in memory, and are removed when it is over."""
 

@@ -14,6 +14,7 @@ from homeftp.model import SECOND_US
 from homeftp.syscalls import System
 from homeftp.syscalls.disks import Disks, is_common, learn, moves_ctime_late, where_kept, with_edges
 from tests.support.coarsedisks import AnothersFiles, CoarseDisk
+from tests.support.folders import open_folder
 
 LONG_AGO = -5_000_000_000 * SECOND_US
 """A time in 1811."""
@@ -23,10 +24,7 @@ class DisksTests(SynchronousTestCase):
     """A folder, on a disk that keeps what the system says."""
 
     def setUp(self) -> None:
-        self.folder = os.path.abspath(self.mktemp())
-        os.mkdir(self.folder)
-        self.directory = os.open(self.folder, os.O_RDONLY)
-        self.addCleanup(os.close, self.directory)
+        self.folder, self.directory = open_folder(self)
         self.file = os.path.join(self.folder, "file")
         self.fd = os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600)
         self.addCleanup(os.close, self.fd)
@@ -153,10 +151,10 @@ class DisksTests(SynchronousTestCase):
         disks = Disks(CoarseDisk())
         disks.learn(os.fstat(self.fd), self.directory)
         self.assertEqual(disks.of(self.device), EXACT)
-        memory = os.stat("/dev/shm" if os.path.isdir("/dev/shm") else "/proc")
+        other = os.stat("/proc")
         disks.may_learn = True
-        disks.learn(memory, self.directory)
-        self.assertEqual(disks.of(memory.st_dev), EXACT)
+        disks.learn(other, self.directory)
+        self.assertEqual(disks.of(other.st_dev), EXACT)
         self.assertEqual(disks.of(self.device), EXACT)
 
     def test_no_file(self) -> None:

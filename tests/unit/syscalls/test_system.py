@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.syscalls import System
 from tests.support import needs
+from tests.support.folders import open_folder
 from tests.support.stores import Journaled
 
 
@@ -57,10 +58,7 @@ class SyscallCase(SynchronousTestCase):
     """A folder with a file, open."""
 
     def setUp(self) -> None:
-        self.folder = os.path.abspath(self.mktemp())
-        os.mkdir(self.folder)
-        self.fd = os.open(self.folder, os.O_RDONLY)
-        self.addCleanup(os.close, self.fd)
+        self.folder, self.fd = open_folder(self)
         self.write("a", b"a")
 
     def write(self, name: str, content: bytes) -> None:

@@ -9,16 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.store.local.observing import inotify
 from homeftp.store.local.observing.inotify import Inotify
+from tests.support.folders import open_folder
 
 
 class InotifyTests(SynchronousTestCase):
     """One queue, and a directory."""
 
     def setUp(self) -> None:
-        self.folder = self.mktemp()
-        os.mkdir(self.folder)
-        self.directory = os.open(self.folder, os.O_RDONLY)
-        self.addCleanup(os.close, self.directory)
+        self.folder, self.directory = open_folder(self)
         self.queue = Inotify()
         self.addCleanup(self.queue.close)
 
