@@ -15,7 +15,7 @@ from homeftp.store.cluster.upkeep.ownership import OWNER
 from tests.support import clusterchecks
 from tests.support.clusters import Cluster
 from tests.support.folders import QuickCase
-from tests.support.kepttables import kept_tables
+from tests.support.kepttables import tables_of_test
 
 
 def request(path: str, **fields: Any) -> WriteRequest:
@@ -53,10 +53,7 @@ class ClusterCase(QuickCase):
 
     def setUp(self) -> None:
         """Open a store."""
-        tables = kept_tables(*self.schema_parts)
-        url = tables.take()
-        self.addCleanup(tables.give_back, url)
-        self.cluster = Cluster(url=url, kept=True, **self.cluster_options)
+        self.cluster = Cluster(url=tables_of_test(self, *self.schema_parts), kept=True, **self.cluster_options)
         self.context = self.server()
         self.store = ClusterStore(self.context)
 

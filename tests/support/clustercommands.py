@@ -17,7 +17,7 @@ from homeftp.store.cluster import factory
 from homeftp.store.factory import open_store
 from tests.support.clusters import memory_bucket
 from tests.support.commandline import CommandCase
-from tests.support.kepttables import kept_tables
+from tests.support.kepttables import tables_of_test
 
 
 class ClusterCommandCase(CommandCase):
@@ -26,9 +26,7 @@ class ClusterCommandCase(CommandCase):
     def setUp(self) -> None:
         """Take a database with tables, and a bucket."""
         super().setUp()
-        tables = kept_tables(*SCHEMA)
-        self.url, self.bucket = tables.take(), memory_bucket()
-        self.addCleanup(tables.give_back, self.url)
+        self.url, self.bucket = tables_of_test(self, *SCHEMA), memory_bucket()
         for module in (objects, factory):
             patched = mock.patch.object(module, "open_bucket", lambda url, environment: self.bucket)
             patched.start()

@@ -13,6 +13,7 @@ from collections import defaultdict
 from typing import Sequence
 
 import attrs
+from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cluster.connections import DatabaseTimeouts
 from homeftp.cluster.database import Database, Transaction
@@ -121,6 +122,14 @@ def _emptying(transaction: Transaction) -> str:
             steps.append(f"INSERT INTO {name} SELECT * FROM jsonb_populate_recordset(NULL::{name}, $rows${rows}$rows$)")
     steps += [f"SELECT setval('{name}', 1, false)" for (name,) in transaction.rows(_SEQUENCES)]
     return "; ".join(steps)
+
+
+def tables_of_test(case: SynchronousTestCase, *parts: SchemaPart) -> str:
+    """The URL of a schema with the tables of these parts, as new. A test has it for itself until it is over."""
+    tables = kept_tables(*parts)
+    url = tables.take()
+    case.addCleanup(tables.give_back, url)
+    return url
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from homeftp.cluster.migrations import migrate
 from homeftp.errors import Busy, OperatorError
 from tests.support.accountstate import StateCase
 from tests.support.engines import PostgreSQL, empty_schema, postgresql
-from tests.support.kepttables import kept_database, kept_tables
+from tests.support.kepttables import kept_database, tables_of_test
 from tests.support.waiting import wait_until
 from tests.unit.accounts import test_access, test_devices, test_invitations, test_validator
 from tests.unit.accounts.links import test_table as test_links
@@ -31,9 +31,7 @@ class PostgresCase(StateCase):
 
     def make_state(self) -> AccountDatabase:
         """A database with the tables of accounts."""
-        tables = kept_tables(ACCOUNTS)
-        self.url = tables.take()
-        self.addCleanup(tables.give_back, self.url)
+        self.url = tables_of_test(self, ACCOUNTS)
         return AccountDatabase(self.mktemp(), PostgresState(self.connect()))
 
     def connect(self) -> Database:

@@ -18,7 +18,7 @@ from homeftp.server.http.dav.locks.interface import ILocks
 from homeftp.server.http.dav.locks.lockset import Lock, LockConflict
 from homeftp.workers import InlineWorkers
 from tests.support import engines, lockcontract
-from tests.support.kepttables import kept_database, kept_tables
+from tests.support.kepttables import kept_database, tables_of_test
 from tests.support.pauses import paused
 
 T = TypeVar("T")
@@ -30,10 +30,7 @@ class ClusterLocksTests(lockcontract.LocksContract):
     """Two servers."""
 
     def setUp(self) -> None:
-        tables = kept_tables(LOCKS)
-        url = tables.take()
-        self.addCleanup(tables.give_back, url)
-        self.begin(url)
+        self.begin(tables_of_test(self, LOCKS))
 
     def begin(self, url: str) -> None:
         """Keep the locks in a database."""

@@ -16,7 +16,7 @@ from homeftp.model import Change
 from homeftp.server.http.dav.properties.bounds import MAX_BYTES
 from homeftp.server.http.dav.properties.clusterproperties import PROPERTIES, ClusterProperties, follow
 from tests.support import engines, propertycontract
-from tests.support.kepttables import kept_database, kept_tables
+from tests.support.kepttables import kept_database, tables_of_test
 from tests.support.pauses import paused
 from tests.support.propertycontract import ANN, BOB, ONE, TWO, property_change
 from tests.support.waiting import wait_until
@@ -28,10 +28,7 @@ class ClusterPropertiesTests(propertycontract.PropertiesContract):
     """Two servers."""
 
     def setUp(self) -> None:
-        tables = kept_tables(PROPERTIES)
-        url = tables.take()
-        self.addCleanup(tables.give_back, url)
-        self.begin(url)
+        self.begin(tables_of_test(self, PROPERTIES))
 
     def begin(self, url: str) -> None:
         """Keep the properties in a database."""
