@@ -1,11 +1,11 @@
-"""Plans that a person has to confirm: they look like a missing disk or a lost right, and not like an intent."""
+"""Changes that a person has to confirm: they look like a missing disk, a lost right or a crash, and not an intent."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, AbstractSet, Callable, Collection, Container, Iterable, Mapping
 
-from homeftp.client.sync.model import Act, Side, SyncPlan, SyncTree, Unsynced, is_within
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan, SyncTree, Unsynced, is_within
 
 if TYPE_CHECKING:
     from homeftp.client.sync.archive import Agreement
@@ -87,6 +87,15 @@ class DeletionGuard:
             self._most[minute] = {side: max(count, before.get(side, 0)) for side, count in plan.files.items()}
         self._has_objected = problem is not None
         return problem
+
+
+def suspicion(action: SyncAction) -> str:
+    """Why a step about a file that is empty on one side waits for a person, and how to decide."""
+    where = "here" if action.target is Side.HERE else "on the server"
+    return (
+        f"it is empty {where}, as after a crash, and not on the other side. Look at both, and sync with --prefer here "
+        "or --prefer there"
+    )
 
 
 _HIDDEN = (

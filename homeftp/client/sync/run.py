@@ -6,7 +6,7 @@ import os
 import time
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Awaitable, Callable, Mapping
 
 import attrs
 
@@ -18,14 +18,14 @@ from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.plan.remember import is_worthwhile, remember_folder
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
-from homeftp.client.sync.guards import DeletionGuard, hidden_names, unmounted_names
+from homeftp.client.sync.guards import DeletionGuard, hidden_names, suspicion, unmounted_names
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
-from homeftp.client.sync.model import Act, Direction, Side, SyncAction, SyncOptions, SyncPlan, Unsynced, step_list
+from homeftp.client.sync.model import Act, Direction, SyncAction, SyncOptions, SyncPlan, Unsynced, step_list
 from homeftp.client.sync.naming.renames import Rename
 from homeftp.client.sync.planner import Edits, make_plan
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
-from homeftp.client.sync.steps import AllowedSteps, InTheWay, changes_nothing, without_unnamed
+from homeftp.client.sync.steps import AllowedSteps, InTheWay, changes_nothing, count_sources, without_unnamed
 from homeftp.client.sync.trees import BothSides, inode_of, read_both, record_same
 from homeftp.client.tables.nametable import PLAIN_ROWS
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
@@ -202,7 +202,7 @@ class _Sync:
             await self._run(self._archive.record_fact, pair, "view", view)
         if both.scope.is_whole:
             await self._record_mounts(pair, self._mounts.intersection(both.here.opaque).union(both.here.mounts))
-        transferred = sum(each.act is Act.COPY and each.source.kind == "file" for each in plan.actions if each.source)
+        transferred, _ = count_sources(each for each in plan.actions if each.act is Act.COPY)
         del both, plan  # what follows reads the folder again
         if self._scope.is_whole and is_worthwhile(transferred, self.compared):
             await remember_folder(client, self._context, partial(self._scan_again, pair), endpoint, self._observer)
@@ -367,7 +367,7 @@ class _Sync:
         deletions = plan.actions.where(lambda action: action.act is Act.DELETE)
         in_the_way = InTheWay(deletions, contents)
         merges = [action for action in plan.actions if action.act is Act.MERGE]
-        self._report_plan(chain(contents, merges))
+        self._observer.on_plan(*count_sources(chain(contents, merges)))
         await carry.delete(deletions.where(in_the_way.__contains__))
         await carry.transfer(contents)
         refused = self.results.refused
@@ -377,25 +377,9 @@ class _Sync:
         await carry.merge(merges)
         await carry.delete(deletions.where(lambda action: action not in in_the_way))
         for action in plan.actions.where(lambda action: action.act is Act.SUSPICIOUS):
-            self._report_suspicious(action)
+            self._observer.add_result(FileResult(Outcome.SUSPICIOUS, action.name, 0, suspicion(action)))
 
     def _report_unsynced(self, plan: SyncPlan) -> None:
         for name, unsynced in plan.opaque.items():
             outcome = Outcome.FAILED if unsynced.failed else Outcome.SKIPPED
             self._observer.add_result(FileResult(outcome, name, 0, unsynced.reason, kind="other"))
-
-    def _report_plan(self, contents: Iterable[SyncAction]) -> None:
-        files = size = 0
-        for action in contents:
-            source = action.source
-            if source is not None and source.kind == "file":
-                files, size = files + 1, size + source.size
-        self._observer.on_plan(files, size)
-
-    def _report_suspicious(self, action: SyncAction) -> None:
-        where = "here" if action.target is Side.HERE else "on the server"
-        reason = (
-            f"it is empty {where}, as after a crash, and not on the other side. Look at both, and sync with --prefer "
-            "here or --prefer there"
-        )
-        self._observer.add_result(FileResult(Outcome.SUSPICIOUS, action.name, 0, reason))

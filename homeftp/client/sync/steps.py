@@ -17,6 +17,16 @@ def changes_nothing(plan: SyncPlan) -> bool:
     return all(action.act is Act.SUSPICIOUS for action in plan.actions)
 
 
+def count_sources(actions: Iterable[SyncAction]) -> tuple[int, int]:
+    """How many files the sources of some steps are, and how many bytes these have."""
+    files = size = 0
+    for action in actions:
+        source = action.source
+        if source is not None and source.kind == "file":
+            files, size = files + 1, size + source.size
+    return files, size
+
+
 class InTheWay:
     """The deletions of what has, or is within what has, the name of something that is copied there.
 

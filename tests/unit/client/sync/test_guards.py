@@ -12,8 +12,25 @@ from homeftp.client.files.digest import LocalDigests
 from homeftp.client.files.model import LocalTree
 from homeftp.client.plan.listing import entry_table
 from homeftp.client.sync.archive import Agreement
-from homeftp.client.sync.guards import DeletionGuard, count_deletions, hidden_names, objection, unmounted_names
-from homeftp.client.sync.model import Act, Side, SyncOptions, SyncPlan, SyncTree, Unsynced, copy_nodes, inode_table
+from homeftp.client.sync.guards import (
+    DeletionGuard,
+    count_deletions,
+    hidden_names,
+    objection,
+    suspicion,
+    unmounted_names,
+)
+from homeftp.client.sync.model import (
+    Act,
+    Side,
+    SyncAction,
+    SyncOptions,
+    SyncPlan,
+    SyncTree,
+    Unsynced,
+    copy_nodes,
+    inode_table,
+)
 from homeftp.client.sync.planner import make_plan
 from homeftp.client.sync.scope import WHOLE
 from homeftp.client.sync.trees import BothSides
@@ -120,6 +137,17 @@ class DeletionGuardTests(unittest.SynchronousTestCase):
         for number in range(10):
             self.nodes = {**self.nodes, **{f"new {number} {each}": file(f"{each}") for each in range(25)}}
             self.assertIsNone(self.delete(25))
+
+
+class SuspicionTests(unittest.SynchronousTestCase):
+    """Files that are empty on one side."""
+
+    def test_side(self) -> None:
+        """The side is named whose file is empty, and how to decide."""
+        for side, where in ((Side.HERE, "it is empty here,"), (Side.THERE, "it is empty on the server,")):
+            reason = suspicion(SyncAction(Act.SUSPICIOUS, side, "a", file(""), file("x")))
+            self.assertIn(where, reason)
+            self.assertIn("--prefer here or --prefer there", reason)
 
 
 class HiddenTests(unittest.SynchronousTestCase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial import unittest
 
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan
-from homeftp.client.sync.steps import AllowedSteps, InTheWay, changes_nothing
+from homeftp.client.sync.steps import AllowedSteps, InTheWay, changes_nothing, count_sources
 from tests.support.synctrees import DIRECTORY, file
 
 ONE = file("one")
@@ -48,3 +48,15 @@ class StepTests(unittest.SynchronousTestCase):
         waits = SyncAction(Act.SUSPICIOUS, Side.HERE, "a", ONE, ONE)
         self.assertTrue(changes_nothing(SyncPlan([waits])))
         self.assertFalse(changes_nothing(SyncPlan([waits, waits._replace(act=Act.COPY)])))
+
+    def test_sources(self) -> None:
+        """The files that are copied are counted, with their bytes; what is deleted, and directories, are not."""
+        large = file("two")._replace(size=1000)
+        steps = [
+            SyncAction(Act.COPY, Side.THERE, "a", ONE),
+            SyncAction(Act.COPY, Side.HERE, "b", None, large),
+            SyncAction(Act.COPY, Side.THERE, "d", DIRECTORY),
+            SyncAction(Act.DELETE, Side.THERE, "e", None, large),
+        ]
+        self.assertEqual(count_sources(steps), (2, ONE.size + 1000))
+        self.assertEqual(count_sources(()), (0, 0))
