@@ -1,8 +1,8 @@
 """Disks in files, mounted by system calls: to start mount(8) takes longer than most of what a test does with a disk.
 
 mkfs.btrfs asks the loop device of every mount that it can see which file it holds, and fails where one is released
-meanwhile ("cannot check mount status of ...: No such device"). So it runs in a block of `alone`, for which whoever
-unmounts a disk waits, in all processes of tests: the lock is on the device that gives out loop devices.
+meanwhile ("cannot check mount status of ...: No such device"). So it runs in a block of `without_unmounts`, for which
+whoever unmounts a disk waits, in all processes of tests: the lock is on the device that gives out loop devices.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ def mount(source: str, point: str, kind: str, options: str = "") -> None:
 
 def unmount(point: str, *, lazily: bool = False) -> None:
     """Unmount what is there; lazily, even if it is still in use."""
-    with not_alone():
+    with unmounting():
         _unmount(point, _DETACH if lazily else 0)
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
+def without_unmounts() -> Iterator[None]:
     """In the block nothing is unmounted by another thread or process of tests."""
     with _held(fcntl.LOCK_EX):
         yield
 
 
-def not_alone() -> contextlib.AbstractContextManager[None]:
+def unmounting() -> contextlib.AbstractContextManager[None]:
     """A block in which something is unmounted."""
     return _held(fcntl.LOCK_SH)
 
@@ -72,7 +72,7 @@ def unmount_disk(image: str, point: str, number: int) -> None:
     it stays a while; the next mount of the same file might read from its cache what
     the file does not hold any more.
     """
-    with not_alone():
+    with unmounting():
         _unmount(point, 0)
         wait_until(lambda: not _holds(number, image), lambda: f"something uses loop device {number}", every=0.001)
 

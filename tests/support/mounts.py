@@ -46,7 +46,7 @@ def mounted(path: str, *arguments: str) -> Iterator[str]:
     try:
         yield path
     finally:
-        with loops.not_alone():
+        with loops.unmounting():
             try:
                 run("umount", path)
             except OSError:
@@ -90,7 +90,7 @@ def btrfs(path: str, size: int = 128 * MIB) -> Iterator[str]:
     needs.root()
     needs.device("/dev/loop-control")
     disk = image(f"{path}.img", size)
-    with loops.alone():
+    with loops.without_unmounts():
         run("mkfs.btrfs", "-q", disk)
     with contextlib.ExitStack() as stack:
         needs.require("a kernel that mounts btrfs", lambda: _entered(stack, _disk(path, disk, "btrfs")))

@@ -43,7 +43,7 @@ class FileSystem:
         """A new one, in the file `image`."""
         with open(image, "xb") as file:
             file.truncate(self.size)
-        with loops.alone() if self.type == "btrfs" else contextlib.nullcontext():
+        with loops.without_unmounts() if self.type == "btrfs" else contextlib.nullcontext():
             _run(*self.make_command, image)
 
     @contextlib.contextmanager

@@ -30,11 +30,11 @@ class LoopTests(SynchronousTestCase):
         """Mount a disk; the number of its loop device."""
         return loops.mount_disk(disk, f"{disk}.mounted", "ext4")
 
-    def test_alone(self) -> None:
+    def test_without_unmounts(self) -> None:
         """While mkfs.btrfs looks at the loop devices of all mounts, no disk is unmounted; then it is."""
         numbers = [self.mount(disk) for disk in self.disks]
         with ThreadPoolExecutor(1) as pool:
-            with loops.alone():
+            with loops.without_unmounts():
                 waits = pool.submit(loops.unmount_disk, self.disks[0], f"{self.disks[0]}.mounted", numbers[0])
                 self.assertRaises(NotYet, waits.result, 0.1)
                 self.assertTrue(os.path.ismount(f"{self.disks[0]}.mounted"))
