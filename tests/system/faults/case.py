@@ -19,11 +19,11 @@ from tests.system.faults.verdict import after_failure, after_restart
 T = TypeVar("T")
 
 
-class Drivers:
+class KeptDriver:
     """The driver of this process, for all tests: to start one takes as long as ten runs. It ends with the process."""
 
     def __init__(self, folder: str) -> None:
-        """Each gets a folder of its own in `folder`. None is started before it is needed."""
+        """It is started when it is first needed; each gets a folder of its own in `folder`."""
         self._folder = folder
         self._count = itertools.count(1)
         self._driver: Driver | None = None
@@ -46,33 +46,33 @@ class Drivers:
 
 
 @functools.lru_cache(maxsize=1)
-def drivers() -> Drivers:
-    """Those of this process. Their disk is a quick one: no fault is the disk's own, and no kill."""
-    return Drivers(quick_folder())
+def kept_driver() -> KeptDriver:
+    """That of this process. Its disk is a quick one: no fault is the disk's own, and no kill."""
+    return KeptDriver(quick_folder())
 
 
 class FaultCase(SynchronousTestCase):
     """Runs of a driver."""
 
     def setUp(self) -> None:
-        self._drivers = drivers()
+        self._kept = kept_driver()
 
     def driver(self) -> Driver:
         """The driver."""
-        return self._drivers.driver()
+        return self._kept.driver()
 
     def each(self, job: Callable[[Driver, T], list[str]], points: Iterable[T]) -> list[str]:
         """All that `job` finds wrong; the driver is ended where anything goes wrong with it."""
         try:
             return [wrong for point in points for wrong in job(self.driver(), point)]
         except BaseException:
-            self._drivers.end()
+            self._kept.end()
             raise
 
     def recorded(self, scenario: str, system: str) -> Outcome:
         """What happens where nothing fails: on a right system all that is promised. Needs strace."""
-        if (scenario, system) in self._drivers.recorded:
-            return self._drivers.recorded[scenario, system]
+        if (scenario, system) in self._kept.recorded:
+            return self._kept.recorded[scenario, system]
         can_trace()
         driver = self.driver()
         root = driver.root()
@@ -82,5 +82,5 @@ class FaultCase(SynchronousTestCase):
         driver.forget(root)
         if system in RIGHT:
             self.assertEqual((wrong, outcome.refusals), ([], set()), f"{scenario}, {system}")
-        self._drivers.recorded[scenario, system] = outcome
+        self._kept.recorded[scenario, system] = outcome
         return outcome
