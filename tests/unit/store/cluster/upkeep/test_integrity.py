@@ -46,10 +46,12 @@ class IntegrityTests(ClusterCase):
         with mock.patch.object(self.context.bucket, "get", counted):
             steps = self.store.verify(parse("a.bin"))
             damages: list[Damage] = []
+            whole = 0
             for step in steps:
                 self.assertLessEqual(read, SLICE)
                 damages += step.damages
-                read = 0
+                whole, read = whole + read, 0
+        self.assertGreaterEqual(whole, len(content), "the control: all of it was read")
         self.assertEqual([each.mended for each in damages], [True, True], "what was found became a version")
         self.assertEqual(self.content("a.bin"), content)
 
