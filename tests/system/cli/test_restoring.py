@@ -48,7 +48,7 @@ class RestoringTests(ServedCase):
         kept = {each["name"] for each in self.items("versions", place)}
         self.assertLessEqual({"a", "new/x", "turns/into"}, kept)
         said = self.homeftp("restore", "-r", place, "--at", str(as_of_now), "-y")
-        self.assertEqual((said.returncode, said.stderr), (0, ""), "where a file is a folder was")
+        self.assertEqual((said.returncode, said.stderr), (0, ""), "a folder was where a file is now")
         self.assertEqual({**then, **now}.items() - self.tree(there).items(), {("turns", b"file")})
         said = self.homeftp("restore", "-r", place, "--at", str(as_of), "-y")
         self.assertEqual((said.returncode, said.stderr, self.tree(there)), (0, "", then), said.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
@@ -88,7 +89,7 @@ class ClusterCommandTests(CommandCase):
             state = ClusterState(replicas=2, lag_bytes=lag_bytes, lag_seconds=lag_seconds)
             with mock.patch.object(state_module, "read_cluster", return_value=state):
                 self.cluster("status")
-                self.assertIn(said, self.out.getvalue().splitlines()[-4])
+                self.assertRegex(self.out.getvalue(), rf"(?m)^replicas .*{re.escape(said)}")
                 self.cluster("status", "--json")
                 told = json.loads(self.out.getvalue().splitlines()[-1])["replicas"]
                 self.assertEqual(told, {"count": 2, "lag_bytes": lag_bytes, "lag_seconds": lag_seconds})

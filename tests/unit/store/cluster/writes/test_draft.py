@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from itertools import islice
 from typing import Iterable, Iterator
 from unittest import mock
 
@@ -64,7 +65,7 @@ class DraftTests(ClusterCase):
         draft = self.store.edit(request("a.bin"))
         draft.write(5 * BLOCK + 7, b"x")
         with self.read_blocks() as read:
-            self.assertEqual([next(steps) for steps in [draft.prepare()] for _ in range(10)], [BLOCK] * 10)
+            self.assertEqual(list(islice(draft.prepare(), 10)), [BLOCK] * 10)
             self.assertEqual(len(read), 9)
             draft.write(0, b"y")
             read.clear()
