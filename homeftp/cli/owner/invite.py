@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from homeftp.accounts.database import AccountDatabase
     from homeftp.accounts.invitations import Invitations, default_account
     from homeftp.accounts.passwords import account_name
-    from homeftp.store.policy.rights import parse_rights
+    from homeftp.store.policy.rights import ALL, parse_rights
 
     number, unit = parse_time(options.time)
     seconds = number * _UNITS[unit][0]
@@ -83,8 +83,11 @@ def run(options: argparse.Namespace) -> int:
     web = _web_address(folder) if options.web else None
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     log = CommandAudit(folder, "invite")
+    is_new = account not in state.account_names()
     with ended_like_ctrl_c():
         made = invitations.make(account, seconds, rights, None if web is None else token_hash(secret))
+        if is_new and options.account and not options.json:
+            print_error(_made(account, ALL if rights is None else rights))
         url = f"{web}/#secret={secret}"
         try:
             log.note("invitation", account, invitation=made.code.number)
@@ -192,6 +195,15 @@ def _described(each: Invitation, ends_us: int) -> str:
     if each.state is InvitationState.CANCELLED and not each.withdrawn:
         return "cancelled after three wrong tries"
     return f"used by {each.device}" if each.device else each.state.value
+
+
+def _made(account: str, rights: frozenset[str]) -> str:
+    """What the owner is told of an account that an invitation has made: its name may be a mistake."""
+    from homeftp.store.policy.rights import rights_shown
+
+    may = f"with the rights {rights_shown(rights)} in the whole shared folder"
+    change = f"homeftp account change {account}"
+    return f"the account {account} did not exist: it was made, {may}. To change that: {change}"
 
 
 def print_qr_code(text: str) -> None:

@@ -68,6 +68,24 @@ class InviteTests(QuickCase):
         self.assertEqual(self.invite("--account", "kid", "--rights", "read,add", "--json"), Exit.USAGE)
         self.assertIn("homeftp account change kid --rights read,add", self.err.getvalue())
 
+    def test_new_account(self) -> None:
+        """Who names an account that does not exist, perhaps by mistake, is told that it was made, with which rights."""
+        told = "homeftp: the account alcie did not exist: it was made, with the rights read,add,replace,delete"
+        self.invite("--account", "alcie", "--no-wait")
+        self.assertIn(told + " in the whole shared folder. ", self.err.getvalue())
+        self.assertIn("To change that: homeftp account change alcie", self.err.getvalue())
+        self.invite("--account", "kid", "--rights", "read", "--no-wait")
+        self.assertIn("the account kid did not exist: it was made, with the rights read in", self.err.getvalue())
+        said = self.err.getvalue()
+        self.invite("--account", "alcie", "--no-wait")
+        self.invite("--account", "other", "--json")
+        self.assertEqual(self.err.getvalue(), said)
+
+    def test_first_account(self) -> None:
+        """The account that the first device gets without a name is nobody's mistake."""
+        self.invite("--no-wait")
+        self.assertEqual(self.err.getvalue(), "")
+
     def test_picture(self) -> None:
         """At a terminal there is a QR code as well."""
         self.assertEqual(self.invite("--no-wait"), Exit.DONE)
