@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Command]
 
 
 def _run(arguments: Sequence[str], commands: Mapping[str, Command]) -> int:
-    name = arguments[0] if arguments else ""
+    if not arguments:
+        raise OperatorError("no command was given: `homeftp help` lists the commands.")
+    name = arguments[0]
     options: Any
     if name in commands and commands[name].raw:
         options = SimpleNamespace(command=name, arguments=list(arguments[1:]))

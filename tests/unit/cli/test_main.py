@@ -105,6 +105,11 @@ class CallTests(MainCase):
             self.assertEqual(self.status(typed), Exit.USAGE)
             self.assertIn(f"Did you mean {meant}?", self.err.getvalue())
 
+    def test_alone(self) -> None:
+        """Who types nothing else is told how to see the commands."""
+        self.assertEqual(self.status(), Exit.USAGE)
+        self.assertEqual(self.err.getvalue(), "homeftp: no command was given: `homeftp help` lists the commands.\n")
+
 
 class EndTests(MainCase):
     """How a subcommand may end."""
