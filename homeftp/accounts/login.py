@@ -186,7 +186,7 @@ class Login:
         """`is_valid`, in a job of the account where none has found it valid a moment ago. Raises `Internal` (50)."""
         if self.was_granted():
             return True
-        async with self._looking:  # the first job tells all that wait for it
+        async with self._looking:  # all others wait for the first job, and use its result
             return self.was_granted() or await self._service.workers.of(self.account).run_unbounded(self._looked_up)
 
     def _looked_up(self) -> bool:
@@ -347,7 +347,7 @@ class LoginService:
             await self._audit.note("login", actor, Status.LOGIN_FAILED, user=user)
             raise LoginFailed("the user name or the password is wrong") from None
         except BaseException:
-            await self._throttle.uncount(address)  # the password was not looked at: that is no wrong one
+            await self._throttle.uncount(address)  # the password was not checked, so it is not a wrong one
             raise
         await self._throttle.uncount(address)
         return await self._recorded(login, login.actor(_REQUEST))

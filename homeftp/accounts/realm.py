@@ -62,9 +62,9 @@ class Account:
         )
 
     def is_outdated(self) -> bool:
-        """Whether other paths lead to its folders than at the login: then it may see what it was to be kept from.
+        """Whether other paths lead to its folders than at the login, by which it may see what is hidden from it.
 
-        Blocks. Where that cannot be found out it is, except while the disk is away: nothing is shown of that.
+        Blocks. True also where that cannot be found out, except while the disk is away, which shows nothing then.
         """
         if not (self.access.rights.grants or self.access.rights.folders):
             return False

@@ -21,7 +21,7 @@ _NETWORK_BITS = 64
 
 
 class GuessLimit(Protocol):
-    """Counts guesses of secrets: each counts before it is checked, and no more when it was right."""
+    """Counts guesses of secrets: each counts before it is checked, and is uncounted if it was right."""
 
     def count(self, address: str) -> Awaitable[None]:
         """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
@@ -31,7 +31,7 @@ class GuessLimit(Protocol):
 
 
 class Throttle:
-    """Counts guesses: each counts before it is checked, and no more when it was right.
+    """Counts guesses: each counts before it is checked, and is uncounted if it was right.
 
     It allows `most` from one address within `seconds`, by the clock that is
     passed in. Guesses from one address do not affect logins from others.

@@ -87,7 +87,7 @@ class ConnectionFailures(logging.Handler):
             self.last = next((each for each in record.args if isinstance(each, psycopg.Error)), self.last)
 
     def close(self) -> None:
-        """Nothing is logged any more."""
+        """Stop listening to the pool."""
         logging.getLogger(_POOL_LOG).removeHandler(self)
         super().close()
 

@@ -53,10 +53,10 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
         return self.current if _made_by(self.made_us, as_of_us) else None
 
     def file_at(self, as_of_us: int) -> tuple[int, int] | None:
-        """Which of two files, one beneath the name of the other, was there at a time: the greater. None: no file was.
+        """Which of two files, one beneath the other's name, was there: that of the greater rank. None: no file was.
 
-        It is the one that was made last, as the other was put back, or moved there, later. Of two of which that is not
-        known it is the one that was replaced or removed first.
+        The file that was made last is greater, as the other one was put back or moved there later. Where that is not
+        known, the file that was replaced or removed first is greater.
         """
         found = self.at(as_of_us)
         if found is None or (isinstance(found, Entry) and found.kind == "directory"):

@@ -293,8 +293,8 @@ class IStore(Interface):
     def set_metadata_many(requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
         """`set_metadata` for several, made durable together: a result for each, in order.
 
-        Of each request count the endpoint, the mtime, the mode, the precondition and the actor. A refused one leaves
-        the others be. Each finds the effect of those before it.
+        Each request's endpoint, mtime, mode, precondition and actor are used. A refused request does not stop the
+        others. Each one finds the effect of those before it.
         """
 
     def copy(

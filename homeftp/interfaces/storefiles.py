@@ -117,11 +117,10 @@ class IDraft(Interface):
         """Cut the draft to `size` bytes, or extend it with zeros. Raises as `write`."""
 
     def prepare() -> Iterator[int]:
-        """Do the part of `commit` that takes the longer the larger the content is, such as hashing it, step by step.
+        """Do step by step the part of `commit` whose time grows with the content, such as hashing it.
 
-        It is called right before `commit`, which does what is left. A step
-        takes about as long as `config.SLICE` bytes do, and gives how many those
-        were. A backend whose `commit` is always quick has no steps.
+        It is called right before `commit`, which does the rest. A step handles about `config.SLICE` bytes, and gives
+        their number. A backend whose `commit` is always quick has no steps.
         """
 
     def commit(*, mtime_us: int | None = ..., mode: int | None = ...) -> Entry:

@@ -88,7 +88,7 @@ class OtherServers:
             ended.addErrback(lambda failure: self._log.failure("notifications from other servers stopped", failure))
 
     async def stop(self) -> None:
-        """Stop, and tell the others; ends when nothing is in progress any more."""
+        """Stop, and tell the others; ends when nothing is in progress."""
         self._running = False
         if self._reporting.running:
             self._reporting.stop()

@@ -200,6 +200,6 @@ def _replicas(state: ClusterState) -> str:
     if not state.replicas:
         return "none follow the database"
     if state.lag_bytes is None:
-        return f"{state.replicas:,} follow the database. How far behind shows after: GRANT pg_monitor TO CURRENT_USER"
+        return f"{state.replicas:,} follow the database. To see how far behind, run: GRANT pg_monitor TO CURRENT_USER"
     seconds = "" if state.lag_seconds is None else f", or {state.lag_seconds:.1f} s"
     return f"{state.replicas:,} follow the database, the last one {format_size(state.lag_bytes)}{seconds} behind"

@@ -27,7 +27,7 @@ _ID_WIDTH = 8
 _EPILOG = """\
 A link works for anyone who has it, in any browser, without an account. The server's owner has to allow an account to
 make links: `homeftp account change NAME --links on`. The link is printed once; if it is lost, revoke it and make
-another one. It follows no rename: when nothing is at its path any more, it is broken.
+another one. It does not follow a rename: when nothing is at its path, it is broken.
 
 --once ends the link with its first use: all that one address fetches or sends within an hour. With --upload people
 can add files to the folder, and see nothing of it.

@@ -27,7 +27,7 @@ _LINGER = " To let it run while you are not logged in: sudo loginctl enable-ling
 def install(options: argparse.Namespace, program: Sequence[str], platform: str = sys.platform) -> Exit:
     """Write, enable and start the service that runs `program`, the command of homeftp; or only print it."""
     if options.system:
-        raise OperatorError("a sync runs as the service of a user, whose servers it uses: leave out --system.")
+        raise OperatorError("a sync runs as the service of a user, whose servers it uses: leave out --system")
     if options.run_as or options.state or options.serve:
         raise OperatorError("--run-as, --state and the options of a server do not go with --sync.")
     text = _text([*program, "sync", "--watch"], platform)

@@ -32,7 +32,7 @@ class Conflict(NamedTuple):
     """The file that has the name now; None where there is none any more."""
     original_name: str
     is_in_the_way: bool = False
-    """Whether something that is no file, such as a folder, has the name now."""
+    """Whether something that is not a file, such as a folder, has the name now."""
 
 
 def find_conflicts(folder: str) -> Iterator[Conflict]:

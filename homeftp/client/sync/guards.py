@@ -170,7 +170,7 @@ def _without_files(agreed: Agreement, here: SyncTree) -> AbstractSet[str]:
 
 
 def _away(both: BothSides, mounts: Collection[str]) -> Iterable[str]:
-    """The folders on which no disk is mounted any more, and which are missing, or lack something that was agreed on."""
+    """The folders on which no disk is mounted now, and which are missing, or lack something that was agreed on."""
     agreed, here = both.agreed.nodes, both.here
     away = [name for name in mounts if name in agreed and name not in here.mounts and name not in here.opaque]
     lost = agreed.keys() - here.nodes.keys() if away else ()

@@ -33,7 +33,7 @@ class SelectionChange:
 
     selector: Selector
     left_out: Sequence[str] = ()
-    """Names that are not selected any more."""
+    """Names that are no longer selected."""
     included: Sequence[str] = ()
     """Names that were not selected before."""
 
@@ -43,7 +43,7 @@ class SelectionChange:
         _move(archive, pair, self.left_out, *_OUT)
 
     def record_folders(self, archive: SyncArchive, pair: SyncPair, folders: Iterable[str]) -> None:
-        """Record also what is left out of what is agreed in these folders; before they are recorded anew."""
+        """Record also what is left out of the agreed names in these folders, before the folders are recorded anew."""
         if not self.selector.takes_all:
             rows = _rows(archive, pair, "agreed", folders)
             _move(archive, pair, [name for name, node, _ in rows if not _takes(self.selector, name, node)], *_OUT)
@@ -57,7 +57,7 @@ def select_agreed(
     scope: Scope,
     same: Container[str] = (),
 ) -> SelectionChange:
-    """Leave in an agreement what is selected, with what was left out before; `scope` is what is compared.
+    """Keep in an agreement only what is selected, and add what is selected again; `scope` is what is compared.
 
     The agreement lacks what is in folders that are the `same` on both sides.
     """

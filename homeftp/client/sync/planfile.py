@@ -119,7 +119,7 @@ def read_plan(lines: Iterable[str], path: str) -> PlanFile:
     except (ValueError, TypeError, UnicodeDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise OperatorError(f"{path} is not a plan that `homeftp sync --json` printed: {error}") from None
     if head is None:
-        raise OperatorError(f"{path} is empty: it does not hold a plan")
+        raise OperatorError(f"{path} is empty: write the plan again with `homeftp sync --json -n`")
     selection = Selection(
         head.patterns,
         None,

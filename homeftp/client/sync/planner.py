@@ -85,8 +85,8 @@ def make_plan(
 
     In one direction what the target has is taken as agreed: so all that differs goes there. Only the renames that are
     `permitted` are made; None: all that are found. What is opaque on one side, and what is beneath it, is left out; so
-    are names that one of the sides cannot have beside each other. Besides the trees both sides have as many
-    `unchanged_files`, some of which are the `unchanged` ones. A file that both sides have is merged where both have the
+    are names that one of the sides cannot have beside each other. Both sides also have `unchanged_files` more files
+    than the trees, the `unchanged` ones among them. A file that both sides have is merged where both have the
     `mergeable` edits of that name.
     """
     folding = [side for side, tree in ((Side.HERE, here), (Side.THERE, there)) if tree.folds]

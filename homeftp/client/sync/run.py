@@ -252,7 +252,7 @@ class _Sync:
         direction = self._request.options.direction
         is_here = await self._run(os.path.isdir, pair.local)
         if direction is Direction.PUSH and not is_here:
-            raise OperatorError(f"{self._request.local} does not exist, or is not a folder")
+            raise OperatorError(f"{self._request.local} does not exist, or is not a folder: check the path")
         if (direction is Direction.PULL or not is_here) and (await client.cmp(pair.endpoint)).remote is None:
             other = "" if direction is Direction.PULL else f", and neither does {self._request.local} here"
             raise NotFound(f"{pair.endpoint} does not exist on the server{other}")

@@ -28,7 +28,7 @@ def count_sources(actions: Iterable[SyncAction]) -> tuple[int, int]:
 
 
 class InTheWay:
-    """The deletions of what has, or is within what has, the name of something that is copied there.
+    """The deletions that make way for a copy: of what has its name, and of what is beneath that.
 
     A similar name counts as the same: some disks and servers cannot have two of them beside each other.
     """

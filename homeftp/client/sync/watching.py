@@ -195,7 +195,7 @@ class LocalWatch:
 
 
 def _disks(path: str) -> object:
-    """Which folder is at a path, and which disks are mounted in it; it is another value once that has changed.
+    """A value that changes once another folder is at a path, or other disks are mounted in it.
 
     None where that cannot be found out.
     """

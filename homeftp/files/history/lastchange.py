@@ -23,9 +23,9 @@ def last_change(history: IHistory, endpoint: Endpoint) -> Iterator[int | None]:
     """When the last change of what is beneath an endpoint began: None after each step, and that at the end.
 
     Microseconds since 1970 UTC. What was removed with its directory has one time, which is that of the change. Any
-    other change begins with the first of several that followed each other, and has changed no file twice: before the
-    first content of it was made, so that the same restore again changes nothing. Raises `NotFound` (40) where nothing
-    was ever replaced or removed.
+    other change is a series of replacements and removals that followed each other and changed no file twice. It began
+    before the first of the new contents was made, so that to repeat the restore changes nothing. Raises `NotFound`
+    (40) where nothing was ever replaced or removed.
     """
     last = _LastChange()
     name = ""

@@ -67,7 +67,7 @@ class RequestHead:
 
 
 NO_REQUEST = RequestHead("", "/", HttpHeaders(), 0)
-"""The head in place of what is no request, and is answered nevertheless."""
+"""The head in place of one that is malformed, whose request is answered nevertheless."""
 
 
 @attrs.frozen

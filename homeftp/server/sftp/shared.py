@@ -59,7 +59,7 @@ class SftpParts:
 class WindowBudget(MemoryBudget):
     """The memory that is promised to clients as windows of their channels.
 
-    It is another one than that of the streams: a channel holds its window as long as it is open, used or not, so that
+    It is separate from that of the streams: a channel holds its window as long as it is open, used or not, so that
     idle channels would leave little for the streams of other front ends.
     """
 

@@ -103,7 +103,7 @@ def _is_half_held(
 ) -> bool:
     """Whether a disk has only one of several names that were agreed on, as after a copy to such a disk.
 
-    What became of the others was no decision of a person.
+    No person has decided what became of the others.
     """
     known = [name for name in group if name in base or name in unchanged]
     gone = [name for name in known if any(_is_deletion_there(action) for action in steps.get(name, ()))]

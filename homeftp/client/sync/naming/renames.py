@@ -68,10 +68,10 @@ def follow_renames(
 
 
 def _is_possible(trees: RenamedTrees, rename: Rename, opaque: Collection[str], links: Collection[str]) -> bool:
-    """Whether the target has what is to be renamed, nothing at the new name, knows both, and reaches none by a link.
+    """Whether the target can rename: it has the old name and not the new one, knows both, and reaches none by a link.
 
-    A folder around the new name that is called like the old one, but for case, is made once the old name is gone; and
-    what is called like a folder that it was in, once that is gone.
+    False also where names clash: a folder around the new name that differs from the old one only in case cannot be
+    made before the old name is gone, nor a new name that differs so from a folder that the old one is in.
     """
     nodes = trees.sides[rename.target]
     old = nodes.get(rename.old)

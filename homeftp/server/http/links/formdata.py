@@ -29,7 +29,7 @@ _SUFFIX = 32
 
 
 class PartBegin(NamedTuple):
-    """The beginning of a part. `filename` is None for a field that is no file, and "" where no file was chosen."""
+    """The beginning of a part. `filename` is None for a field that is not a file, and "" where no file was chosen."""
 
     field: str
     filename: str | None

@@ -2,8 +2,8 @@
 
 The row of the directory loses its place in the tree, in one transaction, and `removed` has the path that it had. From
 then on no path leads to what is in it. Files become versions in steps, in any server that comes first: the one
-that removed it, one that asks for versions, or the hourly upkeep. So it is finished after a crash too. Who wants the
-versions of one file makes only these.
+that removed it, one that asks for versions, or the hourly upkeep. So it is finished after a crash too. A request
+for the versions of one file makes only these.
 """
 
 from __future__ import annotations

@@ -305,7 +305,7 @@ class Namespace:
     def change_files(self, changes: Sequence[FileChange]) -> list[Exception | None]:
         """Change the metadata of files, and record what was changed: a result for each.
 
-        Raises `Internal` (50) where the changes before cannot be recorded, or were made and cannot be recorded. Errors
+        Raises `Internal` (50) where earlier changes cannot be recorded, and where these were made and cannot be. Errors
         are `NotFound` (40), `Changed` (44) and OSError.
         """
         self.changelog.ensure_recorded()
