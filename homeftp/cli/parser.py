@@ -52,7 +52,8 @@ class Parser(argparse.ArgumentParser):
         if rest:
             word = next((each for each in rest if each.startswith("-")), None)
             if word is None:
-                self.error(f"too many arguments: {rest[0]}. Options go before or after all paths, not between them.")
+                order = "Options go before or after all other arguments, not between them."
+                self.error(f"too many arguments: {rest[0]}. {order}")
             # Letters may be joined, and the first of them is then not known.
             option = word.partition("=")[0] if word.startswith("--") else word[:2]
             self.error(f"there is no option {option}.{did_you_mean(option, self._option_string_actions)}")

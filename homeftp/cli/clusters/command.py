@@ -143,9 +143,9 @@ def _check(database: Database, bucket: Bucket, options: argparse.Namespace) -> i
     else:
         for engine, findings in found.items():
             for each in findings:
-                print(f"{engine:9} {each.what:30} {each.problem or 'ok'}")
+                print(f"{engine:9} {each.what:31} {each.problem or 'ok'}")
                 if each.advice:
-                    print(f"{'':9} {'':30} {each.advice}")
+                    print(f"{'':9} {'':31} {each.advice}")
     return Exit.DONE if is_sound else Exit.DIFFERS
 
 

@@ -132,7 +132,7 @@ def _how(link: ShareLink) -> str:
     """The use of a link, in words."""
     how = "for uploading" if link.upload else "for reading"
     if link.uses_left is not None:
-        how += f", {counted(link.uses_left, 'time')}"
+        how += ", once" if link.uses_left == 1 else f", {counted(link.uses_left, 'time')}"
     return f"{how}, with its password" if link.has_password else how
 
 

@@ -340,7 +340,7 @@ class AuthorizedStore:
         whole = self._visible(source, stays)
         check_stays(self.rights, source)
         if not {READ, DELETE} <= self.rights.in_all_of(source.parts):
-            raise forbidden(source, "move this")
+            raise forbidden(source, "move anything")
         there = self.rights.in_all_of(target.parts)
         if ADD not in there:
             raise forbidden(target, "store this")
@@ -361,7 +361,7 @@ class AuthorizedStore:
         whole = self._visible(endpoint, stays)
         check_stays(self.rights, endpoint)
         if DELETE not in self.rights.in_all_of(endpoint.parts):
-            raise forbidden(endpoint, "remove this")
+            raise forbidden(endpoint, "remove anything")
         yield from self._bound.remove(whole, precondition, recursive)
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:

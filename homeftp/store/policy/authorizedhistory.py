@@ -68,7 +68,7 @@ class AuthorizedHistory:
         if not self._may(READ, endpoint):
             return not_found(endpoint)
         if not self._may(DELETE, endpoint):
-            return forbidden(endpoint, "remove this")
+            return forbidden(endpoint, "remove anything")
         return catch(check_stays, self.rights, endpoint)
 
     def remove_versions(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.parser import build_parser, subparsers_of, takes_paths
 from homeftp.cli.table import COMMANDS
 
-OPTIONS_GO = "Options go before or after all paths, not between them."
+OPTIONS_GO = "Options go before or after all other arguments, not between them."
 
 
 class ParserTests(SynchronousTestCase):
@@ -40,6 +40,7 @@ class ParserTests(SynchronousTestCase):
             (("push", "--forc=1", "a", "nas:"), "there is no option --forc. Did you mean `--force`?"),
             (("versions", "nas:", "nas:a"), "too many arguments: nas:a. " + OPTIONS_GO),
             (("push", "a", "-r", "b", "nas:"), "too many arguments: nas:. " + OPTIONS_GO),
+            (("pair", "nas.lan", "--name", "nas", "4821"), "too many arguments: 4821. " + OPTIONS_GO),
         ):
             self.assertEqual(self.refused(*words), message)
         for typed, message in (  # a shell puts the names of files in the place of a pattern

@@ -52,6 +52,7 @@ class ClusterCommandTests(CommandCase):
         shown = self.out.getvalue()
         self.assertRegex(shown, r"(?m)^bucket +the five requests +ok$")
         self.assertIn("fsync is off", shown)
+        self.assertEqual({len(line[: -len("ok")]) for line in shown.splitlines() if line.endswith("ok")}, {42})
         self.assertEqual(self.cluster("check", "--objects", "s3://files", "--json"), Exit.DIFFERS)
         self.assertIs(json.loads(self.out.getvalue().splitlines()[-1])["sound"], False)
 

@@ -65,7 +65,7 @@ class ShareTests(CommandCase):
         typed = b"a long secret\n"
         line = self.share("nas:", "--for", "12h", "--once", "--upload", "--password-stdin", typed=typed).splitlines()[1]
         self.assertEqual(self.links.wanted, [LinkTerms(ROOT, DAY // 2, 1, True, "a long secret")])
-        self.assertIn("for uploading, 1 time, with its password, until", line)
+        self.assertIn("for uploading, once, with its password, until", line)
         self.assertNotIn("a long secret", line)
 
     def test_list(self) -> None:

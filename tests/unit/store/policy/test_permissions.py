@@ -136,5 +136,6 @@ class PermissionTests(SynchronousTestCase):
     def test_message(self) -> None:
         """The refusal names the act, the place, and who can help."""
         self.assertEqual(
-            forbidden(WHERE, "move this").message, "your account may not move this at d/a.txt: ask the server's owner"
+            forbidden(WHERE, "move anything").message,
+            "your account may not move anything at d/a.txt: ask the server's owner",
         )
