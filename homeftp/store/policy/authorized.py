@@ -41,13 +41,13 @@ from homeftp.store.policy.permissions import (
     REVEALING,
     allotment,
     as_allowed,
-    as_own,
     check_stays,
     condition_of_file,
     directory_wanted,
     disclosed,
+    disclosed_result,
     forbidden,
-    keeps_metadata,
+    metadata_as_allowed,
     not_restorable,
     seen_damage,
     stored,
@@ -56,6 +56,9 @@ from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
 from homeftp.store.policy.wording import is_directory, not_found, owners_metadata, stays, unsupported
 
 T = TypeVar("T")
+
+_Write = tuple[WriteRequest, WriteRequest, bytes | None]
+"""A write as the account asks for it, as the store gets it, and the content of a file."""
 
 
 @implementer(IStore, IScopedStore, IDeferringStore, IImmediateStore)
@@ -102,16 +105,19 @@ class AuthorizedStore:
         return right in self.rights.at(endpoint.parts)
 
     def _visible(self, endpoint: Endpoint, of_way: Callable[[Endpoint], Refusal] = is_directory) -> Endpoint:
-        """The endpoint as the store has it; raises `NotFound` (40) where the account may not see it.
+        """The endpoint as the store has it; raises the refusal of `_seen`."""
+        seen = self._seen(endpoint, of_way)
+        if isinstance(seen, Refusal):
+            raise seen
+        return seen
+
+    def _seen(self, endpoint: Endpoint, of_way: Callable[[Endpoint], Refusal] = is_directory) -> Endpoint | Refusal:
+        """The endpoint as the store has it; `NotFound` (40) where the account may not see it.
 
         `of_way` is the refusal for a directory that leads to its folders.
         """
-        if not self._may(READ, endpoint):
-            raise self._unseen(endpoint, of_way)
-        return self._whole(endpoint)
-
-    def _unseen(self, endpoint: Endpoint, of_way: Callable[[Endpoint], Refusal] = is_directory) -> Refusal:
-        """The refusal of what the account may not see, or may see only as a directory that leads to its folders."""
+        if self._may(READ, endpoint):
+            return self._whole(endpoint)
         is_way = self.rights.leads_to_folder(endpoint.parts) and self._way(endpoint) is not None
         return of_way(endpoint) if is_way else not_found(endpoint)
 
@@ -158,7 +164,7 @@ class AuthorizedStore:
 
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
         """`open` for several at once."""
-        return for_allowed(lambda some: self.store.open_many(some, inline), endpoints, self._not_visible, self._whole)
+        return for_allowed(lambda some: self.store.open_many(some, inline), endpoints, self._seen)
 
     def stat_at_once(self, endpoint: Endpoint, hashed: bool = True) -> Entry | None:
         """The entry at an endpoint, if the account may see it, and the store knows it at once."""
@@ -176,9 +182,6 @@ class AuthorizedStore:
         """The store's answer to `ask` about an endpoint that the account may see; None where it cannot ask."""
         immediate = self._may(READ, endpoint) and IImmediateStore.providedBy(self.store)
         return ask(IImmediateStore(self.store), self._whole(endpoint)) if immediate else None
-
-    def _not_visible(self, endpoint: Endpoint) -> Refusal | None:
-        return None if self._may(READ, endpoint) else self._unseen(endpoint)
 
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, without those that the account may not see."""
@@ -259,28 +262,22 @@ class AuthorizedStore:
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes | None]]) -> Sequence[Entry | Exception]:
         """Write small files, make directories, and make all of them durable together."""
         acting = cache(self._acting)  # there are few actors, and many requests of each
-        wanted = [
-            directory_wanted(self.rights, request) if content is None else request for request, content in requests
-        ]
-        allowed = [
-            as_allowed(self.rights, request, self._whole(request.endpoint), acting, directory=content is None)
-            for request, (_, content) in zip(wanted, requests, strict=True)
-        ]
-        asked = [
-            (ours, content)
-            for ours, (_, content) in zip(allowed, requests, strict=True)
-            if isinstance(ours, WriteRequest)
-        ]
-        done = iter(results_of(self._bound.write_many, asked))
-        results: list[Entry | Exception] = []
-        for ours, request in zip(allowed, wanted, strict=True):
-            result = next(done) if isinstance(ours, WriteRequest) else ours
-            if isinstance(result, Entry):
-                result = stored(self.rights, request, result)
-            elif isinstance(result, Refusal) and isinstance(ours, WriteRequest):
-                result = disclosed(self.rights, result, request.endpoint, request.precondition, ours.precondition)
-            results.append(result)
-        return results
+
+        def allowed(item: tuple[WriteRequest, bytes | None]) -> _Write | Refusal:
+            request, content = item
+            wanted = directory_wanted(self.rights, request) if content is None else request
+            whole = self._whole(request.endpoint)
+            ours = as_allowed(self.rights, wanted, whole, acting, directory=content is None)
+            return ours if isinstance(ours, Refusal) else (wanted, ours, content)
+
+        def write(asked: Sequence[_Write]) -> Sequence[Entry | Exception]:
+            done = results_of(self._bound.write_many, [(ours, content) for _, ours, content in asked])
+            return [
+                disclosed_result(self.rights, wanted, ours.precondition, result)
+                for (wanted, ours, _), result in zip(asked, done, strict=True)
+            ]
+
+        return for_allowed(write, requests, allowed)
 
     def edit(self, request: WriteRequest) -> IDraft:
         """Begin to change a file; an account that may not read it can only begin with nothing."""
@@ -303,16 +300,13 @@ class AuthorizedStore:
 
     def set_metadata_many(self, requests: Sequence[WriteRequest]) -> Sequence[Entry | Exception]:
         """`set_metadata` for several at once."""
-
-        def refusal(request: WriteRequest) -> Refusal | None:
-            if not self._may(READ, request.endpoint):
-                return self._unseen(request.endpoint, owners_metadata)
-            return keeps_metadata(self.rights, request.endpoint)
-
-        def own(request: WriteRequest) -> WriteRequest:
-            return as_own(request, self._whole(request.endpoint), self._acting, request.precondition)
-
-        return for_allowed(self._bound.set_metadata_many, requests, refusal, own)
+        return for_allowed(
+            self._bound.set_metadata_many,
+            requests,
+            lambda each: metadata_as_allowed(
+                self.rights, each, self._seen(each.endpoint, owners_metadata), self._acting
+            ),
+        )
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None

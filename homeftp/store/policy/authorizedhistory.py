@@ -55,10 +55,11 @@ class AuthorizedHistory:
 
     def revert(self, reversions: Sequence[Reversion]) -> Sequence[Entry | Exception | None]:
         """Give each endpoint what it had, where the account may."""
-        return for_allowed(self.history.revert, reversions, self._reversion_refusal, self._whole_reversion)
+        return for_allowed(self.history.revert, reversions, self._allowed_reversion)
 
-    def _whole_reversion(self, reversion: Reversion) -> Reversion:
-        return structs.replace(reversion, endpoint=self.whole(reversion.endpoint))
+    def _allowed_reversion(self, reversion: Reversion) -> Reversion | Exception:
+        refused = self._reversion_refusal(reversion)
+        return structs.replace(reversion, endpoint=self.whole(reversion.endpoint)) if refused is None else refused
 
     def _reversion_refusal(self, reversion: Reversion) -> Exception | None:
         """Why the account may not do that: it takes what `restore` and `remove` of a file take."""
@@ -73,14 +74,13 @@ class AuthorizedHistory:
 
     def remove_versions(self, versions: Sequence[VersionId]) -> Sequence[int | Exception]:
         """Remove versions for good, where the account may remove and replace the file."""
-        return for_allowed(self.history.remove_versions, versions, self._removal_refusal, self._whole_version)
+        return for_allowed(self.history.remove_versions, versions, self._allowed_removal)
 
-    def _whole_version(self, version: VersionId) -> VersionId:
-        return structs.replace(version, endpoint=self.whole(version.endpoint))
-
-    def _removal_refusal(self, version: VersionId) -> Refusal | None:
-        """Why the account may not do that: an account that cannot make content disappear must not do it this way."""
+    def _allowed_removal(self, version: VersionId) -> VersionId | Refusal:
+        """Refused to an account that cannot make content disappear: it must not do it this way."""
         here = self.rights.at(version.endpoint.parts)
         if READ not in here:
             return no_version(version.endpoint, version.at_us)
-        return None if {REPLACE, DELETE} <= here else forbidden(version.endpoint, "remove versions for good")
+        if not {REPLACE, DELETE} <= here:
+            return forbidden(version.endpoint, "remove versions for good")
+        return structs.replace(version, endpoint=self.whole(version.endpoint))

@@ -9,6 +9,7 @@ from homeftp.errors import Internal, Refusal
 from homeftp.interfaces import IOpenFile
 
 P = ParamSpec("P")
+S = TypeVar("S")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -54,13 +55,11 @@ def only(results: Sequence[T | Exception]) -> T:
 
 
 def for_allowed(
-    many: Callable[[Sequence[T]], Sequence[R | Exception]],
+    many: Callable[[Sequence[S]], Sequence[R | Exception]],
     items: Sequence[T],
-    refusal_of: Callable[[T], Exception | None],
-    asked_as: Callable[[T], T],
+    allowed: Callable[[T], S | Exception],
 ) -> list[R | Exception]:
-    """The results of `many` for those items that nothing refuses, each `asked_as` something; the refusals of others."""
-    refused = [refusal_of(item) for item in items]
-    asked = [asked_as(item) for item, why in zip(items, refused, strict=True) if why is None]
-    done = iter(results_of(many, asked))
-    return [next(done) if why is None else why for why in refused]
+    """The results of `many` for those items that are `allowed`, each as that gives it; the refusals of others."""
+    asked = [allowed(item) for item in items]
+    done = iter(results_of(many, [each for each in asked if not isinstance(each, Exception)]))
+    return [each if isinstance(each, Exception) else next(done) for each in asked]

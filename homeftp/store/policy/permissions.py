@@ -107,22 +107,29 @@ def as_allowed(
         return allowed
     if not directory and (refused := not_a_file(rights, endpoint)) is not None:
         return refused
-    return as_own(request, whole, acting, allowed)
+    return _as_own(request, whole, acting, allowed)
 
 
-def as_own(
+def metadata_as_allowed(
+    rights: Rights, request: WriteRequest, whole: Endpoint | Refusal, acting: Callable[[Actor], Actor]
+) -> WriteRequest | Refusal:
+    """`as_allowed`, for a change of mtime and mode; `whole` may be the refusal of what the account does not see."""
+    if isinstance(whole, Refusal):
+        return whole
+    endpoint = request.endpoint
+    if REPLACE not in rights.at(endpoint.parts):
+        return forbidden(endpoint, "change the metadata")
+    if rights.holds_top(endpoint.parts):
+        return owners_metadata(endpoint)
+    return _as_own(request, whole, acting, request.precondition)
+
+
+def _as_own(
     request: WriteRequest, whole: Endpoint, acting: Callable[[Actor], Actor], precondition: str | None
 ) -> WriteRequest:
     """The request with that precondition, and with its endpoint and its actor as the store gets them."""
     actor = request.actor if request.actor == SERVER else acting(request.actor)
     return structs.replace(request, endpoint=whole, precondition=precondition, actor=actor)
-
-
-def keeps_metadata(rights: Rights, endpoint: Endpoint) -> Refusal | None:
-    """Why the account cannot change mtime and mode of what it sees at an endpoint; None where it can."""
-    if REPLACE not in rights.at(endpoint.parts):
-        return forbidden(endpoint, "change the metadata")
-    return owners_metadata(endpoint) if rights.holds_top(endpoint.parts) else None
 
 
 def directory_wanted(rights: Rights, request: WriteRequest) -> WriteRequest:
@@ -150,6 +157,17 @@ def disclosed(rights: Rights, refused: Refusal, endpoint: Endpoint, wanted: str 
     if is_hidden or (isinstance(refused, Changed) and wanted != asked):
         return forbidden(endpoint, "replace anything" if asked == ABSENT else "store this")
     return refused
+
+
+def disclosed_result(
+    rights: Rights, request: WriteRequest, asked: str | None, result: Entry | Exception
+) -> Entry | Exception:
+    """The result of a write that an account may learn, where the store got the precondition `asked` with it."""
+    if isinstance(result, Entry):
+        return stored(rights, request, result)
+    if isinstance(result, Refusal):
+        return disclosed(rights, result, request.endpoint, request.precondition, asked)
+    return result
 
 
 def seen_damage(damaged: Sequence[Damage], home: Endpoint, rights: Rights) -> list[Damage]:

@@ -82,5 +82,5 @@ class ForAllowedTests(SynchronousTestCase):
             return [item * 10 for item in items]
 
         refusal = NotFound("odd")
-        results = for_allowed(many, [1, 2, 3, 4], lambda item: refusal if item % 2 else None, lambda item: item + 100)
+        results = for_allowed(many, [1, 2, 3, 4], lambda item: refusal if item % 2 else item + 100)
         self.assertEqual((results, asked), ([refusal, 1020, refusal, 1040], [102, 104]))
