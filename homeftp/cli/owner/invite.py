@@ -198,7 +198,7 @@ def _described(each: Invitation, ends_us: int) -> str:
 
 
 def _made(account: str, rights: frozenset[str]) -> str:
-    """What the owner is told of an account that an invitation has made: its name may be a mistake."""
+    """The notice that an invitation has made an account; the name may have been a typing error."""
     from homeftp.store.policy.rights import rights_shown
 
     may = f"with the rights {rights_shown(rights)} in the whole shared folder"
