@@ -73,7 +73,7 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
 
 
 class ConnectionFailures(logging.Handler):
-    """The last failure to make a connection of one pool, which the pool only logs."""
+    """The failure to make a connection of one pool, which the pool only logs, since it made the last one."""
 
     def __init__(self, pool: str) -> None:
         super().__init__()
@@ -85,6 +85,10 @@ class ConnectionFailures(logging.Handler):
         """Remember what is logged of the pool."""
         if isinstance(record.args, tuple) and record.args[:1] == (self._pool,):
             self.last = next((each for each in record.args if isinstance(each, psycopg.Error)), self.last)
+
+    def forget(self, connection: psycopg.Connection[Any]) -> None:
+        """Forget the failure: a connection was made since."""
+        self.last = None
 
     def close(self) -> None:
         """Stop listening to the pool."""

@@ -147,6 +147,7 @@ class Database:
             max_size=connections,
             reconnect_timeout=timeouts.operation,
             check=self._check,
+            configure=self._failures.forget,
             open=False,
             name=name,
         )

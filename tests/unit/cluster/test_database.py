@@ -21,6 +21,7 @@ from homeftp.cluster.database import (
     Transaction,
     TransactionConflict,
 )
+from homeftp.cluster.faults import reason_of
 from homeftp.cluster.migrations import migrate
 from homeftp.errors import Busy, Internal, NoSpace, OperatorError
 from homeftp.workers.deadline import OperationDeadline, under
@@ -357,6 +358,18 @@ class TroubleTests(DatabaseCase):
         database = self.connect("postgresql://ann@/x?host=%2Fnowhere", DatabaseTimeouts(operation=1.0))
         refused = self.assertRaises(Busy, database.row, "SELECT 1")
         self.assertNotIn("nowhere", refused.message)
+
+    def test_old_reason(self) -> None:
+        """A connection that failed is not the reason for what is refused after one that was made."""
+        url = self.server.url(f"late_{self.table.lower()}")
+        database = self.connect(url, DatabaseTimeouts(operation=0.5))
+        self.assertIn("does not exist", reason_of(self.assertRaises(Busy, database.row, "SELECT 1")))
+        self.server.create(f"late_{self.table.lower()}")
+        self.clock.advance(OPEN_SECONDS)
+        used = database.connection(maintenance=True), database.connection(maintenance=True)
+        with used[0], used[1], under(OperationDeadline(0.5)):  # there are no more
+            busy = self.assertRaises(Busy, database.row, "SELECT 1")
+        self.assertEqual(reason_of(busy), "")
 
     def test_mistake(self) -> None:
         """A mistake in a statement is a fault of the server, and no refusal."""
