@@ -7,9 +7,10 @@ from typing import Any
 from unittest import mock
 
 from homeftp.client.sync.carryout import CarryOut
+from homeftp.client.sync.model import Act, SyncPlan
 from homeftp.client.sync.scope import Scope
 from tests.support.mounts import memory
-from tests.support.syncs import SyncCase
+from tests.support.syncs import DAY, Laptop, SyncCase
 
 
 class SyncMountsTests(SyncCase):
@@ -80,6 +81,76 @@ class SyncMountsTests(SyncCase):
             self.sync(self.ann)
             self.assertEqual(self.there(), {**self.others, "disk": None, "disk/a": b"edited"})
             self.assert_in_step()
+
+
+class MovedOntoDiskTests(SyncCase):
+    """A disk is mounted in the folder, or in the server's, and something is moved onto it on the other side."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("1", "2", "3", "d/x", "d/e/y", "disk/a"):
+            self.ann.put(name, name.encode())
+        self.disk = os.path.join(self.ann.path, "disk")
+
+    def sync_both(self) -> None:
+        """Both laptops sync what the server has."""
+        self.sync(self.ann)
+        self.sync(self.bob)
+
+    def move(self, laptop: Laptop) -> dict[str, bytes | None]:
+        """Move a file and a folder on a laptop, and edit in it; gives what it has then."""
+        laptop.rename("1", "disk/1")
+        laptop.rename("d", "disk/d")
+        laptop.rename("disk/d/x", "disk/d/z")
+        laptop.put("disk/d/e/y", b"edited")
+        laptop.put("disk/d/new", b"new")
+        return laptop.contents()
+
+    def test_here(self) -> None:
+        """What cannot be renamed onto the disk here is copied there, and deleted where it was."""
+        with memory(self.disk, "size=1m"):
+            self.ann.put("disk/a", b"a")
+            self.sync_both()
+            expected = self.move(self.bob)
+            self.sync(self.bob)
+            self.sync(self.ann)
+            self.assertEqual([result for result in self.results if not result.outcome.done], [])
+            self.assertEqual(self.ann.contents(), expected)
+            self.assert_in_step()
+
+    def test_there(self) -> None:
+        """So is what the server cannot rename."""
+        self.sync_both()
+        with memory(os.path.join(self.server.root, "Docs/disk"), "size=1m"):
+            self.make_remote_file("Docs/disk/a", b"disk/a")
+            expected = self.move(self.ann)
+            self.sync(self.ann)
+            self.assertEqual([result for result in self.results if not result.outcome.done], [])
+            self.assertEqual(self.there(), expected)
+            self.assert_in_step()
+
+    def test_changed(self) -> None:
+        """What was made here meanwhile under the new name stays, and so does what would get that name."""
+        with memory(self.disk, "size=1m"):
+            self.sync_both()
+            self.bob.rename("d", "disk/d")
+            self.sync(self.bob)
+            made: list[SyncPlan] = []
+
+            async def confirm(plan: SyncPlan) -> bool:
+                made.append(plan)
+                self.ann.put("disk/d", b"here")
+                return True
+
+            self.sync(self.ann, confirm=confirm)
+            self.assertEqual([(each.act, each.to) for each in made[0].actions], [(Act.MOVE, "disk/d")])
+            reasons = {result.name: result.reason for result in self.results if not result.outcome.done}
+            self.assertIn("something is called disk/d already", reasons.pop("d"))
+            self.assertEqual(
+                set(reasons), {f"disk/d (conflict from ann-laptop {DAY})"}, "what a new plan would do about it"
+            )
+            self.assertEqual(self.ann.contents()["disk/d"], b"here")
+            self.assertEqual(self.ann.contents()["d/x"], b"d/x")
 
 
 class FirstSyncTests(SyncCase):

@@ -27,6 +27,7 @@ from homeftp.client.sync.local.versions import LocalVersions
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, is_within, node_of
 from homeftp.client.sync.naming.renames import Rename
 from homeftp.client.sync.planner import Edits
+from homeftp.client.sync.steps import FailedRenames
 from homeftp.client.sync.trees import BothSides
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.packedlist import PackedList
@@ -40,7 +41,7 @@ from homeftp.client.transfer.model import (
 )
 from homeftp.client.transfer.observer import ResultFilter, TransferObserver, record_nothing
 from homeftp.client.transfer.push import PushTransfer
-from homeftp.errors import Changed, Refusal
+from homeftp.errors import Changed, Forbidden, Refusal
 from homeftp.model import ABSENT, Entry
 
 if TYPE_CHECKING:
@@ -145,21 +146,25 @@ class CarryOut:
         self._names = dict(both.local.local_names)
         """The local spelling of names, also of new ones."""
 
-    async def rename(self, actions: Iterable[SyncAction]) -> Sequence[Rename]:
-        """Carry out MOVE and KEEP_BOTH, one after the other; gives those that were not possible."""
-        failed = []
+    async def rename(self, actions: Iterable[SyncAction], failed: FailedRenames) -> None:
+        """Carry out MOVE and KEEP_BOTH, one after the other; adds those that are not possible to `failed`."""
         for action in actions:
-            rename = self._rename_here if action.target is Side.HERE else self._rename_there
-            problem = await rename(action)
+            rename = Rename(action.target, action.name, action.to)
+            if failed.copies(action.target, action.name):
+                failed.add(rename, copied=True)
+                continue
+            make = self._rename_here if action.target is Side.HERE else self._rename_there
+            problem = await make(action)
             if problem is not None:
-                reason = f"not renamed to {action.to}: {problem}"
-                self._observer.add_result(FileResult(Outcome.FAILED, action.name, 0, reason))
-                failed.append(Rename(action.target, action.name, action.to))
+                copied = action.act is Act.MOVE and isinstance(problem, (OSError, Forbidden))
+                failed.add(rename, copied=copied)
+                if not copied:
+                    reason = f"not renamed to {action.to}: {problem}"
+                    self._observer.add_result(FileResult(Outcome.FAILED, action.name, 0, reason))
                 continue
             self._observer.add_result(_renamed(action))
             if action.act is Act.MOVE:
                 await self._run(self._archive.move, self._pair, action.name, action.to)
-        return failed
 
     async def _rename_here(self, action: SyncAction) -> Exception | None:
         return await self._run(self._rename_local, action)

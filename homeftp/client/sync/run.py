@@ -25,7 +25,14 @@ from homeftp.client.sync.model import Act, Direction, SyncAction, SyncOptions, S
 from homeftp.client.sync.naming.renames import Rename
 from homeftp.client.sync.planner import Edits, make_plan
 from homeftp.client.sync.scope import WHOLE, RefusedCopies, Scope, needs_whole
-from homeftp.client.sync.steps import AllowedSteps, InTheWay, changes_nothing, count_sources, without_unnamed
+from homeftp.client.sync.steps import (
+    AllowedSteps,
+    FailedRenames,
+    InTheWay,
+    changes_nothing,
+    count_sources,
+    without_unnamed,
+)
 from homeftp.client.sync.trees import BothSides, inode_of, read_both, record_same
 from homeftp.client.tables.nametable import PLAIN_ROWS
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
@@ -138,6 +145,7 @@ class _Sync:
         """Whether the steps of `plan` may be carried out."""
         self._renames: set[Rename] | None = None
         """The renames among them that have not failed."""
+        self._failed = FailedRenames()
         self._mergeable: Mapping[str, Edits] = {}
         """The files that both sides have changed, and that can be merged."""
         self._starts_over = request.start_over
@@ -193,7 +201,8 @@ class _Sync:
         plan = self._permitted(plan)
         names = [action for action in plan.actions if action.act in _NAMES]
         if names and self._renames is not None:
-            self._renames.difference_update(await self._carry_out(client, pair, both).rename(names))
+            await self._carry_out(client, pair, both).rename(names, self._failed)
+            self._renames.difference_update(self._failed.all)
             del both, plan  # they may be large
             both = await self._read(client, pair)
             plan = without_unnamed(self._permitted(self._make_plan(both)))
@@ -333,12 +342,12 @@ class _Sync:
         """A plan without the steps that were not confirmed: something has changed meanwhile."""
         if plan is self.plan:
             return plan
-        allowed = AllowedSteps(self.plan.actions)
+        allowed = AllowedSteps(self.plan.actions, self._failed)
         actions = step_list()
         for action in plan.actions:
             if (permitted := allowed.permitted(action)) is not None:
                 actions.append(permitted)
-            elif action.act is not Act.SUSPICIOUS:
+            elif action.act is not Act.SUSPICIOUS and not self._failed.leaves(action.name):
                 reason = "it has changed meanwhile: it is left for the next sync"
                 self._observer.add_result(FileResult(Outcome.FAILED, action.name, 0, reason))
         return attrs.evolve(plan, actions=actions)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from typing import AbstractSet, Iterable
 
 import attrs
 
-from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan
+from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan, is_within
+from homeftp.client.sync.naming.renames import Rename
 from homeftp.client.tables.nameset import NameSet
 from homeftp.client.tables.nametable import upwards
 from homeftp.endpoint import folded
@@ -44,10 +45,49 @@ class InTheWay:
         return any((action.target, name) in self._given for name in upwards(folded(action.name)))
 
 
-class AllowedSteps:
-    """The steps that were confirmed."""
+class FailedRenames:
+    """The renames of a plan that were not possible.
 
-    def __init__(self, actions: Iterable[SyncAction]) -> None:
+    One that leads to another disk, or that the server does not permit, is `copied`: what it is about is copied to the
+    new name and deleted under the old one, as far as that is possible. All others are left for the next sync.
+    """
+
+    def __init__(self) -> None:
+        self._copied: set[Rename] = set()
+        self._left: set[Rename] = set()
+
+    @property
+    def all(self) -> AbstractSet[Rename]:
+        """All of them."""
+        return self._copied | self._left
+
+    def add(self, rename: Rename, *, copied: bool) -> None:
+        """A rename was not possible."""
+        (self._copied if copied else self._left).add(rename)
+
+    def copies(self, side: Side, name: str) -> bool:
+        """Whether a name is one that a side gets by a copy, and has not been given yet."""
+        return any(each.target is side and is_within(name, each.new) for each in self._copied)
+
+    def replaces(self, action: SyncAction) -> bool:
+        """Whether a step is part of what is done in the place of a rename."""
+        if action.act is Act.COPY:
+            return self.copies(action.target, action.name)
+        deletes = action.act is Act.DELETE
+        return deletes and any(
+            each.target is action.target and is_within(action.name, each.old) for each in self._copied
+        )
+
+    def leaves(self, name: str) -> bool:
+        """Whether it was said of a name that it was not renamed, or of a folder around it."""
+        return any(is_within(name, each.old) or is_within(name, each.new) for each in self._left)
+
+
+class AllowedSteps:
+    """The steps that were confirmed, and what is done in the place of those renames among them that have `failed`."""
+
+    def __init__(self, actions: Iterable[SyncAction], failed: FailedRenames) -> None:
+        self._failed = failed
         self._names: dict[tuple[Act, Side], NameSet] = {}
         self._renames: set[tuple[Act, Side, str, str]] = set()
         for action in actions:
@@ -64,7 +104,7 @@ class AllowedSteps:
         """
         if action.to:
             return action if (action.act, action.target, action.name, action.to) in self._renames else None
-        if self._has(action.act, action.target, action.name):
+        if self._has(action.act, action.target, action.name) or self._failed.replaces(action):
             return action
         if action.act is Act.METADATA:
             for side in Side:

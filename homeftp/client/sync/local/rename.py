@@ -28,6 +28,8 @@ def rename_local(folders: OpenFolders, found: FileStat, new: str) -> Exception |
             target, new_last = folders.open(new.rpartition("/")[0]), folders.last_name(new)
             if last.casefold() == new_last.casefold() and _is_alias(source, target, new_last):
                 source.replace(last, new_last)
+            elif target.stat(new_last) is not None:  # to another disk the system would give no other reason than that
+                raise FileExistsError
             else:
                 source.move_to(last, target, new_last)
     except FileExistsError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from twisted.trial import unittest
 
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncPlan
-from homeftp.client.sync.steps import AllowedSteps, InTheWay, changes_nothing, count_sources
+from homeftp.client.sync.naming.renames import Rename
+from homeftp.client.sync.steps import AllowedSteps, FailedRenames, InTheWay, changes_nothing, count_sources
 from tests.support.synctrees import DIRECTORY, file
 
 ONE = file("one")
@@ -35,13 +36,28 @@ class StepTests(unittest.SynchronousTestCase):
         """A step of a new plan is allowed as it was confirmed; the mode of a folder that was to be copied, too."""
         made = SyncAction(Act.COPY, Side.THERE, "d", DIRECTORY)
         moved = SyncAction(Act.MOVE, Side.HERE, "x", ONE, ONE, "y")
-        allowed = AllowedSteps([made, moved])
+        allowed = AllowedSteps([made, moved], FailedRenames())
         self.assertEqual([allowed.permitted(each) for each in (made, moved)], [made, moved])
         others = [made._replace(name="e"), made._replace(target=Side.HERE), made._replace(act=Act.DELETE)]
         for other in [*others, moved._replace(to="z"), moved._replace(to=""), made._replace(to="y")]:
             self.assertIsNone(allowed.permitted(other))
         mode = SyncAction(Act.METADATA, Side.HERE, "d", DIRECTORY, DIRECTORY)
         self.assertEqual(allowed.permitted(mode), mode._replace(target=Side.THERE))
+
+    def test_failed_renames(self) -> None:
+        """In the place of a rename that needs a copy its names are copied and deleted, on that side, and no others."""
+        failed = FailedRenames()
+        allowed = AllowedSteps([SyncAction(Act.MOVE, Side.HERE, "d", DIRECTORY, DIRECTORY, "e")], failed)
+        copy = SyncAction(Act.COPY, Side.HERE, "e/x", None, ONE)
+        deletion = SyncAction(Act.DELETE, Side.HERE, "d/x", ONE)
+        self.assertEqual([allowed.permitted(each) for each in (copy, deletion)], [None, None])
+        failed.add(Rename(Side.HERE, "a", "b"), copied=False)
+        failed.add(Rename(Side.HERE, "d", "e"), copied=True)
+        self.assertEqual([allowed.permitted(each) for each in (copy, deletion)], [copy, deletion])
+        for action, other in ((copy, "d/x"), (copy, "ee"), (copy, "b"), (deletion, "e/x"), (deletion, "a")):
+            self.assertIsNone(allowed.permitted(action._replace(name=other)))
+            self.assertIsNone(allowed.permitted(action._replace(target=Side.THERE)))
+        self.assertEqual([failed.leaves(name) for name in ("a", "b/x", "d", "e/x")], [True, True, False, False])
 
     def test_nothing(self) -> None:
         """A plan in which only persons have to decide changes nothing."""
