@@ -74,7 +74,7 @@ class SharedDatabase:
         put_aside: Callable[[str], None] = remove_database,
     ) -> None:
         """Waits at most `busy_seconds` for another process that writes."""
-        self._path = path
+        self.path = path
         self._prepare = prepare
         self._busy_seconds = busy_seconds
         self._put_aside = put_aside
@@ -99,6 +99,19 @@ class SharedDatabase:
                 return False
             return True
 
+    def is_writable(self) -> bool:
+        """Whether something can be written now; where another process writes, that is waited for."""
+
+        def try_to_write(connection: sqlite3.Connection) -> None:
+            (found,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute("BEGIN IMMEDIATE")  # which a file that cannot be written does not refuse
+            try:
+                connection.execute(f"PRAGMA user_version = {found}")
+            finally:
+                connection.rollback()
+
+        return self.run(try_to_write)
+
     def release_memory(self) -> None:
         """Let SQLite forget the pages that it has read."""
         self.run(lambda connection: connection.execute("PRAGMA shrink_memory"))
@@ -116,7 +129,7 @@ class SharedDatabase:
 
     def _open(self) -> sqlite3.Connection | None:
         """The database, replaced if it is damaged; None where there cannot be one."""
-        if self._path is None:
+        if self.path is None:
             in_memory = sqlite3.connect(":memory:", check_same_thread=False)
             self._prepare(in_memory)
             return in_memory
@@ -124,10 +137,10 @@ class SharedDatabase:
             connection = None
             try:
                 with contextlib.suppress(OSError):
-                    os.makedirs(os.path.dirname(os.path.abspath(self._path)), mode=0o700, exist_ok=True)
-                    os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-                    self._opened = os.stat(self._path)
-                connection = sqlite3.connect(self._path, timeout=self._busy_seconds, check_same_thread=False)
+                    os.makedirs(os.path.dirname(os.path.abspath(self.path)), mode=0o700, exist_ok=True)
+                    os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+                    self._opened = os.stat(self.path)
+                connection = sqlite3.connect(self.path, timeout=self._busy_seconds, check_same_thread=False)
                 # A write-ahead log has checksums: a power cut takes rows away but never mixes two, so that commits
                 # need not wait for the disk.
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -147,13 +160,13 @@ class SharedDatabase:
 
     def _discard(self) -> None:
         """Put the damaged file aside, unless another process has replaced it already."""
-        if self._path is None:
+        if self.path is None:
             return
         with contextlib.suppress(OSError):
-            found = os.stat(self._path)
+            found = os.stat(self.path)
             if self._opened is None or not os.path.samestat(found, self._opened):
                 return
-        self._put_aside(self._path)
+        self._put_aside(self.path)
         for suffix in _BESIDE:
             with contextlib.suppress(OSError):
-                os.unlink(f"{self._path}{suffix}")
+                os.unlink(f"{self.path}{suffix}")

@@ -5,6 +5,7 @@ What was done is recorded in the archive on the way. What was not is left to the
 
 from __future__ import annotations
 
+import errno
 from functools import partial
 from itertools import islice
 from types import MappingProxyType
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 _NO_NODES: Mapping[str, SyncNode] = MappingProxyType({})
 
-_NOT_EMPTY = "it holds something that is not synced"
+_NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 RECORDED_TOGETHER = 16_384
@@ -143,6 +144,8 @@ class CarryOut:
         self._seen = LastSeen(context.seen, context.workers, client)
         self._renamed: list[tuple[str, str]] = []
         """The old and the new names of files that were renamed here, in order."""
+        self._not_deleted: list[str] = []
+        """The names of all that could not be deleted here."""
         self._names = dict(both.local.local_names)
         """The local spelling of names, also of new ones."""
 
@@ -230,13 +233,16 @@ class CarryOut:
             remove_local, local.path, system, local.local_names, found, directories, remove
         ):
             kind = "directory" if name in local.directories else "file"
-            if failure is None:
+            if failure is None or isinstance(failure, FileNotFoundError):
                 observer.add_result(FileResult(Outcome.DELETED, name, kind=kind))
-            elif isinstance(failure, OSError) and kind == "directory":
-                observer.add_result(FileResult(Outcome.SKIPPED, name, 0, f"not deleted: {_NOT_EMPTY}", kind=kind))
+            elif isinstance(failure, OSError) and failure.errno in _NOT_EMPTY:
+                if not any(is_within(each, name) for each in self._not_deleted):  # else it was said of what is in it
+                    reason = "not deleted: it holds something that is not synced"
+                    observer.add_result(FileResult(Outcome.SKIPPED, name, 0, reason, kind=kind))
             else:
-                reason = failure.strerror if isinstance(failure, OSError) else str(failure)
-                observer.add_result(FileResult(Outcome.FAILED, name, 0, f"not deleted: {reason}", kind=kind))
+                self._not_deleted.append(name)
+                why = failure.strerror if isinstance(failure, OSError) else failure
+                observer.add_result(FileResult(Outcome.FAILED, name, 0, f"not deleted: {why}", kind=kind))
 
     async def transfer(self, actions: PackedList[SyncAction]) -> None:
         """Carry out COPY and METADATA: what goes to the server first."""

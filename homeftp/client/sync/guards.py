@@ -98,6 +98,27 @@ def suspicion(action: SyncAction) -> str:
     )
 
 
+def without_folder(endpoint: str, *, is_view_new: bool) -> str:
+    """Why nothing is synced where the server lists no folder any more; the account may be one that sees less now."""
+    if is_view_new:
+        return (
+            f"{endpoint} is hidden from your account, or was removed: the server no longer lists it, and what your "
+            "account may read has changed since the last sync. Nothing was changed: ask the server's owner"
+        )
+    return (
+        f"the server no longer has a folder {endpoint}. Nothing was changed: check the path. If it was removed on "
+        "purpose, use --start-over: it is recreated from the folder here"
+    )
+
+
+def forgetful(path: str | None) -> str:
+    """The warning where the database of agreements cannot be written."""
+    return (
+        f"{path} cannot be written, so that this sync is not remembered: what you delete may come back, and what you "
+        "edit may become a conflict. Check the owner and the permissions of the file and its folder"
+    )
+
+
 _HIDDEN = (
     "the server no longer lists it, and what your account may read there has changed since the last sync: it is "
     "kept here. If it was deleted there, sync with --max-delete N"

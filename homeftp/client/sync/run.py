@@ -18,7 +18,14 @@ from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.plan.remember import is_worthwhile, remember_folder
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.sync.archive import SyncArchive, SyncPair
-from homeftp.client.sync.guards import DeletionGuard, hidden_names, suspicion, unmounted_names
+from homeftp.client.sync.guards import (
+    DeletionGuard,
+    forgetful,
+    hidden_names,
+    suspicion,
+    unmounted_names,
+    without_folder,
+)
 from homeftp.client.sync.local.marker import FolderLock, read_marker
 from homeftp.client.sync.local.versions import LocalVersions, prune_versions
 from homeftp.client.sync.model import Act, Direction, SyncAction, SyncOptions, SyncPlan, Unsynced, step_list
@@ -252,6 +259,8 @@ class _Sync:
             if self._starts_over:
                 await self._run(self._archive.forget, pair)
             marker = await self._run(self.lock.mark)
+            if self._request.scope.is_whole and not await self._run(self._archive.database.is_writable):
+                self._observer.on_notice(forgetful(self._archive.database.path))
             if self._starts_over or marker != before:  # else it is recorded, and to write it again takes an fsync
                 await self._run(self._archive.begin, pair, marker)
         self._is_begun = True
@@ -321,10 +330,7 @@ class _Sync:
         """Check a plan, and ask about it; what is confirmed may be carried out."""
         problem = self._request.guard.objection(plan, self._request.max_delete)
         if plan.agreed_files and "" not in both.entries:
-            problem = (
-                f"the server no longer has a folder {pair.endpoint}. Nothing was changed: check the path. If it was "
-                "removed on purpose, use --start-over: it is recreated from the folder here"
-            )
+            problem = without_folder(pair.endpoint, is_view_new=self._is_view_new)
         if problem is not None and not self._request.dry_run:
             raise OperatorError(problem)
         if problem is not None:

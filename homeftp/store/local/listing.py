@@ -228,6 +228,8 @@ class DirectoryLister:
                     raise _OtherFile(stored)
                 found = os.stat(stored or name, dir_fd=directory, follow_symlinks=False)
             except OSError as error:
+                if isinstance(error, PermissionError):
+                    os.stat(".", dir_fd=directory, follow_symlinks=False)  # raises where all names there do
                 stats.append((key, text, error))
                 continue
             stats.append((key, text, found))

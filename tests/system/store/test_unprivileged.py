@@ -88,6 +88,22 @@ class UnprivilegedTests(StoreCase):
                     os.chmod(self.path(name), 0o700)
             store.close()
 
+    def test_unsearchable(self) -> None:
+        """A directory whose names can be read, and nothing else of it, is one that the server cannot read."""
+        with as_nobody(self.root):
+            store = self.store()
+            self.put(store, "d/file", b"content")
+            self.assertEqual([entry.name for page in store.list(parse("d"), False) for entry in page.entries], ["file"])
+            os.chmod(self.path("d"), 0o600)
+            self.assertEqual(os.listdir(self.path("d")), ["file"])
+            pages = list(store.list(ROOT, True))
+            self.assertEqual([entry.name for page in pages for entry in page.entries], ["d"])
+            self.assertEqual([name for page in pages for name, _ in page.skipped], ["d"])
+            with self.assertRaises(Forbidden):
+                list(store.list(parse("d"), False))
+            os.chmod(self.path("d"), 0o700)
+            store.close()
+
     def test_old_version(self) -> None:
         """A version that lacks the right to be read, from before modes were completed, is restored with it."""
         with as_nobody(self.root):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import _sqlite3
+import contextlib
 import ctypes
 import os
+import shutil
 import sqlite3
 import stat
+import tempfile
 
 from homeftp.hashing.database import SharedDatabase, select_in, tables
 from homeftp.hashing.hashcache import HashCache
 from tests.support import needs
 from tests.support.folders import QuickCase
+from tests.support.users import as_nobody
 
 prepare = tables(1, ["CREATE TABLE IF NOT EXISTS words (word TEXT)"])
 """One table, of version 1."""
@@ -145,6 +149,36 @@ class DatabaseTests(QuickCase):
         database.run(connections.append)
         database.__del__()
         self.assertRaises(sqlite3.ProgrammingError, connections[0].execute, "SELECT 1")
+
+    def test_writable(self) -> None:
+        """Whether a database can be written is found out without writing; it can be read in both cases."""
+        database = self.open(busy_seconds=0.01)
+        self.assertTrue(database.is_writable())
+        self.assertTrue(self.add(database, "one"))
+        database.run(lambda connection: connection.execute("PRAGMA query_only = 1"))
+        self.assertFalse(database.is_writable())
+        self.assertEqual(self.words(database), ["one"])
+        database.run(lambda connection: connection.execute("PRAGMA query_only = 0"))
+        self.assertTrue(database.is_writable())
+        with contextlib.closing(sqlite3.connect(self.path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            self.assertFalse(database.is_writable(), "another process writes for too long")
+        database.close()
+        self.assertFalse(database.is_writable())
+
+    def test_read_only(self) -> None:
+        """A file that the user may only read cannot be written."""
+        folder = tempfile.mkdtemp()  # the folders around it are open to all
+        self.addCleanup(shutil.rmtree, folder)
+        self.path = os.path.join(folder, "words.sqlite")
+        with as_nobody(folder):
+            database = self.open()
+            self.assertTrue(database.is_writable(), "the control")
+            database.close()
+            os.chmod(self.path, 0o400)
+            database = self.open()
+            self.assertEqual((self.words(database), database.is_writable()), ([], False))
+            database.close()
 
     def test_many_keys(self) -> None:
         """A query gives the rows of any number of keys, more than SQLite takes parameters of, and no others."""

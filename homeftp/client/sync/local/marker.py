@@ -23,12 +23,17 @@ _MARKER = re.compile(rf"[0-9a-f]{{{_DIGITS}}}\n?\Z")
 
 
 def read_marker(path: str) -> str:
-    """The marker of the folder `path`; "" where it has none. Blocks."""
+    """The marker of the folder `path`; "" where it has none. Blocks.
+
+    Raises `OperatorError` where the system does not tell.
+    """
     try:
         with open(os.path.join(path, RESERVED, _NAME), encoding="ascii") as file:
             text = file.read(_DIGITS + 1)
-    except (OSError, UnicodeDecodeError):
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
         return ""
+    except OSError as error:
+        raise OperatorError(f"{error.filename} cannot be read: {error.strerror}") from None
     return text.strip() if _MARKER.match(text) else ""
 
 
@@ -88,10 +93,8 @@ class FolderLock:
 
 def lock_synced(path: str) -> FolderLock | None:
     """The lock of a folder that has been synced, with whichever server; None where another sync has it. Blocks."""
-    if not read_marker(path):
-        return None
     try:
-        return FolderLock(path)
+        return FolderLock(path) if read_marker(path) else None
     except OperatorError:  # a sync says why
         return None
 

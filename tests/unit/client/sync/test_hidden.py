@@ -125,9 +125,14 @@ class HiddenTests(SyncCase):
     def test_no_folder(self) -> None:
         """Where the whole folder is hidden the sync stops."""
         self.grant("Docs", "none")
-        with self.assertRaisesRegex(Exception, "the server no longer has a folder Docs"):
+        with self.assertRaisesRegex(OperatorError, "Docs is hidden from your account.*ask the server's owner"):
             self.sync(self.ann)
         self.assertEqual(self.ann.contents(), self.before)
+        self.grant("Docs", "all")
+        os.rename(os.path.join(self.server.root, "Docs"), os.path.join(self.server.root, "Other"))
+        self.log_in()
+        with self.assertRaisesRegex(OperatorError, "the server no longer has a folder Docs.*--start-over"):
+            self.sync(self.ann)  # the control: the rights are those of before
 
     def test_read_only(self) -> None:
         """Where the account may only read, what was changed here is refused, and stays here."""

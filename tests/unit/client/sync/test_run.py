@@ -289,6 +289,34 @@ class LaterSyncTests(SyncedCase):
         self.sync(self.ann, max_delete=2)
         self.assertEqual(self.there(), {"a.txt": b"one"})
 
+    def test_not_deleted(self) -> None:
+        """Of a folder that stays because a file in it cannot be deleted nothing is said, but of the file."""
+        shutil.rmtree(os.path.join(self.bob.path, "d"))
+        self.sync(self.bob, max_delete=2)
+
+        async def confirm(plan: SyncPlan) -> bool:
+            self.ann.put("d/x", b"edited meanwhile")
+            return True
+
+        self.sync(self.ann, max_delete=2, confirm=confirm)
+        self.assertEqual([result.name for result in self.results if not result.outcome.done], ["d/x"])
+        self.assertEqual(set(self.ann.contents()), {"a.txt", "d", "d/x"})
+
+    def test_forgetful(self) -> None:
+        """Where what is agreed on cannot be recorded, as in a file of another user, each sync says so. Both go on."""
+        self.ann.archive.close()
+        self.ann.archive = SyncArchive(os.path.join(self.ann.path, "a.txt/sync.sqlite"))
+        self.ann.put("new", b"new")
+        for _ in range(2):
+            observer, notices = self.observer(), list[str]()
+            observer.on_notice = notices.append
+            self.sync(self.ann, observer=observer)
+            self.assertIn("a.txt/sync.sqlite cannot be written", notices[0])
+            self.assertEqual(self.there(), self.ann.contents())
+        notices.clear()
+        self.sync(self.bob, observer=observer)
+        self.assertEqual(notices, [], "the control: a database that can be written")
+
     def test_left_out(self) -> None:
         """A directory that holds something that is left out stays, also where the other side has deleted it."""
         self.make_remote_file("Docs/d/there.tmp", b"there")

@@ -54,6 +54,16 @@ class MarkerTests(QuickCase):
             os.unlink(self.path)
             open(self.path, "w").close()
 
+    def test_unreadable(self) -> None:
+        """A marker that cannot be read is not taken for a missing one; a missing one is, and so is a missing folder."""
+        self.assertEqual(read_marker(self.path), "")
+        os.makedirs(f"{self.path}/.homeftp/sync")
+        error = self.assertRaises(OperatorError, read_marker, self.path)
+        self.assertEqual(str(error), f"{self.path}/.homeftp/sync cannot be read: Is a directory")
+        self.assertIsNone(lock_synced(self.path))
+        os.rmdir(f"{self.path}/.homeftp/sync")
+        self.assertEqual(read_marker(self.path), "")
+
     def test_synced(self) -> None:
         """A folder that was synced is locked, unless another sync has it; no other folder is, nor made."""
         self.assertIsNone(lock_synced(self.path))
