@@ -22,6 +22,7 @@ class PageLogin:
 
     own_files: IFiles
     account: str = "ann"
+    group: str = "ann"
     requests: list[str] = attrs.field(factory=list)
 
     def files(self, request: str) -> IFiles:

@@ -29,6 +29,7 @@ from homeftp.server.http.links.handler import LinkHandler
 from homeftp.server.http.messages import IHandler
 from homeftp.server.http.page.api import ApiHandler
 from homeftp.server.http.page.filehandler import FileHandler
+from homeftp.server.http.page.members import ArchiveMemory
 from homeftp.server.http.page.staticfiles import StaticFiles
 from homeftp.server.http.page.thumbnails.cache import ThumbnailCache
 from homeftp.server.http.page.thumbnails.handler import SUFFIXES, ThumbnailHandler
@@ -66,7 +67,7 @@ def handlers(parts: WebParts, context: IServerContext) -> Mapping[str, IHandler]
     page = StaticFiles()
     properties = parts.shared_properties or _own_properties(parts, context)
     locks = parts.shared_locks or LockTable(context.reactor.seconds)
-    thumbnails = is_available()
+    thumbnails, archives = is_available(), ArchiveMemory()
     session = SessionHandler(
         signins=parts.signins,
         fingerprint=lambda: parts.identity().fingerprint,
@@ -77,11 +78,11 @@ def handlers(parts: WebParts, context: IServerContext) -> Mapping[str, IHandler]
         "": page,
         CERTIFICATE: CertificateHandler(lambda: parts.identity().ca),
         "static": page,
-        "api": ApiHandler({"session": session, "links": LinksApi()}),
+        "api": ApiHandler({"session": session, "links": LinksApi()}, archives),
         "dav": DavHandler(context, properties, locks),
         "file": FileHandler(),
         "upload": TusHandler(),
-        LINK_PATH: LinkHandler(parts.visits, parts.refusals),
+        LINK_PATH: LinkHandler(parts.visits, parts.refusals, archives),
     }
     if thumbnails:
         renderer = ThumbnailRenderer(context.reactor, lambda: IReactorProcess(context.reactor))

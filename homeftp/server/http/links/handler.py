@@ -22,7 +22,8 @@ from homeftp.server.http.links.dropbox import DropBox
 from homeftp.server.http.links.pages import END, HEADERS, LinkPages
 from homeftp.server.http.links.words import language
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
-from homeftp.server.http.page.archive import archive, members_of
+from homeftp.server.http.page.archive import archive_response
+from homeftp.server.http.page.members import ArchiveMemory
 from homeftp.server.http.refusals import HttpError, http_status
 from homeftp.server.http.target import path_of
 
@@ -48,6 +49,7 @@ class LinkHandler:
 
     _visits: LinkVisits
     _refusals: RefusalAudit
+    _archives: ArchiveMemory = attrs.field(factory=ArchiveMemory)
 
     def allows_without_login(self, request: HttpRequest) -> bool:
         """The link is the login."""
@@ -73,7 +75,7 @@ class LinkHandler:
             login = await request.log_in(visit.credentials, _key(visit))
             await self._visits.check_target(login, upload=visit.record.upload)
             self._visits.check_left(visit)
-            opened = OpenLink(self._visits, self._refusals, visit, login, request, pages)
+            opened = OpenLink(self._visits, self._refusals, self._archives, visit, login, request, pages)
             return await (opened.upload() if visit.record.upload else opened.read())
         except DeadLink as dead:
             return _page(HTTPStatus.NOT_FOUND, pages.problem(dead.problem.value))
@@ -105,6 +107,7 @@ class OpenLink:
 
     _visits: LinkVisits
     _refusals: RefusalAudit
+    _archives: ArchiveMemory
     _visit: Visit
     _login: ILogin
     _request: HttpRequest
@@ -168,9 +171,7 @@ class OpenLink:
     async def _zip(self, endpoint: Endpoint, name: str) -> HttpResponse:
         """A directory, as one file that is made while it is sent."""
         await self._count(endpoint)
-        members = await members_of(self._files, endpoint, (), name)
-        headers = [("Content-Type", "application/zip"), attachment(f"{name}.zip"), ("Cache-Control", "no-store")]
-        return HttpResponse(HTTPStatus.OK, headers, archive(self._files, members))
+        return await archive_response(self._archives, self._login, self._files, endpoint, (), name)
 
     async def _note(self, endpoint: Endpoint) -> None:
         whole = self._login.home.beneath(*endpoint.parts)

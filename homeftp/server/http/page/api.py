@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Awaitable, Callable, Mapping
 from urllib.parse import parse_qs
@@ -18,10 +19,11 @@ from homeftp.config import MIB
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadRequest, NotFound
 from homeftp.interfaces import IFiles
-from homeftp.server.http.content import attachment
 from homeftp.server.http.messages import HttpRequest, HttpResponse, IHandler
-from homeftp.server.http.page import archive, history, listing
+from homeftp.server.http.page import history, listing
+from homeftp.server.http.page.archive import archive_response
 from homeftp.server.http.page.jsonlines import json_response, lines_response
+from homeftp.server.http.page.members import ArchiveMemory
 from homeftp.server.http.refusals import HttpError
 
 MOST_BODY = 1 * MIB
@@ -38,6 +40,8 @@ class ApiHandler:
 
     others: Mapping[str, IHandler] = attrs.field(factory=dict)
     """Handlers of calls that are not about files, by their name."""
+    archives: ArchiveMemory = attrs.field(factory=ArchiveMemory)
+    """The memory of the ZIP files that it makes."""
 
     def allows_without_login(self, request: HttpRequest) -> bool:
         """As the call says; nothing about files is answered without a login."""
@@ -50,7 +54,7 @@ class ApiHandler:
         other = self.others.get(name)
         if other is not None:
             return await other.handle(request)
-        methods = _CALLS.get(name)
+        methods = _zip_calls(self.archives) if name == "zip" else _CALLS.get(name)
         if methods is None:
             raise NotFound("the API has no call of that name")
         found = methods.get("GET" if request.method == "HEAD" else request.method)
@@ -95,7 +99,7 @@ async def _space(request: HttpRequest, files: IFiles, endpoint: Endpoint) -> Htt
     return json_response({"free": (await files.space()).free, "read_only": files.read_only})
 
 
-async def _zip(request: HttpRequest, files: IFiles, endpoint: Endpoint) -> HttpResponse:
+async def _zip(memory: ArchiveMemory, request: HttpRequest, files: IFiles, endpoint: Endpoint) -> HttpResponse:
     names: list[str] = []
     if request.method == "POST":
         body = await request.body.read_all(MOST_BODY)
@@ -105,13 +109,8 @@ async def _zip(request: HttpRequest, files: IFiles, endpoint: Endpoint) -> HttpR
             raise BadRequest("the body is not a form with names") from None
         if not names:
             raise BadRequest("no name was given")
-    top = endpoint.name or "homeftp"
-    members = await archive.members_of(files, endpoint, names, top)
-    return HttpResponse(
-        HTTPStatus.OK,
-        [("Content-Type", "application/zip"), attachment(f"{top}.zip"), ("Cache-Control", "no-store")],
-        archive.archive(files, members),
-    )
+    assert request.login is not None
+    return await archive_response(memory, request.login, files, endpoint, names, endpoint.name or "homeftp")
 
 
 _CALLS: Mapping[str, Mapping[str, tuple[str, Call]]] = {
@@ -121,6 +120,11 @@ _CALLS: Mapping[str, Mapping[str, tuple[str, Call]]] = {
     "deleted": {"GET": ("VERSIONS", _deleted)},
     "restore": {"POST": ("RESTORE", _restore)},
     "space": {"GET": ("GET", _space)},
-    "zip": {"GET": ("GET", _zip), "POST": ("GET", _zip)},
 }
 """Each call by its methods: the request's name in the audit log, and the function."""
+
+
+def _zip_calls(memory: ArchiveMemory) -> Mapping[str, tuple[str, Call]]:
+    """Those of ZIP files, whose lists of members are in `memory`."""
+    call = partial(_zip, memory)
+    return {"GET": ("GET", call), "POST": ("GET", call)}

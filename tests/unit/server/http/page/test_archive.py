@@ -9,22 +9,27 @@ from unittest import mock
 
 from homeftp.config import MIB
 from homeftp.endpoint import ROOT, Endpoint, parse
-from homeftp.errors import BadEndpoint, Changed, NotFound, TooLarge
+from homeftp.errors import BadEndpoint, Busy, Changed, NotFound, TooLarge
 from homeftp.model import WriteRequest
 from homeftp.server.http.page import archive
 from homeftp.server.http.page.archive import MISSING, members_of
+from homeftp.server.http.page.members import ArchiveMembers, ArchiveMemory
 from tests.support.filestores import FilesTestCase
 
 
 class ArchiveTests(FilesTestCase):
     """`members_of` and `archive` over a store in memory."""
 
-    def members(self, *names: str, at: str = "", top: str = "top") -> Any:
-        return self.result_of(members_of(self.files, parse(at), names, top))
+    def setUp(self) -> None:
+        super().setUp()
+        self.memory = ArchiveMemory()
 
-    def made(self, members: Any) -> bytes:
+    def members(self, *names: str, at: str = "", top: str = "top", group: str = "ann") -> ArchiveMembers:
+        return self.result_of(members_of(self.memory, group, self.files, parse(at), names, top))
+
+    def made(self, members: ArchiveMembers) -> bytes:
         async def collect() -> bytes:
-            return b"".join([piece async for piece in archive.archive(self.files, members)])
+            return b"".join([piece async for piece in archive.archive(self.files, members.pages())])
 
         return self.result_of(collect())
 
@@ -48,7 +53,7 @@ class ArchiveTests(FilesTestCase):
         self.lay({"large.bin": bytes(9 * MIB)})
 
         async def largest() -> int:
-            return max([len(piece) async for piece in archive.archive(self.files, self.chosen)])
+            return max([len(piece) async for piece in archive.archive(self.files, self.chosen.pages())])
 
         self.chosen = self.members()
         self.assertLess(self.result_of(largest()), 3 * MIB)
@@ -62,12 +67,15 @@ class ArchiveTests(FilesTestCase):
     def test_chosen(self) -> None:
         """Of a choice each is at the top under its own name; what was removed meanwhile is left out."""
         self.lay({"d/a.txt": b"one", "d/e/b.txt": b"two", "d/c.txt": b"three"})
-        names = [each.name for each in self.members("a.txt", "e", "gone.txt", at="d")]
-        self.assertEqual(names, ["a.txt", "e", "e/b.txt"])
-        self.assertEqual([each.name for each in self.members("d/a.txt", "d/e/b.txt")], ["d/a.txt", "d/e/b.txt"])
+
+        def names(members: ArchiveMembers) -> list[str]:
+            return [each.name for page in members.pages() for each in page]
+
+        self.assertEqual(names(self.members("a.txt", "e", "gone.txt", at="d")), ["a.txt", "e", "e/b.txt"])
+        self.assertEqual(names(self.members("d/a.txt", "d/e/b.txt")), ["d/a.txt", "d/e/b.txt"])
         for name in ("", "../d", "a//b", "/a"):
-            self.error_of(BadEndpoint, members_of(self.files, ROOT, [name], "top"))
-        self.error_of(NotFound, members_of(self.files, parse("nothing"), (), "top"))
+            self.error_of(BadEndpoint, members_of(self.memory, "ann", self.files, ROOT, [name], "top"))
+        self.error_of(NotFound, members_of(self.memory, "ann", self.files, parse("nothing"), (), "top"))
 
     def test_many(self) -> None:
         """Many small files are read together, and a large one between them in pieces; each has its own content."""
@@ -90,17 +98,17 @@ class ArchiveTests(FilesTestCase):
     def test_changed(self) -> None:
         """A file that changes while it is sent cuts the download off: nobody takes it for complete."""
         self.lay({"large.bin": bytes(2 * MIB)})
-        members = self.members()
+        (page,) = self.members().pages()
         streams: list[Any] = []
 
         async def opened(endpoint: Endpoint) -> Any:
-            stream = mock.Mock(wraps=await self.files.open(endpoint), entry=members[0].entry)
+            stream = mock.Mock(wraps=await self.files.open(endpoint), entry=page[0].entry)
             stream.close_verified.side_effect = Changed("it changed")
             streams.append(stream)
             return stream
 
         async def collect() -> bytes:
-            return b"".join([piece async for piece in archive.archive(mock.Mock(open=opened), members)])
+            return b"".join([piece async for piece in archive.archive(mock.Mock(open=opened), iter([page]))])
 
         self.assertEqual(str(self.error_of(Changed, collect())), "it changed")
         self.assertEqual([stream.close.call_count for stream in streams], [1])
@@ -108,5 +116,22 @@ class ArchiveTests(FilesTestCase):
     def test_bounded(self) -> None:
         """A folder with more files than a ZIP file may have is refused before anything is sent."""
         self.lay({f"{number}.txt": b"" for number in range(4)})
-        with mock.patch("homeftp.server.http.page.archive.MOST_MEMBERS", 3):
-            self.error_of(TooLarge, members_of(self.files, ROOT, (), "top"))
+        with mock.patch("homeftp.server.http.page.members.MOST_MEMBERS", 3):
+            for names in ((), ("0.txt",) * 4):
+                self.error_of(TooLarge, members_of(self.memory, "ann", self.files, ROOT, names, "top"))
+        self.assertEqual(self.memory.held, 0, "nothing is held of a refused one")
+
+    def test_memory(self) -> None:
+        """ZIP files under way have so much memory in all: others get half of what is left, and what ends is freed."""
+        self.lay({f"a usual name {number:03}.txt": b"" for number in range(600)})
+        self.members().close()
+        self.assertEqual(self.memory.held, 0)
+        one = self.members()
+        self.assertLess(self.memory.held, 600 * 64, "the control: unpacked, one takes a KiB for each file")
+        self.memory = ArchiveMemory(4 * self.memory.held)
+        under_way = [self.members() for _ in range(2)]
+        refused = self.error_of(Busy, members_of(self.memory, "ann", self.files, ROOT, (), "top"))
+        self.assertIn("complete", str(refused))
+        self.members(group="link 1").close()
+        under_way[0].close()
+        self.assertEqual(self.made(self.members()), self.made(one))
