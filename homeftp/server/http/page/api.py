@@ -125,6 +125,6 @@ _CALLS: Mapping[str, Mapping[str, tuple[str, Call]]] = {
 
 
 def _zip_calls(memory: ArchiveMemory) -> Mapping[str, tuple[str, Call]]:
-    """Those of ZIP files, whose lists of members are in `memory`."""
+    """The calls for ZIP files, whose lists of members are in `memory`."""
     call = partial(_zip, memory)
     return {"GET": ("GET", call), "POST": ("GET", call)}

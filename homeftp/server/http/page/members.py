@@ -25,7 +25,7 @@ MOST_MEMORY = 48 * MIB
 """Bytes of all lists and tables of contents, at most: with the longest names one ZIP file may take half of it."""
 
 _TWICE = 2
-"""What a list counts with: a table of contents, which grows while it is sent, takes as much."""
+"""A list counts twice: a table of contents, which grows while it is sent, takes as much."""
 
 _FAST = 1
 """The level of compression: lists are packed on the reactor's thread."""

@@ -1,6 +1,6 @@
 """The bytes of a ZIP file that is made while it is sent (PKWARE's APPNOTE.TXT, 4.3). No input and no output.
 
-Nothing is compressed, and nothing is sought: a member whose content comes in pieces is followed by its sizes. What the
+Nothing is compressed, and nothing is sought: a member that is sent in pieces is followed by its sizes. What the
 end of the file says of each member is kept compressed until then, which takes a tenth of the memory of `zipfile`.
 """
 
@@ -30,7 +30,13 @@ _ALL_64 = struct.Struct("<2H3Q")
 _TIMESTAMP = struct.Struct("<HHBl")
 """The extra field with a time in UTC, as Info-ZIP writes it: its id, size and flags, and the time."""
 
-_TIMESTAMP_ID, _ZIP64_ID = 0x5455, 1
+_TIMESTAMP_HEAD = 0x5455, 5, 1
+_SIZES_64_HEAD, _ALL_64_HEAD = (1, 16), (1, 24)
+"""The ids and the sizes of the extra fields of ZIP64."""
+
+_BEFORE_SIZE = 12
+"""Bytes of the end record of ZIP64 that its size does not count."""
+
 _TIMESTAMP_END = 2**31
 _MOST_32 = 0xFFFFFFFF
 _MOST_16 = 0xFFFF
@@ -41,9 +47,14 @@ _MODE_SHIFT = 16
 _DOS_FOLDER = 0x10
 """Where a ZIP file that was made on Unix has the mode, and what other systems know a folder by (4.4.15)."""
 
-_FIRST_TIME = (1980, 1, 1, 0, 0, 0)
-_LAST_YEAR = 2107
-"""The last year that a ZIP file can hold."""
+_FIRST_YEAR, _LAST_YEAR = 1980, 2107
+"""The years that a ZIP file can hold."""
+
+_HOUR, _MINUTE, _YEAR, _MONTH = 11, 5, 9, 5
+"""The bits at which they begin in a time and in a date of a ZIP file."""
+
+_FIRST_CLOCK = 0, 1 << _MONTH | 1
+"""The beginning of the first year."""
 
 
 class ZipWriter:
@@ -51,7 +62,7 @@ class ZipWriter:
 
     def __init__(self) -> None:
         self._records: list[bytes] = []
-        """Those of complete groups, compressed."""
+        """The records of complete groups, compressed."""
         self._group = bytearray()
         self._count = 0
         self._directory_size = 0
@@ -69,7 +80,7 @@ class ZipWriter:
         return self._sent(self._local(name, entry, zlib.crc32(content), len(content)) + content, whole=True)
 
     def begin(self, name: str, entry: Entry) -> bytes:
-        """The beginning of a file that comes in pieces, and may have more than 4 GiB."""
+        """The beginning of a file in pieces, which may have more than 4 GiB."""
         return self._sent(self._local(name, entry, None, 0))
 
     def piece(self, data: bytes) -> bytes:
@@ -91,7 +102,7 @@ class ZipWriter:
         size, count = self._directory_size, self._count
         if count >= _MOST_16 or max(start, size) >= _MOST_32:
             versions = _UNIX | _VERSION_64, _VERSION_64
-            yield _END_64.pack(b"PK\6\6", _END_64.size - 12, *versions, 0, 0, count, count, size, start)
+            yield _END_64.pack(b"PK\6\6", _END_64.size - _BEFORE_SIZE, *versions, 0, 0, count, count, size, start)
             yield _LOCATOR.pack(b"PK\6\7", 0, start + size, 1)
         shown = min(count, _MOST_16)
         yield _END.pack(b"PK\5\6", 0, 0, shown, shown, min(size, _MOST_32), min(start, _MOST_32), 0)
@@ -105,7 +116,7 @@ class ZipWriter:
         version, flags, shown = _VERSION, _UTF_8, size
         if crc is None:
             version, flags, shown = _VERSION_64, _UTF_8 | _SIZES_FOLLOW, _MOST_32
-            extra += _SIZES_64.pack(_ZIP64_ID, 16, 0, 0)
+            extra += _SIZES_64.pack(*_SIZES_64_HEAD, 0, 0)
         clock = _dos_clock(self._entry)
         head = _LOCAL.pack(
             b"PK\3\4", version, flags, 0, *clock, self._crc, shown, shown, len(self._name), len(extra)
@@ -126,7 +137,7 @@ class ZipWriter:
         mode = (0o755 if is_folder else 0o644) if entry.mode is None else entry.mode
         attributes = ((0o040000 if is_folder else 0o100000) | mode) << _MODE_SHIFT | (_DOS_FOLDER if is_folder else 0)
         if max(size, start) >= _MOST_32:
-            extra += _ALL_64.pack(_ZIP64_ID, 24, size, size, start)
+            extra += _ALL_64.pack(*_ALL_64_HEAD, size, size, start)
             size = start = _MOST_32
         version = _VERSION_64 if follows or start == _MOST_32 else _VERSION
         flags = _UTF_8 | (_SIZES_FOLLOW if follows else 0)
@@ -142,16 +153,17 @@ class ZipWriter:
 
 def _timestamp(entry: Entry) -> bytes:
     seconds = -1 if entry.mtime_us is None else entry.mtime_us // SECOND_US
-    return _TIMESTAMP.pack(_TIMESTAMP_ID, 5, 1, seconds) if 0 <= seconds < _TIMESTAMP_END else b""
+    return _TIMESTAMP.pack(*_TIMESTAMP_HEAD, seconds) if 0 <= seconds < _TIMESTAMP_END else b""
 
 
 def _dos_clock(entry: Entry) -> tuple[int, int]:
     """The time and the date of a member, as a ZIP file has them: local, from 1980 to 2107."""
     seconds = time.time() if entry.mtime_us is None else entry.mtime_us // SECOND_US
     try:
-        year, month, day, hour, minute, second = time.localtime(seconds)[:6]
+        at = time.localtime(seconds)
     except (OverflowError, OSError, ValueError):
-        year = 0
-    if not _FIRST_TIME[0] <= year <= _LAST_YEAR:
-        year, month, day, hour, minute, second = _FIRST_TIME
-    return hour << 11 | minute << 5 | min(second, 59) // 2, (year - _FIRST_TIME[0]) << 9 | month << 5 | day
+        return _FIRST_CLOCK
+    if not _FIRST_YEAR <= at.tm_year <= _LAST_YEAR:
+        return _FIRST_CLOCK
+    clock = at.tm_hour << _HOUR | at.tm_min << _MINUTE | at.tm_sec // 2
+    return clock, (at.tm_year - _FIRST_YEAR) << _YEAR | at.tm_mon << _MONTH | at.tm_mday

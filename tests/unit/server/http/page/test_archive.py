@@ -9,7 +9,7 @@ from unittest import mock
 
 from homeftp.config import MIB
 from homeftp.endpoint import ROOT, Endpoint, parse
-from homeftp.errors import BadEndpoint, Busy, Changed, NotFound, TooLarge
+from homeftp.errors import BadEndpoint, Changed, NotFound, TooLarge
 from homeftp.model import WriteRequest
 from homeftp.server.http.page import archive
 from homeftp.server.http.page.archive import MISSING, members_of
@@ -120,18 +120,3 @@ class ArchiveTests(FilesTestCase):
             for names in ((), ("0.txt",) * 4):
                 self.error_of(TooLarge, members_of(self.memory, "ann", self.files, ROOT, names, "top"))
         self.assertEqual(self.memory.held, 0, "nothing is held of a refused one")
-
-    def test_memory(self) -> None:
-        """ZIP files under way have so much memory in all: others get half of what is left, and what ends is freed."""
-        self.lay({f"a usual name {number:03}.txt": b"" for number in range(600)})
-        self.members().close()
-        self.assertEqual(self.memory.held, 0)
-        one = self.members()
-        self.assertLess(self.memory.held, 600 * 64, "the control: unpacked, one takes a KiB for each file")
-        self.memory = ArchiveMemory(4 * self.memory.held)
-        under_way = [self.members() for _ in range(2)]
-        refused = self.error_of(Busy, members_of(self.memory, "ann", self.files, ROOT, (), "top"))
-        self.assertIn("complete", str(refused))
-        self.members(group="link 1").close()
-        under_way[0].close()
-        self.assertEqual(self.made(self.members()), self.made(one))
