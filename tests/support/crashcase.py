@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import migrate
+from homeftp.errors import Busy
 from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.store import ClusterStore
 from tests.support import clusterchecks
@@ -80,13 +81,22 @@ class CrashCase(SynchronousTestCase):
                 worker.wait(60)
             for reader in readers:
                 reader.join(60)
-        found = chains(ClusterStore(self.context))
+        store = ClusterStore(self.context)
+        wait_until(partial(self._answers, store), within=WITHIN * 2)
+        found = chains(store)
         acknowledged = [line for lines in stored for line in lines]
         self.assertGreater(len(acknowledged), crashes * BETWEEN)
         self.assertEqual([line for line in acknowledged if line[2] not in found[line[0]]], [])
         self.assertEqual(clusterchecks.faults(self.context.database), [])
         share = self.cluster.cluster.share
         self.assertEqual(clusterchecks.missing_objects(self.context.database, self.cluster.bucket, share), [])
+
+    def _answers(self, store: ClusterStore) -> bool:
+        try:
+            store.probe()
+        except Busy:
+            return False
+        return True
 
     def _reached(self, stored: list[list[list[str]]], wanted: list[int]) -> bool:
         return all(len(lines) >= count for lines, count in zip(stored, wanted, strict=True))
