@@ -1,8 +1,8 @@
-"""The bucket of a cluster: the five things that are asked of it, and no others.
+"""The bucket of a cluster: the five things that are asked of it, and no others that it has to know.
 
 An object is written once, under a name that nothing had before, and is never changed: PUT of a new key, GET of a range,
 DELETE, LIST, and that what was put can be read at once. In everything else servers of the S3 protocol differ
-(docs/decisions/cluster). All of it blocks.
+(docs/decisions/cluster), also in whether a PUT may have the condition that nothing has the key. All of it blocks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence, Ty
 
 import msgspec
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import MemoryStore as BucketInMemory
 from obstore.store import S3Store
 
@@ -64,6 +64,9 @@ _SAMPLE_RANGE = (2, 5)
 """The range of the object that the check reads."""
 
 _SCHEME = "s3://"
+
+_NO_CONDITIONS = "status code: 501"
+"""Words of the library where a server of S3 knows no conditions: RFC 9110."""
 
 _BEYOND_END = ("status code: 416", "Invalid range")
 """Words of the library where a range begins behind the end of an object: RFC 9110, and the bucket in memory."""
@@ -122,6 +125,7 @@ class Bucket:
         self._seconds = seconds
         self._pause = pause
         self._breaker = CircuitBreaker()
+        self._before_put: Callable[[], None] | None = None
 
     def new_name(self) -> str:
         """A name that no object had before."""
@@ -133,7 +137,22 @@ class Bucket:
 
         The content is not copied, and must not be changed any more. Raises `Busy` (51), and `NoSpace` (52).
         """
+        if self._before_put is not None:
+            self._before_put()
+            self._before_put = None
         self._ask(obstore.put, self._key(name), content, use_multipart=False)
+
+    def before_first_put(self, look: Callable[[], None]) -> None:
+        """Call `look` before the next object is put, and again until it raises nothing; what it raises `put` raises."""
+        self._before_put = look
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write an object, unless there is one of that name; whether it was. Raises `Busy` (51), and `NoSpace` (52).
+
+        A server of S3 that knows no conditions, or leaves them out, replaces what is there. An answer may be lost, so
+        False may also mean that it was written.
+        """
+        return self._ask(_create, self._key(name), content)
 
     def get(self, name: str, start: int, length: int) -> bytes:
         """Bytes of an object. Raises `ObjectMissing`, and `Busy` (51)."""
@@ -300,6 +319,18 @@ def open_bucket(url: str, environment: Mapping[str, str], timeouts: BucketTimeou
     except (BaseError, ValueError) as error:
         raise OperatorError(f"the bucket {url} cannot be used: its settings are wrong") from error
     return Bucket(store, prefix, within=within, seconds=timeouts.operation)
+
+
+def _create(store: Store, key: str, content: bytes) -> bool:
+    try:
+        obstore.put(store, key, content, mode="create", use_multipart=False)
+    except AlreadyExistsError:
+        return False
+    except _FAULTS as error:
+        if _NO_CONDITIONS not in str(error):
+            raise
+        obstore.put(store, key, content, use_multipart=False)
+    return True
 
 
 def _refused(error: Exception) -> Exception:

@@ -106,7 +106,8 @@ class ClusterMember:
     def dump_daily(self) -> None:
         """Dump the database into the bucket, unless that was done today, or another server does it. Blocks.
 
-        Raises `OperatorError`, and `Busy` (51).
+        To be called after the store's maintenance, which raises `Forbidden` (33) where the bucket is another
+        database's: old dumps are removed. Raises `OperatorError`, and `Busy` (51).
         """
         dump_if_due(self._database, self._bucket(), SCHEMA)
 

@@ -59,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name in _ARGUMENTS:
             _ARGUMENTS[name](action)
         action.add_argument("database", metavar="DATABASE", help="the URL of the database")
-        if name not in ("migrate", "status", "release"):
+        if name == "status":
+            action.add_argument("--objects", metavar="BUCKET", help="a bucket, to see whether it is this database's")
+        elif name not in ("migrate", "release"):
             action.add_argument("--objects", metavar="BUCKET", required=True, help="the bucket, such as s3://files")
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
@@ -159,15 +161,19 @@ def _problem(bucket: Bucket) -> str | None:
 
 def _status(database: Database, options: argparse.Namespace) -> int:
     from homeftp.cluster.migrations import expect_current
+    from homeftp.cluster.objects import open_bucket
     from homeftp.cluster.servers import list_servers
     from homeftp.cluster.state import read_cluster
     from homeftp.server.clusterschema import SCHEMA
     from homeftp.store.cluster.tables import collected
     from homeftp.store.cluster.tables.holdings import read_status
+    from homeftp.store.cluster.upkeep.ownership import find_foreign
 
     expect_current(database, SCHEMA)
     servers, holds, is_held = list_servers(database), read_status(database), collected.is_held(database)
     following = read_cluster(database, ())
+    foreign = None if options.objects is None else find_foreign(database, open_bucket(options.objects, os.environ))
+    code = Exit.DONE if foreign is None else Exit.DIFFERS
     if options.json:
         listed = [
             {
@@ -180,8 +186,9 @@ def _status(database: Database, options: argparse.Namespace) -> int:
             for each in servers
         ]
         replicas = {"count": following.replicas, "lag_bytes": following.lag_bytes, "lag_seconds": following.lag_seconds}
-        print_json({"servers": listed, "replicas": replicas, **holds._asdict(), "held": is_held})
-        return Exit.DONE
+        bucket = {} if options.objects is None else {"bucket": foreign}
+        print_json({"servers": listed, "replicas": replicas, **holds._asdict(), "held": is_held, **bucket})
+        return code
     for each in servers:
         state = "runs" if each.runs else f"silent for {each.seconds:.0f} s"
         print(f"server   {printable(each.host):20} {printable(each.address):25} homeftp {each.version}  {state}")
@@ -191,9 +198,11 @@ def _status(database: Database, options: argparse.Namespace) -> int:
     print(f"files    {holds.files:,} with {format_size(holds.file_bytes)}; {holds.directories:,} folders")
     print(f"versions {holds.versions:,} with {format_size(holds.version_bytes)}")
     print(f"objects  {holds.packs:,} packs; {holds.garbage:,} objects wait to be removed")
+    if options.objects is not None:
+        print(f"bucket   {foreign or 'belongs to this database'}")
     if is_held:
         print("recovered: objects that no file names stay, until: homeftp cluster release")
-    return Exit.DONE
+    return code
 
 
 def _replicas(state: ClusterState) -> str:

@@ -54,6 +54,7 @@ def run_dump(database: Database, bucket: Bucket, options: argparse.Namespace) ->
     from homeftp.cluster.dumps.manifest import list_dumps
     from homeftp.cluster.dumps.writing import write_dump
     from homeftp.server.clusterschema import SCHEMA
+    from homeftp.store.cluster.upkeep.ownership import find_foreign
 
     if options.list:
         names = list_dumps(bucket)
@@ -63,6 +64,9 @@ def run_dump(database: Database, bucket: Bucket, options: argparse.Namespace) ->
             print("".join(f"{name}\n" for name in names), end="")
         return Exit.DONE
     try:
+        foreign = find_foreign(database, bucket)
+        if foreign is not None:
+            raise OperatorError(f"the dump was not written: {foreign}")
         made, removed = write_dump(database, bucket, SCHEMA, options.keep)
     except Refusal as error:
         raise OperatorError(f"the dump was not written: {error.message}") from error
@@ -110,6 +114,7 @@ def _recover(
     from homeftp.cluster.identity import bring_identity
     from homeftp.server.clusterschema import SCHEMA
     from homeftp.store.cluster.tables import collected
+    from homeftp.store.cluster.upkeep.ownership import find_foreign
 
     def also(transaction: Transaction) -> None:
         collected.hold(transaction)
@@ -117,8 +122,10 @@ def _recover(
             bring_identity(transaction, home)
 
     rows = recover(database, bucket, manifest, SCHEMA, home, also)
+    foreign = find_foreign(database, bucket)
     if options.json:
-        print_json({"recovered": manifest.name, "dumped_at": manifest.begun_us, "rows": rows})
+        refused = {} if foreign is None else {"refused": foreign}
+        print_json({"recovered": manifest.name, "dumped_at": manifest.begun_us, "rows": rows, **refused})
         return
     accounts = "no accounts" if home is None else counted(rows.get("accounts", 0), "account")
     names = rows["node"] - rows["share"]
@@ -126,6 +133,8 @@ def _recover(
         f"Recovered the dump of {format_moment(manifest.begun_us)}: {names:,} files and folders, "
         f"{counted(rows['version'], 'version')}, {accounts}."
     )
+    if foreign is not None:
+        print(f"No server will start on it yet: {foreign}.")
     sys.stdout.flush()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import partial
 
 from zope.interface import implementer
 
@@ -12,13 +13,14 @@ from homeftp.cluster.faults import unreachable
 from homeftp.cluster.migrations import expect_current
 from homeftp.cluster.objects import Bucket, open_bucket
 from homeftp.cluster.shared import shared_breaker
-from homeftp.errors import Busy, OperatorError
+from homeftp.errors import Busy, Forbidden, OperatorError
 from homeftp.interfaces.store import StoreOptions
 from homeftp.interfaces.storefactory import IStoreFactory
 from homeftp.store.cluster.base.context import ClusterContext, ClusterOptions
 from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables.shares import find_share
+from homeftp.store.cluster.upkeep.ownership import expect_own
 from homeftp.store.policy.changelog import ChangeLog
 
 
@@ -50,12 +52,17 @@ def open_cluster(
 def open_context(
     url: str, bucket: Bucket, options: StoreOptions, cluster: ClusterOptions | None = None
 ) -> ClusterContext:
-    """The engines of a store, and its share; raises `OperatorError`. The database is to be closed."""
+    """The engines of a store, and its share; raises `OperatorError`. The database is to be closed.
+
+    A store whose changes are recorded in a journal, as those of a server, is opened only in a bucket that is the
+    database's, where that answers. Nothing is put into another one by any store.
+    """
     cluster = cluster or ClusterOptions()
     database = Database(url, connections=cluster.connections, breaker=shared_breaker(url))
     try:
         expect_current(database, [STORE])
         share = find_share(database, cluster.share)
+        _expect_own(database, bucket, at_once=options.journal is not None)
     except Busy as error:
         database.close()
         raise unreachable(error) from error
@@ -64,3 +71,15 @@ def open_context(
         raise
     log = ChangeLog(options.record_changes)
     return ClusterContext(database, bucket, share, options, cluster, log, options.journal)
+
+
+def _expect_own(database: Database, bucket: Bucket, *, at_once: bool) -> None:
+    look = partial(expect_own, database, bucket, anew=False)
+    bucket.before_first_put(look)
+    if at_once:
+        try:
+            look()
+        except Busy:
+            return  # it is looked at before the first object is put
+        except Forbidden as refusal:
+            raise OperatorError(refusal.message) from None

@@ -13,6 +13,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cluster.database import Database
+from homeftp.cluster.objects import open_bucket
 from tests.support import engines
 from tests.support.objectserver import object_server
 from tests.support.processes import (
@@ -110,6 +111,19 @@ class ServersTests(SynchronousTestCase):
         events = [json.loads(line) for line in logs[0].splitlines()]
         self.assertEqual([each["endpoint"] for each in events if each["event"] == "change"], ["a"])
         self.assertFalse(os.path.exists(os.path.join(self.first.state, "audit.jsonl")))
+
+    def test_foreign_bucket(self) -> None:
+        """A server does not start on the bucket of another cluster, says why, and changes nothing there."""
+        other = engines.postgresql().create(f"servers_{id(self)}_other")
+        self.done("cluster", "init", other, "--objects", f"{self.bucket}-other")
+        bucket = open_bucket(self.bucket, self.env)
+        before = [each for page in bucket.list() for each in page]
+        options = ("--objects", self.bucket, "--no-announce", "--state", os.path.abspath(self.mktemp()))
+        ended = run_homeftp("serve", other, *options, "--listen", "tcp:0:interface=127.0.0.1", **self.env)
+        self.assertNotEqual(ended.returncode, 0)
+        self.assertIn("the bucket is that of another database", ended.stderr)
+        self.assertEqual([each for page in bucket.list() for each in page], before)
+        self.done("cluster", "status", self.url, "--objects", self.bucket)  # the control
 
     def test_failover(self) -> None:
         """A server that is killed while a large file is sent: the command goes on through the other, and ends right."""

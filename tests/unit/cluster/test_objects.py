@@ -39,6 +39,28 @@ class BucketTests(SynchronousTestCase):
         bucket.put("dumps/a", b"")
         self.assertEqual([name for page in bucket.list("dumps/") for name, _ in page], ["dumps/a"])
 
+    def test_create(self) -> None:
+        """An object that is only created is never replaced."""
+        bucket = Bucket(BucketInMemory())
+        self.assertEqual([bucket.create("x", b"one"), bucket.create("x", b"two")], [True, False])
+        self.assertEqual(bucket.get("x", 0, 3), b"one")
+
+    def test_first_put(self) -> None:
+        """Nothing is put before what has to be looked at first was, once, and found right."""
+        bucket, looks = Bucket(BucketInMemory()), [Busy("silent"), None]
+
+        def look() -> None:
+            found = looks.pop(0)
+            if found is not None:
+                raise found
+
+        bucket.before_first_put(look)
+        self.assertRaises(Busy, bucket.put, "x", b"")
+        self.assertEqual(list(bucket.list()), [])
+        for name in ("x", "y"):
+            bucket.put(name, b"")
+        self.assertEqual(looks, [])
+
     def test_probe(self) -> None:
         """A bucket that answers is not changed by being asked."""
         bucket = Bucket(BucketInMemory())
@@ -141,6 +163,12 @@ class TroubleTests(SynchronousTestCase):
         with under(OperationDeadline(0.5, clock.seconds)):
             self.assertRaises(Busy, self.bucket.put, "x", b"")
         self.assertEqual(self.server.asked, 1, "it is not tried again")
+
+    def test_no_conditions(self) -> None:
+        """A server of S3 that refuses to put under a condition is asked without one."""
+        self.server.refuse(501, "NotImplemented", times=1)
+        self.assertTrue(self.bucket.create("x", b"0123"))
+        self.assertEqual(self.bucket.get("x", 0, 4), b"0123")
 
     def test_ranges(self) -> None:
         """Ranges may be in any order, overlap, and be far from each other; those that are close are one request."""

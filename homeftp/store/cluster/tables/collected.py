@@ -128,6 +128,20 @@ def own_id(transaction: Transaction) -> str:
     return str(transaction.row("SELECT id FROM owner WHERE own")[0])
 
 
+def knows_any(queries: IQueries, objects: Sequence[str]) -> bool:
+    """Whether any of these objects is one of this database."""
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM part p JOIN unnest(%b::text[]) AS a (object) USING (object))"
+        " OR EXISTS (SELECT 1 FROM garbage g JOIN unnest(%b::text[]) AS a (object) USING (object))"
+    )
+    return bool(queries.row(query, (list(objects), list(objects)))[0])
+
+
+def has_objects(queries: IQueries) -> bool:
+    """Whether any content of this database has bytes in a bucket."""
+    return bool(queries.row("SELECT EXISTS (SELECT 1 FROM part)")[0])
+
+
 def due(database: Database, task: str, seconds: float) -> bool:
     """Whether a task of all servers was last begun so long ago; then it counts as begun, by this one."""
 

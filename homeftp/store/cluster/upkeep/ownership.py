@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from homeftp.cluster.database import Database
 from homeftp.cluster.migrations import states
-from homeftp.cluster.objects import Bucket, ObjectMissing
+from homeftp.cluster.objects import Bucket, ObjectMissing, is_object_name
 from homeftp.errors import Forbidden
 from homeftp.store.cluster.base.schema import STORE
 from homeftp.store.cluster.tables import collected
@@ -18,34 +18,75 @@ OWNER = "owner"
 _LENGTH = 36
 """Characters of an id."""
 
+_SAMPLE = 1000
+"""Objects of a bucket that are looked for in the database: a page of its listing."""
 
 _FOREIGN = (
     "the bucket is that of another database, whose files would be lost if this one removed what it does not name: give "
     f"each database a bucket of its own, or a prefix. If the other is lost, remove the object {OWNER} from the bucket"
 )
 
+_UNKNOWN = (
+    "the bucket has objects that this database does not know, and does not say whose they are: give each database a "
+    "bucket of its own, or a prefix, or remove these objects if nothing needs them"
+)
+
+_EMPTY = (
+    "the bucket has none of the files of this database: is its URL right? If the bucket was lost, let homeftp use this "
+    "one with: homeftp cluster init"
+)
+
 
 def find_foreign(database: Database, bucket: Bucket) -> str | None:
-    """Why nothing may be removed from a bucket; None where it is this database's, or may become it.
+    """Why a bucket is not this database's, nor may become it by itself; None where it is, or may.
 
-    Raises `Busy` (51).
+    Changes nothing. Raises `Busy` (51).
     """
-    if states(database, [STORE])[0].problem is not None:
-        return None  # it has no files yet
-    return None if _holder(bucket) in (None, *collected.owners(database)) else _FOREIGN
+    (state,) = states(database, [STORE])
+    if state.made == 0:
+        return _FOREIGN if _holder(bucket) is not None else None
+    if state.problem is not None:
+        return None  # an older version made the tables: it did not know whose a bucket is
+    return _why_not(database, bucket, _holder(bucket), anew=False)
 
 
-def expect_own(database: Database, bucket: Bucket) -> None:
+def expect_own(database: Database, bucket: Bucket, *, anew: bool = True) -> None:
     """Let a bucket be this database's: one without an owner, or that of a database which this one was recovered from.
 
-    Raises `Forbidden` (33) where it is another's, and `Busy` (51).
+    `anew`: also an empty one, though the database has files. Raises `Forbidden` (33) where it is another's, and `Busy`
+    (51).
     """
-    own, holder = database.transact(collected.own_id), _holder(bucket)
-    if holder not in (None, *collected.owners(database)):
-        raise Forbidden(_FOREIGN)
-    if holder != own:
+    holder = _holder(bucket)
+    why = _why_not(database, bucket, holder, anew=anew)
+    if why is not None:
+        raise Forbidden(why)
+    own = database.transact(collected.own_id)
+    if holder == own:
+        return
+    if holder is not None:
         bucket.delete([OWNER])
-        bucket.put(OWNER, own.encode("ascii"))
+    bucket.create(OWNER, own.encode("ascii"))
+    if _holder(bucket) != own:  # another database has claimed it at the same time
+        raise Forbidden(_FOREIGN)
+
+
+def _why_not(database: Database, bucket: Bucket, holder: str | None, *, anew: bool) -> str | None:
+    if holder is not None:
+        return None if holder in collected.owners(database) else _FOREIGN
+    there = _some_objects(bucket)
+    if there:
+        return None if collected.knows_any(database, there) else _UNKNOWN
+    return None if anew or not collected.has_objects(database) else _EMPTY
+
+
+def _some_objects(bucket: Bucket) -> list[str]:
+    """The first names of objects that homeftp gave."""
+    found: list[str] = []
+    for page in bucket.list():
+        found += [name for name, _ in page if is_object_name(name)]
+        if len(found) >= _SAMPLE:
+            break
+    return found[:_SAMPLE]
 
 
 def _holder(bucket: Bucket) -> str | None:

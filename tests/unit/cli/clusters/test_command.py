@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from unittest import mock
 
 from homeftp.cli.terminal.exitcodes import Exit
@@ -12,6 +13,7 @@ from homeftp.cluster import state as state_module
 from homeftp.cluster.database import Database
 from homeftp.cluster.servers import ClusterServer, report_server
 from homeftp.cluster.state import ClusterState
+from homeftp.store.cluster.upkeep.ownership import OWNER
 from tests.support.clusters import memory_bucket
 from tests.support.commandline import CommandCase
 from tests.support.engines import empty_schema
@@ -23,8 +25,8 @@ class ClusterCommandTests(CommandCase):
     def setUp(self) -> None:
         super().setUp()
         self.url = empty_schema()
-        bucket = memory_bucket()
-        patched = mock.patch.object(objects, "open_bucket", lambda url, environment: bucket)
+        self.bucket = memory_bucket()
+        patched = mock.patch.object(objects, "open_bucket", lambda url, environment: self.bucket)
         patched.start()
         self.addCleanup(patched.stop)
 
@@ -64,6 +66,22 @@ class ClusterCommandTests(CommandCase):
         self.assertIn("the bucket is that of another database", self.err.getvalue())
         self.assertEqual(self.cluster("check", "--objects", "s3://files"), Exit.DIFFERS)
         self.assertRegex(self.out.getvalue(), r"(?m)^bucket +the database that it belongs to +the bucket is that of")
+
+    def test_foreign_status(self) -> None:
+        """Asked about a bucket, the status says whether it is this database's."""
+        self.cluster("init", "--objects", "s3://files")
+        self.assertEqual(self.cluster("status"), Exit.DONE)
+        self.assertNotRegex(self.out.getvalue(), r"(?m)^bucket")
+        self.assertEqual(self.cluster("status", "--objects", "s3://files"), Exit.DONE)
+        self.assertRegex(self.out.getvalue(), r"(?m)^bucket +belongs to this database$")
+        self.bucket.delete([OWNER])
+        self.bucket.put(OWNER, str(uuid.uuid4()).encode())
+        self.assertEqual(self.cluster("status", "--objects", "s3://files"), Exit.DIFFERS)
+        self.assertRegex(self.out.getvalue(), r"(?m)^bucket +the bucket is that of another database")
+        self.cluster("status", "--objects", "s3://files", "--json")
+        self.assertIn("another database", json.loads(self.out.getvalue().splitlines()[-1])["bucket"])
+        self.assertEqual(self.cluster("dump", "--objects", "s3://files"), Exit.USAGE)
+        self.assertIn("another database", self.err.getvalue())
 
     def test_status(self) -> None:
         """The servers are listed with their addresses, and what there is is counted."""

@@ -14,6 +14,7 @@ from homeftp.cluster.identity import share_identity
 from homeftp.errors import Busy
 from homeftp.host import now
 from homeftp.server.cluster import bring_accounts
+from homeftp.store.cluster.upkeep.ownership import expect_own
 from tests.support.clustercommands import ClusterCommandCase
 from tests.support.engines import empty_schema
 
@@ -94,6 +95,24 @@ class DumpTests(ClusterCommandCase):
         self.clear()
         self.assertEqual(self.cluster("recover", "--state", self.state, url=new), Exit.USAGE)
         self.assertIn("name an empty database", self.err.getvalue())
+
+    def test_foreign_bucket(self) -> None:
+        """Whether the bucket has become another database's since the dump is said; it is not taken over by looking."""
+        self.join()
+        self.store("a.txt", b"kept")
+        self.assertEqual(self.cluster("dump"), Exit.DONE)
+        first = empty_schema()
+        self.clear()
+        self.assertEqual(self.cluster("recover", "--no-accounts", url=first), Exit.DONE)
+        self.assertNotIn("another database", self.out.getvalue(), "the control")
+        with contextlib.closing(Database(first, connections=1)) as database:
+            expect_own(database, self.bucket)  # a server starts
+        self.clear()
+        self.assertEqual(self.cluster("recover", "--no-accounts", url=empty_schema()), Exit.DONE)
+        self.assertRegex(self.out.getvalue(), "(?m)^No server will start on it yet: the bucket is that of another")
+        self.clear()
+        self.assertEqual(self.cluster("recover", "--no-accounts", "--json", url=empty_schema()), Exit.DONE)
+        self.assertIn("another database", str(self.printed_json()[0]["refused"]))
 
     def test_without_accounts(self) -> None:
         """It is said which, never chosen for the owner; the files alone need no state folder."""

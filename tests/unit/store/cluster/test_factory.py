@@ -6,18 +6,21 @@ from unittest import mock
 
 from homeftp.cluster.connections import DatabaseTimeouts
 from homeftp.cluster.database import Database
-from homeftp.errors import OperatorError
+from homeftp.endpoint import parse
+from homeftp.errors import Busy, Forbidden, OperatorError
 from homeftp.interfaces.store import StoreOptions
+from homeftp.model import WriteRequest
 from homeftp.store.cluster.factory import ClusterStoreFactory, open_cluster
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables.shares import make_share
 from homeftp.store.factory import check_store, open_store
 from tests.support import engines
 from tests.support.clustercase import ClusterCase
-from tests.support.clusters import memory_bucket
+from tests.support.clusters import Cluster, memory_bucket, new_database
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "topsecret", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 OPTIONS = StoreOptions(objects="s3://bucket")
+JOURNAL = StoreOptions(objects="s3://bucket", journal=lambda transaction, changes: None)
 
 
 class FactoryTests(ClusterCase):
@@ -31,6 +34,51 @@ class FactoryTests(ClusterCase):
             self.addCleanup(store.close)
             check_store(self.cluster.url, OPTIONS)
         self.assertIsInstance(store, ClusterStore)
+
+    def test_foreign_bucket(self) -> None:
+        """A store that is to be changed is not opened in the bucket of another database; nothing is stored there."""
+        self.write("a.txt")
+        self.store.maintain()
+        other = self.other()
+        refused = self.assertRaises(OperatorError, self.opened, other, JOURNAL)
+        self.assertIn("another database", str(refused))
+        before = self.objects()
+        store = self.opened(other, OPTIONS)
+        self.assertRaises(Forbidden, store.write_many, [(self.asked, b"content")])
+        self.assertEqual(self.objects(), before)
+        self.opened(self.cluster, JOURNAL).write_many([(self.asked, b"content")])  # the control
+        self.assertEqual(len(self.objects()), len(before) + 1)
+
+    def test_silent_bucket(self) -> None:
+        """A bucket that does not answer does not keep a store from being opened; it is looked at before it is used."""
+        self.write("a.txt")
+        self.store.maintain()
+        get, silent = self.cluster.bucket.get, [True]
+
+        def get_or_fail(name: str, start: int, length: int) -> bytes:
+            if silent:
+                raise Busy("it does not answer")
+            return get(name, start, length)
+
+        self.patch(self.cluster.bucket, "get", get_or_fail)
+        store = self.opened(self.other(), JOURNAL)
+        self.assertRaises(Busy, store.write_many, [(self.asked, b"content")])
+        silent.clear()
+        self.assertRaises(Forbidden, store.write_many, [(self.asked, b"content")])
+
+    asked = WriteRequest(endpoint=parse("b.txt"), size=7)
+
+    def other(self) -> Cluster:
+        """A store of another database, with the same bucket."""
+        other = Cluster(self.cluster.bucket, new_database())
+        other.context().database.close()
+        return other
+
+    def opened(self, cluster: Cluster, options: StoreOptions) -> ClusterStore:
+        """A store, opened as a server does."""
+        store = open_cluster(cluster.url, cluster.bucket, options, cluster.cluster)
+        self.addCleanup(store.close)
+        return store
 
     def test_incomplete(self) -> None:
         """Without a bucket, and with a password that all could read, it is refused."""

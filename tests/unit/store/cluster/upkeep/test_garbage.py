@@ -16,6 +16,7 @@ from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.tables import collected, contents
 from homeftp.store.cluster.upkeep import garbage
+from homeftp.store.cluster.upkeep.ownership import expect_own
 from homeftp.store.cluster.writes import packs
 from homeftp.store.cluster.writes.committer import ClusterCommitter
 from homeftp.store.cluster.writes.packs import StoredContents
@@ -29,6 +30,11 @@ class GarbageCase(ClusterCase):
     """Objects stay for two hours."""
 
     cluster_options = {"grace_seconds": GRACE}  # noqa: RUF012 (read only)
+
+    def setUp(self) -> None:
+        """The bucket is the database's, as `homeftp cluster init` leaves it."""
+        super().setUp()
+        expect_own(self.context.database, self.cluster.bucket)
 
     def discard(self, *paths: str) -> None:
         """Remove files, and the versions of them."""

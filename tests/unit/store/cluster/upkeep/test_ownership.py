@@ -8,7 +8,7 @@ from homeftp.store.cluster.store import ClusterStore
 from homeftp.store.cluster.upkeep import garbage
 from homeftp.store.cluster.upkeep.ownership import OWNER, expect_own, find_foreign
 from tests.support.clustercase import ClusterCase
-from tests.support.clusters import Cluster, new_database
+from tests.support.clusters import Cluster, memory_bucket, new_database
 
 GRACE = 2 * HOUR
 
@@ -54,3 +54,38 @@ class OwnershipTests(ClusterCase):
         expect_own(self.foreign.database, self.cluster.bucket)
         self.cluster.bucket.delete([OWNER])
         self.store.maintain()
+
+    def test_unknown_objects(self) -> None:
+        """A bucket that does not say whose it is, and has objects that a database does not know, is not that one's."""
+        self.cluster.bucket.delete([OWNER])
+        self.assertIn("does not know", find_foreign(self.foreign.database, self.cluster.bucket) or "")
+        self.assertRaises(Forbidden, expect_own, self.foreign.database, self.cluster.bucket)
+        self.assertIsNone(find_foreign(self.context.database, self.cluster.bucket))
+        expect_own(self.context.database, self.cluster.bucket)  # the control
+        self.assertRaises(Forbidden, expect_own, self.foreign.database, self.cluster.bucket)
+
+    def test_empty(self) -> None:
+        """An empty bucket is not that of a database with files, unless its owner says so; one without any takes it."""
+        empty = memory_bucket()
+        self.assertIn("none of the files", find_foreign(self.context.database, empty) or "")
+        self.assertRaises(Forbidden, expect_own, self.context.database, empty, anew=False)
+        self.assertEqual(list(empty.list()), [])
+        expect_own(self.context.database, empty)
+        expect_own(self.context.database, empty, anew=False)
+        expect_own(self.foreign.database, memory_bucket(), anew=False)
+
+    def test_at_once(self) -> None:
+        """Of two databases that find the same bucket without an owner one gets it, and the other one is refused."""
+        empty = memory_bucket()
+        look, others = empty.get, [self.foreign.database]
+
+        def get(name: str, start: int, length: int) -> bytes:
+            try:
+                return look(name, start, length)
+            finally:
+                if others:  # the other one is quicker
+                    expect_own(others.pop(), empty)
+
+        self.patch(empty, "get", get)
+        self.assertRaises(Forbidden, expect_own, self.context.database, empty)
+        expect_own(self.foreign.database, empty)
