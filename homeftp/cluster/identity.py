@@ -1,7 +1,7 @@
 """The identity of a home whose servers are several: each has the same CA, so that a client that knows one knows all.
 
-The CA's key is in the database, beside the accounts: who can write there can let anybody in anyway. A certificate
-of its own makes each server for itself.
+The CA's key is in the database, beside the accounts: who can write there can let anybody in anyway. So is the key by
+which SSH clients know a server. A certificate of its own makes each server for itself.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ CREATE TABLE identity (
 );
 """
 
-IDENTITY = SchemaPart("identity", (_STEP,), left=("identity",))
-"""One row: the CA of the cluster. No dump has it: each server's state folder does."""
+_SSH_KEY = "ALTER TABLE identity ADD COLUMN ssh_key bytea;"
+
+IDENTITY = SchemaPart("identity", (_STEP, _SSH_KEY), left=("identity",))
+"""One row: the CA of the cluster, and the key that servers show to SSH clients. No dump has it: each server's state
+folder does."""
 
 
 def tables_id(database: Database) -> str:
@@ -72,6 +75,22 @@ def share_identity(database: Database, state: str, *, now: Callable[[], datetime
             f"the state folder {state} holds the identity of another home: give the servers of a cluster a new state "
             "folder each with --state DIR"
         )
+
+
+def share_ssh_key(database: Database, own: bytes) -> bytes:
+    """The key that the servers show to SSH clients. Where the cluster has none yet, this server's own becomes it.
+
+    The cluster has an identity already.
+    """
+
+    def work(transaction: Transaction) -> bytes:
+        (shared,) = transaction.row("SELECT ssh_key FROM identity FOR UPDATE")
+        if shared is not None:
+            return bytes(shared)
+        transaction.execute("UPDATE identity SET ssh_key = %s", (own,))
+        return own
+
+    return database.transact(work)
 
 
 def take_identity(database: Database, state: str) -> None:

@@ -6,6 +6,7 @@ Only a server of a cluster imports this module, which needs the packages of the 
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Callable, Sequence
 
 import attrs
@@ -19,12 +20,13 @@ from homeftp.cluster.address import ClusterAddress, write_address
 from homeftp.cluster.database import Database, Transaction
 from homeftp.cluster.dumps.manifest import newest_at
 from homeftp.cluster.dumps.writing import dump_if_due
-from homeftp.cluster.identity import share_identity, tables_id
+from homeftp.cluster.identity import share_identity, share_ssh_key, tables_id
 from homeftp.cluster.migrations import expect_current
 from homeftp.cluster.objects import Bucket, open_bucket
 from homeftp.cluster.shared import shared_database
 from homeftp.cluster.state import ClusterState, read_cluster
 from homeftp.config import Settings
+from homeftp.crypto.sshhostkey import share_host_key
 from homeftp.files.watches.hub import ChangeHub
 from homeftp.host import now
 from homeftp.interfaces import IWorkers
@@ -54,7 +56,7 @@ class ClusterMember:
         return open_bucket(self._settings.objects or "", os.environ)
 
     def join(self) -> None:
-        """Mark the state folder as one of the cluster's, with its identity. Blocks.
+        """Mark the state folder as one of the cluster's, with its identity and its SSH key. Blocks.
 
         Raises `OperatorError` where the database has not the tables that this version needs, and where the state folder
         belongs to another cluster, or has another identity.
@@ -62,6 +64,7 @@ class ClusterMember:
         expect_current(self._database, SCHEMA)
         write_address(self._settings.state, ClusterAddress(self._settings.root, self._settings.objects or ""))
         share_identity(self._database, self._settings.state, now=now)
+        share_host_key(self._settings.state, partial(share_ssh_key, self._database), needed=bool(self._settings.sftp))
 
     def guesses(self, workers: IWorkers, kind: str, most: int, seconds: float) -> GuessLimit:
         """Counts guesses for all servers of the cluster."""

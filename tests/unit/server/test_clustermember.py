@@ -10,12 +10,16 @@ from homeftp.cluster.dumps.manifest import list_dumps
 from homeftp.cluster.migrations import migrate
 from homeftp.cluster.shared import shared_database
 from homeftp.config import Settings
+from homeftp.crypto.secretfiles import private_folder
+from homeftp.crypto.sshhostkey import read_host_key
 from homeftp.endpoint import parse
+from homeftp.errors import OperatorError
 from homeftp.model import SERVER, Change
 from homeftp.server import cluster, clustermember
 from homeftp.server.clustermember import ClusterMember
 from homeftp.server.clusterschema import SCHEMA
 from homeftp.server.otherservers import read_change
+from homeftp.server.sftp.ssh.hostkey import open_host_key
 from tests.support.clusters import memory_bucket
 from tests.support.engines import empty_schema
 from tests.support.folders import QuickCase
@@ -25,7 +29,7 @@ class ClusterMemberTests(QuickCase):
     """A member whose database has the tables."""
 
     def setUp(self) -> None:
-        url = empty_schema()
+        url = self.url = empty_schema()
         self.addCleanup(shared_database.cache_clear)
         self.database = shared_database(url)
         self.addCleanup(self.database.close)
@@ -36,6 +40,46 @@ class ClusterMemberTests(QuickCase):
         assert isinstance(member, ClusterMember)
         self.member = member
         self.member.join()
+
+    def test_host_key(self) -> None:
+        """All servers of a cluster that speak SFTP show the same key, that of the first one."""
+        first, second, without = self.one_more(sftp=True), self.one_more(sftp=True), self.one_more(sftp=False)
+        shown = [open_host_key(folder).public().blob() for folder in (first, second)]
+        self.assertEqual(shown[0], shown[1])
+        self.assertIsNone(read_host_key(without))
+
+    def test_known_host_key(self) -> None:
+        """A server that had a key before it joined gives it to the others, also while it speaks no SFTP."""
+        folder = private_folder(os.path.abspath(self.mktemp()))
+        own = open_host_key(folder).public().blob()
+        self.one_more(sftp=False, state=folder)
+        self.assertEqual(open_host_key(self.one_more(sftp=True)).public().blob(), own)
+        self.assertEqual(open_host_key(folder).public().blob(), own)
+
+    def test_other_host_key(self) -> None:
+        """A server that had a key of its own in the cluster shows that of the others from its next start on."""
+        shared = open_host_key(self.one_more(sftp=True)).public().blob()
+        folder = private_folder(os.path.abspath(self.mktemp()))
+        self.assertNotEqual(open_host_key(folder).public().blob(), shared)
+        self.one_more(sftp=True, state=folder)
+        self.assertEqual(open_host_key(folder).public().blob(), shared)
+
+    def test_wrong_host_key(self) -> None:
+        """What the database has in place of a key is refused, and the server keeps its own."""
+        folder = self.one_more(sftp=True)
+        own = open_host_key(folder).public().blob()
+        self.database.transact(lambda transaction: transaction.execute("UPDATE identity SET ssh_key = 'nonsense'"))
+        self.assertRaises(OperatorError, self.one_more, sftp=True, state=folder)
+        self.assertEqual(open_host_key(folder).public().blob(), own)
+
+    def one_more(self, *, sftp: bool, state: str | None = None) -> str:
+        """Start one more server of the cluster; its state folder."""
+        listen = ("tcp:0:interface=127.0.0.1",) if sftp else ()
+        state = state or os.path.abspath(self.mktemp())
+        member = cluster.member_of(Settings(root=self.url, state=state, objects="s3://files", sftp=listen))
+        assert isinstance(member, ClusterMember)
+        member.join()
+        return state
 
     def test_store_id(self) -> None:
         """The store has an id, which stays."""

@@ -6,25 +6,19 @@ import base64
 import hashlib
 import os
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.conch.ssh.keys import BadKeyError, Key
 
-from homeftp.crypto.secretfiles import read_private, write_private
+from homeftp.crypto.sshhostkey import FILE, new_host_key, read_host_key, write_host_key
 from homeftp.errors import OperatorError
-
-FILE = "ssh_host_ed25519_key"
-"""Its name in the state folder, and its format, are those of OpenSSH."""
 
 
 def open_host_key(state: str) -> Key:
     """The key of the server in a state folder; a new one where it has none. Raises `OperatorError`."""
     path = os.path.join(state, FILE)
-    content = read_private(path)
+    content = read_host_key(state)
     if content is None:
-        made = Ed25519PrivateKey.generate()
-        content = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-        write_private(path, content)
+        content = new_host_key()
+        write_host_key(state, content)
     try:
         key: Key = Key.fromString(content)
     except (BadKeyError, ValueError) as error:

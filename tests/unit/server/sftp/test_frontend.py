@@ -8,9 +8,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from homeftp.crypto.sshhostkey import FILE
 from homeftp.server.sftp.connection import SftpConnection
 from homeftp.server.sftp.frontend import FullSshServer, SftpFactory, SftpFrontEnd
-from homeftp.server.sftp.ssh.hostkey import FILE, fingerprint, open_host_key
+from homeftp.server.sftp.ssh.hostkey import fingerprint, open_host_key
 from tests.support.embedded import EmbeddedServer
 from tests.support.sshclient import SshCase
 

@@ -6,8 +6,9 @@ import os
 import stat
 import subprocess
 
+from homeftp.crypto.sshhostkey import FILE
 from homeftp.errors import OperatorError
-from homeftp.server.sftp.ssh.hostkey import FILE, fingerprint, open_host_key
+from homeftp.server.sftp.ssh.hostkey import fingerprint, open_host_key
 from tests.support.folders import QuickCase
 
 
