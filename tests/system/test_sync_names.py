@@ -7,7 +7,7 @@ import shutil
 
 from homeftp.client import Outcome
 from homeftp.client.sync.local.marker import read_marker
-from tests.support.mounts import exfat, held
+from tests.support.mounts import exfat, held, mounted
 from tests.support.syncs import SyncCase
 
 
@@ -102,6 +102,23 @@ class FoldingDiskTests(SyncCase):
         self.assertEqual(self.ann.contents(), {"other": b"other"})
         self.get("Docs", self.bob.path, recursive=True)
         self.assertEqual(self.failed(), set(), "the control")
+
+    def test_beneath(self) -> None:
+        """A disk that ignores case is mounted within a folder that does not: only there names clash."""
+        disk = os.path.join(self.bob.path, "disk")
+        held(self, mounted(disk, "--bind", held(self, exfat(self.mktemp()))))
+        for name in ("Photo.jpg", "photo.jpg"):
+            self.make_remote_file(f"Docs/disk/d/{name}", name.encode())
+            self.make_remote_file(f"Docs/e/{name}", name.encode())
+        before = self.there()
+        clashing = {"disk/d/Photo.jpg", "disk/d/photo.jpg"}
+        for _ in range(2):
+            self.sync(self.bob)
+            self.assertEqual(self.failed(), clashing)
+        self.assertEqual(self.bob.contents(), {name: node for name, node in before.items() if name not in clashing})
+        self.assertEqual(self.there(), before)
+        self.get("Docs", self.bob.path, recursive=True)
+        self.assertEqual(self.failed(), clashing)
 
     def test_copied(self) -> None:
         """A folder that was moved to such a disk, which holds one of two names, deletes and changes neither there."""

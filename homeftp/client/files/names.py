@@ -8,6 +8,7 @@ import re
 import secrets
 import tempfile
 import unicodedata
+from typing import AbstractSet, Mapping
 
 from homeftp.client.escapes import ESCAPES, escape_name, unescape_name
 from homeftp.endpoint import RESERVED_PREFIX
@@ -62,6 +63,14 @@ def unescaped_name(name: str, *, strict: bool) -> str:
     if found is None:
         raise OperatorError(f"{name} {NO_LOCAL_NAME}")
     return found
+
+
+def folding_disks(folder: str, mounts: Mapping[str, str]) -> AbstractSet[str]:
+    """The disks in a folder that ignore case, by the names of their mount points: "" is that of the folder. Blocks.
+
+    `mounts` has the paths of the others.
+    """
+    return {name for name, path in {"": folder, **mounts}.items() if ignores_case(path)}
 
 
 def ignores_case(folder: str) -> bool:

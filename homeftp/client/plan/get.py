@@ -8,7 +8,7 @@ from typing import MutableMapping, Sequence
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import LocalTree
-from homeftp.client.files.names import ignores_case
+from homeftp.client.files.names import folding_disks
 from homeftp.client.files.scan import scan_names
 from homeftp.client.files.write import DownloadTarget
 from homeftp.client.mirror.local import delete_local
@@ -150,8 +150,10 @@ class _Get:
             del listing.entries[""]
         select(listing, tree.selector, found.same_names())
         spell(listing, tree)
-        if await self._context.workers.run(ignores_case, path):
-            await self._context.workers.run(leave_out_unstorable, listing, tree)
+        mounts = {name: tree.directories[name].path for name in tree.mount_points}
+        folding = await self._context.workers.run(folding_disks, path, mounts)
+        if folding:
+            await self._context.workers.run(leave_out_unstorable, listing, tree, folding)
         found.plan_same(self._observer)
         report_plan(listing, self._observer)
         plan = await self._plan_deletion(found, path) if self._options.delete else None

@@ -61,11 +61,16 @@ def leave_out_refused(tree: LocalTree, entries: NameTable[Entry], same: Collecti
         tree.failed.append((name, clash_reason(other, here=False)))
 
 
-def leave_out_unstorable(listing: RemoteListing, tree: LocalTree) -> None:
-    """As `leave_out_refused`, for what is to be fetched to a disk that ignores case; `tree` is what is there."""
-    folders = _folders(tree)
+def leave_out_unstorable(listing: RemoteListing, tree: LocalTree, folding: Collection[str]) -> None:
+    """As `leave_out_refused`, for what is to be fetched to the `folding` disks, which ignore case.
+
+    `tree` is what is there; the disks are named by their mount points in it, "" for that of the folder.
+    """
+    folders, mounts = _folders(tree), tree.mount_points
     clashes: dict[str, str] = {}
     for folder in listing.entries.folders():
+        if next((name for name in upwards(folder) if name in mounts), "") not in folding:
+            continue
         there = {name for name, _ in listing.entries.inside(folder) if name}
         clashes.update(_similar(there, _names(tree, folders, folder)))
     if clashes:

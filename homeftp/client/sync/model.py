@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from itertools import repeat
-from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
+from typing import Collection, Container, Iterable, Mapping, NamedTuple, Sequence
 
 import attrs
 
-from homeftp.client.tables.nametable import NameTable
+from homeftp.client.tables.nametable import NameTable, upwards
 from homeftp.client.tables.packedlist import ListPacking, PackedList
 from homeftp.client.tables.packs import Columns, Packing
 from homeftp.hashing.filehash import binary, from_binary
@@ -151,6 +151,11 @@ def is_within(name: str, folder: str) -> bool:
     return name == folder or name.startswith(f"{folder}/")
 
 
+def disk_of(folder: str, mounts: Container[str]) -> str:
+    """The one of these mount points at or around a directory that is the next to it; "" for none."""
+    return next((name for name in upwards(folder) if name in mounts), "")
+
+
 class Unsynced(NamedTuple):
     """Why something cannot be synced."""
 
@@ -176,8 +181,15 @@ class SyncTree:
     """The directories that hold something that is left out, so that they stay."""
     mounts: Collection[str] = ()
     """Directories that are on another disk than the one around them."""
-    folds: bool = False
-    """Whether it takes names that differ only in case or in the form of their letters for one."""
+    folding: Collection[str] = ()
+    """The disks that take names for one which differ only in case or in the form of their letters.
+
+    By their mount points; "" is that of the folder itself.
+    """
+
+    def folds(self, folder: str) -> bool:
+        """Whether a directory is on such a disk."""
+        return disk_of(folder, self.mounts) in self.folding
 
 
 class Act(enum.Enum):

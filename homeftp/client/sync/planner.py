@@ -89,16 +89,16 @@ def make_plan(
     than the trees, the `unchanged` ones among them. A file that both sides have is merged where both have the
     `mergeable` edits of that name.
     """
-    folding = [side for side, tree in ((Side.HERE, here), (Side.THERE, there)) if tree.folds]
+    folds = {Side.HERE: here.folds, Side.THERE: there.folds}
     opaque: Mapping[str, Unsynced] = {**there.opaque, **here.opaque}
     while True:
         plan, builder = _plan_without(opaque, base, inodes, here, there, options, permitted, unchanged_files, mergeable)
-        if not folding or not plan.actions:
+        if not (here.folding or there.folding) or not plan.actions:
             return plan
         from homeftp.client.sync.naming.clashes import find_clashes
 
         sides = {Side.HERE: builder.here, Side.THERE: builder.there}
-        clashes = find_clashes(builder.base, sides, unchanged or NameSet(), plan.actions, folding)
+        clashes = find_clashes(builder.base, sides, unchanged or NameSet(), plan.actions, folds)
         if clashes.keys() <= opaque.keys():  # none, or what the side has to refuse: it would be the same plan again
             return plan
         opaque = {**opaque, **clashes}

@@ -21,7 +21,7 @@ from homeftp.client.batches import in_batches
 from homeftp.client.files.digest import LocalDigests, read_unread
 from homeftp.client.files.hashes import known_hashes
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree, file_table
-from homeftp.client.files.names import ignores_case
+from homeftp.client.files.names import folding_disks
 from homeftp.client.files.read import Content, ReadRequest, read_many
 from homeftp.client.plan.listing import RemoteListing, entry_table, select
 from homeftp.client.plan.local import scanner
@@ -156,6 +156,7 @@ async def read_both(
         known = await context.workers.run(archive.count_files, pair)
         unread = known - sum(node.kind == "file" for node in agreed.nodes.values()) - surveyed.same_count
     await learn_local(context, tree, listing.entries, sends=False)
+    mounts = {name: tree.directories[name].path for name in tree.mount_points}
     reading = _Reading(client, context, surveyed, agreed)
     await reading.run()
     return BothSides(
@@ -165,10 +166,10 @@ async def read_both(
             reading.here(),
             partial=tree.partial_directories,
             links=tree.links,
-            mounts=tree.mount_points,
-            folds=await context.workers.run(ignores_case, pair.local),
+            mounts=mounts,
+            folding=await context.workers.run(folding_disks, pair.local, mounts),
         ),
-        attrs.evolve(reading.there(), partial=held, folds=client.server_info.similar_names is False),
+        attrs.evolve(reading.there(), partial=held, folding={""} if client.server_info.similar_names is False else ()),
         attrs.evolve(agreed, nodes=reading.agreed),
         reading.unchanged,
         same,

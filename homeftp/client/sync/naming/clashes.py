@@ -7,7 +7,7 @@ disks hold only one of the two. None of them can be known to be right: what woul
 from __future__ import annotations
 
 from itertools import chain
-from typing import AbstractSet, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from typing import AbstractSet, Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 from homeftp.client.plan.spelling import clash_reason
 from homeftp.client.sync.model import Act, Side, SyncAction, SyncNode, Unsynced, is_within
@@ -20,12 +20,16 @@ Tables = Mapping[Side, NameTable[SyncNode]]
 
 
 def find_clashes(
-    base: Container[str], tables: Tables, unchanged: NameSet, actions: Iterable[SyncAction], folding: Collection[Side]
+    base: Container[str],
+    tables: Tables,
+    unchanged: NameSet,
+    actions: Iterable[SyncAction],
+    folds: Mapping[Side, Callable[[str], bool]],
 ) -> Mapping[str, Unsynced]:
-    """The names that a plan must leave out, because one of the `folding` sides takes several of them for one.
+    """The names that a plan must leave out, because a side takes several of them for one.
 
-    `base` has the names that are agreed on. It and the `tables` lack the files that are `unchanged` on both sides. What
-    a side has already stays as it is.
+    `folds` says of each side in which directories it does so. `base` has the names that are agreed on. It and the
+    `tables` lack the files that are `unchanged` on both sides. What a side has already stays as it is.
     """
     moves = [action for action in actions if action.act is Act.MOVE]
     groups = list(_groups(tables, unchanged, {action.to for action in moves}))
@@ -39,6 +43,7 @@ def find_clashes(
             steps.setdefault(name, []).append(action)
     clashes: dict[str, Unsynced] = {}
     for group in groups:
+        folding = [side for side, is_folding in folds.items() if is_folding(group[0].rpartition("/")[0])]
         for side in folding:
             clashes.update(_clashes_on(side, group, tables, unchanged, steps))
         if Side.HERE in folding and _is_half_held(group, base, tables[Side.HERE], unchanged, steps):

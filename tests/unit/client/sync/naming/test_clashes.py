@@ -25,7 +25,8 @@ def planned(
     unchanged: NameSet | None = None,
 ) -> SyncPlan:
     """The plan where these sides take similar names for one."""
-    one, other = SyncTree(here, folds=Side.HERE in folding), SyncTree(there, folds=Side.THERE in folding)
+    disks = {side: {""} for side in folding}
+    one, other = SyncTree(here, folding=disks.get(Side.HERE, ())), SyncTree(there, folding=disks.get(Side.THERE, ()))
     return make_plan(base, {}, one, other, SyncOptions(direction), unchanged=unchanged)
 
 
@@ -51,6 +52,20 @@ class ClashTests(unittest.SynchronousTestCase):
             expected = [(Act.COPY, Side.THERE, "d"), (Act.COPY, Side.THERE, "e")]
             self.check(planned({}, here, {}, Side.THERE), {"d/Photo", "d/photo"}, *expected)
             self.assertEqual(len(planned({}, here, {}).actions), 4, "the control")
+
+    def test_disks(self) -> None:
+        """Where only some of the disks in a folder take names for one, names on the others do not clash."""
+        names = ("a", "disk", "disk/a", "disk/inner", "disk/inner/a")
+        nodes = dict.fromkeys(names, DIRECTORY) | {f"{each}/{name}": ONE for each in names for name in ("x", "X")}
+        disks = ("disk", "disk/inner")
+        for folding, clashing in (
+            ((), ()),
+            (("disk",), ("disk", "disk/a")),
+            (("", "disk/inner"), ("a", "disk/inner", "disk/inner/a")),
+        ):
+            here = SyncTree(dict.fromkeys(disks, DIRECTORY), mounts=disks, folding=folding)
+            plan = make_plan({}, {}, here, SyncTree(nodes), SyncOptions())
+            self.assertEqual(set(plan.opaque), {f"{each}/{name}" for each in clashing for name in ("x", "X")})
 
     def test_forms(self) -> None:
         """Compatible forms count as the same, too; the reason names the other one."""
