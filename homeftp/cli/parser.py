@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 from functools import partial
-from typing import Any, Container, Iterator, Mapping, NoReturn, Sequence
+from typing import Any, Container, Iterator, Mapping, NoReturn, Sequence, cast
 
 from homeftp import __version__
 from homeftp.cli.table import COMMANDS, GROUPS, Command
@@ -74,6 +74,39 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {printable(message)}\n")
 
 
+class _ListedCommand:
+    """Stands for the parser of a subcommand that is only listed, and makes that one when it is called."""
+
+    def __init__(self, prog: str, command: Command) -> None:
+        self._prog = prog
+        self._command = command
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse as that parser does."""
+        return _command_parser(self._prog, self._command).parse_known_args(args, namespace)
+
+
+def _subparser(prog: str, command: Command, *, whole: bool) -> Parser | _ListedCommand:
+    return _command_parser(prog, command) if whole else _ListedCommand(prog, command)
+
+
+def _command_parser(prog: str, command: Command) -> Parser:
+    """The parser of a subcommand, with its arguments."""
+    parser = Parser(
+        prog,
+        description=command.summary,
+        epilog=EXIT_CODES,
+        formatter_class=ParagraphFormatter,
+        allow_abbrev=False,
+        add_help=not command.own_h,
+    )
+    parser.joined_h = command.joined_h
+    if command.own_h:
+        parser.add_argument("--help", action="help", help="show this help message and exit")
+    command.load().add_arguments(parser)
+    return parser
+
+
 def _without_h(words: Sequence[str]) -> Iterator[str]:
     """The words of a command line, without the -h among joined letters before a "--"."""
     options = True
@@ -83,7 +116,7 @@ def _without_h(words: Sequence[str]) -> Iterator[str]:
 
 
 def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COMMANDS) -> argparse.ArgumentParser:
-    """The parser, with the summary of every command and the arguments of those in `detailed`."""
+    """The parser, with the summary of every command; those in `detailed` are complete, others when one is called."""
     parser = Parser(
         prog="homeftp",
         formatter_class=partial(GroupedFormatter, groups=GROUPS),
@@ -94,23 +127,12 @@ def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COM
     parser.add_argument(
         "-V", "--version", action="version", help="print the version and exit", version=f"homeftp {__version__}"
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
+    subparsers: Any = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, title="commands", parser_class=cast("Any", _subparser)
+    )
     for name, command in commands.items():
         listed: dict[str, Any] = {} if command.hidden else {"help": command.summary}
-        subparser = subparsers.add_parser(
-            name,
-            **listed,
-            description=command.summary,
-            epilog=EXIT_CODES,
-            formatter_class=ParagraphFormatter,
-            allow_abbrev=False,
-            add_help=not command.own_h,
-        )
-        subparser.joined_h = command.joined_h
-        if command.own_h:
-            subparser.add_argument("--help", action="help", help="show this help message and exit")
-        if name in detailed:
-            command.load().add_arguments(subparser)
+        subparsers.add_parser(name, **listed, command=command, whole=name in detailed)
     return parser
 
 

@@ -130,3 +130,9 @@ class ParserTests(SynchronousTestCase):
         options = build_parser(["push"]).parse_args(["push", "-r", "a", "b", "nas:"])
         self.assertIsInstance(options, argparse.Namespace)
         self.assertEqual((options.command, options.sources, options.target), ("push", ["a", "b"], "nas:"))
+
+    def test_called_later(self) -> None:
+        """A command that was only listed has its arguments when it is called, and the same as in a whole parser."""
+        words = ["push", "-r", "a", "b", "nas:"]
+        self.assertEqual(build_parser([]).parse_args(words), build_parser(COMMANDS).parse_args(words))
+        self.assertEqual(build_parser([]).format_help(), build_parser(COMMANDS).format_help())
