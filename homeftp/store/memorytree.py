@@ -159,9 +159,10 @@ class MemoryTree:
         """Raise `BadEndpoint` (41) for a new name that is too similar to a sibling's, other than `moved_from`."""
         if self._options.similar_names:
             return
-        neighbors = (names for names in self.nodes if names and names[:-1] == endpoint.parts[:-1])
+        folder, depth = endpoint.parts[:-1], len(endpoint.parts)
         taken = None if moved_from is None else moved_from.parts
-        similarnames.check(endpoint.name, [names[-1] for names in neighbors if names != taken])
+        near = [names for names in self.nodes if len(names) == depth and names[:-1] == folder and names != taken]
+        similarnames.check(endpoint.name, [names[-1] for names in near])
 
     # -- versions ------------------------------------------------------------------
 
