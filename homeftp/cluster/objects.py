@@ -137,9 +137,11 @@ class Bucket:
 
         The content is not copied, and must not be changed any more. Raises `Busy` (51), and `NoSpace` (52).
         """
-        if self._before_put is not None:
-            self._before_put()
-            self._before_put = None
+        look = self._before_put
+        if look is not None:
+            look()
+            if self._before_put is look:
+                self._before_put = None
         self._ask(obstore.put, self._key(name), content, use_multipart=False)
 
     def before_first_put(self, look: Callable[[], None]) -> None:

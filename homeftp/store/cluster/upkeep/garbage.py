@@ -14,6 +14,7 @@ from typing import Sequence
 from homeftp.cluster.database import Transaction
 from homeftp.cluster.objects import ObjectMissing, is_object_name
 from homeftp.config import DAY
+from homeftp.errors import Forbidden
 from homeftp.model import SECOND_US
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.tables import collected, contents
@@ -27,8 +28,15 @@ _LISTED_EVERY_SECONDS = 7 * DAY
 
 
 def collect(context: ClusterContext) -> int:
-    """Remove what no file names any more; how many objects went. Raises `Forbidden` (33) in another's bucket."""
-    expect_own(context.database, context.bucket)
+    """Remove what no file names any more; how many objects went. Raises `Forbidden` (33) in another's bucket.
+
+    Nothing is put there any more then, before it is looked at again: another database has taken it over.
+    """
+    try:
+        expect_own(context.database, context.bucket)
+    except Forbidden:
+        context.bucket.before_first_put(partial(expect_own, context.database, context.bucket, anew=False))
+        raise
     removed = _delete(context)
     while (doomed := _doom(context)) is not None:
         if doomed:

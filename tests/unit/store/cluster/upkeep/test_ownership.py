@@ -55,6 +55,24 @@ class OwnershipTests(ClusterCase):
         self.cluster.bucket.delete([OWNER])
         self.store.maintain()
 
+    def test_taken_over(self) -> None:
+        """A server that runs while a recovered database takes its bucket over stores nothing more there."""
+        self.test_recovered()
+        ((id,),) = self.other.execute("SELECT id FROM owner WHERE own")
+        self.cluster.bucket.delete([OWNER])
+        self.cluster.bucket.put(OWNER, str(id).encode())
+        before = self.objects()
+        self.write("b.txt")  # the control: it has not looked again yet
+        self.assertNotEqual(self.objects(), before)
+        before = self.objects()
+        self.assertRaises(Forbidden, self.store.maintain)
+        for _ in range(2):
+            self.assertRaises(Forbidden, self.write, "c.txt")
+        self.assertEqual(self.objects(), before)
+        self.cluster.bucket.delete([OWNER])
+        self.write("c.txt")
+        self.assertEqual(self.content("c.txt"), b"content")
+
     def test_unknown_objects(self) -> None:
         """A bucket that does not say whose it is, and has objects that a database does not know, is not that one's."""
         self.cluster.bucket.delete([OWNER])
