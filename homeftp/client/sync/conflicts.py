@@ -15,7 +15,7 @@ from homeftp.client.files.model import FileStat
 from homeftp.client.sync.local.marker import read_marker
 from homeftp.client.sync.local.rename import rename_local
 from homeftp.client.sync.local.versions import LocalVersions
-from homeftp.client.sync.naming.copynames import original_name
+from homeftp.client.sync.naming.copynames import cut_original, original_name
 from homeftp.endpoint import RESERVED
 from homeftp.errors import OperatorError
 from homeftp.syscalls import System
@@ -54,6 +54,8 @@ def find_conflicts(folder: str) -> Iterator[Conflict]:
 
 def _conflict(copy: FileStat, top: str, original: str, inside: str) -> Conflict:
     found = _stat(top, original, inside)
+    if found is None and (longer := cut_original(os.path.basename(copy.path), os.listdir(top))) is not None:
+        original, found = longer, _stat(top, longer, inside)
     is_in_the_way = found is None and os.path.lexists(os.path.join(top, original))
     return Conflict(copy, found, _join(inside, original), is_in_the_way)
 

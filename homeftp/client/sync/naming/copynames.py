@@ -7,7 +7,7 @@ name on the wire is added to the name that it stands for, and the result is esca
 from __future__ import annotations
 
 import re
-from typing import Container
+from typing import Container, Iterable
 
 from homeftp.client.escapes import escape_name, unescape_name
 from homeftp.endpoint import MAX_NAME_BYTES
@@ -29,6 +29,22 @@ def original_name(name: str) -> str | None:
     folder, slash, last = name.rpartition("/")
     found = _COPY.search(last)
     return None if found is None else f"{folder}{slash}{last[: found.start()]}{last[found.end() :]}"
+
+
+def cut_original(name: str, beside: Iterable[str]) -> str | None:
+    """The one of the local names `beside` a copy that it is of, where its own `name` was cut; None for none or several.
+
+    `name` is the last part of a local path.
+    """
+    found = _COPY.search(name)
+    if found is None:
+        return None
+    stem, added, ends = name[: found.start()], name[found.start() :], name[found.end() :]
+    wire = escape_name(name)
+    files = (each for each in beside if original_name(each) is None)
+    longer = (each for each in files if each.startswith(stem) and each.endswith(ends) and len(each) > len(stem + ends))
+    alike = [each for each in longer if _escaped(each[: len(each) - len(ends)], added) == wire]
+    return alike[0] if len(alike) == 1 else None
 
 
 def original_endpoint(name: str) -> str | None:

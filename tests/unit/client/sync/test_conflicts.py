@@ -6,6 +6,7 @@ import os
 
 from homeftp.client.sync.conflicts import Kept, find_conflicts, resolve_conflict, synced_folder
 from homeftp.client.sync.local.marker import FolderLock
+from homeftp.client.sync.naming.copynames import copy_name
 from homeftp.errors import OperatorError
 from tests.support.folders import QuickCase
 from tests.support.syncs import contents, versions_in
@@ -53,6 +54,20 @@ class ConflictTests(QuickCase):
         self.assertEqual(contents(self.path), {"d": None, "d/a.txt": b"copy", "a.txt": b"alone", "b.txt": b"b"})
         self.assertEqual(versions_in(self.path), {"d/a.txt": b"original"})
         self.assertEqual(list(find_conflicts(self.path)), [])
+
+    def test_cut(self) -> None:
+        """A copy whose name had to be cut is one of the file with the long name, and gets that name."""
+        name = "d/" + "x" * 251 + ".txt"
+        copy = copy_name(name, "m", "2026-05-01", ())
+        for path, content in ((name, b"original"), (copy, b"copy")):
+            with open(f"{self.path}/{path}", "wb") as file:
+                file.write(content)
+        (found,) = (each for each in find_conflicts(self.path) if each.copy.name == copy)
+        self.assertEqual(found.original_name, name)
+        self.resolve(copy, "copy")
+        self.assertEqual(contents(self.path)[name], b"copy")
+        self.assertNotIn(copy, contents(self.path))
+        self.assertEqual(versions_in(self.path), {name: b"original"})
 
     def test_no_copy(self) -> None:
         """What is no copy, and a file in a folder that was never synced, are refused, and nothing is changed."""

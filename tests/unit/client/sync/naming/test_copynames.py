@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial import unittest
 
-from homeftp.client.escapes import unescape_name
-from homeftp.client.sync.naming.copynames import copy_name, original_endpoint, original_name
+from homeftp.client.escapes import escape_name, unescape_name
+from homeftp.client.sync.naming.copynames import copy_name, cut_original, original_endpoint, original_name
 from homeftp.endpoint import name_problem
 
 DAY = "2026-05-01"
@@ -65,6 +65,18 @@ class CopyNameTests(unittest.SynchronousTestCase):
         """A name that is cut is still one that stands for a local name, and the longest that there is."""
         made = copy_name("\u201b\uff1a" * 42, "m", DAY, ())
         self.assertEqual(unescape_name(made), ":" * 37 + " (conflict from m 2026-05-01)")
+
+    def test_cut(self) -> None:
+        """The original of a copy whose name was cut is found among the names in its folder, if there is one of them."""
+        for name in ("x" * 251 + ".txt", "ä" * 127, ":" * 45):
+            wire = copy_name(escape_name(name), "m", DAY, ())
+            copy = unescape_name(wire) or wire
+            others = ["z" * 100, copy]
+            self.assertNotEqual(original_name(copy), name)
+            self.assertEqual(cut_original(copy, [*others, name]), name)
+            self.assertIsNone(cut_original(copy, others))
+            self.assertIsNone(cut_original(copy, [name, f"{name[:-6]}y{name[-5:]}"]), "it may be either")
+        self.assertIsNone(cut_original(copy_name("a.txt", "m", DAY, ()), ["a.txt", "ab.txt"]), "the control")
 
     def test_not_a_copy(self) -> None:
         """Names that only look alike are no copies."""
