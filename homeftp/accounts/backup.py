@@ -1,7 +1,7 @@
 """Backup of the state folder to one file, consistent while the server runs, and restore.
 
-The backup holds the home's identity and the database of accounts, devices and
-invitations; that of a cluster's server has the address of the cluster instead
+The backup holds the home's identity, the SSH key of a server that has one, and the
+database of accounts, devices and invitations; that of a cluster's server has the address of the cluster instead
 of that database, which is not asked. The hash cache is left out: it is rebuilt.
 The file is a tar archive, and as secret as the folder itself.
 """
@@ -25,6 +25,8 @@ from homeftp.accounts.state.sqlite import FILE
 from homeftp.config import MIB
 from homeftp.crypto.ca import FOLDER, open_identity, read_ca
 from homeftp.crypto.secretfiles import private_folder, read_private, sync_folder, write_private
+from homeftp.crypto.sshhostkey import FILE as SSH_FILE
+from homeftp.crypto.sshhostkey import is_host_key, read_host_key
 from homeftp.errors import OperatorError
 from homeftp.host import now
 
@@ -82,7 +84,7 @@ def backup(folder: str) -> bytes:
         AccountDatabase(folder).open()  # upgrades it to this version
     with io.BytesIO() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
-            for member in (accounts, *_IDENTITY):
+            for member in (accounts, *_IDENTITY, SSH_FILE):
                 source = os.path.join(folder, member)
                 data = _database(source) if member == FILE else read_private(source)
                 if data is not None:
@@ -150,7 +152,7 @@ def _members(path: str, archive: BinaryIO | None) -> dict[str, bytes]:
         with tarfile.open(path if archive is None else None, mode, archive) as tar:
             for info in tar:
                 if (
-                    info.name not in (*STATE_FILES, *_IDENTITY)
+                    info.name not in (*STATE_FILES, *_IDENTITY, SSH_FILE)
                     or info.name in found
                     or not info.isreg()
                     or info.size > _MAX_MEMBER
@@ -182,6 +184,8 @@ def _check(folder: str, path: str) -> None:
         if holds_accounts(folder):
             _check_accounts(folder)
         open_identity(folder, now=now)
+        if (key := read_host_key(folder)) is not None and not is_host_key(key):
+            raise OperatorError(f"{SSH_FILE} holds no private SSH key")
     except (OperatorError, sqlite3.Error) as error:
         raise OperatorError(f"{path} is damaged: {error}") from error
 

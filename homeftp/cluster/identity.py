@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Callable
 
 from homeftp.cluster.database import Database, Transaction
-from homeftp.cluster.migrations import SchemaPart
+from homeftp.cluster.migrations import SchemaPart, expect_current
 from homeftp.crypto.ca import HomeCA, adopt_ca, open_identity, read_ca
+from homeftp.crypto.sshhostkey import read_host_key, write_host_key
 from homeftp.errors import OperatorError
 
 _ID_LENGTH = 32
@@ -94,11 +95,13 @@ def share_ssh_key(database: Database, own: bytes) -> bytes:
 
 
 def take_identity(database: Database, state: str) -> None:
-    """Let a state folder that belongs to no cluster have the CA of one, where that has one yet.
+    """Let a state folder that belongs to no cluster have the CA of one, where that has one yet, and its SSH key.
 
-    Raises `OperatorError` where it has another CA, which devices may trust already.
+    An SSH key that it has is kept. Raises `OperatorError` where it has another CA, which devices may trust already, and
+    where the database lacks a step that this version needs.
     """
-    row = database.row("SELECT certificate, key FROM identity")
+    expect_current(database, [IDENTITY])
+    row = database.row("SELECT certificate, key, ssh_key FROM identity")
     if row is None:
         return
     shared, own = HomeCA(bytes(row[0]), bytes(row[1])), read_ca(state)
@@ -106,3 +109,5 @@ def take_identity(database: Database, state: str) -> None:
         adopt_ca(state, shared)
     elif own != shared:
         raise OperatorError(f"the state folder {state} holds the identity of another home: name another one")
+    if row[2] is not None and read_host_key(state) is None:
+        write_host_key(state, bytes(row[2]))

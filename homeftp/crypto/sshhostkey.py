@@ -35,6 +35,14 @@ def new_host_key() -> bytes:
     return made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
 
 
+def is_host_key(content: bytes) -> bool:
+    """Whether a content is that of the file of a key."""
+    try:
+        return isinstance(load_ssh_private_key(content, password=None), Ed25519PrivateKey)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
 def share_host_key(state: str, share: Callable[[bytes], bytes], *, needed: bool) -> None:
     """Let a state folder have the key that `share` gives for its own.
 
@@ -47,11 +55,7 @@ def share_host_key(state: str, share: Callable[[bytes], bytes], *, needed: bool)
     shared = share(offered)
     if shared == own:
         return
-    try:
-        is_key = isinstance(load_ssh_private_key(shared, password=None), Ed25519PrivateKey)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        is_key = False
-    if not is_key:
+    if not is_host_key(shared):
         raise OperatorError(
             "the database holds no private Ed25519 key where the servers' SSH key is kept. To let the next server that "
             "starts give its own, run in the database: UPDATE identity SET ssh_key = NULL"

@@ -19,6 +19,7 @@ from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.state.sqlite import FILE
 from homeftp.cluster.address import CLUSTER_FILE, ClusterAddress, read_address, write_address
 from homeftp.crypto.ca import open_identity, read_ca
+from homeftp.crypto.sshhostkey import new_host_key, read_host_key, write_host_key
 from homeftp.errors import OperatorError
 from tests.support.folders import QuickCase
 from tests.support.handshakes import now
@@ -63,6 +64,18 @@ class BackupTests(QuickCase):
             self.assertEqual(stat.S_IMODE(os.stat(folder).st_mode), 0o700)
             for name in names:
                 self.assertEqual(stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode), 0o600, name)
+
+    def test_host_key(self) -> None:
+        """A server that speaks SFTP is known to its clients again; a damaged key is noticed, and nothing restored."""
+        write_host_key(self.folder, new_host_key())
+        backup_state(self.folder, self.path)
+        self.restored()
+        self.assertEqual(read_host_key(self.restored_folder), read_host_key(self.folder))
+        write_host_key(self.folder, b"nonsense")
+        self.path = self.mktemp()
+        backup_state(self.folder, self.path)
+        with self.assertRaisesRegex(OperatorError, "SSH key"):
+            self.restored()
 
     def test_under_load(self) -> None:
         """Each backup is what stood there between two transactions, while others write without a pause."""

@@ -6,9 +6,10 @@ import os
 from datetime import datetime, timezone
 
 from homeftp.cluster.database import Database
-from homeftp.cluster.identity import IDENTITY, share_identity, tables_id
+from homeftp.cluster.identity import IDENTITY, share_identity, share_ssh_key, tables_id, take_identity
 from homeftp.cluster.migrations import migrate
 from homeftp.crypto.ca import open_identity
+from homeftp.crypto.sshhostkey import new_host_key, read_host_key, write_host_key
 from homeftp.errors import OperatorError
 from tests.support.engines import empty_schema
 from tests.support.folders import QuickCase
@@ -61,6 +62,24 @@ class IdentityTests(QuickCase):
         with self.assertRaisesRegex(OperatorError, "identity of another home"):
             self.start(folder)
         self.assertEqual(self.fingerprint(folder), before)
+
+    def test_taken(self) -> None:
+        """A folder of a server that shall serve what the cluster had is known to all clients, also those of SFTP."""
+        first, other = self.start(), os.path.abspath(self.mktemp())
+        key = share_ssh_key(self.database, new_host_key())
+        take_identity(self.database, other)
+        self.assertEqual((self.fingerprint(other), read_host_key(other)), (self.fingerprint(first), key))
+        own = new_host_key()
+        write_host_key(other, own)
+        take_identity(self.database, other)
+        self.assertEqual(read_host_key(other), own, "one that it has is kept")
+
+    def test_older(self) -> None:
+        """A database that an older version made is upgraded first; that is said."""
+        self.start()
+        self.database.transact(lambda transaction: transaction.execute("DELETE FROM homeftp_schema WHERE step = 2"))
+        with self.assertRaisesRegex(OperatorError, "homeftp cluster migrate"):
+            take_identity(self.database, os.path.abspath(self.mktemp()))
 
     def test_secret(self) -> None:
         """The key is the owner's alone on the disk, and no text of it shows it."""
