@@ -115,7 +115,8 @@ def forgetful(path: str | None) -> str:
     """The warning where the database of agreements cannot be written."""
     return (
         f"{path} cannot be written, so that this sync is not remembered: what you delete may come back, and what you "
-        "edit may become a conflict. Check the owner and the permissions of the file and its folder"
+        "edit may become a conflict. Check the owner and the permissions of the file and its folder, and whether the "
+        "disk is full"
     )
 
 

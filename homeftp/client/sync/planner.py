@@ -30,7 +30,7 @@ from homeftp.client.sync.model import (
     same_content,
     step_list,
 )
-from homeftp.client.sync.naming.copynames import copy_name, original_endpoint
+from homeftp.client.sync.naming.copynames import copy_name, is_copy_of, original_endpoint
 from homeftp.client.sync.naming.renames import Rename, follow_renames, rename_node
 from homeftp.client.tables.allnames import AllNames, name_order
 from homeftp.client.tables.nameset import NameSet
@@ -214,13 +214,11 @@ class _PlanBuilder:
         """All names of copies, and the new names of these, once there are any."""
         self._given_copies: list[SyncAction] = []
         """The steps that give the other side their contents."""
-        copies = ((original_endpoint(name), name, node) for name, node in here.items())
-        self._copies = {
-            (original, node.hash)
-            for original, name, node in copies
-            if original is not None and same_content(node, there.get(name))
-        }
-        """The contents that copies of conflicts have on both sides, with the names of their originals."""
+        self._copies: dict[str | None, list[str]] = {}
+        """The copies of conflicts that both sides have, by their hash."""
+        for name, node in here.items():
+            if original_endpoint(name) is not None and same_content(node, there.get(name)):
+                self._copies.setdefault(node.hash, []).append(name)
 
     def decide_all(self, opaque: Iterable[str], partial: Iterable[str]) -> None:
         """Decide about each name, and make the decisions fit together; `partial` directories stay."""
@@ -278,7 +276,7 @@ class _PlanBuilder:
         if here.kind == "directory":
             self._kept_files[name] = Side.THERE
             return Decision.TO_THERE
-        if (name, here.hash) not in self._copies:  # else a copy has its content already
+        if not any(is_copy_of(copy, name) for copy in self._copies.get(here.hash, ())):  # else one has its content
             self._kept_files[name] = Side.HERE
         return Decision.TO_HERE
 

@@ -54,6 +54,14 @@ def original_endpoint(name: str) -> str | None:
     return None if original is None else f"{folder}{slash}{escape_name(original)}"
 
 
+def is_copy_of(copy: str, name: str) -> bool:
+    """Whether the name of a copy is one that a copy of the file `name` gets; both are names on the wire."""
+    if original_endpoint(copy) == name:
+        return True
+    (folder, _, last), (around, _, long) = copy.rpartition("/"), name.rpartition("/")
+    return folder == around and cut_original(_unescaped(last), [_unescaped(long)]) is not None
+
+
 def copy_name(name: str, machine: str, day: str, taken: Container[str]) -> str:
     """The name for a copy of the file `name` as it is on `machine`, which is none of those that are `taken`.
 

@@ -77,6 +77,16 @@ class PlanTests(unittest.SynchronousTestCase):
         found = self.agree({"c.txt": file("one")}, {"c.txt": file("two")}, {"c.txt": file("three")})
         self.assertEqual(found, {"c.txt": file("three"), COPY: file("two")})
 
+    def test_cut_copy(self) -> None:
+        """A content that a copy has is not copied again either where the name of the copy was cut."""
+        name = "d/" + "x" * 251 + ".txt"
+        here, there = {"d": DIRECTORY, name: file("two")}, {"d": DIRECTORY, name: file("three")}
+        both = self.agree({}, here, there)
+        self.assertEqual(len(both), len(here) + 1)
+        self.assertEqual(self.agree({}, {**both, name: file("two")}, both), both)
+        another = self.agree({}, {**both, name: file("one")}, both)
+        self.assertEqual(len(another), len(both) + 1, "the control")
+
     def test_conflict_of_copy(self) -> None:
         """A copy that is in conflict itself leaves a copy of the original, with another name."""
         found = self.agree({}, {COPY: file("two")}, {COPY: file("three")})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial import unittest
 
 from homeftp.client.escapes import escape_name, unescape_name
-from homeftp.client.sync.naming.copynames import copy_name, cut_original, original_endpoint, original_name
+from homeftp.client.sync.naming.copynames import copy_name, cut_original, is_copy_of, original_endpoint, original_name
 from homeftp.endpoint import name_problem
 
 DAY = "2026-05-01"
@@ -77,6 +77,14 @@ class CopyNameTests(unittest.SynchronousTestCase):
             self.assertIsNone(cut_original(copy, others))
             self.assertIsNone(cut_original(copy, [name, f"{name[:-6]}y{name[-5:]}"]), "it may be either")
         self.assertIsNone(cut_original(copy_name("a.txt", "m", DAY, ()), ["a.txt", "ab.txt"]), "the control")
+
+    def test_is_copy_of(self) -> None:
+        """A copy belongs to one file in its own folder, also where its name was cut."""
+        for last in ("a.txt", "x" * 251 + ".txt", "k\u201b\uff0e", "\u201b\uff1a" * 42):
+            copy = copy_name(f"d/{last}", "m", DAY, ())
+            self.assertTrue(is_copy_of(copy, f"d/{last}"), copy)
+            for other in (last, f"e/{last}", "d/b.txt", copy):
+                self.assertFalse(is_copy_of(copy, other), (copy, other))
 
     def test_not_a_copy(self) -> None:
         """Names that only look alike are no copies."""
