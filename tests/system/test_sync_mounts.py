@@ -129,6 +129,24 @@ class MovedOntoDiskTests(SyncCase):
             self.assertEqual(self.there(), expected)
             self.assert_in_step()
 
+    def test_edited(self) -> None:
+        """An edit here of what was moved there stays under the old name, and the sides agree after a second sync."""
+        with memory(self.disk, "size=1m"):
+            self.ann.put("disk/a", b"a")
+            self.sync_both()
+            self.bob.rename("d", "disk/d")
+            self.bob.rename("1", "disk/1")
+            self.sync(self.bob)
+            self.ann.put("d/x", b"edited here")
+            self.ann.put("1", b"edited here too")
+            for _ in range(2):
+                self.sync(self.ann)
+            found = self.ann.contents()
+            self.assertEqual((found["d/x"], found["1"]), (b"edited here", b"edited here too"))
+            self.assertEqual((found["disk/d/x"], found["disk/d/e/y"], found["disk/1"]), (b"d/x", b"d/e/y", b"1"))
+            self.assertNotIn("d/e", found)
+            self.assert_in_step()
+
     def test_changed(self) -> None:
         """What was made here meanwhile under the new name stays, and so does what would get that name."""
         with memory(self.disk, "size=1m"):
