@@ -22,11 +22,12 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
-from zope.interface import Interface, implementer
+from zope.interface import Attribute, Interface, implementer
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import VerifiedName
 from homeftp.accounts.names import plain_name
+from homeftp.accounts.throttle import PasswordQueue
 from homeftp.config import MAX_PASSWORD, MIB
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IWorkers
@@ -132,10 +133,30 @@ def _digest(password: str, cost: Cost, salt: bytes) -> bytes:
     )
 
 
+class ICountedPassword(IUsernamePassword):
+    """A name and a password that count as a guess."""
+
+    guesses: int = Attribute("Those that count for its address by now, with this one (`GuessLimit.count`).")
+
+
+@implementer(ICountedPassword)
+@attrs.frozen
+class CountedPassword:
+    """A name and a password that count as a guess: the login service makes these of what front ends give it."""
+
+    username: bytes
+    password: bytes = attrs.field(repr=False)
+    guesses: int
+
+    def checkPassword(self, password: bytes) -> bool:
+        """Whether it is this password: for checkers of others, which know it as it was typed."""
+        return hmac.compare_digest(self.password, password)
+
+
 @implementer(ICredentialsChecker)
 @attrs.frozen
 class PasswordChecker:
-    """Checks names and passwords against `state`, in `workers`, a small pool of its own.
+    """Checks names and passwords against `state`, in `workers`, a small pool of its own, in the order of `queue`.
 
     Fails with `UnauthorizedLogin`, after the same time for a wrong name as for
     a wrong password, and with `Busy` when too many checks wait.
@@ -144,11 +165,15 @@ class PasswordChecker:
     state: AccountDatabase
     workers: IWorkers
     cost: Cost = COST
+    queue: PasswordQueue = attrs.field(default=attrs.Factory(lambda self: PasswordQueue(self.workers), takes_self=True))
+    """The queue of all passwords that are checked."""
     credentialInterfaces: ClassVar[Sequence[type[Interface]]] = (IUsernamePassword,)
 
     def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[bytes | tuple[()]]:
         """The account's name, as a `VerifiedName`."""
-        return self.workers.run(self._check, credentials.username, credentials.password)
+        counted = ICountedPassword.providedBy(credentials)
+        guesses = ICountedPassword(credentials).guesses if counted else 1
+        return self.queue.run(guesses, self._check, credentials.username, credentials.password)
 
     def _check(self, username: bytes, password: bytes) -> bytes | tuple[()]:
         """In a worker: the result of `requestAvatarId`."""

@@ -1,16 +1,32 @@
-"""Limits wrong guesses: a number in a period from one address, over all of its connections."""
+"""Limits wrong guesses: a number in a period from one address, over all of its connections.
+
+And the order in which passwords are checked: each takes a quarter of a second, and there are few threads for them. In
+the order of their arrival, guesses from two addresses would keep everybody from logging in. So who has guessed wrong
+less often is checked first, and where too many wait, one of those that have guessed most is refused.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import math
+import random
+from bisect import insort
 from collections import deque
-from typing import Awaitable, Protocol
+from typing import Any, Awaitable, Callable, Protocol, TypeVar
 
+import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from homeftp.config import MINUTE
 from homeftp.errors import Busy, counted
+from homeftp.interfaces import IWorkers
+
+T = TypeVar("T")
+
+MOST_WAITING = 32
+"""Passwords that wait to be checked, where nothing else is said."""
 
 MOST_ADDRESSES = 10_000
 """Addresses that are remembered, at most; the one whose last guess is oldest is forgotten first."""
@@ -23,8 +39,8 @@ _NETWORK_BITS = 64
 class GuessLimit(Protocol):
     """Counts guesses of secrets: each counts before it is checked, and is uncounted if it was right."""
 
-    def count(self, address: str) -> Awaitable[None]:
-        """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
+    def count(self, address: str) -> Awaitable[int]:
+        """Count one guess; gives how many count by now. Raises `Busy` (51), with the time to wait, after too many."""
 
     def uncount(self, address: str) -> Awaitable[None]:
         """The last guess was right: do not count it."""
@@ -43,8 +59,8 @@ class Throttle:
         self._seconds = seconds
         self._by_group: dict[str, deque[float]] = {}
 
-    def count(self, address: str) -> None:
-        """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
+    def count(self, address: str) -> int:
+        """Count one guess; gives how many count by now. Raises `Busy` (51), with the time to wait, after too many."""
         now = self._clock.seconds()
         group = address_group(address)
         times = self._by_group.pop(group, None) or deque()
@@ -57,6 +73,7 @@ class Throttle:
         self._by_group[group] = times
         while len(self._by_group) > MOST_ADDRESSES:
             del self._by_group[next(iter(self._by_group))]
+        return len(times)
 
     def uncount(self, address: str) -> None:
         """The last guess was right: do not count it."""
@@ -78,9 +95,9 @@ class OwnGuesses:
     def __init__(self, throttle: Throttle) -> None:
         self._throttle = throttle
 
-    async def count(self, address: str) -> None:
-        """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
-        self._throttle.count(address)
+    async def count(self, address: str) -> int:
+        """Count one guess; gives how many count by now. Raises `Busy` (51), with the time to wait, after too many."""
+        return self._throttle.count(address)
 
     async def uncount(self, address: str) -> None:
         """The last guess was right: do not count it."""
@@ -107,3 +124,62 @@ def address_group(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((parsed, _NETWORK_BITS), strict=False))
     return str(parsed)
+
+
+@attrs.frozen(order=True)
+class _Check:
+    """One password that waits."""
+
+    guesses: int
+    """The guesses that count for its address by now, with this one (`GuessLimit.count`)."""
+    number: int
+    """Among equals the first one is checked first."""
+    job: Callable[..., Any] = attrs.field(order=False)
+    args: tuple[Any, ...] = attrs.field(order=False, repr=False)
+    answer: Deferred[Any] = attrs.field(order=False)
+
+
+class PasswordQueue:
+    """Checks passwords in `workers`, as many at a time as these have threads. For the reactor's thread."""
+
+    def __init__(
+        self,
+        workers: IWorkers,
+        most: int = MOST_WAITING,
+        choose: Callable[[int], int] = random.SystemRandom().randrange,
+    ) -> None:
+        """At most `most` wait; `choose` gives a random number below its argument."""
+        self._workers = workers
+        self._most = most
+        self._choose = choose
+        self._waiting: list[_Check] = []
+        """In the order in which they are checked."""
+        self._asked = 0
+        self._running = 0
+
+    def run(self, guesses: int, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` in its turn; fails with `Busy` (51) where too many wait that have guessed less often."""
+        answer: Deferred[T] = Deferred()
+        self._asked += 1
+        insort(self._waiting, _Check(guesses, self._asked, job, args, answer))
+        self._start()
+        if len(self._waiting) > self._most:
+            worst = [each for each in self._waiting if each.guesses == self._waiting[-1].guesses]
+            refused = worst[self._choose(len(worst))]
+            self._waiting.remove(refused)
+            refused.answer.errback(Busy("too many passwords are being checked: try again later"))
+        return answer
+
+    def _start(self) -> None:
+        while self._waiting and self._running < self._workers.size:
+            check = self._waiting.pop(0)
+            self._running += 1
+            self._workers.run(check.job, *check.args).addBoth(self._ended, check.answer)
+
+    def _ended(self, result: object, answer: Deferred[Any]) -> None:
+        self._running -= 1
+        self._start()
+        if isinstance(result, Failure):
+            answer.errback(result)
+        else:
+            answer.callback(result)

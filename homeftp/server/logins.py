@@ -29,7 +29,7 @@ from homeftp.accounts.passwords import COST, Cost
 from homeftp.accounts.realm import portal
 from homeftp.accounts.sessions.signin import SignInService
 from homeftp.accounts.sessions.table import SessionTable
-from homeftp.accounts.throttle import GuessLimit
+from homeftp.accounts.throttle import GuessLimit, PasswordQueue
 from homeftp.accounts.validator import AccessValidator
 from homeftp.audit.log import Audit
 from homeftp.config import Settings
@@ -75,6 +75,7 @@ def compose_logins(
     workers: IWorkers,
     login_workers: IWorkers,
     hashing: IWorkers,
+    passwords: PasswordQueue | None = None,
     origin: Callable[[], str | None],
     host: str,
     cost: Cost = COST,
@@ -84,8 +85,8 @@ def compose_logins(
 
     `checkers` know the passwords. An account that `state` does not have gets nothing, unless the accounts are not its
     own. `guesses` limits guesses of a kind, to so many times what the settings say. Look-ups run in `login_workers`,
-    what hashes passwords in `hashing`, and what is no login in `workers`. `origin` is the address of the page,
-    and `host` the name of this machine.
+    what hashes passwords in `hashing`, and what is no login in `workers`; `passwords` is the order in which they are
+    checked. `origin` is the address of the page, and `host` the name of this machine.
     """
     devices, links = Devices(state), Links(state)
     ssh_keys = SSHKeyChecker(devices, login_workers)
@@ -143,7 +144,7 @@ def compose_logins(
         throttle=throttle,
         audit=login_audit,
         workers=login_workers,
-        hashing=hashing,
+        passwords=passwords or PasswordQueue(hashing),
         clock=clock,
         front_end=HTTPS,
     )

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorFromThreads, IRea
 from homeftp.accounts.credentials.sshkeys import SSHKeyChecker
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.passwords import PasswordChecker
-from homeftp.accounts.throttle import GuessLimit, OwnGuesses, Throttle
+from homeftp.accounts.throttle import GuessLimit, OwnGuesses, PasswordQueue, Throttle
 from homeftp.audit.log import Audit
 from homeftp.config import Limits, Settings
 from homeftp.crypto.tls import server_options, web_options
@@ -106,6 +106,7 @@ def compose(
     logins = ThreadWorkers(
         threads, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth", beside=workers
     )
+    passwords = PasswordQueue(logins, settings.auth_pool_queue)
     revocations = ThreadWorkers(threads, size=1, queue=1, name="revocation")
     audit = Audit(settings.state, size=settings.audit_size, kept=settings.audit_files)
     state = AccountDatabase(settings.state)
@@ -125,12 +126,13 @@ def compose(
         reactor,
         store=store.get,
         files=FilesFactory(workers, budget, listings=settings.limits.account_listings, hub=hub),
-        checkers=checkers or [PasswordChecker(state, logins)],
+        checkers=checkers or [PasswordChecker(state, logins, queue=passwords)],
         own_accounts=not checkers,
         guesses=partial(_guesses, settings.limits, reactor, login_workers, member),
         workers=workers,
         login_workers=login_workers,
         hashing=logins,
+        passwords=passwords,
         origin=web_origin,
         host=own_name(),
     )

@@ -84,7 +84,8 @@ class AccountLinks:
             )
         stored = None
         if terms.password is not None:
-            stored = await self._service.hashing.run(hash_password, terms.password, self._service.cost)
+            hashing = self._service.hashing.of(self._login.account)
+            stored = await hashing.run(hash_password, terms.password, self._service.cost)
         return await self._run(self._make, terms, origin, stored)
 
     async def allowed(self) -> bool:

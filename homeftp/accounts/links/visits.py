@@ -26,7 +26,7 @@ from homeftp.accounts.links.table import LinkRecord, Links
 from homeftp.accounts.login import Login
 from homeftp.accounts.loginaudit import LoginAudit
 from homeftp.accounts.passwords import verify_password
-from homeftp.accounts.throttle import GuessLimit, address_group
+from homeftp.accounts.throttle import GuessLimit, PasswordQueue, address_group
 from homeftp.config import HOUR, MAX_PASSWORD
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Internal, LoginFailed, LoginRequired, NotFound, OperatorError
@@ -129,7 +129,7 @@ class Visit:
 
 
 class LinkVisits:
-    """Opens links: `throttle` is that of all logins, and `hashing` the pool that checks passwords.
+    """Opens links: `throttle` is that of all logins, and `passwords` the queue of those that are checked.
 
     `front_end` is named in audit records, and `clock` measures how long a use lasts.
     """
@@ -143,7 +143,7 @@ class LinkVisits:
         throttle: GuessLimit,
         audit: LoginAudit,
         workers: IWorkers,
-        hashing: IWorkers,
+        passwords: PasswordQueue,
         clock: IReactorTime,
         front_end: str,
         most_grants: int = MOST_GRANTS,
@@ -152,7 +152,7 @@ class LinkVisits:
         self._throttle = throttle
         self._audit = audit
         self._workers = workers
-        self._hashing = hashing
+        self._passwords = passwords
         self._clock = clock
         self._front_end = front_end
         self._most_grants = most_grants
@@ -192,9 +192,10 @@ class LinkVisits:
 
     async def _is_right(self, password: str, stored: str, address: str) -> bool:
         """Whether a password is right; a wrong one counts as a guess. Raises `Busy` (51) after too many of them."""
-        await self._throttle.count(address)
+        guesses = await self._throttle.count(address)
         try:
-            is_right = len(password) <= MAX_PASSWORD and await self._hashing.run(_is_right, password, stored)
+            is_short = len(password) <= MAX_PASSWORD
+            is_right = is_short and await self._passwords.run(guesses, _is_right, password, stored)
         except BaseException:
             await self._throttle.uncount(address)
             raise
@@ -205,7 +206,8 @@ class LinkVisits:
     def check_left(self, visit: Visit) -> None:
         """Raise `DeadLink` (40) where the link was used as often as it may be, and not by this address just now."""
         key = visit.record.device.id, address_group(visit.address)
-        if visit.record.uses_left == 0 and self._granted.get(key, 0.0) <= self._clock.seconds():
+        left = visit.record.uses_left
+        if left is not None and left <= 0 and self._granted.get(key, 0.0) <= self._clock.seconds():
             raise DeadLink(LinkProblem.USED)
 
     async def use(self, visit: Visit) -> None:

@@ -54,9 +54,9 @@ class ClusterGuesses:
     too_many: Callable[[float], Busy]
     """The refusal, by the seconds after which another guess may be made."""
 
-    async def count(self, address: str) -> None:
-        """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
-        await self.run(self._count, self.group(address))
+    async def count(self, address: str) -> int:
+        """Count one guess; gives how many count by now. Raises `Busy` (51), with the time to wait, after too many."""
+        return await self.run(self._count, self.group(address))
 
     async def uncount(self, address: str) -> None:
         """The last guess was right: do not count it."""
@@ -64,10 +64,10 @@ class ClusterGuesses:
 
     # -- in a worker ---------------------------------------------------------------
 
-    def _count(self, address: str) -> None:
+    def _count(self, address: str) -> int:
         own = self.kind, address
 
-        def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> int:
             transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s || %s, 0))", own)
             count, left = transaction.row(
                 "SELECT count(*), coalesce(extract(epoch FROM min(at) - clock_timestamp()) + %s, 0)::float8"
@@ -83,8 +83,9 @@ class ClusterGuesses:
                 f" LIMIT {_FORGOTTEN_AT_ONCE} FOR UPDATE SKIP LOCKED)",
                 (self.kind, self.seconds),
             )
+            return int(count) + 1
 
-        self.database().transact(work)
+        return self.database().transact(work)
 
     def _uncount(self, address: str) -> None:
         last = f"SELECT id FROM guesses WHERE {_OWN} ORDER BY at DESC LIMIT 1"

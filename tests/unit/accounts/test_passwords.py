@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import unicodedata
+from functools import partial
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -19,6 +20,8 @@ from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.passwords import (
     COST,
     Cost,
+    CountedPassword,
+    ICountedPassword,
     PasswordChecker,
     account_name,
     hash_password,
@@ -29,6 +32,7 @@ from homeftp.accounts.passwords import (
 from homeftp.errors import OperatorError
 from homeftp.workers import InlineWorkers
 from tests.support.folders import QuickCase
+from tests.support.queuedworkers import QueuedWorkers
 
 CHEAP = Cost(2, 8, 1)
 """For what is not about the cost."""
@@ -112,6 +116,10 @@ class RuleTests(SynchronousTestCase):
             self.assertNotIn(password or "\0", message)
 
 
+def _note(done: list[int], guesses: int, name: object) -> None:
+    done.append(guesses)
+
+
 class CheckerTests(QuickCase):
     """Who logs in."""
 
@@ -161,6 +169,25 @@ class CheckerTests(QuickCase):
         for username in (b"anna", b"nobody"):
             self.failureResultOf(self.check(username, b"incorrect horse"), UnauthorizedLogin)
         self.assertEqual(spent, [(CHEAP.n, CHEAP.r, CHEAP.p)] * 2)
+
+    def test_order(self) -> None:
+        """The password of an address that has guessed less often is checked first."""
+        workers = QueuedWorkers()
+        self.checker = PasswordChecker(self.state, workers, CHEAP)
+        done: list[int] = []
+        for guesses in (1, 3, 2, 1):
+            given = CountedPassword(b"anna", b"correct horse", guesses)
+            verifyObject(ICountedPassword, given)
+            self.checker.requestAvatarId(given).addCallback(partial(_note, done, guesses))
+        workers.work_all()
+        self.assertEqual(done, [1, 1, 2, 3])
+
+    def test_checked_by_others(self) -> None:
+        """A checker of others can compare what the login service gives it, which shows no password in a log."""
+        given = CountedPassword(b"anna", b"correct horse", 1)
+        self.assertTrue(given.checkPassword(b"correct horse"))
+        self.assertFalse(given.checkPassword(b"incorrect horse"))
+        self.assertNotIn("correct", repr(given))
 
     def test_upgrade(self) -> None:
         """A login replaces a password hash of low cost by one of the new cost; a failed login does not."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from unittest import mock
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.throttle import PasswordQueue, Throttle
 from homeftp.errors import Busy
+from tests.support.queuedworkers import QueuedWorkers
 
 
 class ThrottleTests(SynchronousTestCase):
@@ -77,3 +79,46 @@ class ThrottleTests(SynchronousTestCase):
             for number in range(1000):
                 self.taken(f"198.51.100.{number}", 1)
         self.assertLessEqual(len(self.throttle._by_group), 10)
+
+
+class PasswordQueueTests(SynchronousTestCase):
+    """Checks that a test runs."""
+
+    def setUp(self) -> None:
+        self.workers = QueuedWorkers()
+        self.queue = PasswordQueue(self.workers, 3, lambda below: below - 1)
+        self.done: list[str] = []
+
+    def ask(self, guesses: int, name: str) -> Deferred[None]:
+        return self.queue.run(guesses, self.done.append, name)
+
+    def test_order(self) -> None:
+        """One is checked at a time; next is that of the address with the fewest guesses, or the first of these."""
+        for guesses, name in ((5, "running"), (2, "second"), (1, "first"), (2, "third")):
+            self.ask(guesses, name)
+        self.assertEqual(len(self.workers.jobs), 1)
+        self.workers.work_all()
+        self.assertEqual(self.done, ["running", "first", "second", "third"])
+
+    def test_bounded(self) -> None:
+        """Where too many wait, one of those that have guessed most is refused, and not who has guessed less."""
+        self.ask(1, "running")
+        waiting = [self.ask(guesses, f"{guesses}") for guesses in (3, 3, 2)]
+        honest = self.ask(1, "honest")
+        self.failureResultOf(waiting[1], Busy)
+        self.failureResultOf(self.ask(4, "another guess"), Busy)
+        self.workers.work_all()
+        self.successResultOf(honest)
+        self.assertEqual(self.done, ["running", "honest", "2", "3"])
+
+    def test_failed(self) -> None:
+        """A check that fails, or that the pool refuses, keeps no place."""
+
+        def fail() -> None:
+            raise ValueError
+
+        failed = self.queue.run(1, fail)
+        after = self.ask(1, "after")
+        self.workers.work_all()
+        self.failureResultOf(failed, ValueError)
+        self.successResultOf(after)

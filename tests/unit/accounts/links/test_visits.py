@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -21,7 +22,7 @@ from homeftp.accounts.links.visits import (
     OpenedLink,
     Visit,
 )
-from homeftp.accounts.throttle import OwnGuesses, Throttle
+from homeftp.accounts.throttle import OwnGuesses, PasswordQueue, Throttle
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Busy, LoginFailed, LoginRequired
 from homeftp.interfaces import ILogin
@@ -33,6 +34,7 @@ from tests.support.folders import QuickCase
 from tests.support.inmemory import Server
 from tests.support.linkcases import HOME, add_ann, allow_links, enter, lay_files, links_of, record, terms, token
 from tests.support.logins import started
+from tests.support.queuedworkers import QueuedWorkers
 
 ADDRESS, OTHER = "192.0.2.7", "192.0.2.8"
 GUESSES = 3
@@ -48,12 +50,16 @@ class VisitCase(QuickCase):
         add_ann(self.server)
         self.ahead = 0.0
         self.instant: float | None = None
-        self.visits = LinkVisits(
+        self.visits = self.visits_with(PasswordQueue(InlineWorkers()))
+
+    def visits_with(self, passwords: PasswordQueue) -> LinkVisits:
+        """Visits whose passwords are checked in that queue."""
+        return LinkVisits(
             Links(self.server.state, self.now),
             throttle=OwnGuesses(Throttle(self.server.clock, most=GUESSES, seconds=600)),
             audit=self.server.json.parts.audit,
             workers=InlineWorkers(),
-            hashing=InlineWorkers(),
+            passwords=passwords,
             clock=self.server.clock,
             front_end="https",
             most_grants=2,
@@ -84,6 +90,10 @@ class VisitCase(QuickCase):
 
     def records(self, event: str) -> list[dict[str, Any]]:
         return [each for each in replay.lines(self.server.folder) if each["event"] == event]
+
+
+def _note(done: list[str], address: str, result: object) -> None:
+    done.append(address)
 
 
 class OpenTests(VisitCase):
@@ -181,6 +191,16 @@ class PasswordTests(VisitCase):
         self.failureResultOf(self.open(made, password="a long one"), Busy)
         self.assertEqual([(each["status"], each["link"]) for each in self.records("link")], [(32, made.link.id)] * 3)
 
+    def test_order(self) -> None:
+        """A password from an address that has guessed wrong waits for those of others."""
+        made, workers = self.make(password="a long password"), QueuedWorkers()
+        self.visits = self.visits_with(PasswordQueue(workers))
+        done: list[str] = []
+        for address, typed in ((OTHER, "wrong"), (OTHER, "a long password"), (ADDRESS, "a long password")):
+            self.open(made, address, password=typed).addBoth(partial(_note, done, address))
+        workers.work_all()
+        self.assertEqual(done, [OTHER, ADDRESS, OTHER])
+
     def test_proof(self) -> None:
         """A proof opens its own link only, and a wrong one asks for the password."""
         first, second = self.make(password="a long one"), self.make("notes.txt", password="a long one")
@@ -233,6 +253,9 @@ class UseTests(VisitCase):
 
         made = self.make()
         self.assertTrue(shows())
+        with self.server.state.transaction() as connection:
+            connection.execute("UPDATE links SET uses_left = -1")
+        self.assertFalse(shows(), "fewer than none are left")
         made = self.make(uses=2)
         for address in (ADDRESS, OTHER):
             self.assertTrue(shows(address))

@@ -50,10 +50,10 @@ class ClusterGuessesTests(SynchronousTestCase):
             too_many=too_many,
         )
 
-    def done(self, waited: Awaitable[None]) -> None:
+    def done(self, waited: Awaitable[object]) -> None:
         self.successResultOf(Deferred.fromCoroutine(waited))  # type: ignore[arg-type]
 
-    def refused(self, waited: Awaitable[None]) -> str:
+    def refused(self, waited: Awaitable[object]) -> str:
         return str(self.failureResultOf(Deferred.fromCoroutine(waited), Busy).value.message)  # type: ignore[arg-type]
 
     def test_together(self) -> None:
@@ -77,7 +77,7 @@ class ClusterGuessesTests(SynchronousTestCase):
     def is_taken(self, server: ClusterGuesses) -> bool:
         """Whether a server lets somebody guess."""
         taken = Deferred.fromCoroutine(server.count("192.0.2.1"))
-        return not taken.addErrback(lambda failure: failure.trap(Busy)).result
+        return taken.addErrback(lambda failure: failure.trap(Busy)).result is not Busy
 
     def test_network(self) -> None:
         """An IPv6 network in which one machine can take any address counts as one."""
