@@ -184,7 +184,8 @@ class ReadingContract(ContractCase):
     def test_hidden(self) -> None:
         """Hidden folders are left out with all beneath them, in any case; pages are as if they did not exist."""
         visible = [*(f"d/{number:04}.txt" for number in range(LISTING_PAGE + 20)), "c/e/a.txt"]
-        names = [f"{folder}/{number:04}.txt" for folder in ("a/b", "c/hidden", "d/0500x") for number in range(300)]
+        many = {"a/b": LISTING_PAGE + 20, "c/hidden": 20, "d/0500x": 20}
+        names = [f"{folder}/{number:04}.txt" for folder, count in many.items() for number in range(count)]
         without = self.filled(dict.fromkeys(visible, b"x"))
         store = self.filled(dict.fromkeys([*visible, *names], b"x"))
         folders = FolderSet(frozenset({("a",), ("c", "Hidden"), ("d", "0500x")}))
