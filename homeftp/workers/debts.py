@@ -151,11 +151,13 @@ class Debts:
             found.pieces += 1
             self._busy[account] = found
 
-    def end(self, account: str | None) -> None:
-        """A piece of work that had begun has ended."""
+    def end(self, account: str | None, seconds: float = 0.0) -> None:
+        """A piece of work that had begun has ended; charge its account with so much of a processor's time."""
         if account is not None:
-            found = self._busy[account]
-            found.charge(self._seconds(), 0.0)
+            found, now = self._busy[account], self._seconds()
+            found.charge(now, seconds)
+            if found.is_guest and seconds:
+                self._guests.charge(now, seconds)
             found.pieces -= 1
             if not found.pieces:
                 del self._busy[account]

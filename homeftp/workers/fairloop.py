@@ -75,11 +75,12 @@ class FairLoop:
         """Call what nothing comes before, and what is asked for inside the call behind it."""
         self._serving = True
         self._debts.begin(account)
+        used = 0.0
         try:
-            self._call(account, call, args)
+            used = self._call(account, call, args)
         finally:
             self._serving = False
-            self._debts.end(account)
+            self._debts.end(account, used)
         if self._calls:
             self._serve([account])
 
@@ -99,7 +100,7 @@ class FairLoop:
                 account, calls = turn
                 if len(self._calls) > 1:
                     self._calls[account] = self._calls.pop(account)  # behind all others
-                self._call(account, *calls.popleft())
+                self._debts.charge(account, self._call(account, *calls.popleft()))
                 if not calls:
                     del self._calls[account]
                     self._debts.end(account)
@@ -145,7 +146,8 @@ class FairLoop:
         self._longest = ALONE_SECONDS
         return True
 
-    def _call(self, account: str | None, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def _call(self, account: str | None, call: Callable[..., object], args: tuple[Any, ...]) -> float:
+        """The seconds of the processor that a call took."""
         began = self._processor()
         try:
             call(*args)
@@ -153,7 +155,7 @@ class FairLoop:
             self._log.failure("a call for {account} failed", account=account or "the server")
         used = self._processor() - began
         self._spent[_payer(account)] += used
-        self._debts.charge(account, used)
+        return used
 
 
 def _payer(account: str | None) -> str | None:

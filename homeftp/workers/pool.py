@@ -1,7 +1,7 @@
 """The fixed pool of threads, with the fair queue in front of it.
 
-Jobs go through `twisted.internet.threads.deferToThreadPool` on one pool whose size never changes. No more of them are
-handed to it than it has threads; the others wait in `FairQueue`, so that an account waits for its own jobs only.
+No more jobs are handed to `Threads` than there are threads; the others wait in `FairQueue`, so that an account waits
+for its own jobs only.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ import attrs
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from homeftp.errors import Busy
@@ -28,6 +26,7 @@ from homeftp.workers.deadline import OPERATION_SECONDS, OperationDeadline, under
 from homeftp.workers.debts import Debts
 from homeftp.workers.fairloop import RECHECK_SECONDS, FairLoop
 from homeftp.workers.fairqueue import LONG, FairQueue, Lane
+from homeftp.workers.threads import Threads
 
 T = TypeVar("T")
 
@@ -132,15 +131,15 @@ class ThreadWorkers:
         self._running: dict[_Job, None] = {}
         """The jobs that have a thread, the one that has had it for longest first."""
         self._idle: list[Deferred[None]] = []
-        self._pool = ThreadPool(minthreads=size, maxthreads=size, name=name)
+        self._threads = Threads(reactor, size=size, name=name)
 
     def start(self) -> None:
         """Start the threads."""
-        self._pool.start()
+        self._threads.start()
 
     def stop(self) -> None:
         """End the threads; blocks until the running jobs have ended."""
-        self._pool.stop()
+        self._threads.stop()
 
     def idle(self) -> Deferred[None]:
         """Fires when no job runs or waits."""
@@ -252,7 +251,7 @@ class ThreadWorkers:
             job.began = self._monotonic()
             self.waits.add(job.began - job.asked)
             self._running[job] = None
-            deferToThreadPool(self._reactor, self._pool, job.run).addBoth(self._ended, job, lane)
+            self._threads.run(job.run, partial(self._ended, job, lane))
         if self._recheck is None and self._queue.left_waiting():
             self._recheck = IReactorTime(self._reactor).callLater(RECHECK_SECONDS, self._start_held)
 
@@ -260,7 +259,7 @@ class ThreadWorkers:
         self._recheck = None
         self._start()
 
-    def _ended(self, result: object, job: _Job, lane: Lane) -> None:
+    def _ended(self, job: _Job, lane: Lane, result: object) -> None:
         del self._running[job]
         self._queue.done(job.account, lane)
         self.seconds.add(self._monotonic() - job.began)

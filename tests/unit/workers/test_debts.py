@@ -53,6 +53,17 @@ class DebtsTests(SynchronousTestCase):
         self.debts.end("ann")
         self.assertFalse(self.debts.must_wait("eve"))
 
+    def test_ended(self) -> None:
+        """What a piece of work has used may be charged when it ends; that of guests counts for all of them together."""
+        self.debts.begin("ann")
+        self.debts.end("ann", MOST_OWED / 4)
+        self.assertAlmostEqual(self.debts.owed("ann"), MOST_OWED / 4)
+        self.debts.begin("bob")
+        self.debts.begin(guest("192.0.2.1"))
+        self.assertFalse(self.debts.must_wait(guest("192.0.2.2")))  # the control
+        self.debts.end(guest("192.0.2.1"), MOST_OWED / 4)
+        self.assertTrue(self.debts.must_wait(guest("192.0.2.2")))
+
     def test_equal(self) -> None:
         """Those that owe about as much as each other do not wait for each other: they take turns."""
         for name in ("ann", "eve"):
