@@ -70,4 +70,4 @@ def guest(group: str) -> str:
 
 def is_guest(account: str) -> bool:
     """Whether it is the name of such clients, and not of an account."""
-    return account.startswith(_GUEST)
+    return account[:1] == _GUEST

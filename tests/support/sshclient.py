@@ -104,8 +104,11 @@ class SshClient(Protocol):
         block = 16 if keys else 8
         padding = block - (len(plain) + counted) % block
         padding += block if padding < 4 else 0
-        length = u32(1 + len(plain) + padding)
-        body = bytes([padding]) + plain + bytes(padding)
+        self.seal(bytes([padding]) + plain + bytes(padding))
+
+    def seal(self, body: bytes) -> None:
+        """Send a packet that has all this between its length and its MAC."""
+        keys, length = self._sending, u32(len(body))
         if keys is None:
             packet = length + body
         elif keys.gcm is not None:

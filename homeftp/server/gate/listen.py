@@ -98,6 +98,8 @@ class PromptServer(Server):
             sent = self.writeSomeData(data)
             if isinstance(sent, int):  # else the connection is lost, which the reactor finds out by itself
                 data = data[sent:]
+                if not data:
+                    return
         super().write(data)
 
     def startWriting(self) -> None:

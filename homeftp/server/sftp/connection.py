@@ -31,6 +31,8 @@ from homeftp.tcp import detect_dead_peer, send_at_once
 NAME = "sftp"
 """The front end's name, in audit records too."""
 
+InTurn = Callable[[Callable[[], None]], None]
+"""Makes a call when its account, or its address, has its turn."""
 
 PACKETS_PER_TURN = 16
 """Packets that are decrypted and begun before other accounts have their turn: each takes some 50 µs."""
@@ -53,6 +55,7 @@ class SftpConnection(StrictTransport):
         self._shared = shared
         self._address = address
         self._peer = peer
+        self._in_turn: InTurn = context.workers.of(guest(address_group(address))).in_turn
         self._traffic = context.traffic(NAME, REQUEST_TYPES)
         self._login: ILogin | None = None
         self._channels: Channels | None = None
@@ -116,10 +119,6 @@ class SftpConnection(StrictTransport):
         if more:
             self._in_turn(self._take)  # last: it may be the connection's turn at once
 
-    def _in_turn(self, call: Callable[[], None]) -> None:
-        account = guest(address_group(self._address)) if self._login is None else self._login.account
-        self._context.workers.of(account).in_turn(call)
-
     def _update_reading(self) -> None:
         """Read from the client, or not."""
         reads = not self._paused and self._waiting is None
@@ -130,7 +129,7 @@ class SftpConnection(StrictTransport):
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Free what the connection holds, and discard what was not committed."""
         self._lost = self._ended = True
-        self._waiting = self.channel_data = None
+        self._waiting = self.channel_message = None
         self._input_timer.stop()
         self._output_timer.stop()
         if self.service is not None:
@@ -209,7 +208,7 @@ class SftpConnection(StrictTransport):
 
     def disconnect(self) -> None:
         """Access was revoked: nothing that was not committed is kept."""
-        self.channel_data = None
+        self.channel_message = None
         if self.service is not None:
             self.service.serviceStopped()
         self.abort()
@@ -236,6 +235,7 @@ class SftpConnection(StrictTransport):
             login.close()
             raise LoginFailed("the connection has ended")
         self._login = login
+        self._in_turn = self._context.workers.of(login.account).in_turn
 
     def log_in(self, credentials: ICredentials) -> Deferred[None]:
         """Log in; fails with a refusal."""
@@ -250,7 +250,7 @@ class SftpConnection(StrictTransport):
         assert self._login is not None
         self.logged_in = True
         self._channels = Channels(self._make_session, self._shared.windows, self._context.reactor)
-        self.channel_data = self._channels.channel_data
+        self.channel_message = self._channels.channel_message
         self._serve(self._channels)
         self._context.connections.authenticated(self, self._login.account)
         self._login.add_connection(self)

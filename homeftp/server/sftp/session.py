@@ -135,9 +135,10 @@ class Session:
         self._stopping = False
         self._idle = Deadline(clock, IDLE_SECONDS, self._look_for_idle)
 
-    @property
-    def _is_closing(self) -> bool:
-        return self._ended or self._stopping
+    def _may_begin(self) -> bool:
+        if self._ended or self._stopping or len(self._in_flight) >= MAX_IN_FLIGHT:
+            return False
+        return self._output.writable
 
     def _look_for_idle(self) -> None:
         """Files that were not read since the last look need not hold what was read ahead."""
@@ -214,7 +215,7 @@ class Session:
         self._processing = True
         begun, more = 0, False
         try:
-            while not self._is_closing and len(self._in_flight) < MAX_IN_FLIGHT and self._output.writable:
+            while self._packets.held and self._may_begin():
                 if begun == REQUESTS_PER_TURN:
                     more = True
                     break

@@ -101,6 +101,7 @@ class SftpChannel:
         self._transport = transport
         self._window = window
         self._left = window
+        self._reopened = window // REOPENED_PARTS
         self._remote_window = remote_window
         self._remote_packet = remote_packet
         self._clock = clock
@@ -135,10 +136,12 @@ class SftpChannel:
             self._send(whole=False)  # nothing else is to be answered now
         if self.pending and self._flushing is None:
             self._flushing = self._clock.callLater(0, self._flush)
-        give = self._window - self.session.held - self._left
-        if give >= self._window // REOPENED_PARTS and not self.eof:
-            self._left += give
-            self._transport.reopen(self.number, give)
+        used = self._window - self._left
+        if used >= self._reopened and not self.eof:
+            give = used - self.session.held
+            if give >= self._reopened:
+                self._left += give
+                self._transport.reopen(self.number, give)
         self._transport.channel_changed(self)
 
     def lose(self) -> None:
@@ -149,9 +152,10 @@ class SftpChannel:
 
     def received(self, data: memoryview) -> bool:
         """Data of the client; False where that is more than it may send."""
-        if len(data) > self._left or len(data) > LOCAL_PACKET or self.eof or self.session is None:
+        size = len(data)
+        if size > self._left or size > LOCAL_PACKET or self.eof or self.session is None:
             return False
-        self._left -= len(data)
+        self._left -= size
         self.session.data_received(data)
         return True
 
@@ -197,6 +201,10 @@ class SftpChannel:
     def _take(self, size: int) -> list[bytes | memoryview]:
         taken: list[bytes | memoryview] = []
         self.pending -= size
+        if not self.pending:
+            taken.extend(self._parts)
+            self._parts.clear()
+            return taken
         while size:
             part = self._parts.popleft()
             if len(part) > size:

@@ -32,6 +32,7 @@ MAX_REMOTE_PACKET = 64 * 1024
 """The largest packet that a client may ask for."""
 
 _U32 = struct.Struct(">I")
+_NUMBER_AND_SIZE = struct.Struct(">II")
 _NUMBERS = 2**32
 _DATA_HEAD = struct.Struct(">BII")
 
@@ -77,7 +78,10 @@ class Channels(SSHService):
     @property
     def pending(self) -> int:
         """Bytes that wait to be sent."""
-        return sum(channel.pending for channel in self._open.values())
+        pending = 0
+        for channel in self._open.values():
+            pending += channel.pending
+        return pending
 
     @property
     def partial(self) -> bool:
@@ -125,7 +129,7 @@ class Channels(SSHService):
 
     def reopen(self, channel: int, size: int) -> None:
         """Let the client send so many more bytes."""
-        self.transport.sendPacket(WINDOW_ADJUST, _U32.pack(channel) + _U32.pack(size))
+        self.transport.sendPacket(WINDOW_ADJUST, _NUMBER_AND_SIZE.pack(channel, size))
 
     def channel_changed(self, channel: SftpChannel) -> None:
         """A client that sends nothing more has its last answers, or something else has changed."""
@@ -139,14 +143,19 @@ class Channels(SSHService):
 
     # -- messages --------------------------------------------------------------------------
 
-    def channel_data(self, message: memoryview) -> None:
-        """Data for a channel: its number, its length, and the data."""
-        if len(message) < 2 * _U32.size:
+    def channel_message(self, kind: int, message: memoryview) -> None:
+        """A wider window, or data for a channel: its number, a size, and the data."""
+        if len(message) < _NUMBER_AND_SIZE.size:
             self.transport.fail("malformed message")
             return
-        channel = self._open.get(_U32.unpack_from(message)[0])
-        data = message[2 * _U32.size :]
-        if _U32.unpack_from(message, _U32.size)[0] != len(data):
+        number, size = _NUMBER_AND_SIZE.unpack_from(message)
+        channel = self._open.get(number)
+        if kind == WINDOW_ADJUST:
+            if channel is not None and not channel.widen(size):
+                self.transport.fail("an impossible window")
+            return
+        data = message[_NUMBER_AND_SIZE.size :]
+        if size != len(data):
             self.transport.fail("malformed message")
         elif channel is not None and not channel.received(data):
             self.transport.fail("more data than the channel takes")
@@ -159,7 +168,9 @@ class Channels(SSHService):
                 self.transport.sendPacket(REQUEST_FAILURE, b"")
         elif messageNum == OPEN:
             self._open_channel(packet)
-        elif messageNum in (WINDOW_ADJUST, EOF, CLOSE, CHANNEL_REQUEST):
+        elif messageNum == WINDOW_ADJUST:
+            self.channel_message(messageNum, memoryview(packet))
+        elif messageNum in (EOF, CLOSE, CHANNEL_REQUEST):
             number = _U32.unpack_from(packet)[0]
             channel = self._open.get(number)
             if channel is not None:
@@ -192,10 +203,7 @@ class Channels(SSHService):
         self.transport.sendPacket(OPEN_CONFIRMATION, struct.pack(">IIII", sender, number, local_window, LOCAL_PACKET))
 
     def _about(self, channel: SftpChannel, number: int, kind: int, rest: bytes) -> None:
-        if kind == WINDOW_ADJUST:
-            if not channel.widen(_U32.unpack_from(rest)[0]):
-                self.transport.fail("an impossible window")
-        elif kind == EOF:
+        if kind == EOF:
             channel.eof = True
             if channel.session is None:
                 self._close(channel)

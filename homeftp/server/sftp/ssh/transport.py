@@ -58,7 +58,8 @@ MOST_BLOCKED = 1024
 REKEY_BYTES = 1024 * MIB
 """Bytes, in either direction, after which the server asks for new keys (RFC 4253, section 9)."""
 
-CHANNEL_DATA = 94
+_MOST = (93, 94)
+"""WINDOW_ADJUST and DATA of channels."""
 _GOODBYE = 1
 _HARMLESS = frozenset({2, 3, 4})
 """IGNORE, UNIMPLEMENTED and DEBUG."""
@@ -111,7 +112,8 @@ class StrictTransport(SSHServerTransport):
         self._in_exchange = False
         """Whether the client has begun an exchange that has not ended."""
         self._since_rekey = 0
-        self.channel_data: Callable[[memoryview], None] | None = None
+        self.channel_message: Callable[[int, memoryview], None] | None = None
+        """Takes what comes most, data and wider windows, once the client is logged in."""
 
     # -- sending -------------------------------------------------------------------------
 
@@ -242,8 +244,8 @@ class StrictTransport(SSHServerTransport):
     def _received_message(self, plain: bytes, end: int) -> None:
         """One message; `end` is that of its payload, which begins behind the first byte."""
         kind = plain[1]
-        if kind == CHANNEL_DATA and self.channel_data is not None and not self._in_exchange:
-            self.channel_data(memoryview(plain)[2:end])
+        if kind in _MOST and self.channel_message is not None and not self._in_exchange:
+            self.channel_message(kind, memoryview(plain)[2:end])
             return
         if not self._may_come(kind):
             self.fail("a message at the wrong time")

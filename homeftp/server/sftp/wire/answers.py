@@ -16,6 +16,8 @@ _ID = struct.Struct(">IBI")
 _DATA = struct.Struct(">IBII")
 _ATTRIBUTES = struct.Struct(">IQIIIII")
 _STATVFS = struct.Struct(">11Q")
+_BARE_STATUS = struct.Struct(">IBIIII")
+"""A STATUS whose message and language are empty."""
 
 _LENGTH_BYTES = 4
 _MANY = 2**63
@@ -55,8 +57,9 @@ def version() -> bytes:
 
 def status(id: int, code: StatusCode, message: str = "") -> bytes:
     """Encode a STATUS, which says how a request ended."""
-    text = message.encode("utf-8", "replace")
-    return _packet(PacketType.STATUS, id, u32(code) + string(text) + string(b"en" if text else b""))
+    if not message:
+        return _BARE_STATUS.pack(_BARE_STATUS.size - _LENGTH_BYTES, PacketType.STATUS, id, code, 0, 0)
+    return _packet(PacketType.STATUS, id, u32(code) + string(message.encode("utf-8", "replace")) + string(b"en"))
 
 
 def handle(id: int, name: bytes) -> bytes:

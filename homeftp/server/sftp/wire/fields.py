@@ -49,12 +49,14 @@ class FieldReader:
 
     def view(self) -> memoryview:
         """A string, not copied."""
-        size = self._number(_U32)
-        start = self._offset
-        end = self._offset = start + size
-        if end > len(self._packet):
+        packet, start = self._packet, self._offset + _U32.size
+        if start > len(packet):
             raise MalformedPacket(_TOO_EARLY)
-        return self._packet[start:end]
+        (size,) = _U32.unpack_from(packet, self._offset)
+        end = self._offset = start + size
+        if end > len(packet):
+            raise MalformedPacket(_TOO_EARLY)
+        return packet[start:end]
 
     def string(self) -> bytes:
         """A string."""

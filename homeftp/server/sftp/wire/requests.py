@@ -265,6 +265,14 @@ class PacketReader:
         if not self._has_length:
             if self.held < _LENGTH.size:
                 return None
+            piece, start = self._pieces[0], self._offset + _LENGTH.size
+            if len(piece) >= start:  # mostly a piece is a packet
+                (needed,) = _LENGTH.unpack_from(piece, self._offset)
+                if start + needed == len(piece) and _HEAD.size <= needed <= MAX_PACKET:
+                    self._pieces.popleft()
+                    self._offset = 0
+                    self.held -= _LENGTH.size + needed
+                    return piece[start:]
             (self._needed,) = _LENGTH.unpack(self._take(_LENGTH.size))
             if not _HEAD.size <= self._needed <= MAX_PACKET:
                 raise SessionBroken(f"a packet of {self._needed} bytes: they have {_HEAD.size} to {MAX_PACKET}")

@@ -28,14 +28,19 @@ IGNORE = 2
 class NotedTurns(InlineWorkers):
     """Gives everybody a turn at once; `accounts` is whose turns they were."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = "", accounts: list[str] | None = None) -> None:
         super().__init__()
-        self.accounts: list[str] = []
+        self.account = account
+        self.accounts: list[str] = [] if accounts is None else accounts
 
     def of(self, account: str) -> NotedTurns:
-        """Itself; the account is noted."""
-        self.accounts.append(account)
-        return self
+        """Turns that are noted as those of the account."""
+        return NotedTurns(account, self.accounts)
+
+    def in_turn(self, call: Callable[..., object], *args: Any) -> None:
+        """Note whose turn it is, and call it."""
+        self.accounts.append(self.account)
+        super().in_turn(call, *args)
 
 
 class HeldJobs(InlineWorkers):

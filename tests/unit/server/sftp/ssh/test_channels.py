@@ -123,3 +123,8 @@ class ChannelsTests(SshCase):
         client.send(94, u32(0) + u32(9) + b"x")
         client.pump()
         self.assertTrue(client.closed)
+        for kind in (93, 94):
+            client = self.member()
+            client.send(kind, u32(0) + b"x")
+            client.pump()
+            self.assertTrue(client.closed, kind)

@@ -28,6 +28,9 @@ class AnswerTests(SynchronousTestCase):
         """A status has a code and a message."""
         (found,) = read(answers.status(7, StatusCode.FAILURE, "ä"))
         self.assertEqual((found.id, found.code, found.message), (7, 4, "ä"))
+        (bare,) = read(answers.status(7, StatusCode.EOF))
+        self.assertEqual((bare.id, bare.code, bare.message), (7, 1, ""))
+        self.assertEqual(bare.fields[-8:], bytes(8), "an empty message and an empty language")
 
     def test_content(self) -> None:
         """Handles and data; the data are not copied."""
