@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Callable, TypeVar
 
 import attrs
@@ -26,7 +28,6 @@ from homeftp.workers.deadline import OPERATION_SECONDS, OperationDeadline, under
 from homeftp.workers.debts import Debts
 from homeftp.workers.fairloop import RECHECK_SECONDS, FairLoop
 from homeftp.workers.fairqueue import LONG, FairQueue, Lane
-from homeftp.workers.threads import Threads
 
 T = TypeVar("T")
 
@@ -81,6 +82,42 @@ class _Job:
             self.used = clocks.thread() - before
             others = clocks.process() - all_before - self.used
             self.took = max(self.used, clocks.monotonic() - began - max(0.0, others))
+
+
+class Threads:
+    """`size` threads. What is given to them before they start waits."""
+
+    def __init__(self, reactor: IReactorFromThreads, *, size: int, name: str) -> None:
+        self._calls: SimpleQueue[tuple[Callable[[], object], Callable[[object], object]] | None] = SimpleQueue()
+        self._reactor = reactor
+        self._threads = [Thread(target=self._work, name=f"PoolThread-{name}-{number}") for number in range(size)]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for each in self._threads:
+            each.start()
+
+    def stop(self) -> None:
+        """End the threads behind what they were given; blocks until they have ended."""
+        for _ in self._threads:
+            self._calls.put(None)
+        for each in self._threads:
+            if each.ident is not None:
+                each.join()
+
+    def run(self, call: Callable[[], object], done: Callable[[object], object]) -> None:
+        """Call `call()` in one of the threads, and then, on the reactor's, `done` with its result or a Failure."""
+        self._calls.put((call, done))
+
+    def _work(self) -> None:
+        while (given := self._calls.get()) is not None:
+            call, done = given
+            try:
+                result = call()
+            except BaseException:  # noqa: BLE001 (it is the result)
+                result = Failure()
+            self._reactor.callFromThread(done, result)
+            del given, call, done, result  # an idle thread keeps nothing alive
 
 
 @implementer(IWorkers)

@@ -8,7 +8,7 @@ import weakref
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.workers.threads import Threads
+from homeftp.workers.pool import Threads
 from tests.support.reactors import ThreadCalls
 from tests.support.waiting import WITHIN
 
