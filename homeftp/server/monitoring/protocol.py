@@ -5,10 +5,12 @@ The reader, and the response, are those of the HTTPS front end. Bodies are not r
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from http import HTTPStatus
 from typing import Awaitable, Callable
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime
@@ -16,6 +18,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from homeftp.accounts.throttle import address_group
 from homeftp.server.gate.output import OutputBuffer
 from homeftp.server.gate.timeouts import Deadline
 from homeftp.server.http.body import RequestBody
@@ -104,22 +107,36 @@ async def _refuse(status: int, head: RequestHead) -> HttpResponse:
 
 
 class MonitoringFactory(Factory):
-    """Makes the protocol of each connection, as long as there are not too many."""
+    """Makes the protocol of each connection.
+
+    Where there are too many, a newcomer takes the place of the oldest one of the address that has most: otherwise
+    connections that ask nothing would keep a load balancer from its answer, which would then take the server for dead.
+    """
 
     noisy = False
 
     def __init__(self, clock: IReactorTime, answer: Answer) -> None:
         self._clock = clock
         self._answer = answer
-        self._open: set[MonitoringProtocol] = set()
+        self._open: dict[MonitoringProtocol, str | None] = {}
+        """Each connection with its address, the oldest first."""
 
-    def buildProtocol(self, addr: object) -> MonitoringProtocol | None:
-        """The protocol of a new connection; None, which closes it, where there are too many."""
+    def buildProtocol(self, addr: object) -> MonitoringProtocol:
+        """The protocol of a new connection."""
         if len(self._open) >= MOST_CONNECTIONS:
-            return None
-        protocol = MonitoringProtocol(self._clock, self._answer, self._open.discard)
-        self._open.add(protocol)
+            self._displace()
+        protocol = MonitoringProtocol(self._clock, self._answer, self._forget)
+        self._open[protocol] = address_group(addr.host) if isinstance(addr, IPv4Address | IPv6Address) else None
         return protocol
+
+    def _displace(self) -> None:
+        counts = Counter(self._open.values())
+        displaced = max(self._open, key=lambda each: counts[self._open[each]])  # of equals the first, the oldest
+        self._forget(displaced)
+        displaced.abort()
+
+    def _forget(self, protocol: MonitoringProtocol) -> None:
+        self._open.pop(protocol, None)
 
     def abort(self) -> None:
         """Close all connections: the server stops."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -38,10 +39,9 @@ class ProtocolTests(SynchronousTestCase):
         self.answers.append(answer)
         return await answer
 
-    def connect(self) -> tuple[MonitoringProtocol, Transport]:
+    def connect(self, host: str | None = None) -> tuple[MonitoringProtocol, Transport]:
         """One more connection."""
-        protocol = self.factory.buildProtocol(None)
-        assert protocol is not None
+        protocol = self.factory.buildProtocol(None if host is None else IPv4Address("TCP", host, 1))
         transport = Transport()
         protocol.makeConnection(transport)
         self.addCleanup(protocol.connectionLost)
@@ -115,12 +115,26 @@ class ProtocolTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_many(self) -> None:
-        """There are so many connections at most; one that has ended makes room for another."""
+        """There are so many connections at most: one more takes the place of the oldest; one that has ended, none."""
         connections = [self.connect() for _ in range(MOST_CONNECTIONS)]
-        self.assertIsNone(self.factory.buildProtocol(None))
-        connections[0][0].connectionLost()
+        connections[3][0].connectionLost()
         self.connect()
-        self.assertIsNone(self.factory.buildProtocol(None))
+        self.assertFalse(any(transport.aborted for _, transport in connections), "the control")
+        for _ in range(2):
+            self.connect()
+        aborted = [transport.aborted for _, transport in connections]
+        self.assertEqual(aborted, [True, True] + [False] * (MOST_CONNECTIONS - 2))
+
+    def test_many_of_one(self) -> None:
+        """Connections of one address that ask nothing do not keep another address from its answer."""
+        _, honest = self.connect("192.0.2.1")
+        idle = [self.connect("192.0.2.2")[1] for _ in range(3 * MOST_CONNECTIONS)]
+        protocol, asking = self.connect("192.0.2.1")
+        protocol.dataReceived(GET)
+        self.answers[0].callback(HttpResponse(200, (), b"ok"))
+        self.assertTrue(asking.value().endswith(b"ok"))
+        self.assertFalse(honest.aborted)
+        self.assertEqual(sum(not each.aborted for each in idle), MOST_CONNECTIONS - 2)
 
     def test_stop(self) -> None:
         """When the server stops, every connection is closed."""
