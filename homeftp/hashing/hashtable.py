@@ -17,6 +17,10 @@ _VERSION = 2
 _WITHOUT_DAMAGE = 1
 """The version of databases that lack the last two columns."""
 
+_CACHE = 256
+"""KiB of its pages that SQLite keeps. Rows of one folder are neighbours, and used together: with SQLite's 2,000 KiB,
+which 10,000 files fill, nothing was faster, and nothing among 300,000 files."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS hashes (
     directory BLOB NOT NULL,
@@ -98,6 +102,7 @@ _KNOWN = "SELECT name, signature, hash, damage, read_us, content FROM hashes WHE
 def prepare(connection: sqlite3.Connection) -> bool:
     """Make the table, and what its statements call; False for a database of another version."""
     connection.create_function("is_same", 2, is_same, deterministic=True)
+    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version not in (0, _WITHOUT_DAMAGE, _VERSION):
         return False

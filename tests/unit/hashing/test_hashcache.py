@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import _sqlite3
+import contextlib
+import ctypes
 import os
 import sqlite3
 import stat
@@ -9,6 +12,7 @@ import threading
 
 from homeftp.hashing.hashcache import CONTENT, HashCache, KnownHash
 from homeftp.metadata.kept import ChangeTime
+from tests.support import needs
 from tests.support.hashcaches import HASH, OTHER, HashCacheCase
 
 
@@ -34,6 +38,19 @@ class LookupTests(HashCacheCase):
         self.assertEqual(self.cache.known("/d", files, whole=True), self.cache.known("/d", files))
         self.assertEqual(self.cache.lookup("/d", files, whole=True), dict.fromkeys(names, HASH))
         self.assertEqual(self.cache.lookup("/d", {}, whole=True), {})
+
+    def test_memory(self) -> None:
+        """Many rows are not kept in memory. The control: with SQLite's own limit they are."""
+        library = ctypes.CDLL(_sqlite3.__file__)
+        needs.require("a SQLite that tells what it uses", lambda: hasattr(library, "sqlite3_memory_used"))
+        before = library.sqlite3_memory_used()
+        rows = [self.row(f"{number:05}") for number in range(10_000)]
+        self.cache.record(rows)
+        self.assertEqual(len(self.cache.with_hash(HASH)), len(rows))
+        self.assertLess(library.sqlite3_memory_used(), before + 500_000)
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("SELECT count(signature) FROM hashes").fetchone()
+            self.assertGreater(library.sqlite3_memory_used(), before + 1_000_000)
 
     def test_has_beneath(self) -> None:
         """Whether anything is known in or beneath a directory, and not only beside it."""
