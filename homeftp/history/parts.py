@@ -8,17 +8,18 @@ from __future__ import annotations
 from typing import Iterable, Iterator, Sequence
 
 from homeftp.config import LISTING_PAGE
-from homeftp.history.timeline import Timeline
-from homeftp.model import Version
+from homeftp.history.timeline import PastSearch, Timeline
 
 
 def parts_of(timeline: Timeline) -> Iterator[Timeline]:
     """A timeline as parts of at most a page of versions each."""
-    left = timeline.versions
+    left, restored = timeline.versions, timeline.restored
     while len(left) > LISTING_PAGE:
-        yield Timeline(name=timeline.name, versions=left[:LISTING_PAGE])
-        left = left[LISTING_PAGE:]
-    yield timeline.with_versions(left)
+        here = left[:LISTING_PAGE]
+        before = tuple(each for each in restored if each.at_us < here[-1].at_us)
+        yield Timeline(name=timeline.name, versions=here, restored=before)
+        left, restored = left[LISTING_PAGE:], restored[len(before) :]
+    yield timeline.with_past(left, restored)
 
 
 def at_time(pages: Iterable[Sequence[Timeline]], as_of_us: int) -> Iterator[Sequence[Timeline]]:
@@ -27,16 +28,21 @@ def at_time(pages: Iterable[Sequence[Timeline]], as_of_us: int) -> Iterator[Sequ
     What `Timeline.at` gives for that time stays the same.
     """
     held: list[Timeline] = []  # the page before: its last name may go on in this one
+    search = PastSearch(as_of_us)
     for page in pages:
         whole: list[Timeline] = []
         for part in page:
-            found = part.at(as_of_us)
-            versions: tuple[Version, ...] = (found,) if isinstance(found, Version) else ()
             before = whole or held
-            if before and before[-1].name == part.name:
-                before[-1] = part.with_versions(before[-1].versions or versions)
+            if not before or before[-1].name != part.name:
+                search = PastSearch(as_of_us)
+                before = whole
             else:
-                whole.append(part.with_versions(versions))
+                before.pop()
+            search.add(part)
+            if search.found is not None:
+                before.append(part.with_past((search.found,)))
+            else:
+                before.append(part.absent_at(as_of_us) if search.ended else part.with_past(()))
         if whole:
             held, whole = whole, held
         yield whole

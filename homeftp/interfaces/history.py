@@ -23,9 +23,10 @@ class IHistory(Interface):
 
         That is the endpoint itself, with `depth` 1 what is directly in it, and without a depth everything beneath. They
         come sorted by the bytes of their names, each directory followed by what it holds; one that does not exist any
-        more has no timeline of its own. Names without a file, a directory or a version are left out. A name with more
-        than `config.LISTING_PAGE` versions is given in parts, as `homeftp.history.parts` describes them. A page
-        may be empty, and `hidden` counts, as for `IStore.list`. Each step blocks.
+        more has no timeline of its own. Names without a file, a directory or a version are left out. Of what was put
+        back at `since_us` or later it tells when that was. A name with more than `config.LISTING_PAGE` versions is
+        given in parts, as `homeftp.history.parts` describes them. A page may be empty, and `hidden` counts, as for
+        `IStore.list`. Each step blocks.
         """
 
     def open_version(endpoint: Endpoint, at_us: int) -> IOpenFile:

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import LISTING_PAGE
 from homeftp.history.parts import at_time, parts_of
-from homeftp.history.timeline import Timeline
+from homeftp.history.timeline import Restoration, Timeline
 from homeftp.model import Entry, Version
 
 
@@ -46,3 +46,22 @@ class PartsTests(SynchronousTestCase):
                 self.assertLessEqual(max(len(each.versions) for each in found), 1)
                 self.assertEqual(found[1].current, entry)
         self.assertEqual([[each.name for each in page] for page in at_time([names[:1]], 1)], [[], ["a"]])
+
+    def test_restorations(self) -> None:
+        """What was put back is in the part of its time, and counts in all of them."""
+        now = Entry("", "file")
+        versions = tuple(Version("", 10 * number, made_us=10 * number - 5) for number in range(1, LISTING_PAGE + 9))
+        last = versions[-1].at_us
+        restored = (
+            Restoration(12, 7),
+            Restoration(versions[LISTING_PAGE - 1].at_us + 2, 23),
+            Restoration(last + 2, 22),
+        )
+        whole = Timeline(name="a", current=now, made_us=1, versions=versions, restored=restored)
+        parts = list(parts_of(whole))
+        self.assertEqual([each.restored for each in parts], [restored[:1], restored[1:]])
+        for time in (1, 7, 8, 11, 12, 13, 21, 22, 23, 24, 30, last, last + 1, last + 2):
+            for split in ([parts], [[each] for each in parts]):
+                (found,) = [each for page in at_time(split, time) for each in page]
+                self.assertEqual(found.at(time), whole.at(time), time)
+                self.assertEqual((found.current, found.restored), (now, ()))

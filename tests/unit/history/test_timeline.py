@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.history.timeline import Timeline
+from homeftp.history.timeline import Restoration, Timeline
 from homeftp.model import Entry, Version
 
 
@@ -38,6 +38,41 @@ class TimelineTests(SynchronousTestCase):
         self.assertIs(timeline.at(15), again)
         self.assertEqual(timeline.at(25), timeline.versions[0])
         self.assertIs(timeline.at(35), again)
+
+    def test_gap_before_restoration(self) -> None:
+        """A version that was put back was there before its time, and not until it came back."""
+        now = Entry("", "file")
+        timeline = Timeline(name="a", current=now, made_us=10, restored=(Restoration(30, 20),))
+        self.assertEqual([timeline.at(time) for time in (9, 10, 20, 21, 29, 30)], [None, now, now, None, None, now])
+
+    def test_back_and_forth(self) -> None:
+        """Two contents that took turns were there in turns."""
+        one, two = version(50, 10), Entry("", "file")
+        restored = (Restoration(31, 20), Restoration(41, 30), Restoration(51, 41))
+        timeline = Timeline(name="a", current=two, made_us=20, versions=(version(40, 10),), restored=restored[:2])
+        self.assertEqual([timeline.at(time) for time in (15, 25, 35, 45)], [timeline.versions[0], two] * 2)
+        timeline = Timeline(name="a", current=two, made_us=19, versions=(one,), restored=restored[:1])
+        self.assertEqual([timeline.at(time) for time in (15, 35, 50, 51)], [one, one, one, two])
+
+    def test_many_restorations(self) -> None:
+        """A later restoration may show that a span was shorter than it seemed; what became of it is followed."""
+        now = Entry("", "file")
+        restored = (Restoration(50, 40), Restoration(70, 20), Restoration(90, 80))
+        timeline = Timeline(name="a", current=now, made_us=10, versions=(version(60, 30),), restored=restored)
+        found = {time: timeline.at(time) for time in (15, 25, 35, 45, 55, 65, 75, 85, 95)}
+        self.assertEqual([time for time, each in found.items() if each is now], [15, 75, 95])
+        self.assertEqual([time for time, each in found.items() if each is timeline.versions[0]], [35, 55])
+
+    def test_marked_twice(self) -> None:
+        """Of two restorations of one version the later one counts: a power cut took back the other."""
+        now = Entry("", "file")
+        timeline = Timeline(name="a", current=now, made_us=10, restored=(Restoration(30, 20), Restoration(40, 20)))
+        self.assertEqual([timeline.at(time) for time in (15, 35, 45)], [now, None, now])
+
+    def test_moved_away(self) -> None:
+        """What came back and has neither a version nor its place any more was there, but is not here."""
+        timeline = Timeline(name="a", versions=(version(60, 45),), restored=(Restoration(30, 20),))
+        self.assertEqual([timeline.at(time) for time in (15, 25, 35, 50)], [None, None, None, timeline.versions[0]])
 
     def test_rewritten(self) -> None:
         """A version that was written again after it was replaced was there before, as far as anybody knows."""

@@ -97,7 +97,7 @@ class LastChangeTests(PastCase):
             first = Timeline(name="a", made_us=made_us, versions=(Version("", at_us, made_us=version_made_us),))
             history = mock.Mock()
             history.timelines.side_effect = lambda endpoint, since_us: [
-                [each.with_versions(tuple(kept for kept in each.versions if kept.at_us >= since_us))]
+                [each.with_past(tuple(kept for kept in each.versions if kept.at_us >= since_us))]
                 for each in (first, *others)
             ]
             *_, last = last_change(history, parse("d"))
