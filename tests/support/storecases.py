@@ -36,15 +36,22 @@ class VersionsCase(StoreCase):
         return [version for page in store.versions(endpoint) for version in page]
 
     def archived(self) -> dict[str, bytes]:
-        """The files in the version folder, and their contents."""
+        """The versions in the version folder, and their contents."""
         found = {}
         top = self.path(".homeftp/versions")
         for folder, _, names in os.walk(top):
             for name in names:
                 path = os.path.join(folder, name)
-                with open(path, "rb") as file:
-                    found[os.path.relpath(path, top)] = file.read()
+                if not os.path.islink(path):
+                    with open(path, "rb") as file:
+                        found[os.path.relpath(path, top)] = file.read()
         return found
+
+    def marks(self) -> dict[str, str]:
+        """The links in the version folder, each for a version that was put back, and what they say."""
+        top = self.path(".homeftp/versions")
+        paths = [os.path.join(folder, name) for folder, _, names in os.walk(top) for name in names]
+        return {os.path.relpath(path, top): os.readlink(path) for path in paths if os.path.islink(path)}
 
     def contents(self) -> list[bytes]:
         """The contents of all versions on the disk."""

@@ -10,16 +10,15 @@ import contextlib
 import os
 import stat
 from functools import partial
-from typing import Generator, Iterator, NamedTuple
+from typing import Generator, Iterator
 
-import attrs
 import msgspec
 
 from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, NO_FOLDERS, Endpoint, FolderSet, folded, name_problem
 from homeftp.errors import NotFound, Refusal, WrongKind
 from homeftp.hashing.hashcache import HashCache
-from homeftp.history.timeline import Timeline
+from homeftp.history.timeline import Restoration, Timeline
 from homeftp.model import Entry, Version
 from homeftp.store.local.disk.entries import entry_of, is_reserved, kind_problem, known_entry
 from homeftp.store.local.disk.errnos import MISSING, close_quietly, refusal
@@ -27,86 +26,19 @@ from homeftp.store.local.disk.handles import raw
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
 from homeftp.store.local.disk.spelling import wire_form
+from homeftp.store.local.timelinekeys import CURRENT, FOLDER, MARK, TIME, FoundKey, Place, TimelineLevel
 from homeftp.store.local.versions.folders import VersionFolders
-from homeftp.store.local.versions.naming import Names, folder_of, parse_version, start_of, version_path
+from homeftp.store.local.versions.naming import (
+    Names,
+    folder_of,
+    parse_version,
+    restored_version,
+    start_of,
+    version_path,
+)
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.pages import STEP_ITEMS, entry_cost, paged
 from homeftp.syscalls import System
-
-READY_NAMES = 10
-"""The memory of a key that was looked up, in names: it has a stat and perhaps a hash."""
-
-_MARK = b"\0"
-"""Between a name and what is known of it: no name has this, and it sorts before all letters."""
-
-_FOLDER, _CURRENT = b"/", b"~"
-"""Marks of a name: versions are beneath it, and it is there now. Between them, in the order of bytes, are the times."""
-
-_TIME = b"%020d"
-"""The mark of a version: its time."""
-
-
-class _Found(NamedTuple):
-    """The files and versions of one key of a directory."""
-
-    key: bytes
-    value: Version | Entry | str | None
-    """A version, what is there now, or why that is not offered; None for a folder of versions, and for what has gone.
-    """
-    made_us: int | None = None
-
-    @property
-    def name(self) -> bytes:
-        return self.key.partition(_MARK)[0]
-
-
-@attrs.define(eq=False)
-class _TimelineLevel:
-    """A directory whose names are being listed. `ready` is in reverse order: the next key is at its end."""
-
-    endpoint: Endpoint
-    prefix: str
-    """The prefix of names in it, relative to the requested endpoint."""
-    hidden: frozenset[str]
-    """The folded forms of names in it that are left out."""
-    names: SortedNames
-    only: str | None = None
-    """The only name that is asked for, which is the requested endpoint's own."""
-    ready: list[_Found] = attrs.field(factory=list)
-    after: bytes = b""
-    """The last key that was used."""
-    last: bytes = b""
-    """The last name of which a part was given."""
-    leads_on: bool = False
-    """Whether something may be beneath that name."""
-
-    @property
-    def kept(self) -> int:
-        """The memory that it takes up, in names."""
-        return self.names.kept + READY_NAMES * len(self.ready)
-
-    def forget(self) -> None:
-        """Drop all keys; they are read again from `after` on."""
-        self.ready.clear()
-        self.names.forget(self.after)
-
-    def relative(self, name: str) -> str:
-        """A name in it, relative to the requested endpoint."""
-        return self.prefix + name if self.only is None else ""
-
-
-class _Place(msgspec.Struct, frozen=True):
-    """A directory and its folders of versions, while its names are read, or some of them are looked up."""
-
-    directory: int
-    """Its descriptor; -1 where it does not exist any more."""
-    mount: Endpoint
-    versions: int
-    """The descriptor of the versions of its file system; -1 where it has none."""
-    days: tuple[bytes, ...]
-    """The days to look for versions in."""
-    names: Names
-    """Its path from the top of its file system."""
 
 
 class TimelineLister(msgspec.Struct, frozen=True):
@@ -173,35 +105,37 @@ class _Walk(msgspec.Struct, frozen=True):
                 levels.append(self._level(below, f"{level.relative(name)}/" if level.relative(name) else ""))
                 forget_outer(levels, self.lister.budget)
 
-    def _level(self, endpoint: Endpoint, prefix: str, only: str | None = None) -> _TimelineLevel:
-        return _TimelineLevel(
+    def _level(self, endpoint: Endpoint, prefix: str, only: str | None = None) -> TimelineLevel:
+        return TimelineLevel(
             endpoint, prefix, self.hidden.names_in(endpoint.parts), SortedNames(self.lister.budget), only
         )
 
-    def _timeline(self, relative: str, name: str, part: list[_Found]) -> Timeline | None:
+    def _timeline(self, relative: str, name: str, part: list[FoundKey]) -> Timeline | None:
         """The timeline of one name; None where it has nothing that is offered."""
         versions = tuple(each.value for each in part if isinstance(each.value, Version))
-        current = part[-1] if part[-1].key.endswith(_MARK + _CURRENT) else None
+        restored = tuple(each.value for each in part if isinstance(each.value, Restoration))
+        current = part[-1] if part[-1].key.endswith(MARK + CURRENT) else None
         entry = current.value if current is not None and isinstance(current.value, Entry) else None
         problem = current.value if current is not None and isinstance(current.value, str) else None
         unwanted = self.lister.filetypes.problem(name)
         if unwanted is not None:
-            versions = ()
+            versions, restored = (), ()
             if entry is not None and entry.kind == "file":
                 entry, problem = None, unwanted
-        if entry is None and problem is None and not versions:
+        if entry is None and problem is None and not versions and not (restored and len(part) == LISTING_PAGE):
             return None
         return Timeline(
             name=relative,
             current=entry,
             made_us=None if current is None else current.made_us,
             versions=versions,
+            restored=restored,
             problem=problem,
         )
 
-    def _next_part(self, level: _TimelineLevel) -> Generator[None, None, list[_Found]]:
+    def _next_part(self, level: TimelineLevel) -> Generator[None, None, list[FoundKey]]:
         """The next name, or a page of it, while the next key is ready; nothing at the end. Yields after each step."""
-        part: list[_Found] = []
+        part: list[FoundKey] = []
         while level.ready or not level.names.ended:
             if not level.ready:
                 self._advance(level)
@@ -215,14 +149,14 @@ class _Walk(msgspec.Struct, frozen=True):
             part.append(found)
         return part
 
-    def _advance(self, level: _TimelineLevel) -> None:
+    def _advance(self, level: TimelineLevel) -> None:
         """Read a part of the names, or look up some of those that have been read."""
         if level.names.read_part(partial(self._keys, level)):
             keys = level.names.take(STEP_ITEMS, partial(self._keys, level))
             with contextlib.ExitStack() as opened:
                 level.ready = self._look_up(level, self._open(level.endpoint, opened), keys)[::-1]
 
-    def _open(self, directory: Endpoint, opened: contextlib.ExitStack) -> _Place:
+    def _open(self, directory: Endpoint, opened: contextlib.ExitStack) -> Place:
         folders = self.lister.folders
         fd = versions = -1
         with contextlib.suppress(NotFound, WrongKind):
@@ -234,31 +168,31 @@ class _Walk(msgspec.Struct, frozen=True):
         days: tuple[bytes, ...] = ()
         if version_dir is not None:
             versions, days = version_dir.fd, tuple(version_dir.days(self.since_us))
-        return _Place(fd, mount, versions, days, tuple(map(raw, directory.parts[len(mount.parts) :])))
+        return Place(fd, mount, versions, days, tuple(map(raw, directory.parts[len(mount.parts) :])))
 
     # -- names ---------------------------------------------------------------------
 
-    def _keys(self, level: _TimelineLevel) -> Iterator[bytes | None]:
+    def _keys(self, level: TimelineLevel) -> Iterator[bytes | None]:
         """All keys of a directory, in any order; None for one that is not wanted."""
         with contextlib.ExitStack() as opened:
             for key in self._all_keys(level, self._open(level.endpoint, opened)):
                 if key is None or (level.only is None and not level.hidden):
                     yield key
                     continue
-                name = os.fsdecode(key.partition(_MARK)[0])
+                name = os.fsdecode(key.partition(MARK)[0])
                 yield None if level.only not in (None, name) or folded(name) in level.hidden else key
 
-    def _all_keys(self, level: _TimelineLevel, place: _Place) -> Iterator[bytes | None]:
+    def _all_keys(self, level: TimelineLevel, place: Place) -> Iterator[bytes | None]:
         ending = b"" if level.only is None else os.fsencode(level.only)
         if level.only is not None:
-            yield wire_form(ending) + _MARK + _CURRENT  # looked up: others' names are not even read
+            yield wire_form(ending) + MARK + CURRENT  # looked up: others' names are not even read
         elif place.directory >= 0:
             with self.lister.root.open_below(place.directory, ()) as directory, os.scandir(directory) as entries:
-                yield from (wire_form(os.fsencode(entry.name)) + _MARK + _CURRENT for entry in entries)
+                yield from (wire_form(os.fsencode(entry.name)) + MARK + CURRENT for entry in entries)
         for day in place.days:
             yield from self._version_keys(place, (day, *place.names), ending)
 
-    def _version_keys(self, place: _Place, folder: Names, ending: bytes) -> Iterator[bytes | None]:
+    def _version_keys(self, place: Place, folder: Names, ending: bytes) -> Iterator[bytes | None]:
         """The keys of the versions in one folder, and of the folders in it, whose names end so."""
         day_us = start_of(folder[0])
         with self._folder(place, folder) as directory:
@@ -275,11 +209,11 @@ class _Walk(msgspec.Struct, frozen=True):
                         original, at_us = parsed
                         yield None if original is None or day_us is None else self._key(original, day_us + at_us)
                     elif entry.is_dir(follow_symlinks=False):
-                        yield name + _MARK + _FOLDER
+                        yield name + MARK + FOLDER
                         if folder_of((*folder[1:], name)) == (*folder[1:], name):
                             yield from self._long_keys(place, (*folder, name), day_us)
 
-    def _long_keys(self, place: _Place, folder: Names, day_us: int | None) -> Iterator[bytes | None]:
+    def _long_keys(self, place: Place, folder: Names, day_us: int | None) -> Iterator[bytes | None]:
         """The keys of the versions of a file whose name is so long that they have a folder of their own."""
         with self._folder(place, folder) as directory:
             if directory is None or day_us is None:
@@ -290,10 +224,10 @@ class _Walk(msgspec.Struct, frozen=True):
                     yield self._key(folder[-1], day_us + at_us) if original is None else None
 
     def _key(self, name: bytes, at_us: int) -> bytes | None:
-        return name + _MARK + _TIME % at_us if at_us >= self.since_us else None
+        return name + MARK + TIME % at_us if at_us >= self.since_us else None
 
     @contextlib.contextmanager
-    def _folder(self, place: _Place, folder: Names) -> Iterator[int | None]:
+    def _folder(self, place: Place, folder: Names) -> Iterator[int | None]:
         """Open a folder of versions; None where there is none."""
         with contextlib.ExitStack() as opened:
             directory = None
@@ -306,16 +240,16 @@ class _Walk(msgspec.Struct, frozen=True):
 
     # -- what they stand for -------------------------------------------------------
 
-    def _look_up(self, level: _TimelineLevel, place: _Place, keys: list[bytes]) -> list[_Found]:
+    def _look_up(self, level: TimelineLevel, place: Place, keys: list[bytes]) -> list[FoundKey]:
         """The files and versions of these keys, in their order."""
-        found = {key: _Found(key, None) for key in keys}
+        found = {key: FoundKey(key, None) for key in keys}
         current: list[bytes] = []
         folders: dict[Names, list[tuple[bytes, bytes, int]]] = {}
         for key in keys:
-            name, _, mark = key.partition(_MARK)
-            if mark == _CURRENT:
+            name, _, mark = key.partition(MARK)
+            if mark == CURRENT:
                 current.append(key)
-            elif mark != _FOLDER:
+            elif mark != FOLDER:
                 folder, file = version_path((*place.names, name), int(mark))
                 folders.setdefault(folder, []).append((key, file, int(mark)))
         for folder, versions in folders.items():
@@ -324,11 +258,12 @@ class _Walk(msgspec.Struct, frozen=True):
         return [found[key] for key in keys]
 
     def _versions(
-        self, place: _Place, folder: Names, wanted: list[tuple[bytes, bytes, int]]
-    ) -> Iterator[tuple[bytes, _Found]]:
+        self, place: Place, folder: Names, wanted: list[tuple[bytes, bytes, int]]
+    ) -> Iterator[tuple[bytes, FoundKey]]:
         """The versions in one folder."""
         stats: dict[str, os.stat_result] = {}
         made: dict[bytes, int | None] = {}
+        restored: dict[bytes, int | None] = {}
         with self._folder(place, folder) as directory:
             for _, file, _ in wanted if directory is not None else ():
                 with contextlib.suppress(FileNotFoundError):
@@ -336,6 +271,8 @@ class _Walk(msgspec.Struct, frozen=True):
                     if directory is not None and stat.S_ISREG(found.st_mode):
                         stats[os.fsdecode(file)] = found
                         made[file] = self.lister.system.made_us(directory, file)
+                    elif directory is not None and stat.S_ISLNK(found.st_mode):
+                        restored[file] = restored_version(directory, file)
         known = self.lister.cache.known(self.lister.folders.cache_path(place.mount, folder), stats)
         for key, file, at_us in wanted:
             if os.fsdecode(file) in stats:
@@ -343,14 +280,31 @@ class _Walk(msgspec.Struct, frozen=True):
                 cached = known.get(os.fsdecode(file))
                 entry = known_entry(found, self.lister.root.disks, cached)
                 version = Version("", at_us, entry.size, entry.mtime_us, entry.mode, entry.hash, made[file])
-                yield key, _Found(key, version)
+                yield key, FoundKey(key, version)
+        marks = [(key, at_us, restored[file]) for key, file, at_us in wanted if file in restored]
+        yield from self._restorations(place, marks)
 
-    def _current(self, level: _TimelineLevel, place: _Place, keys: list[bytes]) -> Iterator[tuple[bytes, _Found]]:
+    def _restorations(
+        self, place: Place, marks: list[tuple[bytes, int, int | None]]
+    ) -> Iterator[tuple[bytes, FoundKey]]:
+        """The restorations that marks tell of, but for versions that are still there: after a power cut they may be."""
+        folders: dict[Names, list[tuple[bytes, bytes, Restoration]]] = {}
+        for key, at_us, version_us in marks:
+            if version_us is not None:
+                folder, file = version_path((*place.names, key.partition(MARK)[0]), version_us)
+                folders.setdefault(folder, []).append((key, file, Restoration(at_us, version_us)))
+        for folder, some in folders.items():
+            with self._folder(place, folder) as directory:
+                for key, file, restoration in some:
+                    if directory is None or not _is_version(directory, file):
+                        yield key, FoundKey(key, restoration)
+
+    def _current(self, level: TimelineLevel, place: Place, keys: list[bytes]) -> Iterator[tuple[bytes, FoundKey]]:
         """The present files of the directory."""
         root, stats, refused = self.lister.root, dict[str, os.stat_result](), dict[bytes, str]()
         made: dict[bytes, int | None] = {}
         for key in keys:
-            name = _legal(level, key.partition(_MARK)[0])
+            name = _legal(level, key.partition(MARK)[0])
             if name is None or place.directory < 0:
                 continue
             endpoint = level.endpoint.beneath(name)
@@ -365,16 +319,16 @@ class _Walk(msgspec.Struct, frozen=True):
                 made[key] = self.lister.system.made_us(place.directory, root.stored_name(place.directory, endpoint))
         known = self.lister.cache.known(root.cache_path(level.endpoint), stats)
         for key in keys:
-            stored = os.fsdecode(key.partition(_MARK)[0])
+            stored = os.fsdecode(key.partition(MARK)[0])
             if stored in stats:
                 problem = kind_problem(stats[stored])
                 entry = known_entry(stats[stored], root.disks, known.get(stored))
-                yield key, _Found(key, problem or entry, made[key])
+                yield key, FoundKey(key, problem or entry, made[key])
             elif key in refused:
-                yield key, _Found(key, refused[key])
+                yield key, FoundKey(key, refused[key])
 
 
-def _legal(level: _TimelineLevel, raw_name: bytes) -> str | None:
+def _legal(level: TimelineLevel, raw_name: bytes) -> str | None:
     """A name in a directory as an endpoint has it; None where no endpoint can have it."""
     try:
         name = raw_name.decode()
@@ -385,11 +339,18 @@ def _legal(level: _TimelineLevel, raw_name: bytes) -> str | None:
     return name if len(level.endpoint.beneath(name).whole.encode()) <= MAX_PATH_BYTES else None
 
 
-def _leads_on(part: list[_Found]) -> bool:
+def _is_version(directory: int, file: bytes) -> bool:
+    """Whether there is a version of that name in an open folder."""
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_ISREG(os.stat(file, dir_fd=directory, follow_symlinks=False).st_mode)
+    return False
+
+
+def _leads_on(part: list[FoundKey]) -> bool:
     """Whether something may be beneath a name."""
     last = part[-1].value
-    return part[0].key.endswith(_MARK + _FOLDER) or (isinstance(last, Entry) and last.kind == "directory")
+    return part[0].key.endswith(MARK + FOLDER) or (isinstance(last, Entry) and last.kind == "directory")
 
 
 def _cost(timeline: Timeline) -> int:
-    return entry_cost(timeline.name) * (1 + len(timeline.versions))
+    return entry_cost(timeline.name) * (1 + len(timeline.versions) + len(timeline.restored))

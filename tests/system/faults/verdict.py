@@ -24,6 +24,9 @@ from tests.system.faults.scenarios import (
     file,
 )
 
+LINK = "a link"
+"""The state of a path where a symbolic link is: clients make none, and a restored version leaves one as its mark."""
+
 METADATA = ".homeftp"
 KEPT = frozenset({"clock", "lock", "incoming", "versions", "partial"})
 """What of the metadata directory may stay; all but the first two are for files."""
@@ -56,7 +59,11 @@ def tree(root: str) -> dict[str, str]:
         for name in folders:
             found[f"{above}{name}"] = DIRECTORY
         for name in names:
-            with open(os.path.join(directory, name), "rb") as opened:
+            path = os.path.join(directory, name)
+            if os.path.islink(path):
+                found[f"{above}{name}"] = LINK  # it may lead nowhere
+                continue
+            with open(path, "rb") as opened:
                 found[f"{above}{name}"] = state(opened.read())
     return found
 

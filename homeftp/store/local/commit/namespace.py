@@ -223,7 +223,7 @@ class Namespace:
             with renaming:
                 self.renamer.rename(pending, existing, name)
         except InDoubt:
-            self._renamed(pending, existing, name)
+            self._renamed(pending, existing, name, archiver)
             raise
         except BaseException:
             if existing.archived is not None:
@@ -231,11 +231,13 @@ class Namespace:
             if existing.claimed:
                 self.collisions.withdrawn(pending.target.handle, pending.target.endpoint.name)
             raise
-        self._renamed(pending, existing, name)
+        self._renamed(pending, existing, name, archiver)
 
-    def _renamed(self, pending: PendingRename, existing: ExistingTarget, name: bytes) -> None:
+    def _renamed(self, pending: PendingRename, existing: ExistingTarget, name: bytes, archiver: Archiver) -> None:
         """Note a change that was made: nothing may fail here."""
         pending.file.source.renamed()
+        if pending.version_us is not None:
+            archiver.mark_restored(pending.target.handle, pending.target.endpoint, pending.version_us)
         if not existing.claimed:
             self.collisions.added(pending.target.handle, os.fsdecode(name))
         if pending.unlink is not None:

@@ -106,6 +106,8 @@ class PendingRename(msgspec.Struct, eq=False):
     actor: Actor
     unlink: PendingUnlink | None = None
     """The name that it loses, if it is a file of the store."""
+    version_us: int | None = None
+    """The time that it had as a version, if it is one that is put back."""
     changed_ns: int = 0
     """When it got its name, where its stat may be that of the file before: for the hash cache."""
 

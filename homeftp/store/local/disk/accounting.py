@@ -206,8 +206,15 @@ class QuotaAccounting:
         for usage in self._at(endpoint):
             usage.removed(size, marks.get(usage, _NEVER))
 
+    def has_space_for_name(self, endpoint: Endpoint) -> bool:
+        """Whether the quotas that an endpoint counts in leave space for one more name; False while they are counted."""
+        try:
+            return all((usage.left() or 0) >= self.cost() for usage in self._at(endpoint) if usage.quota is not None)
+        except Busy:
+            return False
+
     def directory_made(self, place: Endpoint) -> None:
-        """A directory was made in `place`, without an allocation."""
+        """A directory, or what counts as one, was made in `place`, without an allocation."""
         for usage in self._at(place):
             usage.change(used=self.cost())
 

@@ -71,3 +71,13 @@ def complete_mode(directory: int, name: bytes, found: os.stat_result) -> None:
     if mode != stat.S_IMODE(found.st_mode) and found.st_uid == os.geteuid():
         with where_kept():
             os.chmod(name, mode, dir_fd=directory)
+
+
+def make_private_link(directory: int, name: bytes, text: bytes) -> None:
+    """Make a symbolic link of the server's own that leads nowhere: its text is what it says. Raises OSError."""
+    os.symlink(text, name, dir_fd=directory)
+
+
+def read_private_link(directory: int, name: bytes) -> bytes:
+    """The text of a symbolic link, which is not followed. Raises OSError."""
+    return os.readlink(name, dir_fd=directory)

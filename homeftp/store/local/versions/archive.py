@@ -29,7 +29,7 @@ from homeftp.store.local.disk.privatefiles import open_private_directory
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.layout import VersionDir
-from homeftp.store.local.versions.naming import Names, version_path
+from homeftp.store.local.versions.naming import Names, mark_restored, version_path
 from homeftp.store.local.versions.retention import EvictionScope, VersionArchive
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
@@ -290,6 +290,22 @@ class Archiver:
             self._archive.subtract(mount, found.st_size)
             raise
         return self._folders.cache_path(mount, folders), file
+
+    def mark_restored(self, handle: DirHandle, endpoint: Endpoint, version_us: int) -> None:
+        """Mark that the version of that time was just put back in its open directory. Raises nothing.
+
+        Where no mark can be made, the history only knows less. None is made durable: a mark that a power cut takes was
+        not needed by the file, which is there.
+        """
+        with contextlib.suppress(OSError):
+            if not self._archive.can_mark(handle, endpoint):
+                return
+            mount = self._folders.mount_of(handle, endpoint.parent)
+            for folder, file, _ in self._locations(handle, endpoint, mount):
+                with contextlib.suppress(FileExistsError):
+                    mark_restored(folder.fd, file, version_us)
+                    self._archive.mark_made(mount, endpoint)
+                    return
 
     def undo(self, archived: ArchivedFile) -> None:
         """Remove the second name again: the file keeps its first one."""

@@ -21,6 +21,7 @@ from homeftp.store.local.versions.naming import (
     VersionFile,
     folder_of,
     original_of,
+    restored_version,
     start_of,
     time_of,
     version_path,
@@ -184,12 +185,13 @@ class VersionDir:
                 progress = False
                 old = (each for each in self._walk((day,)) if each.at_us < before_us and each.names not in kept)
                 for version in heapq.nsmallest(min(_BATCH, most - count), old, key=lambda version: version.at_us):
-                    if version.names in thinned and self._is_last(version):
+                    if version.is_version and version.names in thinned and self._is_last(version):
                         kept.add(version.names)
                     elif remove(version):
                         progress = True
                         count += 1
-                        thinned.add(version.names)
+                        if version.is_version:
+                            thinned.add(version.names)
         return count
 
     def _is_last(self, version: VersionFile) -> bool:
@@ -213,11 +215,11 @@ class VersionDir:
             return sorted(name for name in map(os.fsencode, os.listdir(directory)) if start_of(name) is not None)
 
     def _walk(self, top: Names) -> Iterator[VersionFile]:
-        """All versions in a folder and below it, in any order."""
+        """All versions, and marks of those that were put back, in a folder and below it, in any order."""
         for folder in self._folders(top):
             with _skip_missing(), self._root.open_below(self.fd, folder) as directory:
                 for name in _names(directory):
-                    version = self._version(directory, folder, name)
+                    version = self._file(directory, folder, name)
                     if version is not None:
                         yield version
 
@@ -254,10 +256,17 @@ class VersionDir:
 
     def _version(self, directory: int, folder: Names, name: bytes) -> VersionFile | None:
         """The version of that name in an open folder; None if it was removed, or is no regular file."""
+        found = self._file(directory, folder, name)
+        return found if found is not None and found.is_version else None
+
+    def _file(self, directory: int, folder: Names, name: bytes) -> VersionFile | None:
+        """The version of that name, or the mark of one that was put back; None for everything else."""
         with _skip_missing():
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)
             names, at_us = original_of(folder, name), time_of(folder, name)
-            if names is not None and at_us is not None and stat.S_ISREG(found.st_mode):
+            if names is None or at_us is None:
+                return None
+            if stat.S_ISREG(found.st_mode) or (stat.S_ISLNK(found.st_mode) and restored_version(directory, name)):
                 return VersionFile(at_us, names, folder, name, found)
         return None
 

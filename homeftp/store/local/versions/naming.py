@@ -10,17 +10,22 @@ If that name is too long, the version gets a folder with the name of the file,
 and only the time as its name. Nothing else is recorded: an owner can find a
 file by browsing, and a copy of the folder is a copy of the versions. In one
 folder the order of the names is that of the times.
+
+Where a version was put back, a symbolic link has such a name, with the time at
+which that was: it leads nowhere, and says which version it was.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 from datetime import date, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from homeftp.endpoint import MAX_NAME_BYTES, RESERVED_PREFIX
 from homeftp.model import SECOND_US
+from homeftp.store.local.disk.privatefiles import make_private_link, read_private_link
 
 Names = tuple[bytes, ...]
 """The parts of a path, as system calls take them."""
@@ -31,9 +36,12 @@ _PREFIX = RESERVED_PREFIX.encode()
 _DAY = re.compile(rb"(\d{4})-(\d\d)-(\d\d)\Z")
 _FILE = re.compile(re.escape(_PREFIX) + rb"(\d\d)\.(\d\d)\.(\d\d)\.(\d{6})(?:-(?P<original>.+))?\Z", re.DOTALL)
 
+_RESTORED = b"homeftp restored the version of "
+_DIGITS = re.compile(rb"[0-9]{1,18}\Z")
+
 
 class VersionFile(NamedTuple):
-    """A version as a file on the disk."""
+    """A version as a file on the disk, or the mark of one that was put back."""
 
     at_us: int
     """When it was replaced: microseconds since 1970 UTC."""
@@ -45,6 +53,11 @@ class VersionFile(NamedTuple):
     """Its name there."""
     found: os.stat_result
 
+    @property
+    def is_version(self) -> bool:
+        """Whether it is one, and not the mark of one that was put back."""
+        return stat.S_ISREG(self.found.st_mode)
+
 
 def version_path(names: Names, at_us: int) -> tuple[Names, bytes]:
     """The folders and the name for a version of the file `names` that was replaced at `at_us`."""
@@ -54,6 +67,18 @@ def version_path(names: Names, at_us: int) -> tuple[Names, bytes]:
     if len(named) > MAX_NAME_BYTES:
         return (day, *names), time
     return (day, *names[:-1]), named
+
+
+def mark_restored(folder: int, name: bytes, version_us: int) -> None:
+    """Make the mark of a version of that time that was put back, in an open folder. Raises OSError."""
+    make_private_link(folder, name, b"%b%d" % (_RESTORED, version_us))
+
+
+def restored_version(folder: int, name: bytes) -> int | None:
+    """The time that a version had until it was put back; None for a link that is no mark of that. Raises OSError."""
+    text = read_private_link(folder, name)
+    digits = text[len(_RESTORED) :]
+    return int(digits) if text.startswith(_RESTORED) and _DIGITS.match(digits) else None
 
 
 def folder_of(names: Names) -> Names:

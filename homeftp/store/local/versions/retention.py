@@ -139,6 +139,19 @@ class VersionArchive:
         if len(names) > 1:  # the folder of a day is the server's own
             self._accounting.directory_made(_place(mount, names))
 
+    def can_mark(self, handle: DirHandle, endpoint: Endpoint) -> bool:
+        """Whether to mark that a version was put back in an open directory: no quota is exceeded, and nothing evicted.
+
+        Within the limit for all versions the mark takes no more than the version leaves. Raises OSError.
+        """
+        return self.can_keep(handle, 0) and self._accounting.has_space_for_name(endpoint)
+
+    def mark_made(self, mount: Endpoint, endpoint: Endpoint) -> None:
+        """A mark says that a version was put back: it counts as a version of no bytes does."""
+        with self.lock:
+            self._add(mount, self._accounting.cost())
+        self._accounting.directory_made(endpoint)
+
     def evict(
         self, actor: Actor, scope: EvictionScope, wanted: int, files: int = 0, *, with_folders: bool = False
     ) -> int:
@@ -310,7 +323,7 @@ class VersionArchive:
             cost = self._accounting.cost(version.found.st_size)
             self._add(mount, -cost)
             self._accounting.removed(endpoint, freed, marks)
-            if for_actor is not None:
+            if for_actor is not None and version.is_version:
                 self._changelog.evicted(Change("evict", "version", endpoint, for_actor, old_size=version.found.st_size))
             self._subtract_removable(mount, freed)
 

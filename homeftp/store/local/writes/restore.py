@@ -153,7 +153,8 @@ class Restorer(msgspec.Struct, frozen=True):
             before=found,
             counted=True,
         )
-        return PendingRename(file, RenameTarget(handle, chosen.endpoint, chosen.wanted.precondition, expected), actor)
+        target = RenameTarget(handle, chosen.endpoint, chosen.wanted.precondition, expected)
+        return PendingRename(file, target, actor, version_us=version.at_us)
 
     def _hash(self, version: StoredVersion, found: os.stat_result) -> str | None:
         """The hash of a version; None if it is large, cannot be read, or is being written."""

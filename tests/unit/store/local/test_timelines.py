@@ -13,7 +13,7 @@ from msgspec import structs
 from homeftp.config import LISTING_PAGE, Retention
 from homeftp.endpoint import MAX_NAME_BYTES, NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Busy
-from homeftp.history.timeline import Timeline
+from homeftp.history.timeline import Restoration, Timeline
 from homeftp.interfaces import IHistory
 from homeftp.store.local.disk import sortednames
 from homeftp.store.local.disk.sortednames import NameBudget
@@ -61,6 +61,41 @@ class TimelineCase(VersionsCase):
 
 class TimelineTests(TimelineCase):
     """`TimelineLister`."""
+
+    def lay_mark(self, path: str, second: int, version_us: int) -> Restoration:
+        """Lay the mark of a version that was put back."""
+        folder, _, name = path.rpartition("/")
+        os.makedirs(self.path(os.path.join(DAY, folder)), exist_ok=True)
+        where = self.path(os.path.join(DAY, folder, f".homeftp-12.00.{second:02}.000000-{name}"))
+        os.symlink(f"homeftp restored the version of {version_us}", where)
+        return Restoration(NOON_US + second * 1_000_000, version_us)
+
+    def test_restorations(self) -> None:
+        """A mark says that a version was put back, unless that is still there; another link says nothing."""
+        self.lay("d/a", b"now")
+        versions = [self.lay_version("d/a", second) for second in (1, 5)]
+        marks = [self.lay_mark("d/a", 3, versions[0] - 500_000), self.lay_mark("d/a", 7, versions[1] + 1_000_000)]
+        self.lay_mark("d/a", 8, versions[1])
+        os.symlink("elsewhere", self.path(f"{DAY}/d/.homeftp-12.00.09.000000-a"))
+        self.lay_mark("d/gone", 4, versions[0])
+        store = self.store()
+        (timeline,) = self.timelines(store, "d/a")
+        self.assertEqual([each.at_us for each in timeline.versions], versions)
+        self.assertEqual(list(timeline.restored), marks)
+        self.assertEqual(self.named(store, "d"), ["", "a"])
+        (timeline,) = self.timelines(store, "d/a", versions[1])
+        self.assertEqual(list(timeline.restored), marks[1:])
+
+    def test_many_restorations(self) -> None:
+        """A name with more marks than a page has comes in parts, and none is lost."""
+        self.lay_version("a", 59)
+        os.makedirs(self.path(DAY), exist_ok=True)
+        for number in range(LISTING_PAGE + 5):
+            link = self.path(f"{DAY}/.homeftp-11.00.{number // 1000:02}.{number % 1000:06}-a")
+            os.symlink(f"homeftp restored the version of {number + 1}", link)
+        found = self.timelines(self.store(), "a")
+        self.assertEqual([len(each.restored) for each in found], [LISTING_PAGE, 5])
+        self.assertEqual([len(each.versions) for each in found], [0, 1])
 
     def test_beside(self) -> None:
         """For one name, and for the top of an account, no other name beside it is read, nor what was beside the top."""

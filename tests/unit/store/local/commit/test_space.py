@@ -119,6 +119,17 @@ class QuotaTests(SpaceCase, VersionsCase):
             store.restore(parse("a"), None, None)
         self.assertEqual(store._writable.accounting.whole.left(), 0)
 
+    def test_marked(self) -> None:
+        """A mark of what was restored counts as a name, and is left out where the quota has no space for one."""
+        store = self.counted(5 * 4096)
+        self.put(store, "a", b"one")
+        self.put(store, "a", b"two")
+        for used in (3, 4, 5, 5, 5):
+            store.restore(parse("a"), None, None)
+            self.assertEqual(self.used(), used * 4096)
+        store._writable.accounting.whole.count()
+        self.assertEqual(self.used(), 5 * 4096)
+
     def test_given_back(self) -> None:
         """Refused, aborted, suspended and committed writes leave the sum exact."""
         store = self.counted(64 * MIB)

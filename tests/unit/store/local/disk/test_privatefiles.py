@@ -10,8 +10,10 @@ from unittest import mock
 from homeftp.store.local.disk.privatefiles import (
     complete_mode,
     create_file,
+    make_private_link,
     open_private_directory,
     open_private_file,
+    read_private_link,
     replace_private_file,
 )
 from tests.support.stores import StoreCase
@@ -73,3 +75,14 @@ class PrivateFileTests(StoreCase):
         self.assertEqual(os.write(file, b"x"), 1)
         os.close(file)
         os.close(fd)
+
+    def test_link_texts(self) -> None:
+        """A link of the server's own is read, and not followed; it takes no name that there is, and no file is read."""
+        _, metadata_dir = self.opened_root()
+        folder = metadata_dir.incoming
+        os.close(create_file(folder, b"file", 0o600))
+        make_private_link(folder, b"link", b"file")
+        self.assertEqual(read_private_link(folder, b"link"), b"file")
+        for name in (b"link", b"file"):
+            self.assertRaises(FileExistsError, make_private_link, folder, name, b"other")
+        self.assertRaises(OSError, read_private_link, folder, b"file")

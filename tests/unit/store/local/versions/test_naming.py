@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.store.local.versions.naming import folder_of, original_of, start_of, time_of, version_path
+from homeftp.store.local.versions.naming import (
+    folder_of,
+    mark_restored,
+    original_of,
+    restored_version,
+    start_of,
+    time_of,
+    version_path,
+)
+from tests.support.folders import open_folder
 
 NOON = 1_764_158_400_000_000
 """2025-11-26 12:00:00 UTC."""
@@ -37,6 +48,18 @@ class NamingTests(SynchronousTestCase):
         times = [NOON - 1, NOON, NOON + 999_999, NOON + 10**6, NOON + 3600 * 10**6]
         files = [version_path((b"d", b"z" if number % 2 else b"a"), at_us)[1] for number, at_us in enumerate(times)]
         self.assertEqual(sorted(files), files)
+
+    def test_marks(self) -> None:
+        """A link says which version was put back; any other link, and what is no link, says nothing of that."""
+        _, folder = open_folder(self)
+        mark_restored(folder, b"mark", NOON)
+        os.symlink("/etc/passwd", b"other", dir_fd=folder)
+        os.symlink(b"homeftp restored the version of -1", b"forged", dir_fd=folder)
+        os.symlink(b"homeftp restored the version of " + b"9" * 19, b"large", dir_fd=folder)
+        found = [restored_version(folder, name) for name in (b"mark", b"other", b"forged", b"large")]
+        self.assertEqual(found, [NOON, None, None, None])
+        self.assertRaises(FileExistsError, mark_restored, folder, b"mark", NOON + 1)
+        self.assertRaises(OSError, restored_version, folder, b"none")
 
     def test_others(self) -> None:
         """Other names are no versions."""

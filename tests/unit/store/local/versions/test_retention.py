@@ -75,6 +75,24 @@ class AgeTests(VersionsCase):
             self.assertLess(len(self.contents()), len(before), "the control")
             store.close()
 
+    def test_marks(self) -> None:
+        """The mark of a version that was put back goes when a version of its time does, and its folder then."""
+        store = self.store()
+        for path in ("a/file.txt", "b/file.txt"):
+            self.put(store, path, b"one")
+            sum(store.remove(parse(path), None, False))
+            store.restore(parse(path), None, None)
+            if path.startswith("a"):
+                self.age(28.5)
+        store.maintain()
+        self.assertEqual(len(self.marks()), 2, "the control")
+        store.close()
+        store = self.store(retention=Retention(seconds=20 * DAY))
+        store.maintain()
+        self.assertEqual(len(self.marks()), 1)
+        self.assertEqual(len(os.listdir(self.path(".homeftp/versions"))), 1)
+        self.assertEqual((self.content("a/file.txt"), self.content("b/file.txt")), (b"one", b"one"))
+
     def test_last(self) -> None:
         """Not all versions of a file are removed in one step, however old they are."""
         system = SetClock()
@@ -144,6 +162,20 @@ class SizeTests(VersionsCase):
         self.put(store, "large.txt", bytes(3 * 4096 + 1))
         self.put(store, "large.txt", b"new")
         self.assertEqual(self.contents(), [b"old 3", b"old 4", b"old 5"])
+
+    def test_marks_count(self) -> None:
+        """Marks of versions that were put back count as small versions, and are removed with them, the oldest first."""
+        store = self.store(retention=Retention(percent=None, size=3 * 4096))
+        for content in (b"one", b"two"):
+            self.put(store, "file.txt", content)
+        for _ in range(10):
+            store.restore(parse("file.txt"), None, None)
+            self.assertLessEqual(len(self.marks()) + len(self.contents()), 4)
+        marks = self.marks()
+        self.put(store, "file.txt", b"three")
+        self.assertLess(len(self.marks()), len(marks))
+        self.assertEqual(set(self.marks().items()) - set(marks.items()), set())
+        self.assertIn(b"two", self.contents())
 
     def test_added_meanwhile(self) -> None:
         """While all versions are looked at, to count them and to remove old ones, others add some, which count too."""

@@ -44,6 +44,52 @@ class RestoreTests(VersionsCase):
         store.restore(parse("a/b/file.txt"), None, ABSENT)
         self.assertEqual((self.content("a/b/file.txt"), self.contents()), (b"one", []))
 
+    def test_marked(self) -> None:
+        """A link among the versions says what was put back, and when; no more than that is left of it."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "a/file.txt", content)
+        self.assertEqual(self.marks(), {}, "the control")
+        (version,) = self.versions(store)
+        store.restore(parse("a/file.txt"), None, None)
+        ((mark, says),) = self.marks().items()
+        self.assertRegex(mark, r"^\d{4}-\d\d-\d\d/a/\.homeftp-[\d.]{15}-file\.txt$")
+        self.assertEqual(says, f"homeftp restored the version of {version.at_us}")
+        self.assertEqual([each.size for each in self.versions(store)], [3])
+
+    def test_long_name(self) -> None:
+        """What has no space in the name of a version has a folder, and its mark as well."""
+        store, name = self.store(), f"{'n' * 250}.txt"
+        self.put(store, name, b"one")
+        sum(store.remove(parse(name), None, False))
+        store.restore(parse(name), None, None)
+        self.assertEqual([os.path.basename(os.path.dirname(each)) for each in self.marks()], [name])
+        self.assertEqual((self.content(name), self.contents()), (b"one", []))
+
+    def test_unmarked(self) -> None:
+        """Where no mark can be made the version is put back all the same; where none are kept there is no mark."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "a/file.txt", content)
+        for failure in (PermissionError(errno.EPERM, "no links"), OSError(errno.ENOSPC, "full")):
+            with mock.patch.object(os, "symlink", side_effect=failure) as linked:
+                store.restore(parse("a/file.txt"), None, None)
+            self.assertEqual((linked.call_count, self.marks()), (1, {}))
+        self.assertEqual((self.content("a/file.txt"), self.contents()), (b"two", [b"one"]))
+        store.close()
+        store = self.store(retention=Retention(seconds=0))
+        store.restore(parse("a/file.txt"), None, None)
+        self.assertEqual((self.content("a/file.txt"), self.marks()), (b"one", {}))
+
+    def test_refused_unmarked(self) -> None:
+        """What is refused leaves no mark."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "a/file.txt", content)
+        self.assertRaises(Changed, store.restore, parse("a/file.txt"), None, sha(b"other"))
+        self.assertRaises(Changed, store.restore, parse("a/file.txt"), None, ABSENT)
+        self.assertEqual((self.marks(), self.contents()), ({}, [b"one"]))
+
     def test_another_kind(self) -> None:
         """The versions of files below a directory are listed even if a file has the directory's name now."""
         store = self.store()

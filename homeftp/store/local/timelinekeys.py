@@ -1,0 +1,93 @@
+"""The keys by which `timelines.py` lists what the names of a directory have and had, and where it looks for them.
+
+A key is a name with a mark of what is known of it, so that the order of keys is that of the listing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import attrs
+import msgspec
+
+from homeftp.endpoint import Endpoint
+from homeftp.history.timeline import Restoration
+from homeftp.model import Entry, Version
+from homeftp.store.local.disk.sortednames import SortedNames
+from homeftp.store.local.versions.naming import Names
+
+READY_NAMES = 10
+"""The memory of a key that was looked up, in names: it has a stat and perhaps a hash."""
+
+MARK = b"\0"
+"""Between a name and what is known of it: no name has this, and it sorts before all letters."""
+
+FOLDER, CURRENT = b"/", b"~"
+"""Marks of a name: versions are beneath it, and it is there now. Between them, in the order of bytes, are the times."""
+
+TIME = b"%020d"
+"""The mark of a version: its time."""
+
+
+class FoundKey(NamedTuple):
+    """The files and versions of one key of a directory."""
+
+    key: bytes
+    value: Version | Restoration | Entry | str | None
+    """A version, or when one was put back, or what is there now, or why that is not offered; None for a folder of
+    versions, and for what has gone."""
+    made_us: int | None = None
+
+    @property
+    def name(self) -> bytes:
+        """The name without what is known of it."""
+        return self.key.partition(MARK)[0]
+
+
+@attrs.define(eq=False)
+class TimelineLevel:
+    """A directory whose names are being listed. `ready` is in reverse order: the next key is at its end."""
+
+    endpoint: Endpoint
+    prefix: str
+    """The prefix of names in it, relative to the requested endpoint."""
+    hidden: frozenset[str]
+    """The folded forms of names in it that are left out."""
+    names: SortedNames
+    only: str | None = None
+    """The only name that is asked for, which is the requested endpoint's own."""
+    ready: list[FoundKey] = attrs.field(factory=list)
+    after: bytes = b""
+    """The last key that was used."""
+    last: bytes = b""
+    """The last name of which a part was given."""
+    leads_on: bool = False
+    """Whether something may be beneath that name."""
+
+    @property
+    def kept(self) -> int:
+        """The memory that it takes up, in names."""
+        return self.names.kept + READY_NAMES * len(self.ready)
+
+    def forget(self) -> None:
+        """Drop all keys; they are read again from `after` on."""
+        self.ready.clear()
+        self.names.forget(self.after)
+
+    def relative(self, name: str) -> str:
+        """A name in it, relative to the requested endpoint."""
+        return self.prefix + name if self.only is None else ""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A directory and its folders of versions, while its names are read, or some of them are looked up."""
+
+    directory: int
+    """Its descriptor; -1 where it does not exist any more."""
+    mount: Endpoint
+    versions: int
+    """The descriptor of the versions of its file system; -1 where it has none."""
+    days: tuple[bytes, ...]
+    """The days to look for versions in."""
+    names: Names
+    """Its path from the top of its file system."""
