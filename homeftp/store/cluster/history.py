@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from typing import Iterator, Mapping, Sequence
 
+from msgspec import structs
 from zope.interface import implementer
 
 from homeftp.cluster.database import TransactionConflict
 from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.history.changes import Reversion, VersionId
-from homeftp.history.timeline import Timeline
+from homeftp.history.timeline import Restoration, Timeline
 from homeftp.interfaces.importing import IExportedHistory
 from homeftp.interfaces.store import IHistory, IOpenFile
 from homeftp.model import Actor, Change, Entry, Version, WriteRequest
@@ -20,7 +22,7 @@ from homeftp.store.cluster.base.rows import NODES, Names, NodeRow, VersionRow, p
 from homeftp.store.cluster.reading.listing import TreeReader
 from homeftp.store.cluster.reading.opened import open_contents
 from homeftp.store.cluster.tables import names as names_table
-from homeftp.store.cluster.tables import usage, versions
+from homeftp.store.cluster.tables import restorations, usage, versions
 from homeftp.store.cluster.writes import removal
 from homeftp.store.cluster.writes.committer import ClusterCommitter, as_file
 from homeftp.store.cluster.writes.transactions import change
@@ -58,8 +60,11 @@ class ClusterHistory:
             hidden=hidden,
         )
         kept = itertools.groupby(found, key=lambda each: each.path)
-        parts = (part for merged in _merged(nodes, kept) for part in self._parts(top, *merged))
-        yield from paged(parts, lambda each: entry_cost(each.name) * (1 + len(each.versions)))
+        restored = _RestoredPaths(
+            restorations.beneath(self._context.database, self._context.share.id, endpoint.parts, since_us, hidden)
+        )
+        parts = (part for merged in _merged(nodes, kept) for part in self._parts(top, restored, *merged))
+        yield from paged(parts, lambda each: entry_cost(each.name) * (1 + len(each.versions) + len(each.restored)))
 
     def _nodes(self, endpoint: Endpoint, depth: int | None, hidden: FolderSet) -> Iterator[tuple[str, NodeRow]]:
         node = names_table.find(self._context.database, self._context.share.root, endpoint.parts)
@@ -78,9 +83,14 @@ class ClusterHistory:
             yield from ((path_text(names), each) for names, each in found if depth is None or len(names) - top <= depth)
 
     def _parts(
-        self, top: int, path: str, node: NodeRow | None, kept: Iterator[VersionRow] | None
+        self,
+        top: int,
+        restored: _RestoredPaths,
+        path: str,
+        node: NodeRow | None,
+        kept: Iterator[VersionRow] | None,
     ) -> Iterator[Timeline]:
-        """The timeline of one path, in parts of at most a page of versions."""
+        """The timeline of one path, in parts of at most a page of what is known of it."""
         names = path_names(path)
         name = "/".join(names[top:])
         problem = self._filetypes.problem(names[-1]) if names else None
@@ -88,16 +98,20 @@ class ClusterHistory:
             if node is not None:
                 yield Timeline(name=name, problem=problem)
             return
-        part: list[Version] = []
-        for each in kept or () if problem is None else ():
+        part: list[Version | Restoration] = []
+        past: list[Iterator[Version | Restoration]] = [restored.of(path)]
+        if problem is None and kept is not None:
+            past.insert(0, (each.version(Endpoint(names)) for each in kept))
+        for event in heapq.merge(*past, key=lambda each: each.at_us):
             if len(part) == LISTING_PAGE:
-                yield Timeline(name=name, versions=tuple(part))
+                yield _timeline(name, part)
                 part = []
-            part.append(each.version(Endpoint(names)))
-        current = None if node is None else node.entry()
-        made_us = None if node is None else node.made_us
+            part.append(event)
         if node is not None or part:
-            yield Timeline(name=name, current=current, made_us=made_us, versions=tuple(part))
+            current = None if node is None else node.entry()
+            yield structs.replace(
+                _timeline(name, part), current=current, made_us=None if node is None else node.made_us
+            )
 
     def open_version(self, endpoint: Endpoint, at_us: int) -> IOpenFile:
         """Open a version for reading."""
@@ -144,6 +158,7 @@ class ClusterHistory:
             node = committer.place(endpoint, file, lambda: row.content, precondition, self._actor, reserve=False)
             if not versions.delete(workspace.transaction, share, row):
                 raise TransactionConflict
+            workspace.restored.append((endpoint.parts, row.at_us))
             workspace.charge(endpoint.parts, -usage.cost(row.size))
             return node.entry()
 
@@ -188,6 +203,31 @@ class ClusterHistory:
             return row.size
 
         return change(self._context, [endpoint], work)
+
+
+class _RestoredPaths:
+    """The restorations, path by path; the paths are asked for in their order."""
+
+    def __init__(self, found: Iterator[tuple[str, Restoration]]) -> None:
+        self._found = found
+        self._next = next(found, None)
+
+    def of(self, path: str) -> Iterator[Restoration]:
+        """The restorations at a path."""
+        while self._next is not None and self._next[0] <= path:
+            there, restoration = self._next
+            self._next = next(self._found, None)
+            if there == path:
+                yield restoration
+
+
+def _timeline(name: str, part: Sequence[Version | Restoration]) -> Timeline:
+    """A part of a name's past."""
+    return Timeline(
+        name=name,
+        versions=tuple(each for each in part if isinstance(each, Version)),
+        restored=tuple(each for each in part if isinstance(each, Restoration)),
+    )
 
 
 _Group = tuple[str, Iterator[VersionRow]]

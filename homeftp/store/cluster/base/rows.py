@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, NamedTuple, Protocol, Sequence, TypeVar
+from typing import Any, Callable, Generic, Iterator, NamedTuple, Protocol, Sequence, TypeVar
 
 import attrs
 import msgspec
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import Endpoint, FolderSet
 from homeftp.hashing.filehash import ALGORITHM, binary, from_binary
 from homeftp.model import Entry, Kind, Version
 
@@ -34,6 +34,16 @@ def path_range(names: Sequence[str]) -> tuple[str, str, str]:
     """A path as the database has it, and the range of all beneath it: from one text on, and up to another."""
     path = path_text(names)
     return path, path + SEPARATOR, path + BEHIND
+
+
+def ranges_around(names: Names, hidden: FolderSet) -> Iterator[tuple[str, str | None]]:
+    """The ranges of a path and all beneath it, without the hidden folders: each from a path on, and up to another."""
+    low, end = path_text(names), path_text(names) + BEHIND if names else None
+    for folder in sorted(map(path_text, hidden.folders)):
+        if low <= folder and (end is None or folder < end):
+            yield low, folder
+            low = folder + BEHIND
+    yield low, end
 
 
 class ShareId(msgspec.Struct, frozen=True):

@@ -129,11 +129,22 @@ CREATE TABLE owner (
 CREATE UNIQUE INDEX owner_own ON owner (own) WHERE own;
 """
 
-_KEPT = ("share", "node", "part", "pack", "version", "upload", "removed", "usage")
+_THIRD = """
+CREATE TABLE restored (
+    share bigint NOT NULL,
+    path text COLLATE "C" NOT NULL,
+    at_us bigint NOT NULL,
+    version_us bigint NOT NULL,
+    PRIMARY KEY (share, path, at_us)
+);
+CREATE INDEX restored_age ON restored (share, at_us);
+"""
+
+_KEPT = ("share", "node", "part", "pack", "version", "upload", "removed", "usage", "restored")
 
 STORE = SchemaPart(
     "store",
-    (_FIRST, _SECOND),
+    (_FIRST, _SECOND, _THIRD),
     kept=(*map(KeptTable, _KEPT), KeptTable("owner", without=("own",))),
     sequences=("number",),
     left=("garbage", "upkeep"),

@@ -7,7 +7,6 @@ from typing import Iterator, Sequence
 from homeftp.cluster.database import IQueries, Transaction
 from homeftp.endpoint import NO_FOLDERS, FolderSet
 from homeftp.store.cluster.base.rows import (
-    BEHIND,
     SEPARATOR,
     VERSION_COLUMNS,
     FileRow,
@@ -17,6 +16,7 @@ from homeftp.store.cluster.base.rows import (
     path_names,
     path_range,
     path_text,
+    ranges_around,
     version_of,
 )
 
@@ -27,7 +27,8 @@ _INSERT = """
 INSERT INTO version (share, path, at_us, mtime_us, mode, size, hash, content, made_us, found, checked_us)
 SELECT %s, a.path,
     greatest(coalesce(a.at_us, now_us()),
-        (SELECT max(v.at_us) + 1 FROM version v WHERE v.share = %s AND v.path = a.path))
+        (SELECT max(v.at_us) + 1 FROM version v WHERE v.share = %s AND v.path = a.path),
+        (SELECT max(r.at_us) + 1 FROM restored r WHERE r.share = %s AND r.path = a.path))
     + row_number() OVER (PARTITION BY a.path ORDER BY a.no) - 1,
     a.mtime_us, a.mode, a.size, a.hash, a.content, a.made_us, a.found, a.checked_us
 FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::integer[], %b::bigint[], %b::bytea[], %b::bigint[],
@@ -60,7 +61,7 @@ def insert(transaction: Transaction, share: int, kept: Sequence[tuple[Names, Fil
         for names, file, at_us in kept
     ]
     if rows:
-        transaction.execute(_INSERT, [share, share, *(list(column) for column in zip(*rows, strict=True))])
+        transaction.execute(_INSERT, [share, share, share, *(list(column) for column in zip(*rows, strict=True))])
 
 
 def add(transaction: Transaction, share: int, kept: Sequence[tuple[Names, int, FileRow]]) -> None:
@@ -100,20 +101,10 @@ def beneath(
     Only those since a time, and of paths with at most `depth` names beneath this one. The rows of `hidden` folders are
     not read, so that the time that this takes does not tell how many there are.
     """
-    for low, high in _around(names, hidden):
+    for low, high in ranges_around(names, hidden):
         for each in _between(queries, share, low, high, len(names), since_us, depth, newest_first):
             if not hidden.covers(path_names(each.path)):  # in another spelling
                 yield each
-
-
-def _around(names: Names, hidden: FolderSet) -> Iterator[tuple[str, str | None]]:
-    """The ranges of a path and all beneath it, without the hidden folders: each from a path on, and up to another."""
-    low, end = path_text(names), path_text(names) + BEHIND if names else None
-    for folder in sorted(map(path_text, hidden.folders)):
-        if low <= folder and (end is None or folder < end):
-            yield low, folder
-            low = folder + BEHIND
-    yield low, end
 
 
 def _between(

@@ -9,7 +9,7 @@ from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.model import SECOND_US
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import Names, VersionRow, path_names
-from homeftp.store.cluster.tables import contents, uploads, usage, versions
+from homeftp.store.cluster.tables import contents, restorations, uploads, usage, versions
 
 _AT_ONCE = 500
 """Rows that go in one transaction."""
@@ -18,6 +18,8 @@ _AT_ONCE = 500
 def expire(context: ClusterContext) -> None:
     """Remove versions and uploads that were kept long enough, and the oldest versions beyond the owner's limit."""
     while _versions(context, _older_than(context)):
+        pass
+    while _restorations(context, _older_than(context)):
         pass
     while _uploads(context):
         pass
@@ -48,6 +50,13 @@ def _versions(context: ClusterContext, before_us: int) -> int:
         return len(found)
 
     return context.database.transact(work, maintenance=True)
+
+
+def _restorations(context: ClusterContext, before_us: int) -> int:
+    """Forget some of what was put back before a time, as the versions of that time are gone. How many went."""
+    return context.database.transact(
+        lambda transaction: restorations.expire(transaction, context.share.id, before_us, _AT_ONCE), maintenance=True
+    )
 
 
 def _beyond(context: ClusterContext, most: int) -> int:

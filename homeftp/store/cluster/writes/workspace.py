@@ -16,7 +16,7 @@ from homeftp.metadata.modes import kept_mode
 from homeftp.model import Change, Kind, WriteRequest
 from homeftp.store.cluster.base.context import ClusterContext
 from homeftp.store.cluster.base.rows import ContentPart, FileRow, Names, NodeRow
-from homeftp.store.cluster.tables import contents, numbers, shares, usage, versions
+from homeftp.store.cluster.tables import contents, numbers, restorations, shares, usage, versions
 from homeftp.store.cluster.tables import names as names_table
 from homeftp.store.policy import wording
 
@@ -58,6 +58,8 @@ class Workspace:
         self._offered: dict[str, int] = {}
         self._since_us: int | None = None
         self._reached = (0, 0)
+        self.restored: list[tuple[Names, int]] = []
+        """Paths whose version of a time was put back."""
 
     # -- reading -------------------------------------------------------------------
 
@@ -278,6 +280,7 @@ class Workspace:
         names_table.update(self.transaction, list(self._updated.values()))
         names_table.insert(self.transaction, list(self._inserted.values()))
         versions.insert(self.transaction, self.context.share.id, self._kept)
+        restorations.insert(self.transaction, self.context.share.id, self.restored)
         self._write_parts()
         contents.drop(self.transaction, self._dropped)
         if any(self._reached):

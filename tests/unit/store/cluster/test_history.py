@@ -21,6 +21,20 @@ class HistoryTests(ClusterCase):
         history = ClusterHistory(self.context, self.store.actor)
         return [list(page) for page in history.timelines(parse(path), depth=depth)]
 
+    def test_many_restorations(self) -> None:
+        """A name with more restorations than a page has comes in parts; what has nothing else is left out."""
+        self.write("a.txt", "b.txt", content=b"1")
+        self.cluster.execute(
+            "INSERT INTO restored SELECT %s, name, n, 1 FROM generate_series(1, %s) n, (VALUES ('a.txt'), ('c')) AS"
+            " names (name)",
+            self.context.share.id,
+            LISTING_PAGE + 10,
+        )
+        parts = [each for page in self.pages() for each in page]
+        self.assertEqual([each.name for each in parts], ["", "a.txt", "a.txt", "b.txt"])
+        self.assertEqual([len(each.restored) for each in parts], [0, LISTING_PAGE, 10, 0])
+        self.assertEqual([each.current is not None for each in parts], [True, False, True, True])
+
     def test_many_versions(self) -> None:
         """A name with more versions than a page has comes in parts, the oldest first, and what is there last."""
         self.write("a.txt", "b.txt", content=b"1")

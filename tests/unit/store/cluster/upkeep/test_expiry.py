@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from homeftp.cluster.database import Transaction
 from homeftp.config import DAY, PARTIAL_UPLOAD_SECONDS, Retention
+from homeftp.endpoint import parse
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import SECOND_US
 from homeftp.store.cluster.base.rows import VersionRow
@@ -39,6 +40,16 @@ class ExpiryTests(ClusterCase):
         expiry.expire(self.context)
         self.assertEqual(len(self.kept()), 1)
         self.assert_sound()
+
+    def test_restored(self) -> None:
+        """That a version was put back is forgotten when versions of that time go."""
+        self.lay(retention=Retention(seconds=2 * DAY))
+        self.store.restore(parse("a.txt"), None, None)
+        query, share = "SELECT count(*) FROM restored WHERE share = %s", self.context.share.id
+        for seconds, left in ((DAY, 1), (1.5 * DAY, 0)):
+            self.age("restored", seconds)
+            expiry.expire(self.context)
+            self.assertEqual(self.context.database.row(query, (share,)), (left,))
 
     def test_size(self) -> None:
         """The oldest go where all together take up too much: in bytes, or in percent of the quota."""

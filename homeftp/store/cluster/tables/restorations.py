@@ -1,0 +1,58 @@
+"""The table `restored`: what was put back, by path and time. The history tells by it what was where earlier."""
+
+from __future__ import annotations
+
+from typing import Iterator, Sequence
+
+from homeftp.cluster.database import IQueries, Transaction
+from homeftp.endpoint import FolderSet
+from homeftp.history.timeline import Restoration
+from homeftp.store.cluster.base.rows import Names, path_text, ranges_around
+
+_CHUNK = 1000
+"""Rows that one statement gives."""
+
+_INSERT = """
+INSERT INTO restored (share, path, at_us, version_us)
+SELECT %s, a.path, greatest(now_us(), a.version_us + 1,
+    (SELECT max(v.at_us) + 1 FROM version v WHERE v.share = %s AND v.path = a.path),
+    (SELECT max(r.at_us) + 1 FROM restored r WHERE r.share = %s AND r.path = a.path)), a.version_us
+FROM unnest(%b::text[], %b::bigint[]) AS a (path, version_us)
+"""
+
+_EXPIRE = """
+DELETE FROM restored WHERE ctid IN
+    (SELECT ctid FROM restored WHERE share = %s AND at_us < %s LIMIT %s FOR UPDATE SKIP LOCKED)
+"""
+
+
+def insert(transaction: Transaction, share: int, restored: Sequence[tuple[Names, int]]) -> None:
+    """Add that the version of a path and a time was put back, later than all else that is known of the path."""
+    if restored:
+        paths, times = [path_text(names) for names, _ in restored], [version_us for _, version_us in restored]
+        transaction.execute(_INSERT, (share, share, share, paths, times))
+
+
+def beneath(
+    queries: IQueries, share: int, names: Names, since_us: int, hidden: FolderSet
+) -> Iterator[tuple[str, Restoration]]:
+    """The restorations at a path and beneath it since a time, by path, the oldest first; as `versions.beneath`."""
+    for low, high in ranges_around(names, hidden):
+        until, more = ("", ()) if high is None else (" AND path < %s", (high,))
+        after = low, -1
+        while True:
+            rows = queries.rows(
+                "SELECT path, at_us, version_us FROM restored WHERE share = %s AND (path, at_us) > (%s, %s)"
+                f" AND at_us >= %s{until} ORDER BY path, at_us LIMIT {_CHUNK}",
+                (share, *after, since_us, *more),
+            )
+            for path, at_us, version_us in rows:
+                yield path, Restoration(at_us, version_us)
+            if len(rows) < _CHUNK:
+                break
+            after = rows[-1][:2]
+
+
+def expire(transaction: Transaction, share: int, before_us: int, count: int) -> int:
+    """Forget some of what was put back before a time; how many."""
+    return transaction.execute(_EXPIRE, (share, before_us, count))
